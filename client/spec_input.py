@@ -1,0 +1,170 @@
+"""What a person asks for: a spec file, the options that override it, or both → SweepSpec.
+
+Everything that can be wrong is found here, before anything is started.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sweep.errors import InvalidInput, InvalidSweep
+from sweep.space import shown
+from sweep.spec import MAX_NAME, SweepSpec
+
+STDIN = "-"
+
+MAX_INPUT_BYTES = 262_144
+"""Of an execution's input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_LIKE_A_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+_TOKENS = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")\s*(?P<colon>:?)|[{}]|NaN|-?Infinity')
+"""In a text that is JSON: the texts (one before a colon is a key), the braces, and the numbers that are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A spec file and the options beside it; None and empty are what was not given.
+
+    Attributes:
+        file: a path, or `-` for standard input.
+        parameters: `name=choice,choice` each.
+        fixed: `name=value` each.
+        objective: `metric:direction`.
+    """
+
+    file: str | None = None
+    parameters: Sequence[str] = ()
+    fixed: Sequence[str] = ()
+    epochs: int | None = None
+    name: str | None = None
+    objective: str | None = None
+    seed: int | None = None
+    max_concurrency: int | None = None
+    fresh: bool = False
+
+    def spec(self, *, now: datetime) -> SweepSpec:
+        """Returns the checked spec; a sweep without a name is given one of the file's name and the time.
+
+        Raises:
+            InvalidInput: with every fault that can be found at once.
+        """
+        document = read_json(self.file) if self.file else {}
+        if isinstance(document, dict):
+            document = self._merged(document)
+        spec = SweepSpec.from_json(document, default_name=default_name(self.file, now))
+        if (size := len(json.dumps(spec.to_json()))) > MAX_INPUT_BYTES:
+            raise InvalidSweep(
+                [f"the input has {size} bytes; Step Functions takes at most {MAX_INPUT_BYTES}, give fewer choices"]
+            )
+        return spec
+
+    def _merged(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Returns the file's fields with the options' in their places."""
+        faults: list[str] = []
+        merged = dict(document)
+        for field, option, words in (("parameters", "--set", self.parameters), ("fixed", "--fixed", self.fixed)):
+            given = _pairs(option, words, faults, several=field == "parameters")
+            there = document.get(field, {})
+            # What is not an object is a fault of the file, and the spec's to name.
+            if given and isinstance(there, dict):
+                merged[field] = there | given
+        if self.objective is not None:
+            metric, colon, direction = self.objective.partition(":")
+            merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})
+        for field in ("epochs", "name", "seed", "max_concurrency"):
+            if (value := getattr(self, field)) is not None:
+                merged[field] = value
+        if self.fresh:
+            merged["fresh"] = True
+        if faults:
+            raise InvalidInput(faults)
+        return merged
+
+
+def default_name(file: str | None, now: datetime) -> str:
+    """Returns a name for a sweep that was given none: `tutorial-20261123-053012`."""
+    stem = Path(file).stem if file and file != STDIN else ""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "sweep"
+    time = f"{now:-%Y%m%d-%H%M%S}"
+    return stem[: MAX_NAME - len(time)] + time
+
+
+def read_json(file: str) -> Any:
+    """Reads a JSON document strictly: no key twice in an object, no NaN or Infinity.
+
+    Raises:
+        InvalidInput: the file cannot be read or breaks a rule; each fault names the file and the line.
+    """
+    name = "standard input" if file == STDIN else file
+    try:
+        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    except OSError as error:
+        raise InvalidInput([f"{name}: cannot be read: {error.strerror}"]) from None
+    try:
+        text = data.decode("utf-8-sig")  # Windows PowerShell writes a byte-order mark
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidInput([f"{name}:{line}: not UTF-8"]) from None
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput([f"{name}:{error.lineno}: not JSON: {error.msg} (column {error.colno})"]) from None
+    except (ValueError, RecursionError) as error:  # an integer of thousands of digits; brackets without end
+        raise InvalidInput([f"{name}: not JSON that can be read here: {error}"]) from None
+    if faults := [f"{name}:{line}: {fault}" for line, fault in _lax_json(text)]:
+        raise InvalidInput(faults)
+    return document
+
+
+def _lax_json(text: str) -> list[tuple[int, str]]:
+    """Returns what Python's parser lets pass, with its lines: keys that stand twice, of which it takes the last, and NaN."""
+    faults: list[tuple[int, str]] = []
+    open_objects: list[set[str]] = []
+    for token in _TOKENS.finditer(text):
+        line = text.count("\n", 0, token.start()) + 1
+        if token["colon"]:
+            key = json.loads(token["text"])
+            if key in open_objects[-1]:
+                faults.append((line, f"the key {shown(key)} stands twice in its object; keep one"))
+            open_objects[-1].add(key)
+        elif token[0] == "{":
+            open_objects.append(set())
+        elif token[0] == "}":
+            open_objects.pop()
+        elif not token["text"]:
+            faults.append((line, f"{token[0]} is not a number in JSON; write a finite one"))
+    return faults
+
+
+def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: bool) -> dict[str, Any]:
+    """Returns `name=value` words as an object; with `several` a value is a list, its choices between commas."""
+    pairs: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            example = "lr=0.1,0.01" if several else "batch_size=64"
+            faults.append(f"{option} {shown(word)}: write name=value, such as {option} {example}")
+            continue
+        if name in pairs:
+            faults.append(f"{option} {name}: given twice; " + ("write all choices in one" if several else "give it once"))
+        values = [_value(f"{option} {name}", part, faults) for part in (text.split(",") if several else [text])]
+        pairs[name] = values if several else values[0]
+    return pairs
+
+
+def _value(where: str, text: str, faults: list[str]) -> int | float | str:
+    """Returns a JSON number as a number and everything else as a text; the spec decides what texts may be."""
+    if _JSON_NUMBER.fullmatch(text) and len(text) <= 400:
+        number: int | float = json.loads(text)
+        return number
+    if _LIKE_A_NUMBER.fullmatch(text):
+        faults.append(f"{where}: {shown(text)} is not how JSON writes a number; write it as 0.1, 10 or 1e-3")
+        return 0
+    return text

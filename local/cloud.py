@@ -1,0 +1,186 @@
+"""The embedded cloud: from a folder to an endpoint that answers as AWS does, and back to nothing that runs."""
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from sweep import keys
+from sweep.errors import SweepError
+
+REGION = "us-east-1"
+MEMORY_A_JOB_MIB = 1_500
+"""A trial of the tutorial's model on 60,000 images needs about 1 GiB; a laptop must not swap."""
+
+START_TIMEOUT_SECONDS = 120.0
+
+
+class CloudFailed(SweepError):
+    """The embedded cloud could not start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where an embedded cloud answers.
+
+    Attributes:
+        started_here: this process runs it; False: another one does, and keeps it up.
+    """
+
+    url: str
+    region: str
+    started_here: bool
+
+    def environment(self) -> dict[str, str]:
+        """Returns what makes any AWS tool talk to this cloud, and to no other."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": "embedded",
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+
+@contextlib.contextmanager
+def embedded_cloud(
+    directory: Path,
+    *,
+    on_status: Callable[[str], None] = lambda _: None,
+    context: Mapping[str, Any] | None = None,
+    port: int = 0,
+    slots: int | None = None,
+) -> Iterator[Endpoint]:
+    """Runs the cloud that lives in `directory` while the context lasts, or joins it where another process runs it.
+
+    Args:
+        directory: everything of the cloud; made when it is not there. Deleting it deletes the cloud.
+        on_status: is told in one line what takes time.
+        context: CDK context, as `cdk deploy -c` gives it.
+        port: to listen on; 0 takes a free one.
+        slots: jobs at once; by default as many as there are cores, and memory for.
+
+    Raises:
+        CloudFailed: it cannot start.
+        SynthFailed: its template cannot be made.
+    """
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    address = directory / "cloud.json"
+    lock = FileLock(directory / "cloud.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield _joined(address)
+        return
+    try:
+        address.unlink(missing_ok=True)
+        with _running(directory, on_status=on_status, context=context, port=port, slots=slots) as endpoint:
+            address.write_text(json.dumps({"url": endpoint.url, "region": endpoint.region}))
+            try:
+                yield endpoint
+            finally:
+                address.unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+def _joined(address: Path) -> Endpoint:
+    """Returns the endpoint of the process that holds the lock, which may be about to start it."""
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return Endpoint(**json.loads(address.read_bytes()), started_here=False)
+        time.sleep(0.1)
+    raise CloudFailed(f"another process holds {address.with_name('cloud.lock')} but its cloud does not answer")
+
+
+@contextlib.contextmanager
+def _running(
+    directory: Path,
+    *,
+    on_status: Callable[[str], None],
+    context: Mapping[str, Any] | None,
+    port: int,
+    slots: int | None,
+) -> Iterator[Endpoint]:
+    # Heavy, and needed only by the process that runs the cloud.
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    from local import template
+    from local.batch import JobQueue
+    from local.functions import Functions
+    from local.images import images_of
+    from local.machine import Machine
+    from local.moto_workarounds import install
+
+    on_status("Preparing the stack's template …")
+    assembly = template.synthesized(directory / "templates", context=context)
+    stack = _stack_of(assembly)
+    on_status("Starting the embedded cloud …")
+    scratch = directory / "run"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    _log_to(scratch / "cloud.log")
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
+    server.start()
+    url = "http://{}:{}".format(*server.get_host_and_port())
+    endpoint = Endpoint(url=url, region=REGION, started_here=True)
+
+    def environment() -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        return {**kept, **endpoint.environment(), keys.DATA_DIR: str(directory / "data"), "PYTHONUNBUFFERED": "1"}
+
+    machine = Machine()
+    try:
+        jobs = JobQueue(
+            machine,
+            images=images_of(assembly, stack),
+            environment=environment,
+            logs=directory / "logs",
+            slots=slots or default_slots(),
+        )
+        functions = Functions(machine, environment=environment, folder=scratch)
+        install(endpoint_url=url, region=REGION, objects=directory / "s3", jobs=jobs, functions=functions)
+        session = boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded", region_name=REGION)  # noqa: S106
+        template.deploy(session, url, assembly, stack)
+        try:
+            yield endpoint
+        finally:
+            jobs.close()
+    finally:
+        machine.close()
+        server.stop()
+
+
+def _log_to(file: Path) -> None:
+    """moto and its server say much, and nothing that a person who runs a sweep could act on."""
+    handler = logging.FileHandler(file)
+    for name in ("werkzeug", "moto"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.WARNING)
+
+
+def default_slots() -> int:
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, psutil.virtual_memory().total // 2**20 // MEMORY_A_JOB_MIB))
+
+
+def _stack_of(assembly: Path) -> str:
+    """Returns the name of the assembly's one stack's artifact."""
+    (template,) = assembly.glob("*.template.json")
+    return template.name.removesuffix(".template.json")

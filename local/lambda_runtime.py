@@ -1,0 +1,39 @@
+"""What Lambda's Python runtime does, for one invocation: `lambda_runtime.py FOLDER HANDLER ANSWER SITE_PACKAGES`.
+
+Started with `python -S -P`, so that a function finds its package, the standard library and boto3, and nothing of the
+folder or the environment that the embedded cloud itself was started in. The event comes from standard input, the
+answer goes into a file, so that what the function prints is its log. Exit code 1 says that the answer is an error.
+"""
+
+import importlib
+import json
+import sys
+import traceback
+from pathlib import Path
+
+
+def main() -> int:
+    folder, handler, answer, site_packages = sys.argv[1:]
+    sys.path.insert(0, folder)
+    sys.path.append(site_packages)
+    event = json.load(sys.stdin)
+    module, _, function = handler.rpartition(".")
+    try:
+        result = json.dumps(getattr(importlib.import_module(module), function)(event, None), allow_nan=False)
+        code = 0
+    except Exception as error:  # noqa: BLE001  what a function raises is its answer
+        traceback.print_exc()
+        result = json.dumps(
+            {
+                "errorMessage": str(error),
+                "errorType": type(error).__name__,
+                "stackTrace": traceback.format_tb(error.__traceback__),
+            }
+        )
+        code = 1
+    Path(answer).write_text(result)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,694 @@
+"""Every place where moto has to be told to behave as AWS does, each with its reason.
+
+Written for moto 5.2.5, which pyproject pins; tests/local/test_moto_workarounds.py has a test for each that fails once
+moto no longer needs it. What runs (jobs, functions, the disk) is in the other files of this folder and reaches moto
+only through here. moto's state is one for the whole process, and so is `install`.
+"""
+
+import copy
+import hashlib
+import json
+import re
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote, unquote
+
+import boto3
+from botocore.client import BaseClient
+from botocore.config import Config
+from botocore.model import ListShape, Shape, StructureShape
+from botocore.response import StreamingBody
+from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.batch.exceptions import ClientException
+from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
+from moto.cloudformation import custom_model, parsing
+from moto.core.config import default_user_config
+from moto.s3 import models as s3_models
+from moto.s3.responses import S3Response
+from moto.stepfunctions import models as stepfunctions_models
+from moto.stepfunctions.exceptions import InvalidName
+from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import resource_eval_s3 as reader
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
+    DistributedIterationComponent,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.itemprocessor import (
+    distributed_item_processor_worker as map_worker,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.job import JobPool
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.resource_eval import (
+    resource_eval_s3 as writer,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.result_writer.result_writer_decl import ResultWriter
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+    state_task_service_aws_sdk,
+    state_task_service_batch,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch import (
+    StateTaskServiceBatch,
+)
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
+
+ACCOUNT = "123456789012"
+"""moto's account: every request without other credentials belongs to it."""
+
+
+class JobRunner(Protocol):
+    """What truly runs Batch jobs. moto keeps the books, the runner moves them on."""
+
+    def submit(self, job: "ProcessJob") -> None: ...
+
+    def terminate(self, job: "ProcessJob", reason: str) -> None: ...
+
+
+class FunctionRunner(Protocol):
+    """What truly runs Lambda functions."""
+
+    def invoke(self, function: LambdaFunction, payload: bytes) -> tuple[bytes, bool]:
+        """Returns the answer, and whether it is an error."""
+        ...
+
+
+def install(*, endpoint_url: str, region: str, objects: Path, jobs: JobRunner, functions: FunctionRunner) -> None:
+    """Makes this process's moto an embedded cloud. Once a process, before the first request.
+
+    Args:
+        endpoint_url: of this process's moto server.
+        objects: folder of the objects of all buckets but CDK's own.
+    """
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    # Without the managed policies moto refuses roles that name them.
+    default_user_config["iam"] = {"load_aws_managed_policies": True}
+    _batch_resources_from_cloudformation()
+    _batch_jobs_that_run(jobs)
+    _functions_that_run(functions)
+    _stable_names()
+    _state_machines_that_execute()
+    _custom_resources_that_are_left_out()
+    _execution_names()
+    _service_integrations()
+    _clients(endpoint_url, region)
+    _sync_that_waits_and_terminates()
+    _distributed_map()
+    _objects_on_disk(objects)
+
+
+# --- CloudFormation ---------------------------------------------------------------------------------------------------
+
+
+def _batch_resources_from_cloudformation() -> None:
+    """Batch resources as CDK synthesizes them.
+
+    A managed compute environment needs no ServiceRole on AWS, which uses its service-linked role; moto demands one.
+    CDK writes Type in lower case, which CloudFormation accepts. moto starts EC2 instances for the least vCPUs, of
+    which there are none. Attributes that templates refer to are unknown to moto, and so are parts of JobDefinition.
+    """
+
+    def compute_environment(
+        _cls: type, name: str, definition: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> ComputeEnvironment:
+        properties = definition["Properties"]
+        role = f"arn:aws:iam::{account_id}:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
+        environment = ComputeEnvironment(
+            name,
+            properties["Type"].upper(),
+            properties.get("State", "ENABLED"),
+            _lower_first_letters(properties["ComputeResources"]),
+            properties.get("ServiceRole", role),
+            account_id=account_id,
+            region_name=region_name,
+        )
+        backend = batch_backends[account_id][region_name]
+        backend._compute_environments[environment.arn] = environment
+        cluster = f"OnDemand_Batch_{name}"
+        environment.set_ecs(backend.ecs_backend.create_cluster(cluster).arn, cluster)
+        return environment
+
+    def job_definition(
+        _cls: type, name: str, definition: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> JobDefinition:
+        properties = _lower_first_letters(definition["Properties"])
+        return batch_backends[account_id][region_name].register_job_definition(
+            def_name=properties.get("jobDefinitionName", name),
+            parameters=definition["Properties"].get("Parameters", {}),
+            _type=properties["type"],
+            tags=definition["Properties"].get("Tags", {}),
+            retry_strategy=properties.get("retryStrategy", {}),
+            container_properties=properties["containerProperties"],
+            node_properties=None,  # type: ignore[arg-type]
+            eks_properties=None,  # type: ignore[arg-type]
+            timeout=properties.get("timeout", {}),
+            platform_capabilities=properties.get("platformCapabilities"),  # type: ignore[arg-type]
+            propagate_tags=properties.get("propagateTags"),  # type: ignore[arg-type]
+        )
+
+    ComputeEnvironment.create_from_cloudformation_json = classmethod(compute_environment)
+    JobDefinition.create_from_cloudformation_json = classmethod(job_definition)
+    for resource, attribute in (
+        (ComputeEnvironment, "ComputeEnvironmentArn"),
+        (JobQueue, "JobQueueArn"),
+        (JobDefinition, "JobDefinitionArn"),
+    ):
+        resource.has_cfn_attr = classmethod(lambda _cls, name, known=attribute: name == known)
+        resource.get_cfn_attribute = lambda self, _name: self.arn
+
+
+def _lower_first_letters(value: Any) -> Any:
+    """Returns CloudFormation's `JobQueueName` as the Batch API's `jobQueueName`, in all depths; moto does only one."""
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _lower_first_letters(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_lower_first_letters(item) for item in value]
+    return value
+
+
+def _stable_names() -> None:
+    """Names that CloudFormation chooses end in random letters; here they end in a hash, so that the bucket on disk is
+    the same bucket after a restart."""
+    original = parsing.generate_resource_name
+
+    def stable(resource_type: str, stack_name: str, logical_id: str) -> str:
+        digest = hashlib.sha256(f"{stack_name}/{logical_id}".encode()).hexdigest()[:12].upper()
+        parsing.random_suffix = lambda: digest
+        return str(original(resource_type, stack_name, logical_id))
+
+    parsing.generate_resource_name = stable
+
+
+def _state_machines_that_execute() -> None:
+    """A state machine of a stack lands in the backend that does not execute; requests go to the one that does."""
+    stepfunctions_models.stepfunctions_backends = stepfunctions_parser_backends
+
+
+def _custom_resources_that_are_left_out() -> None:
+    """CDK's custom resources run Node functions at deploy and destroy (emptying a bucket); moto wants Docker for them.
+    Here they are created and do nothing: the embedded cloud is deleted by deleting its folder."""
+
+    def create(
+        _cls: type, name: str, _definition: dict[str, Any], _account_id: str, region_name: str, **kwargs: Any
+    ) -> custom_model.CustomModel:
+        resource = custom_model.CustomModel(region_name, "", kwargs["LogicalId"], name)
+        resource.set_data({})
+        return resource
+
+    custom_model.CustomModel.create_from_cloudformation_json = classmethod(create)
+
+
+# --- Batch and Lambda -------------------------------------------------------------------------------------------------
+
+
+class ProcessJob(Job):
+    """moto's job without its thread and its Docker: the runner sets what it describes.
+
+    Attributes:
+        ended: set when the job has succeeded or failed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._submitted_overrides = copy.deepcopy(self.container_overrides)
+        self.status = "RUNNABLE"
+        self.ended = threading.Event()
+
+    def advance(self) -> None:
+        """moto moves a job on when somebody looks at it; here only its process does."""
+
+    @property
+    def command(self) -> list[str]:
+        properties = self.job_definition.container_properties
+        command = self._submitted_overrides.get("command") or properties.get("command") or []
+        return [str(word) for word in self._add_parameters_to_command(list(command))]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the container sees, without what AWS adds."""
+        entries = [
+            *(self.job_definition.container_properties.get("environment") or []),
+            *(self._submitted_overrides.get("environment") or []),
+        ]
+        return {entry["name"]: entry["value"] for entry in entries if "value" in entry}
+
+    def _container_details(self) -> dict[str, Any]:
+        # moto's appends to the list of the request at each call, so every description is longer than the last.
+        properties = copy.deepcopy(self.job_definition.container_properties)
+        details = {
+            **properties,
+            "command": self.command,
+            "environment": [{"name": name, "value": value} for name, value in self.environment.items()],
+        }
+        if self.attempts:
+            details.update({key: value for key, value in self.attempts[-1]["container"].items() if value is not None})
+        return details
+
+    def describe(self) -> dict[str, Any]:
+        described = super().describe()
+        described["attempts"] = copy.deepcopy(self.attempts)
+        return described
+
+
+def _batch_jobs_that_run(runner: JobRunner) -> None:
+    """Jobs run through `runner`. moto runs them in Docker, or marks them SUCCEEDED without running them, and ignores
+    retryStrategy. Its describe_jobs walks over every job there ever was, and fails when one is added meanwhile."""
+
+    def submit_job(
+        self: BatchBackend,
+        job_name: str,
+        job_def_id: str,
+        job_queue: str,
+        array_properties: dict[str, Any],
+        depends_on: list[dict[str, str]] | None = None,
+        container_overrides: dict[str, Any] | None = None,
+        eks_properties_override: dict[str, Any] | None = None,
+        timeout: dict[str, int] | None = None,
+        parameters: dict[str, str] | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> tuple[str, str, str]:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", job_name):
+            raise ClientException("Job name should match valid pattern")
+        definition = self.get_job_definition(job_def_id)
+        queue = self.get_job_queue(job_queue)
+        if definition is None or queue is None:
+            raise ClientException(f"{job_def_id if definition is None else job_queue} does not exist")
+        if array_properties or depends_on or eks_properties_override:
+            raise ClientException("The embedded cloud runs single container jobs only")
+        job = ProcessJob(
+            job_name,
+            definition,
+            queue,
+            self,
+            log_backend=self.logs_backend,
+            container_overrides=container_overrides,
+            eks_properties_override=None,
+            depends_on=None,
+            all_jobs=self._jobs,
+            timeout=timeout,
+            array_properties={},
+            parameters=parameters,
+            tags=tags,
+        )
+        self._jobs[job.job_id] = job
+        runner.submit(job)
+        return job_name, job.job_id, job.arn
+
+    def describe_jobs(self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:
+        ids = [name.rsplit("/", 1)[-1] for name in jobs or []]
+        return [self._jobs[job_id].describe() for job_id in ids if job_id in self._jobs]
+
+    def terminate_job(self: BatchBackend, job_id: str, reason: str) -> None:
+        job = self._jobs.get(job_id)
+        if isinstance(job, ProcessJob):
+            runner.terminate(job, reason)
+
+    def cancel_job(self: BatchBackend, job_id: str, reason: str) -> None:
+        job = self._jobs.get(job_id)
+        if isinstance(job, ProcessJob) and job.status in ("SUBMITTED", "PENDING", "RUNNABLE"):
+            runner.terminate(job, reason)
+
+    BatchBackend.submit_job = submit_job
+    BatchBackend.describe_jobs = describe_jobs
+    BatchBackend.terminate_job = terminate_job
+    BatchBackend.cancel_job = cancel_job
+
+
+def _functions_that_run(runner: FunctionRunner) -> None:
+    """Functions run through `runner`; moto runs them in Docker, or answers with their input."""
+
+    def invoke(
+        self: LambdaBackend,
+        function_name: str,
+        qualifier: str | None,
+        body: Any,
+        headers: Any,  # noqa: ARG001
+        response_headers: dict[str, str],
+    ) -> bytes:
+        function = self.get_function(function_name, qualifier)
+        payload = body if isinstance(body, bytes) else (body or "{}").encode()
+        answer, is_error = runner.invoke(function, payload)
+        if is_error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+        response_headers["Content-Length"] = str(len(answer))
+        return answer
+
+    LambdaBackend.invoke = invoke
+
+
+# --- Step Functions ---------------------------------------------------------------------------------------------------
+
+
+def _execution_names() -> None:
+    """An execution that is started without a name gets one; moto's is None, in its ARN and in `$$.Execution.Name`."""
+    start_execution = StepFunctionsParserBackend.start_execution
+
+    def start_named(
+        self: StepFunctionsParserBackend, state_machine_arn: str, name: str | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        name = name or str(uuid.uuid4())
+        # https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html
+        if not re.fullmatch(r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}""", name):
+            raise InvalidName(f"Invalid Name: '{name}'")
+        return start_execution(self, state_machine_arn, name, *args, **kwargs)
+
+    StepFunctionsParserBackend.start_execution = start_named
+
+
+def _service_integrations() -> None:
+    """Parameters of tasks (`JobDefinition`) become those of the API (`jobDefinition`), and answers the other way
+    round. moto inherited both from LocalStack, and left the two places that call them empty."""
+
+    def shape_of(self: StateTaskService, service: str | None, action: str | None, direction: str) -> Shape | None:
+        model = _client_factory(self._get_boto_service_name(service)).meta
+        operation = model.method_to_api_mapping[self._get_boto_service_action(action)]
+        described = model.service_model.operation_model(operation)
+        return described.input_shape if direction == "in" else described.output_shape
+
+    def normalise_parameters(
+        self: StateTaskService,
+        parameters: dict[str, Any],
+        boto_service_name: str | None = None,
+        service_action_name: str | None = None,
+    ) -> None:
+        shape = shape_of(self, boto_service_name, service_action_name, "in")
+        fitted = _fitted(parameters, shape, to_sfn=False)
+        parameters.clear()
+        parameters.update(fitted)
+
+    def normalise_response(
+        self: StateTaskService,
+        response: Any,
+        boto_service_name: str | None = None,
+        service_action_name: str | None = None,
+    ) -> None:
+        if not isinstance(response, dict):
+            return
+        shape = shape_of(self, boto_service_name, service_action_name, "out")
+        fitted = _fitted(response, shape, to_sfn=True)
+        response.clear()
+        response.update(fitted)
+
+    StateTaskService._normalise_parameters = normalise_parameters
+    StateTaskService._normalise_response = normalise_response
+
+
+def _fitted(value: Any, shape: Shape | None, *, to_sfn: bool) -> Any:
+    """Returns `value` with member names as the API has them, or as Step Functions shows them.
+
+    A structured value where the API wants bytes or a text becomes JSON, as for the Body of `aws-sdk:s3:putObject`.
+    """
+    if isinstance(value, StreamingBody):
+        return value.read().decode()
+    if isinstance(shape, StructureShape) and isinstance(value, dict):
+        members = {name.lower(): (name, member) for name, member in shape.members.items()}
+        fitted = {}
+        for name, item in value.items():
+            known, member = members.get(name.lower(), (name, None))
+            fitted[known[:1].upper() + known[1:] if to_sfn else known] = _fitted(item, member, to_sfn=to_sfn)
+        return fitted
+    if isinstance(shape, ListShape) and isinstance(value, list):
+        return [_fitted(item, shape.member, to_sfn=to_sfn) for item in value]
+    if not to_sfn and shape is not None and shape.type_name == "blob" and not isinstance(value, bytes):
+        return json.dumps(value, separators=(",", ":")).encode()
+    if not to_sfn and shape is not None and shape.type_name == "string" and not isinstance(value, str):
+        # Step Functions refuses it before the task starts, which no Catch sees; see FACTS about hyp3 #2585.
+        raise TypeError(f"a text was expected, got {value!r}")
+    return value
+
+
+_client_factory: Callable[[str], BaseClient]
+
+
+def _clients(endpoint_url: str, region: str) -> None:
+    """One client a service, at this server. moto makes a new one for each state of each trial, at tens of
+    milliseconds, and looks for the server at `localhost:$MOTO_PORT`."""
+    lock = threading.Lock()
+    session = boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded", region_name=region)  # noqa: S106
+
+    @cache
+    def make(service: str) -> BaseClient:
+        config = Config(
+            retries={"max_attempts": 0}, parameter_validation=False, max_pool_connections=256, read_timeout=900
+        )
+        return session.client(service, endpoint_url=endpoint_url, config=config)
+
+    def client(service: str) -> BaseClient:
+        with lock:
+            return make(service)
+
+    def client_for(region: str, service: str, state_credentials: Any = None) -> BaseClient:  # noqa: ARG001
+        return client(service)
+
+    global _client_factory  # noqa: PLW0603
+    _client_factory = client
+    for module in (reader, writer, lambda_eval_utils, state_task_service_aws_sdk, state_task_service_batch):
+        module.boto_client_for = client_for
+
+
+def _sync_that_waits_and_terminates() -> None:
+    """A `.sync` Batch task waits for its job's end, where moto asks for it twice a second; and stopping the execution
+    terminates the job, as on AWS."""
+
+    def build_sync_resolver(
+        self: StateTaskServiceBatch,
+        env: Any,
+        resource_runtime_part: Any,
+        normalised_parameters: dict[str, Any],  # noqa: ARG001
+        state_credentials: Any,  # noqa: ARG001
+    ) -> Callable[[], Any]:
+        submitted = env.stack.pop()
+        job_id = submitted.get("JobId") or submitted["jobId"]
+        job = batch_backends[ACCOUNT][resource_runtime_part.region].get_job_by_id(job_id)
+        client = _client_factory("batch")
+
+        def resolve() -> Any:
+            if not job.ended.wait(STOP_CHECK_SECONDS):
+                return None
+            answer = client.describe_jobs(jobs=[job_id])
+            self._normalise_response(answer, service_action_name="describe_jobs")
+            described = answer["Jobs"][0]
+            if described["Status"] == "SUCCEEDED":
+                return described
+            raise FailureEventException(_task_failed(self, env, described))
+
+        resolve.terminate = lambda: client.terminate_job(  # type: ignore[attr-defined]
+            jobId=job_id, reason="The execution was stopped"
+        )
+        return resolve
+
+    def eval_sync(
+        self: StateTaskServiceBatch,  # noqa: ARG001
+        env: Any,
+        sync_resolver: Any,
+        timeout_seconds: int | None,  # noqa: ARG001
+        callback_endpoint: Any,  # noqa: ARG001
+        heartbeat_endpoint: Any,  # noqa: ARG001
+    ) -> Any:
+        while env.is_running():
+            if (result := sync_resolver()) is not None:
+                return result
+        sync_resolver.terminate()
+        return {}
+
+    StateTaskServiceBatch._build_sync_resolver = build_sync_resolver
+    StateTaskServiceBatch._eval_sync = eval_sync
+
+
+STOP_CHECK_SECONDS = 1.0
+"""How long a stopped execution's job goes on at the most before it is terminated."""
+
+
+def _task_failed(task: StateTaskServiceBatch, env: Any, job: dict[str, Any]) -> FailureEvent:
+    details = TaskFailedEventDetails(
+        resource=task._get_sfn_resource(),
+        resourceType=task._get_sfn_resource_type(),
+        error=StatesErrorNameType.StatesTaskFailed.to_name(),
+        cause=to_json_str(job),
+    )
+    return FailureEvent(
+        env=env,
+        error_name=StatesErrorName(typ=StatesErrorNameType.StatesTaskFailed),
+        event_type=HistoryEventType.TaskFailed,
+        event_details=EventDetails(taskFailedEventDetails=details),
+    )
+
+
+def _distributed_map() -> None:
+    """A Map of many items.
+
+    moto starts MaxConcurrency threads however few the items; takes the next item by recursion, so that a thousand of
+    them end in RecursionError; waits for ever for the items that a stopped execution leaves; reads the paths in
+    ResultWriter's parameters from the results, where AWS reads them from the state's input; and its grammar has no
+    whole number for ToleratedFailurePercentage.
+    """
+    parse = AmazonStateLanguageParser.parse
+
+    def parse_with_decimals(definition: str) -> Any:
+        return parse(re.sub(r'("ToleratedFailurePercentage"\s*:\s*\d+)(?=\s*[,}])', r"\1.0", definition))
+
+    AmazonStateLanguageParser.parse = staticmethod(parse_with_decimals)
+
+    def map_run(self: DistributedIterationComponent, env: Any, eval_input: Any) -> None:
+        items = env.stack.pop()
+        pool = JobPool(job_program=self._get_iteration_program(), job_inputs=items)
+        workers = min(eval_input.map_run_record.max_concurrency or len(items), len(items))
+        for _ in range(workers):
+            self._launch_worker(env=env, eval_input=eval_input, job_pool=pool)
+        pool.await_jobs()
+        if (failure := pool.get_worker_exception()) is not None:
+            raise failure
+        env.stack.append([job.job_output for job in pool.get_closed_jobs()])
+
+    def eval_pool(self: Any, job: Any, worker_frame: Any) -> None:
+        while job is not None:
+            frame = worker_frame.open_inner_frame()
+            self._eval_job(env=frame, job=job)
+            worker_frame.delete_frame(frame)
+            running = worker_frame.is_running() and not self.stopped()
+            following = self._job_pool.next_job() if running else None
+            if following is None:
+                self._env.delete_frame(worker_frame)
+            self._job_pool.close_job(job)
+            if not running:
+                self._job_pool._termination_event.set()
+            job = following
+
+    def write_results(self: ResultWriter, env: Any) -> None:
+        results = env.stack.pop()
+        depth = len(env.stack)
+        env.stack.append(env.states.get_input())
+        self.parargs.eval(env=env)
+        parameters = env.stack.pop()
+        del env.stack[depth:]
+        env.stack.extend([results, parameters])
+        self.resource_eval.eval_resource(env=env)
+
+    ResultWriter._eval_body = write_results
+    DistributedIterationComponent._map_run = map_run
+    map_worker.DistributedItemProcessorWorker._eval_pool = eval_pool
+
+
+# --- S3 ---------------------------------------------------------------------------------------------------------------
+
+
+def _objects_on_disk(folder: Path) -> None:
+    """Objects are files, so that they survive a restart and a person can open them; moto's are in memory. And a
+    conditional put is one step, where two of moto's at the same moment both find nothing there."""
+    root = folder.resolve()
+    in_memory = s3_models.FakeKey
+
+    def path_of(bucket: str, key: str) -> Path:
+        return root.joinpath(bucket, *(_as_file_name(part) for part in key.split("/")))
+
+    class FileKey(in_memory):  # type: ignore[misc]
+        """An object of a bucket whose bytes are in a file. Parts of uploads, which have no bucket yet, stay in memory."""
+
+        @property
+        def _file(self) -> Path | None:
+            bucket = self.bucket_name
+            return None if bucket is None or bucket.startswith(CDK_BUCKETS) else path_of(bucket, self.name)
+
+        @property
+        def value(self) -> bytes:
+            return in_memory.value.fget(self) if self._file is None else self._file.read_bytes()
+
+        @value.setter
+        def value(self, data: bytes) -> None:
+            if self._file is None:
+                in_memory.value.fset(self, data)
+                return
+            _write_atomically(self._file, data)
+            self.contentsize = len(data)
+            self._etag = self._etag or hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+    class StoredKey(FileKey):
+        """An object that was there when the embedded cloud started: read when somebody asks for it."""
+
+        def __init__(self, file: Path, **known: Any) -> None:
+            self._starting = True
+            super().__init__(value=b"", **known)
+            self._starting = False
+            status = file.stat()
+            self.contentsize = status.st_size
+            self.last_modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
+            self._etag = None
+
+        @property
+        def value(self) -> bytes:
+            return FileKey.value.fget(self)  # type: ignore[no-any-return]
+
+        @value.setter
+        def value(self, data: bytes) -> None:
+            if not self._starting:
+                FileKey.value.fset(self, data)
+
+        @property
+        def etag(self) -> str:
+            if self._etag is None:
+                self._etag = hashlib.md5(self.value, usedforsecurity=False).hexdigest()
+            return f'"{self._etag}"'
+
+    s3_models.FakeKey = FileKey
+
+    create_bucket = s3_models.S3Backend.create_bucket
+
+    def create_with_what_is_stored(self: Any, bucket_name: str, region_name: str, *args: Any, **kwargs: Any) -> Any:
+        bucket = create_bucket(self, bucket_name, region_name, *args, **kwargs)
+        home = root / bucket_name
+        for file in sorted(home.rglob("*")):
+            if file.is_file() and not file.name.startswith(UNFINISHED):
+                name = "/".join(_as_key_part(part) for part in file.relative_to(home).parts)
+                known = {"name": name, "bucket_name": bucket_name, "account_id": self.account_id}
+                bucket.keys[name] = StoredKey(file, region_name=region_name, **known)
+        return bucket
+
+    delete_object = s3_models.S3Backend.delete_object
+
+    def delete_with_file(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
+        answer = delete_object(self, bucket_name, key_name, *args, **kwargs)
+        if not bucket_name.startswith(CDK_BUCKETS):
+            path_of(bucket_name, key_name).unlink(missing_ok=True)
+        return answer
+
+    put_object, lock = S3Response.put_object, threading.Lock()
+
+    def put_one_after_another(self: Any) -> Any:
+        with lock:
+            return put_object(self)
+
+    s3_models.S3Backend.create_bucket = create_with_what_is_stored
+    s3_models.S3Backend.delete_object = delete_with_file
+    S3Response.put_object = put_one_after_another
+
+
+CDK_BUCKETS = "cdk-"
+"""Starts the name of CDK's own bucket of assets, which is filled anew at each start."""
+
+UNFINISHED = ".unfinished-"
+
+
+def _write_atomically(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{UNFINISHED}{threading.get_ident()}")
+    unfinished.write_bytes(data)
+    unfinished.replace(file)
+
+
+def _as_file_name(part: str) -> str:
+    """One part of a key as the name of a file: what a key may hold and a path must not is percent-encoded."""
+    quoted = quote(part, safe=" !'()*+,;=@&$")
+    return quoted.replace(".", "%2E") if quoted.startswith(".") else quoted or "%"
+
+
+def _as_key_part(name: str) -> str:
+    return "" if name == "%" else unquote(name)

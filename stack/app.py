@@ -1,0 +1,34 @@
+"""The CDK app: `cdk synth`, `cdk deploy`, `cdk destroy` run this."""
+
+import sys
+
+import aws_cdk as cdk
+
+from stack.config import StackConfig
+from stack.sweep_stack import SweepStack
+from sweep.errors import InvalidInput
+
+
+def build(app: cdk.App) -> SweepStack:
+    """Adds the stack to the app, configured by the app's context.
+
+    Raises:
+        InvalidInput: the context has values that cannot be deployed.
+    """
+    context = {name: app.node.try_get_context(name) for name in StackConfig.__dataclass_fields__}
+    return SweepStack(app, "Stepsweep", config=StackConfig.from_context(context))
+
+
+def main() -> None:
+    app = cdk.App()
+    try:
+        build(app)
+    except InvalidInput as error:
+        for fault in error.faults:
+            print(f"stepsweep: {fault}", file=sys.stderr)
+        sys.exit(2)
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What an execution runs: the chain of states, and the two Lambda functions in it."""

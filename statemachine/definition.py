@@ -1,0 +1,262 @@
+"""The state machine: the chain of states of a sweep, as CDK constructs. The only file here that imports aws_cdk.
+
+The names of states and their comments are what a person reads in the console's graph while a sweep runs.
+"""
+
+from typing import Any
+
+from aws_cdk import Duration
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from sweep import keys
+from sweep.trial import Status
+
+SUBMIT_ERRORS = [
+    "Batch.TooManyRequestsException",
+    "Batch.ServerException",
+    "Batch.AWSBatchException",
+    "Batch.SdkClientException",
+]
+"""Errors of SubmitJob itself. Never `States.TaskFailed`: that is a job that ran, and Batch has its own attempts."""
+
+FUNCTION_ERRORS = [
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+]
+
+STORE_ERRORS = ["S3.S3Exception", "S3.SdkClientException"]
+
+
+class SweepDefinition(Construct):
+    """Plan → train every trial at once → pick the winner, in rounds until there is none left to plan.
+
+    Attributes:
+        start: the first state; `sfn.DefinitionBody.from_chainable(definition.start)`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        bucket: s3.IBucket,
+        job_queue: batch.IJobQueue,
+        job_definition: batch.IJobDefinition,
+        planner: lambda_.IFunction,
+        reducer: lambda_.IFunction,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        # What follows must not read a person's input where it expects our own numbers, so it is replaced here;
+        # the planner is given it from the context object.
+        begin = sfn.Pass(
+            self,
+            "Begin",
+            state_name="Begin with round 0",
+            comment="The sweep's input is read by the next state.",
+            result=sfn.Result.from_object({"round": 0}),
+        )
+        plan = self._function(
+            "Plan",
+            planner,
+            state_name="Plan the trials",
+            comment="Checks the input, lists every trial, and leaves out those that are trained already.",
+            payload={
+                "input": sfn.JsonPath.object_at("$$.Execution.Input"),
+                "execution": sfn.JsonPath.string_at("$$.Execution.Name"),
+                "round": sfn.JsonPath.number_at("$.round"),
+            },
+        )
+        reduce = self._function(
+            "Reduce",
+            reducer,
+            state_name="Pick the winner",
+            comment="Reads every trial's metrics from S3, ranks the trials, writes leaderboard.csv and winner.json.",
+            payload={
+                "sweep": sfn.JsonPath.string_at("$.sweep"),
+                "round": sfn.JsonPath.number_at("$.round"),
+            },
+        )
+        train = self._train_all(bucket, job_queue, job_definition)
+
+        after_plan = (
+            sfn.Choice(self, "AfterPlan", state_name="Anything to train?")
+            .when(
+                sfn.Condition.is_present("$.fault"),
+                sfn.Fail(
+                    self,
+                    "WrongInput",
+                    state_name="Wrong input",
+                    comment="Nothing was started. The cause lists every fault of the input.",
+                    error="InvalidSweep",
+                    cause_path="$.fault",
+                ),
+                comment="The input breaks rules",
+            )
+            .when(sfn.Condition.number_equals("$.to_run", 0), reduce, comment="All trials are trained already")
+            .otherwise(train.next(reduce))
+        )
+        after_reduce = (
+            sfn.Choice(self, "AfterReduce", state_name="Another round?")
+            .when(sfn.Condition.boolean_equals("$.another_round", True), plan, comment="The search goes on")
+            .when(
+                sfn.Condition.is_present("$.fault"),
+                sfn.Fail(
+                    self,
+                    "NoTrialSucceeded",
+                    state_name="No trial succeeded",
+                    comment="The cause has the trials' own reasons, most frequent first.",
+                    error="NoTrialSucceeded",
+                    cause_path="$.fault",
+                ),
+                comment="Not one trial succeeded",
+            )
+            .otherwise(
+                sfn.Succeed(
+                    self,
+                    "WinnerFound",
+                    state_name="Winner found",
+                    comment="The output has the winner's params, its metric, and where the whole leaderboard is.",
+                    output_path="$.output",
+                )
+            )
+        )
+        begin.next(plan).next(after_plan)
+        reduce.next(after_reduce)
+        self.start = begin
+
+    def _function(
+        self, construct_id: str, function: lambda_.IFunction, *, state_name: str, comment: str, payload: dict[str, Any]
+    ) -> tasks.LambdaInvoke:
+        state = tasks.LambdaInvoke(
+            self,
+            construct_id,
+            lambda_function=function,
+            state_name=state_name,
+            comment=comment,
+            payload=sfn.TaskInput.from_object(payload),
+            output_path="$.Payload",
+            retry_on_service_exceptions=False,  # the same with jitter below
+        )
+        state.add_retry(
+            errors=FUNCTION_ERRORS,
+            interval=Duration.seconds(2),
+            backoff_rate=2,
+            max_attempts=6,
+            max_delay=Duration.seconds(60),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        return state
+
+    def _train_all(
+        self, bucket: s3.IBucket, job_queue: batch.IJobQueue, job_definition: batch.IJobDefinition
+    ) -> sfn.DistributedMap:
+        """Returns the Map over the trials of a round. A trial never fails it: how each ended is data."""
+        train_all = sfn.DistributedMap(
+            self,
+            "TrainAll",
+            state_name="Train the trials",
+            comment="One child execution a trial; each trains as a Batch job and records how it ended.",
+            label="Trials",
+            # A child execution of its own history each, and the trials in S3: 10,000 of them fit.
+            map_execution_type=sfn.StateMachineType.STANDARD,
+            item_reader=sfn.S3JsonItemReader(bucket=bucket, key=sfn.JsonPath.string_at("$.to_run_key")),
+            max_concurrency_path=sfn.JsonPath.string_at("$.max_concurrency"),
+            tolerated_failure_percentage=100,
+            result_writer_v2=sfn.ResultWriterV2(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        train_one = sfn.CustomState(
+            self, "Train one trial", state_json=_submit_job(job_queue.job_queue_arn, job_definition.job_definition_arn)
+        )
+        train_one.add_retry(
+            errors=SUBMIT_ERRORS,
+            interval=Duration.seconds(2),
+            backoff_rate=2,
+            max_attempts=10,
+            max_delay=Duration.seconds(120),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        train_one.add_catch(
+            self._record("RecordFailure", bucket, "Record the failure", Status.FAILED, "failure"),
+            errors=["States.ALL"],
+            result_path="$.failure",
+        )
+        train_one.next(self._record("RecordSuccess", bucket, "Record the success", Status.SUCCEEDED, "job"))
+        train_all.item_processor(train_one)
+        return train_all
+
+    def _record(
+        self, construct_id: str, bucket: s3.IBucket, state_name: str, status: Status, detail: str
+    ) -> tasks.CallAwsService:
+        record = tasks.CallAwsService(
+            self,
+            construct_id,
+            state_name=state_name,
+            comment="Writes the trial's outcome to S3.",
+            service="s3",
+            action="putObject",
+            iam_resources=[bucket.arn_for_objects(f"{keys.SWEEPS}*")],
+            parameters={
+                "Bucket": bucket.bucket_name,
+                "Key": sfn.JsonPath.string_at("$.outcome_key"),
+                "ContentType": "application/json",
+                "Body": {
+                    "trial_id": sfn.JsonPath.string_at("$.trial_id"),
+                    "status": status.value,
+                    detail: sfn.JsonPath.object_at(f"$.{detail}"),
+                },
+            },
+            # Small, since the results of all trials together may have 256 KiB before they are dropped.
+            result_selector={},
+        )
+        record.add_retry(
+            errors=STORE_ERRORS,
+            interval=Duration.seconds(1),
+            backoff_rate=2,
+            max_attempts=8,
+            max_delay=Duration.seconds(30),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
+        return record
+
+
+def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
+    """Returns the task state that trains one trial.
+
+    Written as Step Functions reads it, since CDK's BatchSubmitJob grants more than this needs (every job definition
+    of the account) and less (no TerminateJob, without which a stopped sweep leaves its GPUs running).
+    """
+    return {
+        "Type": "Task",
+        "Comment": "A Batch job on a GPU. Batch tries it again when its machine is lost; a trainer's own error ends it.",
+        "Resource": "arn:aws:states:::batch:submitJob.sync",
+        "Parameters": {
+            "JobName.$": "$.trial_id",
+            "JobQueue": job_queue_arn,
+            "JobDefinition": job_definition_arn,
+            "ContainerOverrides": {
+                "Command.$": "$.command",
+                "Environment": [
+                    {"Name": keys.METRICS_URI, "Value.$": "$.metrics_uri"},
+                    {"Name": keys.TRIAL_URI, "Value.$": "$.trial_uri"},
+                ],
+            },
+            "Tags": {"sweep.$": "$.sweep", "trial.$": "$.trial_id"},
+            "PropagateTags": True,
+        },
+        "ResultSelector": {
+            "job_id.$": "$.JobId",
+            "started_at.$": "$.StartedAt",
+            "stopped_at.$": "$.StoppedAt",
+            "attempts.$": "States.ArrayLength($.Attempts)",
+        },
+        "ResultPath": "$.job",
+    }

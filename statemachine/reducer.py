@@ -1,0 +1,204 @@
+"""Lambda function "reduce": the metrics in S3 → how every planned trial ended, the leaderboard, the winner.
+
+Standard library and boto3 only; the function's package holds `sweep/` and this folder's functions. What it writes is
+a function of what is in the bucket: run again after it was killed, it writes the same bytes.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from statemachine.bucket import Bucket, for_all, s3_client
+from sweep import keys, ranking
+from sweep.errors import InvalidMetrics
+from sweep.metrics import Objective, parse_csv
+from sweep.ranking import Result
+from sweep.spec import SweepSpec
+from sweep.trial import Outcome, Status, Trial
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+BEST = 10
+"""Trials of the leaderboard in the execution's output, which has room for 256 KiB; the whole one is in S3."""
+
+MAX_LOG_READS = 100
+"""Failed trials whose last log line is looked up: GetLogEvents allows 25 requests a second."""
+LOG_THREADS = 4
+
+MAX_REASON = 300
+
+
+def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
+    """Ends one round; the state machine's state after all trials.
+
+    Args:
+        event: `{"sweep": name, "round": number}`.
+
+    Returns:
+        `{"another_round": false, "output": …}`, or `{"another_round": false, "fault": text}` where no trial succeeded.
+    """
+    bucket = Bucket(os.environ[keys.BUCKET], s3_client())
+    logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
+    last_lines = LastLines(logs, os.environ[keys.LOG_GROUP])
+    return reduce(bucket, last_lines, sweep=event["sweep"], round_number=event["round"])
+
+
+class LastLines:
+    """The last line of a job's log, where a trainer says why it failed."""
+
+    def __init__(self, client: "CloudWatchLogsClient", log_group: str) -> None:
+        self._logs = client
+        self._log_group = log_group
+
+    def of(self, stream: str) -> str:
+        """Returns the line, or nothing where there is none; a log that cannot be read must not lose a sweep."""
+        try:
+            answer = self._logs.get_log_events(
+                logGroupName=self._log_group, logStreamName=stream, limit=20, startFromHead=False
+            )
+        except ClientError as error:
+            return f"(its log could not be read: {error.response['Error']['Code']})"
+        lines = [line for event in answer["events"] if (line := _printable(event["message"]))]
+        return lines[-1] if lines else ""
+
+
+def reduce(bucket: Bucket, last_lines: LastLines, *, sweep: str, round_number: int) -> dict[str, Any]:
+    """Reads every planned trial's metrics, ranks them, and writes leaderboard.csv and winner.json."""
+    plan_key = keys.plan_key(sweep, round_number)
+    document = bucket.get_json(plan_key)
+    if document is None:
+        raise FileNotFoundError(f"{plan_key} is not in the bucket: it was deleted while the sweep ran")
+    spec = SweepSpec.from_json(document["spec"])
+    trials = [Trial.from_json(trial) for trial in document["trials"]]
+
+    read = for_all(lambda trial: read_result(bucket, trial, spec.objective, sweep, round_number), trials)
+    results = _with_last_lines(read, last_lines)
+    leaderboard = ranking.rank(results, spec.objective)
+    bucket.put(
+        keys.leaderboard_key(sweep), ranking.leaderboard_csv(leaderboard, spec.objective), "text/csv; charset=utf-8"
+    )
+    counts = ranking.counts(results)
+    if not counts[Status.SUCCEEDED]:
+        return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
+
+    output = _output(spec, leaderboard, counts, round_number)
+    output["winner"]["summary"] = bucket.get_json(
+        keys.summary_key(leaderboard[0].trial.trial_id, leaderboard[0].trial.epochs)
+    )
+    bucket.put_json(keys.winner_key(sweep), output)
+    return {"another_round": False, "output": output}
+
+
+def read_result(
+    bucket: Bucket, trial: Trial, objective: Objective, sweep: str, round_number: int
+) -> tuple[Result, str | None]:
+    """Returns how one trial ended, and the log stream of its job where the job failed.
+
+    The metrics decide: what was recorded of the job is read only where there are none.
+    """
+    data = bucket.get(trial.metrics_key)
+    if data is None:
+        return _without_metrics(bucket, trial, sweep, round_number)
+    try:
+        metrics = parse_csv(data, max_epochs=trial.epochs)
+        value, epoch = metrics.best(objective)
+    except InvalidMetrics as error:
+        return _ended(trial, Status.INVALID, str(error)), None
+    outcome = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
+    return Result(trial=trial, outcome=outcome, value=value, epoch=epoch, epochs_trained=metrics.epochs), None
+
+
+def _without_metrics(bucket: Bucket, trial: Trial, sweep: str, round_number: int) -> tuple[Result, str | None]:
+    recorded = bucket.get_json(keys.outcome_key(sweep, round_number, trial.trial_id))
+    if recorded is None:
+        return _ended(trial, Status.MISSING, "nothing was recorded of it"), None
+    if recorded["status"] == Status.SUCCEEDED:
+        return _ended(trial, Status.MISSING, f"its job ended well but did not write {trial.metrics_key}"), None
+    reason, stream = failure_reason(recorded["failure"])
+    return _ended(trial, Status.FAILED, reason), stream
+
+
+def _ended(trial: Trial, status: Status, reason: str) -> Result:
+    return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason=_printable(reason)))
+
+
+def failure_reason(failure: Mapping[str, str]) -> tuple[str, str | None]:
+    """Returns why a job failed, and the name of its last attempt's log stream where it has one.
+
+    Args:
+        failure: what Step Functions caught, `{"Error": name, "Cause": a text, or the job's description as JSON}`.
+    """
+    cause = failure.get("Cause", "")
+    try:
+        job = json.loads(cause)
+    except ValueError:
+        job = None
+    if not isinstance(job, dict):
+        return f"{failure.get('Error', 'unknown error')}: {cause}", None
+    attempts = job.get("Attempts") or [{}]
+    container = attempts[-1].get("Container") or {}
+    # The container's reason names what the job's own hides: out of memory, an image that cannot be pulled.
+    said = container.get("Reason") or job.get("StatusReason") or attempts[-1].get("StatusReason") or "its job failed"
+    if (exit_code := container.get("ExitCode")) is not None:
+        said = f"exit code {exit_code}, {container['Reason']}" if container.get("Reason") else f"exit code {exit_code}"
+    if len(attempts) > 1:
+        said = f"{said}, attempt {len(attempts)}"
+    return said, container.get("LogStreamName")
+
+
+def _with_last_lines(read: Sequence[tuple[Result, str | None]], last_lines: LastLines) -> list[Result]:
+    """Puts the last log line behind the reasons of failed trials, of the first in the plan where there are many."""
+    streams = [stream for _, stream in read if stream][:MAX_LOG_READS]
+    lines = dict(zip(streams, for_all(last_lines.of, streams, threads=LOG_THREADS), strict=True))
+
+    def explained(result: Result, line: str) -> Result:
+        reason = f"{result.outcome.reason}: {line}"[:MAX_REASON]
+        return replace(result, outcome=replace(result.outcome, reason=reason))
+
+    return [explained(result, line) if stream and (line := lines.get(stream)) else result for result, stream in read]
+
+
+def _output(
+    spec: SweepSpec, leaderboard: Sequence[Result], counts: Mapping[str, int], round_number: int
+) -> dict[str, Any]:
+    winner, *_ = leaderboard
+    best = [result for result in leaderboard[:BEST] if result.value is not None]
+    return {
+        "sweep": spec.name,
+        "winner": {**_entry(winner), "options": ranking.options_line(winner.trial.params)},
+        "ties": [_entry(result) for result in ranking.ties(leaderboard)[:BEST]],
+        "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
+        "outcomes": dict(counts),
+        "best": [_entry(result) for result in best],
+        "reasons": [{"reason": reason, "trials": trials} for reason, trials in ranking.reasons(leaderboard)],
+        "leaderboard_key": keys.leaderboard_key(spec.name),
+        "plan_key": keys.plan_key(spec.name, round_number),
+    }
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    return {
+        "params": result.trial.params,
+        "value": result.value,
+        "epoch": result.epoch,
+        "trial_id": result.trial.trial_id,
+    }
+
+
+def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) -> str:
+    ended = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
+    reasons = "\n".join(f"{trials}x {reason}" for reason, trials in ranking.reasons(results))
+    return f"None of {len(results)} trials succeeded ({ended}). The reasons, most frequent first:\n{reasons}"
+
+
+def _printable(text: str) -> str:
+    """What a trainer printed may hold anything; what is shown is one line without control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()[:MAX_REASON]

@@ -1,0 +1,38 @@
+"""The error tree.
+
+SweepError                 everything that stepsweep raises on purpose
+├── InvalidInput           somebody asked for what cannot be done; carries every fault, not the first only
+│   └── InvalidSweep       ... in the input of a sweep
+├── InvalidMetrics         a metrics file that cannot be trusted
+└── NoTrialSucceeded       a sweep without a winner; carries the reasons
+"""
+
+from collections.abc import Sequence
+
+
+class SweepError(Exception):
+    """The root of the tree: an error whose message is written for a person."""
+
+
+class InvalidInput(SweepError):
+    """Input that breaks rules, with one fault a rule that is broken.
+
+    Attributes:
+        faults: at least one sentence, each naming the field, the rule, the value and what to write instead.
+    """
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+class InvalidSweep(InvalidInput):
+    """The input of a sweep breaks its rules. Raised before anything is started."""
+
+
+class InvalidMetrics(SweepError):
+    """A metrics file that is not exactly what the contract says, with the place and the reason."""
+
+
+class NoTrialSucceeded(SweepError):
+    """All trials of a sweep ended without a usable result."""

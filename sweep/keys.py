@@ -1,0 +1,84 @@
+"""The S3 layout and the names of environment variables, each said once.
+
+No key holds text that a person chose, but the sweep's name, which `sweep.spec` limits to letters, digits, `-` and
+`_`, and the slug in a trial id, which `sweep.trial` limits to the same.
+"""
+
+# Environment of a Batch job. Any trainer, ours or a user's, is told where to write by these two.
+METRICS_URI = "STEPSWEEP_METRICS_URI"
+"""Where the one CSV goes, `s3://bucket/trials/<trial_id>/metrics-e<epochs>.csv`."""
+TRIAL_URI = "STEPSWEEP_TRIAL_URI"
+"""Where a trial may keep what it likes, such as checkpoints: `s3://bucket/trials/<trial_id>/`."""
+DATA_DIR = "STEPSWEEP_DATA_DIR"
+"""Folder with the data sets; in the image they are baked in at build."""
+
+# Environment of the Lambda functions.
+BUCKET = "STEPSWEEP_BUCKET"
+TRAINER_VERSION = "STEPSWEEP_TRAINER_VERSION"
+"""Names the code that a trial runs; part of every trial id, since other code gives other numbers."""
+DEFAULT_MAX_CONCURRENCY = "STEPSWEEP_MAX_CONCURRENCY"
+LOG_GROUP = "STEPSWEEP_LOG_GROUP"
+"""CloudWatch log group of the jobs, where the reducer reads a failed trial's last line."""
+
+SWEEPS = "sweeps/"
+TRIALS = "trials/"
+
+
+def sweep_prefix(sweep: str) -> str:
+    return f"{SWEEPS}{sweep}/"
+
+
+def spec_key(sweep: str) -> str:
+    return f"{SWEEPS}{sweep}/spec.json"
+
+
+def plan_key(sweep: str, round_number: int) -> str:
+    """Every trial of a round, finished before or not: the truth about what was planned."""
+    return f"{SWEEPS}{sweep}/round-{round_number}/plan.json"
+
+
+def to_run_key(sweep: str, round_number: int) -> str:
+    """The items of the Map: what a round still has to train."""
+    return f"{SWEEPS}{sweep}/round-{round_number}/to-run.json"
+
+
+def outcomes_prefix(sweep: str, round_number: int) -> str:
+    return f"{SWEEPS}{sweep}/round-{round_number}/outcomes/"
+
+
+def map_results_prefix(sweep: str, round_number: int) -> str:
+    """Step Functions' own record of a Map run: its manifest and every child's input and output."""
+    return f"{SWEEPS}{sweep}/round-{round_number}/map"
+
+
+def outcome_key(sweep: str, round_number: int, trial_id: str) -> str:
+    return f"{outcomes_prefix(sweep, round_number)}{trial_id}.json"
+
+
+def leaderboard_key(sweep: str) -> str:
+    return f"{SWEEPS}{sweep}/leaderboard.csv"
+
+
+def winner_key(sweep: str) -> str:
+    return f"{SWEEPS}{sweep}/winner.json"
+
+
+def trial_prefix(trial_id: str) -> str:
+    return f"{TRIALS}{trial_id}/"
+
+
+def metrics_key(trial_id: str, epochs: int) -> str:
+    return f"{TRIALS}{trial_id}/metrics-e{epochs}.csv"
+
+
+def summary_key(trial_id: str, epochs: int) -> str:
+    """How a trial was trained and what its best epoch reaches on the test set; optional, for people."""
+    return f"{TRIALS}{trial_id}/summary-e{epochs}.json"
+
+
+def checkpoint_key(trial_id: str) -> str:
+    return f"{TRIALS}{trial_id}/checkpoint.pt"
+
+
+def uri(bucket: str, key: str) -> str:
+    return f"s3://{bucket}/{key}"

@@ -1,0 +1,96 @@
+"""A trial, the id that names its work in every sweep, and how it ended."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from sweep import keys
+from sweep.space import Value, as_option
+
+MAX_SLUG = 60
+"""With 20 hexadecimal digits behind it an id stays far below the 128 characters that Batch allows a job's name."""
+
+HASH_DIGITS = 20
+"""80 bits: a million trials share an id with a probability of 4e-13."""
+
+
+class Status(StrEnum):
+    """How a trial ended. Every planned trial has exactly one."""
+
+    SUCCEEDED = "SUCCEEDED"
+    """Its metrics are there and can be trusted."""
+    FAILED = "FAILED"
+    """Its job failed, and there are no metrics."""
+    MISSING = "MISSING"
+    """Nothing says that it failed, and there are no metrics."""
+    INVALID = "INVALID"
+    """Its metrics break the contract, or hold a number that is not finite: it diverged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one trial ended, with the reason where it did not succeed."""
+
+    trial_id: str
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One evaluation of one set of params.
+
+    Attributes:
+        trial_id: names the work: see `trial_id_of`.
+        params: the chosen values, in the order in which the sweep names them.
+        options: all that the trainer is given on its command line, params first.
+        epochs: the most epochs it trains.
+    """
+
+    trial_id: str
+    params: dict[str, Value]
+    options: dict[str, Value]
+    epochs: int
+
+    @property
+    def metrics_key(self) -> str:
+        return keys.metrics_key(self.trial_id, self.epochs)
+
+    def command(self) -> list[str]:
+        """Returns the arguments of the trainer. Texts only: a number in a Batch command ends the whole Map."""
+        return [word for name, value in self.options.items() for word in (f"--{name}", as_option(value))]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "trial_id": self.trial_id,
+            "params": dict(self.params),
+            "options": dict(self.options),
+            "epochs": self.epochs,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` wrote; a field too many or too few raises TypeError."""
+        return cls(**data)
+
+
+def trial_id_of(
+    *, params: Mapping[str, Value], fixed: Mapping[str, Value], seed: int, trainer_version: str, salt: str = ""
+) -> str:
+    """Returns a readable name for all that decides a trial's numbers.
+
+    The name is a slug of the params and a SHA-256 of params, fixed options, seed and trainer version, whatever
+    the order in which they were given. Epochs are not part of it: more epochs continue the same training.
+
+    Args:
+        salt: makes the same work another trial; what `fresh` does.
+    """
+    decides = {"params": params, "fixed": fixed, "seed": seed, "trainer": trainer_version, "salt": salt}
+    text = json.dumps(decides, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
+    slug = "-".join(f"{name}-{as_option(value)}" for name, value in params.items())
+    return f"{re.sub(r'[^A-Za-z0-9-]', '_', slug)[:MAX_SLUG]}-{digest}"

@@ -1,0 +1,78 @@
+"""A trainer that does what its options say: `--act crash` crashes, `--act diverge` diverges, …
+
+Standard library only, so that hundreds of them start in a second each core; it puts its one CSV with a plain HTTP
+request, which the embedded cloud takes without a signature.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+parser.add_argument("--momentum", type=float, default=0.5)
+parser.add_argument("--epochs", type=int, required=True)
+parser.add_argument("--seed", type=int, required=True)
+parser.add_argument("--act", default="train")
+parser.add_argument("--sleep", type=float, default=0.0)
+options = parser.parse_args()
+
+
+def put(data: bytes) -> None:
+    uri = urllib.parse.urlparse(os.environ["STEPSWEEP_METRICS_URI"])
+    url = f"{os.environ['AWS_ENDPOINT_URL']}/{uri.netloc}{uri.path}"
+    request = urllib.request.Request(url, data=data, method="PUT", headers={"If-None-Match": "*", "Content-Type": "text/csv"})
+    try:
+        urllib.request.urlopen(request).close()
+    except urllib.error.HTTPError as error:
+        if error.code != 412:
+            raise
+        print("the metrics are there already")
+
+
+def curve() -> str:
+    """A curve whose best epoch is the last, higher the nearer lr is to 0.1 and momentum to 0.9."""
+    rows = ["epoch,train_loss,val_loss,val_accuracy,seconds"]
+    for epoch in range(1, options.epochs + 1):
+        accuracy = 1 / (1 + abs(options.lr - 0.1) + abs(options.momentum - 0.9)) - 1 / (10 * epoch)
+        rows.append(f"{epoch},{1 - accuracy!r},{1 - accuracy!r},{accuracy!r},0.1")
+    return "\n".join(rows) + "\n"
+
+
+attempt = int(os.environ.get("AWS_BATCH_JOB_ATTEMPT", "1"))
+print(f"act {options.act}, attempt {attempt}", flush=True)
+time.sleep(options.sleep)
+match options.act:
+    case "train":
+        put(curve().encode())
+    case "crash":
+        raise ValueError("this trainer was told to crash")
+    case "crash-on-large-lr" if options.lr >= 0.1:
+        sys.exit("lr is too large for this trainer")
+    case "crash-on-large-lr":
+        put(curve().encode())
+    case "diverge":
+        put(b"epoch,train_loss,val_loss,val_accuracy,seconds\n1,nan,nan,0.1,0.1\n")
+    case "nothing":
+        print("no metrics are written")
+    case "garbage":
+        put(b"not,a\nmetrics file")
+    case "temporary" if attempt < 3:
+        sys.exit(75)
+    case "temporary":
+        put(curve().encode())
+    case "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    case "hang":
+        # A child that must not outlive its job, and neither of them listens to SIGTERM.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"])
+        time.sleep(600)
+    case act:
+        parser.error(f"unknown act {act}")

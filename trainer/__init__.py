@@ -1,0 +1,4 @@
+"""The trainer: what one Batch job runs. It trains one trial and writes one metrics.csv.
+
+`python -m trainer` trains, `python -m trainer.data` puts the data sets in place. Both run anywhere, with or without AWS.
+"""

@@ -1,0 +1,90 @@
+"""Trains one trial: `python -m trainer --lr 0.1 --momentum 0.5 --epochs 10`. The only reader of the environment."""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from sweep import keys
+from sweep.errors import InvalidInput
+from sweep.space import as_option
+from trainer import data, options
+from trainer.store import FileStore, Job, JobStore, Store, StoreError, s3_client
+
+FINISHED = 0
+CRASHED = 1
+WRONG_INPUT = 2
+INTERRUPTED = os.EX_TEMPFAIL  # 75, "temporary failure; try again": the job definition retries it
+
+
+class Interruption:
+    """Whether the process was asked to end. The first signal lets training end in order, the second ends it at once."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        self._asked = True
+        signal.signal(number, signal.SIG_DFL)
+
+    def __call__(self) -> bool:
+        return self._asked
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one trial and returns the exit code."""
+    interrupted = Interruption()
+    try:
+        # In the image nothing was started yet that would have read them.
+        threads = os.environ.get("OMP_NUM_THREADS") or str(_available_cpus())
+        data_dir = os.environ.get(keys.DATA_DIR) or data.DEFAULT_DATA_DIR
+        asked = options.parse(arguments, default_data_dir=data_dir, default_threads=threads)
+        store = _store(asked)
+        data.check(asked.dataset, asked.data_dir)
+        # cuBLAS is repeatable with a workspace of its own, which has to be set before CUDA starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+        # 5 s of import; so after all that can be wrong with the command line.
+        from trainer import trial
+
+        return FINISHED if trial.run(asked, store, interrupted) else INTERRUPTED
+    except (InvalidInput, data.DataMissing) as error:
+        print(error, file=sys.stderr)
+        return WRONG_INPUT
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return CRASHED
+
+
+def _store(asked: options.Options) -> Store:
+    """Returns where the trial's results go.
+
+    Raises:
+        InvalidInput: the options do not fit the place: a job, or by hand.
+    """
+    job = None if asked.upload_s3 is False else Job.from_environment(os.environ, epochs=asked.epochs)
+    if job:
+        if named := [f"--{name}" for name in ("output", "checkpoint") if getattr(asked, name)]:
+            raise InvalidInput([f"{name}: not in a sweep's job, where everything goes to S3" for name in named])
+        return JobStore(job, s3_client())
+    if asked.upload_s3:
+        raise InvalidInput(
+            [f"--uploadS3: true needs {keys.METRICS_URI} and {keys.TRIAL_URI}, which a sweep's job sets"]
+        )
+    name = f"metrics-lr-{as_option(asked.lr)}-momentum-{as_option(asked.momentum)}-e{asked.epochs}.csv"
+    return FileStore(output=asked.output or Path(name), checkpoint_file=asked.checkpoint)
+
+
+def _available_cpus() -> int:
+    try:
+        return len(os.sched_getaffinity(0))  # what this process may use, where `cpu_count` counts the machine's
+    except AttributeError:  # macOS has no affinity
+        return os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

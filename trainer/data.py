@@ -1,0 +1,150 @@
+"""The data sets: what they are, whether they are whole, and their images as tensors.
+
+`python -m trainer.data --dataset fashion-mnist` puts one in place. A trial only reads: it never downloads, and never
+takes another data set than it was asked for.
+"""
+
+import hashlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweep.errors import SweepError
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULT_DATA_DIR = ".stepsweep/data"
+
+SPLIT_SEED = 1008
+"""The tutorial's. The split is part of the data: no option and no seed changes it."""
+TRAIN_IMAGES = 48_000
+VALIDATION_IMAGES = 12_000
+
+TRAIN_X, TRAIN_Y = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+TEST_X, TEST_Y = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """60,000 training and 10,000 test images of 28 x 28 grey pixels in ten classes, as four IDX files.
+
+    Attributes:
+        mean, std: of the training pixels on a scale of 0 to 1; images are normalised with them.
+        sha256: file → digest of its bytes, unzipped. It pins the header too, so the reader may rely on it.
+    """
+
+    mean: float
+    std: float
+    sha256: dict[str, str]
+
+
+DATASETS = {
+    "mnist": Dataset(
+        mean=0.1307,
+        std=0.3081,
+        sha256={
+            TRAIN_X: "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            TRAIN_Y: "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            TEST_X: "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            TEST_Y: "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        },
+    ),
+    "fashion-mnist": Dataset(
+        mean=0.2860,
+        std=0.3530,
+        sha256={
+            TRAIN_X: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            TRAIN_Y: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            TEST_X: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            TEST_Y: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+        },
+    ),
+}
+
+
+class DataMissing(SweepError):
+    """A data set is not where it was looked for, or not whole; the message says how to get it."""
+
+
+def fault_of(name: str, folder: Path) -> str | None:
+    """Returns what is wrong with a data set's files in `folder`, None if they are all there and whole."""
+    for file, digest in DATASETS[name].sha256.items():
+        try:
+            with (folder / file).open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
+                    return f"{file} is damaged: its SHA-256 is another"
+        except FileNotFoundError:
+            return f"there is no {file}"
+        except OSError as error:
+            return f"{file} cannot be read: {error.strerror}"
+    return None
+
+
+def check(name: str, data_dir: Path) -> None:
+    """Raises DataMissing unless all files of the data set are in `data_dir` and whole. Takes 0.1 s."""
+    if fault := fault_of(name, data_dir / name):
+        raise DataMissing(
+            f"--dataset: {name} is not ready in {data_dir / name}: {fault}; "
+            f"run `python -m trainer.data --dataset {name} --data-dir {data_dir}`"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """`images` (N, 1, 28, 28) float32, normalised; `labels` (N,) int64."""
+
+    images: "torch.Tensor"
+    labels: "torch.Tensor"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """A data set as one trial sees it."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+
+def load(name: str, data_dir: Path, *, train_images: int, device: "torch.device") -> Data:
+    """Returns a data set that `check` found whole, in the device's memory, normalised once.
+
+    The split is `torch.utils.data.random_split(..., generator=torch.Generator().manual_seed(1008))` of the tutorial.
+
+    Args:
+        train_images: how many, the first of the split; with a fourth as many for validation.
+    """
+    import torch
+
+    dataset, folder = DATASETS[name], data_dir / name
+
+    # torchvision has a reader for IDX files, and importing it costs every trial 8 s of CPU (torchvision 0.29.1).
+    def read(file: str, header_bytes: int) -> torch.Tensor:
+        return torch.frombuffer(bytearray((folder / file).read_bytes()), dtype=torch.uint8, offset=header_bytes)
+
+    def images(file_x: str, file_y: str, chosen: torch.Tensor | slice) -> Images:
+        pixels = read(file_x, 16).view(-1, 1, 28, 28)[chosen]
+        scaled = (pixels.float() / 255 - dataset.mean) / dataset.std
+        return Images(
+            images=scaled.to(device, memory_format=torch.channels_last),
+            labels=read(file_y, 8)[chosen].long().to(device),
+        )
+
+    split = torch.randperm(TRAIN_IMAGES + VALIDATION_IMAGES, generator=torch.Generator().manual_seed(SPLIT_SEED))
+    validation_images = train_images * VALIDATION_IMAGES // TRAIN_IMAGES
+    return Data(
+        train=images(TRAIN_X, TRAIN_Y, split[:train_images]),
+        validation=images(TRAIN_X, TRAIN_Y, split[TRAIN_IMAGES:][:validation_images]),
+        test=images(TEST_X, TEST_Y, slice(None)),
+    )
+
+
+if __name__ == "__main__":
+    from trainer.fetch import main
+
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""Putting the data sets in place, from wherever they can be had: what `python -m trainer.data` does."""
+
+import argparse
+import contextlib
+import gzip
+import http.client
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweep import keys
+from sweep.errors import SweepError
+from trainer.data import DATASETS, DEFAULT_DATA_DIR, fault_of
+
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+DEBIAN_FOLDER = Path("usr/share/datasets/fashion-mnist")
+TIMEOUT_SECONDS = 10
+"""For a connection and for each read. Without a network the answer comes at once, behind a dead one in under a minute."""
+
+
+class NotFetched(SweepError):
+    """A data set could not be had from one source, or from none; the message is the reason, in one line."""
+
+
+def prepare(name: str, data_dir: Path) -> str:
+    """Puts a data set into `data_dir`/`name` and returns where it came from.
+
+    A file takes its place only when it is whole and its checksum is right, so that preparing may be interrupted, or
+    run twice at the same time.
+
+    Raises:
+        NotFetched: with the reason of every source.
+    """
+    folder = data_dir / name
+    if fault_of(name, folder) is None:
+        return "there already"
+    sources = [_from_torchvision]
+    if name == "fashion-mnist":
+        sources = [_from_installed_package, _from_torchvision, _from_debian]
+    reasons = []
+    data_dir.mkdir(parents=True, exist_ok=True)
+    for source in sources:
+        # Beside its place, since a file can be moved in one step only within a file system.
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=data_dir) as scratch:
+            try:
+                found, where = source(name, Path(scratch).resolve())
+                if fault := fault_of(name, found):
+                    raise NotFetched(f"{where}: {fault}")
+            except NotFetched as error:
+                reasons.append(str(error))
+                continue
+            folder.mkdir(exist_ok=True)
+            for file in DATASETS[name].sha256:
+                (found / file).replace(folder / file)
+            return where
+    raise NotFetched("; ".join(reasons))
+
+
+def _from_installed_package(_name: str, scratch: Path) -> tuple[Path, str]:
+    folder = "/" / DEBIAN_FOLDER
+    if not folder.is_dir():
+        raise NotFetched(f"no {folder} on this machine")
+    _unzip(folder, scratch)
+    return scratch, str(folder)
+
+
+def _from_torchvision(name: str, scratch: Path) -> tuple[Path, str]:
+    """Downloads from torchvision's mirrors, whose zipped files it checks against its own MD5s."""
+    from torchvision.datasets import MNIST, FashionMNIST
+
+    dataset = {"mnist": MNIST, "fashion-mnist": FashionMNIST}[name]
+    # torchvision sets no timeout, and its progress bar is for somebody who watches.
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
+    quiet = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
+    try:
+        with quiet:
+            dataset(scratch, download=True)
+    except (OSError, RuntimeError, http.client.HTTPException, EOFError, zlib.error) as error:
+        tried = re.findall(
+            r"Tried (?:\w+://)?([^/\s]+)\S*, got:\n(?:<urlopen error )?(?:\[Errno -?\d+\] )?(.*?)>?\n", str(error)
+        )
+        raise NotFetched(", ".join(f"{host}: {what}" for host, what in tried) or _in_one_line(error)) from None
+    return scratch / dataset.__name__ / "raw", "torchvision's mirrors"
+
+
+def _from_debian(_name: str, scratch: Path) -> tuple[Path, str]:
+    """Takes the files out of Debian's package, which needs neither root nor an installation."""
+    if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
+        raise NotFetched(f"no apt-get here, to take Debian's package {DEBIAN_PACKAGE}")
+    apt = [
+        "apt-get",
+        "--quiet=2",
+        f"-oAcquire::http::Timeout={TIMEOUT_SECONDS}",
+        f"-oAcquire::https::Timeout={TIMEOUT_SECONDS}",
+        "-oAcquire::Retries=1",
+        "-oAPT::Sandbox::User=",  # as root apt would drop to a user who may not write into our folder, and warn
+    ]
+    try:
+        _run([*apt, "download", DEBIAN_PACKAGE], scratch)
+    except (
+        NotFetched
+    ):  # most often because nobody has run `apt-get update`, which without root works in a folder of ours
+        for folder in ("state/lists/partial", "cache/archives/partial"):
+            (scratch / folder).mkdir(parents=True)
+        apt += [f"-oDir::State={scratch}/state", f"-oDir::Cache={scratch}/cache"]
+        apt += ["-oDir::State::status=/var/lib/dpkg/status"]
+        _run([*apt, "update"], scratch)
+        _run([*apt, "download", DEBIAN_PACKAGE], scratch)
+    [package] = scratch.glob("*.deb")
+    _run(["dpkg-deb", "--extract", str(package), str(scratch / "package")], scratch)
+    _unzip(scratch / "package" / DEBIAN_FOLDER, scratch)
+    return scratch, f"Debian's package {package.stem}"
+
+
+def _run(command: list[str], folder: Path) -> None:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotFetched(f"`{command[0]} {command[-1]}`: {_in_one_line(done.stderr)}")
+
+
+def _unzip(folder: Path, target: Path) -> None:
+    for file in DATASETS["fashion-mnist"].sha256:
+        try:
+            with gzip.open(folder / f"{file}.gz") as zipped, (target / file).open("wb") as plain:
+                shutil.copyfileobj(zipped, plain)
+        except (OSError, EOFError, zlib.error) as error:
+            raise NotFetched(f"{folder / file}.gz: {_in_one_line(error)}") from None
+
+
+def _in_one_line(text: object, limit: int = 300) -> str:
+    return " ".join(str(text).split())[:limit] or type(text).__name__
+
+
+def first_of(names: Sequence[str], data_dir: Path) -> tuple[str, str]:
+    """Returns the first data set that can be had, and why it is not the first that was asked for ("" if it is).
+
+    What is in place already goes before what would have to be downloaded, so that asking again, with or without a
+    network, answers the same.
+
+    Raises:
+        NotFetched: none can be had.
+    """
+    there = [name for name in names if fault_of(name, data_dir / name) is None]
+    reasons = []
+    for name in there or names:
+        try:
+            prepare(name, data_dir)
+        except NotFetched as error:
+            reasons.append(f"{name} cannot be fetched ({error})")
+            continue
+        if not reasons and name != names[0]:
+            how = f"to fetch it: python -m trainer.data --dataset {names[0]} --data-dir {data_dir}"
+            reasons.append(f"{names[0]} is not in {data_dir} ({how})")
+        return name, ", ".join(reasons)
+    raise NotFetched("; ".join(reasons))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer.data",
+        description="Put data sets in place: from disk, by torchvision, or fashion-mnist from Debian's package.",
+        allow_abbrev=False,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--dataset", action="append", choices=list(DATASETS), help="prepare this one; may be repeated")
+    what.add_argument(
+        "--first-of",
+        metavar="NAME,NAME",
+        help="prepare the first that can be had and print its name; stderr says why it is not the first named",
+    )
+    parser.add_argument("--data-dir", type=Path, help="default $STEPSWEEP_DATA_DIR, else .stepsweep/data")
+    options = parser.parse_args(arguments)
+    data_dir: Path = options.data_dir or Path(os.environ.get(keys.DATA_DIR) or DEFAULT_DATA_DIR)
+
+    if options.first_of:
+        names = options.first_of.split(",")
+        if unknown := [name for name in names if name not in DATASETS]:
+            parser.error(f"argument --first-of: {unknown[0]!r} is none of {', '.join(DATASETS)}")
+        try:
+            name, reason = first_of(names, data_dir)
+        except NotFetched as error:
+            print(f"no data set: {error}", file=sys.stderr)
+            return 1
+        if reason:
+            print(f"taking {name} instead of {names[0]}: {reason}", file=sys.stderr)
+        print(name)
+        return 0
+
+    missing = 0
+    for name in options.dataset:
+        try:
+            print(f"{name}: ready in {data_dir / name} ({prepare(name, data_dir)})", flush=True)
+        except NotFetched as error:
+            missing += 1
+            print(f"{name}: not fetched: {error}", file=sys.stderr)
+    return 1 if missing else 0

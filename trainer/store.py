@@ -1,0 +1,226 @@
+"""Where a trial keeps its checkpoint and leaves its results: files by hand, S3 in a job."""
+
+import contextlib
+import itertools
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from sweep import keys
+from sweep.errors import InvalidInput, SweepError
+from sweep.space import shown
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CONFLICT_TRIES = 5
+CONFLICT_WAIT_SECONDS = 1.0
+
+
+class StoreError(SweepError):
+    """Something could not be read or written; the message says what and why."""
+
+
+class Store(Protocol):
+    """Where one trial keeps what it has to keep."""
+
+    @property
+    def results(self) -> str:
+        """Where the CSV goes, for people."""
+
+    @property
+    def checkpoint(self) -> str | None:
+        """Where the checkpoint is, for people; None: this trial keeps none."""
+
+    def finished(self) -> bool:
+        """Whether the results are there, so that nothing is left to do."""
+
+    def load_checkpoint(self) -> bytes | None:
+        """Returns the last checkpoint that was saved, None if there is none."""
+
+    def save_checkpoint(self, data: bytes) -> None:
+        """Replaces the checkpoint in one step: a reader finds the old one or the new one, whole."""
+
+    def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
+        """Writes the CSV whole, and returns a sentence about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileStore:
+    """A trial that somebody runs by hand: a CSV, and a checkpoint if they named a file for one."""
+
+    output: Path
+    checkpoint_file: Path | None
+
+    @property
+    def results(self) -> str:
+        return str(self.output)
+
+    @property
+    def checkpoint(self) -> str | None:
+        return str(self.checkpoint_file) if self.checkpoint_file else None
+
+    def finished(self) -> bool:
+        return False  # who runs the same command again wants it done again
+
+    def load_checkpoint(self) -> bytes | None:
+        try:
+            return self.checkpoint_file.read_bytes() if self.checkpoint_file else None
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"cannot read {self.checkpoint_file}: {error.strerror}") from None
+
+    def save_checkpoint(self, data: bytes) -> None:
+        if self.checkpoint_file:
+            _write(self.checkpoint_file, data)
+
+    def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:  # noqa: ARG002  a job's only
+        replaced = self.output.exists()
+        _write(self.output, metrics)
+        return f"wrote {self.output}" + (", in place of the file that was there" if replaced else "")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Replaces a file in one step, which also a crash of the machine does not leave half done."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink()
+                raise
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Which trial a sweep's job trains, as its environment says."""
+
+    bucket: str
+    trial_id: str
+    epochs: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], *, epochs: int) -> Self | None:
+        """Reads the two variables of a job; None where neither is set.
+
+        Raises:
+            InvalidInput: only one is set, or they are not the URIs that `sweep.keys` gives for this many epochs.
+        """
+        trial_uri, metrics_uri = environment.get(keys.TRIAL_URI), environment.get(keys.METRICS_URI)
+        if not trial_uri and not metrics_uri:
+            return None
+        if not trial_uri or not metrics_uri:
+            missing = keys.METRICS_URI if trial_uri else keys.TRIAL_URI
+            raise InvalidInput([f"{missing}: must be set too; a sweep's job sets both, and by hand neither is needed"])
+        bucket, _, prefix = trial_uri.removeprefix("s3://").partition("/")
+        trial_id = prefix.removeprefix(keys.TRIALS).removesuffix("/")
+        if not bucket or not trial_id or "/" in trial_id or trial_uri != keys.uri(bucket, keys.trial_prefix(trial_id)):
+            example = keys.uri("BUCKET", keys.trial_prefix("TRIAL_ID"))
+            raise InvalidInput([f"{keys.TRIAL_URI}: must be {example}, got {shown(trial_uri, limit=200)}"])
+        job = cls(bucket=bucket, trial_id=trial_id, epochs=epochs)
+        if metrics_uri != (expected := keys.uri(bucket, job.metrics_key)):
+            raise InvalidInput(
+                [
+                    f"{keys.METRICS_URI}: must be {expected} for --epochs {epochs} and this {keys.TRIAL_URI}, "
+                    f"got {shown(metrics_uri, limit=200)}"
+                ]
+            )
+        return job
+
+    @property
+    def metrics_key(self) -> str:
+        return keys.metrics_key(self.trial_id, self.epochs)
+
+
+class JobStore:
+    """A sweep's job: everything goes to S3. Each object is written by one PutObject, which is all or nothing."""
+
+    def __init__(self, job: Job, s3: "S3Client") -> None:
+        self._job = job
+        self._s3 = s3
+        self.results = keys.uri(job.bucket, job.metrics_key)
+        self.checkpoint = keys.uri(job.bucket, keys.checkpoint_key(job.trial_id))
+
+    def finished(self) -> bool:
+        with _explained("look for", self.results):
+            try:
+                self._s3.head_object(Bucket=self._job.bucket, Key=self._job.metrics_key)
+            except self._s3.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] == "404":
+                    return False
+                raise
+        return True
+
+    def load_checkpoint(self) -> bytes | None:
+        with _explained("read", self.checkpoint):
+            try:
+                found = self._s3.get_object(Bucket=self._job.bucket, Key=keys.checkpoint_key(self._job.trial_id))
+            except self._s3.exceptions.NoSuchKey:
+                return None
+            return found["Body"].read()
+
+    def save_checkpoint(self, data: bytes) -> None:
+        self._put(keys.checkpoint_key(self._job.trial_id), data)
+
+    def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
+        """Writes the summary, then the CSV: when that is there the trial is finished."""
+        text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
+        self._put(keys.summary_key(self._job.trial_id, self._job.epochs), text.encode())
+        if self._put_metrics(metrics):
+            return f"wrote {self.results}"
+        return f"{self.results} was there already: another job of this trial finished first"
+
+    def _put(self, key: str, data: bytes) -> None:
+        with _explained("write", keys.uri(self._job.bucket, key)):
+            self._s3.put_object(Bucket=self._job.bucket, Key=key, Body=data)
+
+    def _put_metrics(self, data: bytes) -> bool:
+        """Writes the CSV unless there is one, and returns whether it did."""
+        with _explained("write", self.results):
+            for attempt in itertools.count(1):
+                try:
+                    self._s3.put_object(Bucket=self._job.bucket, Key=self._job.metrics_key, Body=data, IfNoneMatch="*")
+                except self._s3.exceptions.ClientError as error:
+                    code = error.response["Error"]["Code"]
+                    if code == "PreconditionFailed":
+                        return False
+                    # While another conditional write of the key is under way S3 asks to try again, with a code that is
+                    # not among those that botocore retries.
+                    if code != "ConditionalRequestConflict" or attempt == CONFLICT_TRIES:
+                        raise
+                    time.sleep(CONFLICT_WAIT_SECONDS)
+                else:
+                    break
+        return True
+
+
+@contextlib.contextmanager
+def _explained(doing: str, uri: str) -> Iterator[None]:
+    """Turns what botocore raises into a StoreError that says what could not be done."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise StoreError(f"cannot {doing} {uri}: {error}") from None
+
+
+def s3_client() -> "S3Client":
+    """Returns a client for a job; the endpoint and the region are boto3's own settings."""
+    import boto3
+    from botocore.config import Config
+
+    # A throttled or broken S3 must not cost a trained trial: about a minute of retries.
+    retries: Any = {"mode": "standard", "max_attempts": 8}
+    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))

@@ -1,0 +1,193 @@
+"""One trial, from its start or its checkpoint to its metrics."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from sweep import metrics
+from sweep.errors import InvalidInput
+from trainer import checkpoint, data, train
+from trainer.options import Options
+from trainer.store import Store, StoreError
+from trainer.train import Row, State
+
+CHECKPOINT_SECONDS = 15.0
+"""At least so long from one checkpoint to the next. A Spot machine may go without a warning, and then as much work is lost;
+uploading 14 MB takes some 0.3 s from a job, which after every epoch of 2 s would cost a sixth of the time."""
+
+
+def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool:
+    """Trains one trial and writes its results, with a line a step for people.
+
+    Returns:
+        Whether it is finished; if not, it was interrupted, and its checkpoint holds the last finished epoch.
+
+    Raises:
+        InvalidInput: the device is not there.
+        StoreError: results or checkpoint cannot be read or written.
+    """
+    if store.finished():
+        _say(f"nothing to do: {store.results} is there already")
+        return True
+    device = _device(options.device)
+    train.use_device(device, options.threads)
+    identity = _identity(options, device)
+    images = data.load(options.dataset, options.data_dir, train_images=options.train_images, device=device)
+    _say(_title(options, images, device))
+
+    state = saved = _resume(store, identity)
+    saved_at = -math.inf
+    for state in train.epochs(options, images, device=device, start=saved, interrupted=interrupted):  # noqa: B020
+        _say(_line(state.rows[-1], options.epochs))
+        if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and _save(store, state, identity):
+            saved, saved_at = state, time.monotonic()
+    if state and state is not saved:
+        _save(store, state, identity)
+
+    # A checkpoint of an earlier sweep that asked for more epochs holds these rows too.
+    rows = state.rows[: options.epochs] if state else ()
+    stopped = train.why_stop(rows, patience=options.patience)
+    if not state or not (stopped or len(rows) == options.epochs):
+        return _interrupted(store, rows, options.epochs)
+    summary = _summary(options, identity, images, state, rows, stopped or "epochs")
+    _say(_verdict(summary, rows, options.patience))
+    _say(store.write_results(metrics.to_csv([dataclasses.asdict(row) for row in rows]), summary))
+    return True
+
+
+def _device(name: str) -> torch.device:
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise InvalidInput(["--device: cuda was asked for, and torch finds no GPU; auto takes the CPU then"])
+    return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def _identity(options: Options, device: torch.device) -> dict[str, Any]:
+    """All that decides the numbers of a trial, and when it stops early; in plain values, in the order to show them."""
+    decisive = (
+        "lr",
+        "momentum",
+        "weight_decay",
+        "batch_size",
+        "patience",
+        "seed",
+        "dataset",
+        "train_images",
+        "threads",
+    )
+    return {
+        **{name: getattr(options, name) for name in decisive},
+        "device": train.describe(device),
+        "torch": torch.__version__.split("+")[0],
+    }
+
+
+def _resume(store: Store, identity: dict[str, Any]) -> State | None:
+    found = store.load_checkpoint()
+    if found is None:
+        return None
+    try:
+        state = checkpoint.from_bytes(found, identity)
+    except checkpoint.CheckpointRefused as error:
+        _say(f"not continuing from {store.checkpoint}: {error}; training starts anew")
+        return None
+    _say(f"continuing after epoch {len(state.rows)} from {store.checkpoint}")
+    return state
+
+
+def _save(store: Store, state: State, identity: dict[str, Any]) -> bool:
+    """Saves a checkpoint and returns whether it could; if not, training goes on, since only a retry would need it."""
+    if store.checkpoint is None:
+        return False
+    try:
+        store.save_checkpoint(checkpoint.to_bytes(state, identity))
+    except StoreError as error:
+        _say(f"no checkpoint of epoch {len(state.rows)}: {error}")
+        return False
+    return True
+
+
+def _interrupted(store: Store, rows: Sequence[Row], epochs: int) -> bool:
+    if not rows:
+        kept = "nothing was finished yet"
+    elif store.checkpoint:
+        kept = f"the same command continues from {store.checkpoint}"
+    else:
+        kept = "nothing was kept, since no --checkpoint was given"
+    _say(f"interrupted after epoch {len(rows)}/{epochs}: {kept}")
+    return False
+
+
+def _summary(
+    options: Options, identity: dict[str, Any], images: data.Data, state: State, rows: Sequence[Row], stopped: str
+) -> dict[str, Any]:
+    """How the trial was trained and what came of it, in plain values that JSON can hold."""
+    best = train.best_row(rows)
+    test_accuracy = None
+    # Its weights are there, unless a longer training went on to a better epoch and kept that one's.
+    if best and state.best and best == train.best_row(state.rows):
+        _, test_accuracy = train.evaluate_weights(state.best, images.test)
+    dataset = data.DATASETS[options.dataset]
+    return {
+        "options": {**identity, "epochs": options.epochs},
+        "data": {
+            "dataset": options.dataset,
+            "mean": dataset.mean,
+            "std": dataset.std,
+            "split_seed": data.SPLIT_SEED,
+            "train_images": len(images.train),
+            "validation_images": len(images.validation),
+            "test_images": len(images.test),
+        },
+        "precision": "float32",
+        "epochs_trained": len(rows),
+        "stopped": stopped,
+        "best_epoch": best.epoch if best else None,
+        "best_val_loss": best.val_loss if best else None,
+        "best_val_accuracy": best.val_accuracy if best else None,
+        "test_accuracy": test_accuracy,
+    }
+
+
+def _title(options: Options, images: data.Data, device: torch.device) -> str:
+    subset = "" if len(images.train) == data.TRAIN_IMAGES else ", a subset"
+    decay = f", weight decay {options.weight_decay:g}" if options.weight_decay else ""
+    threads = f"{options.threads} thread{'' if options.threads == 1 else 's'}"
+    return (
+        f"training on {options.dataset} ({len(images.train):,} images, {len(images.validation):,} for validation{subset}), "
+        f"{train.describe(device)}, {threads}: lr {options.lr:g}, momentum {options.momentum:g}{decay}, "
+        f"batch size {options.batch_size}, seed {options.seed}, at most {options.epochs} epochs"
+    )
+
+
+def _line(row: Row, epochs: int) -> str:
+    return (
+        f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}  train_loss {row.train_loss:.4f}  val_loss {row.val_loss:.4f}  "
+        f"val_accuracy {row.val_accuracy:.4f}  {row.seconds:.1f} s"
+    )
+
+
+def _verdict(summary: dict[str, Any], rows: Sequence[Row], patience: int) -> str:
+    lines = []
+    if summary["stopped"] == "early":
+        lines.append(f"stopped early: {patience} epochs without a lower val_loss")
+    if summary["best_epoch"]:
+        test = "the test accuracy of its weights is not known: they were not kept"
+        if summary["test_accuracy"] is not None:
+            test = f"test_accuracy {summary['test_accuracy']:.4f} on {summary['data']['test_images']:,} images"
+        lines.append(
+            f"best epoch {summary['best_epoch']}, with the lowest val_loss {summary['best_val_loss']:.4f}: "
+            f"val_accuracy {summary['best_val_accuracy']:.4f}, {test}"
+        )
+    if summary["stopped"] == "diverged":
+        losses = f"train_loss {rows[-1].train_loss}, val_loss {rows[-1].val_loss}"
+        lines.append(f"diverged at epoch {rows[-1].epoch} ({losses}): no params to win with; a smaller lr may train")
+    return "\n".join(lines)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
