@@ -16,6 +16,7 @@ from statemachine.bucket import THREADS
 from sweep.errors import InvalidInput, SweepError
 
 if TYPE_CHECKING:
+    from botocore.config import _RetryDict
     from mypy_boto3_batch import BatchClient
     from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
@@ -31,6 +32,9 @@ NOT_ACCEPTED = (
     "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure",
 )  # fmt: skip
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
+
+RETRIES: "_RetryDict" = {"mode": "standard", "max_attempts": 6}
+"""With jitter, and for throttling, 5xx and lost connections alike."""
 
 
 class CloudError(SweepError):
@@ -72,7 +76,7 @@ def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: st
     with explained(profile=profile):
         session = boto3.Session(profile_name=profile, region_name=region)
         # A laptop that sleeps or changes networks must not lose sight of a sweep of hours.
-        return _found(session, stack, config=Config(retries=_RETRIES), endpoint_url=None, patience_seconds=3600)
+        return _found(session, stack, config=Config(retries=RETRIES), endpoint_url=None, patience_seconds=3600)
 
 
 def on_endpoint(
@@ -96,7 +100,7 @@ def on_endpoint(
         }
     )
     config = Config(
-        retries=_RETRIES,
+        retries=RETRIES,
         connect_timeout=10,
         proxies={},
         use_fips_endpoint=False,
@@ -112,10 +116,6 @@ def on_endpoint(
     with explained():
         found = _found(session, stack, config=config, endpoint_url=environment["AWS_ENDPOINT_URL"], patience_seconds=20)
     return found if folder is None else replace(found, objects=str(folder / found.bucket))
-
-
-_RETRIES = {"mode": "standard", "max_attempts": 6}
-"""With jitter, and for throttling, 5xx and lost connections alike."""
 
 
 def _found(
@@ -147,9 +147,7 @@ def _found(
         log_group=outputs["JobLogGroup"],
         objects=f"s3://{outputs['Bucket']}",
         patience_seconds=patience_seconds,
-        s3=session.client(
-            "s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url
-        ),
+        s3=session.client("s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url),
         step_functions=session.client("stepfunctions", config=config, endpoint_url=endpoint_url),
         batch=session.client("batch", config=config, endpoint_url=endpoint_url),
         logs=session.client("logs", config=config, endpoint_url=endpoint_url),
@@ -173,26 +171,31 @@ def explained(*, profile: str | None = None) -> Iterator[None]:
 def explanation(error: Exception, *, profile: str | None = None) -> str:
     """Returns what is wrong and what to do about it, in one line."""
     login = "aws sso login" + (f" --profile {profile}" if profile else "")
+    said = _sentence(error)
     match error:
         case aws.NoCredentialsError() | aws.PartialCredentialsError() | aws.CredentialRetrievalError():
-            return f"no usable AWS credentials ({_sentence(error)}); run `aws configure` or `{login}`, or give --profile"
+            return f"no usable AWS credentials ({said}); run `aws configure` or `{login}`, or give --profile"
         case aws.NoRegionError():
             return "no AWS region is set; give --region us-east-1, or set AWS_REGION"
         case aws.SSOError() | aws.TokenRetrievalError() | aws.LoginError():
-            return f"the AWS login is over ({_sentence(error)}); run `{login}`"
+            return f"the AWS login is over ({said}); run `{login}`"
         case aws.HTTPClientError() | aws.ConnectionError():
-            return f"the cloud cannot be reached ({_sentence(error)}); check the network and the region"
+            return f"the cloud cannot be reached ({said}); check the network and the region"
         case aws.ClientError():
-            code, said = error.response["Error"].get("Code", "?"), _sentence(error)
-            if code in EXPIRED:
-                return f"the AWS credentials have expired ({code}); run `{login}`, or renew them where they come from"
-            if code in NOT_ACCEPTED:
-                return f"AWS does not accept the credentials ({code}); run `aws sts get-caller-identity` to see whose they are"
-            if code in DENIED:
-                return f"AWS does not allow this to you: {said}"
-            return f"AWS answered: {said}"
+            return _answer(error.response["Error"].get("Code", "?"), said, login)
         case _:
-            return _sentence(error)
+            return said
+
+
+def _answer(code: str, said: str, login: str) -> str:
+    """Returns what an answer that is an error means."""
+    if code in EXPIRED:
+        return f"the AWS credentials have expired ({code}); run `{login}`, or renew them where they come from"
+    if code in NOT_ACCEPTED:
+        return f"AWS does not accept the credentials ({code}); `aws sts get-caller-identity` says whose they are"
+    if code in DENIED:
+        return f"AWS does not allow you this: {said}"
+    return f"AWS answered: {said}"
 
 
 def may_pass(error: Exception) -> bool:

@@ -124,7 +124,7 @@ def read_json(file: str) -> Any:
 
 
 def _lax_json(text: str) -> list[tuple[int, str]]:
-    """Returns what Python's parser lets pass, with its lines: keys that stand twice, of which it takes the last, and NaN."""
+    """Returns the lines of what Python's parser lets pass: a key that stands twice, of which it takes the last; NaN."""
     faults: list[tuple[int, str]] = []
     open_objects: list[set[str]] = []
     for token in _TOKENS.finditer(text):
@@ -153,7 +153,9 @@ def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: boo
             faults.append(f"{option} {shown(word)}: write name=value, such as {option} {example}")
             continue
         if name in pairs:
-            faults.append(f"{option} {name}: given twice; " + ("write all choices in one" if several else "give it once"))
+            faults.append(
+                f"{option} {name}: given twice; " + ("write all choices in one" if several else "give it once")
+            )
         values = [_value(f"{option} {name}", part, faults) for part in (text.split(",") if several else [text])]
         pairs[name] = values if several else values[0]
     return pairs

@@ -1,50 +1,45 @@
-"""What a person sees: lines, tables, a bar. Plain text where the output is not a terminal."""
+"""What a person sees: lines and tables. Plain text where the output is not a terminal."""
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import json
+import shlex
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from client.sweeps import Progress, Row
-from sweep.metrics import Objective
-from sweep.ranking import Result
-from sweep.space import Value, as_option, grid
+from client.deployment import Deployment
+from client.leaderboard import Row
+from client.sweeps import Standing
+from sweep.keys import leaderboard_key
+from sweep.space import Value, as_option, grid, grid_size
 from sweep.spec import SweepSpec
-from sweep.trial import Status
 
 MAX_ROWS = 30
 MAX_PLANNED_ROWS = 20
-MAX_FAILURES = 10
-MAX_TIES = 5
-MAX_TRIAL_LINES = 100
-"""Where more trials are to run, each would be a line that nobody reads: then it is a line each twentieth of them."""
-
-NOTHING_STARTS_SECONDS = 600
-"""A new account's quota of GPUs is 0, and jobs then wait without a word."""
-
+MAX_REASONS = 10
+MAX_NAMED = 5
 PLAIN_WIDTH = 10_000
 """Of output that is not a terminal: nothing is cut or wrapped, so that grep and awk find whole lines."""
 
 
 class View:
-    """Writes to one console. `run` gives its progress here, every command its results."""
+    """Writes to one console."""
 
     def __init__(self, *, to_stderr: bool = False) -> None:
-        console = Console(stderr=to_stderr, highlight=False, markup=False, emoji=False, soft_wrap=False)
-        self.is_live = console.is_terminal and not console.is_dumb_terminal
-        if not console.is_terminal:
-            console = Console(stderr=to_stderr, highlight=False, markup=False, emoji=False, width=PLAIN_WIDTH)
-        self.console = console
+        self.console = Console(stderr=to_stderr, highlight=False, markup=False, emoji=False)
+        self.is_live = self.console.is_terminal and not self.console.is_dumb_terminal
+        if not self.console.is_terminal:
+            self.console.width = PLAIN_WIDTH
 
     def line(self, text: str | Text = "", style: str = "") -> None:
-        """Writes a line as it is; a terminal wraps it, so that what is copied from there is whole."""
-        text = Text(printable(text), style=style) if isinstance(text, str) else text
-        self.console.print(text, soft_wrap=True)
+        """Writes a line; a terminal that is too narrow for it gets several, broken between words."""
+        self.console.print(Text(printable(text), style=style) if isinstance(text, str) else text)
+
+    def copyable(self, text: str | Text, style: str = "") -> None:
+        """Writes a line that somebody may copy, such as a command or a path: never broken by us."""
+        self.console.print(Text(printable(text), style=style) if isinstance(text, str) else text, soft_wrap=True)
 
     def status(self, text: str) -> None:
         self.line(text, "dim")
@@ -62,7 +57,7 @@ class View:
 
     def plan(self, spec: SweepSpec) -> None:
         """Shows which trials a spec asks for."""
-        count = trial_count(spec)
+        count = grid_size(spec.parameters)
         self.line(f"{described(spec)}: {spec.epochs * count:,} epochs in all, unless they stop early.")
         if spec.fixed:
             self.line(f"Every trial: {assignments(spec.fixed)}")
@@ -78,154 +73,110 @@ class View:
         self.line()
         self.line("Nothing was started.")
 
+    # --- a cloud
+
+    def serving(self, deployment: Deployment, environment: Mapping[str, str], *, is_ours: bool) -> None:
+        """Shows how to use an embedded cloud that is up."""
+        self.line("The embedded cloud is up; Ctrl-C ends it." if is_ours else "Another process keeps this cloud up.")
+        self.line()
+        self.copyable(f"Endpoint       {environment['AWS_ENDPOINT_URL']}")
+        self.copyable(f"State machine  {deployment.state_machine_arn}")
+        self.copyable(f"Objects        {deployment.objects}")
+        self.line()
+        self.line("`sweep run` and `sweep show` use it, given the same --dir. Any AWS tool does with")
+        self.line()
+        for name, value in environment.items():
+            self.copyable(f"export {name}={shlex.quote(value)}")
+        example = {"parameters": {"lr": [0.1, 0.01]}, "fixed": {"dataset": "fashion-mnist"}, "epochs": 1}
+        self.line()
+        self.copyable(
+            f"aws stepfunctions start-execution --state-machine-arn {deployment.state_machine_arn} "
+            f"--name first --input {shlex.quote(json.dumps(example))}"
+        )
+
     # --- after
+
+    def standing(self, standing: Standing, *, objects: str) -> None:
+        """Shows what is there of a sweep, finished or not."""
+        spec = standing.spec
+        self.line(f"Sweep {spec.name}: {described(spec)}.")
+        if standing.is_finished:
+            self.result(spec, standing.rows, standing.output, objects=objects)
+            return
+        self.line("It runs." if standing.executions else "It does not run, and is not finished: stopped, or failed.")
+        self.line(
+            f"{len(standing.rows):,} of {standing.planned:,} trials ended." if standing.planned else "Not planned."
+        )
+        for arn in standing.executions:
+            self.copyable(f"Execution {arn}", "dim")
+        self.leaderboard(spec, standing.rows, rest="so far")
+        self.failures(standing.rows)
+        if not standing.executions:
+            self.line()
+            self.line(f"It goes on when it is run again: the same input, and --name {spec.name}")
 
     def result(self, spec: SweepSpec, rows: Sequence[Row], output: Mapping[str, Any] | None, *, objects: str) -> None:
         """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed."""
-        self.leaderboard(spec, rows, rest=f"in {objects}/{_leaderboard_key(spec)}")
+        self.leaderboard(spec, rows, rest=f"in {objects}/{leaderboard_key(spec.name)}")
         self.failures(rows)
         if output is not None:
-            self._winner(output)
+            self._winner(output, rows)
         self.line()
         if output is not None:
             self.line(f"Trials   {_counted(output['outcomes'])}")
-        self.line(f"Results  {objects}/{_leaderboard_key(spec)}")
+        self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
 
     def leaderboard(self, spec: SweepSpec, rows: Sequence[Row], *, rest: str) -> None:
         ranked = [row for row in rows if row.rank is not None]
         if not ranked:
             return
-        table = _table("", *spec.parameters, spec.objective.metric, "epoch", "of")
+        table = _table("", *spec.parameters, spec.objective.metric, "epoch", "trained")
         for row in ranked[:MAX_ROWS]:
             value = "" if row.value is None else shown_value(row.value)
             style = "bold green" if row.rank == 1 else ""
-            table.add_row(str(row.rank), *row.params.values(), value, str(row.epoch), str(row.epochs_trained), style=style)
+            table.add_row(
+                str(row.rank), *row.params.values(), value, str(row.epoch), str(row.epochs_trained), style=style
+            )
         self.line()
         self.table(table)
         if len(ranked) > MAX_ROWS:
             self.line(f"… and {len(ranked) - MAX_ROWS:,} more {rest}")
 
     def failures(self, rows: Sequence[Row]) -> None:
-        failed = [row for row in rows if row.rank is None]
-        if failed:
-            self.line()
-        for row in failed[:MAX_FAILURES]:
-            self.line(Text.assemble((row.status, "bold red"), f"  {assignments(row.params)}: {printable(row.reason)}"))
-        if len(failed) > MAX_FAILURES:
-            self.line(f"… and {len(failed) - MAX_FAILURES:,} more that did not succeed")
+        """Shows why trials did not succeed, the most frequent reason first, and which trials those are."""
+        failed: dict[tuple[str, str], list[str]] = {}
+        for row in rows:
+            if row.rank is None:
+                failed.setdefault((row.status, row.reason), []).append(assignments(row.params))
+        if not failed:
+            return
+        table = Table.grid(padding=(0, 2, 0, 0))
+        by_frequency = sorted(failed.items(), key=lambda item: -len(item[1]))
+        for (status, reason), trials in by_frequency[:MAX_REASONS]:
+            table.add_row(Text(f"{len(trials):,} {status}", style="bold red"), printable(reason))
+            table.add_row("", Text(some(trials), style="dim"))
+        self.line()
+        self.table(table)
+        if len(failed) > MAX_REASONS:
+            rest = sum(len(trials) for _, trials in by_frequency[MAX_REASONS:])
+            self.line(f"… and {number_of(rest, 'trial')} for other reasons")
 
-    def _winner(self, output: Mapping[str, Any]) -> None:
+    def _winner(self, output: Mapping[str, Any], rows: Sequence[Row]) -> None:
         winner, objective = output["winner"], output["objective"]
         value = f"{objective['metric']} {shown_value(winner['value'])} at epoch {winner['epoch']}"
         self.line()
-        self.line(Text.assemble(("Winner   ", "bold"), (winner["options"], "bold green"), f"  {value}"))
-        if ties := output["ties"]:
-            those = "; ".join(assignments(tie["params"]) for tie in ties[:MAX_TIES])
-            more = f"; and {len(ties) - MAX_TIES} more" if len(ties) > MAX_TIES else ""
-            self.line(f"Tie      the same value, later in the plan or at a later epoch: {those}{more}")
-
-
-class Following:
-    """Shows how a sweep goes: a line each trial that ends, and below them on a terminal a bar."""
-
-    def __init__(self, view: View, objective: Objective) -> None:
-        self.view = view
-        self._objective = objective
-        self._best: float | None = None
-        self._began = time.monotonic()
-        self._was_planned = False
-        self._counted = 0
-        self._trouble = ""
-        self._warned = False
-        self._bar = Bar(
-            TextColumn("{task.fields[ended]}/{task.fields[to_run]}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[counts]}"),
-            TimeElapsedColumn(),
-            console=view.console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("", ended="–", to_run="–", counts="planning", total=None)
-
-    def live(self) -> AbstractContextManager[object]:
-        """Returns the context in which `update` may be called."""
-        return self._bar if self.view.is_live else nullcontext()
-
-    def update(self, progress: Progress) -> None:
-        if progress.planned is not None and not self._was_planned:
-            self._was_planned = True
-            self.view.line(planned(progress))
-        self._trials(progress)
-        self._warn(progress)
-        if progress.planned is not None:
-            self._bar.update(
-                self._task,
-                completed=progress.ended,
-                total=progress.to_run,
-                ended=f"{progress.ended:,}",
-                to_run=f"{progress.to_run:,}",
-                counts=counts(progress),
-            )
-
-    def _trials(self, progress: Progress) -> None:
-        first = progress.ended - len(progress.news) + 1
-        for number, result in enumerate(progress.news, start=first):
-            is_best = self._is_best(result.value)
-            if progress.to_run <= MAX_TRIAL_LINES:
-                self.view.line(self._trial(result, f"{number:>{len(str(progress.to_run))}}/{progress.to_run}", is_best))
-            elif number * 20 // progress.to_run > (number - 1) * 20 // progress.to_run:
-                best = "" if self._best is None else f", best {self._objective.metric} {shown_value(self._best)}"
-                self.view.line(f"{number:,}/{progress.to_run:,}  {progress.failed:,} failed{best}")
-
-    def _is_best(self, value: float | None) -> bool:
-        if value is None or (self._best is not None and self._objective.rank(value) >= self._objective.rank(self._best)):
-            return False
-        self._best = value
-        return True
-
-    def _trial(self, result: Result, number: str, is_best: bool) -> Text:
-        text = Text(f"{number}  {assignments(result.trial.params)}  ")
-        if result.outcome.status is not Status.SUCCEEDED or result.value is None:
-            return text.append(result.outcome.status.value, "bold red").append(f": {printable(result.outcome.reason)}")
-        value = f"{self._objective.metric} {shown_value(result.value)}"
-        text.append(value, "bold green" if is_best else "").append(f", epoch {result.epoch} of {result.epochs_trained}")
-        return text.append("  best so far") if is_best else text
-
-    def _warn(self, progress: Progress) -> None:
-        if progress.trouble and progress.trouble != self._trouble:
-            self.view.line(f"{progress.trouble}; trying again, the sweep goes on", "yellow")
-        self._trouble = progress.trouble
-        waits = progress.running == 0 and not progress.ended and progress.to_run
-        if waits and not self._warned and time.monotonic() - self._began > NOTHING_STARTS_SECONDS:
-            self._warned = True
-            self.view.line(
-                f"No trial has started for {NOTHING_STARTS_SECONDS // 60} minutes. A new account's GPU quota is 0: look at "
-                "Service Quotas, EC2, “Running On-Demand G and VT instances” (L-DB2E81BA)",
-                "yellow",
-            )
+        self.copyable(Text.assemble(("Winner   ", "bold"), (winner["options"], "bold green"), f"  {value}"))
+        # Of all rows: the execution's output has room for the first ties only.
+        ties = [row for row in rows if row.value == winner["value"] and row.trial_id != winner["trial_id"]]
+        if ties:
+            those = some([assignments(tie.params) for tie in ties])
+            self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
 
 
 def described(spec: SweepSpec) -> str:
-    """Returns a sweep in a few words: `9 trials (lr 3 × momentum 3), at most 100 epochs each`."""
-    sizes = " × ".join(f"{name} {len(choices)}" for name, choices in spec.parameters.items())
-    return f"{_number(trial_count(spec), 'trial')} ({sizes}), at most {_number(spec.epochs, 'epoch')} each"
-
-
-def planned(progress: Progress) -> str:
-    before = (progress.planned or 0) - progress.to_run
-    if not before:
-        return f"{progress.planned:,} planned."
-    rest = f"{progress.to_run:,} to run" if progress.to_run else "nothing left to run"
-    return f"{progress.planned:,} planned, {before:,} finished before: {rest}."
-
-
-def counts(progress: Progress) -> str:
-    parts = [f"{progress.waiting:,} waiting" if progress.running is not None else f"{progress.waiting:,} not ended"]
-    if progress.running is not None:
-        parts.insert(0, f"{progress.running:,} running")
-    if progress.failed:
-        parts.append(f"{progress.failed:,} failed")
-    return ", ".join(parts)
+    """Returns a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
+    sizes = " x ".join(f"{name} {len(choices)}" for name, choices in spec.parameters.items())
+    return f"{number_of(grid_size(spec.parameters), 'trial')} ({sizes}), up to {number_of(spec.epochs, 'epoch')} each"
 
 
 def assignments(params: Mapping[str, Value]) -> str:
@@ -233,15 +184,25 @@ def assignments(params: Mapping[str, Value]) -> str:
     return " ".join(f"{name}={as_option(value)}" for name, value in params.items())
 
 
+def some(trials: Sequence[str]) -> str:
+    """Returns the first few in a line, and how many more there are."""
+    more = f"; and {len(trials) - MAX_NAMED:,} more" if len(trials) > MAX_NAMED else ""
+    return "; ".join(trials[:MAX_NAMED]) + more
+
+
 def shown_value(value: float) -> str:
     return f"{value:.6g}"
 
 
-def trial_count(spec: SweepSpec) -> int:
-    count = 1
-    for choices in spec.parameters.values():
-        count *= len(choices)
-    return count
+def readable(cause: str) -> list[str]:
+    """Returns the lines of an execution's cause; of a function that failed, what it said and not its traceback."""
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and "errorMessage" in document:
+        cause = f"{document.get('errorType', 'error')}: {document['errorMessage']}"
+    return [printable(line) for line in cause.splitlines()]
 
 
 def printable(text: str) -> str:
@@ -256,19 +217,9 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _leaderboard_key(spec: SweepSpec) -> str:
-    from sweep.keys import leaderboard_key
-
-    return leaderboard_key(spec.name)
-
-
 def _counted(outcomes: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {status}" for status, number in outcomes.items() if number)
 
 
-def _number(count: int, what: str) -> str:
+def number_of(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def lines_of(faults: Iterable[str]) -> list[str]:
-    return [line for fault in faults for line in fault.splitlines()]

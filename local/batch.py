@@ -25,7 +25,7 @@ class JobQueue:
 
     Args:
         images: by the tag of the image's URI.
-        environment: returns what AWS would add to a job's environment: region, credentials, endpoint.
+        environment: returns what AWS would add to the environment of a job with a role: region, credentials, endpoint.
         logs: folder; `<trial>/<job id>-<attempt>.log` of each.
     """
 
@@ -34,7 +34,7 @@ class JobQueue:
         machine: Machine,
         *,
         images: Mapping[str, Image],
-        environment: Callable[[], Mapping[str, str]],
+        environment: Callable[[str], Mapping[str, str]],
         logs: Path,
         slots: int,
     ) -> None:
@@ -99,7 +99,8 @@ class JobQueue:
 
     def _attempt(self, job: ProcessJob, number: int) -> dict[str, Any]:
         """Runs one attempt to its end, and returns it as DescribeJobs shows it."""
-        options = job.job_definition.container_properties.get("logConfiguration", {}).get("options", {})
+        properties = job.job_definition.container_properties
+        options = properties.get("logConfiguration", {}).get("options", {})
         stream = f"{options.get('awslogs-stream-prefix', 'job')}/default/{job.job_id}-{number}"
         attempt: dict[str, Any] = {"container": {"logStreamName": stream}}
         log = self._logs / job.job_name / f"{job.job_id}-{number}.log"
@@ -120,7 +121,7 @@ class JobQueue:
                 cwd=image.folder,
                 env={
                     **image.environment,
-                    **self._environment(),
+                    **self._environment(properties.get("jobRoleArn", "")),
                     **LIMITED_THREADS,
                     **job.environment,
                     "AWS_BATCH_JOB_ID": job.job_id,

@@ -5,7 +5,9 @@ import json
 import logging
 import os
 import shutil
+import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from filelock import FileLock, Timeout
 from sweep import keys
 from sweep.errors import SweepError
 
+ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 MEMORY_A_JOB_MIB = 1_500
 """A trial of the tutorial's model on 60,000 images needs about 1 GiB; a laptop must not swap."""
@@ -57,6 +60,7 @@ def embedded_cloud(
     *,
     on_status: Callable[[str], None] = lambda _: None,
     context: Mapping[str, Any] | None = None,
+    root: Path | str = ROOT,
     port: int = 0,
     slots: int | None = None,
 ) -> Iterator[Endpoint]:
@@ -66,6 +70,7 @@ def embedded_cloud(
         directory: everything of the cloud; made when it is not there. Deleting it deletes the cloud.
         on_status: is told in one line what takes time.
         context: CDK context, as `cdk deploy -c` gives it.
+        root: the sources of the stack.
         port: to listen on; 0 takes a free one.
         slots: jobs at once; by default as many as there are cores, and memory for.
 
@@ -84,7 +89,9 @@ def embedded_cloud(
         return
     try:
         address.unlink(missing_ok=True)
-        with _running(directory, on_status=on_status, context=context, port=port, slots=slots) as endpoint:
+        with _running(
+            directory, on_status=on_status, context=context, root=Path(root), port=port, slots=slots
+        ) as endpoint:
             address.write_text(json.dumps({"url": endpoint.url, "region": endpoint.region}))
             try:
                 yield endpoint
@@ -110,22 +117,25 @@ def _running(
     *,
     on_status: Callable[[str], None],
     context: Mapping[str, Any] | None,
+    root: Path,
     port: int,
     slots: int | None,
 ) -> Iterator[Endpoint]:
     # Heavy, and needed only by the process that runs the cloud.
     import boto3
-    from moto.server import ThreadedMotoServer
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+    from werkzeug.serving import make_server
 
     from local import template
+    from local.access import Access
     from local.batch import JobQueue
     from local.functions import Functions
     from local.images import images_of
     from local.machine import Machine
-    from local.moto_workarounds import install
+    from local.moto_workarounds import ACCOUNT, install
 
     on_status("Preparing the stack's template …")
-    assembly = template.synthesized(directory / "templates", context=context)
+    assembly = template.synthesized(directory / "templates", root=root, context=context)
     stack = _stack_of(assembly)
     on_status("Starting the embedded cloud …")
     scratch = directory / "run"
@@ -133,14 +143,26 @@ def _running(
     scratch.mkdir()
     _log_to(scratch / "cloud.log")
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    server.start()
-    url = "http://{}:{}".format(*server.get_host_and_port())
+    access = Access(ACCOUNT, REGION)
+    server = make_server(
+        "127.0.0.1",
+        port,
+        access.middleware(DomainDispatcherApplication(create_backend_app)),
+        threaded=True,
+        request_handler=MotoRequestHandler,
+    )
+    threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
+    url = f"http://127.0.0.1:{server.port}"
     endpoint = Endpoint(url=url, region=REGION, started_here=True)
 
-    def environment() -> dict[str, str]:
+    def environment(role_arn: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        return {**kept, **endpoint.environment(), keys.DATA_DIR: str(directory / "data"), "PYTHONUNBUFFERED": "1"}
+        own = {
+            "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
+            keys.DATA_DIR: str(directory / "data"),
+            "PYTHONUNBUFFERED": "1",
+        }
+        return {**kept, **endpoint.environment(), **own}
 
     machine = Machine()
     try:
@@ -152,7 +174,14 @@ def _running(
             slots=slots or default_slots(),
         )
         functions = Functions(machine, environment=environment, folder=scratch)
-        install(endpoint_url=url, region=REGION, objects=directory / "s3", jobs=jobs, functions=functions)
+        install(
+            endpoint_url=url,
+            region=REGION,
+            objects=directory / "s3",
+            jobs=jobs,
+            functions=functions,
+            access=access,
+        )
         session = boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded", region_name=REGION)  # noqa: S106
         template.deploy(session, url, assembly, stack)
         try:
@@ -161,11 +190,13 @@ def _running(
             jobs.close()
     finally:
         machine.close()
-        server.stop()
+        server.shutdown()
 
 
 def _log_to(file: Path) -> None:
     """moto and its server say much, and nothing that a person who runs a sweep could act on."""
+    # Bucket policies, which moto's CloudFormation does not know.
+    warnings.filterwarnings("ignore", message="Tried to parse", module="moto")
     handler = logging.FileHandler(file)
     for name in ("werkzeug", "moto"):
         logger = logging.getLogger(name)

@@ -1,11 +1,12 @@
 """The machine that jobs and functions run on: one process that starts others and ends them.
 
-It stands between the embedded cloud and what runs in it for two reasons. When the cloud is killed, even by SIGKILL,
-its pipe ends, and the host ends every process it started: nothing is left running. And where an image asks for it, a
-Python module is started by a fork of a process that has the slow libraries imported already, which saves each trial
-the seconds that importing torch takes.
+It stands between the embedded cloud and what runs in it for three reasons. When the cloud is killed, even by SIGKILL,
+its pipe ends, and the host ends every process it started: nothing is left running. Each process has a parent of its
+own, as a container has an init: it adopts what the process leaves behind, and ends it. And where an image asks for
+it, a Python module is started by a fork of a process that has the slow libraries imported already, which saves each
+trial the seconds that importing torch takes.
 
-`python -m local.host` reads requests and writes answers, a JSON document a line:
+`python host.py` reads requests and writes answers, a JSON document a line:
 
     {"do": "start", "id": "…", "argv": […], "cwd": "…", "env": {…}, "output": file, "stdin": file, "preload": […]}
     {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that
@@ -15,6 +16,7 @@ the seconds that importing torch takes.
 import contextlib
 import ctypes
 import importlib
+import io
 import json
 import os
 import runpy
@@ -23,10 +25,10 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from types import FrameType
+from typing import Any
 
 import psutil
 
@@ -36,33 +38,51 @@ FORK_IS_SAFE = sys.platform == "linux"
 LAST_GRACE_SECONDS = 5.0
 """For what still runs when the cloud is gone."""
 
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+END, KILL = signal.SIGTERM, signal.SIGUSR1
+"""What the host tells a container: its process is to end, is to be killed."""
+
+ANSWERS = 3
+"""The file descriptor of the answers; standard output could be printed to by a module that is imported."""
+
+MAX_ERROR_LETTERS = 1_000
+"""Several processes write answers to one pipe; only short writes (4,096 bytes on Linux, 512 by POSIX) are one piece."""
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 
 @dataclass(slots=True)
-class Running:
-    """One process that was started, and everything it started."""
+class Container:
+    """The parent of one process that was asked for."""
 
     pid: int
     kill_at: float = field(default=float("inf"))
 
 
+class Forked(BaseException):
+    """Leaves the host's code in a process that is a fork of it, to become what the request says."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.request = request
+
+
 class Host:
     def __init__(self) -> None:
-        self._running: dict[str, Running] = {}
-        self._ids: dict[int, str] = {}
+        self._running: dict[str, Container] = {}
         self._selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
-        """Handles requests until standard input ends, then ends everything that runs."""
-        _adopt_orphans()
+        """Handles requests until standard input ends, then ends everything that runs.
+
+        Raises:
+            Forked: in the processes that it starts.
+        """
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         os.set_blocking(wake_read, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         # Ctrl-C in a terminal reaches every process of its group; the cloud decides what to end, and how.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, lambda *_: None)
         os.set_blocking(0, False)
         self._selector.register(0, selectors.EVENT_READ)
         self._selector.register(wake_read, selectors.EVENT_READ)
@@ -82,154 +102,200 @@ class Host:
             self._kill_overdue()
 
     def _handle(self, request: dict[str, Any]) -> None:
-        try:
-            if request["do"] == "start":
+        if request["do"] == "start":
+            try:
                 self._start(request)
-            elif request["id"] in self._running:
-                self._end(self._running[request["id"]], request["grace_seconds"])
-        except (OSError, ValueError, ImportError) as error:
-            answer(id=request["id"], error=str(error))
+            except (Exception, SystemExit) as error:  # noqa: BLE001  a module that is imported may raise anything
+                answer(id=request["id"], error=_said(error))
+        elif container := self._running.get(request["id"]):
+            self._end(container, request["grace_seconds"])
 
     def _start(self, request: dict[str, Any]) -> None:
-        argv = request["argv"]
-        if request["preload"] and FORK_IS_SAFE and argv[:2] == [sys.executable, "-m"]:
-            pid = self._fork(request)
-        else:
-            with (
-                Path(request["output"]).open("ab") as output,
-                Path(request["stdin"] or os.devnull).open("rb") as stdin,
-            ):
-                # Reaped by _reap, not by Popen, which is dropped here on purpose.
-                process = subprocess.Popen(
-                    argv,
-                    cwd=request["cwd"],
-                    env=request["env"],
-                    stdin=stdin,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-                pid = process.pid
-                process.returncode = 0
-        self._running[request["id"]] = Running(pid)
-        self._ids[pid] = request["id"]
-        answer(id=request["id"], started=pid)
-
-    def _fork(self, request: dict[str, Any]) -> int:
-        for module in request["preload"]:
-            importlib.import_module(module)
+        if is_fork(request):
+            for module in request["preload"]:
+                importlib.import_module(module)
         sys.stdout.flush()
+        sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
-            _become(request)
-        return pid
+            self._selector.close()
+            raise Forked(request)
+        self._running[request["id"]] = Container(pid)
 
     def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            if (job := self._ids.pop(pid, None)) is None:
-                continue  # an orphan that was adopted
-            # A container's processes end with its first one.
-            _kill_tree(pid, signal.SIGKILL)
-            del self._running[job]
-            code = os.waitstatus_to_exitcode(status)
-            answer(id=job, ended=code if code >= 0 else 128 - code)
+        ended = {}
+        with contextlib.suppress(ChildProcessError):
+            while (child := os.waitpid(-1, os.WNOHANG))[0]:
+                ended[child[0]] = child[1]
+        for job, container in list(self._running.items()):
+            if container.pid in ended:
+                del self._running[job]
+                if status := ended[container.pid]:  # it was killed itself, and has not answered
+                    answer(id=job, ended=_exit_code(status))
 
-    def _end(self, running: Running, grace_seconds: float) -> None:
-        _kill_tree(running.pid, signal.SIGTERM)
-        running.kill_at = min(running.kill_at, time.monotonic() + grace_seconds)
+    def _end(self, container: Container, grace_seconds: float) -> None:
+        os.kill(container.pid, END)
+        container.kill_at = min(container.kill_at, time.monotonic() + grace_seconds)
 
     def _kill_overdue(self) -> None:
-        for running in self._running.values():
-            if running.kill_at <= time.monotonic():
-                _kill_tree(running.pid, signal.SIGKILL)
-                running.kill_at = time.monotonic() + 1.0
+        for container in self._running.values():
+            if container.kill_at <= time.monotonic():
+                os.kill(container.pid, KILL)
+                container.kill_at = time.monotonic() + 1.0
 
     def _next_deadline(self) -> float | None:
-        first = min((running.kill_at for running in self._running.values()), default=float("inf"))
+        first = min((container.kill_at for container in self._running.values()), default=float("inf"))
         return None if first == float("inf") else max(0.0, first - time.monotonic())
 
     def _end_all(self) -> None:
-        for running in self._running.values():
-            self._end(running, LAST_GRACE_SECONDS)
+        for container in self._running.values():
+            self._end(container, LAST_GRACE_SECONDS)
         while self._running:
             time.sleep(0.05)
-            with contextlib.suppress(BrokenPipeError):
-                self._reap()
+            self._reap()
             self._kill_overdue()
 
 
+def is_fork(request: dict[str, Any]) -> bool:
+    return bool(request["preload"]) and FORK_IS_SAFE and request["argv"][:2] == [sys.executable, "-m"]
+
+
 def answer(**document: object) -> None:
-    os.write(1, json.dumps(document).encode() + b"\n")
+    with contextlib.suppress(BrokenPipeError):  # the cloud is gone, and standard input says so too
+        os.write(ANSWERS, json.dumps(document).encode() + b"\n")
 
 
-def _become(request: dict[str, Any]) -> NoReturn:
-    """Turns this forked process into `python -m module …`, with the environment, folder and output of a new one."""
-    code = 1
+def contain(request: dict[str, Any]) -> None:
+    """Starts the process, waits for its end, ends what it has left behind, and answers.
+
+    Returns in the process that is to become the module; otherwise this process ends here.
+    """
+    processes: list[int] = []
+    asked: list[int] = []
+
+    def hand_on(number: int, _: FrameType | None = None) -> None:
+        # As on AWS, only the first process of a container is told to end; when it has, the others are killed.
+        asked.append(number)
+        for pid in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL if number == KILL else signal.SIGTERM)
+
+    signal.signal(KILL, hand_on)
+    signal.signal(END, hand_on)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    host = os.getppid()
+    _as_init()
     try:
-        os.setsid()
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGCHLD, signal.SIGINT):
+        pid = _launched(request)
+    except (OSError, ValueError, TypeError) as error:
+        answer(id=request["id"], error=_said(error))
+        os._exit(0)
+    if pid == 0:
+        return
+    processes.append(pid)
+    answer(id=request["id"], started=pid)
+    for number in asked if os.getppid() == host else [*asked, KILL]:
+        hand_on(number)
+    status = None
+    while status is None:
+        ended, ending = os.wait()
+        status = ending if ended == pid else None
+    processes.clear()
+    _end_what_is_left(pid)
+    answer(id=request["id"], ended=_exit_code(status))
+    os._exit(0)
+
+
+def _launched(request: dict[str, Any]) -> int:
+    """Returns the id of the process, and 0 in that process itself when it is a fork."""
+    if not request["argv"]:
+        raise ValueError("neither the image nor the job says what to run")
+    os.chdir(request["cwd"])
+    stdin = os.open(request["stdin"] or os.devnull, os.O_RDONLY)
+    output = os.open(request["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    for source, target in ((stdin, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.closerange(ANSWERS + 1, os.sysconf("SC_OPEN_MAX"))
+    if not is_fork(request):
+        process = subprocess.Popen(request["argv"], env=request["env"], start_new_session=True)
+        process.returncode = 0  # it is waited for by its id
+        return process.pid
+    # A signal between the fork and the end of this handler would be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {END})
+    pid = os.fork()
+    if pid == 0:
+        for number in (END, KILL):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        stdin = os.open(request["stdin"] or os.devnull, os.O_RDONLY)
-        output = os.open(request["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        for source, target in ((stdin, 0), (output, 1), (output, 2)):
-            os.dup2(source, target)
-        os.set_blocking(0, True)
-        os.closerange(3, 256)
-        os.chdir(request["cwd"])
-        os.environ.clear()
-        os.environ.update(request["env"])
-        # What `python -m` would have: its folder first, and nothing of the cloud's own.
-        sys.path[0] = request["cwd"]
-        for name in [name for name in sys.modules if name.partition(".")[0] in ("local", "sweep")]:
-            del sys.modules[name]
-        importlib.invalidate_caches()
-        _, _, module, *arguments = request["argv"]
-        sys.argv = [module, *arguments]
+        os.setsid()
+        os.close(ANSWERS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {END})
+    return pid
+
+
+def become(request: dict[str, Any]) -> None:
+    """Is `python -m module …` in this forked process, with the environment and the search path of a new one."""
+    old_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    new_path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:] = [str(Path.cwd()), *new_path, *(entry for entry in sys.path if entry not in old_path)]
+    sys.path_importer_cache.clear()
+    if os.environ.get("PYTHONUNBUFFERED"):
+        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=True)
+    _, _, module, *arguments = request["argv"]
+    sys.argv = [module, *arguments]
+    try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
-        code = 0
-    except SystemExit as ending:
-        code = _exit_code(ending)
-    except BaseException:  # noqa: BLE001  the interpreter's own way with what nobody caught
-        traceback.print_exc()
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
+    except Exception as error:  # noqa: BLE001  as the interpreter does it, without this file's line in the traceback
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error, error.__traceback__)
+        sys.exit(1)
 
 
-def _exit_code(ending: SystemExit) -> int:
-    if ending.code is None:
-        return 0
-    if isinstance(ending.code, int):
-        return ending.code & 0xFF
-    print(ending.code, file=sys.stderr)
-    return 1
-
-
-def _kill_tree(pid: int, number: signal.Signals) -> None:
-    """Signals a process, its session and all that descend from it, where they are still there."""
-    with contextlib.suppress(psutil.NoSuchProcess):
-        for child in psutil.Process(pid).children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.send_signal(number)
+def _end_what_is_left(pid: int) -> None:
+    """Kills all that descends from this process, and the group of the one that has ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+        os.killpg(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                for descendant in psutil.Process().children(recursive=True):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        descendant.kill()
+                os.wait()
 
 
-def _adopt_orphans() -> None:
-    """On Linux what a job leaves behind becomes a child of this process, and is reaped."""
+def _as_init() -> None:
+    """On Linux what a process leaves behind becomes a child of this one; and this one hears of the host's end."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        prctl(PR_SET_PDEATHSIG, KILL, 0, 0, 0)
+
+
+def _exit_code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _said(error: BaseException) -> str:
+    return (str(error) or type(error).__name__)[:MAX_ERROR_LETTERS]
+
+
+def main() -> None:
+    os.dup2(1, ANSWERS, inheritable=False)
+    os.dup2(2, 1)
+    try:
+        Host().serve()
+    except Forked as fork:
+        request = fork.request
+    else:
+        return
+    contain(request)
+    become(request)
 
 
 if __name__ == "__main__":
-    Host().serve()
+    main()

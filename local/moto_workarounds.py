@@ -19,7 +19,6 @@ from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
 import boto3
-from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.model import ListShape, Shape, StructureShape
 from botocore.response import StreamingBody
@@ -62,6 +61,8 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
+from local.access import Access
+
 ACCOUNT = "123456789012"
 """moto's account: every request without other credentials belongs to it."""
 
@@ -82,12 +83,15 @@ class FunctionRunner(Protocol):
         ...
 
 
-def install(*, endpoint_url: str, region: str, objects: Path, jobs: JobRunner, functions: FunctionRunner) -> None:
+def install(
+    *, endpoint_url: str, region: str, objects: Path, jobs: JobRunner, functions: FunctionRunner, access: Access
+) -> None:
     """Makes this process's moto an embedded cloud. Once a process, before the first request.
 
     Args:
         endpoint_url: of this process's moto server.
         objects: folder of the objects of all buckets but CDK's own.
+        access: what the roles of state machines may do.
     """
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     # Without the managed policies moto refuses roles that name them.
@@ -100,9 +104,9 @@ def install(*, endpoint_url: str, region: str, objects: Path, jobs: JobRunner, f
     _custom_resources_that_are_left_out()
     _execution_names()
     _service_integrations()
-    _clients(endpoint_url, region)
-    _sync_that_waits_and_terminates()
-    _distributed_map()
+    _clients(endpoint_url, region, access)
+    _sync_that_waits_and_terminates(access)
+    _distributed_map(access)
     _objects_on_disk(objects)
 
 
@@ -148,15 +152,15 @@ def _batch_resources_from_cloudformation() -> None:
             tags=definition["Properties"].get("Tags", {}),
             retry_strategy=properties.get("retryStrategy", {}),
             container_properties=properties["containerProperties"],
-            node_properties=None,  # type: ignore[arg-type]
-            eks_properties=None,  # type: ignore[arg-type]
+            node_properties=None,
+            eks_properties=None,
             timeout=properties.get("timeout", {}),
-            platform_capabilities=properties.get("platformCapabilities"),  # type: ignore[arg-type]
-            propagate_tags=properties.get("propagateTags"),  # type: ignore[arg-type]
+            platform_capabilities=properties.get("platformCapabilities"),
+            propagate_tags=properties.get("propagateTags"),
         )
 
-    ComputeEnvironment.create_from_cloudformation_json = classmethod(compute_environment)
-    JobDefinition.create_from_cloudformation_json = classmethod(job_definition)
+    ComputeEnvironment.create_from_cloudformation_json = classmethod(compute_environment)  # type: ignore[arg-type]
+    JobDefinition.create_from_cloudformation_json = classmethod(job_definition)  # type: ignore[arg-type]
     for resource, attribute in (
         (ComputeEnvironment, "ComputeEnvironmentArn"),
         (JobQueue, "JobQueueArn"),
@@ -204,7 +208,7 @@ def _custom_resources_that_are_left_out() -> None:
         resource.set_data({})
         return resource
 
-    custom_model.CustomModel.create_from_cloudformation_json = classmethod(create)
+    custom_model.CustomModel.create_from_cloudformation_json = classmethod(create)  # type: ignore[arg-type]
 
 
 # --- Batch and Lambda -------------------------------------------------------------------------------------------------
@@ -254,7 +258,7 @@ class ProcessJob(Job):
         return details
 
     def describe(self) -> dict[str, Any]:
-        described = super().describe()
+        described: dict[str, Any] = super().describe()
         described["attempts"] = copy.deepcopy(self.attempts)
         return described
 
@@ -372,7 +376,8 @@ def _service_integrations() -> None:
         model = _client_factory(self._get_boto_service_name(service)).meta
         operation = model.method_to_api_mapping[self._get_boto_service_action(action)]
         described = model.service_model.operation_model(operation)
-        return described.input_shape if direction == "in" else described.output_shape
+        shape: Shape | None = described.input_shape if direction == "in" else described.output_shape
+        return shape
 
     def normalise_parameters(
         self: StateTaskService,
@@ -426,28 +431,33 @@ def _fitted(value: Any, shape: Shape | None, *, to_sfn: bool) -> Any:
     return value
 
 
-_client_factory: Callable[[str], BaseClient]
+_client_factory: Callable[..., Any]
+"""Makes the client of a service with which states call it, for a role; set by `_clients`."""
 
 
-def _clients(endpoint_url: str, region: str) -> None:
-    """One client a service, at this server. moto makes a new one for each state of each trial, at tens of
-    milliseconds, and looks for the server at `localhost:$MOTO_PORT`."""
+def _clients(endpoint_url: str, region: str, access: Access) -> None:
+    """One client a service and role, at this server. moto makes a new one for each state of each trial, at tens of
+    milliseconds, without the role's credentials, and looks for the server at `localhost:$MOTO_PORT`."""
     lock = threading.Lock()
-    session = boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded", region_name=region)  # noqa: S106
 
     @cache
-    def make(service: str) -> BaseClient:
+    def make(service: str, role_arn: str) -> Any:
+        session = boto3.Session(
+            aws_access_key_id=access.key_of(role_arn) if role_arn else "embedded",
+            aws_secret_access_key="embedded",  # noqa: S106
+            region_name=region,
+        )
         config = Config(
             retries={"max_attempts": 0}, parameter_validation=False, max_pool_connections=256, read_timeout=900
         )
-        return session.client(service, endpoint_url=endpoint_url, config=config)
+        return session.client(service, endpoint_url=endpoint_url, config=config)  # type: ignore[call-overload]
 
-    def client(service: str) -> BaseClient:
+    def client(service: str, role_arn: str = "") -> Any:
         with lock:
-            return make(service)
+            return make(service, role_arn)
 
-    def client_for(region: str, service: str, state_credentials: Any = None) -> BaseClient:  # noqa: ARG001
-        return client(service)
+    def client_for(region: str, service: str, state_credentials: Any = None) -> Any:  # noqa: ARG001
+        return client(service, state_credentials.role_arn if state_credentials else "")
 
     global _client_factory  # noqa: PLW0603
     _client_factory = client
@@ -455,7 +465,11 @@ def _clients(endpoint_url: str, region: str) -> None:
         module.boto_client_for = client_for
 
 
-def _sync_that_waits_and_terminates() -> None:
+MANAGED_RULE = "rule/StepFunctionsGetEventsForBatchJobsRule"
+"""Through which Step Functions hears of a job's end; its role must be allowed to make it."""
+
+
+def _sync_that_waits_and_terminates(access: Access) -> None:
     """A `.sync` Batch task waits for its job's end, where moto asks for it twice a second; and stopping the execution
     terminates the job, as on AWS."""
 
@@ -464,12 +478,15 @@ def _sync_that_waits_and_terminates() -> None:
         env: Any,
         resource_runtime_part: Any,
         normalised_parameters: dict[str, Any],  # noqa: ARG001
-        state_credentials: Any,  # noqa: ARG001
+        state_credentials: Any,
     ) -> Callable[[], Any]:
         submitted = env.stack.pop()
         job_id = submitted.get("JobId") or submitted["jobId"]
         job = batch_backends[ACCOUNT][resource_runtime_part.region].get_job_by_id(job_id)
-        client = _client_factory("batch")
+        client = _client_factory("batch", state_credentials.role_arn)
+        rule = f"arn:aws:events:{resource_runtime_part.region}:{ACCOUNT}:{MANAGED_RULE}"
+        for action in ("events:PutRule", "events:PutTargets", "events:DescribeRule"):
+            access.check(state_credentials.role_arn, action, rule)
 
         def resolve() -> Any:
             if not job.ended.wait(STOP_CHECK_SECONDS):
@@ -523,7 +540,7 @@ def _task_failed(task: StateTaskServiceBatch, env: Any, job: dict[str, Any]) -> 
     )
 
 
-def _distributed_map() -> None:
+def _distributed_map(access: Access) -> None:
     """A Map of many items.
 
     moto starts MaxConcurrency threads however few the items; takes the next item by recursion, so that a thousand of
@@ -540,6 +557,8 @@ def _distributed_map() -> None:
 
     def map_run(self: DistributedIterationComponent, env: Any, eval_input: Any) -> None:
         items = env.stack.pop()
+        machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
+        access.check(env.aws_execution_details.role_arn, "states:StartExecution", machine)
         pool = JobPool(job_program=self._get_iteration_program(), job_inputs=items)
         workers = min(eval_input.map_run_record.max_concurrency or len(items), len(items))
         for _ in range(workers):
@@ -585,58 +604,50 @@ def _objects_on_disk(folder: Path) -> None:
     """Objects are files, so that they survive a restart and a person can open them; moto's are in memory. And a
     conditional put is one step, where two of moto's at the same moment both find nothing there."""
     root = folder.resolve()
-    in_memory = s3_models.FakeKey
 
     def path_of(bucket: str, key: str) -> Path:
         return root.joinpath(bucket, *(_as_file_name(part) for part in key.split("/")))
 
-    class FileKey(in_memory):  # type: ignore[misc]
-        """An object of a bucket whose bytes are in a file. Parts of uploads, which have no bucket yet, stay in memory."""
+    in_memory = s3_models.FakeKey.value
 
-        @property
+    class FileKey(s3_models.FakeKey):
+        """An object whose bytes are in a file. Parts of uploads, which have no bucket yet, stay in memory."""
+
         def _file(self) -> Path | None:
             bucket = self.bucket_name
             return None if bucket is None or bucket.startswith(CDK_BUCKETS) else path_of(bucket, self.name)
 
-        @property
-        def value(self) -> bytes:
-            return in_memory.value.fget(self) if self._file is None else self._file.read_bytes()
+        def _read(self) -> bytes:
+            file = self._file()
+            data: bytes = in_memory.fget(self) if file is None else file.read_bytes()
+            return data
 
-        @value.setter
-        def value(self, data: bytes) -> None:
-            if self._file is None:
-                in_memory.value.fset(self, data)
+        def _write(self, data: bytes) -> None:
+            if (file := self._file()) is None:
+                in_memory.fset(self, data)
                 return
-            _write_atomically(self._file, data)
+            _write_atomically(file, data)
             self.contentsize = len(data)
-            self._etag = self._etag or hashlib.md5(data, usedforsecurity=False).hexdigest()
+            self._etag: str | None = None
+
+        def _entity_tag(self) -> str:
+            if self._etag is None:
+                self._etag = hashlib.md5(self._read(), usedforsecurity=False).hexdigest()
+            return f'"{self._etag}"'
+
+        value = property(_read, _write)
+        etag = property(_entity_tag)
 
     class StoredKey(FileKey):
-        """An object that was there when the embedded cloud started: read when somebody asks for it."""
+        """An object that was there when the embedded cloud started: its file is read when somebody asks for it."""
 
         def __init__(self, file: Path, **known: Any) -> None:
-            self._starting = True
             super().__init__(value=b"", **known)
-            self._starting = False
             status = file.stat()
             self.contentsize = status.st_size
             self.last_modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
-            self._etag = None
 
-        @property
-        def value(self) -> bytes:
-            return FileKey.value.fget(self)  # type: ignore[no-any-return]
-
-        @value.setter
-        def value(self, data: bytes) -> None:
-            if not self._starting:
-                FileKey.value.fset(self, data)
-
-        @property
-        def etag(self) -> str:
-            if self._etag is None:
-                self._etag = hashlib.md5(self.value, usedforsecurity=False).hexdigest()
-            return f'"{self._etag}"'
+        value = property(FileKey._read, lambda _self, _data: None)
 
     s3_models.FakeKey = FileKey
 

@@ -20,7 +20,6 @@ from sweep.errors import SweepError
 if TYPE_CHECKING:
     import boto3
 
-ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("sweep/**/*.py", "statemachine/**/*.py", "stack/**/*.py", "trainer/**/*", "cdk.json")
 """All that the synthesized template and its assets are made of."""
 
@@ -29,7 +28,7 @@ class SynthFailed(SweepError):
     """The stack could not be synthesized."""
 
 
-def synthesized(folder: Path, *, root: Path = ROOT, context: Mapping[str, Any] | None = None) -> Path:
+def synthesized(folder: Path, *, root: Path, context: Mapping[str, Any] | None = None) -> Path:
     """Returns the cloud assembly of `root`, made anew only when its sources have changed.
 
     Args:
@@ -85,7 +84,8 @@ def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: s
             s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key=key, Body=data)
             if source.name == f"{stack}.template.json":
-                template_url = f"https://s3.{session.region_name}.amazonaws.com/{bucket}/{key}"  # as the CDK CLI names it
+                # as the CDK CLI names it
+                template_url = f"https://s3.{session.region_name}.amazonaws.com/{bucket}/{key}"
     # CDK's rule about the version of the bootstrap stack reads it from here.
     version = json.loads((assembly / f"{stack}.template.json").read_bytes())["Parameters"]["BootstrapVersion"][
         "Default"

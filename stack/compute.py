@@ -1,21 +1,26 @@
-"""Where trials train: a network that costs nothing at rest, GPU machines from none up, the job."""
+"""Where trials train: GPU machines from none up, the queue, the job."""
 
-from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import Duration, Size, Tags
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stack.acknowledged import acknowledge, acknowledge_wildcards
 from stack.config import StackConfig
+from stack.log_groups import log_group
+from stack.network import Network
 
 CHECKPOINTED = 75
 """EX_TEMPFAIL: the trainer was told to end, and kept what it had learned; another attempt goes on from there."""
 
+MISCONFIGURED_MINUTES = 10
+"""The least that Batch allows. A job that no machine of the environment is large enough for will not get one."""
+
 
 class Compute(Construct):
-    """Batch: compute environment, queue and job definition.
+    """Batch: compute environments, queue and job definition.
 
     No physical names: what CloudFormation cannot change in place it must be able to replace.
 
@@ -25,41 +30,31 @@ class Compute(Construct):
         log_group: of all jobs.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, config: StackConfig, image: ecs.ContainerImage) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: StackConfig,
+        network: Network,
+        image: ecs.ContainerImage,
+        environment: dict[str, str],
+    ) -> None:
         super().__init__(scope, construct_id)
-        vpc = _network(self)
-        environment = batch.ManagedEc2EcsComputeEnvironment(
-            self,
-            "Machines",
-            vpc=vpc,
-            vpc_subnets=ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC),
-            security_groups=[
-                ec2.SecurityGroup(
-                    self,
-                    "NoWayIn",
-                    vpc=vpc,
-                    description="Trainers: everything out, nothing in",
-                    allow_all_outbound=True,
-                )
-            ],
-            instance_types=[ec2.InstanceType(name) for name in config.instance_types],
-            use_optimal_instance_classes=False,
-            minv_cpus=0,  # nothing runs, and nothing costs, when no sweep does
-            maxv_cpus=config.max_vcpus,
-            images=[batch.EcsMachineImage(image_type=batch.EcsMachineImageType.ECS_AL2023_NVIDIA)],
-            allocation_strategy=batch.AllocationStrategy.BEST_FIT_PROGRESSIVE,
-            update_to_latest_image_version=True,
-            terminate_on_update=False,  # a deploy lets running trials end
-            update_timeout=Duration.minutes(config.job_timeout_minutes),
-        )
+        self._config = config
+        self._network = network
+        self._launch_template = self._machine()
+        kinds = {"on-demand": [False], "spot": [True], "spot-first": [True, False]}[config.capacity]
         self.job_queue = batch.JobQueue(
             self,
             "Queue",
-            compute_environments=[batch.OrderedComputeEnvironment(compute_environment=environment, order=1)],
+            compute_environments=[
+                batch.OrderedComputeEnvironment(compute_environment=self._environment(spot=spot), order=order)
+                for order, spot in enumerate(kinds, start=1)
+            ],
+            job_state_time_limit_actions=_limits(config),
         )
-        self.log_group = logs.LogGroup(
-            self, "JobLogs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
-        )
+        self.log_group = log_group(self, "JobLogs", retention_days=config.log_retention_days)
         self.job_role = iam.Role(
             self,
             "JobRole",
@@ -69,16 +64,7 @@ class Compute(Construct):
         self.job_definition = batch.EcsJobDefinition(
             self,
             "Job",
-            container=batch.EcsEc2ContainerDefinition(
-                self,
-                "Container",
-                image=image,
-                cpu=config.job_vcpus,
-                memory=Size.mebibytes(config.job_memory_mib),
-                gpu=config.job_gpus or None,
-                job_role=self.job_role,
-                logging=ecs.LogDriver.aws_logs(stream_prefix="trial", log_group=self.log_group),
-            ),
+            container=self._container(image, environment),
             timeout=Duration.minutes(config.job_timeout_minutes),
             retry_attempts=5,
             # At most five rules. A failure that matches none is tried again, so the last rule ends it.
@@ -93,18 +79,112 @@ class Compute(Construct):
             propagate_tags=True,
         )
 
+    def _machine(self) -> ec2.LaunchTemplate:
+        template = ec2.LaunchTemplate(
+            self,
+            "Machine",
+            # A container gets its role's credentials from ECS; the machine's own are not for it (one hop).
+            require_imdsv2=True,
+            http_put_response_hop_limit=1,
+            block_devices=[
+                ec2.BlockDevice(
+                    device_name="/dev/xvda",
+                    volume=ec2.BlockDeviceVolume.ebs(
+                        100, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3, delete_on_termination=True
+                    ),
+                )
+            ],
+        )
+        Tags.of(template).add("project", "stepsweep")
+        return template
 
-def _network(scope: Construct) -> ec2.Vpc:
-    """Returns a network of public subnets: no NAT gateway (about 33 USD a month each), nothing can reach in.
+    def _environment(self, *, spot: bool) -> batch.ManagedEc2EcsComputeEnvironment:
+        config = self._config
+        environment = batch.ManagedEc2EcsComputeEnvironment(
+            self,
+            "Spot" if spot else "OnDemand",
+            spot=spot,
+            vpc=self._network.vpc,
+            vpc_subnets=self._network.subnets,
+            security_groups=[self._network.security_group],
+            launch_template=self._launch_template,
+            instance_types=[ec2.InstanceType(name) for name in config.instance_types],
+            use_optimal_instance_classes=False,
+            minv_cpus=0,  # nothing runs, and nothing costs, when no sweep does
+            maxv_cpus=config.max_vcpus,
+            images=[batch.EcsMachineImage(image_type=batch.EcsMachineImageType.ECS_AL2023_NVIDIA)],
+            allocation_strategy=batch.AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
+            if spot
+            else batch.AllocationStrategy.BEST_FIT_PROGRESSIVE,
+            update_to_latest_image_version=True,
+            terminate_on_update=False,  # a deploy lets running trials end
+            update_timeout=Duration.minutes(config.job_timeout_minutes),
+        )
+        resource = environment.node.default_child
+        assert isinstance(resource, batch.CfnComputeEnvironment)  # noqa: S101  for mypy
+        # Without a version Batch takes the first one for ever, whatever a later deploy makes of the template.
+        resource.add_property_override(
+            "ComputeResources.LaunchTemplate.Version", self._launch_template.latest_version_number
+        )
+        acknowledge(
+            environment,
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role]",
+            because="What the ECS agent on the machine needs is AWS's to know and changes with the agent; containers "
+            "cannot reach the machine's credentials.",
+        )
+        return environment
 
-    Trainers talk to S3 (over the free gateway endpoint), ECR and CloudWatch Logs.
+    def _container(self, image: ecs.ContainerImage, environment: dict[str, str]) -> batch.EcsEc2ContainerDefinition:
+        config = self._config
+        # libraries write to /tmp, torch's data loader and NCCL to /dev/shm; everything else of a container is read-only
+        limits = batch.LinuxParameters(
+            self, "Limits", init_process_enabled=True, shared_memory_size=Size.mebibytes(1024)
+        )
+        limits.add_tmpfs(
+            batch.Tmpfs(
+                container_path="/tmp",  # noqa: S108  the container's own
+                size=Size.mebibytes(1024),
+                mount_options=[
+                    batch.TmpfsMountOption.RW,
+                    batch.TmpfsMountOption.NOSUID,
+                    batch.TmpfsMountOption.NODEV,
+                ],
+            )
+        )
+        container = batch.EcsEc2ContainerDefinition(
+            self,
+            "Container",
+            image=image,
+            cpu=config.job_vcpus,
+            memory=Size.mebibytes(config.job_memory_mib),
+            gpu=config.job_gpus or None,
+            job_role=self.job_role,
+            environment=environment,
+            privileged=False,
+            readonly_root_filesystem=True,
+            linux_parameters=limits,
+            logging=ecs.LogDriver.aws_logs(stream_prefix="trial", log_group=self.log_group),
+        )
+        acknowledge_wildcards(container, ["*"], because="ecr:GetAuthorizationToken knows no resources.")
+        return container
+
+
+def _limits(config: StackConfig) -> list[batch.JobStateTimeLimitAction]:
+    """Returns when a job that cannot start is cancelled; Batch puts the reason into its status reason.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/job-queue-state-time-limit-actions.html
     """
-    return ec2.Vpc(
-        scope,
-        "Network",
-        max_azs=3,
-        nat_gateways=0,
-        subnet_configuration=[ec2.SubnetConfiguration(name="Public", subnet_type=ec2.SubnetType.PUBLIC)],
-        gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
-        restrict_default_security_group=False,  # it would take a Lambda function of CDK's own with ec2 rights
-    )
+    waits = {
+        batch.JobStateTimeLimitActionsReason.INSUFFICIENT_INSTANCE_CAPACITY: config.max_wait_minutes,
+        batch.JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: MISCONFIGURED_MINUTES,
+        batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT: MISCONFIGURED_MINUTES,
+    }
+    return [
+        batch.JobStateTimeLimitAction(
+            reason=reason,
+            max_time=Duration.minutes(minutes),
+            action=batch.JobStateTimeLimitActionsAction.CANCEL,
+            state=batch.JobStateTimeLimitActionsState.RUNNABLE,
+        )
+        for reason, minutes in waits.items()
+    ]

@@ -1,11 +1,12 @@
 """The two Lambda functions of the state machine."""
 
-from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import Duration, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stack.acknowledged import acknowledge_wildcards
+from stack.log_groups import log_group
 from stack.packages import FUNCTION_FILES, staged
 
 
@@ -27,27 +28,28 @@ class Function(Construct):
         environment: dict[str, str],
         timeout: Duration,
         memory_mib: int,
+        log_retention_days: int,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
-            self, "Logs", retention=logs.RetentionDays.ONE_MONTH, removal_policy=RemovalPolicy.DESTROY
-        )
+        logs = log_group(self, "Logs", retention_days=log_retention_days)
         self.role = iam.Role(
             self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"), description=description
         )
-        log_group.grant_write(self.role)
+        logs.grant_write(self.role)
         self.function = lambda_.Function(
             self,
             "Function",
             description=description,
             code=lambda_.Code.from_asset(staged(FUNCTION_FILES)),
             handler=f"statemachine.{module}.handler",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,  # a fifth cheaper than x86 for the same work
             role=self.role,
-            log_group=log_group,
+            log_group=logs,
             environment=environment,
             timeout=timeout,
             memory_size=memory_mib,
+            tracing=lambda_.Tracing.ACTIVE,
             ephemeral_storage_size=Size.mebibytes(512),
         )
+        acknowledge_wildcards(self.role, ["*"], because="X-Ray's actions for sending traces know no resources.")

@@ -1,9 +1,11 @@
 """Where everything of a sweep is: one private bucket, gone with the stack."""
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from stack.acknowledged import acknowledge
+from stack.log_groups import log_group
 from sweep import keys
 
 
@@ -14,7 +16,7 @@ class Storage(Construct):
         bucket: private, encrypted, reached over TLS only.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, checkpoint_days: int, log_retention_days: int) -> None:
         super().__init__(scope, construct_id)
         self.bucket = s3.Bucket(
             self,
@@ -28,13 +30,27 @@ class Storage(Construct):
             auto_delete_objects=True,
             lifecycle_rules=[
                 s3.LifecycleRule(id="AbortUnfinishedUploads", abort_incomplete_multipart_upload_after=Duration.days(1)),
+                s3.LifecycleRule(
+                    id="DeleteCheckpoints", prefix=keys.CHECKPOINTS, expiration=Duration.days(checkpoint_days)
+                ),
             ],
         )
+        acknowledge(
+            self.bucket,
+            "S1",
+            because="Access logs would need a second bucket, which nobody reads and which has to be emptied as well; "
+            "whoever must know who read what turns on CloudTrail's data events for this bucket.",
+        )
+        self._keep_no_log_of_emptying(log_retention_days)
 
-    @property
-    def sweeps(self) -> str:
-        return self.bucket.arn_for_objects(f"{keys.SWEEPS}*")
+    def _keep_no_log_of_emptying(self, retention_days: int) -> None:
+        """CDK's function that empties the bucket would write to a log group that Lambda makes, and that outlives all."""
+        provider = Stack.of(self).node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
+        handler = provider.node.find_child("Handler")
+        assert isinstance(handler, CfnResource)  # noqa: S101  for mypy; CDK's provider is made of such
+        logs = log_group(self, "EmptyingLogs", retention_days=retention_days)
+        handler.add_property_override("LoggingConfig", {"LogGroup": logs.log_group_name})
 
-    @property
-    def trials(self) -> str:
-        return self.bucket.arn_for_objects(f"{keys.TRIALS}*")
+    def objects(self, prefix: str) -> str:
+        """Returns the ARN of all objects whose keys start with `prefix`."""
+        return self.bucket.arn_for_objects(f"{prefix}*")

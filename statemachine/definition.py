@@ -5,8 +5,9 @@ The names of states and their comments are what a person reads in the console's 
 
 from typing import Any
 
-from aws_cdk import Duration
+from aws_cdk import Aws, Duration
 from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
@@ -35,8 +36,25 @@ FUNCTION_ERRORS = [
 STORE_ERRORS = ["S3.S3Exception", "S3.SdkClientException"]
 
 
+class _Reader(sfn.S3JsonItemReader):
+    """CDK's reader without its grant of every object of the bucket; `stack/sweep_stack.py` grants what is read."""
+
+    def provide_policy_statements(self) -> list[iam.PolicyStatement]:
+        return []
+
+
+class _Writer(sfn.ResultWriterV2):
+    """CDK's writer without its grant of every object of the bucket; `stack/sweep_stack.py` grants what is written."""
+
+    def provide_policy_statements(self) -> list[iam.PolicyStatement]:
+        return []
+
+
 class SweepDefinition(Construct):
     """Plan → train every trial at once → pick the winner, in rounds until there is none left to plan.
+
+    Args:
+        sweeps: ARN of the objects of sweeps, all that the state machine itself may read and write.
 
     Attributes:
         start: the first state; `sfn.DefinitionBody.from_chainable(definition.start)`.
@@ -48,12 +66,14 @@ class SweepDefinition(Construct):
         construct_id: str,
         *,
         bucket: s3.IBucket,
+        sweeps: str,
         job_queue: batch.IJobQueue,
         job_definition: batch.IJobDefinition,
         planner: lambda_.IFunction,
         reducer: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._sweeps = sweeps
         # What follows must not read a person's input where it expects our own numbers, so it is replaced here;
         # the planner is given it from the context object.
         begin = sfn.Pass(
@@ -167,10 +187,10 @@ class SweepDefinition(Construct):
             label="Trials",
             # A child execution of its own history each, and the trials in S3: 10,000 of them fit.
             map_execution_type=sfn.StateMachineType.STANDARD,
-            item_reader=sfn.S3JsonItemReader(bucket=bucket, key=sfn.JsonPath.string_at("$.to_run_key")),
+            item_reader=_Reader(bucket=bucket, key=sfn.JsonPath.string_at("$.to_run_key")),
             max_concurrency_path=sfn.JsonPath.string_at("$.max_concurrency"),
             tolerated_failure_percentage=100,
-            result_writer_v2=sfn.ResultWriterV2(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
+            result_writer_v2=_Writer(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
             result_path=sfn.JsonPath.DISCARD,
         )
         train_one = sfn.CustomState(
@@ -203,7 +223,7 @@ class SweepDefinition(Construct):
             comment="Writes the trial's outcome to S3.",
             service="s3",
             action="putObject",
-            iam_resources=[bucket.arn_for_objects(f"{keys.SWEEPS}*")],
+            iam_resources=[self._sweeps],
             parameters={
                 "Bucket": bucket.bucket_name,
                 "Key": sfn.JsonPath.string_at("$.outcome_key"),
@@ -236,8 +256,8 @@ def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
     """
     return {
         "Type": "Task",
-        "Comment": "A Batch job on a GPU. Batch tries it again when its machine is lost; a trainer's own error ends it.",
-        "Resource": "arn:aws:states:::batch:submitJob.sync",
+        "Comment": "A Batch job on a GPU. Batch tries again when the machine is lost; a trainer's own error ends it.",
+        "Resource": f"arn:{Aws.PARTITION}:states:::batch:submitJob.sync",
         "Parameters": {
             "JobName.$": "$.trial_id",
             "JobQueue": job_queue_arn,
@@ -246,7 +266,7 @@ def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
                 "Command.$": "$.command",
                 "Environment": [
                     {"Name": keys.METRICS_URI, "Value.$": "$.metrics_uri"},
-                    {"Name": keys.TRIAL_URI, "Value.$": "$.trial_uri"},
+                    {"Name": keys.CHECKPOINT_URI, "Value.$": "$.checkpoint_uri"},
                 ],
             },
             "Tags": {"sweep.$": "$.sweep", "trial.$": "$.trial_id"},

@@ -80,7 +80,7 @@ def _map_item(bucket: Bucket, spec: SweepSpec, round_number: int, trial: Trial) 
         "trial_id": trial.trial_id,
         "command": trial.command(),
         "metrics_uri": keys.uri(bucket.name, trial.metrics_key),
-        "trial_uri": keys.uri(bucket.name, keys.trial_prefix(trial.trial_id)),
+        "checkpoint_uri": keys.uri(bucket.name, keys.checkpoint_prefix(trial.trial_id)),
         "outcome_key": keys.outcome_key(spec.name, round_number, trial.trial_id),
     }
 
@@ -90,14 +90,20 @@ def _claim(bucket: Bucket, spec: SweepSpec) -> None:
     key = keys.spec_key(spec.name)
     if bucket.put_json_once(key, spec.to_json()):
         return
-    earlier = SweepSpec.from_json(bucket.get_json(key))
-    if not spec.same_work(earlier):
-        raise InvalidSweep(
-            [
-                f"name: the sweep {json.dumps(spec.name)} is there already and asked for something else "
-                f"({_first_difference(spec, earlier)}); choose another name, trials that are finished are not repeated"
-            ]
-        )
+    try:
+        earlier = SweepSpec.from_json(bucket.get_json(key))
+    except (InvalidSweep, ValueError):
+        difference = f"its {key} cannot be read"
+    else:
+        if spec.same_work(earlier):
+            return
+        difference = _first_difference(spec, earlier)
+    raise InvalidSweep(
+        [
+            f"name: the sweep {json.dumps(spec.name)} is there already and asked for something else "
+            f"({difference}); choose another name, trials that are finished are not repeated"
+        ]
+    )
 
 
 def _first_difference(spec: SweepSpec, earlier: SweepSpec) -> str:

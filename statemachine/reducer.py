@@ -4,21 +4,19 @@ Standard library and boto3 only; the function's package holds `sweep/` and this 
 a function of what is in the bucket: run again after it was killed, it writes the same bytes.
 """
 
-import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from statemachine.bucket import Bucket, for_all, s3_client
+from statemachine.bucket import Bucket, as_json, for_all, from_json, s3_client
 from sweep import keys, ranking
 from sweep.errors import InvalidMetrics
-from sweep.metrics import Objective, parse_csv
+from sweep.metrics import MAX_BYTES, Objective, parse_csv
 from sweep.ranking import Result
 from sweep.spec import SweepSpec
 from sweep.trial import Outcome, Status, Trial
@@ -34,6 +32,14 @@ MAX_LOG_READS = 100
 LOG_THREADS = 4
 
 MAX_REASON = 300
+
+MAX_SUMMARY_BYTES = 16_384
+MAX_SUMMARY_BRACKETS = 400
+"""Of the winner's summary in the output. It is the trainer's, so it may be larger than the output has room for, or
+deeper than Python can write."""
+
+CONTAINER_EXITED = "Essential container in task exited"
+"""What Batch gives as the reason whenever a container ended; the exit code says more."""
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
@@ -66,6 +72,8 @@ class LastLines:
             )
         except ClientError as error:
             return f"(its log could not be read: {error.response['Error']['Code']})"
+        except BotoCoreError as error:
+            return f"(its log could not be read: {type(error).__name__})"
         lines = [line for event in answer["events"] if (line := _printable(event["message"]))]
         return lines[-1] if lines else ""
 
@@ -90,9 +98,7 @@ def reduce(bucket: Bucket, last_lines: LastLines, *, sweep: str, round_number: i
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
     output = _output(spec, leaderboard, counts, round_number)
-    output["winner"]["summary"] = bucket.get_json(
-        keys.summary_key(leaderboard[0].trial.trial_id, leaderboard[0].trial.epochs)
-    )
+    output["winner"]["summary"] = _summary(bucket, leaderboard[0].trial)
     bucket.put_json(keys.winner_key(sweep), output)
     return {"another_round": False, "output": output}
 
@@ -104,7 +110,7 @@ def read_result(
 
     The metrics decide: what was recorded of the job is read only where there are none.
     """
-    data = bucket.get(trial.metrics_key)
+    data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
     if data is None:
         return _without_metrics(bucket, trial, sweep, round_number)
     try:
@@ -117,41 +123,57 @@ def read_result(
 
 
 def _without_metrics(bucket: Bucket, trial: Trial, sweep: str, round_number: int) -> tuple[Result, str | None]:
-    recorded = bucket.get_json(keys.outcome_key(sweep, round_number, trial.trial_id))
-    if recorded is None:
-        return _ended(trial, Status.MISSING, "nothing was recorded of it"), None
-    if recorded["status"] == Status.SUCCEEDED:
-        return _ended(trial, Status.MISSING, f"its job ended well but did not write {trial.metrics_key}"), None
-    reason, stream = failure_reason(recorded["failure"])
-    return _ended(trial, Status.FAILED, reason), stream
+    try:
+        recorded = bucket.get_json(keys.outcome_key(sweep, round_number, trial.trial_id))
+    except ValueError:
+        recorded = {}
+    match recorded:
+        case None:
+            return _ended(trial, Status.MISSING, "nothing was recorded of it"), None
+        case {"status": Status.SUCCEEDED}:
+            return _ended(trial, Status.MISSING, f"its job ended well but did not write {trial.metrics_key}"), None
+        case {"status": Status.FAILED, "failure": dict(failure)}:
+            reason, stream = failure_reason(failure)
+            return _ended(trial, Status.FAILED, reason), stream
+        case _:
+            return _ended(trial, Status.FAILED, "what was recorded of it cannot be read"), None
 
 
 def _ended(trial: Trial, status: Status, reason: str) -> Result:
     return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason=_printable(reason)))
 
 
-def failure_reason(failure: Mapping[str, str]) -> tuple[str, str | None]:
+def failure_reason(failure: Mapping[str, Any]) -> tuple[str, str | None]:
     """Returns why a job failed, and the name of its last attempt's log stream where it has one.
 
     Args:
         failure: what Step Functions caught, `{"Error": name, "Cause": a text, or the job's description as JSON}`.
     """
-    cause = failure.get("Cause", "")
+    cause = str(failure.get("Cause", ""))
     try:
-        job = json.loads(cause)
+        job = from_json(cause)
     except ValueError:
         job = None
     if not isinstance(job, dict):
-        return f"{failure.get('Error', 'unknown error')}: {cause}", None
-    attempts = job.get("Attempts") or [{}]
-    container = attempts[-1].get("Container") or {}
+        return ": ".join(filter(None, (str(failure.get("Error", "unknown error")), cause))), None
+    attempts = job.get("Attempts")
+    last = _object(attempts[-1]) if isinstance(attempts, list) and attempts else {}
+    container = _object(last.get("Container"))
     # The container's reason names what the job's own hides: out of memory, an image that cannot be pulled.
-    said = container.get("Reason") or job.get("StatusReason") or attempts[-1].get("StatusReason") or "its job failed"
+    why = container.get("Reason") or job.get("StatusReason") or last.get("StatusReason")
+    said = []
     if (exit_code := container.get("ExitCode")) is not None:
-        said = f"exit code {exit_code}, {container['Reason']}" if container.get("Reason") else f"exit code {exit_code}"
-    if len(attempts) > 1:
-        said = f"{said}, attempt {len(attempts)}"
-    return said, container.get("LogStreamName")
+        said.append(f"exit code {exit_code}")
+    if why and not (said and why == CONTAINER_EXITED):
+        said.append(str(why))
+    if isinstance(attempts, list) and len(attempts) > 1:
+        said.append(f"attempt {len(attempts)}")
+    stream = container.get("LogStreamName")
+    return ", ".join(said) or "its job failed", stream if isinstance(stream, str) else None
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _with_last_lines(read: Sequence[tuple[Result, str | None]], last_lines: LastLines) -> list[Result]:
@@ -199,6 +221,19 @@ def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) ->
     return f"None of {len(results)} trials succeeded ({ended}). The reasons, most frequent first:\n{reasons}"
 
 
+def _summary(bucket: Bucket, trial: Trial) -> dict[str, Any] | None:
+    """Returns what the trainer wrote about a trial; None where that is nothing, or no JSON object of a decent size."""
+    data = bucket.get(keys.summary_key(trial.trial_id, trial.epochs), at_most=MAX_SUMMARY_BYTES + 1)
+    if data is None or len(data) > MAX_SUMMARY_BYTES or data.count(b"{") + data.count(b"[") > MAX_SUMMARY_BRACKETS:
+        return None
+    try:
+        summary = from_json(data)
+        as_json(summary)  # no NaN
+    except ValueError:
+        return None
+    return summary if isinstance(summary, dict) else None
+
+
 def _printable(text: str) -> str:
-    """What a trainer printed may hold anything; what is shown is one line without control characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text).strip()[:MAX_REASON]
+    """What a trainer printed may hold anything; what is shown is one line that a file and a terminal can take."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_REASON]

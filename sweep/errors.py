@@ -9,6 +9,10 @@ SweepError                 everything that stepsweep raises on purpose
 
 from collections.abc import Sequence
 
+MAX_FAULTS = 50
+"""Of one input. A list of 10,000 wrong choices has as many, and an execution's cause holds 32,768 characters:
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionFailedEventDetails.html"""
+
 
 class SweepError(Exception):
     """The root of the tree: an error whose message is written for a person."""
@@ -18,11 +22,13 @@ class InvalidInput(SweepError):
     """Input that breaks rules, with one fault a rule that is broken.
 
     Attributes:
-        faults: at least one sentence, each naming the field, the rule, the value and what to write instead.
+        faults: at least one sentence, each naming the field, the rule, the value and what to write instead; behind
+            `MAX_FAULTS` of them, one that says how many more there are.
     """
 
     def __init__(self, faults: Sequence[str]) -> None:
-        self.faults = tuple(faults)
+        more = len(faults) - MAX_FAULTS
+        self.faults = (*faults[:MAX_FAULTS], *([f"and {more} more of the like"] if more > 0 else []))
         super().__init__("\n".join(self.faults))
 
 

@@ -7,8 +7,8 @@ No key holds text that a person chose, but the sweep's name, which `sweep.spec` 
 # Environment of a Batch job. Any trainer, ours or a user's, is told where to write by these two.
 METRICS_URI = "STEPSWEEP_METRICS_URI"
 """Where the one CSV goes, `s3://bucket/trials/<trial_id>/metrics-e<epochs>.csv`."""
-TRIAL_URI = "STEPSWEEP_TRIAL_URI"
-"""Where a trial may keep what it likes, such as checkpoints: `s3://bucket/trials/<trial_id>/`."""
+CHECKPOINT_URI = "STEPSWEEP_CHECKPOINT_URI"
+"""Where a trial may keep what it needs to go on after it was killed: `s3://bucket/checkpoints/<trial_id>/`."""
 DATA_DIR = "STEPSWEEP_DATA_DIR"
 """Folder with the data sets; in the image they are baked in at build."""
 
@@ -17,11 +17,18 @@ BUCKET = "STEPSWEEP_BUCKET"
 TRAINER_VERSION = "STEPSWEEP_TRAINER_VERSION"
 """Names the code that a trial runs; part of every trial id, since other code gives other numbers."""
 DEFAULT_MAX_CONCURRENCY = "STEPSWEEP_MAX_CONCURRENCY"
+USD_PER_HOUR = "STEPSWEEP_USD_PER_HOUR"
+"""Price of the machine of one job; every figure made from it is an estimate."""
+SECONDS_PER_EPOCH = "STEPSWEEP_SECONDS_PER_EPOCH"
+"""What an epoch is expected to take, for estimates before anything has run."""
+JOB_GPUS = "STEPSWEEP_JOB_GPUS"
 LOG_GROUP = "STEPSWEEP_LOG_GROUP"
 """CloudWatch log group of the jobs, where the reducer reads a failed trial's last line."""
 
 SWEEPS = "sweeps/"
 TRIALS = "trials/"
+CHECKPOINTS = "checkpoints/"
+"""Apart from the trials' results, so that a rule of the bucket can delete them some day."""
 
 
 def sweep_prefix(sweep: str) -> str:
@@ -63,10 +70,6 @@ def winner_key(sweep: str) -> str:
     return f"{SWEEPS}{sweep}/winner.json"
 
 
-def trial_prefix(trial_id: str) -> str:
-    return f"{TRIALS}{trial_id}/"
-
-
 def metrics_key(trial_id: str, epochs: int) -> str:
     return f"{TRIALS}{trial_id}/metrics-e{epochs}.csv"
 
@@ -76,8 +79,12 @@ def summary_key(trial_id: str, epochs: int) -> str:
     return f"{TRIALS}{trial_id}/summary-e{epochs}.json"
 
 
+def checkpoint_prefix(trial_id: str) -> str:
+    return f"{CHECKPOINTS}{trial_id}/"
+
+
 def checkpoint_key(trial_id: str) -> str:
-    return f"{TRIALS}{trial_id}/checkpoint.pt"
+    return f"{checkpoint_prefix(trial_id)}checkpoint.pt"
 
 
 def uri(bucket: str, key: str) -> str:

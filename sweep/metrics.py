@@ -12,6 +12,7 @@ import csv
 import io
 import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -65,7 +66,7 @@ class Metrics:
         try:
             values = self.columns[objective.metric]
         except KeyError:
-            there = ", ".join(name for name in self.columns if name != EPOCH)
+            there = textwrap.shorten(", ".join(self.columns), 200, placeholder=" …")
             raise InvalidMetrics(f"no column `{objective.metric}`, which is the objective; it has {there}") from None
         ranks = [objective.rank(value) for value in values]
         index = ranks.index(min(ranks))

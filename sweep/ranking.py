@@ -10,6 +10,9 @@ from sweep.metrics import Objective
 from sweep.space import Value, as_option
 from sweep.trial import Outcome, Status, Trial
 
+COLUMNS = ("rank", "trial_id", "epoch", "epochs_trained", "status", "reason")
+"""Of the leaderboard, beside the params and the objective's metric."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that starts like this as a formula (OWASP, "CSV Injection")."""
 
@@ -49,7 +52,7 @@ def rank(results: Sequence[Result], objective: Objective) -> list[Result]:
 
 
 def ties(leaderboard: Sequence[Result]) -> list[Result]:
-    """Returns the trials behind the first whose value equals the winner's: only a rule, not a result, puts them there."""
+    """Returns the trials behind the first whose value equals the winner's: a rule puts them there, not a result."""
     winner = leaderboard[0]
     return [result for result in leaderboard[1:] if result.value is not None and result.value == winner.value]
 
@@ -70,15 +73,13 @@ def leaderboard_csv(leaderboard: Sequence[Result], objective: Objective) -> byte
     """Returns the leaderboard as a table for people, spreadsheets and pandas.
 
     The columns: rank, trial_id, one a parameter, the objective's metric, epoch, epochs_trained, status, reason.
-    Parameters' names are prefixed with `params.`, so that none can be taken for another column.
+    Parameters' names are prefixed with `params.`, and no metric of an objective is named as a column of `COLUMNS`, so
+    that each name stands once.
     """
     names = list(leaderboard[0].trial.params)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["rank", "trial_id", *(f"params.{name}" for name in names), objective.metric]
-        + ["epoch", "epochs_trained", "status", "reason"]
-    )
+    writer.writerow([*COLUMNS[:2], *(f"params.{name}" for name in names), objective.metric, *COLUMNS[2:]])
     for place, result in enumerate(leaderboard, start=1):
         succeeded = result.value is not None
         writer.writerow(

@@ -1,6 +1,7 @@
 """The parameters of a sweep: what may be chosen, and which combinations a search tries."""
 
 import itertools
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -33,11 +34,12 @@ def parse_value(raw: object) -> Value:
         case int():
             if abs(raw) > MAX_INTEGER:
                 raise ValueError(f"must be a whole number of at most {MAX_INTEGER} (2**53), got {shown(raw)}")
-            return raw
+            return int(raw)
         case float():
             if not math.isfinite(raw):
-                raise ValueError(f"must be a finite number, got {raw}")
-            return int(raw) if raw.is_integer() and abs(raw) <= MAX_INTEGER else raw
+                raise ValueError(f"must be a finite number, got {shown(raw)}")
+            # float() since NumPy's are floats too, with a `repr` of their own.
+            return int(raw) if raw.is_integer() and abs(raw) <= MAX_INTEGER else float(raw)
         case str():
             if len(raw) > MAX_TEXT or not _TEXT.fullmatch(raw):
                 raise ValueError(
@@ -71,8 +73,9 @@ def grid_size(parameters: Mapping[str, tuple[Value, ...]]) -> int:
 
 
 def shown(raw: object, limit: int = 80) -> str:
-    """Returns a short, printable form of what somebody wrote, for error messages: never its control characters."""
-    if isinstance(raw, int) and not isinstance(raw, bool) and raw.bit_length() > 256:
-        return f"an integer of {raw.bit_length()} bits"  # str() of it may be refused, or be megabytes
-    text = ascii(raw) if not isinstance(raw, str) else '"' + ascii(raw)[1:-1] + '"'
+    """Returns a short, printable form of what somebody wrote, for error messages: as JSON, in ASCII, on one line."""
+    try:
+        text = json.dumps(raw, default=repr, skipkeys=True)
+    except (ValueError, RecursionError):  # an integer of more than 4,300 digits, brackets within brackets
+        text = f"an integer of {raw.bit_length()} bits" if isinstance(raw, int) else "what is too large to show"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -8,12 +8,14 @@ default. The same rules and the same words hold at every door: the client, the A
 import difflib
 import json
 import re
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 
 from sweep.errors import InvalidSweep
 from sweep.metrics import Direction, Objective
+from sweep.ranking import COLUMNS
 from sweep.space import MAX_INTEGER, Value, as_option, grid, grid_size, parse_value, shown
 from sweep.trial import Trial, trial_id_of
 
@@ -82,11 +84,8 @@ class SweepSpec:
             InvalidSweep: with every fault of the input.
         """
         if not isinstance(data, dict):
-            raise InvalidSweep(
-                [
-                    f'the input must be a JSON object such as {{"parameters": {{"lr": [0.1]}}, "epochs": 5}}, got {shown(data)}'
-                ]
-            )
+            example = '{"parameters": {"lr": [0.1]}, "epochs": 5}'
+            raise InvalidSweep([f"the input must be a JSON object such as {example}, got {shown(data)}"])
         parser = _Parser(data)
         values = parser.parse(default_name)
         if parser.faults:
@@ -138,13 +137,15 @@ class _Parser:
     def __init__(self, data: dict[Any, Any]) -> None:
         self.data = data
         self.faults: list[str] = []
+        self.meant: set[str] = set()  # fields that an unknown one was probably meant to be
 
     def parse(self, default_name: str | None) -> dict[str, Any]:
         self._unknown_fields(self.data, known=(*FIELDS, COMMENT), where="")
         parameters = self._parameters()
         fixed = self._fixed()
-        for name in parameters.keys() & fixed.keys():
-            self.faults.append(f"fixed.{name}: already one of `parameters`; keep it in one of the two")
+        for name in fixed:
+            if name in parameters:
+                self.faults.append(f"fixed.{name}: already one of `parameters`; keep it in one of the two")
         values = {
             "parameters": parameters,
             "fixed": fixed,
@@ -164,13 +165,15 @@ class _Parser:
             if name in known:
                 continue
             near = difflib.get_close_matches(str(name).lower(), known, n=1)
+            self.meant.update(f"{where}{field}" for field in near)
             remedy = f"did you mean `{where}{near[0]}`?" if near else f"known are {', '.join(known)}"
-            self.faults.append(f"unknown field `{where}{shown(name)[1:-1]}`; {remedy}")
+            got = shown(name).strip('"')
+            self.faults.append(f"unknown field `{where}{got}`; {remedy}")
 
     def _parameters(self) -> dict[str, tuple[Value, ...]]:
         example = 'write {"lr": [0.1, 0.01]}'
         if "parameters" not in self.data:
-            if not any(str(name).startswith("param") for name in self.data):  # a near miss is named already
+            if "parameters" not in self.meant:
                 self.faults.append(f"parameters: missing; {example}")
             return {}
         raw = self.data["parameters"]
@@ -224,10 +227,11 @@ class _Parser:
                 fixed[name] = value
         return fixed
 
-    def _option_name(self, where: str, name: str) -> bool:
-        if not _NAME.fullmatch(name):
+    def _option_name(self, where: str, name: object) -> bool:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             self.faults.append(
-                f"{where}: {shown(name)} is not a name of an option; lower-case letters, digits and _, a letter first, at most 64"
+                f"{where}: {shown(name)} is not a name of an option; "
+                "lower-case letters, digits and _, a letter first, at most 64"
             )
         elif name.replace("_", "") in RESERVED:
             self.faults.append(f"{where}.{name}: not a name you can use here; {RESERVED[name.replace('_', '')]}")
@@ -249,7 +253,7 @@ class _Parser:
         return "grid"
 
     def _epochs(self) -> int:
-        if "epochs" not in self.data:
+        if "epochs" not in self.data and "epochs" not in self.meant:
             self.faults.append(f"epochs: missing; write the most epochs a trial may train, 1 to {MAX_EPOCHS}")
         return self._integer("epochs", default=1, low=1, high=MAX_EPOCHS)
 
@@ -268,17 +272,17 @@ class _Parser:
     def _objective(self) -> Objective:
         raw = self.data.get("objective", {})
         if not isinstance(raw, dict):
-            self.faults.append(
-                f'objective: must be an object such as {{"metric": "val_loss", "direction": "minimize"}}, got {shown(raw)}'
-            )
+            example = '{"metric": "val_loss", "direction": "minimize"}'
+            self.faults.append(f"objective: must be an object such as {example}, got {shown(raw)}")
             return Objective()
         self._unknown_fields(raw, known=("metric", "direction"), where="objective.")
         metric, direction = raw.get("metric", "val_accuracy"), raw.get("direction", "maximize")
         if "metric" in raw and "direction" not in raw and metric != "val_accuracy":
             self.faults.append('objective.direction: missing; write "maximize" or "minimize" beside the metric')
-        if not isinstance(metric, str) or not _NAME.fullmatch(metric) or metric == "epoch":
+        if not isinstance(metric, str) or not _NAME.fullmatch(metric) or metric in COLUMNS:
             self.faults.append(
-                f"objective.metric: must name a column of the metrics such as val_loss, got {shown(metric)}"
+                "objective.metric: must name a column of the metrics such as val_loss, and none of the leaderboard's "
+                f"own ({', '.join(COLUMNS)}), got {shown(metric)}"
             )
             metric = "val_accuracy"
         if direction not in tuple(Direction):
@@ -308,6 +312,7 @@ class _Parser:
     def _size(self, parameters: Mapping[str, tuple[Value, ...]], fixed: Mapping[str, Value]) -> None:
         if (trials := grid_size(parameters)) > MAX_TRIALS:
             sizes = " x ".join(f"{name} {len(choices)}" for name, choices in parameters.items())
+            sizes = textwrap.shorten(sizes, 200, placeholder=" …")
             self.faults.append(
                 f"parameters: a grid of {trials} trials ({sizes}); at most {MAX_TRIALS}, give fewer choices"
             )

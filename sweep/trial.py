@@ -83,7 +83,7 @@ def trial_id_of(
 ) -> str:
     """Returns a readable name for all that decides a trial's numbers.
 
-    The name is a slug of the params and a SHA-256 of params, fixed options, seed and trainer version, whatever
+    The name is a slug of the params and a SHA-256 of params, fixed options, seed and trainer version; both whatever
     the order in which they were given. Epochs are not part of it: more epochs continue the same training.
 
     Args:
@@ -92,5 +92,5 @@ def trial_id_of(
     decides = {"params": params, "fixed": fixed, "seed": seed, "trainer": trainer_version, "salt": salt}
     text = json.dumps(decides, sort_keys=True, separators=(",", ":"), allow_nan=False)
     digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
-    slug = "-".join(f"{name}-{as_option(value)}" for name, value in params.items())
+    slug = "-".join(f"{name}-{as_option(value)}" for name, value in sorted(params.items()))
     return f"{re.sub(r'[^A-Za-z0-9-]', '_', slug)[:MAX_SLUG]}-{digest}"

@@ -9,7 +9,7 @@ from types import FrameType
 
 from sweep import keys
 from sweep.errors import InvalidInput
-from sweep.space import as_option
+from sweep.space import as_option, parse_value
 from trainer import data, options
 from trainer.store import FileStore, Job, JobStore, Store, StoreError, s3_client
 
@@ -20,7 +20,7 @@ INTERRUPTED = os.EX_TEMPFAIL  # 75, "temporary failure; try again": the job defi
 
 
 class Interruption:
-    """Whether the process was asked to end. The first signal lets training end in order, the second ends it at once."""
+    """Whether the process was asked to end: by SIGTERM, or by Ctrl-C, which ends it at once when it is repeated."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -29,7 +29,8 @@ class Interruption:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         self._asked = True
-        signal.signal(number, signal.SIG_DFL)
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def __call__(self) -> bool:
         return self._asked
@@ -39,20 +40,29 @@ def main(arguments: Sequence[str]) -> int:
     """Runs one trial and returns the exit code."""
     interrupted = Interruption()
     try:
-        # In the image nothing was started yet that would have read them.
         threads = os.environ.get("OMP_NUM_THREADS") or str(_available_cpus())
         data_dir = os.environ.get(keys.DATA_DIR) or data.DEFAULT_DATA_DIR
-        asked = options.parse(arguments, default_data_dir=data_dir, default_threads=threads)
+        # A job that was given a GPU must not train on the CPU at the GPU's price: without a driver that fits, say.
+        given_gpu = os.environ.get("NVIDIA_VISIBLE_DEVICES", "void") not in ("", "void", "none")
+        asked = options.parse(
+            arguments,
+            default_data_dir=data_dir,
+            default_threads=threads,
+            default_device="cuda" if given_gpu else "auto",
+        )
         store = _store(asked)
+        if store.finished():
+            print(f"nothing to do: {store.results} is there already")
+            return FINISHED
         data.check(asked.dataset, asked.data_dir)
         # cuBLAS is repeatable with a workspace of its own, which has to be set before CUDA starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
-        # 5 s of import; so after all that can be wrong with the command line.
+        # Last, since it imports torch, which takes 5 s.
         from trainer import trial
 
         return FINISHED if trial.run(asked, store, interrupted) else INTERRUPTED
-    except (InvalidInput, data.DataMissing) as error:
+    except (InvalidInput, data.DataSetError) as error:
         print(error, file=sys.stderr)
         return WRONG_INPUT
     except StoreError as error:
@@ -73,9 +83,10 @@ def _store(asked: options.Options) -> Store:
         return JobStore(job, s3_client())
     if asked.upload_s3:
         raise InvalidInput(
-            [f"--uploadS3: true needs {keys.METRICS_URI} and {keys.TRIAL_URI}, which a sweep's job sets"]
+            [f"--uploadS3: true needs {keys.METRICS_URI} and {keys.CHECKPOINT_URI}, which a sweep's job sets"]
         )
-    name = f"metrics-lr-{as_option(asked.lr)}-momentum-{as_option(asked.momentum)}-e{asked.epochs}.csv"
+    lr, momentum = (as_option(parse_value(value)) for value in (asked.lr, asked.momentum))
+    name = f"metrics-lr-{lr}-momentum-{momentum}-e{asked.epochs}.csv"  # no two params share one, however small
     return FileStore(output=asked.output or Path(name), checkpoint_file=asked.checkpoint)
 
 

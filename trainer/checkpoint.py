@@ -1,6 +1,7 @@
 """Checkpoints: a training's state as bytes, and the refusal of one that does not fit."""
 
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -8,14 +9,13 @@ from typing import Any
 import torch
 
 from sweep.errors import SweepError
-from trainer.model import Net
 from trainer.train import Row, State
 
 VERSION = 1
-"""Of the format and of the training: raise it when either changes, so that nothing continues from other code's state."""
+"""Of the format and of the training: raise it when either changes, so that none continues from other code's state."""
 
 
-class CheckpointRefused(SweepError):
+class CheckpointError(SweepError):
     """A checkpoint is damaged, or of another training; the message says which."""
 
 
@@ -42,9 +42,10 @@ def from_bytes(data: bytes, identity: Mapping[str, Any]) -> State:
     """Reads what `to_bytes` wrote.
 
     Raises:
-        CheckpointRefused: the bytes are damaged, or another identity wrote them.
+        CheckpointError: the bytes are damaged, or another identity wrote them.
     """
     try:
+        damaged = zipfile.ZipFile(io.BytesIO(data)).testzip()  # torch.load itself does not look at the checksums
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         found = dict(content["identity"])
         state = State(
@@ -53,13 +54,15 @@ def from_bytes(data: bytes, identity: Mapping[str, Any]) -> State:
             momentum=content["momentum"],
             best=content["best"],
         )
-    except Exception as error:  # noqa: BLE001  torch.load raises what its parsers of zip and pickle happen to raise
-        raise CheckpointRefused(f"it is damaged ({type(error).__name__})") from error
+    except Exception as error:  # torch.load raises what its parsers of zip and pickle happen to raise
+        raise CheckpointError(f"it is damaged ({type(error).__name__})") from error
+    if damaged:
+        raise CheckpointError(f"it is damaged (the checksum of {damaged})")
     expected = {"checkpoint": VERSION, **identity}
     if differs := [
         f"{name.replace('_', ' ')} was {found.get(name)} and is {expected.get(name)}"
         for name in sorted(found.keys() | expected.keys())
         if found.get(name) != expected.get(name)
     ]:
-        raise CheckpointRefused(f"it is of another training: {', '.join(differs)}")
+        raise CheckpointError(f"it is of another training: {', '.join(differs)}")
     return state

@@ -21,6 +21,7 @@ SPLIT_SEED = 1008
 """The tutorial's. The split is part of the data: no option and no seed changes it."""
 TRAIN_IMAGES = 48_000
 VALIDATION_IMAGES = 12_000
+TEST_IMAGES = 10_000
 
 TRAIN_X, TRAIN_Y = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_X, TEST_Y = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
@@ -64,7 +65,7 @@ DATASETS = {
 }
 
 
-class DataMissing(SweepError):
+class DataSetError(SweepError):
     """A data set is not where it was looked for, or not whole; the message says how to get it."""
 
 
@@ -83,9 +84,9 @@ def fault_of(name: str, folder: Path) -> str | None:
 
 
 def check(name: str, data_dir: Path) -> None:
-    """Raises DataMissing unless all files of the data set are in `data_dir` and whole. Takes 0.1 s."""
+    """Raises DataSetError unless all files of the data set are in `data_dir` and whole. Takes 0.1 s."""
     if fault := fault_of(name, data_dir / name):
-        raise DataMissing(
+        raise DataSetError(
             f"--dataset: {name} is not ready in {data_dir / name}: {fault}; "
             f"run `python -m trainer.data --dataset {name} --data-dir {data_dir}`"
         )
@@ -117,7 +118,7 @@ def load(name: str, data_dir: Path, *, train_images: int, device: "torch.device"
     The split is `torch.utils.data.random_split(..., generator=torch.Generator().manual_seed(1008))` of the tutorial.
 
     Args:
-        train_images: how many, the first of the split; with a fourth as many for validation.
+        train_images: how many, the first of the split; validation and test images in proportion.
     """
     import torch
 
@@ -137,10 +138,11 @@ def load(name: str, data_dir: Path, *, train_images: int, device: "torch.device"
 
     split = torch.randperm(TRAIN_IMAGES + VALIDATION_IMAGES, generator=torch.Generator().manual_seed(SPLIT_SEED))
     validation_images = train_images * VALIDATION_IMAGES // TRAIN_IMAGES
+    test_images = train_images * TEST_IMAGES // TRAIN_IMAGES
     return Data(
         train=images(TRAIN_X, TRAIN_Y, split[:train_images]),
         validation=images(TRAIN_X, TRAIN_Y, split[TRAIN_IMAGES:][:validation_images]),
-        test=images(TEST_X, TEST_Y, slice(None)),
+        test=images(TEST_X, TEST_Y, slice(test_images)),
     )
 
 

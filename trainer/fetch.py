@@ -13,8 +13,9 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from sweep import keys
 from sweep.errors import SweepError
@@ -23,28 +24,36 @@ from trainer.data import DATASETS, DEFAULT_DATA_DIR, fault_of
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("usr/share/datasets/fashion-mnist")
 TIMEOUT_SECONDS = 10
-"""For a connection and for each read. Without a network the answer comes at once, behind a dead one in under a minute."""
+"""For a connection and for each read. Without a network the answer comes at once, behind a dead one within a minute."""
 
 
-class NotFetched(SweepError):
+Source: TypeAlias = Callable[[str, Path], tuple[Path, str]]
+"""Given a data set's name and an empty folder: a folder with its files, still to be checked, and where they are from.
+Raises FetchError."""
+
+
+class FetchError(SweepError):
     """A data set could not be had from one source, or from none; the message is the reason, in one line."""
 
 
-def prepare(name: str, data_dir: Path) -> str:
+def prepare(name: str, data_dir: Path, sources: Sequence[Source] | None = None) -> str:
     """Puts a data set into `data_dir`/`name` and returns where it came from.
 
     A file takes its place only when it is whole and its checksum is right, so that preparing may be interrupted, or
     run twice at the same time.
 
+    Args:
+        sources: where to look, in order; by default all that have this data set.
+
     Raises:
-        NotFetched: with the reason of every source.
+        FetchError: with the reason of every source.
     """
     folder = data_dir / name
     if fault_of(name, folder) is None:
         return "there already"
-    sources = [_from_torchvision]
-    if name == "fashion-mnist":
-        sources = [_from_installed_package, _from_torchvision, _from_debian]
+    if sources is None:
+        debian = name == "fashion-mnist"
+        sources = [_from_installed_package, _from_torchvision, _from_debian] if debian else [_from_torchvision]
     reasons = []
     data_dir.mkdir(parents=True, exist_ok=True)
     for source in sources:
@@ -52,23 +61,24 @@ def prepare(name: str, data_dir: Path) -> str:
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=data_dir) as scratch:
             try:
                 found, where = source(name, Path(scratch).resolve())
-                if fault := fault_of(name, found):
-                    raise NotFetched(f"{where}: {fault}")
-            except NotFetched as error:
+            except FetchError as error:
                 reasons.append(str(error))
+                continue
+            if fault := fault_of(name, found):
+                reasons.append(f"{where}: {fault}")
                 continue
             folder.mkdir(exist_ok=True)
             for file in DATASETS[name].sha256:
                 (found / file).replace(folder / file)
             return where
-    raise NotFetched("; ".join(reasons))
+    raise FetchError("; ".join(reasons))
 
 
-def _from_installed_package(_name: str, scratch: Path) -> tuple[Path, str]:
+def _from_installed_package(name: str, scratch: Path) -> tuple[Path, str]:
     folder = "/" / DEBIAN_FOLDER
     if not folder.is_dir():
-        raise NotFetched(f"no {folder} on this machine")
-    _unzip(folder, scratch)
+        raise FetchError(f"no {folder} on this machine")
+    _unzip(name, folder, scratch)
     return scratch, str(folder)
 
 
@@ -87,14 +97,14 @@ def _from_torchvision(name: str, scratch: Path) -> tuple[Path, str]:
         tried = re.findall(
             r"Tried (?:\w+://)?([^/\s]+)\S*, got:\n(?:<urlopen error )?(?:\[Errno -?\d+\] )?(.*?)>?\n", str(error)
         )
-        raise NotFetched(", ".join(f"{host}: {what}" for host, what in tried) or _in_one_line(error)) from None
+        raise FetchError(", ".join(f"{host}: {what}" for host, what in tried) or _in_one_line(error)) from None
     return scratch / dataset.__name__ / "raw", "torchvision's mirrors"
 
 
-def _from_debian(_name: str, scratch: Path) -> tuple[Path, str]:
+def _from_debian(name: str, scratch: Path) -> tuple[Path, str]:
     """Takes the files out of Debian's package, which needs neither root nor an installation."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
-        raise NotFetched(f"no apt-get here, to take Debian's package {DEBIAN_PACKAGE}")
+        raise FetchError(f"no apt-get here, to take Debian's package {DEBIAN_PACKAGE}")
     apt = [
         "apt-get",
         "--quiet=2",
@@ -106,7 +116,7 @@ def _from_debian(_name: str, scratch: Path) -> tuple[Path, str]:
     try:
         _run([*apt, "download", DEBIAN_PACKAGE], scratch)
     except (
-        NotFetched
+        FetchError
     ):  # most often because nobody has run `apt-get update`, which without root works in a folder of ours
         for folder in ("state/lists/partial", "cache/archives/partial"):
             (scratch / folder).mkdir(parents=True)
@@ -116,51 +126,51 @@ def _from_debian(_name: str, scratch: Path) -> tuple[Path, str]:
         _run([*apt, "download", DEBIAN_PACKAGE], scratch)
     [package] = scratch.glob("*.deb")
     _run(["dpkg-deb", "--extract", str(package), str(scratch / "package")], scratch)
-    _unzip(scratch / "package" / DEBIAN_FOLDER, scratch)
+    _unzip(name, scratch / "package" / DEBIAN_FOLDER, scratch)
     return scratch, f"Debian's package {package.stem}"
 
 
 def _run(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NotFetched(f"`{command[0]} {command[-1]}`: {_in_one_line(done.stderr)}")
+        raise FetchError(f"`{command[0]} {command[-1]}`: {_in_one_line(done.stderr)}")
 
 
-def _unzip(folder: Path, target: Path) -> None:
-    for file in DATASETS["fashion-mnist"].sha256:
+def _unzip(name: str, folder: Path, target: Path) -> None:
+    for file in DATASETS[name].sha256:
         try:
             with gzip.open(folder / f"{file}.gz") as zipped, (target / file).open("wb") as plain:
                 shutil.copyfileobj(zipped, plain)
         except (OSError, EOFError, zlib.error) as error:
-            raise NotFetched(f"{folder / file}.gz: {_in_one_line(error)}") from None
+            raise FetchError(f"{folder / file}.gz: {_in_one_line(error)}") from None
 
 
 def _in_one_line(text: object, limit: int = 300) -> str:
     return " ".join(str(text).split())[:limit] or type(text).__name__
 
 
-def first_of(names: Sequence[str], data_dir: Path) -> tuple[str, str]:
+def first_of(names: Sequence[str], data_dir: Path, sources: Sequence[Source] | None = None) -> tuple[str, str]:
     """Returns the first data set that can be had, and why it is not the first that was asked for ("" if it is).
 
     What is in place already goes before what would have to be downloaded, so that asking again, with or without a
     network, answers the same.
 
     Raises:
-        NotFetched: none can be had.
+        FetchError: none can be had.
     """
     there = [name for name in names if fault_of(name, data_dir / name) is None]
     reasons = []
     for name in there or names:
         try:
-            prepare(name, data_dir)
-        except NotFetched as error:
+            prepare(name, data_dir, sources)
+        except FetchError as error:
             reasons.append(f"{name} cannot be fetched ({error})")
             continue
         if not reasons and name != names[0]:
             how = f"to fetch it: python -m trainer.data --dataset {names[0]} --data-dir {data_dir}"
             reasons.append(f"{names[0]} is not in {data_dir} ({how})")
         return name, ", ".join(reasons)
-    raise NotFetched("; ".join(reasons))
+    raise FetchError("; ".join(reasons))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -186,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"argument --first-of: {unknown[0]!r} is none of {', '.join(DATASETS)}")
         try:
             name, reason = first_of(names, data_dir)
-        except NotFetched as error:
+        except FetchError as error:
             print(f"no data set: {error}", file=sys.stderr)
             return 1
         if reason:
@@ -198,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in options.dataset:
         try:
             print(f"{name}: ready in {data_dir / name} ({prepare(name, data_dir)})", flush=True)
-        except NotFetched as error:
+        except FetchError as error:
             missing += 1
             print(f"{name}: not fetched: {error}", file=sys.stderr)
     return 1 if missing else 0

@@ -18,8 +18,9 @@ EPILOG = """\
 Exit codes: 0 finished, also when the trial diverged (its metrics say so) · 1 crashed · 2 wrong options, or the data set
 is not there · 75 ended by SIGTERM or Ctrl-C; the same command continues from the checkpoint, where one is kept.
 
-In a sweep's job (STEPSWEEP_METRICS_URI and STEPSWEEP_TRIAL_URI are set) results and checkpoints go to S3.
-STEPSWEEP_DATA_DIR is the default of --data-dir, OMP_NUM_THREADS that of --threads.
+In a sweep's job (STEPSWEEP_METRICS_URI and STEPSWEEP_CHECKPOINT_URI are set) results and checkpoints go to S3.
+STEPSWEEP_DATA_DIR is the default of --data-dir, OMP_NUM_THREADS that of --threads; where NVIDIA_VISIBLE_DEVICES says
+that a GPU was given, --device is cuda.
 """
 
 
@@ -30,7 +31,7 @@ class Options:
     Attributes:
         epochs: the most it trains.
         patience: epochs without a lower val_loss after which it stops; 0 is never.
-        train_images: how many of the 48,000; fewer are the first so many, with a fourth as many for validation.
+        train_images: how many of the 48,000; fewer are the first so many, validation and test images in proportion.
         upload_s3: None unless it was said.
         output, checkpoint: files; None unless they were named.
     """
@@ -52,17 +53,16 @@ class Options:
     checkpoint: Path | None
 
 
-def parse(arguments: Sequence[str], *, default_data_dir: str, default_threads: str) -> Options:
+def parse(arguments: Sequence[str], *, default_data_dir: str, default_threads: str, default_device: str) -> Options:
     """Reads a command line. `--help` prints and exits, as argparse has it.
 
     Args:
-        default_data_dir: where the data sets are, where the command line does not say.
-        default_threads: of the environment, so text whose faults are named like the command line's own.
+        default_data_dir, default_threads, default_device: where the command line does not say; texts as there.
 
     Raises:
         InvalidInput: with every fault.
     """
-    parser = _parser(default_data_dir, default_threads)
+    parser = _parser(default_data_dir, default_threads, default_device)
     given, unknown = parser.parse_known_args(arguments)
     reader = _Reader(vars(given))
     reader.faults += _unknown(unknown)
@@ -75,7 +75,7 @@ def parse(arguments: Sequence[str], *, default_data_dir: str, default_threads: s
         patience=reader.integer("patience", low=0, high=MAX_EPOCHS),
         seed=reader.integer("seed", low=0, high=2**32 - 1),
         dataset=reader.choice("dataset", DATASETS),
-        train_images=reader.integer("train_images", low=4, high=TRAIN_IMAGES),
+        train_images=reader.integer("train_images", low=8, high=TRAIN_IMAGES),
         device=reader.choice("device", ("auto", "cpu", "cuda")),
         threads=reader.integer("threads", low=1, high=1024),
         data_dir=Path(given.data_dir),
@@ -101,7 +101,7 @@ class _Parser(argparse.ArgumentParser):
         raise InvalidInput([message.removeprefix("argument ")])
 
 
-def _parser(default_data_dir: str, default_threads: str) -> argparse.ArgumentParser:
+def _parser(default_data_dir: str, default_threads: str, default_device: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m trainer",
         description="Train the MNIST tutorial's network once, and write one row an epoch to a CSV.",
@@ -123,10 +123,10 @@ def _parser(default_data_dir: str, default_threads: str) -> argparse.ArgumentPar
         "--train-images",
         default=str(TRAIN_IMAGES),
         metavar="N",
-        text="train on a subset, always the same N images, with N/4 for validation",
+        text="a subset: always the same N, with validation and test images in proportion",
     )
     add("--data-dir", default=default_data_dir, metavar="DIR", text="where `python -m trainer.data` put the data sets")
-    add("--device", default="auto", metavar="auto|cpu|cuda", text="auto takes the GPU where there is one")
+    add("--device", default=default_device, metavar="auto|cpu|cuda", text="auto takes the GPU where there is one")
     add("--threads", default=default_threads, metavar="N", text="CPU threads; another number gives other last digits")
     add(
         "--output", default=None, metavar="FILE", text="the CSV; by default its name is made of lr, momentum and epochs"

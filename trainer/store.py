@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -88,18 +87,17 @@ class FileStore:
 
 def _write(path: Path, data: bytes) -> None:
     """Replaces a file in one step, which also a crash of the machine does not leave half done."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            try:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink()
-                raise
+        with scratch.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,25 +115,26 @@ class Job:
         Raises:
             InvalidInput: only one is set, or they are not the URIs that `sweep.keys` gives for this many epochs.
         """
-        trial_uri, metrics_uri = environment.get(keys.TRIAL_URI), environment.get(keys.METRICS_URI)
-        if not trial_uri and not metrics_uri:
+        checkpoint_uri, metrics_uri = environment.get(keys.CHECKPOINT_URI), environment.get(keys.METRICS_URI)
+        if not checkpoint_uri and not metrics_uri:
             return None
-        if not trial_uri or not metrics_uri:
-            missing = keys.METRICS_URI if trial_uri else keys.TRIAL_URI
+        if not checkpoint_uri or not metrics_uri:
+            missing = keys.METRICS_URI if checkpoint_uri else keys.CHECKPOINT_URI
             raise InvalidInput([f"{missing}: must be set too; a sweep's job sets both, and by hand neither is needed"])
-        bucket, _, prefix = trial_uri.removeprefix("s3://").partition("/")
-        trial_id = prefix.removeprefix(keys.TRIALS).removesuffix("/")
-        if not bucket or not trial_id or "/" in trial_id or trial_uri != keys.uri(bucket, keys.trial_prefix(trial_id)):
-            example = keys.uri("BUCKET", keys.trial_prefix("TRIAL_ID"))
-            raise InvalidInput([f"{keys.TRIAL_URI}: must be {example}, got {shown(trial_uri, limit=200)}"])
+        bucket, _, prefix = checkpoint_uri.removeprefix("s3://").partition("/")
+        trial_id = prefix.removeprefix(keys.CHECKPOINTS).removesuffix("/")
+        if (
+            not bucket
+            or not trial_id
+            or "/" in trial_id
+            or checkpoint_uri != keys.uri(bucket, keys.checkpoint_prefix(trial_id))
+        ):
+            example = keys.uri("BUCKET", keys.checkpoint_prefix("TRIAL_ID"))
+            raise InvalidInput([f"{keys.CHECKPOINT_URI}: must be {example}, got {shown(checkpoint_uri, limit=200)}"])
         job = cls(bucket=bucket, trial_id=trial_id, epochs=epochs)
         if metrics_uri != (expected := keys.uri(bucket, job.metrics_key)):
-            raise InvalidInput(
-                [
-                    f"{keys.METRICS_URI}: must be {expected} for --epochs {epochs} and this {keys.TRIAL_URI}, "
-                    f"got {shown(metrics_uri, limit=200)}"
-                ]
-            )
+            rule = f"must be {expected} for --epochs {epochs} and this {keys.CHECKPOINT_URI}"
+            raise InvalidInput([f"{keys.METRICS_URI}: {rule}, got {shown(metrics_uri, limit=200)}"])
         return job
 
     @property

@@ -16,8 +16,8 @@ from trainer.store import Store, StoreError
 from trainer.train import Row, State
 
 CHECKPOINT_SECONDS = 15.0
-"""At least so long from one checkpoint to the next. A Spot machine may go without a warning, and then as much work is lost;
-uploading 14 MB takes some 0.3 s from a job, which after every epoch of 2 s would cost a sixth of the time."""
+"""At least so long from one checkpoint to the next. So much work, or one epoch if that is longer, is the most that is
+lost with a Spot machine, which may go without a warning. A checkpoint is 14 MB, and on a GPU an epoch may take 2 s."""
 
 
 def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool:
@@ -30,9 +30,6 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
         InvalidInput: the device is not there.
         StoreError: results or checkpoint cannot be read or written.
     """
-    if store.finished():
-        _say(f"nothing to do: {store.results} is there already")
-        return True
     device = _device(options.device)
     train.use_device(device, options.threads)
     identity = _identity(options, device)
@@ -41,7 +38,7 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
 
     state = saved = _resume(store, identity)
     saved_at = -math.inf
-    for state in train.epochs(options, images, device=device, start=saved, interrupted=interrupted):  # noqa: B020
+    for state in train.epochs(options, images, device=device, start=saved, interrupted=interrupted):
         _say(_line(state.rows[-1], options.epochs))
         if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and _save(store, state, identity):
             saved, saved_at = state, time.monotonic()
@@ -53,7 +50,7 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
     stopped = train.why_stop(rows, patience=options.patience)
     if not state or not (stopped or len(rows) == options.epochs):
         return _interrupted(store, rows, options.epochs)
-    summary = _summary(options, identity, images, state, rows, stopped or "epochs")
+    summary = _summary(options, identity, images, state, stopped or "epochs")
     _say(_verdict(summary, rows, options.patience))
     _say(store.write_results(metrics.to_csv([dataclasses.asdict(row) for row in rows]), summary))
     return True
@@ -62,27 +59,26 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
 def _device(name: str) -> torch.device:
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
-        raise InvalidInput(["--device: cuda was asked for, and torch finds no GPU; auto takes the CPU then"])
+        raise InvalidInput(
+            ["--device: cuda was asked for, or a GPU was given, and torch finds none; `--device cpu` does without"]
+        )
     return torch.device("cuda" if there and name != "cpu" else "cpu")
 
 
 def _identity(options: Options, device: torch.device) -> dict[str, Any]:
-    """All that decides the numbers of a trial, and when it stops early; in plain values, in the order to show them."""
-    decisive = (
-        "lr",
-        "momentum",
-        "weight_decay",
-        "batch_size",
-        "patience",
-        "seed",
-        "dataset",
-        "train_images",
-        "threads",
-    )
+    """All that decides the numbers of a trial, and when it stops early, in plain values."""
     return {
-        **{name: getattr(options, name) for name in decisive},
+        "lr": options.lr,
+        "momentum": options.momentum,
+        "weight_decay": options.weight_decay,
+        "batch_size": options.batch_size,
+        "patience": options.patience,
+        "seed": options.seed,
+        "dataset": options.dataset,
+        "train_images": options.train_images,
+        "threads": options.threads,
         "device": train.describe(device),
-        "torch": torch.__version__.split("+")[0],
+        "torch": str(torch.__version__),
     }
 
 
@@ -92,7 +88,7 @@ def _resume(store: Store, identity: dict[str, Any]) -> State | None:
         return None
     try:
         state = checkpoint.from_bytes(found, identity)
-    except checkpoint.CheckpointRefused as error:
+    except checkpoint.CheckpointError as error:
         _say(f"not continuing from {store.checkpoint}: {error}; training starts anew")
         return None
     _say(f"continuing after epoch {len(state.rows)} from {store.checkpoint}")
@@ -123,9 +119,10 @@ def _interrupted(store: Store, rows: Sequence[Row], epochs: int) -> bool:
 
 
 def _summary(
-    options: Options, identity: dict[str, Any], images: data.Data, state: State, rows: Sequence[Row], stopped: str
+    options: Options, identity: dict[str, Any], images: data.Data, state: State, stopped: str
 ) -> dict[str, Any]:
     """How the trial was trained and what came of it, in plain values that JSON can hold."""
+    rows = state.rows[: options.epochs]
     best = train.best_row(rows)
     test_accuracy = None
     # Its weights are there, unless a longer training went on to a better epoch and kept that one's.
@@ -155,26 +152,26 @@ def _summary(
 
 def _title(options: Options, images: data.Data, device: torch.device) -> str:
     subset = "" if len(images.train) == data.TRAIN_IMAGES else ", a subset"
-    decay = f", weight decay {options.weight_decay:g}" if options.weight_decay else ""
+    counts = f"{len(images.train):,} images, {len(images.validation):,} for validation{subset}"
     threads = f"{options.threads} thread{'' if options.threads == 1 else 's'}"
+    decay = f", weight decay {options.weight_decay:g}" if options.weight_decay else ""
+    epochs = f"{options.epochs} epoch{'' if options.epochs == 1 else 's'} at most"
     return (
-        f"training on {options.dataset} ({len(images.train):,} images, {len(images.validation):,} for validation{subset}), "
-        f"{train.describe(device)}, {threads}: lr {options.lr:g}, momentum {options.momentum:g}{decay}, "
-        f"batch size {options.batch_size}, seed {options.seed}, at most {options.epochs} epochs"
+        f"training on {options.dataset} ({counts}), {train.describe(device)}, {threads}: lr {options.lr:g}, "
+        f"momentum {options.momentum:g}{decay}, batch size {options.batch_size}, seed {options.seed}, {epochs}"
     )
 
 
 def _line(row: Row, epochs: int) -> str:
-    return (
-        f"epoch {row.epoch:>{len(str(epochs))}}/{epochs}  train_loss {row.train_loss:.4f}  val_loss {row.val_loss:.4f}  "
-        f"val_accuracy {row.val_accuracy:.4f}  {row.seconds:.1f} s"
-    )
+    number = f"{row.epoch:>{len(str(epochs))}}/{epochs}"
+    losses = f"train_loss {row.train_loss:.4f}  val_loss {row.val_loss:.4f}"
+    return f"epoch {number}  {losses}  val_accuracy {row.val_accuracy:.4f}  {row.seconds:.1f} s"
 
 
 def _verdict(summary: dict[str, Any], rows: Sequence[Row], patience: int) -> str:
     lines = []
     if summary["stopped"] == "early":
-        lines.append(f"stopped early: {patience} epochs without a lower val_loss")
+        lines.append(f"stopped early: {patience} epoch{'' if patience == 1 else 's'} without a lower val_loss")
     if summary["best_epoch"]:
         test = "the test accuracy of its weights is not known: they were not kept"
         if summary["test_accuracy"] is not None:
@@ -185,7 +182,7 @@ def _verdict(summary: dict[str, Any], rows: Sequence[Row], patience: int) -> str
         )
     if summary["stopped"] == "diverged":
         losses = f"train_loss {rows[-1].train_loss}, val_loss {rows[-1].val_loss}"
-        lines.append(f"diverged at epoch {rows[-1].epoch} ({losses}): no params to win with; a smaller lr may train")
+        lines.append(f"diverged at epoch {rows[-1].epoch} ({losses}): training ends here, and the trial cannot win")
     return "\n".join(lines)
 
 

@@ -27,7 +27,9 @@ options = parser.parse_args()
 def put(data: bytes) -> None:
     uri = urllib.parse.urlparse(os.environ["STEPSWEEP_METRICS_URI"])
     url = f"{os.environ['AWS_ENDPOINT_URL']}/{uri.netloc}{uri.path}"
-    request = urllib.request.Request(url, data=data, method="PUT", headers={"If-None-Match": "*", "Content-Type": "text/csv"})
+    request = urllib.request.Request(
+        url, data=data, method="PUT", headers={"If-None-Match": "*", "Content-Type": "text/csv"}
+    )
     try:
         urllib.request.urlopen(request).close()
     except urllib.error.HTTPError as error:
@@ -72,7 +74,9 @@ match options.act:
     case "hang":
         # A child that must not outlive its job, and neither of them listens to SIGTERM.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"])
+        subprocess.Popen(
+            [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"]
+        )
         time.sleep(600)
     case act:
         parser.error(f"unknown act {act}")

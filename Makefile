@@ -1,0 +1,58 @@
+# `make sweep` runs the main job on the embedded cloud, `make test` passes the tests; both set up everything first.
+# A machine needs Python 3.11 or newer, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DATA := .stepsweep/data
+# TORCH=cpu takes PyTorch's own CPU wheels, a tenth of the download, from PyTorch's index.
+TORCH ?= default
+EPOCHS ?= 3
+
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: install sweep test lint lock clean
+
+install: $(VENV)/installed-$(TORCH)
+
+# The venv is made anew whenever a lock file changes, so that it never holds what no file asks for.
+$(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepsweep needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+ifeq ($(TORCH),cpu)
+	$(BIN)/pip install --quiet --disable-pip-version-check \
+		--index-url https://download.pytorch.org/whl/cpu torch==2.14.1 torchvision==0.29.1
+else
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r trainer/requirements.lock
+endif
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+# The tutorial's 3x3 grid on real images; `make sweep EPOCHS=100` is the whole tutorial.
+sweep: install
+	dataset=$$($(BIN)/python -m trainer.data --first-of mnist,fashion-mnist --data-dir $(DATA)) && \
+	$(BIN)/sweep run examples/tutorial.json --epochs $(EPOCHS) --fixed dataset=$$dataset
+
+test: install lint
+	$(BIN)/python -m trainer.data --first-of fashion-mnist --data-dir $(DATA) >/dev/null
+	$(BIN)/python -m pytest
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Pins everything, for all platforms and Python versions at once, with hashes.
+lock:
+	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
+		pyproject.toml --group local --group stack --group dev -o requirements.lock
+	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
+		--group trainer -c requirements.lock -o trainer/requirements.lock
+	rm -rf $(VENV)-lock
+
+clean:
+	rm -rf $(VENV) .stepsweep cdk.out

@@ -1,0 +1,201 @@
+"""One execution of the state machine: follow it, stop it, and how it ended.
+
+What is known of it comes from three places: its status from Step Functions, what was planned and how trials ended from
+the bucket, and how many train at this moment from Batch.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from client.deployment import Deployment, explained, explanation, is_denied, may_pass
+from client.records import Objects, Plan, Records
+from statemachine.reducer import LastLines
+from sweep.ranking import Result
+from sweep.spec import SweepSpec
+from sweep.trial import Status
+
+FIRST_SLEEP_SECONDS = 0.3
+"""Much happens at the start: wrong input, nothing left to run."""
+MAX_SLEEP_SECONDS = 60.0
+MAX_LOG_READS = 20
+"""Failed trials whose last log line is looked up while a sweep runs; its leaderboard has that of all."""
+
+CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-cn": "console.amazonaws.cn",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+}
+
+RUNNING = "RUNNING"
+SUCCEEDED = "SUCCEEDED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far an execution is.
+
+    Attributes:
+        status: the execution's, as Step Functions has it.
+        planned: trials of the sweep; None until they are planned.
+        to_run: those that were not finished before this execution.
+        ended, failed: of `to_run`; the failed are among the ended.
+        running: jobs that train at this moment; None where Batch may not be asked.
+        news: the trials that ended since the progress before, first things first.
+        trouble: why there is nothing new, where the cloud did not answer.
+    """
+
+    status: str = RUNNING
+    planned: int | None = None
+    to_run: int = 0
+    ended: int = 0
+    failed: int = 0
+    running: int | None = None
+    news: tuple[Result, ...] = ()
+    trouble: str = ""
+
+    @property
+    def waiting(self) -> int:
+        return max(0, self.to_run - self.ended - (self.running or 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How an execution ended.
+
+    Attributes:
+        output: the winner and what goes with it, as the state machine gives it; None unless it SUCCEEDED.
+        error, cause: a name and its explanation; empty if it SUCCEEDED.
+    """
+
+    status: str
+    output: dict[str, Any] | None
+    error: str
+    cause: str
+
+
+class Execution:
+    """One execution, running or ended.
+
+    Attributes:
+        arn: names it.
+        spec: what it was asked.
+    """
+
+    def __init__(self, deployment: Deployment, *, arn: str, spec: SweepSpec) -> None:
+        self.arn = arn
+        self.spec = spec
+        self._deployment = deployment
+        self._records = Records(deployment)
+        self._last_lines = LastLines(deployment.logs, deployment.log_group)
+        self._plan: Plan | None = None
+        self._ended: set[str] = set()
+        self._failed = 0
+        self._may_ask_batch = True
+
+    @property
+    def console_url(self) -> str:
+        """Where a browser shows the execution."""
+        _, partition, _, region, *_ = self.arn.split(":")
+        domain = CONSOLES.get(partition, CONSOLES["aws"])
+        return f"https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{self.arn}"
+
+    def follow(self, *, poll_seconds: float = 5.0) -> Iterator[Progress]:
+        """Yields how far the execution is until it has ended; each trial's end is in the `news` of one progress.
+
+        A network that is gone and a service that is busy are waited for, for `Deployment.patience_seconds`.
+
+        Raises:
+            CloudError: the cloud did not answer for too long, or does not allow to ask.
+        """
+        progress = Progress()
+        delay, answered_at = FIRST_SLEEP_SECONDS, time.monotonic()
+        while True:
+            try:
+                progress = self._look()
+                delay, answered_at = min(1.5 * delay, poll_seconds), time.monotonic()
+            except (BotoCoreError, ClientError) as error:
+                if not may_pass(error) or time.monotonic() - answered_at > self._deployment.patience_seconds:
+                    with explained():
+                        raise
+                delay = min(2 * delay, MAX_SLEEP_SECONDS)
+                progress = replace(progress, news=(), trouble=explanation(error))
+            yield progress
+            if progress.status != RUNNING:
+                return
+            time.sleep(delay)
+
+    def ending(self) -> Ending:
+        """Returns how the execution ended; it must have."""
+        with explained():
+            described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
+        return Ending(
+            status=described["status"],
+            output=json.loads(described["output"]) if described["status"] == SUCCEEDED else None,
+            error=described.get("error", ""),
+            cause=described.get("cause", ""),
+        )
+
+    def stop(self) -> None:
+        """Stops the execution, and with it its jobs. Trials that are finished stay finished."""
+        with explained():
+            self._deployment.step_functions.stop_execution(
+                executionArn=self.arn, error="Interrupted", cause="stopped by the person who started it"
+            )
+
+    def _look(self) -> Progress:
+        described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
+        # Listed after the status was read, so that the last look sees all that the execution wrote.
+        objects = self._records.objects(self.spec.name)
+        if self._plan is None:
+            # A sweep that goes on has plans of earlier executions.
+            since = described["startDate"].replace(microsecond=0)
+            self._plan = self._records.plan(self.spec, objects, since=since)
+        status = described["status"]
+        if self._plan is None:
+            return Progress(status=status)
+        news = self._news(self._plan, objects)
+        is_training = status == RUNNING and len(self._ended) < len(self._plan.to_run)
+        return Progress(
+            status=status,
+            planned=len(self._plan.trials),
+            to_run=len(self._plan.to_run),
+            ended=len(self._ended),
+            failed=self._failed,
+            running=self._count_running(self._plan) if is_training else 0,
+            news=tuple(news),
+        )
+
+    def _news(self, plan: Plan, objects: Objects) -> list[Result]:
+        ended = plan.ended(objects)
+        new = sorted(ended.keys() - self._ended, key=lambda trial_id: (ended[trial_id], trial_id))
+        news = [self._explained(result, stream) for result, stream in self._records.results(plan, new)]
+        self._ended.update(new)
+        self._failed += sum(result.outcome.status is not Status.SUCCEEDED for result in news)
+        return news
+
+    def _explained(self, result: Result, stream: str | None) -> Result:
+        """Puts a failed job's last log line behind its reason, as the reducer does at the end."""
+        if stream is None or self._failed > MAX_LOG_READS or not (line := self._last_lines.of(stream)):
+            return result
+        return replace(result, outcome=replace(result.outcome, reason=f"{result.outcome.reason}: {line}"))
+
+    def _count_running(self, plan: Plan) -> int | None:
+        """Returns how many jobs of this plan train; the queue has those of other sweeps too."""
+        if not self._may_ask_batch:
+            return None
+        pages = self._deployment.batch.get_paginator("list_jobs").paginate(
+            jobQueue=self._deployment.job_queue, jobStatus="RUNNING"
+        )
+        try:
+            names = {job["jobName"] for page in pages for job in page["jobSummaryList"]}
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            self._may_ask_batch = False  # a policy that allows only what is needed to start sweeps
+            return None
+        return len((names & plan.to_run) - self._ended)

@@ -1,0 +1,125 @@
+"""What the bucket says of sweeps: what was planned, which trials ended, and how."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from client.deployment import Deployment
+from client.leaderboard import Row, rows_of
+from statemachine.bucket import Bucket, for_all
+from statemachine.reducer import read_result
+from sweep import keys, ranking
+from sweep.ranking import Result
+from sweep.spec import SweepSpec
+from sweep.trial import Trial
+
+Objects = Mapping[str, datetime]
+"""Keys, and when each was written, by the bucket's own clock: whole seconds on AWS."""
+
+_TO_RUN = re.compile(r"/round-(\d+)/to-run\.json$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """One round as it was planned.
+
+    Attributes:
+        trials: all of the round, by id, in the order of the plan.
+        to_run: ids of those that were not finished when it was planned.
+        planned_at: by the bucket's clock.
+    """
+
+    spec: SweepSpec
+    round_number: int
+    trials: dict[str, Trial]
+    to_run: frozenset[str]
+    planned_at: datetime
+
+    def ended(self, objects: Objects) -> dict[str, datetime]:
+        """Returns the trials of `to_run` whose outcome was recorded, and when.
+
+        A sweep that goes on has outcomes of earlier executions too: those are older than the plan.
+        """
+        prefix = keys.outcomes_prefix(self.spec.name, self.round_number)
+        outcomes = {
+            key.removeprefix(prefix).removesuffix(".json"): written
+            for key, written in objects.items()
+            if key.startswith(prefix) and written >= self.planned_at
+        }
+        return {trial_id: written for trial_id, written in outcomes.items() if trial_id in self.to_run}
+
+    def finished(self, objects: Objects) -> list[str]:
+        """Returns the trials that have ended, in this execution or before it."""
+        ended = self.ended(objects)
+        return [trial_id for trial_id in self.trials if trial_id in ended or trial_id not in self.to_run]
+
+
+class Records:
+    """Reads one deployment's bucket. Raises botocore's errors as they are."""
+
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
+        self._bucket = Bucket(deployment.bucket, deployment.s3)
+
+    def sweeps(self) -> list[str]:
+        """Returns the names of all sweeps, sorted."""
+        pages = self._deployment.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._deployment.bucket, Prefix=keys.SWEEPS, Delimiter="/"
+        )
+        prefixes = [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", [])]
+        return sorted(prefix.removeprefix(keys.SWEEPS).rstrip("/") for prefix in prefixes)
+
+    def spec(self, sweep: str) -> SweepSpec | None:
+        """Returns what a sweep asked for; None where there is no such sweep."""
+        document = self._bucket.get_json(keys.spec_key(sweep))
+        return None if document is None else SweepSpec.from_json(document)
+
+    def objects(self, sweep: str) -> Objects:
+        pages = self._deployment.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._deployment.bucket, Prefix=keys.sweep_prefix(sweep)
+        )
+        return {entry["Key"]: entry["LastModified"] for page in pages for entry in page.get("Contents", [])}
+
+    def plan(self, spec: SweepSpec, objects: Objects, *, since: datetime | None = None) -> Plan | None:
+        """Returns the plan that was written last; None where none was, or none `since`."""
+        written = [(when, int(match[1])) for key, when in objects.items() if (match := _TO_RUN.search(key))]
+        recent = [(when, number) for when, number in written if since is None or when >= since]
+        if not recent:
+            return None
+        planned_at, number = max(recent)
+        trials = [Trial.from_json(trial) for trial in self._bucket.get_json(keys.plan_key(spec.name, number))["trials"]]
+        items = self._bucket.get_json(keys.to_run_key(spec.name, number))
+        return Plan(
+            spec=spec,
+            round_number=number,
+            trials={trial.trial_id: trial for trial in trials},
+            to_run=frozenset(item["trial_id"] for item in items),
+            planned_at=planned_at,
+        )
+
+    def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[tuple[Result, str | None]]:
+        """Returns how trials ended, in the reducer's words, each with the log stream of its job where that failed."""
+        spec = plan.spec
+        return for_all(
+            lambda trial_id: read_result(
+                self._bucket, plan.trials[trial_id], spec.objective, spec.name, plan.round_number
+            ),
+            trial_ids,
+        )
+
+    def rows_so_far(self, plan: Plan, objects: Objects) -> list[Row]:
+        """Returns the leaderboard of the trials that have ended."""
+        results = [result for result, _ in self.results(plan, plan.finished(objects))]
+        ranked = ranking.rank(results, plan.spec.objective)
+        return [Row.of(result, place) for place, result in enumerate(ranked, start=1)]
+
+    def leaderboard(self, sweep: str) -> list[Row]:
+        """Returns the rows of leaderboard.csv; none where it is not there."""
+        data = self._bucket.get(keys.leaderboard_key(sweep))
+        return [] if data is None else rows_of(data)
+
+    def output(self, sweep: str) -> Any:
+        """Returns what the last execution that found a winner gave; None where none did."""
+        return self._bucket.get_json(keys.winner_key(sweep))

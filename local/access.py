@@ -1,0 +1,172 @@
+"""Who may do what: every request to the embedded cloud is checked against the synthesized policies of who sends it.
+
+A job, a function and the state machine each sign with the key of their role; a request by anybody else is the
+person's own, who may do everything here, as the one who deployed the stack may on AWS. What a role is not allowed
+fails as on AWS: 403, with the action, the resource and the role in the message.
+
+The evaluation is moto's `IAMPolicy`, which knows actions, resources and effects, and few conditions; this stack's
+roles use none. Which action on which resource a request is, moto knows for few services (it takes `*` for most), so it
+is said here for the requests that roles send.
+"""
+
+import io
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from moto.iam.access_control import IAMPolicy, PermissionResult
+from moto.iam.models import iam_backends
+
+Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+_CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
+
+
+@dataclass(frozen=True, slots=True)
+class Denied(Exception):
+    """A role asked for what its policies do not allow."""
+
+    role: str
+    action: str
+    resource: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.role} is not authorized to perform: {self.action} on resource: {self.resource} "
+            "because no identity-based policy allows the action"
+        )
+
+
+class Access:
+    """The keys of roles, and the check of what they sign."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self._account = account
+        self._region = region
+        self._roles: dict[str, str] = {}
+        self._policies: dict[str, list[IAMPolicy]] = {}
+        self._lock = threading.Lock()
+
+    def key_of(self, role_arn: str) -> str:
+        """Returns the access key id of a role, the same one each time."""
+        key = "ROLE" + re.sub(r"[^A-Za-z0-9]", "", role_arn.rsplit("/", 1)[-1])[:60]
+        with self._lock:
+            self._roles[key] = role_arn
+        return key
+
+    def check(self, role_arn: str, action: str, resource: str) -> None:
+        """Raises Denied unless a policy of the role allows the action on the resource, and none denies it."""
+        verdicts = [policy.is_action_permitted(action, resource) for policy in self._policies_of(role_arn)]
+        if PermissionResult.DENIED in verdicts or PermissionResult.PERMITTED not in verdicts:
+            raise Denied(role_arn, action, resource)
+
+    def middleware(self, server: Wsgi) -> Wsgi:
+        """Returns the server with the check in front."""
+
+        def checked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+            signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+            role = self._roles.get(signed["key"]) if signed else None
+            if signed and role:
+                try:
+                    for action, resource in self._asked(signed["service"], environ):
+                        self.check(role, action, resource)
+                except Denied as denied:
+                    return _refusal(signed["service"], str(denied), start_response)
+            return server(environ, start_response)
+
+        return checked
+
+    def _policies_of(self, role_arn: str) -> list[IAMPolicy]:
+        with self._lock:
+            if role_arn not in self._policies:
+                backend = iam_backends[self._account]["aws"]
+                role = backend.get_role_by_arn(role_arn)
+                inline = [
+                    IAMPolicy(document if isinstance(document, str) else json.dumps(document))
+                    for document in role.policies.values()
+                ]
+                managed = [IAMPolicy(policy) for policy in role.managed_policies.values()]
+                self._policies[role_arn] = inline + managed
+            return self._policies[role_arn]
+
+    def _asked(self, service: str, environ: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yields the actions that a request is, each with its resource."""
+        method, path = environ["REQUEST_METHOD"], unquote(environ["PATH_INFO"])
+        match service:
+            case "s3":
+                yield _s3(method, path, parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+            case "batch":
+                yield from self._batch(path, _body(environ))
+            case "lambda":
+                name = path.split("/functions/", 1)[-1].split("/", 1)[0]
+                arn = name if name.startswith("arn:") else self._arn("lambda", f"function:{name}")
+                yield ("lambda:InvokeFunction" if path.endswith("/invocations") else "lambda:GetFunction", arn)
+            case "logs":
+                body = _body(environ)
+                stream = f"log-group:{body.get('logGroupName')}:log-stream:{body.get('logStreamName')}"
+                yield (f"logs:{_target(environ)}", self._arn("logs", stream))
+            case _:
+                yield (f"{service}:{_target(environ)}", "*")
+
+    def _batch(self, path: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        match path.rsplit("/", 1)[-1]:
+            case "submitjob":
+                for resource in (body["jobQueue"], body["jobDefinition"]):
+                    yield ("batch:SubmitJob", resource)
+                if body.get("tags"):
+                    yield ("batch:TagResource", self._arn("batch", "job/new"))
+            case "terminatejob":
+                yield ("batch:TerminateJob", self._arn("batch", f"job/{body['jobId']}"))
+            case "describejobs":
+                yield ("batch:DescribeJobs", "*")
+            case other:
+                yield (f"batch:{other}", "*")
+
+    def _arn(self, service: str, resource: str) -> str:
+        return f"arn:aws:{service}:{self._region}:{self._account}:{resource}"
+
+
+def _s3(method: str, path: str, query: dict[str, list[str]]) -> tuple[str, str]:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"""
+    bucket, _, key = path.lstrip("/").partition("/")
+    if not key:
+        actions = {
+            "GET": "s3:ListBucket",
+            "HEAD": "s3:ListBucket",
+            "PUT": "s3:CreateBucket",
+            "DELETE": "s3:DeleteBucket",
+        }
+        # Deleting many objects is a POST to the bucket.
+        return actions.get(method, "s3:DeleteObject"), f"arn:aws:s3:::{bucket}"
+    actions = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}
+    action = actions.get(method, "s3:PutObject")
+    if method == "DELETE" and "uploadId" in query:
+        action = "s3:AbortMultipartUpload"
+    return action, f"arn:aws:s3:::{bucket}/{key}"
+
+
+def _target(environ: dict[str, Any]) -> str:
+    return str(environ.get("HTTP_X_AMZ_TARGET", "")).rpartition(".")[2] or "unknown"
+
+
+def _body(environ: dict[str, Any]) -> dict[str, Any]:
+    """Returns the request's JSON, and leaves it to be read again."""
+    data = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(data)
+    document = json.loads(data or b"{}")
+    return document if isinstance(document, dict) else {}
+
+
+def _refusal(service: str, message: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    if service == "s3":
+        body = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>".encode()
+        headers = [("Content-Type", "application/xml")]
+    else:
+        body = json.dumps({"__type": "AccessDeniedException", "message": message}).encode()
+        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", "AccessDeniedException")]
+    start_response("403 Forbidden", [*headers, ("Content-Length", str(len(body)))])
+    return [body]

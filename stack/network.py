@@ -1,0 +1,58 @@
+"""A network that costs nothing at rest."""
+
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from stack.acknowledged import acknowledge
+from stack.config import StackConfig
+
+
+class Network(Construct):
+    """Public subnets without a NAT gateway (about 33 USD a month each), into which nothing can come.
+
+    Trainers talk to S3, over the free gateway endpoint, and to ECR and CloudWatch Logs.
+
+    Attributes:
+        vpc, subnets: the new network, or the one of the configuration.
+        security_group: everything out, nothing in.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, config: StackConfig) -> None:
+        super().__init__(scope, construct_id)
+        if config.vpc_id:
+            # By its attributes, not by a look-up: synth must not need an account.
+            self.vpc = ec2.Vpc.from_vpc_attributes(
+                self, "Vpc", vpc_id=config.vpc_id, availability_zones=["", *config.subnet_ids][1:]
+            )
+            self.subnets = ec2.SubnetSelection(
+                subnets=[ec2.Subnet.from_subnet_id(self, name, name) for name in config.subnet_ids]
+            )
+        else:
+            self.vpc = ec2.Vpc(
+                self,
+                "Vpc",
+                max_azs=3,
+                nat_gateways=0,
+                subnet_configuration=[
+                    ec2.SubnetConfiguration(
+                        name="Public", subnet_type=ec2.SubnetType.PUBLIC, map_public_ip_on_launch=True
+                    )
+                ],
+                gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
+                # It would take a function of CDK's own, with rights on EC2, to empty a group that nothing uses.
+                restrict_default_security_group=False,
+            )
+            acknowledge(
+                self.vpc,
+                "VPC7",
+                because="Nothing can come in, and what goes out is a trainer's own traffic to AWS; a flow log of it "
+                "would cost more than a small sweep.",
+            )
+            self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)
+        self.security_group = ec2.SecurityGroup(
+            self,
+            "NoWayIn",
+            vpc=self.vpc,
+            description="Trainers: everything out, nothing in",
+            allow_all_outbound=True,
+        )

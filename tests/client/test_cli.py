@@ -1,0 +1,189 @@
+"""The command line as a process: help, wrong input, and what AWS may answer. Nothing of it may be a traceback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from client.deployment import DEFAULT_STACK
+from stack.config import StackConfig
+from sweep.errors import InvalidSweep
+from sweep.spec import SweepSpec
+from tests.client.conftest import REPOSITORY, Stack, Sweep
+
+HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local")
+TRIAL = ("--set", "lr=0.1", "--epochs", "1")
+
+
+def faults(ended: "subprocess.CompletedProcess[str]", code: int) -> list[str]:
+    """Returns the lines on stderr, all of which are for a person."""
+    assert ended.returncode == code, ended.stderr
+    lines = ended.stderr.splitlines()
+    assert all(line.startswith("sweep: ") for line in lines), ended.stderr
+    return [line.removeprefix("sweep: ") for line in lines]
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "show", "serve"])
+def test_each_command_s_help_has_an_example_and_the_exit_codes(sweep: Sweep, command: str) -> None:
+    ended = sweep(command, "--help")
+    assert ended.returncode == 0
+    assert f"\n  sweep {command}" in ended.stdout
+    assert "Exit codes: 0" in ended.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = f"import sys, client.cli; print([name for name in {HEAVY} if name in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"
+
+
+def test_no_command_is_wrong_input_and_shows_the_help(sweep: Sweep) -> None:
+    ended = sweep()
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("Usage: sweep ")
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["run", "--epoch", "1"], "No such option '--epoch'. Did you mean '--epochs'?"),
+        (["run", "--epochs", "many"], "Invalid value for '--epochs': 'many' is not a valid integer"),
+        (["run", "a.json", "b.json"], "Got unexpected extra argument (b.json)"),
+        (["run", "--on", "moon"], "Invalid value for '--on': 'moon' is not one of 'local', 'aws'"),
+        (["run", *TRIAL, "--profile", "work"], "--profile goes with --on aws"),
+        (["show", "x", "--stack", "Mine"], "--stack goes with --on aws"),
+        (["show"], "Missing argument 'NAME'"),
+        (["trian"], "No such command 'trian'"),
+    ],
+)
+def test_a_wrong_option_is_one_line_and_says_where_help_is(sweep: Sweep, words: list[str], fault: str) -> None:
+    (said,) = faults(sweep(*words), 2)
+    assert said.startswith(fault)
+    assert said.endswith("--help`)")
+
+
+def test_the_faults_of_an_input_are_a_line_each_and_nothing_is_started(sweep: Sweep) -> None:
+    with pytest.raises(InvalidSweep) as planner:
+        SweepSpec.from_json({"parameters": {"lr": [0.1, "x"]}, "fixed": {"seed": 1}, "epochs": 0}, default_name="x")
+    ended = sweep("run", "--set", "lr=0.1,x", "--fixed", "seed=1", "--epochs", "0")
+    assert faults(ended, 2) == list(planner.value.faults)
+    assert len(planner.value.faults) == 3
+    assert ended.stdout == ""
+    assert list(sweep.folder.iterdir()) == []
+
+
+def test_a_spec_comes_from_a_file_or_from_standard_input(sweep: Sweep) -> None:
+    text = (REPOSITORY / "examples" / "tutorial.json").read_text()
+    (sweep.folder / "mine.json").write_text(text)
+    from_file, from_stdin = sweep("plan", "mine.json"), sweep("plan", "-", text=text)
+    assert from_file.returncode == 0, from_file.stderr
+    assert from_file.stdout == from_stdin.stdout
+    assert faults(sweep("plan", "-", text='{"epochs": 1,'), 2)[0].startswith("standard input:1: not JSON: ")
+
+
+def test_a_plan_shows_its_trials_in_order_and_starts_nothing(sweep: Sweep) -> None:
+    ended = sweep("plan", "--set", "lr=0.1,0.01", "--set", "momentum=0.5,0.9", "--epochs", "3", "--fixed", "a=b")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines() == [
+        "4 trials (lr 2 x momentum 2), up to 3 epochs each: 12 epochs in all, unless they stop early.",
+        "Every trial: a=b",
+        "",
+        "     lr  momentum",
+        "1   0.1       0.5",
+        "2   0.1       0.9",
+        "3  0.01       0.5",
+        "4  0.01       0.9",
+        "",
+        "Nothing was started.",
+    ]
+    assert list(sweep.folder.iterdir()) == []
+
+
+def test_a_large_plan_is_cut_and_says_so(sweep: Sweep) -> None:
+    choices = ",".join(str(number) for number in range(1, 101))
+    ended = sweep("plan", "--set", f"a={choices}", "--set", f"b={choices}", "--epochs", "1")
+    assert "10,000 trials (a 100 x b 100)" in ended.stdout
+    assert "… and 9,980 more\n" in ended.stdout
+    assert len(ended.stdout.splitlines()) < 30
+
+
+def test_show_starts_no_cloud_where_there_is_none(sweep: Sweep) -> None:
+    assert faults(sweep("show", "mine"), 2) == [
+        "there is no embedded cloud in .stepsweep; say where it is with --dir, or --on aws"
+    ]
+    assert list(sweep.folder.iterdir()) == []
+
+
+def test_the_stack_s_name_is_the_one_that_is_deployed_by_default() -> None:
+    assert StackConfig().stack_name == DEFAULT_STACK
+
+
+# --- what AWS may answer ----------------------------------------------------------------------------------------------
+
+
+def test_no_credentials(sweep: Sweep) -> None:
+    (said,) = faults(sweep("run", *TRIAL, "--on", "aws", "--region", "us-east-1"), 1)[-1:]
+    assert said.startswith("no usable AWS credentials (Unable to locate credentials); run `aws configure` or ")
+
+
+def test_no_region(sweep: Sweep) -> None:
+    assert faults(sweep("show", "x", "--on", "aws"), 1) == [
+        "no AWS region is set; give --region us-east-1, or set AWS_REGION"
+    ]
+
+
+def test_a_region_that_is_none(sweep: Sweep) -> None:
+    (said,) = faults(sweep("show", "x", "--on", "aws", "--region", "us east"), 2)
+    assert said.endswith("write one such as us-east-1")
+
+
+def test_a_profile_that_is_not_there(sweep: Sweep) -> None:
+    config = sweep.folder / "config"
+    config.write_text("[profile work]\nregion = us-east-1\n")
+    ended = sweep("show", "x", "--on", "aws", "--profile", "wrok", environment={"AWS_CONFIG_FILE": str(config)})
+    assert faults(ended, 2) == [
+        "The config profile (wrok) could not be found; profiles in ~/.aws are: work",
+    ]
+
+
+def test_an_sso_login_that_is_over(sweep: Sweep) -> None:
+    config = sweep.folder / "config"
+    config.write_text(
+        "[profile work]\nregion = us-east-1\nsso_start_url = https://example.com\nsso_region = us-east-1\n"
+        "sso_account_id = 123456789012\nsso_role_name = me\n"
+    )
+    environment = {"AWS_CONFIG_FILE": str(config), "HOME": str(sweep.folder)}
+    (said,) = faults(sweep("show", "x", "--on", "aws", "--profile", "work", environment=environment), 1)
+    assert said.startswith("the AWS login is over (")
+    assert said.endswith("run `aws sso login --profile work`")
+
+
+def test_a_cloud_that_cannot_be_reached(sweep: Sweep, stack: Stack) -> None:
+    environment = {**stack.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}
+    (said,) = faults(sweep("show", "x", "--on", "aws", environment=environment), 1)
+    assert said.startswith('the cloud cannot be reached (Could not connect to the endpoint URL: "http://127.0.0.1:9')
+
+
+def test_no_stack_of_that_name(sweep: Sweep, stack: Stack) -> None:
+    ended = sweep("show", "x", "--on", "aws", "--stack", "Nothing", environment=stack.environment)
+    assert faults(ended, 1) == [
+        "there is no stack Nothing in eu-west-1; deploy it with `cdk deploy`, or say where it is with "
+        "--stack, --region and --profile"
+    ]
+
+
+def test_a_stack_that_is_another_one(sweep: Sweep, stack: Stack) -> None:
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    stack.cloudformation().create_stack(StackName="Another", TemplateBody=json.dumps(template))
+    ended = sweep("show", "x", "--on", "aws", "--stack", "Another", environment=stack.environment)
+    (said,) = faults(ended, 1)
+    assert said.startswith("the stack Another in eu-west-1 (CREATE_COMPLETE) has no output Bucket, StateMachineArn, ")
+
+
+def test_the_folder_of_the_embedded_cloud_is_an_option_or_a_variable(sweep: Sweep, tmp_path: Path) -> None:
+    by_variable = sweep("show", "x", environment={"STEPSWEEP_DIR": str(tmp_path / "mine")})
+    by_option = sweep("show", "x", "--dir", str(tmp_path / "mine"))
+    assert faults(by_variable, 2) == faults(by_option, 2)
+    assert str(tmp_path / "mine") in by_option.stderr

@@ -1,0 +1,134 @@
+"""The Python API: what is seen of an execution while it goes, step by step."""
+
+import pytest
+
+from client.deployment import CloudError
+from client.execution import RUNNING, Progress
+from client.sweeps import Sweeps
+from sweep import keys
+from sweep.errors import InvalidInput
+from sweep.spec import SweepSpec
+from sweep.trial import Status
+from tests.client.conftest import SLEEPS, Stack
+
+DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01, 0.001]}, "epochs": 2}
+SPEC = SweepSpec.from_json(DOCUMENT)
+
+
+def numbers(progress: Progress) -> tuple[int | None, int, int, int]:
+    return progress.planned, progress.to_run, progress.ended, progress.failed
+
+
+def test_a_trial_s_end_is_news_once_and_is_counted(stack: Stack) -> None:
+    stack.set_machine(SLEEPS)
+    execution = Sweeps(stack.deployment).start(SPEC)
+    following = execution.follow(poll_seconds=0)
+    assert numbers(next(following)) == (None, 0, 0, 0)
+
+    first, second, third = stack.planned(**DOCUMENT)
+    assert numbers(next(following)) == (3, 3, 0, 0)
+
+    stack.succeeded("mine", first, [0.8, 0.9])
+    progress = next(following)
+    assert numbers(progress) == (3, 3, 1, 0)
+    (result,) = progress.news
+    assert (result.trial, result.value, result.epoch, result.epochs_trained) == (first, 0.9, 2, 2)
+    assert next(following).news == ()
+
+    stack.failed("mine", second, "ValueError: too hot")
+    stack.succeeded("mine", third, [float("nan")])
+    progress = next(following)
+    assert numbers(progress) == (3, 3, 3, 2)
+    reasons = {result.trial.trial_id: result.outcome for result in progress.news}
+    assert reasons[second.trial_id].reason == "exit code 1: ValueError: too hot"
+    assert reasons[third.trial_id].status is Status.INVALID
+
+    execution.stop()
+    assert next(following).status == "ABORTED"
+    with pytest.raises(StopIteration):
+        next(following)
+    assert execution.ending().output is None
+
+
+def test_a_sweep_that_goes_on_counts_only_what_this_execution_does(stack: Stack) -> None:
+    first, second, third = stack.planned(**DOCUMENT)
+    stack.succeeded("mine", first, [0.8])
+    stack.failed("mine", second, "a reason")
+    stack.wait_for_the_next_second()
+
+    execution = Sweeps(stack.deployment).start(SPEC)
+    following = execution.follow(poll_seconds=0)
+    assert next(following).planned is None  # the plan that is there is not this execution's
+    stack.planned(**DOCUMENT)
+    assert numbers(next(following)) == (3, 2, 0, 0)
+    stack.succeeded("mine", third, [0.7])
+    assert numbers(next(following)) == (3, 2, 1, 0)
+    execution.stop()
+
+
+def test_how_many_train_is_of_this_sweep_s_jobs(stack: Stack) -> None:
+    execution = Sweeps(stack.deployment).start(SPEC)
+    stack.planned(**DOCUMENT)
+    progress = next(execution.follow(poll_seconds=0))
+    assert (progress.running, progress.waiting) == (0, 3)
+    execution.stop()
+
+
+def test_an_execution_s_name_is_new_each_time_and_never_too_long(stack: Stack) -> None:
+    spec = SweepSpec.from_json({**DOCUMENT, "name": "n" * 80})
+    sweeps = Sweeps(stack.deployment)
+    first, second = sweeps.start(spec), sweeps.start(spec)
+    names = [execution.arn.rpartition(":")[2] for execution in (first, second)]
+    assert names[0] != names[1]
+    assert {len(name) for name in names} == {80}
+    first.stop()
+    second.stop()
+
+
+def test_a_cloud_that_is_gone_for_too_long_is_an_error(stack: Stack) -> None:
+    execution = Sweeps(stack.deployment).start(SPEC)
+    execution.arn = execution.arn + "x"  # an answer that no waiting changes
+    with pytest.raises(CloudError, match="AWS answered: "):
+        next(execution.follow(poll_seconds=0))
+
+
+def test_where_a_sweep_stands(stack: Stack) -> None:
+    sweeps = Sweeps(stack.deployment)
+    with pytest.raises(InvalidInput, match=r'there is no sweep "mine" in s3://stepsweep-\d+; there is none yet'):
+        sweeps.standing("mine")
+
+    execution = sweeps.start(SPEC)
+    first, second, third = stack.planned(**DOCUMENT)
+    stack.succeeded("mine", second, [0.9])
+    standing = sweeps.standing("mine")
+    assert (standing.status, standing.planned, standing.executions) == (RUNNING, 3, [execution.arn])
+    assert [(row.rank, row.params, row.value) for row in standing.rows] == [(1, {"lr": "0.01"}, 0.9)]
+
+    execution.stop()
+    assert sweeps.standing("mine").status == "STOPPED"
+
+    stack.succeeded("mine", first, [0.8])
+    stack.failed("mine", third, "a reason")
+    output = stack.reduced("mine")
+    standing = sweeps.standing("mine")
+    assert standing.status == "FINISHED"
+    assert standing.output == output
+    assert [(row.rank, row.params["lr"]) for row in standing.rows] == [(1, "0.01"), (2, "0.1"), (None, "0.001")]
+    assert standing.rows == sweeps.leaderboard("mine")
+
+
+def test_a_finished_sweep_that_is_run_again_is_not_finished_until_it_is(stack: Stack) -> None:
+    (first, *_) = stack.planned(**DOCUMENT)
+    stack.succeeded("mine", first, [0.8])
+    stack.reduced("mine")
+    stack.wait_for_the_next_second()
+    stack.planned(**DOCUMENT)
+    standing = Sweeps(stack.deployment).standing("mine")
+    assert (standing.status, standing.output) == ("STOPPED", None)
+    assert [row.rank for row in standing.rows] == [1]  # what was finished before is known
+
+
+def test_a_sweep_that_is_not_planned_yet_has_no_trials(stack: Stack) -> None:
+    stack.bucket.put_json_once(keys.spec_key("mine"), SPEC.to_json())
+    standing = Sweeps(stack.deployment).standing("mine")
+    assert (standing.planned, standing.rows, standing.is_finished) == (0, [], False)

@@ -1,0 +1,58 @@
+"""What a person sees while a sweep goes, where the output is not a terminal."""
+
+import pytest
+
+from client.execution import Progress
+from client.following import Following
+from client.view import View
+from sweep.metrics import Direction, Objective
+from sweep.ranking import Result
+from sweep.trial import Outcome, Status, Trial
+
+
+def result(number: int, value: float | None, reason: str = "") -> Result:
+    trial = Trial(trial_id=f"trial-{number}", params={"lr": number}, options={}, epochs=5)
+    status = Status.FAILED if value is None else Status.SUCCEEDED
+    outcome = Outcome(trial_id=trial.trial_id, status=status, reason=reason)
+    return Result(trial=trial, outcome=outcome, value=value, epoch=2, epochs_trained=5)
+
+
+def test_a_line_is_said_for_each_trial_and_the_best_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    following = Following(View(), Objective(metric="val_loss", direction=Direction.MINIMIZE))
+    news = [result(1, 0.5), result(2, 0.6), result(3, None, "exit code 1: no\x1b[2Jdata"), result(4, 0.4)]
+    again = [result(5, None, "exit code 1: no\x1b[2Jdata")]
+    with following.live():
+        following.update(Progress())
+        following.update(Progress(planned=8, to_run=5))
+        following.update(Progress(planned=8, to_run=5, ended=4, failed=1, news=tuple(news)))
+        following.update(Progress(planned=8, to_run=5, ended=5, failed=2, news=tuple(again)))
+    assert capsys.readouterr().out.splitlines() == [
+        "8 planned, 3 finished before: 5 to run.",
+        "1/5  lr=1  val_loss 0.5, epoch 2 of 5  best so far",
+        "2/5  lr=2  val_loss 0.6, epoch 2 of 5",
+        "3/5  lr=3  FAILED: exit code 1: no [2Jdata",
+        "4/5  lr=4  val_loss 0.4, epoch 2 of 5  best so far",
+        "5/5  lr=5  FAILED for the same reason",
+    ]
+
+
+def test_many_trials_are_a_line_each_twentieth(capsys: pytest.CaptureFixture[str]) -> None:
+    following = Following(View(), Objective())
+    for number in range(1, 1001):
+        following.update(Progress(planned=1000, to_run=1000, ended=number, news=(result(number, number / 1000),)))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1,000 planned."
+    assert len(lines) == 21
+    assert lines[-1] == "1,000/1,000  0 failed, best val_accuracy 1"
+
+
+def test_nothing_left_to_run_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    Following(View(), Objective()).update(Progress(planned=4))
+    assert capsys.readouterr().out == "4 planned, 4 finished before: nothing left to run.\n"
+
+
+def test_a_cloud_that_does_not_answer_is_said_once_until_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    following = Following(View(), Objective())
+    for trouble in ("it is gone", "it is gone", "", "it is gone"):
+        following.update(Progress(trouble=trouble))
+    assert capsys.readouterr().out == "it is gone; trying again, the sweep goes on\n" * 2

@@ -1,0 +1,196 @@
+"""What a person asks for: files, options, both, and everything that can be wrong with them."""
+
+import json
+import string
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.spec_input import MAX_INPUT_BYTES, Asked, default_name, read_json
+from sweep.errors import InvalidInput, InvalidSweep
+from sweep.spec import SweepSpec
+
+NOW = datetime(2026, 11, 23, 5, 30, 12, tzinfo=UTC)
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+DOCUMENTS: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def faults(asked: Asked) -> list[str]:
+    with pytest.raises(InvalidInput) as raised:
+        asked.spec(now=NOW)
+    return list(raised.value.faults)
+
+
+def written(folder: Path, text: str | bytes) -> str:
+    file = folder / "spec.json"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return str(file)
+
+
+def test_options_alone_are_a_whole_input() -> None:
+    spec = Asked(parameters=["lr=0.1,1e-3", "optimizer=sgd,adam"], fixed=["batch_size=64"], epochs=3).spec(now=NOW)
+    assert spec.parameters == {"lr": (0.1, 0.001), "optimizer": ("sgd", "adam")}
+    assert spec.fixed == {"batch_size": 64}
+    assert spec.epochs == 3
+    assert spec.name == "sweep-20261123-053012"
+
+
+def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
+    document = {
+        "parameters": {"lr": [1, 2], "momentum": [0.5]},
+        "fixed": {"dataset": "mnist", "batch_size": 64},
+        "epochs": 100,
+        "seed": 7,
+        "objective": {"metric": "val_loss", "direction": "minimize"},
+    }
+    asked = Asked(
+        file=written(tmp_path, json.dumps(document)),
+        parameters=["lr=0.1"],
+        fixed=["dataset=fashion-mnist"],
+        epochs=5,
+        name="mine",
+        objective="train_loss:minimize",
+        max_concurrency=2,
+        fresh=True,
+    )
+    expected = {
+        "parameters": {"lr": [0.1], "momentum": [0.5]},
+        "fixed": {"dataset": "fashion-mnist", "batch_size": 64},
+        "epochs": 5,
+        "seed": 7,
+        "objective": {"metric": "train_loss", "direction": "minimize"},
+        "name": "mine",
+        "max_concurrency": 2,
+        "fresh": True,
+    }
+    assert asked.spec(now=NOW) == SweepSpec.from_json(expected)
+
+
+def test_the_file_s_own_name_of_the_sweep_is_kept(tmp_path: Path) -> None:
+    file = written(tmp_path, '{"parameters": {"lr": [1]}, "epochs": 1, "name": "mine"}')
+    assert Asked(file=file).spec(now=NOW).name == "mine"
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.json")), ids=lambda file: file.name)
+def test_the_examples_can_be_run(file: Path) -> None:
+    assert Asked(file=str(file)).spec(now=NOW).name == f"{file.stem}-20261123-053012"
+
+
+def test_the_tutorial_s_example_is_the_tutorial_s_sweep() -> None:
+    spec = Asked(file=str(EXAMPLES / "tutorial.json")).spec(now=NOW)
+    assert spec.parameters == {"lr": (0.1, 0.01, 0.001), "momentum": (0.5, 0.1, 0.05)}
+    assert spec.epochs == 100
+
+
+@given(st.text(min_size=1).filter(lambda text: "/" not in text and "\0" not in text))
+def test_every_file_gives_a_name_that_a_sweep_may_have(stem: str) -> None:
+    name = default_name(f"{stem}.json", NOW)
+    assert name.endswith("-20261123-053012")
+    assert SweepSpec.from_json({"parameters": {"lr": [1]}, "epochs": 1}, default_name=name).name == name
+
+
+@given(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_behind_an_option_is_the_number_of_the_same_json(number: float) -> None:
+    asked = Asked(parameters=[f"lr={json.dumps(number)}"], epochs=1)
+    document = {"parameters": {"lr": [number]}, "epochs": 1}
+    assert asked.spec(now=NOW).parameters == SweepSpec.from_json(document, default_name="x").parameters
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        (Asked(parameters=["lr"]), '--set "lr": write name=value, such as --set lr=0.1,0.01'),
+        (Asked(parameters=["=1"]), '--set "=1": write name=value, such as --set lr=0.1,0.01'),
+        (Asked(fixed=["patience"]), '--fixed "patience": write name=value, such as --fixed batch_size=64'),
+        (Asked(parameters=["lr=1", "lr=2"]), "--set lr: given twice; write all choices in one"),
+        (Asked(fixed=["a=1", "a=1"]), "--fixed a: given twice; give it once"),
+        (Asked(parameters=["lr=.1"]), '--set lr: ".1" is not how JSON writes a number; write it as 0.1, 10 or 1e-3'),
+        (Asked(parameters=["lr=01"]), '--set lr: "01" is not how JSON writes a number; write it as 0.1, 10 or 1e-3'),
+    ],
+)
+def test_an_option_that_cannot_be_read_is_named(asked: Asked, fault: str) -> None:
+    assert faults(asked) == [fault]
+
+
+def test_the_faults_of_a_spec_come_all_at_once_and_in_the_planner_s_words(tmp_path: Path) -> None:
+    document = {"parameters": {"lr": [0.1, "x"], "momentum": []}, "epoch": 5, "seed": -1}
+    with pytest.raises(InvalidSweep) as planner:
+        SweepSpec.from_json(document, default_name="x")
+    assert faults(Asked(file=written(tmp_path, json.dumps(document)))) == list(planner.value.faults)
+    assert len(planner.value.faults) >= 4
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", ":1: not JSON: Expecting value (column 1)"),
+        ('{\n "epochs": 5,\n}', ":2: not JSON: Illegal trailing comma"),
+        ('{"epochs": 1}\n{"epochs": 2}', ":2: not JSON: Extra data (column 1)"),
+        (b'{"name":\n "\xff"}', ":2: not UTF-8"),
+        ('{"a": NaN}', ":1: NaN is not a number in JSON; write a finite one"),
+        ('{"a": [1,\n-Infinity]}', ":2: -Infinity is not a number in JSON; write a finite one"),
+        ('{"lr": 1,\n "m": {"lr": 2},\n "lr": 3}', ':3: the key "lr" stands twice in its object; keep one'),
+        ('{"l\\u0072": 1, "lr": 3}', ':1: the key "lr" stands twice in its object; keep one'),
+    ],
+)
+def test_a_file_that_is_not_strict_json_is_refused_with_its_line(tmp_path: Path, text: str | bytes, fault: str) -> None:
+    file = written(tmp_path, text)
+    (said,) = faults(Asked(file=file))
+    # Python 3.13 says of a trailing comma what it is; earlier ones what they wanted instead.
+    alternative = fault.replace("Illegal trailing comma", "Expecting property name enclosed in double quotes")
+    alternative = alternative.replace(":2: not JSON: Expecting property", ":3: not JSON: Expecting property")
+    assert said.startswith((f"{file}{fault}", f"{file}{alternative}"))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' + "9" * 5_000 + "}"])
+def test_json_that_is_too_much_for_the_parser_is_a_fault(tmp_path: Path, text: str) -> None:
+    file = written(tmp_path, text)
+    (said,) = faults(Asked(file=file))
+    assert said.startswith(f"{file}: not JSON that can be read here: ")
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.json"
+    assert faults(Asked(file=str(missing))) == [f"{missing}: cannot be read: No such file or directory"]
+    assert faults(Asked(file=str(tmp_path))) == [f"{tmp_path}: cannot be read: Is a directory"]
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    assert read_json(written(tmp_path, b"\xef\xbb\xbf{}")) == {}
+
+
+@given(DOCUMENTS)
+def test_json_is_read_as_it_is(tmp_path_factory: pytest.TempPathFactory, document: Any) -> None:
+    file = written(tmp_path_factory.mktemp("json"), json.dumps(document, indent=1))
+    assert read_json(file) == document
+
+
+@given(st.dictionaries(st.text(string.printable), DOCUMENTS, min_size=1), st.data())
+def test_a_key_that_stands_twice_is_found_wherever_it_is(
+    tmp_path_factory: pytest.TempPathFactory, document: dict[str, Any], data: st.DataObject
+) -> None:
+    key = data.draw(st.sampled_from(sorted(document)))
+    members = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in document.items()]
+    place = data.draw(st.integers(list(document).index(key) + 1, len(members)))
+    members.insert(place, f"{json.dumps(key)}: 0")
+    file = written(tmp_path_factory.mktemp("json"), "{" + ",\n".join(members) + "}")
+    with pytest.raises(InvalidInput) as raised:
+        read_json(file)
+    (fault,) = raised.value.faults
+    assert fault.startswith(f"{file}:{place + 1}: the key ")
+
+
+def test_an_input_that_an_execution_cannot_take_is_refused() -> None:
+    choices = ",".join(f"a{number:063}" for number in range(5_000))
+    (said,) = faults(Asked(parameters=[f"text={choices}"], epochs=1))
+    assert said.startswith("the input has ")
+    assert f"at most {MAX_INPUT_BYTES}" in said

@@ -1,0 +1,529 @@
+"""Processes on the host: what they are given, how they end, and that nothing of them stays."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import psutil
+import pytest
+
+from local.machine import HostGone, Machine, Process
+from tests.embedded import REPOSITORY, eventually
+
+ENVIRONMENT = {"PATH": os.environ["PATH"]}
+PATIENCE_SECONDS = 60
+forks_only_on_linux = pytest.mark.skipif(sys.platform != "linux", reason="modules are forked on Linux only")
+orphans_only_on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A machine, and a folder to run things in."""
+
+    machine: Machine
+    folder: Path
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output.log"
+
+    def start(self, *argv: str, **options: Any) -> Process:
+        """Starts a program; options are those of `Machine.start`."""
+        given = {"cwd": self.folder, "env": ENVIRONMENT, "output": self.output, **options}
+        return self.machine.start(argv, **given)
+
+    def run(self, *argv: str, **options: Any) -> Process:
+        process = self.start(*argv, **options)
+        assert process.ended.wait(PATIENCE_SECONDS)
+        return process
+
+    def python(self, code: str) -> Process:
+        """Starts a program that has set itself up when it prints a line."""
+        process = self.start(sys.executable, "-c", dedent(code))
+        eventually(lambda: self.output.exists() and "\n" in self.output.read_text())
+        return process
+
+    def module(self, code: str) -> str:
+        (self.folder / "a_module.py").write_text(dedent(code))
+        return "a_module"
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    machine = Machine()
+    yield machine
+    machine.close()
+
+
+@pytest.fixture
+def shell(machine: Machine, tmp_path: Path) -> Shell:
+    return Shell(machine, tmp_path)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("script", "exit_code"),
+    [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -KILL $$", 137), ("kill -TERM $$", 143)],
+)
+def test_a_process_ends_with_its_exit_code_or_128_and_the_signal(shell: Shell, script: str, exit_code: int) -> None:
+    process = shell.run("sh", "-c", script)
+    assert (process.exit_code, process.error) == (exit_code, "")
+
+
+def test_standard_output_and_error_are_appended_to_the_file(shell: Shell) -> None:
+    shell.output.write_text("before\n")
+    shell.run("sh", "-c", "echo out; echo err >&2")
+    assert shell.output.read_text() == "before\nout\nerr\n"
+
+
+def test_a_process_sees_the_environment_it_was_given_and_nothing_else(shell: Shell) -> None:
+    given = {"PATH": os.environ["PATH"], "EMPTY": "", "TEXT": "a b=c\n'\"$HOME ü"}
+    shell.run("env", "-0", env=given)
+    entries = [entry.partition("=") for entry in shell.output.read_text().split("\0") if entry]
+    assert {name: value for name, _, value in entries} == given
+
+
+def test_a_process_runs_in_the_folder_it_was_given(shell: Shell) -> None:
+    home = shell.folder / "ein Ordner"
+    home.mkdir()
+    shell.run("pwd", cwd=home)
+    assert shell.output.read_text() == f"{home}\n"
+
+
+def test_a_process_reads_the_file_it_was_given_and_nothing_without_one(shell: Shell) -> None:
+    (shell.folder / "in.txt").write_text("given\n")
+    shell.run("cat", stdin=shell.folder / "in.txt")
+    shell.run("cat")
+    assert shell.output.read_text() == "given\n"
+
+
+@pytest.mark.parametrize("preload", [(), ("json",)])
+@pytest.mark.parametrize(
+    ("argv", "options", "said"),
+    [
+        (["/nowhere/program"], {}, "/nowhere/program"),
+        ([], {}, "neither the image nor the job says what to run"),
+        ([sys.executable, "-m", "this"], {"cwd": Path("/nowhere")}, "/nowhere"),
+        ([sys.executable, "-m", "this"], {"output": Path("/nowhere/log")}, "/nowhere/log"),
+        ([sys.executable, "-m", "this"], {"stdin": Path("/nowhere/in")}, "/nowhere/in"),
+        (["null\0byte"], {}, "null byte"),
+    ],
+)
+def test_what_cannot_be_started_says_why(
+    shell: Shell, argv: list[str], options: dict[str, Path], said: str, preload: tuple[str, ...]
+) -> None:
+    process = shell.run(*argv, preload=preload, **options)
+    assert process.exit_code is None
+    assert said in process.error
+    assert shell.run("true").exit_code == 0, "the host goes on"
+
+
+def test_a_process_that_was_told_to_end_can_end_in_its_own_way(shell: Shell) -> None:
+    process = shell.python(
+        """
+        import signal, sys, time
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+        print("ready", flush=True)
+        time.sleep(600)
+        """
+    )
+    shell.machine.end(process, grace_seconds=600)
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == 75
+
+
+def test_only_the_first_process_is_told_to_end_so_that_it_can_end_its_own(shell: Shell) -> None:
+    """A data loader's worker that is ended behind the back of its trainer makes the trainer crash."""
+    process = shell.python(
+        """
+        import signal, subprocess, sys, time
+        child = subprocess.Popen(["sleep", "600"])
+        def end(*_):
+            print("child:", child.poll(), flush=True)
+            sys.exit(0)
+        signal.signal(signal.SIGTERM, end)
+        print("ready", flush=True)
+        time.sleep(600)
+        """
+    )
+    shell.machine.end(process, grace_seconds=600)
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert shell.output.read_text() == "ready\nchild: None\n"
+
+
+def test_a_process_that_does_not_listen_is_killed_when_its_time_is_over(shell: Shell) -> None:
+    process = shell.python(
+        """
+        import signal, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("ready", flush=True)
+        time.sleep(600)
+        """
+    )
+    shell.machine.end(process, grace_seconds=0.2)
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == 137
+
+
+DESCENDANTS = {
+    "a child": "subprocess.Popen(sleep)",
+    "a grandchild": "subprocess.Popen([sys.executable, '-c', nested])",
+    "a child with a session of its own": "subprocess.Popen(sleep, start_new_session=True)",
+    "a child that does not listen": "subprocess.Popen(['sh', '-c', 'trap \"\" TERM; sleep 600'])",
+    "a daemon": "subprocess.run(['sh', '-c', 'setsid sleep 600 >/dev/null 2>&1 & '])",
+}
+FAMILY = """
+import os, subprocess, sys, time
+sleep = ["sleep", "600"]
+nested = "import subprocess; subprocess.run(['sleep', '600'])"
+{start}
+print("ready", flush=True)
+{end}
+"""
+
+
+def sleepers(shell: Shell) -> list[psutil.Process]:
+    """Returns the descendants that run in the shell's folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name() == "sleep" and process.cwd() == str(shell.folder):
+                found.append(process)
+    return found
+
+
+@pytest.mark.parametrize("descendant", DESCENDANTS)
+@pytest.mark.parametrize("ending", ["it ends by itself", "it is ended", "it is killed"])
+@orphans_only_on_linux
+def test_no_descendant_outlives_its_process(shell: Shell, descendant: str, ending: str) -> None:
+    wait = "sys.stdin.read()" if ending == "it ends by itself" else "time.sleep(600)"
+    fifo = shell.folder / "fifo"
+    os.mkfifo(fifo)
+    script = FAMILY.format(start=DESCENDANTS[descendant], end=wait)
+    go_on = fifo.open("r+b", buffering=0)  # so that neither end waits for the other
+    process = shell.start(sys.executable, "-c", script, stdin=fifo if ending == "it ends by itself" else None)
+    eventually(lambda: shell.output.exists() and "ready" in shell.output.read_text())
+    assert eventually(lambda: sleepers(shell) or None)
+
+    go_on.close()
+    if ending == "it is ended":
+        shell.machine.end(process, grace_seconds=600)
+    elif ending == "it is killed":
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == {"it ends by itself": 0, "it is ended": 143, "it is killed": 137}[ending]
+    assert sleepers(shell) == []
+
+
+def test_closing_the_machine_ends_everything_that_runs(tmp_path: Path) -> None:
+    machine = Machine()
+    shell = Shell(machine, tmp_path)
+    processes = [shell.start("sleep", "600") for _ in range(3)]
+    eventually(lambda: len(sleepers(shell)) == 3)
+    machine.close()
+    assert sleepers(shell) == []
+    assert [process.exit_code for process in processes] == [143] * 3
+
+
+def test_a_machine_that_is_closed_starts_nothing(tmp_path: Path) -> None:
+    machine = Machine()
+    machine.close()
+    with pytest.raises(HostGone):
+        Shell(machine, tmp_path).start("true")
+
+
+def parent_with_a_process(folder: Path) -> tuple[subprocess.Popen[bytes], Shell]:
+    script = dedent(
+        """
+        import sys, time
+        from pathlib import Path
+        from local.machine import Machine
+        folder = Path(sys.argv[1])
+        Machine().start(["sh", "-c", "setsid sleep 600 & sleep 600"], cwd=folder, env={"PATH": sys.argv[2]},
+                        output=folder / "output.log")
+        time.sleep(600)
+        """
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script, str(folder), os.environ["PATH"]], cwd=REPOSITORY)
+    return parent, Shell(None, folder)  # type: ignore[arg-type]
+
+
+@orphans_only_on_linux
+@pytest.mark.parametrize("victims", ["the parent", "the host", "both"])
+def test_whoever_is_killed_nothing_stays_alive(tmp_path: Path, victims: str) -> None:
+    parent, shell = parent_with_a_process(tmp_path)
+    try:
+        eventually(lambda: len(sleepers(shell)) == 2)
+        (host,) = psutil.Process(parent.pid).children()
+        family = host.children(recursive=True)
+        assert len(family) >= 3
+        if victims != "the host":
+            parent.kill()
+        if victims != "the parent":
+            host.kill()
+        eventually(lambda: not any(is_alive(process.pid) for process in family))
+    finally:
+        parent.kill()
+        parent.wait()
+
+
+@orphans_only_on_linux
+def test_when_the_host_is_gone_its_processes_have_ended_and_no_other_starts(tmp_path: Path) -> None:
+    shell = Shell(Machine(), tmp_path)
+    process = shell.start("sleep", "600")
+    (sleeper,) = eventually(lambda: sleepers(shell) or None)
+    host = sleeper.parents()[1]
+    assert any(argument.endswith("host.py") for argument in host.cmdline())
+    host.kill()
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == 137
+    with pytest.raises(HostGone):
+        shell.start("true")
+    shell.machine.close()
+
+
+def test_hundreds_of_short_processes_are_all_reported(shell: Shell) -> None:
+    processes = [shell.start("sh", "-c", f"exit {number % 7}") for number in range(300)]
+    assert all(process.ended.wait(PATIENCE_SECONDS) for process in processes)
+    assert [process.exit_code for process in processes] == [number % 7 for number in range(300)]
+
+
+def test_what_lies_in_the_folder_of_the_cloud_is_not_imported_by_the_host(tmp_path: Path) -> None:
+    """A person's own `json.py`, or a package named `local`, beside which they run a sweep."""
+    for name in ("json.py", "psutil.py", "local.py"):
+        (tmp_path / name).write_text("raise SystemExit('the wrong module')")
+    script = dedent(
+        f"""
+        import os, sys
+        sys.path[:] = [{str(REPOSITORY)!r}, *sys.path]
+        from pathlib import Path
+        from local.machine import Machine
+        machine = Machine()
+        process = machine.start(["true"], cwd=Path("."), env=dict(os.environ), output=Path("output.log"))
+        process.ended.wait({PATIENCE_SECONDS})
+        machine.close()
+        sys.exit(process.exit_code)
+        """
+    )
+    assert subprocess.run([sys.executable, "-P", "-c", script], cwd=tmp_path, check=False).returncode == 0
+
+
+# --- a module that is started by a fork -------------------------------------------------------------------------------
+
+
+LOOKS_AROUND = """
+import json, os, sys
+print(json.dumps({
+    "name": __name__,
+    "spec": __spec__.name,
+    "file": __file__,
+    "argv": sys.argv,
+    "cwd": os.getcwd(),
+    "environment": {key: value for key, value in sorted(os.environ.items()) if key != "LC_CTYPE"},
+    "path": sys.path,
+    "main is this": sys.modules["__main__"].__dict__ is globals(),
+    "stdin": sys.stdin.read(),
+    "session": os.getsid(0) == os.getpid() == os.getpgrp(),
+    "descriptors": sorted(int(name) for name in os.listdir("/proc/self/fd") if int(name) > 2)[:-1],
+    "rooms": sorted(name for name in sys.modules if name.split(".")[0] in ("local", "sweep")),
+}, indent=1))
+"""
+
+
+@forks_only_on_linux
+@pytest.mark.parametrize("package", [False, True])
+def test_a_forked_module_sees_what_a_new_process_sees(shell: Shell, package: bool) -> None:
+    (shell.folder / "in.txt").write_text("given")
+    if package:
+        (shell.folder / "a_module").mkdir()
+        (shell.folder / "a_module" / "__init__.py").touch()
+        (shell.folder / "a_module" / "__main__.py").write_text(LOOKS_AROUND)
+    else:
+        shell.module(LOOKS_AROUND)
+    argv = [sys.executable, "-m", "a_module", "--lr", "0.1", "ü"]
+    env = {**ENVIRONMENT, "PYTHONPATH": "/elsewhere", "OWN": "1"}
+    outputs = []
+    for preload in ((), ("colorsys",)):
+        output = shell.folder / f"{len(preload)}.log"
+        process = shell.run(*argv, preload=preload, env=env, stdin=shell.folder / "in.txt", output=output)
+        assert process.exit_code == 0
+        outputs.append(output.read_text())
+    assert outputs[1] == outputs[0]
+    assert f'"file": "{shell.folder}' in outputs[0]
+
+
+@forks_only_on_linux
+def test_a_module_to_preload_is_imported_once_for_all(shell: Shell) -> None:
+    """Otherwise the tests of forked modules would test new processes."""
+    shell.module("import os, sys; print('colorsys' in sys.modules, os.getppid())")
+    for preload in ((), ("colorsys",)):
+        shell.run(sys.executable, "-m", "a_module", preload=preload)
+    assert [line.split()[0] for line in shell.output.read_text().splitlines()] == ["False", "True"]
+
+
+@forks_only_on_linux
+@pytest.mark.parametrize(
+    ("code", "exit_code", "last_line"),
+    [
+        ("print('done')", 0, "done"),
+        ("import sys; sys.exit()", 0, ""),
+        ("import sys; sys.exit(3)", 3, ""),
+        ("import sys; sys.exit(256 + 7)", 7, ""),
+        ("import sys; sys.exit('a reason')", 1, "a reason"),
+        ("raise ValueError('wrong')", 1, "ValueError: wrong"),
+        ("import os; print('kept', flush=True); os._exit(5)", 5, "kept"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 137, ""),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", 143, ""),
+        ("raise KeyboardInterrupt", 130, "KeyboardInterrupt"),
+        ("import atexit; atexit.register(print, 'at exit'); print('main')", 0, "at exit"),
+        ("import threading, time; threading.Timer(0.1, print, ['a thread']).start()", 0, "a thread"),
+        ("raise SystemExit from ValueError('cause')", 0, ""),
+        ("def f(): f()\nf()", 1, "RecursionError: maximum recursion depth exceeded"),
+        ("import nowhere", 1, "ModuleNotFoundError: No module named 'nowhere'"),
+        ("print(1", 1, "SyntaxError: '(' was never closed"),
+    ],
+)
+def test_a_forked_module_ends_as_a_new_process_does(shell: Shell, code: str, exit_code: int, last_line: str) -> None:
+    module = shell.module(code)
+    for preload in ((), ("colorsys",)):
+        shell.output.write_text("")
+        assert shell.run(sys.executable, "-m", module, preload=preload).exit_code == exit_code
+        assert shell.output.read_text().rpartition("\n")[0].rpartition("\n")[2] == last_line
+
+
+@forks_only_on_linux
+def test_the_traceback_of_a_forked_module_is_its_own(shell: Shell) -> None:
+    shell.run(sys.executable, "-m", shell.module("raise ValueError('wrong')"), preload=("colorsys",))
+    assert f'File "{shell.folder}/a_module.py", line 1, in <module>' in shell.output.read_text()
+    assert "host.py" not in shell.output.read_text()
+
+
+@forks_only_on_linux
+def test_a_module_that_is_not_there_ends_as_in_a_new_process(shell: Shell) -> None:
+    process = shell.run(sys.executable, "-m", "not_there", preload=("colorsys",))
+    assert process.exit_code == 1
+    assert "not_there" in shell.output.read_text()
+
+
+@forks_only_on_linux
+def test_what_an_unbuffered_module_prints_is_there_at_once(shell: Shell) -> None:
+    module = shell.module("import time; print('a line'); time.sleep(600)")
+    env = {**ENVIRONMENT, "PYTHONUNBUFFERED": "1"}
+    process = shell.start(sys.executable, "-m", module, preload=("colorsys",), env=env)
+    eventually(lambda: shell.output.exists() and shell.output.read_text() == "a line\n")
+    shell.machine.end(process, grace_seconds=0)
+    assert process.ended.wait(PATIENCE_SECONDS)
+
+
+@forks_only_on_linux
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_forked_module_can_start_workers(shell: Shell, method: str) -> None:
+    module = shell.module(
+        f"""
+        import multiprocessing
+        def square(number):
+            return number * number
+        if __name__ == "__main__":
+            with multiprocessing.get_context("{method}").Pool(2) as pool:
+                print(pool.map(square, [1, 2, 3]))
+        """
+    )
+    assert shell.run(sys.executable, "-m", module, preload=("colorsys",)).exit_code == 0
+    assert shell.output.read_text() == "[1, 4, 9]\n"
+
+
+@forks_only_on_linux
+def test_forked_modules_share_no_state(shell: Shell) -> None:
+    module = shell.module("import colorsys; print(getattr(colorsys, 'mark', 'clean')); colorsys.mark = 'dirty'")
+    for _ in range(2):
+        shell.run(sys.executable, "-m", module, preload=("colorsys",))
+    assert shell.output.read_text() == "clean\nclean\n"
+
+
+@forks_only_on_linux
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (None, "No module named 'to_preload'"),
+        ("raise RuntimeError('no driver')", "no driver"),
+        ("import sys; sys.exit('not on this machine')", "not on this machine"),
+        ("print(1", "'(' was never closed"),
+    ],
+)
+def test_a_module_that_cannot_be_preloaded_says_why_and_the_host_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str | None, said: str
+) -> None:
+    if code is not None:
+        (tmp_path / "to_preload.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    machine = Machine()
+    try:
+        shell = Shell(machine, tmp_path)
+        process = shell.run(sys.executable, "-m", shell.module("print('ran')"), preload=("to_preload",))
+        assert process.exit_code is None
+        assert said in process.error
+        assert shell.run("true").exit_code == 0
+    finally:
+        machine.close()
+
+
+@forks_only_on_linux
+def test_a_preloaded_module_that_prints_disturbs_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "to_preload.py").write_text("print('imported')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    machine = Machine()
+    try:
+        shell = Shell(machine, tmp_path)
+        module = shell.module("import sys; print('ran', 'to_preload' in sys.modules)")
+        assert shell.run(sys.executable, "-m", module, preload=("to_preload",)).exit_code == 0
+        assert shell.output.read_text() == "ran True\n"
+    finally:
+        machine.close()
+    assert capfd.readouterr().err == "imported\n"
+
+
+@forks_only_on_linux
+def test_a_forked_module_that_does_not_listen_is_killed_with_all_it_started(shell: Shell) -> None:
+    module = shell.module(
+        """
+        import signal, subprocess, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        subprocess.Popen(["setsid", "sleep", "600"])
+        time.sleep(600)
+        """
+    )
+    process = shell.start(sys.executable, "-m", module, preload=("colorsys",))
+    eventually(lambda: sleepers(shell) or None)
+    shell.machine.end(process, grace_seconds=0.1)
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == 137
+    assert sleepers(shell) == []
+
+
+@forks_only_on_linux
+def test_a_forked_module_can_be_interrupted(shell: Shell) -> None:
+    module = shell.module("import time; print('ready', flush=True); time.sleep(600)")
+    process = shell.start(sys.executable, "-m", module, preload=("colorsys",))
+    eventually(lambda: shell.output.exists() and "ready" in shell.output.read_text())
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGINT)
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == 130
+    assert shell.output.read_text().endswith("KeyboardInterrupt\n")

@@ -1,0 +1,211 @@
+"""Sweeps through the real state machine of the synthesized template, with jobs and functions that truly run."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep import keys
+from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
+
+TUTORIAL = {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.1, 0.05]}
+
+
+def jobs_of(cloud: Cloud, sweep: str) -> list[dict[str, Any]]:
+    return [job for job in cloud.jobs("") if job["tags"]["sweep"] == sweep]
+
+
+def test_a_grid_ends_with_a_winner_and_every_trial_in_the_leaderboard(cloud: Cloud) -> None:
+    output = cloud.run({"parameters": TUTORIAL, "epochs": 3, "name": "tutorial"})
+
+    assert output["winner"]["params"] == {"lr": 0.1, "momentum": 0.5}
+    assert output["outcomes"] == {"SUCCEEDED": 9, "FAILED": 0, "MISSING": 0, "INVALID": 0}
+    assert len(cloud.objects("trials/")) >= 9
+    rows = list(csv.DictReader(io.StringIO(cloud.objects(output["leaderboard_key"]).popitem()[1].decode())))
+    assert [row["rank"] for row in rows] == [str(place) for place in range(1, 10)]
+    assert json.loads(cloud.objects(keys.winner_key("tutorial")).popitem()[1]) == output
+    outcomes = [json.loads(data) for data in cloud.objects(keys.outcomes_prefix("tutorial", 0)).values()]
+    assert sorted(outcome["status"] for outcome in outcomes) == ["SUCCEEDED"] * 9
+
+
+def test_a_sweep_that_is_started_again_trains_nothing_and_a_grown_one_only_what_is_new(cloud: Cloud) -> None:
+    parameters = {"lr": [0.2, 0.02], "momentum": [0.5, 0.1]}
+    first = cloud.run({"parameters": parameters, "epochs": 2, "name": "first"})
+    again = cloud.run({"parameters": parameters, "epochs": 2, "name": "first"})
+    under_another_name = cloud.run({"parameters": parameters, "epochs": 2, "name": "second"})
+    assert first == again
+    assert first["winner"] == under_another_name["winner"]
+    assert len(jobs_of(cloud, "first")) == 4
+    assert jobs_of(cloud, "second") == []
+
+    grown = cloud.run({"parameters": {**parameters, "lr": [0.2, 0.02, 0.002]}, "epochs": 2, "name": "grown"})
+    assert grown["outcomes"]["SUCCEEDED"] == 6
+    assert {job["jobName"][:8] for job in jobs_of(cloud, "grown")} == {"lr-0_002"}
+    assert len(jobs_of(cloud, "grown")) == 2
+
+
+def test_a_fresh_sweep_trains_again_what_is_there(cloud: Cloud) -> None:
+    spec = {"parameters": {"lr": [0.3]}, "epochs": 1}
+    cloud.run({**spec, "name": "stale"})
+    cloud.run({**spec, "name": "anew", "fresh": True})
+    assert len(jobs_of(cloud, "anew")) == 1
+
+
+def test_values_that_a_rounded_name_would_make_one_are_two_trials(cloud: Cloud) -> None:
+    output = cloud.run({"parameters": {"lr": [1e-5, 2e-5], "momentum": [0.9]}, "epochs": 1, "name": "small"})
+    assert output["outcomes"]["SUCCEEDED"] == 2
+    files = [name for name in cloud.objects("trials/lr-") if "e-05" in name and name.endswith("metrics-e1.csv")]
+    assert len(files) == 2
+
+
+def test_a_trial_that_diverges_is_invalid_with_its_reason_and_never_wins(cloud: Cloud) -> None:
+    spec = {"parameters": {"act": ["diverge", "train"]}, "epochs": 1, "name": "diverges"}
+    output = cloud.run(spec)
+    assert output["winner"]["params"] == {"act": "train"}
+    assert output["outcomes"]["INVALID"] == 1
+    assert output["reasons"] == [{"reason": "train_loss is nan at epoch 1: the trial diverged", "trials": 1}]
+    cloud.run(spec)
+    assert len(jobs_of(cloud, "diverges")) == 2, "its numbers would be the same again, so it is not trained again"
+
+
+def test_one_trial_that_crashes_is_failed_with_its_last_log_line_and_the_others_go_on(cloud: Cloud) -> None:
+    output = cloud.run(
+        {"parameters": TUTORIAL | {"lr": [0.01, 0.02, 0.03]}, "fixed": {"act": "train"}, "epochs": 1, "name": "well"}
+    )
+    assert output["outcomes"]["SUCCEEDED"] == 9
+    output = cloud.run(
+        {
+            "parameters": {"lr": [0.1, *(n / 100 for n in range(1, 9))]},
+            "fixed": {"act": "crash-on-large-lr"},
+            "epochs": 1,
+            "name": "one-crashes",
+        }
+    )
+    assert output["outcomes"] == {"SUCCEEDED": 8, "FAILED": 1, "MISSING": 0, "INVALID": 0}
+    assert output["reasons"] == [{"reason": "exit code 1: lr is too large for this trainer", "trials": 1}]
+    assert output["winner"]["params"] == {"lr": 0.08}
+    assert len(next(job for job in jobs_of(cloud, "one-crashes") if job["status"] == "FAILED")["attempts"]) == 1
+
+
+def test_when_all_crash_the_execution_fails_and_says_why(cloud: Cloud) -> None:
+    answer = cloud.run({"parameters": {"lr": [1, 2]}, "fixed": {"act": "crash"}, "epochs": 1})
+    assert answer["error"] == "NoTrialSucceeded"
+    assert answer["cause"].endswith("2x exit code 1: ValueError: this trainer was told to crash")
+
+
+def test_a_failed_trial_has_another_chance_when_the_sweep_is_started_again(cloud: Cloud) -> None:
+    spec = {"parameters": {"act": ["crash", "train"], "lr": [8]}, "epochs": 1, "name": "another-chance"}
+    cloud.run(spec)
+    cloud.run(spec)
+    assert sorted(job["jobName"].split("-")[1] for job in jobs_of(cloud, "another-chance")) == [
+        "crash",
+        "crash",
+        "train",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("act", "attempts", "status"),
+    [("temporary", 3, "SUCCEEDED"), ("crash", 1, "FAILED"), ("killed", 1, "FAILED")],
+)
+def test_batch_tries_again_what_its_rules_say(cloud: Cloud, act: str, attempts: int, status: str) -> None:
+    cloud.run({"parameters": {"act": [act], "lr": [7]}, "epochs": 1, "name": f"attempts-{act}"})
+    (job,) = jobs_of(cloud, f"attempts-{act}")
+    assert (job["status"], len(job["attempts"])) == (status, attempts)
+
+
+def test_what_a_job_prints_is_in_a_file_and_in_its_log_stream(cloud: Cloud) -> None:
+    cloud.run({"parameters": {"lr": [0.77]}, "epochs": 1, "name": "prints"})
+    (job,) = jobs_of(cloud, "prints")
+    events = cloud.client("logs").get_log_events(
+        logGroupName=cloud.outputs["JobLogGroup"], logStreamName=job["container"]["logStreamName"]
+    )["events"]
+    assert [event["message"] for event in events] == ["act train, attempt 1"]
+    (file,) = (cloud.directory / "logs" / job["jobName"]).iterdir()
+    assert file.read_text() == "act train, attempt 1\n"
+
+
+def test_a_stopped_execution_leaves_no_process(cloud: Cloud) -> None:
+    execution = cloud.start({"parameters": {"act": ["hang"], "lr": list(range(8))}, "epochs": 1, "name": "stopped"})
+    eventually(lambda: len([job for job in jobs_of(cloud, "stopped") if job["status"] == "RUNNING"]) == 4)
+    assert len(cloud.processes()) > 4
+
+    cloud.client("stepfunctions").stop_execution(executionArn=execution)
+
+    assert cloud.ended(execution)["status"] == "ABORTED"
+    eventually(lambda: {job["status"] for job in jobs_of(cloud, "stopped")} == {"FAILED"}, 45)
+    assert len(cloud.processes()) == 1, "the host of jobs, and none of theirs"
+    assert cloud.run({"parameters": {"lr": [0.5]}, "epochs": 1})["outcomes"]["SUCCEEDED"] == 1
+
+
+def test_the_aws_cli_runs_a_sweep_and_finds_its_results(cloud: Cloud, tmp_path: Path) -> None:
+    def aws(*arguments: str) -> Any:
+        ended = subprocess.run(
+            [str(Path(sys.executable).with_name("aws")), "--output", "json", *arguments],
+            env={**os.environ, **cloud.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout) if ended.stdout.startswith(("{", "[")) else ended.stdout
+
+    spec = tmp_path / "sweep.json"
+    spec.write_text(json.dumps({"parameters": TUTORIAL, "epochs": 2, "fixed": {"act": "train"}, "name": "by-aws"}))
+    arn = cloud.outputs["StateMachineArn"]
+    execution = aws("stepfunctions", "start-execution", "--state-machine-arn", arn, "--input", f"file://{spec}")[
+        "executionArn"
+    ]
+    cloud.ended(execution)
+    described = aws("stepfunctions", "describe-execution", "--execution-arn", execution)
+    assert described["status"] == "SUCCEEDED"
+    assert json.loads(described["output"])["winner"]["params"] == {"lr": 0.1, "momentum": 0.5}
+    history = aws("stepfunctions", "get-execution-history", "--execution-arn", execution)["events"]
+    assert history[-1]["type"] == "ExecutionSucceeded"
+    (run,) = aws("stepfunctions", "list-map-runs", "--execution-arn", execution)["mapRuns"]
+    counts = aws("stepfunctions", "describe-map-run", "--map-run-arn", run["mapRunArn"])["itemCounts"]
+    assert (counts["total"], counts["succeeded"]) == (9, 9)
+    queue = cloud.outputs["JobQueue"]
+    jobs = aws("batch", "list-jobs", "--job-queue", queue, "--job-status", "SUCCEEDED")["jobSummaryList"]
+    assert len(jobs) >= 9
+    target = tmp_path / "leaderboard.csv"
+    aws("s3", "cp", f"s3://{cloud.outputs['Bucket']}/sweeps/by-aws/leaderboard.csv", str(target))
+    assert target.read_text().count("\n") == 10
+
+
+def test_results_survive_a_restart_and_a_killed_cloud_leaves_nothing_running(tmp_path: Path) -> None:
+    spec = {"parameters": {"lr": [0.1, 0.2]}, "epochs": 1, "name": "survives"}
+    with running_cloud(tmp_path) as before:
+        first = before.run(spec)
+        before.start({"parameters": {"act": ["hang"], "lr": [1, 2]}, "epochs": 1})
+        eventually(lambda: before.jobs("RUNNING"))
+        processes = before.processes()
+        before.process.kill()
+        eventually(lambda: not any(process.is_running() for process in processes), 35)
+    with running_cloud(tmp_path) as after:
+        assert after.run(spec) == first
+        assert after.jobs("") == []
+
+
+def test_the_template_that_is_synthesized_is_the_one_that_runs(tmp_path: Path) -> None:
+    """Changes a state's name in the definition's source, and the cloud made from that source has it."""
+    source = tmp_path / "source"
+    for room in ("sweep", "statemachine", "stack", "trainer"):
+        shutil.copytree(REPOSITORY / room, source / room)
+    shutil.copy(REPOSITORY / "cdk.json", source)
+    definition = source / "statemachine" / "definition.py"
+    definition.write_text(definition.read_text().replace("Pick the winner", "Crown the champion"))
+    with running_cloud(tmp_path / "cloud", root=str(source)) as changed:
+        execution = changed.start({"parameters": {"lr": [0.1]}, "epochs": 1})
+        changed.ended(execution)
+        events = changed.client("stepfunctions").get_execution_history(executionArn=execution)["events"]
+        entered = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
+    assert "Crown the champion" in entered
+    assert "Pick the winner" not in entered

@@ -1,0 +1,97 @@
+"""What a sweep finds in the cloud, put there by tests, and the two functions called as Lambda calls them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from statemachine import planner, reducer
+from statemachine.bucket import Bucket, for_all, s3_client
+from sweep import keys
+from sweep.metrics import to_csv
+from sweep.trial import Trial
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """A bucket and a log group of one test's own, and the functions that work on them."""
+
+    bucket: Bucket
+    logs: "CloudWatchLogsClient"
+    log_group: str
+    monkeypatch: pytest.MonkeyPatch
+
+    def plan(self, sweep_input: Any, *, execution: str = "execution-1", round_number: int = 0) -> dict[str, Any]:
+        event = {"input": sweep_input, "execution": execution, "round": round_number}
+        return _as_lambda_does(planner.handler, event)
+
+    def reduce(self, sweep: str = "s", round_number: int = 0) -> dict[str, Any]:
+        return _as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number})
+
+    def planned(self, *, sweep: str = "s", epochs: int = 3, **fields: Any) -> list[Trial]:
+        """Plans a sweep, and returns its trials."""
+        answer = self.plan({"parameters": {"lr": [0.1, 0.01, 0.001]}, "name": sweep, "epochs": epochs, **fields})
+        assert "fault" not in answer
+        return self.trials(sweep)
+
+    def trials(self, sweep: str) -> list[Trial]:
+        return [Trial.from_json(trial) for trial in self.bucket.get_json(keys.plan_key(sweep, 0))["trials"]]
+
+    def trained(self, trial: Trial, *accuracies: float) -> None:
+        """Puts what a trial that went well leaves behind, an accuracy an epoch."""
+        rows = [{"epoch": n, "val_accuracy": accuracy} for n, accuracy in enumerate(accuracies, start=1)]
+        self.bucket.put(trial.metrics_key, to_csv(rows), "text/csv")
+
+    def recorded(self, trial: Trial, outcome: Mapping[str, Any] | bytes, *, sweep: str = "s") -> None:
+        """Puts what the state machine records of a trial."""
+        data = outcome if isinstance(outcome, bytes) else json.dumps(outcome).encode()
+        self.bucket.put(keys.outcome_key(sweep, 0, trial.trial_id), data, "application/json")
+
+    def failed(self, trial: Trial, cause: str, *, error: str = "States.TaskFailed") -> None:
+        failure = {"Error": error, "Cause": cause}
+        self.recorded(trial, {"trial_id": trial.trial_id, "status": "FAILED", "failure": failure})
+
+    def printed(self, stream: str, *lines: str) -> None:
+        """Puts what a job printed into the log group of the jobs."""
+        self.logs.create_log_stream(logGroupName=self.log_group, logStreamName=stream)
+        events = [{"timestamp": 1_700_000_000_000 + n, "message": line} for n, line in enumerate(lines)]
+        self.logs.put_log_events(logGroupName=self.log_group, logStreamName=stream, logEvents=events)  # type: ignore[arg-type]
+
+    def objects(self) -> dict[str, bytes]:
+        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name)
+        names = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return dict(zip(names, for_all(lambda name: self.bucket.get(name) or b"", names), strict=True))
+
+
+def _as_lambda_does(handler: Any, event: dict[str, Any]) -> dict[str, Any]:
+    """Calls a function with JSON, and takes JSON from it."""
+    answer: dict[str, Any] = json.loads(json.dumps(handler(json.loads(json.dumps(event)), None), allow_nan=False))
+    return answer
+
+
+def job_description(
+    *,
+    exit_code: int | None = None,
+    container_reason: str | None = None,
+    status_reason: str | None = "Essential container in task exited",
+    stream: str | None = None,
+    attempts: int = 1,
+) -> str:
+    """Returns a failed job as Step Functions hands it on: a text of JSON with Batch's names in upper camel case."""
+    container: dict[str, Any] = {"ExitCode": exit_code, "Reason": container_reason, "LogStreamName": stream}
+    container = {name: value for name, value in container.items() if value is not None}
+    earlier = {"Container": {"LogStreamName": "earlier"}, "StatusReason": "Host EC2 (instance i-0abc) terminated."}
+    last = {"Container": container, "StatusReason": "Essential container in task exited"}
+    described: dict[str, Sequence[Any] | Mapping[str, Any] | str | None] = {
+        "Attempts": [*[earlier] * (attempts - 1), *([last] if attempts else [])],
+        "Container": {"Command": ["--lr", "0.1"], **container},
+        "JobId": "6a1ff7b8-0000-4000-8000-000000000000",
+        "Status": "FAILED",
+        "StatusReason": status_reason,
+    }
+    return json.dumps(described)

@@ -1,0 +1,51 @@
+"""A moto server over HTTP for the tests of a session, and in it a bucket and a log group for each."""
+
+import itertools
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from statemachine.bucket import Bucket, s3_client
+from sweep import keys
+from tests.statemachine.cloud import Cloud
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[None]:
+    """AWS as the functions find it: by their environment."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_LOGS"):
+            patch.delenv(name, raising=False)
+        for name, value in {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+        }.items():
+            patch.setenv(name, value)
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
+        yield
+    server.stop()
+
+
+@pytest.fixture
+def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    number = next(_numbers)
+    bucket, log_group = f"bucket-{number}", f"/stepsweep/{number}"
+    monkeypatch.setenv(keys.BUCKET, bucket)
+    monkeypatch.setenv(keys.LOG_GROUP, log_group)
+    monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-1")
+    monkeypatch.setenv(keys.DEFAULT_MAX_CONCURRENCY, "16")
+    client = s3_client()
+    client.create_bucket(Bucket=bucket)
+    logs = boto3.client("logs")
+    logs.create_log_group(logGroupName=log_group)
+    return Cloud(bucket=Bucket(bucket, client), logs=logs, log_group=log_group, monkeypatch=monkeypatch)

@@ -1,0 +1,105 @@
+"""The bucket: what is not there is None, everything else that goes wrong is raised."""
+
+import itertools
+import threading
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
+
+from statemachine.bucket import CONFLICT_TRIES, Bucket, as_json, for_all, from_json, s3_client
+from tests.statemachine.cloud import Cloud
+
+
+class Conflict(AWSResponse):
+    """What S3 answers while another conditional write of the key is under way; moto never does."""
+
+    content = b"<Error><Code>ConditionalRequestConflict</Code></Error>"
+
+    def __init__(self) -> None:
+        super().__init__("", 409, HTTPHeaders(), None)
+
+
+class TestObjects:
+    def test_what_was_put_is_there_and_the_rest_is_none(self, cloud: Cloud) -> None:
+        cloud.bucket.put_json("a/b.json", {"lr": 0.1})
+        assert cloud.bucket.has("a/b.json")
+        assert cloud.bucket.get_json("a/b.json") == {"lr": 0.1}
+        assert not cloud.bucket.has("a/c.json")
+        assert cloud.bucket.get("a/c.json") is None
+        assert cloud.bucket.get_json("a/c.json") is None
+
+    def test_no_more_of_an_object_is_read_than_was_asked_for(self, cloud: Cloud) -> None:
+        cloud.bucket.put("large", b"0123456789", "text/plain")
+        assert cloud.bucket.get("large", at_most=4) == b"0123"
+        assert cloud.bucket.get("large", at_most=400) == b"0123456789"
+
+    @pytest.mark.usefixtures("cloud")
+    def test_a_bucket_that_is_gone_is_not_taken_for_an_empty_one(self) -> None:
+        gone = Bucket("no-such-bucket", s3_client())
+        with pytest.raises(ClientError, match="NoSuchBucket"):
+            gone.get("a")
+        with pytest.raises(ClientError, match="NoSuchBucket"):
+            gone.put_json_once("a", {})
+
+    def test_a_document_is_written_once_and_the_first_one_stays(self, cloud: Cloud) -> None:
+        assert cloud.bucket.put_json_once("spec.json", {"epochs": 3})
+        assert not cloud.bucket.put_json_once("spec.json", {"epochs": 5})
+        assert cloud.bucket.get_json("spec.json") == {"epochs": 3}
+
+    @pytest.mark.parametrize(("conflicts", "written"), [(1, True), (CONFLICT_TRIES, False)])
+    def test_a_write_that_meets_another_one_is_tried_again_but_not_for_ever(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, conflicts: int, written: bool
+    ) -> None:
+        monkeypatch.setattr("statemachine.bucket.CONFLICT_WAIT_SECONDS", 0.0)
+        answers = itertools.chain([Conflict()] * conflicts, itertools.repeat(None))
+        client = s3_client()
+        client.meta.events.register("before-send.s3.PutObject", lambda **_: next(answers))  # type: ignore[arg-type]
+        bucket = Bucket(cloud.bucket.name, client)
+        if written:
+            assert bucket.put_json_once("spec.json", {})
+        else:
+            with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+                bucket.put_json_once("spec.json", {})
+        assert cloud.bucket.has("spec.json") is written
+
+
+class TestJson:
+    def test_nan_is_not_written_since_nobody_else_could_read_it(self) -> None:
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            as_json({"value": float("nan")})
+
+    @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5_000])
+    def test_all_that_is_not_json_is_one_kind_of_error(self, text: bytes) -> None:
+        with pytest.raises(ValueError):  # noqa: PT011  its message is Python's own
+            from_json(text)
+
+
+class TestForAll:
+    def test_results_stand_in_the_order_of_the_items_whoever_is_done_first(self) -> None:
+        second_is_done = threading.Event()
+
+        def work(item: int) -> int:
+            if item == 2:
+                second_is_done.set()
+            elif item == 1:
+                assert second_is_done.wait(60)
+            return item * 10
+
+        assert for_all(work, [1, 2, 3], threads=2) == [10, 20, 30]
+
+    def test_as_many_items_are_under_way_at_once_as_there_are_threads(self) -> None:
+        all_here = threading.Barrier(8, timeout=60)
+        assert sorted(for_all(lambda _: all_here.wait(), range(8), threads=8)) == list(range(8))
+
+    def test_the_error_of_the_first_item_that_failed_is_raised(self) -> None:
+        def work(item: int) -> None:
+            if item:
+                raise ValueError(f"item {item}")
+
+        with pytest.raises(ValueError, match="item 1"):
+            for_all(work, [0, 1, 2], threads=3)
+
+    def test_nothing_to_do_is_done(self) -> None:
+        assert for_all(str, []) == []

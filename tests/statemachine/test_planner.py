@@ -1,0 +1,180 @@
+"""The function that plans: what it writes, what it leaves out, and what it refuses."""
+
+import json
+from typing import Any
+
+import pytest
+
+from sweep import keys
+from sweep.spec import SweepSpec
+from tests.statemachine.cloud import Cloud
+
+SPEC: dict[str, Any] = {"parameters": {"lr": [0.1, 0.01], "momentum": [0.5, 0.9]}, "epochs": 3, "name": "s"}
+
+
+class TestPlan:
+    def test_a_sweep_that_begins_writes_what_was_asked_the_plan_and_what_is_to_run(self, cloud: Cloud) -> None:
+        answer = cloud.plan(SPEC)
+        assert cloud.objects().keys() == {
+            "sweeps/s/spec.json",
+            "sweeps/s/round-0/plan.json",
+            "sweeps/s/round-0/to-run.json",
+        }
+        told = {
+            "sweep": "s",
+            "round": 0,
+            "planned": 4,
+            "to_run": 4,
+            "to_run_key": "sweeps/s/round-0/to-run.json",
+            "map_results_prefix": "sweeps/s/round-0/map",
+            "max_concurrency": 16,
+        }
+        assert answer | told == answer
+
+    def test_the_spec_is_written_with_every_default(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        assert cloud.bucket.get_json("sweeps/s/spec.json") == SweepSpec.from_json(SPEC).to_json()
+
+    def test_the_plan_is_every_trial_in_the_order_of_the_grid(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        plan = cloud.bucket.get_json("sweeps/s/round-0/plan.json")
+        assert plan["trainer_version"] == "trainer-1"
+        assert cloud.trials("s") == SweepSpec.from_json(SPEC).trials(trainer_version="trainer-1")
+
+    def test_an_item_of_the_map_holds_texts_only_since_a_number_would_end_all_trials(self, cloud: Cloud) -> None:
+        answer = cloud.plan({**SPEC, "fixed": {"batch_size": 64, "dataset": "mnist"}, "seed": 7})
+        for item in cloud.bucket.get_json(answer["to_run_key"]):
+            command = item.pop("command")
+            assert all(type(text) is str for text in [*item.values(), *command])
+
+    def test_an_item_names_the_trials_command_and_where_its_results_go(self, cloud: Cloud) -> None:
+        answer = cloud.plan(SPEC)
+        first, *_ = cloud.trials("s")
+        assert cloud.bucket.get_json(answer["to_run_key"])[0] == {
+            "sweep": "s",
+            "trial_id": first.trial_id,
+            "command": ["--lr", "0.1", "--momentum", "0.5", "--epochs", "3", "--seed", "0"],
+            "metrics_uri": f"s3://{cloud.bucket.name}/trials/{first.trial_id}/metrics-e3.csv",
+            "checkpoint_uri": f"s3://{cloud.bucket.name}/checkpoints/{first.trial_id}/",
+            "outcome_key": f"sweeps/s/round-0/outcomes/{first.trial_id}.json",
+        }
+
+    def test_a_sweep_without_a_name_has_the_executions(self, cloud: Cloud) -> None:
+        unnamed = {name: value for name, value in SPEC.items() if name != "name"}
+        assert cloud.plan(unnamed, execution="nightly-7")["sweep"] == "nightly-7"
+        assert cloud.bucket.has("sweeps/nightly-7/spec.json")
+
+    def test_every_round_has_a_plan_of_its_own(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        answer = cloud.plan(SPEC, round_number=1)
+        assert answer["to_run_key"] == "sweeps/s/round-1/to-run.json"
+        assert cloud.bucket.has("sweeps/s/round-1/plan.json")
+
+    @pytest.mark.parametrize(
+        ("asked", "given"), [({}, 16), ({"max_concurrency": None}, 16), ({"max_concurrency": 2}, 2)]
+    )
+    def test_as_many_trials_run_at_once_as_was_asked_or_else_as_the_stack_allows(
+        self, cloud: Cloud, asked: dict[str, Any], given: int
+    ) -> None:
+        assert cloud.plan({**SPEC, **asked})["max_concurrency"] == given
+
+
+class TestResume:
+    def test_a_trial_that_is_finished_stays_in_the_plan_and_is_not_trained_again(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        _, second, *_ = cloud.trials("s")
+        cloud.trained(second, 0.9)
+        answer = cloud.plan(SPEC)
+        assert (answer["planned"], answer["to_run"]) == (4, 3)
+        assert second in cloud.trials("s")
+        assert second.trial_id not in [item["trial_id"] for item in cloud.bucket.get_json(answer["to_run_key"])]
+
+    def test_when_all_is_trained_nothing_is_to_run(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        for trial in cloud.trials("s"):
+            cloud.trained(trial, 0.9)
+        answer = cloud.plan(SPEC)
+        assert answer["to_run"] == 0
+        assert cloud.bucket.get_json(answer["to_run_key"]) == []
+
+    def test_what_another_sweep_trained_is_not_trained_again(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        for trial in cloud.trials("s"):
+            cloud.trained(trial, 0.9)
+        grown = {**SPEC, "name": "grown", "parameters": {"lr": [1, 0.1, 0.01], "momentum": [0.5, 0.9]}}
+        assert (cloud.plan(grown)["planned"], cloud.plan(grown)["to_run"]) == (6, 2)
+
+    @pytest.mark.parametrize(
+        "changes", [{"epochs": 4}, {"seed": 1}, {"fixed": {"patience": 1}}, {"fresh": True}], ids=str
+    )
+    def test_a_trial_whose_numbers_would_be_others_is_trained(self, cloud: Cloud, changes: dict[str, Any]) -> None:
+        for trial in cloud.planned(**SPEC | {"sweep": "s"}):
+            cloud.trained(trial, 0.9)
+        assert cloud.plan({**SPEC, **changes, "name": "other"})["to_run"] == 4
+
+    def test_a_new_trainer_trains_everything_again(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        for trial in cloud.trials("s"):
+            cloud.trained(trial, 0.9)
+        cloud.monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
+        assert cloud.plan(SPEC)["to_run"] == 4
+
+    def test_a_fresh_sweep_that_is_started_again_goes_on_where_it_was(self, cloud: Cloud) -> None:
+        cloud.plan({**SPEC, "fresh": True})
+        for trial in cloud.trials("s")[:3]:
+            cloud.trained(trial, 0.9)
+        assert cloud.plan({**SPEC, "fresh": True})["to_run"] == 1
+
+    def test_the_same_input_under_the_same_name_is_the_same_sweep(self, cloud: Cloud) -> None:
+        first = cloud.plan(SPEC, execution="one")
+        before = cloud.objects()
+        assert cloud.plan({**SPEC, "Comment": "again"}, execution="two") == first
+        assert cloud.objects() == before
+
+    def test_other_input_under_a_name_that_is_taken_is_refused_and_changes_nothing(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        before = cloud.objects()
+        assert cloud.plan({**SPEC, "epochs": 5}) == {
+            "fault": 'name: the sweep "s" is there already and asked for something else (its epochs was 3); '
+            "choose another name, trials that are finished are not repeated"
+        }
+        assert cloud.objects() == before
+
+    def test_a_sweep_goes_on_with_another_number_of_trials_at_once(self, cloud: Cloud) -> None:
+        cloud.plan({**SPEC, "max_concurrency": 2})
+        assert cloud.plan({**SPEC, "max_concurrency": 8})["max_concurrency"] == 8
+
+    @pytest.mark.parametrize("damaged", [b"", b"{", b"null", b'{"parameters": 1, "later": 2}', b"\xff"])
+    def test_a_name_whose_sweep_cannot_be_read_is_not_overwritten(self, cloud: Cloud, damaged: bytes) -> None:
+        cloud.bucket.put("sweeps/s/spec.json", damaged, "application/json")
+        fault = cloud.plan(SPEC)["fault"]
+        assert fault.startswith('name: the sweep "s" is there already')
+        assert "its sweeps/s/spec.json cannot be read" in fault
+        assert cloud.objects() == {"sweeps/s/spec.json": damaged}
+
+
+class TestWrongInput:
+    def test_every_fault_comes_back_as_a_line_and_nothing_is_written(self, cloud: Cloud) -> None:
+        answer = cloud.plan({"parameters": {"lr": [0.1, True]}, "epoch": 3, "name": "../s"})
+        assert answer.keys() == {"fault"}
+        assert [line.split(":")[0].split(";")[0] for line in answer["fault"].splitlines()] == [
+            "unknown field `epoch`",
+            "parameters.lr[1]",
+            "name",
+        ]
+        assert cloud.objects() == {}
+
+    @pytest.mark.parametrize("sweep_input", [None, [], "lr", 5, {}])
+    def test_input_that_is_no_sweep_at_all_is_a_fault_too(self, cloud: Cloud, sweep_input: Any) -> None:
+        assert cloud.plan(sweep_input).keys() == {"fault"}
+        assert cloud.objects() == {}
+
+    def test_an_execution_with_a_name_that_no_folder_may_have_asks_for_another(self, cloud: Cloud) -> None:
+        unnamed = {name: value for name, value in SPEC.items() if name != "name"}
+        assert "give the sweep a `name` of its own" in cloud.plan(unnamed, execution="../../trials/x")["fault"]
+        assert cloud.objects() == {}
+
+    def test_the_largest_input_that_is_all_wrong_fits_into_the_cause_of_an_execution(self, cloud: Cloud) -> None:
+        sweep_input = {**SPEC, "parameters": {"lr": ["\n" * 20] * 10_000}}
+        assert len(json.dumps(sweep_input)) > 256 * 1024
+        assert len(cloud.plan(sweep_input)["fault"]) < 32_768

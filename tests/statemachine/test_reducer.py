@@ -1,0 +1,348 @@
+"""The function that picks the winner: how every trial ended and why, who won, and what is written of it."""
+
+import csv
+import io
+import json
+import math
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from statemachine.bucket import for_all
+from statemachine.reducer import BEST, MAX_LOG_READS, LastLines, failure_reason
+from sweep import keys
+from sweep.metrics import MAX_BYTES
+from sweep.trial import Trial
+from tests.statemachine.cloud import Cloud, job_description
+
+OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
+TIMEOUT = "Job attempt duration exceeded timeout"
+HOST_GONE = "Host EC2 (instance i-0abc) terminated."
+
+
+def leaderboard(cloud: Cloud, sweep: str = "s") -> list[dict[str, str]]:
+    data = cloud.bucket.get(keys.leaderboard_key(sweep))
+    assert data is not None
+    return list(csv.DictReader(io.StringIO(data.decode(), newline=""), strict=True))
+
+
+def ended(cloud: Cloud, trial: Trial) -> tuple[str, str]:
+    """Returns the status and the reason of a trial, as the leaderboard has them."""
+    cloud.reduce()
+    (row,) = [row for row in leaderboard(cloud) if row["trial_id"] == trial.trial_id]
+    return row["status"], row["reason"]
+
+
+class TestWinner:
+    def test_the_winner_is_the_trial_with_the_best_epoch_of_all(self, cloud: Cloud) -> None:
+        first, second, third = cloud.planned()
+        cloud.trained(first, 0.5, 0.7)
+        cloud.trained(second, 0.6, 0.9, 0.8)
+        cloud.trained(third, 0.85, 0.85, 0.85)
+        answer = cloud.reduce()
+        winner = answer["output"]["winner"]
+        assert answer["another_round"] is False
+        assert (winner["params"], winner["value"], winner["epoch"]) == ({"lr": 0.01}, 0.9, 2)
+        assert (winner["trial_id"], winner["options"]) == (second.trial_id, "--lr 0.01")
+        assert [entry["params"]["lr"] for entry in answer["output"]["best"]] == [0.01, 0.001, 0.1]
+
+    def test_the_objective_of_the_sweep_decides(self, cloud: Cloud) -> None:
+        first, second, _ = cloud.planned(objective={"metric": "val_accuracy", "direction": "minimize"})
+        cloud.trained(first, 0.5, 0.2)
+        cloud.trained(second, 0.3, 0.9)
+        output = cloud.reduce()["output"]
+        assert output["winner"]["trial_id"] == first.trial_id
+        assert output["objective"] == {"metric": "val_accuracy", "direction": "minimize"}
+
+    def test_trials_as_good_as_the_winner_are_named(self, cloud: Cloud) -> None:
+        first, second, third = cloud.planned()
+        cloud.trained(first, 0.1, 0.9)
+        cloud.trained(second, 0.9)
+        cloud.trained(third, 0.8)
+        output = cloud.reduce()["output"]
+        assert output["winner"]["trial_id"] == second.trial_id
+        assert [tie["trial_id"] for tie in output["ties"]] == [first.trial_id]
+
+    def test_the_output_says_where_the_whole_leaderboard_and_the_plan_are(self, cloud: Cloud) -> None:
+        cloud.trained(cloud.planned()[0], 0.9)
+        output = cloud.reduce()["output"]
+        assert output["sweep"] == "s"
+        assert cloud.bucket.has(output["leaderboard_key"])
+        assert cloud.bucket.has(output["plan_key"])
+
+    def test_winner_json_is_the_output_of_the_execution(self, cloud: Cloud) -> None:
+        cloud.trained(cloud.planned()[0], 0.9)
+        output = cloud.reduce()["output"]
+        assert cloud.bucket.get_json(keys.winner_key("s")) == output
+
+    def test_reducing_again_writes_the_same_bytes(self, cloud: Cloud) -> None:
+        first, second, third = cloud.planned()
+        cloud.trained(first, 0.9)
+        cloud.trained(second, math.nan)
+        cloud.failed(third, job_description(exit_code=1, stream="job/default/1"))
+        cloud.printed("job/default/1", "ValueError: no")
+        answer = cloud.reduce()
+        written = cloud.objects()
+        assert cloud.reduce() == answer
+        assert cloud.objects() == written
+
+    def test_among_equals_the_first_of_the_plan_wins_whichever_was_trained_first(self, cloud: Cloud) -> None:
+        trials = cloud.planned()
+        for trial in reversed(trials):
+            cloud.trained(trial, 0.9)
+        assert cloud.reduce()["output"]["winner"]["trial_id"] == trials[0].trial_id
+
+    def test_a_plan_that_was_deleted_is_an_error_for_everyone(self, cloud: Cloud) -> None:
+        with pytest.raises(FileNotFoundError, match=r"sweeps/s/round-0/plan\.json is not in the bucket"):
+            cloud.reduce()
+
+
+class TestSummary:
+    def summary_of(self, cloud: Cloud, data: bytes | None) -> Any:
+        """Returns the summary in the output, where the trainer of the winner wrote `data`."""
+        trial, *_ = cloud.planned()
+        cloud.trained(trial, 0.9)
+        if data is not None:
+            cloud.bucket.put(keys.summary_key(trial.trial_id, trial.epochs), data, "application/json")
+        return cloud.reduce()["output"]["winner"]["summary"]
+
+    def test_what_the_trainer_said_of_the_winner_is_in_the_output(self, cloud: Cloud) -> None:
+        summary = {"test_accuracy": 0.91, "stopped": "early", "data": {"dataset": "mnist"}}
+        assert self.summary_of(cloud, json.dumps(summary).encode()) == summary
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            None, b"", b"{", b"\xff", b"[]", b'"text"', b'{"a": NaN}', b'{"a": 1e999}', b'{"a": ' + b"9" * 5_000 + b"}",
+            b'{"a":' * 3_000 + b"1" + b"}" * 3_000, b'{"a": "' + b"x" * 300_000 + b'"}',
+        ],
+        ids=["none", "empty", "cut off", "bytes", "list", "text", "NaN", "infinity", "digits", "depth", "size"],
+    )  # fmt: skip
+    def test_a_summary_that_the_output_cannot_hold_costs_nobody_the_winner(
+        self, cloud: Cloud, data: bytes | None
+    ) -> None:
+        assert self.summary_of(cloud, data) is None
+
+
+class TestOutcomes:
+    def test_outcomes_sum_to_the_plan_with_every_status_named(self, cloud: Cloud) -> None:
+        good, crashed, silent, forgotten, diverged = cloud.planned(parameters={"lr": [5, 4, 3, 2, 1]})
+        cloud.trained(good, 0.9)
+        cloud.failed(crashed, job_description(exit_code=1))
+        cloud.recorded(silent, {"trial_id": silent.trial_id, "status": "SUCCEEDED", "job": {}})
+        cloud.trained(diverged, 0.5, math.nan)
+        assert forgotten
+        assert cloud.reduce()["output"]["outcomes"] == {"SUCCEEDED": 1, "FAILED": 1, "MISSING": 2, "INVALID": 1}
+        assert {row["trial_id"]: row["status"] for row in leaderboard(cloud)} == {
+            good.trial_id: "SUCCEEDED",
+            crashed.trial_id: "FAILED",
+            silent.trial_id: "MISSING",
+            forgotten.trial_id: "MISSING",
+            diverged.trial_id: "INVALID",
+        }
+
+    def test_metrics_decide_even_where_the_job_failed_after_it_wrote_them(self, cloud: Cloud) -> None:
+        trial, *_ = cloud.planned()
+        cloud.trained(trial, 0.9)
+        cloud.failed(trial, job_description(exit_code=139))
+        assert ended(cloud, trial) == ("SUCCEEDED", "")
+
+    def test_a_job_that_ended_well_without_metrics_is_missing_with_the_key_it_should_have_written(
+        self, cloud: Cloud
+    ) -> None:
+        trial, *_ = cloud.planned()
+        cloud.recorded(trial, {"trial_id": trial.trial_id, "status": "SUCCEEDED", "job": {"attempts": 1}})
+        assert ended(cloud, trial) == ("MISSING", f"its job ended well but did not write {trial.metrics_key}")
+
+    def test_a_trial_of_which_nothing_was_recorded_is_missing(self, cloud: Cloud) -> None:
+        assert ended(cloud, cloud.planned()[0]) == ("MISSING", "nothing was recorded of it")
+
+    def test_a_trial_that_diverged_is_invalid_with_the_epoch(self, cloud: Cloud) -> None:
+        trial, *_ = cloud.planned()
+        cloud.trained(trial, 0.5, math.nan)
+        assert ended(cloud, trial) == ("INVALID", "val_accuracy is nan at epoch 2: the trial diverged")
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (b"not,a\nmetrics file", 'the first column must be `epoch`, got "not,a"'),
+            (b"epoch,loss\n1,0.5\n", "no column `val_accuracy`, which is the objective; it has epoch, loss"),
+            (b"epoch,val_accuracy\n1,1_0\n", 'line 2: val_accuracy is "1_0", which is not a number'),
+            (b"x" * (MAX_BYTES + 100), f"the file has {MAX_BYTES + 1} bytes, more than {MAX_BYTES}"),
+        ],
+        ids=["garbage", "objective", "number", "size"],
+    )
+    def test_metrics_that_break_the_contract_are_invalid_with_the_rule(
+        self, cloud: Cloud, data: bytes, reason: str
+    ) -> None:
+        trial, *_ = cloud.planned()
+        cloud.bucket.put(trial.metrics_key, data, "text/csv")
+        assert ended(cloud, trial) == ("INVALID", reason)
+
+    @pytest.mark.parametrize(
+        "outcome",
+        [
+            b"", b"{", b"\xff", b"[" * 100_000, b"[]", b"5", b"{}", b'{"status": 5}', b'{"status": "MISSING"}',
+            b'{"status": "FAILED"}', b'{"status": "FAILED", "failure": "text"}', b'{"status": ["FAILED"]}',
+        ],
+    )  # fmt: skip
+    def test_a_record_that_cannot_be_read_is_a_failure_of_that_trial_only(self, cloud: Cloud, outcome: bytes) -> None:
+        trial, other, _ = cloud.planned()
+        cloud.trained(other, 0.9)
+        cloud.recorded(trial, outcome)
+        assert ended(cloud, trial) == ("FAILED", "what was recorded of it cannot be read")
+        assert cloud.reduce()["output"]["winner"]["trial_id"] == other.trial_id
+
+
+class TestFailureReason:
+    @pytest.mark.parametrize(
+        ("cause", "reason"),
+        [
+            (job_description(exit_code=1), "exit code 1"),
+            (job_description(exit_code=137, container_reason=OUT_OF_MEMORY), f"exit code 137, {OUT_OF_MEMORY}"),
+            (job_description(exit_code=137, status_reason=TIMEOUT), f"exit code 137, {TIMEOUT}"),
+            (job_description(exit_code=143, status_reason="stopped by Ada"), "exit code 143, stopped by Ada"),
+            (job_description(status_reason=HOST_GONE), HOST_GONE),
+            (job_description(status_reason=HOST_GONE, attempts=3), f"{HOST_GONE}, attempt 3"),
+            (job_description(exit_code=1, attempts=2), "exit code 1, attempt 2"),
+            (
+                job_description(
+                    container_reason="CannotPullContainerError: no such image", status_reason="Task failed"
+                ),
+                "CannotPullContainerError: no such image",
+            ),
+            (job_description(attempts=0, status_reason="Job was cancelled"), "Job was cancelled"),
+            (job_description(attempts=0, status_reason=None), "its job failed"),
+            (job_description(status_reason=None), "Essential container in task exited"),
+        ],
+    )
+    def test_a_job_says_what_ended_it(self, cause: str, reason: str) -> None:
+        assert failure_reason({"Error": "States.TaskFailed", "Cause": cause})[0] == reason
+
+    def test_a_job_that_could_not_be_submitted_has_the_error_and_what_batch_said(self) -> None:
+        failure = {"Error": "Batch.ClientException", "Cause": "JobQueue not found (Service: Batch; Status Code: 400)"}
+        assert failure_reason(failure) == (f"Batch.ClientException: {failure['Cause']}", None)
+
+    @pytest.mark.parametrize(
+        ("failure", "reason"),
+        [
+            ({"Error": "States.Timeout"}, "States.Timeout"),
+            ({"Error": "States.Timeout", "Cause": ""}, "States.Timeout"),
+            ({}, "unknown error"),
+            ({"Error": "E", "Cause": "[1]"}, "E: [1]"),
+            ({"Error": "E", "Cause": "{}"}, "its job failed"),
+        ],
+    )
+    def test_an_error_without_a_job_is_named_as_it_is(self, failure: dict[str, str], reason: str) -> None:
+        assert failure_reason(failure) == (reason, None)
+
+    @pytest.mark.parametrize("wrong", [None, 5, "text", [], {}, [None], [[]], [{"Container": []}], [{"Container": 5}]])
+    def test_a_description_of_another_shape_is_no_reason_to_lose_the_sweep(self, wrong: Any) -> None:
+        cause = json.dumps({"Attempts": wrong, "StatusReason": "said"})
+        assert failure_reason({"Error": "E", "Cause": cause}) == ("said", None)
+
+    @pytest.mark.parametrize("wrong", [5, [], {}])
+    def test_a_log_stream_that_is_no_text_is_none(self, wrong: Any) -> None:
+        cause = json.dumps({"Attempts": [{"Container": {"LogStreamName": wrong, "ExitCode": 1}}]})
+        assert failure_reason({"Error": "E", "Cause": cause}) == ("exit code 1", None)
+
+    def test_the_log_is_the_last_attempts(self) -> None:
+        cause = job_description(exit_code=1, attempts=2, stream="job/default/2")
+        assert failure_reason({"Error": "E", "Cause": cause})[1] == "job/default/2"
+
+
+class TestLastLines:
+    def failed_with_log(self, cloud: Cloud, *lines: str) -> Trial:
+        trial, *_ = cloud.planned()
+        cloud.printed("job/default/1", *lines)
+        cloud.failed(trial, job_description(exit_code=1, stream="job/default/1"))
+        return trial
+
+    def test_the_last_line_that_a_job_printed_stands_behind_its_reason(self, cloud: Cloud) -> None:
+        trial = self.failed_with_log(
+            cloud, "epoch 1", "Traceback (most recent call last):", "ValueError: lr must be > 0", "  ", "\r"
+        )
+        assert ended(cloud, trial) == ("FAILED", "exit code 1: ValueError: lr must be > 0")
+
+    def test_what_a_job_printed_is_shown_as_one_short_line_without_control_characters(self, cloud: Cloud) -> None:
+        trial = self.failed_with_log(cloud, "\x1b[31mred\x1b[0m\u202e \u2028two\ttabs" + " x" * 1_000)
+        _, reason = ended(cloud, trial)
+        assert reason.startswith("exit code 1: [31mred [0m two tabs x x")
+        assert reason.isprintable()
+        assert len(reason) == 300
+
+    def test_a_log_that_nobody_printed_to_leaves_the_reason_as_it_is(self, cloud: Cloud) -> None:
+        assert ended(cloud, self.failed_with_log(cloud)) == ("FAILED", "exit code 1")
+
+    def test_a_log_that_is_gone_is_said_beside_the_reason(self, cloud: Cloud) -> None:
+        trial, *_ = cloud.planned()
+        cloud.failed(trial, job_description(exit_code=1, stream="job/default/gone"))
+        assert ended(cloud, trial) == ("FAILED", "exit code 1: (its log could not be read: ResourceNotFoundException)")
+
+    @pytest.mark.usefixtures("aws")
+    def test_logs_that_cannot_be_reached_lose_no_sweep(self) -> None:
+        config = Config(retries={"total_max_attempts": 1})
+        client = boto3.client("logs", endpoint_url="http://127.0.0.1:9", config=config)  # nobody listens on 9
+        assert LastLines(client, "group").of("job/default/1") == (
+            "(its log could not be read: EndpointConnectionError)"
+        )
+
+    def test_a_lone_surrogate_in_an_error_does_not_stop_the_leaderboard(self, cloud: Cloud) -> None:
+        trial, *_ = cloud.planned()
+        cloud.failed(trial, "no \ud800 such \x00 queue", error="Batch.ClientException")
+        assert ended(cloud, trial) == ("FAILED", "Batch.ClientException: no such queue")
+
+    def test_the_logs_of_the_first_failed_trials_are_read_and_the_rest_keep_their_reason(self, cloud: Cloud) -> None:
+        trials = cloud.planned(parameters={"lr": list(range(1, MAX_LOG_READS + 6))})
+        cloud.printed("job/default/1", "ValueError: no")
+        cause = job_description(exit_code=1, stream="job/default/1")
+        another = job_description(exit_code=1, stream="job/default/2")
+        for_all(lambda trial: cloud.failed(trial, another if trial in trials[-5:] else cause), trials, threads=8)
+        cloud.reduce()
+        reasons = [row["reason"] for row in leaderboard(cloud)]
+        assert reasons == ["exit code 1: ValueError: no"] * MAX_LOG_READS + ["exit code 1"] * 5
+
+
+class TestNoTrialSucceeded:
+    def test_the_fault_has_the_reasons_most_frequent_first(self, cloud: Cloud) -> None:
+        crashed, diverged, *others = cloud.planned(parameters={"lr": [5, 4, 3, 2, 1]})
+        cloud.failed(crashed, job_description(exit_code=1))
+        cloud.trained(diverged, math.nan)
+        for trial in others:
+            cloud.failed(trial, job_description(exit_code=137, container_reason=OUT_OF_MEMORY))
+        assert cloud.reduce() == {
+            "another_round": False,
+            "fault": "None of 5 trials succeeded (4 FAILED, 1 INVALID). The reasons, most frequent first:\n"
+            f"3x exit code 137, {OUT_OF_MEMORY}\n"
+            "1x exit code 1\n"
+            "1x val_accuracy is nan at epoch 1: the trial diverged",
+        }
+
+    def test_the_leaderboard_is_there_to_look_into_and_no_winner_is(self, cloud: Cloud) -> None:
+        cloud.planned()
+        cloud.reduce()
+        assert [row["status"] for row in leaderboard(cloud)] == ["MISSING"] * 3
+        assert not cloud.bucket.has(keys.winner_key("s"))
+
+
+class TestSize:
+    def test_the_output_of_many_trials_with_the_longest_names_is_below_256_kib(self, cloud: Cloud) -> None:
+        """All tie, or fail with a long reason; the number of trials does not matter beyond the first ten."""
+        parameters: dict[str, list[Any]] = {f"{'p' * 62}{number:02}": ["x" * 64] for number in range(31)}
+        trials = cloud.planned(sweep="s" * 80, epochs=100_000, parameters={"lr": list(range(60)), **parameters})
+        winner, *rest = trials
+        cloud.bucket.put(
+            keys.summary_key(winner.trial_id, winner.epochs),
+            json.dumps({"text": "\x7f\u20ac" * 4_000}, ensure_ascii=False).encode(),
+            "application/json",
+        )
+        for_all(lambda trial: cloud.trained(trial, 1 / 3), [winner, *rest[:40]], threads=8)
+        for number, trial in enumerate(rest[40:]):
+            failure = {"status": "FAILED", "failure": {"Error": f"E{number}", "Cause": "\u20ac" * 5_000}}
+            cloud.recorded(trial, failure, sweep="s" * 80)
+        answer = cloud.reduce("s" * 80)
+        assert len(answer["output"]["ties"]) == len(answer["output"]["best"]) == BEST
+        assert answer["output"]["winner"]["summary"] is not None
+        assert 40_000 < len(json.dumps(answer)) < 256 * 1024

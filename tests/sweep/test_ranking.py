@@ -1,0 +1,180 @@
+"""Who wins, and the table that says so."""
+
+import csv
+import io
+import shlex
+from typing import Any
+
+import pandas as pd  # type: ignore[import-untyped]
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweep import ranking
+from sweep.metrics import Direction, Objective
+from sweep.ranking import FORMULA_STARTS, Result
+from sweep.space import Value, parse_value
+from sweep.trial import Outcome, Status, Trial
+from tests.sweep.strategies import option_names, values
+
+ACCURACY = Objective()
+LOSS = Objective(metric="val_loss", direction=Direction.MINIMIZE)
+
+
+def result(
+    name: str,
+    value: float | None = None,
+    epoch: int = 1,
+    *,
+    status: Status = Status.FAILED,
+    reason: str = "",
+    params: dict[str, Value] | None = None,
+) -> Result:
+    """Returns the result of a trial, which succeeded if it has a value."""
+    succeeded = value is not None
+    return Result(
+        trial=Trial(trial_id=name, params=params or {"lr": 0.1}, options={}, epochs=5),
+        outcome=Outcome(trial_id=name, status=Status.SUCCEEDED if succeeded else status, reason=reason),
+        value=value,
+        epoch=epoch if succeeded else None,
+        epochs_trained=5 if succeeded else None,
+    )
+
+
+def ids(results: list[Result]) -> list[str]:
+    return [result.trial.trial_id for result in results]
+
+
+def read(leaderboard: list[Result], objective: Objective = ACCURACY) -> list[dict[str, str]]:
+    text = ranking.leaderboard_csv(leaderboard, objective).decode()
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+class TestRank:
+    PLAN = (
+        result("middle", 0.5),
+        result("failed"),
+        result("high", 0.9, epoch=3),
+        result("high-sooner", 0.9, epoch=2),
+        result("diverged", status=Status.INVALID),
+        result("low", -0.1),
+        result("high-as-soon", 0.9, epoch=2),
+    )
+
+    def test_the_highest_wins_then_who_reached_it_in_fewer_epochs_then_who_was_planned_first(self) -> None:
+        assert ids(ranking.rank(self.PLAN, ACCURACY)) == [
+            "high-sooner", "high-as-soon", "high", "middle", "low", "failed", "diverged",
+        ]  # fmt: skip
+
+    def test_the_lowest_wins_where_the_objective_is_to_minimize(self) -> None:
+        assert ids(ranking.rank(self.PLAN, LOSS)) == [
+            "low", "middle", "high-sooner", "high-as-soon", "high", "failed", "diverged",
+        ]  # fmt: skip
+
+    def test_a_trial_without_a_value_stands_behind_the_worst_that_has_one(self) -> None:
+        assert ids(ranking.rank([result("failed"), result("worst", -1e308)], ACCURACY)) == ["worst", "failed"]
+
+    @given(
+        st.lists(st.tuples(st.floats(-1, 1), st.integers(1, 5)), min_size=1, max_size=8, unique=True).flatmap(
+            lambda curves: st.tuples(st.just(curves), st.permutations(curves))
+        ),
+        st.sampled_from([ACCURACY, LOSS]),
+    )
+    def test_the_leaderboard_is_the_same_in_whatever_order_results_arrive(
+        self, both: tuple[list[Any], list[Any]], objective: Objective
+    ) -> None:
+        leaderboards = [
+            ranking.rank([result(f"{value}@{epoch}", value, epoch) for value, epoch in curves], objective)
+            for curves in both
+        ]
+        # 0.0 and -0.0 are one value, and where the epoch is the same too the plan decides
+        assert [(r.value, r.epoch) for r in leaderboards[0]] == [(r.value, r.epoch) for r in leaderboards[1]]
+
+    def test_ties_are_the_trials_that_are_as_good_as_the_winner_whatever_rule_put_them_behind_it(self) -> None:
+        assert ids(ranking.ties(ranking.rank(self.PLAN, ACCURACY))) == ["high-as-soon", "high"]
+
+    def test_a_winner_that_is_alone_has_no_ties(self) -> None:
+        assert ranking.ties(ranking.rank(self.PLAN, LOSS)) == []
+
+    def test_trials_without_a_value_tie_with_nobody(self) -> None:
+        assert ranking.ties([result("a"), result("b")]) == []
+
+
+class TestCounts:
+    @given(st.lists(st.sampled_from(Status)))
+    def test_outcomes_sum_to_the_plan_and_every_status_is_named(self, statuses: list[Status]) -> None:
+        results = [result("a", 0.5 if status is Status.SUCCEEDED else None, status=status) for status in statuses]
+        counted = ranking.counts(results)
+        assert list(counted) == ["SUCCEEDED", "FAILED", "MISSING", "INVALID"]
+        assert sum(counted.values()) == len(statuses)
+        assert counted["INVALID"] == statuses.count(Status.INVALID)
+
+    def test_reasons_stand_most_frequent_first_and_by_their_text_where_they_are_as_frequent(self) -> None:
+        results = [result("t", reason=reason) for reason in ("b", "a", "c", "b", "a", "d", "e", "f", "c", "c")]
+        assert ranking.reasons([*results, result("fine", 0.5)]) == [("c", 3), ("a", 2), ("b", 2), ("d", 1), ("e", 1)]
+
+
+class TestLeaderboard:
+    def test_the_table_has_a_row_a_trial_with_its_params_and_how_it_ended(self) -> None:
+        params: dict[str, Value] = {"lr": 1e-5, "act": "relu"}
+        leaderboard = [
+            result("winner", 0.9, epoch=2, params=params),
+            result("lost", reason="exit code 1", params={"lr": -1e-5, "act": "tanh"}),
+        ]
+        assert ranking.leaderboard_csv(leaderboard, ACCURACY).decode() == (
+            "rank,trial_id,params.lr,params.act,val_accuracy,epoch,epochs_trained,status,reason\n"
+            "1,winner,1e-05,relu,0.9,2,5,SUCCEEDED,\n"
+            ",lost,-0.00001,tanh,,,,FAILED,exit code 1\n"
+        )
+
+    def test_pandas_reads_numbers_as_numbers_and_ranks_as_we_do(self) -> None:
+        leaderboard = ranking.rank(
+            [result("a", 0.1 + 0.2, params={"lr": 1e-5}), result("b", 1 / 3, params={"lr": 64}), result("c")], ACCURACY
+        )
+        table = pd.read_csv(io.BytesIO(ranking.leaderboard_csv(leaderboard, ACCURACY)))
+        assert table["trial_id"].tolist() == ["b", "a", "c"]
+        assert table["params.lr"].tolist() == [64, 1e-5, 0.1]
+        assert table["val_accuracy"].tolist()[:2] == [1 / 3, 0.1 + 0.2]
+        assert table["val_accuracy"].idxmax() == 0
+        assert table["rank"].dropna().tolist() == [1, 2]
+
+    def test_a_parameter_named_as_a_column_is_not_taken_for_it(self) -> None:
+        params: dict[str, Value] = {"rank": 8, "epoch": 1, "status": "x", "val_accuracy": 0}
+        (row,) = read([result("t", 0.9, epoch=3, params=params)])
+        assert (row["rank"], row["params.rank"]) == ("1", "8")
+        assert (row["epoch"], row["params.epoch"]) == ("3", "1")
+        assert (row["val_accuracy"], row["params.val_accuracy"]) == ("0.9", "0")
+
+    @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t"])
+    def test_a_reason_that_a_spreadsheet_would_run_is_shown_as_a_text(self, start: str) -> None:
+        attack = f'{start}HYPERLINK("http://evil.example","click")'
+        (row,) = read([result("t", reason=attack)])
+        assert row["reason"] == f"'{attack}"
+
+    @given(st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=50))
+    def test_any_reason_stays_one_cell_that_is_no_formula(self, reason: str) -> None:
+        (row,) = read([result("t", reason=reason)])
+        assert not row["reason"].startswith(FORMULA_STARTS)
+        assert row["reason"].removeprefix("'") == reason.removeprefix("'")
+
+    @given(st.dictionaries(option_names, values.map(parse_value), min_size=1, max_size=4))
+    def test_no_param_is_a_formula_and_numbers_are_those_of_the_trial(self, params: dict[str, Value]) -> None:
+        (row,) = read([result("t", 0.5, params=params)])
+        for name, value in params.items():
+            cell = row[f"params.{name}"]
+            if isinstance(value, str):
+                assert cell == value
+                assert not cell.startswith(FORMULA_STARTS)
+            else:
+                assert float(cell) == value
+
+    @given(st.dictionaries(option_names, values.map(parse_value), min_size=1, max_size=4))
+    def test_the_winners_options_can_be_pasted_into_a_shell(self, params: dict[str, Value]) -> None:
+        line = ranking.options_line(params)
+        words = shlex.split(line)
+        assert " ".join(words) == line
+        assert dict(zip(words[::2], words[1::2], strict=True)).keys() == {f"--{name}" for name in params}
+        assert not set(line) & set("$`\\\"'*?~!#&;|<>(){}[]\n")
+
+    def test_the_line_of_options_is_the_winners_params(self) -> None:
+        assert ranking.options_line({"lr": 0.1, "momentum": -1e-5}) == "--lr 0.1 --momentum -0.00001"

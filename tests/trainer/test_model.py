@@ -1,0 +1,87 @@
+"""The network and its training are the tutorial's: only faster."""
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from trainer.model import Net
+from trainer.optimizer import SGD
+
+
+class TutorialNet(nn.Module):
+    """The tutorial's network, as it is written there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, 3, 1)
+        self.conv2 = nn.Conv2d(32, 64, 3, 1)
+        self.dropout1 = nn.Dropout2d(0.25)
+        self.dropout2 = nn.Dropout(0.5)
+        self.fc1 = nn.Linear(9216, 128)
+        self.fc2 = nn.Linear(128, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv1(x)
+        x = F.relu(x)
+        x = self.conv2(x)
+        x = F.relu(x)
+        x = F.max_pool2d(x, 2)
+        x = self.dropout1(x)
+        x = torch.flatten(x, 1)
+        x = self.fc1(x)
+        x = F.relu(x)
+        x = self.dropout2(x)
+        x = self.fc2(x)
+        return F.log_softmax(x, dim=1)
+
+
+def both() -> tuple[TutorialNet, Net]:
+    """The tutorial's network, and ours with the same weights."""
+    torch.manual_seed(0)
+    theirs, ours = TutorialNet(), Net()
+    ours.load_state_dict(theirs.state_dict())
+    return theirs, ours.to(memory_format=torch.channels_last)
+
+
+def batch(number: int) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(number)
+    images = torch.randn(64, 1, 28, 28, generator=generator)
+    return images, torch.randint(10, (64,), generator=generator)
+
+
+def test_it_is_the_tutorials_function() -> None:
+    theirs, ours = both()
+    images, _ = batch(0)
+    expected = theirs.eval()(images)
+    torch.testing.assert_close(ours.eval()(images.to(memory_format=torch.channels_last)), expected)
+    assert expected.std() > 0.01  # not one constant in both
+
+
+def test_weights_begin_as_in_the_tutorial() -> None:
+    torch.manual_seed(7)
+    theirs = TutorialNet()
+    torch.manual_seed(7)
+    for name, value in Net().state_dict().items():
+        assert torch.equal(value, theirs.state_dict()[name])
+
+
+@pytest.mark.parametrize(("momentum", "weight_decay"), [(0.5, 0.0), (0.9, 0.01), (0.0, 0.0)])
+def test_training_steps_are_the_tutorials(momentum: float, weight_decay: float) -> None:
+    """Five steps with dropout: more, and the rounding of the two formulations grows visible."""
+    theirs, ours = both()
+    reference = torch.optim.SGD(theirs.parameters(), lr=0.05, momentum=momentum, weight_decay=weight_decay)
+    optimizer = SGD(ours.parameters(), lr=0.05, momentum=momentum, weight_decay=weight_decay)
+    before = ours.conv2.weight.detach().clone()
+    for number in range(5):
+        images, labels = batch(number)
+        torch.manual_seed(number)
+        reference.zero_grad()
+        F.nll_loss(theirs.train()(images), labels).backward()  # type: ignore[no-untyped-call]
+        reference.step()
+        torch.manual_seed(number)
+        F.nll_loss(ours.train()(images.to(memory_format=torch.channels_last)), labels).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+    assert not torch.allclose(before, ours.conv2.weight, atol=1e-3)
+    for name, value in ours.state_dict().items():
+        torch.testing.assert_close(value, theirs.state_dict()[name], atol=2e-5, rtol=1e-4, msg=name)

@@ -1,0 +1,107 @@
+"""Where results go: files by hand, S3 in a job."""
+
+import json
+from pathlib import Path
+
+import pytest
+from botocore.stub import Stubber
+from mypy_boto3_s3 import S3Client
+
+from sweep import keys
+from tests.trainer.conftest import BUCKET
+from trainer import store
+from trainer.store import FileStore, Job, JobStore, StoreError
+
+JOB = Job(bucket=BUCKET, trial_id="lr-0_1-abc", epochs=10)
+FIRST, SECOND = b"epoch,val_loss\n1,0.5\n", b"epoch,val_loss\n1,0.6\n"
+
+
+def body(s3: S3Client, key: str) -> bytes:
+    return s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+
+def test_a_job_is_what_its_environment_says() -> None:
+    environment = {
+        keys.CHECKPOINT_URI: f"s3://{BUCKET}/checkpoints/lr-0_1-abc/",
+        keys.METRICS_URI: f"s3://{BUCKET}/trials/lr-0_1-abc/metrics-e10.csv",
+    }
+    assert Job.from_environment(environment, epochs=10) == JOB
+    assert Job.from_environment({}, epochs=10) is None
+
+
+def test_results_are_written_once(s3: S3Client) -> None:
+    """Two jobs of one trial: the first file stays as it is, and the second job is told."""
+    one, other = JobStore(JOB, s3), JobStore(JOB, s3)
+    assert not one.finished()
+    assert not other.finished()
+    assert one.write_results(FIRST, {"stopped": "early"}) == f"wrote s3://{BUCKET}/{JOB.metrics_key}"
+    told = other.write_results(SECOND, {"stopped": "early"})
+    assert told == f"s3://{BUCKET}/{JOB.metrics_key} was there already: another job of this trial finished first"
+    assert body(s3, JOB.metrics_key) == FIRST
+    assert other.finished()
+    assert json.loads(body(s3, "trials/lr-0_1-abc/summary-e10.json")) == {"stopped": "early"}
+
+
+def test_a_conflict_with_a_write_under_way_is_tried_again(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "CONFLICT_WAIT_SECONDS", 0.0)
+    put = {"Bucket": BUCKET, "Key": JOB.metrics_key, "Body": FIRST, "IfNoneMatch": "*"}
+    with Stubber(s3) as answers:  # moto never answers so
+        answers.add_response("put_object", {})
+        answers.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409, expected_params=put)
+        answers.add_response("put_object", {}, put)
+        assert JobStore(JOB, s3).write_results(FIRST, {}).startswith("wrote ")
+        answers.assert_no_pending_responses()
+        answers.add_response("put_object", {})
+        for _ in range(store.CONFLICT_TRIES):
+            answers.add_client_error("put_object", "ConditionalRequestConflict", http_status_code=409)
+        with pytest.raises(StoreError, match=r"cannot write .*ConditionalRequestConflict"):
+            JobStore(JOB, s3).write_results(FIRST, {})
+        answers.assert_no_pending_responses()
+
+
+def test_a_jobs_checkpoint(s3: S3Client) -> None:
+    kept = JobStore(JOB, s3)
+    assert kept.load_checkpoint() is None
+    kept.save_checkpoint(b"one")
+    kept.save_checkpoint(b"two")
+    assert kept.load_checkpoint() == b"two"
+    assert body(s3, keys.checkpoint_key(JOB.trial_id)) == b"two"
+
+
+def test_what_s3_refuses_is_told_in_one_line(s3: S3Client) -> None:
+    gone = JobStore(Job(bucket="no-such-bucket", trial_id="x", epochs=1), s3)
+    with pytest.raises(
+        StoreError, match=r"^cannot write s3://no-such-bucket/checkpoints/x/checkpoint.pt: .*NoSuchBucket"
+    ):
+        gone.save_checkpoint(b"one")
+    with Stubber(s3) as answers:
+        answers.add_client_error("head_object", "403", "Forbidden", http_status_code=403)
+        with pytest.raises(StoreError, match=r"^cannot look for s3://.*/metrics-e10.csv: .*Forbidden"):
+            JobStore(JOB, s3).finished()
+
+
+def test_a_file_is_replaced_and_that_is_said(tmp_path: Path) -> None:
+    by_hand = FileStore(output=tmp_path / "metrics.csv", checkpoint_file=None)
+    assert by_hand.write_results(FIRST, {}) == f"wrote {tmp_path}/metrics.csv"
+    told = by_hand.write_results(SECOND, {})
+    assert told == f"wrote {tmp_path}/metrics.csv, in place of the file that was there"
+    assert (tmp_path / "metrics.csv").read_bytes() == SECOND
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
+    assert (tmp_path / "metrics.csv").stat().st_mode & 0o444 == 0o444  # not for its owner alone: the image's user
+    assert not by_hand.finished()  # who runs it again wants it done again
+
+
+def test_a_file_as_checkpoint(tmp_path: Path) -> None:
+    by_hand = FileStore(output=tmp_path / "metrics.csv", checkpoint_file=tmp_path / "kept.pt")
+    assert by_hand.load_checkpoint() is None
+    by_hand.save_checkpoint(b"one")
+    by_hand.save_checkpoint(b"two")
+    assert by_hand.load_checkpoint() == b"two"
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.pt"]
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").mkdir()
+    with pytest.raises(StoreError, match=r"^cannot write .*metrics.csv: Is a directory$"):
+        FileStore(output=tmp_path / "metrics.csv", checkpoint_file=None).write_results(FIRST, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]

@@ -1,0 +1,302 @@
+"""A trial from start to end: as a process, killed and started again, by hand and in a job."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from botocore.exceptions import ClientError
+from mypy_boto3_s3 import S3Client
+
+from sweep import keys, metrics
+from sweep.errors import InvalidInput, InvalidMetrics
+from tests.trainer.conftest import (
+    BUCKET,
+    SMALL,
+    Finish,
+    Start,
+    environment,
+    job_environment,
+    without_seconds,
+)
+from trainer import trial
+from trainer.options import Options
+from trainer.store import FileStore
+
+EPOCHS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByHand:
+    csv: str
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture(scope="module")
+def by_hand(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> ByHand:
+    """A training that nothing interrupted, as a person runs it."""
+    folder = tmp_path_factory.mktemp("by-hand")
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "trainer", *SMALL, "--data-dir", str(data_dir), "-e", str(EPOCHS)],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    csv = (folder / f"metrics-lr-0.1-momentum-0.5-e{EPOCHS}.csv").read_text()
+    return ByHand(csv=csv, stdout=done.stdout, stderr=done.stderr)
+
+
+def job(data_dir: Path, endpoint: str, trial_id: str) -> tuple[list[str], dict[str, str]]:
+    """The command line and the environment of a job that trains what `by_hand` trained."""
+    variables = job_environment(endpoint, trial_id=trial_id, epochs=EPOCHS)
+    return [*SMALL, "--epochs", str(EPOCHS)], {**variables, keys.DATA_DIR: str(data_dir)}
+
+
+def wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+def there(s3: S3Client, key: str) -> bool:
+    try:
+        s3.head_object(Bucket=BUCKET, Key=key)
+    except ClientError:
+        return False
+    return True
+
+
+def test_a_person_reads_what_happens(by_hand: ByHand) -> None:
+    first, *epochs, best, wrote = by_hand.stdout.splitlines()
+    assert first.startswith("training on fashion-mnist (960 images, 240 for validation, a subset), cpu (")
+    assert first.endswith("), 1 thread: lr 0.1, momentum 0.5, batch size 64, seed 0, 4 epochs at most")
+    parsed = metrics.parse_csv(by_hand.csv.encode(), max_epochs=EPOCHS)
+    assert list(parsed.columns) == ["epoch", "train_loss", "val_loss", "val_accuracy", "seconds"]
+    assert parsed.epochs == EPOCHS == len(epochs)
+    for number, line in enumerate(epochs):
+        assert line == (
+            f"epoch {number + 1}/4  train_loss {parsed.columns['train_loss'][number]:.4f}  "
+            f"val_loss {parsed.columns['val_loss'][number]:.4f}  "
+            f"val_accuracy {parsed.columns['val_accuracy'][number]:.4f}  {parsed.columns['seconds'][number]:.1f} s"
+        )
+    lowest = min(parsed.columns["val_loss"])
+    number = parsed.columns["val_loss"].index(lowest) + 1
+    assert best.startswith(f"best epoch {number}, with the lowest val_loss {lowest:.4f}: val_accuracy ")
+    assert best.endswith(" on 200 images")
+    assert wrote == "wrote metrics-lr-0.1-momentum-0.5-e4.csv"
+
+
+def test_a_trial_imports_nothing_that_is_slow_and_not_needed(by_hand: ByHand) -> None:
+    imported = {line.rpartition("|")[2].strip() for line in by_hand.stderr.splitlines()}
+    assert "torch" in imported
+    assert not imported & {"torch._dynamo", "torchvision", "boto3", "sympy"}
+
+
+def test_a_killed_job_continues_to_the_same_numbers(
+    by_hand: ByHand, data_dir: Path, endpoint: str, s3: S3Client, start: Start, finish: Finish
+) -> None:
+    arguments, variables = job(data_dir, endpoint, "killed")
+    process = start(*arguments, **variables)
+    wait_for(lambda: there(s3, keys.checkpoint_key("killed")), process)
+    process.kill()
+    process.wait()
+    assert not there(s3, keys.metrics_key("killed", EPOCHS))
+
+    again = finish(*arguments, **variables)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert f"continuing after epoch 1 from s3://{BUCKET}/checkpoints/killed/checkpoint.pt" in again.stdout
+    assert "epoch 1/4" not in again.stdout
+    csv = s3.get_object(Bucket=BUCKET, Key=keys.metrics_key("killed", EPOCHS))["Body"].read().decode()
+    assert without_seconds(csv) == without_seconds(by_hand.csv)
+
+    summary = json.loads(s3.get_object(Bucket=BUCKET, Key=keys.summary_key("killed", EPOCHS))["Body"].read())
+    assert summary["epochs_trained"] == EPOCHS
+    assert summary["stopped"] == "epochs"
+    assert summary["options"]["threads"] == 1
+    assert summary["data"]["dataset"] == "fashion-mnist"
+    assert f"test_accuracy {summary['test_accuracy']:.4f} on" in by_hand.stdout
+
+    # And once more: the trial is finished, whatever sends its job again.
+    third = finish(*arguments, **variables)
+    assert (third.returncode, third.stderr) == (0, "")
+    assert third.stdout == f"nothing to do: s3://{BUCKET}/trials/killed/metrics-e4.csv is there already\n"
+
+
+def test_sigterm_saves_the_last_epoch_and_asks_to_be_tried_again(
+    by_hand: ByHand, data_dir: Path, start: Start, finish: Finish, tmp_path: Path
+) -> None:
+    command = [
+        *SMALL,
+        "--data-dir",
+        str(data_dir),
+        "--epochs",
+        str(EPOCHS),
+        "--checkpoint",
+        "kept.pt",
+        "--output",
+        "m.csv",
+    ]
+    process = start(*command)
+    assert process.stdout
+    while not process.stdout.readline().startswith("epoch 1/4"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    *_, last = process.communicate(timeout=60)[0].splitlines()
+    assert process.returncode == 75
+    told = re.fullmatch(r"interrupted after epoch ([123])/4: the same command continues from kept.pt", last)
+    assert told, last
+    assert not (tmp_path / "m.csv").exists()
+
+    again = finish(*command)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.splitlines()[1] == f"continuing after epoch {told[1]} from kept.pt"
+    assert without_seconds((tmp_path / "m.csv").read_text()) == without_seconds(by_hand.csv)
+
+
+def run(options: Options, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Runs a trial by hand in this process and returns its lines."""
+    assert options.output
+    store = FileStore(output=options.output, checkpoint_file=options.checkpoint)
+    assert trial.run(options, store, interrupted=lambda: False)
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[str, ...]:
+    return "--output", str(tmp_path / "m.csv"), "--checkpoint", str(tmp_path / "kept.pt")
+
+
+def csv_of(tmp_path: Path) -> list[list[str]]:
+    return without_seconds((tmp_path / "m.csv").read_text())
+
+
+def test_more_epochs_than_before_continue_and_fewer_need_no_training(
+    options: Callable[..., Options], files: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(options("--epochs", "5", "--output", str(tmp_path / "m.csv")), capsys)
+    whole = csv_of(tmp_path)
+    run(options("--epochs", "2", *files), capsys)
+    assert csv_of(tmp_path) == whole[:3]
+    longer = run(options("--epochs", "5", *files), capsys)
+    assert csv_of(tmp_path) == whole
+    assert [line[:9] for line in longer if line.startswith("epoch ")] == ["epoch 3/5", "epoch 4/5", "epoch 5/5"]
+    shorter = run(options("--epochs", "3", *files), capsys)
+    assert csv_of(tmp_path) == whole[:4]
+    assert not [line for line in shorter if line.startswith("epoch ")]
+
+
+def test_the_test_accuracy_is_not_given_for_other_weights(
+    options: Callable[..., Options], files: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a shorter sweep's best epoch, when a longer one went on to a better epoch and kept that one's weights."""
+    run(options("--epochs", "3", *files), capsys)
+    losses = metrics.parse_csv((tmp_path / "m.csv").read_bytes(), max_epochs=3).columns["val_loss"]
+    assert losses.index(min(losses)) > 0, "the premise: epoch 1 is not the best of three"
+    *_, best, _ = run(options("--epochs", "1", *files), capsys)
+    assert best.startswith("best epoch 1,")
+    assert best.endswith("the test accuracy of its weights is not known: they were not kept")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("--lr", "0.2"), "it is of another training: lr was 0.1 and is 0.2"),
+        (("--seed", "3"), "it is of another training: seed was 0 and is 3"),
+        (("--patience", "2"), "it is of another training: patience was 5 and is 2"),
+        ((), "it is damaged (BadZipFile)"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_told_and_not_used(
+    options: Callable[..., Options],
+    files: tuple[str, ...],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: tuple[str, ...],
+    told: str,
+) -> None:
+    run(options("--epochs", "1", *files), capsys)
+    if not change:
+        (tmp_path / "kept.pt").write_bytes((tmp_path / "kept.pt").read_bytes()[:-1000])
+    lines = run(options("--epochs", "2", *files, *change), capsys)
+    assert lines[1] == f"not continuing from {tmp_path}/kept.pt: {told}; training starts anew"
+    assert lines[2].startswith("epoch 1/2")
+    assert csv_of(tmp_path)[-1][0] == "2"
+
+
+def test_early_stopping_is_told(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = run(
+        options(
+            "--train-images",
+            "160",
+            "--epochs",
+            "6",
+            "--lr",
+            "0.5",
+            "--patience",
+            "1",
+            "--output",
+            str(tmp_path / "m.csv"),
+        ),
+        capsys,
+    )
+    assert "stopped early: 1 epoch without a lower val_loss" in lines
+    assert len(csv_of(tmp_path)) < 7
+
+
+def test_a_checkpoint_that_cannot_be_saved_does_not_end_the_training(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    made = options("--epochs", "1", "--output", str(tmp_path / "m.csv"), "--checkpoint", str(folder / "kept.pt"))
+    folder.rmdir()
+    lines = run(made, capsys)
+    assert f"no checkpoint of epoch 1: cannot write {folder}/kept.pt: No such file or directory" in lines
+    assert len(csv_of(tmp_path)) == 2
+
+
+def test_a_diverging_trial_ends_at_once_with_metrics_that_say_so(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = run(options("--lr", "1e10", "--epochs", "50", "--output", str(tmp_path / "m.csv")), capsys)
+    assert lines[-2].startswith("diverged at epoch 1 (train_loss ")
+    assert len(csv_of(tmp_path)) == 2
+    with pytest.raises(InvalidMetrics, match="at epoch 1: the trial diverged"):
+        metrics.parse_csv((tmp_path / "m.csv").read_bytes(), max_epochs=50)
+
+
+def test_interrupted_before_the_first_epoch(
+    options: Callable[..., Options], files: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = options("--epochs", "3", *files)
+    store = FileStore(output=tmp_path / "m.csv", checkpoint_file=tmp_path / "kept.pt")
+    assert not trial.run(made, store, interrupted=lambda: True)
+    assert capsys.readouterr().out.splitlines()[-1] == "interrupted after epoch 0/3: nothing was finished yet"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_gpu_that_is_not_there_is_told(options: Callable[..., Options], tmp_path: Path) -> None:
+    store = FileStore(output=tmp_path / "m.csv", checkpoint_file=None)
+    with pytest.raises(InvalidInput, match="--device: cuda was asked for, or a GPU was given, and torch finds none"):
+        trial.run(options("--device", "cuda"), store, interrupted=lambda: False)
+
+
+@pytest.mark.parametrize(("given", "default"), [("GPU-1", "cuda"), ("all", "cuda"), ("void", "auto"), ("", "auto")])
+def test_a_job_that_was_given_a_gpu_must_use_it(finish: Finish, given: str, default: str) -> None:
+    """And not train on the CPU at the GPU's price."""
+    assert f"auto takes the GPU where there is one (default {default})" in " ".join(
+        finish("--help", NVIDIA_VISIBLE_DEVICES=given).stdout.split()
+    )
