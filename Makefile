@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 DATA := .stepsweep/data
 # TORCH=cpu takes PyTorch's own CPU wheels, a tenth of the download, from PyTorch's index.
 TORCH ?= default
-EPOCHS ?= 3
+EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

@@ -64,7 +64,8 @@ class Following:
     def _trials(self, progress: Progress) -> None:
         first = progress.ended - len(progress.news) + 1
         for number, result in enumerate(progress.news, start=first):
-            is_best = self._is_best(result.value)
+            # Of trials that were finished before nothing is known here, and one of them may be better.
+            is_best = progress.planned == progress.to_run and self._is_best(result.value)
             if progress.to_run <= MAX_TRIAL_LINES:
                 self.view.line(self._trial(result, f"{number:>{len(str(progress.to_run))}}/{progress.to_run}", is_best))
             elif number * 20 // progress.to_run > (number - 1) * 20 // progress.to_run:

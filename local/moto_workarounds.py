@@ -28,6 +28,7 @@ from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefiniti
 from moto.cloudformation import custom_model, parsing
 from moto.core.config import default_user_config
 from moto.s3 import models as s3_models
+from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
 from moto.stepfunctions import models as stepfunctions_models
 from moto.stepfunctions.exceptions import InvalidName
@@ -94,8 +95,6 @@ def install(
         access: what the roles of state machines may do.
     """
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
-    # Without the managed policies moto refuses roles that name them.
-    default_user_config["iam"] = {"load_aws_managed_policies": True}
     _batch_resources_from_cloudformation()
     _batch_jobs_that_run(jobs)
     _functions_that_run(functions)
@@ -226,9 +225,6 @@ class ProcessJob(Job):
         self._submitted_overrides = copy.deepcopy(self.container_overrides)
         self.status = "RUNNABLE"
         self.ended = threading.Event()
-
-    def advance(self) -> None:
-        """moto moves a job on when somebody looks at it; here only its process does."""
 
     @property
     def command(self) -> list[str]:
@@ -370,7 +366,7 @@ def _execution_names() -> None:
 
 def _service_integrations() -> None:
     """Parameters of tasks (`JobDefinition`) become those of the API (`jobDefinition`), and answers the other way
-    round. moto inherited both from LocalStack, and left the two places that call them empty."""
+    round, with times as texts. moto inherited both from LocalStack, and left the two places that call them empty."""
 
     def shape_of(self: StateTaskService, service: str | None, action: str | None, direction: str) -> Shape | None:
         model = _client_factory(self._get_boto_service_name(service)).meta
@@ -414,6 +410,8 @@ def _fitted(value: Any, shape: Shape | None, *, to_sfn: bool) -> Any:
     """
     if isinstance(value, StreamingBody):
         return value.read().decode()
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(shape, StructureShape) and isinstance(value, dict):
         members = {name.lower(): (name, member) for name, member in shape.members.items()}
         fitted = {}
@@ -544,7 +542,7 @@ def _distributed_map(access: Access) -> None:
     """A Map of many items.
 
     moto starts MaxConcurrency threads however few the items; takes the next item by recursion, so that a thousand of
-    them end in RecursionError; waits for ever for the items that a stopped execution leaves; reads the paths in
+    them end in RecursionError; counts as failed the items that a stopped execution leaves; reads the paths in
     ResultWriter's parameters from the results, where AWS reads them from the state's input; and its grammar has no
     whole number for ToleratedFailurePercentage.
     """
@@ -626,7 +624,11 @@ def _objects_on_disk(folder: Path) -> None:
             if (file := self._file()) is None:
                 in_memory.fset(self, data)
                 return
-            _write_atomically(file, data)
+            try:
+                _write_atomically(file, data)
+            except OSError as error:  # `a` and `a/b` are two keys, and cannot be two files; nor can a name be that long
+                message = f"The embedded cloud keeps objects as files, and cannot keep this one: {error}"
+                raise S3ClientError("InvalidRequest", message) from error
             self.contentsize = len(data)
             self._etag: str | None = None
 
@@ -667,7 +669,8 @@ def _objects_on_disk(folder: Path) -> None:
 
     def delete_with_file(self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any) -> Any:
         answer = delete_object(self, bucket_name, key_name, *args, **kwargs)
-        if not bucket_name.startswith(CDK_BUCKETS):
+        was_there, _ = answer
+        if was_there and not bucket_name.startswith(CDK_BUCKETS):
             path_of(bucket_name, key_name).unlink(missing_ok=True)
         return answer
 

@@ -23,16 +23,25 @@ def test_a_line_is_said_for_each_trial_and_the_best_is_named(capsys: pytest.Capt
     again = [result(5, None, "exit code 1: no\x1b[2Jdata")]
     with following.live():
         following.update(Progress())
-        following.update(Progress(planned=8, to_run=5))
-        following.update(Progress(planned=8, to_run=5, ended=4, failed=1, news=tuple(news)))
-        following.update(Progress(planned=8, to_run=5, ended=5, failed=2, news=tuple(again)))
+        following.update(Progress(planned=5, to_run=5))
+        following.update(Progress(planned=5, to_run=5, ended=4, failed=1, news=tuple(news)))
+        following.update(Progress(planned=5, to_run=5, ended=5, failed=2, news=tuple(again)))
     assert capsys.readouterr().out.splitlines() == [
-        "8 planned, 3 finished before: 5 to run.",
+        "5 planned.",
         "1/5  lr=1  val_loss 0.5, epoch 2 of 5  best so far",
         "2/5  lr=2  val_loss 0.6, epoch 2 of 5",
         "3/5  lr=3  FAILED: exit code 1: no [2Jdata",
         "4/5  lr=4  val_loss 0.4, epoch 2 of 5  best so far",
         "5/5  lr=5  FAILED for the same reason",
+    ]
+
+
+def test_no_trial_is_the_best_where_some_were_finished_before(capsys: pytest.CaptureFixture[str]) -> None:
+    following = Following(View(), Objective())
+    following.update(Progress(planned=8, to_run=1, ended=1, news=(result(1, 0.5),)))
+    assert capsys.readouterr().out.splitlines() == [
+        "8 planned, 7 finished before: 1 to run.",
+        "1/1  lr=1  val_accuracy 0.5, epoch 2 of 5",
     ]
 
 

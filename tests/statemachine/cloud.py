@@ -1,6 +1,7 @@
 """What a sweep finds in the cloud, put there by tests, and the two functions called as Lambda calls them."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from statemachine import planner, reducer
-from statemachine.bucket import Bucket, for_all, s3_client
+from statemachine.bucket import Bucket, for_all
 from sweep import keys
 from sweep.metrics import to_csv
 from sweep.trial import Trial
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,7 @@ class Cloud:
     """A bucket and a log group of one test's own, and the functions that work on them."""
 
     bucket: Bucket
+    s3: "S3Client"
     logs: "CloudWatchLogsClient"
     log_group: str
     monkeypatch: pytest.MonkeyPatch
@@ -59,11 +62,16 @@ class Cloud:
     def printed(self, stream: str, *lines: str) -> None:
         """Puts what a job printed into the log group of the jobs."""
         self.logs.create_log_stream(logGroupName=self.log_group, logStreamName=stream)
-        events = [{"timestamp": 1_700_000_000_000 + n, "message": line} for n, line in enumerate(lines)]
-        self.logs.put_log_events(logGroupName=self.log_group, logStreamName=stream, logEvents=events)  # type: ignore[arg-type]
+        now = int(time.time() * 1000)  # CloudWatch drops what is older than two weeks
+        if lines:
+            self.logs.put_log_events(
+                logGroupName=self.log_group,
+                logStreamName=stream,
+                logEvents=[{"timestamp": now, "message": line} for line in lines],
+            )
 
     def objects(self) -> dict[str, bytes]:
-        pages = s3_client().get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name)
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name)
         names = [item["Key"] for page in pages for item in page.get("Contents", [])]
         return dict(zip(names, for_all(lambda name: self.bucket.get(name) or b"", names), strict=True))
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -11,12 +12,16 @@ from statemachine.bucket import Bucket, s3_client
 from sweep import keys
 from tests.statemachine.cloud import Cloud
 
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def aws() -> Iterator[None]:
-    """AWS as the functions find it: by their environment."""
+def aws() -> Iterator[tuple["S3Client", "CloudWatchLogsClient"]]:
+    """AWS as the functions find it, by their environment; and clients of it, which take a while to make."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -32,20 +37,19 @@ def aws() -> Iterator[None]:
         }.items():
             patch.setenv(name, value)
         patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
-        yield
+        yield s3_client(), boto3.client("logs")
     server.stop()
 
 
 @pytest.fixture
-def cloud(aws: None, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+def cloud(aws: tuple["S3Client", "CloudWatchLogsClient"], monkeypatch: pytest.MonkeyPatch) -> Cloud:
     number = next(_numbers)
     bucket, log_group = f"bucket-{number}", f"/stepsweep/{number}"
     monkeypatch.setenv(keys.BUCKET, bucket)
     monkeypatch.setenv(keys.LOG_GROUP, log_group)
     monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-1")
     monkeypatch.setenv(keys.DEFAULT_MAX_CONCURRENCY, "16")
-    client = s3_client()
-    client.create_bucket(Bucket=bucket)
-    logs = boto3.client("logs")
+    s3, logs = aws
+    s3.create_bucket(Bucket=bucket)
     logs.create_log_group(logGroupName=log_group)
-    return Cloud(bucket=Bucket(bucket, client), logs=logs, log_group=log_group, monkeypatch=monkeypatch)
+    return Cloud(bucket=Bucket(bucket, s3), s3=s3, logs=logs, log_group=log_group, monkeypatch=monkeypatch)

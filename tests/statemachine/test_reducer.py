@@ -115,10 +115,10 @@ class TestSummary:
     @pytest.mark.parametrize(
         "data",
         [
-            None, b"", b"{", b"\xff", b"[]", b'"text"', b'{"a": NaN}', b'{"a": 1e999}', b'{"a": ' + b"9" * 5_000 + b"}",
+            None, b"{", b"[]", b'{"a": NaN}', b'{"a": 1e999}', b'{"a": ' + b"9" * 5_000 + b"}",
             b'{"a":' * 3_000 + b"1" + b"}" * 3_000, b'{"a": "' + b"x" * 300_000 + b'"}',
         ],
-        ids=["none", "empty", "cut off", "bytes", "list", "text", "NaN", "infinity", "digits", "depth", "size"],
+        ids=["none", "cut off", "list", "NaN", "infinity", "digits", "depth", "size"],
     )  # fmt: skip
     def test_a_summary_that_the_output_cannot_hold_costs_nobody_the_winner(
         self, cloud: Cloud, data: bytes | None
@@ -181,19 +181,19 @@ class TestOutcomes:
         cloud.bucket.put(trial.metrics_key, data, "text/csv")
         assert ended(cloud, trial) == ("INVALID", reason)
 
-    @pytest.mark.parametrize(
-        "outcome",
-        [
+    UNREADABLE = (
             b"", b"{", b"\xff", b"[" * 100_000, b"[]", b"5", b"{}", b'{"status": 5}', b'{"status": "MISSING"}',
             b'{"status": "FAILED"}', b'{"status": "FAILED", "failure": "text"}', b'{"status": ["FAILED"]}',
-        ],
     )  # fmt: skip
-    def test_a_record_that_cannot_be_read_is_a_failure_of_that_trial_only(self, cloud: Cloud, outcome: bytes) -> None:
-        trial, other, _ = cloud.planned()
-        cloud.trained(other, 0.9)
-        cloud.recorded(trial, outcome)
-        assert ended(cloud, trial) == ("FAILED", "what was recorded of it cannot be read")
-        assert cloud.reduce()["output"]["winner"]["trial_id"] == other.trial_id
+
+    def test_a_record_that_cannot_be_read_is_a_failure_of_that_trial_only(self, cloud: Cloud) -> None:
+        winner, *damaged = cloud.planned(parameters={"lr": list(range(1 + len(self.UNREADABLE)))})
+        cloud.trained(winner, 0.9)
+        for trial, outcome in zip(damaged, self.UNREADABLE, strict=True):
+            cloud.recorded(trial, outcome)
+        assert cloud.reduce()["output"]["winner"]["trial_id"] == winner.trial_id
+        reasons = {row["trial_id"]: (row["status"], row["reason"]) for row in leaderboard(cloud)[1:]}
+        assert reasons == {trial.trial_id: ("FAILED", "what was recorded of it cannot be read") for trial in damaged}
 
 
 class TestFailureReason:

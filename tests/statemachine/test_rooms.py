@@ -1,31 +1,16 @@
-"""What the functions may import: their package holds no third-party code, and Lambda has boto3."""
+"""What the functions need: their own package and boto3, which Lambda has."""
 
 import importlib.metadata
-import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-PROGRAM = """
-import json, sys
-before = set(sys.modules)
-import statemachine.planner, statemachine.reducer
-files = {name: getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - before}
-print(json.dumps(files))
-"""
-
-
-@pytest.fixture(scope="module")
-def imported() -> dict[str, str | None]:
-    """Every module that a fresh process has loaded when it has imported both functions, with its file."""
-    ended = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True)
-    modules: dict[str, str | None] = json.loads(ended.stdout)
-    return modules
+FUNCTIONS = "import statemachine.planner, statemachine.reducer"
 
 
 def requirements(distribution: str) -> set[str]:
@@ -35,24 +20,44 @@ def requirements(distribution: str) -> set[str]:
     return {distribution}.union(*map(requirements, names))
 
 
-def test_the_functions_import_boto3_with_what_it_needs_and_no_other_package(
-    imported: dict[str, str | None],
-) -> None:
-    third_party = {name.split(".")[0] for name, file in imported.items() if file and "site-packages" in file}
-    distributions = importlib.metadata.packages_distributions()
-    assert {distribution for name in third_party for distribution in distributions[name]} <= requirements("boto3")
-    assert "boto3" in third_party
+def modules(distribution: str) -> Iterator[Path]:
+    """Yields the top-level folders and files of a distribution."""
+    files = importlib.metadata.files(distribution)
+    assert files
+    for top in {file.parts[0] for file in files if file.suffix == ".py" and file.parts[0] != ".."}:
+        yield Path(str(importlib.metadata.distribution(distribution).locate_file(top)))
 
 
-def test_of_our_own_rooms_the_functions_import_the_contract_and_no_constructs(
-    imported: dict[str, str | None],
-) -> None:
-    ours = {name for name, file in imported.items() if file and Path(file).parent.parent == ROOT}
-    assert {name.split(".")[0] for name in ours} == {"statemachine", "sweep"}
-    assert "statemachine.definition" not in ours
+@pytest.fixture
+def like_lambda(tmp_path: Path) -> Path:
+    """A folder with the two functions, the contract, boto3 with what it requires, and nothing else."""
+    for name in ("__init__", "bucket", "planner", "reducer"):
+        target = tmp_path / "statemachine" / f"{name}.py"
+        target.parent.mkdir(exist_ok=True)
+        target.symlink_to(ROOT / "statemachine" / target.name)
+    (tmp_path / "sweep").symlink_to(ROOT / "sweep")
+    for path in {path for distribution in requirements("boto3") for path in modules(distribution)}:
+        (tmp_path / path.name).symlink_to(path)
+    return tmp_path
 
 
-def test_nothing_is_asked_of_aws_while_the_functions_are_imported() -> None:
-    """Clients made at import would need a region and credentials, and be shared by every test."""
-    program = "import boto3; boto3.client = boto3.resource = None; import statemachine.planner, statemachine.reducer"
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, env={})
+def run(program: str, folder: Path) -> str:
+    """Runs a program in a Python that sees the folder and the standard library only; returns what it complains of."""
+    program = f"import sys; sys.path.insert(0, {str(folder)!r}); {program}"
+    # -S: without site-packages; -I: without the environment's paths; without an environment, so without a region
+    ended = subprocess.run([sys.executable, "-IS", "-c", program], capture_output=True, text=True, env={}, check=False)
+    return ended.stderr
+
+
+def test_the_functions_start_where_there_is_boto3_and_no_other_package(like_lambda: Path) -> None:
+    assert run(FUNCTIONS, like_lambda) == ""
+
+
+def test_the_constructs_of_the_same_folder_would_not_start_there(like_lambda: Path) -> None:
+    (like_lambda / "statemachine" / "definition.py").symlink_to(ROOT / "statemachine" / "definition.py")
+    assert "No module named 'aws_cdk'" in run("import statemachine.definition", like_lambda)
+
+
+def test_no_client_is_made_while_the_functions_are_imported(like_lambda: Path) -> None:
+    """It would need a region and credentials, and a function that is imported has neither."""
+    assert run(f"import boto3; boto3.client = boto3.resource = None; {FUNCTIONS}", like_lambda) == ""

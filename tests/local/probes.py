@@ -1,0 +1,683 @@
+"""The same questions to plain moto and to the embedded cloud, each in a process of its own, since moto's state is one
+for a process: `python -m tests.local.probes plain|embedded FOLDER` reads the name of a probe a line, and answers with
+what was observed, as JSON, a line.
+
+A probe asks over HTTP, as everybody does, and looks into its own process where HTTP cannot show it.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+import urllib.error
+import urllib.request
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from tests.embedded import eventually
+from tests.local import tiny
+
+REGION = "us-east-1"
+PROBES: dict[str, Callable[["World"], Any]] = {}
+
+
+def probe(function: Callable[["World"], Any]) -> Callable[["World"], Any]:
+    PROBES[function.__name__] = function
+    return function
+
+
+class World:
+    """One moto server, reached over HTTP, with what a probe needs in it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._session = boto3.Session(aws_access_key_id="me", aws_secret_access_key="mine", region_name=REGION)
+
+    @cache  # noqa: B019  one world a process
+    def client(self, service: str) -> Any:
+        return self._session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
+
+    @cache  # noqa: B019
+    def role(self) -> str:
+        iam = self.client("iam")
+        arn = iam.create_role(RoleName="all", AssumeRolePolicyDocument=json.dumps(tiny.TRUST))["Role"]["Arn"]
+        iam.put_role_policy(RoleName="all", PolicyName="all", PolicyDocument=json.dumps(tiny.ALLOWED))
+        return str(arn)
+
+    @cache  # noqa: B019
+    def bucket(self) -> str:
+        self.client("s3").create_bucket(Bucket="probes")
+        return "probes"
+
+    @cache  # noqa: B019
+    def queue(self) -> str:
+        batch = self.client("batch")
+        environment = batch.create_compute_environment(
+            computeEnvironmentName="machines", type="UNMANAGED", state="ENABLED", serviceRole=self.role()
+        )["computeEnvironmentArn"]
+        order = [{"order": 1, "computeEnvironment": environment}]
+        answer = batch.create_job_queue(
+            jobQueueName="queue", priority=1, state="ENABLED", computeEnvironmentOrder=order
+        )
+        return str(answer["jobQueueArn"])
+
+    def submit(self, command: str, *, attempts: int = 1) -> str:
+        """Starts a job that runs a command in a shell; returns its id."""
+        batch = self.client("batch")
+        name = f"job-{time.time_ns()}"
+        batch.register_job_definition(
+            jobDefinitionName=name,
+            type="container",
+            retryStrategy={"attempts": attempts},
+            containerProperties={
+                "image": tiny.SHELL_IMAGE,
+                "command": [command],
+                "environment": [{"name": "FROM", "value": "definition"}],
+                "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "128"}],
+            },
+        )
+        overrides = {"environment": [{"name": "OWN", "value": "1"}]}
+        answer = batch.submit_job(jobName=name, jobQueue=self.queue(), jobDefinition=name, containerOverrides=overrides)
+        return str(answer["jobId"])
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        job: dict[str, Any] = self.client("batch").describe_jobs(jobs=[job_id])["jobs"][0]
+        return job
+
+    def ended_job(self, job_id: str) -> dict[str, Any]:
+        def ended() -> dict[str, Any] | None:
+            job = self.job(job_id)
+            return job if job["status"] in ("SUCCEEDED", "FAILED") else None
+
+        job: dict[str, Any] = eventually(ended)
+        return job
+
+    def state_machine(self, states: Mapping[str, Any]) -> str:
+        """Creates a state machine that starts at the first state; returns its ARN."""
+        answer = self.client("stepfunctions").create_state_machine(
+            name=f"machine-{time.time_ns()}",
+            definition=json.dumps({"StartAt": next(iter(states)), "States": states}),
+            roleArn=self.role(),
+        )
+        return str(answer["stateMachineArn"])
+
+    def executed(self, states: Mapping[str, Any], given: object = None, seconds: float = 60) -> dict[str, Any]:
+        """Runs a state machine; returns its end, or the status RUNNING when the time is over."""
+        client = self.client("stepfunctions")
+        execution = client.start_execution(
+            stateMachineArn=self.state_machine(states), name="one", input=json.dumps(given or {})
+        )["executionArn"]
+
+        def ended() -> dict[str, Any] | None:
+            described: dict[str, Any] = client.describe_execution(executionArn=execution)
+            return described if described["status"] != "RUNNING" else None
+
+        try:
+            described: dict[str, Any] = eventually(ended, seconds)
+        except AssertionError:
+            return {"status": "RUNNING"}
+        end = {name: described[name] for name in ("status", "error", "cause") if name in described}
+        return {**end, "output": json.loads(described["output"])} if "output" in described else end
+
+    def stack(
+        self, resources: Mapping[str, Any], outputs: Mapping[str, Any] | None = None, name: str = ""
+    ) -> dict[str, str]:
+        """Creates a stack; returns its outputs, and deletes it again."""
+        cloudformation = self.client("cloudformation")
+        name = name or f"probe-{time.time_ns()}"
+        template = {
+            "Resources": resources,
+            "Outputs": {key: {"Value": value} for key, value in (outputs or {}).items()},
+        }
+        cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
+        described = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        if described["StackStatus"] != "CREATE_COMPLETE":
+            raise RuntimeError(described["StackStatus"])
+        try:
+            return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        finally:
+            cloudformation.delete_stack(StackName=name)
+
+
+def outcome(function: Callable[[], Any]) -> Any:
+    """Returns what a function returns, or the text of what it raises."""
+    try:
+        return function()
+    except Exception as error:  # noqa: BLE001  whatever plain moto raises is what is asked for
+        return f"{type(error).__name__}: {error}"
+
+
+# --- CloudFormation ---------------------------------------------------------------------------------------------------
+
+
+@probe
+def compute_environments(world: World) -> Any:
+    """As CDK writes it; then closer, step by step, to what moto wants."""
+    iam, ec2 = world.client("iam"), world.client("ec2")
+    profile = iam.create_instance_profile(InstanceProfileName="machines")["InstanceProfile"]["Arn"]
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    properties = {
+        **tiny.COMPUTE_ENVIRONMENT["Properties"],
+        "ComputeResources": {
+            **tiny.COMPUTE_ENVIRONMENT["Properties"]["ComputeResources"],
+            "InstanceRole": profile,
+            "Subnets": [subnet],
+            "SecurityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
+        },
+    }
+    answers = {}
+    for step, change in {
+        "as CDK writes it": {},
+        "with a service role": {"ServiceRole": world.role()},
+        "with its type in capitals": {"Type": "MANAGED"},
+        "with a number of CPUs": {"ComputeResources": {**properties["ComputeResources"], "DesiredvCpus": 0}},
+    }.items():
+        properties.update(change)
+        resource = {"Type": "AWS::Batch::ComputeEnvironment", "Properties": dict(properties)}
+        answers[step] = outcome(
+            lambda it=resource: world.stack({"It": it}, {"Arn": {"Fn::GetAtt": ["It", "ComputeEnvironmentArn"]}})
+        )
+    return answers
+
+
+@probe
+def queue_attribute(world: World) -> Any:
+    order = [{"Order": 1, "ComputeEnvironment": world_environment(world)}]
+    queue = {"Type": "AWS::Batch::JobQueue", "Properties": {"Priority": 1, "ComputeEnvironmentOrder": order}}
+    return outcome(lambda: world.stack({"It": queue}, {"Arn": {"Fn::GetAtt": ["It", "JobQueueArn"]}}))
+
+
+def world_environment(world: World) -> str:
+    world.queue()
+    environments = world.client("batch").describe_compute_environments()["computeEnvironments"]
+    return str(
+        next(item["computeEnvironmentArn"] for item in environments if item["computeEnvironmentName"] == "machines")
+    )
+
+
+@probe
+def job_definition_attribute(world: World) -> Any:
+    definition = tiny.job_definition(RetryStrategy={})
+    return outcome(lambda: world.stack({"It": definition}, {"Arn": {"Fn::GetAtt": ["It", "JobDefinitionArn"]}}))
+
+
+@probe
+def job_definition_without_retries(world: World) -> Any:
+    return outcome(lambda: world.stack({"It": tiny.job_definition()}))
+
+
+@probe
+def job_definition_parts(world: World) -> Any:
+    definition = tiny.job_definition(
+        JobDefinitionName="parts",
+        RetryStrategy={"Attempts": 2, "EvaluateOnExit": [{"Action": "EXIT", "OnReason": "*"}]},
+        Timeout={"AttemptDurationSeconds": 60},
+        PropagateTags=True,
+        PlatformCapabilities=["EC2"],
+        Tags={"Owner": "me"},
+    )
+    definition["Properties"]["ContainerProperties"]["LogConfiguration"] = {
+        "LogDriver": "awslogs",
+        "Options": {"awslogs-group": "jobs"},
+    }
+    world.stack({"It": definition})
+    for described in world.client("batch").describe_job_definitions()["jobDefinitions"]:
+        if described.get("timeout") or "parts" in described["jobDefinitionName"].lower() or described.get("tags"):
+            return described
+    return None
+
+
+@probe
+def names(world: World) -> list[str]:
+    """Of the bucket of one and the same stack, made twice."""
+    bucket = {"It": {"Type": "AWS::S3::Bucket"}}
+    return [world.stack(bucket, {"Name": {"Ref": "It"}}, name="twice")["Name"] for _ in range(2)]
+
+
+@probe
+def stack_state_machine(world: World) -> Any:
+    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Pass", "Result": "ran", "End": True}}})
+    properties = {"DefinitionString": definition, "RoleArn": world.role(), "StateMachineName": "of-a-stack"}
+    resources = {"It": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}
+    template = {"Resources": resources}
+    world.client("cloudformation").create_stack(StackName="machine", TemplateBody=json.dumps(template))
+    states = world.client("stepfunctions")
+    arn = f"arn:aws:states:{REGION}:123456789012:stateMachine:of-a-stack"
+
+    def result() -> Any:
+        execution = states.start_execution(stateMachineArn=arn, name="one")["executionArn"]
+        return eventually(lambda: states.describe_execution(executionArn=execution).get("output"), 20)
+
+    return outcome(result)
+
+
+@probe
+def custom_resource(world: World) -> Any:
+    """CDK empties a bucket with a custom resource. moto calls its function in a thread, and waits for its answer."""
+    failures: list[str] = []
+    hook, threading.excepthook = threading.excepthook, lambda failed: failures.append(str(failed.exc_type.__name__))
+    try:
+        function = world.client("lambda").create_function(
+            FunctionName="empties-a-bucket",
+            Runtime="python3.13",
+            Role=world.role(),
+            Handler="index.handler",
+            Code={"ZipFile": zipped_function("def handler(event, context): pass")},
+        )["FunctionArn"]
+        template = {"Resources": {"It": {"Type": "Custom::Empties", "Properties": {"ServiceToken": function}}}}
+        cloudformation = world.client("cloudformation")
+        cloudformation.create_stack(StackName="custom", TemplateBody=json.dumps(template))
+        for thread in threading.enumerate():
+            if "invoke" in thread.name:
+                thread.join(60)
+        return cloudformation.describe_stacks(StackName="custom")["Stacks"][0]["StackStatus"]
+    finally:
+        threading.excepthook = hook
+
+
+def zipped_function(source: str) -> bytes:
+    import io
+    import zipfile
+
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("index.py", source)
+    return data.getvalue()
+
+
+# --- Batch and Lambda -------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def simple(service: str) -> Iterator[None]:
+    """moto's other way, without Docker; the embedded cloud must be the same in both."""
+    from moto.core.config import default_user_config
+
+    before = default_user_config[service]  # type: ignore[literal-required]
+    default_user_config[service] = {"use_docker": False}  # type: ignore[literal-required]
+    try:
+        yield
+    finally:
+        default_user_config[service] = before  # type: ignore[literal-required]
+
+
+@probe
+def job_that_exits_3(world: World) -> Any:
+    def status() -> dict[str, Any]:
+        job = world.ended_job(world.submit("exit 3"))
+        return {
+            "status": job["status"],
+            "exit code": job["container"].get("exitCode"),
+            "attempts": len(job["attempts"]),
+        }
+
+    answer = {"with Docker": status()}
+    if "MOTO_PORT" in os.environ:
+        with simple("batch"):
+            answer["simple"] = status()
+    return answer
+
+
+@probe
+def attempts_of_a_job_that_fails(world: World) -> Any:
+    if "MOTO_PORT" not in os.environ:
+        return len(world.ended_job(world.submit("exit 3", attempts=3))["attempts"])
+    os.environ["MOTO_SIMPLE_BATCH_FAIL_AFTER"] = "0"
+    with simple("batch"):
+        job = world.ended_job(world.submit("exit 3", attempts=3))
+    return [job["status"], len(job["attempts"])]
+
+
+@probe
+def environment_of_a_job_described_thrice(world: World) -> list[int]:
+    job = world.submit("exit 0")
+    world.ended_job(job)
+    return [len(world.job(job)["container"]["environment"]) for _ in range(3)]
+
+
+@probe
+def jobs_described_while_one_is_added(world: World) -> Any:
+    """A job whose description takes so long that another is submitted meanwhile."""
+    from moto.batch.models import batch_backends
+
+    backend = batch_backends["123456789012"][REGION]
+    ended = world.submit("exit 0")
+    world.ended_job(ended)
+    slow = backend._jobs[ended]
+    describe = slow.describe
+
+    def describe_slowly() -> Any:
+        world.submit("exit 0")
+        return describe()
+
+    slow.describe = describe_slowly
+    try:
+        return outcome(lambda: len(backend.describe_jobs([ended])))
+    finally:
+        slow.describe = describe
+
+
+@probe
+def answer_of_a_function(world: World) -> Any:
+    client = world.client("lambda")
+    client.create_function(
+        FunctionName="doubles",
+        Runtime="python3.13",
+        Role=world.role(),
+        Handler="index.handler",
+        Code={"ZipFile": zipped_function("def handler(event, context): return event['number'] * 2")},
+    )
+
+    def called() -> Any:
+        answer = client.invoke(FunctionName="doubles", Payload=json.dumps({"number": 21}))
+        return json.loads(answer["Payload"].read())
+
+    answer = {"with Docker": outcome(called)}
+    if "MOTO_PORT" in os.environ:
+        with simple("lambda"):
+            answer["simple"] = outcome(called)
+    return answer
+
+
+# --- Step Functions ---------------------------------------------------------------------------------------------------
+
+
+@probe
+def execution_without_a_name(world: World) -> str:
+    machine = world.state_machine({"It": {"Type": "Pass", "End": True}})
+    arn = world.client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]
+    return str(arn).rpartition(":")[2]
+
+
+@probe
+def execution_with_a_wrong_name(world: World) -> Any:
+    machine = world.state_machine({"It": {"Type": "Pass", "End": True}})
+    states = world.client("stepfunctions")
+    return outcome(lambda: bool(states.start_execution(stateMachineArn=machine, name="a name: <1>")["executionArn"]))
+
+
+@probe
+def batch_task(world: World) -> Any:
+    """Submits a job and does not wait for it."""
+    world.submit("exit 0")
+    definition = world.client("batch").describe_job_definitions()["jobDefinitions"][-1]["jobDefinitionArn"]
+    parameters = {"JobName": "task", "JobQueue": world.queue(), "JobDefinition": definition}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob", "Parameters": parameters, "End": True}
+    return world.executed({"It": task})
+
+
+@probe
+def put_object_task(world: World) -> Any:
+    """Puts a structured body; returns what is in the bucket then."""
+    parameters = {"Bucket": world.bucket(), "Key": "put.json", "Body": {"lr": 0.1, "text": "ü"}}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:putObject", "Parameters": parameters, "End": True}
+    ended = world.executed({"It": task})
+    found = world.client("s3").list_objects_v2(Bucket=world.bucket(), Prefix="put.json").get("KeyCount")
+    body = world.client("s3").get_object(Bucket=world.bucket(), Key="put.json")["Body"].read() if found else b""
+    return {**ended, "body": body.decode()}
+
+
+@probe
+def sdk_task_answer(world: World) -> Any:
+    """The names in the answer of an SDK integration; Step Functions shows all of them with a capital."""
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:batch:describeJobQueues", "End": True}
+    world.queue()
+    ended = world.executed({"It": {**task, "Parameters": {}}})
+    return sorted(ended["output"]) if "output" in ended else ended
+
+
+@probe
+def time_in_an_answer(world: World) -> Any:
+    world.bucket()
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets", "Parameters": {}, "End": True}
+    return outcome(lambda: world.executed({"It": task})["output"]["Buckets"][0]["CreationDate"])
+
+
+@probe
+def clients_of_ten_tasks(world: World) -> int:
+    """How many clients are made for ten tasks of one kind."""
+    world.bucket()
+    made: list[str] = []
+    original = boto3.Session.client
+
+    def counted(self: Any, service_name: Any, *args: Any, **kwargs: Any) -> Any:
+        made.append(service_name)
+        return original(self, service_name, *args, **kwargs)
+
+    boto3.Session.client = counted  # type: ignore[method-assign, assignment]
+    try:
+        task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:batch:describeJobQueues", "Parameters": {}}
+        states = {f"S{number}": {**task, "Next": f"S{number + 1}"} for number in range(9)}
+        ended = world.executed({**states, "S9": {**task, "End": True}})
+        assert ended["status"] == "SUCCEEDED", ended
+    finally:
+        boto3.Session.client = original  # type: ignore[method-assign]
+    return len(made)
+
+
+@probe
+def sync_task_that_is_stopped(world: World) -> Any:
+    """How often a `.sync` task asks in its loop, and whether it does anything when the execution is stopped meanwhile."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
+        state_task_service_batch,
+        state_task_service_callback,
+    )
+
+    pauses: list[float] = []
+    terminated: list[bool] = []
+    answers = iter([True, True, True, False, False])
+
+    def ask() -> None:
+        return None
+
+    ask.terminate = lambda: terminated.append(True)  # type: ignore[attr-defined]
+    sleep = state_task_service_callback.time.sleep
+    state_task_service_callback.time = SimpleNamespace(sleep=pauses.append)
+    try:
+        state_task_service_batch.StateTaskServiceBatch()._eval_sync(
+            SimpleNamespace(is_running=lambda: next(answers)),
+            sync_resolver=ask,
+            timeout_seconds=None,
+            callback_endpoint=None,
+            heartbeat_endpoint=None,
+        )
+    finally:
+        state_task_service_callback.time = SimpleNamespace(sleep=sleep)
+    return {"pauses": pauses, "terminated": terminated}
+
+
+# --- Distributed Map --------------------------------------------------------------------------------------------------
+
+
+def distributed(states: Mapping[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """Returns a Map state over the items of the input."""
+    states = states or {"It": {"Type": "Pass", "End": True}}
+    processor = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": next(iter(states)),
+        "States": states,
+    }
+    return {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": True, **more}
+
+
+@probe
+def whole_percentage(world: World) -> Any:
+    return outcome(lambda: bool(world.state_machine({"All": distributed(ToleratedFailurePercentage=100)})))
+
+
+@probe
+def threads_for_two_items(world: World) -> int:
+    started: list[str] = []
+    start = threading.Thread.start
+
+    def counted(self: threading.Thread) -> None:
+        if "process_request" not in self.name:
+            started.append(self.name)
+        start(self)
+
+    threading.Thread.start = counted  # type: ignore[method-assign]
+    try:
+        ended = world.executed({"All": distributed(MaxConcurrency=200)}, {"items": [1, 2]})
+        assert ended["status"] == "SUCCEEDED", ended
+    finally:
+        threading.Thread.start = start  # type: ignore[method-assign]
+    return len(started)
+
+
+@probe
+def many_items_for_one_worker(world: World) -> Any:
+    failures: list[str] = []
+    hook, threading.excepthook = threading.excepthook, lambda failed: failures.append(failed.exc_type.__name__)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(300)  # so that a hundred items show what a thousand do
+    try:
+        items = list(range(300))
+        ended = world.executed({"All": distributed(MaxConcurrency=1)}, {"items": items}, seconds=30)
+    finally:
+        sys.setrecursionlimit(limit)
+        threading.excepthook = hook
+    return {"status": ended["status"], "all": ended.get("output") == items, "failures": sorted(set(failures))}
+
+
+@probe
+def stopped_map(world: World) -> Any:
+    """Whether the Map of a stopped execution comes to an end, though items are left."""
+    before = set(threading.enumerate())
+    states = world.client("stepfunctions")
+    wait = {"It": {"Type": "Wait", "Seconds": 1, "End": True}}
+    machine = world.state_machine({"All": distributed(wait, MaxConcurrency=1)})
+    execution = states.start_execution(
+        stateMachineArn=machine, name="one", input=json.dumps({"items": list(range(50))})
+    )["executionArn"]
+    eventually(lambda: states.list_map_runs(executionArn=execution)["mapRuns"] or None)
+    states.stop_execution(executionArn=execution)
+
+    def left() -> list[threading.Thread]:
+        new = set(threading.enumerate()) - before
+        return [thread for thread in new if thread.is_alive() and "process_request" not in thread.name]
+
+    with contextlib.suppress(AssertionError):
+        eventually(lambda: not left(), 8)
+    run = states.list_map_runs(executionArn=execution)["mapRuns"][0]["mapRunArn"]
+    return {"threads": len(left()), **states.describe_map_run(mapRunArn=run)["itemCounts"]}
+
+
+@probe
+def result_writer(world: World) -> Any:
+    """The ResultWriter's paths, which AWS reads from the state's input."""
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket.$": "$.bucket", "Prefix.$": "$.prefix"},
+    }
+    given = {"items": [1, 2], "bucket": world.bucket(), "prefix": "results"}
+    ended = world.executed({"All": distributed(ResultWriter=writer)}, given)
+    listed = world.client("s3").list_objects_v2(Bucket=world.bucket(), Prefix="results/")
+    return {"status": ended["status"], "files": listed["KeyCount"]}
+
+
+# --- S3 ---------------------------------------------------------------------------------------------------------------
+
+
+@probe
+def where_an_object_is(world: World) -> Any:
+    from moto.s3.models import s3_backends
+
+    world.client("s3").put_object(Bucket=world.bucket(), Key="a/b", Body=b"bytes")
+    key = s3_backends["123456789012"]["aws"].buckets[world.bucket()].keys["a/b"]
+    key._value_buffer.seek(0)
+    return "memory" if key._value_buffer.read() == b"bytes" else "elsewhere"
+
+
+@probe
+def conditional_puts_at_the_same_moment(world: World) -> list[int]:
+    """The statuses of two puts that both say If-None-Match, the second one coming while the first is at work."""
+    from moto.s3.models import S3Backend
+
+    both = threading.Barrier(2)
+    put_object = S3Backend.put_object
+
+    def put_when_both_are_here(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(2)
+        return put_object(self, *args, **kwargs)
+
+    url = f"{world.url}/{world.bucket()}/once"
+    statuses: list[int] = []
+
+    def put(data: bytes) -> None:
+        request = urllib.request.Request(url, data=data, method="PUT", headers={"If-None-Match": "*"})
+        try:
+            with urllib.request.urlopen(request) as response:
+                statuses.append(response.status)
+        except urllib.error.HTTPError as error:
+            statuses.append(error.code)
+
+    S3Backend.put_object = put_when_both_are_here
+    try:
+        threads = [threading.Thread(target=put, args=(data,)) for data in (b"first", b"second")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        S3Backend.put_object = put_object
+    return sorted(statuses)
+
+
+# --- the process ------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def plain_moto() -> Iterator[str]:
+    from moto.core.config import default_user_config
+    from moto.server import ThreadedMotoServer
+
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    os.environ.update(
+        MOTO_PORT=str(port),  # where its states look for it
+        DOCKER_HOST="unix:///nowhere/docker.sock",  # the same on a machine with Docker
+    )
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@contextlib.contextmanager
+def embedded(folder: Path) -> Iterator[str]:
+    from local.cloud import embedded_cloud
+
+    with embedded_cloud(folder / "cloud", root=tiny.tiny_app(folder / "app"), slots=4) as endpoint:
+        yield endpoint.url
+
+
+def main() -> None:
+    kind, folder = sys.argv[1:]
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    warnings.simplefilter("ignore")
+    with plain_moto() if kind == "plain" else embedded(Path(folder)) as url:
+        world = World(url)
+        print(json.dumps(url), file=answers)
+        for line in sys.stdin:
+            try:
+                answer = PROBES[line.strip()](world)
+            except (Exception, ClientError) as error:  # noqa: BLE001  the test shows it
+                traceback.print_exc()
+                answer = {"the probe failed": f"{type(error).__name__}: {error}"}
+            print(json.dumps(answer, default=str), file=answers)
+
+
+if __name__ == "__main__":
+    main()
