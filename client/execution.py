@@ -173,7 +173,7 @@ class Execution:
     def _news(self, plan: Plan, objects: Objects) -> list[Result]:
         ended = plan.ended(objects)
         new = sorted(ended.keys() - self._ended, key=lambda trial_id: (ended[trial_id], trial_id))
-        news = [self._explained(result, stream) for result, stream in self._records.results(plan, new)]
+        news = [self._explained(read.result, read.log_stream) for read in self._records.results(plan, new)]
         self._ended.update(new)
         self._failed += sum(result.outcome.status is not Status.SUCCEEDED for result in news)
         return news

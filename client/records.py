@@ -9,9 +9,8 @@ from typing import Any
 from client.deployment import Deployment
 from client.leaderboard import Row, rows_of
 from statemachine.bucket import Bucket, for_all
-from statemachine.reducer import read_result
+from statemachine.reducer import Read, read_result
 from sweep import keys, ranking
-from sweep.ranking import Result
 from sweep.spec import SweepSpec
 from sweep.trial import Trial
 
@@ -99,19 +98,18 @@ class Records:
             planned_at=planned_at,
         )
 
-    def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[tuple[Result, str | None]]:
-        """Returns how trials ended, in the reducer's words, each with the log stream of its job where that failed."""
-        spec = plan.spec
-        return for_all(
-            lambda trial_id: read_result(
-                self._bucket, plan.trials[trial_id], spec.objective, spec.name, plan.round_number
-            ),
-            trial_ids,
-        )
+    def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[Read]:
+        """Returns how trials ended, in the reducer's words."""
+
+        def read(trial_id: str) -> Read:
+            outcome_key = keys.outcome_key(plan.spec.name, plan.round_number, trial_id)
+            return read_result(self._bucket, plan.trials[trial_id], plan.spec.objective, outcome_key=outcome_key)
+
+        return for_all(read, trial_ids)
 
     def rows_so_far(self, plan: Plan, objects: Objects) -> list[Row]:
         """Returns the leaderboard of the trials that have ended."""
-        results = [result for result, _ in self.results(plan, plan.finished(objects))]
+        results = [read.result for read in self.results(plan, plan.finished(objects))]
         ranked = ranking.rank(results, plan.spec.objective)
         return [Row.of(result, place) for place, result in enumerate(ranked, start=1)]
 

@@ -3,7 +3,7 @@
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,6 +44,11 @@ class Bucket:
         """Returns the document, or None where there is none. Raises ValueError where it is not JSON."""
         data = self.get(key)
         return None if data is None else from_json(data)
+
+    def names(self, prefix: str) -> Iterator[str]:
+        """Yields the keys that start with `prefix`."""
+        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+            yield from (item["Key"] for item in page.get("Contents", []))
 
     def has(self, key: str) -> bool:
         try:

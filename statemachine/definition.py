@@ -274,9 +274,7 @@ def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
         },
         "ResultSelector": {
             "job_id.$": "$.JobId",
-            "started_at.$": "$.StartedAt",
-            "stopped_at.$": "$.StoppedAt",
-            "attempts.$": "States.ArrayLength($.Attempts)",
+            "attempts.$": "$.Attempts",
         },
         "ResultPath": "$.job",
     }

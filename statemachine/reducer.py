@@ -6,7 +6,7 @@ a function of what is in the bucket: run again after it was killed, it writes th
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from statemachine.bucket import Bucket, as_json, for_all, from_json, s3_client
 from sweep import keys, ranking
+from sweep.cost import job_seconds
 from sweep.errors import InvalidMetrics
 from sweep.metrics import MAX_BYTES, Objective, parse_csv
 from sweep.ranking import Result
@@ -54,7 +55,14 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     bucket = Bucket(os.environ[keys.BUCKET], s3_client())
     logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
     last_lines = LastLines(logs, os.environ[keys.LOG_GROUP])
-    return reduce(bucket, last_lines, sweep=event["sweep"], round_number=event["round"])
+    return reduce(
+        bucket,
+        last_lines,
+        sweep=event["sweep"],
+        round_number=event["round"],
+        usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
+        job_gpus=int(os.environ[keys.JOB_GPUS]),
+    )
 
 
 class LastLines:
@@ -78,7 +86,9 @@ class LastLines:
         return lines[-1] if lines else ""
 
 
-def reduce(bucket: Bucket, last_lines: LastLines, *, sweep: str, round_number: int) -> dict[str, Any]:
+def reduce(
+    bucket: Bucket, last_lines: LastLines, *, sweep: str, round_number: int, usd_per_hour: float, job_gpus: int
+) -> dict[str, Any]:
     """Reads every planned trial's metrics, ranks them, and writes leaderboard.csv and winner.json."""
     plan_key = keys.plan_key(sweep, round_number)
     document = bucket.get_json(plan_key)
@@ -87,8 +97,15 @@ def reduce(bucket: Bucket, last_lines: LastLines, *, sweep: str, round_number: i
     spec = SweepSpec.from_json(document["spec"])
     trials = [Trial.from_json(trial) for trial in document["trials"]]
 
-    read = for_all(lambda trial: read_result(bucket, trial, spec.objective, sweep, round_number), trials)
-    results = _with_last_lines(read, last_lines)
+    prefix = keys.outcomes_prefix(sweep, round_number)
+    recorded = set(bucket.names(prefix))
+
+    def read(trial: Trial) -> Read:
+        key = keys.outcome_key(sweep, round_number, trial.trial_id)
+        return read_result(bucket, trial, spec.objective, outcome_key=key if key in recorded else None)
+
+    all_read = for_all(read, trials)
+    results = _with_last_lines(all_read, last_lines)
     leaderboard = ranking.rank(results, spec.objective)
     bucket.put(
         keys.leaderboard_key(sweep), ranking.leaderboard_csv(leaderboard, spec.objective), "text/csv; charset=utf-8"
@@ -98,45 +115,72 @@ def reduce(bucket: Bucket, last_lines: LastLines, *, sweep: str, round_number: i
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
     output = _output(spec, leaderboard, counts, round_number)
+    output["cost"] = _cost(sum(each.job_seconds for each in all_read), usd_per_hour=usd_per_hour, job_gpus=job_gpus)
     output["winner"]["summary"] = _summary(bucket, leaderboard[0].trial)
     bucket.put_json(keys.winner_key(sweep), output)
     return {"another_round": False, "output": output}
 
 
-def read_result(
-    bucket: Bucket, trial: Trial, objective: Objective, sweep: str, round_number: int
-) -> tuple[Result, str | None]:
-    """Returns how one trial ended, and the log stream of its job where the job failed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What the bucket says of one trial.
 
-    The metrics decide: what was recorded of the job is read only where there are none.
+    Attributes:
+        log_stream: of its job's last attempt, where the job failed.
+        job_seconds: how long the attempts of its job ran, in this sweep.
     """
+
+    result: Result
+    log_stream: str | None = None
+    job_seconds: float = 0.0
+
+
+def read_result(bucket: Bucket, trial: Trial, objective: Objective, *, outcome_key: str | None) -> Read:
+    """Returns how one trial ended. Its metrics decide; what was recorded of its job says why there are none.
+
+    Args:
+        outcome_key: of the outcome that the state machine wrote; None where it wrote none.
+    """
+    recorded = _recorded(bucket, outcome_key) if outcome_key else None
     data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
     if data is None:
-        return _without_metrics(bucket, trial, sweep, round_number)
+        return _without_metrics(trial, recorded)
+    seconds = job_seconds(_object((recorded or {}).get("job")).get("attempts"))
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
         value, epoch = metrics.best(objective)
     except InvalidMetrics as error:
-        return _ended(trial, Status.INVALID, str(error)), None
+        return Read(result=_ended(trial, Status.INVALID, str(error)), job_seconds=seconds)
     outcome = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
-    return Result(trial=trial, outcome=outcome, value=value, epoch=epoch, epochs_trained=metrics.epochs), None
+    result = Result(trial=trial, outcome=outcome, value=value, epoch=epoch, epochs_trained=metrics.epochs)
+    return Read(result=result, job_seconds=seconds)
 
 
-def _without_metrics(bucket: Bucket, trial: Trial, sweep: str, round_number: int) -> tuple[Result, str | None]:
-    try:
-        recorded = bucket.get_json(keys.outcome_key(sweep, round_number, trial.trial_id))
-    except ValueError:
-        recorded = {}
+def _without_metrics(trial: Trial, recorded: Mapping[str, Any] | None) -> Read:
     match recorded:
         case None:
-            return _ended(trial, Status.MISSING, "nothing was recorded of it"), None
+            return Read(result=_ended(trial, Status.MISSING, "nothing was recorded of it"))
         case {"status": Status.SUCCEEDED}:
-            return _ended(trial, Status.MISSING, f"its job ended well but did not write {trial.metrics_key}"), None
+            reason = f"its job ended well but did not write {trial.metrics_key}"
+            seconds = job_seconds(_object(recorded.get("job")).get("attempts"))
+            return Read(result=_ended(trial, Status.MISSING, reason), job_seconds=seconds)
         case {"status": Status.FAILED, "failure": dict(failure)}:
             reason, stream = failure_reason(failure)
-            return _ended(trial, Status.FAILED, reason), stream
+            result = _ended(trial, Status.FAILED, reason)
+            return Read(
+                result=result, log_stream=stream, job_seconds=job_seconds((_failed_job(failure) or {}).get("Attempts"))
+            )
         case _:
-            return _ended(trial, Status.FAILED, "what was recorded of it cannot be read"), None
+            return Read(result=_ended(trial, Status.FAILED, "what was recorded of it cannot be read"))
+
+
+def _recorded(bucket: Bucket, key: str) -> dict[str, Any] | None:
+    """Returns an outcome; something that is no outcome where the document cannot be read."""
+    try:
+        document = bucket.get_json(key)
+    except ValueError:
+        return {}
+    return None if document is None else _object(document)
 
 
 def _ended(trial: Trial, status: Status, reason: str) -> Result:
@@ -149,13 +193,10 @@ def failure_reason(failure: Mapping[str, Any]) -> tuple[str, str | None]:
     Args:
         failure: what Step Functions caught, `{"Error": name, "Cause": a text, or the job's description as JSON}`.
     """
-    cause = str(failure.get("Cause", ""))
-    try:
-        job = from_json(cause)
-    except ValueError:
-        job = None
-    if not isinstance(job, dict):
-        return ": ".join(filter(None, (str(failure.get("Error", "unknown error")), cause))), None
+    job = _failed_job(failure)
+    if job is None:
+        error_and_cause = (str(failure.get("Error", "unknown error")), str(failure.get("Cause", "")))
+        return ": ".join(filter(None, error_and_cause)), None
     attempts = job.get("Attempts")
     last = _object(attempts[-1]) if isinstance(attempts, list) and attempts else {}
     container = _object(last.get("Container"))
@@ -172,20 +213,32 @@ def failure_reason(failure: Mapping[str, Any]) -> tuple[str, str | None]:
     return ", ".join(said) or "its job failed", stream if isinstance(stream, str) else None
 
 
+def _failed_job(failure: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the description of the job that failed; None where it was no job that did."""
+    try:
+        job = from_json(str(failure.get("Cause", "")))
+    except ValueError:
+        return None
+    return job if isinstance(job, dict) else None
+
+
 def _object(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _with_last_lines(read: Sequence[tuple[Result, str | None]], last_lines: LastLines) -> list[Result]:
+def _with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result]:
     """Puts the last log line behind the reasons of failed trials, of the first in the plan where there are many."""
-    streams = [stream for _, stream in read if stream][:MAX_LOG_READS]
+    streams = [each.log_stream for each in read if each.log_stream][:MAX_LOG_READS]
     lines = dict(zip(streams, for_all(last_lines.of, streams, threads=LOG_THREADS), strict=True))
 
-    def explained(result: Result, line: str) -> Result:
-        reason = f"{result.outcome.reason}: {line}"[:MAX_REASON]
-        return replace(result, outcome=replace(result.outcome, reason=reason))
+    def explained(each: Read) -> Result:
+        line = lines.get(each.log_stream or "")
+        if not line:
+            return each.result
+        reason = f"{each.result.outcome.reason}: {line}"[:MAX_REASON]
+        return replace(each.result, outcome=replace(each.result.outcome, reason=reason))
 
-    return [explained(result, line) if stream and (line := lines.get(stream)) else result for result, stream in read]
+    return [explained(each) for each in read]
 
 
 def _output(
@@ -203,6 +256,15 @@ def _output(
         "reasons": [{"reason": reason, "trials": trials} for reason, trials in ranking.reasons(leaderboard)],
         "leaderboard_key": keys.leaderboard_key(spec.name),
         "plan_key": keys.plan_key(spec.name, round_number),
+    }
+
+
+def _cost(seconds: float, *, usd_per_hour: float, job_gpus: int) -> dict[str, float]:
+    """Returns what this sweep's jobs took, by Batch's own timestamps; the price is the stack's, so an estimate."""
+    return {
+        "job_seconds": round(seconds, 1),
+        "gpu_seconds": round(seconds * job_gpus, 1),
+        "usd_estimate": round(seconds / 3600 * usd_per_hour, 4),
     }
 
 

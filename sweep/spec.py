@@ -30,8 +30,11 @@ MAX_NAME = 80
 """Of a sweep: as long as Step Functions allows an execution's name, which names the sweep by default."""
 
 FIELDS = (
-    "parameters", "search", "fixed", "epochs", "objective", "seed", "name", "max_concurrency", "fresh",
+    "parameters", "search", "fixed", "epochs", "objective", "seed", "name", "max_concurrency", "budget_usd", "fresh",
 )  # fmt: skip
+ABOUT_THE_RUN = ("max_concurrency", "budget_usd")
+"""Fields that decide neither the trials nor the winner, and may change when a sweep is started again."""
+
 COMMENT = "Comment"
 """The console puts this field into the input that it proposes; it is ignored."""
 
@@ -60,6 +63,7 @@ class SweepSpec:
         epochs: the most epochs a trial trains; early stopping may end it before.
         seed: of sampling and training.
         max_concurrency: trials at once; None leaves it to the stack.
+        budget_usd: a plan whose estimate is above it is refused.
         fresh: train again what is already there.
     """
 
@@ -71,6 +75,7 @@ class SweepSpec:
     objective: Objective = field(default_factory=Objective)
     seed: int = 0
     max_concurrency: int | None = None
+    budget_usd: float | None = None
     fresh: bool = False
 
     @classmethod
@@ -103,12 +108,13 @@ class SweepSpec:
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
             "seed": self.seed,
             "max_concurrency": self.max_concurrency,
+            "budget_usd": self.budget_usd,
             "fresh": self.fresh,
         }
 
     def same_work(self, other: "SweepSpec") -> bool:
-        """Whether both ask for the same trials and the same winner; how many run at once does not matter."""
-        mine, theirs = (spec.to_json() | {"max_concurrency": None} for spec in (self, other))
+        """Whether both ask for the same trials and the same winner, at whatever speed and price."""
+        mine, theirs = (spec.to_json() | dict.fromkeys(ABOUT_THE_RUN) for spec in (self, other))
         # As text, since the order of parameters and choices decides ties.
         return json.dumps(mine) == json.dumps(theirs)
 
@@ -155,6 +161,7 @@ class _Parser:
             "objective": self._objective(),
             "seed": self._integer("seed", default=0, low=0, high=2**32 - 1),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
+            "budget_usd": self._budget(),
             "fresh": self._fresh(),
         }
         self._size(parameters, fixed)
@@ -301,6 +308,19 @@ class _Parser:
             )
             return "unnamed"
         return raw
+
+    def _budget(self) -> float | None:
+        raw = self.data.get("budget_usd")
+        if raw is None:
+            return None
+        try:
+            value = parse_value(raw)
+        except ValueError:
+            value = ""
+        if isinstance(value, str) or value <= 0:
+            self.faults.append(f"budget_usd: must be a number of US dollars above 0, got {shown(raw)}")
+            return None
+        return float(value)
 
     def _fresh(self) -> bool:
         raw = self.data.get("fresh", False)

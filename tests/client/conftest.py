@@ -25,6 +25,7 @@ from statemachine.bucket import Bucket
 from statemachine.planner import plan
 from statemachine.reducer import LastLines, reduce
 from sweep import keys
+from sweep.cost import Rates
 from sweep.metrics import to_csv
 from sweep.spec import SweepSpec
 from sweep.trial import Trial
@@ -36,6 +37,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 REGION = "eu-west-1"
 LOG_GROUP = "jobs"
 QUEUE = "queue"
+RATES = Rates(usd_per_hour=1.0, seconds_per_epoch=1.0)
 
 SLEEPS = {"StartAt": "Wait", "States": {"Wait": {"Type": "Wait", "Seconds": 3600, "End": True}}}
 
@@ -53,7 +55,7 @@ class Stack:
         """Plans a sweep as the state machine does; returns its trials."""
         spec = SweepSpec.from_json(document)
         self.bucket.put_json_once(keys.spec_key(spec.name), spec.to_json())
-        plan(self.bucket, spec, round_number=0, trainer_version="1", max_concurrency=10)
+        plan(self.bucket, spec, round_number=0, trainer_version="1", max_concurrency=10, rates=RATES)
         return spec.trials(trainer_version="1")
 
     def succeeded(self, sweep: str, trial: Trial, values: list[float]) -> None:
@@ -79,7 +81,8 @@ class Stack:
 
     def reduced(self, sweep: str) -> dict[str, Any]:
         """Picks the winner as the state machine does; returns the execution's output."""
-        answer = reduce(self.bucket, LastLines(self.deployment.logs, LOG_GROUP), sweep=sweep, round_number=0)
+        last_lines = LastLines(self.deployment.logs, LOG_GROUP)
+        answer = reduce(self.bucket, last_lines, sweep=sweep, round_number=0, usd_per_hour=1.0, job_gpus=1)
         output: dict[str, Any] = answer.get("output", {})
         return output
 

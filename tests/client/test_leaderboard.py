@@ -11,7 +11,8 @@ from sweep.trial import Outcome, Status, Trial
 
 VALUES = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(["a", "b:c"])
 # The reducer leaves no control characters in a reason; a quote in front of a formula is the CSV's own.
-REASONS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])).filter(lambda text: text[:1] != "'")
+TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])).filter(lambda text: text[:1] != "'")
+REASONS = TEXTS | TEXTS.map("=1+{}".format) | TEXTS.map("-{}".format) | TEXTS.map("@{}".format)
 
 
 @st.composite

@@ -49,6 +49,9 @@ def cloud(aws: tuple["S3Client", "CloudWatchLogsClient"], monkeypatch: pytest.Mo
     monkeypatch.setenv(keys.LOG_GROUP, log_group)
     monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-1")
     monkeypatch.setenv(keys.DEFAULT_MAX_CONCURRENCY, "16")
+    monkeypatch.setenv(keys.USD_PER_HOUR, "0.5")
+    monkeypatch.setenv(keys.SECONDS_PER_EPOCH, "6")
+    monkeypatch.setenv(keys.JOB_GPUS, "1")
     s3, logs = aws
     s3.create_bucket(Bucket=bucket)
     logs.create_log_group(logGroupName=log_group)

@@ -1,0 +1,41 @@
+"""What a sweep costs: an estimate before, and after it the time its jobs ran."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What is needed to turn trials into money.
+
+    Attributes:
+        usd_per_hour: of the machine of one job.
+        seconds_per_epoch: what an epoch is expected to take.
+    """
+
+    usd_per_hour: float
+    seconds_per_epoch: float
+
+    def estimate_usd(self, *, trials: int, epochs: int) -> float:
+        """Returns the most that training is expected to cost: no trial stops early, and none is tried again."""
+        return trials * epochs * self.seconds_per_epoch / 3600 * self.usd_per_hour
+
+
+def job_seconds(attempts: object) -> float:
+    """Returns how long the attempts of a job ran, from Batch's own `StartedAt` and `StoppedAt` in milliseconds.
+
+    An attempt without both never got a machine, and a description that is not Batch's counts nothing: what a sweep cost
+    must not decide whether it has a winner.
+    """
+    if not isinstance(attempts, Iterable):
+        return 0.0
+    ran = (_milliseconds(attempt) for attempt in attempts if isinstance(attempt, Mapping))
+    return sum(ran) / 1000
+
+
+def _milliseconds(attempt: Mapping[str, Any]) -> float:
+    started, stopped = attempt.get("StartedAt"), attempt.get("StoppedAt")
+    if not isinstance(started, int) or not isinstance(stopped, int):
+        return 0
+    return max(0, stopped - started)

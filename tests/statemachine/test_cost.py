@@ -1,0 +1,68 @@
+"""Money: refused before, counted after."""
+
+import json
+
+from sweep.trial import Trial
+from tests.statemachine.cloud import Cloud, job_description
+from tests.statemachine.test_planner import SPEC
+
+# The functions' environment in these tests: 6 s an epoch, 0.5 USD an hour, one GPU a job.
+HOUR_MS = 3_600_000
+
+
+def attempts(*hours: float) -> list[dict[str, int]]:
+    return [{"StartedAt": 1_000, "StoppedAt": 1_000 + int(length * HOUR_MS)} for length in hours]
+
+
+def succeeded(cloud: Cloud, trial: Trial, *hours: float) -> None:
+    job = {"job_id": "j", "attempts": attempts(*hours)}
+    cloud.recorded(trial, {"trial_id": trial.trial_id, "status": "SUCCEEDED", "job": job})
+
+
+class TestBudget:
+    def test_a_plan_above_its_budget_is_refused_in_words_and_nothing_is_written(self, cloud: Cloud) -> None:
+        answer = cloud.plan({**SPEC, "epochs": 600, "budget_usd": 1.99})
+        assert answer == {
+            "fault": "budget_usd: 4 trials of up to 600 epochs are estimated at 2.00 USD (6 s an epoch, "
+            "0.5 USD an hour), more than 1.99; give fewer trials or epochs, or a larger budget"
+        }
+        assert cloud.objects() == {}
+
+    def test_a_plan_within_its_budget_says_what_it_costs_at_most(self, cloud: Cloud) -> None:
+        assert cloud.plan({**SPEC, "epochs": 600, "budget_usd": 2})["usd_at_most"] == 2.0
+
+    def test_trials_that_are_finished_cost_nothing_again(self, cloud: Cloud) -> None:
+        for trial in cloud.planned(epochs=600, parameters=SPEC["parameters"])[:3]:
+            cloud.trained(trial, 0.5)
+        assert cloud.plan({**SPEC, "epochs": 600, "budget_usd": 0.5, "name": "again"})["to_run"] == 1
+
+    def test_a_sweep_may_be_started_again_with_a_larger_budget(self, cloud: Cloud) -> None:
+        cloud.plan({**SPEC, "budget_usd": 5})
+        assert "fault" not in cloud.plan({**SPEC, "budget_usd": 10})
+
+
+class TestCost:
+    def test_the_output_has_the_time_of_all_attempts_and_its_price(self, cloud: Cloud) -> None:
+        first, second, third, *_ = cloud.planned()
+        cloud.trained(first, 0.5)
+        succeeded(cloud, first, 0.25, 1.0)
+        failed = {**json.loads(job_description()), "Attempts": attempts(0.75)}
+        cloud.failed(second, json.dumps(failed))
+        succeeded(cloud, third, 2.0)  # wrote no metrics, and cost all the same
+        assert cloud.reduce()["output"]["cost"] == {
+            "job_seconds": 14_400.0,
+            "gpu_seconds": 14_400.0,
+            "usd_estimate": 2.0,
+        }
+
+    def test_trials_of_earlier_sweeps_cost_this_one_nothing(self, cloud: Cloud) -> None:
+        for trial in cloud.planned():
+            cloud.trained(trial, 0.5)
+        assert cloud.reduce()["output"]["cost"]["usd_estimate"] == 0
+
+    def test_attempts_of_another_shape_lose_no_sweep(self, cloud: Cloud) -> None:
+        trial, *_ = cloud.planned()
+        cloud.trained(trial, 0.5)
+        strange = [{"StartedAt": "now"}, None, {"StartedAt": 5, "StoppedAt": 1}]
+        cloud.recorded(trial, {"trial_id": trial.trial_id, "status": "SUCCEEDED", "job": {"attempts": strange}})
+        assert cloud.reduce()["output"]["cost"]["job_seconds"] == 0
