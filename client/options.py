@@ -102,16 +102,18 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         "--objective", metavar="METRIC:DIRECTION", help="Such as val_loss:minimize.  [default: val_accuracy:maximize]"
     )
     @click.option("--seed", type=int, metavar="N", help="Of the training.  [default: 0]")
+    @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan that is estimated above it.")
     @click.option("--max-concurrency", type=int, metavar="N", help="Trials at once.  [default: the stack's]")
     @click.option("--fresh", is_flag=True, help="Train again what is already there.")
     @functools.wraps(command)
     def with_asked(
         *, file: str | None, parameters: tuple[str, ...], fixed: tuple[str, ...], epochs: int | None, name: str | None,
-        objective: str | None, seed: int | None, max_concurrency: int | None, fresh: bool, **others: Any,
+        objective: str | None, seed: int | None, max_concurrency: int | None, budget_usd: float | None,
+        fresh: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
             file=file, parameters=parameters, fixed=fixed, epochs=epochs, name=name, objective=objective, seed=seed,
-            max_concurrency=max_concurrency, fresh=fresh,
+            max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
         )  # fmt: skip
         return command(asked=asked, **others)
 

@@ -47,6 +47,7 @@ class Asked:
     objective: str | None = None
     seed: int | None = None
     max_concurrency: int | None = None
+    budget_usd: float | None = None
     fresh: bool = False
 
     def spec(self, *, now: datetime) -> SweepSpec:
@@ -78,7 +79,7 @@ class Asked:
         if self.objective is not None:
             metric, colon, direction = self.objective.partition(":")
             merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})
-        for field in ("epochs", "name", "seed", "max_concurrency"):
+        for field in ("epochs", "name", "seed", "max_concurrency", "budget_usd"):
             if (value := getattr(self, field)) is not None:
                 merged[field] = value
         if self.fresh:

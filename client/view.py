@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -124,6 +125,7 @@ class View:
         self.line()
         if output is not None:
             self.line(f"Trials   {_counted(output['outcomes'])}")
+            self.line(f"Jobs     {_spent(output['cost'], on_aws=objects.startswith('s3://'))}")
         self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
 
     def leaderboard(self, spec: SweepSpec, rows: Sequence[Row], *, rest: str) -> None:
@@ -167,6 +169,9 @@ class View:
         self.line()
         self.copyable(Text.assemble(("Winner   ", "bold"), (winner["options"], "bold green"), f"  {value}"))
         # Of all rows: the execution's output has room for the first ties only.
+        accuracy = (winner.get("summary") or {}).get("test_accuracy")
+        if isinstance(accuracy, float):
+            self.line(f"         test_accuracy {shown_value(accuracy)}, at the epoch with the lowest val_loss")
         ties = [row for row in rows if row.value == winner["value"] and row.trial_id != winner["trial_id"]]
         if ties:
             those = some([assignments(tie.params) for tie in ties])
@@ -219,6 +224,12 @@ def _table(*columns: str) -> Table:
 
 def _counted(outcomes: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {status}" for status, number in outcomes.items() if number)
+
+
+def _spent(cost: Mapping[str, float], *, on_aws: bool) -> str:
+    """Returns what the jobs took; what that costs only where it costs something."""
+    took = f"{timedelta(seconds=round(cost['job_seconds']))} in all"
+    return f"{took}, an estimated {cost['usd_estimate']:.2f} USD" if on_aws else took
 
 
 def number_of(count: int, what: str) -> str:
