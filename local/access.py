@@ -15,6 +15,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -48,7 +49,6 @@ class Access:
         self._account = account
         self._region = region
         self._roles: dict[str, str] = {}
-        self._policies: dict[str, list[IAMPolicy]] = {}
         self._lock = threading.Lock()
 
     def key_of(self, role_arn: str) -> str:
@@ -76,22 +76,34 @@ class Access:
                         self.check(role, action, resource)
                 except Denied as denied:
                     return _refusal(signed["service"], str(denied), start_response)
+            if signed and role and signed["service"] == "s3" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+                return self._unlisted(role, server, environ, start_response)
             return server(environ, start_response)
 
         return checked
 
+    def _unlisted(
+        self, role: str, server: Wsgi, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answers for an object that is not there: 404 to those who may list the bucket, and 403 to all others.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        """
+        answer: list[Any] = []
+        body = server(environ, lambda *status_and_headers: answer.extend(status_and_headers))
+        if answer[0].startswith("404"):
+            bucket = unquote(environ["PATH_INFO"]).lstrip("/").partition("/")[0]
+            try:
+                self.check(role, "s3:ListBucket", f"arn:aws:s3:::{bucket}")
+            except Denied as denied:
+                return _refusal("s3", str(denied), start_response)
+        start_response(*answer)
+        return body
+
     def _policies_of(self, role_arn: str) -> list[IAMPolicy]:
-        with self._lock:
-            if role_arn not in self._policies:
-                backend = iam_backends[self._account]["aws"]
-                role = backend.get_role_by_arn(role_arn)
-                inline = [
-                    IAMPolicy(document if isinstance(document, str) else json.dumps(document))
-                    for document in role.policies.values()
-                ]
-                managed = [IAMPolicy(policy) for policy in role.managed_policies.values()]
-                self._policies[role_arn] = inline + managed
-            return self._policies[role_arn]
+        role = iam_backends[self._account]["aws"].get_role_by_arn(role_arn)
+        inline = (text if isinstance(text, str) else json.dumps(text) for text in role.policies.values())
+        return [*map(_parsed, inline), *map(IAMPolicy, role.managed_policies.values())]
 
     def _asked(self, service: str, environ: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yields the actions that a request is, each with its resource."""
@@ -128,6 +140,11 @@ class Access:
 
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self._region}:{self._account}:{resource}"
+
+
+@cache
+def _parsed(document: str) -> IAMPolicy:
+    return IAMPolicy(document)
 
 
 def _s3(method: str, path: str, query: dict[str, list[str]]) -> tuple[str, str]:

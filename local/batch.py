@@ -1,6 +1,8 @@
 """Batch jobs as local processes: the queue, attempts and their retry rules, timeouts, logs."""
 
+import contextlib
 import fnmatch
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from local.images import Image
-from local.machine import LIMITED_THREADS, HostGone, Machine, Process
+from local.machine import LIMITED_THREADS, Machine, Process
 from local.moto_workarounds import ProcessJob
 
 STOP_GRACE_SECONDS = 30.0
@@ -81,8 +83,10 @@ class JobQueue:
             if not job.ended.is_set():
                 try:
                     self._run(job)
-                except HostGone as error:
-                    job.job_stopped_reason = str(error)
+                except Exception as error:
+                    # Whatever it is: a slot that dies would leave this job and all that wait for it waiting for ever.
+                    logging.getLogger("moto").exception("job %s", job.job_id)
+                    job.job_stopped_reason = f"The embedded cloud could not run it: {error}"
                     self._finish(job, succeeded=False)
 
     def _run(self, job: ProcessJob) -> None:
@@ -210,8 +214,10 @@ def _publish(job: ProcessJob, group: str | None, stream: str, log: Path) -> None
     if group is None:
         return
     logs = job.backend.logs_backend
-    with log.open(errors="replace") as lines:
-        now = int(time.time() * 1000)
+    now = int(time.time() * 1000)
+    events = []
+    # There is none of a process that could not be started, and a person may delete what is on their disk.
+    with contextlib.suppress(FileNotFoundError), log.open(errors="replace") as lines:
         events = [{"timestamp": now, "message": line.rstrip("\n")} for line in lines if line.strip()]
     logs.ensure_log_group(group)
     logs.ensure_log_stream(group, stream)

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import threading
 import time
 import warnings
@@ -144,13 +145,15 @@ def _running(
     _log_to(scratch / "cloud.log")
 
     access = Access(ACCOUNT, REGION)
-    server = make_server(
-        "127.0.0.1",
-        port,
-        access.middleware(DomainDispatcherApplication(create_backend_app)),
-        threaded=True,
-        request_handler=MotoRequestHandler,
-    )
+    with _listening(port) as listening:
+        server = make_server(
+            "127.0.0.1",
+            port,
+            access.middleware(DomainDispatcherApplication(create_backend_app)),
+            threaded=True,
+            request_handler=MotoRequestHandler,
+            fd=listening.fileno(),
+        )
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
     url = f"http://127.0.0.1:{server.port}"
     endpoint = Endpoint(url=url, region=REGION, started_here=True)
@@ -191,6 +194,13 @@ def _running(
     finally:
         machine.close()
         server.shutdown()
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise CloudFailed(f"the embedded cloud cannot listen on port {port}: {error}") from error
 
 
 def _log_to(file: Path) -> None:

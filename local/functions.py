@@ -17,9 +17,6 @@ from local.machine import Machine
 
 RUNTIME = Path(__file__).with_name("lambda_runtime.py")
 
-MAX_ANSWER_BYTES = 6 * 2**20
-"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
-
 
 class Functions:
     """Invokes functions; each invocation is a process of its own.
@@ -62,9 +59,6 @@ class Functions:
                 said = process.error or f"exit status {process.exit_code}"
                 return _error("Runtime.ExitError", f"Error: Runtime exited with error: {said}"), True
             result = answer.read_bytes()
-        if len(result) > MAX_ANSWER_BYTES:
-            message = f"Response payload size exceeded maximum allowed payload size ({MAX_ANSWER_BYTES} bytes)."
-            return _error("Function.ResponseSizeTooLarge", message), True
         return result, process.exit_code != 0
 
     def _unpacked(self, package: bytes) -> Path:

@@ -1,10 +1,12 @@
 """Images without Docker: what `docker run` would start, read from the Dockerfile of the synthesized asset."""
 
+import contextlib
+import io
 import json
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
@@ -19,16 +21,20 @@ class Image:
 
     Attributes:
         folder: the build context, which takes the place of the working directory.
+        command: what runs after the entrypoint when a job says nothing else.
+        preload: the modules that the image asks to be imported once for all jobs.
     """
 
     folder: Path
     entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
     environment: Mapping[str, str]
     preload: tuple[str, ...]
 
     def argv(self, command: list[str]) -> list[str]:
-        program, *arguments = [*self.entrypoint, *command]
-        return [sys.executable if program in ("python", "python3") else program, *arguments]
+        """Returns what runs when a job says `command`, or nothing; an empty list when neither says what to run."""
+        words = [*self.entrypoint, *(command or self.command)]
+        return [sys.executable, *words[1:]] if words[:1] in (["python"], ["python3"]) else words
 
 
 def images_of(assembly: Path, stack: str) -> dict[str, Image]:
@@ -36,20 +42,58 @@ def images_of(assembly: Path, stack: str) -> dict[str, Image]:
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
     return {
         tag: _read(assembly / asset["source"]["directory"], asset["source"].get("dockerFile", "Dockerfile"))
-        for tag, asset in manifest["dockerImages"].items()
+        for tag, asset in manifest.get("dockerImages", {}).items()
     }
 
 
 def _read(folder: Path, dockerfile: str) -> Image:
-    parser = DockerfileParser(str(folder / dockerfile), env_replace=True)
-    entrypoint: list[str] = []
-    for instruction in parser.structure:
-        if instruction["instruction"] == "ENTRYPOINT":
-            text = instruction["value"]
-            entrypoint = json.loads(text) if text.startswith("[") else ["/bin/sh", "-c", text]
+    parser = DockerfileParser(fileobj=io.BytesIO((folder / dockerfile).read_bytes()), env_replace=True)
+    stages: dict[str, _Stage] = {}
+    stage = _Stage()
+    for instruction, context in zip(parser.structure, parser.context_structure, strict=True):
+        match instruction["instruction"], instruction["value"]:
+            case "FROM", value:
+                base, *name = [word for word in value.split() if not word.startswith("--") and word.upper() != "AS"]
+                stage = stages.get(base.lower(), _Stage()).started()
+                stages[name[0].lower() if name else ""] = stage
+            case "ENTRYPOINT", value:
+                stage.entrypoint = _words(value)
+                stage.command = stage.command if stage.has_own_command else ()
+            case "CMD", value:
+                stage.command, stage.has_own_command = _words(value), True
+            case "ENV" | "LABEL", _:
+                stage.environment |= context.envs
+                stage.labels |= context.labels
     return Image(
         folder=folder.resolve(),
-        entrypoint=tuple(entrypoint),
-        environment=dict(parser.envs),
-        preload=tuple(shlex.split(parser.labels.get(PRELOAD_LABEL, ""))),
+        entrypoint=stage.entrypoint,
+        command=stage.command,
+        environment=stage.environment,
+        preload=tuple(shlex.split(stage.labels.get(PRELOAD_LABEL, ""))),
     )
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What the instructions of one stage have said so far."""
+
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    has_own_command: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+
+    def started(self) -> "_Stage":
+        """Returns a stage that starts from this one."""
+        return replace(self, has_own_command=False, environment=dict(self.environment), labels=dict(self.labels))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Returns what is run: a JSON list is taken as it is, all else goes to a shell.
+
+    https://docs.docker.com/reference/dockerfile/#shell-and-exec-form
+    """
+    with contextlib.suppress(ValueError):
+        if isinstance(words := json.loads(text), list):
+            return tuple(words)
+    return ("/bin/sh", "-c", text)

@@ -116,8 +116,8 @@ def _batch_resources_from_cloudformation() -> None:
     """Batch resources as CDK synthesizes them.
 
     A managed compute environment needs no ServiceRole on AWS, which uses its service-linked role; moto demands one.
-    CDK writes Type in lower case, which CloudFormation accepts. moto starts EC2 instances for the least vCPUs, of
-    which there are none. Attributes that templates refer to are unknown to moto, and so are parts of JobDefinition.
+    CDK writes Type in lower case, which CloudFormation accepts. moto knows only the instance types of the day it was
+    released. Attributes that templates refer to are unknown to moto, and so are parts of JobDefinition.
     """
 
     def compute_environment(

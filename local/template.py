@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import boto3
 
 SOURCES = ("sweep/**/*.py", "statemachine/**/*.py", "stack/**/*.py", "trainer/**/*", "cdk.json")
-"""All that the synthesized template and its assets are made of."""
+"""All that the synthesized template and its assets are made of, but for a trainer of somebody's own."""
 
 
 class SynthFailed(SweepError):
@@ -118,8 +118,10 @@ def _substituted(text: str, names: Mapping[str, str]) -> str:
 
 def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps([settings, importlib.metadata.version("aws-cdk-lib")], sort_keys=True).encode())
-    for pattern in SOURCES:
-        for file in sorted(root.glob(pattern)):
-            if file.is_file() and "__pycache__" not in file.parts:
-                digest.update(str(file.relative_to(root)).encode() + b"\0" + file.read_bytes() + b"\0")
+    files = [file for pattern in SOURCES for file in sorted(root.glob(pattern))]
+    if own_trainer := settings.get("trainer"):
+        files += sorted((root / own_trainer).rglob("*"))
+    for file in files:
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(os.path.relpath(file, root).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -1,0 +1,127 @@
+"""The policies that are synthesized are enforced: each statement is needed, and nothing beyond them is allowed."""
+
+import copy
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.embedded import Cloud, running_cloud
+
+# What the embedded cloud does not do, so that nobody asks for it here: log delivery, traces, the redrive and the
+# description of child executions. Which of a role's actions these are is read off this list; all others are tested.
+NOT_ASKED_FOR = (
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "logs:CreateLogDelivery",
+    "xray:",
+    "states:RedriveExecution",
+    "states:DescribeExecution",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+)
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """A cloud of its own, since these tests change what is allowed in it."""
+    with running_cloud(tmp_path_factory.mktemp("access")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def numbers() -> Iterator[int]:
+    return itertools.count(1)
+
+
+def roles(cloud: Cloud) -> dict[str, str]:
+    """Returns the roles that requests are made with, by what they are for."""
+    found: dict[str, str] = {}
+    for role in cloud.client("iam").list_roles(MaxItems=1000)["Roles"]:
+        for part in ("ComputeJobRole", "PlannerRole", "ReducerRole", "SweepRole"):
+            if part in role["RoleName"]:
+                found[part] = role["RoleName"]
+    return found
+
+
+def statements(cloud: Cloud, role: str) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """Yields each statement of a role: the policy's name and document, and the statement's place in it."""
+    iam = cloud.client("iam")
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        yield from ((name, document, place) for place in range(len(document["Statement"])))
+
+
+def sweep_goes_well(cloud: Cloud, number: int) -> bool:
+    """Runs a sweep with a trial that succeeds and one that fails, whose last log line the reducer reads."""
+    spec = {"parameters": {"act": ["train", "crash"], "lr": [number]}, "epochs": 1, "name": f"access-{number}"}
+    output = cloud.run(spec)
+    said = "exit code 1: ValueError: this trainer was told to crash"
+    job_tags = [job["tags"].get("sweep") for job in cloud.jobs("")]
+    return (
+        output.get("outcomes", {}).get("SUCCEEDED") == 1
+        and [reason["reason"] for reason in output["reasons"]] == [said]
+        and job_tags.count(spec["name"]) == 2
+    )
+
+
+def test_a_sweep_needs_each_statement_of_each_role(cloud: Cloud, numbers: Iterator[int]) -> None:
+    """Takes every action of every statement away, one at a time; then no sweep goes well."""
+    iam = cloud.client("iam")
+    assert sweep_goes_well(cloud, next(numbers))
+    needless = []
+    tried = 0
+    for role in roles(cloud).values():
+        for name, document, place in list(statements(cloud, role)):
+            actions = document["Statement"][place]["Action"]
+            actions = [actions] if isinstance(actions, str) else actions
+            if all(action.startswith(NOT_ASKED_FOR) for action in actions):
+                continue
+            if actions == ["batch:TerminateJob"] or set(actions) == {
+                "states:DescribeExecution",
+                "states:StopExecution",
+            }:
+                continue  # for when a sweep is stopped
+            less = copy.deepcopy(document)
+            del less["Statement"][place]
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
+            tried += 1
+            if sweep_goes_well(cloud, next(numbers)):
+                needless.append((role, actions))
+            iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+    assert not needless, needless
+    assert tried >= 10
+    assert sweep_goes_well(cloud, next(numbers)), "all is as it was"
+
+
+@pytest.mark.parametrize(
+    ("role", "service", "operation", "arguments"),
+    [
+        ("ComputeJobRole", "s3", "put_object", {"Key": "sweeps/a/winner.json", "Body": b"mine"}),
+        ("ComputeJobRole", "s3", "get_object", {"Key": "sweeps/a/spec.json"}),
+        ("ComputeJobRole", "s3", "delete_object", {"Key": "trials/a/metrics-e1.csv"}),
+        ("ComputeJobRole", "batch", "terminate_job", {"jobId": "1", "reason": "mine"}),
+        ("PlannerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
+        ("PlannerRole", "s3", "delete_object", {"Key": "sweeps/a/spec.json"}),
+        ("ReducerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
+        ("SweepRole", "s3", "get_object", {"Key": "trials/a/metrics-e1.csv"}),
+        ("SweepRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
+    ],
+)
+def test_what_a_role_is_not_for_is_denied(
+    cloud: Cloud, role: str, service: str, operation: str, arguments: dict[str, Any]
+) -> None:
+    key = "ROLE" + "".join(filter(str.isalnum, roles(cloud)[role]))[:60]
+    signed = Cloud(
+        process=cloud.process,
+        directory=cloud.directory,
+        environment={**cloud.environment, "AWS_ACCESS_KEY_ID": key},
+        outputs=cloud.outputs,
+    )
+    if service == "s3":
+        arguments = {"Bucket": cloud.outputs["Bucket"], **arguments}
+    with pytest.raises(ClientError, match=r"AccessDenied|403|not authorized"):
+        getattr(signed.client(service), operation)(**arguments)
