@@ -1,0 +1,56 @@
+"""README says what is so."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.template import synthesized
+from stack.config import StackConfig
+from sweep.spec import FIELDS, SweepSpec
+from tests.embedded import REPOSITORY, SCRIPTED
+
+README = (REPOSITORY / "README.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def definition(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The synthesized state machine, with every reference of the template as a text."""
+    folder = tmp_path_factory.mktemp("templates")
+    assembly = synthesized(folder, root=REPOSITORY, context={"trainer": str(SCRIPTED)})
+    (template,) = assembly.glob("*.template.json")
+    resources = json.loads(template.read_bytes())["Resources"].values()
+    (machine,) = (each for each in resources if each["Type"] == "AWS::StepFunctions::StateMachine")
+    parts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
+    states: dict[str, Any] = json.loads("".join(part if isinstance(part, str) else "x" for part in parts))["States"]
+    return states
+
+
+def test_the_picture_of_the_state_machine_has_its_states(definition: dict[str, Any]) -> None:
+    inner = definition["Train the trials"]["ItemProcessor"]["States"]
+    assert set(re.findall(r'state "([^"]+)" as', README)) == definition.keys() | inner.keys()
+
+
+def test_the_whole_input_is_one() -> None:
+    (example,) = re.findall(r'^(\{"parameters".*\})$', README, re.MULTILINE)
+    spec = SweepSpec.from_json(json.loads(example), default_name="readme")
+    assert len(spec.trials(trainer_version="1")) == 9
+
+
+def test_every_field_of_the_input_is_explained() -> None:
+    explained = set(re.findall(r"^\| `([a-z_]+)` \|", README, re.MULTILINE))
+    assert explained == set(FIELDS) - {"search"}, "search knows one way yet, which is the default"
+
+
+def test_every_option_of_a_deployment_that_is_named_is_one() -> None:
+    (paragraph,) = re.findall(r"`cdk deploy -c NAME=VALUE` changes.*?\n\n", README, re.DOTALL)
+    named = set(re.findall(r"`([a-z_]+)`", paragraph))
+    assert named - {"spot"} <= set(StackConfig.__dataclass_fields__), "spot is a value of capacity"
+    assert {"max_vcpus", "capacity"} <= named
+
+
+@pytest.mark.parametrize("example", sorted((REPOSITORY / "examples").glob("*.json")), ids=lambda path: path.stem)
+def test_examples_are_inputs(example: Path) -> None:
+    SweepSpec.from_json(json.loads(example.read_bytes()), default_name=example.stem)
