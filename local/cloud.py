@@ -27,6 +27,10 @@ MEMORY_A_JOB_MIB = 1_500
 START_TIMEOUT_SECONDS = 120.0
 
 
+_has_run = threading.Event()
+"""Set once a cloud has started in this process: moto's state is one for the process, and cannot be emptied safely."""
+
+
 class CloudFailed(SweepError):
     """The embedded cloud could not start."""
 
@@ -135,6 +139,8 @@ def _running(
     from local.machine import Machine
     from local.moto_workarounds import ACCOUNT, install
 
+    if _has_run.is_set():
+        raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
     on_status("Preparing the stack's template …")
     assembly = template.synthesized(directory / "templates", root=root, context=context)
     stack = _stack_of(assembly)
@@ -176,6 +182,7 @@ def _running(
             logs=directory / "logs",
             slots=slots or default_slots(),
         )
+        _has_run.set()
         functions = Functions(machine, environment=environment, folder=scratch)
         install(
             endpoint_url=url,

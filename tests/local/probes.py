@@ -9,11 +9,10 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
 import threading
 import time
 import traceback
-import urllib.error
-import urllib.request
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -41,7 +40,7 @@ class World:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._session = boto3.Session(aws_access_key_id="me", aws_secret_access_key="mine", region_name=REGION)
+        self._session = boto3.Session(aws_access_key_id="me", aws_secret_access_key="mine", region_name=REGION)  # noqa: S106
 
     @cache  # noqa: B019  one world a process
     def client(self, service: str) -> Any:
@@ -126,7 +125,7 @@ class World:
             described: dict[str, Any] = eventually(ended, seconds)
         except AssertionError:
             return {"status": "RUNNING"}
-        end = {name: described[name] for name in ("status", "error", "cause") if name in described}
+        end: dict[str, Any] = {name: described[name] for name in ("status", "error", "cause") if name in described}
         return {**end, "output": json.loads(described["output"])} if "output" in described else end
 
     def stack(
@@ -166,7 +165,7 @@ def compute_environments(world: World) -> Any:
     iam, ec2 = world.client("iam"), world.client("ec2")
     profile = iam.create_instance_profile(InstanceProfileName="machines")["InstanceProfile"]["Arn"]
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-    properties = {
+    properties: dict[str, Any] = {
         **tiny.COMPUTE_ENVIRONMENT["Properties"],
         "ComputeResources": {
             **tiny.COMPUTE_ENVIRONMENT["Properties"]["ComputeResources"],
@@ -175,18 +174,22 @@ def compute_environments(world: World) -> Any:
             "SecurityGroupIds": [ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"]],
         },
     }
-    answers = {}
-    for step, change in {
+    new_machine = {**properties["ComputeResources"], "InstanceTypes": ["g99.large"]}
+    steps: dict[str, dict[str, Any]] = {
         "as CDK writes it": {},
         "with a service role": {"ServiceRole": world.role()},
         "with its type in capitals": {"Type": "MANAGED"},
-        "with a number of CPUs": {"ComputeResources": {**properties["ComputeResources"], "DesiredvCpus": 0}},
-    }.items():
+        "on a new type of machine": {"ComputeResources": new_machine},
+    }
+
+    def made() -> Any:
+        resource = {"Type": "AWS::Batch::ComputeEnvironment", "Properties": properties}
+        return world.stack({"It": resource}, {"Arn": {"Fn::GetAtt": ["It", "ComputeEnvironmentArn"]}})
+
+    answers = {}
+    for step, change in steps.items():
         properties.update(change)
-        resource = {"Type": "AWS::Batch::ComputeEnvironment", "Properties": dict(properties)}
-        answers[step] = outcome(
-            lambda it=resource: world.stack({"It": it}, {"Arn": {"Fn::GetAtt": ["It", "ComputeEnvironmentArn"]}})
-        )
+        answers[step] = outcome(made)
     return answers
 
 
@@ -246,7 +249,9 @@ def names(world: World) -> list[str]:
 
 @probe
 def stack_state_machine(world: World) -> Any:
-    definition = json.dumps({"StartAt": "End", "States": {"End": {"Type": "Pass", "Result": "ran", "End": True}}})
+    definition = json.dumps(
+        {"StartAt": "End", "States": {"End": {"Type": "Pass", "Result": {"it": "ran"}, "End": True}}}
+    )
     properties = {"DefinitionString": definition, "RoleArn": world.role(), "StateMachineName": "of-a-stack"}
     resources = {"It": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}
     template = {"Resources": resources}
@@ -303,12 +308,12 @@ def simple(service: str) -> Iterator[None]:
     """moto's other way, without Docker; the embedded cloud must be the same in both."""
     from moto.core.config import default_user_config
 
-    before = default_user_config[service]  # type: ignore[literal-required]
-    default_user_config[service] = {"use_docker": False}  # type: ignore[literal-required]
+    before = default_user_config[service]
+    default_user_config[service] = {"use_docker": False}
     try:
         yield
     finally:
-        default_user_config[service] = before  # type: ignore[literal-required]
+        default_user_config[service] = before
 
 
 @probe
@@ -330,12 +335,10 @@ def job_that_exits_3(world: World) -> Any:
 
 @probe
 def attempts_of_a_job_that_fails(world: World) -> Any:
-    if "MOTO_PORT" not in os.environ:
-        return len(world.ended_job(world.submit("exit 3", attempts=3))["attempts"])
     os.environ["MOTO_SIMPLE_BATCH_FAIL_AFTER"] = "0"
-    with simple("batch"):
+    with simple("batch") if "MOTO_PORT" in os.environ else contextlib.nullcontext():
         job = world.ended_job(world.submit("exit 3", attempts=3))
-    return [job["status"], len(job["attempts"])]
+    return {"status": job["status"], "attempts": len(job["attempts"])}
 
 
 @probe
@@ -454,7 +457,7 @@ def clients_of_ten_tasks(world: World) -> int:
         made.append(service_name)
         return original(self, service_name, *args, **kwargs)
 
-    boto3.Session.client = counted  # type: ignore[method-assign, assignment]
+    boto3.Session.client = counted  # type: ignore[method-assign]
     try:
         task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:batch:describeJobQueues", "Parameters": {}}
         states = {f"S{number}": {**task, "Next": f"S{number + 1}"} for number in range(9)}
@@ -467,7 +470,7 @@ def clients_of_ten_tasks(world: World) -> int:
 
 @probe
 def sync_task_that_is_stopped(world: World) -> Any:
-    """How often a `.sync` task asks in its loop, and whether it does anything when the execution is stopped meanwhile."""
+    """How long a `.sync` task pauses between its questions, and whether it does anything when it is stopped."""
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
         state_task_service_batch,
         state_task_service_callback,
@@ -539,14 +542,25 @@ def many_items_for_one_worker(world: World) -> Any:
     failures: list[str] = []
     hook, threading.excepthook = threading.excepthook, lambda failed: failures.append(failed.exc_type.__name__)
     limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(300)  # so that a hundred items show what a thousand do
+    sys.setrecursionlimit(300)  # so that hundreds of items show what thousands do
+    items = list(range(300))
+    states = world.client("stepfunctions")
     try:
-        items = list(range(300))
-        ended = world.executed({"All": distributed(MaxConcurrency=1)}, {"items": items}, seconds=30)
+        execution = states.start_execution(
+            stateMachineArn=world.state_machine({"All": distributed(MaxConcurrency=1)}),
+            input=json.dumps({"items": items}),
+            name="one",
+        )["executionArn"]
+
+        def ended() -> Any:
+            described = states.describe_execution(executionArn=execution)
+            return described if failures or described["status"] != "RUNNING" else None
+
+        end = eventually(ended)
     finally:
         sys.setrecursionlimit(limit)
         threading.excepthook = hook
-    return {"status": ended["status"], "all": ended.get("output") == items, "failures": sorted(set(failures))}
+    return {"failures": sorted(set(failures)), "all": json.loads(end.get("output", "null")) == items}
 
 
 @probe
@@ -611,16 +625,15 @@ def conditional_puts_at_the_same_moment(world: World) -> list[int]:
             both.wait(2)
         return put_object(self, *args, **kwargs)
 
-    url = f"{world.url}/{world.bucket()}/once"
+    world.bucket()
     statuses: list[int] = []
 
     def put(data: bytes) -> None:
-        request = urllib.request.Request(url, data=data, method="PUT", headers={"If-None-Match": "*"})
         try:
-            with urllib.request.urlopen(request) as response:
-                statuses.append(response.status)
-        except urllib.error.HTTPError as error:
-            statuses.append(error.code)
+            answer = world.client("s3").put_object(Bucket=world.bucket(), Key="once", Body=data, IfNoneMatch="*")
+            statuses.append(answer["ResponseMetadata"]["HTTPStatusCode"])
+        except ClientError as error:
+            statuses.append(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
     S3Backend.put_object = put_when_both_are_here
     try:
@@ -632,6 +645,18 @@ def conditional_puts_at_the_same_moment(world: World) -> list[int]:
     finally:
         S3Backend.put_object = put_object
     return sorted(statuses)
+
+
+@probe
+def another_cloud_in_this_process(world: World) -> Any:
+    """Asked of the embedded cloud only: it would make plain moto one."""
+    from local.cloud import embedded_cloud
+
+    if "MOTO_PORT" in os.environ:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        root = tiny.tiny_app(Path(folder) / "app")
+        return outcome(lambda: embedded_cloud(Path(folder) / "cloud", root=root).__enter__().url)
 
 
 # --- the process ------------------------------------------------------------------------------------------------------
@@ -669,7 +694,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     with plain_moto() if kind == "plain" else embedded(Path(folder)) as url:
         world = World(url)
-        print(json.dumps(url), file=answers)
+        print(json.dumps("ready"), file=answers)
         for line in sys.stdin:
             try:
                 answer = PROBES[line.strip()](world)

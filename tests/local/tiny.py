@@ -12,6 +12,9 @@ from typing import Any
 SHELL_IMAGE = "registry.example.com/assets:shell"
 """Runs its command in a shell."""
 
+EMPTY_IMAGE = "registry.example.com/assets:empty"
+"""Says nothing about what it runs."""
+
 _APP = """
 import json, os
 from pathlib import Path
@@ -27,10 +30,11 @@ template["Description"] = json.loads(os.environ["CDK_CONTEXT_JSON"])["descriptio
             "destinations": {"here": {"bucketName": "cdk-assets-${AWS::AccountId}", "objectKey": "template.json"}},
         },
     },
-    "dockerImages": {"shell": {"source": {"directory": "shell"}}},
+    "dockerImages": {name: {"source": {"directory": name}} for name in ("shell", "empty")},
 }))
-(out / "shell").mkdir()
-(out / "shell" / "Dockerfile").write_text('FROM alpine\\nENTRYPOINT ["/bin/sh", "-c"]\\n')
+for name, entrypoint in {"shell": 'ENTRYPOINT ["/bin/sh", "-c"]', "empty": ""}.items():
+    (out / name).mkdir()
+    (out / name / "Dockerfile").write_text(f"FROM alpine\\n{entrypoint}\\n")
 """
 
 ALLOWED: dict[str, Any] = {

@@ -1,0 +1,226 @@
+"""The embedded cloud as a whole: who runs it, who joins it, and how it keeps objects."""
+
+import http.client
+import io
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import boto3.s3.transfer
+import pytest
+from botocore.exceptions import ClientError
+from filelock import FileLock
+
+from local import cloud as local_cloud
+from local.cloud import CloudFailed, embedded_cloud
+from local.template import SynthFailed
+from tests.embedded import Cloud, running_cloud
+from tests.local.conftest import Worlds
+from tests.local.tiny import tiny_app
+
+
+def test_another_process_joins_the_cloud_that_runs_and_leaves_it_running(tiny_cloud: Cloud) -> None:
+    with embedded_cloud(tiny_cloud.directory) as endpoint:
+        assert not endpoint.started_here
+        assert endpoint.url == tiny_cloud.environment["AWS_ENDPOINT_URL"]
+        assert endpoint.environment() == tiny_cloud.environment
+    assert tiny_cloud.client("s3").list_buckets()["Buckets"]
+
+
+def test_a_lock_without_a_cloud_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local_cloud, "START_TIMEOUT_SECONDS", 0.3)
+    with (
+        FileLock(tmp_path / "cloud.lock"),
+        pytest.raises(CloudFailed, match=r"another process holds .*cloud\.lock but its cloud does not answer"),
+        embedded_cloud(tmp_path),
+    ):
+        pass
+
+
+def test_a_stack_that_cannot_be_synthesized_leaves_no_cloud_and_no_lock(tmp_path: Path) -> None:
+    root = tiny_app(tmp_path / "app")
+    (root / "stack" / "app.py").write_text("import sys; sys.exit('max_vcpus: must be a whole number')")
+    for _ in range(2):
+        with (
+            pytest.raises(SynthFailed, match="max_vcpus: must be a whole number"),
+            embedded_cloud(tmp_path / "cloud", root=root),
+        ):
+            pass
+    assert not (tmp_path / "cloud" / "cloud.json").exists()
+
+
+def test_a_second_cloud_in_one_process_is_refused(worlds: Worlds) -> None:
+    """Plain moto is one for its process, so the second cloud would have the stack of the first."""
+    _, embedded = worlds.ask("another_cloud_in_this_process")
+    assert embedded.startswith("CloudFailed: this process has run an embedded cloud already")
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with (
+            pytest.raises(CloudFailed, match=f"port {port}"),
+            embedded_cloud(tmp_path / "cloud", root=tiny_app(tmp_path / "app"), port=port),
+        ):
+            pass
+
+
+def test_the_endpoints_environment_is_all_that_an_aws_tool_needs(tiny_cloud: Cloud) -> None:
+    assert set(tiny_cloud.environment) == {
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_EC2_METADATA_DISABLED",
+    }
+
+
+KEYS = [
+    "plain",
+    "sweeps/one/spec.json",
+    "a//b",
+    "/lead",
+    "//",
+    "trail/",
+    "trail/under",
+    "dots/.",
+    "dots/..",
+    "../up",
+    "../../../../../../tmp/up",
+    "down/../up",
+    "./here",
+    ".hidden",
+    "...",
+    "down/.",
+    "ü/日本/🙂",
+    "e\u0301",  # another text than the one letter é
+    "\u00e9",
+    "a b+c&d=e?f#g",
+    "100%",
+    "%2E%2E/%2F",
+    "%",
+    "back\\slash",
+    "quote'\"<>|*:",
+    "tab\t",
+    "-rf",
+    "~/home",
+    "con.",
+    "x" * 255,
+    "/".join(["deep"] * 100),
+    ".unfinished-1",
+    "[glob]*?",
+]
+
+
+def files(folder: Path) -> set[Path]:
+    return {file for file in folder.rglob("*") if file.is_file() and "run" not in file.relative_to(folder).parts}
+
+
+def test_any_key_survives_a_restart_and_none_leaves_the_folder(tmp_path: Path) -> None:
+    app = str(tiny_app(tmp_path / "app"))
+    options: dict[str, Any] = {"root": app, "context": {}, "slots": 1}
+    with running_cloud(tmp_path / "cloud", **options) as before:
+        there = files(tmp_path)
+        bucket = before.outputs["Bucket"]
+        for key in KEYS:
+            before.client("s3").put_object(Bucket=bucket, Key=key, Body=key.encode())
+        new = files(tmp_path) - there
+        assert len(new) == len(KEYS)
+        assert all(file.is_relative_to(tmp_path / "cloud" / "s3" / bucket) for file in new)
+        assert (
+            tmp_path / "cloud" / "s3" / bucket / "sweeps" / "one" / "spec.json"
+        ).read_bytes() == b"sweeps/one/spec.json"
+        assert (tmp_path / "cloud" / "cloud.json").exists()
+    assert not (tmp_path / "cloud" / "cloud.json").exists()
+
+    with running_cloud(tmp_path / "cloud", **options) as after:
+        assert after.outputs["Bucket"] == bucket
+        pages = after.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        listed = {item["Key"]: item for page in pages for item in page["Contents"]}
+        assert set(listed) == set(KEYS)
+        assert after.objects("") == {key: key.encode() for key in KEYS}
+        assert {key: item["Size"] for key, item in listed.items()} == {key: len(key.encode()) for key in KEYS}
+
+
+@pytest.mark.parametrize("bucket", ["../up", "..%2Fup", "%2E%2E%2Fup", "...", "a/../../up"])
+def test_a_bucket_is_never_outside_the_folder(tiny_cloud: Cloud, bucket: str) -> None:
+    outside = files(tiny_cloud.directory.parent)
+    address = urlparse(tiny_cloud.environment["AWS_ENDPOINT_URL"])
+    for path in (f"/{bucket}", f"/{bucket}/key"):
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+        connection.request("PUT", path, b"data")
+        connection.getresponse().read()
+        connection.close()
+    new = files(tiny_cloud.directory.parent) - outside
+    assert all(file.is_relative_to(tiny_cloud.directory / "s3") for file in new)
+
+
+@pytest.mark.parametrize(
+    ("there", "key"),
+    [("file", "file/under"), ("folder/file", "folder"), (None, "x" * 300), (None, "ü" * 100)],
+)
+def test_a_key_that_cannot_be_a_file_is_an_error_that_says_so(tiny_cloud: Cloud, there: str | None, key: str) -> None:
+    s3, bucket = tiny_cloud.client("s3"), tiny_cloud.outputs["Bucket"]
+    if there:
+        s3.put_object(Bucket=bucket, Key=there, Body=b"1")
+    with pytest.raises(
+        ClientError, match="The embedded cloud keeps objects as files, and cannot keep this one"
+    ) as failed:
+        s3.put_object(Bucket=bucket, Key=key, Body=b"2")
+    assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.get_object(Bucket=bucket, Key=key)
+    if there:
+        assert s3.get_object(Bucket=bucket, Key=there)["Body"].read() == b"1"
+
+
+def test_an_object_that_is_deleted_is_gone_from_the_disk_and_one_that_is_not_there_is_no_error(
+    tiny_cloud: Cloud,
+) -> None:
+    s3, bucket = tiny_cloud.client("s3"), tiny_cloud.outputs["Bucket"]
+    s3.put_object(Bucket=bucket, Key="deleted/it", Body=b"1")
+    file = tiny_cloud.directory / "s3" / bucket / "deleted" / "it"
+    assert file.exists()
+    s3.delete_object(Bucket=bucket, Key="deleted")
+    s3.delete_object(Bucket=bucket, Key="deleted/it/under")
+    assert file.exists()
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "deleted/it"}, {"Key": "never/there"}]})
+    assert not file.exists()
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="deleted")
+
+
+def test_an_object_that_is_overwritten_has_its_new_size_and_tag(tiny_cloud: Cloud) -> None:
+    s3, bucket = tiny_cloud.client("s3"), tiny_cloud.outputs["Bucket"]
+    tags = [s3.put_object(Bucket=bucket, Key="again", Body=data)["ETag"] for data in (b"first", b"the second")]
+    head = s3.head_object(Bucket=bucket, Key="again")
+    assert tags[0] != tags[1]
+    assert (head["ETag"], head["ContentLength"]) == (tags[1], 10)
+
+
+def test_an_upload_in_parts_is_one_object(tiny_cloud: Cloud) -> None:
+    """As boto3 uploads a checkpoint."""
+    s3, bucket = tiny_cloud.client("s3"), tiny_cloud.outputs["Bucket"]
+    data = os.urandom(11 * 2**20)
+    parts = boto3.s3.transfer.TransferConfig(multipart_threshold=5 * 2**20, multipart_chunksize=5 * 2**20)
+    s3.upload_fileobj(io.BytesIO(data), bucket, "trials/one/checkpoint.pt", Config=parts)
+    assert (tiny_cloud.directory / "s3" / bucket / "trials" / "one" / "checkpoint.pt").read_bytes() == data
+    target = io.BytesIO()
+    s3.download_fileobj(bucket, "trials/one/checkpoint.pt", target, Config=parts)
+    assert target.getvalue() == data
+
+
+def test_a_copy_is_an_object_of_its_own(tiny_cloud: Cloud) -> None:
+    s3, bucket = tiny_cloud.client("s3"), tiny_cloud.outputs["Bucket"]
+    s3.put_object(Bucket=bucket, Key="copies/one", Body=b"1")
+    s3.copy_object(Bucket=bucket, Key="copies/two", CopySource={"Bucket": bucket, "Key": "copies/one"})
+    s3.delete_object(Bucket=bucket, Key="copies/one")
+    assert s3.get_object(Bucket=bucket, Key="copies/two")["Body"].read() == b"1"
+
+
+def test_a_person_finds_the_logs_of_the_cloud(tiny_cloud: Cloud) -> None:
+    assert (tiny_cloud.directory / "run" / "cloud.log").exists()
+    assert json.loads((tiny_cloud.directory / "cloud.json").read_bytes())["url"].startswith("http://127.0.0.1:")

@@ -1,0 +1,149 @@
+"""Batch jobs one by one: what they see, how they end, and why they could not run."""
+
+import time
+from typing import Any
+
+from tests.embedded import Cloud, eventually
+from tests.local.tiny import EMPTY_IMAGE, SHELL_IMAGE
+
+
+def submitted(
+    cloud: Cloud,
+    *command: str,
+    image: str = SHELL_IMAGE,
+    overrides: dict[str, Any] | None = None,
+    parameters: dict[str, str] | None = None,
+    **definition: Any,
+) -> str:
+    """Submits a job with a definition of its own; returns its id."""
+    batch = cloud.client("batch")
+    name = f"job-{time.time_ns()}"
+    batch.register_job_definition(
+        jobDefinitionName=name,
+        type="container",
+        containerProperties={
+            "image": image,
+            "command": list(command),
+            "environment": [{"name": "FROM", "value": "definition"}, {"name": "OTHER", "value": "definition"}],
+            "vcpus": 1,
+            "memory": 128,
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "jobs"}},
+        },
+        **definition,
+    )
+    answer = batch.submit_job(
+        jobName=name,
+        jobQueue=cloud.outputs["JobQueue"],
+        jobDefinition=name,
+        containerOverrides=overrides or {},
+        parameters=parameters or {},
+    )
+    return str(answer["jobId"])
+
+
+def described(cloud: Cloud, job_id: str) -> dict[str, Any]:
+    job: dict[str, Any] = cloud.client("batch").describe_jobs(jobs=[job_id])["jobs"][0]
+    return job
+
+
+def ended(cloud: Cloud, job_id: str) -> dict[str, Any]:
+    eventually(lambda: described(cloud, job_id)["status"] in ("SUCCEEDED", "FAILED"))
+    return described(cloud, job_id)
+
+
+def running(cloud: Cloud, job_id: str) -> None:
+    eventually(lambda: described(cloud, job_id)["status"] == "RUNNING")
+
+
+def printed(cloud: Cloud, job: dict[str, Any]) -> str:
+    (log,) = (cloud.directory / "logs" / job["jobName"]).iterdir()
+    return str(log.read_text())
+
+
+def test_a_job_sees_its_definitions_environment_what_is_submitted_and_what_batch_adds(tiny_cloud: Cloud) -> None:
+    overrides = {"environment": [{"name": "FROM", "value": "submission"}]}
+    job = ended(tiny_cloud, submitted(tiny_cloud, "env", overrides=overrides))
+    seen = dict(line.split("=", 1) for line in printed(tiny_cloud, job).splitlines())
+    assert (seen["FROM"], seen["OTHER"]) == ("submission", "definition")
+    assert (seen["AWS_BATCH_JOB_ID"], seen["AWS_BATCH_JOB_ATTEMPT"]) == (job["jobId"], "1")
+    assert seen["AWS_ENDPOINT_URL"] == tiny_cloud.environment["AWS_ENDPOINT_URL"]
+    assert "PYTHONPATH" not in seen
+    assert [item["value"] for item in job["container"]["environment"] if item["name"] == "FROM"] == ["submission"]
+
+
+def test_a_command_that_is_submitted_takes_the_place_of_the_definitions(tiny_cloud: Cloud) -> None:
+    job = ended(tiny_cloud, submitted(tiny_cloud, "exit 1", overrides={"command": ["echo instead"]}))
+    assert (job["status"], printed(tiny_cloud, job)) == ("SUCCEEDED", "instead\n")
+
+
+def test_parameters_are_put_into_the_command(tiny_cloud: Cloud) -> None:
+    job = ended(tiny_cloud, submitted(tiny_cloud, "echo Ref::lr", parameters={"lr": "0.1"}))
+    assert printed(tiny_cloud, job) == "0.1\n"
+    assert job["container"]["command"] == ["echo 0.1"]
+
+
+def test_a_job_that_takes_too_long_is_ended_and_not_tried_again(tiny_cloud: Cloud) -> None:
+    job = ended(
+        tiny_cloud,
+        submitted(tiny_cloud, "exec sleep 600", timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 3}),
+    )
+    assert (job["status"], job["statusReason"]) == ("FAILED", "Job attempt duration exceeded timeout")
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [143]
+
+
+def test_a_job_that_is_terminated_is_ended_and_not_tried_again(tiny_cloud: Cloud) -> None:
+    job_id = submitted(tiny_cloud, "exec sleep 600", retryStrategy={"attempts": 3})
+    running(tiny_cloud, job_id)
+    tiny_cloud.client("batch").terminate_job(jobId=job_id, reason="no longer wanted")
+    job = ended(tiny_cloud, job_id)
+    assert (job["status"], job["statusReason"], len(job["attempts"])) == ("FAILED", "no longer wanted", 1)
+
+
+def test_jobs_wait_for_a_slot_and_one_that_is_cancelled_there_never_runs(tiny_cloud: Cloud) -> None:
+    batch = tiny_cloud.client("batch")
+    first = [submitted(tiny_cloud, "exec sleep 600") for _ in range(2)]  # as many as there are slots
+    for job_id in first:
+        running(tiny_cloud, job_id)
+    waiting = submitted(tiny_cloud, "echo ran")
+    assert described(tiny_cloud, waiting)["status"] == "RUNNABLE"
+    batch.cancel_job(jobId=first[0], reason="it runs already, so this does nothing")
+    batch.cancel_job(jobId=waiting, reason="no longer wanted")
+    job = ended(tiny_cloud, waiting)
+    assert (job["status"], job["statusReason"], job["attempts"]) == ("FAILED", "no longer wanted", [])
+    assert [described(tiny_cloud, job_id)["status"] for job_id in first] == ["RUNNING"] * 2
+    for job_id in first:
+        batch.terminate_job(jobId=job_id, reason="enough")
+        ended(tiny_cloud, job_id)
+    assert not (tiny_cloud.directory / "logs" / job["jobName"]).exists()
+
+
+def test_a_job_whose_image_is_not_of_the_stack_fails_as_one_that_cannot_be_pulled(tiny_cloud: Cloud) -> None:
+    rules = [{"action": "RETRY", "onReason": "CannotPullContainerError:*"}, {"action": "EXIT", "onReason": "*"}]
+    image = "public.ecr.aws/me/trainer:v1"
+    job = ended(tiny_cloud, submitted(tiny_cloud, image=image, retryStrategy={"attempts": 3, "evaluateOnExit": rules}))
+    assert job["statusReason"] == "Task failed to start"
+    reason = f"CannotPullContainerError: the embedded cloud has no image {image}"
+    assert [attempt["container"]["reason"] for attempt in job["attempts"]] == [reason] * 3
+    assert "exitCode" not in job["container"]
+
+
+def test_a_job_that_nobody_tells_what_to_run_fails_as_one_that_cannot_be_started(tiny_cloud: Cloud) -> None:
+    for _ in range(3):  # more than there are slots: none of them is lost
+        job = ended(tiny_cloud, submitted(tiny_cloud, image=EMPTY_IMAGE))
+        assert job["statusReason"] == "Task failed to start"
+        reason = "CannotStartContainerError: neither the image nor the job says what to run"
+        assert job["container"]["reason"] == reason
+
+
+def test_a_job_that_the_cloud_cannot_run_fails_and_costs_no_slot(tiny_cloud: Cloud) -> None:
+    logs = tiny_cloud.directory / "logs"
+    logs.mkdir(exist_ok=True)
+    logs.rename(logs.with_name("elsewhere"))
+    logs.write_text("not a folder")
+    try:
+        for _ in range(3):  # more than there are slots
+            job = ended(tiny_cloud, submitted(tiny_cloud))
+            assert job["statusReason"].startswith("The embedded cloud could not run it: ")
+    finally:
+        logs.unlink()
+        logs.with_name("elsewhere").rename(logs)

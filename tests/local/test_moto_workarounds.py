@@ -1,0 +1,275 @@
+"""Each workaround, the gap in plain moto that it is for, and what the embedded cloud does instead.
+
+A test here that fails with a new moto says that a workaround can go, or has to change. The probes are in probes.py.
+"""
+
+import ast
+import importlib.metadata
+import re
+import tomllib
+from collections.abc import Callable
+from typing import TypeVar
+
+from tests.embedded import REPOSITORY
+from tests.local.conftest import Worlds
+
+SOURCE = (REPOSITORY / "local" / "moto_workarounds.py").read_text()
+TESTED: set[str] = set()
+
+Test = TypeVar("Test", bound=Callable[..., None])
+
+
+def workaround(name: str) -> Callable[[Test], Test]:
+    """Says which function of local/moto_workarounds.py a test is for."""
+    TESTED.add(name)
+    return lambda test: test
+
+
+def test_the_workarounds_are_for_the_moto_that_is_installed() -> None:
+    said = re.search(r"Written for moto (\d+\.\d+\.\d+),", ast.get_docstring(ast.parse(SOURCE)) or "")
+    assert said is not None
+    assert said[1] == importlib.metadata.version("moto")
+    groups = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["dependency-groups"]
+    assert f"moto[server]=={said[1]}" in groups["local"]
+
+
+def test_every_workaround_has_a_test() -> None:
+    (install,) = (
+        node for node in ast.parse(SOURCE).body if isinstance(node, ast.FunctionDef) and node.name == "install"
+    )
+    called = {
+        node.func.id for node in ast.walk(install) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert called == TESTED
+
+
+# --- CloudFormation ---------------------------------------------------------------------------------------------------
+
+
+@workaround("_batch_resources_from_cloudformation")
+def test_a_compute_environment_is_made_as_cdk_writes_it(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("compute_environments")
+    assert "500 Internal Server Error" in plain["as CDK writes it"]
+    assert "type managed must be one of" in plain["with a service role"]
+    assert plain["with its type in capitals"] == {}, "the stack is there, and its output ComputeEnvironmentArn is not"
+    assert "Instance type g99.large does not exist" in plain["on a new type of machine"]
+    for made in embedded.values():
+        assert ":compute-environment/" in made["Arn"]
+
+
+@workaround("_batch_resources_from_cloudformation")
+def test_a_template_can_refer_to_the_arn_of_a_queue(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("queue_attribute")
+    assert plain == {}
+    assert ":job-queue/" in embedded["Arn"]
+
+
+@workaround("_batch_resources_from_cloudformation")
+def test_a_template_can_refer_to_the_arn_of_a_job_definition(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("job_definition_attribute")
+    assert plain == {}
+    assert ":job-definition/" in embedded["Arn"]
+
+
+@workaround("_batch_resources_from_cloudformation")
+def test_a_job_definition_needs_no_retry_strategy(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("job_definition_without_retries")
+    assert "500 Internal Server Error" in plain
+    assert embedded == {}
+
+
+@workaround("_batch_resources_from_cloudformation")
+def test_a_job_definition_has_all_parts_of_its_template(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("job_definition_parts")
+    assert "timeout" not in plain
+    assert "propagateTags" not in plain
+    assert "platformCapabilities" not in plain
+    assert plain["tags"] == {"owner": "me"}
+
+    assert embedded["timeout"] == {"attemptDurationSeconds": 60}
+    assert embedded["propagateTags"] is True
+    assert embedded["platformCapabilities"] == ["EC2"]
+    assert embedded["tags"] == {"Owner": "me"}
+    assert embedded["jobDefinitionName"] == "parts"
+    assert embedded["retryStrategy"] == {"attempts": 2, "evaluateOnExit": [{"action": "exit", "onReason": "*"}]}
+    assert embedded["containerProperties"]["logConfiguration"] == {
+        "logDriver": "awslogs",
+        "options": {"awslogs-group": "jobs"},
+    }
+
+
+@workaround("_stable_names")
+def test_a_name_that_cloudformation_chooses_is_the_same_the_next_time(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("names")
+    assert plain[0] != plain[1]
+    assert embedded[0] == embedded[1]
+
+
+@workaround("_state_machines_that_execute")
+def test_a_state_machine_of_a_stack_executes(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("stack_state_machine")
+    assert "StateMachineDoesNotExist" in plain
+    assert embedded == '{"it": "ran"}'
+
+
+@workaround("_custom_resources_that_are_left_out")
+def test_a_custom_resource_is_there_without_its_function(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("custom_resource")
+    assert plain == "CREATE_IN_PROGRESS", "its function is run in Docker, and its answer is waited for"
+    assert embedded == "CREATE_COMPLETE"
+
+
+# --- Batch and Lambda -------------------------------------------------------------------------------------------------
+
+
+@workaround("_batch_jobs_that_run")
+def test_a_job_truly_runs(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("job_that_exits_3")
+    assert plain == {
+        "with Docker": {"status": "FAILED", "exit code": None, "attempts": 1},
+        "simple": {"status": "SUCCEEDED", "exit code": None, "attempts": 1},
+    }
+    assert embedded == {"with Docker": {"status": "FAILED", "exit code": 3, "attempts": 1}}
+
+
+@workaround("_batch_jobs_that_run")
+def test_a_job_is_tried_again_as_its_definition_says(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("attempts_of_a_job_that_fails")
+    assert plain == {"status": "FAILED", "attempts": 1}
+    assert embedded == {"status": "FAILED", "attempts": 3}
+
+
+@workaround("_batch_jobs_that_run")
+def test_a_description_of_a_job_does_not_grow_when_it_is_asked_for(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("environment_of_a_job_described_thrice")
+    assert plain[0] < plain[1] < plain[2]
+    assert embedded == [2, 2, 2]
+
+
+@workaround("_batch_jobs_that_run")
+def test_jobs_can_be_described_while_others_are_submitted(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("jobs_described_while_one_is_added")
+    assert "dictionary changed size during iteration" in plain
+    assert embedded == 1
+
+
+@workaround("_functions_that_run")
+def test_a_function_truly_runs(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("answer_of_a_function")
+    assert plain["with Docker"] != 42
+    assert plain["simple"] == {"number": 21}, "an echo"
+    assert embedded == {"with Docker": 42}
+
+
+# --- Step Functions ---------------------------------------------------------------------------------------------------
+
+
+@workaround("_execution_names")
+def test_an_execution_without_a_name_gets_one(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("execution_without_a_name")
+    assert plain == "None"
+    assert re.fullmatch(r"[0-9a-f-]{36}", embedded)
+
+
+@workaround("_execution_names")
+def test_a_name_that_aws_refuses_is_refused(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("execution_with_a_wrong_name")
+    assert plain is True
+    assert "Invalid Name: 'a name: <1>'" in embedded
+
+
+@workaround("_service_integrations")
+def test_a_task_gives_its_parameters_to_batch(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("batch_task")
+    assert plain["status"] == "FAILED"
+    assert "JobName" in plain["cause"]
+    assert embedded["status"] == "SUCCEEDED"
+    assert set(embedded["output"]) >= {"JobArn", "JobId", "JobName"}
+
+
+@workaround("_service_integrations")
+def test_a_task_puts_a_structure_into_the_bucket_as_json(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("put_object_task")
+    assert (plain["status"], plain["body"]) == ("FAILED", "")
+    assert (embedded["status"], embedded["body"]) == ("SUCCEEDED", '{"lr":0.1,"text":"\\u00fc"}')
+
+
+@workaround("_service_integrations")
+def test_names_in_a_tasks_answer_have_a_capital(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("sdk_task_answer")
+    assert plain == ["jobQueues"]
+    assert embedded == ["JobQueues"]
+
+
+@workaround("_service_integrations")
+def test_times_in_a_tasks_answer_are_texts(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("time_in_an_answer")
+    assert "500 Internal Server Error" in plain
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", embedded)
+
+
+@workaround("_clients")
+def test_tasks_share_their_clients(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("clients_of_ten_tasks")
+    assert plain == 10
+    assert embedded <= 2, "the task's, and the one that knows its parameters"
+
+
+@workaround("_sync_that_waits_and_terminates")
+def test_a_sync_task_waits_for_its_job_and_terminates_it_when_the_execution_is_stopped(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("sync_task_that_is_stopped")
+    assert plain == {"pauses": [0.5, 0.5, 0.5], "terminated": []}
+    assert embedded == {"pauses": [], "terminated": [True]}
+
+
+@workaround("_distributed_map")
+def test_a_whole_number_is_a_percentage(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("whole_percentage")
+    assert "ToleratedFailurePercentage" in plain
+    assert embedded is True
+
+
+@workaround("_distributed_map")
+def test_a_map_starts_no_more_workers_than_it_has_items(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("threads_for_two_items")
+    assert plain >= 200
+    assert embedded < 20
+
+
+@workaround("_distributed_map")
+def test_a_worker_goes_from_item_to_item_without_recursion(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("many_items_for_one_worker")
+    assert plain == {"failures": ["RecursionError"], "all": False}
+    assert embedded == {"failures": [], "all": True}
+
+
+@workaround("_distributed_map")
+def test_items_that_a_stopped_execution_leaves_have_not_failed(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("stopped_map")
+    assert plain["failed"] == 49
+    assert embedded["failed"] == 0
+    assert embedded["aborted"] == 1
+    assert embedded["threads"] == 0
+
+
+@workaround("_distributed_map")
+def test_the_paths_of_a_result_writer_are_read_from_the_input_of_the_state(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("result_writer")
+    assert plain == {"status": "FAILED", "files": 0}
+    assert embedded == {"status": "SUCCEEDED", "files": 1}
+
+
+# --- S3 ---------------------------------------------------------------------------------------------------------------
+
+
+@workaround("_objects_on_disk")
+def test_an_object_is_not_in_memory(worlds: Worlds) -> None:
+    """That it is in a file is seen in test_cloud.py."""
+    assert worlds.ask("where_an_object_is") == ("memory", "elsewhere")
+
+
+@workaround("_objects_on_disk")
+def test_of_two_conditional_puts_at_the_same_moment_one_fails(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("conditional_puts_at_the_same_moment")
+    assert plain == [200, 200]
+    assert embedded == [200, 412]

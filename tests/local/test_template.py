@@ -1,0 +1,141 @@
+"""From the sources of a stack to its template in the embedded cloud."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from local.template import SynthFailed, node_environment, synthesized, zipped
+from tests.local.tiny import tiny_app
+
+Change = Callable[[Path], object]
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tiny_app(tmp_path / "app")
+
+
+def test_the_template_is_what_the_app_writes(root: Path, tmp_path: Path) -> None:
+    assembly = synthesized(tmp_path / "templates", root=root)
+    assert {file.name for file in assembly.iterdir()} == {
+        "Stepsweep.template.json",
+        "Stepsweep.assets.json",
+        "shell",
+        "empty",
+    }
+    assert '"Description": "tiny"' in (assembly / "Stepsweep.template.json").read_text()
+
+
+def test_context_of_the_caller_comes_before_that_of_cdk_json(root: Path, tmp_path: Path) -> None:
+    assembly = synthesized(tmp_path / "templates", root=root, context={"description": "mine"})
+    assert '"Description": "mine"' in (assembly / "Stepsweep.template.json").read_text()
+
+
+def test_what_has_not_changed_is_not_made_again(root: Path, tmp_path: Path) -> None:
+    first = synthesized(tmp_path / "templates", root=root)
+    (first / "mark").touch()
+    (root / "stack" / "app.py").touch()
+    (root / "stack" / "__pycache__").mkdir(exist_ok=True)
+    (root / "stack" / "__pycache__" / "app.py").write_text("not a source")
+    assert synthesized(tmp_path / "templates", root=root) == first
+    assert (first / "mark").exists()
+
+
+CHANGES: dict[str, Change] = {
+    "a source of the stack": lambda root: (root / "stack" / "more.py").touch(),
+    "a source that is gone": lambda root: (root / "statemachine" / "planner.py").unlink(),
+    "a source that has another name": lambda root: (root / "statemachine" / "planner.py").rename(
+        root / "stack" / "p.py"
+    ),
+    "any file of the trainer": lambda root: (root / "trainer" / "Dockerfile").write_text("FROM y"),
+    "cdk.json": lambda root: (root / "cdk.json").write_text('{"context": {"description": "other"}}'),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_has_changed_is_made_again_and_the_old_one_goes(root: Path, tmp_path: Path, change: str) -> None:
+    for file in ("statemachine/planner.py", "trainer/Dockerfile"):
+        (root / file).parent.mkdir()
+        (root / file).write_text("FROM x")
+    first = synthesized(tmp_path / "templates", root=root)
+    CHANGES[change](root)
+    second = synthesized(tmp_path / "templates", root=root)
+    assert second != first
+    assert list((tmp_path / "templates").iterdir()) == [second]
+
+
+def test_other_context_makes_another_template(root: Path, tmp_path: Path) -> None:
+    first = synthesized(tmp_path / "templates", root=root, context={"max_vcpus": 16})
+    assert synthesized(tmp_path / "templates", root=root, context={"max_vcpus": 32}) != first
+
+
+def test_a_trainer_of_ones_own_is_a_source_too(root: Path, tmp_path: Path) -> None:
+    own = tmp_path / "mine"
+    (own / "deep").mkdir(parents=True)
+    (own / "deep" / "train.py").write_text("lr = 0.1")
+    first = synthesized(tmp_path / "templates", root=root, context={"trainer": str(own)})
+    assert synthesized(tmp_path / "templates", root=root, context={"trainer": str(own)}) == first
+    (own / "deep" / "train.py").write_text("lr = 0.2")
+    assert synthesized(tmp_path / "templates", root=root, context={"trainer": str(own)}) != first
+
+
+def test_an_app_that_fails_says_so_in_its_own_words_and_leaves_nothing(root: Path, tmp_path: Path) -> None:
+    app = (root / "stack" / "app.py").read_text()
+    (root / "stack" / "app.py").write_text("import sys\nsys.exit('max_vcpus: must be a whole number from 1, got ten')")
+    with pytest.raises(
+        SynthFailed, match=r"could not be synthesized:\nmax_vcpus: must be a whole number from 1, got ten$"
+    ):
+        synthesized(tmp_path / "templates", root=root)
+    assert list((tmp_path / "templates").iterdir()) == []
+    (root / "stack" / "app.py").write_text(app)
+    assert synthesized(tmp_path / "templates", root=root).is_dir()
+
+
+def test_an_app_that_fails_leaves_the_template_that_there_is(root: Path, tmp_path: Path) -> None:
+    first = synthesized(tmp_path / "templates", root=root)
+    app = (root / "stack" / "app.py").read_text()
+    (root / "stack" / "app.py").write_text("raise ValueError")
+    with pytest.raises(SynthFailed, match="ValueError"):
+        synthesized(tmp_path / "templates", root=root)
+    (root / "stack" / "app.py").write_text(app)
+    assert synthesized(tmp_path / "templates", root=root) == first
+
+
+def test_cdk_runs_on_the_node_that_is_installed_with_python() -> None:
+    node = node_environment()["JSII_NODE"]
+    assert Path(node).is_relative_to(sys.prefix)
+    ended = subprocess.run([node, "--version"], capture_output=True, text=True, check=True)
+    assert ended.stdout.startswith("v")
+
+
+def test_a_package_is_the_same_bytes_for_the_same_files(tmp_path: Path) -> None:
+    files = {"b.py": "b", "a/deep/c.py": "c", "a/d.txt": "ü", "empty": ""}
+    packages = []
+    for number, names in enumerate((list(files), list(reversed(files)))):
+        folder = tmp_path / str(number)
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(files[name])
+            os.utime(folder / name, (number * 1e9, number * 1e9))
+        packages.append(zipped(folder))
+    assert packages[0] == packages[1]
+    with zipfile.ZipFile(io.BytesIO(packages[0])) as archive:
+        assert {name: archive.read(name).decode() for name in archive.namelist()} == files
+
+
+def test_a_package_differs_when_a_file_or_its_name_does(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.py").write_text("a")
+    package = zipped(tmp_path / "one")
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    (tmp_path / "two" / "a.py").rename(tmp_path / "two" / "b.py")
+    assert zipped(tmp_path / "two") != package
+    (tmp_path / "one" / "a.py").write_text("b")
+    assert zipped(tmp_path / "one") != package
