@@ -59,7 +59,8 @@ class Cloud:
             answer: dict[str, Any] = states.describe_execution(executionArn=execution)
             return None if answer["status"] == "RUNNING" else answer
 
-        return eventually(description, timeout_seconds)
+        ended: dict[str, Any] = eventually(description, timeout_seconds)
+        return ended
 
     def run(self, spec: object, **kwargs: Any) -> dict[str, Any]:
         """Runs a sweep to its end; returns the execution's output, or its `error` and `cause`."""

@@ -37,7 +37,7 @@ def ask(method: str, data: bytes | None = None) -> int:
     url = f"{os.environ['AWS_ENDPOINT_URL']}/{uri.netloc}{uri.path}"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, data=data, method=method, headers=headers)) as answer:
-            return answer.status
+            return int(answer.status)
     except urllib.error.HTTPError as error:
         if error.code in (404, 412):
             return error.code
