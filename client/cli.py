@@ -23,6 +23,10 @@ PLAN_EXIT_CODES = "Exit codes: 0 it could be run · 2 wrong input."
 SHOW_EXIT_CODES = (
     "Exit codes: 0 shown, however the sweep went · 1 the cloud failed · 2 no such sweep · 130 interrupted."
 )
+DOCTOR_EXIT_CODES = "Exit codes: 0 nothing is in the way, warnings apart · 1 a problem · 2 wrong options."
+TEARDOWN_EXIT_CODES = (
+    "Exit codes: 0 nothing is left that costs money · 1 something is, or it could not be seen · 2 wrong options."
+)
 SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud failed · 2 wrong options."
 
 
@@ -173,3 +177,72 @@ def serve(directory: Path, port: int | None) -> int:
         if not is_up:
             raise
     return ExitCode.OK
+
+
+@cli.command(epilog=DOCTOR_EXIT_CODES)
+@cloud_options
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of {check, state, found, remedy} on stdout.")
+def doctor(cloud: Cloud, as_json: bool) -> int:
+    """Say whether a sweep would run, and what to do where it would not.
+
+    On AWS: credentials, region, stack, queue, image, quotas, jobs that wait, bucket. Changes nothing.
+
+    \b
+    sweep doctor
+    sweep doctor --on aws --profile work --region us-east-1
+    """
+    from client.deployment import DEFAULT_STACK, clients_of, explained
+    from client.doctor import AwsDoctor
+    from client.doctor_local import examine_machine
+    from client.view import View
+
+    if cloud.is_local:
+        findings = examine_machine(cloud.directory)
+    else:
+        with explained(profile=cloud.profile):
+            clients = clients_of(profile=cloud.profile, region=cloud.region)
+            findings = AwsDoctor(
+                clients=clients,
+                stack=cloud.stack or DEFAULT_STACK,
+                profile=cloud.profile,
+                options=cloud.options("profile", "region"),
+            ).examine()
+    return View().findings(findings, as_json=as_json)
+
+
+@cli.command(epilog=TEARDOWN_EXIT_CODES)
+@cloud_options
+@click.option("--check", is_flag=True, help="Needed: this command looks, and deletes nothing.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list of {check, state, found, remedy} on stdout.")
+def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
+    """Show what is left of stepsweep in an account, and what of it costs money.
+
+    After `cdk destroy`, or before it. Names the command that deletes each thing, and deletes nothing itself.
+
+    \b
+    sweep teardown --check --on aws
+    sweep teardown --check --on aws --region us-east-1 --stack Mine
+    """
+    from client.deployment import DEFAULT_STACK, clients_of, explained
+    from client.teardown import Leftovers
+    from client.view import View
+
+    context = click.get_current_context()
+    if not check:
+        raise click.UsageError(
+            "`cdk destroy` destroys the stack; this command checks what is left: add --check", context
+        )
+    if cloud.is_local:
+        raise click.UsageError(
+            f"--check goes with --on aws; of the embedded cloud nothing is left once {cloud.directory} is deleted",
+            context,
+        )
+    with explained(profile=cloud.profile):
+        clients = clients_of(profile=cloud.profile, region=cloud.region)
+        findings = Leftovers(
+            clients=clients,
+            stack=cloud.stack or DEFAULT_STACK,
+            profile=cloud.profile,
+            options=cloud.options("profile", "region"),
+        ).look()
+    return View().findings(findings, as_json=as_json)

@@ -1,11 +1,12 @@
 """Where sweeps run: a deployed stack, found by its outputs, on AWS or in the embedded cloud; and what can be wrong."""
 
+import functools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -77,6 +78,23 @@ def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: st
         session = boto3.Session(profile_name=profile, region_name=region)
         # A laptop that sleeps or changes networks must not lose sight of a sweep of hours.
         return _found(session, stack, config=Config(retries=RETRIES), endpoint_url=None, patience_seconds=3600)
+
+
+def clients_of(*, profile: str | None = None, region: str | None = None) -> Callable[[str], Any]:
+    """Returns what makes a client of any service, in the account and region that boto3 finds. Gives up soon.
+
+    Raises:
+        ProfileNotFound, InvalidRegionError: botocore's.
+    """
+    session = boto3.Session(profile_name=profile, region_name=region)
+    quick: _RetryDict = {"mode": "standard", "max_attempts": 3}
+    config = Config(retries=quick, connect_timeout=10, read_timeout=20)
+
+    @functools.cache
+    def client(service: str) -> Any:
+        return session.client(service, config=config)  # type: ignore[call-overload]  # one name of many
+
+    return client
 
 
 def on_endpoint(

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from client.deployment import Deployment
+from client.exit_code import ExitCode
+from client.findings import Finding, State, is_a_problem, one_line
 from client.leaderboard import Row
 from client.sweeps import Standing
 from sweep.keys import leaderboard_key
@@ -21,6 +23,7 @@ MAX_ROWS = 30
 MAX_PLANNED_ROWS = 20
 MAX_REASONS = 10
 MAX_NAMED = 5
+STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
 PLAIN_WIDTH = 10_000
 """Of output that is not a terminal: nothing is cut or wrapped, so that grep and awk find whole lines."""
 
@@ -94,6 +97,20 @@ class View:
             f"aws stepfunctions start-execution --state-machine-arn {deployment.state_machine_arn} "
             f"--name first --input {shlex.quote(json.dumps(example))}"
         )
+
+    # --- checks
+
+    def findings(self, findings: Sequence[Finding], *, as_json: bool) -> ExitCode:
+        """Shows findings, a line each and what to do below it; returns how the command ends."""
+        if as_json:
+            print(json.dumps([finding.to_json() for finding in findings], indent=2))
+        else:
+            for finding in findings:
+                state = Text(f"{finding.state:<8}", style=STATE_STYLES[finding.state])
+                self.copyable(Text.assemble(state, f"{finding.check}: {printable(one_line(finding.found))}"))
+                if finding.remedy:
+                    self.copyable(f"{'':<8}  -> {one_line(finding.remedy)}", "dim")
+        return ExitCode.FAILED if is_a_problem(findings) else ExitCode.OK
 
     # --- after
 

@@ -25,7 +25,7 @@ def faults(ended: "subprocess.CompletedProcess[str]", code: int) -> list[str]:
     return [line.removeprefix("sweep: ") for line in lines]
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "show", "serve"])
+@pytest.mark.parametrize("command", ["run", "plan", "show", "serve", "doctor", "teardown"])
 def test_each_command_s_help_has_an_example_and_the_exit_codes(sweep: Sweep, command: str) -> None:
     ended = sweep(command, "--help")
     assert ended.returncode == 0

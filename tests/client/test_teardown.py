@@ -1,0 +1,118 @@
+"""`sweep teardown --check` as a process: it sees all of a stack, says what costs, and deletes nothing."""
+
+import json
+
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.client.answers import Answer, answering
+from tests.client.conftest import REGION, Sweep
+from tests.client.deployed import TAGS, Deployed, deploy
+
+
+@pytest.fixture
+def made(server: str) -> Deployed:
+    return deploy(server)
+
+
+def looked(
+    sweep: Sweep, made: Deployed, *, code: int, url: str | None = None, name: str | None = None
+) -> list[dict[str, str]]:
+    environment = {**made.environment, **({"AWS_ENDPOINT_URL": url} if url else {})}
+    words = ("teardown", "--check", "--on", "aws", "--stack", name or made.name, "--json")
+    ended = sweep(*words, environment=environment)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert ended.stderr == ""
+    findings: list[dict[str, str]] = json.loads(ended.stdout)
+    return findings
+
+
+def about(findings: list[dict[str, str]], check: str, name: str) -> dict[str, str]:
+    (one,) = [one for one in findings if one["check"] == check and name in one["found"]]
+    return one
+
+
+def test_without_check_it_is_a_wrong_option_that_says_what_destroys(sweep: Sweep) -> None:
+    ended = sweep("teardown", "--on", "aws")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sweep: `cdk destroy` destroys the stack; this command checks what is left")
+
+
+def test_on_this_machine_there_is_nothing_to_check(sweep: Sweep) -> None:
+    ended = sweep("teardown", "--check")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("sweep: --check goes with --on aws; ")
+
+
+def test_all_of_a_stack_is_seen_and_nothing_of_it_deleted(sweep: Sweep, made: Deployed) -> None:
+    made.client("s3").put_object(Bucket=made.bucket, Key="sweeps/a/winner.json", Body=b"{}")
+    findings = looked(sweep, made, code=1)
+    assert about(findings, "stack", made.name)["state"] == "warning"
+    assert about(findings, "stack", made.name)["remedy"] == "`cdk destroy`"
+    bucket = about(findings, "buckets", made.bucket)
+    assert bucket["state"] == "problem"
+    assert bucket["remedy"].startswith(f"`aws s3 rb --force s3://{made.bucket}`")
+    image = about(findings, "images", f"{made.repository}:abc")
+    assert image["state"] == "problem"
+    assert (
+        f"`aws ecr batch-delete-image --repository-name {made.repository} --image-ids imageTag=abc`" in image["remedy"]
+    )
+    for check, name in (
+        ("log groups", f"{made.name}-Jobs"),
+        ("state machines", f"{made.name}-sweep"),
+        ("job queues", made.queue),
+        ("compute", made.compute),
+    ):
+        one = about(findings, check, name)
+        assert one["state"] == "warning", one
+        assert "costs nothing" in one["found"]
+        assert one["remedy"].startswith("`aws ")
+    assert looked(sweep, made, code=1) == findings
+
+
+def test_machines_and_volumes_that_are_left_cost_money(sweep: Sweep, made: Deployed) -> None:
+    ec2 = made.client("ec2")
+    tags = [{"Key": name, "Value": value} for name, value in TAGS.items()]
+    images = ec2.describe_images()["Images"]
+    (instance,) = ec2.run_instances(
+        ImageId=images[0]["ImageId"], InstanceType="g4dn.xlarge", MinCount=1, MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+    )["Instances"]  # fmt: skip
+    volume = ec2.create_volume(
+        AvailabilityZone=f"{REGION}a", Size=100, TagSpecifications=[{"ResourceType": "volume", "Tags": tags}]
+    )["VolumeId"]
+    findings = looked(sweep, made, code=1)
+    machine = about(findings, "instances", instance["InstanceId"])
+    assert machine["state"] == "problem"
+    assert f"`aws ec2 terminate-instances --instance-ids {instance['InstanceId']}`" in machine["remedy"]
+    assert about(findings, "volumes", volume)["found"].startswith(f"{volume}, 100 GB, costs storage")
+    ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
+    ec2.delete_volume(VolumeId=volume)
+    assert [one["found"] for one in looked(sweep, made, code=1) if one["check"] in ("instances", "volumes")] == [
+        "none",
+        "none",
+    ]
+
+
+def test_what_may_not_be_seen_is_not_said_to_be_gone(sweep: Sweep, made: Deployed, server: str) -> None:
+    denied = Answer.json_error("AccessDeniedException", "not authorized")
+    with answering(server, {"DescribeLogGroups": denied}) as url:
+        findings = looked(sweep, made, code=1, url=url)
+    (logs,) = [one for one in findings if one["check"] == "log groups"]
+    assert logs["state"] == "problem"
+    assert logs["found"] == "could not be checked: these credentials may not logs:DescribeLogGroups"
+
+
+def test_where_there_is_nothing_nothing_is_left(sweep: Sweep) -> None:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        made = deploy(f"http://{host}:{port}")
+        elsewhere = {**made.environment, "AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-2"}
+        ended = sweep("teardown", "--check", "--on", "aws", "--stack", "Nothing", environment=elsewhere)
+    finally:
+        server.stop()
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "problem" not in ended.stdout
+    assert "ok      instances: none\n" in ended.stdout
