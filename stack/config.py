@@ -36,7 +36,8 @@ class StackConfig:
     Attributes:
         stack_name: of the CloudFormation stack; one account can have several.
         instance_types: what the compute environment may start, comma-separated on the command line.
-        max_vcpus: of all jobs together; 64 of g4dn.xlarge are 16 trials at once.
+        max_vcpus: of all jobs together, with `spot-first` of those on each kind of machine; 64 of g4dn.xlarge are 16
+            trials at once.
         job_vcpus, job_gpus, job_memory_mib: what one trial is given. 12,000 MiB is what a g4dn.xlarge's 16 GiB leave.
         job_timeout_minutes: of one attempt.
         capacity: `on-demand`; `spot`, cheaper and reclaimed at times, from where a trial goes on from its checkpoint;

@@ -12,7 +12,6 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-
 HOUR = Duration.hours(1)
 
 
@@ -67,10 +66,12 @@ class Notices(Construct):
         rule.add_target(
             targets.SnsTopic(
                 topic,
+                # Without its output: that is null where a sweep failed, full of quotes, and may be 256 KiB; a message
+                # that EventBridge cannot make of its text is lost without a word.
                 message=events.RuleTargetInput.from_text(
                     f"The sweep {events.EventField.from_path('$.detail.name')} ended: "
                     f"{events.EventField.from_path('$.detail.status')}\n\n"
-                    f"{events.EventField.from_path('$.detail.output')}"
+                    f"sweep show {events.EventField.from_path('$.detail.name')}"
                 ),
             )
         )

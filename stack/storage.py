@@ -1,5 +1,7 @@
 """Where everything of a sweep is: one private bucket, gone with the stack."""
 
+from typing import cast
+
 from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -44,10 +46,9 @@ class Storage(Construct):
         self._keep_no_log_of_emptying(log_retention_days)
 
     def _keep_no_log_of_emptying(self, retention_days: int) -> None:
-        """CDK's function that empties the bucket would write to a log group that Lambda makes, and that outlives all."""
+        """CDK's function that empties the bucket would log to a group that Lambda makes, and that outlives all."""
         provider = Stack.of(self).node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
-        handler = provider.node.find_child("Handler")
-        assert isinstance(handler, CfnResource)  # noqa: S101  for mypy; CDK's provider is made of such
+        handler = cast(CfnResource, provider.node.find_child("Handler"))
         logs = log_group(self, "EmptyingLogs", retention_days=retention_days)
         handler.add_property_override("LoggingConfig", {"LogGroup": logs.log_group_name})
 

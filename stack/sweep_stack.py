@@ -33,7 +33,9 @@ class SweepStack(cdk.Stack):
             analytics_reporting=False,
         )
         image, trainer_version = _trainer_image(self, config)
-        storage = Storage(self, "Storage", checkpoint_days=config.checkpoint_days, log_retention_days=config.log_retention_days)
+        storage = Storage(
+            self, "Storage", checkpoint_days=config.checkpoint_days, log_retention_days=config.log_retention_days
+        )
         network = Network(self, "Network", config=config)
         compute = Compute(
             self,
@@ -102,11 +104,25 @@ class SweepStack(cdk.Stack):
 
         # Jobs write trials/* and checkpoints/*, functions write sweeps/*.
         both = ["s3:GetObject", "s3:PutObject"]
-        _allow(compute.job_role, both, [storage.objects(keys.TRIALS), storage.objects(keys.CHECKPOINTS)])
+        objects = "Objects below one prefix; their names are those of sweeps and trials, which nobody knows yet."
+        trials = [storage.objects(keys.TRIALS), storage.objects(keys.CHECKPOINTS)]
+        _allow(compute.job_role, both, trials, because=objects)
         for role in (planner.role, reducer.role):
-            _allow(role, both, [storage.objects(keys.SWEEPS)])
-            _allow(role, ["s3:GetObject"], [storage.objects(keys.TRIALS)])
-        _allow(reducer.role, ["logs:GetLogEvents"], [f"{compute.log_group.log_group_arn}:log-stream:*"])
+            _allow(role, both, [storage.objects(keys.SWEEPS)], because=objects)
+            _allow(role, ["s3:GetObject"], [storage.objects(keys.TRIALS)], because=objects)
+        # Not from the group's ARN, which CloudFormation ends in `:*`.
+        log_streams = self.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"{compute.log_group.log_group_name}:log-stream:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        _allow(
+            reducer.role,
+            ["logs:GetLogEvents"],
+            [log_streams],
+            because="Batch names a job's log stream when the job starts; it is one of the jobs' own log group.",
+        )
         for role in (compute.job_role, planner.role, reducer.role):
             # Without it S3 answers 403 where an object is not there, and 404 is what they ask about.
             _allow(role, ["s3:ListBucket"], [storage.bucket.bucket_arn])
@@ -115,8 +131,10 @@ class SweepStack(cdk.Stack):
             state_machine.role,
             [*both, "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
             [storage.objects(keys.SWEEPS)],
+            because=objects,
         )
         self._allow_jobs(state_machine, compute)
+        self._acknowledge(state_machine, planner, reducer)
 
         Notices(
             self,
@@ -142,22 +160,62 @@ class SweepStack(cdk.Stack):
         # Any revision: an execution that runs while the stack is deployed names the one before.
         definition = cdk.Fn.select(5, cdk.Fn.split(":", compute.job_definition.job_definition_arn))
         definition_arn = cdk.Fn.join(":", ["arn", self.partition, "batch", self.region, self.account, definition, "*"])
-        _allow(state_machine.role, ["batch:SubmitJob"], [compute.job_queue.job_queue_arn, definition_arn])
-        # Stopping an execution terminates its jobs. Jobs get their ids when they are submitted, so `job/*` it is.
-        _allow(state_machine.role, ["batch:TerminateJob"], [job_arn])
-        _allow(state_machine.role, ["batch:TagResource"], [job_arn, compute.job_queue.job_queue_arn, definition_arn])
-        _allow(state_machine.role, ["batch:DescribeJobs"], ["*"])  # this action knows no resources
+        targets = [compute.job_queue.job_queue_arn, definition_arn]
+        _allow(
+            state_machine.role,
+            ["batch:SubmitJob"],
+            targets,
+            because="Revisions of the one job definition; an execution that runs during a deploy names the one before.",
+        )
+        # Stopping an execution terminates its jobs.
+        _allow(
+            state_machine.role,
+            ["batch:TerminateJob"],
+            [job_arn],
+            because="Jobs get their ids when they are submitted.",
+        )
+        _allow(state_machine.role, ["batch:TagResource"], [job_arn, *targets])
+        _allow(
+            state_machine.role,
+            ["batch:DescribeJobs"],
+            ["*"],
+            because="DescribeJobs knows no resources, and neither do X-Ray's actions and those that deliver logs.",
+        )
         rule = self.format_arn(
             service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
         )
         _allow(state_machine.role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
 
+    def _acknowledge(self, state_machine: sfn.StateMachine, planner: Function, reducer: Function) -> None:
+        """What CDK grants the state machine by itself."""
+        acknowledge(
+            state_machine,
+            "SF1",
+            because="Errors are logged. Step Functions keeps the whole history of an execution for 90 days; a second "
+            "copy of every event of every trial would only cost.",
+        )
+        acknowledge_wildcards(
+            state_machine.role,
+            [f"{function.function.function_arn}:*" for function in (planner, reducer)],
+            because="Versions of the two functions, as CDK grants them; there are none.",
+        )
+        name = cdk.Fn.select(6, cdk.Fn.split(":", state_machine.state_machine_arn))
+        executions = cdk.Fn.join(":", ["arn", self.partition, "states", self.region, self.account, "execution", name])
+        acknowledge_wildcards(
+            state_machine,
+            [f"{executions}:*", f"{executions}/Trials:*"],
+            because="Executions of this state machine, which a Distributed Map starts and stops, have random names.",
+        )
+
     def _output(self, name: str, value: str, description: str) -> None:
         cdk.CfnOutput(self, name, value=value, description=description)
 
 
-def _allow(role: iam.IRole, actions: list[str], resources: list[str]) -> None:
+def _allow(role: iam.IRole, actions: list[str], resources: list[str], *, because: str | None = None) -> None:
+    """Grants the actions. `because` says why a resource has to have a `*` in it."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=resources))
+    if because:
+        acknowledge_wildcards(role, resources, because=because)
 
 
 def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.ContainerImage, str]:

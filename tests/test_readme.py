@@ -45,7 +45,7 @@ def test_every_field_of_the_input_is_explained() -> None:
 
 
 def test_every_option_of_a_deployment_that_is_named_is_one() -> None:
-    (paragraph,) = re.findall(r"`cdk deploy -c NAME=VALUE` changes.*?\n\n", README, re.DOTALL)
+    (paragraph,) = re.findall(r"`make cdk DO=\"deploy -c NAME=VALUE\"` changes.*?\n\n", README, re.DOTALL)
     named = set(re.findall(r"`([a-z_]+)`", paragraph))
     assert named - {"spot"} <= set(StackConfig.__dataclass_fields__), "spot is a value of capacity"
     assert {"max_vcpus", "capacity"} <= named

@@ -1,0 +1,69 @@
+"""The Lambda functions: what the template says of them is what the code needs. The outputs: what clients read."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from client.deployment import OUTPUTS
+from sweep import keys
+from tests.proof.checks.check import Findings
+from tests.proof.subject import Subject
+
+
+def findings(subject: Subject) -> Findings:
+    state_machine = subject.one("AWS::StepFunctions::StateMachine")
+    for name, function in subject.all("AWS::Lambda::Function").items():
+        code = subject.assembly / f"asset.{function['Code']['S3Key'].removesuffix('.zip')}"
+        if not code.is_dir():
+            yield f"{name}: its code is not in the assembly"
+        elif function["Runtime"].startswith("python"):
+            yield from (f"{name}: {fault}" for fault in _faults(code, function))
+        if not 1 <= function.get("Timeout", 3) <= 900:
+            yield f"{name}: Timeout must be from 1 to 900 seconds"
+    yield from (f"output {output} is missing; the client reads it" for output in _missing_outputs(subject))
+    watched = {
+        dimension["Value"]
+        for alarm in subject.all("AWS::CloudWatch::Alarm").values()
+        if alarm["Threshold"] == 1 and alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        for dimension in alarm.get("Dimensions", [])
+    }
+    used = {name for name, function in subject.all("AWS::Lambda::Function").items() if "python" in function["Runtime"]}
+    used |= {subject.resolved({"Ref": name}) for name in subject.ids("AWS::StepFunctions::StateMachine")}
+    yield from (f"{name}: no alarm says that it breaks" for name in sorted(used - watched))
+    if not state_machine["StateMachineName"].endswith("-sweep"):
+        yield "the state machine's name is not one that a person can type"
+
+
+def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
+    handler = str(function["Handler"])
+    module = code.joinpath(*handler.split(".")[:-1]).with_suffix(".py")
+    if not module.is_file():
+        yield f"its handler {handler} is not in its code"
+        return
+    tree = ast.parse(module.read_text())
+    if handler.rpartition(".")[2] not in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
+        yield f"its handler {handler} is not in its code"
+    variables = function["Environment"]["Variables"]  # type: ignore[index]
+    for name in _read_from_environment(tree) - variables.keys():
+        yield f"its code reads {name}, which is not in its environment"
+    yield from (f"{name} must be a text" for name, value in variables.items() if not isinstance(value, str))
+    packages = sorted(path.name for path in code.iterdir())
+    if packages != ["statemachine", "sweep"]:
+        yield f"its code holds {packages}, not sweep/ and statemachine/ alone"
+    # A whole planning or reducing of 10,000 trials; what Lambda gives by itself is 3 seconds and 128 MB.
+    if int(str(function.get("Timeout", 3))) < 60 or int(str(function.get("MemorySize", 128))) < 512:
+        yield "10,000 trials take longer, or more memory"
+
+
+def _read_from_environment(tree: ast.Module) -> set[str]:
+    """Returns the names of `os.environ[keys.NAME]` in a module."""
+    return {
+        str(getattr(keys, node.slice.attr))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Attribute)
+        if ast.unparse(node.value) == "os.environ"
+    }
+
+
+def _missing_outputs(subject: Subject) -> list[str]:
+    return [name for name in OUTPUTS if name not in subject.template.get("Outputs", {})]

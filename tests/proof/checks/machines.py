@@ -1,0 +1,104 @@
+"""Jobs get a machine that they fit on and that starts: one that cannot waits in RUNNABLE, and says nothing."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+from tests.proof.checks.check import Findings
+from tests.proof.subject import Subject
+
+KEPT_BACK = 0.90
+"""Of a machine's memory, what the ECS agent leaves to containers; on g4dn.xlarge about 15,500 of 16,384 MiB."""
+
+WAITS = {
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+    "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+    "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+}
+"""https://docs.aws.amazon.com/batch/latest/userguide/job-queue-state-time-limit-actions.html"""
+
+
+def findings(subject: Subject) -> Findings:
+    definition = subject.one("AWS::Batch::JobDefinition")
+    requirements = definition["ContainerProperties"]["ResourceRequirements"]
+    needs = {need["Type"]: int(need["Value"]) for need in requirements}
+    for name, environment in subject.all("AWS::Batch::ComputeEnvironment").items():
+        resources = environment["ComputeResources"]
+        yield from (f"{name}: {fault}" for fault in _faults(resources, needs))
+        yield from (f"{name}: {fault}" for fault in _faults_of_network(subject, resources))
+    template = subject.one("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    if template.get("MetadataOptions", {}).get("HttpTokens") != "required":
+        yield "LaunchTemplate: a container could read the machine's credentials (IMDSv1)"
+    if template.get("MetadataOptions", {}).get("HttpPutResponseHopLimit") != 1:
+        yield "LaunchTemplate: a container could read the machine's credentials (more than one hop)"
+    for device in template.get("BlockDeviceMappings", []):
+        volume = device["Ebs"]
+        if not volume.get("Encrypted") or not volume.get("DeleteOnTermination") or volume["VolumeSize"] < 60:
+            yield "LaunchTemplate: the disk must be encrypted, deleted with the machine, and have room for the image"
+    queue = subject.one("AWS::Batch::JobQueue")
+    limited = {limit["Reason"] for limit in queue.get("JobStateTimeLimitActions", []) if limit["Action"] == "CANCEL"}
+    yield from (f"JobQueue: a job may wait for ever for {reason}" for reason in sorted(WAITS - limited))
+    environments = {subject.arn(name) for name in subject.ids("AWS::Batch::ComputeEnvironment")}
+    used = {order["ComputeEnvironment"] for order in queue["ComputeEnvironmentOrder"]}
+    if used != environments:
+        yield f"JobQueue: uses {sorted(used)} of {sorted(environments)}"
+    yield from _faults_of_image(subject)
+
+
+def _faults(resources: dict[str, Any], needs: dict[str, int]) -> Iterator[str]:
+    images = [image.get("ImageType") for image in resources.get("Ec2Configuration", [])]
+    if needs.get("GPU") and images != ["ECS_AL2023_NVIDIA"]:
+        yield f"the machine image is {images}, which has no driver for a GPU or is past its end of support"
+    if needs["VCPU"] > resources["MaxvCpus"]:
+        yield f"a job needs {needs['VCPU']} vCPUs of at most {resources['MaxvCpus']}"
+    if resources.get("AllocationStrategy") == "BEST_FIT":
+        yield "BEST_FIT cannot be updated in place, and waits for one instance type"
+    launch_template = resources.get("LaunchTemplate", {})
+    if launch_template and not str(launch_template.get("Version", "")):
+        yield "without a version it keeps the first one of its launch template"
+    for kind in resources["InstanceTypes"]:
+        machine = INSTANCE_TYPES.get(kind)
+        if machine is None:
+            yield f"there is no instance type {kind}"
+            continue
+        gpus = sum(gpu["Count"] for gpu in machine.get("GpuInfo", {}).get("Gpus", []))
+        memory = int(machine["MemoryInfo"]["SizeInMiB"] * KEPT_BACK)
+        has = {"VCPU": machine["VCpuInfo"]["DefaultVCpus"], "MEMORY": memory, "GPU": gpus}
+        for what, least in needs.items():
+            if has[what] < least:
+                yield f"a job needs {least} of {what}, {kind} has {has[what]}"
+        if "x86_64" not in machine["ProcessorInfo"]["SupportedArchitectures"]:
+            yield f"{kind} does not run the image, which is built for x86_64"
+
+
+def _faults_of_network(subject: Subject, resources: dict[str, Any]) -> Iterator[str]:
+    subnets = subject.all("AWS::EC2::Subnet")
+    routed = {
+        association["SubnetId"]
+        for association in subject.all("AWS::EC2::SubnetRouteTableAssociation").values()
+        for route in subject.all("AWS::EC2::Route").values()
+        if route["RouteTableId"] == association["RouteTableId"]
+        and route.get("DestinationCidrBlock") == "0.0.0.0/0"
+        and route.get("GatewayId") in subject.ids("AWS::EC2::InternetGateway")
+    }
+    for name in resources["Subnets"]:
+        if name in subnets and not (subnets[name].get("MapPublicIpOnLaunch") and name in routed):
+            yield f"a machine in {name} reaches neither ECR nor CloudWatch, so no job ever starts"
+    groups = subject.all("AWS::EC2::SecurityGroup")
+    for name, group in groups.items():
+        if group.get("SecurityGroupIngress") or subject.ids("AWS::EC2::SecurityGroupIngress"):
+            yield f"{name}: something can come in"
+        if not any(rule.get("CidrIp") == "0.0.0.0/0" for rule in group.get("SecurityGroupEgress", [])):
+            yield f"{name}: nothing can go out"
+    if not {text.partition(".")[0] for text in resources["SecurityGroupIds"]} <= set(groups):
+        yield "its security groups are not the stack's"
+
+
+def _faults_of_image(subject: Subject) -> Iterator[str]:
+    assets = json.loads(next(subject.assembly.glob("*.assets.json")).read_bytes())
+    for asset in assets.get("dockerImages", {}).values():
+        platform = asset["source"].get("platform")
+        if platform != "linux/amd64":
+            yield f"the image is built for {platform or 'whatever machine deploys'}, jobs run on linux/amd64"

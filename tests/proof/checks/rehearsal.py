@@ -1,0 +1,341 @@
+"""Walks the state machine with what the deployed functions really answer, on a bucket of moto's.
+
+It knows the part of Amazon States Language that this state machine is made of; all else is a finding, so that it never
+passes what it did not understand. Batch is played: a job's description has the fields of DescribeJobs. That the
+same definition runs on an interpreter that somebody else wrote is what tests/local is for.
+"""
+
+import copy
+import importlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from unittest import mock
+
+import boto3
+from moto import mock_aws
+
+from sweep import keys
+from sweep.metrics import to_csv
+from tests.proof.checks.check import Findings
+from tests.proof.checks.requests import operation_of
+from tests.proof.subject import REGION, Subject
+
+EXECUTION = "rehearsal"
+INPUT = {"parameters": {"lr": [0.1, 0.01]}, "epochs": 1}
+MOST_STEPS = 40
+
+
+class NotAsAws(Exception):
+    """The state machine asks for something that would fail, or that the rehearsal does not know."""
+
+
+class Failed(Exception):
+    """A task, or the execution, failed with an error that has a name."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error, self.cause = error, cause
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """What a rehearsal plays on.
+
+    Attributes:
+        succeeds: whether the job of the n-th trial does.
+        jobs: the requests to Batch.
+    """
+
+    subject: Subject
+    s3: Any
+    bucket: str
+    succeeds: Callable[[int], bool]
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+
+    def keys(self, prefix: str) -> list[str]:
+        return [
+            found["Key"] for found in self.s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix).get("Contents", [])
+        ]
+
+    def document(self, key: str) -> Any:
+        return json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+
+def findings(subject: Subject) -> Findings:
+    for scene in (one_fails, all_fail, wrong_input, again):
+        try:
+            with stage(subject, succeeds=lambda number: number == 0) as empty:
+                yield from (f"{scene.__doc__} {fault}" for fault in scene(empty))
+        except (NotAsAws, Failed) as error:
+            yield f"{scene.__doc__} {error}"
+
+
+def one_fails(stage: Stage) -> Iterator[str]:
+    """One trial of two fails:"""
+    output = play(stage, INPUT)
+    outcomes = [stage.document(key) for key in stage.keys(keys.outcomes_prefix(EXECUTION, 0))]
+    if sorted(outcome["status"] for outcome in outcomes) != ["FAILED", "SUCCEEDED"]:
+        yield f"the outcomes are {outcomes}"
+    if output.get("outcomes") != {"SUCCEEDED": 1, "FAILED": 1, "MISSING": 0, "INVALID": 0}:
+        yield f"the output counts {output.get('outcomes')}"
+    if output.get("winner", {}).get("params") != {"lr": 0.1}:
+        yield f"the winner is {output.get('winner')}"
+    if not any("exit code 3" in reason["reason"] for reason in output.get("reasons", [])):
+        yield f"why the trial failed is lost: {output.get('reasons')}"
+    for job in stage.jobs:
+        if job["Tags"] != {"sweep": EXECUTION, "trial": job["JobName"]}:
+            yield f"the job's tags are {job['Tags']}"
+        if not job.get("PropagateTags"):
+            yield "the job's machine time cannot be told from others'"
+    if len({job["JobName"] for job in stage.jobs}) != 2:
+        yield f"{len(stage.jobs)} jobs for two trials"
+    if not stage.keys(keys.map_results_prefix(EXECUTION, 0)):
+        yield "the results of the Map are not where the sweep's other files are"
+
+
+def all_fail(stage: Stage) -> Iterator[str]:
+    """All trials fail:"""
+    stage.succeeds = lambda _: False
+    yield from _ends_with(stage, INPUT, "NoTrialSucceeded", "exit code 3")
+
+
+def wrong_input(stage: Stage) -> Iterator[str]:
+    """Wrong input:"""
+    yield from _ends_with(stage, {"parameters": {"lr": []}, "round": "x"}, "InvalidSweep", "round")
+    if stage.jobs:
+        yield "jobs were started"
+
+
+def again(stage: Stage) -> Iterator[str]:
+    """Started again when all is trained:"""
+    stage.succeeds = lambda _: True
+    first = play(stage, INPUT)
+    jobs = len(stage.jobs)
+    if play(stage, INPUT) != first:
+        yield "the output is another one"
+    if len(stage.jobs) != jobs:
+        yield "trials are trained again"
+
+
+def _ends_with(stage: Stage, document: dict[str, Any], error: str, cause: str) -> Iterator[str]:
+    try:
+        output = play(stage, document)
+    except Failed as failed:
+        if failed.error != error or cause not in failed.cause:
+            yield f"the execution fails with {failed}"
+    else:
+        yield f"the execution succeeds with {output}"
+
+
+@contextmanager
+def stage(subject: Subject, *, succeeds: Callable[[int], bool]) -> Iterator[Stage]:
+    # One session for all: it keeps the services' models, which take longer to load than all else.
+    with mock_aws(), mock.patch.object(boto3, "DEFAULT_SESSION", _session()):
+        s3 = boto3.client("s3")
+        bucket = subject.ids("AWS::S3::Bucket")[0].lower()
+        s3.create_bucket(Bucket=bucket)
+        yield Stage(subject=subject, s3=s3, bucket=bucket, succeeds=succeeds)
+
+
+@cache
+def _session() -> boto3.Session:
+    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+
+
+def play(stage: Stage, document: Any) -> Any:
+    """Returns the output of an execution. Raises Failed where it fails."""
+    context = {"Execution": {"Input": document, "Name": EXECUTION}}
+    return _run(stage, stage.subject.definition, document, context)
+
+
+def _run(stage: Stage, machine: dict[str, Any], data: Any, context: dict[str, Any]) -> Any:
+    name: str | None = machine["StartAt"]
+    for _ in range(MOST_STEPS):
+        state = machine["States"].get(name)
+        if state is None:
+            raise NotAsAws(f"there is no state {name}")
+        try:
+            name, data = _step(stage, state, data, context)
+        except Failed as failed:
+            catcher = next((c for c in state.get("Catch", []) if c["ErrorEquals"] == ["States.ALL"]), None)
+            if catcher is None:
+                raise
+            data = _put(data, catcher.get("ResultPath", "$"), {"Error": failed.error, "Cause": failed.cause})
+            name = catcher["Next"]
+        if name is None:
+            return data
+    raise NotAsAws(f"is still running after {MOST_STEPS} states, in {name}")
+
+
+def _step(stage: Stage, state: dict[str, Any], data: Any, context: dict[str, Any]) -> tuple[str | None, Any]:
+    """Returns the next state, None where this was the last, and its input."""
+    given = _at(data, state.get("InputPath", "$"), context)
+    match state["Type"]:
+        case "Pass":
+            result = state.get("Result", given)
+        case "Task":
+            result = _task(stage, state, given, context)
+        case "Map":
+            result = _map(stage, state, given, context)
+        case "Choice":
+            return next((c["Next"] for c in state["Choices"] if _holds(c, given)), state.get("Default")), data
+        case "Succeed":
+            return None, _at(given, state.get("OutputPath", "$"), context)
+        case "Fail":
+            raise Failed(state["Error"], str(_at(given, state["CausePath"], context)))
+        case other:
+            raise NotAsAws(f"the rehearsal knows no {other}")
+    if "ResultSelector" in state:
+        result = _filled(state["ResultSelector"], result, context)
+    output = _at(_put(data, state.get("ResultPath", "$"), result), state.get("OutputPath", "$"), context)
+    return None if state.get("End") else state["Next"], output
+
+
+def _task(stage: Stage, state: dict[str, Any], given: Any, context: dict[str, Any]) -> Any:
+    request = _filled(state["Parameters"], given, context)
+    match state["Resource"].rpartition(":::")[2]:
+        case "lambda:invoke":
+            answer = _invoke(stage, request["FunctionName"], request["Payload"])
+            return {"ExecutedVersion": "$LATEST", "StatusCode": 200, "Payload": answer}
+        case "batch:submitJob.sync":
+            return _job(stage, request)
+        case "aws-sdk:s3:putObject":
+            if request["Bucket"] != stage.bucket:
+                raise NotAsAws(f"there is no bucket {request['Bucket']}")
+            body = json.dumps(request["Body"]).encode()
+            stage.s3.put_object(Bucket=stage.bucket, Key=request["Key"], Body=body)
+            return {"ETag": '"0"'}
+        case other:
+            raise NotAsAws(f"the rehearsal knows no {other}")
+
+
+def _invoke(stage: Stage, arn: str, payload: dict[str, Any]) -> Any:
+    """Returns what the handler that the template names answers, in the environment that the template gives it."""
+    functions = {stage.subject.arn(name): found for name, found in stage.subject.all("AWS::Lambda::Function").items()}
+    if arn not in functions:
+        raise NotAsAws(f"there is no function {arn}")
+    module, _, handler = functions[arn]["Handler"].rpartition(".")
+    environment = {name: str(value) for name, value in functions[arn]["Environment"]["Variables"].items()}
+    with mock.patch.dict(os.environ, environment):
+        try:
+            return getattr(importlib.import_module(module), handler)(payload)
+        except Exception as error:  # as Lambda does
+            raise Failed(type(error).__name__, str(error)) from error
+
+
+def _job(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
+    """Plays a job: what the trainer writes, and the description that Step Functions returns of it."""
+    if request["JobQueue"] not in map(stage.subject.arn, stage.subject.ids("AWS::Batch::JobQueue")):
+        raise NotAsAws(f"there is no queue {request['JobQueue']}")
+    if request["JobDefinition"] not in map(stage.subject.arn, stage.subject.ids("AWS::Batch::JobDefinition")):
+        raise NotAsAws(f"there is no job definition {request['JobDefinition']}")
+    overrides = request["ContainerOverrides"]
+    command = overrides["Command"]
+    if not all(isinstance(word, str) for word in command) or "--lr" not in command:
+        raise NotAsAws(f"the trainer is given {command}")
+    environment = {variable["Name"]: variable["Value"] for variable in overrides["Environment"]}
+    if not environment[keys.CHECKPOINT_URI].startswith(keys.uri(stage.bucket, keys.CHECKPOINTS)):
+        raise NotAsAws(f"the trainer keeps its checkpoint in {environment[keys.CHECKPOINT_URI]}")
+    number = int(command[command.index("--lr") + 1] == "0.01")
+    stage.jobs.append(request)
+    exit_code = 0 if stage.succeeds(number) else 3
+    description = {
+        "JobId": f"job-{number}",
+        "JobName": request["JobName"],
+        "StartedAt": 1,
+        "StoppedAt": 2,
+        "Attempts": [{"Container": {"ExitCode": exit_code}}],
+    }
+    unknown = description.keys() - _fields_of_a_job()
+    assert not unknown, unknown
+    if exit_code:
+        raise Failed("States.TaskFailed", json.dumps(description))
+    prefix = keys.uri(stage.bucket, "")
+    if not environment[keys.METRICS_URI].startswith(f"{prefix}{keys.TRIALS}"):
+        raise NotAsAws(f"the trainer writes its metrics to {environment[keys.METRICS_URI]}")
+    metrics = to_csv([{"epoch": 1, "val_accuracy": 0.5, "seconds": 1.0}])
+    key = environment[keys.METRICS_URI].removeprefix(prefix)
+    stage.s3.put_object(Bucket=stage.bucket, Key=key, Body=metrics)
+    return description
+
+
+def _fields_of_a_job() -> set[str]:
+    operation = operation_of("batch", "describeJobs")
+    assert operation is not None
+    members = operation.output_shape.members["jobs"].member.members  # type: ignore[union-attr]
+    return {name[:1].upper() + name[1:] for name in members}
+
+
+def _map(stage: Stage, state: dict[str, Any], given: Any, context: dict[str, Any]) -> Any:
+    source = _filled(state["ItemReader"]["Parameters"], given, context)
+    if "MaxConcurrencyPath" in state:
+        concurrency = _at(given, state["MaxConcurrencyPath"], context)
+        if not isinstance(concurrency, int) or not 1 < concurrency <= 10_000:
+            raise NotAsAws(f"{concurrency!r} trials at once")
+    if source["Bucket"] != stage.bucket or source["Key"] not in stage.keys(source["Key"]):
+        raise NotAsAws(f"there are no items in {source}")
+    results = [_run(stage, state["ItemProcessor"], item, context) for item in stage.document(source["Key"])]
+    if "ResultWriter" in state:
+        target = _filled(state["ResultWriter"]["Parameters"], given, context)
+        stage.s3.put_object(Bucket=target["Bucket"], Key=f"{target['Prefix']}/manifest.json", Body=b"{}")
+    return results
+
+
+def _holds(choice: dict[str, Any], data: Any) -> bool:
+    match {key: value for key, value in choice.items() if key not in ("Next", "Comment")}:
+        case {"Variable": path, "IsPresent": wanted}:
+            try:
+                _at(data, path, {})
+            except NotAsAws:
+                return wanted is False
+            return wanted is True
+        case {"Variable": path, "NumericEquals": wanted}:
+            return bool(_at(data, path, {}) == wanted)
+        case {"Variable": path, "BooleanEquals": wanted}:
+            return _at(data, path, {}) is wanted
+        case other:
+            raise NotAsAws(f"the rehearsal knows no choice by {other}")
+
+
+def _filled(template: Any, data: Any, context: dict[str, Any]) -> Any:
+    """Returns a payload template with its paths resolved."""
+    if isinstance(template, list):
+        return [_filled(item, data, context) for item in template]
+    if not isinstance(template, dict):
+        return template
+    return {
+        key.removesuffix(".$"): _at(data, value, context) if key.endswith(".$") else _filled(value, data, context)
+        for key, value in template.items()
+    }
+
+
+def _at(data: Any, path: str | None, context: dict[str, Any]) -> Any:
+    if path is None:
+        return {}
+    if path.startswith("States.ArrayLength(") and path.endswith(")"):
+        return len(_at(data, path.removeprefix("States.ArrayLength(").removesuffix(")"), context))
+    value = context if path.startswith("$$") else data
+    for name in path.removeprefix("$$").removeprefix("$").split(".")[1:]:
+        if not isinstance(value, dict) or name not in value:
+            raise NotAsAws(f"{path} is not in {json.dumps(data)[:200]}")
+        value = value[name]
+    return value
+
+
+def _put(data: Any, path: str | None, result: Any) -> Any:
+    if path is None:
+        return data
+    if path == "$":
+        return result
+    data = copy.deepcopy(data)
+    place = data
+    *outer, last = path.removeprefix("$.").split(".")
+    for name in outer:
+        place = place.setdefault(name, {})
+    place[last] = result
+    return data

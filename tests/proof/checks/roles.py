@@ -1,0 +1,384 @@
+"""Who may do what, by somebody else's policy evaluator: what each principal needs, and what it must not do.
+
+A rule names a principal, an action and a resource as AWS asks about them when the request is made:
+https://docs.aws.amazon.com/service-authorization/latest/reference/
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
+from typing import Any
+
+from ministack.core import iam_evaluator
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+from tests.proof.checks.check import Findings
+from tests.proof.subject import ACCOUNT, REGION, Subject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What one principal may do to one resource, or must not.
+
+    Attributes:
+        resource: an ARN with names of `_names` in braces.
+        tls: the version that the request comes over, None for plain HTTP.
+    """
+
+    who: str
+    may: bool
+    action: str
+    resource: str
+    tls: str | None = "1.3"
+
+    def __str__(self) -> str:
+        over = "" if self.tls == "1.3" else f" over {f'TLS {self.tls}' if self.tls else 'plain HTTP'}"
+        return f"{self.who} {'may' if self.may else 'must not'} {self.action} {self.resource}{over}"
+
+
+def _rules(who: str, *, may: bool, rules: Mapping[str, tuple[str, ...]]) -> list[Rule]:
+    return [
+        Rule(who=who, may=may, action=action, resource=resource)
+        for actions, resources in rules.items()
+        for action in actions.split()
+        for resource in resources
+    ]
+
+
+NOBODY = {
+    "iam:PassRole iam:CreateRole sts:AssumeRole": ("arn:aws:iam::{account}:role/Admin",),
+    "s3:DeleteObject s3:DeleteObjectVersion": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/sweeps/s/winner.json"),
+    "s3:GetObject s3:PutObject": ("arn:aws:s3:::another-bucket/trials/t/metrics-e1.csv",),
+    "s3:PutBucketPolicy s3:DeleteBucket s3:PutLifecycleConfiguration": ("{bucket}",),
+    "ec2:RunInstances batch:RegisterJobDefinition batch:UpdateComputeEnvironment": ("*",),
+    "secretsmanager:GetSecretValue": ("arn:aws:secretsmanager:{region}:{account}:secret:theirs",),
+}
+STARTS = {
+    "batch:SubmitJob": ("{queue}", "{definition}"),
+    "batch:TerminateJob": ("{job}",),
+    "lambda:InvokeFunction": ("{planner}",),
+    "states:StartExecution": ("{machine}",),
+}
+
+RULES = [
+    *_rules(
+        "trainer",
+        may=True,
+        rules={
+            "s3:GetObject s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
+            "s3:ListBucket": ("{bucket}",),
+        },
+    ),
+    *_rules(
+        "trainer",
+        may=False,
+        rules={
+            **NOBODY,
+            **STARTS,
+            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/winner.json", "arn:aws:s3:::another-bucket/trials/t/x"),
+            "logs:GetLogEvents": ("{job_log_stream}",),
+        },
+    ),
+    *_rules(
+        "planner",
+        may=True,
+        rules={
+            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/round-0/to-run.json",),
+            "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",),
+            "s3:ListBucket": ("{bucket}",),
+            "logs:CreateLogStream logs:PutLogEvents": ("{planner_log_stream}",),
+            "xray:PutTraceSegments xray:PutTelemetryRecords": ("*",),
+        },
+    ),
+    *_rules(
+        "planner",
+        may=False,
+        rules={
+            **NOBODY,
+            **STARTS,
+            "s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
+            "logs:GetLogEvents": ("{job_log_stream}",),
+        },
+    ),
+    *_rules(
+        "reducer",
+        may=True,
+        rules={
+            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/leaderboard.csv",),
+            "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",),
+            "s3:ListBucket": ("{bucket}",),
+            "logs:CreateLogStream logs:PutLogEvents": ("{reducer_log_stream}",),
+            "logs:GetLogEvents": ("{job_log_stream}",),
+            "xray:PutTraceSegments xray:PutTelemetryRecords": ("*",),
+        },
+    ),
+    *_rules(
+        "reducer",
+        may=False,
+        rules={
+            **NOBODY,
+            **STARTS,
+            "s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
+            "logs:GetLogEvents": ("{planner_log_stream}",),
+            "logs:DeleteLogGroup logs:DeleteLogStream": ("{job_log_stream}",),
+        },
+    ),
+    *_rules(
+        "state machine",
+        may=True,
+        rules={
+            "lambda:InvokeFunction": ("{planner}", "{reducer}"),
+            "batch:SubmitJob": ("{queue}", "{definition}", "{next_revision}"),
+            "batch:TagResource": ("{job}",),
+            "batch:TerminateJob": ("{job}",),
+            "batch:DescribeJobs": ("*",),
+            "events:PutTargets events:PutRule events:DescribeRule": (
+                "arn:aws:events:{region}:{account}:rule/StepFunctionsGetEventsForBatchJobsRule",
+            ),
+            "s3:GetObject": ("{bucket}/sweeps/s/round-0/to-run.json",),
+            "s3:PutObject": (
+                "{bucket}/sweeps/s/round-0/outcomes/t.json",
+                "{bucket}/sweeps/s/round-0/map/manifest.json",
+            ),
+            "s3:AbortMultipartUpload s3:ListMultipartUploadParts": ("{bucket}/sweeps/s/round-0/map/SUCCEEDED_0.json",),
+            # https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+            "states:StartExecution": ("{machine}",),
+            "states:DescribeExecution states:StopExecution": ("{executions}:e",),
+            "states:RedriveExecution": ("{executions}/{label}:e",),
+            # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+            "logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery": ("*",),
+            "logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups": (
+                "*",
+            ),
+            "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets": ("*",),
+        },
+    ),
+    *_rules(
+        "state machine",
+        may=False,
+        rules={
+            **NOBODY,
+            "batch:SubmitJob": (
+                "arn:aws:batch:{region}:{account}:job-queue/another",
+                "arn:aws:batch:{region}:{account}:job-definition/another:1",
+            ),
+            "lambda:InvokeFunction": ("arn:aws:lambda:{region}:{account}:function:another",),
+            "states:StartExecution": ("arn:aws:states:{region}:{account}:stateMachine:another",),
+            "states:StopExecution": ("arn:aws:states:{region}:{account}:execution:another:e",),
+            "events:PutRule": ("arn:aws:events:{region}:{account}:rule/another",),
+            "s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
+            "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",),
+        },
+    ),
+    *_rules(
+        "container start",
+        may=True,
+        rules={"logs:CreateLogStream logs:PutLogEvents": ("{job_log_stream}",)},
+    ),
+    *_rules(
+        "container start", may=False, rules={**NOBODY, **STARTS, "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",)}
+    ),
+    *_rules("machine", may=True, rules={"ecs:RegisterContainerInstance ecs:Poll": ("*",)}),
+    *_rules(
+        "machine",
+        may=False,
+        rules={
+            # AWS's own policy for the ECS agent is what it is; of ours there is nothing.
+            **STARTS,
+            "s3:GetObject s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/sweeps/s/winner.json"),
+            "iam:PassRole": ("arn:aws:iam::{account}:role/Admin",),
+        },
+    ),
+    *_rules(
+        "emptying function",
+        may=True,
+        rules={
+            "s3:ListBucket s3:ListBucketVersions s3:GetBucketTagging": ("{bucket}",),
+            "s3:DeleteObject s3:DeleteObjectVersion": ("{bucket}/trials/t/metrics-e1.csv",),
+        },
+    ),
+    *_rules(
+        "emptying function",
+        may=False,
+        rules={
+            **STARTS,
+            "s3:DeleteObject": ("arn:aws:s3:::another-bucket/x",),
+            "s3:GetObject": ("{bucket}/trials/t/x",),
+        },
+    ),
+    *(
+        Rule(who="trainer", may=False, action="s3:PutObject", resource="{bucket}/trials/t/metrics-e1.csv", tls=tls)
+        for tls in (None, "1.1")
+    ),
+]
+
+TRUSTED = {
+    "trainer": "ecs-tasks.amazonaws.com",
+    "container start": "ecs-tasks.amazonaws.com",
+    "machine": "ec2.amazonaws.com",
+    "planner": "lambda.amazonaws.com",
+    "reducer": "lambda.amazonaws.com",
+    "emptying function": "lambda.amazonaws.com",
+    "state machine": "states.amazonaws.com",
+}
+"""Which service may take a role; nobody else may."""
+
+
+def findings(subject: Subject) -> Findings:
+    access = Access(subject)
+    yield from (f"not so: {rule}" for rule in RULES if access.is_allowed(rule) != rule.may)
+    for who in TRUSTED:
+        yield from (f"{who}: {fault}" for fault in access.faults_of_trust(who))
+    yield from _faults_of_topics(subject)
+    strangers = set(subject.ids("AWS::IAM::Role")) - {role for roles in access.roles.values() for role in roles}
+    yield from (f"{name}: nobody has said what this role is for" for name in sorted(strangers))
+
+
+class Access:
+    """The policies of a template, asked as AWS asks them."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._policies = {role: list(self._policies_of(role)) for role in subject.ids("AWS::IAM::Role")}
+        self._of_buckets = [found["PolicyDocument"] for found in subject.all("AWS::S3::BucketPolicy").values()]
+
+    def is_allowed(self, rule: Rule) -> bool:
+        """Whether every role of the principal is; it has more than one where there are two kinds of machines."""
+        context = partial(_context, action=rule.action, resource=rule.resource.format_map(self.names), tls=rule.tls)
+        return all(
+            self._decides(role, context(f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session"))
+            for role in self.roles[rule.who]
+        )
+
+    def faults_of_trust(self, who: str) -> Iterator[str]:
+        for role in self.roles[who]:
+            document = self._subject.all("AWS::IAM::Role")[role]["AssumeRolePolicyDocument"]
+            source = self.names["machine"] if who == "state machine" else None
+            services = {*TRUSTED.values(), "batch.amazonaws.com", "s3.amazonaws.com"}
+            taken_by = {service for service in services if _trusts(document, service, source)}
+            if taken_by != {TRUSTED[who]}:
+                yield f"its role may be taken by {sorted(taken_by)}"
+            for stranger in (f"arn:aws:iam::{ACCOUNT}:root", "arn:aws:iam::999999999999:user/stranger"):
+                context = _context(stranger, action="sts:AssumeRole", resource="*")
+                if iam_evaluator.evaluate_resource_policy(document, context).decision == "Allow":
+                    yield f"its role may be taken by {stranger}"
+
+    @cached_property
+    def roles(self) -> dict[str, list[str]]:
+        """The logical ids of each principal's roles, by where the template uses them."""
+        subject = self._subject
+        by_arn = {subject.arn(name): name for name in subject.ids("AWS::IAM::Role")}
+        functions = subject.all("AWS::Lambda::Function").values()
+        container = subject.one("AWS::Batch::JobDefinition")["ContainerProperties"]
+        environments = subject.all("AWS::Batch::ComputeEnvironment").values()
+        profiles = {subject.arn(name): found for name, found in subject.all("AWS::IAM::InstanceProfile").items()}
+        return {
+            "trainer": [by_arn[container["JobRoleArn"]]],
+            "container start": [by_arn[container["ExecutionRoleArn"]]],
+            "machine": [
+                role
+                for environment in environments
+                for role in profiles[environment["ComputeResources"]["InstanceRole"]]["Roles"]
+            ],
+            "planner": [by_arn[function["Role"]] for function in functions if "planner" in function["Handler"]],
+            "reducer": [by_arn[function["Role"]] for function in functions if "reducer" in function["Handler"]],
+            "emptying function": [
+                by_arn[function["Role"]] for function in functions if "python" not in function["Runtime"]
+            ],
+            "state machine": [by_arn[subject.one("AWS::StepFunctions::StateMachine")["RoleArn"]]],
+        }
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What rules call the ARNs of the stack."""
+        subject = self._subject
+        (bucket,) = subject.ids("AWS::S3::Bucket")
+        (machine,) = map(subject.arn, subject.ids("AWS::StepFunctions::StateMachine"))
+        (queue,) = map(subject.arn, subject.ids("AWS::Batch::JobQueue"))
+        (definition,) = map(subject.arn, subject.ids("AWS::Batch::JobDefinition"))
+        functions = {
+            function["Handler"].split(".")[-2]: (subject.arn(name), function.get("LoggingConfig", {}).get("LogGroup"))
+            for name, function in subject.all("AWS::Lambda::Function").items()
+            if "python" in function["Runtime"]
+        }
+        container = subject.one("AWS::Batch::JobDefinition")["ContainerProperties"]
+        stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:log-stream:trial/default/0123".format
+        labels = [state["Label"] for _, state, _ in subject.states() if state["Type"] == "Map"]
+        return {
+            "account": ACCOUNT,
+            "region": REGION,
+            "bucket": subject.arn(bucket),
+            "machine": machine,
+            "executions": machine.replace(":stateMachine:", ":execution:"),
+            "label": labels[0],
+            "queue": queue,
+            "definition": definition,
+            "next_revision": f"{definition.rpartition(':')[0]}:2",
+            "job": f"arn:aws:batch:{REGION}:{ACCOUNT}:job/01234567-89ab-cdef-0123-456789abcdef",
+            "planner": functions["planner"][0],
+            "reducer": functions["reducer"][0],
+            "planner_log_stream": stream(functions["planner"][1]),
+            "reducer_log_stream": stream(functions["reducer"][1]),
+            "job_log_stream": stream(container["LogConfiguration"]["Options"]["awslogs-group"]),
+        }
+
+    def _decides(self, role: str, context: iam_evaluator.EvalContext) -> bool:
+        """By the role's own policies and those of the bucket."""
+        decisions = {iam_evaluator.evaluate(context, self._policies[role]).decision}
+        decisions |= {iam_evaluator.evaluate_resource_policy(found, context).decision for found in self._of_buckets}
+        return "Deny" not in decisions and "Allow" in decisions
+
+    def _policies_of(self, role: str) -> Iterator[list[iam_evaluator.ParsedStatement]]:
+        properties = self._subject.all("AWS::IAM::Role")[role]
+        documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
+        documents += [
+            policy["PolicyDocument"]
+            for policy in self._subject.all("AWS::IAM::Policy").values()
+            if role in policy["Roles"]
+        ]
+        documents += [_managed(arn) for arn in properties.get("ManagedPolicyArns", [])]
+        return map(iam_evaluator.parse_policy_document, documents)
+
+
+def _faults_of_topics(subject: Subject) -> Iterator[str]:
+    """Yields who may or may not publish, against what is meant: alarms and ends of sweeps, nobody else's."""
+    wanted = {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+    for policy in subject.all("AWS::SNS::TopicPolicy").values():
+        for topic in policy["Topics"]:
+            for tls in ("1.3", None):
+                principal = f"arn:aws:iam::{ACCOUNT}:role/service"
+                context = _context(principal, action="sns:Publish", resource=topic, tls=tls)
+                decide = partial(iam_evaluator.evaluate_resource_policy, policy["PolicyDocument"], context)
+                everybody = (*wanted, "s3.amazonaws.com", None)
+                publish = {service for service in everybody if decide(service).decision == "Allow"}
+                if publish != (wanted if tls else set()):
+                    yield f"{topic}: over TLS {tls}, {sorted(map(str, publish))} may publish"
+
+
+def _context(principal: str, *, action: str, resource: str, tls: str | None = "1.3") -> iam_evaluator.EvalContext:
+    return iam_evaluator.EvalContext(
+        principal_arn=principal,
+        principal_type="AssumedRole",
+        principal_account=ACCOUNT,
+        action=action,
+        resource_arn=resource,
+        region=REGION,
+        source_ip="10.0.0.1",
+        secure_transport=tls is not None,
+        service_context={"s3:tlsversion": tls} if tls else {},
+    )
+
+
+def _trusts(document: dict[str, Any], service: str, source: str | None) -> bool:
+    context = _context(f"arn:aws:iam::{ACCOUNT}:role/service", action="sts:AssumeRole", resource="*")
+    if source:
+        context.service_context.update({"aws:sourcearn": source, "aws:sourceaccount": ACCOUNT})
+    return bool(iam_evaluator.evaluate_resource_policy(document, context, service=service).decision == "Allow")
+
+
+@cache
+def _managed(arn: str) -> dict[str, Any]:
+    """Returns AWS's own policy, as moto ships it."""
+    policy: dict[str, Any] = json.loads(aws_managed_policies_data)[arn.rpartition("/")[2]]["Document"]
+    return policy

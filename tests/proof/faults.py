@@ -1,0 +1,482 @@
+"""Faults to seed into what `cdk synth` wrote, one at a time: the mutation test of the proof.
+
+Each is something that somebody does by mistake, or that CDK did to somebody, and that an account would show only when
+the stack is deployed or a sweep runs.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.proof.checks import CHECKS
+from tests.proof.checks.check import Check
+from tests.proof.subject import Subject
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault.
+
+    Attributes:
+        in_definition: seeded into the state machine's definition; into the template otherwise.
+        seed: changes its argument in place.
+        missed_because: why no check is expected to find it.
+    """
+
+    says: str
+    in_definition: bool
+    seed: Callable[[Json], object]
+    missed_because: str = ""
+
+    def seeded(self, subject: Subject) -> Subject:
+        """Returns the subject with the fault in it."""
+        if self.in_definition:
+            definition = copy.deepcopy(subject.definition)
+            self.seed(definition)
+            assert definition != subject.definition, self.says
+            return replace(subject, rendered=definition)
+        template = copy.deepcopy(subject.template)
+        self.seed(template)
+        assert template != subject.template, self.says
+        return replace(subject, template=template)
+
+
+def found_by(subject: Subject, faults: Sequence[Fault], checks: Sequence[Check] = CHECKS) -> list[list[str]]:
+    """Returns, for each fault, the names of the checks that find it. Costly checks are asked about the rest only."""
+    subjects = [fault.seeded(subject) for fault in faults]
+    found: list[list[str]] = [[] for _ in faults]
+    for check in checks:
+        asked = [number for number in range(len(faults)) if not (check.costly and found[number])]
+        for number, findings in zip(asked, check.of_many([subjects[number] for number in asked]), strict=True):
+            if findings:
+                found[number].append(check.name)
+    return found
+
+
+# --- Where things are -------------------------------------------------------------------------------------------------
+
+
+def _state(definition: Json, name: str) -> Json:
+    inner = definition["States"]["Train the trials"]["ItemProcessor"]["States"]
+    state: Json = definition["States"].get(name) or inner[name]
+    return state
+
+
+def _map(definition: Json) -> Json:
+    return _state(definition, "Train the trials")
+
+
+def _train(definition: Json) -> Json:
+    return _state(definition, "Train one trial")
+
+
+def _resources(template: Json, kind: str) -> list[Json]:
+    return [resource for resource in template["Resources"].values() if resource["Type"] == kind]
+
+
+def _properties(template: Json, kind: str, number: int = 0) -> Json:
+    properties: Json = _resources(template, kind)[number]["Properties"]
+    return properties
+
+
+def _function(template: Json, module: str) -> Json:
+    functions = [resource["Properties"] for resource in _resources(template, "AWS::Lambda::Function")]
+    return next(function for function in functions if module in function["Handler"])
+
+
+def _statements(template: Json, part_of_name: str) -> list[Json]:
+    policies = [resource["Properties"] for resource in _resources(template, "AWS::IAM::Policy")]
+    policy = next(policy for policy in policies if part_of_name in policy["PolicyName"])
+    statements: list[Json] = policy["PolicyDocument"]["Statement"]
+    return statements
+
+
+def _without_action(statements: list[Json], action: str) -> None:
+    for statement in statements:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        statement["Action"] = [name for name in actions if name != action]
+    statements[:] = [statement for statement in statements if statement["Action"]]
+
+
+def _set(place: Json, key: str, value: Any) -> Json:
+    place[key] = value
+    return place
+
+
+def _renamed(place: Json, old: str, new: str) -> None:
+    place[new] = place.pop(old)
+
+
+def _add(template: Json, kind: str, properties: Json) -> None:
+    template["Resources"]["Seeded"] = {"Type": kind, "Properties": properties}
+
+
+def _partition_written_out(template: Json) -> None:
+    parts = _properties(template, "AWS::StepFunctions::StateMachine")["DefinitionString"]["Fn::Join"][1]
+    parts[parts.index({"Ref": "AWS::Partition"})] = "aws"
+
+
+def _definition(says: str, seed: Callable[[Json], object], *, missed_because: str = "") -> Fault:
+    return Fault(says=says, in_definition=True, seed=seed, missed_because=missed_because)
+
+
+def _template(says: str, seed: Callable[[Json], object], *, missed_because: str = "") -> Fault:
+    return Fault(says=says, in_definition=False, seed=seed, missed_because=missed_because)
+
+
+def _swap_functions(definition: Json) -> None:
+    plan, reduce = (_state(definition, name)["Parameters"] for name in ("Plan the trials", "Pick the winner"))
+    plan["FunctionName"], reduce["FunctionName"] = reduce["FunctionName"], plan["FunctionName"]
+
+
+# --- The state machine ------------------------------------------------------------------------------------------------
+
+DEFINITION = (
+    _definition(
+        "a path under a key without .$",
+        lambda d: _renamed(_train(d)["Parameters"], "JobName.$", "JobName"),
+    ),
+    _definition(
+        "a path in the environment under a key without .$",
+        lambda d: _renamed(_train(d)["Parameters"]["ContainerOverrides"]["Environment"][0], "Value.$", "Value"),
+    ),
+    _definition(
+        "a text under a key that ends in .$",
+        lambda d: _set(_state(d, "Record the success")["Parameters"]["Body"], "status.$", "SUCCEEDED"),
+    ),
+    _definition(
+        "a number where Batch wants a text",
+        lambda d: _train(d)["Parameters"]["ContainerOverrides"]["Environment"].append({"Name": "EPOCHS", "Value": 10}),
+    ),
+    _definition(
+        "a text where Batch wants the list of the command",
+        lambda d: _set(_train(d)["Parameters"]["ContainerOverrides"], "Command.$", "$.trial_id"),
+    ),
+    _definition(
+        "a parameter of SubmitJob that does not exist",
+        lambda d: _set(_train(d)["Parameters"], "ContainerOverride", {}),
+    ),
+    _definition("SubmitJob without a queue", lambda d: _train(d)["Parameters"].pop("JobQueue")),
+    _definition(
+        "a path that nothing writes",
+        lambda d: _set(_train(d)["Parameters"]["ContainerOverrides"]["Environment"][0], "Value.$", "$.metric_uri"),
+    ),
+    _definition(
+        "checkpoints and metrics swapped",
+        lambda d: [
+            _set(variable, "Value.$", path)
+            for variable, path in zip(
+                _train(d)["Parameters"]["ContainerOverrides"]["Environment"],
+                ("$.checkpoint_uri", "$.metrics_uri"),
+                strict=True,
+            )
+        ],
+    ),
+    _definition(
+        "a job that is not waited for", lambda d: _set(_train(d), "Resource", "arn:aws:states:::batch:submitJob")
+    ),
+    _definition(
+        "a failed job submitted again", lambda d: _train(d)["Retry"][0]["ErrorEquals"].append("States.TaskFailed")
+    ),
+    _definition(
+        "a catch-all that is not last",
+        lambda d: _train(d)["Catch"].append(
+            {"ErrorEquals": ["Batch.ClientException"], "ResultPath": "$.failure", "Next": "Record the failure"}
+        ),
+    ),
+    _definition("a failure that is not caught", lambda d: _train(d).pop("Catch")),
+    _definition("a failure that takes the trial's place", lambda d: _train(d)["Catch"][0].pop("ResultPath")),
+    _definition("a failure recorded as a success", lambda d: _set(_train(d)["Catch"][0], "Next", "Record the success")),
+    _definition("MaxDelay below Interval", lambda d: _set(_train(d)["Retry"][0], "MaxDelaySeconds", 1)),
+    _definition("no back-off", lambda d: _set(_train(d)["Retry"][0], "BackoffRate", 1)),
+    _definition("no jitter", lambda d: _train(d)["Retry"][0].pop("JitterStrategy")),
+    _definition("throttling that is not tried again", lambda d: _train(d).pop("Retry")),
+    _definition(
+        "an error's name misspelt",
+        lambda d: _set(
+            _train(d)["Retry"][0], "ErrorEquals", ["Batch.TooManyRequestException", "Batch.TooManyRequests"]
+        ),
+    ),
+    _definition(
+        "an error of another service",
+        lambda d: _state(d, "Record the success")["Retry"][0]["ErrorEquals"].append("Batch.ServerException"),
+    ),
+    _definition("a Map without a result writer", lambda d: _map(d).pop("ResultWriter")),
+    _definition("a Map that keeps its result", lambda d: _map(d).pop("ResultPath")),
+    _definition("an inline Map", lambda d: _set(_map(d)["ItemProcessor"]["ProcessorConfig"], "Mode", "INLINE")),
+    _definition(
+        "EXPRESS children", lambda d: _set(_map(d)["ItemProcessor"]["ProcessorConfig"], "ExecutionType", "EXPRESS")
+    ),
+    _definition("a Map that one failed trial fails", lambda d: _map(d).pop("ToleratedFailurePercentage")),
+    _definition("a Map that is tried again", lambda d: _set(_map(d), "Retry", [{"ErrorEquals": ["States.ALL"]}])),
+    _definition(
+        "items that are read as CSV", lambda d: _set(_map(d)["ItemReader"]["ReaderConfig"], "InputType", "CSV")
+    ),
+    _definition(
+        "the plan read instead of what is left to train",
+        lambda d: _set(_map(d)["ItemReader"]["Parameters"], "Key.$", "$.plan_key"),
+    ),
+    _definition("all jobs submitted at once", lambda d: _map(d).pop("MaxConcurrencyPath")),
+    _definition("as many trials at once as there are rounds", lambda d: _set(_map(d), "MaxConcurrencyPath", "$.round")),
+    _definition("another label than the policy has", lambda d: _set(_map(d), "Label", "Jobs")),
+    _definition("a state that does not exist", lambda d: _set(_map(d), "Next", "Pick a winner")),
+    _definition(
+        "a state that is never reached",
+        lambda d: _set(d["States"], "Forgotten", {"Type": "Succeed", "Comment": "Nobody comes here."}),
+    ),
+    _definition("a choice without a default", lambda d: _state(d, "Anything to train?").pop("Default")),
+    _definition(
+        "a choice the wrong way round",
+        lambda d: _set(_state(d, "Another round?")["Choices"][0], "BooleanEquals", False),
+    ),
+    _definition(
+        "a choice by the wrong number",
+        lambda d: _set(_state(d, "Anything to train?")["Choices"][1], "NumericEquals", 2),
+    ),
+    _definition(
+        "a Choice whose branches are swapped",
+        lambda d: _state(d, "Another round?")["Choices"].reverse(),
+        missed_because="no answer of a function has another round and a fault at once, so the order decides nothing",
+    ),
+    _definition("planner and reducer swapped", _swap_functions),
+    _definition("Lambda's envelope left around the answer", lambda d: _state(d, "Plan the trials").pop("OutputPath")),
+    _definition("a cause that is a text", lambda d: _renamed(_state(d, "Wrong input"), "CausePath", "Cause")),
+    _definition(
+        "a person's input where the round is read",
+        lambda d: _state(d, "Begin with round 0").pop("Result"),
+    ),
+    _definition("both Next and End", lambda d: _set(_map(d), "End", True)),
+    _definition("an execution that never ends", lambda d: d.pop("TimeoutSeconds")),
+    _definition("what S3 answers, of 10,000 trials", lambda d: _state(d, "Record the success").pop("ResultSelector")),
+    _definition(
+        "an outcome under the wrong key",
+        lambda d: _set(_state(d, "Record the failure")["Parameters"], "Key.$", "$.trial_id"),
+    ),
+    _definition(
+        "a time-out of a trial in seconds for minutes",
+        lambda d: _set(_train(d), "TimeoutSeconds", 120),
+    ),
+)
+
+
+# --- The template -----------------------------------------------------------------------------------------------------
+
+COMPUTE = "AWS::Batch::ComputeEnvironment"
+QUEUE = "AWS::Batch::JobQueue"
+JOB = "AWS::Batch::JobDefinition"
+BUCKET = "AWS::S3::Bucket"
+MACHINE = "AWS::StepFunctions::StateMachine"
+
+TEMPLATE = (
+    _template("the partition written out", _partition_written_out),
+    _template("an EXPRESS state machine", lambda t: _set(_properties(t, MACHINE), "StateMachineType", "EXPRESS")),
+    _template("a bucket that is retained", lambda t: _set(_resources(t, BUCKET)[0], "DeletionPolicy", "Retain")),
+    _template("a bucket that is not emptied", lambda t: _drop(t, "Custom::S3AutoDeleteObjects")),
+    _template(
+        "a public bucket",
+        lambda t: _set(_properties(t, BUCKET)["PublicAccessBlockConfiguration"], "BlockPublicPolicy", False),
+    ),
+    _template(
+        "metrics that expire", lambda t: _properties(t, BUCKET)["LifecycleConfiguration"]["Rules"][1].pop("Prefix")
+    ),
+    _template("checkpoints for ever", lambda t: _properties(t, BUCKET)["LifecycleConfiguration"]["Rules"].pop()),
+    _template(
+        "plain HTTP to the bucket",
+        lambda t: _properties(t, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"].pop(0),
+    ),
+    _template(
+        "a log group that is retained",
+        lambda t: _set(_resources(t, "AWS::Logs::LogGroup")[0], "DeletionPolicy", "Retain"),
+    ),
+    _template("logs for ever", lambda t: _properties(t, "AWS::Logs::LogGroup").pop("RetentionInDays")),
+    _template("a log group that Lambda makes", lambda t: _function(t, "planner").pop("LoggingConfig")),
+    _template(
+        "a NAT gateway",
+        lambda t: _add(
+            t,
+            "AWS::EC2::NatGateway",
+            {"SubnetId": {"Ref": next(iter(_ids(t, "AWS::EC2::Subnet")))}, "ConnectivityType": "private"},
+        ),
+    ),
+    _template(
+        "an interface endpoint", lambda t: _set(_properties(t, "AWS::EC2::VPCEndpoint"), "VpcEndpointType", "Interface")
+    ),
+    _template(
+        "a way in",
+        lambda t: _set(
+            _properties(t, "AWS::EC2::SecurityGroup"),
+            "SecurityGroupIngress",
+            [{"CidrIp": "0.0.0.0/0", "IpProtocol": "tcp", "FromPort": 22, "ToPort": 22}],
+        ),
+    ),
+    _template("no way out", lambda t: _drop(t, "AWS::EC2::Route")),
+    _template(
+        "machines without an address", lambda t: _set(_properties(t, "AWS::EC2::Subnet"), "MapPublicIpOnLaunch", False)
+    ),
+    _template("machines at rest", lambda t: _set(_properties(t, COMPUTE)["ComputeResources"], "MinvCpus", 4)),
+    _template(
+        "a machine image without a GPU driver",
+        lambda t: _set(_properties(t, COMPUTE)["ComputeResources"]["Ec2Configuration"][0], "ImageType", "ECS_AL2023"),
+    ),
+    _template("a machine too small for a job", lambda t: _needs(t, "MEMORY", "16000")),
+    _template("a job of more GPUs than a machine has", lambda t: _needs(t, "GPU", "2")),
+    _template(
+        "an Arm machine", lambda t: _set(_properties(t, COMPUTE)["ComputeResources"], "InstanceTypes", ["g5g.xlarge"])
+    ),
+    _template(
+        "an instance type that does not exist",
+        lambda t: _set(_properties(t, COMPUTE)["ComputeResources"], "InstanceTypes", ["g4dn.extra"]),
+    ),
+    _template(
+        "the first version of the launch template for ever",
+        lambda t: _properties(t, COMPUTE)["ComputeResources"]["LaunchTemplate"].pop("Version"),
+    ),
+    _template(
+        "credentials of the machine in reach of a container",
+        lambda t: _set(
+            _properties(t, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["MetadataOptions"],
+            "HttpTokens",
+            "optional",
+        ),
+    ),
+    _template("jobs that wait for ever", lambda t: _properties(t, QUEUE).pop("JobStateTimeLimitActions")),
+    _template(
+        "an allocation strategy that does not exist",
+        lambda t: _set(_properties(t, COMPUTE)["ComputeResources"], "AllocationStrategy", "BEST_FIT_PROGRESIVE"),
+    ),
+    _template("a trainer's error tried again", lambda t: _properties(t, JOB)["RetryStrategy"]["EvaluateOnExit"].pop()),
+    _template(
+        "retry rules in the wrong order", lambda t: _properties(t, JOB)["RetryStrategy"]["EvaluateOnExit"].reverse()
+    ),
+    _template("an attempt that never ends", lambda t: _properties(t, JOB).pop("Timeout")),
+    _template("a deploy that breaks running sweeps", lambda t: _properties(t, JOB).pop("ResourceRetentionPolicy")),
+    _template("a privileged container", lambda t: _set(_properties(t, JOB)["ContainerProperties"], "Privileged", True)),
+    _template(
+        "a read-only container without /tmp",
+        lambda t: _properties(t, JOB)["ContainerProperties"]["LinuxParameters"].pop("Tmpfs"),
+    ),
+    _template(
+        "a handler that does not exist",
+        lambda t: _set(_function(t, "planner"), "Handler", "statemachine.planner.handle"),
+    ),
+    _template(
+        "a variable that a function reads and nobody sets",
+        lambda t: _function(t, "planner")["Environment"]["Variables"].pop("STEPSWEEP_TRAINER_VERSION"),
+    ),
+    _template("a function with three seconds", lambda t: _function(t, "reducer").pop("Timeout")),
+    _template("a runtime that does not exist", lambda t: _set(_function(t, "planner"), "Runtime", "python3.41")),
+    _template("a property misspelt", lambda t: _renamed(_function(t, "planner"), "MemorySize", "MemorySizeMb")),
+    _template(
+        "a reference to nothing",
+        lambda t: _set(_properties(t, JOB)["ContainerProperties"], "JobRoleArn", {"Fn::GetAtt": ["Gone", "Arn"]}),
+    ),
+    _template(
+        "jobs that a stopped sweep leaves running",
+        lambda t: _without_action(_statements(t, "SweepRole"), "batch:TerminateJob"),
+    ),
+    _template(
+        "jobs that cannot be tagged", lambda t: _without_action(_statements(t, "SweepRole"), "batch:TagResource")
+    ),
+    _template("no rule for the ends of jobs", lambda t: _without_action(_statements(t, "SweepRole"), "events:PutRule")),
+    _template(
+        "SubmitJob on every definition",
+        lambda t: [_set(s, "Resource", "*") for s in _statements(t, "SweepRole") if "batch:SubmitJob" in s["Action"]],
+    ),
+    _template(
+        "a Map that may not start its children",
+        lambda t: _without_action(_statements(t, "DistributedMap"), "states:StartExecution"),
+    ),
+    _template(
+        "a trainer that may write sweeps",
+        lambda t: _statements(t, "JobRole")[0]["Resource"].append(_objects(t, "sweeps/*")),
+    ),
+    _template(
+        "a trainer that may do anything",
+        lambda t: _statements(t, "JobRole").append({"Effect": "Allow", "Action": "*", "Resource": "*"}),
+    ),
+    _template(
+        "a reducer that cannot read why a job failed",
+        lambda t: _without_action(_statements(t, "ReducerRole"), "logs:GetLogEvents"),
+    ),
+    _template(
+        "log streams below an ARN that already ends in :*",
+        lambda t: [
+            _set(s, "Resource", {"Fn::Join": ["", [_log_group_arn(t), ":log-stream:*"]]})
+            for s in _statements(t, "ReducerRole")
+            if "logs:GetLogEvents" in s["Action"]
+        ],
+    ),
+    _template(
+        "a role that anybody may take",
+        lambda t: _set(_role(t, "JobRole")["AssumeRolePolicyDocument"]["Statement"][0], "Principal", {"AWS": "*"}),
+    ),
+    _template(
+        "a role that another service takes",
+        lambda t: _set(
+            _role(t, "JobRole")["AssumeRolePolicyDocument"]["Statement"][0],
+            "Principal",
+            {"Service": "ec2.amazonaws.com"},
+        ),
+    ),
+    _template(
+        "an action misspelt",
+        lambda t: [
+            _set(s, "Action", "s3:GetObjekt") for s in _statements(t, "PlannerRole") if s["Action"] == "s3:GetObject"
+        ],
+    ),
+    _template("an output that the client reads", lambda t: t["Outputs"].pop("JobLogGroup")),
+    _template("a function whose errors nobody hears of", lambda t: _drop(t, "AWS::CloudWatch::Alarm")),
+    _template(
+        "a compute environment with a name", lambda t: _set(_properties(t, COMPUTE), "ComputeEnvironmentName", "gpus")
+    ),
+    _template(
+        "a price of another machine",
+        lambda t: _set(_function(t, "planner")["Environment"]["Variables"], "STEPSWEEP_USD_PER_HOUR", "5.26"),
+        missed_because="a price is a choice of who deploys; nothing in the template says what it should be",
+    ),
+    _template(
+        "half of the vCPUs",
+        lambda t: _set(_properties(t, COMPUTE)["ComputeResources"], "MaxvCpus", 32),
+        missed_because="a limit is a choice of who deploys; any from the job's vCPUs up is a valid stack",
+    ),
+)
+
+FAULTS = (*DEFINITION, *TEMPLATE)
+
+
+def _ids(template: Json, kind: str) -> list[str]:
+    return [name for name, resource in template["Resources"].items() if resource["Type"] == kind]
+
+
+def _drop(template: Json, kind: str) -> None:
+    """Takes the first resource of a type away, and what depends on it along."""
+    name = _ids(template, kind)[0]
+    del template["Resources"][name]
+    for resource in template["Resources"].values():
+        depends = resource.get("DependsOn", [])
+        if name in depends:
+            resource["DependsOn"] = [other for other in depends if other != name]
+
+
+def _needs(template: Json, what: str, value: Any) -> None:
+    for need in _properties(template, JOB)["ContainerProperties"]["ResourceRequirements"]:
+        if need["Type"] == what:
+            need["Value"] = value
+
+
+def _objects(template: Json, pattern: str) -> Json:
+    return {"Fn::Join": ["", [{"Fn::GetAtt": [_ids(template, BUCKET)[0], "Arn"]}, f"/{pattern}"]]}
+
+
+def _log_group_arn(template: Json) -> Json:
+    group = _properties(template, JOB)["ContainerProperties"]["LogConfiguration"]["Options"]["awslogs-group"]["Ref"]
+    return {"Fn::GetAtt": [group, "Arn"]}
+
+
+def _role(template: Json, part_of_id: str) -> Json:
+    name = next(name for name in _ids(template, "AWS::IAM::Role") if part_of_id in name)
+    properties: Json = template["Resources"][name]["Properties"]
+    return properties

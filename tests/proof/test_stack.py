@@ -1,0 +1,58 @@
+"""The stack, in every kind that a configuration makes, passes every check; and so says the CDK CLI."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.proof import tools
+from tests.proof.checks import CHECKS
+from tests.proof.checks.check import Check
+from tests.proof.checks.removal import AT_REST
+from tests.proof.proof import Proof
+from tests.proof.variants import VARIANTS
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_the_stack_passes_the_check(proof: Proof, check: Check, variant: str) -> None:
+    assert check.of(proof.subjects[variant]) == []
+
+
+def test_the_cdk_cli_lists_the_stack_and_tells_what_a_deploy_changes(proof: Proof) -> None:
+    assert list(proof.faults_of_cli()) == []
+
+
+def test_the_embedded_cloud_runs_what_is_deployed(proof: Proof) -> None:
+    assert list(proof.faults_of_parity()) == []
+
+
+def test_feature_flags_are_known_and_set_as_recommended(proof: Proof) -> None:
+    assert list(proof.faults_of_flags()) == []
+
+
+def test_cdk_nag_finds_nothing_but_what_is_acknowledged(proof: Proof) -> None:
+    assert [found["findings"] for found in proof.nag.values()] == [[]] * len(VARIANTS)
+
+
+def test_every_acknowledgement_is_needed_and_says_why(proof: Proof) -> None:
+    assert proof.needless() == set()
+    reasons = [reason for found in proof.nag.values() for _, _, reason in found["acknowledgements"]]
+    assert reasons
+    assert [reason for reason in reasons if not reason.endswith(".") or len(reason.split()) < 5] == []
+
+
+def test_a_fault_that_nothing_acknowledges_fails_cdk_nag(proof: Proof) -> None:
+    assert all(found["raw"] for found in proof.nag.values())
+
+
+def test_the_kinds_of_stacks_have_every_kind_of_resource_that_removal_knows(proof: Proof) -> None:
+    kinds = {
+        resource["Type"] for subject in proof.subjects.values() for resource in subject.template["Resources"].values()
+    }
+    assert kinds == AT_REST.keys()
+
+
+def test_lock_files_name_no_registry() -> None:
+    lock = json.loads(Path(tools.HERE, "package-lock.json").read_bytes())
+    assert "://" not in json.dumps(lock)
