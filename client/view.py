@@ -15,6 +15,7 @@ from client.exit_code import ExitCode
 from client.findings import Finding, State, is_a_problem, one_line
 from client.leaderboard import Row
 from client.sweeps import Standing
+from sweep.cost import TUTORIAL_RATES
 from sweep.keys import leaderboard_key
 from sweep.space import Value, as_option, grid, grid_size
 from sweep.spec import SweepSpec
@@ -63,6 +64,11 @@ class View:
         """Shows which trials a spec asks for."""
         count = grid_size(spec.parameters)
         self.line(f"{described(spec)}: {spec.epochs * count:,} epochs in all, unless they stop early.")
+        rates = TUTORIAL_RATES
+        self.line(
+            f"On AWS an estimated {rates.estimate_usd(trials=count, epochs=spec.epochs):.2f} USD at most: "
+            f"{rates.seconds_per_epoch:g} s an epoch, {rates.usd_per_hour:g} USD an hour, as the tutorial had it."
+        )
         if spec.fixed:
             self.line(f"Every trial: {assignments(spec.fixed)}")
         self.line()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
+from sweep.cost import TUTORIAL_RATES
 from sweep.errors import InvalidInput
 from sweep.spec import MAX_CONCURRENCY
 
@@ -66,8 +67,8 @@ class StackConfig:
     max_concurrency: int = 1_000
     capacity: str = "on-demand"
     max_wait_minutes: int = 60
-    usd_per_hour: float = 0.526
-    seconds_per_epoch: float = 6.0
+    usd_per_hour: float = TUTORIAL_RATES.usd_per_hour
+    seconds_per_epoch: float = TUTORIAL_RATES.seconds_per_epoch
     checkpoint_days: int = 30
     vpc_id: str | None = None
     subnet_ids: tuple[str, ...] = ()

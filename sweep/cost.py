@@ -22,6 +22,10 @@ class Rates:
         return trials * epochs * self.seconds_per_epoch / 3600 * self.usd_per_hour
 
 
+TUTORIAL_RATES = Rates(usd_per_hour=0.526, seconds_per_epoch=6.0)
+"""g4dn.xlarge, on demand, in us-east-1 in 2021, where a hundred epochs of the tutorial took about ten minutes."""
+
+
 def job_seconds(attempts: object) -> float:
     """Returns how long the attempts of a job ran, from Batch's own `StartedAt` and `StoppedAt` in milliseconds.
 
