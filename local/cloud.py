@@ -68,6 +68,7 @@ def embedded_cloud(
     root: Path | str = ROOT,
     port: int = 0,
     slots: int | None = None,
+    is_empty: bool = False,
 ) -> Iterator[Endpoint]:
     """Runs the cloud that lives in `directory` while the context lasts, or joins it where another process runs it.
 
@@ -78,6 +79,7 @@ def embedded_cloud(
         root: the sources of the stack.
         port: to listen on; 0 takes a free one.
         slots: jobs at once; by default as many as there are cores, and memory for.
+        is_empty: an account without the stack, for the CDK CLI to deploy it into.
 
     Raises:
         CloudFailed: it cannot start.
@@ -95,7 +97,13 @@ def embedded_cloud(
     try:
         address.unlink(missing_ok=True)
         with _running(
-            directory, on_status=on_status, context=context, root=Path(root), port=port, slots=slots
+            directory,
+            on_status=on_status,
+            context=context,
+            root=Path(root),
+            port=port,
+            slots=slots,
+            is_empty=is_empty,
         ) as endpoint:
             address.write_text(json.dumps({"url": endpoint.url, "region": endpoint.region}))
             try:
@@ -125,6 +133,7 @@ def _running(
     root: Path,
     port: int,
     slots: int | None,
+    is_empty: bool,
 ) -> Iterator[Endpoint]:
     # Heavy, and needed only by the process that runs the cloud.
     import boto3
@@ -192,8 +201,13 @@ def _running(
             functions=functions,
             access=access,
         )
-        session = boto3.Session(aws_access_key_id="embedded", aws_secret_access_key="embedded", region_name=REGION)  # noqa: S106
-        template.deploy(session, url, assembly, stack)
+        if not is_empty:
+            session = boto3.Session(
+                aws_access_key_id="embedded",
+                aws_secret_access_key="embedded",  # noqa: S106
+                region_name=REGION,
+            )
+            template.deploy(session, url, assembly, stack)
         try:
             yield endpoint
         finally:

@@ -26,6 +26,7 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
 from moto.cloudformation import custom_model, parsing
+from moto.cloudformation.models import CloudFormationBackend
 from moto.core.config import default_user_config
 from moto.s3 import models as s3_models
 from moto.s3.exceptions import S3ClientError
@@ -98,6 +99,7 @@ def install(
     _batch_resources_from_cloudformation()
     _batch_jobs_that_run(jobs)
     _functions_that_run(functions)
+    _change_sets_with_outputs()
     _stable_names()
     _state_machines_that_execute()
     _custom_resources_that_are_left_out()
@@ -176,6 +178,20 @@ def _lower_first_letters(value: Any) -> Any:
     if isinstance(value, list):
         return [_lower_first_letters(item) for item in value]
     return value
+
+
+def _change_sets_with_outputs() -> None:
+    """A stack that a change set made has its outputs, as the CDK CLI reads them; in moto it has those that it had
+    before the change set was executed: none."""
+    execute = CloudFormationBackend.execute_change_set
+
+    def execute_change_set(self: CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
+        execute(self, change_set_name, stack_name)
+        for stack in self.stacks.values():
+            stack._parse_template()
+            stack.output_map = stack._create_output_map()
+
+    CloudFormationBackend.execute_change_set = execute_change_set
 
 
 def _stable_names() -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ class Cloud:
     directory: Path
     environment: Mapping[str, str]
     outputs: Mapping[str, str]
+
+    def with_outputs(self) -> "Cloud":
+        """Returns this cloud with the outputs of the stack that is in it now."""
+        stack = self.client("cloudformation").describe_stacks(StackName="Stepsweep")["Stacks"][0]
+        return replace(self, outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]})
 
     def client(self, service: str) -> Any:
         session = boto3.Session(
@@ -111,10 +116,8 @@ def running_cloud(directory: Path, **options: Any) -> Iterator[Cloud]:
         assert line, "the embedded cloud did not start"
         environment = json.loads(line)["environment"]
         cloud = Cloud(process=process, directory=directory, environment=environment, outputs={})
-        stack = cloud.client("cloudformation").describe_stacks(StackName="Stepsweep")["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         try:
-            yield Cloud(process=process, directory=directory, environment=environment, outputs=outputs)
+            yield cloud if options.get("is_empty") else cloud.with_outputs()
         finally:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()

@@ -248,6 +248,18 @@ def names(world: World) -> list[str]:
 
 
 @probe
+def outputs_of_a_change_set(world: World) -> Any:
+    """Of a stack that was made as the CDK CLI makes one."""
+    cloudformation = world.client("cloudformation")
+    template = {"Resources": {"It": {"Type": "AWS::S3::Bucket"}}, "Outputs": {"Name": {"Value": {"Ref": "It"}}}}
+    name = {"StackName": "by-change-set", "ChangeSetName": "first"}
+    cloudformation.create_change_set(**name, ChangeSetType="CREATE", TemplateBody=json.dumps(template))
+    cloudformation.execute_change_set(**name)
+    described = cloudformation.describe_stacks(StackName=name["StackName"])["Stacks"][0]
+    return [output["OutputKey"] for output in described.get("Outputs", [])]
+
+
+@probe
 def stack_state_machine(world: World) -> Any:
     definition = json.dumps(
         {"StartAt": "End", "States": {"End": {"Type": "Pass", "Result": {"it": "ran"}, "End": True}}}

@@ -98,6 +98,13 @@ def test_a_job_definition_has_all_parts_of_its_template(worlds: Worlds) -> None:
     }
 
 
+@workaround("_change_sets_with_outputs")
+def test_a_stack_that_a_change_set_made_has_outputs(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("outputs_of_a_change_set")
+    assert plain == []
+    assert embedded == ["Name"]
+
+
 @workaround("_stable_names")
 def test_a_name_that_cloudformation_chooses_is_the_same_the_next_time(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("names")
