@@ -110,6 +110,12 @@ class Stack:
         return self.deployment.step_functions.describe_execution(executionArn=arn)["status"]
 
 
+def _hear_signals() -> None:
+    """What a shell runs in the background ignores SIGINT, and the client leaves an ignored signal ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -192,6 +198,7 @@ class Sweep:
         return subprocess.Popen(
             [sys.executable, "-m", "client", *words],
             cwd=self.folder,
+            preexec_fn=_hear_signals,  # noqa: PLW1509  it does nothing that a thread could hold
             env={
                 **clean,
                 "PYTHONPATH": str(REPOSITORY),
