@@ -11,9 +11,10 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
@@ -26,11 +27,19 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
 from moto.cloudformation import custom_model, parsing
+from moto.cloudformation.exceptions import CloudFormationError
 from moto.cloudformation.models import CloudFormationBackend
 from moto.core.config import default_user_config
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.internet_gateways import InternetGateway
+from moto.ec2.models.route_tables import RouteTable
+from moto.ec2.models.subnets import SubnetRouteTableAssociation
+from moto.ec2.models.vpcs import VPCEndPoint
+from moto.ec2.models.vpn_gateway import VPCGatewayAttachment
 from moto.s3 import models as s3_models
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
+from moto.ssm.models import ssm_backends
 from moto.stepfunctions import models as stepfunctions_models
 from moto.stepfunctions.exceptions import InvalidName
 from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
@@ -99,10 +108,12 @@ def install(
     _batch_resources_from_cloudformation()
     _batch_jobs_that_run(jobs)
     _functions_that_run(functions)
-    _change_sets_with_outputs()
+    _change_sets_as_the_cdk_cli_uses_them()
+    _updates_that_reach_what_refers_to_them()
+    _networks_that_go_with_their_stack()
     _stable_names()
     _state_machines_that_execute()
-    _custom_resources_that_are_left_out()
+    _custom_resources_without_their_functions()
     _execution_names()
     _service_integrations()
     _clients(endpoint_url, region, access)
@@ -119,7 +130,8 @@ def _batch_resources_from_cloudformation() -> None:
 
     A managed compute environment needs no ServiceRole on AWS, which uses its service-linked role; moto demands one.
     CDK writes Type in lower case, which CloudFormation accepts. moto knows only the instance types of the day it was
-    released. Attributes that templates refer to are unknown to moto, and so are parts of JobDefinition.
+    released. Attributes that templates refer to are unknown to moto, and so are parts of JobDefinition, and what
+    becomes of them when the stack is changed or deleted.
     """
 
     def compute_environment(
@@ -160,8 +172,39 @@ def _batch_resources_from_cloudformation() -> None:
             propagate_tags=properties.get("propagateTags"),
         )
 
-    ComputeEnvironment.create_from_cloudformation_json = classmethod(compute_environment)  # type: ignore[arg-type]
-    JobDefinition.create_from_cloudformation_json = classmethod(job_definition)  # type: ignore[arg-type]
+    def changed_environment(
+        _cls: type, original_resource: ComputeEnvironment, cloudformation_json: dict[str, Any], **_: Any
+    ) -> ComputeEnvironment:
+        properties = cloudformation_json["Properties"]
+        original_resource.compute_resources = _lower_first_letters(properties["ComputeResources"])
+        original_resource.state = properties.get("State", "ENABLED")
+        return original_resource
+
+    def next_revision(
+        cls: type[JobDefinition],
+        original_resource: JobDefinition,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **_: Any,
+    ) -> JobDefinition:
+        revision = job_definition(cls, original_resource.name, cloudformation_json, account_id, region_name)
+        kept = cloudformation_json["Properties"].get("ResourceRetentionPolicy", {}).get("SkipDeregisterOnUpdate")
+        if not kept:
+            original_resource.deregister()
+        return revision
+
+    for resource, create, update in (
+        (ComputeEnvironment, compute_environment, changed_environment),
+        (JobDefinition, job_definition, next_revision),
+    ):
+        resource.create_from_cloudformation_json = classmethod(create)
+        resource.update_from_cloudformation_json = classmethod(update)
+    ComputeEnvironment.delete = lambda self, account_id, region: batch_backends[account_id][
+        region
+    ].delete_compute_environment(self.name)
+    JobQueue.delete = lambda self, account_id, region: batch_backends[account_id][region].delete_job_queue(self.name)
+    JobDefinition.delete = lambda self, _account_id, _region: self.deregister()
     for resource, attribute in (
         (ComputeEnvironment, "ComputeEnvironmentArn"),
         (JobQueue, "JobQueueArn"),
@@ -180,10 +223,14 @@ def _lower_first_letters(value: Any) -> Any:
     return value
 
 
-def _change_sets_with_outputs() -> None:
-    """A stack that a change set made has its outputs, as the CDK CLI reads them; in moto it has those that it had
-    before the change set was executed: none."""
+def _change_sets_as_the_cdk_cli_uses_them() -> None:
+    """A stack that a change set made has its outputs; in moto it has those that it had before the change set was
+    executed: none. The CLI deletes the change set of an earlier deploy and waits until it is gone: moto answers with an
+    error of its own where there was none, and has another name for one that is gone. And it takes the value that the
+    CLI keeps of a parameter, which is read from SSM, for the name of one."""
     execute = CloudFormationBackend.execute_change_set
+    delete = CloudFormationBackend.delete_change_set
+    describe = CloudFormationBackend.describe_change_set
 
     def execute_change_set(self: CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
         execute(self, change_set_name, stack_name)
@@ -191,7 +238,119 @@ def _change_sets_with_outputs() -> None:
             stack._parse_template()
             stack.output_map = stack._create_output_map()
 
+    def is_there(self: CloudFormationBackend, name: str) -> bool:
+        return any(name in (key, change_set.change_set_name) for key, change_set in self.change_sets.items())
+
+    def delete_change_set(self: CloudFormationBackend, change_set_name: str) -> None:
+        if is_there(self, change_set_name):
+            delete(self, change_set_name)
+
+    def describe_change_set(self: CloudFormationBackend, change_set_name: str) -> Any:
+        if not is_there(self, change_set_name):
+            raise ChangeSetNotFound(f"ChangeSet [{change_set_name}] does not exist")
+        return describe(self, change_set_name)
+
+    read_parameter = parsing.ResourceMap.parse_ssm_parameter
+
+    def parse_ssm_parameter(self: Any, value: str, value_type: str) -> str:
+        is_name = ssm_backends[self._account_id][self._region_name].get_parameter(value) is not None
+        return str(read_parameter(self, value, value_type)) if is_name else value
+
+    parsing.ResourceMap.parse_ssm_parameter = parse_ssm_parameter
     CloudFormationBackend.execute_change_set = execute_change_set
+    CloudFormationBackend.delete_change_set = delete_change_set
+    CloudFormationBackend.describe_change_set = describe_change_set
+
+
+class ChangeSetNotFound(CloudFormationError):
+    """What AWS answers; moto has no such error."""
+
+    code = "ChangeSetNotFound"
+
+
+def _updates_that_reach_what_refers_to_them() -> None:
+    """A stack's update also updates what refers to a resource that has a new name now: a new revision of the job
+    definition is of use only where the state machine names it. moto updates what has another text in the template, and
+    forgets a resource whose changes it does not know."""
+    update = parsing.ResourceMap.update
+    parse_and_update = parsing.parse_and_update_resource
+
+    def update_all(self: Any, template: dict[str, Any], parameters: dict[str, Any] | None = None) -> None:
+        names = {name: getattr(item, "physical_resource_id", None) for name, item in self._parsed_resources.items()}
+        update(self, template, parameters)
+        renamed = {
+            name
+            for name, item in self._parsed_resources.items()
+            if names.get(name) not in (None, getattr(item, "physical_resource_id", None))
+        }
+        for name, resource in template["Resources"].items():
+            if renamed.intersection(_references(resource)):
+                self._parsed_resources[name] = parsing.parse_and_update_resource(
+                    name, resource, self, account_id=self._account_id, region_name=self._region_name
+                )
+
+    def update_one(logical_id: str, resource_json: dict[str, Any], resources_map: Any, **kwargs: Any) -> Any:
+        updated = parse_and_update(logical_id, resource_json, resources_map, **kwargs)
+        if updated is None and resources_map[logical_id] is not None:
+            raise NotImplementedError(f"The embedded cloud cannot change a resource of type {resource_json['Type']}")
+        return updated
+
+    parsing.ResourceMap.update = update_all
+    parsing.parse_and_update_resource = update_one
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Yields the logical ids that a part of a template refers to."""
+    if isinstance(value, dict):
+        if "Ref" in value:
+            yield value["Ref"]
+        elif isinstance(value.get("Fn::GetAtt"), list):
+            yield value["Fn::GetAtt"][0]
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _references(item)
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
+
+
+def _networks_that_go_with_their_stack() -> None:
+    """The parts of a network are deleted with the stack, each before what it refers to; moto keeps them, for their
+    sake the network, and deletes in an order that changes from run to run."""
+
+    def delete(self: Any) -> None:
+        resources = {
+            name: resource for name, resource in self._resource_json_map.items() if name in self._parsed_resources
+        }
+        needs = {
+            name: {*_references(resource), *_listed(resource.get("DependsOn"))} & resources.keys()
+            for name, resource in resources.items()
+        }
+        for name in reversed(list(TopologicalSorter(needs).static_order())):
+            if resources[name].get("DeletionPolicy") != "Retain" and self._parsed_resources[name] is not None:
+                self._delete_resource(self._parsed_resources.pop(name), resources[name])
+
+    def delete_association(self: SubnetRouteTableAssociation, account_id: str, region: str) -> None:
+        table = ec2_backends[account_id][region].get_route_table(self.route_table_id)
+        for association, subnet in list(table._associations.items()):
+            if subnet == self.subnet_id:
+                table._associations.pop(association)
+
+    parsing.ResourceMap.delete = delete
+    SubnetRouteTableAssociation.delete = delete_association
+    RouteTable.delete = lambda self, account_id, region: ec2_backends[account_id][region].delete_route_table(self.id)
+    VPCEndPoint.delete = lambda self, account_id, region: ec2_backends[account_id][region].delete_vpc_endpoints(
+        [self.id]
+    )
+    VPCGatewayAttachment.delete = lambda self, account_id, region: ec2_backends[account_id][
+        region
+    ].detach_internet_gateway(self.gateway_id, self.vpc_id)
+    InternetGateway.delete = lambda self, account_id, region: ec2_backends[account_id][region].delete_internet_gateway(
+        self.id
+    )
 
 
 def _stable_names() -> None:
@@ -212,18 +371,25 @@ def _state_machines_that_execute() -> None:
     stepfunctions_models.stepfunctions_backends = stepfunctions_parser_backends
 
 
-def _custom_resources_that_are_left_out() -> None:
-    """CDK's custom resources run Node functions at deploy and destroy (emptying a bucket); moto wants Docker for them.
-    Here they are created and do nothing: the embedded cloud is deleted by deleting its folder."""
+def _custom_resources_without_their_functions() -> None:
+    """CDK's one custom resource here runs a Node function that empties the bucket before it is deleted; moto wants
+    Docker for it. Here it does the same without the function."""
 
     def create(
-        _cls: type, name: str, _definition: dict[str, Any], _account_id: str, region_name: str, **kwargs: Any
+        _cls: type, name: str, definition: dict[str, Any], _account_id: str, region_name: str, **kwargs: Any
     ) -> custom_model.CustomModel:
         resource = custom_model.CustomModel(region_name, "", kwargs["LogicalId"], name)
-        resource.set_data({})
+        resource.set_data({"BucketName": definition["Properties"].get("BucketName")})
         return resource
 
+    def delete(self: custom_model.CustomModel, account_id: str, _region: str) -> None:
+        s3 = s3_models.s3_backends[account_id]["aws"]
+        if (bucket := self.data["BucketName"]) in s3.buckets:
+            for key in list(s3.get_bucket(bucket).keys):
+                s3.delete_object(bucket, key)
+
     custom_model.CustomModel.create_from_cloudformation_json = classmethod(create)  # type: ignore[arg-type]
+    custom_model.CustomModel.delete = delete
 
 
 # --- Batch and Lambda -------------------------------------------------------------------------------------------------

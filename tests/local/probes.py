@@ -260,6 +260,129 @@ def outputs_of_a_change_set(world: World) -> Any:
 
 
 @probe
+def second_change_set(world: World) -> Any:
+    """The CDK CLI deletes the change set of the deploy before, waits until it is gone, and keeps the parameters."""
+    world.client("ssm").put_parameter(Name="/version", Value="32", Type="String")
+    cloudformation = world.client("cloudformation")
+    name = {"StackName": "deployed-twice", "ChangeSetName": "a-deploy"}
+
+    def executed(kind: str, path: str, **given: Any) -> list[str]:
+        template = {
+            "Parameters": {"Version": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/version"}},
+            "Resources": {"It": {"Type": "AWS::IAM::User", "Properties": {"Path": path}}},
+        }
+        cloudformation.create_change_set(**name, ChangeSetType=kind, TemplateBody=json.dumps(template), **given)
+        cloudformation.execute_change_set(**name)
+        return [user["Path"] for user in world.client("iam").list_users()["Users"]]
+
+    executed("CREATE", "/one/")
+    cloudformation.delete_change_set(**name)
+    kept = [{"ParameterKey": "Version", "UsePreviousValue": True}]
+    return {
+        "delete what is gone": outcome(lambda: cloudformation.delete_change_set(**name) and "deleted"),
+        "describe what is gone": outcome(lambda: cloudformation.describe_change_set(**name)),
+        "second": outcome(lambda: executed("UPDATE", "/two/", Parameters=kept)),
+    }
+
+
+@probe
+def changed_job_definition(world: World) -> Any:
+    """A job definition, and a parameter that names its revision; the definition is changed twice."""
+    cloudformation = world.client("cloudformation")
+    properties = {"Name": "/revision", "Type": "String", "Value": {"Ref": "Job"}}
+    named = {"Type": "AWS::SSM::Parameter", "Properties": properties}
+
+    def template(image: str, *, earlier_are_kept: bool) -> str:
+        requirements = [{"Type": "VCPU", "Value": "1"}, {"Type": "MEMORY", "Value": "128"}]
+        job = {
+            "Type": "AWS::Batch::JobDefinition",
+            "Properties": {
+                "Type": "container",
+                "JobDefinitionName": "changes",
+                "ContainerProperties": {"Image": image, "ResourceRequirements": requirements},
+                "RetryStrategy": {"Attempts": 1},
+                "ResourceRetentionPolicy": {"SkipDeregisterOnUpdate": earlier_are_kept},
+            },
+        }
+        return json.dumps({"Resources": {"Job": job, "Named": named}})
+
+    def seen() -> Any:
+        answer = world.client("batch").describe_job_definitions(jobDefinitionName="changes")["jobDefinitions"]
+        arn = world.client("ssm").get_parameter(Name="/revision")["Parameter"]["Value"]
+        return {
+            "revisions": {str(revision["revision"]): revision["status"] for revision in answer},
+            "named": arn.rpartition(":")[2],
+        }
+
+    cloudformation.create_stack(StackName="job", TemplateBody=template("one", earlier_are_kept=True))
+    after = {"made": seen()}
+    for name, kept in (("earlier kept", True), ("earlier not kept", False)):
+        change = {"StackName": "job", "TemplateBody": template(name, earlier_are_kept=kept)}
+        refused = outcome(lambda: cloudformation.update_stack(**change) and None)  # noqa: B023  called at once
+        after[name] = refused or seen()
+    return after
+
+
+@probe
+def unknown_change(world: World) -> Any:
+    """A change of what moto can make and not change."""
+    cloudformation = world.client("cloudformation")
+
+    def change(days: int) -> dict[str, str]:
+        group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "lasts", "RetentionInDays": days}}
+        return {"StackName": "lasting", "TemplateBody": json.dumps({"Resources": {"Group": group}})}
+
+    cloudformation.create_stack(**change(7))
+    refused = outcome(lambda: cloudformation.update_stack(**change(30)) and None)
+    groups = world.client("logs").describe_log_groups(logGroupNamePrefix="lasts")["logGroups"]
+    return {"days": [group["retentionInDays"] for group in groups], "refused": refused is not None}
+
+
+@probe
+def deleted_network(world: World) -> Any:
+    """A network as CDK writes one, deleted: what is left of it."""
+    cloudformation, ec2 = world.client("cloudformation"), world.client("ec2")
+
+    def ref(name: str) -> dict[str, str]:
+        return {"Ref": name}
+
+    resources = {
+        "Net": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}},
+        "Part": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": ref("Net"), "CidrBlock": "10.9.0.0/24"}},
+        "Table": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": ref("Net")}},
+        "Ties": {
+            "Type": "AWS::EC2::SubnetRouteTableAssociation",
+            "Properties": {"RouteTableId": ref("Table"), "SubnetId": ref("Part")},
+        },
+        "Gate": {"Type": "AWS::EC2::InternetGateway", "Properties": {}},
+        "Attached": {
+            "Type": "AWS::EC2::VPCGatewayAttachment",
+            "Properties": {"VpcId": ref("Net"), "InternetGatewayId": ref("Gate")},
+        },
+        "Storage": {
+            "Type": "AWS::EC2::VPCEndpoint",
+            "Properties": {
+                "VpcId": ref("Net"),
+                "ServiceName": f"com.amazonaws.{REGION}.s3",
+                "RouteTableIds": [ref("Table")],
+                "VpcEndpointType": "Gateway",
+            },
+        },
+    }
+    cloudformation.create_stack(StackName="network", TemplateBody=json.dumps({"Resources": resources}))
+
+    def left() -> list[str]:
+        cloudformation.delete_stack(StackName="network")
+        networks = ec2.describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.9.0.0/16"]}])["Vpcs"]
+        return [
+            *(network["VpcId"] for network in networks),
+            *map(str, ec2.describe_internet_gateways()["InternetGateways"]),
+        ]
+
+    return outcome(left)
+
+
+@probe
 def stack_state_machine(world: World) -> Any:
     definition = json.dumps(
         {"StartAt": "End", "States": {"End": {"Type": "Pass", "Result": {"it": "ran"}, "End": True}}}
@@ -291,13 +414,23 @@ def custom_resource(world: World) -> Any:
             Handler="index.handler",
             Code={"ZipFile": zipped_function("def handler(event, context): pass")},
         )["FunctionArn"]
-        template = {"Resources": {"It": {"Type": "Custom::Empties", "Properties": {"ServiceToken": function}}}}
-        cloudformation = world.client("cloudformation")
+        properties = {"ServiceToken": function, "BucketName": {"Ref": "Bucket"}}
+        template = {
+            "Resources": {
+                "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "is-emptied"}},
+                "It": {"Type": "Custom::Empties", "Properties": properties},
+            }
+        }
+        cloudformation, s3 = world.client("cloudformation"), world.client("s3")
         cloudformation.create_stack(StackName="custom", TemplateBody=json.dumps(template))
         for thread in threading.enumerate():
             if "invoke" in thread.name:
                 thread.join(60)
-        return cloudformation.describe_stacks(StackName="custom")["Stacks"][0]["StackStatus"]
+        status = cloudformation.describe_stacks(StackName="custom")["Stacks"][0]["StackStatus"]
+        s3.put_object(Bucket="is-emptied", Key="a/b", Body=b"it")
+        cloudformation.delete_stack(StackName="custom")
+        buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+        return {"status": status, "bucket after the stack": "is-emptied" in buckets}
     finally:
         threading.excepthook = hook
 

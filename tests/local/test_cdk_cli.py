@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from local.template import node_environment
-from tests.embedded import REPOSITORY, Cloud, running_cloud
+from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
 from tests.proof.tools import modules, node
 
+DEPLOY = ("deploy", "--require-approval", "never")
 
-def cdk(cloud: Cloud, folder: Path, *arguments: str) -> str:
+
+def cdk(cloud: Cloud, *arguments: str) -> str:
     # By name: the CLI names a template by the endpoint's address, and moto knows S3 by the name `localhost` only.
     endpoint = cloud.environment["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
     ended = subprocess.run(
-        [str(node()), str(modules() / "aws-cdk" / "bin" / "cdk"), *arguments, "--output", str(folder)],
+        [str(node()), str(modules() / "aws-cdk" / "bin" / "cdk"), *arguments],
         cwd=REPOSITORY,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))},
@@ -36,17 +38,50 @@ def cdk(cloud: Cloud, folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_bootstrap_deploy_and_a_sweep(tmp_path: Path) -> None:
+def test_bootstrap_deploy_a_deploy_in_the_middle_of_a_sweep_and_destroy(tmp_path: Path) -> None:
     with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
         (assets,) = (tmp_path / "cloud" / "templates").glob("assembly-*/*.assets.json")
         (tag,) = json.loads(assets.read_bytes())["dockerImages"]
-        folder = tmp_path / "cdk.out"
-        cdk(cloud, folder, "bootstrap", "aws://123456789012/us-east-1")
+        networks = names_of_networks(cloud)
+        first, second = (str(tmp_path / name) for name in ("first", "second"))
         # An image asset would need Docker; the embedded cloud knows the image by its tag.
-        image = ("--context", f"image=registry.example/scripted:{tag}")
-        cdk(cloud, folder, "deploy", "--require-approval", "never", *image)
+        image = "image=registry.example/{}:" + tag
+        cdk(cloud, "synth", "--quiet", "--output", first, "--context", image.format("first"))
+        changed = ("--context", image.format("second"), "--context", "max_vcpus=8")
+        cdk(cloud, "synth", "--quiet", "--output", second, *changed)
 
-        output = cloud.with_outputs().run({"parameters": {"lr": [0.1, 0.2]}, "epochs": 1})
+        cdk(cloud, "bootstrap", "aws://123456789012/us-east-1", "--app", first)
+        cdk(cloud, *DEPLOY, "--app", first)
+        assert names_of_networks(cloud) != networks
+        deployed = cloud.with_outputs()
 
-    assert output["outcomes"]["SUCCEEDED"] == 2
-    assert output["winner"]["params"] == {"lr": 0.1}
+        # One trial at a time, so that trials are submitted before, during and after the deploy.
+        waits = {"parameters": {"lr": [0.1, 0.2, 0.3]}, "fixed": {"sleep": 6}, "epochs": 1, "max_concurrency": 1}
+        before = deployed.start(waits, name="before")
+        eventually(lambda: deployed.jobs("RUNNING"))
+        cdk(cloud, *DEPLOY, "--app", second)
+        assert cloud.client("stepfunctions").describe_execution(executionArn=before)["status"] == "RUNNING"
+        assert cloud.with_outputs().outputs["MaxVcpus"] == "8"
+        after = deployed.run({"parameters": {"lr": [0.1]}, "epochs": 1}, name="after")
+        ended = json.loads(deployed.ended(before)["output"])
+
+        assert ended["outcomes"]["SUCCEEDED"] == 3
+        assert after["outcomes"]["SUCCEEDED"] == 1
+        revisions = {(job["tags"]["sweep"], job["jobDefinition"].rpartition(":")[2]) for job in deployed.jobs("")}
+        assert revisions == {("before", "1"), ("after", "2")}
+
+        cdk(cloud, "destroy", "--force", "--app", second)
+
+        batch = cloud.client("batch")
+        assert batch.describe_compute_environments()["computeEnvironments"] == []
+        assert batch.describe_job_queues()["jobQueues"] == []
+        assert cloud.client("lambda").list_functions()["Functions"] == []
+        assert cloud.client("stepfunctions").list_state_machines()["stateMachines"] == []
+        assert cloud.client("logs").describe_log_groups()["logGroups"] == []
+        assert names_of_networks(cloud) == networks
+        buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
+        assert [name for name in buckets if not name.startswith("cdk-")] == []
+
+
+def names_of_networks(cloud: Cloud) -> set[str]:
+    return {network["VpcId"] for network in cloud.client("ec2").describe_vpcs()["Vpcs"]}

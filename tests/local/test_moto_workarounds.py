@@ -98,11 +98,48 @@ def test_a_job_definition_has_all_parts_of_its_template(worlds: Worlds) -> None:
     }
 
 
-@workaround("_change_sets_with_outputs")
+@workaround("_batch_resources_from_cloudformation")
+@workaround("_updates_that_reach_what_refers_to_them")
+def test_a_changed_job_definition_is_a_new_revision_for_all_who_name_it(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("changed_job_definition")
+    assert plain["made"] == embedded["made"] == {"revisions": {"1": "ACTIVE"}, "named": "1"}
+    assert plain["earlier kept"] == plain["made"]
+    assert embedded["earlier kept"] == {"revisions": {"1": "ACTIVE", "2": "ACTIVE"}, "named": "2"}
+    revisions = {"1": "ACTIVE", "2": "INACTIVE", "3": "ACTIVE"}
+    assert embedded["earlier not kept"] == {"revisions": revisions, "named": "3"}
+
+
+@workaround("_updates_that_reach_what_refers_to_them")
+def test_a_change_that_moto_does_not_know_is_refused_and_not_forgotten(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("unknown_change")
+    assert plain == {"days": [7], "refused": False}
+    assert embedded == {"days": [7], "refused": True}
+
+
+@workaround("_networks_that_go_with_their_stack")
+def test_a_network_goes_with_its_stack(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("deleted_network")
+    assert "DependencyViolation" in plain
+    assert embedded == []
+
+
+@workaround("_change_sets_as_the_cdk_cli_uses_them")
 def test_a_stack_that_a_change_set_made_has_outputs(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("outputs_of_a_change_set")
     assert plain == []
     assert embedded == ["Name"]
+
+
+@workaround("_change_sets_as_the_cdk_cli_uses_them")
+def test_a_second_change_set_of_the_same_name(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("second_change_set")
+    assert "500" in plain["delete what is gone"]
+    assert "ValidationError" in plain["describe what is gone"]
+    assert "500" in plain["second"], "the value of a parameter is taken for its name"
+    assert embedded["delete what is gone"] is not None
+    assert "500" not in embedded["delete what is gone"]
+    assert "ChangeSetNotFound" in embedded["describe what is gone"]
+    assert embedded["second"] == ["/two/"]
 
 
 @workaround("_stable_names")
@@ -119,11 +156,12 @@ def test_a_state_machine_of_a_stack_executes(worlds: Worlds) -> None:
     assert embedded == '{"it": "ran"}'
 
 
-@workaround("_custom_resources_that_are_left_out")
-def test_a_custom_resource_is_there_without_its_function(worlds: Worlds) -> None:
+@workaround("_custom_resources_without_their_functions")
+def test_a_custom_resource_empties_its_bucket_without_its_function(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("custom_resource")
-    assert plain == "CREATE_IN_PROGRESS", "its function is run in Docker, and its answer is waited for"
-    assert embedded == "CREATE_COMPLETE"
+    assert plain["status"] == "CREATE_IN_PROGRESS", "its function is run in Docker, and its answer is waited for"
+    assert plain["bucket after the stack"]
+    assert embedded == {"status": "CREATE_COMPLETE", "bucket after the stack": False}
 
 
 # --- Batch and Lambda -------------------------------------------------------------------------------------------------
