@@ -198,7 +198,7 @@ def _batch_resources_from_cloudformation() -> None:
         (ComputeEnvironment, compute_environment, changed_environment),
         (JobDefinition, job_definition, next_revision),
     ):
-        resource.create_from_cloudformation_json = classmethod(create)
+        resource.create_from_cloudformation_json = classmethod(create)  # type: ignore[arg-type]
         resource.update_from_cloudformation_json = classmethod(update)
     ComputeEnvironment.delete = lambda self, account_id, region: batch_backends[account_id][
         region
