@@ -90,7 +90,7 @@ class Execution:
         self.arn = arn
         self.spec = spec
         self._deployment = deployment
-        self._records = Records(deployment)
+        self._records = Records(deployment.store)
         self._last_lines = LastLines(deployment.logs, deployment.log_group)
         self._plan: Plan | None = None
         self._ended: set[str] = set()

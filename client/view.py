@@ -14,7 +14,7 @@ from client.deployment import Deployment
 from client.exit_code import ExitCode
 from client.findings import Finding, State, is_a_problem, one_line
 from client.leaderboard import Row
-from client.sweeps import Standing
+from client.sweeps import Entry, Standing
 from sweep.cost import TUTORIAL_RATES
 from sweep.keys import leaderboard_key
 from sweep.space import Value, as_option, grid, grid_size
@@ -25,6 +25,7 @@ MAX_PLANNED_ROWS = 20
 MAX_REASONS = 10
 MAX_NAMED = 5
 STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
+ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow"}
 PLAIN_WIDTH = 10_000
 """Of output that is not a terminal: nothing is cut or wrapped, so that grep and awk find whole lines."""
 
@@ -120,14 +121,18 @@ class View:
 
     # --- after
 
-    def standing(self, standing: Standing, *, objects: str) -> None:
-        """Shows what is there of a sweep, finished or not."""
+    def standing(self, standing: Standing, *, objects: str, where: str = "") -> None:
+        """Shows what is there of a sweep, finished or not.
+
+        Args:
+            where: the options that lead to it, to put behind a command.
+        """
         spec = standing.spec
         self.line(f"Sweep {spec.name}: {described(spec)}.")
         if standing.is_finished:
             self.result(spec, standing.rows, standing.output, objects=objects)
             return
-        self.line("It runs." if standing.executions else "It does not run, and is not finished: stopped, or failed.")
+        self.line("It runs." if standing.executions else "It does not run, and is not finished: it was interrupted.")
         self.line(
             f"{len(standing.rows):,} of {standing.planned:,} trials ended." if standing.planned else "Not planned."
         )
@@ -137,7 +142,34 @@ class View:
         self.failures(standing.rows)
         if not standing.executions:
             self.line()
-            self.line(f"It goes on when it is run again: the same input, and --name {spec.name}")
+            self.line("Finished trials are kept, and it goes on with")
+            self.copyable(f"  sweep resume {spec.name}{where}")
+
+    def entries(self, entries: Sequence[Entry], *, objects: str, where: str) -> None:
+        """Shows the list of sweeps."""
+        if not entries:
+            self.line(f"There is no sweep in {objects} yet.")
+            return
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for name, justify in (("sweep", "left"), ("started", "left"), ("status", "left"), ("trials", "right")):
+            table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column("winner", overflow="fold")
+        for entry in entries:
+            trials = "" if entry.planned is None else f"{entry.ended:,}/{entry.planned:,}"
+            winner = f"{entry.options}  {entry.metric} {shown_value(entry.value)}" if entry.value is not None else ""
+            if entry.status == "FINISHED" and not winner:
+                winner = "none: no trial succeeded"
+            started = f"{entry.started_at.astimezone():%Y-%m-%d %H:%M}"
+            status = Text(entry.status, style=ENTRY_STYLES[entry.status])
+            table.add_row(entry.sweep, started, status, trials, winner)
+        self.table(table)
+        interrupted = [entry.sweep for entry in entries if entry.status == "INTERRUPTED"]
+        if interrupted:
+            self.line()
+        for name in interrupted[:MAX_NAMED]:
+            self.copyable(f"{name} was interrupted; go on with `sweep resume {name}{where}`")
+        if len(interrupted) > MAX_NAMED:
+            self.line(f"… and {len(interrupted) - MAX_NAMED:,} more were")
 
     def result(self, spec: SweepSpec, rows: Sequence[Row], output: Mapping[str, Any] | None, *, objects: str) -> None:
         """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed."""
@@ -199,6 +231,24 @@ class View:
         if ties:
             those = some([assignments(tie.params) for tie in ties])
             self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
+
+
+def plan_document(spec: SweepSpec) -> dict[str, Any]:
+    """Returns what `sweep plan --json` prints."""
+    trials = [dict(params) for params in grid(spec.parameters)]
+    usd = TUTORIAL_RATES.estimate_usd(trials=len(trials), epochs=spec.epochs)
+    return {"sweep": spec.name, "spec": spec.to_json(), "usd_at_most": round(usd, 4), "trials": trials}
+
+
+def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Returns what `sweep serve --json` prints."""
+    return {
+        "endpoint": environment["AWS_ENDPOINT_URL"],
+        "environment": dict(environment),
+        "state_machine_arn": deployment.state_machine_arn,
+        "bucket": deployment.bucket,
+        "objects": deployment.objects,
+    }
 
 
 def described(spec: SweepSpec) -> str:

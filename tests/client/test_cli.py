@@ -14,6 +14,10 @@ from sweep.spec import SweepSpec
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 
 HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local")
+COMMANDS = (
+    "run", "start", "watch", "plan", "show", "list", "logs", "stop", "resume", "rm", "serve", "doctor", "teardown",
+    "completion",
+)  # fmt: skip
 TRIAL = ("--set", "lr=0.1", "--epochs", "1")
 
 
@@ -25,7 +29,7 @@ def faults(ended: "subprocess.CompletedProcess[str]", code: int) -> list[str]:
     return [line.removeprefix("sweep: ") for line in lines]
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "show", "serve", "doctor", "teardown"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_s_help_has_an_example_and_the_exit_codes(sweep: Sweep, command: str) -> None:
     ended = sweep(command, "--help")
     assert ended.returncode == 0

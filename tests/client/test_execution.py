@@ -105,7 +105,7 @@ def test_where_a_sweep_stands(stack: Stack) -> None:
     assert [(row.rank, row.params, row.value) for row in standing.rows] == [(1, {"lr": "0.01"}, 0.9)]
 
     execution.stop()
-    assert sweeps.standing("mine").status == "STOPPED"
+    assert sweeps.standing("mine").status == "INTERRUPTED"
 
     stack.succeeded("mine", first, [0.8])
     stack.failed("mine", third, "a reason")
@@ -124,7 +124,7 @@ def test_a_finished_sweep_that_is_run_again_is_not_finished_until_it_is(stack: S
     stack.wait_for_the_next_second()
     stack.planned(**DOCUMENT)
     standing = Sweeps(stack.deployment).standing("mine")
-    assert (standing.status, standing.output) == ("STOPPED", None)
+    assert (standing.status, standing.output) == ("INTERRUPTED", None)
     assert [row.rank for row in standing.rows] == [1]  # what was finished before is known
 
 

@@ -147,8 +147,8 @@ def test_a_signal_leaves_an_execution_on_aws_running_and_says_how_to_go_on(
     assert document["status"] == "RUNNING"
     arn = document["execution_arn"]
     assert stack.status(arn) == "RUNNING"
-    assert f"  sweep show mine --on aws --stack {stack.name}\n" in err
-    assert f"  aws stepfunctions stop-execution --execution-arn {arn}\n" in err
+    for command in ("watch", "show", "stop"):
+        assert f"  sweep {command} mine --on aws --stack {stack.name}\n" in err
     stack.deployment.step_functions.stop_execution(executionArn=arn)
 
 
@@ -166,7 +166,7 @@ def test_a_sweep_that_runs_shows_what_is_there(sweep: Sweep, stack: Stack) -> No
     stack.deployment.step_functions.stop_execution(executionArn=started["executionArn"])
     ended = sweep.on(stack, "show", "mine")
     assert ended.returncode == 0
-    assert "It goes on when it is run again: the same input, and --name mine\n" in ended.stdout
+    assert f"it goes on with\n  sweep resume mine --on aws --stack {stack.name}\n" in ended.stdout
 
 
 def test_a_sweep_that_is_not_there_has_names_like_it(sweep: Sweep, finished: Stack) -> None:

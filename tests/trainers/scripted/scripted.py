@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--lr", type=float, default=0.1)
@@ -63,6 +64,16 @@ print(f"act {options.act}, attempt {attempt}", flush=True)
 time.sleep(options.sleep)
 match options.act:
     case "train":
+        put(curve().encode())
+    case "gate":
+        # The first trial that comes is let through; the others wait until a test makes `go`.
+        gate = Path(os.environ["STEPSWEEP_DATA_DIR"])
+        gate.mkdir(exist_ok=True)
+        try:
+            (gate / "first").touch(exist_ok=False)
+        except FileExistsError:
+            while not (gate / "go").exists():
+                time.sleep(0.05)
         put(curve().encode())
     case "crash":
         raise ValueError("this trainer was told to crash")
