@@ -106,6 +106,25 @@ def test_a_plan_shows_its_trials_in_order_and_starts_nothing(sweep: Sweep) -> No
     assert list(sweep.folder.iterdir()) == []
 
 
+def test_a_plan_in_json(sweep: Sweep) -> None:
+    ended = sweep("plan", "-", "--json", text="name: mine\nepochs: 2\nparameters: {lr: [0.1, 1e-2]}\n")
+    document = json.loads(ended.stdout)
+    assert (document["sweep"], document["trials"]) == ("mine", [{"lr": 0.1}, {"lr": 0.01}])
+    assert SweepSpec.from_json(document["spec"]).epochs == 2
+    assert document["usd_at_most"] > 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(sweep: Sweep, shell: str) -> None:
+    printed = sweep("completion", shell)
+    assert printed.returncode == 0
+    assert f"_SWEEP_COMPLETE={shell}_complete" in printed.stdout
+    words = {"COMP_WORDS": "sweep re", "COMP_CWORD": "re" if shell == "fish" else "1"}
+    asked = sweep(environment={"_SWEEP_COMPLETE": f"{shell}_complete", **words})
+    assert "resume" in asked.stdout
+    assert "rm" not in asked.stdout
+
+
 def test_a_large_plan_is_cut_and_says_so(sweep: Sweep) -> None:
     choices = ",".join(str(number) for number in range(1, 101))
     ended = sweep("plan", "--set", f"a={choices}", "--set", f"b={choices}", "--epochs", "1")
