@@ -172,7 +172,7 @@ def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
         view.copyable(f"Execution {execution.arn}\nConsole   {execution.console_url}", "dim")
     following = Following(view, execution.spec.objective)
     with following.live():
-        for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on]):
+        for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=view.is_live):
             if progress.trouble and cloud.is_gone:
                 raise CloudGone("the process that ran the embedded cloud has ended")
             following.update(progress)

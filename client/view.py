@@ -73,7 +73,7 @@ class View:
         if spec.fixed:
             self.line(f"Every trial: {assignments(spec.fixed)}")
         self.line()
-        table = _table("", *spec.parameters)
+        table = param_table("", *spec.parameters)
         for number, params in enumerate(grid(spec.parameters), start=1):
             if number > MAX_PLANNED_ROWS:
                 break
@@ -187,7 +187,7 @@ class View:
         ranked = [row for row in rows if row.rank is not None]
         if not ranked:
             return
-        table = _table("", *spec.parameters, spec.objective.metric, "epoch", "trained")
+        table = param_table("", *spec.parameters, spec.objective.metric, "epoch", "trained")
         for row in ranked[:MAX_ROWS]:
             value = "" if row.value is None else shown_value(row.value)
             style = "bold green" if row.rank == 1 else ""
@@ -268,8 +268,8 @@ def some(trials: Sequence[str]) -> str:
     return "; ".join(trials[:MAX_NAMED]) + more
 
 
-def shown_value(value: float) -> str:
-    return f"{value:.6g}"
+def shown_value(value: float, *, digits: int = 6) -> str:
+    return f"{value:.{digits}g}"
 
 
 def readable(cause: str) -> list[str]:
@@ -288,7 +288,7 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
 
 
-def _table(*columns: str) -> Table:
+def param_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
         table.add_column(name, justify="right", overflow="fold")

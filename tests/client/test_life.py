@@ -2,6 +2,9 @@
 
 import json
 import os
+import pty
+import re
+import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -130,8 +133,9 @@ class OnAws:
     def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return self._sweep(*words, "--on", "aws", environment=self._environment)
 
-    def popen(self, *words: str) -> "subprocess.Popen[str]":
-        return self._sweep.popen(*words, "--on", "aws", environment=self._environment)
+    def popen(self, *words: str, terminal: int = subprocess.PIPE) -> "subprocess.Popen[str]":
+        environment = {**self._environment, "TERM": "xterm-256color"}
+        return self._sweep.popen(*words, "--on", "aws", environment=environment, terminal=terminal)
 
 
 @pytest.fixture
@@ -165,6 +169,35 @@ def test_on_aws_a_sweep_is_watched_and_stopped_and_no_job_of_it_is_left(aws: OnA
     assert aws("stop", "other").returncode == 0
     assert cloud.ended(other["execution_arn"])["status"] == "ABORTED"
     assert not [child for child in cloud.processes() if "scripted.py" in " ".join(child.cmdline())]
+
+
+def test_a_terminal_shows_what_trains(aws: OnAws, cloud: Cloud) -> None:
+    (cloud.directory / "data").mkdir(exist_ok=True)
+    (cloud.directory / "data" / "first").touch()
+    words = ("--set", "lr=0.25", "--set", "momentum=0.75", "--epochs", "4", "--fixed", "act=gate", "--name", "shown")
+    document(aws("start", *words, "--json"))
+    ours, theirs = pty.openpty()
+    with aws.popen("watch", "shown", terminal=theirs) as process:
+        os.close(theirs)
+        shown = ""
+        while "1/4" not in shown:
+            assert select.select([ours], [], [], 60)[0], shown
+            shown += os.read(ours, 1 << 16).decode(errors="replace")
+        process.send_signal(signal.SIGINT)
+        while select.select([ours], [], [], 60)[0]:
+            try:
+                shown += os.read(ours, 1 << 16).decode(errors="replace")
+            except OSError:
+                break
+        process.wait(60)
+    os.close(ours)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert re.search(r"▓{30}  0 done  1 running\s+0:00:\d\d, about 0:0\d:\d\d left", plain)
+    assert re.search(r"0\.25 +0\.75 +1/4 +0\.3308 +0\.6692", plain)
+    assert process.returncode == 130
+    assert "sweep watch shown --on aws" in plain
+    (cloud.directory / "data" / "go").touch()
+    assert document(aws("watch", "shown", "--json"))["status"] == "SUCCEEDED"
 
 
 def test_on_aws_logs_are_those_of_every_attempt(aws: OnAws) -> None:
