@@ -195,10 +195,11 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     with signals_interrupt():
         sweeps = cloud.looked_at()
         standing = sweeps.standing(name)
+        curve = sweeps.winner_s_curve(standing.spec, standing.rows) if standing.is_finished else None
     if as_json:
         click.echo(json.dumps(standing.to_json(), indent=2))
     else:
-        View().standing(standing, objects=sweeps.objects, where=cloud.where)
+        View().standing(standing, objects=sweeps.objects, where=cloud.where, curve=curve)
     return ExitCode.OK
 
 

@@ -11,6 +11,8 @@ from client.stores import Store
 from statemachine.bucket import for_all
 from statemachine.reducer import Read, read_result
 from sweep import keys, ranking
+from sweep.errors import InvalidMetrics
+from sweep.metrics import MAX_BYTES, Metrics, parse_csv
 from sweep.spec import SweepSpec
 from sweep.trial import Trial
 
@@ -113,6 +115,14 @@ class Records:
         """Returns the rows of leaderboard.csv; none where it is not there."""
         data = self._store.get(keys.leaderboard_key(sweep))
         return [] if data is None else rows_of(data)
+
+    def metrics(self, spec: SweepSpec, trial_id: str) -> Metrics | None:
+        """Returns a trial's curve; None where it is not there, or breaks a rule."""
+        data = self._store.get(keys.metrics_key(trial_id, spec.epochs), at_most=MAX_BYTES + 1)
+        try:
+            return None if data is None else parse_csv(data, max_epochs=spec.epochs)
+        except InvalidMetrics:
+            return None
 
     def output(self, sweep: str) -> Any:
         """Returns what the last execution that found a winner gave; None where none did."""

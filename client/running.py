@@ -183,7 +183,8 @@ def _show_results(view: View, sweeps: Recorded, spec: SweepSpec, ending: Ending)
     """Shows what there is: all of it where there is a winner, and why not where no trial succeeded."""
     if ending.output is not None or ending.error == "NoTrialSucceeded":
         rows = sweeps.leaderboard(spec.name)
-        view.result(spec, rows, ending.output, objects=sweeps.objects)
+        curve = sweeps.winner_s_curve(spec, rows)
+        view.result(spec, rows, ending.output, objects=sweeps.objects, curve=curve)
 
 
 def _wait_for_others(until_it_is_down: contextlib.ExitStack, sweeps: Sweeps, cloud: Cloud, view: View) -> None:
@@ -204,7 +205,8 @@ def _wait_for_others(until_it_is_down: contextlib.ExitStack, sweeps: Sweeps, clo
 def _at_rest(sweeps: Recorded, name: str, cloud: Cloud, view: View) -> Ran:
     """Shows a sweep that does not run, and how it ended."""
     standing = sweeps.standing(name)
-    view.standing(standing, objects=sweeps.objects, where=cloud.where)
+    curve = sweeps.winner_s_curve(standing.spec, standing.rows)
+    view.standing(standing, objects=sweeps.objects, where=cloud.where, curve=curve)
     document = {"sweep": name, "execution_arn": None}
     if standing.output is not None:
         return Ran(code=ExitCode.OK, document={**document, "status": "SUCCEEDED", **standing.output}, faults=[])

@@ -28,6 +28,7 @@ from client.stores import Store
 from statemachine.bucket import for_all
 from sweep import keys
 from sweep.errors import InvalidInput
+from sweep.metrics import Metrics
 from sweep.space import shown
 from sweep.spec import SweepSpec
 from sweep.trial import Status
@@ -156,6 +157,13 @@ class Recorded:
                 is_finished=is_finished,
                 executions=self.running(name),
             )
+
+    def winner_s_curve(self, spec: SweepSpec, rows: Sequence[Row]) -> Metrics | None:
+        """Returns the metrics of the first trial of a leaderboard; None where there is none, or they are gone."""
+        if not rows or rows[0].rank != 1:
+            return None
+        with explained():
+            return self.records.metrics(spec, rows[0].trial_id)
 
     def entries(self) -> list[Entry]:
         """Returns all sweeps, the newest first."""

@@ -14,9 +14,11 @@ from client.deployment import Deployment
 from client.exit_code import ExitCode
 from client.findings import Finding, State, is_a_problem, one_line
 from client.leaderboard import Row
+from client.small_pictures import curves, heatmap
 from client.sweeps import Entry, Standing
 from sweep.cost import TUTORIAL_RATES
 from sweep.keys import leaderboard_key
+from sweep.metrics import Metrics
 from sweep.space import Value, as_option, grid, grid_size
 from sweep.spec import SweepSpec
 
@@ -121,16 +123,17 @@ class View:
 
     # --- after
 
-    def standing(self, standing: Standing, *, objects: str, where: str = "") -> None:
+    def standing(self, standing: Standing, *, objects: str, where: str = "", curve: Metrics | None = None) -> None:
         """Shows what is there of a sweep, finished or not.
 
         Args:
             where: the options that lead to it, to put behind a command.
+            curve: the winner's metrics, where they are known.
         """
         spec = standing.spec
         self.line(f"Sweep {spec.name}: {described(spec)}.")
         if standing.is_finished:
-            self.result(spec, standing.rows, standing.output, objects=objects)
+            self.result(spec, standing.rows, standing.output, objects=objects, curve=curve)
             return
         self.line("It runs." if standing.executions else "It does not run, and is not finished: it was interrupted.")
         self.line(
@@ -171,11 +174,21 @@ class View:
         if len(interrupted) > MAX_NAMED:
             self.line(f"… and {len(interrupted) - MAX_NAMED:,} more were")
 
-    def result(self, spec: SweepSpec, rows: Sequence[Row], output: Mapping[str, Any] | None, *, objects: str) -> None:
+    def result(
+        self,
+        spec: SweepSpec,
+        rows: Sequence[Row],
+        output: Mapping[str, Any] | None,
+        *,
+        objects: str,
+        curve: Metrics | None = None,
+    ) -> None:
         """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed."""
         self.leaderboard(spec, rows, rest=f"in {objects}/{leaderboard_key(spec.name)}")
         self.failures(rows)
         if output is not None:
+            if self.console.is_terminal:
+                self._pictures(spec, rows, curve)
             self._winner(output, rows)
         self.line()
         if output is not None:
@@ -231,6 +244,23 @@ class View:
         if ties:
             those = some([assignments(tie.params) for tie in ties])
             self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
+        elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
+            distance = shown_value(abs(winner["value"] - second.value), digits=3)
+            value = f"{objective['metric']} {shown_value(second.value)}, {distance} behind"
+            self.line(f"Second   {assignments(second.params)}  {value}")
+
+    def _pictures(self, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:
+        """Shows how the values lie over two parameters, and how the winner learned; on a terminal only."""
+        if (map_of_values := heatmap(spec, rows)) is not None:
+            self.line()
+            self.console.print(map_of_values)
+        if curve is not None and curve.epochs > 1:
+            table = Table.grid(padding=(0, 2, 0, 0))
+            for name, first, line, last in curves(curve):
+                table.add_row(Text(name, "dim"), Text(first, justify="right"), Text(line, "cyan"), last)
+            self.line()
+            self.line(f"The winner's {curve.epochs:,} epochs", "dim")
+            self.console.print(table)
 
 
 def plan_document(spec: SweepSpec) -> dict[str, Any]:

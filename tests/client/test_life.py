@@ -101,7 +101,9 @@ def test_a_sweep_in_the_background_is_stopped_killed_and_gone_on_with(folder: Pa
     assert (watched.returncode, json.loads(watched.stdout)["status"]) == (1, "INTERRUPTED")
 
     (folder / ".stepsweep" / "data" / "go").touch()
-    resumed = document(sweep("resume", "mine", "--json"))
+    ended = sweep("resume", "mine", "--json")
+    resumed = document(ended)
+    assert "\nSecond   lr=0.01 momentum=0.9  val_accuracy 0.867431, 0.0826 behind\n" in ended.stderr
     assert (resumed["status"], resumed["outcomes"]["SUCCEEDED"]) == ("SUCCEEDED", 6)
     after = written(folder)
     assert {name: after[name] for name in before} == before, "a finished trial was trained again"

@@ -91,6 +91,9 @@ def test_a_terminal_has_colours_unless_somebody_wants_none(sweep: Sweep, finishe
     shown = in_terminal(sweep, "show", "mine", "--on", "aws", "--stack", finished.name, environment=environment)
     assert "Winner" in shown
     assert ("\x1b[1;32m" in shown) is not no_color
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert re.search(r"lr . momentum +0\.5 +0\.9\s+0\.1 +FAILED +INVALID\s+0\.01 +\*0\.9 +0\.9\s", plain)
+    assert re.search(r"The winner's 2 epochs\s+val_accuracy +0\.9 +█▁ +0\.8\s", plain)
 
 
 def test_no_trial_succeeded(sweep: Sweep, stack: Stack) -> None:
