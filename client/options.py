@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from client.deployment import Deployment
     from client.sweeps import Recorded
     from local.cloud import Endpoint
+    from sweep.space import Value
+    from sweep.spec import SweepSpec
 
 DEFAULT_DIRECTORY = ".stepsweep"
 
@@ -90,6 +92,26 @@ class Cloud:
         buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
         folder = buckets[-1].parent if buckets else self.objects
         return Recorded(FolderStore(folder), objects=str(folder))
+
+    def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
+        """Asks the trainer whether it could run these trials; on AWS it is asked by the first job.
+
+        Raises:
+            InvalidInput: it could not, for want of a data set, say; with every fault.
+        """
+        if not self.is_local:
+            return
+        from local.checks import faults_of
+
+        commands: list[list[str]] = []
+        seen: set[tuple[str, Value]] = set()
+        for trial in spec.trials(trainer_version=""):
+            # Rules are of one option each, so that each choice has to stand in one command.
+            if new := set(trial.options.items()) - seen:
+                seen |= new
+                commands.append(trial.command())
+        if faults := faults_of(self.directory, commands, trainer=self.trainer, on_status=on_status):
+            raise InvalidInput(faults)
 
     @property
     def objects(self) -> Path:

@@ -49,6 +49,7 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
     execution = ending = None
     is_planned = True
     with signals_interrupt(), contextlib.ExitStack() as until_it_is_down, cloud.starting(view.status) as started:
+        cloud.check(spec, view.status)
         try:
             with cloud.opened(view.status) as deployment:
                 sweeps = Sweeps(deployment)
@@ -98,6 +99,7 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
     execution = ending = None
     with signals_interrupt():
         with cloud.starting(view.status) as started:
+            cloud.check(spec, view.status)
             sweeps = Sweeps(cloud.kept_up(view.status))
             _check_it_does_not_run(sweeps, spec.name, cloud)
             execution = sweeps.start(spec)

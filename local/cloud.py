@@ -44,7 +44,8 @@ class Endpoint:
 
     Attributes:
         pid: of the process that runs it.
-        trainer: the folder of the trainer that its template was made with; empty for stepsweep's own.
+        assembly: the folder of its template and assets.
+        trainer: the folder of the trainer that they were made with; empty for stepsweep's own.
         ends_when_idle: that process ends when no execution runs any more.
         started_here: this process runs it; False: another one does, and keeps it up.
     """
@@ -52,6 +53,7 @@ class Endpoint:
     url: str
     region: str
     pid: int
+    assembly: str
     trainer: str
     ends_when_idle: bool
     started_here: bool
@@ -104,8 +106,7 @@ def embedded_cloud(
     if (other := _joined(lock, directory / ADDRESS)) is not None:
         yield other
         return
-    if trainer is not None:
-        context = {**(context or {}), "trainer": str(trainer.resolve())}
+    context = {**(context or {}), **_context(trainer)}
     address = directory / ADDRESS
     try:
         address.unlink(missing_ok=True)
@@ -130,6 +131,27 @@ def embedded_cloud(
                 address.unlink(missing_ok=True)
     finally:
         lock.release()
+
+
+def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[str], None]) -> Path:
+    """Returns the folder of the template and assets with which the cloud of `directory` would start.
+
+    Raises:
+        SynthFailed: they cannot be made.
+    """
+    from local import template
+
+    folder = directory.resolve() / "templates"
+    return template.synthesized(folder, root=ROOT, context=_context(trainer), on_status=on_status)
+
+
+def data_folder(directory: Path) -> Path:
+    """Returns where jobs find data sets."""
+    return directory.resolve() / "data"
+
+
+def _context(trainer: Path | None) -> dict[str, Any]:
+    return {} if trainer is None else {"trainer": str(trainer.resolve())}
 
 
 def joined(directory: Path) -> Endpoint | None:
@@ -208,9 +230,8 @@ def _running(
 
     if _has_run.is_set():
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
-    on_status("Preparing the stack's template …")
-    assembly = template.synthesized(directory / "templates", root=root, context=context)
-    stack = _stack_of(assembly)
+    assembly = template.synthesized(directory / "templates", root=root, context=context, on_status=on_status)
+    stack = stack_of(assembly)
     on_status("Starting the embedded cloud …")
     scratch = directory / "run"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -233,6 +254,7 @@ def _running(
         url=url,
         region=REGION,
         pid=os.getpid(),
+        assembly=str(assembly),
         trainer=str((context or {}).get("trainer", "")),
         ends_when_idle=ends_when_idle,
         started_here=True,
@@ -242,7 +264,7 @@ def _running(
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {
             "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
-            keys.DATA_DIR: str(directory / "data"),
+            keys.DATA_DIR: str(data_folder(directory)),
             "PYTHONUNBUFFERED": "1",
         }
         return {**kept, **endpoint.environment(), **own}
@@ -307,7 +329,7 @@ def default_slots() -> int:
     return max(1, min(cores, psutil.virtual_memory().total // 2**20 // MEMORY_A_JOB_MIB))
 
 
-def _stack_of(assembly: Path) -> str:
+def stack_of(assembly: Path) -> str:
     """Returns the name of the assembly's one stack's artifact."""
     (template,) = assembly.glob("*.template.json")
     return template.name.removesuffix(".template.json")

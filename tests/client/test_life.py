@@ -247,3 +247,18 @@ def test_a_run_ends_its_cloud_only_when_nothing_else_runs_in_it(folder: Path) ->
     (entry,) = [entry for entry in document(sweep("list", "--json")) if entry["sweep"] == "guest"]
     assert entry["status"] == "FINISHED"
     assert os.listdir(folder) == [".stepsweep"]  # noqa: PTH208
+
+
+def test_a_sweep_that_its_trainer_cannot_run_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """With stepsweep's own trainer, in a folder without a data set."""
+    sweep = Sweep(folder=tmp_path)
+    words = ("--set", "lr=0.1,-1", "--epochs", "1", "--name", "mine")
+    for command in ("run", "start"):
+        ended = sweep(command, *words)
+        assert ended.returncode == 2
+        assert "Starting the embedded cloud" not in ended.stdout
+        option, data = ended.stderr.splitlines()
+        assert option == 'sweep: --lr: must be a finite number > 0, got "-1"'
+        assert data.startswith("sweep: --dataset: mnist is not ready in ")
+        assert f"--data-dir {tmp_path}/.stepsweep/data`" in data
+    assert document(sweep("list", "--json")) == []
