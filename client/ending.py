@@ -76,7 +76,7 @@ class Removal:
     def lines(self) -> list[str]:
         return [
             f"{self.sweep}: {number_of(self.objects, 'object')} in {self.where}/sweeps/{self.sweep}/ will be deleted.",
-            *(f"Stays: {what}" for what in self.left),
+            *(f"Kept: {what}" for what in self.left),
         ]
 
 

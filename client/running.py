@@ -115,6 +115,9 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
                 ending = execution.ending()
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
+        except SweepError:
+            say_it_goes_on(view, spec.name, cloud)
+            raise
         if ending is not None:
             _show_results(view, sweeps, spec, ending)
             return _ran(execution, ending)

@@ -51,7 +51,8 @@ def _cell(row: Row | None, values: Sequence[float], objective: Objective) -> Tex
     share = scaled(objective.rank(row.value), [objective.rank(value) for value in values])
     colour = round((1 - share) * (len(COLOURS) - 1))
     text = f"{'*' if row.rank == 1 else ' '}{row.value:.{DIGITS}g} "
-    style = f"{'black' if colour >= DARK else 'white'} on {COLOURS[colour]}"
+    # Not by name: a terminal's black may be grey.
+    style = f"{'#000000' if colour >= DARK else '#ffffff'} on {COLOURS[colour]}"
     return Text(text, style=f"bold {style}" if row.rank == 1 else style)
 
 

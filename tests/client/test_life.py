@@ -1,5 +1,6 @@
 """A sweep's life at the command line, with real processes: started, watched, stopped, killed, gone on with, removed."""
 
+import contextlib
 import json
 import os
 import pty
@@ -29,11 +30,15 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, cloud: Cloud) -> Path:
+def folder(tmp_path: Path, cloud: Cloud) -> Iterator[Path]:
     """Where a person works, with an embedded cloud that has its template already: to synthesize it takes seconds."""
     (tmp_path / ".stepsweep").mkdir()
     (tmp_path / ".stepsweep" / "templates").symlink_to(cloud.directory / "templates")
-    return tmp_path
+    yield tmp_path
+    with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):  # where a test failed half way
+        background, _ = keeper(tmp_path)
+        background.terminate()
+        background.wait(60)
 
 
 def document(ended: "subprocess.CompletedProcess[str]", code: int = 0) -> Any:

@@ -209,6 +209,11 @@ def test_json_is_yaml_too(tmp_path: Path, example: Path) -> None:
     assert read_spec(in_yaml(tmp_path, example.read_text())) == json.loads(example.read_bytes())
 
 
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_in_yaml_are_inputs(example: Path) -> None:
+    assert len(Asked(file=str(example)).spec(now=NOW).trials(trainer_version="1")) > 1
+
+
 def test_the_tutorial_is_the_same_in_yaml_and_in_json() -> None:
     names = [str(EXAMPLES / name) for name in ("tutorial.yaml", "tutorial.json")]
     first, second = (Asked(file=name).spec(now=NOW) for name in names)
