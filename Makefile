@@ -11,7 +11,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test proof cdk lint lock clean
+.PHONY: install data sweep test proof screens cdk lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -46,6 +46,10 @@ test: data lint
 # What an account would show only when the stack is deployed or a sweep runs, as one table; tests/proof has it as tests.
 proof: install
 	$(BIN)/python -m tests.proof
+
+# The recorded terminal sessions of docs/: docs/session.md and docs/screens/.
+screens: data
+	$(BIN)/python docs/record.py
 
 # The CDK CLI on the Node that came from PyPI: make cdk DO="deploy -c max_vcpus=16".
 DO ?= list

@@ -4,30 +4,43 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from client.exit_code import ExitCode
 from client.interrupts import signals_interrupt
-from client.options import Cloud, cloud_options, directory_option, spec_options
+from client.options import Cloud, cloud_options, directory_option, json_option, spec_options, trainer_option
 from client.spec_input import Asked
 from sweep.errors import InvalidInput, SweepError
+
+if TYPE_CHECKING:
+    from client.running import Ran
 
 # boto3, rich and the embedded cloud are imported by the commands that need them: `sweep --help` answers at once.
 
 EXIT_CODES = "Exit codes: 0 there is a winner · 1 the sweep or the cloud failed · 2 wrong input · 130 interrupted."
+START_EXIT_CODES = "Exit codes: 0 it runs, or has a winner already · 1 the sweep or the cloud failed · 2 wrong input."
 PLAN_EXIT_CODES = "Exit codes: 0 it could be run · 2 wrong input."
 SHOW_EXIT_CODES = (
     "Exit codes: 0 shown, however the sweep went · 1 the cloud failed · 2 no such sweep · 130 interrupted."
 )
+LOGS_EXIT_CODES = "Exit codes: 0 shown · 1 there is no log, or the cloud failed · 2 no such trial · 130 interrupted."
+STOP_EXIT_CODES = "Exit codes: 0 nothing of it runs · 1 a job is left, or the cloud failed · 2 no such sweep."
+RM_EXIT_CODES = "Exit codes: 0 removed · 1 the cloud failed, or you said no · 2 no such sweep, or it runs."
 DOCTOR_EXIT_CODES = "Exit codes: 0 nothing is in the way, warnings apart · 1 a problem · 2 wrong options."
 TEARDOWN_EXIT_CODES = (
     "Exit codes: 0 nothing is left that costs money · 1 something is, or it could not be seen · 2 wrong options."
 )
 SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud failed · 2 wrong options."
+COMPLETION_EXIT_CODES = "Exit codes: 0 printed · 2 wrong options."
+
+SHELLS = ("bash", "zsh", "fish")
+COMPLETE_VARIABLE = "_SWEEP_COMPLETE"
+"""By which a shell asks for what may follow; click's name for the command `sweep`."""
 
 
 def main() -> NoReturn:
@@ -61,6 +74,13 @@ def _said(lines: Sequence[str], code: int) -> int:
     return code
 
 
+def _shown(ran: "Ran", *, as_json: bool) -> int:
+    """Prints the document, if it was asked for, and what went wrong; returns the exit code."""
+    if as_json:
+        click.echo(json.dumps(ran.document, indent=2))
+    return _said(ran.faults, ran.code)
+
+
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
@@ -78,12 +98,14 @@ def cli() -> None:
 @cli.command(epilog=EXIT_CODES)
 @spec_options
 @cloud_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout; progress goes to stderr.")
+@json_option("One JSON document on stdout; progress goes to stderr.")
 def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     """Run a sweep, show how it goes, and name the winner.
 
-    SPEC.json says what to try (- reads standard input); options override its fields, or stand for all of it.
-    Trials that are finished already are not trained again, so a sweep that was interrupted goes on.
+    SPEC says what to try: a JSON or YAML file (- reads standard input); options override its fields, or stand for
+    all of it. Trials that are finished already are not trained again, so a sweep that was interrupted goes on.
+
+    Ctrl-C ends a sweep on this machine; on AWS it ends the showing, and the sweep goes on.
 
     \b
     sweep run examples/tutorial.json --epochs 5
@@ -93,16 +115,52 @@ def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     from client.running import run_sweep
     from client.view import View
 
-    spec = asked.spec(now=datetime.now(UTC))
-    ran = run_sweep(spec, cloud, View(to_stderr=as_json))
-    if as_json:
-        click.echo(json.dumps(ran.document, indent=2))
-    return _said(ran.faults, ran.code)
+    return _shown(run_sweep(asked.spec(now=datetime.now(UTC)), cloud, View(to_stderr=as_json)), as_json=as_json)
+
+
+@cli.command(epilog=START_EXIT_CODES)
+@spec_options
+@cloud_options
+@json_option("One JSON document on stdout; all else goes to stderr.")
+def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
+    """Start a sweep and leave it running.
+
+    Takes what `sweep run` takes, and returns once the trials are planned. On this machine a process in the background
+    runs the sweep, and ends with it.
+
+    \b
+    sweep start examples/quick.json --name first
+    sweep watch first
+    """
+    from client.running import start_sweep
+    from client.view import View
+
+    return _shown(start_sweep(asked.spec(now=datetime.now(UTC)), cloud, View(to_stderr=as_json)), as_json=as_json)
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("name")
+@cloud_options
+@json_option("One JSON document on stdout; progress goes to stderr.")
+def watch(name: str, cloud: Cloud, as_json: bool) -> int:
+    """Show how a sweep goes until it has ended, and name the winner.
+
+    Ctrl-C ends the showing; the sweep goes on. A sweep that has ended is shown as it is.
+
+    \b
+    sweep watch tutorial-20261123-053012
+    sweep watch tutorial-20261123-053012 --on aws --region us-east-1
+    """
+    from client.running import watch_sweep
+    from client.view import View
+
+    return _shown(watch_sweep(name, cloud, View(to_stderr=as_json)), as_json=as_json)
 
 
 @cli.command(epilog=PLAN_EXIT_CODES)
 @spec_options
-def plan(asked: Asked) -> int:
+@json_option("One JSON document on stdout: the spec, the trials' params and the estimate.")
+def plan(asked: Asked, as_json: bool) -> int:
     """Show what a sweep would run, and start nothing.
 
     Takes what `sweep run` takes, and checks it by the same rules. Needs no cloud.
@@ -111,16 +169,20 @@ def plan(asked: Asked) -> int:
     sweep plan examples/tutorial.json
     sweep plan --set lr=0.1,0.01 --epochs 3
     """
-    from client.view import View
+    from client.view import View, plan_document
 
-    View().plan(asked.spec(now=datetime.now(UTC)))
+    spec = asked.spec(now=datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps(plan_document(spec), indent=2))
+    else:
+        View().plan(spec)
     return ExitCode.OK
 
 
 @cli.command(epilog=SHOW_EXIT_CODES)
 @click.argument("name")
 @cloud_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+@json_option("One JSON document on stdout.")
 def show(name: str, cloud: Cloud, as_json: bool) -> int:
     """Show a sweep: its leaderboard and winner, or how far it is.
 
@@ -128,29 +190,169 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep show tutorial-20261123-053012
     sweep show tutorial-20261123-053012 --on aws --region us-east-1
     """
-    from client.sweeps import Sweeps
     from client.view import View
 
-    if cloud.is_local and not cloud.directory.exists():
-        raise InvalidInput(
-            [f"there is no embedded cloud in {cloud.directory}; say where it is with --dir, or --on aws"]
-        )
-    with signals_interrupt(), cloud.opened(View(to_stderr=True).status) as deployment:
-        standing = Sweeps(deployment).standing(name)
+    with signals_interrupt():
+        sweeps = cloud.looked_at()
+        standing = sweeps.standing(name)
+        curve = sweeps.winner_s_curve(standing.spec, standing.rows) if standing.is_finished else None
     if as_json:
         click.echo(json.dumps(standing.to_json(), indent=2))
     else:
-        View().standing(standing, objects=deployment.objects)
+        View().standing(standing, objects=sweeps.objects, where=cloud.where, curve=curve)
+    return ExitCode.OK
+
+
+@cli.command("list", epilog=SHOW_EXIT_CODES)
+@cloud_options
+@json_option("A JSON list on stdout, the newest sweep first.")
+def list_(cloud: Cloud, as_json: bool) -> int:
+    """List the sweeps, the newest first: which run, which are finished, which were interrupted.
+
+    \b
+    sweep list
+    sweep list --json | jq -r '.[] | select(.status == "INTERRUPTED").sweep'
+    """
+    from client.view import View
+
+    with signals_interrupt():
+        sweeps = cloud.looked_at()
+        entries = sweeps.entries()
+    if as_json:
+        click.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
+    else:
+        View().entries(entries, objects=sweeps.objects, where=cloud.where)
+    return ExitCode.OK
+
+
+@cli.command(epilog=LOGS_EXIT_CODES)
+@click.argument("name")
+@click.argument("trial", nargs=-1, required=True)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the trial has ended.")
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, trial_id, attempts: [{number, lines}]}.")
+def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json: bool) -> int:
+    """Show what a trial printed.
+
+    TRIAL is its rank in the leaderboard, its params, or the beginning of its id. Of a job that was tried again, all
+    attempts are shown.
+
+    \b
+    sweep logs first 1
+    sweep logs first lr=0.1 momentum=0.5 -f
+    """
+    from client.looking import follow_log, read_log
+
+    if follow and as_json:
+        raise click.UsageError("--json is one document; it does not go with --follow", click.get_current_context())
+    with signals_interrupt():
+        if follow:
+            return follow_log(cloud, name, trial, on_line=click.echo)
+        document = read_log(cloud, name, trial)
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        for attempt in document["attempts"]:
+            if len(document["attempts"]) > 1:
+                click.echo(f"--- attempt {attempt['number']}")
+            for line in attempt["lines"]:
+                click.echo(line)
+    return ExitCode.OK
+
+
+@cli.command(epilog=STOP_EXIT_CODES)
+@click.argument("name")
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, executions, jobs, left}.")
+def stop(name: str, cloud: Cloud, as_json: bool) -> int:
+    """Stop a sweep, and make sure that no job of it is left.
+
+    Jobs get SIGTERM, and SIGKILL 30 seconds later. Finished trials are kept; `sweep resume` goes on.
+
+    \b
+    sweep stop first
+    sweep stop first --on aws
+    """
+    from client.ending import stop_and_wait
+    from client.view import View
+
+    view = View(to_stderr=as_json)
+    with signals_interrupt():
+        stopped = stop_and_wait(cloud, name, view)
+    if as_json:
+        click.echo(json.dumps({"sweep": name, **asdict(stopped)}, indent=2))
+    left = [f"job {job} is still alive; look at it in AWS Batch, and run this again" for job in stopped.left]
+    return _said(left, ExitCode.FAILED if left else ExitCode.OK)
+
+
+@cli.command(epilog=START_EXIT_CODES)
+@click.argument("name")
+@click.option("-d", "--detach", is_flag=True, help="Leave it running, as `sweep start` does.")
+@cloud_options
+@json_option("One JSON document on stdout; progress goes to stderr.")
+def resume(name: str, detach: bool, cloud: Cloud, as_json: bool) -> int:
+    """Go on with a sweep that was interrupted, stopped, or had trials that failed.
+
+    Starts the same sweep again: finished trials are not repeated, and others go on from their checkpoints.
+
+    \b
+    sweep resume first
+    sweep resume first --detach --on aws
+    """
+    from client.running import run_sweep, start_sweep
+    from client.view import View
+
+    spec = cloud.looked_at().spec(name)
+    go_on = start_sweep if detach else run_sweep
+    return _shown(go_on(spec, cloud, View(to_stderr=as_json)), as_json=as_json)
+
+
+@cli.command(epilog=RM_EXIT_CODES)
+@click.argument("name")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, removed, left}.")
+def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
+    """Remove what is recorded of a sweep: spec, plan, outcomes, leaderboard.
+
+    The trials' own results stay, since other sweeps may count on them: a sweep that asks for the same trials finds
+    them. Asks first.
+
+    \b
+    sweep rm first
+    sweep rm first --yes --on aws
+    """
+    from client.ending import removal, remove
+    from client.view import View
+
+    view = View(to_stderr=as_json)
+    with signals_interrupt():
+        found = removal(cloud, name)
+        for line in found.lines():
+            view.line(line)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.UsageError("nobody can be asked here; add --yes to remove it", click.get_current_context())
+            if not click.confirm(f"Remove {name}?", err=True):
+                return _said(["nothing was removed"], ExitCode.FAILED)
+        removed = remove(cloud, name)
+    if as_json:
+        click.echo(json.dumps({"sweep": name, "removed": removed, "left": found.left}, indent=2))
+    else:
+        view.line(f"Removed {removed:,} objects.")
     return ExitCode.OK
 
 
 @cli.command(epilog=SERVE_EXIT_CODES)
 @directory_option
+@trainer_option
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="To listen on.  [default: a free one]")
-def serve(directory: Path, port: int | None) -> int:
+@click.option("--until-idle", is_flag=True, hidden=True, help="End when nothing runs; what `sweep start` starts.")
+@json_option("One JSON document on stdout once it is up: {endpoint, environment, state_machine_arn, bucket, objects}.")
+def serve(directory: Path, trainer: Path | None, port: int | None, until_idle: bool, as_json: bool) -> int:
     """Keep the embedded cloud up, for other tools and commands.
 
-    The AWS CLI can use it, and `sweep run` and `sweep show` do.
+    The AWS CLI can use it, and all commands do that are given the same --dir.
 
     Ends with Ctrl-C or SIGTERM, and with it everything that runs in it.
 
@@ -158,30 +360,55 @@ def serve(directory: Path, port: int | None) -> int:
     sweep serve
     sweep serve --port 4566 --dir /tmp/cloud
     """
+    from client.background import keep_up
     from client.deployment import on_endpoint
-    from client.view import View
+    from client.view import View, serving_document
     from local.cloud import embedded_cloud
 
+    status = View(to_stderr=True).status
     is_up = False
     try:
-        with (
-            signals_interrupt(),
-            embedded_cloud(directory, on_status=View(to_stderr=True).status, port=port or 0) as endpoint,
-        ):
-            deployment = on_endpoint(endpoint.environment(), folder=directory / "s3")
-            View().serving(deployment, endpoint.environment(), is_ours=endpoint.started_here)
-            is_up = True
-            while endpoint.started_here:
-                time.sleep(3600)  # a signal ends it
+        with signals_interrupt():
+            if until_idle:
+                keep_up(directory, status, trainer=trainer)
+                return ExitCode.OK
+            with embedded_cloud(directory, on_status=status, trainer=trainer, port=port or 0) as endpoint:
+                deployment = on_endpoint(endpoint.environment(), folder=directory / "s3")
+                if as_json:
+                    click.echo(json.dumps(serving_document(deployment, endpoint.environment()), indent=2))
+                else:
+                    View().serving(deployment, endpoint.environment(), is_ours=endpoint.started_here)
+                is_up = True
+                while endpoint.started_here:
+                    time.sleep(3600)  # a signal ends it
     except KeyboardInterrupt:
         if not is_up:
             raise
     return ExitCode.OK
 
 
+@cli.command(epilog=COMPLETION_EXIT_CODES)
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> int:
+    """Print what makes a shell complete commands and options.
+
+    \b
+    eval "$(sweep completion bash)"          in ~/.bashrc
+    eval "$(sweep completion zsh)"           in ~/.zshrc
+    sweep completion fish > ~/.config/fish/completions/sweep.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    of_shell = get_completion_class(shell)
+    if of_shell is None:
+        raise click.UsageError(f"click knows no completion for {shell}")
+    click.echo(of_shell(cli, {}, "sweep", COMPLETE_VARIABLE).source())
+    return ExitCode.OK
+
+
 @cli.command(epilog=DOCTOR_EXIT_CODES)
 @cloud_options
-@click.option("--json", "as_json", is_flag=True, help="A JSON list of {check, state, found, remedy} on stdout.")
+@json_option("A JSON list of {check, state, found, remedy} on stdout.")
 def doctor(cloud: Cloud, as_json: bool) -> int:
     """Say whether a sweep would run, and what to do where it would not.
 
@@ -213,7 +440,7 @@ def doctor(cloud: Cloud, as_json: bool) -> int:
 @cli.command(epilog=TEARDOWN_EXIT_CODES)
 @cloud_options
 @click.option("--check", is_flag=True, help="Needed: this command looks, and deletes nothing.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list of {check, state, found, remedy} on stdout.")
+@json_option("A JSON list of {check, state, found, remedy} on stdout.")
 def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
     """Show what is left of stepsweep in an account, and what of it costs money.
 

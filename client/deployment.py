@@ -13,6 +13,7 @@ import botocore.session
 from botocore import exceptions as aws
 from botocore.config import Config
 
+from client.stores import S3Store
 from statemachine.bucket import THREADS
 from sweep.errors import InvalidInput, SweepError
 
@@ -51,6 +52,7 @@ class Deployment:
         job_queue: a name.
         objects: how a person reaches the bucket's objects: `s3://…`, or the folder of an embedded cloud.
         patience_seconds: how long a service may not answer before that is an error, while a sweep is followed.
+        is_ours: it is an embedded cloud that this process keeps up.
     """
 
     stack: str
@@ -65,6 +67,11 @@ class Deployment:
     step_functions: "SFNClient"
     batch: "BatchClient"
     logs: "CloudWatchLogsClient"
+    is_ours: bool = False
+
+    @property
+    def store(self) -> S3Store:
+        return S3Store(self.bucket, self.s3)
 
 
 def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: str | None = None) -> Deployment:
@@ -98,12 +105,13 @@ def clients_of(*, profile: str | None = None, region: str | None = None) -> Call
 
 
 def on_endpoint(
-    environment: Mapping[str, str], *, stack: str = DEFAULT_STACK, folder: Path | None = None
+    environment: Mapping[str, str], *, stack: str = DEFAULT_STACK, folder: Path | None = None, is_ours: bool = False
 ) -> Deployment:
     """Finds the stack in an embedded cloud.
 
     Args:
         folder: where that cloud keeps the objects of its buckets.
+        is_ours: this process keeps it up.
         environment: what `local.cloud.Endpoint.environment()` returns. Nothing else is read: neither a person's
             environment nor their ~/.aws, so that no setting there can send a request to the real AWS.
 
@@ -133,7 +141,8 @@ def on_endpoint(
     )
     with explained():
         found = _found(session, stack, config=config, endpoint_url=environment["AWS_ENDPOINT_URL"], patience_seconds=20)
-    return found if folder is None else replace(found, objects=str(folder / found.bucket))
+    objects = found.objects if folder is None else str(folder / found.bucket)
+    return replace(found, objects=objects, is_ours=is_ours)
 
 
 def _found(

@@ -5,23 +5,36 @@ the bucket, and how many train at this moment from Batch.
 """
 
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from client.deployment import Deployment, explained, explanation, is_denied, may_pass
 from client.records import Objects, Plan, Records
+from statemachine.bucket import for_all
 from statemachine.reducer import LastLines
+from sweep import keys
+from sweep.errors import InvalidMetrics
+from sweep.metrics import EPOCH, MAX_BYTES, parse_csv
 from sweep.ranking import Result
 from sweep.spec import SweepSpec
-from sweep.trial import Status
+from sweep.trial import Status, Trial
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.literals import JobStatusType
 
 FIRST_SLEEP_SECONDS = 0.3
 """Much happens at the start: wrong input, nothing left to run."""
 MAX_SLEEP_SECONDS = 60.0
+ASK_WHY_SECONDS = 15.0
+READ_LIVE_SECONDS = 2.0
+MAX_TRAINING = 32
+"""Running trials of which is read how far they are; a terminal has no room for more."""
 MAX_LOG_READS = 20
 """Failed trials whose last log line is looked up while a sweep runs; its leaderboard has that of all."""
 
@@ -36,6 +49,23 @@ SUCCEEDED = "SUCCEEDED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A trial whose job runs at this moment.
+
+    Attributes:
+        latest: the last row of the metrics that its trainer shows while it trains; empty where it shows none yet.
+    """
+
+    trial: Trial
+    latest: dict[str, float]
+
+    @property
+    def epoch(self) -> int:
+        """The last one that is finished; 0 before the first."""
+        return int(self.latest.get(EPOCH, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far an execution is.
 
@@ -45,6 +75,10 @@ class Progress:
         to_run: those that were not finished before this execution.
         ended, failed: of `to_run`; the failed are among the ended.
         running: jobs that train at this moment; None where Batch may not be asked.
+        starting: jobs that have a machine, and whose container is not up yet.
+        training: the running trials, where they were asked for.
+        waits_for: why Batch says that jobs wait; empty where it says nothing.
+        seconds: since the execution started.
         news: the trials that ended since the progress before, first things first.
         trouble: why there is nothing new, where the cloud did not answer.
     """
@@ -55,12 +89,22 @@ class Progress:
     ended: int = 0
     failed: int = 0
     running: int | None = None
+    starting: int = 0
+    training: tuple[Training, ...] = ()
+    waits_for: str = ""
+    seconds: float = 0.0
     news: tuple[Result, ...] = ()
     trouble: str = ""
 
     @property
     def waiting(self) -> int:
-        return max(0, self.to_run - self.ended - (self.running or 0))
+        return max(0, self.to_run - self.ended - (self.running or 0) - self.starting)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """An estimate, by what is done so far; None while nothing is. Trials that will stop early make it too long."""
+        done = self.ended + sum(each.epoch / each.trial.epochs for each in self.training)
+        return self.seconds * (self.to_run - done) / done if done else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +134,16 @@ class Execution:
         self.arn = arn
         self.spec = spec
         self._deployment = deployment
-        self._records = Records(deployment)
+        self._records = Records(deployment.store)
         self._last_lines = LastLines(deployment.logs, deployment.log_group)
         self._plan: Plan | None = None
         self._ended: set[str] = set()
         self._failed = 0
         self._may_ask_batch = True
+        self._asked_why_at = -math.inf
+        self._waits_for = ""
+        self._live: dict[str, dict[str, float]] = {}
+        self._read_live_at = -math.inf
 
     @property
     def console_url(self) -> str:
@@ -104,8 +152,11 @@ class Execution:
         domain = CONSOLES.get(partition, CONSOLES["aws"])
         return f"https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{self.arn}"
 
-    def follow(self, *, poll_seconds: float = 5.0) -> Iterator[Progress]:
+    def follow(self, *, poll_seconds: float = 5.0, with_training: bool = False) -> Iterator[Progress]:
         """Yields how far the execution is until it has ended; each trial's end is in the `news` of one progress.
+
+        Args:
+            with_training: read what the running trials show of themselves too, a request each.
 
         A network that is gone and a service that is busy are waited for, for `Deployment.patience_seconds`.
 
@@ -116,7 +167,7 @@ class Execution:
         delay, answered_at = FIRST_SLEEP_SECONDS, time.monotonic()
         while True:
             try:
-                progress = self._look()
+                progress = self._look(with_training=with_training)
                 delay, answered_at = min(1.5 * delay, poll_seconds), time.monotonic()
             except (BotoCoreError, ClientError) as error:
                 if not may_pass(error) or time.monotonic() - answered_at > self._deployment.patience_seconds:
@@ -147,7 +198,7 @@ class Execution:
                 executionArn=self.arn, error="Interrupted", cause="stopped by the person who started it"
             )
 
-    def _look(self) -> Progress:
+    def _look(self, *, with_training: bool) -> Progress:
         described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
         # Listed after the status was read, so that the last look sees all that the execution wrote.
         objects = self._records.objects(self.spec.name)
@@ -156,17 +207,24 @@ class Execution:
             since = described["startDate"].replace(microsecond=0)
             self._plan = self._records.plan(self.spec, objects, since=since)
         status = described["status"]
+        seconds = (datetime.now(UTC) - described["startDate"]).total_seconds()
         if self._plan is None:
-            return Progress(status=status)
+            return Progress(status=status, seconds=seconds)
         news = self._news(self._plan, objects)
         is_training = status == RUNNING and len(self._ended) < len(self._plan.to_run)
+        running = self._jobs(self._plan, "RUNNING") if is_training else []
+        starting = self._jobs(self._plan, "STARTING") if is_training else []
         return Progress(
             status=status,
             planned=len(self._plan.trials),
             to_run=len(self._plan.to_run),
             ended=len(self._ended),
             failed=self._failed,
-            running=self._count_running(self._plan) if is_training else 0,
+            running=None if running is None else len(running),
+            starting=len(starting or ()),
+            training=self._training(self._plan, running) if with_training and running else (),
+            waits_for=self._why_jobs_wait(self._plan) if is_training else "",
+            seconds=seconds,
             news=tuple(news),
         )
 
@@ -184,12 +242,12 @@ class Execution:
             return result
         return replace(result, outcome=replace(result.outcome, reason=f"{result.outcome.reason}: {line}"))
 
-    def _count_running(self, plan: Plan) -> int | None:
-        """Returns how many jobs of this plan train; the queue has those of other sweeps too."""
+    def _jobs(self, plan: Plan, status: "JobStatusType") -> list[str] | None:
+        """Returns the trials of this plan that have a job of a status; the queue has those of other sweeps too."""
         if not self._may_ask_batch:
             return None
         pages = self._deployment.batch.get_paginator("list_jobs").paginate(
-            jobQueue=self._deployment.job_queue, jobStatus="RUNNING"
+            jobQueue=self._deployment.job_queue, jobStatus=status
         )
         try:
             names = {job["jobName"] for page in pages for job in page["jobSummaryList"]}
@@ -198,4 +256,31 @@ class Execution:
                 raise
             self._may_ask_batch = False  # a policy that allows only what is needed to start sweeps
             return None
-        return len((names & plan.to_run) - self._ended)
+        return [name for name in plan.trials if name in names and name in plan.to_run and name not in self._ended]
+
+    def _why_jobs_wait(self, plan: Plan) -> str:
+        """Returns what Batch says of the job at the head of the queue: it gives a reason where that one is stuck."""
+        if self._may_ask_batch and time.monotonic() - self._asked_why_at >= ASK_WHY_SECONDS:
+            self._asked_why_at = time.monotonic()
+            answer = self._deployment.batch.list_jobs(
+                jobQueue=self._deployment.job_queue, jobStatus="RUNNABLE", maxResults=100
+            )
+            reasons = [job.get("statusReason", "") for job in answer["jobSummaryList"] if job["jobName"] in plan.to_run]
+            self._waits_for = next(filter(None, reasons), "")
+        return self._waits_for
+
+    def _training(self, plan: Plan, running: Sequence[str]) -> tuple[Training, ...]:
+        if time.monotonic() - self._read_live_at >= READ_LIVE_SECONDS:
+            self._read_live_at = time.monotonic()
+            asked = running[:MAX_TRAINING]
+            self._live = dict(zip(asked, for_all(lambda name: self._latest(plan.trials[name]), asked), strict=True))
+        return tuple(Training(trial=plan.trials[name], latest=self._live.get(name, {})) for name in running)
+
+    def _latest(self, trial: Trial) -> dict[str, float]:
+        """Returns the last row that a trainer shows; none where it shows none, or something else."""
+        try:
+            data = self._deployment.store.get(keys.live_key(trial.trial_id), at_most=MAX_BYTES)
+            columns = parse_csv(data, max_epochs=trial.epochs).columns if data else {}
+        except (InvalidMetrics, ClientError):
+            return {}
+        return {name: values[-1] for name, values in columns.items()}

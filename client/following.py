@@ -1,16 +1,20 @@
-"""How a sweep goes, as it goes: a line each trial that ends, and below them on a terminal a bar."""
+"""How a sweep goes, as it goes: a line each trial that ends, and below them on a terminal a bar and what trains."""
 
-import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
-from client.execution import Progress
-from client.view import View, assignments, printable, shown_value
+from client.execution import RUNNING, Progress, Training
+from client.view import View, assignments, param_table, printable, shown_value
+from client.waiting import NO_REASON, why_jobs_wait
 from sweep.metrics import Objective
 from sweep.ranking import Result
+from sweep.space import as_option
 from sweep.trial import Status
 
 MAX_TRIAL_LINES = 100
@@ -18,6 +22,11 @@ MAX_TRIAL_LINES = 100
 
 NOTHING_STARTS_SECONDS = 600
 """A new account's quota of GPUs is 0, and jobs then wait without a word."""
+
+BAR_WIDTH = 30
+MAX_TRAINING_ROWS = 12
+LINES_AROUND = 6
+"""Of a terminal, which the rows of running trials leave to all else."""
 
 
 class Following:
@@ -27,39 +36,40 @@ class Following:
         self.view = view
         self._objective = objective
         self._best: float | None = None
-        self._began = time.monotonic()
         self._was_planned = False
         self._reasons: set[str] = set()
         self._trouble = ""
+        self._waits_for = ""
         self._warned = False
-        self._bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[counts]}"),
-            TimeElapsedColumn(),
-            console=view.console,
-            transient=True,
-        )
-        self._task = self._bar.add_task("planning", counts="", total=None)
+        self._progress = Progress()
 
     def live(self) -> AbstractContextManager[object]:
         """Returns the context in which `update` may be called."""
-        return self._bar if self.view.is_live else nullcontext()
+        if not self.view.is_live:
+            return nullcontext()
+        return Live(self, console=self.view.console, transient=True, refresh_per_second=2)
+
+    def __rich_console__(self, console: Console, _options: ConsoleOptions) -> RenderResult:
+        """Yields what stands below the lines on a terminal."""
+        progress = self._progress
+        if progress.planned is None:
+            yield Text(f"planning  {clock(progress.seconds)}", style="dim")
+            return
+        yield bar(progress)
+        yield time_of(progress)
+        if progress.training:
+            room = max(1, min(MAX_TRAINING_ROWS, console.height - LINES_AROUND))
+            yield Group(Text(), training_table(progress.training[:room], self._objective))
+            if (more := len(progress.training) - room) > 0:
+                yield Text(f"… and {more:,} more that train", style="dim")
 
     def update(self, progress: Progress) -> None:
+        self._progress = progress
         if progress.planned is not None and not self._was_planned:
             self._was_planned = True
             self.view.line(planned(progress))
         self._trials(progress)
         self._warn(progress)
-        if progress.planned is not None:
-            self._bar.update(
-                self._task,
-                completed=progress.ended,
-                total=progress.to_run,
-                description=f"{progress.ended:,}/{progress.to_run:,}",
-                counts=counts(progress),
-            )
 
     def _trials(self, progress: Progress) -> None:
         first = progress.ended - len(progress.news) + 1
@@ -95,14 +105,13 @@ class Following:
         if progress.trouble and progress.trouble != self._trouble:
             self.view.line(f"{progress.trouble}; trying again, the sweep goes on", "yellow")
         self._trouble = progress.trouble
-        waits = progress.running == 0 and not progress.ended and progress.to_run
-        if waits and not self._warned and time.monotonic() - self._began > NOTHING_STARTS_SECONDS:
+        if progress.waits_for and progress.waits_for != self._waits_for:
+            self.view.line(why_jobs_wait(progress.waits_for), "yellow")
+        self._waits_for = progress.waits_for
+        nothing_starts = progress.running == 0 and not progress.starting and not progress.ended and progress.to_run
+        if nothing_starts and not self._warned and not self._waits_for and progress.seconds > NOTHING_STARTS_SECONDS:
             self._warned = True
-            self.view.line(
-                f"No trial has started for {NOTHING_STARTS_SECONDS // 60} minutes. A new account's GPU quota is 0: "
-                "look in Service Quotas, EC2, at “Running On-Demand G and VT instances” (L-DB2E81BA)",
-                "yellow",
-            )
+            self.view.line(NO_REASON.format(minutes=NOTHING_STARTS_SECONDS // 60), "yellow")
 
 
 def planned(progress: Progress) -> str:
@@ -113,10 +122,55 @@ def planned(progress: Progress) -> str:
     return f"{progress.planned:,} planned, {before:,} finished before: {rest}."
 
 
-def counts(progress: Progress) -> str:
-    parts = [f"{progress.waiting:,} waiting" if progress.running is not None else f"{progress.waiting:,} not ended"]
-    if progress.running is not None:
-        parts.insert(0, f"{progress.running:,} running")
-    if progress.failed:
-        parts.append(f"{progress.failed:,} failed")
-    return ", ".join(parts)
+def bar(progress: Progress) -> Text:
+    """Returns the trials as a bar, each kind of them with a sign of its own, and their numbers."""
+    done = progress.ended - progress.failed
+    if progress.running is None:
+        kinds = [("done", done, "█", "green"), ("failed", progress.failed, "x", "bold red")]
+        kinds.append(("not ended", progress.waiting, "░", "dim"))
+    else:
+        kinds = [
+            ("done", done, "█", "green"),
+            ("failed", progress.failed, "x", "bold red"),
+            ("running", progress.running, "▓", "blue"),
+            ("starting", progress.starting, "▒", "cyan"),
+            ("queued", progress.waiting, "░", "dim"),
+        ]
+    text = Text()
+    for width, (_, _, sign, style) in zip(widths([number for _, number, _, _ in kinds]), kinds, strict=True):
+        text.append(sign * width, style)
+    for name, number, _, style in kinds:
+        if number or name == "done":
+            text.append("  ").append(f"{number:,} {name}", style)
+    return text
+
+
+def time_of(progress: Progress) -> Text:
+    left = progress.seconds_left
+    rest = "" if left is None or progress.status != RUNNING else f", about {clock(left)} left"
+    return Text(f"{clock(progress.seconds)}{rest}", "dim")
+
+
+def widths(numbers: Sequence[int]) -> list[int]:
+    """Returns how many of `BAR_WIDTH` signs each number gets: its share, and one at least where it is not 0."""
+    total = sum(numbers)
+    if not total:
+        return [0] * len(numbers)
+    shares = [max(1, round(BAR_WIDTH * number / total)) if number else 0 for number in numbers]
+    shares[shares.index(max(shares))] += BAR_WIDTH - sum(shares)
+    return shares
+
+
+def training_table(training: Sequence[Training], objective: Objective) -> Table:
+    """Returns a row each running trial: its params, its epoch, and what it shows of its metrics."""
+    metrics = list(dict.fromkeys(("val_loss", "val_accuracy", objective.metric)))
+    table = param_table("training", *training[0].trial.params, "epoch", *metrics)
+    for each in training:
+        values = [shown_value(each.latest[name], digits=4) if name in each.latest else "" for name in metrics]
+        epoch = f"{each.epoch or '…'}/{each.trial.epochs}"
+        table.add_row("", *map(as_option, each.trial.params.values()), epoch, *values)
+    return table
+
+
+def clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

@@ -1,6 +1,7 @@
 """Options that several commands have, and what they make of them."""
 
 import functools
+import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +12,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from client.spec_input import Asked
+from sweep.errors import InvalidInput
 
 if TYPE_CHECKING:
     from client.deployment import Deployment
+    from client.sweeps import Recorded
+    from local.cloud import Endpoint
+    from sweep.space import Value
+    from sweep.spec import SweepSpec
+
+DEFAULT_DIRECTORY = ".stepsweep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +30,7 @@ class Cloud:
 
     on: str
     directory: Path
+    trainer: Path | None
     profile: str | None
     region: str | None
     stack: str | None
@@ -33,15 +42,134 @@ class Cloud:
     @contextmanager
     def opened(self, on_status: Callable[[str], None]) -> Iterator["Deployment"]:
         """Finds the deployed stack, or runs the embedded cloud while the context lasts."""
-        from client.deployment import DEFAULT_STACK, on_aws, on_endpoint
+        from client.deployment import on_endpoint
 
         if self.is_local:
             from local.cloud import embedded_cloud
 
-            with embedded_cloud(self.directory, on_status=on_status) as endpoint:
-                yield on_endpoint(endpoint.environment(), folder=self.directory / "s3")
+            with embedded_cloud(self.directory, on_status=on_status, trainer=self.trainer) as endpoint:
+                self._check_trainer(endpoint)
+                yield on_endpoint(endpoint.environment(), folder=self.objects, is_ours=endpoint.started_here)
         else:
-            yield on_aws(stack=self.stack or DEFAULT_STACK, profile=self.profile, region=self.region)
+            yield self._on_aws()
+
+    def kept_up(self, on_status: Callable[[str], None]) -> "Deployment":
+        """Finds the deployed stack, or an embedded cloud that is up without us; starts one in the background if not.
+
+        The caller holds `starting` until it has started an execution.
+        """
+        from client.deployment import on_endpoint
+
+        if self.is_local:
+            from client.background import up
+
+            endpoint = up(self.directory, on_status, trainer=self.trainer)
+            self._check_trainer(endpoint)
+            return on_endpoint(endpoint.environment(), folder=self.objects)
+        return self._on_aws()
+
+    def looked_at(self) -> "Recorded":
+        """Finds the sweeps without starting a cloud: `Sweeps` of one that is up, records of one that is not.
+
+        Raises:
+            InvalidInput: there is no embedded cloud in the folder.
+        """
+        from client.deployment import on_endpoint
+        from client.stores import FolderStore
+        from client.sweeps import Recorded, Sweeps
+
+        if not self.is_local:
+            return Sweeps(self._on_aws())
+        from local.cloud import joined
+
+        if not self.directory.exists():
+            raise InvalidInput(
+                [f"there is no embedded cloud in {self.directory}; say where it is with --dir, or --on aws"]
+            )
+        if (endpoint := joined(self.directory)) is not None:
+            return Sweeps(on_endpoint(endpoint.environment(), folder=self.objects))
+        # There is one, since its name is the stack's and does not change; none before the first sweep.
+        buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
+        folder = buckets[-1].parent if buckets else self.objects
+        return Recorded(FolderStore(folder), objects=str(folder))
+
+    def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
+        """Asks the trainer whether it could run these trials; on AWS it is asked by the first job.
+
+        Raises:
+            InvalidInput: it could not, for want of a data set, say; with every fault.
+        """
+        if not self.is_local:
+            return
+        from local.checks import faults_of
+
+        commands: list[list[str]] = []
+        seen: set[tuple[str, Value]] = set()
+        for trial in spec.trials(trainer_version=""):
+            # Rules are of one option each, so that each choice has to stand in one command.
+            if new := set(trial.options.items()) - seen:
+                seen |= new
+                commands.append(trial.command())
+        if faults := faults_of(self.directory, commands, trainer=self.trainer, on_status=on_status):
+            raise InvalidInput(faults)
+
+    @property
+    def objects(self) -> Path:
+        """Where an embedded cloud keeps the objects of its buckets."""
+        return self.directory / "s3"
+
+    @property
+    def logs(self) -> Path:
+        """Where an embedded cloud keeps what trials print."""
+        return self.directory / "logs"
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it is an embedded cloud that no process keeps up."""
+        from local.cloud import is_up
+
+        return self.is_local and not is_up(self.directory)
+
+    @contextmanager
+    def starting(self, on_status: Callable[[str], None]) -> Iterator[Callable[[], None]]:
+        """Keeps embedded clouds from ending by themselves until what it yields is called, or the context ends."""
+        if not self.is_local:
+            yield lambda: None
+            return
+        from filelock import Timeout
+
+        from local.cloud import starting
+
+        lock = starting(self.directory)
+        try:
+            lock.acquire(timeout=2)
+        except Timeout:
+            on_status("Waiting for another command that starts or ends this cloud …")
+            lock.acquire()
+        try:
+            yield lock.release
+        finally:
+            lock.release()
+
+    def _check_trainer(self, endpoint: "Endpoint") -> None:
+        if self.trainer is not None and endpoint.trainer != str(self.trainer.resolve()):
+            there = endpoint.trainer or "stepsweep's own trainer"
+            raise InvalidInput(
+                [f"--trainer: the cloud in {self.directory} is up with {there}; end it first, or use another --dir"]
+            )
+
+    def _on_aws(self) -> "Deployment":
+        from client.deployment import DEFAULT_STACK, on_aws
+
+        return on_aws(stack=self.stack or DEFAULT_STACK, profile=self.profile, region=self.region)
+
+    @property
+    def where(self) -> str:
+        """The options that lead here, to put behind a `sweep …` that a person can paste."""
+        if not self.is_local:
+            return " --on aws" + self.options("profile", "region", "stack")
+        is_default = self.directory == Path(os.environ.get("STEPSWEEP_DIR") or DEFAULT_DIRECTORY)
+        return "" if is_default else f" {shlex.join(['--dir', str(self.directory)])}"
 
     def options(self, *names: str) -> str:
         """Returns those options that were given, to put behind a command that a person can paste."""
@@ -60,34 +188,44 @@ def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
         help="Where trials run: in the embedded cloud on this machine, or on your AWS account.",
     )
     @directory_option
+    @trainer_option
     @click.option("--profile", metavar="NAME", help="AWS profile (--on aws).")
     @click.option("--region", metavar="NAME", help="AWS region (--on aws).")
     @click.option("--stack", metavar="NAME", help="The deployed stack (--on aws).  [default: Stepsweep]")
     @functools.wraps(command)
     def with_cloud(
-        *, on: str, directory: Path, profile: str | None, region: str | None, stack: str | None, **others: Any
-    ) -> int:
+        *, on: str, directory: Path, trainer: Path | None, profile: str | None, region: str | None, stack: str | None,
+        **others: Any,
+    ) -> int:  # fmt: skip
         for name, value in (("profile", profile), ("region", region), ("stack", stack)):
             if value is not None and on != "aws":
                 raise click.UsageError(f"--{name} goes with --on aws", click.get_current_context())
         return command(
-            cloud=Cloud(on=on, directory=directory, profile=profile, region=region, stack=stack), **others
-        )  # fmt: skip
+            cloud=Cloud(on=on, directory=directory, trainer=trainer, profile=profile, region=region, stack=stack),
+            **others,
+        )
 
     return with_cloud
 
 
 def directory_option(command: Callable[..., int]) -> Callable[..., int]:
     return click.option(
-        "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), default=".stepsweep",
+        "--dir", "directory", type=click.Path(file_okay=False, path_type=Path), default=DEFAULT_DIRECTORY,
         envvar="STEPSWEEP_DIR", show_default=True, show_envvar=True, help="Folder of the embedded cloud.",
+    )(command)  # fmt: skip
+
+
+def trainer_option(command: Callable[..., int]) -> Callable[..., int]:
+    return click.option(
+        "--trainer", type=click.Path(file_okay=False, exists=True, path_type=Path), envvar="STEPSWEEP_TRAINER",
+        show_envvar=True, help="Folder with the Dockerfile of your own trainer (embedded cloud).",
     )(command)  # fmt: skip
 
 
 def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     """Adds the spec file and the options that override its fields, and gives them to the command as `asked`."""
 
-    @click.argument("file", metavar="[SPEC.json]", required=False)
+    @click.argument("file", metavar="[SPEC]", required=False)
     @click.option(
         "--set",
         "parameters",
@@ -118,3 +256,8 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         return command(asked=asked, **others)
 
     return with_asked
+
+
+def json_option(meaning: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Adds `--json`, and gives it to the command as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help=meaning)

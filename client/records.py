@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from client.deployment import Deployment
 from client.leaderboard import Row, rows_of
-from statemachine.bucket import Bucket, for_all
+from client.stores import Store
+from statemachine.bucket import for_all
 from statemachine.reducer import Read, read_result
 from sweep import keys, ranking
+from sweep.errors import InvalidMetrics
+from sweep.metrics import MAX_BYTES, Metrics, parse_csv
 from sweep.spec import SweepSpec
 from sweep.trial import Trial
 
@@ -58,28 +60,24 @@ class Plan:
 class Records:
     """Reads one deployment's bucket. Raises botocore's errors as they are."""
 
-    def __init__(self, deployment: Deployment) -> None:
-        self._deployment = deployment
-        self._bucket = Bucket(deployment.bucket, deployment.s3)
+    def __init__(self, store: Store) -> None:
+        self._store = store
 
     def sweeps(self) -> list[str]:
         """Returns the names of all sweeps, sorted."""
-        pages = self._deployment.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._deployment.bucket, Prefix=keys.SWEEPS, Delimiter="/"
-        )
-        prefixes = [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", [])]
-        return sorted(prefix.removeprefix(keys.SWEEPS).rstrip("/") for prefix in prefixes)
+        return self._store.folders(keys.SWEEPS)
 
     def spec(self, sweep: str) -> SweepSpec | None:
         """Returns what a sweep asked for; None where there is no such sweep."""
-        document = self._bucket.get_json(keys.spec_key(sweep))
+        document = self._store.get_json(keys.spec_key(sweep))
         return None if document is None else SweepSpec.from_json(document)
 
     def objects(self, sweep: str) -> Objects:
-        pages = self._deployment.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self._deployment.bucket, Prefix=keys.sweep_prefix(sweep)
-        )
-        return {entry["Key"]: entry["LastModified"] for page in pages for entry in page.get("Contents", [])}
+        return self._store.listed(keys.sweep_prefix(sweep))
+
+    def planned_at(self, objects: Objects) -> datetime | None:
+        """Returns when the latest plan was written."""
+        return max((when for key, when in objects.items() if _TO_RUN.search(key)), default=None)
 
     def plan(self, spec: SweepSpec, objects: Objects, *, since: datetime | None = None) -> Plan | None:
         """Returns the plan that was written last; None where none was, or none `since`."""
@@ -88,8 +86,8 @@ class Records:
         if not recent:
             return None
         planned_at, number = max(recent)
-        trials = [Trial.from_json(trial) for trial in self._bucket.get_json(keys.plan_key(spec.name, number))["trials"]]
-        items = self._bucket.get_json(keys.to_run_key(spec.name, number))
+        trials = [Trial.from_json(trial) for trial in self._store.get_json(keys.plan_key(spec.name, number))["trials"]]
+        items = self._store.get_json(keys.to_run_key(spec.name, number))
         return Plan(
             spec=spec,
             round_number=number,
@@ -103,7 +101,7 @@ class Records:
 
         def read(trial_id: str) -> Read:
             outcome_key = keys.outcome_key(plan.spec.name, plan.round_number, trial_id)
-            return read_result(self._bucket, plan.trials[trial_id], plan.spec.objective, outcome_key=outcome_key)
+            return read_result(self._store, plan.trials[trial_id], plan.spec.objective, outcome_key=outcome_key)
 
         return for_all(read, trial_ids)
 
@@ -115,9 +113,28 @@ class Records:
 
     def leaderboard(self, sweep: str) -> list[Row]:
         """Returns the rows of leaderboard.csv; none where it is not there."""
-        data = self._bucket.get(keys.leaderboard_key(sweep))
+        data = self._store.get(keys.leaderboard_key(sweep))
         return [] if data is None else rows_of(data)
+
+    def metrics(self, spec: SweepSpec, trial_id: str) -> Metrics | None:
+        """Returns a trial's curve; None where it is not there, or breaks a rule."""
+        data = self._store.get(keys.metrics_key(trial_id, spec.epochs), at_most=MAX_BYTES + 1)
+        try:
+            return None if data is None else parse_csv(data, max_epochs=spec.epochs)
+        except InvalidMetrics:
+            return None
 
     def output(self, sweep: str) -> Any:
         """Returns what the last execution that found a winner gave; None where none did."""
-        return self._bucket.get_json(keys.winner_key(sweep))
+        return self._store.get_json(keys.winner_key(sweep))
+
+    def outcome(self, plan: Plan, trial_id: str) -> Any:
+        """Returns what was recorded of a trial's job; None where nothing was."""
+        return self._store.get_json(keys.outcome_key(plan.spec.name, plan.round_number, trial_id))
+
+    def remove(self, sweep: str) -> int:
+        """Deletes what is recorded of a sweep, and returns how many objects that were."""
+        # spec.json last: while it is there, the sweep is, and what could not be deleted can be found.
+        names = sorted(self.objects(sweep), key=lambda key: key == keys.spec_key(sweep))
+        self._store.delete(names)
+        return len(names)

@@ -1,18 +1,19 @@
-"""One `sweep run`: from a spec to an exit code, however it ends."""
+"""From a spec, or a sweep's name, to an exit code: run a sweep, start one, watch one, however it ends."""
 
-import shlex
-import sys
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from client.execution import Ending, Execution
+from client.deployment import CloudError
+from client.execution import RUNNING, Ending, Execution
 from client.exit_code import ExitCode
 from client.following import Following
 from client.interrupts import signals_interrupt
 from client.options import Cloud
-from client.sweeps import Sweeps
+from client.sweeps import Recorded, Sweeps
 from client.view import View, described, readable
-from sweep.errors import SweepError
+from sweep.errors import InvalidInput, SweepError
 from sweep.spec import SweepSpec
 
 POLL_SECONDS = {"local": 0.5, "aws": 5.0}
@@ -20,7 +21,7 @@ POLL_SECONDS = {"local": 0.5, "aws": 5.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """How a run ended.
+    """How a command ended that runs, starts or watches a sweep.
 
     Attributes:
         document: what `--json` prints: the execution's output and its status, or why there is no output.
@@ -32,21 +33,30 @@ class Ran:
     faults: list[str]
 
 
+class CloudGone(CloudError):
+    """The embedded cloud of a sweep that was followed is not up any more."""
+
+
 def run_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
     """Starts a sweep and shows how it goes until it has ended, or a person ends the showing.
 
     Raises:
+        InvalidInput: a sweep of this name runs.
         SweepError: the cloud failed.
         KeyboardInterrupt: ended before anything was started.
     """
     view.line(f"Sweep {spec.name}: {described(spec)}.")
     execution = ending = None
-    with signals_interrupt():
+    is_planned = True
+    with signals_interrupt(), contextlib.ExitStack() as until_it_is_down, cloud.starting(view.status) as started:
+        cloud.check(spec, view.status)
         try:
             with cloud.opened(view.status) as deployment:
                 sweeps = Sweeps(deployment)
                 try:
+                    _check_it_does_not_run(sweeps, spec.name, cloud)
                     execution = sweeps.start(spec)
+                    started()
                     ending = _followed(execution, view, cloud)
                 except KeyboardInterrupt:
                     if execution is None:
@@ -54,15 +64,112 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
                     if cloud.is_local:
                         view.status("Stopping …")
                         execution.stop()
+                        is_planned = sweeps.records.spec(spec.name) is not None
                 else:
                     _show_results(view, sweeps, spec, ending)
+                    if deployment.is_ours:
+                        _wait_for_others(until_it_is_down, sweeps, cloud, view)
         except SweepError:
             if execution and not ending and not cloud.is_local:
-                _say_how_to_go_on(view, execution, cloud)
+                say_it_goes_on(view, spec.name, cloud)
             raise
-    if ending is None:
-        _say_how_to_go_on(view, execution, cloud)
-    return _ran(execution, ending, cloud)
+    if ending is None and not cloud.is_local:
+        say_it_goes_on(view, spec.name, cloud)
+    elif ending is None:
+        view.line()
+        view.line(
+            "Stopped. Finished trials are kept, and the sweep goes on with"
+            if is_planned
+            else "Stopped before a trial was planned: start it again."
+        )
+        if is_planned:
+            view.copyable(f"  sweep resume {spec.name}{cloud.where}")
+    return _ran(execution, ending, status="INTERRUPTED" if cloud.is_local else RUNNING)
+
+
+def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
+    """Starts a sweep and returns when its trials are planned; it goes on without us.
+
+    Raises:
+        InvalidInput: a sweep of this name runs.
+        SweepError: the cloud failed.
+        KeyboardInterrupt: ended before anything was started.
+    """
+    view.line(f"Sweep {spec.name}: {described(spec)}.")
+    execution = ending = None
+    with signals_interrupt():
+        with cloud.starting(view.status) as started:
+            cloud.check(spec, view.status)
+            sweeps = Sweeps(cloud.kept_up(view.status))
+            _check_it_does_not_run(sweeps, spec.name, cloud)
+            execution = sweeps.start(spec)
+            started()
+        code = ExitCode.OK
+        try:
+            following = Following(view, spec.objective)
+            for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on]):
+                following.update(progress)
+                if progress.planned is not None and progress.to_run and progress.status == RUNNING:
+                    break
+            else:
+                ending = execution.ending()
+        except KeyboardInterrupt:
+            code = ExitCode.INTERRUPTED
+        except SweepError:
+            say_it_goes_on(view, spec.name, cloud)
+            raise
+        if ending is not None:
+            _show_results(view, sweeps, spec, ending)
+            return _ran(execution, ending)
+    say_it_goes_on(view, spec.name, cloud)
+    document = {"sweep": spec.name, "execution_arn": execution.arn, "status": RUNNING}
+    return Ran(code=code, document=document, faults=[])
+
+
+def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:
+    """Shows how a sweep goes that was started elsewhere, until it has ended or a person ends the showing.
+
+    Raises:
+        InvalidInput: there is no such sweep.
+        SweepError: the cloud failed.
+    """
+    execution = None
+    with signals_interrupt():
+        try:
+            sweeps = cloud.looked_at()
+            execution = sweeps.execution(name) if isinstance(sweeps, Sweeps) else None
+            if execution is None:
+                return _at_rest(sweeps, name, cloud, view)
+            view.line(f"Sweep {name}: {described(execution.spec)}.")
+            ending = _followed(execution, view, cloud)
+            _show_results(view, sweeps, execution.spec, ending)
+            return _ran(execution, ending)
+        except CloudError:
+            if not cloud.is_gone:
+                raise
+            # It ended with the sweep, or was killed: its records say which.
+            return _at_rest(cloud.looked_at(), name, cloud, view)
+        except KeyboardInterrupt:
+            if execution is None:
+                raise
+    say_it_goes_on(view, name, cloud)
+    return _ran(execution, None)
+
+
+def say_it_goes_on(view: View, name: str, cloud: Cloud) -> None:
+    where = ", on AWS" if not cloud.is_local else " in the background"
+    view.line()
+    view.line(f"The sweep goes on{where}. Look at it, or end it, with")
+    for command in ("watch", "show", "stop"):
+        view.copyable(f"  sweep {command} {name}{cloud.where}")
+
+
+def _check_it_does_not_run(sweeps: Sweeps, name: str, cloud: Cloud) -> None:
+    """Two executions of a sweep would train its trials twice, at the same time."""
+    if sweeps.running(name):
+        raise InvalidInput(
+            [f"the sweep {name} runs already: `sweep watch {name}{cloud.where}` shows it, `sweep stop {name}` ends it"]
+        )
 
 
 def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
@@ -70,36 +177,52 @@ def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
         view.copyable(f"Execution {execution.arn}\nConsole   {execution.console_url}", "dim")
     following = Following(view, execution.spec.objective)
     with following.live():
-        for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on]):
+        for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=view.is_live):
+            if progress.trouble and cloud.is_gone:
+                raise CloudGone("the process that ran the embedded cloud has ended")
             following.update(progress)
     return execution.ending()
 
 
-def _show_results(view: View, sweeps: Sweeps, spec: SweepSpec, ending: Ending) -> None:
+def _show_results(view: View, sweeps: Recorded, spec: SweepSpec, ending: Ending) -> None:
     """Shows what there is: all of it where there is a winner, and why not where no trial succeeded."""
     if ending.output is not None or ending.error == "NoTrialSucceeded":
         rows = sweeps.leaderboard(spec.name)
-        view.result(spec, rows, ending.output, objects=sweeps.deployment.objects)
+        curve = sweeps.winner_s_curve(spec, rows)
+        view.result(spec, rows, ending.output, objects=sweeps.objects, curve=curve)
 
 
-def _say_how_to_go_on(view: View, execution: Execution, cloud: Cloud) -> None:
-    name = execution.spec.name
-    view.line()
-    if cloud.is_local:
-        words = sys.argv[1:] if "--name" in sys.argv else [*sys.argv[1:], "--name", name]
-        view.line("Stopped. Finished trials are kept, and the sweep goes on with")
-        view.copyable(f"  {shlex.join(['sweep', *words])}")
-        return
-    view.line("The sweep goes on, on AWS. Look at it, or stop it, with")
-    view.copyable(f"  sweep show {name} --on aws{cloud.options('profile', 'region', 'stack')}")
-    stop = f"aws stepfunctions stop-execution --execution-arn {execution.arn}"
-    view.copyable(f"  {stop}{cloud.options('profile', 'region')}")
+def _wait_for_others(until_it_is_down: contextlib.ExitStack, sweeps: Sweeps, cloud: Cloud, view: View) -> None:
+    """Keeps the cloud up for the sweeps that others have started in it."""
+    from client.background import wait_until_idle
+
+    said: list[str] = []
+
+    def say(running: Sequence[str]) -> None:
+        if not said:
+            names = ", ".join(arn.rpartition(":")[2] for arn in running)
+            said.append(names)
+            view.line(f"Other executions run in this cloud, and it ends with them: {names}. Ctrl-C ends them now.")
+
+    wait_until_idle(until_it_is_down, cloud.directory, sweeps, on_busy=say)
 
 
-def _ran(execution: Execution, ending: Ending | None, cloud: Cloud) -> Ran:
+def _at_rest(sweeps: Recorded, name: str, cloud: Cloud, view: View) -> Ran:
+    """Shows a sweep that does not run, and how it ended."""
+    standing = sweeps.standing(name)
+    curve = sweeps.winner_s_curve(standing.spec, standing.rows)
+    view.standing(standing, objects=sweeps.objects, where=cloud.where, curve=curve)
+    document = {"sweep": name, "execution_arn": None}
+    if standing.output is not None:
+        return Ran(code=ExitCode.OK, document={**document, "status": "SUCCEEDED", **standing.output}, faults=[])
+    status = "FAILED" if standing.is_finished else standing.status
+    return Ran(code=ExitCode.FAILED, document={**document, "status": status}, faults=[])
+
+
+def _ran(execution: Execution, ending: Ending | None, *, status: str = RUNNING) -> Ran:
+    """Returns how it ended; one without an ending is as `status` says."""
     known = {"sweep": execution.spec.name, "execution_arn": execution.arn}
     if ending is None:
-        status = "ABORTED" if cloud.is_local else "RUNNING"
         return Ran(code=ExitCode.INTERRUPTED, document={**known, "status": status}, faults=[])
     if ending.output is not None:
         return Ran(code=ExitCode.OK, document={**known, "status": ending.status, **ending.output}, faults=[])

@@ -1,4 +1,4 @@
-"""What a person asks for: a spec file, the options that override it, or both → SweepSpec.
+"""What a person asks for: a spec file (JSON or YAML), the options that override it, or both → SweepSpec.
 
 Everything that can be wrong is found here, before anything is started.
 """
@@ -56,7 +56,7 @@ class Asked:
         Raises:
             InvalidInput: with every fault that can be found at once.
         """
-        document = read_json(self.file) if self.file else {}
+        document = read_spec(self.file) if self.file else {}
         if isinstance(document, dict):
             document = self._merged(document)
         spec = SweepSpec.from_json(document, default_name=default_name(self.file, now))
@@ -97,8 +97,10 @@ def default_name(file: str | None, now: datetime) -> str:
     return stem[: MAX_NAME - len(time)] + time
 
 
-def read_json(file: str) -> Any:
-    """Reads a JSON document strictly: no key twice in an object, no NaN or Infinity.
+def read_spec(file: str) -> Any:
+    """Reads a JSON or YAML document strictly: no key twice in an object, no NaN or Infinity.
+
+    YAML is what ends in .yaml or .yml, and on standard input what does not start with a brace.
 
     Raises:
         InvalidInput: the file cannot be read or breaks a rule; each fault names the file and the line.
@@ -113,6 +115,15 @@ def read_json(file: str) -> Any:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InvalidInput([f"{name}:{line}: not UTF-8"]) from None
+    is_json = text.lstrip().startswith("{") if file == STDIN else Path(file).suffix.lower() not in (".yaml", ".yml")
+    if is_json:
+        return _json(name, text)
+    from client.yaml_input import read_yaml
+
+    return read_yaml(name, text)
+
+
+def _json(name: str, text: str) -> Any:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
@@ -164,10 +175,20 @@ def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: boo
 
 def _value(where: str, text: str, faults: list[str]) -> int | float | str:
     """Returns a JSON number as a number and everything else as a text; the spec decides what texts may be."""
+    value = number_or_text(text)
+    if value is None:
+        faults.append(f"{where}: {not_a_number(text)}")
+        return 0
+    return value
+
+
+def number_or_text(text: str) -> int | float | str | None:
+    """Returns a word as a number if JSON writes numbers so, else as a text; None where it only looks like a number."""
     if _JSON_NUMBER.fullmatch(text) and len(text) <= 400:
         number: int | float = json.loads(text)
         return number
-    if _LIKE_A_NUMBER.fullmatch(text):
-        faults.append(f"{where}: {shown(text)} is not how JSON writes a number; write it as 0.1, 10 or 1e-3")
-        return 0
-    return text
+    return None if _LIKE_A_NUMBER.fullmatch(text) else text
+
+
+def not_a_number(text: str) -> str:
+    return f"{shown(text)} is not how JSON writes a number; write it as 0.1, 10 or 1e-3"

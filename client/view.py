@@ -14,9 +14,11 @@ from client.deployment import Deployment
 from client.exit_code import ExitCode
 from client.findings import Finding, State, is_a_problem, one_line
 from client.leaderboard import Row
-from client.sweeps import Standing
+from client.small_pictures import curves, heatmap
+from client.sweeps import Entry, Standing
 from sweep.cost import TUTORIAL_RATES
 from sweep.keys import leaderboard_key
+from sweep.metrics import Metrics
 from sweep.space import Value, as_option, grid, grid_size
 from sweep.spec import SweepSpec
 
@@ -25,6 +27,7 @@ MAX_PLANNED_ROWS = 20
 MAX_REASONS = 10
 MAX_NAMED = 5
 STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
+ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow"}
 PLAIN_WIDTH = 10_000
 """Of output that is not a terminal: nothing is cut or wrapped, so that grep and awk find whole lines."""
 
@@ -72,7 +75,7 @@ class View:
         if spec.fixed:
             self.line(f"Every trial: {assignments(spec.fixed)}")
         self.line()
-        table = _table("", *spec.parameters)
+        table = param_table("", *spec.parameters)
         for number, params in enumerate(grid(spec.parameters), start=1):
             if number > MAX_PLANNED_ROWS:
                 break
@@ -120,14 +123,19 @@ class View:
 
     # --- after
 
-    def standing(self, standing: Standing, *, objects: str) -> None:
-        """Shows what is there of a sweep, finished or not."""
+    def standing(self, standing: Standing, *, objects: str, where: str = "", curve: Metrics | None = None) -> None:
+        """Shows what is there of a sweep, finished or not.
+
+        Args:
+            where: the options that lead to it, to put behind a command.
+            curve: the winner's metrics, where they are known.
+        """
         spec = standing.spec
         self.line(f"Sweep {spec.name}: {described(spec)}.")
         if standing.is_finished:
-            self.result(spec, standing.rows, standing.output, objects=objects)
+            self.result(spec, standing.rows, standing.output, objects=objects, curve=curve)
             return
-        self.line("It runs." if standing.executions else "It does not run, and is not finished: stopped, or failed.")
+        self.line("It runs." if standing.executions else "It does not run, and is not finished: it was interrupted.")
         self.line(
             f"{len(standing.rows):,} of {standing.planned:,} trials ended." if standing.planned else "Not planned."
         )
@@ -137,13 +145,50 @@ class View:
         self.failures(standing.rows)
         if not standing.executions:
             self.line()
-            self.line(f"It goes on when it is run again: the same input, and --name {spec.name}")
+            self.line("Finished trials are kept, and it goes on with")
+            self.copyable(f"  sweep resume {spec.name}{where}")
 
-    def result(self, spec: SweepSpec, rows: Sequence[Row], output: Mapping[str, Any] | None, *, objects: str) -> None:
+    def entries(self, entries: Sequence[Entry], *, objects: str, where: str) -> None:
+        """Shows the list of sweeps."""
+        if not entries:
+            self.line(f"There is no sweep in {objects} yet.")
+            return
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for name, justify in (("sweep", "left"), ("started", "left"), ("status", "left"), ("trials", "right")):
+            table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column("winner", overflow="fold")
+        for entry in entries:
+            trials = "" if entry.planned is None else f"{entry.ended:,}/{entry.planned:,}"
+            winner = f"{entry.options}  {entry.metric} {shown_value(entry.value)}" if entry.value is not None else ""
+            if entry.status == "FINISHED" and not winner:
+                winner = "none: no trial succeeded"
+            started = f"{entry.started_at.astimezone():%Y-%m-%d %H:%M}"
+            status = Text(entry.status, style=ENTRY_STYLES[entry.status])
+            table.add_row(entry.sweep, started, status, trials, winner)
+        self.table(table)
+        interrupted = [entry.sweep for entry in entries if entry.status == "INTERRUPTED"]
+        if interrupted:
+            self.line()
+        for name in interrupted[:MAX_NAMED]:
+            self.copyable(f"{name} was interrupted; go on with `sweep resume {name}{where}`")
+        if len(interrupted) > MAX_NAMED:
+            self.line(f"… and {len(interrupted) - MAX_NAMED:,} more were")
+
+    def result(
+        self,
+        spec: SweepSpec,
+        rows: Sequence[Row],
+        output: Mapping[str, Any] | None,
+        *,
+        objects: str,
+        curve: Metrics | None = None,
+    ) -> None:
         """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed."""
         self.leaderboard(spec, rows, rest=f"in {objects}/{leaderboard_key(spec.name)}")
         self.failures(rows)
         if output is not None:
+            if self.console.is_terminal:
+                self._pictures(spec, rows, curve)
             self._winner(output, rows)
         self.line()
         if output is not None:
@@ -155,7 +200,7 @@ class View:
         ranked = [row for row in rows if row.rank is not None]
         if not ranked:
             return
-        table = _table("", *spec.parameters, spec.objective.metric, "epoch", "trained")
+        table = param_table("", *spec.parameters, spec.objective.metric, "epoch", "trained")
         for row in ranked[:MAX_ROWS]:
             value = "" if row.value is None else shown_value(row.value)
             style = "bold green" if row.rank == 1 else ""
@@ -199,6 +244,41 @@ class View:
         if ties:
             those = some([assignments(tie.params) for tie in ties])
             self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
+        elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
+            distance = shown_value(abs(winner["value"] - second.value), digits=3)
+            value = f"{objective['metric']} {shown_value(second.value)}, {distance} behind"
+            self.line(f"Second   {assignments(second.params)}  {value}")
+
+    def _pictures(self, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:
+        """Shows how the values lie over two parameters, and how the winner learned; on a terminal only."""
+        if (map_of_values := heatmap(spec, rows)) is not None:
+            self.line()
+            self.console.print(map_of_values)
+        if curve is not None and curve.epochs > 1:
+            table = Table.grid(padding=(0, 2, 0, 0))
+            for name, first, line, last in curves(curve):
+                table.add_row(Text(name, "dim"), Text(first, justify="right"), Text(line, "cyan"), last)
+            self.line()
+            self.line(f"The winner's {curve.epochs:,} epochs", "dim")
+            self.console.print(table)
+
+
+def plan_document(spec: SweepSpec) -> dict[str, Any]:
+    """Returns what `sweep plan --json` prints."""
+    trials = [dict(params) for params in grid(spec.parameters)]
+    usd = TUTORIAL_RATES.estimate_usd(trials=len(trials), epochs=spec.epochs)
+    return {"sweep": spec.name, "spec": spec.to_json(), "usd_at_most": round(usd, 4), "trials": trials}
+
+
+def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Returns what `sweep serve --json` prints."""
+    return {
+        "endpoint": environment["AWS_ENDPOINT_URL"],
+        "environment": dict(environment),
+        "state_machine_arn": deployment.state_machine_arn,
+        "bucket": deployment.bucket,
+        "objects": deployment.objects,
+    }
 
 
 def described(spec: SweepSpec) -> str:
@@ -218,8 +298,8 @@ def some(trials: Sequence[str]) -> str:
     return "; ".join(trials[:MAX_NAMED]) + more
 
 
-def shown_value(value: float) -> str:
-    return f"{value:.6g}"
+def shown_value(value: float, *, digits: int = 6) -> str:
+    return f"{value:.{digits}g}"
 
 
 def readable(cause: str) -> list[str]:
@@ -238,7 +318,7 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
 
 
-def _table(*columns: str) -> Table:
+def param_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
         table.add_column(name, justify="right", overflow="fold")

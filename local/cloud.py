@@ -10,7 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ MEMORY_A_JOB_MIB = 1_500
 
 START_TIMEOUT_SECONDS = 120.0
 
+LOCK, ADDRESS = "cloud.lock", "cloud.json"
+"""The process that runs the cloud holds the one, and says in the other where it answers."""
+
 
 _has_run = threading.Event()
 """Set once a cloud has started in this process: moto's state is one for the process, and cannot be emptied safely."""
@@ -40,11 +43,19 @@ class Endpoint:
     """Where an embedded cloud answers.
 
     Attributes:
+        pid: of the process that runs it.
+        assembly: the folder of its template and assets.
+        trainer: the folder of the trainer that they were made with; empty for stepsweep's own.
+        ends_when_idle: that process ends when no execution runs any more.
         started_here: this process runs it; False: another one does, and keeps it up.
     """
 
     url: str
     region: str
+    pid: int
+    assembly: str
+    trainer: str
+    ends_when_idle: bool
     started_here: bool
 
     def environment(self) -> dict[str, str]:
@@ -69,6 +80,8 @@ def embedded_cloud(
     port: int = 0,
     slots: int | None = None,
     is_empty: bool = False,
+    trainer: Path | None = None,
+    ends_when_idle: bool = False,
 ) -> Iterator[Endpoint]:
     """Runs the cloud that lives in `directory` while the context lasts, or joins it where another process runs it.
 
@@ -80,6 +93,8 @@ def embedded_cloud(
         port: to listen on; 0 takes a free one.
         slots: jobs at once; by default as many as there are cores, and memory for.
         is_empty: an account without the stack, for the CDK CLI to deploy it into.
+        trainer: folder with the Dockerfile of the trainer, as `-c trainer=` has it; another way to say it in `context`.
+        ends_when_idle: the caller ends it when nothing runs in it; said to those who join it.
 
     Raises:
         CloudFailed: it cannot start.
@@ -87,13 +102,12 @@ def embedded_cloud(
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    address = directory / "cloud.json"
-    lock = FileLock(directory / "cloud.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        yield _joined(address)
+    lock = FileLock(directory / LOCK)
+    if (other := _joined(lock, directory / ADDRESS)) is not None:
+        yield other
         return
+    context = {**(context or {}), **_context(trainer)}
+    address = directory / ADDRESS
     try:
         address.unlink(missing_ok=True)
         with _running(
@@ -104,8 +118,13 @@ def embedded_cloud(
             port=port,
             slots=slots,
             is_empty=is_empty,
+            ends_when_idle=ends_when_idle,
         ) as endpoint:
-            address.write_text(json.dumps({"url": endpoint.url, "region": endpoint.region}))
+            known = {name: value for name, value in asdict(endpoint).items() if name != "started_here"}
+            # Renamed when it is whole: others read it at any moment.
+            unfinished = address.with_suffix(".unfinished")
+            unfinished.write_text(json.dumps(known))
+            unfinished.replace(address)
             try:
                 yield endpoint
             finally:
@@ -114,14 +133,74 @@ def embedded_cloud(
         lock.release()
 
 
-def _joined(address: Path) -> Endpoint:
-    """Returns the endpoint of the process that holds the lock, which may be about to start it."""
+def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[str], None]) -> Path:
+    """Returns the folder of the template and assets with which the cloud of `directory` would start.
+
+    Raises:
+        SynthFailed: they cannot be made.
+    """
+    from local import template
+
+    folder = directory.resolve() / "templates"
+    return template.synthesized(folder, root=ROOT, context=_context(trainer), on_status=on_status)
+
+
+def data_folder(directory: Path) -> Path:
+    """Returns where jobs find data sets."""
+    return directory.resolve() / "data"
+
+
+def _context(trainer: Path | None) -> dict[str, Any]:
+    return {} if trainer is None else {"trainer": str(trainer.resolve())}
+
+
+def joined(directory: Path) -> Endpoint | None:
+    """Returns where the cloud that lives in `directory` answers; None where no process runs it.
+
+    Raises:
+        CloudFailed: a process holds it, but it does not come up.
+    """
+    if not directory.is_dir():
+        return None
+    lock = FileLock(directory.resolve() / LOCK)
+    endpoint = _joined(lock, directory.resolve() / ADDRESS)
+    if endpoint is None:
+        lock.release()
+    return endpoint
+
+
+def is_up(directory: Path) -> bool:
+    """Whether a process runs the cloud that lives in `directory`, or is about to."""
+    try:
+        with FileLock(directory.resolve() / LOCK).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def starting(directory: Path) -> FileLock:
+    """Returns what is held from looking for a cloud until an execution is started in it.
+
+    A cloud that ends when it is idle takes it to end, so that nobody starts an execution in a cloud that is about to.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    return FileLock(directory.resolve() / "starts.lock")
+
+
+def _joined(lock: FileLock, address: Path) -> Endpoint | None:
+    """Returns the endpoint of the process that holds the lock, which may be about to start its cloud or to end it.
+
+    None: no process holds it any more, and it is ours.
+    """
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(FileNotFoundError, ValueError):
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0)
+            return None
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
             return Endpoint(**json.loads(address.read_bytes()), started_here=False)
         time.sleep(0.1)
-    raise CloudFailed(f"another process holds {address.with_name('cloud.lock')} but its cloud does not answer")
+    raise CloudFailed(f"another process holds {lock.lock_file} but its cloud does not answer")
 
 
 @contextlib.contextmanager
@@ -134,6 +213,7 @@ def _running(
     port: int,
     slots: int | None,
     is_empty: bool,
+    ends_when_idle: bool,
 ) -> Iterator[Endpoint]:
     # Heavy, and needed only by the process that runs the cloud.
     import boto3
@@ -150,9 +230,8 @@ def _running(
 
     if _has_run.is_set():
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
-    on_status("Preparing the stack's template …")
-    assembly = template.synthesized(directory / "templates", root=root, context=context)
-    stack = _stack_of(assembly)
+    assembly = template.synthesized(directory / "templates", root=root, context=context, on_status=on_status)
+    stack = stack_of(assembly)
     on_status("Starting the embedded cloud …")
     scratch = directory / "run"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -171,13 +250,21 @@ def _running(
         )
     threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
     url = f"http://127.0.0.1:{server.port}"
-    endpoint = Endpoint(url=url, region=REGION, started_here=True)
+    endpoint = Endpoint(
+        url=url,
+        region=REGION,
+        pid=os.getpid(),
+        assembly=str(assembly),
+        trainer=str((context or {}).get("trainer", "")),
+        ends_when_idle=ends_when_idle,
+        started_here=True,
+    )
 
     def environment(role_arn: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {
             "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
-            keys.DATA_DIR: str(directory / "data"),
+            keys.DATA_DIR: str(data_folder(directory)),
             "PYTHONUNBUFFERED": "1",
         }
         return {**kept, **endpoint.environment(), **own}
@@ -242,7 +329,7 @@ def default_slots() -> int:
     return max(1, min(cores, psutil.virtual_memory().total // 2**20 // MEMORY_A_JOB_MIB))
 
 
-def _stack_of(assembly: Path) -> str:
+def stack_of(assembly: Path) -> str:
     """Returns the name of the assembly's one stack's artifact."""
     (template,) = assembly.glob("*.template.json")
     return template.name.removesuffix(".template.json")

@@ -5,7 +5,7 @@ import io
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,6 +13,10 @@ from dockerfile_parse import DockerfileParser
 
 PRELOAD_LABEL = "stepsweep.preload"
 """A label of the image: the modules that are worth importing once for all trials."""
+
+
+CHECK_LABEL = "stepsweep.check"
+"""A label of the image: the command that says what is wrong with trials before they start; local/checks.py asks it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,7 @@ class Image:
         folder: the build context, which takes the place of the working directory.
         command: what runs after the entrypoint when a job says nothing else.
         preload: the modules that the image asks to be imported once for all jobs.
+        check: its command for that; empty where it has none.
     """
 
     folder: Path
@@ -30,10 +35,16 @@ class Image:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     preload: tuple[str, ...]
+    check: tuple[str, ...] = ()
 
     def argv(self, command: list[str]) -> list[str]:
         """Returns what runs when a job says `command`, or nothing; an empty list when neither says what to run."""
-        words = [*self.entrypoint, *(command or self.command)]
+        return self.argv_of([*self.entrypoint, *(command or self.command)])
+
+    @staticmethod
+    def argv_of(words: Sequence[str]) -> list[str]:
+        """Returns a command of the image as one of this machine: its Python is the one that runs here."""
+        words = list(words)
         return [sys.executable, *words[1:]] if words[:1] in (["python"], ["python3"]) else words
 
 
@@ -70,6 +81,7 @@ def _read(folder: Path, dockerfile: str) -> Image:
         command=stage.command,
         environment=stage.environment,
         preload=tuple(shlex.split(stage.labels.get(PRELOAD_LABEL, ""))),
+        check=tuple(shlex.split(stage.labels.get(CHECK_LABEL, ""))),
     )
 
 

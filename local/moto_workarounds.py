@@ -17,7 +17,6 @@ from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote, unquote
 
 import boto3
 from botocore.config import Config
@@ -73,6 +72,7 @@ from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
 from local.access import Access
+from local.objects import UNFINISHED, is_object, key_of, path_of
 
 ACCOUNT = "123456789012"
 """moto's account: every request without other credentials belongs to it."""
@@ -784,10 +784,6 @@ def _objects_on_disk(folder: Path) -> None:
     """Objects are files, so that they survive a restart and a person can open them; moto's are in memory. And a
     conditional put is one step, where two of moto's at the same moment both find nothing there."""
     root = folder.resolve()
-
-    def path_of(bucket: str, key: str) -> Path:
-        return root.joinpath(bucket, *(_as_file_name(part) for part in key.split("/")))
-
     in_memory = s3_models.FakeKey.value
 
     class FileKey(s3_models.FakeKey):
@@ -795,7 +791,7 @@ def _objects_on_disk(folder: Path) -> None:
 
         def _file(self) -> Path | None:
             bucket = self.bucket_name
-            return None if bucket is None or bucket.startswith(CDK_BUCKETS) else path_of(bucket, self.name)
+            return None if bucket is None or bucket.startswith(CDK_BUCKETS) else path_of(root, bucket, self.name)
 
         def _read(self) -> bytes:
             file = self._file()
@@ -841,8 +837,8 @@ def _objects_on_disk(folder: Path) -> None:
         bucket = create_bucket(self, bucket_name, region_name, *args, **kwargs)
         home = root / bucket_name
         for file in sorted(home.rglob("*")):
-            if file.is_file() and not file.name.startswith(UNFINISHED):
-                name = "/".join(_as_key_part(part) for part in file.relative_to(home).parts)
+            if is_object(file):
+                name = key_of(file, home)
                 known = {"name": name, "bucket_name": bucket_name, "account_id": self.account_id}
                 bucket.keys[name] = StoredKey(file, region_name=region_name, **known)
         return bucket
@@ -853,7 +849,7 @@ def _objects_on_disk(folder: Path) -> None:
         answer = delete_object(self, bucket_name, key_name, *args, **kwargs)
         was_there, _ = answer
         if was_there and not bucket_name.startswith(CDK_BUCKETS):
-            path_of(bucket_name, key_name).unlink(missing_ok=True)
+            path_of(root, bucket_name, key_name).unlink(missing_ok=True)
         return answer
 
     put_object, lock = S3Response.put_object, threading.Lock()
@@ -870,21 +866,9 @@ def _objects_on_disk(folder: Path) -> None:
 CDK_BUCKETS = "cdk-"
 """Starts the name of CDK's own bucket of assets, which is filled anew at each start."""
 
-UNFINISHED = ".unfinished-"
-
 
 def _write_atomically(file: Path, data: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f"{UNFINISHED}{threading.get_ident()}")
     unfinished.write_bytes(data)
     unfinished.replace(file)
-
-
-def _as_file_name(part: str) -> str:
-    """One part of a key as the name of a file: what a key may hold and a path must not is percent-encoded."""
-    quoted = quote(part, safe=" !'()*+,;=@&$")
-    return quoted.replace(".", "%2E") if quoted.startswith(".") else quoted or "%"
-
-
-def _as_key_part(name: str) -> str:
-    return "" if name == "%" else unquote(name)

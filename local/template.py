@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +28,19 @@ class SynthFailed(SweepError):
     """The stack could not be synthesized."""
 
 
-def synthesized(folder: Path, *, root: Path, context: Mapping[str, Any] | None = None) -> Path:
+def synthesized(
+    folder: Path,
+    *,
+    root: Path,
+    context: Mapping[str, Any] | None = None,
+    on_status: Callable[[str], None] = lambda _: None,
+) -> Path:
     """Returns the cloud assembly of `root`, made anew only when its sources have changed.
 
     Args:
         folder: keeps the assemblies.
         context: beside that of cdk.json, as `cdk synth -c name=value` gives it.
+        on_status: is told that it takes time, where it does.
 
     Raises:
         SynthFailed: with what the app said.
@@ -42,6 +49,7 @@ def synthesized(folder: Path, *, root: Path, context: Mapping[str, Any] | None =
     assembly = folder / f"assembly-{_fingerprint(root, settings)}"
     if assembly.exists():
         return assembly
+    on_status("Preparing the stack's template …")
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder, prefix="synth-"))
     ended = subprocess.run(

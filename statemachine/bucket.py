@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -22,6 +22,14 @@ CONFLICT_WAIT_SECONDS = 0.2
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+
+class Readable(Protocol):
+    """Whatever objects can be read from by their keys."""
+
+    def get(self, key: str, *, at_most: int | None = None) -> bytes | None: ...
+
+    def get_json(self, key: str) -> Any: ...
 
 
 class Bucket:

@@ -13,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from statemachine.bucket import Bucket, as_json, for_all, from_json, s3_client
+from statemachine.bucket import Bucket, Readable, as_json, for_all, from_json, s3_client
 from sweep import keys, ranking
 from sweep.cost import job_seconds
 from sweep.errors import InvalidMetrics
@@ -135,7 +135,7 @@ class Read:
     job_seconds: float = 0.0
 
 
-def read_result(bucket: Bucket, trial: Trial, objective: Objective, *, outcome_key: str | None) -> Read:
+def read_result(bucket: Readable, trial: Trial, objective: Objective, *, outcome_key: str | None) -> Read:
     """Returns how one trial ended. Its metrics decide; what was recorded of its job says why there are none.
 
     Args:
@@ -174,7 +174,7 @@ def _without_metrics(trial: Trial, recorded: Mapping[str, Any] | None) -> Read:
             return Read(result=_ended(trial, Status.FAILED, "what was recorded of it cannot be read"))
 
 
-def _recorded(bucket: Bucket, key: str) -> dict[str, Any] | None:
+def _recorded(bucket: Readable, key: str) -> dict[str, Any] | None:
     """Returns an outcome; something that is no outcome where the document cannot be read."""
     try:
         document = bucket.get_json(key)

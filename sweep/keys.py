@@ -8,7 +8,9 @@ No key holds text that a person chose, but the sweep's name, which `sweep.spec` 
 METRICS_URI = "STEPSWEEP_METRICS_URI"
 """Where the one CSV goes, `s3://bucket/trials/<trial_id>/metrics-e<epochs>.csv`."""
 CHECKPOINT_URI = "STEPSWEEP_CHECKPOINT_URI"
-"""Where a trial may keep what it needs to go on after it was killed: `s3://bucket/checkpoints/<trial_id>/`."""
+"""Where a trial may keep what it needs to go on after it was killed: `s3://bucket/checkpoints/<trial_id>/`.
+
+And where it may write `live.csv` while it trains, its metrics so far, for those who watch."""
 DATA_DIR = "STEPSWEEP_DATA_DIR"
 """Folder with the data sets; in the image they are baked in at build."""
 
@@ -85,6 +87,11 @@ def checkpoint_prefix(trial_id: str) -> str:
 
 def checkpoint_key(trial_id: str) -> str:
     return f"{checkpoint_prefix(trial_id)}checkpoint.pt"
+
+
+def live_key(trial_id: str) -> str:
+    """The rows of a training that is under way, for people who watch it; optional, and never the results."""
+    return f"{checkpoint_prefix(trial_id)}live.csv"
 
 
 def uri(bucket: str, key: str) -> str:

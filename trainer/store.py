@@ -45,6 +45,9 @@ class Store(Protocol):
     def save_checkpoint(self, data: bytes) -> None:
         """Replaces the checkpoint in one step: a reader finds the old one or the new one, whole."""
 
+    def show_live(self, metrics: bytes) -> None:
+        """Replaces what those see who watch the training; never read by it."""
+
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
         """Writes the CSV whole, and returns a sentence about it."""
 
@@ -78,6 +81,9 @@ class FileStore:
     def save_checkpoint(self, data: bytes) -> None:
         if self.checkpoint_file:
             _write(self.checkpoint_file, data)
+
+    def show_live(self, metrics: bytes) -> None:
+        """Does nothing: who runs it by hand reads what it prints."""
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:  # noqa: ARG002  a job's only
         replaced = self.output.exists()
@@ -171,6 +177,9 @@ class JobStore:
 
     def save_checkpoint(self, data: bytes) -> None:
         self._put(keys.checkpoint_key(self._job.trial_id), data)
+
+    def show_live(self, metrics: bytes) -> None:
+        self._put(keys.live_key(self._job.trial_id), metrics)
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
         """Writes the summary, then the CSV: when that is there the trial is finished."""

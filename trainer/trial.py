@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,6 +19,10 @@ from trainer.train import Row, State
 CHECKPOINT_SECONDS = 15.0
 """At least so long from one checkpoint to the next. So much work, or one epoch if that is longer, is the most that is
 lost with a Spot machine, which may go without a warning. A checkpoint is 14 MB, and on a GPU an epoch may take 2 s."""
+
+
+LIVE_SECONDS = 3.0
+"""At least so long from one live.csv to the next; a trial that is shorter writes none."""
 
 
 def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool:
@@ -38,8 +43,10 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
 
     state = saved = _resume(store, identity)
     saved_at = -math.inf
+    live = Live(store)
     for state in train.epochs(options, images, device=device, start=saved, interrupted=interrupted):
         _say(_line(state.rows[-1], options.epochs))
+        live.show(state.rows)
         if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and _save(store, state, identity):
             saved, saved_at = state, time.monotonic()
     if state and state is not saved:
@@ -52,8 +59,40 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
         return _interrupted(store, rows, options.epochs)
     summary = _summary(options, identity, images, state, stopped or "epochs")
     _say(_verdict(summary, rows, options.patience))
-    _say(store.write_results(metrics.to_csv([dataclasses.asdict(row) for row in rows]), summary))
+    _say(store.write_results(_csv(rows), summary))
     return True
+
+
+class Live:
+    """Shows a training to those who watch it. It waits for nothing, and a failure is no more than a line.
+
+    Each upload is a thread of its own, so that a slow S3 does not hold the training up.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._next = time.monotonic() + LIVE_SECONDS
+        self._upload: threading.Thread | None = None
+        self._failed = False
+
+    def show(self, rows: Sequence[Row]) -> None:
+        if self._failed or time.monotonic() < self._next or (self._upload and self._upload.is_alive()):
+            return
+        self._next = time.monotonic() + LIVE_SECONDS
+        # A daemon: it must not keep a training from ending.
+        self._upload = threading.Thread(target=self._put, args=(_csv(rows),), name="live", daemon=True)
+        self._upload.start()
+
+    def _put(self, data: bytes) -> None:
+        try:
+            self._store.show_live(data)
+        except Exception as error:  # noqa: BLE001  whatever it is, the training goes on
+            self._failed = True
+            _say(f"not shown to those who watch: {error}")
+
+
+def _csv(rows: Sequence[Row]) -> bytes:
+    return metrics.to_csv([dataclasses.asdict(row) for row in rows])
 
 
 def _device(name: str) -> torch.device:

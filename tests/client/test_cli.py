@@ -14,6 +14,10 @@ from sweep.spec import SweepSpec
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 
 HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local")
+COMMANDS = (
+    "run", "start", "watch", "plan", "show", "list", "logs", "stop", "resume", "rm", "serve", "doctor", "teardown",
+    "completion",
+)  # fmt: skip
 TRIAL = ("--set", "lr=0.1", "--epochs", "1")
 
 
@@ -25,7 +29,7 @@ def faults(ended: "subprocess.CompletedProcess[str]", code: int) -> list[str]:
     return [line.removeprefix("sweep: ") for line in lines]
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "show", "serve", "doctor", "teardown"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_s_help_has_an_example_and_the_exit_codes(sweep: Sweep, command: str) -> None:
     ended = sweep(command, "--help")
     assert ended.returncode == 0
@@ -100,6 +104,25 @@ def test_a_plan_shows_its_trials_in_order_and_starts_nothing(sweep: Sweep) -> No
         "Nothing was started.",
     ]
     assert list(sweep.folder.iterdir()) == []
+
+
+def test_a_plan_in_json(sweep: Sweep) -> None:
+    ended = sweep("plan", "-", "--json", text="name: mine\nepochs: 2\nparameters: {lr: [0.1, 1e-2]}\n")
+    document = json.loads(ended.stdout)
+    assert (document["sweep"], document["trials"]) == ("mine", [{"lr": 0.1}, {"lr": 0.01}])
+    assert SweepSpec.from_json(document["spec"]).epochs == 2
+    assert document["usd_at_most"] > 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(sweep: Sweep, shell: str) -> None:
+    printed = sweep("completion", shell)
+    assert printed.returncode == 0
+    assert f"_SWEEP_COMPLETE={shell}_complete" in printed.stdout
+    words = {"COMP_WORDS": "sweep re", "COMP_CWORD": "re" if shell == "fish" else "1"}
+    asked = sweep(environment={"_SWEEP_COMPLETE": f"{shell}_complete", **words})
+    assert "resume" in asked.stdout
+    assert "rm" not in asked.stdout
 
 
 def test_a_large_plan_is_cut_and_says_so(sweep: Sweep) -> None:

@@ -1,6 +1,7 @@
 """The Python API: what is seen of an execution while it goes, step by step."""
 
 import pytest
+from botocore.stub import Stubber
 
 from client.deployment import CloudError
 from client.execution import RUNNING, Progress
@@ -105,7 +106,7 @@ def test_where_a_sweep_stands(stack: Stack) -> None:
     assert [(row.rank, row.params, row.value) for row in standing.rows] == [(1, {"lr": "0.01"}, 0.9)]
 
     execution.stop()
-    assert sweeps.standing("mine").status == "STOPPED"
+    assert sweeps.standing("mine").status == "INTERRUPTED"
 
     stack.succeeded("mine", first, [0.8])
     stack.failed("mine", third, "a reason")
@@ -124,7 +125,7 @@ def test_a_finished_sweep_that_is_run_again_is_not_finished_until_it_is(stack: S
     stack.wait_for_the_next_second()
     stack.planned(**DOCUMENT)
     standing = Sweeps(stack.deployment).standing("mine")
-    assert (standing.status, standing.output) == ("STOPPED", None)
+    assert (standing.status, standing.output) == ("INTERRUPTED", None)
     assert [row.rank for row in standing.rows] == [1]  # what was finished before is known
 
 
@@ -132,3 +133,23 @@ def test_a_sweep_that_is_not_planned_yet_has_no_trials(stack: Stack) -> None:
     stack.bucket.put_json_once(keys.spec_key("mine"), SPEC.to_json())
     standing = Sweeps(stack.deployment).standing("mine")
     assert (standing.planned, standing.rows, standing.is_finished) == (0, [], False)
+
+
+def test_why_jobs_wait_is_what_batch_says_of_this_sweep_s(stack: Stack) -> None:
+    (first, *_) = stack.planned(**DOCUMENT)
+    stack.set_machine(SLEEPS)
+    execution = Sweeps(stack.deployment).start(SPEC)
+    stack.planned(**DOCUMENT)
+    reason = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - no"
+    waiting = [
+        {"jobId": "1", "jobName": "of-another-sweep", "statusReason": "not ours"},
+        {"jobId": "2", "jobName": first.trial_id, "statusReason": reason},
+    ]
+    starting = [{"jobId": "3", "jobName": first.trial_id}]
+    with Stubber(stack.deployment.batch) as answers:  # no job is ever stuck here
+        for jobs in ([], starting, waiting):
+            answers.add_response("list_jobs", {"jobSummaryList": jobs})
+        progress = next(execution.follow(poll_seconds=0))
+        answers.assert_no_pending_responses()
+    assert (progress.waits_for, progress.running, progress.starting, progress.waiting) == (reason, 0, 1, 2)
+    execution.stop()

@@ -1,9 +1,11 @@
 """What a person sees while a sweep goes, where the output is not a terminal."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from client.execution import Progress
-from client.following import Following
+from client.following import BAR_WIDTH, Following, bar, time_of, widths
 from client.view import View
 from sweep.metrics import Direction, Objective
 from sweep.ranking import Result
@@ -65,3 +67,36 @@ def test_a_cloud_that_does_not_answer_is_said_once_until_it_does(capsys: pytest.
     for trouble in ("it is gone", "it is gone", "", "it is gone"):
         following.update(Progress(trouble=trouble))
     assert capsys.readouterr().out == "it is gone; trying again, the sweep goes on\n" * 2
+
+
+def test_jobs_that_are_stuck_say_why_once(capsys: pytest.CaptureFixture[str]) -> None:
+    following = Following(View(), Objective())
+    reason = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested"
+    for waits_for in (reason, reason, "", "MISCONFIGURATION:SOMETHING_NEW - no"):
+        following.update(Progress(planned=1, to_run=1, running=0, waits_for=waits_for))
+    planned, first, second = capsys.readouterr().out.splitlines()
+    assert planned == "1 planned."
+    assert first.startswith(f"jobs wait: AWS has no machine of this kind free at the moment ({reason}); wait, or ")
+    assert second.startswith("jobs wait: MISCONFIGURATION:SOMETHING_NEW - no; `sweep doctor --on aws` looks further")
+
+
+def test_jobs_that_wait_long_without_a_reason_point_at_the_quota(capsys: pytest.CaptureFixture[str]) -> None:
+    following = Following(View(), Objective())
+    for seconds in (500.0, 700.0, 800.0):
+        following.update(Progress(planned=1, to_run=1, running=0, seconds=seconds))
+    assert capsys.readouterr().out.count("L-DB2E81BA") == 1
+
+
+def test_the_bar_has_a_sign_for_each_kind_of_trial() -> None:
+    progress = Progress(planned=10, to_run=10, ended=5, failed=1, running=2, starting=1, seconds=60.0)
+    assert bar(progress).plain == "█" * 12 + "xxx" + "▓" * 6 + "▒" * 3 + "░" * 6 + (
+        "  4 done  1 failed  2 running  1 starting  2 queued"
+    )
+    assert time_of(progress).plain == "0:01:00, about 0:01:00 left"
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=5))
+def test_the_bar_is_always_as_wide_and_shows_all_there_is(numbers: list[int]) -> None:
+    shares = widths(numbers)
+    assert sum(shares) == (BAR_WIDTH if any(numbers) else 0)
+    assert [share > 0 for share in shares] == [number > 0 for number in numbers]

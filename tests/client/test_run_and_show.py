@@ -91,6 +91,9 @@ def test_a_terminal_has_colours_unless_somebody_wants_none(sweep: Sweep, finishe
     shown = in_terminal(sweep, "show", "mine", "--on", "aws", "--stack", finished.name, environment=environment)
     assert "Winner" in shown
     assert ("\x1b[1;32m" in shown) is not no_color
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert re.search(r"lr . momentum +0\.5 +0\.9\s+0\.1 +FAILED +INVALID\s+0\.01 +\*0\.9 +0\.9\s", plain)
+    assert re.search(r"The winner's 2 epochs\s+val_accuracy +0\.9 +█▁ +0\.8\s", plain)
 
 
 def test_no_trial_succeeded(sweep: Sweep, stack: Stack) -> None:
@@ -147,8 +150,8 @@ def test_a_signal_leaves_an_execution_on_aws_running_and_says_how_to_go_on(
     assert document["status"] == "RUNNING"
     arn = document["execution_arn"]
     assert stack.status(arn) == "RUNNING"
-    assert f"  sweep show mine --on aws --stack {stack.name}\n" in err
-    assert f"  aws stepfunctions stop-execution --execution-arn {arn}\n" in err
+    for command in ("watch", "show", "stop"):
+        assert f"  sweep {command} mine --on aws --stack {stack.name}\n" in err
     stack.deployment.step_functions.stop_execution(executionArn=arn)
 
 
@@ -166,7 +169,7 @@ def test_a_sweep_that_runs_shows_what_is_there(sweep: Sweep, stack: Stack) -> No
     stack.deployment.step_functions.stop_execution(executionArn=started["executionArn"])
     ended = sweep.on(stack, "show", "mine")
     assert ended.returncode == 0
-    assert "It goes on when it is run again: the same input, and --name mine\n" in ended.stdout
+    assert f"it goes on with\n  sweep resume mine --on aws --stack {stack.name}\n" in ended.stdout
 
 
 def test_a_sweep_that_is_not_there_has_names_like_it(sweep: Sweep, finished: Stack) -> None:

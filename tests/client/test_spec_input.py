@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.spec_input import MAX_INPUT_BYTES, Asked, default_name, read_json
+from client.spec_input import MAX_INPUT_BYTES, Asked, default_name, read_spec
 from sweep.errors import InvalidInput, InvalidSweep
 from sweep.spec import SweepSpec
 
@@ -165,13 +165,13 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
-    assert read_json(written(tmp_path, b"\xef\xbb\xbf{}")) == {}
+    assert read_spec(written(tmp_path, b"\xef\xbb\xbf{}")) == {}
 
 
 @given(DOCUMENTS)
 def test_json_is_read_as_it_is(tmp_path_factory: pytest.TempPathFactory, document: Any) -> None:
     file = written(tmp_path_factory.mktemp("json"), json.dumps(document, indent=1))
-    assert read_json(file) == document
+    assert read_spec(file) == document
 
 
 @given(st.dictionaries(st.text(string.printable), DOCUMENTS, min_size=1), st.data())
@@ -184,7 +184,7 @@ def test_a_key_that_stands_twice_is_found_wherever_it_is(
     members.insert(place, f"{json.dumps(key)}: 0")
     file = written(tmp_path_factory.mktemp("json"), "{" + ",\n".join(members) + "}")
     with pytest.raises(InvalidInput) as raised:
-        read_json(file)
+        read_spec(file)
     (fault,) = raised.value.faults
     assert fault.startswith(f"{file}:{place + 1}: the key ")
 
@@ -194,3 +194,74 @@ def test_an_input_that_an_execution_cannot_take_is_refused() -> None:
     (said,) = faults(Asked(parameters=[f"text={choices}"], epochs=1))
     assert said.startswith("the input has ")
     assert f"at most {MAX_INPUT_BYTES}" in said
+
+
+# --- YAML -------------------------------------------------------------------------------------------------------------
+
+
+def in_yaml(folder: Path, text: str, name: str = "spec.yaml") -> str:
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.stem)
+def test_json_is_yaml_too(tmp_path: Path, example: Path) -> None:
+    assert read_spec(in_yaml(tmp_path, example.read_text())) == json.loads(example.read_bytes())
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_examples_in_yaml_are_inputs(example: Path) -> None:
+    assert len(Asked(file=str(example)).spec(now=NOW).trials(trainer_version="1")) > 1
+
+
+def test_the_tutorial_is_the_same_in_yaml_and_in_json() -> None:
+    names = [str(EXAMPLES / name) for name in ("tutorial.yaml", "tutorial.json")]
+    first, second = (Asked(file=name).spec(now=NOW) for name in names)
+    assert first == second
+
+
+def test_a_word_in_yaml_is_what_it_is_in_json(tmp_path: Path) -> None:
+    text = """
+numbers: [1e-3, 0.1, 10, -2, 1E5]
+texts: [sgd, no, on, 2026-01-01, "0.1", '1', 0x1F, 1_000, a b]
+words: [true, false, null, ~]
+empty:
+"""
+    assert read_spec(in_yaml(tmp_path, text, "spec.YML")) == {
+        "numbers": [0.001, 0.1, 10, -2, 100000.0],
+        "texts": ["sgd", "no", "on", "2026-01-01", "0.1", "1", "0x1F", "1_000", "a b"],
+        "words": [True, False, None, None],
+        "empty": None,
+    }
+
+
+@given(number=st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_the_same_in_yaml(tmp_path_factory: pytest.TempPathFactory, number: float) -> None:
+    file = in_yaml(tmp_path_factory.getbasetemp(), f"value: {json.dumps(number)}\n", "number.yaml")
+    read = read_spec(file)["value"]
+    assert (read, type(read)) == (number, type(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("a: 1\nb: [1, 2\nc: 3\n", ":3: not YAML: "),
+        ("epochs: 1\nepochs: 2\n", ':2: the key "epochs" stands twice in its object; keep one'),
+        ("epochs: .5\n", ':1: ".5" is not how JSON writes a number; write it as 0.1, 10 or 1e-3'),
+        ("epochs: 010\n", ':1: "010" is not how JSON writes a number'),
+        ("lr: [.nan]\n", ":1: .nan is not a number in JSON; write a finite one"),
+        ("a: &x [1]\nb: *x\n", ":1: an alias (*name) of this value is not taken; write it out where it is used"),
+        ("a: !!python/object/apply:os.system [ls]\n", ":1: the tag tag:yaml.org,2002:python/object/apply:os.system is"),
+        ("a: !mine b\n", ":1: the tag !mine is not taken"),
+        ("? [a]\n: 1\n", ":1: a key must be a word"),
+        ("a: 1\n---\na: 2\n", ":2: not YAML: but found another document"),
+        ("[" * 5000, ": not YAML that can be read here: "),
+        ("a:" + " [" * 60 + "]" * 60, ":1: more than 50 levels"),
+        ("a: \x01\n", ": not YAML that can be read here: "),
+    ],
+)
+def test_yaml_that_cannot_be_a_spec(tmp_path: Path, text: str, fault: str) -> None:
+    file = in_yaml(tmp_path, text)
+    with pytest.raises(InvalidInput) as raised:
+        read_spec(file)
+    assert raised.value.faults[0].startswith(file + fault)

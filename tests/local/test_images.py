@@ -108,3 +108,10 @@ def test_a_stack_without_images_has_none(tmp_path: Path) -> None:
     """Where the image is built already, and named by its URI."""
     (tmp_path / "Stack.assets.json").write_text(json.dumps({"version": "1", "files": {}}))
     assert images_of(tmp_path, "Stack") == {}
+
+
+def test_an_image_may_name_its_check(tmp_path: Path) -> None:
+    named = image(tmp_path / "named", 'FROM x\nLABEL stepsweep.check="python -m my.check --all"')
+    assert named.check == ("python", "-m", "my.check", "--all")
+    assert named.argv_of(named.check) == [sys.executable, "-m", "my.check", "--all"]
+    assert image(tmp_path / "unnamed", "FROM x").check == ()

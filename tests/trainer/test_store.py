@@ -68,6 +68,14 @@ def test_a_jobs_checkpoint(s3: S3Client) -> None:
     assert body(s3, keys.checkpoint_key(JOB.trial_id)) == b"two"
 
 
+def test_what_is_shown_live_is_replaced_and_is_no_result(s3: S3Client) -> None:
+    kept = JobStore(JOB, s3)
+    kept.show_live(FIRST)
+    kept.show_live(SECOND)
+    assert body(s3, "checkpoints/lr-0_1-abc/live.csv") == SECOND
+    assert not kept.finished()
+
+
 def test_what_s3_refuses_is_told_in_one_line(s3: S3Client) -> None:
     gone = JobStore(Job(bucket="no-such-bucket", trial_id="x", epochs=1), s3)
     with pytest.raises(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from tests.trainer.conftest import (
 )
 from trainer import trial
 from trainer.options import Options
-from trainer.store import FileStore
+from trainer.store import FileStore, StoreError
 
 EPOCHS = 4
 
@@ -265,6 +266,28 @@ def test_a_checkpoint_that_cannot_be_saved_does_not_end_the_training(
     lines = run(made, capsys)
     assert f"no checkpoint of epoch 1: cannot write {folder}/kept.pt: No such file or directory" in lines
     assert len(csv_of(tmp_path)) == 2
+
+
+class Watched(FileStore):
+    """Keeps what it is shown live, and fails after that as an S3 that is gone does."""
+
+    shown: ClassVar[list[bytes]] = []
+
+    def show_live(self, metrics: bytes) -> None:
+        self.shown.append(metrics)
+        raise StoreError("S3 is gone")
+
+
+def test_a_training_is_shown_live_and_a_failure_to_do_so_does_not_end_it(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "LIVE_SECONDS", 0.0)
+    store = Watched(output=tmp_path / "m.csv", checkpoint_file=None)
+    assert trial.run(options("--epochs", "2"), store, interrupted=lambda: False)
+    assert len(csv_of(tmp_path)) == 3
+    assert (tmp_path / "m.csv").read_bytes().startswith(Watched.shown[0])
+    assert metrics.parse_csv(Watched.shown[0], max_epochs=2).epochs == 1
+    assert "not shown to those who watch: S3 is gone" in capsys.readouterr().out
 
 
 def test_a_diverging_trial_ends_at_once_with_metrics_that_say_so(

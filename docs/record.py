@@ -1,0 +1,165 @@
+"""Records the terminal sessions of docs/: `make screens`.
+
+Each command is the real one, in a terminal of its own, read as a terminal shows it. Written are docs/session.md, the
+text, and pictures of some moments in docs/screens/. It takes minutes: the sweeps are real, on a part of Fashion-MNIST.
+"""
+
+import contextlib
+import fcntl
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import struct
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pyte
+from rich.console import Console
+from rich.text import Text
+
+ROOT = Path(__file__).resolve().parent.parent
+SESSION, SCREENS = ROOT / "docs" / "session.md", ROOT / "docs" / "screens"
+COLUMNS, LINES = 100, 60
+
+NAMED_COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow"}
+"""pyte's names that are not rich's."""
+
+
+class Terminal:
+    """A terminal in which one command runs."""
+
+    def __init__(self, words: list[str], folder: Path) -> None:
+        self._screen = pyte.Screen(COLUMNS, LINES)
+        self._stream = pyte.ByteStream(self._screen)
+        self._pid, self._file = pty.fork()
+        if self._pid == 0:
+            os.chdir(folder)
+            environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+            os.execve(words[0], words, {**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"})  # noqa: S606
+        fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+
+    def read(self, *, until: Callable[[str], bool] | None = None, seconds: float = 300) -> int | None:
+        """Reads until the command has ended, and returns its exit code; or until what is shown is as asked for."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if select.select([self._file], [], [], 0.5)[0]:
+                data = b""
+                with contextlib.suppress(OSError):  # Linux's way to say that the other side is closed
+                    data = os.read(self._file, 1 << 16)
+                if not data:
+                    return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+                self._stream.feed(data)
+            if until is not None and until(self.text()):
+                return None
+        raise TimeoutError(f"not within {seconds} s; the terminal shows:\n{self.text()}")
+
+    def interrupt(self) -> None:
+        os.kill(self._pid, signal.SIGINT)
+
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self._screen.display).rstrip()
+
+    def picture(self, title: str, file: Path) -> None:
+        """Writes what is shown as an SVG."""
+        console = Console(record=True, width=COLUMNS, file=(ROOT / os.devnull).open("w"), force_terminal=True)
+        for row in range(len(self.text().splitlines())):
+            line = Text()
+            for column in range(COLUMNS):
+                sign = self._screen.buffer[row][column]
+                line.append(sign.data, f"{'bold ' if sign.bold else ''}{_colour(sign.fg)} on {_colour(sign.bg)}")
+            console.print(line)
+        console.save_svg(str(file), title=title)
+
+
+def _colour(name: str) -> str:
+    if re.fullmatch("[0-9a-f]{6}", name):
+        return f"#{name}"
+    name = NAMED_COLOURS.get(name, name)
+    return name.replace("bright", "bright_") if name.startswith("bright") and "_" not in name else name
+
+
+class Recorder:
+    """Runs commands one after the other in one folder, and keeps what they show."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.parts: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.parts.append(text)
+
+    def run(
+        self,
+        command: str,
+        *,
+        moment: Callable[[str], bool] | None = None,
+        interrupted: bool = False,
+        picture: str = "",
+    ) -> None:
+        """Runs a command to its end.
+
+        Args:
+            moment: what is shown when this holds is kept too.
+            interrupted: Ctrl-C at that moment.
+            picture: name of the files.
+        """
+        print(f"$ {command}", file=sys.stderr)
+        terminal = Terminal([str(Path(sys.executable).with_name("sweep")), *shlex.split(command)[1:]], self._folder)
+        if moment:
+            terminal.read(until=moment)
+            self.parts.append(_block(f"$ {command}\n{terminal.text()}"))
+            if picture:
+                terminal.picture(command, SCREENS / f"{picture}-live.svg")
+        if interrupted:
+            terminal.interrupt()
+        code = terminal.read()
+        said = "and with Ctrl-C:" if interrupted else "and at the end:"
+        end = f"[exit code {code}]" if code else ""
+        self.parts.append((f"{said}\n\n" if moment else "") + _block(f"$ {command}\n{terminal.text()}\n{end}".strip()))
+        if picture:
+            terminal.picture(command, SCREENS / f"{picture}.svg")
+
+
+def _block(text: str) -> str:
+    return f"```\n{text}\n```"
+
+
+def main() -> None:
+    """Records all sessions, in a new folder that has the data set."""
+    SCREENS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        (folder / ".stepsweep").mkdir()
+        (folder / ".stepsweep" / "data").symlink_to(ROOT / ".stepsweep" / "data")
+        (folder / "examples").symlink_to(ROOT / "examples")
+        record = Recorder(folder)
+        record.say("# A session\n\nMade by `make screens`; docs/record.py has the commands. 100 columns, no account.")
+        record.say("## A sweep, watched")
+        record.run(
+            "sweep run examples/quick.json --name first",
+            moment=lambda shown: "2/3" in shown and "1/6" in shown,
+            picture="run",
+        )
+        record.say("## In the background")
+        record.run("sweep start examples/quick.json --name second --epochs 8 --fixed train_images=12800")
+        record.run("sweep watch second", moment=lambda shown: bool(re.search(r" 1/8 ", shown)), interrupted=True)
+        record.run("sweep stop second")
+        record.run("sweep list")
+        record.run("sweep logs first 1")
+        record.run("sweep rm second --yes")
+        record.say("## What is wrong is said before anything starts")
+        record.run("sweep run --set lr=0.1,0.1 --set momentum=0.5,high --epochs 0 --name wrong")
+        record.run("sweep run examples/tutorial.yaml")
+        text = "\n\n".join(record.parts) + "\n"
+        SESSION.write_text(text.replace(str(folder), "~/stepsweep"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""docs/cli.md says what is so: its commands, and the fields of what `--json` prints."""
+
+import json
+import re
+from dataclasses import fields
+
+import pytest
+
+from client.cli import cli
+from client.findings import Finding
+from client.leaderboard import Row
+from client.stopping import Stopped
+from client.sweeps import Entry
+from tests.client.conftest import REPOSITORY, Stack, Sweep
+
+DOCS = (REPOSITORY / "docs" / "cli.md").read_text()
+
+
+def fields_of(command: str) -> set[str]:
+    """Returns the fields that stand in a command's row of the table of documents."""
+    (cell,) = re.findall(rf"^\| (?:`[a-z]+`, )*`{command}`(?:, `[a-z]+`)* \| (.*) \|$", DOCS, re.MULTILINE)
+    return set(re.findall(r"`([a-z_]+)`", cell))
+
+
+def test_every_command_is_there() -> None:
+    assert set(re.findall(r"^\| `sweep ([a-z]+)", DOCS, re.MULTILINE)) == set(cli.commands)
+
+
+def test_every_command_takes_json_but_the_one_that_prints_a_script() -> None:
+    without = [
+        name for name, command in cli.commands.items() if "as_json" not in [each.name for each in command.params]
+    ]
+    assert without == ["completion"]
+
+
+def test_the_fields_of_lists_and_logs() -> None:
+    assert fields_of("list") == {field.name for field in fields(Entry)}
+    assert fields_of("stop") == {"sweep", *(field.name for field in fields(Stopped))}
+    assert fields_of("doctor") == {field.name for field in fields(Finding)}
+
+
+def test_the_fields_of_a_plan(sweep: Sweep) -> None:
+    assert json.loads(sweep("plan", "--set", "a=1", "--epochs", "1", "--json").stdout).keys() == fields_of("plan")
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+def test_the_fields_of_a_sweep_that_is_shown(sweep: Sweep, stack: Stack, is_finished: bool) -> None:
+    (trial,) = stack.planned(name="mine", parameters={"a": [1]}, epochs=1)
+    stack.succeeded("mine", trial, [0.5])
+    if is_finished:
+        stack.reduced("mine")
+    document = json.loads(sweep.on(stack, "show", "mine", "--json").stdout)
+    assert document.keys() | {field.name for field in fields(Row)} == fields_of("show")
+    assert (document["output"] is not None) is is_finished

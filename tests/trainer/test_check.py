@@ -1,0 +1,43 @@
+"""What the trainer says of command lines before they run."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from sweep import keys
+from tests.trainer.conftest import ROOT, SMALL, environment
+
+
+def said(commands: list[list[str]], data_dir: Path, *, python: tuple[str, ...] = ()) -> Any:
+    ended = subprocess.run(
+        [sys.executable, *python, "-m", "trainer.check"],
+        cwd=ROOT,
+        env=environment(**{keys.DATA_DIR: str(data_dir)}),
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(ended.stdout), ended.stderr
+
+
+def test_commands_that_can_run_have_no_fault(data_dir: Path) -> None:
+    faults, imported = said([[*SMALL]], data_dir, python=("-X", "importtime"))
+    assert faults == []
+    assert " torch" not in imported, "it is asked before each sweep, and torch takes seconds"
+
+
+def test_each_fault_is_said_once(data_dir: Path, tmp_path: Path) -> None:
+    commands = [["--lr", lr, "--dataset", dataset, "--zzz", "2"] for lr in ("0", "1") for dataset in ("x", "mnist")]
+    faults, _ = said(commands, tmp_path)
+    assert faults == [
+        "--zzz: no such option; --help lists the options",
+        '--lr: must be a finite number > 0, got "0"',
+        '--dataset: must be mnist or fashion-mnist, got "x"',
+    ]
+    faults, _ = said([["--dataset", "mnist"], ["--lr", "0.5"]], tmp_path)
+    (fault,) = faults
+    assert fault.startswith(f"--dataset: mnist is not ready in {tmp_path}/mnist: there is no train-images")
+    assert f"run `python -m trainer.data --dataset mnist --data-dir {tmp_path}`" in fault

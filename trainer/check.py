@@ -1,0 +1,38 @@
+"""Says what is wrong with command lines of the trainer before any of them runs: options, and data sets they need.
+
+Reads a JSON list of command lines, lists of texts, and prints a JSON list of faults. The embedded cloud asks it before
+a sweep starts (the image's label `stepsweep.check`): otherwise each of a sweep's trials would fail for the same reason.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweep import keys
+from sweep.errors import InvalidInput
+from trainer import data, options
+
+
+def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
+    """Returns each fault once, in the order of the commands; those of data sets last."""
+    faults: dict[str, None] = {}
+    needed: dict[tuple[str, Path], None] = {}
+    for command in commands:
+        try:
+            asked = options.parse(command, default_data_dir=data_dir, default_threads="1", default_device="auto")
+            needed[asked.dataset, asked.data_dir] = None
+        except InvalidInput as error:
+            faults.update(dict.fromkeys(error.faults))
+    for dataset, folder in needed:
+        try:
+            data.check(dataset, folder)
+        except data.DataSetError as error:
+            faults[str(error)] = None
+    return list(faults)
+
+
+if __name__ == "__main__":
+    folder = os.environ.get(keys.DATA_DIR) or data.DEFAULT_DATA_DIR
+    print(json.dumps(faults_of(json.load(sys.stdin), data_dir=folder)))
