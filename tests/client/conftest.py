@@ -117,23 +117,28 @@ def _hear_signals() -> None:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
+def moto_server() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    settings = {"stepfunctions": {"execute_state_machine": True}}
-    requests.post(f"{url}/moto-api/config", json=settings, timeout=10).raise_for_status()
-    _make_shared(url)
-    yield url
+    yield f"http://{host}:{port}"
     server.stop()
 
 
-def _make_shared(server: str) -> None:
-    """Makes what all stacks may have in common: a log group, and a queue in which no job ever is."""
+@pytest.fixture(scope="module")
+def server(moto_server: str) -> str:
+    """A moto server with what all stacks have in common: a log group, and a queue in which no job ever is.
+
+    Made anew where it is gone: moto's state is one for a process, and other files' tests empty it.
+    """
+    settings = {"stepfunctions": {"execute_state_machine": True}}
+    requests.post(f"{moto_server}/moto-api/config", json=settings, timeout=10).raise_for_status()
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-    session.client("logs", endpoint_url=server).create_log_group(logGroupName=LOG_GROUP)
-    iam, batch = session.client("iam", endpoint_url=server), session.client("batch", endpoint_url=server)
+    logs = session.client("logs", endpoint_url=moto_server)
+    if logs.describe_log_groups(logGroupNamePrefix=LOG_GROUP)["logGroups"]:
+        return moto_server
+    logs.create_log_group(logGroupName=LOG_GROUP)
+    iam, batch = session.client("iam", endpoint_url=moto_server), session.client("batch", endpoint_url=moto_server)
     role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     batch.create_compute_environment(computeEnvironmentName="gpus", type="UNMANAGED", serviceRole=role)
     batch.create_job_queue(
@@ -142,6 +147,7 @@ def _make_shared(server: str) -> None:
         priority=1,
         computeEnvironmentOrder=[{"order": 1, "computeEnvironment": "gpus"}],
     )
+    return moto_server
 
 
 @pytest.fixture
