@@ -30,7 +30,9 @@ def stop_and_wait(cloud: Cloud, name: str, view: View) -> Stopped:
     if not sweeps.running(name):
         sweeps.spec(name)
     view.status(f"Stopping {name} …")
-    stopped = stop_sweep(sweeps, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=view.status)
+    # A job may take its 30 s to end. A cloud in the background, in which no execution runs now, must not end before.
+    with cloud.starting(view.status):
+        stopped = stop_sweep(sweeps, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=view.status)
     if cloud.is_local:
         _wait_until_down(cloud, sweeps)
     if not stopped.left:

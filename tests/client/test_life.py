@@ -62,6 +62,20 @@ def logged(folder: Path) -> list[str]:
     return [file.parent.name for file in (folder / ".stepsweep" / "logs").glob("*/*.log") if file.stat().st_size]
 
 
+def test_a_sweep_whose_jobs_do_not_listen_is_stopped(folder: Path) -> None:
+    """Its jobs take 30 s to end, in which no execution runs: the cloud in the background stays up for them."""
+    sweep = Sweep(folder=folder)
+    document(sweep("start", *GRID, "--fixed", "act=hang", "--name", "deaf", "--json", environment=ENVIRONMENT))
+    background, children = keeper(folder)
+    eventually(lambda: len(logged(folder)) == 2)
+
+    stopped = document(sweep("stop", "deaf", "--json", environment=ENVIRONMENT))
+
+    assert (len(stopped["executions"]), stopped["left"]) == (1, [])
+    assert stopped["jobs"]
+    assert psutil.wait_procs([background, *children], timeout=30)[1] == []
+
+
 def test_a_sweep_in_the_background_is_stopped_killed_and_gone_on_with(folder: Path) -> None:
     def sweep(*words: str) -> "subprocess.CompletedProcess[str]":
         return Sweep(folder=folder)(*words, environment=ENVIRONMENT)
