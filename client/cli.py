@@ -3,11 +3,11 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -19,6 +19,8 @@ from sweep.errors import InvalidInput, SweepError
 
 if TYPE_CHECKING:
     from client.running import Ran
+
+Examiner = TypeVar("Examiner")
 
 # boto3, rich and the embedded cloud are imported by the commands that need them: `sweep --help` answers at once.
 
@@ -79,6 +81,18 @@ def _shown(ran: "Ran", *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(ran.document, indent=2))
     return _said(ran.faults, ran.code)
+
+
+def _examiner(kind: Callable[..., Examiner], cloud: Cloud) -> Examiner:
+    """Returns what looks into the account that the options name: `AwsDoctor`, or `Leftovers`."""
+    from client.deployment import DEFAULT_STACK, clients_of
+
+    return kind(
+        clients=clients_of(profile=cloud.profile, region=cloud.region),
+        stack=cloud.stack or DEFAULT_STACK,
+        profile=cloud.profile,
+        options=cloud.options("profile", "region"),
+    )
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -418,7 +432,7 @@ def doctor(cloud: Cloud, as_json: bool) -> int:
     sweep doctor
     sweep doctor --on aws --profile work --region us-east-1
     """
-    from client.deployment import DEFAULT_STACK, clients_of, explained
+    from client.deployment import explained
     from client.doctor import AwsDoctor
     from client.doctor_local import examine_machine
     from client.view import View
@@ -427,13 +441,7 @@ def doctor(cloud: Cloud, as_json: bool) -> int:
         findings = examine_machine(cloud.directory)
     else:
         with explained(profile=cloud.profile):
-            clients = clients_of(profile=cloud.profile, region=cloud.region)
-            findings = AwsDoctor(
-                clients=clients,
-                stack=cloud.stack or DEFAULT_STACK,
-                profile=cloud.profile,
-                options=cloud.options("profile", "region"),
-            ).examine()
+            findings = _examiner(AwsDoctor, cloud).examine()
     return View().findings(findings, as_json=as_json)
 
 
@@ -450,7 +458,7 @@ def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
     sweep teardown --check --on aws
     sweep teardown --check --on aws --region us-east-1 --stack Mine
     """
-    from client.deployment import DEFAULT_STACK, clients_of, explained
+    from client.deployment import explained
     from client.teardown import Leftovers
     from client.view import View
 
@@ -465,11 +473,5 @@ def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
             context,
         )
     with explained(profile=cloud.profile):
-        clients = clients_of(profile=cloud.profile, region=cloud.region)
-        findings = Leftovers(
-            clients=clients,
-            stack=cloud.stack or DEFAULT_STACK,
-            profile=cloud.profile,
-            options=cloud.options("profile", "region"),
-        ).look()
+        findings = _examiner(Leftovers, cloud).look()
     return View().findings(findings, as_json=as_json)

@@ -26,7 +26,7 @@ def read_log(cloud: Cloud, name: str, words: Sequence[str]) -> dict[str, Any]:
     for attempt, line in log.news(is_over=log.is_over()):
         attempts.setdefault(attempt, []).append(line)
     if not attempts:
-        raise CloudError(f"there is no log of {trial_id} here: it has not started, or its log was deleted")
+        raise _no_log(trial_id)
     return {
         "sweep": name,
         "trial_id": trial_id,
@@ -49,7 +49,7 @@ def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callab
             break
         time.sleep(LOOK_SECONDS[cloud.on])
     if not shown:
-        raise CloudError(f"there is no log of {trial_id} here: it has not started, or its log was deleted")
+        raise _no_log(trial_id)
     return ExitCode.OK
 
 
@@ -64,3 +64,7 @@ def _log(cloud: Cloud, name: str, words: Sequence[str]) -> tuple[Log, str]:
         return LocalLog(cloud.logs, trial_id, sweeps), trial_id
     assert sweeps is not None  # noqa: S101  AWS is always up
     return CloudLog(sweeps.deployment, trial_id, recorded_streams(recorded, plan, trial_id)), trial_id
+
+
+def _no_log(trial_id: str) -> CloudError:
+    return CloudError(f"there is no log of {trial_id} here: it has not started, or its log was deleted")

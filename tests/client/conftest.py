@@ -231,6 +231,15 @@ class Sweep:
         """Runs a command on a stack, found as a deployed one is."""
         return self(command, *words, "--on", "aws", "--stack", stack.name, environment=stack.environment)
 
+    def with_sso_profile(self, name: str) -> dict[str, str]:
+        """Returns the environment of somebody whose profile logs in by SSO, and who has not logged in."""
+        config = self.folder / "config"
+        config.write_text(
+            f"[profile {name}]\nregion = us-east-1\nsso_start_url = https://example.com\nsso_region = us-east-1\n"
+            "sso_account_id = 123456789012\nsso_role_name = me\n"
+        )
+        return {"AWS_CONFIG_FILE": str(config), "HOME": str(self.folder)}
+
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> Sweep:

@@ -173,12 +173,7 @@ def test_a_profile_that_is_not_there(sweep: Sweep) -> None:
 
 
 def test_an_sso_login_that_is_over(sweep: Sweep) -> None:
-    config = sweep.folder / "config"
-    config.write_text(
-        "[profile work]\nregion = us-east-1\nsso_start_url = https://example.com\nsso_region = us-east-1\n"
-        "sso_account_id = 123456789012\nsso_role_name = me\n"
-    )
-    environment = {"AWS_CONFIG_FILE": str(config), "HOME": str(sweep.folder)}
+    environment = sweep.with_sso_profile("work")
     (said,) = faults(sweep("show", "x", "--on", "aws", "--profile", "work", environment=environment), 1)
     assert said.startswith("the AWS login is over (")
     assert said.endswith("run `aws sso login --profile work`")
