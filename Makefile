@@ -67,7 +67,7 @@ lint: install
 lock:
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
 	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
-		pyproject.toml --group local --group stack --group dev -o requirements.lock
+		pyproject.toml --all-extras --group local --group stack --group dev -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		--group trainer -c requirements.lock -o trainer/requirements.lock
 	rm -rf $(VENV)-lock
