@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 DATA := .stepsweep/data
 # TORCH=cpu takes PyTorch's own CPU wheels, a tenth of the download, from PyTorch's index.
 TORCH ?= default
@@ -24,15 +25,16 @@ $(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock tests/pr
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepsweep needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PIP) --require-hashes -r requirements.lock
 ifeq ($(TORCH),cpu)
-	$(BIN)/pip install --quiet --disable-pip-version-check \
-		--index-url https://download.pytorch.org/whl/cpu torch==2.14.1 torchvision==0.29.1
+	$(PIP) --index-url https://download.pytorch.org/whl/cpu torch==2.14.1 torchvision==0.29.1
 else
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r trainer/requirements.lock
+	$(PIP) --require-hashes -r trainer/requirements.lock
 endif
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/proof/requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --no-deps --require-hashes -r tests/proof/requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@# What pip does file by file, on all cores. Some files are for another Python (torch/testing), and pip does not mind either.
+	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib >/dev/null || true
 	touch $@
 
 # The tutorial's 3x3 grid on real images; `make sweep EPOCHS=100` is the whole tutorial.
