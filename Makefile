@@ -54,6 +54,10 @@ bench: data
 proof: install
 	$(BIN)/python -m tests.proof
 
+# Everything that is done to sweeps in tests/faults, with the promises checked after each, as one table.
+faults: data
+	$(BIN)/python -m tests.faults --write docs/reliability.md
+
 # The recorded terminal sessions of docs/: docs/session.md and docs/screens/.
 screens: data
 	$(BIN)/python docs/record.py
