@@ -12,7 +12,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test proof screens cdk lint lock clean
+.PHONY: install data sweep test bench proof screens cdk lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -44,6 +44,11 @@ sweep: install
 
 test: data lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+# Everything that has a figure in the docs, measured side by side, and written there; BENCH="--quick grid" is little of one.
+BENCH ?=
+bench: data
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # What an account would show only when the stack is deployed or a sweep runs, as one table; tests/proof has it as tests.
 proof: install
