@@ -102,10 +102,11 @@ class Cloud:
         if not self.is_local:
             return
         from local.checks import faults_of
+        from sweep.rounds import first_round
 
         commands: list[list[str]] = []
         seen: set[tuple[str, Value]] = set()
-        for trial in spec.trials(trainer_version=""):
+        for trial in first_round(spec, trainer_version=""):
             # Rules are of one option each, so that each choice has to stand in one command.
             if new := set(trial.options.items()) - seen:
                 seen |= new
