@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
-from client.axes import Axis, axes, best_of_cells, is_grid, most_varied, with_values
+from client.axes import MAX_CELLS, Axis, axes, best_of_cells, is_grid, most_varied, with_values
 from client.curves import best_epoch, panels
 from client.leaderboard import Row
 from sweep.errors import InvalidInput
@@ -45,6 +45,10 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "svg.hashsalt": "stepsweep",  # the same figure gives the same file
 }
+
+
+LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
+"""Behind a label that lines cross."""
 
 
 class Picture(Figure):
@@ -129,9 +133,10 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
             )  # fmt: skip
         for number, axis in enumerate(varied):
             plot.axvline(number, color="0.6", linewidth=0.8, zorder=0)
-            shown = axis.choices if axis.is_listed else (axis.choices[0], axis.choices[-1])
+            is_short = axis.is_listed and len(axis.choices) <= MAX_CELLS
+            shown = axis.choices if is_short else (axis.choices[0], axis.choices[-1])
             for choice in shown:
-                plot.text(number, _height(axis, choice), f" {choice}", fontsize=7.5, va="center")
+                plot.text(number + 0.03, _height(axis, choice), choice, fontsize=7.5, va="center", bbox=LABEL_BOX)
         plot.axvline(len(varied), color="0.6", linewidth=0.8, zorder=0)
         plot.set_xticks(range(len(varied) + 1), [*(axis.name for axis in varied), spec.objective.metric])
         plot.tick_params(length=0)
@@ -236,7 +241,7 @@ def _normalized(rows: Sequence[Row]) -> Normalize:
 
 def _cells(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: SweepSpec) -> None:
     normalized, colours = _normalized(rows), _colours(spec.objective)
-    for (one, other), row in best_of_cells(rows, down.name, across.name, spec.objective).items():
+    for (one, other), row in best_of_cells(rows, down.name, across.name).items():
         x, y = across.choices.index(other), down.choices.index(one)
         corner = (x - 0.5, y - 0.5)
         if row.value is None:
@@ -286,23 +291,19 @@ def _points(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: Swe
 
 def _place(axis: Axis, choice: str) -> float:
     """Returns where a choice lies: at its number where the axis is one of numbers, else at its turn."""
-    return float(choice) if _is_scale(axis) else axis.choices.index(choice)
+    return axis.choices.index(choice) if axis.is_listed else float(choice)
 
 
 def _height(axis: Axis, choice: str) -> float:
     """Returns where a choice lies between the bottom of an axis, 0, and its top, 1."""
-    if axis.is_listed or not axis.numbers:
+    if axis.is_listed:
         return axis.choices.index(choice) / max(1, len(axis.choices) - 1)
     return axis.share(float(choice))
 
 
-def _is_scale(axis: Axis) -> bool:
-    return not axis.is_listed and axis.numbers is not None
-
-
 def _ticks(plot: Axes, axis: Axis, *, vertical: bool) -> None:
     ticks = plot.yaxis if vertical else plot.xaxis
-    if not _is_scale(axis):
+    if axis.is_listed:
         ticks.set_major_locator(FixedLocator(range(len(axis.choices))))
         ticks.set_major_formatter(FixedFormatter(list(axis.choices)))
     elif axis.is_log:
