@@ -103,6 +103,8 @@ class Cloud:
             return
         from local.checks import faults_of
 
+        if self.trainer is not None and not (self.trainer / "Dockerfile").is_file():
+            raise InvalidInput([f"--trainer: there is no Dockerfile in {self.trainer}; name the folder that has it"])
         commands: list[list[str]] = []
         seen: set[tuple[str, Value]] = set()
         for trial in spec.trials(trainer_version=""):
