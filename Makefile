@@ -42,8 +42,9 @@ sweep: install
 	@dataset=$$($(BIN)/python -m trainer.data --first-of mnist,fashion-mnist --data-dir $(DATA)) && \
 	$(BIN)/sweep run examples/tutorial.json --epochs $(EPOCHS) --fixed dataset=$$dataset
 
+# Four at once on two cores too, since tests of the embedded cloud wait half of their time.
 test: data lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 # Everything that has a figure in the docs, measured side by side, and written there; BENCH="--quick grid" is little of one.
 BENCH ?=
