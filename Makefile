@@ -12,7 +12,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test proof screens cdk lint lock clean
+.PHONY: install data sweep test bench proof screens cdk lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -42,12 +42,22 @@ sweep: install
 	@dataset=$$($(BIN)/python -m trainer.data --first-of mnist,fashion-mnist --data-dir $(DATA)) && \
 	$(BIN)/sweep run examples/tutorial.json --epochs $(EPOCHS) --fixed dataset=$$dataset
 
+# Four at once on two cores too, since tests of the embedded cloud wait half of their time.
 test: data lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
+
+# Everything that has a figure in the docs, measured side by side, and written there; BENCH="--quick grid" is little of one.
+BENCH ?=
+bench: data
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # What an account would show only when the stack is deployed or a sweep runs, as one table; tests/proof has it as tests.
 proof: install
 	$(BIN)/python -m tests.proof
+
+# Everything that is done to sweeps in tests/faults, with the promises checked after each, as one table.
+faults: data
+	$(BIN)/python -m tests.faults --write docs/reliability.md
 
 # The recorded terminal sessions of docs/: docs/session.md and docs/screens/.
 screens: data
