@@ -109,6 +109,10 @@ class Range:
         exact = self._start + index * self._step
         return parse_value(int(exact) if self.kind is Kind.INT else float(exact))
 
+    def index_of(self, value: int | float) -> int:
+        """Returns the index of a value that `value_at` returned."""
+        return round((Fraction(repr(value)) - self._start) / self._step)
+
     def draw(self, random: Random) -> Value:
         """Returns a value, each as probable as any other on its scale."""
         if self.is_listed and not self.log:
