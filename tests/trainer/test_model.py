@@ -77,10 +77,13 @@ def test_training_steps_are_the_tutorials(momentum: float, weight_decay: float) 
         images, labels = batch(number)
         torch.manual_seed(number)
         reference.zero_grad()
-        F.nll_loss(theirs.train()(images), labels).backward()  # type: ignore[no-untyped-call]
+        expected = F.nll_loss(theirs.train()(images), labels)
+        expected.backward()  # type: ignore[no-untyped-call]
         reference.step()
         torch.manual_seed(number)
-        F.nll_loss(ours.train()(images.to(memory_format=torch.channels_last)), labels).backward()  # type: ignore[no-untyped-call]
+        loss = F.nll_loss(ours.train()(images.to(memory_format=torch.channels_last)), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
         optimizer.step()
     assert not torch.allclose(before, ours.conv2.weight, atol=1e-3)
     for name, value in ours.state_dict().items():
