@@ -82,6 +82,8 @@ lock:
 		pyproject.toml --all-extras --group local --group stack --group dev -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		--group trainer -c requirements.lock -o trainer/requirements.lock
+	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
+		examples/your-trainer/requirements.txt -c requirements.lock -o examples/your-trainer/requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:

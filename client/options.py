@@ -104,6 +104,8 @@ class Cloud:
         from local.checks import faults_of
         from sweep.rounds import first_round
 
+        if self.trainer is not None and not (self.trainer / "Dockerfile").is_file():
+            raise InvalidInput([f"--trainer: there is no Dockerfile in {self.trainer}; name the folder that has it"])
         commands: list[list[str]] = []
         seen: set[tuple[str, Value]] = set()
         for trial in first_round(spec, trainer_version=""):
