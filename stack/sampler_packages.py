@@ -1,7 +1,7 @@
-"""The packages of the function that asks a model: `python -m stack.sampler_packages` builds a Lambda layer's ZIP of them.
+"""The packages of the function that asks a model, as a Lambda layer: `python -m stack.sampler_packages` builds its ZIP.
 
-No synth does, which would then have to fetch them: the cloud assembly holds this command, and the CDK CLI runs it when it
-deploys a layer that is not in the account yet. The template names the layer by what it is made of, so it is the same
+No synth does, which would then have to fetch them: the cloud assembly holds this command, and the CDK CLI runs it when
+it deploys a layer that is not in the account yet. The template names the layer by what it is made of, so it is the same
 bytes whether or not the layer was ever built. It needs no Docker, since all packages come as wheels.
 """
 
