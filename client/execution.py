@@ -108,7 +108,7 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate for this round, by what is done of it; None while nothing is. Early stopping makes it too long."""
+        """An estimate for the round, by what is done of it; None while nothing is. Early stopping makes it too long."""
         done = self.ended + sum(each.epoch / each.trial.epochs for each in self.training)
         return (self.seconds - self.round_began) * (self.to_run - done) / done if done else None
 

@@ -176,7 +176,7 @@ def _lax_json(text: str) -> list[tuple[int, str]]:
 
 
 def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: bool) -> dict[str, Any]:
-    """Returns `name=value` words as an object; with `several` a value is a list, its choices between commas, or a range."""
+    """Returns `name=value` words as an object; with `several` a value is choices between commas, or a range."""
     pairs: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
