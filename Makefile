@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 DATA := .stepsweep/data
 # TORCH=cpu takes PyTorch's own CPU wheels, a tenth of the download, from PyTorch's index.
 TORCH ?= default
@@ -11,7 +12,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test proof screens cdk lint lock clean
+.PHONY: install data sweep test bench proof screens cdk lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -24,15 +25,16 @@ $(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock tests/pr
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepsweep needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PIP) --require-hashes -r requirements.lock
 ifeq ($(TORCH),cpu)
-	$(BIN)/pip install --quiet --disable-pip-version-check \
-		--index-url https://download.pytorch.org/whl/cpu torch==2.14.1 torchvision==0.29.1
+	$(PIP) --index-url https://download.pytorch.org/whl/cpu torch==2.14.1 torchvision==0.29.1
 else
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r trainer/requirements.lock
+	$(PIP) --require-hashes -r trainer/requirements.lock
 endif
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/proof/requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --no-deps --require-hashes -r tests/proof/requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	@# What pip does file by file, on all cores. Some files are for another Python (torch/testing), and pip does not mind either.
+	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib >/dev/null || true
 	touch $@
 
 # The tutorial's 3x3 grid on real images; `make sweep EPOCHS=100` is the whole tutorial.
@@ -40,12 +42,22 @@ sweep: install
 	@dataset=$$($(BIN)/python -m trainer.data --first-of mnist,fashion-mnist --data-dir $(DATA)) && \
 	$(BIN)/sweep run examples/tutorial.json --epochs $(EPOCHS) --fixed dataset=$$dataset
 
+# Four at once on two cores too, since tests of the embedded cloud wait half of their time.
 test: data lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
+
+# Everything that has a figure in the docs, measured side by side, and written there; BENCH="--quick grid" is little of one.
+BENCH ?=
+bench: data
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # What an account would show only when the stack is deployed or a sweep runs, as one table; tests/proof has it as tests.
 proof: install
 	$(BIN)/python -m tests.proof
+
+# Everything that is done to sweeps in tests/faults, with the promises checked after each, as one table.
+faults: data
+	$(BIN)/python -m tests.faults --write docs/reliability.md
 
 # The recorded terminal sessions of docs/: docs/session.md and docs/screens/.
 screens: data
@@ -70,6 +82,8 @@ lock:
 		pyproject.toml --all-extras --group local --group stack --group dev -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		--group trainer -c requirements.lock -o trainer/requirements.lock
+	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
+		examples/your-trainer/requirements.txt -c requirements.lock -o examples/your-trainer/requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:

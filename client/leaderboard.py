@@ -2,18 +2,26 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from sweep import ranking
-from sweep.ranking import Result
+from sweep.ranking import Group
 from sweep.space import as_option
+
+PARAM = "params."
+"""What the names of the leaderboard's columns of parameters start with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of the leaderboard. Params are texts, as the trainer is given them; `rank` is None unless it succeeded."""
+    """A line of the leaderboard. Params are texts, as the trainer is given them; `rank` is None unless it succeeded.
+
+    Attributes:
+        value: of several trials, one a fold and seed, their mean; standard_error: of that mean; n: how many there are;
+            values: of each of them, or how it ended.
+    """
 
     rank: int | None
     trial_id: str
@@ -23,40 +31,51 @@ class Row:
     epochs_trained: int | None
     status: str
     reason: str
+    standard_error: float | None = None
+    n: int = 1
+    values: str = ""
 
     @classmethod
-    def of(cls, result: Result, rank: int) -> Self:
+    def of(cls, group: Group, rank: int) -> Self:
+        several = len(group.results) > 1
         return cls(
-            rank=None if result.value is None else rank,
-            trial_id=result.trial.trial_id,
-            params={name: as_option(value) for name, value in result.trial.params.items()},
-            value=result.value,
-            epoch=result.epoch,
-            epochs_trained=result.epochs_trained,
-            status=result.outcome.status.value,
-            reason=result.outcome.reason,
+            rank=rank if group.is_complete else None,
+            trial_id=group.trial.trial_id,
+            params={name: as_option(value) for name, value in group.params.items()},
+            value=group.value,
+            epoch=group.epoch,
+            epochs_trained=group.epochs_trained,
+            status=group.status.value,
+            reason=group.reason,
+            standard_error=group.standard_error,
+            n=len(group.results),
+            values=ranking.listed(group) if several else "",
         )
 
 
 def rows_of(leaderboard_csv: bytes) -> list[Row]:
     """Reads what `ranking.leaderboard_csv` writes."""
     header, *lines = csv.reader(io.StringIO(leaderboard_csv.decode(), newline=""))
-    # By place, as `ranking.leaderboard_csv` has them: rank, trial_id, the params, the metric, and four more.
-    names = [name.removeprefix("params.") for name in header[2:-5]]
-    return [_row(line, names) for line in lines]
+    # The metric is the column behind the params.
+    names = [name for name in header if name.startswith(PARAM)]
+    metric = header[header.index(names[-1]) + 1]
+    return [_row(dict(zip(header, line, strict=True)), names, metric) for line in lines]
 
 
-def _row(line: Sequence[str], names: Sequence[str]) -> Row:
-    rank, trial_id, *params, value, epoch, epochs_trained, status, reason = line
+def _row(cells: Mapping[str, str], names: Sequence[str], metric: str) -> Row:
+    reason = cells["reason"]
     if reason.startswith("'") and reason[1:].startswith(ranking.FORMULA_STARTS):
         reason = reason[1:]  # the quote was for spreadsheets
     return Row(
-        rank=int(rank) if rank else None,
-        trial_id=trial_id,
-        params=dict(zip(names, params, strict=True)),
-        value=float(value) if value else None,
-        epoch=int(epoch) if epoch else None,
-        epochs_trained=int(epochs_trained) if epochs_trained else None,
-        status=status,
+        rank=int(cells["rank"]) if cells["rank"] else None,
+        trial_id=cells["trial_id"],
+        params={name.removeprefix(PARAM): cells[name] for name in names},
+        value=float(cells[metric]) if cells[metric] else None,
+        epoch=int(cells["epoch"]) if cells["epoch"] else None,
+        epochs_trained=int(cells["epochs_trained"]) if cells["epochs_trained"] else None,
+        status=cells["status"],
         reason=reason,
+        standard_error=float(error) if (error := cells.get("standard_error")) else None,
+        n=int(cells.get("n", 1)),
+        values=cells.get("values", ""),
     )

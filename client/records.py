@@ -100,27 +100,28 @@ class Records:
         """Returns how trials ended, in the reducer's words."""
 
         def read(trial_id: str) -> Read:
-            outcome_key = keys.outcome_key(plan.spec.name, plan.round_number, trial_id)
-            return read_result(self._store, plan.trials[trial_id], plan.spec.objective, outcome_key=outcome_key)
+            trial = plan.trials[trial_id]
+            outcome_key = keys.outcome_key(plan.spec.name, trial.round_number, trial_id)
+            return read_result(self._store, trial, plan.spec.objective, outcome_key=outcome_key)
 
         return for_all(read, trial_ids)
 
     def rows_so_far(self, plan: Plan, objects: Objects) -> list[Row]:
         """Returns the leaderboard of the trials that have ended."""
         results = [read.result for read in self.results(plan, plan.finished(objects))]
-        ranked = ranking.rank(results, plan.spec.objective)
-        return [Row.of(result, place) for place, result in enumerate(ranked, start=1)]
+        ranked = ranking.rank(ranking.grouped(results), plan.spec.objective)
+        return [Row.of(group, place) for place, group in enumerate(ranked, start=1)]
 
     def leaderboard(self, sweep: str) -> list[Row]:
         """Returns the rows of leaderboard.csv; none where it is not there."""
         data = self._store.get(keys.leaderboard_key(sweep))
         return [] if data is None else rows_of(data)
 
-    def metrics(self, spec: SweepSpec, trial_id: str) -> Metrics | None:
+    def metrics(self, trial: Trial) -> Metrics | None:
         """Returns a trial's curve; None where it is not there, or breaks a rule."""
-        data = self._store.get(keys.metrics_key(trial_id, spec.epochs), at_most=MAX_BYTES + 1)
+        data = self._store.get(trial.metrics_key, at_most=MAX_BYTES + 1)
         try:
-            return None if data is None else parse_csv(data, max_epochs=spec.epochs)
+            return None if data is None else parse_csv(data, max_epochs=trial.epochs)
         except InvalidMetrics:
             return None
 
@@ -130,7 +131,7 @@ class Records:
 
     def outcome(self, plan: Plan, trial_id: str) -> Any:
         """Returns what was recorded of a trial's job; None where nothing was."""
-        return self._store.get_json(keys.outcome_key(plan.spec.name, plan.round_number, trial_id))
+        return self._store.get_json(keys.outcome_key(plan.spec.name, plan.trials[trial_id].round_number, trial_id))
 
     def remove(self, sweep: str) -> int:
         """Deletes what is recorded of a sweep, and returns how many objects that were."""

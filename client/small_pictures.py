@@ -7,7 +7,7 @@ from rich.text import Text
 
 from client.leaderboard import Row
 from sweep.metrics import EPOCH, Metrics, Objective
-from sweep.space import as_option
+from sweep.space import as_option, is_listed, size_of, values_of
 from sweep.spec import SweepSpec
 
 MAX_COLUMNS, MAX_ROWS = 10, 16
@@ -28,9 +28,12 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row]) -> Table | None:
     """
     if len(spec.parameters) != 2:
         return None
-    (down, downs), (across, acrosses) = ((name, list(values)) for name, values in spec.parameters.items())
-    if not (1 < len(downs) <= MAX_ROWS and 1 < len(acrosses) <= MAX_COLUMNS):
+    (down, first), (across, second) = spec.parameters.items()
+    if not (is_listed(first) and 1 < size_of(first) <= MAX_ROWS):
         return None
+    if not (is_listed(second) and 1 < size_of(second) <= MAX_COLUMNS):
+        return None
+    downs, acrosses = values_of(first), values_of(second)
     found = {tuple(row.params.values()): row for row in rows}
     values = [row.value for row in rows if row.value is not None]
     table = Table(box=None, pad_edge=False, header_style="dim", padding=0, collapse_padding=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from sweep.errors import InvalidInput, InvalidSweep
+from sweep.limits import MAX_NAME
 from sweep.space import shown
-from sweep.spec import MAX_NAME, SweepSpec
+from sweep.spec import SweepSpec
 
 STDIN = "-"
 

@@ -162,8 +162,9 @@ class Recorded:
         """Returns the metrics of the first trial of a leaderboard; None where there is none, or they are gone."""
         if not rows or rows[0].rank != 1:
             return None
+        plan = self.plan(spec)
         with explained():
-            return self.records.metrics(spec, rows[0].trial_id)
+            return self.records.metrics(plan.trials[rows[0].trial_id]) if plan else None
 
     def entries(self) -> list[Entry]:
         """Returns all sweeps, the newest first."""

@@ -69,7 +69,7 @@ class Leftovers:
             ("compute", "batch", self._environments),
             ("job definitions", "batch", self._definitions),
         ):
-            findings += self._ask(check, service, question)
+            findings += self._ask(check, service, question) or [Finding(check=check, state=State.OK, found="none")]
         return findings + others(arns)
 
     def _ask(self, check: str, service: str, question: Callable[[], list[Finding]]) -> list[Finding]:
@@ -113,7 +113,7 @@ class Leftovers:
         pages = self.clients("ec2").get_paginator("describe_instances").paginate(Filters=filters)
         instances = [one for page in pages for group in page["Reservations"] for one in group["Instances"]]
         if not instances:
-            return [Finding(check="instances", state=State.OK, found="none")]
+            return []
         each = counted(f"{one['InstanceId']} ({one['InstanceType']}, {one['State']['Name']})" for one in instances)
         ids = [one["InstanceId"] for one in instances]
         return [
@@ -131,7 +131,7 @@ class Leftovers:
         pages = self.clients("ec2").get_paginator("describe_volumes").paginate(Filters=filters)
         volumes = [one for page in pages for one in page["Volumes"]]
         if not volumes:
-            return [Finding(check="volumes", state=State.OK, found="none")]
+            return []
         return [
             Finding(
                 check="volumes",
@@ -156,7 +156,7 @@ class Leftovers:
             else:
                 found = f"{name} is empty, and costs nothing"
                 findings.append(Finding(check="buckets", state=State.WARNING, found=found, remedy=command))
-        return findings or [Finding(check="buckets", state=State.OK, found="none")]
+        return findings
 
     def _log_groups(self, arns: Iterable[str]) -> list[Finding]:
         tagged = {arn.split(":log-group:", 1)[1].removesuffix(":*") for arn in arns if ":log-group:" in arn}
@@ -177,7 +177,7 @@ class Leftovers:
                         remedy=f"`aws logs delete-log-group --log-group-name {name}{self.options}`",
                     )
                 )
-        return findings or [Finding(check="log groups", state=State.OK, found="none")]
+        return findings
 
     def _images(self) -> list[Finding]:
         """CDK's bootstrap repository keeps what was pushed; which of it was ours, the job definitions still say."""
@@ -245,7 +245,7 @@ class Leftovers:
                 f"{self.options}`",
             )
             for one in ours
-        ] or [Finding(check="state machines", state=State.OK, found="none")]
+        ]
 
     def _queues(self) -> list[Finding]:
         pages = self.clients("batch").get_paginator("describe_job_queues").paginate()
@@ -264,7 +264,7 @@ class Leftovers:
                 f"then `aws batch delete-job-queue --job-queue {name}{self.options}`",
             )
             for name in names
-        ] or [Finding(check="job queues", state=State.OK, found="none")]
+        ]
 
     def _environments(self) -> list[Finding]:
         findings = []
@@ -285,7 +285,7 @@ class Leftovers:
                         f"{self.options}`",
                     )
                 )
-        return findings or [Finding(check="compute", state=State.OK, found="none")]
+        return findings
 
     def _our_definitions(self) -> list[dict[str, Any]]:
         batch = self.clients("batch")
@@ -310,7 +310,7 @@ class Leftovers:
         if inactive := len(ours) - len(active):
             found = f"{inactive:,} INACTIVE, which cost nothing; Batch deletes them after 180 days"
             findings.append(Finding(check="job definitions", state=State.OK, found=found))
-        return findings or [Finding(check="job definitions", state=State.OK, found="none")]
+        return findings
 
 
 def others(arns: Iterable[str]) -> list[Finding]:

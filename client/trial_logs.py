@@ -66,7 +66,8 @@ def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
         example = " ".join(f"{name}={as_option(value)}" for name, value in trials[0].params.items())
         raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
     some = "; ".join(" ".join(f"{k}={as_option(v)}" for k, v in trial.params.items()) for trial in found[:MAX_NAMED])
-    raise InvalidInput([f"{said} means {len(found):,} trials ({some}, …); say more of its params"])
+    more = "; …" if len(found) > MAX_NAMED else ""
+    raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); say more of its params"])
 
 
 def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:

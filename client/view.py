@@ -16,10 +16,12 @@ from client.findings import Finding, State, is_a_problem, one_line
 from client.leaderboard import Row
 from client.small_pictures import curves, heatmap
 from client.sweeps import Entry, Standing
+from sweep import rounds
 from sweep.cost import TUTORIAL_RATES
 from sweep.keys import leaderboard_key
 from sweep.metrics import Metrics
-from sweep.space import Value, as_option, grid, grid_size
+from sweep.search import Method
+from sweep.space import Parameter, Range, Value, as_option, grid_size, size_of
 from sweep.spec import SweepSpec
 
 MAX_ROWS = 30
@@ -65,26 +67,41 @@ class View:
 
     def plan(self, spec: SweepSpec) -> None:
         """Shows which trials a spec asks for."""
-        count = grid_size(spec.parameters)
-        self.line(f"{described(spec)}: {spec.epochs * count:,} epochs in all, unless they stop early.")
+        schedule = rounds.schedule(spec)
+        epochs = sum(each.epochs for each in schedule)
+        self.line(f"{described(spec)}: {epochs:,} epochs in all, unless they stop early.")
         rates = TUTORIAL_RATES
         self.line(
-            f"On AWS an estimated {rates.estimate_usd(trials=count, epochs=spec.epochs):.2f} USD at most: "
+            f"On AWS an estimated {rates.estimate_usd(epochs=epochs):.2f} USD at most: "
             f"{rates.seconds_per_epoch:g} s an epoch, {rates.usd_per_hour:g} USD an hour, as the tutorial had it."
         )
         if spec.fixed:
             self.line(f"Every trial: {assignments(spec.fixed)}")
+        if len(schedule) > 1:
+            self.line()
+            self._rounds(schedule)
         self.line()
+        first = rounds.first_params(spec)
         table = param_table("", *spec.parameters)
-        for number, params in enumerate(grid(spec.parameters), start=1):
-            if number > MAX_PLANNED_ROWS:
-                break
+        for number, params in enumerate(first[:MAX_PLANNED_ROWS], start=1):
             table.add_row(str(number), *(as_option(value) for value in params.values()))
         self.table(table)
-        if count > MAX_PLANNED_ROWS:
-            self.line(f"… and {count - MAX_PLANNED_ROWS:,} more")
+        if len(first) > MAX_PLANNED_ROWS:
+            self.line(f"… and {len(first) - MAX_PLANNED_ROWS:,} more")
+        if more := (spec.search.trials or 0) - len(first):
+            self.line(f"… and {more:,} more, which a model chooses by the outcomes of these")
         self.line()
         self.line("Nothing was started.")
+
+    def _rounds(self, schedule: Sequence[rounds.Round]) -> None:
+        table = param_table("round", "jobs", "up to epoch", "epochs", "USD")
+        for number, each in enumerate(schedule[:MAX_PLANNED_ROWS]):
+            usd = f"{TUTORIAL_RATES.estimate_usd(epochs=each.epochs):.2f}"
+            up_to = ", ".join(map(str, each.up_to))
+            table.add_row(str(number), f"{each.trials:,}", up_to, f"{each.epochs:,}", usd)
+        self.table(table)
+        if len(schedule) > MAX_PLANNED_ROWS:
+            self.line(f"… and {len(schedule) - MAX_PLANNED_ROWS:,} rounds more")
 
     # --- a cloud
 
@@ -265,9 +282,18 @@ class View:
 
 def plan_document(spec: SweepSpec) -> dict[str, Any]:
     """Returns what `sweep plan --json` prints."""
-    trials = [dict(params) for params in grid(spec.parameters)]
-    usd = TUTORIAL_RATES.estimate_usd(trials=len(trials), epochs=spec.epochs)
-    return {"sweep": spec.name, "spec": spec.to_json(), "usd_at_most": round(usd, 4), "trials": trials}
+    schedule = rounds.schedule(spec)
+    epochs = sum(each.epochs for each in schedule)
+    usd = TUTORIAL_RATES.estimate_usd(epochs=epochs)
+    return {
+        "sweep": spec.name,
+        "spec": spec.to_json(),
+        "usd_at_most": round(usd, 4),
+        "trials": rounds.first_params(spec),
+        "jobs_at_most": sum(each.trials for each in schedule),
+        "epochs_at_most": epochs,
+        "rounds": [{"jobs": each.trials, "epochs": each.epochs, "up_to": list(each.up_to)} for each in schedule],
+    }
 
 
 def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -283,8 +309,22 @@ def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> 
 
 def described(spec: SweepSpec) -> str:
     """Returns a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
-    sizes = " x ".join(f"{name} {len(choices)}" for name, choices in spec.parameters.items())
-    return f"{number_of(grid_size(spec.parameters), 'trial')} ({sizes}), up to {number_of(spec.epochs, 'epoch')} each"
+    sizes = " x ".join(f"{name} {_extent(parameter)}" for name, parameter in spec.parameters.items())
+    trials = number_of(spec.search.trials or grid_size(spec.parameters), "trial")
+    each = [f"{spec.folds} folds"] if spec.folds else []
+    each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
+    times = f" x {' x '.join(each)}" if each else ""
+    how = "" if spec.search.method is Method.GRID else f"{spec.search.method.value} search: "
+    further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
+    return f"{how}{trials} ({sizes}){times}, up to {number_of(spec.epochs, 'epoch')} each{further}"
+
+
+def _extent(parameter: Parameter) -> str:
+    """Returns how many choices there are, or from where to where a range goes."""
+    if not isinstance(parameter, Range) or parameter.is_listed:
+        return str(size_of(parameter))
+    log = " log" if parameter.log else ""
+    return f"{as_option(parameter.low)}..{as_option(parameter.high)}{log}"
 
 
 def assignments(params: Mapping[str, Value]) -> str:

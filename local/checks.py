@@ -17,6 +17,11 @@ from sweep.errors import SweepError
 
 TIMEOUT_SECONDS = 60.0
 
+OPTIONS_ARE_DROPPED = (
+    "the trainer's Dockerfile: its ENTRYPOINT must be a JSON list, or options of a trial are dropped; write "
+    'it as ENTRYPOINT ["python", "-m", "trainer"]'
+)
+
 
 class CheckFailed(SweepError):
     """The trainer's own check broke."""
@@ -42,7 +47,9 @@ def faults_of(
         assembly = assembly_of(directory, trainer=trainer, on_status=on_status)
     faults: list[str] = []
     for image in images_of(assembly, stack_of(assembly)).values():
-        if image.check:
+        if image.drops_options:
+            faults.append(OPTIONS_ARE_DROPPED)
+        elif image.check:
             ended = subprocess.run(
                 image.argv_of(image.check),
                 cwd=image.folder,

@@ -82,6 +82,7 @@ def embedded_cloud(
     is_empty: bool = False,
     trainer: Path | None = None,
     ends_when_idle: bool = False,
+    seen_at: str | None = None,
 ) -> Iterator[Endpoint]:
     """Runs the cloud that lives in `directory` while the context lasts, or joins it where another process runs it.
 
@@ -95,6 +96,7 @@ def embedded_cloud(
         is_empty: an account without the stack, for the CDK CLI to deploy it into.
         trainer: folder with the Dockerfile of the trainer, as `-c trainer=` has it; another way to say it in `context`.
         ends_when_idle: the caller ends it when nothing runs in it; said to those who join it.
+        seen_at: where jobs, functions and the state machine reach it, by way of a proxy; by default at its endpoint.
 
     Raises:
         CloudFailed: it cannot start.
@@ -119,6 +121,7 @@ def embedded_cloud(
             slots=slots,
             is_empty=is_empty,
             ends_when_idle=ends_when_idle,
+            seen_at=seen_at,
         ) as endpoint:
             known = {name: value for name, value in asdict(endpoint).items() if name != "started_here"}
             # Renamed when it is whole: others read it at any moment.
@@ -214,6 +217,7 @@ def _running(
     slots: int | None,
     is_empty: bool,
     ends_when_idle: bool,
+    seen_at: str | None,
 ) -> Iterator[Endpoint]:
     # Heavy, and needed only by the process that runs the cloud.
     import boto3
@@ -263,6 +267,7 @@ def _running(
     def environment(role_arn: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         own = {
+            "AWS_ENDPOINT_URL": seen_at or url,
             "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
             keys.DATA_DIR: str(data_folder(directory)),
             "PYTHONUNBUFFERED": "1",
@@ -281,7 +286,7 @@ def _running(
         _has_run.set()
         functions = Functions(machine, environment=environment, folder=scratch)
         install(
-            endpoint_url=url,
+            endpoint_url=seen_at or url,
             region=REGION,
             objects=directory / "s3",
             jobs=jobs,

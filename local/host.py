@@ -210,7 +210,8 @@ def contain(request: dict[str, Any]) -> None:
         return
     processes.append(pid)
     answer(id=request["id"], started=pid)
-    for number in asked if os.getppid() == host else [*asked, KILL]:
+    # What was asked before there was a process. Copied, since handing on appends to it.
+    for number in [*asked] if os.getppid() == host else [*asked, KILL]:
         hand_on(number)
     status = None
     while status is None:

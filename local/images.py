@@ -14,6 +14,7 @@ from dockerfile_parse import DockerfileParser
 PRELOAD_LABEL = "stepsweep.preload"
 """A label of the image: the modules that are worth importing once for all trials."""
 
+SHELL = ("/bin/sh", "-c")
 
 CHECK_LABEL = "stepsweep.check"
 """A label of the image: the command that says what is wrong with trials before they start; local/checks.py asks it."""
@@ -40,6 +41,11 @@ class Image:
     def argv(self, command: list[str]) -> list[str]:
         """Returns what runs when a job says `command`, or nothing; an empty list when neither says what to run."""
         return self.argv_of([*self.entrypoint, *(command or self.command)])
+
+    @property
+    def drops_options(self) -> bool:
+        """Whether a job's command does not reach the program: there is none, or a shell is given it and ignores it."""
+        return not self.entrypoint or (len(self.entrypoint) == 3 and self.entrypoint[:2] == SHELL)
 
     @staticmethod
     def argv_of(words: Sequence[str]) -> list[str]:
@@ -108,4 +114,4 @@ def _words(text: str) -> tuple[str, ...]:
     with contextlib.suppress(ValueError):
         if isinstance(words := json.loads(text), list):
             return tuple(words)
-    return ("/bin/sh", "-c", text)
+    return (*SHELL, text)

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from sweep.cost import TUTORIAL_RATES
 from sweep.errors import InvalidInput
-from sweep.spec import MAX_CONCURRENCY
+from sweep.limits import MAX_CONCURRENCY
 
 CAPACITIES = ("on-demand", "spot", "spot-first")
 

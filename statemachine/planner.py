@@ -5,22 +5,24 @@ Standard library and boto3 only; the function's package holds `sweep/` and this 
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from statemachine.bucket import Bucket, for_all, s3_client
-from sweep import keys
+from sweep import keys, rounds
 from sweep.cost import Rates
 from sweep.errors import InvalidSweep
+from sweep.ranking import Result, grouped
+from sweep.space import parse_value
 from sweep.spec import ABOUT_THE_RUN, SweepSpec
 from sweep.trial import Trial
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
-    """Plans one round; the state machine's first state.
+    """Plans one round; the state machine's first state, and the one that a search goes back to.
 
     Args:
-        event: `{"input": what the execution was given, "execution": its name, "round": 0}`.
+        event: `{"input": what the execution was given, "execution": its name, "round": number}`.
 
     Returns:
         What the following states read: see `plan`. Wrong input comes back as `{"fault": text}`, so that the
@@ -49,17 +51,27 @@ def plan(
 ) -> dict[str, Any]:
     """Writes the round's plan, and beside it the trials that still have to be trained.
 
-    Trials whose metrics are there, of this sweep or any other, are planned and not trained again.
+    Trials whose metrics are there, of this sweep or any other, are planned and not trained again. A later round is
+    planned from the results of the one before it, and for the trainer of round 0, whose image the execution's jobs run
+    also where another one was deployed meanwhile.
 
     Raises:
         InvalidSweep: the estimate is above the budget, or the sweep's name was taken for another input. Nothing is
             written then.
     """
-    trials = spec.trials(trainer_version=trainer_version)
-    finished = for_all(lambda trial: bucket.has(trial.metrics_key), trials)
-    to_run = [trial for trial, is_finished in zip(trials, finished, strict=True) if not is_finished]
-    usd = _within_budget(spec, len(to_run), rates)
-    _claim(bucket, spec)
+    if round_number:
+        before = _document(bucket, keys.plan_key(spec.name, round_number - 1))
+        trainer_version = before["trainer_version"]
+        trials = _next_round(bucket, spec, round_number, trainer_version)
+    else:
+        trials = rounds.first_round(spec, trainer_version=trainer_version)
+    planned = [trial for trial in trials if trial.round_number == round_number]
+    finished = for_all(lambda trial: bucket.has(trial.metrics_key), planned)
+    to_run = [trial for trial, is_finished in zip(planned, finished, strict=True) if not is_finished]
+    usd = rates.estimate_usd(epochs=rounds.epochs_to_train(spec, to_run))
+    if not round_number:
+        usd = _within_budget(spec, planned, to_run, rates)
+        _claim(bucket, spec)
 
     bucket.put_json(
         keys.plan_key(spec.name, round_number),
@@ -71,7 +83,7 @@ def plan(
         },
     )
     to_run_key = keys.to_run_key(spec.name, round_number)
-    bucket.put_json(to_run_key, [_map_item(bucket, spec, round_number, trial) for trial in to_run])
+    bucket.put_json(to_run_key, [_map_item(bucket, spec, trial) for trial in to_run])
     return {
         "sweep": spec.name,
         "round": round_number,
@@ -84,13 +96,35 @@ def plan(
     }
 
 
-def _within_budget(spec: SweepSpec, trials: int, rates: Rates) -> float:
-    """Returns the estimate of what training costs. Raises InvalidSweep where the budget is below it."""
-    usd = rates.estimate_usd(trials=trials, epochs=spec.epochs)
+def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_version: str) -> list[Trial]:
+    document = _document(bucket, keys.results_key(spec.name, round_number - 1))
+    results = [Result.from_json(result) for result in document["results"]]
+    asked = []
+    if rounds.wanted(spec, grouped(results)):
+        proposed = _document(bucket, keys.asked_key(spec.name, round_number))
+        asked = [{name: parse_value(params[name]) for name in spec.parameters} for params in proposed]
+    return rounds.next_round(spec, results, asked, round_number=round_number, trainer_version=trainer_version)
+
+
+def _document(bucket: Bucket, key: str) -> Any:
+    document = bucket.get_json(key)
+    if document is None:
+        raise FileNotFoundError(f"{key} is not in the bucket: it was deleted while the sweep ran")
+    return document
+
+
+def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[Trial], rates: Rates) -> float:
+    """Returns the estimate of what all rounds cost at most. Raises InvalidSweep where the budget is below it."""
+    schedule = rounds.schedule(spec)
+    finished = len(planned) - len(to_run)
+    usd = rates.estimate_usd(epochs=sum(each.epochs for each in schedule) - finished * spec.rungs[0])
     if spec.budget_usd is not None and usd > spec.budget_usd:
+        what = f"{len(to_run)} trials of up to {spec.epochs} epochs"
+        if len(schedule) > 1:
+            what += f" in {len(schedule)} rounds"
         raise InvalidSweep(
             [
-                f"budget_usd: {trials} trials of up to {spec.epochs} epochs are estimated at {usd:.2f} USD "
+                f"budget_usd: {what} are estimated at {usd:.2f} USD "
                 f"({rates.seconds_per_epoch:g} s an epoch, {rates.usd_per_hour:g} USD an hour), more than "
                 f"{spec.budget_usd:g}; give fewer trials or epochs, or a larger budget"
             ]
@@ -98,7 +132,7 @@ def _within_budget(spec: SweepSpec, trials: int, rates: Rates) -> float:
     return usd
 
 
-def _map_item(bucket: Bucket, spec: SweepSpec, round_number: int, trial: Trial) -> dict[str, Any]:
+def _map_item(bucket: Bucket, spec: SweepSpec, trial: Trial) -> dict[str, Any]:
     """Returns what the states of one trial read. Texts only: a number in a Batch request ends the whole Map."""
     return {
         "sweep": spec.name,
@@ -106,7 +140,7 @@ def _map_item(bucket: Bucket, spec: SweepSpec, round_number: int, trial: Trial) 
         "command": trial.command(),
         "metrics_uri": keys.uri(bucket.name, trial.metrics_key),
         "checkpoint_uri": keys.uri(bucket.name, keys.checkpoint_prefix(trial.trial_id)),
-        "outcome_key": keys.outcome_key(spec.name, round_number, trial.trial_id),
+        "outcome_key": keys.outcome_key(spec.name, trial.round_number, trial.trial_id),
     }
 
 

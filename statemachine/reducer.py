@@ -14,11 +14,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from statemachine.bucket import Bucket, Readable, as_json, for_all, from_json, s3_client
-from sweep import keys, ranking
+from sweep import keys, ranking, rounds
 from sweep.cost import job_seconds
 from sweep.errors import InvalidMetrics
 from sweep.metrics import MAX_BYTES, Objective, parse_csv
-from sweep.ranking import Result
+from sweep.ranking import Group, Result
 from sweep.spec import SweepSpec
 from sweep.trial import Outcome, Status, Trial
 
@@ -50,7 +50,9 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         event: `{"sweep": name, "round": number}`.
 
     Returns:
-        `{"another_round": false, "output": …}`, or `{"another_round": false, "fault": text}` where no trial succeeded.
+        `{"another_round": true, "sweep": name, "round": the next one, "ask": whether a model proposes params for it}`
+        while the search goes on; `{"another_round": false, "output": …}` at its end, or
+        `{"another_round": false, "fault": text}` where no trial succeeded.
     """
     bucket = Bucket(os.environ[keys.BUCKET], s3_client())
     logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
@@ -89,7 +91,10 @@ class LastLines:
 def reduce(
     bucket: Bucket, last_lines: LastLines, *, sweep: str, round_number: int, usd_per_hour: float, job_gpus: int
 ) -> dict[str, Any]:
-    """Reads every planned trial's metrics, ranks them, and writes leaderboard.csv and winner.json."""
+    """Reads every planned trial's metrics, and writes results.json, from which the next round is planned.
+
+    At the end of the search it ranks them, and writes leaderboard.csv and winner.json.
+    """
     plan_key = keys.plan_key(sweep, round_number)
     document = bucket.get_json(plan_key)
     if document is None:
@@ -97,28 +102,80 @@ def reduce(
     spec = SweepSpec.from_json(document["spec"])
     trials = [Trial.from_json(trial) for trial in document["trials"]]
 
-    prefix = keys.outcomes_prefix(sweep, round_number)
-    recorded = set(bucket.names(prefix))
+    recorded = set(bucket.names(keys.outcomes_prefix(sweep, round_number)))
+    earlier = set(range(round_number))
 
     def read(trial: Trial) -> Read:
-        key = keys.outcome_key(sweep, round_number, trial.trial_id)
-        return read_result(bucket, trial, spec.objective, outcome_key=key if key in recorded else None)
+        key = keys.outcome_key(sweep, trial.round_number, trial.trial_id)
+        is_recorded = trial.round_number in earlier or key in recorded
+        return read_result(bucket, trial, spec.objective, outcome_key=key if is_recorded else None)
 
     all_read = for_all(read, trials)
     results = _with_last_lines(all_read, last_lines)
-    leaderboard = ranking.rank(results, spec.objective)
+    spent = _spent(bucket, spec, all_read, round_number)
+    bucket.put_json(
+        keys.results_key(sweep, round_number),
+        {"round": round_number, "spent": spent, "results": [result.to_json() for result in results]},
+    )
+    counts = ranking.counts(results)
+    groups = ranking.grouped(results)
+    leaderboard = ranking.rank(groups, spec.objective)
+    has_winner = leaderboard[0].is_complete
+    goes_on = has_winner and rounds.goes_on(spec, groups)
+    ended_by = _over_budget(spec, results, spent, round_number + 1, usd_per_hour) if goes_on else None
+    if goes_on and not ended_by:
+        ask = bool(rounds.wanted(spec, groups))
+        return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
+
     bucket.put(
         keys.leaderboard_key(sweep), ranking.leaderboard_csv(leaderboard, spec.objective), "text/csv; charset=utf-8"
     )
-    counts = ranking.counts(results)
-    if not counts[Status.SUCCEEDED]:
+    if not has_winner:
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
     output = _output(spec, leaderboard, counts, round_number)
-    output["cost"] = _cost(sum(each.job_seconds for each in all_read), usd_per_hour=usd_per_hour, job_gpus=job_gpus)
-    output["winner"]["summary"] = _summary(bucket, leaderboard[0].trial)
+    output["epochs_trained_total"] = sum(result.epochs_trained or 0 for result in results)
+    output["ended_by"] = ended_by
+    output["cost"] = _cost(spent["job_seconds"], usd_per_hour=usd_per_hour, job_gpus=job_gpus)
+    output["winner"]["summary"] = _summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None
     bucket.put_json(keys.winner_key(sweep), output)
     return {"another_round": False, "output": output}
+
+
+def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence["Read"], round_number: int) -> dict[str, float]:
+    """Returns what the jobs of this and all earlier rounds took: `{"job_seconds", "epochs"}`, epochs of those jobs."""
+    before = {"job_seconds": 0.0, "epochs": 0.0}
+    if round_number:
+        before = bucket.get_json(keys.results_key(spec.name, round_number - 1))["spent"]
+    ran = [each for each in all_read if each.result.trial.round_number == round_number and each.job_seconds]
+    below = (0, *spec.rungs)
+    epochs = sum(max(0, (each.result.epochs_trained or 0) - below[each.result.trial.rung]) for each in ran)
+    return {
+        "job_seconds": before["job_seconds"] + sum(each.job_seconds for each in ran),
+        "epochs": before["epochs"] + epochs,
+    }
+
+
+def _over_budget(
+    spec: SweepSpec,
+    results: Sequence[Result],
+    spent: Mapping[str, float],
+    next_round: int,
+    usd_per_hour: float,
+) -> str | None:
+    """Returns why there is no next round: with it, at the pace so far, more than the budget would be spent."""
+    if spec.budget_usd is None or not spent["epochs"]:
+        return None
+    planned = rounds.next_round(spec, results, (), round_number=next_round, trainer_version="")
+    to_run = [trial for trial in planned if trial.round_number == next_round]
+    usd = spent["job_seconds"] / 3600 * usd_per_hour
+    more = rounds.epochs_to_train(spec, to_run) * spent["job_seconds"] / spent["epochs"] / 3600 * usd_per_hour
+    if usd + more <= spec.budget_usd:
+        return None
+    return (
+        f"budget_usd: {usd:.2f} USD are spent by estimate, and the next round ({len(to_run)} trials) would take "
+        f"{more:.2f} more at the same pace; the budget is {spec.budget_usd:g}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,18 +299,20 @@ def _with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result
 
 
 def _output(
-    spec: SweepSpec, leaderboard: Sequence[Result], counts: Mapping[str, int], round_number: int
+    spec: SweepSpec, leaderboard: Sequence[Group], counts: Mapping[str, int], round_number: int
 ) -> dict[str, Any]:
     winner, *_ = leaderboard
-    best = [result for result in leaderboard[:BEST] if result.value is not None]
+    best = [group for group in leaderboard[:BEST] if group.is_complete]
+    results = [result for group in leaderboard for result in group.results]
     return {
         "sweep": spec.name,
-        "winner": {**_entry(winner), "options": ranking.options_line(winner.trial.params)},
-        "ties": [_entry(result) for result in ranking.ties(leaderboard)[:BEST]],
+        "winner": {**_entry(winner), "options": ranking.options_line(winner.params)},
+        "ties": [_entry(group) for group in ranking.ties(leaderboard)[:BEST]],
         "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
         "outcomes": dict(counts),
-        "best": [_entry(result) for result in best],
-        "reasons": [{"reason": reason, "trials": trials} for reason, trials in ranking.reasons(leaderboard)],
+        "best": [_entry(group) for group in best],
+        "reasons": [{"reason": reason, "trials": trials} for reason, trials in ranking.reasons(results)],
+        "rounds": round_number + 1,
         "leaderboard_key": keys.leaderboard_key(spec.name),
         "plan_key": keys.plan_key(spec.name, round_number),
     }
@@ -268,12 +327,14 @@ def _cost(seconds: float, *, usd_per_hour: float, job_gpus: int) -> dict[str, fl
     }
 
 
-def _entry(result: Result) -> dict[str, Any]:
+def _entry(group: Group) -> dict[str, Any]:
+    several = {"standard_error": group.standard_error, "n": len(group.results)}
     return {
-        "params": result.trial.params,
-        "value": result.value,
-        "epoch": result.epoch,
-        "trial_id": result.trial.trial_id,
+        "params": group.params,
+        "value": group.value,
+        "epoch": group.epoch,
+        "trial_id": group.trial.trial_id,
+        **(several if len(group.results) > 1 else {}),
     }
 
 

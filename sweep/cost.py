@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What is needed to turn trials into money.
+    """What is needed to turn epochs into money.
 
     Attributes:
         usd_per_hour: of the machine of one job.
@@ -17,9 +17,9 @@ class Rates:
     usd_per_hour: float
     seconds_per_epoch: float
 
-    def estimate_usd(self, *, trials: int, epochs: int) -> float:
-        """Returns the most that training is expected to cost: no trial stops early, and none is tried again."""
-        return trials * epochs * self.seconds_per_epoch / 3600 * self.usd_per_hour
+    def estimate_usd(self, *, epochs: int) -> float:
+        """Returns what training so many epochs, of all trials together, is expected to cost."""
+        return epochs * self.seconds_per_epoch / 3600 * self.usd_per_hour
 
 
 TUTORIAL_RATES = Rates(usd_per_hour=0.526, seconds_per_epoch=6.0)

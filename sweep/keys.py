@@ -51,6 +51,16 @@ def to_run_key(sweep: str, round_number: int) -> str:
     return f"{SWEEPS}{sweep}/round-{round_number}/to-run.json"
 
 
+def results_key(sweep: str, round_number: int) -> str:
+    """How every trial of the plan stands after a round: what the next round is planned from."""
+    return f"{SWEEPS}{sweep}/round-{round_number}/results.json"
+
+
+def asked_key(sweep: str, round_number: int) -> str:
+    """Params that a model proposes for a round: a JSON list of objects, name → value."""
+    return f"{SWEEPS}{sweep}/round-{round_number}/asked.json"
+
+
 def outcomes_prefix(sweep: str, round_number: int) -> str:
     return f"{SWEEPS}{sweep}/round-{round_number}/outcomes/"
 

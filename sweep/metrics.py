@@ -1,6 +1,6 @@
 """metrics.csv: one row an epoch. Written whole, and parsed strictly, since the winner is decided on it.
 
-The rules of the file are a trainer's whole contract about results (README.md, "Your own trainer"):
+The rules of the file are a trainer's whole contract about results (docs/your-trainer.md):
 
 - UTF-8 without a byte-order mark; a header; then one row an epoch, 1, 2, 3, …, at most as many as epochs were asked.
 - The first column is `epoch`; every other column has a name `[a-z][a-z0-9_]*`, each once.

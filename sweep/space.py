@@ -1,12 +1,16 @@
-"""The parameters of a sweep: what may be chosen, and which combinations a search tries."""
+"""The parameters of a sweep: choices and ranges, and how a value of them is written."""
 
 import itertools
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from enum import StrEnum
+from fractions import Fraction
+from random import Random
+from typing import Any, TypeAlias
 
 Value: TypeAlias = int | float | str
 """One value of one parameter. Numbers are finite; a float without a fraction is an int, so that 1 and 1.0, which
@@ -16,6 +20,10 @@ MAX_INTEGER = 2**53
 """Above this JSON tools (and every double) round an integer to another one."""
 
 MAX_TEXT = 64
+
+DIGITS = 4
+"""Significant digits of a value that is drawn from a range, so that ids, commands and tables stay readable; and so that
+the last bits of `exp` and `log`, which differ between machines, decide nothing."""
 
 _TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]*", re.ASCII)
 
@@ -62,14 +70,130 @@ def as_option(value: Value) -> str:
     return str(value)
 
 
-def grid(parameters: Mapping[str, tuple[Value, ...]]) -> Iterator[dict[str, Value]]:
+class Kind(StrEnum):
+    INT = "int"
+    FLOAT = "float"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Values between two numbers, both included.
+
+    Attributes:
+        log: drawn evenly over the logarithm.
+        step: from one value to the next, counted from `low`; None leaves out none. Whole numbers without a step have 1.
+    """
+
+    low: int | float
+    high: int | float
+    kind: Kind
+    log: bool = False
+    step: int | float | None = None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether its values can be listed, as a grid does: whole numbers, and those with a step."""
+        return self.step is not None or self.kind is Kind.INT
+
+    @property
+    def size(self) -> int:
+        """How many values there are; of a continuous range as they are rounded when they are drawn."""
+        if self.is_listed:
+            return int((Fraction(repr(self.high)) - self._start) // self._step) + 1
+        if self.log:
+            return _place(self.high) - _place(self.low) + 1
+        return int((_exact(self.high) - _exact(self.low)).scaleb(self._decimals)) + 1
+
+    def value_at(self, index: int) -> Value:
+        """Returns the value of an index from 0 to `size` - 1, of a range that is listed."""
+        exact = self._start + index * self._step
+        return parse_value(int(exact) if self.kind is Kind.INT else float(exact))
+
+    def index_of(self, value: int | float) -> int:
+        """Returns the index of a value that `value_at` returned."""
+        return round((Fraction(repr(value)) - self._start) / self._step)
+
+    def draw(self, random: Random) -> Value:
+        """Returns a value, each as probable as any other on its scale."""
+        if self.is_listed and not self.log:
+            return self.value_at(random.randrange(self.size))
+        # Half a number more at both ends, or the first and the last whole number were drawn half as often.
+        margin = 0.5 if self.kind is Kind.INT else 0.0
+        low, high = self.low - margin, self.high + margin
+        if self.log:
+            return self.nearest(math.exp(random.uniform(math.log(low), math.log(high))))
+        return self.nearest(random.uniform(low, high))
+
+    def nearest(self, number: float) -> Value:
+        """Returns the value of the range that is nearest to a number, rounded as drawn ones are."""
+        if self.is_listed:
+            index = round((Fraction(number) - self._start) / self._step)
+            return self.value_at(min(max(index, 0), self.size - 1))
+        rounded = float(f"{number:.{DIGITS - 1}e}") if self.log else round(number, self._decimals)
+        return parse_value(min(max(rounded, self.low), self.high))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"low": self.low, "high": self.high, "log": self.log, "step": self.step, "type": self.kind.value}
+
+    @property
+    def _start(self) -> Fraction:
+        return Fraction(repr(self.low))
+
+    @property
+    def _step(self) -> Fraction:
+        """Exact, and of the number that was written, so that ten steps of 0.1 end at 1."""
+        return Fraction(1 if self.step is None else repr(self.step))
+
+    @property
+    def _decimals(self) -> int:
+        """Of a continuous, linear range: as many as its width needs for 10,000 values."""
+        return DIGITS - (_exact(self.high) - _exact(self.low)).adjusted()
+
+
+Parameter: TypeAlias = tuple[Value, ...] | Range
+"""What a parameter may be: one of some choices, or a value of a range."""
+
+
+def size_of(parameter: Parameter) -> int:
+    return parameter.size if isinstance(parameter, Range) else len(parameter)
+
+
+def is_listed(parameter: Parameter) -> bool:
+    """Whether a grid can list its values."""
+    return not isinstance(parameter, Range) or parameter.is_listed
+
+
+def value_at(parameter: Parameter, index: int) -> Value:
+    return parameter.value_at(index) if isinstance(parameter, Range) else parameter[index]
+
+
+def values_of(parameter: Parameter) -> tuple[Value, ...]:
+    """Returns the values that a grid tries, of a parameter that is listed."""
+    return tuple(value_at(parameter, index) for index in range(size_of(parameter)))
+
+
+def grid(parameters: Mapping[str, Parameter]) -> Iterator[dict[str, Value]]:
     """Yields every combination of the choices, the last parameter varying fastest, as the tutorial's loops have it."""
-    for combination in itertools.product(*parameters.values()):
+    for combination in itertools.product(*map(values_of, parameters.values())):
         yield dict(zip(parameters, combination, strict=True))
 
 
-def grid_size(parameters: Mapping[str, tuple[Value, ...]]) -> int:
-    return math.prod(len(choices) for choices in parameters.values())
+def grid_size(parameters: Mapping[str, Parameter]) -> int:
+    """Returns how many different params there are; of continuous ranges as they are rounded."""
+    return math.prod(map(size_of, parameters.values()))
+
+
+def _exact(number: int | float) -> Decimal:
+    """Returns the number that was written: 0.1, and not the double that is next to it."""
+    return Decimal(repr(number))
+
+
+def _place(number: int | float) -> int:
+    """Returns the place of a positive number among those of `DIGITS` significant digits."""
+    exact, first = _exact(number), int(10 ** (DIGITS - 1))
+    exponent = exact.adjusted()
+    digits = int(exact.scaleb(DIGITS - 1 - exponent))
+    return 9 * exponent * first + digits - first
 
 
 def shown(raw: object, limit: int = 80) -> str:

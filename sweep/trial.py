@@ -49,16 +49,25 @@ class Trial:
         params: the chosen values, in the order in which the sweep names them.
         options: all that the trainer is given on its command line, params first.
         epochs: the most epochs it trains.
+        rung: how often it went on to more epochs; 0 without halving.
+        round_number: the round that plans it for these epochs, and where its outcome is recorded.
     """
 
     trial_id: str
     params: dict[str, Value]
     options: dict[str, Value]
     epochs: int
+    rung: int = 0
+    round_number: int = 0
 
     @property
     def metrics_key(self) -> str:
         return keys.metrics_key(self.trial_id, self.epochs)
+
+    @property
+    def member(self) -> dict[str, Value]:
+        """What tells it from the other trials of its params: the fold, where there are any, and the seed."""
+        return {name: self.options[name] for name in ("fold", "seed") if name in self.options}
 
     def command(self) -> list[str]:
         """Returns the arguments of the trainer. Texts only: a number in a Batch command ends the whole Map."""
@@ -70,6 +79,8 @@ class Trial:
             "params": dict(self.params),
             "options": dict(self.options),
             "epochs": self.epochs,
+            "rung": self.rung,
+            "round_number": self.round_number,
         }
 
     @classmethod
@@ -79,17 +90,26 @@ class Trial:
 
 
 def trial_id_of(
-    *, params: Mapping[str, Value], fixed: Mapping[str, Value], seed: int, trainer_version: str, salt: str = ""
+    *,
+    params: Mapping[str, Value],
+    fixed: Mapping[str, Value],
+    seed: int,
+    trainer_version: str,
+    fold: Mapping[str, int] | None = None,
+    salt: str = "",
 ) -> str:
     """Returns a readable name for all that decides a trial's numbers.
 
-    The name is a slug of the params and a SHA-256 of params, fixed options, seed and trainer version; both whatever
-    the order in which they were given. Epochs are not part of it: more epochs continue the same training.
+    The name is a slug of the params and a SHA-256 of params, fixed options, seed, fold and trainer version; both
+    whatever the order in which they were given. Epochs are not part of it: more epochs continue the same training.
 
     Args:
+        fold: `{"folds": 5, "fold": 0}`; None where the trainer splits its data in its own way.
         salt: makes the same work another trial; what `fresh` does.
     """
     decides = {"params": params, "fixed": fixed, "seed": seed, "trainer": trainer_version, "salt": salt}
+    if fold:
+        decides["fold"] = fold
     text = json.dumps(decides, sort_keys=True, separators=(",", ":"), allow_nan=False)
     digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
     slug = "-".join(f"{name}-{as_option(value)}" for name, value in sorted(params.items()))

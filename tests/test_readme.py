@@ -9,7 +9,9 @@ import pytest
 
 from local.template import synthesized
 from stack.config import StackConfig
-from sweep.spec import FIELDS, SweepSpec
+from sweep.parser import FIELDS
+from sweep.rounds import first_round
+from sweep.spec import SweepSpec
 from tests.embedded import REPOSITORY, SCRIPTED
 
 README = (REPOSITORY / "README.md").read_text()
@@ -36,12 +38,12 @@ def test_the_picture_of_the_state_machine_has_its_states(definition: dict[str, A
 def test_the_whole_input_is_one() -> None:
     (example,) = re.findall(r'^(\{"parameters".*\})$', README, re.MULTILINE)
     spec = SweepSpec.from_json(json.loads(example), default_name="readme")
-    assert len(spec.trials(trainer_version="1")) == 9
+    assert len(first_round(spec, trainer_version="1")) == 9
 
 
 def test_every_field_of_the_input_is_explained() -> None:
     explained = set(re.findall(r"^\| `([a-z_]+)` \|", README, re.MULTILINE))
-    assert explained == set(FIELDS) - {"search"}, "search knows one way yet, which is the default"
+    assert explained == set(FIELDS)
 
 
 def test_every_option_of_a_deployment_that_is_named_is_one() -> None:

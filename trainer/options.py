@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.errors import InvalidInput
+from sweep.limits import MAX_EPOCHS
 from sweep.space import shown
-from sweep.spec import MAX_EPOCHS
 from trainer.data import DATASETS, TRAIN_IMAGES
 
 EPILOG = """\

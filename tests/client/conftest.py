@@ -27,6 +27,7 @@ from statemachine.reducer import LastLines, reduce
 from sweep import keys
 from sweep.cost import Rates
 from sweep.metrics import to_csv
+from sweep.rounds import first_round
 from sweep.spec import SweepSpec
 from sweep.trial import Trial
 
@@ -56,7 +57,7 @@ class Stack:
         spec = SweepSpec.from_json(document)
         self.bucket.put_json_once(keys.spec_key(spec.name), spec.to_json())
         plan(self.bucket, spec, round_number=0, trainer_version="1", max_concurrency=10, rates=RATES)
-        return spec.trials(trainer_version="1")
+        return first_round(spec, trainer_version="1")
 
     def succeeded(self, sweep: str, trial: Trial, values: list[float]) -> None:
         """Writes what a job, and the state machine after it, write of a trial that went well."""

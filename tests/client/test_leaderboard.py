@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from client.leaderboard import Row, rows_of
 from sweep import ranking
 from sweep.metrics import Objective
-from sweep.ranking import Result
+from sweep.ranking import Group, Result
 from sweep.trial import Outcome, Status, Trial
 
 VALUES = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(["a", "b:c"])
@@ -16,7 +16,7 @@ REASONS = TEXTS | TEXTS.map("=1+{}".format) | TEXTS.map("-{}".format) | TEXTS.ma
 
 
 @st.composite
-def results(draw: st.DrawFn) -> list[Result]:
+def groups(draw: st.DrawFn) -> list[Group]:
     names = draw(st.lists(st.sampled_from(["lr", "momentum", "rank", "status"]), min_size=1, unique=True))
     found = []
     for number in range(draw(st.integers(1, 6))):
@@ -25,15 +25,16 @@ def results(draw: st.DrawFn) -> list[Result]:
         if draw(st.booleans()):
             value = draw(st.floats(allow_nan=False, allow_infinity=False))
             outcome = Outcome(trial_id=trial_id, status=Status.SUCCEEDED)
-            found.append(Result(trial=trial, outcome=outcome, value=value, epoch=2, epochs_trained=9))
+            result = Result(trial=trial, outcome=outcome, value=value, epoch=2, epochs_trained=9)
         else:
             outcome = Outcome(trial_id=trial_id, status=Status.FAILED, reason=draw(REASONS))
-            found.append(Result(trial=trial, outcome=outcome))
+            result = Result(trial=trial, outcome=outcome)
+        found.append(Group(results=(result,)))
     return found
 
 
-@given(results())
-def test_rows_are_the_leaderboard_s(found: list[Result]) -> None:
+@given(groups())
+def test_rows_are_the_leaderboard_s(found: list[Group]) -> None:
     leaderboard = ranking.rank(found, Objective())
     rows = rows_of(ranking.leaderboard_csv(leaderboard, Objective()))
-    assert rows == [Row.of(result, place) for place, result in enumerate(leaderboard, start=1)]
+    assert rows == [Row.of(group, place) for place, group in enumerate(leaderboard, start=1)]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from client.spec_input import MAX_INPUT_BYTES, Asked, default_name, read_spec
 from sweep.errors import InvalidInput, InvalidSweep
+from sweep.rounds import first_round
 from sweep.spec import SweepSpec
 
 NOW = datetime(2026, 11, 23, 5, 30, 12, tzinfo=UTC)
@@ -211,7 +212,7 @@ def test_json_is_yaml_too(tmp_path: Path, example: Path) -> None:
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_examples_in_yaml_are_inputs(example: Path) -> None:
-    assert len(Asked(file=str(example)).spec(now=NOW).trials(trainer_version="1")) > 1
+    assert len(first_round(Asked(file=str(example)).spec(now=NOW), trainer_version="1")) > 1
 
 
 def test_the_tutorial_is_the_same_in_yaml_and_in_json() -> None:

@@ -145,6 +145,20 @@ def test_a_process_that_was_told_to_end_can_end_in_its_own_way(shell: Shell) -> 
     assert process.exit_code == 75
 
 
+def test_a_process_that_is_told_to_end_before_it_has_started_ends(shell: Shell) -> None:
+    # Whoever opens a pipe of a name waits for the other side, so the start stands still between the two.
+    given, output = shell.folder / "in", shell.folder / "out"
+    os.mkfifo(given)
+    os.mkfifo(output)
+    process = shell.start("sleep", "60", stdin=given, output=output)
+    with given.open("w"):
+        shell.machine.end(process, grace_seconds=60)
+        assert not process.ended.wait(1)
+        with output.open():
+            assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == 128 + signal.SIGTERM
+
+
 def test_only_the_first_process_is_told_to_end_so_that_it_can_end_its_own(shell: Shell) -> None:
     """A data loader's worker that is ended behind the back of its trainer makes the trainer crash."""
     process = shell.python(

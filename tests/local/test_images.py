@@ -54,6 +54,20 @@ def test_a_job_without_a_command_runs_the_images(tmp_path: Path, dockerfile: str
     assert image(tmp_path, dockerfile).argv([]) == argv
 
 
+@pytest.mark.parametrize(
+    ("dockerfile", "drops"),
+    [
+        ('FROM x\nENTRYPOINT ["run"]', False),
+        ('FROM x\nENTRYPOINT ["/bin/sh", "-c", "run \\"$@\\"", "--"]', False),
+        ("FROM x\nENTRYPOINT run on", True),
+        ('FROM x\nCMD ["run"]', True),
+        ("FROM x", True),
+    ],
+)
+def test_an_entrypoint_in_the_shells_form_drops_a_jobs_options(tmp_path: Path, dockerfile: str, drops: bool) -> None:
+    assert image(tmp_path, dockerfile).drops_options is drops
+
+
 @pytest.mark.parametrize("program", ["python", "python3"])
 def test_python_is_the_one_that_runs_the_embedded_cloud(tmp_path: Path, program: str) -> None:
     made = image(tmp_path, f'FROM x\nENTRYPOINT ["{program}", "-m", "trainer"]')

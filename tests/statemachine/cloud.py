@@ -1,4 +1,4 @@
-"""What a sweep finds in the cloud, put there by tests, and the two functions called as Lambda calls them."""
+"""What a sweep finds in the cloud, put there by tests, and the functions called as Lambda calls them."""
 
 import json
 import time
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from statemachine import planner, reducer
+from statemachine import planner, reducer, sampler
 from statemachine.bucket import Bucket, for_all
 from sweep import keys
 from sweep.metrics import to_csv
@@ -35,6 +35,9 @@ class Cloud:
 
     def reduce(self, sweep: str = "s", round_number: int = 0) -> dict[str, Any]:
         return _as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number})
+
+    def sample(self, sweep: str, round_number: int) -> dict[str, Any]:
+        return _as_lambda_does(sampler.handler, {"sweep": sweep, "round": round_number})
 
     def planned(self, *, sweep: str = "s", epochs: int = 3, **fields: Any) -> list[Trial]:
         """Plans a sweep, and returns its trials."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sweep import keys
+from sweep.rounds import first_round
 from sweep.spec import SweepSpec
 from tests.statemachine.cloud import Cloud
 
@@ -39,7 +40,7 @@ class TestPlan:
         cloud.plan(SPEC)
         plan = cloud.bucket.get_json("sweeps/s/round-0/plan.json")
         assert plan["trainer_version"] == "trainer-1"
-        assert cloud.trials("s") == SweepSpec.from_json(SPEC).trials(trainer_version="trainer-1")
+        assert cloud.trials("s") == first_round(SweepSpec.from_json(SPEC), trainer_version="trainer-1")
 
     def test_an_item_of_the_map_holds_texts_only_since_a_number_would_end_all_trials(self, cloud: Cloud) -> None:
         answer = cloud.plan({**SPEC, "fixed": {"batch_size": 64, "dataset": "mnist"}, "seed": 7})
@@ -65,8 +66,11 @@ class TestPlan:
         assert cloud.bucket.has("sweeps/nightly-7/spec.json")
 
     def test_every_round_has_a_plan_of_its_own(self, cloud: Cloud) -> None:
-        cloud.plan(SPEC)
-        answer = cloud.plan(SPEC, round_number=1)
+        cloud.planned(halving={"min_epochs": 1})
+        cloud.reduce()
+        answer = cloud.plan(
+            {**SPEC, "parameters": {"lr": [0.1, 0.01, 0.001]}, "halving": {"min_epochs": 1}}, round_number=1
+        )
         assert answer["to_run_key"] == "sweeps/s/round-1/to-run.json"
         assert cloud.bucket.has("sweeps/s/round-1/plan.json")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sweep.spec import RESERVED
+from sweep.parser import RESERVED
 
 any_text = st.text(st.characters())  # lone surrogates too, which JSON can carry and UTF-8 cannot
 
@@ -26,6 +26,37 @@ choices: st.SearchStrategy[list[Any]] = st.lists(numbers, min_size=1, max_size=3
 )
 
 
+bounds = st.integers(-1000, 1000) | st.floats(-1e6, 1e6)
+
+
+@st.composite
+def ranges(draw: st.DrawFn) -> dict[str, Any]:
+    """Ranges that keep every rule."""
+    low, high = sorted([draw(bounds), draw(bounds)])
+    match draw(st.sampled_from(["linear", "log", "step", "int", "log int"])):
+        case "log":
+            return {"low": abs(low) + 1e-6, "high": abs(low) + abs(high) + 1e-3, "log": True, "type": "float"}
+        case "step":
+            return {"low": low, "high": high, "step": draw(st.sampled_from([1, 0.1, 7])), "type": "float"}
+        case "int":
+            return {"low": int(low), "high": int(high), "type": "int"}
+        case "log int":
+            return {"low": 1 + abs(int(low)), "high": 1 + abs(int(low)) + abs(int(high)), "log": True, "type": "int"}
+        case _:
+            return {"low": low, "high": high, "type": "float"}
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> dict[str, Any]:
+    """What is beside the choices of an input: how to search, with at most 60 trials."""
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "halving": st.none() | st.fixed_dictionaries({}, optional={"factor": st.integers(2, 100)}),
+        "folds": st.none() | st.integers(2, 5),
+        "repeats": st.integers(1, 3),
+    }
+    return draw(st.fixed_dictionaries({}, optional=optional))
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Inputs that keep every rule, with any of the optional fields."""
@@ -38,13 +69,14 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "seed": st.integers(0, 2**32 - 1),
         "max_concurrency": st.none() | st.integers(1, 10_000),
         "fresh": st.booleans(),
-        "search": st.just("grid"),
+        "search": st.just("grid") | st.just({"method": "random", "trials": 1}),
         "Comment": any_json,
     }
     return {
         "parameters": parameters,
         "epochs": draw(st.integers(1, 100_000)),
         "name": draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}", fullmatch=True)),
+        **draw(searches()),
         **draw(st.fixed_dictionaries({}, optional=optional)),
     }
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sweep import ranking
 from sweep.metrics import Direction, Objective
-from sweep.ranking import FORMULA_STARTS, Result
+from sweep.ranking import FORMULA_STARTS, Group, Result
 from sweep.space import Value, parse_value
 from sweep.trial import Outcome, Status, Trial
 from tests.sweep.strategies import option_names, values
@@ -29,23 +29,24 @@ def result(
     status: Status = Status.FAILED,
     reason: str = "",
     params: dict[str, Value] | None = None,
-) -> Result:
-    """Returns the result of a trial, which succeeded if it has a value."""
+) -> Group:
+    """Returns the result of a trial that is alone with its params; it succeeded if it has a value."""
     succeeded = value is not None
-    return Result(
+    alone = Result(
         trial=Trial(trial_id=name, params=params or {"lr": 0.1}, options={}, epochs=5),
         outcome=Outcome(trial_id=name, status=Status.SUCCEEDED if succeeded else status, reason=reason),
         value=value,
         epoch=epoch if succeeded else None,
         epochs_trained=5 if succeeded else None,
     )
+    return Group(results=(alone,))
 
 
-def ids(results: list[Result]) -> list[str]:
+def ids(results: list[Group]) -> list[str]:
     return [result.trial.trial_id for result in results]
 
 
-def read(leaderboard: list[Result], objective: Objective = ACCURACY) -> list[dict[str, str]]:
+def read(leaderboard: list[Group], objective: Objective = ACCURACY) -> list[dict[str, str]]:
     text = ranking.leaderboard_csv(leaderboard, objective).decode()
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
@@ -103,15 +104,17 @@ class TestRank:
 class TestCounts:
     @given(st.lists(st.sampled_from(Status)))
     def test_outcomes_sum_to_the_plan_and_every_status_is_named(self, statuses: list[Status]) -> None:
-        results = [result("a", 0.5 if status is Status.SUCCEEDED else None, status=status) for status in statuses]
+        groups = [result("a", 0.5 if status is Status.SUCCEEDED else None, status=status) for status in statuses]
+        results = [group.results[0] for group in groups]
         counted = ranking.counts(results)
         assert list(counted) == ["SUCCEEDED", "FAILED", "MISSING", "INVALID"]
         assert sum(counted.values()) == len(statuses)
         assert counted["INVALID"] == statuses.count(Status.INVALID)
 
     def test_reasons_stand_most_frequent_first_and_by_their_text_where_they_are_as_frequent(self) -> None:
-        results = [result("t", reason=reason) for reason in ("b", "a", "c", "b", "a", "d", "e", "f", "c", "c")]
-        assert ranking.reasons([*results, result("fine", 0.5)]) == [("c", 3), ("a", 2), ("b", 2), ("d", 1), ("e", 1)]
+        groups = [result("t", reason=reason) for reason in ("b", "a", "c", "b", "a", "d", "e", "f", "c", "c")]
+        results = [group.results[0] for group in [*groups, result("fine", 0.5)]]
+        assert ranking.reasons(results) == [("c", 3), ("a", 2), ("b", 2), ("d", 1), ("e", 1)]
 
 
 class TestLeaderboard:

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from sweep import keys
 from sweep.errors import InvalidSweep, SweepError
 from sweep.metrics import Direction, Objective
-from sweep.spec import FIELDS, SweepSpec
+from sweep.parser import FIELDS
+from sweep.rounds import first_round
+from sweep.search import Search
+from sweep.spec import SweepSpec
 from tests.sweep.strategies import any_json, documents, mutated_documents
 
 TUTORIAL: dict[str, Any] = {
@@ -60,7 +63,7 @@ class TestInput:
             parameters={"lr": (0.1, 0.01, 0.001), "momentum": (0.5, 0.1, 0.05)},
             epochs=100,
             name="execution-1",
-            search="grid",
+            search=Search(),
             fixed={},
             objective=Objective(metric="val_accuracy", direction=Direction.MAXIMIZE),
             seed=0,
@@ -103,9 +106,11 @@ class TestInput:
             SweepSpec.from_json({**document, "parameters": parameters})
             for parameters in (document["parameters"], as_numpy)
         )
-        commands = [[trial.command() for trial in spec.trials(trainer_version="1")] for spec in (plain, from_numpy)]
+        commands = [
+            [trial.command() for trial in first_round(spec, trainer_version="1")] for spec in (plain, from_numpy)
+        ]
         assert commands[0] == commands[1]
-        assert from_numpy.trials(trainer_version="1") == plain.trials(trainer_version="1")
+        assert first_round(from_numpy, trainer_version="1") == first_round(plain, trainer_version="1")
 
     def test_the_largest_trial_that_is_accepted_fits_into_a_batch_job(self) -> None:
         """Batch takes 8,192 bytes of overrides: the command, and the variables that say where results go."""
@@ -116,7 +121,7 @@ class TestInput:
                 case SweepSpec() as largest:
                     break
             del fixed[name]
-        longest = max(largest.trials(trainer_version="1"), key=lambda trial: len(json.dumps(trial.command())))
+        longest = max(first_round(largest, trainer_version="1"), key=lambda trial: len(json.dumps(trial.command())))
         command = json.dumps(longest.command())
         assert len(command) > 5_500
         uri = keys.uri("b" * 63, longest.metrics_key)
@@ -137,9 +142,12 @@ class TestFaults:
                 "name", None, 5, True, [], "", "../a", "a/b", "a b", "a.b", "-a", "_a", "é", "\uff11", "a\n", "a" * 81
             ),
             *wrong("name", "\0", "\x1b[2J", "\u202e", "\ud800"),
-            *wrong("search", None, "random", "Grid", 1, [], {"method": "grid"}, HUGE),
+            *wrong("search", None, "random", "Grid", 1, [], HUGE),
             *wrong("fixed", None, [], "x", 5, False),
             *wrong("objective", None, [], "val_loss", 5, True),
+            *wrong("halving", 3, "3:3", True, [], HUGE),
+            *wrong("folds", "5", 1, 21, 2.5, True, [], HUGE),
+            *wrong("repeats", None, "3", 0, 21, True, [], HUGE),
             *wrong("fresh", None, 0, 1, "true", [], {}),
         ],
     )
@@ -167,10 +175,11 @@ class TestFaults:
     def test_values_up_to_the_limits_are_taken(self, value: Any) -> None:
         assert parse(parameters={"p": [value]}).parameters == {"p": (value,)}
 
-    @pytest.mark.parametrize("choices", [None, 0.1, "0.1", {"low": 0.1, "high": 1}, True])
-    def test_choices_are_a_list(self, choices: Any) -> None:
+    @pytest.mark.parametrize("choices", [None, 0.1, "0.1", True])
+    def test_a_parameter_is_a_list_or_a_range(self, choices: Any) -> None:
         assert faults(parameters={"lr": choices}) == (
-            f"parameters.lr: must be a list of choices such as [0.1, 0.01], got {json.dumps(choices)}",
+            "parameters.lr: must be a list of choices such as [0.1, 0.01] or a range such as "
+            f'{{"low": 0.001, "high": 0.1}}, got {json.dumps(choices)}',
         )
 
     def test_an_empty_list_has_nothing_to_choose(self) -> None:
@@ -336,7 +345,7 @@ class TestFaults:
 class TestSizes:
     def test_a_sweep_of_ten_thousand_trials_is_accepted(self) -> None:
         spec = parse(parameters={"lr": list(range(100)), "momentum": list(range(100))})
-        assert len(spec.trials(trainer_version="1")) == 10_000
+        assert len(first_round(spec, trainer_version="1")) == 10_000
 
     def test_a_grid_that_is_too_large_is_a_fault_with_its_size_and_where_it_comes_from(self) -> None:
         assert faults(parameters={"lr": list(range(101)), "momentum": list(range(100))}) == (

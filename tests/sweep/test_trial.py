@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweep.rounds import first_round
 from sweep.space import Value, parse_value
 from sweep.spec import SweepSpec
 from sweep.trial import Trial, trial_id_of
@@ -78,7 +79,7 @@ class TestTrials:
     )
 
     def test_a_trial_is_given_its_params_then_what_is_fixed_then_epochs_and_seed_as_texts(self) -> None:
-        first, *_ = self.SPEC.trials(trainer_version="1")
+        first, *_ = first_round(self.SPEC, trainer_version="1")
         assert " ".join(first.command()) == (
             "--momentum 0.5 --lr -0.00001 --dataset mnist --batch_size 64 --epochs 3 --seed 7"
         )
@@ -87,13 +88,13 @@ class TestTrials:
         spec = SweepSpec(
             parameters={name: tuple(n / 1000 for n in range(1, 22)) for name in ("a", "b", "c")}, name="s", epochs=1
         )
-        assert len({trial.trial_id for trial in spec.trials(trainer_version="1")}) == 21**3
+        assert len({trial.trial_id for trial in first_round(spec, trainer_version="1")}) == 21**3
 
     def test_a_grid_that_grows_keeps_the_trials_that_it_had(self) -> None:
         small, large = (
             {
                 trial.trial_id
-                for trial in SweepSpec(parameters={"lr": lr}, name=name, epochs=1).trials(trainer_version="1")
+                for trial in first_round(SweepSpec(parameters={"lr": lr}, name=name, epochs=1), trainer_version="1")
             }
             for name, lr in (("first", (0.1, 0.01)), ("second", (1.0, 0.1, 0.01)))
         )
@@ -101,7 +102,7 @@ class TestTrials:
 
     def test_more_epochs_continue_the_same_trial_and_write_other_metrics(self) -> None:
         short, long = (
-            SweepSpec(parameters={"lr": (0.1,)}, name="s", epochs=epochs).trials(trainer_version="1")[0]
+            first_round(SweepSpec(parameters={"lr": (0.1,)}, name="s", epochs=epochs), trainer_version="1")[0]
             for epochs in (3, 30)
         )
         assert short.trial_id == long.trial_id
@@ -109,9 +110,9 @@ class TestTrials:
 
     def test_a_fresh_sweep_trains_trials_of_its_own_which_it_finds_again_when_it_is_started_again(self) -> None:
         ids = {
-            (name, fresh): SweepSpec(parameters={"lr": (0.1,)}, name=name, epochs=1, fresh=fresh)
-            .trials(trainer_version="1")[0]
-            .trial_id
+            (name, fresh): first_round(
+                SweepSpec(parameters={"lr": (0.1,)}, name=name, epochs=1, fresh=fresh), trainer_version="1"
+            )[0].trial_id
             for name in ("first", "second")
             for fresh in (False, True)
         }
@@ -120,12 +121,12 @@ class TestTrials:
 
     @given(documents())
     def test_a_trial_survives_the_plan(self, document: Any) -> None:
-        for trial in SweepSpec.from_json(document).trials(trainer_version="1"):
+        for trial in first_round(SweepSpec.from_json(document), trainer_version="1"):
             assert Trial.from_json(json.loads(json.dumps(trial.to_json()))) == trial
             assert all(type(word) is str for word in trial.command())
 
     @pytest.mark.parametrize("change", [{"extra": 1}, {"epochs": None}])
     def test_a_plan_with_a_field_too_many_or_too_few_is_refused(self, change: dict[str, Any]) -> None:
-        document = {**self.SPEC.trials(trainer_version="1")[0].to_json(), **change}
+        document = {**first_round(self.SPEC, trainer_version="1")[0].to_json(), **change}
         with pytest.raises(TypeError):
             Trial.from_json({name: value for name, value in document.items() if value is not None})

@@ -1,0 +1,170 @@
+"""Lambda function "sample": the outcomes so far → the params that a model proposes for the next round.
+
+The only function with third-party packages, so that no other one has to load them: Optuna (`sampler.lock`). It keeps no
+state: every round builds the study anew from the results in the bucket, so that run again after it was killed it
+writes the same bytes.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from statemachine.bucket import Bucket, s3_client
+from sweep import keys
+from sweep.ranking import Group, Result, grouped
+from sweep.rounds import wanted
+from sweep.space import Kind, Parameter, Range, Value
+from sweep.spec import SweepSpec
+from sweep.trial import Status
+
+STARTUP = 9
+"""Params whose outcomes a model needs before it proposes any; fewer say less than chance does. Until then the planner
+draws, so that a model's first trials are those of a random search with the same seed."""
+
+ASKS = 10
+"""Of a model for each params that are wanted. It may propose what was tried already, the more often the smaller the
+space; what is then missing is drawn by the planner."""
+
+
+def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
+    """Proposes params for a round; the state machine's state before it is planned.
+
+    Args:
+        event: `{"sweep": name, "round": the number of the round that is next}`.
+
+    Returns:
+        The event, which the planner reads too. What is proposed is in the bucket.
+    """
+    sample(Bucket(os.environ[keys.BUCKET], s3_client()), sweep=event["sweep"], round_number=event["round"])
+    return {"sweep": event["sweep"], "round": event["round"]}
+
+
+def sample(bucket: Bucket, *, sweep: str, round_number: int) -> None:
+    """Writes the params that are proposed for a round."""
+    spec = SweepSpec.from_json(_document(bucket, keys.plan_key(sweep, round_number - 1))["spec"])
+    results = _document(bucket, keys.results_key(sweep, round_number - 1))["results"]
+    groups = grouped(Result.from_json(result) for result in results)
+    bucket.put_json(keys.asked_key(sweep, round_number), propose(spec, groups, round_number=round_number))
+
+
+def _document(bucket: Bucket, key: str) -> Any:
+    document = bucket.get_json(key)
+    if document is None:
+        raise FileNotFoundError(f"{key} is not in the bucket: it was deleted while the sweep ran")
+    return document
+
+
+def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> list[dict[str, Value]]:
+    """Returns params for a round, none that were tried and none twice: as many as are wanted, or fewer.
+
+    A function of the spec and the outcomes: not of the order in which trials ended.
+
+    Args:
+        groups: of every trial so far, in the order of the plan.
+    """
+    known = [told(spec, group) for group in groups]
+    if sum(trial.state is not TrialState.FAIL for trial in known) < STARTUP:
+        return []
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        direction=spec.objective.direction.value,
+        # The liar takes what this batch holds already for bad, so that a batch is spread out.
+        sampler=optuna.samplers.TPESampler(
+            n_startup_trials=STARTUP, multivariate=True, constant_liar=True, seed=_seed(spec.seed, round_number)
+        ),
+    )
+    study.add_trials(known)
+
+    axes = _axes(spec)
+    distributions = {name: axis.distribution for name, axis in axes.items()}
+    tried = {tuple(group.params.items()) for group in groups}
+    proposed: list[dict[str, Value]] = []
+    number = wanted(spec, groups)
+    for _ in range(ASKS * number):
+        if len(proposed) == number:
+            break
+        asked = study.ask(distributions).params
+        params = {name: axis.value(asked[name]) for name, axis in axes.items()}
+        if (items := tuple(params.items())) not in tried:
+            tried.add(items)
+            proposed.append(params)
+    return proposed
+
+
+def _seed(seed: int, round_number: int) -> int:
+    """Returns a seed of the round's own. Hashed, since seeds side by side must not share streams."""
+    return int.from_bytes(hashlib.sha256(f"{seed}:{round_number}".encode()).digest()[:4], "big")
+
+
+def told(spec: SweepSpec, group: Group) -> FrozenTrial:
+    """Returns what the model is told of the trials of some params.
+
+    - Trained to the end: the value.
+    - On a rung below, as one that was stopped there: TPE ranks those behind the others, by their rung and then by the
+      value (`optuna/samplers/_tpe/sampler.py`, `_split_pruned_trials`).
+    - Diverged: as stopped before its first value, which TPE ranks last. It is the params' own doing, and a model that
+      is not told proposes them again; it takes no value that would have to be invented.
+    - Without metrics: as failed, which TPE leaves out, since a machine that was lost says nothing of the params.
+    """
+    axes = _axes(spec)
+    state, value, reached = TrialState.COMPLETE, group.value, {}
+    if value is None:
+        diverged = any(result.outcome.status is Status.INVALID for result in group.results)
+        state = TrialState.PRUNED if diverged else TrialState.FAIL
+    elif group.rung < len(spec.rungs) - 1:
+        state, value, reached = TrialState.PRUNED, None, {spec.rungs[group.rung]: value}
+    return optuna.trial.create_trial(
+        state=state,
+        value=value,
+        params={name: axis.told(group.params[name]) for name, axis in axes.items()},
+        distributions={name: axis.distribution for name, axis in axes.items()},
+        intermediate_values=reached,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    """A parameter as the model sees it.
+
+    Attributes:
+        told: a value → what the model is told.
+        value: what the model proposes → the value.
+    """
+
+    distribution: BaseDistribution
+    told: Callable[[Value], Any]
+    value: Callable[[Any], Value]
+
+
+def _axes(spec: SweepSpec) -> dict[str, _Axis]:
+    return {name: _axis(parameter) for name, parameter in spec.parameters.items()}
+
+
+def _axis(parameter: Parameter) -> _Axis:
+    """Returns how the model sees a parameter: numbers in their order, also those of a list, and texts without one."""
+    match parameter:
+        case Range() if parameter.log and parameter.kind is Kind.INT:
+            scale = IntDistribution(int(parameter.low), int(parameter.high), log=True)
+            return _Axis(distribution=scale, told=_itself, value=parameter.nearest)
+        case Range() if not parameter.is_listed:
+            continuous = FloatDistribution(parameter.low, parameter.high, log=parameter.log)
+            return _Axis(distribution=continuous, told=_itself, value=parameter.nearest)
+        case Range():
+            places = IntDistribution(0, parameter.size - 1)
+            return _Axis(distribution=places, told=parameter.index_of, value=parameter.value_at)
+        case _ if any(isinstance(choice, str) for choice in parameter):
+            return _Axis(distribution=CategoricalDistribution(parameter), told=_itself, value=_itself)
+        case _:
+            ordered = sorted(parameter)
+            places = IntDistribution(0, len(ordered) - 1)
+            return _Axis(distribution=places, told=ordered.index, value=ordered.__getitem__)
+
+
+def _itself(value: Any) -> Any:
+    return value

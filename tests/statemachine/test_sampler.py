@@ -1,0 +1,244 @@
+"""What a model is told, and what it proposes: the rules, and that it finds better params than chance does."""
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+
+from statemachine import sampler
+from statemachine.sampler import STARTUP, propose
+from sweep import keys, rounds
+from sweep.ranking import Group, Result, grouped, rank
+from sweep.search import Method, Search
+from sweep.space import Value, grid_size
+from sweep.spec import SweepSpec
+from sweep.trial import Outcome, Status, Trial
+from tests.statemachine.cloud import Cloud
+from tests.sweep.strategies import choices, ranges
+
+SPACE = {"lr": {"low": 0.0001, "high": 1, "log": True}, "momentum": {"low": 0.0, "high": 0.99}}
+TPE = {"method": "tpe", "trials": 45}
+RANDOM = {"method": "random", "trials": 45}
+
+Play = Callable[[Trial], Result]
+
+
+def spec_of(**fields: Any) -> SweepSpec:
+    return SweepSpec.from_json({"parameters": SPACE, "epochs": 9, "name": "s", "search": TPE, **fields})
+
+
+def ended(trial: Trial, value: float | None, status: Status = Status.FAILED) -> Result:
+    if value is None:
+        return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason="a reason"))
+    outcome = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
+    return Result(trial=trial, outcome=outcome, value=value, epoch=1, epochs_trained=trial.epochs)
+
+
+def bowl(trial: Trial) -> Result:
+    """A smooth function with its best, 0, at lr 0.02 and momentum 0.8."""
+    lr, momentum = (float(trial.params[name]) for name in ("lr", "momentum"))
+    return ended(trial, -((math.log10(lr) - math.log10(0.02)) ** 2) - 4 * (momentum - 0.8) ** 2)
+
+
+def played(spec: SweepSpec, play: Play) -> list[Group]:
+    """Plays a whole sweep; returns all params, in the order in which they were tried."""
+    results: list[Result] = []
+    trials = rounds.first_round(spec, trainer_version="t")
+    number = 0
+    while True:
+        before = {result.trial.trial_id: result for result in results}
+        results = [before[t.trial_id] if t.round_number < number else play(t) for t in trials]
+        groups = grouped(results)
+        if not rounds.goes_on(spec, groups):
+            return groups
+        number += 1
+        asked = propose(spec, groups, round_number=number) if rounds.wanted(spec, groups) else []
+        trials = rounds.next_round(spec, results, asked, round_number=number, trainer_version="t")
+
+
+def first_batch(spec: SweepSpec, play: Play, *, number: int = 20) -> list[Group]:
+    """Returns so many params, as if they all were of the first round."""
+    of_chance = replace(spec, search=Search(method=Method.RANDOM, trials=number))
+    return grouped(map(play, rounds.first_round(of_chance, trainer_version="t")))
+
+
+def in_turn(trial: Trial) -> Result:
+    """Five values that depend on the params, but not in any way that could be learned."""
+    return ended(trial, float(int(trial.trial_id[-1], 16) % 5))
+
+
+def params_of(groups: Iterable[Group]) -> list[dict[str, Value]]:
+    return [group.params for group in groups]
+
+
+def best(groups: Sequence[Group], spec: SweepSpec) -> float:
+    value = rank(groups, spec.objective)[0].value
+    assert value is not None
+    return value
+
+
+def test_a_model_comes_nearer_to_the_best_than_chance_does_with_as_many_trials() -> None:
+    by_model = [best(played(spec := spec_of(seed=seed), bowl), spec) for seed in range(10)]
+    by_chance = [best(played(spec := spec_of(seed=seed, search=RANDOM), bowl), spec) for seed in range(10)]
+    assert statistics.median(by_model) > statistics.median(by_chance) / 2
+    assert sum(model > chance for model, chance in zip(by_model, by_chance, strict=True)) >= 7
+
+
+def test_what_is_to_be_minimized_is_minimized() -> None:
+    def turned(trial: Trial) -> Result:
+        return ended(trial, -(bowl(trial).value or 0))
+
+    objective = {"metric": "val_loss", "direction": "minimize"}
+    tried = played(spec_of(objective=objective), turned)
+    assert params_of(tried) == params_of(played(spec_of(), bowl))
+
+
+def test_the_first_trials_are_those_of_a_random_search_with_the_same_seed() -> None:
+    tried = params_of(played(spec_of(search=TPE | {"batch": 4}), bowl))
+    drawn = params_of(played(spec_of(search=RANDOM), bowl))
+    model_knows = math.ceil(STARTUP / 4) * 4
+    assert tried[:model_knows] == drawn[:model_knows]
+    assert tried[model_knows:] != drawn[model_knows:]
+
+
+def test_the_same_seed_and_outcomes_give_the_same_params_and_others_give_others() -> None:
+    once = params_of(played(spec_of(seed=3), bowl))
+    assert params_of(played(spec_of(seed=3), bowl)) == once
+    assert params_of(played(spec_of(seed=4), bowl)) != once
+
+    groups = first_batch(spec_of(), bowl, number=9)
+    assert propose(spec_of(), groups, round_number=1) != propose(spec_of(), groups, round_number=2)
+    one_other = [*groups[:-1], Group(results=(ended(groups[-1].trial, 0.0),))]
+    assert propose(spec_of(), one_other, round_number=1) != propose(spec_of(), groups, round_number=1)
+
+
+def test_a_batch_is_spread_out() -> None:
+    """Without the liar all of a batch would be drawn from around the same best params."""
+    groups = first_batch(spec_of(), bowl)
+    batch = propose(spec_of(search=TPE | {"batch": 20}), groups, round_number=1)
+    assert len({params["lr"] for params in batch}) == 20
+    momenta = [float(params["momentum"]) for params in batch]
+    assert max(momenta) - min(momenta) > 0.2
+
+
+def test_params_that_diverge_are_avoided() -> None:
+    def diverges_above(trial: Trial) -> Result:
+        return ended(trial, None, Status.INVALID) if float(trial.params["lr"]) > 0.1 else bowl(trial)
+
+    def shares(status: Status) -> float:
+        groups = first_batch(spec_of(), diverges_above, number=30)
+        told = [
+            group if group.value is not None else Group(results=(ended(group.trial, None, status),)) for group in groups
+        ]
+        proposed = propose(spec_of(search=TPE | {"trials": 200, "batch": 100}), told, round_number=1)
+        return sum(float(params["lr"]) > 0.1 for params in proposed) / len(proposed)
+
+    assert shares(Status.INVALID) < shares(Status.FAILED) / 2
+
+
+@pytest.mark.parametrize("status", [Status.FAILED, Status.MISSING])
+def test_a_trial_without_metrics_is_told_as_failed_and_counts_for_nothing(status: Status) -> None:
+    groups = first_batch(spec_of(), bowl, number=12)
+    lost = [Group(results=(ended(group.trial, None, status),)) for group in groups[:3]]
+    told = sampler.told(spec_of(), lost[0])
+    assert (told.state, told.values, told.intermediate_values) == (TrialState.FAIL, None, {})
+    with_them = propose(spec_of(), [*lost, *groups[3:]], round_number=1)
+    assert with_them == propose(spec_of(), groups[3:], round_number=1)
+    # Eight outcomes are too few to model.
+    assert propose(spec_of(), [*lost, *groups[4:]], round_number=1) == []
+
+
+def test_a_failed_fold_makes_its_params_failed_and_a_diverged_one_diverged() -> None:
+    spec = spec_of(repeats=2)
+    one, other = spec.trials_of({"lr": 0.1, "momentum": 0.5}, trainer_version="t")
+    failed = Group(results=(ended(one, 0.9), ended(other, None, Status.FAILED)))
+    diverged = Group(results=(ended(one, None, Status.FAILED), ended(other, None, Status.INVALID)))
+    whole = Group(results=(ended(one, 0.9), ended(other, 0.7)))
+    assert sampler.told(spec, failed).state is TrialState.FAIL
+    assert sampler.told(spec, diverged).state is TrialState.PRUNED
+    assert sampler.told(spec, diverged).intermediate_values == {}
+    assert sampler.told(spec, whole).value == pytest.approx(0.8)
+
+
+def test_a_trial_on_a_lower_rung_is_told_as_stopped_there() -> None:
+    spec = spec_of(halving={"min_epochs": 1, "factor": 3})
+    groups = played(spec, bowl)
+    by_rung = {group.rung: sampler.told(spec, group) for group in groups}
+    assert spec.rungs == (1, 3, 9)
+    assert {rung: told.state for rung, told in by_rung.items()} == {
+        0: TrialState.PRUNED,
+        1: TrialState.PRUNED,
+        2: TrialState.COMPLETE,
+    }
+    assert [list(by_rung[rung].intermediate_values) for rung in (0, 1)] == [[1], [3]]
+
+
+def test_halving_goes_on_while_a_model_proposes_and_spends_less() -> None:
+    spec = spec_of(halving={"min_epochs": 1, "factor": 3})
+    groups = played(spec, bowl)
+    assert len(groups) == 45
+    assert (
+        sum(group.trial.epochs for group in groups) <= sum(each.epochs for each in rounds.schedule(spec)) < 45 * 9 / 2
+    )
+
+
+def test_a_space_that_is_nearly_tried_is_tried_to_the_end() -> None:
+    spec = spec_of(
+        parameters={"lr": [0.1, 0.01, 0.001, 0.0001], "momentum": [0.1, 0.5, 0.9]}, search=TPE | {"trials": 12}
+    )
+    tried = params_of(played(spec, bowl))
+    assert len({json.dumps(params) for params in tried}) == len(tried) == 12
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b", "c"]), choices | ranges(), min_size=1), st.integers(0, 5))
+def test_what_is_proposed_is_of_the_space_new_and_no_more_than_is_wanted(parameters: dict[str, Any], seed: int) -> None:
+    size = grid_size(spec_of(parameters=parameters, search=RANDOM | {"trials": 1}).parameters)
+    groups = first_batch(spec_of(parameters=parameters, search=TPE | {"trials": 1}), in_turn, number=min(size, 12))
+    spec = spec_of(parameters=parameters, seed=seed, search=TPE | {"trials": min(size, 15), "batch": 3})
+    proposed = propose(spec, groups, round_number=1)
+
+    texts = [json.dumps(params) for params in proposed]
+    assert len({*texts}) == len(texts) <= min(size, 15) - len(groups)
+    assert not {json.dumps(group.params) for group in groups} & {*texts}
+    for params in proposed:
+        assert list(params) == list(parameters)
+        for name, value in params.items():
+            match spec.parameters[name]:
+                case tuple() as listed:
+                    assert value in listed
+                case found:
+                    assert not isinstance(value, str)
+                    assert found.nearest(value) == value
+
+
+def test_the_function_writes_what_the_next_round_tries_whatever_order_trials_ended_in(cloud: Cloud) -> None:
+    asked = []
+    for name, order in (("a", 1), ("b", -1)):
+        spec = {"parameters": SPACE, "search": TPE, "name": name, "epochs": 3, "fresh": True}
+        cloud.plan(spec)
+        trials = cloud.trials(name)
+        for trial in trials[::order]:
+            cloud.trained(trial, bowl(trial).value or 0)
+        assert cloud.reduce(name) == {"another_round": True, "sweep": name, "round": 1, "ask": True}
+        assert cloud.sample(name, 1) == {"sweep": name, "round": 1}
+        written = cloud.bucket.get(keys.asked_key(name, 1))
+        cloud.sample(name, 1)
+        assert cloud.bucket.get(keys.asked_key(name, 1)) == written
+        asked.append(cloud.bucket.get_json(keys.asked_key(name, 1)))
+
+        assert cloud.plan(spec, round_number=1)["to_run"] == 9
+        planned = cloud.bucket.get_json(keys.plan_key(name, 1))["trials"]
+        assert [trial["params"] for trial in planned[len(trials) :]] == asked[-1]
+    assert asked[0] == asked[1]
+
+
+def test_a_plan_that_was_deleted_is_said(cloud: Cloud) -> None:
+    with pytest.raises(FileNotFoundError, match=r"^sweeps/s/round-0/plan\.json is not in the bucket"):
+        sampler.sample(cloud.bucket, sweep="s", round_number=1)

@@ -1,0 +1,100 @@
+"""A trainer whose epoch is a sleep and a sum, with the store, the signals and the exit codes of stepsweep's own.
+
+Each epoch's numbers follow from all before it and from a random state, so that a training which goes on from the wrong
+place ends with other numbers.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from sweep import metrics
+from trainer.__main__ import CRASHED, FINISHED, INTERRUPTED, Interruption
+from trainer.store import Job, JobStore, StoreError, s3_client
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lr", type=float, default=0.1)
+    parser.add_argument("--momentum", type=float, default=0.5)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--act", choices=("train", "crash", "deaf"), default="train")
+    parser.add_argument("--sleep", type=float, default=0.0, help="seconds an epoch")
+    parser.add_argument("--case", default="", help="makes the same numbers another trial")
+    options = parser.parse_args()
+    print(f"attempt {os.environ['AWS_BATCH_JOB_ATTEMPT']}, process {os.getpid()}", flush=True)
+    match options.act:
+        case "crash":
+            raise ValueError("this trainer was told to crash")
+        case "deaf":
+            be_deaf()
+    interrupted = Interruption()
+    job = Job.from_environment(os.environ, epochs=options.epochs)
+    if job is None:
+        parser.error("it trains in a sweep's job only")
+    try:
+        return train(options, JobStore(job, s3_client()), interrupted)
+    except StoreError as error:
+        print(error, file=sys.stderr)
+        return CRASHED
+
+
+def be_deaf() -> None:
+    """Never ends of itself, and neither does a child of it; neither of them listens to SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"])
+    time.sleep(600)
+
+
+def train(options: argparse.Namespace, store: JobStore, interrupted: Interruption) -> int:
+    if store.finished():
+        print("nothing to do")
+        return FINISHED
+    state = resumed(store) or {"rows": [], "weight": 0.0, "random": random.Random(options.seed).getstate()}
+    rows = state["rows"]
+    while len(rows) < options.epochs and not interrupted():
+        time.sleep(options.sleep)
+        advance(state, options)
+        print(f"epoch {len(rows)} of {options.epochs}", flush=True)
+        try:
+            store.save_checkpoint(json.dumps(state).encode())
+        except StoreError as error:
+            print(error, flush=True)
+    if len(rows) < options.epochs:
+        print(f"interrupted after epoch {len(rows)}", flush=True)
+        return INTERRUPTED
+    print(store.write_results(metrics.to_csv(rows), {"epochs_trained": len(rows)}), flush=True)
+    return FINISHED
+
+
+def resumed(store: JobStore) -> dict[str, Any] | None:
+    found = store.load_checkpoint()
+    if found is None:
+        return None
+    state: dict[str, Any] = json.loads(found)
+    print(f"continuing after epoch {len(state['rows'])}", flush=True)
+    return state
+
+
+def advance(state: dict[str, Any], options: argparse.Namespace) -> None:
+    """Adds an epoch: better than the one before, and the better the nearer lr is to 0.1 and momentum to 0.9."""
+    version, internal, gauss = state["random"]
+    generator = random.Random()
+    generator.setstate((version, tuple(internal), gauss))
+    epoch = len(state["rows"]) + 1
+    state["weight"] = state["weight"] * options.momentum + options.lr * generator.random()
+    state["random"] = generator.getstate()
+    accuracy = 1 / (1 + abs(options.lr - 0.1) + abs(options.momentum - 0.9)) - 1 / (10 * epoch) + state["weight"] / 1e6
+    row = {"epoch": epoch, "train_loss": state["weight"], "val_loss": 1 - accuracy, "val_accuracy": accuracy}
+    state["rows"].append({**row, "seconds": options.sleep})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
