@@ -284,8 +284,8 @@ def _status_of(leaving: SystemExit) -> int:
 
 
 def _leave(status: int) -> NoReturn:
-    """Ends this process as the interpreter does, but for taking apart every module: what `torch` and the like consist of
-    was made by the parent, and to take that apart copies all of it, at 0.7 s of CPU a job.
+    """Ends this process as the interpreter does, but for taking apart every module: what `torch` and the like consist
+    of was made by the parent, and to take that apart copies all of it, at 0.7 s of CPU a job.
 
     https://docs.python.org/3/c-api/init.html#c.Py_FinalizeEx
     """

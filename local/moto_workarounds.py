@@ -808,8 +808,8 @@ def _histories_of_children_that_nobody_reads() -> None:
 
 
 def _paths_that_are_parsed_once() -> None:
-    """moto makes a parser for each path each time that a state reads one: some 11 times a trial, and a third of the work
-    of a state machine's execution. A definition has few paths, and what is parsed has no state."""
+    """moto makes a parser for each path each time that a state reads one: some 11 times a trial, and a third of the
+    work of a state machine's execution. A definition has few paths, and what is parsed has no state."""
     json_path.parse = lru_cache(maxsize=10_000)(json_path.parse)
 
 

@@ -708,14 +708,14 @@ def parsers_for_ten_paths(world: World) -> int:
         made.append(self)
         original(self, *args, **kwargs)
 
-    parser.ExtendedJsonPathParser.__init__ = noted
+    parser.ExtendedJsonPathParser.__init__ = noted  # type: ignore[method-assign]
     try:
         task = {"Type": "Pass", "Parameters": {"a.$": "$.of_parsers.a", "of_parsers.$": "$.of_parsers"}}
         states = {f"S{number}": {**task, "Next": f"S{number + 1}"} for number in range(9)}
         ended = world.executed({**states, "S9": {**task, "End": True}}, {"of_parsers": {"a": 1}})
         assert ended["status"] == "SUCCEEDED", ended
     finally:
-        parser.ExtendedJsonPathParser.__init__ = original
+        parser.ExtendedJsonPathParser.__init__ = original  # type: ignore[method-assign]
     return len(made)
 
 
@@ -729,7 +729,7 @@ def folders_listed_for_ten_requests(world: World) -> int:
             listed.append(path)
         return original(path)
 
-    os.listdir = noted
+    os.listdir = noted  # type: ignore[assignment]
     try:
         for _ in range(10):
             world.client("s3").list_buckets()
