@@ -113,9 +113,9 @@ def the_winner_follows_from_the_results_alone(snapshot: Snapshot, sweep: str) ->
     )
     results = [read_result(results_only, trial, spec.objective, outcome_key=None).result for trial in trials]
     expected = [
-        (result.trial.trial_id, result.value, result.epoch)
-        for result in ranking.rank(results, spec.objective)
-        if result.value is not None
+        (group.trial.trial_id, group.value, group.epoch)
+        for group in ranking.rank(ranking.grouped(results), spec.objective)
+        if group.value is not None
     ]
     rows = [row for row in snapshot.leaderboard(sweep) if row["rank"]]
     found = [(row["trial_id"], float(row[spec.objective.metric]), int(row["epoch"])) for row in rows]
