@@ -1,6 +1,7 @@
 """A cloud to do harm to: an embedded one, the proxies between it and what runs in it, and what is known of both."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -66,7 +67,7 @@ class World:
         self.microburst = Microburst(upstream=self.cloud.environment["AWS_ENDPOINT_URL"], port=_free_port())
         hop_.upstream = address(self.microburst.url)
         self.ledger = Ledger(directory / "s3")
-        self._undisturbed: dict[int, dict[str, bytes]] = {}
+        self._undisturbed: dict[str, dict[str, bytes]] = {}
 
     def start_cloud(self) -> None:
         self.cloud: Cloud = self._exits.enter_context(running_cloud(self.directory, **self._options))
@@ -167,19 +168,20 @@ class World:
         if not new and keys.leaderboard_key(sweep) in before.objects:
             promises.the_same_results_are_written_as_the_same_bytes(before, after, sweep)
         promises.the_numbers_are_those_of_a_training_without_faults(
-            self._by_params(after, sweep), self.undisturbed(spec["epochs"])
+            self._by_params(after, sweep), self.undisturbed(spec)
         )
         return [1, 2, 3, 4, 5]
 
-    def undisturbed(self, epochs: int) -> dict[str, bytes]:
-        """Returns the metrics files of a sweep to which nothing happened, by what they were trained with."""
-        if epochs not in self._undisturbed:
-            spec = self.spec(f"undisturbed-{epochs}", epochs=epochs)
-            output = self.cloud.run(spec)
-            assert output["winner"]["params"] == WINNER, output
-            self._undisturbed[epochs] = self._by_params(self.snapshot(), spec["name"])
-            assert len(self._undisturbed[epochs]) == 4
-        return self._undisturbed[epochs]
+    def undisturbed(self, spec: Mapping[str, Any]) -> dict[str, bytes]:
+        """Returns the metrics files of a sweep like this one to which nothing happens, by what it is trained with."""
+        parameters = {name: spec["parameters"].get(name, [default]) for name, default in DEFAULTS.items()}
+        known = json.dumps([parameters, spec["epochs"]])
+        if known not in self._undisturbed:
+            name = f"undisturbed-{len(self._undisturbed)}"
+            output = self.cloud.run(self.spec(name, parameters=parameters, epochs=spec["epochs"]))
+            self._undisturbed[known] = self._by_params(self.snapshot(), name)
+            assert len(self._undisturbed[known]) == output["outcomes"]["SUCCEEDED"]
+        return self._undisturbed[known]
 
     @staticmethod
     def _by_params(snapshot: Snapshot, sweep: str) -> dict[str, bytes]:
