@@ -117,17 +117,32 @@ class Records:
         data = self._store.get(keys.leaderboard_key(sweep))
         return [] if data is None else rows_of(data)
 
-    def metrics(self, trial: Trial) -> Metrics | None:
-        """Returns a trial's curve; None where it is not there, or breaks a rule."""
+    def metrics(self, trial: Trial, *, may_diverge: bool = False) -> Metrics | None:
+        """Returns a trial's curve; None where it is not there, or breaks a rule.
+
+        Args:
+            may_diverge: of a trial that diverged too, with what it wrote in place of numbers.
+        """
         data = self._store.get(trial.metrics_key, at_most=MAX_BYTES + 1)
         try:
-            return None if data is None else parse_csv(data, max_epochs=trial.epochs)
+            return None if data is None else parse_csv(data, max_epochs=trial.epochs, may_diverge=may_diverge)
         except InvalidMetrics:
             return None
+
+    def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns the curves that are there, by trial, also those of trials that diverged."""
+        found = for_all(lambda trial: self.metrics(trial, may_diverge=True), trials)
+        return {trial.trial_id: metrics for trial, metrics in zip(trials, found, strict=True) if metrics is not None}
 
     def output(self, sweep: str) -> Any:
         """Returns what the last execution that found a winner gave; None where none did."""
         return self._store.get_json(keys.winner_key(sweep))
+
+    def documents(self, sweep: str) -> dict[str, str]:
+        """Returns the texts of a sweep's own files that are there, by their names."""
+        names = (keys.spec_key(sweep), keys.leaderboard_key(sweep), keys.winner_key(sweep))
+        found = {name.rpartition("/")[2]: self._store.get(name) for name in names}
+        return {name: data.decode() for name, data in found.items() if data is not None}
 
     def outcome(self, plan: Plan, trial_id: str) -> Any:
         """Returns what was recorded of a trial's job; None where nothing was."""

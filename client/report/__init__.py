@@ -1,0 +1,1 @@
+"""`sweep report`: one HTML file of a sweep, which needs no network."""

@@ -1,0 +1,204 @@
+"""The pictures for notebooks and papers: what stands in them, and where."""
+
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.collections import Collection
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from client.figures import (
+    COLOURS,
+    WINNER,
+    heatmap,
+    learning_curves,
+    parallel_coordinates,
+    saved,
+    values_by_parameter,
+)
+from client.leaderboard import Row
+from sweep.errors import InvalidInput
+from sweep.metrics import Direction, Metrics, Objective
+from sweep.spec import SweepSpec
+
+ACCURACY = Objective()
+LOSS = Objective(metric="val_loss", direction=Direction.MINIMIZE)
+
+
+def spec(objective: Objective = ACCURACY, **parameters: object) -> SweepSpec:
+    search = (
+        {"search": {"method": "random", "trials": 3}} if any(isinstance(p, dict) for p in parameters.values()) else {}
+    )
+    document = {"name": "mine", "parameters": parameters, "epochs": 9, **search}
+    document["objective"] = {"metric": objective.metric, "direction": objective.direction.value}
+    return SweepSpec.from_json(document)
+
+
+def rows(values: list[tuple[dict[str, str], float | None]]) -> list[Row]:
+    """Returns a leaderboard of params and values, given best first."""
+    return [
+        Row(rank=None if value is None else place, trial_id=f"t{place}", params=params, value=value, epoch=1,
+            epochs_trained=1, status="SUCCEEDED" if value is not None else "FAILED", reason="")
+        for place, (params, value) in enumerate(values, start=1)
+    ]  # fmt: skip
+
+
+def curve(**columns: list[float]) -> Metrics:
+    epochs = [float(epoch) for epoch in range(1, len(next(iter(columns.values()))) + 1)]
+    return Metrics(columns={"epoch": epochs, **columns})
+
+
+def cells(figure: Figure) -> dict[tuple[float, float], str]:
+    """Returns the texts of the heatmap's cells by their column and row."""
+    return {text.get_position(): text.get_text() for text in figure.axes[0].texts}
+
+
+def offsets(points: Collection) -> list[list[float]]:
+    return [[float(x), float(y)] for x, y in np.asarray(points.get_offsets())]
+
+
+def places(line: Line2D) -> list[list[float]]:
+    return [[float(x), float(y)] for x, y in np.asarray(line.get_xydata())]
+
+
+PLANE = spec(lr=[0.1, 0.01], momentum=[0.5, 0.9])
+PLANE_ROWS = rows(
+    [
+        ({"lr": "0.1", "momentum": "0.9"}, 0.95),
+        ({"lr": "0.1", "momentum": "0.5"}, 0.9),
+        ({"lr": "0.01", "momentum": "0.5"}, 0.5),
+        ({"lr": "0.01", "momentum": "0.9"}, None),
+    ]
+)
+
+
+def test_a_heatmap_has_each_value_at_its_params() -> None:
+    figure = heatmap(PLANE, PLANE_ROWS)
+    plot = figure.axes[0]
+    assert [label.get_text() for label in plot.get_xticklabels()] == ["0.5", "0.9"]
+    assert [label.get_text() for label in plot.get_yticklabels()] == ["0.1", "0.01"]
+    assert (plot.get_ylabel(), plot.get_xlabel()) == ("lr", "momentum")
+    assert cells(figure) == {(1, 0): "0.95\nwinner", (0, 0): "0.9", (0, 1): "0.5", (1, 1): "failed"}
+    assert plot.get_ylim()[0] > plot.get_ylim()[1], "the first choice is at the top"
+
+
+def test_the_winner_is_framed_and_nothing_else() -> None:
+    frames = [
+        patch
+        for patch in heatmap(PLANE, PLANE_ROWS).axes[0].patches
+        if isinstance(patch, Rectangle) and to_hex(patch.get_edgecolor()) == WINNER.lower()
+    ]
+    assert [frame.get_xy() for frame in frames] == [(0.5, -0.5)]
+
+
+@pytest.mark.parametrize("objective", [ACCURACY, LOSS])
+def test_the_better_a_value_the_lighter(objective: Objective) -> None:
+    values = [0.9, 0.5, 0.1] if objective is ACCURACY else [0.1, 0.5, 0.9]
+    ranked = rows([({"a": str(number), "b": "1"}, value) for number, value in enumerate(values)])
+    figure = heatmap(spec(objective, a=[0, 1, 2], b=[1, 2]), ranked)
+    fills = [to_rgb(patch.get_facecolor()) for patch in figure.axes[0].patches if patch.get_fill()]
+    lightness = [sum(colour) for colour in fills]
+    assert lightness == sorted(lightness, reverse=True)
+    assert len(lightness) == 3
+
+
+def test_of_more_parameters_a_cell_has_the_best_over_the_rest() -> None:
+    ranked = rows(
+        [
+            ({"a": "1", "b": "1", "c": "2"}, 0.8),
+            ({"a": "1", "b": "2", "c": "1"}, 0.7),
+            ({"a": "1", "b": "1", "c": "1"}, 0.6),
+        ]
+    )
+    three = spec(a=[1], b=[1, 2], c=[1, 2])
+    assert cells(heatmap(three, ranked))[0, 0] == "0.6", "of the two that vary, b down and c across"
+    assert cells(heatmap(three, ranked, down="b", across="a")) == {(0, 0): "0.8\nwinner", (0, 1): "0.7"}
+    with pytest.raises(InvalidInput, match="there is no parameter 'd'; there are a, b, c"):
+        heatmap(three, ranked, down="d")
+
+
+def test_a_heatmap_needs_two_parameters_that_vary() -> None:
+    with pytest.raises(InvalidInput, match="needs two parameters that vary"):
+        heatmap(spec(a=[1, 2], b=[1]), [])
+
+
+def test_ranges_are_points_on_their_own_scale() -> None:
+    ranges = spec(lr={"low": 0.001, "high": 1, "log": True}, momentum={"low": 0.1, "high": 0.9})
+    ranked = rows([({"lr": "0.1", "momentum": "0.5"}, 0.9), ({"lr": "0.01", "momentum": "0.25"}, 0.8),
+                   ({"lr": "0.5", "momentum": "0.7"}, None)])  # fmt: skip
+    plot = heatmap(ranges, ranked).axes[0]
+    failed, points = plot.collections
+    assert offsets(points) == [[0.5, 0.1], [0.25, 0.01]]
+    assert offsets(failed) == [[0.7, 0.5]]
+    assert (plot.get_yscale(), plot.get_xscale()) == ("log", "linear")
+
+
+def test_a_line_a_trial_through_its_params_and_the_winner_on_top() -> None:
+    ranked = rows(
+        [({"a": a, "b": b, "c": "1"}, value) for (a, b), value in zip(product("12", "12"), [4, 3, 2, 1], strict=True)]
+    )
+    plot = parallel_coordinates(spec(a=[1, 2], b=[1, 2], c=[1]), ranked).axes[0]
+    assert [label.get_text() for label in plot.get_xticklabels()] == ["a", "b", "val_accuracy"], "c does not vary"
+    lines = [line for line in plot.lines if len(places(line)) == 3]
+    assert len(lines) == 4
+    assert lines[-1].get_label() == "winner"
+    assert places(lines[-1]) == [[0, 0], [1, 0], [2, 1]]
+
+
+def test_one_parameter_is_shown_by_its_values() -> None:
+    ranked = rows([({"lr": "0.01"}, 0.9), ({"lr": "0.1"}, 0.8), ({"lr": "1"}, None)])
+    plot = values_by_parameter(spec(lr=[0.1, 0.01, 1]), ranked).axes[0]
+    assert sorted(places(line)[0] for line in plot.lines) == [[0, 0.8], [1, 0.9]]
+    assert [label.get_text() for label in plot.get_xticklabels()] == ["0.1", "0.01", "1"]
+
+
+def test_curves_have_loss_beside_accuracy_and_mark_the_best_epoch() -> None:
+    metrics = curve(train_loss=[3, 2, 1, 0.5], val_loss=[3, 2, 2.5, 2.6], val_accuracy=[0.1, 0.5, 0.6, 0.55])
+    figure = learning_curves({"lr=0.1": metrics}, ACCURACY)
+    loss, accuracy = figure.axes
+    assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy")
+    labels = [str(line.get_label()) for line in loss.lines]
+    assert [label for label in labels if not label.startswith("_")] == ["train_loss", "val_loss"]
+    (circle,) = (line for line in accuracy.lines if line.get_marker() == "o")
+    assert places(circle) == [[3, 0.6]]
+    (shade,) = loss.patches
+    assert isinstance(shade, Rectangle)
+    assert (shade.get_x(), shade.get_x() + shade.get_width()) == (2, 4)
+
+
+def test_nothing_is_shaded_where_the_validation_loss_is_lowest_at_the_end() -> None:
+    loss, *_ = learning_curves({"one": curve(train_loss=[3, 2], val_loss=[3, 2.5])}, LOSS).axes
+    assert list(loss.patches) == []
+
+
+def test_several_trials_have_a_colour_each_and_one_legend() -> None:
+    both = {"one": curve(train_loss=[3, 2], val_loss=[3, 2]), "other": curve(train_loss=[3, 1], val_loss=[3, 1])}
+    (plot,) = learning_curves(both, LOSS).axes
+    legend = plot.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["one", "other"]
+    assert {line.get_color() for line in plot.lines} == set(COLOURS[:2])
+
+
+def test_files_are_pictures_and_the_same_each_time(tmp_path: Path) -> None:
+    first = saved({"heatmap": heatmap(PLANE, PLANE_ROWS)}, tmp_path / "first")
+    again = saved({"heatmap": heatmap(PLANE, PLANE_ROWS)}, tmp_path / "again")
+    assert [file.name for file in first] == ["heatmap.png", "heatmap.svg"]
+    assert first[0].read_bytes().startswith(b"\x89PNG")
+    assert ET.parse(first[1]).getroot().tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314  our own
+    assert [file.read_bytes() for file in first] == [file.read_bytes() for file in again]
+
+
+def test_a_notebook_shows_them_by_themselves_without_pyplot() -> None:
+    program = (
+        "import sys; from tests.client.test_figures import *; data = heatmap(PLANE, PLANE_ROWS)._repr_png_();"
+        "assert data.startswith(b'\\x89PNG'); assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
