@@ -46,6 +46,10 @@ def main() -> int:
     parser.add_argument("--momentum", type=float, default=0.5)
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--fold", type=int, default=0, help="each has numbers of its own")
+    for name in ("--dataset", "--train_images"):
+        parser.add_argument(name, help="of stepsweep's own trainer, so that its examples run here")
     parser.add_argument("--act", choices=("train", "crash", "deaf"), default="train")
     parser.add_argument(
         "--csv", choices=("good", "missing", *MANGLED), default="good", help="what becomes of the metrics"
@@ -87,7 +91,11 @@ def train(options: argparse.Namespace, store: JobStore, interrupted: Interruptio
     if store.finished():
         print("nothing to do")
         return FINISHED
-    state = resumed(store) or {"rows": [], "weight": 0.0, "random": random.Random(options.seed).getstate()}
+    state = resumed(store) or {
+        "rows": [],
+        "weight": 0.0,
+        "random": random.Random(options.seed + 1000 * options.fold).getstate(),
+    }
     rows = state["rows"]
     while len(rows) < options.epochs and not interrupted():
         time.sleep(options.sleep)
