@@ -31,7 +31,7 @@ from sweep.errors import InvalidInput
 from sweep.metrics import Metrics
 from sweep.space import shown
 from sweep.spec import SweepSpec
-from sweep.trial import Status
+from sweep.trial import Status, Trial
 
 MAX_EXECUTION_NAME = 80
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html"""
@@ -165,6 +165,20 @@ class Recorded:
         plan = self.plan(spec)
         with explained():
             return self.records.metrics(plan.trials[rows[0].trial_id]) if plan else None
+
+    def curves(self, trials: Sequence[Trial], *, live: bool = False) -> list[Metrics | None]:
+        """Returns the metrics of trials; None of one that has none.
+
+        Args:
+            live: what their trainers show, or showed before they failed.
+        """
+        with explained():
+            return for_all(self.records.live if live else self.records.metrics, trials)
+
+    def outcomes(self, name: str) -> list[tuple[str, Any]]:
+        """Returns the trial and the outcome of each job of a sweep that has ended, as the state machine wrote them."""
+        with explained():
+            return self.records.outcomes(self.records.objects(name))
 
     def entries(self) -> list[Entry]:
         """Returns all sweeps, the newest first."""
