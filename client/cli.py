@@ -40,6 +40,9 @@ DOCTOR_EXIT_CODES = "Exit codes: 0 nothing is in the way, warnings apart · 1 a 
 TEARDOWN_EXIT_CODES = (
     "Exit codes: 0 nothing is left that costs money · 1 something is, or it could not be seen · 2 wrong options."
 )
+EXPORT_EXIT_CODES = (
+    "Exit codes: 0 exported · 1 MLflow or the cloud failed · 2 no such sweep, or it is not finished · 130 interrupted."
+)
 SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud failed · 2 wrong options."
 COMPLETION_EXIT_CODES = "Exit codes: 0 printed · 2 wrong options."
 
@@ -400,6 +403,42 @@ def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
         click.echo(json.dumps({"sweep": name, "removed": removed, "left": found.left}, indent=2))
     else:
         view.line(f"Removed {removed:,} objects.")
+    return ExitCode.OK
+
+
+@cli.command(epilog=EXPORT_EXIT_CODES)
+@click.argument("name")
+@click.option("--mlflow", "uri", required=True, metavar="URI", help="MLflow's tracking URI.")
+@click.option(
+    "--experiment",
+    metavar="NAME",
+    default="stepsweep",
+    show_default=True,
+    help="Of MLflow; made where it is not there.",
+)
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, experiment, run_id, written, unchanged, removed}.")
+def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) -> int:
+    """Export a finished sweep to MLflow: a run of the sweep, and below it a run a trial.
+
+    Exported again, it leaves the runs that are as they should be, and writes the others anew.
+
+    \b
+    sweep export first --mlflow sqlite:///mlflow.db
+    sweep export first --mlflow http://localhost:5000 --experiment digits
+    """
+    from client.export import export as exported_to
+    from client.view import View
+
+    with signals_interrupt():
+        exported = exported_to(cloud.looked_at(), name, uri=uri, experiment=experiment)
+    if as_json:
+        click.echo(json.dumps(asdict(exported), indent=2))
+    else:
+        View().line(
+            f"{name} is in MLflow's experiment {experiment}, run {exported.run_id}: {exported.written:,} trials "
+            f"written, {exported.unchanged:,} there already, {exported.removed:,} removed."
+        )
     return ExitCode.OK
 
 

@@ -166,14 +166,15 @@ class Recorded:
         with explained():
             return self.records.metrics(plan.trials[rows[0].trial_id]) if plan else None
 
-    def curves(self, trials: Sequence[Trial], *, live: bool = False) -> list[Metrics | None]:
-        """Returns the metrics of trials; None of one that has none.
-
-        Args:
-            live: what their trainers show, or showed before they failed.
-        """
+    def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns the metrics that are there, by trial, also those of trials that diverged."""
         with explained():
-            return for_all(self.records.live if live else self.records.metrics, trials)
+            return self.records.curves(trials)
+
+    def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns what the trainers of trials without metrics show, or showed before they failed."""
+        with explained():
+            return self.records.live_curves(trials)
 
     def outcomes(self, name: str) -> list[tuple[str, Any]]:
         """Returns the trial and the outcome of each job of a sweep that has ended, as the state machine wrote them."""
@@ -210,7 +211,7 @@ class Recorded:
             planned = ended = sum(output["outcomes"].values())
             failed = ended - output["outcomes"][Status.SUCCEEDED]
         elif is_finished:
-            planned = ended = failed = len(self.records.leaderboard(name))
+            planned = ended = failed = sum(row.n for row in self.records.leaderboard(name))
         elif plan := self.records.plan(spec, objects):
             planned, ended = len(plan.trials), len(plan.finished(objects))
         return Entry(

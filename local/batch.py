@@ -58,7 +58,7 @@ class JobQueue:
     def terminate(self, job: ProcessJob, reason: str) -> None:
         """Ends a job wherever it is; it is FAILED with the reason, and not tried again."""
         with self._lock:
-            if job.ended.is_set():
+            if job.ended.done():
                 return
             job.job_stopped_reason = job.job_stopped_reason or reason
             job.stop = True
@@ -80,7 +80,7 @@ class JobQueue:
 
     def _work(self) -> None:
         while (job := self._waiting.get()) is not None and not self._closed:
-            if not job.ended.is_set():
+            if not job.ended.done():
                 try:
                     self._run(job)
                 except Exception as error:
@@ -165,14 +165,14 @@ class JobQueue:
 
     def _finish(self, job: ProcessJob, *, succeeded: bool) -> None:
         with self._lock:
-            if job.ended.is_set():
+            if job.ended.done():
                 return
             job.job_stopped_at = datetime.now()
             job.job_stopped = True
             if job.attempts:
                 job.exit_code = job.attempts[-1]["container"].get("exitCode")
             job.status = "SUCCEEDED" if succeeded else "FAILED"
-            job.ended.set()
+            job.ended.set_result(None)
 
 
 def retries(strategy: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:

@@ -12,16 +12,19 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, Shape, StructureShape
 from botocore.response import StreamingBody
+from moto import backends
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
@@ -35,6 +38,7 @@ from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.subnets import SubnetRouteTableAssociation
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.models.vpn_gateway import VPCGatewayAttachment
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3 import models as s3_models
 from moto.s3.exceptions import S3ClientError
 from moto.s3.responses import S3Response
@@ -42,10 +46,14 @@ from moto.ssm.models import ssm_backends
 from moto.stepfunctions import models as stepfunctions_models
 from moto.stepfunctions.exceptions import InvalidName
 from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import resource_eval_s3 as reader
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.item_reader_decl import ItemReader
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
     DistributedIterationComponent,
 )
@@ -66,8 +74,14 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch import (
     StateTaskServiceBatch,
 )
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
+    StateTaskServiceCallback,
+)
+from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
@@ -119,6 +133,10 @@ def install(
     _clients(endpoint_url, region, access)
     _sync_that_waits_and_terminates(access)
     _distributed_map(access)
+    _errors_of_requests()
+    _histories_of_children_that_nobody_reads()
+    _paths_that_are_parsed_once()
+    _services_that_are_found_once()
     _objects_on_disk(objects)
 
 
@@ -399,14 +417,14 @@ class ProcessJob(Job):
     """moto's job without its thread and its Docker: the runner sets what it describes.
 
     Attributes:
-        ended: set when the job has succeeded or failed.
+        ended: is done when the job has succeeded or failed.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._submitted_overrides = copy.deepcopy(self.container_overrides)
         self.status = "RUNNABLE"
-        self.ended = threading.Event()
+        self.ended: Future[None] = Future()
 
     @property
     def command(self) -> list[str]:
@@ -585,6 +603,45 @@ def _service_integrations() -> None:
     StateTaskService._normalise_response = normalise_response
 
 
+def _errors_of_requests() -> None:
+    """A request that gets no answer fails its task as the SDK's own error on AWS, `S3.SdkClientException`; and what a
+    Map cannot read its items from, or write its results to, has errors of its own. In moto both are States.Runtime,
+    which no Retry and no Catch can name."""
+    from_error = StateTaskServiceCallback._from_error
+
+    def from_error_or_none(self: StateTaskServiceCallback, env: Any, ex: Exception) -> FailureEvent:
+        if not isinstance(ex, BotoCoreError):
+            return from_error(self, env, ex)
+        name = self.resource.service_name
+        service = self.resource.api_name if name == "aws-sdk" else name
+        return _failed(env, CustomErrorName(f"{service[:1].upper()}{service[1:]}.SdkClientException"), str(ex))
+
+    def named(component: Any, error: StatesErrorNameType) -> None:
+        evaluate = component._eval_body
+
+        def eval_body(self: Any, env: Any) -> None:
+            try:
+                evaluate(self, env)
+            except (BotoCoreError, ClientError) as ex:
+                raise FailureEventException(_failed(env, StatesErrorName(typ=error), str(ex))) from ex
+
+        component._eval_body = eval_body
+
+    StateTaskServiceCallback._from_error = from_error_or_none
+    named(ItemReader, StatesErrorNameType.StatesItemReaderFailed)
+    named(ResultWriter, StatesErrorNameType.StatesResultWriterFailed)
+
+
+def _failed(env: Any, error: ErrorName, cause: str) -> FailureEvent:
+    details = TaskFailedEventDetails(error=error.error_name, cause=cause, resource="", resourceType="")
+    return FailureEvent(
+        env=env,
+        error_name=error,
+        event_type=HistoryEventType.TaskFailed,
+        event_details=EventDetails(taskFailedEventDetails=details),
+    )
+
+
 def _fitted(value: Any, shape: Shape | None, *, to_sfn: bool) -> Any:
     """Returns `value` with member names as the API has them, or as Step Functions shows them.
 
@@ -650,8 +707,8 @@ MANAGED_RULE = "rule/StepFunctionsGetEventsForBatchJobsRule"
 
 
 def _sync_that_waits_and_terminates(access: Access) -> None:
-    """A `.sync` Batch task waits for its job's end, where moto asks for it twice a second; and stopping the execution
-    terminates the job, as on AWS."""
+    """A `.sync` Batch task waits for its job's end or its execution's, where moto asks for the job's twice a second: a
+    thousand jobs that wait would keep a core busy. And stopping the execution terminates the job, as on AWS."""
 
     def build_sync_resolver(
         self: StateTaskServiceBatch,
@@ -669,8 +726,6 @@ def _sync_that_waits_and_terminates(access: Access) -> None:
             access.check(state_credentials.role_arn, action, rule)
 
         def resolve() -> Any:
-            if not job.ended.wait(STOP_CHECK_SECONDS):
-                return None
             answer = client.describe_jobs(jobs=[job_id])
             self._normalise_response(answer, service_action_name="describe_jobs")
             described = answer["Jobs"][0]
@@ -678,6 +733,7 @@ def _sync_that_waits_and_terminates(access: Access) -> None:
                 return described
             raise FailureEventException(_task_failed(self, env, described))
 
+        resolve.ended = job.ended  # type: ignore[attr-defined]
         resolve.terminate = lambda: client.terminate_job(  # type: ignore[attr-defined]
             jobId=job_id, reason="The execution was stopped"
         )
@@ -691,18 +747,28 @@ def _sync_that_waits_and_terminates(access: Access) -> None:
         callback_endpoint: Any,  # noqa: ARG001
         heartbeat_endpoint: Any,  # noqa: ARG001
     ) -> Any:
-        while env.is_running():
-            if (result := sync_resolver()) is not None:
-                return result
+        env.left = Future()  # before it is asked whether it has been left already
+        if env.is_running():
+            wait([sync_resolver.ended, env.left], return_when=FIRST_COMPLETED)
+        if env.is_running():
+            return sync_resolver()
         sync_resolver.terminate()
         return {}
 
+    def telling(leave: Callable[..., None]) -> Callable[..., None]:
+        def told(self: Environment, *args: Any, **kwargs: Any) -> None:
+            leave(self, *args, **kwargs)
+            with self._state_mutex:
+                left: Future[None] | None = getattr(self, "left", None)
+                if left is not None and not left.done() and not self.is_running():
+                    left.set_result(None)
+
+        return told
+
+    for name in ("set_ended", "set_error", "set_timed_out", "set_stop"):
+        setattr(Environment, name, telling(getattr(Environment, name)))
     StateTaskServiceBatch._build_sync_resolver = build_sync_resolver
     StateTaskServiceBatch._eval_sync = eval_sync
-
-
-STOP_CHECK_SECONDS = 1.0
-"""How long a stopped execution's job goes on at the most before it is terminated."""
 
 
 def _task_failed(task: StateTaskServiceBatch, env: Any, job: dict[str, Any]) -> FailureEvent:
@@ -775,6 +841,36 @@ def _distributed_map(access: Access) -> None:
     ResultWriter._eval_body = write_results
     DistributedIterationComponent._map_run = map_run
     map_worker.DistributedItemProcessorWorker._eval_pool = eval_pool
+
+
+def _histories_of_children_that_nobody_reads() -> None:
+    """moto keeps every event of a Map's children while the Map runs, each with its state's whole input or output, some
+    40 KB a trial, and has no request that shows them: their history is not kept."""
+
+    class Unread(EventManager):
+        def _publish_history_event(self, **_: Any) -> None:
+            pass
+
+    distributed_iteration_component.EventManager = Unread
+
+
+def _paths_that_are_parsed_once() -> None:
+    """moto makes a parser for each path each time that a state reads one: some 11 times a trial, and a third of the
+    work of a state machine's execution. A definition has few paths, and what is parsed has no state."""
+    json_path.parse = lru_cache(maxsize=10_000)(json_path.parse)
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+def _services_that_are_found_once() -> None:
+    """To find out which service a request is for, moto lists the folder of its own source, and looks whether each entry
+    is a folder; twice a request."""
+    modules = frozenset(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
+    DomainDispatcherApplication.get_backend_for_host = lru_cache(maxsize=1_000)(
+        DomainDispatcherApplication.get_backend_for_host
+    )
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------

@@ -31,7 +31,10 @@ FUNCTION_ERRORS = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
 ]
+"""The last two: its process was lost. Every function writes the same again when it is run again."""
 
 STORE_ERRORS = ["S3.S3Exception", "S3.SdkClientException"]
 
@@ -105,6 +108,8 @@ class SweepDefinition(Construct):
             },
         )
         train = self._train_all(bucket, job_queue, job_definition)
+        # The Map's own record of itself is for people; that it could not be written must not lose what was trained.
+        train.add_catch(reduce, errors=["States.ResultWriterFailed"], result_path=sfn.JsonPath.DISCARD)
 
         after_plan = (
             sfn.Choice(self, "AfterPlan", state_name="Anything to train?")
@@ -192,6 +197,15 @@ class SweepDefinition(Construct):
             tolerated_failure_percentage=100,
             result_writer_v2=_Writer(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
             result_path=sfn.JsonPath.DISCARD,
+        )
+        # The one error of a Map that may be tried again: it has started nothing yet.
+        train_all.add_retry(
+            errors=["States.ItemReaderFailed"],
+            interval=Duration.seconds(2),
+            backoff_rate=2,
+            max_attempts=8,
+            max_delay=Duration.seconds(60),
+            jitter_strategy=sfn.JitterType.FULL,
         )
         train_one = sfn.CustomState(
             self, "Train one trial", state_json=_submit_job(job_queue.job_queue_arn, job_definition.job_definition_arn)

@@ -38,8 +38,8 @@ class Browser:
         self.command("Emulation.setEmulatedMedia", features=scheme)
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.command("Emulation.setDeviceMetricsOverride", **metrics)
-        self.driver.get_log("browser")  # what earlier pages said
-        self.driver.get_log("performance")
+        self._log("browser")  # what earlier pages said
+        self._log("performance")
         self.driver.get(file.resolve().as_uri())
 
     def command(self, name: str, **arguments: Any) -> Any:
@@ -51,16 +51,20 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Returns errors and warnings of the console since the page was opened."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        return [entry["message"] for entry in self._log("browser")]
 
     def requests(self) -> list[str]:
         """Returns the addresses that the page asked for since it was opened, its own file among them."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        messages = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
         return [
             message["params"]["request"]["url"]
             for message in messages
             if message["method"] == "Network.requestWillBeSent"
         ]
+
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.driver.get_log(kind)  # type: ignore[no-untyped-call]
+        return found
 
     def picture(self, file: Path, *, whole: bool = True) -> None:
         """Writes a picture of the page, or of what is in the window."""

@@ -98,11 +98,8 @@ def gathered(cloud: Cloud, name: str) -> Gathered:
 
 def _curves(recorded: Recorded, standing: Standing, plan: Plan) -> tuple[dict[str, Metrics], frozenset[str]]:
     trials = [plan.trials[row.trial_id] for row in standing.rows if row.trial_id in plan.trials]
-    ended = zip(trials, recorded.curves(trials), strict=True)
-    found = {trial.trial_id: metrics for trial, metrics in ended if metrics is not None}
-    others = [trial for trial in trials if trial.trial_id not in found]
-    shown = zip(others, recorded.curves(others, live=True), strict=True)
-    live = {trial.trial_id: metrics for trial, metrics in shown if metrics is not None}
+    found = recorded.curves(trials)
+    live = recorded.live_curves([trial for trial in trials if trial.trial_id not in found])
     return found | live, frozenset(live)
 
 

@@ -7,6 +7,7 @@ in the data. Beside that the page's own policy lets a browser run no script but 
 import base64
 import hashlib
 import json
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -207,24 +208,31 @@ def drawn(report: Gathered) -> dict[str, Any]:
 
 
 def _thinned(metrics: Metrics, objective: Objective) -> dict[str, Any]:
-    """Returns a curve's columns; of a long one some epochs only."""
+    """Returns a curve's columns; of a long one some epochs only; None where it is not finite."""
     count = metrics.epochs
-    best = best_epoch(metrics, objective) or count
-    lowest = metrics.columns.get("val_loss")
+    losses = metrics.columns.get("val_loss")
+    is_finite = all(map(math.isfinite, metrics.columns.get(objective.metric, ())))
+    best = best_epoch(metrics, objective) if is_finite else None  # a trial that diverged has none
     kept = set(range(count))
     if count > MAX_POINTS:
-        kept = {round(place * (count - 1) / (MAX_POINTS - 1)) for place in range(MAX_POINTS)} | {best - 1}
-        kept |= {lowest.index(min(lowest))} if lowest else set()
+        kept = {round(place * (count - 1) / (MAX_POINTS - 1)) for place in range(MAX_POINTS)}
+        kept |= {best - 1} if best else set()
+        kept |= {losses.index(min(losses))} if losses else set()
     epochs = sorted(kept)
     return {
         "best": best,
         **({"epochs": [epoch + 1 for epoch in epochs]} if len(epochs) < count else {}),
         "columns": {
-            name: [float(f"{values[epoch]:.{DIGITS}g}") for epoch in epochs]
+            name: [_short(values[epoch]) for epoch in epochs]
             for name, values in metrics.columns.items()
             if name not in (EPOCH, SECONDS)
         },
     }
+
+
+def _short(value: float) -> float | None:
+    """Returns a number with the digits that are drawn; None for what JSON has no number for."""
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
 def _timeline(attempts: Sequence[Attempt], index: Mapping[str, int]) -> dict[str, Any]:

@@ -258,6 +258,7 @@
 
   // --- curves
 
+  const lowestOf = (values) => Math.min(...values.filter((value) => value !== null)); // null where a trial diverged
   const epochsOf = (curve, values) => curve.epochs ?? values.map((_, place) => place + 1);
 
   function drawCurves() {
@@ -279,7 +280,7 @@
             hovertext: values.map((value, at) => about(epochs[at], value)), line: { color: colourOf(place), width: isTrain ? 1.5 : 2.5, dash: isTrain ? "dot" : dash },
             marker: { color: colourOf(place), symbol: isTrain ? "circle-open" : "circle", size: 8 },
           });
-          const at = column === objective.metric ? epochs.indexOf(curve.best) : column === "val_loss" ? values.indexOf(Math.min(...values)) : -1;
+          const at = column === objective.metric ? epochs.indexOf(curve.best) : column === "val_loss" ? values.indexOf(lowestOf(values)) : -1;
           if (at >= 0 && values.length > 1) {
             traces.push({
               type: "scatter", mode: "markers", showlegend: false, x: [epochs[at]], y: [values[at]], hoverinfo: "text", hovertext: [`best: ${about(epochs[at], values[at])}`],
@@ -298,7 +299,7 @@
   function pastLowest(panel, curve) {
     const losses = curve?.columns.val_loss;
     if (!losses || !panel.columns.includes("val_loss")) return [];
-    const [from, to] = [losses.indexOf(Math.min(...losses)), losses.length - 1];
+    const [from, to] = [losses.indexOf(lowestOf(losses)), losses.length - 1];
     if (from === to) return [];
     const epochs = epochsOf(curve, losses);
     return [{ type: "rect", x0: epochs[from], x1: epochs[to], y0: 0, y1: 1, yref: "paper", fillcolor: style("--soft"), opacity: 0.15, line: { width: 0 }, layer: "below",
@@ -308,8 +309,9 @@
   function overfitting(curve) {
     const { val_loss: losses, train_loss: train } = curve.columns;
     if (!losses) return "";
-    const [lowest, last] = [Math.min(...losses), losses[losses.length - 1]];
+    const [lowest, last] = [lowestOf(losses), losses[losses.length - 1]];
     const epochs = epochsOf(curve, losses);
+    if (losses.includes(null)) return `diverged at epoch ${epochsOf(curve, losses)[losses.indexOf(null)]}`;
     if (last <= lowest) return "val_loss is lowest at the end";
     const at = losses.indexOf(lowest);
     const since = `since epoch ${epochs[at]}: val_loss ${short(last - lowest)} higher at the end`;
@@ -332,8 +334,8 @@
       swatch.style.backgroundColor = colourOf(place);
       cell(`${trials.label[trial]}${data.unfinished.includes(trial) ? " (as far as it came)" : ""}`).prepend(swatch);
       const losses = curve?.columns.val_loss;
-      cell(curve ? curve.best : "no metrics", "number");
-      cell(losses ? short(Math.min(...losses)) : "", "number");
+      cell(curve ? (curve.best ?? "") : "no metrics", "number");
+      cell(losses?.some((loss) => loss !== null) ? short(lowestOf(losses)) : "", "number");
       cell(losses ? short(losses[losses.length - 1]) : "", "number");
       cell(curve ? overfitting(curve) : "");
       const remove = document.createElement("button");

@@ -140,6 +140,18 @@ def test_the_charts_have_curves_and_attempts(recorded: RecordedCloud) -> None:
     assert timeline["attempt"] == [1, 1, 1, 1, 2]
 
 
+def test_a_curve_that_diverged_ends_in_a_gap(recorded: RecordedCloud) -> None:
+    (trial,) = recorded.planned("mine", {"lr": [0.1]})
+    recorded.succeeded("mine", trial, {"val_loss": [2.0, float("nan")], "val_accuracy": [0.5, float("nan")]})
+    recorded.reduced("mine")
+    report = gathered(at(recorded), "mine")
+    assert drawn(report)["curves"][0] == {
+        "best": None,
+        "columns": {"val_loss": [2.0, None], "val_accuracy": [0.5, None]},
+    }
+    assert "val_loss is nan at epoch 2: the trial diverged" in Document(page(report)).text
+
+
 def test_a_long_curve_keeps_its_best_epoch_and_its_ends(recorded: RecordedCloud) -> None:
     (trial,) = recorded.planned("long", {"lr": [0.1]}, epochs=2000)
     values = [0.1 + (0.8 if epoch == 1234 else 0) for epoch in range(1, 2001)]

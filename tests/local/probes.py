@@ -15,13 +15,15 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.httpsession import URLLib3Session
 
 from tests.embedded import eventually
 from tests.local import tiny
@@ -592,6 +594,25 @@ def time_in_an_answer(world: World) -> Any:
 
 
 @probe
+def task_without_an_answer(world: World) -> Any:
+    """The error of a task whose request's connection ends before there is an answer."""
+    send = URLLib3Session.send
+
+    def send_or_lose(self: Any, request: Any) -> Any:
+        if "/nobody-answers/" in request.url:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        return send(self, request)
+
+    parameters = {"Bucket": "nobody-answers", "Key": "it"}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Parameters": parameters, "End": True}
+    URLLib3Session.send = send_or_lose  # type: ignore[method-assign]
+    try:
+        return world.executed({"It": task})["error"]
+    finally:
+        URLLib3Session.send = send  # type: ignore[method-assign]
+
+
+@probe
 def clients_of_ten_tasks(world: World) -> int:
     """How many clients are made for ten tasks of one kind."""
     world.bucket()
@@ -615,25 +636,39 @@ def clients_of_ten_tasks(world: World) -> int:
 
 @probe
 def sync_task_that_is_stopped(world: World) -> Any:
-    """How long a `.sync` task pauses between its questions, and whether it does anything when it is stopped."""
+    """Whether a `.sync` task asks again and again, and whether it does anything when it is stopped."""
+    from moto.stepfunctions.parser.api import StateMachineType
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import (
         state_task_service_batch,
         state_task_service_callback,
     )
+    from moto.stepfunctions.parser.asl.eval.environment import Environment
+    from moto.stepfunctions.parser.asl.eval.event.event_manager import EventHistoryContext
 
-    pauses: list[float] = []
+    asked: list[bool] = []
     terminated: list[bool] = []
-    answers = iter([True, True, True, False, False])
 
     def ask() -> None:
-        return None
+        asked.append(True)
 
     ask.terminate = lambda: terminated.append(True)  # type: ignore[attr-defined]
+    ask.ended = Future()  # type: ignore[attr-defined]
+    execution: Any = Environment(
+        aws_execution_details=None,
+        execution_type=StateMachineType.STANDARD,
+        context={"Execution": {"Input": {}}, "StateMachine": {}},
+        event_history_context=EventHistoryContext.of_program_start(),
+        cloud_watch_logging_session=None,
+        activity_store={},
+    )
+    execution.next_state_name = "Train"
     sleep = state_task_service_callback.time.sleep
-    state_task_service_callback.time = SimpleNamespace(sleep=pauses.append)
+    state_task_service_callback.time = SimpleNamespace(sleep=lambda _: sleep(0.01))
+    stop = threading.Timer(0.5, execution.set_stop, [None, None, None])
+    stop.start()
     try:
         state_task_service_batch.StateTaskServiceBatch()._eval_sync(
-            SimpleNamespace(is_running=lambda: next(answers)),
+            execution.open_frame(),
             sync_resolver=ask,
             timeout_seconds=None,
             callback_endpoint=None,
@@ -641,7 +676,8 @@ def sync_task_that_is_stopped(world: World) -> Any:
         )
     finally:
         state_task_service_callback.time = SimpleNamespace(sleep=sleep)
-    return {"pauses": pauses, "terminated": terminated}
+        stop.join()
+    return {"asks again and again": len(asked) > 1, "terminated": terminated}
 
 
 # --- Distributed Map --------------------------------------------------------------------------------------------------
@@ -656,6 +692,70 @@ def distributed(states: Mapping[str, Any] | None = None, **more: Any) -> dict[st
         "States": states,
     }
     return {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": True, **more}
+
+
+@probe
+def events_of_a_maps_children(world: World) -> int:
+    """How many events of a Map's 50 children are kept, though no request shows them."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
+
+    made: list[Any] = []
+    original = distributed_iteration_component.EventManager
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        made.append(original(*args, **kwargs))
+        return made[-1]
+
+    distributed_iteration_component.EventManager = noted
+    try:
+        ended = world.executed({"All": distributed()}, {"items": list(range(50))})
+        assert ended["status"] == "SUCCEEDED", ended
+    finally:
+        distributed_iteration_component.EventManager = original
+    (children,) = made
+    return len(children.get_event_history())
+
+
+@probe
+def parsers_for_ten_paths(world: World) -> int:
+    """How many parsers are made for ten states that read the same two paths."""
+    from jsonpath_ng.ext import parser
+
+    made: list[Any] = []
+    original = parser.ExtendedJsonPathParser.__init__
+
+    def noted(self: Any, *args: Any, **kwargs: Any) -> None:
+        made.append(self)
+        original(self, *args, **kwargs)
+
+    parser.ExtendedJsonPathParser.__init__ = noted  # type: ignore[method-assign]
+    try:
+        task = {"Type": "Pass", "Parameters": {"a.$": "$.of_parsers.a", "of_parsers.$": "$.of_parsers"}}
+        states = {f"S{number}": {**task, "Next": f"S{number + 1}"} for number in range(9)}
+        ended = world.executed({**states, "S9": {**task, "End": True}}, {"of_parsers": {"a": 1}})
+        assert ended["status"] == "SUCCEEDED", ended
+    finally:
+        parser.ExtendedJsonPathParser.__init__ = original  # type: ignore[method-assign]
+    return len(made)
+
+
+@probe
+def folders_listed_for_ten_requests(world: World) -> int:
+    listed: list[Any] = []
+    original = os.listdir
+
+    def noted(path: Any = ".") -> list[str]:
+        if str(path).endswith("moto"):
+            listed.append(path)
+        return original(path)
+
+    os.listdir = noted  # type: ignore[assignment]
+    try:
+        for _ in range(10):
+            world.client("s3").list_buckets()
+    finally:
+        os.listdir = original
+    return len(listed)
 
 
 @probe
@@ -742,6 +842,24 @@ def result_writer(world: World) -> Any:
     ended = world.executed({"All": distributed(ResultWriter=writer)}, given)
     listed = world.client("s3").list_objects_v2(Bucket=world.bucket(), Prefix="results/")
     return {"status": ended["status"], "files": listed["KeyCount"]}
+
+
+@probe
+def map_of_a_bucket_that_is_not_there(world: World) -> Any:
+    """The errors of a Map that cannot read its items, and of one that cannot write its results."""
+    nowhere = {"Bucket": "not-there", "Key": "items.json"}
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": nowhere,
+    }
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "not-there", "Prefix": "results"}}
+    reading = distributed(ItemReader=reader)
+    del reading["ItemsPath"]
+    return [
+        world.executed({"All": state}, {"items": [1, 2]})["error"]
+        for state in (reading, distributed(ResultWriter=writer))
+    ]
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------

@@ -407,6 +407,9 @@ def test_a_module_to_preload_is_imported_once_for_all(shell: Shell) -> None:
         ("import atexit; atexit.register(print, 'at exit'); print('main')", 0, "at exit"),
         ("import threading, time; threading.Timer(0.1, print, ['a thread']).start()", 0, "a thread"),
         ("raise SystemExit from ValueError('cause')", 0, ""),
+        ("import sys; print('last', end='\\n'); sys.exit(-1)", 255, "last"),
+        ("raise BaseException('base')", 1, "BaseException: base"),
+        ("class Last:\n def __del__(self): print('gone')\nkept = Last()", 0, "gone"),
         ("def f(): f()\nf()", 1, "RecursionError: maximum recursion depth exceeded"),
         ("import nowhere", 1, "ModuleNotFoundError: No module named 'nowhere'"),
         ("print(1", 1, "SyntaxError: '(' was never closed"),
@@ -418,6 +421,14 @@ def test_a_forked_module_ends_as_a_new_process_does(shell: Shell, code: str, exi
         shell.output.write_text("")
         assert shell.run(sys.executable, "-m", module, preload=preload).exit_code == exit_code
         assert shell.output.read_text().rpartition("\n")[0].rpartition("\n")[2] == last_line
+
+
+@forks_only_on_linux
+def test_what_a_forked_module_writes_is_written_though_it_closes_nothing(shell: Shell) -> None:
+    (shell.folder / "holder.py").write_text("text = open('text', 'w')\nbinary = open('binary', 'wb')\n")
+    module = shell.module("import holder\nholder.text.write('all')\nholder.binary.write(b'of it')")
+    assert shell.run(sys.executable, "-m", module, preload=("colorsys",)).exit_code == 0
+    assert [(shell.folder / name).read_text() for name in ("text", "binary")] == ["all", "of it"]
 
 
 @forks_only_on_linux

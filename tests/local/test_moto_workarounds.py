@@ -253,6 +253,18 @@ def test_times_in_a_tasks_answer_are_texts(worlds: Worlds) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", embedded)
 
 
+@workaround("_errors_of_requests")
+def test_a_task_without_an_answer_fails_as_the_sdk_does(worlds: Worlds) -> None:
+    assert worlds.ask("task_without_an_answer") == ("States.Runtime", "S3.SdkClientException")
+
+
+@workaround("_errors_of_requests")
+def test_what_a_map_cannot_read_or_write_has_a_name(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("map_of_a_bucket_that_is_not_there")
+    assert plain == ["States.Runtime", "States.Runtime"]
+    assert embedded == ["States.ItemReaderFailed", "States.ResultWriterFailed"]
+
+
 @workaround("_clients")
 def test_tasks_share_their_clients(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("clients_of_ten_tasks")
@@ -263,8 +275,8 @@ def test_tasks_share_their_clients(worlds: Worlds) -> None:
 @workaround("_sync_that_waits_and_terminates")
 def test_a_sync_task_waits_for_its_job_and_terminates_it_when_the_execution_is_stopped(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("sync_task_that_is_stopped")
-    assert plain == {"pauses": [0.5, 0.5, 0.5], "terminated": []}
-    assert embedded == {"pauses": [], "terminated": [True]}
+    assert plain == {"asks again and again": True, "terminated": []}
+    assert embedded == {"asks again and again": False, "terminated": [True]}
 
 
 @workaround("_distributed_map")
@@ -302,6 +314,30 @@ def test_the_paths_of_a_result_writer_are_read_from_the_input_of_the_state(world
     plain, embedded = worlds.ask("result_writer")
     assert plain == {"status": "FAILED", "files": 0}
     assert embedded == {"status": "SUCCEEDED", "files": 1}
+
+
+@workaround("_histories_of_children_that_nobody_reads")
+def test_the_events_of_a_maps_children_are_not_kept(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("events_of_a_maps_children")
+    assert plain >= 100
+    assert embedded == 0
+
+
+@workaround("_paths_that_are_parsed_once")
+def test_a_path_is_parsed_once(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("parsers_for_ten_paths")
+    assert plain >= 20
+    assert embedded == 2
+
+
+# --- the server -------------------------------------------------------------------------------------------------------
+
+
+@workaround("_services_that_are_found_once")
+def test_a_service_is_found_without_a_look_at_the_disk(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("folders_listed_for_ten_requests")
+    assert plain >= 10
+    assert embedded == 0
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------

@@ -212,6 +212,9 @@ DEFINITION = (
     ),
     _definition("a Map that one failed trial fails", lambda d: _map(d).pop("ToleratedFailurePercentage")),
     _definition("a Map that is tried again", lambda d: _set(_map(d), "Retry", [{"ErrorEquals": ["States.ALL"]}])),
+    _definition("items that are read only once", lambda d: _map(d).pop("Retry")),
+    _definition("a sweep lost with the Map's own record", lambda d: _map(d).pop("Catch")),
+    _definition("the error in the sweep's place", lambda d: _map(d)["Catch"][0].pop("ResultPath")),
     _definition(
         "items that are read as CSV", lambda d: _set(_map(d)["ItemReader"]["ReaderConfig"], "InputType", "CSV")
     ),
