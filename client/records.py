@@ -27,7 +27,7 @@ class Plan:
     """One round as it was planned.
 
     Attributes:
-        trials: all of the round, by id, in the order of the plan.
+        trials: all of the sweep so far, by id, in the order of the plan.
         to_run: ids of those that were not finished when it was planned.
         planned_at: by the bucket's clock.
     """
@@ -37,6 +37,11 @@ class Plan:
     trials: dict[str, Trial]
     to_run: frozenset[str]
     planned_at: datetime
+
+    @property
+    def planned(self) -> list[Trial]:
+        """The trials that this round is about; the others are as the rounds before it left them."""
+        return [trial for trial in self.trials.values() if trial.round_number == self.round_number]
 
     def ended(self, objects: Objects) -> dict[str, datetime]:
         """Returns the trials of `to_run` whose outcome was recorded, and when.
@@ -79,13 +84,18 @@ class Records:
         """Returns when the latest plan was written."""
         return max((when for key, when in objects.items() if _TO_RUN.search(key)), default=None)
 
-    def plan(self, spec: SweepSpec, objects: Objects, *, since: datetime | None = None) -> Plan | None:
-        """Returns the plan that was written last; None where none was, or none `since`."""
-        written = [(when, int(match[1])) for key, when in objects.items() if (match := _TO_RUN.search(key))]
-        recent = [(when, number) for when, number in written if since is None or when >= since]
-        if not recent:
-            return None
-        planned_at, number = max(recent)
+    def plan(self, spec: SweepSpec, objects: Objects) -> Plan | None:
+        """Returns the plan that was written last; None where none was."""
+        written = self.rounds(objects)
+        return self.plan_of(spec, *max(written, key=lambda each: (each[1], each[0]))) if written else None
+
+    def rounds(self, objects: Objects, *, since: datetime | None = None) -> list[tuple[int, datetime]]:
+        """Returns the numbers of the rounds that were planned, `since` then or ever, and when, the first one first."""
+        written = [(int(match[1]), when) for key, when in objects.items() if (match := _TO_RUN.search(key))]
+        return sorted((number, when) for number, when in written if since is None or when >= since)
+
+    def plan_of(self, spec: SweepSpec, number: int, planned_at: datetime) -> Plan:
+        """Returns the plan of a round that was planned."""
         trials = [Trial.from_json(trial) for trial in self._store.get_json(keys.plan_key(spec.name, number))["trials"]]
         items = self._store.get_json(keys.to_run_key(spec.name, number))
         return Plan(

@@ -198,7 +198,7 @@ class Recorded:
             planned = ended = sum(output["outcomes"].values())
             failed = ended - output["outcomes"][Status.SUCCEEDED]
         elif is_finished:
-            planned = ended = failed = len(self.records.leaderboard(name))
+            planned = ended = failed = sum(row.n for row in self.records.leaderboard(name))
         elif plan := self.records.plan(spec, objects):
             planned, ended = len(plan.trials), len(plan.finished(objects))
         return Entry(

@@ -53,9 +53,7 @@ def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
         rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
     elif params and len(params) == len(parts):
         wanted = {match["name"]: match["value"] for match in params}
-        found = [
-            trial for trial in trials if wanted.items() <= {k: as_option(v) for k, v in trial.params.items()}.items()
-        ]
+        found = [trial for trial in trials if wanted.items() <= _said_of(trial).items()]
         rule = f"no trial has {said}"
     else:
         found = [trial for trial in trials if trial.trial_id.startswith(said)]
@@ -65,9 +63,19 @@ def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
     if not found:
         example = " ".join(f"{name}={as_option(value)}" for name, value in trials[0].params.items())
         raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
-    some = "; ".join(" ".join(f"{k}={as_option(v)}" for k, v in trial.params.items()) for trial in found[:MAX_NAMED])
+    # Trials of the same params differ in their fold or seed.
+    same = all(trial.params == found[0].params for trial in found)
+    some = "; ".join(
+        " ".join(f"{name}={value}" for name, value in _said_of(trial).items() if same or name in trial.params)
+        for trial in found[:MAX_NAMED]
+    )
     more = "; …" if len(found) > MAX_NAMED else ""
     raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); say more of its params"])
+
+
+def _said_of(trial: Trial) -> dict[str, str]:
+    """Returns the words by which a trial may be named: its params, its fold and its seed."""
+    return {name: as_option(value) for name, value in {**trial.member, **trial.params}.items()}
 
 
 def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:
