@@ -1,4 +1,6 @@
-"""The Python API: start a sweep, follow it, read what came out. The command line is made of this.
+"""The sweeps of one deployment: start them, follow them, read what came out.
+
+The command line and the Python API (stepsweep/, docs/python.md) are made of this.
 
 from client.deployment import on_aws
 from client.sweeps import Sweeps
