@@ -49,6 +49,7 @@ def main() -> None:
             train,
             param_space={"cell": tune.grid_search(order), "curves": curves},
             tune_config=tune.TuneConfig(
+                reuse_actors=True,  # else every trial starts a process anew, which takes seconds
                 metric="val_accuracy",
                 mode="max",
                 scheduler=ASHAScheduler(
