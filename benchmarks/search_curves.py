@@ -94,6 +94,7 @@ def _curve(
         dataset=DATASET,
         train_images=asked.train_images,
         device="cpu",
+        precision="fp32",
         threads=1,
         data_dir=asked.data_dir,
         upload_s3=None,

@@ -31,11 +31,17 @@ SHOW_EXIT_CODES = (
     "Exit codes: 0 shown, however the sweep went · 1 the cloud failed · 2 no such sweep · 130 interrupted."
 )
 LOGS_EXIT_CODES = "Exit codes: 0 shown · 1 there is no log, or the cloud failed · 2 no such trial · 130 interrupted."
+REPORT_EXIT_CODES = (
+    "Exit codes: 0 written · 1 the cloud failed · 2 no such sweep, or no place to write · 130 interrupted."
+)
 STOP_EXIT_CODES = "Exit codes: 0 nothing of it runs · 1 a job is left, or the cloud failed · 2 no such sweep."
 RM_EXIT_CODES = "Exit codes: 0 removed · 1 the cloud failed, or you said no · 2 no such sweep, or it runs."
 DOCTOR_EXIT_CODES = "Exit codes: 0 nothing is in the way, warnings apart · 1 a problem · 2 wrong options."
 TEARDOWN_EXIT_CODES = (
     "Exit codes: 0 nothing is left that costs money · 1 something is, or it could not be seen · 2 wrong options."
+)
+EXPORT_EXIT_CODES = (
+    "Exit codes: 0 exported · 1 MLflow or the cloud failed · 2 no such sweep, or it is not finished · 130 interrupted."
 )
 SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud failed · 2 wrong options."
 COMPLETION_EXIT_CODES = "Exit codes: 0 printed · 2 wrong options."
@@ -274,6 +280,49 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     return ExitCode.OK
 
 
+@cli.command(epilog=REPORT_EXIT_CODES)
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The HTML file.  [default: NAME.html]",
+)
+@click.option(
+    "--figures",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write each picture there too, as PNG and SVG.",
+)
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, file, bytes, figures}.")
+def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_json: bool) -> int:
+    """Write a report of a sweep: one HTML file, which needs no network.
+
+    Winner, leaderboard to sort and filter, how the values lie over the parameters, learning curves, what failed and
+    why, when the jobs ran and what they took. Of a sweep that runs or was interrupted it has what is there.
+
+    \b
+    sweep report first
+    sweep report first -o report.html --figures pictures --on aws
+    """
+    from client.report.making import make_report
+    from client.view import View
+
+    with signals_interrupt():
+        made = make_report(cloud, name, file=file, figures=figures)
+    if as_json:
+        click.echo(json.dumps(made.to_json(), indent=2))
+    else:
+        view = View()
+        view.copyable(f"Report   {made.file}  ({made.bytes / 1e6:.1f} MB)")
+        for picture in made.figures:
+            view.copyable(f"Picture  {picture}")
+    return ExitCode.OK
+
+
 @cli.command(epilog=STOP_EXIT_CODES)
 @click.argument("name")
 @cloud_options
@@ -354,6 +403,42 @@ def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
         click.echo(json.dumps({"sweep": name, "removed": removed, "left": found.left}, indent=2))
     else:
         view.line(f"Removed {removed:,} objects.")
+    return ExitCode.OK
+
+
+@cli.command(epilog=EXPORT_EXIT_CODES)
+@click.argument("name")
+@click.option("--mlflow", "uri", required=True, metavar="URI", help="MLflow's tracking URI.")
+@click.option(
+    "--experiment",
+    metavar="NAME",
+    default="stepsweep",
+    show_default=True,
+    help="Of MLflow; made where it is not there.",
+)
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, experiment, run_id, written, unchanged, removed}.")
+def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) -> int:
+    """Export a finished sweep to MLflow: a run of the sweep, and below it a run a trial.
+
+    Exported again, it leaves the runs that are as they should be, and writes the others anew.
+
+    \b
+    sweep export first --mlflow sqlite:///mlflow.db
+    sweep export first --mlflow http://localhost:5000 --experiment digits
+    """
+    from client.export import export as exported_to
+    from client.view import View
+
+    with signals_interrupt():
+        exported = exported_to(cloud.looked_at(), name, uri=uri, experiment=experiment)
+    if as_json:
+        click.echo(json.dumps(asdict(exported), indent=2))
+    else:
+        View().line(
+            f"{name} is in MLflow's experiment {experiment}, run {exported.run_id}: {exported.written:,} trials "
+            f"written, {exported.unchanged:,} there already, {exported.removed:,} removed."
+        )
     return ExitCode.OK
 
 

@@ -18,9 +18,7 @@ from client.deployment import Deployment, explained, explanation, is_denied, may
 from client.records import Objects, Plan, Records
 from statemachine.bucket import for_all
 from statemachine.reducer import LastLines
-from sweep import keys
-from sweep.errors import InvalidMetrics
-from sweep.metrics import EPOCH, MAX_BYTES, parse_csv
+from sweep.metrics import EPOCH
 from sweep.ranking import Result
 from sweep.spec import SweepSpec
 from sweep.trial import Status, Trial
@@ -71,7 +69,9 @@ class Progress:
 
     Attributes:
         status: the execution's, as Step Functions has it.
-        planned: trials of the sweep; None until they are planned.
+        round_number: of the round that is under way, from 0; all numbers of trials are of this round.
+        planned: trials of the round; None until they are planned.
+        up_to: the epochs that they train at most, fewest first.
         to_run: those that were not finished before this execution.
         ended, failed: of `to_run`; the failed are among the ended.
         running: jobs that train at this moment; None where Batch may not be asked.
@@ -79,12 +79,15 @@ class Progress:
         training: the running trials, where they were asked for.
         waits_for: why Batch says that jobs wait; empty where it says nothing.
         seconds: since the execution started.
+        round_began: the seconds that had passed when this round was planned; 0 in the first.
         news: the trials that ended since the progress before, first things first.
         trouble: why there is nothing new, where the cloud did not answer.
     """
 
     status: str = RUNNING
+    round_number: int = 0
     planned: int | None = None
+    up_to: tuple[int, ...] = ()
     to_run: int = 0
     ended: int = 0
     failed: int = 0
@@ -93,6 +96,7 @@ class Progress:
     training: tuple[Training, ...] = ()
     waits_for: str = ""
     seconds: float = 0.0
+    round_began: float = 0.0
     news: tuple[Result, ...] = ()
     trouble: str = ""
 
@@ -102,9 +106,9 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate, by what is done so far; None while nothing is. Trials that will stop early make it too long."""
+        """An estimate for the round, by what is done of it; None while nothing is. Early stopping makes it too long."""
         done = self.ended + sum(each.epoch / each.trial.epochs for each in self.training)
-        return self.seconds * (self.to_run - done) / done if done else None
+        return (self.seconds - self.round_began) * (self.to_run - done) / done if done else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,7 @@ class Execution:
         self._plan: Plan | None = None
         self._ended: set[str] = set()
         self._failed = 0
+        self._round_began = 0.0
         self._may_ask_batch = True
         self._asked_why_at = -math.inf
         self._waits_for = ""
@@ -167,14 +172,15 @@ class Execution:
         delay, answered_at = FIRST_SLEEP_SECONDS, time.monotonic()
         while True:
             try:
-                progress = self._look(with_training=with_training)
+                *earlier, progress = self._look(with_training=with_training)
                 delay, answered_at = min(1.5 * delay, poll_seconds), time.monotonic()
             except (BotoCoreError, ClientError) as error:
                 if not may_pass(error) or time.monotonic() - answered_at > self._deployment.patience_seconds:
                     with explained():
                         raise
                 delay = min(2 * delay, MAX_SLEEP_SECONDS)
-                progress = replace(progress, news=(), trouble=explanation(error))
+                earlier, progress = [], replace(progress, news=(), trouble=explanation(error))
+            yield from earlier
             yield progress
             if progress.status != RUNNING:
                 return
@@ -198,34 +204,56 @@ class Execution:
                 executionArn=self.arn, error="Interrupted", cause="stopped by the person who started it"
             )
 
-    def _look(self, *, with_training: bool) -> Progress:
+    def _look(self, *, with_training: bool) -> list[Progress]:
+        """Returns how far the execution is, and before that the last of every round that has ended meanwhile."""
         described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
         # Listed after the status was read, so that the last look sees all that the execution wrote.
         objects = self._records.objects(self.spec.name)
+        status, started = described["status"], described["startDate"]
+        seconds = (datetime.now(UTC) - started).total_seconds()
+        found: list[Progress] = []
+        # A sweep that goes on has plans of earlier executions.
+        for number, planned_at in self._records.rounds(objects, since=started.replace(microsecond=0)):
+            if self._plan is not None and number <= self._plan.round_number:
+                continue
+            if self._plan is not None:
+                # A round is planned when all trials of the one before have ended.
+                found.append(self._progress(self._plan, objects, status=status, seconds=seconds))
+            self._plan = self._records.plan_of(self.spec, number, planned_at)
+            self._ended, self._failed = set(), 0
+            self._round_began = (planned_at - started).total_seconds() if number else 0.0
         if self._plan is None:
-            # A sweep that goes on has plans of earlier executions.
-            since = described["startDate"].replace(microsecond=0)
-            self._plan = self._records.plan(self.spec, objects, since=since)
-        status = described["status"]
-        seconds = (datetime.now(UTC) - described["startDate"]).total_seconds()
-        if self._plan is None:
-            return Progress(status=status, seconds=seconds)
-        news = self._news(self._plan, objects)
-        is_training = status == RUNNING and len(self._ended) < len(self._plan.to_run)
-        running = self._jobs(self._plan, "RUNNING") if is_training else []
-        starting = self._jobs(self._plan, "STARTING") if is_training else []
+            return [Progress(status=status, seconds=seconds)]
+        progress = self._progress(self._plan, objects, status=status, seconds=seconds)
+        return [*found, self._with_jobs(progress, self._plan, with_training=with_training)]
+
+    def _progress(self, plan: Plan, objects: Objects, *, status: str, seconds: float) -> Progress:
+        news = self._news(plan, objects)
+        planned = plan.planned
         return Progress(
             status=status,
-            planned=len(self._plan.trials),
-            to_run=len(self._plan.to_run),
+            round_number=plan.round_number,
+            planned=len(planned),
+            up_to=tuple(sorted({trial.epochs for trial in planned})),
+            to_run=len(plan.to_run),
             ended=len(self._ended),
             failed=self._failed,
-            running=None if running is None else len(running),
-            starting=len(starting or ()),
-            training=self._training(self._plan, running) if with_training and running else (),
-            waits_for=self._why_jobs_wait(self._plan) if is_training else "",
             seconds=seconds,
+            round_began=self._round_began,
             news=tuple(news),
+        )
+
+    def _with_jobs(self, progress: Progress, plan: Plan, *, with_training: bool) -> Progress:
+        """Returns the progress with what Batch says of the jobs that are not over."""
+        if progress.status != RUNNING or progress.ended == progress.to_run:
+            return replace(progress, running=0)
+        running = self._jobs(plan, "RUNNING")
+        return replace(
+            progress,
+            running=None if running is None else len(running),
+            starting=len(self._jobs(plan, "STARTING") or ()),
+            training=self._training(plan, running) if with_training and running else (),
+            waits_for=self._why_jobs_wait(plan),
         )
 
     def _news(self, plan: Plan, objects: Objects) -> list[Result]:
@@ -279,8 +307,7 @@ class Execution:
     def _latest(self, trial: Trial) -> dict[str, float]:
         """Returns the last row that a trainer shows; none where it shows none, or something else."""
         try:
-            data = self._deployment.store.get(keys.live_key(trial.trial_id), at_most=MAX_BYTES)
-            columns = parse_csv(data, max_epochs=trial.epochs).columns if data else {}
-        except (InvalidMetrics, ClientError):
+            metrics = self._records.live(trial)
+        except ClientError:
             return {}
-        return {name: values[-1] for name, values in columns.items()}
+        return {name: values[-1] for name, values in metrics.columns.items()} if metrics else {}

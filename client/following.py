@@ -36,7 +36,8 @@ class Following:
         self.view = view
         self._objective = objective
         self._best: float | None = None
-        self._was_planned = False
+        self._round: int | None = None
+        self._all_seen = True
         self._reasons: set[str] = set()
         self._trouble = ""
         self._waits_for = ""
@@ -65,8 +66,10 @@ class Following:
 
     def update(self, progress: Progress) -> None:
         self._progress = progress
-        if progress.planned is not None and not self._was_planned:
-            self._was_planned = True
+        if progress.planned is not None and progress.round_number != self._round:
+            self._round = progress.round_number
+            # Of trials that were finished before nothing is known here, and one of them may be better.
+            self._all_seen = self._all_seen and progress.planned == progress.to_run
             self.view.line(planned(progress))
         self._trials(progress)
         self._warn(progress)
@@ -74,8 +77,7 @@ class Following:
     def _trials(self, progress: Progress) -> None:
         first = progress.ended - len(progress.news) + 1
         for number, result in enumerate(progress.news, start=first):
-            # Of trials that were finished before nothing is known here, and one of them may be better.
-            is_best = progress.planned == progress.to_run and self._is_best(result.value)
+            is_best = self._all_seen and self._is_best(result.value)
             if progress.to_run <= MAX_TRIAL_LINES:
                 self.view.line(self._trial(result, f"{number:>{len(str(progress.to_run))}}/{progress.to_run}", is_best))
             elif number * 20 // progress.to_run > (number - 1) * 20 // progress.to_run:
@@ -116,10 +118,14 @@ class Following:
 
 def planned(progress: Progress) -> str:
     before = (progress.planned or 0) - progress.to_run
+    what = f"{progress.planned:,} planned"
+    if progress.round_number:
+        up_to = " and ".join(map(str, progress.up_to))
+        what = f"Round {progress.round_number}: {what}, up to epoch {up_to}" if up_to else what
     if not before:
-        return f"{progress.planned:,} planned."
+        return f"{what}."
     rest = f"{progress.to_run:,} to run" if progress.to_run else "nothing left to run"
-    return f"{progress.planned:,} planned, {before:,} finished before: {rest}."
+    return f"{what}, {before:,} finished before: {rest}."
 
 
 def bar(progress: Progress) -> Text:
@@ -147,7 +153,8 @@ def bar(progress: Progress) -> Text:
 
 def time_of(progress: Progress) -> Text:
     left = progress.seconds_left
-    rest = "" if left is None or progress.status != RUNNING else f", about {clock(left)} left"
+    of_round = f" of round {progress.round_number}" if progress.round_number else ""
+    rest = "" if left is None or progress.status != RUNNING else f", about {clock(left)} left{of_round}"
     return Text(f"{clock(progress.seconds)}{rest}", "dim")
 
 

@@ -75,8 +75,7 @@ class Cloud:
             InvalidInput: there is no embedded cloud in the folder.
         """
         from client.deployment import on_endpoint
-        from client.stores import FolderStore
-        from client.sweeps import Recorded, Sweeps
+        from client.sweeps import Sweeps
 
         if not self.is_local:
             return Sweeps(self._on_aws())
@@ -88,6 +87,15 @@ class Cloud:
             )
         if (endpoint := joined(self.directory)) is not None:
             return Sweeps(on_endpoint(endpoint.environment(), folder=self.objects))
+        return self.recorded()
+
+    def recorded(self) -> "Recorded":
+        """Finds the records of sweeps: of an embedded cloud in its folder, whether it is up or not."""
+        from client.stores import FolderStore
+        from client.sweeps import Recorded
+
+        if not self.is_local:
+            return self.looked_at()
         # There is one, since its name is the stack's and does not change; none before the first sweep.
         buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
         folder = buckets[-1].parent if buckets else self.objects
@@ -234,26 +242,40 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         "parameters",
         metavar="NAME=A,B,…",
         multiple=True,
-        help="A parameter and its choices. Numbers are numbers, anything else is a text.",
+        help="A parameter and its choices, or a range: lr=1e-4..1:log, n=16..256:int, m=0..0.9:step=0.1. Numbers are "
+        "numbers, anything else is a text.",
     )
+    @click.option("--search", metavar="METHOD", help="grid, random or tpe.  [default: grid]")
+    @click.option("--trials", type=int, metavar="N", help="How many params a random or tpe search tries.")
+    @click.option("--batch", type=int, metavar="N", help="Of a tpe search: how many of them a round begins with.")
+    @click.option(
+        "--halving",
+        metavar="MIN:FACTOR",
+        help="3:3: all train 3 epochs, the best third goes on to 9, … Or auto, for the defaults.",
+    )
+    @click.option("--folds", type=int, metavar="N", help="Cross-validation: a trial for each of N parts of the data.")
+    @click.option("--repeats", type=int, metavar="N", help="Trials with N seeds each.")
     @click.option("--fixed", metavar="NAME=VALUE", multiple=True, help="An option given to every trial unchanged.")
     @click.option("--epochs", type=int, metavar="N", help="The most epochs a trial trains.")
     @click.option("--name", metavar="NAME", help="The sweep's name.  [default: the file's, and the time]")
     @click.option(
         "--objective", metavar="METRIC:DIRECTION", help="Such as val_loss:minimize.  [default: val_accuracy:maximize]"
     )
-    @click.option("--seed", type=int, metavar="N", help="Of the training.  [default: 0]")
+    @click.option("--seed", type=int, metavar="N", help="Of random search and of the training.  [default: 0]")
     @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan that is estimated above it.")
     @click.option("--max-concurrency", type=int, metavar="N", help="Trials at once.  [default: the stack's]")
     @click.option("--fresh", is_flag=True, help="Train again what is already there.")
     @functools.wraps(command)
     def with_asked(
-        *, file: str | None, parameters: tuple[str, ...], fixed: tuple[str, ...], epochs: int | None, name: str | None,
+        *, file: str | None, parameters: tuple[str, ...], search: str | None, trials: int | None, batch: int | None,
+        halving: str | None, folds: int | None, repeats: int | None,
+        fixed: tuple[str, ...], epochs: int | None, name: str | None,
         objective: str | None, seed: int | None, max_concurrency: int | None, budget_usd: float | None,
         fresh: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
-            file=file, parameters=parameters, fixed=fixed, epochs=epochs, name=name, objective=objective, seed=seed,
+            file=file, parameters=parameters, search=search, trials=trials, batch=batch, halving=halving,
+            folds=folds, repeats=repeats, fixed=fixed, epochs=epochs, name=name, objective=objective, seed=seed,
             max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
         )  # fmt: skip
         return command(asked=asked, **others)

@@ -20,6 +20,7 @@ Objects = Mapping[str, datetime]
 """Keys, and when each was written, by the bucket's own clock: whole seconds on AWS."""
 
 _TO_RUN = re.compile(r"/round-(\d+)/to-run\.json$")
+_OUTCOME = re.compile(r"/round-\d+/outcomes/([^/]+)\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class Plan:
     """One round as it was planned.
 
     Attributes:
-        trials: all of the round, by id, in the order of the plan.
+        trials: all of the sweep so far, by id, in the order of the plan.
         to_run: ids of those that were not finished when it was planned.
         planned_at: by the bucket's clock.
     """
@@ -37,6 +38,11 @@ class Plan:
     trials: dict[str, Trial]
     to_run: frozenset[str]
     planned_at: datetime
+
+    @property
+    def planned(self) -> list[Trial]:
+        """The trials that this round is about; the others are as the rounds before it left them."""
+        return [trial for trial in self.trials.values() if trial.round_number == self.round_number]
 
     def ended(self, objects: Objects) -> dict[str, datetime]:
         """Returns the trials of `to_run` whose outcome was recorded, and when.
@@ -79,13 +85,18 @@ class Records:
         """Returns when the latest plan was written."""
         return max((when for key, when in objects.items() if _TO_RUN.search(key)), default=None)
 
-    def plan(self, spec: SweepSpec, objects: Objects, *, since: datetime | None = None) -> Plan | None:
-        """Returns the plan that was written last; None where none was, or none `since`."""
-        written = [(when, int(match[1])) for key, when in objects.items() if (match := _TO_RUN.search(key))]
-        recent = [(when, number) for when, number in written if since is None or when >= since]
-        if not recent:
-            return None
-        planned_at, number = max(recent)
+    def plan(self, spec: SweepSpec, objects: Objects) -> Plan | None:
+        """Returns the plan that was written last; None where none was."""
+        written = self.rounds(objects)
+        return self.plan_of(spec, *max(written, key=lambda each: (each[1], each[0]))) if written else None
+
+    def rounds(self, objects: Objects, *, since: datetime | None = None) -> list[tuple[int, datetime]]:
+        """Returns the numbers of the rounds that were planned, `since` then or ever, and when, the first one first."""
+        written = [(int(match[1]), when) for key, when in objects.items() if (match := _TO_RUN.search(key))]
+        return sorted((number, when) for number, when in written if since is None or when >= since)
+
+    def plan_of(self, spec: SweepSpec, number: int, planned_at: datetime) -> Plan:
+        """Returns the plan of a round that was planned."""
         trials = [Trial.from_json(trial) for trial in self._store.get_json(keys.plan_key(spec.name, number))["trials"]]
         items = self._store.get_json(keys.to_run_key(spec.name, number))
         return Plan(
@@ -117,21 +128,59 @@ class Records:
         data = self._store.get(keys.leaderboard_key(sweep))
         return [] if data is None else rows_of(data)
 
-    def metrics(self, trial: Trial) -> Metrics | None:
-        """Returns a trial's curve; None where it is not there, or breaks a rule."""
+    def metrics(self, trial: Trial, *, may_diverge: bool = False) -> Metrics | None:
+        """Returns a trial's curve; None where it is not there, or breaks a rule.
+
+        Args:
+            may_diverge: of a trial that diverged too, with what it wrote in place of numbers.
+        """
         data = self._store.get(trial.metrics_key, at_most=MAX_BYTES + 1)
         try:
-            return None if data is None else parse_csv(data, max_epochs=trial.epochs)
+            return None if data is None else parse_csv(data, max_epochs=trial.epochs, may_diverge=may_diverge)
         except InvalidMetrics:
             return None
+
+    def live(self, trial: Trial) -> Metrics | None:
+        """Returns what a trainer shows of a trial that has not ended; None where that is nothing, or something else."""
+        data = self._store.get(keys.live_key(trial.trial_id), at_most=MAX_BYTES)
+        try:
+            return parse_csv(data, max_epochs=trial.epochs) if data else None
+        except InvalidMetrics:
+            return None
+
+    def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns the curves that are there, by trial, also those of trials that diverged."""
+        return _found(trials, for_all(lambda trial: self.metrics(trial, may_diverge=True), trials))
+
+    def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns what the trainers of trials show, by trial."""
+        return _found(trials, for_all(self.live, trials))
 
     def output(self, sweep: str) -> Any:
         """Returns what the last execution that found a winner gave; None where none did."""
         return self._store.get_json(keys.winner_key(sweep))
 
+    def documents(self, sweep: str) -> dict[str, str]:
+        """Returns the texts of a sweep's own files that are there, by their names."""
+        names = (keys.spec_key(sweep), keys.leaderboard_key(sweep), keys.winner_key(sweep))
+        found = {name.rpartition("/")[2]: self._store.get(name) for name in names}
+        return {name: data.decode() for name, data in found.items() if data is not None}
+
     def outcome(self, plan: Plan, trial_id: str) -> Any:
         """Returns what was recorded of a trial's job; None where nothing was."""
         return self._store.get_json(keys.outcome_key(plan.spec.name, plan.trials[trial_id].round_number, trial_id))
+
+    def outcomes(self, objects: Objects) -> list[tuple[str, Any]]:
+        """Returns the trial and the outcome of each job that was recorded, of all rounds; None where it is not JSON."""
+
+        def read(key: str) -> Any:
+            try:
+                return self._store.get_json(key)
+            except ValueError:
+                return None
+
+        found = sorted((key, match[1]) for key in objects if (match := _OUTCOME.search(key)))
+        return [(trial, doc) for (_, trial), doc in zip(found, for_all(read, [key for key, _ in found]), strict=True)]
 
     def remove(self, sweep: str) -> int:
         """Deletes what is recorded of a sweep, and returns how many objects that were."""
@@ -139,3 +188,7 @@ class Records:
         names = sorted(self.objects(sweep), key=lambda key: key == keys.spec_key(sweep))
         self._store.delete(names)
         return len(names)
+
+
+def _found(trials: Sequence[Trial], metrics: Sequence[Metrics | None]) -> dict[str, Metrics]:
+    return {trial.trial_id: each for trial, each in zip(trials, metrics, strict=True) if each is not None}

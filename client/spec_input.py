@@ -25,6 +25,9 @@ MAX_INPUT_BYTES = 262_144
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _LIKE_A_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
+_RANGE = re.compile(r"(?P<low>[+-]?[0-9][^,:]*?)\.\.(?P<high>[^,:]+)(?P<words>(?::[^,]*)?)")
+"""`low..high` and words behind colons, where `low` is a number: a text that is a choice may hold two dots too."""
+
 _TOKENS = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")\s*(?P<colon>:?)|[{}]|NaN|-?Infinity')
 """In a text that is JSON: the texts (one before a colon is a key), the braces, and the numbers that are none."""
 
@@ -35,7 +38,9 @@ class Asked:
 
     Attributes:
         file: a path, or `-` for standard input.
-        parameters: `name=choice,choice` each.
+        parameters: `name=choice,choice` or `name=low..high:log` each.
+        search, trials, batch: the fields of `search`.
+        halving: `min_epochs:factor`, `min_epochs`, or `auto`.
         fixed: `name=value` each.
         objective: `metric:direction`.
     """
@@ -44,6 +49,12 @@ class Asked:
     parameters: Sequence[str] = ()
     fixed: Sequence[str] = ()
     epochs: int | None = None
+    search: str | None = None
+    trials: int | None = None
+    batch: int | None = None
+    halving: str | None = None
+    folds: int | None = None
+    repeats: int | None = None
     name: str | None = None
     objective: str | None = None
     seed: int | None = None
@@ -60,12 +71,7 @@ class Asked:
         document = read_spec(self.file) if self.file else {}
         if isinstance(document, dict):
             document = self._merged(document)
-        spec = SweepSpec.from_json(document, default_name=default_name(self.file, now))
-        if (size := len(json.dumps(spec.to_json()))) > MAX_INPUT_BYTES:
-            raise InvalidSweep(
-                [f"the input has {size} bytes; Step Functions takes at most {MAX_INPUT_BYTES}, give fewer choices"]
-            )
-        return spec
+        return checked(document, default_name=default_name(self.file, now))
 
     def _merged(self, document: dict[str, Any]) -> dict[str, Any]:
         """Returns the file's fields with the options' in their places."""
@@ -80,7 +86,15 @@ class Asked:
         if self.objective is not None:
             metric, colon, direction = self.objective.partition(":")
             merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})
-        for field in ("epochs", "name", "seed", "max_concurrency", "budget_usd"):
+        searched = {"method": self.search, "trials": self.trials, "batch": self.batch}
+        if given := {name: value for name, value in searched.items() if value is not None}:
+            there = document.get("search", {})
+            # A grid has no numbers of its own to keep.
+            known = there if isinstance(there, dict) and self.search != "grid" else {}
+            merged["search"] = known | given
+        if self.halving is not None:
+            merged["halving"] = _halving(self.halving, faults)
+        for field in ("epochs", "folds", "repeats", "name", "seed", "max_concurrency", "budget_usd"):
             if (value := getattr(self, field)) is not None:
                 merged[field] = value
         if self.fresh:
@@ -88,6 +102,20 @@ class Asked:
         if faults:
             raise InvalidInput(faults)
         return merged
+
+
+def checked(document: object, *, default_name: str) -> SweepSpec:
+    """Returns the spec of a document that Step Functions takes as an input.
+
+    Raises:
+        InvalidSweep: with every fault.
+    """
+    spec = SweepSpec.from_json(document, default_name=default_name)
+    if (size := len(json.dumps(spec.to_json()))) > MAX_INPUT_BYTES:
+        raise InvalidSweep(
+            [f"the input has {size} bytes; Step Functions takes at most {MAX_INPUT_BYTES}, give fewer choices"]
+        )
+    return spec
 
 
 def default_name(file: str | None, now: datetime) -> str:
@@ -157,7 +185,7 @@ def _lax_json(text: str) -> list[tuple[int, str]]:
 
 
 def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: bool) -> dict[str, Any]:
-    """Returns `name=value` words as an object; with `several` a value is a list, its choices between commas."""
+    """Returns `name=value` words as an object; with `several` a value is choices between commas, or a range."""
     pairs: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
@@ -169,9 +197,40 @@ def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: boo
             faults.append(
                 f"{option} {name}: given twice; " + ("write all choices in one" if several else "give it once")
             )
-        values = [_value(f"{option} {name}", part, faults) for part in (text.split(",") if several else [text])]
-        pairs[name] = values if several else values[0]
+        where = f"{option} {name}"
+        if several and (ends := _RANGE.fullmatch(text)):
+            pairs[name] = _range(where, ends, faults)
+        elif several:
+            pairs[name] = [_value(where, part, faults) for part in text.split(",")]
+        else:
+            pairs[name] = _value(where, text, faults)
     return pairs
+
+
+def _range(where: str, ends: re.Match[str], faults: list[str]) -> dict[str, Any]:
+    """Returns `1e-4..1:log` as the object that a spec has for it."""
+    found: dict[str, Any] = {"low": _value(where, ends["low"], faults), "high": _value(where, ends["high"], faults)}
+    for word in filter(None, ends["words"].split(":")):
+        match word.partition("="):
+            case ("log", "", ""):
+                found["log"] = True
+            case ("int" | "float" as kind, "", ""):
+                found["type"] = kind
+            case ("step", "=", step):
+                found["step"] = _value(where, step, faults)
+            case _:
+                faults.append(f"{where}: {shown(word)} behind a range; known are log, int, float and step=0.1")
+    return found
+
+
+def _halving(text: str, faults: list[str]) -> dict[str, Any]:
+    if text == "auto":
+        return {}
+    least, colon, factor = text.partition(":")
+    if not least.isdecimal() or (colon and not factor.isdecimal()):
+        faults.append(f"--halving {shown(text)}: write MIN_EPOCHS:FACTOR, such as --halving 3:3, or auto")
+        return {}
+    return {"min_epochs": int(least)} | ({"factor": int(factor)} if colon else {})
 
 
 def _value(where: str, text: str, faults: list[str]) -> int | float | str:

@@ -1,6 +1,7 @@
 """What a trial printed: which trial a person means, and the lines of its job's attempts, also while it runs."""
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -36,6 +37,9 @@ class Log(Protocol):
     def is_over(self) -> bool:
         """Whether nothing will be printed any more."""
 
+    def tail(self, limit: int) -> list[str]:
+        """Returns the last lines of the last attempt."""
+
 
 def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
     """Returns the trial that a person names: by its rank, its params, or the beginning of its id.
@@ -53,9 +57,7 @@ def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
         rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
     elif params and len(params) == len(parts):
         wanted = {match["name"]: match["value"] for match in params}
-        found = [
-            trial for trial in trials if wanted.items() <= {k: as_option(v) for k, v in trial.params.items()}.items()
-        ]
+        found = [trial for trial in trials if wanted.items() <= _said_of(trial).items()]
         rule = f"no trial has {said}"
     else:
         found = [trial for trial in trials if trial.trial_id.startswith(said)]
@@ -65,9 +67,19 @@ def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
     if not found:
         example = " ".join(f"{name}={as_option(value)}" for name, value in trials[0].params.items())
         raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
-    some = "; ".join(" ".join(f"{k}={as_option(v)}" for k, v in trial.params.items()) for trial in found[:MAX_NAMED])
+    # Trials of the same params differ in their fold or seed.
+    same = all(trial.params == found[0].params for trial in found)
+    some = "; ".join(
+        " ".join(f"{name}={value}" for name, value in _said_of(trial).items() if same or name in trial.params)
+        for trial in found[:MAX_NAMED]
+    )
     more = "; …" if len(found) > MAX_NAMED else ""
     raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); say more of its params"])
+
+
+def _said_of(trial: Trial) -> dict[str, str]:
+    """Returns the words by which a trial may be named: its params, its fold and its seed."""
+    return {name: as_option(value) for name, value in {**trial.member, **trial.params}.items()}
 
 
 def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:
@@ -98,6 +110,13 @@ class LocalLog:
             for line in data[:whole].decode(errors="replace").splitlines():
                 yield attempt, line
 
+    def tail(self, limit: int) -> list[str]:
+        files = latest_attempts(self._logs, self._trial_id)
+        if not files:
+            return []
+        with files[max(files)].open(errors="replace") as lines:
+            return [line.rstrip("\r\n") for line in deque(lines, maxlen=limit)]
+
     def is_over(self) -> bool:
         return self._sweeps is None or not _jobs_of(self._sweeps.deployment, self._trial_id, alive=True)
 
@@ -120,6 +139,15 @@ class CloudLog:
             for attempt, stream in enumerate(self._streams(), start=1):
                 for line in self._lines(stream):
                     yield attempt, line
+
+    def tail(self, limit: int) -> list[str]:
+        with explained():
+            for stream in (self._recorded or self._streams())[-1:]:
+                answer = self._deployment.logs.get_log_events(
+                    logGroupName=self._deployment.log_group, logStreamName=stream, limit=limit, startFromHead=False
+                )
+                return [line for event in answer["events"] for line in event["message"].splitlines()][-limit:]
+        return []
 
     def is_over(self) -> bool:
         return not _jobs_of(self._deployment, self._trial_id, alive=True)

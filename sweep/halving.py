@@ -48,17 +48,19 @@ def default_min_epochs(epochs: int, factor: int) -> int:
 def promoted(groups: Sequence[Group], halving: Halving, objective: Objective, *, rungs: int) -> list[Group]:
     """Returns who goes on to the next rung: of each rung the best, by the ranking's own rules, one in `factor`.
 
-    All that were ever planned for a rung count, so that trials that failed make no room for others. Who has no value is
-    never among those that go on. A rung is filled up when later trials reach it: where a search plans batch by batch,
-    each batch opens places for the best that wait there, of whatever batch they are.
+    Trials are compared with those of their own batch, which reached the rung in the same round. So the best of all goes
+    on to the end, whichever batch it is of, and what a sweep costs at most is known before. All that were planned for a
+    rung count, so that those that failed make no room for others; who has no value never goes on.
 
     Args:
         rungs: how many there are; nobody goes on from the last.
     """
     going_on = []
-    for rung in range(rungs - 1):
-        reached = sum(group.rung >= rung for group in groups)
-        beyond = sum(group.rung > rung for group in groups)
-        waiting = [group for group in groups if group.rung == rung and group.value is not None]
-        going_on += rank(waiting, objective)[: max(0, halving.places(reached) - beyond)]
+    for batch in sorted({group.batch for group in groups}):
+        there = [group for group in groups if group.batch == batch]
+        for rung in range(rungs - 1):
+            reached = sum(group.rung >= rung for group in there)
+            beyond = sum(group.rung > rung for group in there)
+            waiting = [group for group in there if group.rung == rung and group.value is not None]
+            going_on += rank(waiting, objective)[: max(0, halving.places(reached) - beyond)]
     return going_on

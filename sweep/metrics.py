@@ -49,7 +49,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """A trial's curve: `columns[name][i]` is the value of epoch i + 1. All finite."""
+    """A trial's curve: `columns[name][i]` is the value of epoch i + 1. All finite, unless it was asked otherwise."""
 
     columns: dict[str, list[float]]
 
@@ -86,8 +86,11 @@ def to_csv(rows: Sequence[Mapping[str, float]]) -> bytes:
     return text.getvalue().encode()
 
 
-def parse_csv(data: bytes, *, max_epochs: int) -> Metrics:
+def parse_csv(data: bytes, *, max_epochs: int, may_diverge: bool = False) -> Metrics:
     """Reads a metrics file by the rules above.
+
+    Args:
+        may_diverge: take NaN and infinity as numbers, to show how a trial diverged; never to rank it.
 
     Raises:
         InvalidMetrics: the file breaks a rule; the message names the line, the column and the value.
@@ -118,7 +121,7 @@ def parse_csv(data: bytes, *, max_epochs: int) -> Metrics:
         if len(row) != len(header):
             raise InvalidMetrics(f"line {number + 1}: {len(row)} values for {len(header)} columns")
         for name, cell in zip(header, row, strict=True):
-            columns[name].append(_number(cell, line=number + 1, column=name, epoch=number))
+            columns[name].append(_number(cell, line=number + 1, column=name, epoch=number, may_diverge=may_diverge))
         if columns[EPOCH][-1] != number:
             raise InvalidMetrics(f"line {number + 1}: epoch {shown(row[0])}, where {number} has its place")
     return Metrics(columns=columns)
@@ -133,8 +136,10 @@ def _check_header(header: Sequence[str]) -> None:
         raise InvalidMetrics(f"a column stands twice in {shown(','.join(header))}")
 
 
-def _number(cell: str, *, line: int, column: str, epoch: int) -> float:
+def _number(cell: str, *, line: int, column: str, epoch: int, may_diverge: bool) -> float:
     if _NOT_FINITE.fullmatch(cell):
+        if may_diverge and column != EPOCH:
+            return float(cell)
         raise InvalidMetrics(f"{column} is {cell} at epoch {epoch}: the trial diverged")
     if len(cell) > 64 or not _NUMBER.fullmatch(cell):
         raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is not a number")

@@ -84,6 +84,10 @@ class Group:
         return self.trial.rung
 
     @property
+    def batch(self) -> int:
+        return self.trial.batch
+
+    @property
     def values(self) -> list[float]:
         """Those of the trials that succeeded."""
         return [result.value for result in self.results if result.value is not None]

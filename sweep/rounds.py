@@ -7,7 +7,7 @@ the plan's are what that round has to train.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, pairwise
+from itertools import chain, islice
 
 from sweep.halving import promoted
 from sweep.ranking import Group, Result, grouped
@@ -85,23 +85,24 @@ class Round:
 
 def schedule(spec: SweepSpec) -> list[Round]:
     """Returns the rounds of a sweep none of whose trials fails or stops early: the most that it can cost."""
-    rungs = (0, *spec.rungs)
-    reached = [0] * len(spec.rungs)
-    found: list[Round] = []
-    while True:
-        arrive = [_all(spec) if not found else _new_at(spec, planned=reached[0]) if spec.search.learns else 0]
-        if spec.halving:
-            arrive += [spec.halving.places(here) - beyond for here, beyond in pairwise(reached)]
-        if not any(arrive):
-            return found
-        reached = [there + more for there, more in zip(reached, arrive, strict=True)]
-        found.append(
-            Round(
-                trials=sum(arrive) * spec.trials_each,
-                epochs=sum(more * (rungs[n + 1] - rungs[n]) for n, more in enumerate(arrive)) * spec.trials_each,
-                up_to=tuple(rungs[n + 1] for n, more in enumerate(arrive) if more),
-            )
+    batches = [_all(spec)]
+    while spec.search.learns and (new := _new_at(spec, planned=sum(batches))):
+        batches.append(new)
+    rungs, before = spec.rungs, (0, *spec.rungs)
+    arrive = [[0] * len(rungs) for _ in range(len(batches) + len(rungs) - 1)]
+    for batch, new in enumerate(batches):
+        count = new
+        for rung in range(len(rungs)):
+            arrive[batch + rung][rung] = count
+            count = spec.halving.places(count) if spec.halving else 0
+    return [
+        Round(
+            trials=sum(params) * spec.trials_each,
+            epochs=sum(count * (rungs[n] - before[n]) for n, count in enumerate(params)) * spec.trials_each,
+            up_to=tuple(rungs[n] for n, count in enumerate(params) if count),
         )
+        for params in arrive
+    ]
 
 
 def epochs_to_train(spec: SweepSpec, trials: Iterable[Trial]) -> int:

@@ -130,6 +130,7 @@ class SweepSpec:
             params=params,
             options={**params, **self.fixed, "epochs": epochs, "seed": seed, **fold_options},
             epochs=epochs,
+            batch=round_number,
             round_number=round_number,
         )
 

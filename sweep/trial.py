@@ -50,6 +50,7 @@ class Trial:
         options: all that the trainer is given on its command line, params first.
         epochs: the most epochs it trains.
         rung: how often it went on to more epochs; 0 without halving.
+        batch: the round that planned its params first; halving compares those of one batch.
         round_number: the round that plans it for these epochs, and where its outcome is recorded.
     """
 
@@ -58,6 +59,7 @@ class Trial:
     options: dict[str, Value]
     epochs: int
     rung: int = 0
+    batch: int = 0
     round_number: int = 0
 
     @property
@@ -80,6 +82,7 @@ class Trial:
             "options": dict(self.options),
             "epochs": self.epochs,
             "rung": self.rung,
+            "batch": self.batch,
             "round_number": self.round_number,
         }
 

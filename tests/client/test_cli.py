@@ -13,10 +13,10 @@ from sweep.errors import InvalidSweep
 from sweep.spec import SweepSpec
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 
-HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local")
+HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local", "mlflow", "pandas", "matplotlib")
 COMMANDS = (
     "run", "start", "watch", "plan", "show", "list", "logs", "stop", "resume", "rm", "serve", "doctor", "teardown",
-    "completion",
+    "completion", "export",
 )  # fmt: skip
 TRIAL = ("--set", "lr=0.1", "--epochs", "1")
 

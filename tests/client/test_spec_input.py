@@ -266,3 +266,51 @@ def test_yaml_that_cannot_be_a_spec(tmp_path: Path, text: str, fault: str) -> No
     with pytest.raises(InvalidInput) as raised:
         read_spec(file)
     assert raised.value.faults[0].startswith(file + fault)
+
+
+class TestSearches:
+    def test_ranges_and_ways_to_search_are_the_fields_of_a_spec(self) -> None:
+        asked = Asked(
+            parameters=("lr=1e-4..1:log", "momentum=0..0.9:step=0.1", "hidden=16..256:int", "act=a..b,c"),
+            search="tpe", trials=20, batch=5, halving="3:4", epochs=48, folds=5, repeats=2,
+        )  # fmt: skip
+        assert asked.spec(now=NOW) == SweepSpec.from_json(
+            {
+                "parameters": {
+                    "lr": {"low": 1e-4, "high": 1, "log": True},
+                    "momentum": {"low": 0, "high": 0.9, "step": 0.1},
+                    "hidden": {"low": 16, "high": 256, "type": "int"},
+                    "act": ["a..b", "c"],
+                },
+                "search": {"method": "tpe", "trials": 20, "batch": 5},
+                "halving": {"min_epochs": 3, "factor": 4},
+                "epochs": 48,
+                "folds": 5,
+                "repeats": 2,
+            },
+            default_name=default_name(None, NOW),
+        )
+
+    def test_an_option_changes_its_field_of_a_file_s_search_only(self, tmp_path: Path) -> None:
+        file = tmp_path / "spec.json"
+        document = {"parameters": {"lr": {"low": 0.1, "high": 1}}, "epochs": 9, "halving": {"min_epochs": 1}}
+        file.write_text(json.dumps({**document, "search": {"method": "random", "trials": 5}}))
+        spec = Asked(file=str(file), trials=7, halving="auto").spec(now=NOW)
+        assert spec.to_json()["search"] == {"method": "random", "trials": 7}
+        assert spec.rungs == (1, 3, 9)
+        assert Asked(file=str(file), parameters=("lr=1,2",), search="grid").spec(now=NOW).search.trials is None
+
+    @pytest.mark.parametrize(
+        ("asked", "fault"),
+        [
+            ({"parameters": ("lr=0.1..x",)}, 'parameters.lr.high: must be a number of at most 1e+300, got "x"'),
+            ({"parameters": ("lr=0.1..01",)}, '--set lr: "01" is not how JSON writes a number'),
+            ({"parameters": ("lr=0.1..1:ln",)}, '--set lr: "ln" behind a range; known are log, int, float and step='),
+            ({"parameters": ("lr=0.1",), "halving": "x"}, '--halving "x": write MIN_EPOCHS:FACTOR, such as'),
+            ({"parameters": ("lr=0.1",), "search": "random"}, "search.trials: missing; write how many params"),
+        ],
+    )
+    def test_what_is_wrong_with_them_is_said(self, asked: dict[str, Any], fault: str) -> None:
+        with pytest.raises(InvalidInput) as caught:
+            Asked(epochs=9, **asked).spec(now=NOW)
+        assert caught.value.faults[0].startswith(fault)

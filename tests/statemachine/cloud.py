@@ -45,8 +45,8 @@ class Cloud:
         assert "fault" not in answer
         return self.trials(sweep)
 
-    def trials(self, sweep: str) -> list[Trial]:
-        return [Trial.from_json(trial) for trial in self.bucket.get_json(keys.plan_key(sweep, 0))["trials"]]
+    def trials(self, sweep: str, round_number: int = 0) -> list[Trial]:
+        return [Trial.from_json(trial) for trial in self.bucket.get_json(keys.plan_key(sweep, round_number))["trials"]]
 
     def trained(self, trial: Trial, *accuracies: float) -> None:
         """Puts what a trial that went well leaves behind, an accuracy an epoch."""
@@ -56,7 +56,7 @@ class Cloud:
     def recorded(self, trial: Trial, outcome: Mapping[str, Any] | bytes, *, sweep: str = "s") -> None:
         """Puts what the state machine records of a trial."""
         data = outcome if isinstance(outcome, bytes) else json.dumps(outcome).encode()
-        self.bucket.put(keys.outcome_key(sweep, 0, trial.trial_id), data, "application/json")
+        self.bucket.put(keys.outcome_key(sweep, trial.round_number, trial.trial_id), data, "application/json")
 
     def failed(self, trial: Trial, cause: str, *, error: str = "States.TaskFailed") -> None:
         failure = {"Error": error, "Cause": cause}

@@ -1,0 +1,202 @@
+"""Rounds through the planner and the reducer, as the state machine calls them one after the other."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from sweep import keys
+from sweep.trial import Trial
+from tests.statemachine.cloud import Cloud
+from tests.statemachine.test_cost import succeeded
+
+HALVED: dict[str, Any] = {
+    "parameters": {"lr": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]},
+    "epochs": 4,
+    "halving": {"min_epochs": 1, "factor": 2},
+    "name": "s",
+}
+
+
+def plan(cloud: Cloud, round_number: int, **changes: Any) -> list[Trial]:
+    """Plans a round; returns the trials that it trains."""
+    answer = cloud.plan({**HALVED, **changes}, round_number=round_number)
+    assert "fault" not in answer
+    items = {item["trial_id"] for item in cloud.bucket.get_json(answer["to_run_key"])}
+    return [trial for trial in cloud.trials("s", round_number) if trial.trial_id in items]
+
+
+def train(cloud: Cloud, trials: list[Trial], *, more: float = 0.0) -> None:
+    """Trains trials whose accuracy is their learning rate, and a little more each epoch."""
+    for trial in trials:
+        lr = float(trial.params["lr"])
+        cloud.trained(trial, *(round(more + lr + epoch / 1000, 6) for epoch in range(1, trial.epochs + 1)))
+
+
+def to_the_end(cloud: Cloud, **changes: Any) -> tuple[list[list[float]], dict[str, Any]]:
+    """Runs all rounds; returns the learning rates that each trained, and what the last reduction gave."""
+    trained = []
+    for number in range(10):
+        trials = plan(cloud, number, **changes)
+        trained.append([float(trial.params["lr"]) for trial in trials])
+        train(cloud, trials)
+        answer = cloud.reduce(round_number=number)
+        if not answer["another_round"]:
+            return trained, answer
+        assert answer == {"another_round": True, "sweep": "s", "round": number + 1, "ask": False}
+    raise AssertionError("it does not end")
+
+
+def rows(cloud: Cloud) -> list[dict[str, str]]:
+    data = cloud.bucket.get(keys.leaderboard_key("s"))
+    assert data is not None
+    return list(csv.DictReader(io.StringIO(data.decode(), newline=""), strict=True))
+
+
+class TestHalving:
+    def test_six_train_one_epoch_three_go_on_to_two_and_two_to_four(self, cloud: Cloud) -> None:
+        trained, answer = to_the_end(cloud)
+        assert trained == [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.4, 0.5, 0.6], [0.5, 0.6]]
+        output = answer["output"]
+        assert output["winner"]["params"] == {"lr": 0.6}
+        assert (output["rounds"], output["epochs_trained_total"]) == (3, 1 * 3 + 2 + 4 * 2)
+        assert output["outcomes"]["SUCCEEDED"] == 6
+        assert output["plan_key"] == "sweeps/s/round-2/plan.json"
+        assert [(row["params.lr"], row["epochs_trained"]) for row in rows(cloud)] == [
+            ("0.6", "4"), ("0.5", "4"), ("0.4", "2"), ("0.3", "1"), ("0.2", "1"), ("0.1", "1"),
+        ]  # fmt: skip
+
+    def test_until_the_last_round_there_is_no_leaderboard(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0))
+        cloud.reduce()
+        assert not cloud.bucket.has(keys.leaderboard_key("s"))
+
+    def test_who_was_trained_further_stands_first_whatever_the_others_reached(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0), more=0.3)
+        cloud.reduce()
+        train(cloud, plan(cloud, 1))
+        cloud.reduce(round_number=1)
+        train(cloud, plan(cloud, 2))
+        assert cloud.reduce(round_number=2)["output"]["winner"]["params"] == {"lr": 0.6}
+        found = [(row["params.lr"], float(row["val_accuracy"])) for row in rows(cloud)]
+        assert found == [("0.6", 0.604), ("0.5", 0.504), ("0.4", 0.402), ("0.3", 0.601), ("0.2", 0.501), ("0.1", 0.401)]
+
+    def test_the_same_work_goes_on_from_its_checkpoint_since_its_id_is_the_same(self, cloud: Cloud) -> None:
+        first = plan(cloud, 0)
+        train(cloud, first)
+        cloud.reduce()
+        plan(cloud, 1)
+        item, *_ = cloud.bucket.get_json(keys.to_run_key("s", 1))
+        assert item["trial_id"] == first[3].trial_id
+        assert item["command"] == ["--lr", "0.4", "--epochs", "2", "--seed", "0"]
+        assert item["metrics_uri"].endswith("/metrics-e2.csv")
+        assert item["checkpoint_uri"] == f"s3://{cloud.bucket.name}/checkpoints/{first[3].trial_id}/"
+        assert item["outcome_key"] == f"sweeps/s/round-1/outcomes/{first[3].trial_id}.json"
+
+    def test_who_fails_after_going_on_has_lost_with_its_reason_and_the_others_keep_their_values(
+        self, cloud: Cloud
+    ) -> None:
+        train(cloud, plan(cloud, 0))
+        cloud.reduce()
+        *others, best = plan(cloud, 1)
+        train(cloud, others)
+        cloud.failed(best, "no memory")
+        cloud.reduce(round_number=1)
+        last = plan(cloud, 2)
+        assert [trial.params["lr"] for trial in last] == [0.4, 0.5]
+        train(cloud, last)
+        output = cloud.reduce(round_number=2)["output"]
+        assert output["winner"]["params"] == {"lr": 0.5}
+        assert output["outcomes"] == {"SUCCEEDED": 5, "FAILED": 1, "MISSING": 0, "INVALID": 0}
+        assert output["reasons"] == [{"reason": "States.TaskFailed: no memory", "trials": 1}]
+
+    def test_a_sweep_that_is_started_again_repeats_no_trial_of_any_round(self, cloud: Cloud) -> None:
+        _, first = to_the_end(cloud)
+        trained, again = to_the_end(cloud)
+        assert trained == [[], [], []]
+        assert again == first
+
+    def test_reducing_a_round_again_writes_the_same_bytes(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0))
+        cloud.reduce()
+        before = cloud.objects()
+        cloud.reduce()
+        assert cloud.objects() == before
+
+    def test_later_rounds_keep_the_trainer_whose_image_their_jobs_run(self, cloud: Cloud) -> None:
+        first = plan(cloud, 0)
+        train(cloud, first)
+        cloud.reduce()
+        cloud.monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
+        second = plan(cloud, 1)
+        assert {trial.trial_id for trial in second} < {trial.trial_id for trial in first}
+        assert cloud.bucket.get_json(keys.plan_key("s", 1))["trainer_version"] == "trainer-1"
+
+    def test_the_output_of_many_rounds_fits_into_a_state(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0))
+        assert len(str(cloud.reduce())) < 200, "between rounds nothing but numbers is handed on"
+
+    def test_results_that_are_gone_end_the_execution(self, cloud: Cloud) -> None:
+        plan(cloud, 0)
+        with pytest.raises(FileNotFoundError, match=r"sweeps/s/round-0/results\.json is not in the bucket"):
+            plan(cloud, 1)
+
+
+class TestBudget:
+    """Six seconds an epoch and half a dollar an hour; the plan is of 6 x 1 + 3 x 1 + 2 x 2 = 13 epochs."""
+
+    def test_the_plan_of_all_rounds_must_fit(self, cloud: Cloud) -> None:
+        usd = 13 * 6 / 3600 * 0.5
+        assert cloud.plan(HALVED)["usd_at_most"] == round(usd, 4)
+        assert "fault" not in cloud.plan({**HALVED, "budget_usd": 0.011, "name": "enough"})
+        assert cloud.plan({**HALVED, "budget_usd": 0.01, "name": "short"})["fault"].startswith(
+            "budget_usd: 6 trials of up to 4 epochs in 3 rounds are estimated at 0.01 USD"
+        )
+
+    def test_a_round_that_would_go_beyond_is_not_begun_and_the_winner_so_far_is_named(self, cloud: Cloud) -> None:
+        first = plan(cloud, 0, budget_usd=3)
+        train(cloud, first)
+        for trial in first:
+            succeeded(cloud, trial, 0.5)  # an epoch took half an hour, where six seconds were expected
+        # 6 x 0.5 h x 0.5 USD are spent, and three trials of one more epoch each would take 0.75.
+        assert cloud.reduce()["another_round"] is True
+        second = plan(cloud, 1, budget_usd=3)
+        train(cloud, second)
+        for trial in second:
+            succeeded(cloud, trial, 0.5)
+        # 2.25 are spent, and two trials of two more epochs each would take 1.
+        output = cloud.reduce(round_number=1)["output"]
+        assert output["ended_by"] == (
+            "budget_usd: 2.25 USD are spent by estimate, and the next round (2 trials) would take 1.00 more at the "
+            "same pace; the budget is 3"
+        )
+        assert output["winner"]["params"] == {"lr": 0.6}
+        assert output["cost"]["usd_estimate"] == 2.25
+
+    def test_a_sweep_within_its_budget_says_nothing_of_it(self, cloud: Cloud) -> None:
+        _, answer = to_the_end(cloud, budget_usd=3)
+        assert answer["output"]["ended_by"] is None
+
+
+class TestModel:
+    LEARNS: dict[str, Any] = {"search": {"method": "tpe", "trials": 5, "batch": 3}, "halving": None}  # noqa: RUF012
+
+    def test_a_round_begins_with_what_was_asked_for_and_ends_when_all_are_tried(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0, **self.LEARNS))
+        answer = cloud.reduce()
+        assert answer == {"another_round": True, "sweep": "s", "round": 1, "ask": True}
+        tried = {trial.params["lr"] for trial in cloud.trials("s")}
+        asked = [lr for lr in HALVED["parameters"]["lr"] if lr not in tried][:2]
+        cloud.bucket.put_json(keys.asked_key("s", 1), [{"lr": lr} for lr in asked])
+        second = plan(cloud, 1, **self.LEARNS)
+        assert [trial.params["lr"] for trial in second] == asked
+        train(cloud, second)
+        output = cloud.reduce(round_number=1)["output"]
+        assert (output["outcomes"]["SUCCEEDED"], output["rounds"]) == (5, 2)
+
+    def test_a_model_that_proposed_nothing_at_all_is_an_error_and_not_a_guess(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0, **self.LEARNS))
+        cloud.reduce()
+        with pytest.raises(FileNotFoundError, match=r"round-1/asked\.json"):
+            plan(cloud, 1, **self.LEARNS)
