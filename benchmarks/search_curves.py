@@ -96,6 +96,7 @@ def _curve(
         folds=0,
         fold=0,
         device="cpu",
+        precision="fp32",
         threads=1,
         data_dir=asked.data_dir,
         upload_s3=None,

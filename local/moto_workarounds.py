@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.model import ListShape, Shape, StructureShape
 from botocore.response import StreamingBody
 from moto import backends
@@ -45,10 +46,13 @@ from moto.ssm.models import ssm_backends
 from moto.stepfunctions import models as stepfunctions_models
 from moto.stepfunctions.exceptions import InvalidName
 from moto.stepfunctions.parser.api import HistoryEventType, TaskFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval import resource_eval_s3 as reader
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.item_reader_decl import ItemReader
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration.distributed_iteration_component import (
     DistributedIterationComponent,
@@ -69,6 +73,9 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch import (
     StateTaskServiceBatch,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
+    StateTaskServiceCallback,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
@@ -126,6 +133,7 @@ def install(
     _clients(endpoint_url, region, access)
     _sync_that_waits_and_terminates(access)
     _distributed_map(access)
+    _errors_of_requests()
     _histories_of_children_that_nobody_reads()
     _paths_that_are_parsed_once()
     _services_that_are_found_once()
@@ -593,6 +601,45 @@ def _service_integrations() -> None:
 
     StateTaskService._normalise_parameters = normalise_parameters
     StateTaskService._normalise_response = normalise_response
+
+
+def _errors_of_requests() -> None:
+    """A request that gets no answer fails its task as the SDK's own error on AWS, `S3.SdkClientException`; and what a
+    Map cannot read its items from, or write its results to, has errors of its own. In moto both are States.Runtime,
+    which no Retry and no Catch can name."""
+    from_error = StateTaskServiceCallback._from_error
+
+    def from_error_or_none(self: StateTaskServiceCallback, env: Any, ex: Exception) -> FailureEvent:
+        if not isinstance(ex, BotoCoreError):
+            return from_error(self, env, ex)
+        name = self.resource.service_name
+        service = self.resource.api_name if name == "aws-sdk" else name
+        return _failed(env, CustomErrorName(f"{service[:1].upper()}{service[1:]}.SdkClientException"), str(ex))
+
+    def named(component: Any, error: StatesErrorNameType) -> None:
+        evaluate = component._eval_body
+
+        def eval_body(self: Any, env: Any) -> None:
+            try:
+                evaluate(self, env)
+            except (BotoCoreError, ClientError) as ex:
+                raise FailureEventException(_failed(env, StatesErrorName(typ=error), str(ex))) from ex
+
+        component._eval_body = eval_body
+
+    StateTaskServiceCallback._from_error = from_error_or_none
+    named(ItemReader, StatesErrorNameType.StatesItemReaderFailed)
+    named(ResultWriter, StatesErrorNameType.StatesResultWriterFailed)
+
+
+def _failed(env: Any, error: ErrorName, cause: str) -> FailureEvent:
+    details = TaskFailedEventDetails(error=error.error_name, cause=cause, resource="", resourceType="")
+    return FailureEvent(
+        env=env,
+        error_name=error,
+        event_type=HistoryEventType.TaskFailed,
+        event_details=EventDetails(taskFailedEventDetails=details),
+    )
 
 
 def _fitted(value: Any, shape: Shape | None, *, to_sfn: bool) -> Any:

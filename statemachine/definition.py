@@ -31,7 +31,10 @@ FUNCTION_ERRORS = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
+    "Lambda.Unknown",
+    "Runtime.ExitError",
 ]
+"""The last two: its process was lost. Every function writes the same again when it is run again."""
 
 STORE_ERRORS = ["S3.S3Exception", "S3.SdkClientException"]
 
@@ -71,6 +74,7 @@ class SweepDefinition(Construct):
         job_definition: batch.IJobDefinition,
         planner: lambda_.IFunction,
         reducer: lambda_.IFunction,
+        sampler: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         self._sweeps = sweeps
@@ -104,7 +108,19 @@ class SweepDefinition(Construct):
                 "round": sfn.JsonPath.number_at("$.round"),
             },
         )
+        ask = self._function(
+            "Ask",
+            sampler,
+            state_name="Ask the model",
+            comment="Optuna proposes params for the next round, by the outcomes so far.",
+            payload={
+                "sweep": sfn.JsonPath.string_at("$.sweep"),
+                "round": sfn.JsonPath.number_at("$.round"),
+            },
+        )
         train = self._train_all(bucket, job_queue, job_definition)
+        # The Map's own record of itself is for people; that it could not be written must not lose what was trained.
+        train.add_catch(reduce, errors=["States.ResultWriterFailed"], result_path=sfn.JsonPath.DISCARD)
 
         after_plan = (
             sfn.Choice(self, "AfterPlan", state_name="Anything to train?")
@@ -123,9 +139,15 @@ class SweepDefinition(Construct):
             .when(sfn.Condition.number_equals("$.to_run", 0), reduce, comment="All trials are trained already")
             .otherwise(train.next(reduce))
         )
+        # Where there is nothing to ask, as in a grid, that function is never started.
+        next_round = (
+            sfn.Choice(self, "NextRound", state_name="Does a model search?")
+            .when(sfn.Condition.boolean_equals("$.ask", True), ask, comment="A model proposes new params")
+            .otherwise(plan)
+        )
         after_reduce = (
             sfn.Choice(self, "AfterReduce", state_name="Another round?")
-            .when(sfn.Condition.boolean_equals("$.another_round", True), plan, comment="The search goes on")
+            .when(sfn.Condition.boolean_equals("$.another_round", True), next_round, comment="The search goes on")
             .when(
                 sfn.Condition.is_present("$.fault"),
                 sfn.Fail(
@@ -150,6 +172,7 @@ class SweepDefinition(Construct):
         )
         begin.next(plan).next(after_plan)
         reduce.next(after_reduce)
+        ask.next(plan)
         self.start = begin
 
     def _function(
@@ -192,6 +215,15 @@ class SweepDefinition(Construct):
             tolerated_failure_percentage=100,
             result_writer_v2=_Writer(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
             result_path=sfn.JsonPath.DISCARD,
+        )
+        # The one error of a Map that may be tried again: it has started nothing yet.
+        train_all.add_retry(
+            errors=["States.ItemReaderFailed"],
+            interval=Duration.seconds(2),
+            backoff_rate=2,
+            max_attempts=8,
+            max_delay=Duration.seconds(60),
+            jitter_strategy=sfn.JitterType.FULL,
         )
         train_one = sfn.CustomState(
             self, "Train one trial", state_json=_submit_job(job_queue.job_queue_arn, job_definition.job_definition_arn)

@@ -13,6 +13,7 @@ from sweep.errors import InvalidInput
 from sweep.limits import MAX_EPOCHS, MAX_FOLDS
 from sweep.space import shown
 from trainer.data import DATASETS, TRAIN_IMAGES
+from trainer.device import FP32, PRECISIONS
 
 EPILOG = """\
 Exit codes: 0 finished, also when the trial diverged (its metrics say so) · 1 crashed · 2 wrong options, or the data set
@@ -50,6 +51,7 @@ class Options:
     folds: int
     fold: int
     device: str
+    precision: str
     threads: int
     data_dir: Path
     upload_s3: bool | None
@@ -83,6 +85,7 @@ def parse(arguments: Sequence[str], *, default_data_dir: str, default_threads: s
         folds=(folds := reader.integer("folds", low=0, high=MAX_FOLDS)),
         fold=reader.integer("fold", low=0, high=max(0, folds - 1)),
         device=reader.choice("device", ("auto", "cpu", "cuda")),
+        precision=reader.choice("precision", PRECISIONS),
         threads=reader.integer("threads", low=1, high=1024),
         data_dir=Path(given.data_dir),
         upload_s3=reader.boolean("uploadS3"),
@@ -139,6 +142,12 @@ def _parser(default_data_dir: str, default_threads: str, default_device: str) ->
     add("--fold", default="0", metavar="K", text="with --folds: validate on part K, from 0, and train on the others")
     add("--data-dir", default=default_data_dir, metavar="DIR", text="where `python -m trainer.data` put the data sets")
     add("--device", default=default_device, metavar="auto|cpu|cuda", text="auto takes the GPU where there is one")
+    add(
+        "--precision",
+        default=FP32,
+        metavar="|".join(PRECISIONS),
+        text="of the layers; bf16 where the machine computes in it",
+    )
     add("--threads", default=default_threads, metavar="N", text="CPU threads; another number gives other last digits")
     add(
         "--output", default=None, metavar="FILE", text="the CSV; by default its name is made of lr, momentum and epochs"

@@ -110,9 +110,10 @@ class _Handler(BaseHTTPRequestHandler):
         raise NotImplementedError
 
     def pass_on(self) -> None:
-        # A person whose process was killed does not wait for an answer.
-        with contextlib.suppress(ConnectionError):
+        try:
             self._pass_on()
+        except (ConnectionError, http.client.HTTPException):  # on one side or the other, so on both
+            self.close_connection = True
 
     def _pass_on(self) -> None:
         rule = self.hop().taken(self.command, self.path)

@@ -41,9 +41,9 @@ class Case:
 
 def all_cases() -> list[Case]:
     """Returns every case, in the order of the table."""
-    from tests.faults import jobs
+    from tests.faults import calls, clouds, jobs
 
-    return [*jobs.CASES]
+    return [*jobs.CASES, *calls.CASES, *clouds.CASES]
 
 
 def run(case: Case, world: World) -> Ran:

@@ -2,13 +2,14 @@
 
 import json
 import signal
+from pathlib import Path
 from typing import Any
 
 from sweep import keys
 from tests.embedded import eventually
 from tests.faults.between import Do, Rule
 from tests.faults.cases import Case
-from tests.faults.world import WINNER, Attempt, World, kill
+from tests.faults.world import EPOCHS, GRID, WINNER, Attempt, World, kill
 
 
 def in_epoch(world: World, sweep: str, epoch: int) -> Attempt:
@@ -71,6 +72,75 @@ def killed_while_it_writes_a_checkpoint(world: World, name: str) -> dict[str, An
     return spec
 
 
+def crashing(world: World, name: str) -> dict[str, Any]:
+    spec = world.spec(name, parameters={"act": ["train", "crash"], **GRID})
+    ended = world.cloud.run(spec)
+    assert ended["outcomes"] == {"SUCCEEDED": 4, "FAILED": 4, "MISSING": 0, "INVALID": 0}
+    assert ended["reasons"] == [{"reason": "exit code 1: ValueError: this trainer was told to crash", "trials": 4}]
+    assert {attempt.number for attempt in world.attempts(name)} == {1}, "a trainer's own error is not tried again"
+    return spec
+
+
+def all_failing(world: World, name: str) -> dict[str, Any]:
+    spec = world.spec(name, fixed={"act": "crash"})
+    ended = world.cloud.run(spec)
+    assert (ended["status"], ended["error"]) == ("FAILED", "NoTrialSucceeded")
+    assert "4x exit code 1: ValueError: this trainer was told to crash" in ended["cause"]
+    return spec
+
+
+def mangled_metrics(world: World, name: str) -> dict[str, Any]:
+    kinds = ["good", "missing", "empty", "truncated", "nan", "inf", "header", "bom", "rows-twice", "file-twice"]
+    spec = world.spec(name, parameters={"csv": [*kinds, "column-twice", "binary", "latin"]}, epochs=EPOCHS)
+    ended = world.cloud.run(spec)
+    assert ended["outcomes"] == {"SUCCEEDED": 1, "FAILED": 0, "MISSING": 1, "INVALID": 11}, ended
+    assert ended["winner"]["params"] == {"csv": "good"}
+    return spec
+
+
+def hanging(world: World, name: str) -> dict[str, Any]:
+    spec = world.spec(name, parameters={"lr": [0.1, 0.01], "act": ["train", "deaf"]})
+    ended = world.cloud.run(spec)
+    assert ended["outcomes"] == {"SUCCEEDED": 2, "FAILED": 2, "MISSING": 0, "INVALID": 0}
+    (reason,) = ended["reasons"]
+    assert reason["reason"].endswith("Job attempt duration exceeded timeout")
+    return spec
+
+
+def reclaimed_every_time(world: World, name: str) -> dict[str, Any]:
+    """As where Spot machines are short: SIGTERM in every attempt, of which each finishes one epoch at the most."""
+    spec = world.spec(name, parameters={"lr": [0.1, 0.01], "momentum": [0.9]}, epochs=12, fixed={"sleep": 1.0})
+    execution = world.cloud.start(spec)
+    told: set[Path] = set()
+
+    def tell() -> bool:
+        for attempt in world.attempts(name):
+            if attempt.log not in told:
+                attempt.process().send_signal(signal.SIGTERM)
+                told.add(attempt.log)
+        answer = world.cloud.client("stepfunctions").describe_execution(executionArn=execution)
+        return bool(answer["status"] != "RUNNING")
+
+    eventually(tell, 200)
+    ended = world.ended(execution)
+    assert ended["error"] == "NoTrialSucceeded", ended
+    assert "exit code 75, attempt 5" in ended["cause"]
+    assert sorted(attempt.number for attempt in world.attempts(name)) == [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    return spec
+
+
+def the_same_trial_twice(world: World, name: str) -> dict[str, Any]:
+    spec = world.spec(name, fixed={"sleep": 0.3})
+    executions = [world.cloud.start({**spec, "name": sweep}) for sweep in (name, f"{name}-beside")]
+    for execution in executions:
+        assert outcomes(world, execution) == {"SUCCEEDED": 4}
+    assert len(world.attempts(name)) == 8, "two jobs of each trial"
+    snapshot = world.snapshot()
+    first, second = (snapshot.leaderboard(sweep) for sweep in (name, f"{name}-beside"))
+    assert first == second
+    return spec
+
+
 CASES = [
     Case(
         name="killed in an epoch",
@@ -86,5 +156,30 @@ CASES = [
         name="killed while it writes a checkpoint",
         injected="SIGKILL when half of a checkpoint's PUT is sent",
         run=killed_while_it_writes_a_checkpoint,
+    ),
+    Case(name="crashes", injected="half of the trials raise an error each time", run=crashing),
+    Case(
+        name="metrics that are none",
+        injected="missing, empty, cut off, NaN, inf, another header, a byte-order mark, rows, file and columns twice, "
+        "binary, Latin-1",
+        run=mangled_metrics,
+    ),
+    Case(name="all trials fail", injected="every trial raises an error", run=all_failing),
+    Case(
+        name="hangs past the timeout",
+        injected="half of the trials ignore SIGTERM, start a child that does too, and never end",
+        run=hanging,
+        is_slow=True,
+    ),
+    Case(
+        name="reclaimed every time",
+        injected="SIGTERM in each of the five attempts of each trial; then the same sweep again",
+        run=reclaimed_every_time,
+        is_slow=True,
+    ),
+    Case(
+        name="the same trial twice at once",
+        injected="two sweeps of the same trials at the same time",
+        run=the_same_trial_twice,
     ),
 ]

@@ -125,6 +125,12 @@ def the_winner_follows_from_the_results_alone(snapshot: Snapshot, sweep: str) ->
     assert winner == (expected[0] if expected else None)
 
 
+def the_same_results_are_written_as_the_same_bytes(before: Snapshot, after: Snapshot, sweep: str) -> None:
+    """Promise 3, for what is written: picked again from the same results, after whatever had come to pass."""
+    for key in (keys.leaderboard_key(sweep), keys.winner_key(sweep)):
+        assert before.objects.get(key) == after.objects.get(key), key
+
+
 def nothing_is_alive(jobs: Iterable[str], processes: Iterable[str]) -> None:
     """Promise 4.
 

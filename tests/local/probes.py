@@ -22,7 +22,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.httpsession import URLLib3Session
 
 from tests.embedded import eventually
 from tests.local import tiny
@@ -593,6 +594,25 @@ def time_in_an_answer(world: World) -> Any:
 
 
 @probe
+def task_without_an_answer(world: World) -> Any:
+    """The error of a task whose request's connection ends before there is an answer."""
+    send = URLLib3Session.send
+
+    def send_or_lose(self: Any, request: Any) -> Any:
+        if "/nobody-answers/" in request.url:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        return send(self, request)
+
+    parameters = {"Bucket": "nobody-answers", "Key": "it"}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Parameters": parameters, "End": True}
+    URLLib3Session.send = send_or_lose  # type: ignore[method-assign]
+    try:
+        return world.executed({"It": task})["error"]
+    finally:
+        URLLib3Session.send = send  # type: ignore[method-assign]
+
+
+@probe
 def clients_of_ten_tasks(world: World) -> int:
     """How many clients are made for ten tasks of one kind."""
     world.bucket()
@@ -822,6 +842,24 @@ def result_writer(world: World) -> Any:
     ended = world.executed({"All": distributed(ResultWriter=writer)}, given)
     listed = world.client("s3").list_objects_v2(Bucket=world.bucket(), Prefix="results/")
     return {"status": ended["status"], "files": listed["KeyCount"]}
+
+
+@probe
+def map_of_a_bucket_that_is_not_there(world: World) -> Any:
+    """The errors of a Map that cannot read its items, and of one that cannot write its results."""
+    nowhere = {"Bucket": "not-there", "Key": "items.json"}
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": nowhere,
+    }
+    writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "not-there", "Prefix": "results"}}
+    reading = distributed(ItemReader=reader)
+    del reading["ItemsPath"]
+    return [
+        world.executed({"All": state}, {"items": [1, 2]})["error"]
+        for state in (reading, distributed(ResultWriter=writer))
+    ]
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------

@@ -253,6 +253,18 @@ def test_times_in_a_tasks_answer_are_texts(worlds: Worlds) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", embedded)
 
 
+@workaround("_errors_of_requests")
+def test_a_task_without_an_answer_fails_as_the_sdk_does(worlds: Worlds) -> None:
+    assert worlds.ask("task_without_an_answer") == ("States.Runtime", "S3.SdkClientException")
+
+
+@workaround("_errors_of_requests")
+def test_what_a_map_cannot_read_or_write_has_a_name(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("map_of_a_bucket_that_is_not_there")
+    assert plain == ["States.Runtime", "States.Runtime"]
+    assert embedded == ["States.ItemReaderFailed", "States.ResultWriterFailed"]
+
+
 @workaround("_clients")
 def test_tasks_share_their_clients(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("clients_of_ten_tasks")

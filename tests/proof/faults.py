@@ -212,6 +212,9 @@ DEFINITION = (
     ),
     _definition("a Map that one failed trial fails", lambda d: _map(d).pop("ToleratedFailurePercentage")),
     _definition("a Map that is tried again", lambda d: _set(_map(d), "Retry", [{"ErrorEquals": ["States.ALL"]}])),
+    _definition("items that are read only once", lambda d: _map(d).pop("Retry")),
+    _definition("a sweep lost with the Map's own record", lambda d: _map(d).pop("Catch")),
+    _definition("the error in the sweep's place", lambda d: _map(d)["Catch"][0].pop("ResultPath")),
     _definition(
         "items that are read as CSV", lambda d: _set(_map(d)["ItemReader"]["ReaderConfig"], "InputType", "CSV")
     ),
@@ -242,6 +245,15 @@ DEFINITION = (
         missed_because="no answer of a function has another round and a fault at once, so the order decides nothing",
     ),
     _definition("planner and reducer swapped", _swap_functions),
+    _definition(
+        "a model that is never asked",
+        lambda d: _set(_state(d, "Does a model search?")["Choices"][0], "Next", "Plan the trials"),
+    ),
+    _definition(
+        "a model that is asked where there is none",
+        lambda d: _set(_state(d, "Does a model search?"), "Default", "Ask the model"),
+        missed_because="only halving has rounds without a model, and asking costs it a function's start and no more",
+    ),
     _definition("Lambda's envelope left around the answer", lambda d: _state(d, "Plan the trials").pop("OutputPath")),
     _definition("a cause that is a text", lambda d: _renamed(_state(d, "Wrong input"), "CausePath", "Cause")),
     _definition(
@@ -367,6 +379,11 @@ TEMPLATE = (
         lambda t: _function(t, "planner")["Environment"]["Variables"].pop("STEPSWEEP_TRAINER_VERSION"),
     ),
     _template("a function with three seconds", lambda t: _function(t, "reducer").pop("Timeout")),
+    _template("a function without its packages", lambda t: _function(t, "sampler").pop("Layers")),
+    _template(
+        "a function with packages that it does not need",
+        lambda t: _set(_function(t, "planner"), "Layers", _function(t, "sampler")["Layers"]),
+    ),
     _template("a runtime that does not exist", lambda t: _set(_function(t, "planner"), "Runtime", "python3.41")),
     _template("a property misspelt", lambda t: _renamed(_function(t, "planner"), "MemorySize", "MemorySizeMb")),
     _template(

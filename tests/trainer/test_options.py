@@ -35,6 +35,7 @@ def faults(*arguments: str) -> tuple[str, ...]:
         (["--patience", "none"], '--patience: must be a whole number from 0 to 100000, got "none"'),
         (["--threads", "0"], '--threads: must be a whole number from 1 to 1024, got "0"'),
         (["--dataset", "cifar"], '--dataset: must be mnist or fashion-mnist, got "cifar"'),
+        (["--precision", "fp16"], '--precision: must be fp32 or bf16, got "fp16"'),
         (["--device", "tpu"], '--device: must be auto or cpu or cuda, got "tpu"'),
         (["--uploadS3", "yes"], '--uploadS3: must be true or false, got "yes"'),
         (

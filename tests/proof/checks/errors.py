@@ -7,7 +7,7 @@ from tests.proof.checks.check import Findings
 from tests.proof.checks.requests import RESOURCE
 from tests.proof.subject import Subject
 
-PREFIXES = {"lambda": "Lambda", "batch": "Batch", "s3": "S3"}
+PREFIXES = {"lambda": ("Lambda", "Runtime", "Sandbox"), "batch": ("Batch",), "s3": ("S3",)}
 """Of the names of a service's errors."""
 
 RESERVED = frozenset(
@@ -70,7 +70,7 @@ def _faults_of_names(handlers: list[dict[str, Any]], service: str | None) -> Fin
             prefix = error.partition(".")[0]
             if prefix == "States" and error not in RESERVED:
                 yield f"there is no error {error}"
-            if prefix != "States" and service and prefix != PREFIXES[service]:
+            if prefix != "States" and service and prefix not in PREFIXES[service]:
                 yield f"{error} is no error of {service}"
             if error in seen:
                 yield f"{error} is handled already"

@@ -31,8 +31,14 @@ def _faults(state: dict[str, Any]) -> Findings:
         yield "a trial that fails must not fail the others"
     if "MaxConcurrency" not in state and "MaxConcurrencyPath" not in state:
         yield "without MaxConcurrency 10,000 jobs are submitted at once, of 50 a second"
-    if "Retry" in state:
-        yield "a Retry on a Map trains every trial again"
+    retried = [error for retrier in state.get("Retry", []) for error in retrier["ErrorEquals"]]
+    if retried != ["States.ItemReaderFailed"]:
+        yield f"a Map may be tried again before it has started anything only, and then must be, is on {retried}"
+    caught = {error: catcher for catcher in state.get("Catch", []) for error in catcher["ErrorEquals"]}
+    if caught.keys() != {"States.ResultWriterFailed"} or caught["States.ResultWriterFailed"]["Next"] != state["Next"]:
+        yield "when its own record cannot be written the winner must be picked all the same"
+    elif caught["States.ResultWriterFailed"].get("ResultPath", "$") is not None:
+        yield "what is caught takes the place of the sweep"
     if "ItemBatcher" in state:
         yield "several trials in one execution share its fate"
 

@@ -12,11 +12,32 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from sweep import metrics
 from trainer.__main__ import CRASHED, FINISHED, INTERRUPTED, Interruption
 from trainer.store import Job, JobStore, StoreError, s3_client
+
+MANGLED: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "truncated": lambda data: data[:-9],
+    "nan": lambda data: _with_last_value(data, b"nan"),
+    "inf": lambda data: _with_last_value(data, b"-inf"),
+    "header": lambda data: data.replace(b"epoch", b"step", 1),
+    "bom": lambda data: b"\xef\xbb\xbf" + data,
+    "rows-twice": lambda data: data + data.partition(b"\n")[2],
+    "file-twice": lambda data: data + data,
+    "column-twice": lambda data: data.replace(b"val_loss", b"train_loss", 1),
+    "binary": lambda data: data.replace(b",", b"\0"),
+    "latin": lambda data: data.replace(b"epoch", b"\xe9poch", 1),
+}
+"""What a broken trainer, or a broken disk, makes of a metrics file."""
+
+
+def _with_last_value(data: bytes, value: bytes) -> bytes:
+    return data.rstrip().rpartition(b",")[0] + b"," + value + b"\n"
 
 
 def main() -> int:
@@ -30,6 +51,9 @@ def main() -> int:
     for name in ("--dataset", "--train_images"):
         parser.add_argument(name, help="of stepsweep's own trainer, so that its examples run here")
     parser.add_argument("--act", choices=("train", "crash", "deaf"), default="train")
+    parser.add_argument(
+        "--csv", choices=("good", "missing", *MANGLED), default="good", help="what becomes of the metrics"
+    )
     parser.add_argument("--sleep", type=float, default=0.0, help="seconds an epoch")
     parser.add_argument("--case", default="", help="makes the same numbers another trial")
     options = parser.parse_args()
@@ -38,7 +62,7 @@ def main() -> int:
         case "crash":
             raise ValueError("this trainer was told to crash")
         case "deaf":
-            be_deaf()
+            be_deaf_once()
     interrupted = Interruption()
     job = Job.from_environment(os.environ, epochs=options.epochs)
     if job is None:
@@ -50,8 +74,14 @@ def main() -> int:
         return CRASHED
 
 
-def be_deaf() -> None:
-    """Never ends of itself, and neither does a child of it; neither of them listens to SIGTERM."""
+def be_deaf_once() -> None:
+    """In a trial's first job it never ends of itself, nor does a child of it; neither of them listens to SIGTERM."""
+    trial = os.environ["STEPSWEEP_CHECKPOINT_URI"].rstrip("/").rpartition("/")[2]
+    mark = Path(os.environ["STEPSWEEP_DATA_DIR"], f"deaf-{trial}")
+    if mark.exists():
+        return
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     subprocess.Popen([sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"])
     time.sleep(600)
@@ -78,7 +108,9 @@ def train(options: argparse.Namespace, store: JobStore, interrupted: Interruptio
     if len(rows) < options.epochs:
         print(f"interrupted after epoch {len(rows)}", flush=True)
         return INTERRUPTED
-    print(store.write_results(metrics.to_csv(rows), {"epochs_trained": len(rows)}), flush=True)
+    if options.csv != "missing":
+        data = MANGLED.get(options.csv, bytes)(metrics.to_csv(rows))
+        print(store.write_results(data, {"epochs_trained": len(rows)}), flush=True)
     return FINISHED
 
 
