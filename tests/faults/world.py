@@ -80,6 +80,17 @@ class World:
         assert alive == [], "something outlived the cloud that was killed"
         self._exits.close()
 
+    def destroy(self) -> None:
+        """Deletes the stack, with whatever runs in it, and makes a new one."""
+        cloudformation = self.cloud.client("cloudformation")
+        cloudformation.delete_stack(StackName="Stepsweep")
+        buckets = [bucket["Name"] for bucket in self.cloud.client("s3").list_buckets()["Buckets"]]
+        assert [name for name in buckets if not name.startswith("cdk-")] == []
+        self.kill_cloud()
+        self.ledger.close()
+        self.start_cloud()
+        self.ledger = Ledger(self.directory / "s3")
+
     def restart(self) -> None:
         """Makes an end of all that a case has left when it failed."""
         self.hop.clear()
