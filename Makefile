@@ -82,8 +82,12 @@ lock:
 		pyproject.toml --all-extras --group local --group stack --group dev -o requirements.lock
 	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		--group trainer -c requirements.lock -o trainer/requirements.lock
+	$(VENV)-lock/bin/uv pip compile --python-version 3.14 --python-platform aarch64-manylinux_2_28 --generate-hashes \
+		--no-annotate --no-header -q --group sampler -c requirements.lock -o statemachine/sampler.lock
 	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
 		examples/your-trainer/requirements.txt -c requirements.lock -o examples/your-trainer/requirements.lock
+	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
+		--group peers -c requirements.lock -o benchmarks/requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:

@@ -75,8 +75,7 @@ class Cloud:
             InvalidInput: there is no embedded cloud in the folder.
         """
         from client.deployment import on_endpoint
-        from client.stores import FolderStore
-        from client.sweeps import Recorded, Sweeps
+        from client.sweeps import Sweeps
 
         if not self.is_local:
             return Sweeps(self._on_aws())
@@ -88,6 +87,15 @@ class Cloud:
             )
         if (endpoint := joined(self.directory)) is not None:
             return Sweeps(on_endpoint(endpoint.environment(), folder=self.objects))
+        return self.recorded()
+
+    def recorded(self) -> "Recorded":
+        """Finds the records of sweeps: of an embedded cloud in its folder, whether it is up or not."""
+        from client.stores import FolderStore
+        from client.sweeps import Recorded
+
+        if not self.is_local:
+            return self.looked_at()
         # There is one, since its name is the stack's and does not change; none before the first sweep.
         buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
         folder = buckets[-1].parent if buckets else self.objects

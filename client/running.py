@@ -1,12 +1,12 @@
 """From a spec, or a sweep's name, to an exit code: run a sweep, start one, watch one, however it ends."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from client.deployment import CloudError
-from client.execution import RUNNING, Ending, Execution
+from client.execution import RUNNING, Ending, Execution, Progress
 from client.exit_code import ExitCode
 from client.following import Following
 from client.interrupts import signals_interrupt
@@ -96,17 +96,12 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
         KeyboardInterrupt: ended before anything was started.
     """
     view.line(f"Sweep {spec.name}: {described(spec)}.")
-    execution = ending = None
+    ending = None
     with signals_interrupt():
-        with cloud.starting(view.status) as started:
-            cloud.check(spec, view.status)
-            sweeps = Sweeps(cloud.kept_up(view.status))
-            _check_it_does_not_run(sweeps, spec.name, cloud)
-            execution = sweeps.start(spec)
-            started()
+        sweeps, execution = begin(spec, cloud, view.status)
         code = ExitCode.OK
         try:
-            following = Following(view, spec.objective)
+            following = Following(view, spec.objective, several=spec.trials_each > 1)
             for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on]):
                 following.update(progress)
                 if progress.planned is not None and progress.to_run and progress.status == RUNNING:
@@ -124,6 +119,22 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
     say_it_goes_on(view, spec.name, cloud)
     document = {"sweep": spec.name, "execution_arn": execution.arn, "status": RUNNING}
     return Ran(code=code, document=document, faults=[])
+
+
+def begin(spec: SweepSpec, cloud: Cloud, on_status: Callable[[str], None]) -> tuple[Sweeps, Execution]:
+    """Starts an execution in a cloud that is up without us, and so goes on without us.
+
+    Raises:
+        InvalidInput: a sweep of this name runs, or the trainer could not run it.
+        SweepError: the cloud failed.
+    """
+    with cloud.starting(on_status) as started:
+        cloud.check(spec, on_status)
+        sweeps = Sweeps(cloud.kept_up(on_status))
+        _check_it_does_not_run(sweeps, spec.name, cloud)
+        execution = sweeps.start(spec)
+        started()
+    return sweeps, execution
 
 
 def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:
@@ -175,13 +186,24 @@ def _check_it_does_not_run(sweeps: Sweeps, name: str, cloud: Cloud) -> None:
 def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
     if not cloud.is_local:
         view.copyable(f"Execution {execution.arn}\nConsole   {execution.console_url}", "dim")
-    following = Following(view, execution.spec.objective)
+    following = Following(view, execution.spec.objective, several=execution.spec.trials_each > 1)
     with following.live():
-        for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=view.is_live):
-            if progress.trouble and cloud.is_gone:
-                raise CloudGone("the process that ran the embedded cloud has ended")
+        for progress in followed(execution, cloud, with_training=view.is_live):
             following.update(progress)
     return execution.ending()
+
+
+def followed(execution: Execution, cloud: Cloud, *, with_training: bool) -> Iterator[Progress]:
+    """Yields how far an execution is until it has ended.
+
+    Raises:
+        CloudGone: the process of its embedded cloud has ended before.
+        CloudError: the cloud did not answer for too long.
+    """
+    for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=with_training):
+        if progress.trouble and cloud.is_gone:
+            raise CloudGone("the process that ran the embedded cloud has ended")
+        yield progress
 
 
 def _show_results(view: View, sweeps: Recorded, spec: SweepSpec, ending: Ending) -> None:

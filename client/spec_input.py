@@ -71,12 +71,7 @@ class Asked:
         document = read_spec(self.file) if self.file else {}
         if isinstance(document, dict):
             document = self._merged(document)
-        spec = SweepSpec.from_json(document, default_name=default_name(self.file, now))
-        if (size := len(json.dumps(spec.to_json()))) > MAX_INPUT_BYTES:
-            raise InvalidSweep(
-                [f"the input has {size} bytes; Step Functions takes at most {MAX_INPUT_BYTES}, give fewer choices"]
-            )
-        return spec
+        return checked(document, default_name=default_name(self.file, now))
 
     def _merged(self, document: dict[str, Any]) -> dict[str, Any]:
         """Returns the file's fields with the options' in their places."""
@@ -107,6 +102,20 @@ class Asked:
         if faults:
             raise InvalidInput(faults)
         return merged
+
+
+def checked(document: object, *, default_name: str) -> SweepSpec:
+    """Returns the spec of a document that Step Functions takes as an input.
+
+    Raises:
+        InvalidSweep: with every fault.
+    """
+    spec = SweepSpec.from_json(document, default_name=default_name)
+    if (size := len(json.dumps(spec.to_json()))) > MAX_INPUT_BYTES:
+        raise InvalidSweep(
+            [f"the input has {size} bytes; Step Functions takes at most {MAX_INPUT_BYTES}, give fewer choices"]
+        )
+    return spec
 
 
 def default_name(file: str | None, now: datetime) -> str:

@@ -20,8 +20,11 @@ from sweep.errors import SweepError
 if TYPE_CHECKING:
     import boto3
 
-SOURCES = ("sweep/**/*.py", "statemachine/**/*.py", "stack/**/*.py", "trainer/**/*", "cdk.json")
+SOURCES = ("sweep/**/*.py", "statemachine/**/*.py", "statemachine/*.lock", "stack/**/*.py", "trainer/**/*", "cdk.json")
 """All that the synthesized template and its assets are made of, but for a trainer of somebody's own."""
+
+
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
 
 class SynthFailed(SweepError):
@@ -90,8 +93,12 @@ def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: s
     s3 = session.client("s3", endpoint_url=endpoint_url)
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
     for asset in manifest["files"].values():
-        source = assembly / asset["source"]["path"]
-        data = zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
+        source = assembly / asset["source"].get("path", "")
+        if asset["source"].get("executable"):
+            # A Lambda layer, for another processor: here functions find its packages in the site-packages.
+            data = EMPTY_ZIP
+        else:
+            data = zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
         for destination in asset["destinations"].values():
             names = {"AWS::AccountId": account, "AWS::Region": session.region_name}
             bucket, key = (_substituted(destination[name], names) for name in ("bucketName", "objectKey"))

@@ -1,13 +1,17 @@
-"""The two Lambda functions of the state machine."""
+"""The Lambda functions of the state machine."""
 
-from aws_cdk import Duration, Size
+from collections.abc import Sequence
+
+from aws_cdk import Duration, Size, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from stack.acknowledged import acknowledge_wildcards
 from stack.log_groups import log_group
 from stack.packages import FUNCTION_FILES, staged
+from stack.sampler_packages import COMMAND, made_of
 
 
 class Function(Construct):
@@ -29,6 +33,7 @@ class Function(Construct):
         timeout: Duration,
         memory_mib: int,
         log_retention_days: int,
+        layers: Sequence[lambda_.ILayerVersion] = (),
     ) -> None:
         super().__init__(scope, construct_id)
         logs = log_group(self, "Logs", retention_days=log_retention_days)
@@ -46,6 +51,7 @@ class Function(Construct):
             architecture=lambda_.Architecture.ARM_64,  # a fifth cheaper than x86 for the same work
             role=self.role,
             log_group=logs,
+            layers=list(layers) or None,
             environment=environment,
             timeout=timeout,
             memory_size=memory_mib,
@@ -53,3 +59,29 @@ class Function(Construct):
             ephemeral_storage_size=Size.mebibytes(512),
         )
         acknowledge_wildcards(self.role, ["*"], because="X-Ray's actions for sending traces know no resources.")
+
+
+class SamplerLayer(Construct):
+    """The packages of the function that asks a model.
+
+    Attributes:
+        layer: for a function of Python 3.14 on ARM.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        zipped = Stack.of(self).synthesizer.add_file_asset(
+            source_hash=made_of(),
+            executable=list(COMMAND),
+            display_name="packages of the sampler",
+        )
+        self.layer = lambda_.LayerVersion(
+            self,
+            "Layer",
+            code=lambda_.Code.from_bucket(
+                s3.Bucket.from_bucket_name(self, "Assets", zipped.bucket_name), zipped.object_key
+            ),
+            compatible_architectures=[lambda_.Architecture.ARM_64],
+            compatible_runtimes=[lambda_.Runtime.PYTHON_3_14],
+            description="stepsweep: Optuna, for the function that asks a model",
+        )

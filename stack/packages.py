@@ -13,8 +13,10 @@ FUNCTION_FILES = (
     "statemachine/bucket.py",
     "statemachine/planner.py",
     "statemachine/reducer.py",
+    "statemachine/sampler.py",
 )
-"""The Lambda functions: standard library and boto3, which the runtime brings. Never definition.py: that is CDK's."""
+"""The Lambda functions: standard library and boto3, which the runtime brings, and in one of them a layer's packages
+(`stack/sampler_packages.py`). Never definition.py: that is CDK's."""
 
 TRAINER_FILES = ("sweep/*.py", "trainer/*.py", "trainer/Dockerfile", "trainer/requirements.lock")
 

@@ -1,5 +1,7 @@
 """The stack: wires the rooms together, and says in one place who may do what."""
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ecr_assets as ecr_assets
@@ -11,7 +13,7 @@ from constructs import Construct
 from stack.acknowledged import acknowledge, acknowledge_wildcards
 from stack.compute import Compute
 from stack.config import StackConfig
-from stack.functions import Function
+from stack.functions import Function, SamplerLayer
 from stack.log_groups import log_group
 from stack.network import Network
 from stack.notices import Notices
@@ -76,6 +78,17 @@ class SweepStack(cdk.Stack):
             memory_mib=1769,
             log_retention_days=config.log_retention_days,
         )
+        sampler = Function(
+            self,
+            "Sampler",
+            module="sampler",
+            description="stepsweep: asks a model which params to try next",
+            environment={keys.BUCKET: storage.bucket.bucket_name},
+            timeout=Duration.minutes(15),
+            memory_mib=1769,
+            log_retention_days=config.log_retention_days,
+            layers=[SamplerLayer(self, "SamplerLayer").layer],
+        )
         definition = SweepDefinition(
             self,
             "Definition",
@@ -85,6 +98,7 @@ class SweepStack(cdk.Stack):
             job_definition=compute.job_definition,
             planner=planner.function,
             reducer=reducer.function,
+            sampler=sampler.function,
         )
         state_machine = sfn.StateMachine(
             self,
@@ -107,8 +121,9 @@ class SweepStack(cdk.Stack):
         objects = "Objects below one prefix; their names are those of sweeps and trials, which nobody knows yet."
         trials = [storage.objects(keys.TRIALS), storage.objects(keys.CHECKPOINTS)]
         _allow(compute.job_role, both, trials, because=objects)
-        for role in (planner.role, reducer.role):
+        for role in (planner.role, reducer.role, sampler.role):
             _allow(role, both, [storage.objects(keys.SWEEPS)], because=objects)
+        for role in (planner.role, reducer.role):
             _allow(role, ["s3:GetObject"], [storage.objects(keys.TRIALS)], because=objects)
         # Not from the group's ARN, which CloudFormation ends in `:*`.
         log_streams = self.format_arn(
@@ -134,13 +149,13 @@ class SweepStack(cdk.Stack):
             because=objects,
         )
         self._allow_jobs(state_machine, compute)
-        self._acknowledge(state_machine, planner, reducer)
+        self._acknowledge(state_machine, [planner, reducer, sampler])
 
         Notices(
             self,
             "Notices",
             state_machine=state_machine,
-            functions={"Planner": planner.function, "Reducer": reducer.function},
+            functions={"Planner": planner.function, "Reducer": reducer.function, "Sampler": sampler.function},
             notify=config.notify,
         )
         cdk.Tags.of(self).add("project", "stepsweep")
@@ -186,7 +201,7 @@ class SweepStack(cdk.Stack):
         )
         _allow(state_machine.role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
 
-    def _acknowledge(self, state_machine: sfn.StateMachine, planner: Function, reducer: Function) -> None:
+    def _acknowledge(self, state_machine: sfn.StateMachine, functions: Sequence[Function]) -> None:
         """What CDK grants the state machine by itself."""
         acknowledge(
             state_machine,
@@ -196,8 +211,8 @@ class SweepStack(cdk.Stack):
         )
         acknowledge_wildcards(
             state_machine.role,
-            [f"{function.function.function_arn}:*" for function in (planner, reducer)],
-            because="Versions of the two functions, as CDK grants them; there are none.",
+            [f"{function.function.function_arn}:*" for function in functions],
+            because="Versions of the functions, as CDK grants them; there are none.",
         )
         name = cdk.Fn.select(6, cdk.Fn.split(":", state_machine.state_machine_arn))
         executions = cdk.Fn.join(":", ["arn", self.partition, "states", self.region, self.account, "execution", name])

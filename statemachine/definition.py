@@ -74,6 +74,7 @@ class SweepDefinition(Construct):
         job_definition: batch.IJobDefinition,
         planner: lambda_.IFunction,
         reducer: lambda_.IFunction,
+        sampler: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         self._sweeps = sweeps
@@ -107,6 +108,16 @@ class SweepDefinition(Construct):
                 "round": sfn.JsonPath.number_at("$.round"),
             },
         )
+        ask = self._function(
+            "Ask",
+            sampler,
+            state_name="Ask the model",
+            comment="Optuna proposes params for the next round, by the outcomes so far.",
+            payload={
+                "sweep": sfn.JsonPath.string_at("$.sweep"),
+                "round": sfn.JsonPath.number_at("$.round"),
+            },
+        )
         train = self._train_all(bucket, job_queue, job_definition)
         # The Map's own record of itself is for people; that it could not be written must not lose what was trained.
         train.add_catch(reduce, errors=["States.ResultWriterFailed"], result_path=sfn.JsonPath.DISCARD)
@@ -128,9 +139,15 @@ class SweepDefinition(Construct):
             .when(sfn.Condition.number_equals("$.to_run", 0), reduce, comment="All trials are trained already")
             .otherwise(train.next(reduce))
         )
+        # Where there is nothing to ask, as in a grid, that function is never started.
+        next_round = (
+            sfn.Choice(self, "NextRound", state_name="Does a model search?")
+            .when(sfn.Condition.boolean_equals("$.ask", True), ask, comment="A model proposes new params")
+            .otherwise(plan)
+        )
         after_reduce = (
             sfn.Choice(self, "AfterReduce", state_name="Another round?")
-            .when(sfn.Condition.boolean_equals("$.another_round", True), plan, comment="The search goes on")
+            .when(sfn.Condition.boolean_equals("$.another_round", True), next_round, comment="The search goes on")
             .when(
                 sfn.Condition.is_present("$.fault"),
                 sfn.Fail(
@@ -155,6 +172,7 @@ class SweepDefinition(Construct):
         )
         begin.next(plan).next(after_plan)
         reduce.next(after_reduce)
+        ask.next(plan)
         self.start = begin
 
     def _function(

@@ -308,7 +308,7 @@ def _output(
     return {
         "sweep": spec.name,
         "winner": {**_entry(winner), "options": ranking.options_line(winner.params)},
-        "ties": [_entry(group) for group in ranking.ties(leaderboard)[:BEST]],
+        "ties": [_tie(winner, group) for group in ranking.ties(leaderboard)[:BEST]],
         "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
         "outcomes": dict(counts),
         "best": [_entry(group) for group in best],
@@ -339,10 +339,18 @@ def _entry(group: Group) -> dict[str, Any]:
     }
 
 
+def _tie(winner: Group, group: Group) -> dict[str, Any]:
+    p_value = {"p_value": round(ranking.p_value(winner, group), 4)} if len(group.results) > 1 else {}
+    return {**_entry(group), **p_value}
+
+
 def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) -> str:
     ended = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     reasons = "\n".join(f"{trials}x {reason}" for reason, trials in ranking.reasons(results))
-    return f"None of {len(results)} trials succeeded ({ended}). The reasons, most frequent first:\n{reasons}"
+    who = f"None of {len(results)} trials succeeded"
+    if counts[Status.SUCCEEDED]:
+        who = f"There are no params of which all trials succeeded, of {len(results)} trials"
+    return f"{who} ({ended}). The reasons, most frequent first:\n{reasons}"
 
 
 def _summary(bucket: Bucket, trial: Trial) -> dict[str, Any] | None:

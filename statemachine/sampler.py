@@ -113,15 +113,17 @@ def told(spec: SweepSpec, group: Group) -> FrozenTrial:
     - Without metrics: as failed, which TPE leaves out, since a machine that was lost says nothing of the params.
     """
     axes = _axes(spec)
-    state, value, reached = TrialState.COMPLETE, group.value, {}
-    if value is None:
+    reached: dict[int, float] = {}
+    if group.value is None:
         diverged = any(result.outcome.status is Status.INVALID for result in group.results)
         state = TrialState.PRUNED if diverged else TrialState.FAIL
     elif group.rung < len(spec.rungs) - 1:
-        state, value, reached = TrialState.PRUNED, None, {spec.rungs[group.rung]: value}
+        state, reached = TrialState.PRUNED, {spec.rungs[group.rung]: group.value}
+    else:
+        state = TrialState.COMPLETE
     return optuna.trial.create_trial(
         state=state,
-        value=value,
+        value=group.value if state is TrialState.COMPLETE else None,
         params={name: axis.told(group.params[name]) for name, axis in axes.items()},
         distributions={name: axis.distribution for name, axis in axes.items()},
         intermediate_values=reached,
@@ -138,7 +140,7 @@ class _Axis:
     """
 
     distribution: BaseDistribution
-    told: Callable[[Value], Any]
+    told: Callable[[Any], Any]
     value: Callable[[Any], Value]
 
 

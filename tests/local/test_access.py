@@ -41,7 +41,7 @@ def roles(cloud: Cloud) -> dict[str, str]:
     """Returns the roles that requests are made with, by what they are for."""
     found: dict[str, str] = {}
     for role in cloud.client("iam").list_roles(MaxItems=1000)["Roles"]:
-        for part in ("ComputeJobRole", "PlannerRole", "ReducerRole", "SweepRole"):
+        for part in ("ComputeJobRole", "PlannerRole", "ReducerRole", "SamplerRole", "SweepRole"):
             if part in role["RoleName"]:
                 found[part] = role["RoleName"]
     return found
@@ -68,13 +68,22 @@ def sweep_goes_well(cloud: Cloud, number: int) -> bool:
     )
 
 
+def model_is_asked(cloud: Cloud, number: int) -> bool:
+    """Runs a sweep of two rounds, the second of which a model is asked for."""
+    search = {"method": "tpe", "trials": 2, "batch": 1}
+    spec = {"parameters": {"lr": [number, number + 0.5]}, "search": search, "epochs": 1, "name": f"access-{number}"}
+    return bool(cloud.run(spec).get("outcomes", {}).get("SUCCEEDED") == 2)
+
+
 def test_a_sweep_needs_each_statement_of_each_role(cloud: Cloud, numbers: Iterator[int]) -> None:
     """Takes every action of every statement away, one at a time; then no sweep goes well."""
     iam = cloud.client("iam")
     assert sweep_goes_well(cloud, next(numbers))
+    assert model_is_asked(cloud, next(numbers))
     needless = []
     tried = 0
-    for role in roles(cloud).values():
+    for part, role in roles(cloud).items():
+        goes_well = model_is_asked if part == "SamplerRole" else sweep_goes_well
         for name, document, place in list(statements(cloud, role)):
             actions = document["Statement"][place]["Action"]
             actions = [actions] if isinstance(actions, str) else actions
@@ -89,7 +98,7 @@ def test_a_sweep_needs_each_statement_of_each_role(cloud: Cloud, numbers: Iterat
             del less["Statement"][place]
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(less))
             tried += 1
-            if sweep_goes_well(cloud, next(numbers)):
+            if goes_well(cloud, next(numbers)):
                 needless.append((role, actions))
             iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     assert not needless, needless
@@ -107,6 +116,8 @@ def test_a_sweep_needs_each_statement_of_each_role(cloud: Cloud, numbers: Iterat
         ("PlannerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
         ("PlannerRole", "s3", "delete_object", {"Key": "sweeps/a/spec.json"}),
         ("ReducerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
+        ("SamplerRole", "s3", "get_object", {"Key": "trials/a/metrics-e1.csv"}),
+        ("SamplerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
         ("SweepRole", "s3", "get_object", {"Key": "trials/a/metrics-e1.csv"}),
         ("SweepRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
     ],

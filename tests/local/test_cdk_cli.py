@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from local.template import node_environment
+from local.template import EMPTY_ZIP, node_environment
+from stack.sampler_packages import FOLDER as LAYERS
+from stack.sampler_packages import made_of
 from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
 from tests.proof.tools import modules, node
 
@@ -15,6 +17,10 @@ DEPLOY = ("deploy", "--require-approval", "never")
 
 
 def cdk(cloud: Cloud, *arguments: str) -> str:
+    # As if it had been built, which fetches its packages from PyPI; functions have theirs from the site-packages here.
+    layers = cloud.directory / "layers"
+    layers.mkdir(exist_ok=True)
+    (layers / f"{made_of()}.zip").write_bytes(EMPTY_ZIP)
     # By name: the CLI names a template by the endpoint's address, and moto knows S3 by the name `localhost` only.
     endpoint = cloud.environment["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
     ended = subprocess.run(
@@ -27,6 +33,7 @@ def cdk(cloud: Cloud, *arguments: str) -> str:
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_ENDPOINT_URL_S3": endpoint,
             "CDK_DISABLE_VERSION_CHECK": "1",
+            LAYERS: str(layers),
             "CI": "true",
         },
         capture_output=True,

@@ -35,6 +35,24 @@ def test_a_grid_ends_with_a_winner_and_every_trial_in_the_leaderboard(cloud: Clo
     assert sorted(outcome["status"] for outcome in outcomes) == ["SUCCEEDED"] * 9
 
 
+def test_a_model_proposes_the_later_rounds_and_a_trial_that_fails_does_not_end_the_search(cloud: Cloud) -> None:
+    spec = {
+        "parameters": {"lr": {"low": 0.001, "high": 1, "log": True}, "momentum": [0.0, 0.5, 0.9]},
+        "fixed": {"act": "crash-on-large-lr"},
+        "search": {"method": "tpe", "trials": 22, "batch": 11},
+        "epochs": 1,
+        "name": "model",
+    }
+    output = cloud.run(spec)
+    assert output["rounds"] == 2
+    assert output["outcomes"]["SUCCEEDED"] + output["outcomes"]["FAILED"] == 22
+    assert output["outcomes"]["FAILED"] > 0
+    asked = json.loads(cloud.objects(keys.asked_key("model", 1)).popitem()[1])
+    planned = json.loads(cloud.objects(keys.plan_key("model", 1)).popitem()[1])["trials"]
+    assert asked or output["outcomes"]["FAILED"] > 2, "a model proposes where nine outcomes are there"
+    assert [trial["params"] for trial in planned[11:]][: len(asked)] == asked
+
+
 def test_a_sweep_that_is_started_again_trains_nothing_and_a_grown_one_only_what_is_new(cloud: Cloud) -> None:
     parameters = {"lr": [0.2, 0.02], "momentum": [0.5, 0.1]}
     first = cloud.run({"parameters": parameters, "epochs": 2, "name": "first"})

@@ -245,6 +245,15 @@ DEFINITION = (
         missed_because="no answer of a function has another round and a fault at once, so the order decides nothing",
     ),
     _definition("planner and reducer swapped", _swap_functions),
+    _definition(
+        "a model that is never asked",
+        lambda d: _set(_state(d, "Does a model search?")["Choices"][0], "Next", "Plan the trials"),
+    ),
+    _definition(
+        "a model that is asked where there is none",
+        lambda d: _set(_state(d, "Does a model search?"), "Default", "Ask the model"),
+        missed_because="only halving has rounds without a model, and asking costs it a function's start and no more",
+    ),
     _definition("Lambda's envelope left around the answer", lambda d: _state(d, "Plan the trials").pop("OutputPath")),
     _definition("a cause that is a text", lambda d: _renamed(_state(d, "Wrong input"), "CausePath", "Cause")),
     _definition(
@@ -370,6 +379,11 @@ TEMPLATE = (
         lambda t: _function(t, "planner")["Environment"]["Variables"].pop("STEPSWEEP_TRAINER_VERSION"),
     ),
     _template("a function with three seconds", lambda t: _function(t, "reducer").pop("Timeout")),
+    _template("a function without its packages", lambda t: _function(t, "sampler").pop("Layers")),
+    _template(
+        "a function with packages that it does not need",
+        lambda t: _set(_function(t, "planner"), "Layers", _function(t, "sampler")["Layers"]),
+    ),
     _template("a runtime that does not exist", lambda t: _set(_function(t, "planner"), "Runtime", "python3.41")),
     _template("a property misspelt", lambda t: _renamed(_function(t, "planner"), "MemorySize", "MemorySizeMb")),
     _template(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SAMPLER = "import statemachine.sampler"
 FUNCTIONS = "import statemachine.planner, statemachine.reducer"
 
 
@@ -30,8 +31,8 @@ def modules(distribution: str) -> Iterator[Path]:
 
 @pytest.fixture
 def like_lambda(tmp_path: Path) -> Path:
-    """A folder with the two functions, the contract, boto3 with what it requires, and nothing else."""
-    for name in ("__init__", "bucket", "planner", "reducer"):
+    """A folder with the functions, the contract, boto3 with what it requires, and nothing else."""
+    for name in ("__init__", "bucket", "planner", "reducer", "sampler"):
         target = tmp_path / "statemachine" / f"{name}.py"
         target.parent.mkdir(exist_ok=True)
         target.symlink_to(ROOT / "statemachine" / target.name)
@@ -51,6 +52,30 @@ def run(program: str, folder: Path) -> str:
 
 def test_the_functions_start_where_there_is_boto3_and_no_other_package(like_lambda: Path) -> None:
     assert run(FUNCTIONS, like_lambda) == ""
+
+
+def test_the_function_that_asks_a_model_starts_where_there_are_the_packages_of_its_lock_file_too(
+    like_lambda: Path,
+) -> None:
+    assert "No module named 'optuna'" in run(SAMPLER, like_lambda)
+    for name in pins(ROOT / "statemachine" / "sampler.lock"):
+        for path in modules(name):
+            if not (link := like_lambda / path.name).exists():
+                link.symlink_to(path)
+    assert run(SAMPLER, like_lambda) == ""
+
+
+def test_its_packages_are_those_that_the_embedded_cloud_runs_it_with() -> None:
+    """NumPy's is another one for Python 3.11, which has no newer one."""
+    deployed = pins(ROOT / "statemachine" / "sampler.lock")
+    here = pins(ROOT / "requirements.lock")
+    assert "optuna" in deployed
+    assert {name: here[name] for name in deployed} == deployed
+
+
+def pins(file: Path) -> dict[str, str]:
+    """Returns the versions that a lock file pins; of several, that for the newest Python."""
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", file.read_text(), re.MULTILINE))
 
 
 def test_the_constructs_of_the_same_folder_would_not_start_there(like_lambda: Path) -> None:

@@ -1,6 +1,7 @@
 """The Lambda functions: what the template says of them is what the code needs. The outputs: what clients read."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,12 +48,23 @@ def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
     for name in _read_from_environment(tree) - variables.keys():
         yield f"its code reads {name}, which is not in its environment"
     yield from (f"{name} must be a text" for name, value in variables.items() if not isinstance(value, str))
+    is_layered = bool(function.get("Layers"))
+    if is_layered != bool(needs := _third_party(tree)):
+        yield f"it imports {needs}, and has {'a' if is_layered else 'no'} layer for it"
     packages = sorted(path.name for path in code.iterdir())
     if packages != ["statemachine", "sweep"]:
         yield f"its code holds {packages}, not sweep/ and statemachine/ alone"
     # A whole planning or reducing of 10,000 trials; what Lambda gives by itself is 3 seconds and 128 MB.
     if int(str(function.get("Timeout", 3))) < 60 or int(str(function.get("MemorySize", 128))) < 512:
         yield "10,000 trials take longer, or more memory"
+
+
+def _third_party(tree: ast.Module) -> list[str]:
+    """Returns what a module imports that neither Python, nor Lambda, nor our own code has."""
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    known = {*sys.stdlib_module_names, "boto3", "botocore", "mypy_boto3_logs", "mypy_boto3_s3", "statemachine", "sweep"}
+    return sorted({name.partition(".")[0] for name in imported} - known)
 
 
 def _read_from_environment(tree: ast.Module) -> set[str]:

@@ -27,6 +27,11 @@ from tests.proof.subject import REGION, Subject
 
 EXECUTION = "rehearsal"
 INPUT = {"parameters": {"lr": [0.1, 0.01]}, "epochs": 1}
+MODEL = {
+    "parameters": {"lr": {"low": 0.001, "high": 1, "log": True}},
+    "epochs": 1,
+    "search": {"method": "tpe", "trials": 12, "batch": 9},
+}
 MOST_STEPS = 40
 
 
@@ -67,7 +72,7 @@ class Stage:
 
 
 def findings(subject: Subject) -> Findings:
-    for scene in (one_fails, all_fail, wrong_input, again):
+    for scene in (one_fails, all_fail, wrong_input, again, in_rounds):
         try:
             with stage(subject, succeeds=lambda number: number == 0) as empty:
                 yield from (f"{scene.__doc__} {fault}" for fault in scene(empty))
@@ -120,6 +125,18 @@ def again(stage: Stage) -> Iterator[str]:
         yield "the output is another one"
     if len(stage.jobs) != jobs:
         yield "trials are trained again"
+
+
+def in_rounds(stage: Stage) -> Iterator[str]:
+    """A model searches:"""
+    stage.succeeds = lambda _: True
+    output = play(stage, MODEL)
+    if output.get("rounds") != 2 or output.get("outcomes", {}).get("SUCCEEDED") != 12:
+        yield f"the output tells of {output.get('rounds')} rounds and {output.get('outcomes')}"
+    asked = stage.document(keys.asked_key(EXECUTION, 1))
+    planned = stage.document(keys.plan_key(EXECUTION, 1))["trials"]
+    if len(asked) != 3 or [trial["params"] for trial in planned[9:]] != asked:
+        yield f"the model proposes {asked}, and planned are {planned}"
 
 
 def _ends_with(stage: Stage, document: dict[str, Any], error: str, cause: str) -> Iterator[str]:

@@ -125,10 +125,35 @@ RULES = [
         },
     ),
     *_rules(
+        "sampler",
+        may=True,
+        rules={
+            "s3:GetObject": ("{bucket}/sweeps/s/round-0/results.json",),
+            "s3:PutObject": ("{bucket}/sweeps/s/round-1/asked.json",),
+            "logs:CreateLogStream logs:PutLogEvents": ("{sampler_log_stream}",),
+            "xray:PutTraceSegments xray:PutTelemetryRecords": ("*",),
+        },
+    ),
+    *_rules(
+        "sampler",
+        may=False,
+        rules={
+            **NOBODY,
+            **STARTS,
+            "s3:GetObject s3:PutObject": (
+                "{bucket}/trials/t/metrics-e1.csv",
+                "{bucket}/checkpoints/t/checkpoint.pt",
+                "arn:aws:s3:::another-bucket/sweeps/s/winner.json",
+            ),
+            "s3:ListBucket": ("{bucket}",),
+            "logs:GetLogEvents": ("{job_log_stream}",),
+        },
+    ),
+    *_rules(
         "state machine",
         may=True,
         rules={
-            "lambda:InvokeFunction": ("{planner}", "{reducer}"),
+            "lambda:InvokeFunction": ("{planner}", "{reducer}", "{sampler}"),
             "batch:SubmitJob": ("{queue}", "{definition}", "{next_revision}"),
             "batch:TagResource": ("{job}",),
             "batch:TerminateJob": ("{job}",),
@@ -219,6 +244,7 @@ TRUSTED = {
     "machine": "ec2.amazonaws.com",
     "planner": "lambda.amazonaws.com",
     "reducer": "lambda.amazonaws.com",
+    "sampler": "lambda.amazonaws.com",
     "emptying function": "lambda.amazonaws.com",
     "state machine": "states.amazonaws.com",
 }
@@ -283,6 +309,7 @@ class Access:
             ],
             "planner": [by_arn[function["Role"]] for function in functions if "planner" in function["Handler"]],
             "reducer": [by_arn[function["Role"]] for function in functions if "reducer" in function["Handler"]],
+            "sampler": [by_arn[function["Role"]] for function in functions if "sampler" in function["Handler"]],
             "emptying function": [
                 by_arn[function["Role"]] for function in functions if "python" not in function["Runtime"]
             ],
@@ -318,8 +345,10 @@ class Access:
             "job": f"arn:aws:batch:{REGION}:{ACCOUNT}:job/01234567-89ab-cdef-0123-456789abcdef",
             "planner": functions["planner"][0],
             "reducer": functions["reducer"][0],
+            "sampler": functions["sampler"][0],
             "planner_log_stream": stream(functions["planner"][1]),
             "reducer_log_stream": stream(functions["reducer"][1]),
+            "sampler_log_stream": stream(functions["sampler"][1]),
             "job_log_stream": stream(container["LogConfiguration"]["Options"]["awslogs-group"]),
         }
 

@@ -1,0 +1,201 @@
+"""Sweeps of recorded curves: the real planner, sampler and reducer, and jobs that look their curve up.
+
+The bucket is moto's, in this process. A job writes the rows that the trainer would have: up to the epochs that it is
+asked for, or to where the trainer's own rule of early stopping ends it.
+"""
+
+import contextlib
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+from unittest import mock
+
+import boto3
+from moto import mock_aws
+
+from benchmarks.timing import ROOT
+from statemachine import planner, reducer, sampler
+from statemachine.bucket import Bucket, for_all, s3_client
+from sweep import keys
+from sweep.cost import TUTORIAL_RATES
+from sweep.metrics import to_csv
+from sweep.space import Value
+from sweep.spec import SweepSpec
+from trainer.train import Row, why_stop
+
+CURVES = ROOT / "benchmarks" / "curves"
+BUCKET = "replayed"
+VERSION = "recorded"
+
+Cell = tuple[Value, Value]
+"""lr and momentum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curves:
+    """Recorded trainings of every cell and seed, to the last epoch or to where it diverged.
+
+    Attributes:
+        about: what they were recorded of.
+        rows: (lr, momentum), seed → the rows of a training.
+    """
+
+    about: Mapping[str, Any]
+    rows: Mapping[tuple[Cell, int], Sequence[Row]]
+
+    @property
+    def parameters(self) -> dict[str, list[Value]]:
+        return {name: sorted({cell[place] for cell, _ in self.rows}) for place, name in enumerate(("lr", "momentum"))}
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({seed for _, seed in self.rows})
+
+    @property
+    def epochs(self) -> int:
+        return int(self.about["epochs"])
+
+    def training(self, params: Mapping[str, Value], seed: int, *, epochs: int, patience: int) -> list[Row]:
+        """Returns the rows of a training as the trainer would end it; a seed beyond those recorded begins anew."""
+        recorded = self.rows[(params["lr"], params["momentum"]), self.seeds[seed % len(self.seeds)]]
+        rows: list[Row] = []
+        for row in recorded[:epochs]:
+            rows.append(row)
+            if why_stop(rows, patience=patience):
+                break
+        return rows
+
+    def accuracy(self, params: Mapping[str, Value], *, epochs: int, patience: int) -> float:
+        """Returns what the params reach: the mean over the recorded seeds of the best val_accuracy.
+
+        A seed that diverges counts with what it reached before.
+        """
+        return fmean(
+            max((row.val_accuracy for row in rows if row.finite), default=0.1)
+            for seed in range(len(self.seeds))
+            if (rows := self.training(params, seed, epochs=epochs, patience=patience))
+        )
+
+
+def recorded(file: Path) -> Curves:
+    """Reads what `benchmarks.search_curves` wrote."""
+    rows: dict[tuple[Cell, int], list[Row]] = defaultdict(list)
+    with file.open(newline="") as stream:
+        for line in csv.DictReader(stream):
+            cell = (_number(line["lr"]), _number(line["momentum"]))
+            rows[cell, int(line["seed"])].append(
+                Row(
+                    epoch=int(line["epoch"]),
+                    seconds=0.0,
+                    **{name: float(line[name]) for name in ("train_loss", "val_loss", "val_accuracy")},
+                )
+            )
+    seeds_of = defaultdict(set)
+    for cell, seed in rows:
+        seeds_of[seed].add(cell)
+    whole = max(len(cells) for cells in seeds_of.values())
+    # A recording that was cut off has fewer cells of its last seed.
+    kept = {place: found for place, found in rows.items() if len(seeds_of[place[1]]) == whole}
+    return Curves(about=json.loads(file.with_suffix(".json").read_bytes()), rows=kept)
+
+
+def _number(text: str) -> Value:
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a sweep found.
+
+    Attributes:
+        epochs: of all its trials together; those of a trial that goes on from its checkpoint count once.
+        accuracy: what the winner's params reach by the same rules (`Curves.accuracy`).
+    """
+
+    params: dict[str, Value]
+    epochs: int
+    rounds: int
+    trials: int
+    accuracy: float
+
+
+class Cloud:
+    """A bucket in which sweeps are replayed."""
+
+    def __init__(self, curves: Curves) -> None:
+        self._curves = curves
+        self._bucket = Bucket(BUCKET, s3_client())
+        self._last_lines = reducer.LastLines(boto3.client("logs"), "")
+        self._number = 0
+        self._trained: dict[str, int] = {}
+
+    def sweep(self, *, seed: int, patience: int, **fields: Any) -> Found:
+        """Runs a sweep through the state machine's own steps."""
+        self._number += 1
+        self._trained.clear()
+        spec = SweepSpec.from_json(
+            {
+                "parameters": self._curves.parameters,
+                "epochs": self._curves.epochs,
+                "fixed": {"patience": patience},
+                "seed": seed,
+                "name": f"replay-{self._number}",
+                "fresh": True,
+                **fields,
+            }
+        )
+        number = 0
+        while True:
+            planned = planner.plan(
+                self._bucket,
+                spec,
+                round_number=number,
+                trainer_version=VERSION,
+                max_concurrency=100,
+                rates=TUTORIAL_RATES,
+            )
+            for_all(self._train, self._bucket.get_json(planned["to_run_key"]), threads=1)
+            answer = reducer.reduce(
+                self._bucket, self._last_lines, sweep=spec.name, round_number=number, usd_per_hour=0.5, job_gpus=1
+            )
+            if not answer["another_round"]:
+                break
+            number = answer["round"]
+            if answer["ask"]:
+                sampler.sample(self._bucket, sweep=spec.name, round_number=number)
+        output = answer["output"]
+        params = output["winner"]["params"]
+        return Found(
+            params=params,
+            epochs=sum(self._trained.values()),
+            rounds=output["rounds"],
+            trials=sum(output["outcomes"].values()),
+            accuracy=self._curves.accuracy(params, epochs=spec.epochs, patience=patience),
+        )
+
+    def _train(self, item: Mapping[str, Any]) -> None:
+        words = iter(item["command"])
+        options = {name.removeprefix("--"): _number(value) for name, value in zip(words, words, strict=True)}
+        rows = self._curves.training(
+            options, int(options["seed"]), epochs=int(options["epochs"]), patience=int(options["patience"])
+        )
+        self._trained[item["trial_id"]] = len(rows)  # also those of the rungs below, from whose checkpoint it goes on
+        data = to_csv(
+            [{"epoch": row.epoch, "val_loss": row.val_loss, "val_accuracy": row.val_accuracy} for row in rows]
+        )
+        self._bucket.put(item["metrics_uri"].removeprefix(keys.uri(BUCKET, "")), data, "text/csv")
+
+
+@contextlib.contextmanager
+def cloud(curves: Curves) -> Iterator[Cloud]:
+    """A bucket in this process; nothing is sent anywhere."""
+    session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")  # noqa: S106
+    with mock_aws(), mock.patch.object(boto3, "DEFAULT_SESSION", session):
+        s3_client().create_bucket(Bucket=BUCKET)
+        yield Cloud(curves)

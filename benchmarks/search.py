@@ -1,0 +1,284 @@
+"""Searches on recorded learning curves: what each spends and finds, which rungs and patience do, and what others find.
+
+The curves were trained once, to the last epoch (`benchmarks.search_curves`); each search is then replayed through the
+real planner, sampler and reducer (`benchmarks.replay`), and others' through their own code on the same curves. So all
+see the same numbers, and any number of searches costs no training.
+"""
+
+import json
+import math
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import optuna
+
+from benchmarks import peers
+from benchmarks.replay import CURVES, Cloud, Curves, Found, cloud, recorded
+from benchmarks.results import Result, Table
+from sweep import rounds
+from sweep.space import Value
+from sweep.spec import SweepSpec
+
+EXPECTED_SECONDS = 240
+FILE = CURVES / "fashion-mnist-384.csv"
+
+HALVING = {"min_epochs": 3, "factor": 3}
+PATIENCE = 5
+RANDOM = {"method": "random", "trials": 15}
+TPE = {"method": "tpe", "trials": 15, "batch": 3}
+BUDGETS = (0.125, 0.25, 0.5)
+"""Of the epochs of the whole grid."""
+
+
+def run(*, quick: bool) -> Result:
+    curves = recorded(FILE)
+    with cloud(curves) as replayed:
+        every = Compared(curves, replayed, repetitions=2 if quick else 20)
+        tables = [every.methods(), every.rungs(quick=quick), every.others(quick=quick)]
+    return Result(tables=tables, values={"curves": dict(curves.about), "recorded_seeds": curves.seeds})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Many searches of one kind.
+
+    Attributes:
+        epochs: of a search, on average.
+        accuracy: of the winners, on average.
+        reached: the share of the searches whose winner is at most a standard error below the grid's.
+    """
+
+    epochs: float
+    accuracy: float
+    reached: float
+
+
+class Compared:
+    """All comparisons on the same curves.
+
+    Args:
+        repetitions: searches of a kind for every recorded seed, where chance decides what is tried.
+    """
+
+    def __init__(self, curves: Curves, replayed: Cloud, *, repetitions: int) -> None:
+        self._curves = curves
+        self._replayed = replayed
+        self._seeds = curves.seeds
+        self._many = range(len(self._seeds) * repetitions)
+        self._images = int(curves.about["validation_images"])
+        self._grid = self._sweeps(self._seeds, patience=0)
+        best = replayed.sweep(seed=0, patience=0, repeats=len(self._seeds))
+        self._best = best.accuracy
+        self._best_params = best.params
+        self._error = math.sqrt(self._best * (1 - self._best) / self._images)
+
+    def methods(self) -> Table:
+        """Every method, with and without halving."""
+        kinds: dict[str, tuple[Sequence[int], dict[str, Any]]] = {
+            "grid": (self._seeds, {}),
+            "random, 15 trials": (self._many, {"search": RANDOM}),
+            "TPE, 15 trials in batches of 3": (self._many, {"search": TPE}),
+        }
+        rows = []
+        for (name, (seeds, fields)), (saves, more, patience) in product(
+            kinds.items(),
+            [
+                ("", {}, 0),
+                (f", patience {PATIENCE}", {}, PATIENCE),
+                (", halving", {"halving": HALVING}, 0),
+                (f", halving, patience {PATIENCE}", {"halving": HALVING}, PATIENCE),
+            ],
+        ):
+            found = self._summary(self._sweeps(seeds, patience=patience, **fields, **more))
+            rows.append([f"{name}{saves}", str(len(seeds)), *self._cells(found)])
+        caption = (
+            f"{self._described()} The winner of the grid over all seeds is {_shown(self._best_params)}, with a mean "
+            f"accuracy of {self._best:.4f} and a standard error of {self._error:.4f} (`sqrt(p(1-p)/n)`, "
+            f"n = {self._images:,}). Halving is {json.dumps(HALVING)}. Accuracy: of the winner's params, the mean over "
+            "all seeds of the best epoch, averaged over the searches; reached: searches whose winner is at most one "
+            "standard error below the grid's."
+        )
+        columns = ["search", "searches", "epochs", "of the grid's", "accuracy", "reached"]
+        return Table(columns=columns, rows=rows, caption=caption)
+
+    def rungs(self, *, quick: bool) -> Table:
+        """The grid with every first rung, factor and patience."""
+        rows = []
+        for first, factor in product((1, 2, 3, 6), (2, 3, 4)):
+            halving = {"min_epochs": first, "factor": factor}
+            row = [f"{first}, factor {factor}"]
+            for patience in (0, 5) if quick else (0, 2, 3, 5, 8):
+                found = self._summary(self._sweeps(self._seeds, patience=patience, halving=halving))
+                row.append(f"{self._share(found)} · {self._points(found)} · {found.reached:.0%}")
+            rows.append(row)
+        row = ["no halving"]
+        for patience in (0, 5) if quick else (0, 2, 3, 5, 8):
+            found = self._summary(self._sweeps(self._seeds, patience=patience))
+            row.append(f"{self._share(found)} · {self._points(found)} · {found.reached:.0%}")
+        columns = [
+            "first rung",
+            *(f"patience {patience or 'none'}" for patience in ((0, 5) if quick else (0, 2, 3, 5, 8))),
+        ]
+        caption = (
+            "The same grid with other rungs and patience: epochs as a share of the grid's · points of accuracy that "
+            f"the winner is away from the grid's, on average (standard error {100 * self._error:.1f}) · reached, "
+            f"of {len(self._seeds)} searches, one a recorded seed."
+        )
+        return Table(columns=columns, rows=[row, *rows], caption=caption)
+
+    def others(self, *, quick: bool) -> Table:
+        """stepsweep, Optuna and Ray Tune with as many epochs."""
+        whole = sum(found.epochs for found in self._grid) / len(self._grid)
+        budgets = [round(whole * share) for share in BUDGETS]
+        rows = []
+        for name, search in (("random", {"method": "random"}), ("TPE", {"method": "tpe", "batch": 3})):
+            cells = []
+            for budget in budgets:
+                fields = self._fitting(search, budget)
+                found = self._sweeps(self._many, patience=0, **fields)
+                cells.append(self._cell([(each.accuracy, each.epochs) for each in found]))
+            rows.append([f"stepsweep, {name} with halving", str(len(self._many)), *cells])
+        for name, pruner in (
+            (
+                "SuccessiveHalvingPruner",
+                lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=3, reduction_factor=3),
+            ),
+            (
+                "HyperbandPruner",
+                lambda: optuna.pruners.HyperbandPruner(
+                    min_resource=3, max_resource=self._curves.epochs, reduction_factor=3
+                ),
+            ),
+        ):
+            traces = [list(_optuna(self._curves, seed, pruner(), budgets[-1])) for seed in self._many]
+            cells = [self._cell([self._best_of(trace[:budget]) for trace in traces]) for budget in budgets]
+            rows.append([f"Optuna, TPE with {name}", str(len(traces)), *cells])
+        asha = list(self._asha(budgets, repetitions=1 if quick else 4))
+        cells = [self._cell([answer[place] for answer in asha]) for place in range(len(budgets))]
+        rows.append(["Ray Tune, ASHA", str(len(asha)), *cells])
+        caption = (
+            "The same curves and budgets of epochs, with others' own code: the accuracy of the winner's params, as "
+            "above but within the epochs that they were trained for, and in brackets the epochs that were spent. All "
+            "with rungs of 3, 9 and 27 epochs; stepsweep with as many trials as the budget has room for. Optuna learns "
+            "after every trial, one after the other; Ray runs two at a time; stepsweep all trials of a round."
+        )
+        columns = ["", "searches", *(f"{share:.1%} of the grid's epochs" for share in BUDGETS)]
+        return Table(columns=columns, rows=rows, caption=caption)
+
+    def _described(self) -> str:
+        about, parameters = self._curves.about, self._curves.parameters
+        cells = math.prod(map(len, parameters.values()))
+        return (
+            f"{cells} cells (lr {_listed(parameters['lr'])} by momentum {_listed(parameters['momentum'])}), each "
+            f"trained for {about['epochs']} epochs with {len(self._seeds)} seeds, on {about['train_images']} images of "
+            f"Fashion-MNIST with {self._images:,} for validation (recorded with torch {about['torch']}, 1 thread, "
+            f"{about['cores']} cores)."
+        )
+
+    def _sweeps(self, seeds: Sequence[int], *, patience: int, **fields: Any) -> list[Found]:
+        return [self._replayed.sweep(seed=seed, patience=patience, **fields) for seed in seeds]
+
+    def _summary(self, found: Sequence[Found]) -> Summary:
+        return Summary(
+            epochs=fmean(each.epochs for each in found),
+            accuracy=fmean(each.accuracy for each in found),
+            reached=fmean(self._is_reached(each.accuracy) for each in found),
+        )
+
+    def _is_reached(self, accuracy: float) -> bool:
+        return accuracy >= self._best - self._error
+
+    def _share(self, found: Summary) -> str:
+        return f"{found.epochs / fmean(each.epochs for each in self._grid):.0%}"
+
+    def _points(self, found: Summary) -> str:
+        return f"{100 * (found.accuracy - self._best):+.1f}"
+
+    def _cells(self, found: Summary) -> list[str]:
+        return [f"{found.epochs:.0f}", self._share(found), f"{found.accuracy:.4f}", f"{found.reached:.0%}"]
+
+    def _cell(self, found: Sequence[tuple[float, float]]) -> str:
+        accuracy, epochs = (fmean(each[place] for each in found) for place in (0, 1))
+        return f"{accuracy:.4f} ({epochs:.0f})"
+
+    def _fitting(self, search: Mapping[str, Any], budget: int) -> dict[str, Any]:
+        """Returns the search with as many trials as the budget has room for, by the plan's own schedule."""
+        parameters = self._curves.parameters
+        for trials in range(math.prod(map(len, parameters.values())), 0, -1):
+            fields = {"search": {**search, "trials": trials}, "halving": HALVING}
+            spec = SweepSpec.from_json({"parameters": parameters, "epochs": self._curves.epochs, "name": "s", **fields})
+            if sum(each.epochs for each in rounds.schedule(spec)) <= budget:
+                return fields
+        raise ValueError(f"no trial fits {budget} epochs")
+
+    def _best_of(self, trace: Sequence[tuple[dict[str, Value], int, float]]) -> tuple[float, float]:
+        """Returns what a search found, all that it was told until its budget was spent: accuracy and epochs."""
+        params, _, _ = max(trace, key=lambda told: told[2])
+        epochs = max(epoch for other, epoch, _ in trace if other == params)
+        return self._curves.accuracy(params, epochs=epochs, patience=0), len(trace)
+
+    def _asha(self, budgets: Sequence[int], *, repetitions: int) -> Iterator[list[tuple[float, float]]]:
+        for seed in self._seeds:
+            cells = [
+                {
+                    "params": {"lr": lr, "momentum": momentum},
+                    "values": [row.val_accuracy for row in rows if row.finite],
+                }
+                for ((lr, momentum), of_seed), rows in self._curves.rows.items()
+                if of_seed == seed
+            ]
+            request = {
+                "curves": cells, "epochs": self._curves.epochs, "grace_period": 3, "factor": 3, "budgets": budgets,
+                "seeds": [*range(repetitions)], "at_once": 2,
+            }  # fmt: skip
+            script = Path(__file__).with_name("ray_asha.py")
+            ended = subprocess.run(
+                [peers.python(), script], input=json.dumps(request), stdout=subprocess.PIPE, text=True, check=True
+            )
+            for answer in json.loads(ended.stdout.splitlines()[-1]):
+                yield [
+                    (self._curves.accuracy(each["params"], epochs=each["epochs"], patience=0), each["spent"])
+                    for each in answer
+                ]
+
+
+def _optuna(
+    curves: Curves, seed: int, pruner: optuna.pruners.BasePruner, budget: int
+) -> Iterator[tuple[dict[str, Value], int, float]]:
+    """Yields what Optuna's own search is told, an epoch at a time, until the budget is spent."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=9), pruner=pruner
+    )
+    spent = 0
+    while spent < budget:
+        trial = study.ask()
+        params = {
+            name: values[trial.suggest_int(name, 0, len(values) - 1)] for name, values in curves.parameters.items()
+        }
+        best, state = 0.0, optuna.trial.TrialState.COMPLETE
+        for row in curves.training(params, seed, epochs=curves.epochs, patience=0):
+            spent += 1
+            if not row.finite:
+                state = optuna.trial.TrialState.PRUNED
+                break
+            best = max(best, row.val_accuracy)
+            yield params, row.epoch, row.val_accuracy
+            trial.report(row.val_accuracy, row.epoch)
+            if trial.should_prune():
+                state = optuna.trial.TrialState.PRUNED
+                break
+        study.tell(trial, best if state is optuna.trial.TrialState.COMPLETE else None, state=state)
+
+
+def _listed(values: Sequence[Value]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+def _shown(params: Mapping[str, Value]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in params.items())
