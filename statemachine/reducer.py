@@ -124,10 +124,9 @@ def reduce(
         ask = bool(rounds.wanted(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
 
-    bucket.put(
-        keys.leaderboard_key(sweep), ranking.leaderboard_csv(leaderboard, spec.objective), "text/csv; charset=utf-8"
-    )
+    table = ranking.leaderboard_csv(leaderboard, spec.objective)
     if not has_winner:
+        bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
     output = _output(spec, leaderboard, counts, round_number)
@@ -136,6 +135,8 @@ def reduce(
     output["cost"] = _cost(spent["job_seconds"], usd_per_hour=usd_per_hour, job_gpus=job_gpus)
     output["winner"]["summary"] = _summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None
     bucket.put_json(keys.winner_key(sweep), output)
+    # Last: a leaderboard that is newer than the plan says that the sweep is finished; its winner must be there then.
+    bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
     return {"another_round": False, "output": output}
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import math
 from typing import Any, ClassVar
 
@@ -76,6 +77,16 @@ class TestWinner:
         cloud.trained(cloud.planned()[0], 0.9)
         output = cloud.reduce()["output"]
         assert cloud.bucket.get_json(keys.winner_key("s")) == output
+
+    def test_the_leaderboard_which_says_that_a_sweep_is_finished_is_written_last(
+        self, cloud: Cloud, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cloud.trained(cloud.planned()[0], 0.9)
+        caplog.set_level(logging.INFO, "werkzeug")
+        cloud.reduce()
+        puts = [line for line in caplog.messages if '"PUT ' in line]
+        assert keys.winner_key("s") in puts[-2]
+        assert keys.leaderboard_key("s") in puts[-1]
 
     def test_reducing_again_writes_the_same_bytes(self, cloud: Cloud) -> None:
         first, second, third = cloud.planned()
