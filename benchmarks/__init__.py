@@ -14,5 +14,6 @@ BENCHMARKS: tuple[str, ...] = (
     "orchestration",
     "reducer",
     "epoch",
+    "search",
 )
 """In the order in which they run."""
