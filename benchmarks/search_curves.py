@@ -93,6 +93,8 @@ def _curve(
         seed=seed,
         dataset=DATASET,
         train_images=asked.train_images,
+        folds=0,
+        fold=0,
         device="cpu",
         precision="fp32",
         threads=1,

@@ -38,7 +38,14 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
     device = choose(options.device, precision=options.precision)
     train.use_device(device, options.threads)
     identity = _identity(options, device)
-    images = data.load(options.dataset, options.data_dir, train_images=options.train_images, device=device)
+    images = data.load(
+        options.dataset,
+        options.data_dir,
+        train_images=options.train_images,
+        folds=options.folds,
+        fold=options.fold,
+        device=device,
+    )
     _say(_title(options, images, device))
 
     state = saved = _resume(store, identity)
@@ -106,6 +113,7 @@ def _identity(options: Options, device: torch.device) -> dict[str, Any]:
         "seed": options.seed,
         "dataset": options.dataset,
         "train_images": options.train_images,
+        **({"folds": options.folds, "fold": options.fold} if options.folds else {}),
         "threads": options.threads,
         "device": train.describe(device),
         "precision": options.precision,
@@ -181,8 +189,9 @@ def _summary(
 
 
 def _title(options: Options, images: data.Data, device: torch.device) -> str:
-    subset = "" if len(images.train) == data.TRAIN_IMAGES else ", a subset"
-    counts = f"{len(images.train):,} images, {len(images.validation):,} for validation{subset}"
+    subset = "" if options.train_images == data.TRAIN_IMAGES else ", a subset"
+    fold = f", fold {options.fold} of {options.folds}" if options.folds else ""
+    counts = f"{len(images.train):,} images, {len(images.validation):,} for validation{subset}{fold}"
     threads = f"{options.threads} thread{'' if options.threads == 1 else 's'}"
     decay = f", weight decay {options.weight_decay:g}" if options.weight_decay else ""
     precision = f", {options.precision}" if options.precision != FP32 else ""
