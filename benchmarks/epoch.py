@@ -22,7 +22,7 @@ from trainer.device import BF16, FP32, PRECISIONS, choose, computing_in
 from trainer.model import Net
 from trainer.optimizer import SGD
 
-EXPECTED_SECONDS = 200
+EXPECTED_SECONDS = 160
 DATA_DIR = ROOT / data.DEFAULT_DATA_DIR
 CPU = torch.device("cpu")
 
@@ -40,7 +40,7 @@ EPOCH = TRAIN * data.TRAIN_IMAGES + FORWARD * data.VALIDATION_IMAGES
 
 def run(*, quick: bool) -> Result:
     train_images = 640 if quick else 6400
-    turns = 2 if quick else 5
+    turns = 2 if quick else 4
     precisions = _precisions()
     images = data.load("fashion-mnist", DATA_DIR, train_images=train_images, device=CPU)
     contenders = {"tutorial": _tutorial(DATA_DIR, train_images)}
