@@ -14,5 +14,7 @@ BENCHMARKS: tuple[str, ...] = (
     "orchestration",
     "reducer",
     "epoch",
+    "precision",
+    "grid",
 )
 """In the order in which they run."""
