@@ -40,6 +40,9 @@ class _Files:
     def get_json(self, key: str) -> Any:
         return from_json(self.file(key).read_bytes()) if self.has(key) else None
 
+    def written_json(self, key: str) -> Any:
+        return Bucket.written_json(cast(Bucket, self), key)
+
     def has(self, key: str) -> bool:
         return self.file(key).is_file()
 
