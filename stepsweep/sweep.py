@@ -18,7 +18,7 @@ from client.trial_logs import trial_meant
 from client.view import readable
 from stepsweep import tables
 from stepsweep.errors import NoWinner, SweepFailed
-from stepsweep.showing import shown_here, sweep_as_html
+from stepsweep.showing import Show, shown_here, sweep_as_html
 from sweep.errors import InvalidInput, InvalidSweep
 from sweep.metrics import Metrics
 from sweep.ranking import options_line
@@ -89,8 +89,13 @@ class Sweep:
             NoWinner: it does not run, and is not finished.
             CloudError: the cloud failed.
         """
+        with shown_here(self.spec, quiet=quiet) as show:
+            return self.followed(show)
+
+    def followed(self, show: Show) -> Self:
+        """Waits as `wait` does, and tells `show` how it goes."""
         if self._execution is not None:
-            ending = self._followed(self._execution, quiet=quiet)
+            ending = self._ending(self._execution, show)
             self._execution = None
             if ending is not None and ending.error == "InvalidSweep":
                 raise InvalidSweep(readable(ending.cause))
@@ -99,13 +104,12 @@ class Sweep:
         self._output()
         return self
 
-    def _followed(self, execution: Execution, *, quiet: bool) -> Ending | None:
+    def _ending(self, execution: Execution, show: Show) -> Ending | None:
         """Returns how it ended; None where its embedded cloud ended before that could be asked."""
         try:
-            with shown_here(self.spec, quiet=quiet) as show:
-                for progress in followed(execution, self._cloud, with_training=not quiet):
-                    show.update(progress)
-                return execution.ending()
+            for progress in followed(execution, self._cloud, with_training=show.has_rows):
+                show.update(progress)
+            return execution.ending()
         except CloudError:
             if not self._cloud.is_gone:
                 raise

@@ -14,7 +14,7 @@ from client.running import begin
 from client.spec_input import Asked, checked, default_name
 from client.sweeps import Entry
 from client.sweeps import Sweeps as Started
-from stepsweep.showing import shown_here
+from stepsweep.showing import Show, shown_here
 from stepsweep.sweep import Sweep
 from sweep.errors import InvalidInput
 from sweep.space import shown
@@ -94,10 +94,12 @@ class Sweeps:
             SweepFailed: it ended without a winner.
             CloudError: the cloud failed.
         """
+        spec = self.spec(asked, name=name)
         sweep = None
         try:
-            sweep = self.start(asked, name=name, quiet=quiet)
-            return sweep.wait(quiet=quiet)
+            with shown_here(spec, quiet=quiet) as show:
+                sweep = self._begun(spec, show)
+                return sweep.followed(show)
         except KeyboardInterrupt:
             if sweep is not None and self.cloud.is_local:
                 sweep.stop()
@@ -108,8 +110,13 @@ class Sweeps:
     ) -> Sweep:
         """Starts a sweep and returns at once; it goes on without this process. Takes and raises what `run` does."""
         spec = self.spec(asked, name=name)
-        with shown_here(quiet=quiet) as show:
-            _, execution = begin(spec, self.cloud, show.status)
+        with shown_here(spec, quiet=quiet) as show:
+            sweep = self._begun(spec, show)
+            show.status(f"Started {spec.name}.")
+            return sweep
+
+    def _begun(self, spec: SweepSpec, show: Show) -> Sweep:
+        _, execution = begin(spec, self.cloud, show.status)
         sweep = Sweep(self.cloud, spec, execution=execution)
         self._started.append(sweep)
         return sweep
