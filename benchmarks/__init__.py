@@ -9,5 +9,10 @@ It compares things by `benchmarks.timing.alternating`: all of them in one run, t
 machine does falls on all alike; the tables give medians, and medians of the ratios within a turn.
 """
 
-BENCHMARKS: tuple[str, ...] = ()
+BENCHMARKS: tuple[str, ...] = (
+    "start",
+    "orchestration",
+    "reducer",
+    "epoch",
+)
 """In the order in which they run."""

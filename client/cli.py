@@ -31,6 +31,9 @@ SHOW_EXIT_CODES = (
     "Exit codes: 0 shown, however the sweep went · 1 the cloud failed · 2 no such sweep · 130 interrupted."
 )
 LOGS_EXIT_CODES = "Exit codes: 0 shown · 1 there is no log, or the cloud failed · 2 no such trial · 130 interrupted."
+REPORT_EXIT_CODES = (
+    "Exit codes: 0 written · 1 the cloud failed · 2 no such sweep, or no place to write · 130 interrupted."
+)
 STOP_EXIT_CODES = "Exit codes: 0 nothing of it runs · 1 a job is left, or the cloud failed · 2 no such sweep."
 RM_EXIT_CODES = "Exit codes: 0 removed · 1 the cloud failed, or you said no · 2 no such sweep, or it runs."
 DOCTOR_EXIT_CODES = "Exit codes: 0 nothing is in the way, warnings apart · 1 a problem · 2 wrong options."
@@ -274,6 +277,49 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
                 click.echo(f"--- attempt {attempt['number']}")
             for line in attempt["lines"]:
                 click.echo(line)
+    return ExitCode.OK
+
+
+@cli.command(epilog=REPORT_EXIT_CODES)
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The HTML file.  [default: NAME.html]",
+)
+@click.option(
+    "--figures",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write each picture there too, as PNG and SVG.",
+)
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, file, bytes, figures}.")
+def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_json: bool) -> int:
+    """Write a report of a sweep: one HTML file, which needs no network.
+
+    Winner, leaderboard to sort and filter, how the values lie over the parameters, learning curves, what failed and
+    why, when the jobs ran and what they took. Of a sweep that runs or was interrupted it has what is there.
+
+    \b
+    sweep report first
+    sweep report first -o report.html --figures pictures --on aws
+    """
+    from client.report.making import make_report
+    from client.view import View
+
+    with signals_interrupt():
+        made = make_report(cloud, name, file=file, figures=figures)
+    if as_json:
+        click.echo(json.dumps(made.to_json(), indent=2))
+    else:
+        view = View()
+        view.copyable(f"Report   {made.file}  ({made.bytes / 1e6:.1f} MB)")
+        for picture in made.figures:
+            view.copyable(f"Picture  {picture}")
     return ExitCode.OK
 
 

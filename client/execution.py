@@ -18,9 +18,7 @@ from client.deployment import Deployment, explained, explanation, is_denied, may
 from client.records import Objects, Plan, Records
 from statemachine.bucket import for_all
 from statemachine.reducer import LastLines
-from sweep import keys
-from sweep.errors import InvalidMetrics
-from sweep.metrics import EPOCH, MAX_BYTES, parse_csv
+from sweep.metrics import EPOCH
 from sweep.ranking import Result
 from sweep.spec import SweepSpec
 from sweep.trial import Status, Trial
@@ -309,8 +307,7 @@ class Execution:
     def _latest(self, trial: Trial) -> dict[str, float]:
         """Returns the last row that a trainer shows; none where it shows none, or something else."""
         try:
-            data = self._deployment.store.get(keys.live_key(trial.trial_id), at_most=MAX_BYTES)
-            columns = parse_csv(data, max_epochs=trial.epochs).columns if data else {}
-        except (InvalidMetrics, ClientError):
+            metrics = self._records.live(trial)
+        except ClientError:
             return {}
-        return {name: values[-1] for name, values in columns.items()}
+        return {name: values[-1] for name, values in metrics.columns.items()} if metrics else {}

@@ -1,6 +1,6 @@
 """How a sweep goes, as it goes: a line each trial that ends, and below them on a terminal a bar and what trains."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
@@ -14,8 +14,8 @@ from client.view import View, assignments, param_table, printable, shown_value
 from client.waiting import NO_REASON, why_jobs_wait
 from sweep.metrics import Objective
 from sweep.ranking import Result
-from sweep.space import as_option
-from sweep.trial import Status
+from sweep.space import Value, as_option
+from sweep.trial import Status, Trial
 
 MAX_TRIAL_LINES = 100
 """Where more trials are to run, each would be a line that nobody reads: then it is a line each twentieth of them."""
@@ -32,8 +32,10 @@ LINES_AROUND = 6
 class Following:
     """Shows the progress of one execution."""
 
-    def __init__(self, view: View, objective: Objective) -> None:
+    def __init__(self, view: View, objective: Objective, *, several: bool = False) -> None:
+        """`several`: whether params have more than one trial, so that their fold and seed are said too."""
         self.view = view
+        self._several = several
         self._objective = objective
         self._best: float | None = None
         self._round: int | None = None
@@ -60,7 +62,8 @@ class Following:
         yield time_of(progress)
         if progress.training:
             room = max(1, min(MAX_TRAINING_ROWS, console.height - LINES_AROUND))
-            yield Group(Text(), training_table(progress.training[:room], self._objective))
+            shown = progress.training[:room]
+            yield Group(Text(), training_table(shown, self._objective, [self._words(each.trial) for each in shown]))
             if (more := len(progress.training) - room) > 0:
                 yield Text(f"… and {more:,} more that train", style="dim")
 
@@ -84,6 +87,9 @@ class Following:
                 best = "" if self._best is None else f", best {self._objective.metric} {shown_value(self._best)}"
                 self.view.line(f"{number:,}/{progress.to_run:,}  {progress.failed:,} failed{best}")
 
+    def _words(self, trial: Trial) -> dict[str, Value]:
+        return {**trial.params, **(trial.member if self._several else {})}
+
     def _is_best(self, value: float | None) -> bool:
         rank = self._objective.rank
         if value is None or (self._best is not None and rank(value) >= rank(self._best)):
@@ -92,7 +98,7 @@ class Following:
         return True
 
     def _trial(self, result: Result, number: str, is_best: bool) -> Text:
-        text = Text(f"{number}  {assignments(result.trial.params)}  ")
+        text = Text(f"{number}  {assignments(self._words(result.trial))}  ")
         if result.outcome.status is not Status.SUCCEEDED or result.value is None:
             reason = printable(result.outcome.reason)
             is_known = reason in self._reasons
@@ -168,14 +174,14 @@ def widths(numbers: Sequence[int]) -> list[int]:
     return shares
 
 
-def training_table(training: Sequence[Training], objective: Objective) -> Table:
-    """Returns a row each running trial: its params, its epoch, and what it shows of its metrics."""
+def training_table(training: Sequence[Training], objective: Objective, words: Sequence[Mapping[str, Value]]) -> Table:
+    """Returns a row each running trial: by which words it is named, its epoch, and what it shows of its metrics."""
     metrics = list(dict.fromkeys(("val_loss", "val_accuracy", objective.metric)))
-    table = param_table("training", *training[0].trial.params, "epoch", *metrics)
-    for each in training:
+    table = param_table("training", *words[0], "epoch", *metrics)
+    for each, named in zip(training, words, strict=True):
         values = [shown_value(each.latest[name], digits=4) if name in each.latest else "" for name in metrics]
         epoch = f"{each.epoch or '…'}/{each.trial.epochs}"
-        table.add_row("", *map(as_option, each.trial.params.values()), epoch, *values)
+        table.add_row("", *map(as_option, named.values()), epoch, *values)
     return table
 
 

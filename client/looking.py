@@ -7,7 +7,8 @@ from typing import Any
 from client.deployment import CloudError
 from client.exit_code import ExitCode
 from client.options import Cloud
-from client.sweeps import Sweeps
+from client.records import Plan
+from client.sweeps import Recorded, Sweeps
 from client.trial_logs import CloudLog, LocalLog, Log, recorded_streams, trial_meant
 from sweep.errors import InvalidInput
 
@@ -59,11 +60,16 @@ def _log(cloud: Cloud, name: str, words: Sequence[str]) -> tuple[Log, str]:
     if plan is None:
         raise InvalidInput([f"the sweep {name} has no plan yet, and so no trials"])
     trial_id = trial_meant(recorded, plan, words).trial_id
+    return log_of(cloud, recorded, plan, trial_id), trial_id
+
+
+def log_of(cloud: Cloud, recorded: Recorded, plan: Plan, trial_id: str) -> Log:
+    """Returns the log of a trial, of the cloud that its records were found in."""
     sweeps = recorded if isinstance(recorded, Sweeps) else None
     if cloud.is_local:
-        return LocalLog(cloud.logs, trial_id, sweeps), trial_id
+        return LocalLog(cloud.logs, trial_id, sweeps)
     assert sweeps is not None  # noqa: S101  AWS is always up
-    return CloudLog(sweeps.deployment, trial_id, recorded_streams(recorded, plan, trial_id)), trial_id
+    return CloudLog(sweeps.deployment, trial_id, recorded_streams(recorded, plan, trial_id))
 
 
 def _no_log(trial_id: str) -> CloudError:

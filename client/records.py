@@ -20,6 +20,7 @@ Objects = Mapping[str, datetime]
 """Keys, and when each was written, by the bucket's own clock: whole seconds on AWS."""
 
 _TO_RUN = re.compile(r"/round-(\d+)/to-run\.json$")
+_OUTCOME = re.compile(r"/round-\d+/outcomes/([^/]+)\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +140,21 @@ class Records:
         except InvalidMetrics:
             return None
 
+    def live(self, trial: Trial) -> Metrics | None:
+        """Returns what a trainer shows of a trial that has not ended; None where that is nothing, or something else."""
+        data = self._store.get(keys.live_key(trial.trial_id), at_most=MAX_BYTES)
+        try:
+            return parse_csv(data, max_epochs=trial.epochs) if data else None
+        except InvalidMetrics:
+            return None
+
     def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
         """Returns the curves that are there, by trial, also those of trials that diverged."""
-        found = for_all(lambda trial: self.metrics(trial, may_diverge=True), trials)
-        return {trial.trial_id: metrics for trial, metrics in zip(trials, found, strict=True) if metrics is not None}
+        return _found(trials, for_all(lambda trial: self.metrics(trial, may_diverge=True), trials))
+
+    def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns what the trainers of trials show, by trial."""
+        return _found(trials, for_all(self.live, trials))
 
     def output(self, sweep: str) -> Any:
         """Returns what the last execution that found a winner gave; None where none did."""
@@ -158,9 +170,25 @@ class Records:
         """Returns what was recorded of a trial's job; None where nothing was."""
         return self._store.get_json(keys.outcome_key(plan.spec.name, plan.trials[trial_id].round_number, trial_id))
 
+    def outcomes(self, objects: Objects) -> list[tuple[str, Any]]:
+        """Returns the trial and the outcome of each job that was recorded, of all rounds; None where it is not JSON."""
+
+        def read(key: str) -> Any:
+            try:
+                return self._store.get_json(key)
+            except ValueError:
+                return None
+
+        found = sorted((key, match[1]) for key in objects if (match := _OUTCOME.search(key)))
+        return [(trial, doc) for (_, trial), doc in zip(found, for_all(read, [key for key, _ in found]), strict=True)]
+
     def remove(self, sweep: str) -> int:
         """Deletes what is recorded of a sweep, and returns how many objects that were."""
         # spec.json last: while it is there, the sweep is, and what could not be deleted can be found.
         names = sorted(self.objects(sweep), key=lambda key: key == keys.spec_key(sweep))
         self._store.delete(names)
         return len(names)
+
+
+def _found(trials: Sequence[Trial], metrics: Sequence[Metrics | None]) -> dict[str, Metrics]:
+    return {trial.trial_id: each for trial, each in zip(trials, metrics, strict=True) if each is not None}

@@ -101,7 +101,7 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
         sweeps, execution = begin(spec, cloud, view.status)
         code = ExitCode.OK
         try:
-            following = Following(view, spec.objective)
+            following = Following(view, spec.objective, several=spec.trials_each > 1)
             for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on]):
                 following.update(progress)
                 if progress.planned is not None and progress.to_run and progress.status == RUNNING:
@@ -186,7 +186,7 @@ def _check_it_does_not_run(sweeps: Sweeps, name: str, cloud: Cloud) -> None:
 def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
     if not cloud.is_local:
         view.copyable(f"Execution {execution.arn}\nConsole   {execution.console_url}", "dim")
-    following = Following(view, execution.spec.objective)
+    following = Following(view, execution.spec.objective, several=execution.spec.trials_each > 1)
     with following.live():
         for progress in followed(execution, cloud, with_training=view.is_live):
             following.update(progress)

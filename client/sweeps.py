@@ -33,7 +33,7 @@ from sweep.errors import InvalidInput
 from sweep.metrics import Metrics
 from sweep.space import shown
 from sweep.spec import SweepSpec
-from sweep.trial import Status
+from sweep.trial import Status, Trial
 
 MAX_EXECUTION_NAME = 80
 """https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html"""
@@ -167,6 +167,21 @@ class Recorded:
         plan = self.plan(spec)
         with explained():
             return self.records.metrics(plan.trials[rows[0].trial_id]) if plan else None
+
+    def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns the metrics that are there, by trial, also those of trials that diverged."""
+        with explained():
+            return self.records.curves(trials)
+
+    def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns what the trainers of trials without metrics show, or showed before they failed."""
+        with explained():
+            return self.records.live_curves(trials)
+
+    def outcomes(self, name: str) -> list[tuple[str, Any]]:
+        """Returns the trial and the outcome of each job of a sweep that has ended, as the state machine wrote them."""
+        with explained():
+            return self.records.outcomes(self.records.objects(name))
 
     def entries(self) -> list[Entry]:
         """Returns all sweeps, the newest first."""

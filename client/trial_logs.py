@@ -1,6 +1,7 @@
 """What a trial printed: which trial a person means, and the lines of its job's attempts, also while it runs."""
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -35,6 +36,9 @@ class Log(Protocol):
 
     def is_over(self) -> bool:
         """Whether nothing will be printed any more."""
+
+    def tail(self, limit: int) -> list[str]:
+        """Returns the last lines of the last attempt."""
 
 
 def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
@@ -106,6 +110,13 @@ class LocalLog:
             for line in data[:whole].decode(errors="replace").splitlines():
                 yield attempt, line
 
+    def tail(self, limit: int) -> list[str]:
+        files = latest_attempts(self._logs, self._trial_id)
+        if not files:
+            return []
+        with files[max(files)].open(errors="replace") as lines:
+            return [line.rstrip("\r\n") for line in deque(lines, maxlen=limit)]
+
     def is_over(self) -> bool:
         return self._sweeps is None or not _jobs_of(self._sweeps.deployment, self._trial_id, alive=True)
 
@@ -128,6 +139,15 @@ class CloudLog:
             for attempt, stream in enumerate(self._streams(), start=1):
                 for line in self._lines(stream):
                     yield attempt, line
+
+    def tail(self, limit: int) -> list[str]:
+        with explained():
+            for stream in (self._recorded or self._streams())[-1:]:
+                answer = self._deployment.logs.get_log_events(
+                    logGroupName=self._deployment.log_group, logStreamName=stream, limit=limit, startFromHead=False
+                )
+                return [line for event in answer["events"] for line in event["message"].splitlines()][-limit:]
+        return []
 
     def is_over(self) -> bool:
         return not _jobs_of(self._deployment, self._trial_id, alive=True)

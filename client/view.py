@@ -209,6 +209,8 @@ class View:
             self._winner(output, rows)
         self.line()
         if output is not None:
+            if output.get("ended_by"):
+                self.line(f"Ended    {output['ended_by']}", "yellow")
             self.line(f"Trials   {_counted(output['outcomes'])}")
             self.line(f"Jobs     {_spent(output['cost'], on_aws=objects.startswith('s3://'))}")
         self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
@@ -217,12 +219,21 @@ class View:
         ranked = [row for row in rows if row.rank is not None]
         if not ranked:
             return
-        table = param_table("", *spec.parameters, spec.objective.metric, "epoch", "trained")
+        of_several = ("std. error", "n") if spec.trials_each > 1 else ()
+        table = param_table("", *spec.parameters, spec.objective.metric, *of_several, "epoch", "trained")
         for row in ranked[:MAX_ROWS]:
             value = "" if row.value is None else shown_value(row.value)
+            error = "" if row.standard_error is None else shown_value(row.standard_error, digits=2)
+            spread = (error, str(row.n)) if of_several else ()
             style = "bold green" if row.rank == 1 else ""
             table.add_row(
-                str(row.rank), *row.params.values(), value, str(row.epoch), str(row.epochs_trained), style=style
+                str(row.rank),
+                *row.params.values(),
+                value,
+                *spread,
+                str(row.epoch),
+                str(row.epochs_trained),
+                style=style,
             )
         self.line()
         self.table(table)
@@ -250,7 +261,11 @@ class View:
 
     def _winner(self, output: Mapping[str, Any], rows: Sequence[Row]) -> None:
         winner, objective = output["winner"], output["objective"]
-        value = f"{objective['metric']} {shown_value(winner['value'])} at epoch {winner['epoch']}"
+        value = f"{objective['metric']} {shown_value(winner['value'])}"
+        if (n := winner.get("n", 1)) > 1:
+            value += f" ± {shown_value(winner['standard_error'], digits=2)}, the mean of {n} and its standard error"
+        else:
+            value += f" at epoch {winner['epoch']}"
         self.line()
         self.copyable(Text.assemble(("Winner   ", "bold"), (winner["options"], "bold green"), f"  {value}"))
         # Of all rows: the execution's output has room for the first ties only.
@@ -258,13 +273,22 @@ class View:
         if isinstance(accuracy, float):
             self.line(f"         test_accuracy {shown_value(accuracy)}, at the epoch with the lowest val_loss")
         ties = [row for row in rows if row.value == winner["value"] and row.trial_id != winner["trial_id"]]
-        if ties:
+        if n > 1:
+            self._indistinguishable(output["ties"], n)
+        elif ties:
             those = some([assignments(tie.params) for tie in ties])
             self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
         elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
             distance = shown_value(abs(winner["value"] - second.value), digits=3)
             value = f"{objective['metric']} {shown_value(second.value)}, {distance} behind"
             self.line(f"Second   {assignments(second.params)}  {value}")
+
+    def _indistinguishable(self, ties: Sequence[Mapping[str, Any]], n: int) -> None:
+        if ties:
+            those = some([f"{assignments(tie['params'])} (p {tie['p_value']:.2g})" for tie in ties])
+            self.line(f"Ties     a t-test of the {n} values does not tell them from the winner: {those}")
+        else:
+            self.line(f"         by a t-test of the {n} values each, better than all others")
 
     def _pictures(self, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:
         """Shows how the values lie over two parameters, and how the winner learned; on a terminal only."""

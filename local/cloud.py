@@ -274,19 +274,25 @@ def _running(
         }
         return {**kept, **endpoint.environment(), **own}
 
-    machine = Machine()
-    try:
+    with contextlib.ExitStack() as until_it_ends:
+        # Closed in the reverse order: what jobs save when they are told to end reaches a server that is still there.
+        until_it_ends.callback(server.shutdown)
+        # One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported.
+        functions_machine, jobs_machine = (until_it_ends.enter_context(contextlib.closing(Machine())) for _ in range(2))
+        images = images_of(assembly, stack)
+        jobs_machine.warm([module for image in images.values() for module in image.preload])
         jobs = JobQueue(
-            machine,
-            images=images_of(assembly, stack),
+            jobs_machine,
+            images=images,
             environment=environment,
             logs=directory / "logs",
             slots=slots or default_slots(),
         )
+        until_it_ends.callback(jobs.close)
         _has_run.set()
-        functions = Functions(machine, environment=environment, folder=scratch)
+        functions = Functions(functions_machine, environment=environment, folder=scratch)
         install(
-            endpoint_url=seen_at or url,
+            endpoint_url=url,
             region=REGION,
             objects=directory / "s3",
             jobs=jobs,
@@ -300,13 +306,7 @@ def _running(
                 region_name=REGION,
             )
             template.deploy(session, url, assembly, stack)
-        try:
-            yield endpoint
-        finally:
-            jobs.close()
-    finally:
-        machine.close()
-        server.shutdown()
+        yield endpoint
 
 
 def _listening(port: int) -> socket.socket:

@@ -10,6 +10,7 @@ trial the seconds that importing torch takes.
 
     {"do": "start", "id": "…", "argv": […], "cwd": "…", "env": {…}, "output": file, "stdin": file, "preload": […]}
     {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that
+    {"do": "warm", "preload": […]}                       imports now what will be asked for
     {"id": "…", "started": pid}   {"id": "…", "ended": exit code, 128 + n for signal n}   {"id": "…", "error": "…"}
 """
 
@@ -113,6 +114,9 @@ class Host:
                 self._start(request)
             except (Exception, SystemExit) as error:  # noqa: BLE001  a module that is imported may raise anything
                 answer(id=request["id"], error=_said(error))
+        elif request["do"] == "warm":
+            with contextlib.suppress(Exception, SystemExit):  # whoever needs the module is told why it is not there
+                _preload(request["preload"] if FORK_IS_SAFE else [])
         elif container := self._running.get(request["id"]):
             self._end(container, request["grace_seconds"])
 

@@ -2,12 +2,16 @@
 
 Started with `python -S -P`, so that a function finds its package, the standard library and boto3, and nothing of the
 folder or the environment that the embedded cloud itself was started in. The event comes from standard input, the
-answer goes into a file, so that what the function prints is its log. Exit code 1 says that the answer is an error.
+answer goes into a file, so that what the function prints is its log, and as on AWS its last line is a report. Exit code
+1 says that the answer is an error.
 """
 
 import importlib
 import json
+import os
+import resource
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -18,6 +22,7 @@ def main() -> int:
     sys.path.append(site_packages)
     event = json.load(sys.stdin)
     module, _, function = handler.rpartition(".")
+    began = time.monotonic()
     try:
         result = json.dumps(getattr(importlib.import_module(module), function)(event, None), allow_nan=False)
         code = 0
@@ -32,7 +37,15 @@ def main() -> int:
         )
         code = 1
     Path(answer).write_text(result)
+    _report(time.monotonic() - began)
     return code
+
+
+def _report(seconds: float) -> None:
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // unit
+    size = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+    print(f"REPORT Duration: {seconds * 1000:.2f} ms\tMemory Size: {size} MB\tMax Memory Used: {used} MB")
 
 
 if __name__ == "__main__":

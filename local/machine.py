@@ -92,6 +92,10 @@ class Machine:
         )
         return process
 
+    def warm(self, preload: Sequence[str]) -> None:
+        """Has modules imported before a process asks for them; whoever starts a process meanwhile waits for that."""
+        self._send(do="warm", preload=list(preload))
+
     def end(self, process: Process, *, grace_seconds: float) -> None:
         """Asks the process and all it started to end (SIGTERM), and makes them (SIGKILL) when the time is over."""
         self._send(do="end", id=process.id, grace_seconds=grace_seconds)

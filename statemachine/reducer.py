@@ -127,10 +127,9 @@ def reduce(
         ask = bool(rounds.wanted(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
 
-    bucket.put(
-        keys.leaderboard_key(sweep), ranking.leaderboard_csv(leaderboard, spec.objective), "text/csv; charset=utf-8"
-    )
+    table = ranking.leaderboard_csv(leaderboard, spec.objective)
     if not has_winner:
+        bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
     output = _output(spec, leaderboard, counts, round_number)
@@ -139,6 +138,8 @@ def reduce(
     output["cost"] = _cost(spent["job_seconds"], usd_per_hour=usd_per_hour, job_gpus=job_gpus)
     output["winner"]["summary"] = _summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None
     bucket.put_json(keys.winner_key(sweep), output)
+    # Last: a leaderboard that is newer than the plan says that the sweep is finished; its winner must be there then.
+    bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
     return {"another_round": False, "output": output}
 
 
@@ -307,7 +308,7 @@ def _output(
     return {
         "sweep": spec.name,
         "winner": {**_entry(winner), "options": ranking.options_line(winner.params)},
-        "ties": [_entry(group) for group in ranking.ties(leaderboard)[:BEST]],
+        "ties": [_tie(winner, group) for group in ranking.ties(leaderboard)[:BEST]],
         "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
         "outcomes": dict(counts),
         "best": [_entry(group) for group in best],
@@ -338,10 +339,18 @@ def _entry(group: Group) -> dict[str, Any]:
     }
 
 
+def _tie(winner: Group, group: Group) -> dict[str, Any]:
+    p_value = {"p_value": round(ranking.p_value(winner, group), 4)} if len(group.results) > 1 else {}
+    return {**_entry(group), **p_value}
+
+
 def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) -> str:
     ended = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
     reasons = "\n".join(f"{trials}x {reason}" for reason, trials in ranking.reasons(results))
-    return f"None of {len(results)} trials succeeded ({ended}). The reasons, most frequent first:\n{reasons}"
+    who = f"None of {len(results)} trials succeeded"
+    if counts[Status.SUCCEEDED]:
+        who = f"There are no params of which all trials succeeded, of {len(results)} trials"
+    return f"{who} ({ended}). The reasons, most frequent first:\n{reasons}"
 
 
 def _summary(bucket: Bucket, trial: Trial) -> dict[str, Any] | None:

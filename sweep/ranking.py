@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sweep.metrics import Objective
+from sweep.significance import LEVEL, corrected_resampled_p, welch_p
 from sweep.space import Value, as_option
 from sweep.trial import Outcome, Status, Trial
 
@@ -166,9 +167,35 @@ def rank(groups: Sequence[Group], objective: Objective) -> list[Group]:
 
 
 def ties(leaderboard: Sequence[Group]) -> list[Group]:
-    """Returns those behind the first whose value equals the winner's: a rule puts them there, not a result."""
+    """Returns those behind the first that a rule puts there, and not a result.
+
+    A single value ties with its equals. A mean ties with those that a t-test does not tell from it: see `p_value`. Only
+    those are compared that were trained as far as the winner.
+    """
     winner = leaderboard[0]
-    return [group for group in leaderboard[1:] if group.value is not None and group.value == winner.value]
+    there = [group for group in leaderboard[1:] if group.is_complete and group.rung == winner.rung]
+    if len(winner.results) == 1:
+        return [group for group in there if group.value == winner.value]
+    return [group for group in there if p_value(winner, group) > LEVEL]
+
+
+def p_value(first: Group, second: Group) -> float:
+    """Returns how probable so large a difference of two means is by chance alone; both groups are complete.
+
+    Over folds by Nadeau and Bengio's corrected resampled t-test, of the means over seeds where there are several; over
+    seeds alone by Welch's.
+    """
+    if "fold" not in first.trial.options:
+        return welch_p(first.values, second.values)
+    means = zip(_by_fold(first), _by_fold(second), strict=True)
+    return corrected_resampled_p([one - other for one, other in means])
+
+
+def _by_fold(group: Group) -> list[float]:
+    folds: dict[Value, list[float]] = {}
+    for result, value in zip(group.results, group.values, strict=True):
+        folds.setdefault(result.trial.options["fold"], []).append(value)
+    return [statistics.fmean(values) for values in folds.values()]
 
 
 def counts(results: Iterable[Result]) -> dict[str, int]:

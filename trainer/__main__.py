@@ -86,7 +86,8 @@ def _store(asked: options.Options) -> Store:
             [f"--uploadS3: true needs {keys.METRICS_URI} and {keys.CHECKPOINT_URI}, which a sweep's job sets"]
         )
     lr, momentum = (as_option(parse_value(value)) for value in (asked.lr, asked.momentum))
-    name = f"metrics-lr-{lr}-momentum-{momentum}-e{asked.epochs}.csv"  # no two params share one, however small
+    fold = f"-fold-{asked.fold}-of-{asked.folds}" if asked.folds else ""
+    name = f"metrics-lr-{lr}-momentum-{momentum}{fold}-e{asked.epochs}.csv"  # no two params share one, however small
     return FileStore(output=asked.output or Path(name), checkpoint_file=asked.checkpoint)
 
 

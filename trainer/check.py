@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sweep import keys
 from sweep.errors import InvalidInput
-from trainer import data, options
+from trainer import data, device, options
 
 
 def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
@@ -23,6 +23,8 @@ def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
         try:
             asked = options.parse(command, default_data_dir=data_dir, default_threads="1", default_device="auto")
             needed[asked.dataset, asked.data_dir] = None
+            if asked.precision != device.FP32:  # else torch, which takes seconds to import, is not needed here
+                device.choose(asked.device, precision=asked.precision)
         except InvalidInput as error:
             faults.update(dict.fromkeys(error.faults))
     for dataset, folder in needed:

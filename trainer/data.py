@@ -112,13 +112,19 @@ class Data:
     test: Images
 
 
-def load(name: str, data_dir: Path, *, train_images: int, device: "torch.device") -> Data:
+def load(
+    name: str, data_dir: Path, *, train_images: int, device: "torch.device", folds: int = 0, fold: int = 0
+) -> Data:
     """Returns a data set that `check` found whole, in the device's memory, normalised once.
 
     The split is `torch.utils.data.random_split(..., generator=torch.Generator().manual_seed(1008))` of the tutorial.
 
+    With folds the images of both sides of that split are dealt into so many parts, always the same ones.
+
     Args:
         train_images: how many, the first of the split; validation and test images in proportion.
+        folds: 0 keeps the tutorial's split.
+        fold: the part that is for validation, from 0; the others are for training.
     """
     import torch
 
@@ -139,9 +145,14 @@ def load(name: str, data_dir: Path, *, train_images: int, device: "torch.device"
     split = torch.randperm(TRAIN_IMAGES + VALIDATION_IMAGES, generator=torch.Generator().manual_seed(SPLIT_SEED))
     validation_images = train_images * VALIDATION_IMAGES // TRAIN_IMAGES
     test_images = train_images * TEST_IMAGES // TRAIN_IMAGES
+    train, validation = split[:train_images], split[TRAIN_IMAGES:][:validation_images]
+    if folds:
+        parts = list(torch.tensor_split(torch.cat([train, validation]), folds))
+        validation = parts.pop(fold)
+        train = torch.cat(parts)
     return Data(
-        train=images(TRAIN_X, TRAIN_Y, split[:train_images]),
-        validation=images(TRAIN_X, TRAIN_Y, split[TRAIN_IMAGES:][:validation_images]),
+        train=images(TRAIN_X, TRAIN_Y, train),
+        validation=images(TRAIN_X, TRAIN_Y, validation),
         test=images(TEST_X, TEST_Y, slice(test_images)),
     )
 

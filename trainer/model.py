@@ -30,4 +30,4 @@ class Net(nn.Module):
         x = F.relu(F.max_pool2d(self.conv2(x), 2), inplace=True)
         x = torch.flatten(self.dropout1(x), 1)
         x = self.dropout2(F.relu(self.fc1(x), inplace=True))
-        return F.log_softmax(self.fc2(x), dim=1)
+        return F.log_softmax(self.fc2(x), dim=1, dtype=torch.float32)

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.errors import InvalidInput
-from sweep.limits import MAX_EPOCHS
+from sweep.limits import MAX_EPOCHS, MAX_FOLDS
 from sweep.space import shown
 from trainer.data import DATASETS, TRAIN_IMAGES
+from trainer.device import FP32, PRECISIONS
 
 EPILOG = """\
 Exit codes: 0 finished, also when the trial diverged (its metrics say so) · 1 crashed · 2 wrong options, or the data set
@@ -32,6 +33,8 @@ class Options:
         epochs: the most it trains.
         patience: epochs without a lower val_loss after which it stops; 0 is never.
         train_images: how many of the 48,000; fewer are the first so many, validation and test images in proportion.
+        folds: parts of the data for cross-validation; 0 keeps the tutorial's split.
+        fold: the part that is validated on, from 0.
         upload_s3: None unless it was said.
         output, checkpoint: files; None unless they were named.
     """
@@ -45,7 +48,10 @@ class Options:
     seed: int
     dataset: str
     train_images: int
+    folds: int
+    fold: int
     device: str
+    precision: str
     threads: int
     data_dir: Path
     upload_s3: bool | None
@@ -76,13 +82,20 @@ def parse(arguments: Sequence[str], *, default_data_dir: str, default_threads: s
         seed=reader.integer("seed", low=0, high=2**32 - 1),
         dataset=reader.choice("dataset", DATASETS),
         train_images=reader.integer("train_images", low=8, high=TRAIN_IMAGES),
+        folds=(folds := reader.integer("folds", low=0, high=MAX_FOLDS)),
+        fold=reader.integer("fold", low=0, high=max(0, folds - 1)),
         device=reader.choice("device", ("auto", "cpu", "cuda")),
+        precision=reader.choice("precision", PRECISIONS),
         threads=reader.integer("threads", low=1, high=1024),
         data_dir=Path(given.data_dir),
         upload_s3=reader.boolean("uploadS3"),
         output=reader.file("output"),
         checkpoint=reader.file("checkpoint"),
     )
+    if options.folds == 1 or options.folds > options.train_images:
+        reader.faults.append(
+            f"--folds: must be 0, for none, or 2 to {MAX_FOLDS} and at most --train-images, got {options.folds}"
+        )
     if reader.faults:
         raise InvalidInput(reader.faults)
     return options
@@ -125,8 +138,16 @@ def _parser(default_data_dir: str, default_threads: str, default_device: str) ->
         metavar="N",
         text="a subset: always the same N, with validation and test images in proportion",
     )
+    add("--folds", default="0", metavar="N", text="deal the images into N parts for cross-validation; 0: do not")
+    add("--fold", default="0", metavar="K", text="with --folds: validate on part K, from 0, and train on the others")
     add("--data-dir", default=default_data_dir, metavar="DIR", text="where `python -m trainer.data` put the data sets")
     add("--device", default=default_device, metavar="auto|cpu|cuda", text="auto takes the GPU where there is one")
+    add(
+        "--precision",
+        default=FP32,
+        metavar="|".join(PRECISIONS),
+        text="of the layers; bf16 where the machine computes in it",
+    )
     add("--threads", default=default_threads, metavar="N", text="CPU threads; another number gives other last digits")
     add(
         "--output", default=None, metavar="FILE", text="the CSV; by default its name is made of lr, momentum and epochs"

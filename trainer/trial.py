@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from sweep import metrics
-from sweep.errors import InvalidInput
 from trainer import checkpoint, data, train
+from trainer.device import FP32, choose
 from trainer.options import Options
 from trainer.store import Store, StoreError
 from trainer.train import Row, State
@@ -32,13 +32,20 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
         Whether it is finished; if not, it was interrupted, and its checkpoint holds the last finished epoch.
 
     Raises:
-        InvalidInput: the device is not there.
+        InvalidInput: the device is not there, or does not compute in the precision.
         StoreError: results or checkpoint cannot be read or written.
     """
-    device = _device(options.device)
+    device = choose(options.device, precision=options.precision)
     train.use_device(device, options.threads)
     identity = _identity(options, device)
-    images = data.load(options.dataset, options.data_dir, train_images=options.train_images, device=device)
+    images = data.load(
+        options.dataset,
+        options.data_dir,
+        train_images=options.train_images,
+        folds=options.folds,
+        fold=options.fold,
+        device=device,
+    )
     _say(_title(options, images, device))
 
     state = saved = _resume(store, identity)
@@ -95,15 +102,6 @@ def _csv(rows: Sequence[Row]) -> bytes:
     return metrics.to_csv([dataclasses.asdict(row) for row in rows])
 
 
-def _device(name: str) -> torch.device:
-    there = torch.cuda.is_available()
-    if name == "cuda" and not there:
-        raise InvalidInput(
-            ["--device: cuda was asked for, or a GPU was given, and torch finds none; `--device cpu` does without"]
-        )
-    return torch.device("cuda" if there and name != "cpu" else "cpu")
-
-
 def _identity(options: Options, device: torch.device) -> dict[str, Any]:
     """All that decides the numbers of a trial, and when it stops early, in plain values."""
     return {
@@ -115,8 +113,10 @@ def _identity(options: Options, device: torch.device) -> dict[str, Any]:
         "seed": options.seed,
         "dataset": options.dataset,
         "train_images": options.train_images,
+        **({"folds": options.folds, "fold": options.fold} if options.folds else {}),
         "threads": options.threads,
         "device": train.describe(device),
+        "precision": options.precision,
         "torch": str(torch.__version__),
     }
 
@@ -166,7 +166,7 @@ def _summary(
     test_accuracy = None
     # Its weights are there, unless a longer training went on to a better epoch and kept that one's.
     if best and state.best and best == train.best_row(state.rows):
-        _, test_accuracy = train.evaluate_weights(state.best, images.test)
+        _, test_accuracy = train.evaluate_weights(state.best, images.test, options.precision)
     dataset = data.DATASETS[options.dataset]
     return {
         "options": {**identity, "epochs": options.epochs},
@@ -179,7 +179,6 @@ def _summary(
             "validation_images": len(images.validation),
             "test_images": len(images.test),
         },
-        "precision": "float32",
         "epochs_trained": len(rows),
         "stopped": stopped,
         "best_epoch": best.epoch if best else None,
@@ -190,13 +189,15 @@ def _summary(
 
 
 def _title(options: Options, images: data.Data, device: torch.device) -> str:
-    subset = "" if len(images.train) == data.TRAIN_IMAGES else ", a subset"
-    counts = f"{len(images.train):,} images, {len(images.validation):,} for validation{subset}"
+    subset = "" if options.train_images == data.TRAIN_IMAGES else ", a subset"
+    fold = f", fold {options.fold} of {options.folds}" if options.folds else ""
+    counts = f"{len(images.train):,} images, {len(images.validation):,} for validation{subset}{fold}"
     threads = f"{options.threads} thread{'' if options.threads == 1 else 's'}"
     decay = f", weight decay {options.weight_decay:g}" if options.weight_decay else ""
+    precision = f", {options.precision}" if options.precision != FP32 else ""
     epochs = f"{options.epochs} epoch{'' if options.epochs == 1 else 's'} at most"
     return (
-        f"training on {options.dataset} ({counts}), {train.describe(device)}, {threads}: lr {options.lr:g}, "
+        f"training on {options.dataset} ({counts}), {train.describe(device)}{precision}, {threads}: lr {options.lr:g}, "
         f"momentum {options.momentum:g}{decay}, batch size {options.batch_size}, seed {options.seed}, {epochs}"
     )
 

@@ -10,6 +10,7 @@ from client.cli import cli
 from client.export import Exported
 from client.findings import Finding
 from client.leaderboard import Row
+from client.report.making import Made
 from client.stopping import Stopped
 from client.sweeps import Entry
 from tests.client.conftest import REPOSITORY, Stack, Sweep
@@ -37,6 +38,7 @@ def test_every_command_takes_json_but_the_one_that_prints_a_script() -> None:
 def test_the_fields_of_lists_and_logs() -> None:
     assert fields_of("list") == {field.name for field in fields(Entry)}
     assert fields_of("stop") == {"sweep", *(field.name for field in fields(Stopped))}
+    assert fields_of("report") == {field.name for field in fields(Made)}
     assert fields_of("export") == {field.name for field in fields(Exported)}
     assert fields_of("doctor") == {field.name for field in fields(Finding)}
 

@@ -112,3 +112,19 @@ def test_halving_trains_the_best_further_and_from_their_checkpoints(here: Here) 
     assert len(curves[0]) == 28
     assert found[f"{winner}/3"] == curves[0][:4]
     assert found[f"{winner}/9"] == curves[0][:10]
+
+
+@pytest.mark.parametrize(("example", "each"), [("folds.json", 5), ("repeats.json", 3)])
+def test_the_mean_of_folds_or_of_seeds_is_ranked(here: Here, example: str, each: int) -> None:
+    output = here.run(example).document
+    assert output["outcomes"]["SUCCEEDED"] == 6 * each
+    assert output["winner"]["n"] == each
+    assert output["winner"]["standard_error"] > 0
+    name = example.partition(".")[0]
+    shown = here.ask("show", name).splitlines()
+    assert re.search(rf"^Winner   --lr 0\.1 --momentum 0\.9  .* the mean of {each} and its standard error$",
+                     "\n".join(shown), re.MULTILINE)  # fmt: skip
+    (rows,) = [json.loads(here.ask("show", name, "--json"))["trials"]]
+    assert [len(row["values"].split()) for row in rows] == [each] * 6
+    word = "fold=1" if name == "folds" else "seed=1"
+    assert here.ask("logs", name, "lr=0.1", "momentum=0.9", word).splitlines()[-1].startswith("wrote s3://")

@@ -136,7 +136,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if rule and rule.do is Do.FAIL:
             status, answer = 500, b'{"message": "a fault"}'
-            headers = [("x-amzn-ErrorType", "ServerException"), ("Content-Length", str(len(answer)))]
+            headers = [
+                ("x-amzn-ErrorType", "ServerException"),
+                ("x-amzn-RequestId", "0"),
+                ("Content-Length", str(len(answer))),
+            ]
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)

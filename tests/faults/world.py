@@ -80,6 +80,17 @@ class World:
         assert alive == [], "something outlived the cloud that was killed"
         self._exits.close()
 
+    def destroy(self) -> None:
+        """Deletes the stack, with whatever runs in it, and makes a new one."""
+        cloudformation = self.cloud.client("cloudformation")
+        cloudformation.delete_stack(StackName="Stepsweep")
+        buckets = [bucket["Name"] for bucket in self.cloud.client("s3").list_buckets()["Buckets"]]
+        assert [name for name in buckets if not name.startswith("cdk-")] == []
+        self.kill_cloud()
+        self.ledger.close()
+        self.start_cloud()
+        self.ledger = Ledger(self.directory / "s3")
+
     def restart(self) -> None:
         """Makes an end of all that a case has left when it failed."""
         self.hop.clear()
@@ -152,7 +163,8 @@ class World:
         eventually(lambda: self.alive(sweep) == ([], []), 35)
         before = self.snapshot()
         finished, earlier = before.metrics(sweep), {attempt.job_id for attempt in self.attempts(sweep)}
-        if keys.leaderboard_key(sweep) in before.objects:
+        is_finished = keys.leaderboard_key(sweep) in before.objects
+        if is_finished:
             promises.each_planned_trial_has_one_outcome(before, sweep)
             promises.the_winner_follows_from_the_results_alone(before, sweep)
         ended = self.ended(self.cloud.start(spec))
@@ -165,7 +177,7 @@ class World:
         promises.nothing_is_alive(*self.alive(sweep))
         new = {attempt.job_id: attempt.trial_id for attempt in self.attempts(sweep) if attempt.job_id not in earlier}
         promises.no_finished_trial_is_repeated(finished, list(new.values()))
-        if not new and keys.leaderboard_key(sweep) in before.objects:
+        if is_finished and not new:
             promises.the_same_results_are_written_as_the_same_bytes(before, after, sweep)
         promises.the_numbers_are_those_of_a_training_without_faults(
             self._by_params(after, sweep), self.undisturbed(spec)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 import zipfile
 from collections.abc import Callable
@@ -71,11 +72,13 @@ def test_what_a_function_prints_is_not_its_answer(call: Call) -> None:
     assert isinstance(call(source), int)
 
 
-def test_what_a_function_prints_is_in_its_log(call: Call, tiny_cloud: Cloud) -> None:
+def test_what_a_function_prints_is_in_its_log_and_a_report_ends_it(call: Call, tiny_cloud: Cloud) -> None:
     name = call(
         "import os\ndef handler(event, context):\n print('a line')\n return os.environ['AWS_LAMBDA_FUNCTION_NAME']"
     )
-    assert (tiny_cloud.directory / "run" / f"{name}.log").read_text() == "a line\n"
+    said, report = (tiny_cloud.directory / "run" / f"{name}.log").read_text().splitlines()
+    assert said == "a line"
+    assert re.fullmatch(r"REPORT Duration: [\d.]+ ms\tMemory Size: 128 MB\tMax Memory Used: \d+ MB", report)
 
 
 def test_an_error_that_is_raised_is_the_answer_with_its_type_message_and_trace(call: Call) -> None:

@@ -391,6 +391,15 @@ def test_a_module_to_preload_is_imported_once_for_all(shell: Shell) -> None:
 
 
 @forks_only_on_linux
+def test_what_is_warmed_is_there_and_what_cannot_be_imported_disturbs_nobody(shell: Shell) -> None:
+    shell.machine.warm(["nowhere"])
+    shell.machine.warm(["wave"])
+    module = shell.module("import sys; print('wave' in sys.modules)")
+    shell.run(sys.executable, "-m", module, preload=("colorsys",))
+    assert shell.output.read_text() == "True\n"
+
+
+@forks_only_on_linux
 @pytest.mark.parametrize(
     ("code", "exit_code", "last_line"),
     [

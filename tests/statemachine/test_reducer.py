@@ -3,8 +3,9 @@
 import csv
 import io
 import json
+import logging
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -76,6 +77,16 @@ class TestWinner:
         cloud.trained(cloud.planned()[0], 0.9)
         output = cloud.reduce()["output"]
         assert cloud.bucket.get_json(keys.winner_key("s")) == output
+
+    def test_the_leaderboard_which_says_that_a_sweep_is_finished_is_written_last(
+        self, cloud: Cloud, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        cloud.trained(cloud.planned()[0], 0.9)
+        caplog.set_level(logging.INFO, "werkzeug")
+        cloud.reduce()
+        puts = [line for line in caplog.messages if '"PUT ' in line]
+        assert keys.winner_key("s") in puts[-2]
+        assert keys.leaderboard_key("s") in puts[-1]
 
     def test_reducing_again_writes_the_same_bytes(self, cloud: Cloud) -> None:
         first, second, third = cloud.planned()
@@ -346,3 +357,51 @@ class TestSize:
         assert len(answer["output"]["ties"]) == len(answer["output"]["best"]) == BEST
         assert answer["output"]["winner"]["summary"] is not None
         assert 40_000 < len(json.dumps(answer)) < 256 * 1024
+
+
+class TestFoldsAndSeeds:
+    FOLDED: ClassVar[dict[str, Any]] = {"parameters": {"lr": [0.1, 0.01]}, "folds": 3}
+
+    def test_the_mean_over_folds_wins_with_its_spread_and_what_it_ties_with(self, cloud: Cloud) -> None:
+        trials = cloud.planned(**self.FOLDED)
+        for trial, value in zip(trials, (0.6, 0.7, 0.8, 0.75, 0.6, 0.7), strict=True):
+            cloud.trained(trial, value)
+        output = cloud.reduce()["output"]
+        winner, (tie,) = output["winner"], output["ties"]
+        assert (winner["params"], round(winner["value"], 9), winner["n"]) == ({"lr": 0.1}, 0.7, 3)
+        assert round(winner["standard_error"], 5) == 0.05774
+        assert winner["summary"] is None, "of one fold alone it would mislead"
+        assert (tie["params"], tie["n"]) == ({"lr": 0.01}, 3)
+        assert 0.05 < tie["p_value"] <= 1
+        assert output["outcomes"]["SUCCEEDED"] == 6
+        assert output["epochs_trained_total"] == 6
+        assert [row["n"] for row in leaderboard(cloud)] == ["3", "3"]
+
+    def test_params_with_a_failed_fold_cannot_win(self, cloud: Cloud) -> None:
+        first, second, third, *others = cloud.planned(**self.FOLDED)
+        cloud.trained(first, 0.99)
+        cloud.trained(second, 0.99)
+        cloud.failed(third, job_description(exit_code=1))
+        for trial in others:
+            cloud.trained(trial, 0.1)
+        output = cloud.reduce()["output"]
+        assert output["winner"]["params"] == {"lr": 0.01}
+        assert output["outcomes"] == {"SUCCEEDED": 5, "FAILED": 1, "MISSING": 0, "INVALID": 0}
+        failed = leaderboard(cloud)[1]
+        assert (failed["rank"], failed["status"], failed["values"]) == ("", "FAILED", "0.99 0.99 FAILED")
+        assert failed["reason"] == "2 of 3 trials succeeded; fold 2, seed 0: exit code 1"
+
+    def test_when_no_params_have_all_their_folds_the_sweep_says_so(self, cloud: Cloud) -> None:
+        first, *_ = cloud.planned(**self.FOLDED)
+        cloud.trained(first, 0.99)
+        assert cloud.reduce()["fault"].startswith(
+            "There are no params of which all trials succeeded, of 6 trials (1 SUCCEEDED, 5 MISSING)."
+        )
+
+    def test_the_largest_output_with_folds_and_seeds_fits_into_a_state(self, cloud: Cloud) -> None:
+        parameters = {f"p{number:062}": ["y" * 64, "z" * 64] for number in range(4)}
+        trials = cloud.planned(parameters=parameters, folds=20, repeats=2)
+        for_all(lambda trial: cloud.trained(trial, 0.5), trials)
+        output = cloud.reduce()["output"]
+        assert len(output["ties"]) == BEST
+        assert len(json.dumps(output)) < 40_000

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shlex
 from typing import Any
 
@@ -99,6 +100,70 @@ class TestRank:
 
     def test_trials_without_a_value_tie_with_nobody(self) -> None:
         assert ranking.ties([result("a"), result("b")]) == []
+
+
+class TestGroups:
+    """Params with several trials: one a fold, or one a seed."""
+
+    @staticmethod
+    def of(name: str, *found: float | None, folds: bool = False, rung: int = 0) -> Group:
+        results = []
+        for number, value in enumerate(found):
+            options: dict[str, Value] = {"fold": number, "folds": len(found)} if folds else {"seed": number}
+            trial = Trial(trial_id=f"{name}-{number}", params={"p": name}, options=options, epochs=5, rung=rung)
+            status = Status.FAILED if value is None else Status.SUCCEEDED
+            outcome = Outcome(trial_id=trial.trial_id, status=status, reason="" if value else "no memory")
+            known = {} if value is None else {"value": value, "epoch": number + 1, "epochs_trained": 5}
+            results.append(Result(trial=trial, outcome=outcome, **known))  # type: ignore[arg-type]
+        return Group(results=tuple(results))
+
+    def test_the_mean_decides_and_its_standard_error_is_that_of_the_textbook(self) -> None:
+        """0.6, 0.7 and 0.8: the standard deviation is 0.1, and 0.1 / sqrt(3) = 0.0577."""
+        steady, lucky = self.of("steady", 0.6, 0.7, 0.8), self.of("lucky", 0.99, 0.5, 0.5)
+        leaderboard = ranking.rank([lucky, steady], ACCURACY)
+        assert ids(leaderboard) == ["steady-0", "lucky-0"]
+        assert steady.value == pytest.approx(0.7)
+        assert steady.standard_error == pytest.approx(0.057735, rel=1e-5)
+        assert (steady.epoch, steady.epochs_trained, steady.status) == (2, 5, Status.SUCCEEDED)
+
+    def test_a_failed_fold_is_not_averaged_away_however_good_the_others_are(self) -> None:
+        broken, poor = self.of("broken", 0.9, None, 0.99, folds=True), self.of("poor", 0.1, 0.1, 0.2, folds=True)
+        leaderboard = ranking.rank([broken, poor], ACCURACY)
+        assert ids(leaderboard) == ["poor-0", "broken-0"]
+        assert (broken.value, broken.standard_error, broken.status) == (None, None, Status.FAILED)
+        assert broken.reason == "2 of 3 trials succeeded; fold 1: no memory"
+        first, second = read(leaderboard)
+        assert (first["rank"], first["n"], first["values"]) == ("1", "3", "0.1 0.1 0.2")
+        assert (second["rank"], second["val_accuracy"], second["standard_error"]) == ("", "", "")
+        assert (second["n"], second["values"]) == ("3", "0.9 FAILED 0.99")
+
+    def test_ties_over_folds_are_those_that_nadeau_and_bengio_s_test_does_not_tell_apart(self) -> None:
+        """Worked out: differences of 0.01 to 0.05 have t = 2.828 with 4 degrees of freedom, p = 0.047: no tie. With the
+        first of them 0.00 they have a mean of 0.028 and t = 2.17, p = 0.096: a tie."""
+        winner = self.of("winner", 0.90, 0.91, 0.92, 0.93, 0.94, folds=True)
+        worse = self.of("worse", 0.89, 0.89, 0.89, 0.89, 0.89, folds=True)
+        close = self.of("close", 0.90, 0.89, 0.89, 0.89, 0.89, folds=True)
+        assert ranking.p_value(winner, worse) == pytest.approx(0.0474, abs=1e-4)
+        assert ranking.p_value(winner, close) > 0.05
+        assert ids(ranking.ties(ranking.rank([worse, close, winner], ACCURACY))) == ["close-0"]
+
+    def test_ties_over_seeds_are_those_that_welch_s_test_does_not_tell_apart(self) -> None:
+        winner, close, worse = self.of("w", 0.9, 0.92), self.of("c", 0.88, 0.91), self.of("x", 0.5, 0.51)
+        leaderboard = ranking.rank([worse, close, winner], ACCURACY)
+        assert ids(ranking.ties(leaderboard)) == ["c-0"]
+        assert ranking.ties([winner, self.of("broken", 0.9, None)]) == []
+
+    def test_who_was_trained_less_is_no_tie(self) -> None:
+        assert ranking.ties([self.of("far", 0.9, rung=1), self.of("near", 0.9)]) == []
+
+    def test_results_are_grouped_by_their_params_in_the_order_of_the_plan(self) -> None:
+        one, other = self.of("one", 0.1, 0.2), self.of("other", 0.3, 0.4)
+        mixed = [one.results[0], other.results[0], other.results[1], one.results[1]]
+        assert ranking.grouped(mixed) == [one, other]
+
+    def test_a_result_survives_being_written_and_read(self) -> None:
+        for result_ in self.of("t", 0.1, None).results:
+            assert Result.from_json(json.loads(json.dumps(result_.to_json()))) == result_
 
 
 class TestCounts:

@@ -130,3 +130,14 @@ class TestTrials:
         document = {**first_round(self.SPEC, trainer_version="1")[0].to_json(), **change}
         with pytest.raises(TypeError):
             Trial.from_json({name: value for name, value in document.items() if value is not None})
+
+    def test_folds_and_seeds_are_trials_of_their_own_and_a_seed_is_the_same_work_in_another_sweep(self) -> None:
+        def trials(**fields: Any) -> list[Trial]:
+            return first_round(SweepSpec(parameters={"lr": (0.1,)}, name="s", epochs=3, **fields), trainer_version="1")
+
+        folded = trials(folds=3, repeats=2)
+        assert len({trial.trial_id for trial in folded}) == 6
+        assert " ".join(folded[5].command()) == "--lr 0.1 --epochs 3 --seed 1 --folds 3 --fold 2"
+        assert {trial.trial_id for trial in folded}.isdisjoint(trial.trial_id for trial in trials(folds=2))
+        repeated = trials(repeats=3)
+        assert [trial.trial_id for trial in repeated] == [trials(seed=seed)[0].trial_id for seed in range(3)]

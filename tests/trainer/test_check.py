@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+import torch
+
 from sweep import keys
 from tests.trainer.conftest import ROOT, SMALL, environment
+from trainer import check
 
 
 def said(commands: list[list[str]], data_dir: Path, *, python: tuple[str, ...] = ()) -> Any:
@@ -27,6 +31,17 @@ def test_commands_that_can_run_have_no_fault(data_dir: Path) -> None:
     faults, imported = said([[*SMALL]], data_dir, python=("-X", "importtime"))
     assert faults == []
     assert " torch" not in imported, "it is asked before each sweep, and torch takes seconds"
+
+
+def test_bf16_is_refused_before_anything_starts_where_the_processor_has_none(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = [[*SMALL, "--device", "cpu", "--precision", "bf16", "--lr", lr] for lr in ("0.1", "0.01")]
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_f": True, "avx512_bf16": False})
+    (fault,) = check.faults_of(commands, data_dir=str(data_dir))
+    assert fault.startswith("--precision: bf16 needs a processor with AVX512_BF16, AMX_BF16 or Arm's BF16, and this ")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
+    assert check.faults_of(commands, data_dir=str(data_dir)) == []
 
 
 def test_each_fault_is_said_once(data_dir: Path, tmp_path: Path) -> None:

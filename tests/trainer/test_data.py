@@ -134,3 +134,24 @@ def test_a_subset_is_the_beginning_of_the_whole(data_dir: Path, train_images: in
     for mine, whole in pairs:
         assert torch.equal(mine.images, whole.images[: len(mine)])
         assert torch.equal(mine.labels, whole.labels[: len(mine)])
+
+
+@pytest.mark.parametrize(("train_images", "folds"), [(400, 5), (8, 3)])
+def test_folds_deal_out_all_images_each_once_and_always_alike(data_dir: Path, train_images: int, folds: int) -> None:
+    def labelled(fold: int | None) -> tuple[list[bytes], list[bytes]]:
+        options = {} if fold is None else {"folds": folds, "fold": fold}
+        loaded = data.load(NAME, data_dir, train_images=train_images, device=torch.device("cpu"), **options)
+        sides = (loaded.train, loaded.validation)
+        train, validation = ([image.numpy().tobytes() for image in side.images] for side in sides)
+        return train, validation
+
+    plain_train, plain_validation = labelled(None)
+    everything = sorted(plain_train + plain_validation)
+    parts = []
+    for fold in range(folds):
+        train, validation = labelled(fold)
+        assert sorted(train + validation) == everything
+        assert (train, validation) == labelled(fold)
+        assert len(validation) in (len(everything) // folds, len(everything) // folds + 1)
+        parts += validation
+    assert parts == plain_train + plain_validation

@@ -3,37 +3,11 @@
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import Tensor
 
+from benchmarks.tutorial import TutorialNet
 from trainer.model import Net
 from trainer.optimizer import SGD
-
-
-class TutorialNet(nn.Module):
-    """The tutorial's network, as it is written there."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, 3, 1)
-        self.conv2 = nn.Conv2d(32, 64, 3, 1)
-        self.dropout1 = nn.Dropout2d(0.25)
-        self.dropout2 = nn.Dropout(0.5)
-        self.fc1 = nn.Linear(9216, 128)
-        self.fc2 = nn.Linear(128, 10)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv1(x)
-        x = F.relu(x)
-        x = self.conv2(x)
-        x = F.relu(x)
-        x = F.max_pool2d(x, 2)
-        x = self.dropout1(x)
-        x = torch.flatten(x, 1)
-        x = self.fc1(x)
-        x = F.relu(x)
-        x = self.dropout2(x)
-        x = self.fc2(x)
-        return F.log_softmax(x, dim=1)
 
 
 def both() -> tuple[TutorialNet, Net]:
@@ -77,10 +51,13 @@ def test_training_steps_are_the_tutorials(momentum: float, weight_decay: float) 
         images, labels = batch(number)
         torch.manual_seed(number)
         reference.zero_grad()
-        F.nll_loss(theirs.train()(images), labels).backward()  # type: ignore[no-untyped-call]
+        expected = F.nll_loss(theirs.train()(images), labels)
+        expected.backward()  # type: ignore[no-untyped-call]
         reference.step()
         torch.manual_seed(number)
-        F.nll_loss(ours.train()(images.to(memory_format=torch.channels_last)), labels).backward()  # type: ignore[no-untyped-call]
+        loss = F.nll_loss(ours.train()(images.to(memory_format=torch.channels_last)), labels)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.testing.assert_close(loss, expected, atol=1e-5, rtol=1e-5)
         optimizer.step()
     assert not torch.allclose(before, ours.conv2.weight, atol=1e-3)
     for name, value in ours.state_dict().items():

@@ -35,6 +35,7 @@ def faults(*arguments: str) -> tuple[str, ...]:
         (["--patience", "none"], '--patience: must be a whole number from 0 to 100000, got "none"'),
         (["--threads", "0"], '--threads: must be a whole number from 1 to 1024, got "0"'),
         (["--dataset", "cifar"], '--dataset: must be mnist or fashion-mnist, got "cifar"'),
+        (["--precision", "fp16"], '--precision: must be fp32 or bf16, got "fp16"'),
         (["--device", "tpu"], '--device: must be auto or cpu or cuda, got "tpu"'),
         (["--uploadS3", "yes"], '--uploadS3: must be true or false, got "yes"'),
         (
@@ -148,3 +149,17 @@ def test_help_names_every_option_and_exit_code(finish: Finish) -> None:
     assert done.returncode == 0
     for word in ("--lr", "--momentum", "--epochs", "--uploadS3", "--patience", "--batch_size", "75", keys.METRICS_URI):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("--folds", "1"), "--folds: must be 0, for none, or 2 to 20 and at most --train-images, got 1"),
+        (("--folds", "20", "--train-images", "8"), "--folds: must be 0, for none, or 2 to 20 and at most"),
+        (("--folds", "21"), "--folds: must be a whole number from 0 to 20"),
+        (("--folds", "5", "--fold", "5"), "--fold: must be a whole number from 0 to 4"),
+        (("--fold", "1"), "--fold: must be a whole number from 0 to 0"),
+    ],
+)
+def test_a_fold_is_one_of_those_that_there_are(words: tuple[str, ...], fault: str) -> None:
+    assert [found[: len(fault)] for found in faults(*words)] == [fault]

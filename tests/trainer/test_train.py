@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from trainer import data, train
+from trainer.device import BF16, FP32
 from trainer.options import Options
 from trainer.train import Row, State
 
@@ -82,6 +83,19 @@ def test_it_ends_within_a_step_of_being_interrupted(options: Callable[..., Optio
     assert steps == 12
 
 
+def test_bf16_learns_the_same_and_keeps_its_state_in_fp32(options: Callable[..., Options], images: data.Data) -> None:
+    """Where the processor does not compute in it torch emulates it, so that this runs anywhere."""
+    exact, rounded = (
+        states(options("--epochs", "3", "--precision", precision), images)[-1] for precision in (FP32, BF16)
+    )
+    assert numbers(rounded) != numbers(exact)
+    for one, other in zip(exact.rows, rounded.rows, strict=True):
+        assert other.train_loss == pytest.approx(one.train_loss, rel=0.05)
+        assert other.val_loss == pytest.approx(one.val_loss, rel=0.1)
+    kept = [*rounded.weights.values(), *rounded.momentum]
+    assert {value.dtype for value in kept} == {torch.float32}
+
+
 def test_it_learns(options: Callable[..., Options], images: data.Data) -> None:
     end = states(options("--epochs", "6"), images)[-1]
     assert end.rows[-1].train_loss < end.rows[0].train_loss < math.log(10) + 0.3
@@ -99,12 +113,13 @@ def test_train_loss_is_the_mean_over_images(options: Callable[..., Options], ima
 
 def test_evaluation_is_the_mean_over_images(options: Callable[..., Options], images: data.Data) -> None:
     [state] = states(options("--epochs", "1"), images)
-    loss, accuracy = train.evaluate_weights(state.weights, images.validation)
+    loss, accuracy = train.evaluate_weights(state.weights, images.validation, FP32)
     assert (loss, accuracy) == (state.rows[0].val_loss, state.rows[0].val_accuracy)
     one_by_one = [
         train.evaluate_weights(
             state.weights,
             data.Images(images=images.validation.images[i : i + 1], labels=images.validation.labels[i : i + 1]),
+            FP32,
         )
         for i in range(len(images.validation))
     ]
@@ -133,7 +148,7 @@ def test_early_stopping_really_stops(options: Callable[..., Options], images: da
     assert best.epoch == worse
     assert stopped.best
     # The weights kept are those of the best epoch, not the last.
-    assert train.evaluate_weights(stopped.best, images.validation)[0] == best.val_loss
+    assert train.evaluate_weights(stopped.best, images.validation, FP32)[0] == best.val_loss
 
 
 @pytest.mark.parametrize(

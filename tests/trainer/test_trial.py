@@ -164,6 +164,19 @@ def test_sigterm_saves_the_last_epoch_and_asks_to_be_tried_again(
     assert without_seconds((tmp_path / "m.csv").read_text()) == without_seconds(by_hand.csv)
 
 
+def test_trials_side_by_side_give_the_same_numbers_as_one_alone(
+    by_hand: ByHand, data_dir: Path, start: Start, tmp_path: Path
+) -> None:
+    """To the last digit, though they share cores and caches; how many epochs are asked for changes none."""
+    names = ("a.csv", "b.csv")
+    common = (*SMALL, "--data-dir", str(data_dir), "--epochs", "2")
+    processes = [start(*common, "--output", name) for name in names]
+    for process in processes:
+        assert process.communicate(timeout=120)[1] == ""
+    for name in names:
+        assert without_seconds((tmp_path / name).read_text()) == without_seconds(by_hand.csv)[:3]
+
+
 def run(options: Options, capsys: pytest.CaptureFixture[str]) -> list[str]:
     """Runs a trial by hand in this process and returns its lines."""
     assert options.output
@@ -214,6 +227,7 @@ def test_the_test_accuracy_is_not_given_for_other_weights(
         (("--lr", "0.2"), "it is of another training: lr was 0.1 and is 0.2"),
         (("--seed", "3"), "it is of another training: seed was 0 and is 3"),
         (("--patience", "2"), "it is of another training: patience was 5 and is 2"),
+        (("--precision", "bf16"), "it is of another training: precision was fp32 and is bf16"),
         ((), "it is damaged (BadZipFile)"),
     ],
 )
@@ -222,9 +236,11 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_not_used(
     files: tuple[str, ...],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
     change: tuple[str, ...],
     told: str,
 ) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"bf16": True})  # slowly, where it is not so
     run(options("--epochs", "1", *files), capsys)
     if not change:
         (tmp_path / "kept.pt").write_bytes((tmp_path / "kept.pt").read_bytes()[:-1000])

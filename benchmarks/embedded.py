@@ -1,0 +1,111 @@
+"""An embedded cloud with a trainer that trains nothing, in this process, and what it is asked for."""
+
+import json
+import os
+import re
+import resource
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+from botocore.config import Config
+
+from benchmarks.timing import ROOT, WORK
+from local.access import Access, Wsgi
+from local.cloud import Endpoint, embedded_cloud
+
+NOTHING = ROOT / "benchmarks" / "nothing"
+
+_CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/[^/]+/s3/aws4_request")
+_ROLES = {"Planner": "planner", "Reducer": "reducer", "Sweep": "state machine", "ComputeJob": "job"}
+
+
+class Requests:
+    """Counts the S3 requests of each role, by method."""
+
+    def __init__(self) -> None:
+        self.of: Counter[tuple[str, str]] = Counter()
+        self._lock = threading.Lock()
+
+    def install(self) -> None:
+        """Before the cloud starts, in its process."""
+        checked = Access.middleware
+
+        def counted(access: Access, server: Wsgi) -> Wsgi:
+            inner = checked(access, server)
+
+            def count(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+                if (signed := _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))) is not None:
+                    role = next((role for name, role in _ROLES.items() if f"{name}Role" in signed["key"]), "person")
+                    method = environ["REQUEST_METHOD"]
+                    kind = "LIST" if "list-type=2" in environ.get("QUERY_STRING", "") else method
+                    with self._lock:
+                        self.of[role, kind] += 1
+                return inner(environ, start_response)
+
+            return count
+
+        Access.middleware = counted  # type: ignore[assignment,method-assign]
+
+    def told(self, role: str, *, of: int = 1) -> str:
+        """Returns the requests of a role in words: `10,000 GET, 3 PUT`; of one of several times that were alike."""
+        return ", ".join(f"{number // of:,} {kind}" for (who, kind), number in sorted(self.of.items()) if who == role)
+
+
+@dataclass(frozen=True, slots=False, kw_only=True)
+class Cloud:
+    endpoint: Endpoint
+
+    def client(self, service: str, config: Config | None = None) -> Any:
+        session = boto3.Session(
+            aws_access_key_id="benchmark",
+            aws_secret_access_key="benchmark",  # noqa: S106
+            region_name=self.endpoint.region,
+        )
+        return session.client(service, endpoint_url=self.endpoint.url, config=config)  # type: ignore[call-overload]
+
+    @cached_property
+    def outputs(self) -> dict[str, str]:
+        (stack,) = self.client("cloudformation").describe_stacks(StackName="Stepsweep")["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    def start(self, spec: dict[str, Any]) -> str:
+        """Starts a sweep; returns the execution's ARN."""
+        answer = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs["StateMachineArn"], input=json.dumps(spec)
+        )
+        return str(answer["executionArn"])
+
+
+@contextmanager
+def nothing_trains(folder: Path, *, slots: int | None = None) -> Iterator[Cloud]:
+    """Runs a cloud in a folder, with the trainer that trains nothing. One a process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    templates = WORK / "templates"
+    templates.mkdir(exist_ok=True)
+    if not (folder / "templates").exists():
+        (folder / "templates").symlink_to(templates)
+    with embedded_cloud(folder, trainer=NOTHING, slots=slots) as endpoint:
+        yield Cloud(endpoint=endpoint)
+
+
+def peak_mib() -> float:
+    """Returns the most memory that this process had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if os.uname().sysname == "Linux" else 2**20)
+
+
+def cpu_seconds() -> tuple[float, float]:
+    """Returns what this process took so far, and what its children and theirs did."""
+    own = os.times()
+    children = 0.0
+    for child in psutil.Process().children(recursive=True):
+        times = child.cpu_times()
+        children += times.user + times.system + times.children_user + times.children_system
+    return own.user + own.system, children

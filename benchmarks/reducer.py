@@ -1,0 +1,152 @@
+"""The planner and the reducer as the functions they are, at the most trials that a sweep may have.
+
+`python -m benchmarks.reducer SIZE …` measures other sizes, and prints what it found.
+"""
+
+import json
+import re
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from botocore.config import Config
+
+from benchmarks import embedded
+from benchmarks.results import Result, Table
+from benchmarks.timing import WORK, run_process
+from local.objects import path_of
+from sweep import keys
+
+EXPECTED_SECONDS = 240
+
+SIZES = (1_000, 10_000)
+REPETITIONS = 3
+EPOCHS = 10
+
+_REPORT = re.compile(r"REPORT Duration: ([\d.]+) ms\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB")
+
+
+def run(*, quick: bool) -> Result:
+    return measured((40,) if quick else SIZES)
+
+
+def measured(sizes: Sequence[int]) -> Result:
+    found = [_apart(size) for size in sizes]
+    table = Table(
+        caption=(
+            f"The functions against the embedded cloud's S3, medians of {REPETITIONS}: every trial with a CSV of "
+            f"{EPOCHS} epochs and an outcome. Server and function share the cores."
+        ),
+        columns=("function", "trials", "s", "memory, MB", "S3 requests", "what it writes, MiB"),
+        rows=[
+            (
+                name,
+                f"{each['trials']:,}",
+                f"{median(each[name]['seconds']):.1f}",
+                str(max(each[name]["memory_mb"])),
+                each[name]["requests"],
+                f"{each[name]['written_bytes'] / 2**20:.1f}",
+            )
+            for name in ("planner", "reducer")
+            for each in found
+        ],
+    )
+    return Result(tables=[table], values={"functions": found})
+
+
+def _apart(trials: int) -> dict[str, Any]:
+    """Plans in one cloud and reduces in the next, which finds what was put into its folder meanwhile."""
+    print(f"  {trials:,} trials …", flush=True)
+    folder = WORK / f"functions-{trials}"
+    shutil.rmtree(folder, ignore_errors=True)
+    found: dict[str, Any] = {"trials": trials}
+    for what in ("planner", "reducer"):
+        ran = run_process([sys.executable, "-m", "benchmarks.reducer", f"--{what}", str(trials)])
+        found[what] = json.loads(ran.stdout.splitlines()[-1])
+    shutil.rmtree(folder)
+    return found
+
+
+def _measure(what: str, trials: int) -> dict[str, Any]:
+    requests = embedded.Requests()
+    folder = WORK / f"functions-{trials}"
+    if what == "reducer":
+        _train_all(folder)
+    requests.install()
+    with embedded.nothing_trains(folder) as cloud:
+        bucket = folder / "s3" / cloud.outputs["Bucket"]
+        payload = (
+            {"sweep": "nothing", "round": 0}
+            if what == "reducer"
+            else {"input": _spec(trials), "execution": "nothing", "round": 0}
+        )
+        function = _function(cloud, what)
+        reports = [_invoked(cloud, folder, function, payload) for _ in range(REPETITIONS)]
+    written = {
+        "planner": [keys.plan_key("nothing", 0), keys.to_run_key("nothing", 0), keys.spec_key("nothing")],
+        "reducer": [keys.leaderboard_key("nothing"), keys.results_key("nothing", 0), keys.winner_key("nothing")],
+    }[what]
+    return {
+        "seconds": [seconds for seconds, _ in reports],
+        "memory_mb": [memory for _, memory in reports],
+        "requests": requests.told(what, of=REPETITIONS),
+        "written_bytes": sum(path.stat().st_size for name in written if (path := bucket / name).exists()),
+    }
+
+
+def _spec(trials: int) -> dict[str, Any]:
+    return {"parameters": {"number": list(range(trials))}, "epochs": EPOCHS, "name": "nothing"}
+
+
+def _function(cloud: embedded.Cloud, what: str) -> str:
+    names = [function["FunctionName"] for function in cloud.client("lambda").list_functions()["Functions"]]
+    (name,) = (name for name in names if what in name.lower())
+    return str(name)
+
+
+def _invoked(cloud: embedded.Cloud, folder: Path, function: str, payload: dict[str, Any]) -> tuple[float, int]:
+    """Returns the seconds that a function ran, and the memory that it used, by its own report."""
+    client = cloud.client("lambda", Config(read_timeout=900, retries={"max_attempts": 0}))
+    answer = client.invoke(FunctionName=function, Payload=json.dumps(payload))
+    said = json.loads(answer["Payload"].read())
+    if "FunctionError" in answer or "fault" in said:
+        raise RuntimeError(str(said)[:2000])
+    milliseconds, _, used = _REPORT.findall((folder / "run" / f"{function}.log").read_text())[-1]
+    return float(milliseconds) / 1000, int(used)
+
+
+def _train_all(folder: Path) -> None:
+    """Puts a CSV and an outcome of each planned trial into the folder of the cloud, which is not up."""
+    (bucket,) = (folder / "s3").iterdir()
+    header = "epoch,train_loss,val_loss,val_accuracy,seconds\n"
+    now = int(time.time() * 1000)
+    for number, trial in enumerate(json.loads((bucket / keys.plan_key("nothing", 0)).read_bytes())["trials"]):
+        name = trial["trial_id"]
+        rows = "".join(
+            f"{epoch},0.5,0.5,{(number * 7919 + epoch) % 9973 / 10000},6.1\n" for epoch in range(1, EPOCHS + 1)
+        )
+        attempts = [{"StartedAt": now, "StoppedAt": now + 61_000, "Container": {"ExitCode": 0}}]
+        outcome = {"trial_id": name, "status": "SUCCEEDED", "job": {"job_id": name, "attempts": attempts}}
+        for key, text in (
+            (keys.metrics_key(name, EPOCHS), header + rows),
+            (keys.outcome_key("nothing", 0, name), json.dumps(outcome)),
+        ):
+            file = path_of(folder / "s3", bucket.name, key)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+
+
+def main(arguments: Sequence[str]) -> None:
+    if arguments[:1] in (["--planner"], ["--reducer"]):
+        print(json.dumps(_measure(arguments[0].removeprefix("--"), int(arguments[1]))))
+        return
+    for table in measured([int(size) for size in arguments]).tables:
+        print(f"\n{table.markdown()}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,155 @@
+"""What a report is made of: the records of one sweep, whether its cloud is up or not."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from client.looking import log_of
+from client.options import Cloud
+from client.records import Plan
+from client.sweeps import Recorded, Standing
+from statemachine.bucket import for_all, from_json
+from sweep.cost import job_seconds
+from sweep.errors import SweepError
+from sweep.metrics import Metrics
+from sweep.trial import Status
+
+MAX_LOGS = 50
+"""Failed trials whose logs are read, those of the most frequent reasons first; one of each reason at least."""
+LOG_THREADS = 4
+"""CloudWatch Logs allows 25 requests a second."""
+LOG_LINES = 40
+MAX_LINE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try of a job on a machine, by Batch's own clock.
+
+    Attributes:
+        number: of the job's attempts, from 1.
+        started, stopped: milliseconds since 1970.
+        went_well: whether it is the last of a job that succeeded.
+    """
+
+    trial_id: str
+    number: int
+    started: int
+    stopped: int
+    went_well: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """All that a report says of a sweep.
+
+    Attributes:
+        curves: metrics of the leaderboard's trials that have some, by id.
+        unfinished: those of them that are what a trainer showed before its trial had ended.
+        attempts: of all jobs of the sweep, by their start.
+        job_seconds: what the jobs took.
+        logs: the last lines of failed trials, by id.
+        where: the options that lead to the sweep, to put behind a command.
+    """
+
+    standing: Standing
+    plan: Plan | None
+    curves: Mapping[str, Metrics]
+    unfinished: frozenset[str]
+    attempts: Sequence[Attempt]
+    job_seconds: float
+    logs: Mapping[str, Sequence[str]]
+    objects: str
+    where: str
+
+    @property
+    def is_on_aws(self) -> bool:
+        """Whether what its jobs took costs money."""
+        return self.objects.startswith("s3://")
+
+
+def gathered(cloud: Cloud, name: str) -> Gathered:
+    """Reads what is recorded of a sweep.
+
+    Raises:
+        InvalidInput: there is none of this name; the message has names like it.
+    """
+    recorded = cloud.looked_at()
+    standing = recorded.standing(name)
+    plan = recorded.plan(standing.spec)
+    curves, unfinished = _curves(recorded, standing, plan) if plan else ({}, frozenset())
+    outcomes = recorded.outcomes(name)
+    attempts = sorted(
+        (attempt for trial_id, outcome in outcomes for attempt in attempts_of(trial_id, outcome)),
+        key=lambda attempt: (attempt.started, attempt.trial_id),
+    )
+    return Gathered(
+        standing=standing,
+        plan=plan,
+        curves=curves,
+        unfinished=unfinished,
+        attempts=attempts,
+        job_seconds=sum(job_seconds(_attempts(outcome)) for _, outcome in outcomes),
+        logs=_logs(cloud, recorded, standing, plan) if plan else {},
+        objects=recorded.objects,
+        where=cloud.where,
+    )
+
+
+def _curves(recorded: Recorded, standing: Standing, plan: Plan) -> tuple[dict[str, Metrics], frozenset[str]]:
+    trials = [plan.trials[row.trial_id] for row in standing.rows if row.trial_id in plan.trials]
+    found = recorded.curves(trials)
+    live = recorded.live_curves([trial for trial in trials if trial.trial_id not in found])
+    return found | live, frozenset(live)
+
+
+def attempts_of(trial_id: str, outcome: object) -> Iterator[Attempt]:
+    """Yields the attempts that an outcome tells of; of a description that is not Batch's none."""
+    found = _attempts(outcome)
+    well = isinstance(outcome, dict) and outcome.get("status") == Status.SUCCEEDED
+    for number, attempt in enumerate(found, start=1):
+        started, stopped = attempt.get("StartedAt"), attempt.get("StoppedAt")
+        if isinstance(started, int) and isinstance(stopped, int) and 0 < started <= stopped:
+            yield Attempt(
+                trial_id=trial_id,
+                number=number,
+                started=started,
+                stopped=stopped,
+                went_well=well and number == len(found),
+            )
+
+
+def _attempts(outcome: object) -> list[dict[str, Any]]:
+    """Returns Batch's description of a job's attempts: of one that went well, or within the cause of a failure."""
+    found: object = None
+    match outcome:
+        case {"job": {"attempts": [*attempts]}}:
+            found = attempts
+        case {"failure": {"Cause": str(cause)}}:
+            try:
+                job = from_json(cause)
+            except ValueError:
+                return []
+            found = job.get("Attempts") if isinstance(job, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _logs(cloud: Cloud, recorded: Recorded, standing: Standing, plan: Plan) -> dict[str, list[str]]:
+    by_reason: dict[str, list[str]] = {}
+    for row in standing.rows:
+        if row.rank is None and row.trial_id in plan.trials:
+            by_reason.setdefault(row.reason, []).append(row.trial_id)
+    by_frequency = sorted(by_reason.values(), key=len, reverse=True)
+    firsts = [trials[0] for trials in by_frequency]
+    asked = [*firsts, *(trial_id for trials in by_frequency for trial_id in trials[1:])][:MAX_LOGS]
+
+    def tail(trial_id: str) -> list[str]:
+        try:
+            return log_of(cloud, recorded, plan, trial_id).tail(LOG_LINES)
+        except SweepError as error:
+            return [f"(its log could not be read: {error})"]
+
+    lines = for_all(tail, asked, threads=LOG_THREADS)
+    return {
+        trial_id: [line[:MAX_LINE] for line in found] for trial_id, found in zip(asked, lines, strict=True) if found
+    }

@@ -1,0 +1,96 @@
+"""Makes the files: the page, and where they are asked for the pictures."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from client.axes import axes
+from client.extras import extra
+from client.options import Cloud
+from client.report.gather import Gathered, gathered
+from client.view import assignments
+from sweep.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from client.figures import Picture
+
+MAX_CURVES = 5
+"""Trials in one picture of curves; more are a tangle."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What `sweep report` wrote.
+
+    Attributes:
+        bytes: of the HTML file, most of which are Plotly.
+    """
+
+    sweep: str
+    file: Path
+    bytes: int
+    figures: tuple[Path, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "file": str(self.file), "figures": list(map(str, self.figures))}
+
+
+def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: Path | None = None) -> Made:
+    """Writes the report of a sweep.
+
+    Args:
+        file: by default the sweep's name in the working directory.
+        figures: folder for the pictures, which are not written without it.
+
+    Raises:
+        InvalidInput: there is no such sweep, an extra is not installed, or a file cannot be written.
+    """
+    with extra("report", "sweep report"):
+        from client.figures import saved
+        from client.report.page import page
+    report = gathered(cloud, name)
+    file = file or Path(f"{name}.html")
+    html = page(report).encode()
+    try:
+        _write(file, html)
+        drawn = saved(pictures(report), figures) if figures else []
+    except OSError as error:
+        raise InvalidInput([f"{error.filename or file} cannot be written: {error.strerror}"]) from None
+    return Made(sweep=name, file=file, bytes=len(html), figures=tuple(drawn))
+
+
+def _write(file: Path, data: bytes) -> None:
+    """Writes a file whole: a browser that reloads it never sees half of it."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(data)
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def pictures(report: Gathered) -> "dict[str, Picture]":
+    """Returns the pictures that there are of a sweep, by the names of their files."""
+    from client.figures import heatmap, learning_curves, parallel_coordinates, values_by_parameter
+
+    spec, rows = report.standing.spec, report.standing.rows
+    varied = sum(axis.varies for axis in axes(spec, rows)) if rows else 0
+    found: dict[str, Picture] = {}
+    if varied == 1:
+        found["values"] = values_by_parameter(spec, rows)
+    if varied > 1:
+        found["heatmap"] = heatmap(spec, rows)
+    if varied > 2:
+        found["parallel-coordinates"] = parallel_coordinates(spec, rows)
+    curves = {
+        assignments(row.params): report.curves[row.trial_id]
+        for row in rows
+        if row.rank is not None and row.trial_id in report.curves
+    }
+    best = dict(list(curves.items())[:MAX_CURVES])
+    if best:
+        found["winner-curves"] = learning_curves(dict(list(best.items())[:1]), spec.objective)
+    if len(best) > 1:
+        found["best-curves"] = learning_curves(best, spec.objective)
+    return found

@@ -1,0 +1,255 @@
+"""The page: what was gathered, as one HTML file that loads nothing.
+
+All text that a person chose or a trainer printed is escaped: by Jinja in the HTML, and as JSON without `<`, `>` and `&`
+in the data. Beside that the page's own policy lets a browser run no script but the two whose hashes it names.
+"""
+
+import base64
+import hashlib
+import json
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from client.axes import MAX_CELLS, axes
+from client.curves import PREFIXES, SECONDS, best_epoch, panels
+from client.leaderboard import Row
+from client.report.gather import Attempt, Gathered
+from client.view import assignments, described, number_of, printable, shown_value
+from sweep.metrics import EPOCH, Metrics, Objective
+from sweep.space import as_option
+from sweep.spec import SweepSpec
+from sweep.trial import Trial
+
+MAX_POINTS = 300
+"""Epochs of a curve in the page; of a longer one every so manyeth, and always the first, the best and the last."""
+
+DIGITS = 5
+"""Of a curve's values, which are drawn; the leaderboard has all digits."""
+
+BEST_SHOWN = 3
+"""Trials whose curves are shown at first."""
+
+STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrupted"}
+
+
+def page(report: Gathered, *, now: datetime | None = None) -> str:
+    """Returns the HTML."""
+    folder = files("client.report")
+    plotly, script = get_plotlyjs(), (folder / "report.js").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(value=shown_value, spent=_spent, count=number_of)
+    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
+    return template.render(
+        **_facts(report),
+        data=drawn(report),
+        made_at=now or datetime.now(UTC),
+        style=Markup((folder / "report.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
+        plotly=Markup(plotly),  # noqa: S704  Plotly's own, whose hash is in the policy
+        script=Markup(script),  # noqa: S704  our own file
+        hashes=[_hash(plotly), _hash(script)],
+    )
+
+
+def _hash(script: str) -> str:
+    """Returns what a Content-Security-Policy calls a script by. https://www.w3.org/TR/CSP3/#grammardef-hash-source"""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _facts(report: Gathered) -> dict[str, Any]:
+    """Returns what stands in the page as text."""
+    standing, spec = report.standing, report.standing.spec
+    rows, winner = standing.rows, _winner(standing.rows)
+    output = standing.output or {}
+    cost = output.get("cost") or {}
+    return {
+        "spec": spec,
+        "metric": spec.objective.metric,
+        "described": described(spec),
+        "state": STATES[standing.status],
+        "planned": standing.planned,
+        "rows": rows,
+        "parameters": list(spec.parameters),
+        "has_spread": any(row.standard_error is not None for row in rows),
+        "has_several": any(row.n > 1 for row in rows),
+        "winner": winner,
+        "options": _options(winner),
+        "second": next((row for row in rows if row.rank == 2), None),
+        "ties": [row for row in rows if winner and row is not winner and row.rank and row.value == winner.value],
+        "test_accuracy": ((output.get("winner") or {}).get("summary") or {}).get("test_accuracy"),
+        "shown": shown_value,
+        "epochs": sum((row.epochs_trained or 0) * row.n for row in rows),
+        "job_seconds": report.job_seconds,
+        "is_on_aws": report.is_on_aws,
+        "gpu_seconds": cost.get("gpu_seconds") if report.is_on_aws else None,
+        "usd": cost.get("usd_estimate") if report.is_on_aws else None,
+        "counts": _counts(rows),
+        "failures": _failures(report),
+        "spec_json": json.dumps(spec.to_json(), indent=2),
+        "commands": _commands(report, winner),
+        "objects": report.objects,
+        "attempts": len(report.attempts),
+        "assignments": assignments,
+    }
+
+
+def _winner(rows: Sequence[Row]) -> Row | None:
+    return rows[0] if rows and rows[0].rank == 1 else None
+
+
+def _options(row: Row | None) -> str:
+    return " ".join(f"--{name} {value}" for name, value in row.params.items()) if row else ""
+
+
+def _counts(rows: Sequence[Row]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.status] = counts.get(row.status, 0) + 1
+    return counts
+
+
+def _failures(report: Gathered) -> list[dict[str, Any]]:
+    """Returns the trials that did not succeed, by their reason, the most frequent first."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in report.standing.rows:
+        if row.rank is None:
+            found.setdefault((row.status, row.reason), []).append(row)
+    return [
+        {
+            "status": status,
+            "reason": printable(reason),
+            "rows": rows,
+            "logs": [
+                (row, "\n".join(map(printable, report.logs[row.trial_id])))
+                for row in rows
+                if row.trial_id in report.logs
+            ],
+        }
+        for (status, reason), rows in sorted(found.items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
+    """Returns command lines to paste, each with what it does."""
+    spec, where = report.standing.spec, report.where
+    found = [
+        ("The whole sweep; save the JSON above as spec.json. Trials that are there are not trained again",
+         f"sweep run spec.json{where}"),
+        ("Its leaderboard in a terminal", f"sweep show {spec.name}{where}"),
+    ]  # fmt: skip
+    trial = report.plan.trials.get(winner.trial_id) if report.plan and winner else None
+    if trial:
+        found.insert(1, ("The winner alone, trained anew", f"sweep run {shlex.join(_alone(spec, trial))}{where}"))
+        found.insert(2, ("The winner's trainer by itself, with the arguments that its job had",
+                         f"python -m trainer {shlex.join(trial.command())}"))  # fmt: skip
+    return found
+
+
+def _alone(spec: SweepSpec, trial: Trial) -> list[str]:
+    """Returns the options of `sweep run` for one trial."""
+    objective = f"{spec.objective.metric}:{spec.objective.direction.value}"
+    given = [("--set", name, value) for name, value in trial.params.items()]
+    given += [("--fixed", name, value) for name, value in spec.fixed.items()]
+    words = [word for option, name, value in given for word in (option, f"{name}={as_option(value)}")]
+    return [
+        *words, "--epochs", str(trial.epochs), "--seed", str(spec.seed), "--objective", objective,
+        "--name", f"{spec.name[:70]}-winner", "--fresh",
+    ]  # fmt: skip
+
+
+def _spent(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+# --- what is drawn
+
+
+def drawn(report: Gathered) -> dict[str, Any]:
+    """Returns the data of the charts, compact: a list a column."""
+    spec, rows = report.standing.spec, report.standing.rows
+    index = {row.trial_id: number for number, row in enumerate(rows)}
+    shown = [(index[trial_id], metrics) for trial_id, metrics in report.curves.items() if trial_id in index]
+    return {
+        "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
+        "axes": [
+            {"name": axis.name, "choices": axis.choices, "listed": axis.is_listed, "log": axis.is_log}
+            for axis in axes(spec, rows)
+        ],
+        "max_cells": MAX_CELLS,
+        "trials": {
+            "label": [assignments(row.params) for row in rows],
+            "rank": [row.rank for row in rows],
+            "value": [row.value for row in rows],
+            "error": [row.standard_error for row in rows],
+            "epoch": [row.epoch for row in rows],
+            "trained": [row.epochs_trained for row in rows],
+            "status": [row.status for row in rows],
+            "params": [list(row.params.values()) for row in rows],
+        },
+        "panels": [
+            {"name": panel.name, "columns": panel.columns}
+            for panel in panels(list(report.curves.values()), spec.objective)
+        ],
+        "prefixes": PREFIXES,
+        "curves": {number: _thinned(metrics, spec.objective) for number, metrics in shown},
+        "unfinished": [index[trial_id] for trial_id in report.unfinished if trial_id in index],
+        "shown": [number for number, row in enumerate(rows) if row.rank and number in dict(shown)][:BEST_SHOWN],
+        "timeline": _timeline(report.attempts, index),
+    }
+
+
+def _thinned(metrics: Metrics, objective: Objective) -> dict[str, Any]:
+    """Returns a curve's columns; of a long one some epochs only; None where it is not finite."""
+    count = metrics.epochs
+    losses = metrics.columns.get("val_loss")
+    is_finite = all(map(math.isfinite, metrics.columns.get(objective.metric, ())))
+    best = best_epoch(metrics, objective) if is_finite else None  # a trial that diverged has none
+    kept = set(range(count))
+    if count > MAX_POINTS:
+        kept = {round(place * (count - 1) / (MAX_POINTS - 1)) for place in range(MAX_POINTS)}
+        kept |= {best - 1} if best else set()
+        kept |= {losses.index(min(losses))} if losses else set()
+    epochs = sorted(kept)
+    return {
+        "best": best,
+        **({"epochs": [epoch + 1 for epoch in epochs]} if len(epochs) < count else {}),
+        "columns": {
+            name: [_short(values[epoch]) for epoch in epochs]
+            for name, values in metrics.columns.items()
+            if name not in (EPOCH, SECONDS)
+        },
+    }
+
+
+def _short(value: float) -> float | None:
+    """Returns a number with the digits that are drawn; None for what JSON has no number for."""
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+
+
+def _timeline(attempts: Sequence[Attempt], index: Mapping[str, int]) -> dict[str, Any]:
+    """Returns the attempts, each in the first lane that is free: as many lanes as jobs ran at once."""
+    free: list[int] = []
+    lanes = []
+    for attempt in attempts:  # by their start
+        lane = next((number for number, until in enumerate(free) if until <= attempt.started), len(free))
+        free[lane : lane + 1] = [attempt.stopped]
+        lanes.append(lane)
+    return {
+        "lanes": len(free),
+        "lane": lanes,
+        "started": [attempt.started for attempt in attempts],
+        "milliseconds": [attempt.stopped - attempt.started for attempt in attempts],
+        "attempt": [attempt.number for attempt in attempts],
+        "well": [attempt.went_well for attempt in attempts],
+        "trial": [index.get(attempt.trial_id) for attempt in attempts],
+        "id": [attempt.trial_id for attempt in attempts],
+    }

@@ -1,0 +1,89 @@
+"""Whether two means differ by more than chance: two t-tests, and the distribution they need.
+
+- Seeds: Welch's t-test, for two samples of their own variances (B. L. Welch, "The generalization of 'Student's' problem
+  when several different population variances are involved", Biometrika 34, 1947).
+- Folds: the corrected resampled t-test of C. Nadeau and Y. Bengio, "Inference for the Generalization Error", Machine
+  Learning 52, 2003. Any two folds of k share most of their training data, so their results are correlated, and a plain
+  t-test finds differences where there are none. The variance of the mean difference is taken as (1/k + n_test/n_train)
+  times that of the differences, and n_test/n_train is 1/(k - 1).
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+LEVEL = 0.05
+"""Two means whose p-value is above it are said to be indistinguishable. Not corrected for how many are compared."""
+
+_TINY = 1e-300
+_STEPS = 10_000
+
+
+def welch_p(first: Sequence[float], second: Sequence[float]) -> float:
+    """Returns the two-sided p-value of Welch's t-test; both samples have at least two values."""
+    shares = [statistics.variance(sample) / len(sample) for sample in (first, second)]
+    difference = statistics.fmean(first) - statistics.fmean(second)
+    if not sum(shares):
+        return _certain(difference)
+    # Welch and Satterthwaite's degrees of freedom; of shares of the sum, since small variances squared would be 0.
+    weights = [share / sum(shares) for share in shares]
+    freedom = 1 / sum(weight**2 / (len(sample) - 1) for weight, sample in zip(weights, (first, second), strict=True))
+    return two_sided_p(difference / math.sqrt(sum(shares)), freedom)
+
+
+def corrected_resampled_p(differences: Sequence[float]) -> float:
+    """Returns the two-sided p-value of Nadeau and Bengio's test.
+
+    Args:
+        differences: between two sets of params, one a fold; at least two.
+    """
+    folds = len(differences)
+    mean, variance = statistics.fmean(differences), statistics.variance(differences)
+    if not variance:
+        return _certain(mean)
+    return two_sided_p(mean / math.sqrt((1 / folds + 1 / (folds - 1)) * variance), folds - 1)
+
+
+def two_sided_p(t: float, freedom: float) -> float:
+    """Returns how probable a t at least as far from 0 is in Student's distribution."""
+    # https://dlmf.nist.gov/8.17 ; of the smaller argument, so that nothing is lost to 1 - x.
+    return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
+
+
+def incomplete_beta(x: float, a: float, b: float) -> float:
+    """Returns the regularized incomplete beta function, by its continued fraction (https://dlmf.nist.gov/8.17.E22)."""
+    if x <= 0:
+        return 0.0
+    if x >= 1:
+        return 1.0
+    if x > (a + 1) / (a + b + 2):  # the fraction converges fast on the other side
+        return 1 - incomplete_beta(1 - x, b, a)
+    log_front = a * math.log(x) + b * math.log1p(-x) + math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    return math.exp(log_front) / a / _fraction(x, a, b)
+
+
+def _fraction(x: float, a: float, b: float) -> float:
+    """Returns 1 + d1/(1 + d2/(1 + …)) by Lentz's method as Thompson and Barnett have it (J. Comput. Phys. 64, 1986)."""
+    value = c = 1.0
+    d = 0.0
+    for step in range(1, _STEPS):
+        m = step // 2
+        if step % 2:
+            term = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        else:
+            term = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        d = 1 / _not_zero(1 + term * d)
+        c = _not_zero(1 + term / c)
+        value *= c * d
+        if abs(c * d - 1) < 1e-15:
+            break
+    return value
+
+
+def _not_zero(value: float) -> float:
+    return value if abs(value) > _TINY else _TINY
+
+
+def _certain(difference: float) -> float:
+    """Returns the p-value of a difference that never varies."""
+    return 0.0 if difference else 1.0

@@ -1,0 +1,97 @@
+"""A real browser without a window: this machine's own Chromium or Chrome, driven through its WebDriver."""
+
+import base64
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-color-profile=srgb",
+)  # fmt: skip
+HOW = "install Debian's chromium and chromium-driver, or Chrome and its chromedriver"
+
+
+def found() -> tuple[str, str] | None:
+    """Returns the paths of a browser and of its driver; None where one of them is not installed."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    driver = shutil.which("chromedriver")
+    return (browser, driver) if browser and driver else None
+
+
+class Browser:
+    """One browser, which opens files."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver  # a webdriver.Chrome; half of its methods have no types
+
+    def open(self, file: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.command("Emulation.setEmulatedMedia", features=scheme)
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.command("Emulation.setDeviceMetricsOverride", **metrics)
+        self._log("browser")  # what earlier pages said
+        self._log("performance")
+        self.driver.get(file.resolve().as_uri())
+
+    def command(self, name: str, **arguments: Any) -> Any:
+        """Sends a command of the browser's own protocol. https://chromedevtools.github.io/devtools-protocol/"""
+        return self.driver.execute_cdp_cmd(name, arguments)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def complaints(self) -> list[str]:
+        """Returns errors and warnings of the console since the page was opened."""
+        return [entry["message"] for entry in self._log("browser")]
+
+    def requests(self) -> list[str]:
+        """Returns the addresses that the page asked for since it was opened, its own file among them."""
+        messages = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
+        return [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+        ]
+
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.driver.get_log(kind)
+        return found
+
+    def picture(self, file: Path, *, whole: bool = True) -> None:
+        """Writes a picture of the page, or of what is in the window."""
+        answer = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        if whole:
+            size = self.command("Page.getLayoutMetrics")["cssContentSize"]
+            clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+            answer = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        file.write_bytes(base64.b64decode(answer["data"]))
+
+
+@contextlib.contextmanager
+def browser(profile: Path) -> Iterator[Browser]:
+    """Runs a browser.
+
+    Args:
+        profile: an empty folder for what it keeps.
+    """
+    paths = found()
+    assert paths is not None, HOW
+    options = webdriver.ChromeOptions()
+    options.binary_location = paths[0]
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(executable_path=paths[1]))
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()

@@ -1,0 +1,260 @@
+"""`sweep report`: what stands in its file, whatever people and trainers wrote; test_report_browser.py opens it."""
+
+import base64
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.options import Cloud
+from client.report.gather import attempts_of, gathered
+from client.report.page import MAX_POINTS, drawn, page
+from tests.client.conftest import REPOSITORY, Stack, Sweep
+from tests.client.recorded import BEGAN, RecordedCloud
+
+HOSTILE = (
+    "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"quoted\" 'text' <!-- {{ 7*7 }} \u2028 \x1b[31m"
+)
+CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
+
+
+class Document(HTMLParser):
+    """A page as a browser reads it: its elements, the scripts' texts, and all other text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.texts: list[str] = []
+        self._within = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._within = tag
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
+        self._within = ""
+
+    def handle_data(self, data: str) -> None:
+        (self.scripts if self._within == "script" else self.texts).append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> RecordedCloud:
+    return RecordedCloud(directory=tmp_path / "cloud")
+
+
+def at(recorded: RecordedCloud) -> Cloud:
+    return Cloud(on="local", directory=recorded.directory, trainer=None, profile=None, region=None, stack=None)
+
+
+def opened(recorded: RecordedCloud, name: str) -> Document:
+    return Document(page(gathered(at(recorded), name)))
+
+
+def four(recorded: RecordedCloud, *, is_finished: bool = True) -> None:
+    """A sweep whose winner has a runner-up, with a trial that failed and said something hostile."""
+    trials = recorded.planned("mine", {"lr": [0.1, 0.01], "momentum": [0.5, 0.9]})
+    for number, (trial, value) in enumerate(zip(trials, [0.7, 0.9, 0.8], strict=False)):
+        recorded.succeeded("mine", trial, {**CURVE, "val_accuracy": [0.5, value, 0.6]}, began=number)
+    if is_finished:
+        recorded.failed("mine", trials[3], f"first\n{HOSTILE}\n", reason=HOSTILE, began=9)
+        recorded.reduced("mine")
+
+
+def test_a_report_has_the_winner_the_runner_up_and_what_failed(recorded: RecordedCloud) -> None:
+    four(recorded)
+    text = opened(recorded, "mine").text
+    assert "Winner --lr 0.1 --momentum 0.9 Copy 0.9 val_accuracy at epoch 2 of 3" in text
+    assert "Second: lr=0.01 momentum=0.5 with 0.8, 0.1 behind." in text
+    assert "Trials 4 3 SUCCEEDED · 1 FAILED" in text
+    assert "Job time 0:00:07" in text, "three jobs of two seconds, and two attempts of 0.7"
+    assert "The last lines of lr=0.01 momentum=0.9 first </script>" in text
+
+
+def test_ties_are_named_as_ties(recorded: RecordedCloud) -> None:
+    for trial in recorded.planned("tied", {"lr": [0.1, 0.01]}):
+        recorded.succeeded("tied", trial, CURVE)
+    recorded.reduced("tied")
+    text = opened(recorded, "tied").text
+    assert "Tie: 1 other trial reached the same value, at a later epoch or later in the plan: lr=0.01 ." in text
+    assert "Second:" not in text
+
+
+def test_what_a_trainer_or_batch_wrote_stays_text(recorded: RecordedCloud) -> None:
+    four(recorded)
+    document = opened(recorded, "mine")
+    assert len(document.named("script")) == 3
+    assert document.named("img") == []
+    assert "alert(1)" in document.text
+    assert "{{ 7*7 }}" in document.text
+    assert not [name for _, attributes in document.elements for name in attributes if name.startswith("on")]
+
+
+def test_only_the_two_scripts_run_and_nothing_is_loaded(recorded: RecordedCloud) -> None:
+    four(recorded)
+    document = opened(recorded, "mine")
+    (policy,) = (
+        each["content"] for each in document.named("meta") if each.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy is not None
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["default-src"] == "'none'"
+    assert "unsafe" not in rules["script-src"]
+    hashes = re.findall(r"'(sha256-[^']+)'", rules["script-src"])
+    data, *scripts = document.scripts
+    assert hashes == ["sha256-" + base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts]
+    assert json.loads(data)["objective"] == {"metric": "val_accuracy", "direction": "maximize"}
+    links = [
+        attributes.get(name) for _, attributes in document.elements for name in ("src", "href") if name in attributes
+    ]
+    assert [link for link in links if link is None or not link.startswith("#")] == []
+
+
+def test_the_charts_have_curves_and_attempts(recorded: RecordedCloud) -> None:
+    four(recorded)
+    data = drawn(gathered(at(recorded), "mine"))
+    assert data["trials"]["label"][0] == "lr=0.1 momentum=0.9"
+    assert data["curves"][0] == {"best": 2, "columns": {**CURVE, "val_accuracy": [0.5, 0.9, 0.6]}}
+    assert [panel["name"] for panel in data["panels"]] == ["loss", "accuracy"]
+    assert data["shown"] == [0, 1, 2]
+    timeline = data["timeline"]
+    assert timeline["started"] == [BEGAN + 1000 * second for second in (0, 1, 2, 9, 10)]
+    assert timeline["milliseconds"] == [2000, 2000, 2000, 700, 700]
+    assert timeline["lane"] == [0, 1, 0, 0, 0], "the third begins when the first has ended"
+    assert timeline["well"] == [True, True, True, False, False]
+    assert timeline["attempt"] == [1, 1, 1, 1, 2]
+
+
+def test_a_curve_that_diverged_ends_in_a_gap(recorded: RecordedCloud) -> None:
+    (trial,) = recorded.planned("mine", {"lr": [0.1]})
+    recorded.succeeded("mine", trial, {"val_loss": [2.0, float("nan")], "val_accuracy": [0.5, float("nan")]})
+    recorded.reduced("mine")
+    report = gathered(at(recorded), "mine")
+    assert drawn(report)["curves"][0] == {
+        "best": None,
+        "columns": {"val_loss": [2.0, None], "val_accuracy": [0.5, None]},
+    }
+    assert "val_loss is nan at epoch 2: the trial diverged" in Document(page(report)).text
+
+
+def test_a_long_curve_keeps_its_best_epoch_and_its_ends(recorded: RecordedCloud) -> None:
+    (trial,) = recorded.planned("long", {"lr": [0.1]}, epochs=2000)
+    values = [0.1 + (0.8 if epoch == 1234 else 0) for epoch in range(1, 2001)]
+    recorded.succeeded("long", trial, {"val_accuracy": values})
+    recorded.reduced("long")
+    curve = drawn(gathered(at(recorded), "long"))["curves"][0]
+    assert len(curve["epochs"]) in (MAX_POINTS, MAX_POINTS + 1)
+    assert (curve["epochs"][0], curve["epochs"][-1], curve["best"]) == (1, 2000, 1234)
+    assert dict(zip(curve["epochs"], curve["columns"]["val_accuracy"], strict=True))[1234] == 0.9
+
+
+def test_a_sweep_that_was_interrupted_has_a_report_of_what_is_there(recorded: RecordedCloud) -> None:
+    four(recorded, is_finished=False)
+    text = opened(recorded, "mine").text
+    assert "It was interrupted: 3 of 4 trials have ended" in text
+    assert "Best so far --lr 0.1 --momentum 0.9" in text
+
+
+def test_a_sweep_in_which_nothing_succeeded_has_one_too(recorded: RecordedCloud) -> None:
+    (trial,) = recorded.planned("bad", {"lr": [0.1]})
+    recorded.failed("bad", trial, "no GPU")
+    recorded.reduced("bad")
+    text = opened(recorded, "bad").text
+    assert "No trial succeeded, so there is no winner." in text
+    assert "no GPU" in text
+
+
+def test_a_sweep_that_was_only_planned_has_one(recorded: RecordedCloud) -> None:
+    recorded.planned("new", {"lr": [0.1, 0.01]})
+    assert "No trial has ended." in opened(recorded, "new").text
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [None, [], {"job": {}}, {"job": {"attempts": [1, {"StartedAt": "x"}, {"StartedAt": 5, "StoppedAt": 1}]}},
+     {"failure": {"Cause": "[["}}, {"failure": {"Cause": "[1]"}}, {"failure": {"Cause": '{"Attempts": {"a": 1}}'}}],
+)  # fmt: skip
+def test_an_outcome_that_is_not_batch_s_has_no_attempts(outcome: Any) -> None:
+    assert list(attempts_of("trial", outcome)) == []
+
+
+def test_the_commands_that_reproduce_are_the_client_s_own(recorded: RecordedCloud, sweep: Sweep) -> None:
+    four(recorded)
+    (command,) = re.findall(r"anew: (sweep run .*?) Copy", opened(recorded, "mine").text)
+    words = command.split()[2:]
+    words = words[: words.index("--dir")]
+    plan = json.loads(sweep("plan", *words, "--json").stdout)
+    assert plan["trials"] == [{"lr": 0.1, "momentum": 0.9}]
+    assert plan["spec"]["epochs"] == 3
+
+
+# --- the command
+
+
+def test_the_command_writes_the_page_and_its_pictures(sweep: Sweep, recorded: RecordedCloud) -> None:
+    four(recorded)
+    ended = sweep("report", "mine", "--dir", str(recorded.directory), "--figures", "pictures", "--json")
+    assert ended.returncode == 0, ended.stderr
+    document = json.loads(ended.stdout)
+    file = sweep.folder / "mine.html"
+    assert (document["file"], document["bytes"]) == ("mine.html", file.stat().st_size)
+    assert file.read_text().startswith("<!DOCTYPE html>")
+    names = ["heatmap", "winner-curves", "best-curves"]
+    assert document["figures"] == [f"pictures/{name}.{form}" for name in names for form in ("png", "svg")]
+    assert all((sweep.folder / name).stat().st_size for name in document["figures"])
+
+
+def test_what_cannot_be_reported_is_said_in_a_line(sweep: Sweep, recorded: RecordedCloud) -> None:
+    four(recorded)
+    ended = sweep("report", "mime", "--dir", str(recorded.directory))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "did you mean mine?" in ended.stderr
+    ended = sweep("report", "mine", "--dir", str(recorded.directory), "-o", "no/where.html")
+    assert ended.returncode == 2
+    assert re.fullmatch(r"sweep: no/.*cannot be written: No such file or directory\n", ended.stderr)
+
+
+def test_on_aws_a_report_has_the_cost_and_the_log_of_what_failed(sweep: Sweep, stack: Stack) -> None:
+    first, second = stack.planned(name="mine", parameters={"a": [1, 2]}, epochs=1)
+    stack.succeeded("mine", first, [0.5])
+    stack.failed("mine", second, "ValueError: <b>no</b>")
+    stack.reduced("mine")
+    ended = sweep.on(stack, "report", "mine")
+    assert ended.returncode == 0, ended.stderr
+    text = Document((sweep.folder / "mine.html").read_text()).text
+    assert "Cost 0.00 USD an estimate" in text
+    assert "The last lines of a=2 ValueError: <b>no</b>" in text
+    assert f"sweep show mine --on aws --stack {stack.name}" in text
+
+
+def test_without_the_extra_it_is_said_how_to_install_it() -> None:
+    program = "import sys; sys.modules['jinja2'] = None; from client.cli import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "report", "mine"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == "sweep: sweep report needs jinja2: pip install 'stepsweep[report]'\n"
+
+
+def test_no_other_command_pays_for_it() -> None:
+    program = (
+        "import sys, client.cli, client.view, client.running, client.sweeps;"
+        "print([name for name in ('plotly', 'matplotlib', 'jinja2', 'pandas', 'numpy') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert ended.stdout == "[]\n"

@@ -1,0 +1,205 @@
+"""The report in a real browser: its charts, its table, and that it asks for nothing.
+
+CI must have a browser (`.ci/run` installs Debian's where there is none).
+Elsewhere these tests are left out without one.
+"""
+
+import itertools
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.options import Cloud
+from client.report.gather import gathered
+from client.report.page import page
+from tests.browser import HOW, Browser, browser, found
+from tests.client.recorded import RecordedCloud
+from tests.client.test_report import HOSTILE
+
+pytestmark = pytest.mark.skipif(found() is None and not os.environ.get("CI"), reason=f"no browser here: {HOW}")
+
+ROWS = """return [...document.querySelectorAll('#trials tbody tr:not([hidden])')].map(
+    (row) => [...row.cells].map((cell) => cell.textContent))"""
+CHOSEN = "return [...document.querySelectorAll('#chosen tbody tr')].map((row) => row.cells[0].textContent)"
+LINES = """return [...document.querySelectorAll('#panels > div')].map(
+    (panel) => panel.data.filter((trace) => trace.mode === 'lines').map((trace) => trace.name))"""
+FILTER = (
+    "const box = document.getElementById('filter'); box.value = arguments[0]; box.dispatchEvent(new Event('input'))"
+)
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedCloud:
+    return RecordedCloud(directory=tmp_path_factory.mktemp("cloud"))
+
+
+def curve(best: float, epochs: int = 4) -> dict[str, list[float]]:
+    """Returns a curve that overfits from its second epoch on."""
+    return {
+        "train_loss": [1 / epoch for epoch in range(1, epochs + 1)],
+        "val_loss": [1.0, *(0.5 + 0.1 * epoch for epoch in range(epochs - 1))],
+        "val_accuracy": [best - 0.1, best, *(best - 0.05 for _ in range(epochs - 2))],
+    }
+
+
+def opened(chromium: Browser, recorded: RecordedCloud, name: str, **window: int | bool) -> None:
+    cloud = Cloud(on="local", directory=recorded.directory, trainer=None, profile=None, region=None, stack=None)
+    file = recorded.directory / f"{name}.html"
+    if not file.exists():
+        file.write_text(page(gathered(cloud, name)))
+    chromium.open(file, **window)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def plane(recorded: RecordedCloud) -> str:
+    """A sweep of two parameters; the last of its trials failed, and said something hostile."""
+    trials = recorded.planned("plane", {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.9]}, epochs=4)
+    for number, (trial, best) in enumerate(zip(trials, [0.8, 0.9, 0.7, 0.6, 0.5], strict=False)):
+        recorded.succeeded("plane", trial, curve(best), began=number)
+    recorded.failed("plane", trials[-1], HOSTILE, reason=HOSTILE, began=7)
+    recorded.reduced("plane")
+    return "plane"
+
+
+def assert_quiet(chromium: Browser) -> None:
+    """Nothing in the console, and nothing asked for but the file and pictures that are in it."""
+    assert chromium.complaints() == []
+    file, *others = chromium.requests()
+    assert file.startswith("file://")
+    assert [address for address in others if not address.startswith(("data:image/", "blob:"))] == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_is_drawn_without_a_complaint_or_a_request(
+    chromium: Browser, recorded: RecordedCloud, plane: str, dark: bool
+) -> None:
+    opened(chromium, recorded, plane, dark=dark)
+    cells = chromium.run("return document.getElementById('plane').data[0].z")
+    assert cells == [[0.8, 0.9], [0.7, 0.6], [0.5, None]]
+    written = chromium.run("return document.getElementById('plane').layout.annotations.map((each) => each.text)")
+    assert written == ["★ 0.9", "0.8", "0.7", "0.6", "0.5", "failed"]
+    assert chromium.run("return document.getElementById('jobs').data.map((trace) => trace.x.length)") == [5, 2]
+    background = chromium.run("return getComputedStyle(document.body).backgroundColor")
+    assert (background == "rgb(255, 255, 255)") is not dark
+    assert_quiet(chromium)
+
+
+def test_a_click_on_a_header_sorts_and_again_the_other_way(
+    chromium: Browser, recorded: RecordedCloud, plane: str
+) -> None:
+    opened(chromium, recorded, plane)
+    click = "document.querySelector('th button[data-column=\"params.0\"]').click()"
+    chromium.run(click)
+    assert [float(row[2]) for row in chromium.run(ROWS)] == [0.001, 0.001, 0.01, 0.01, 0.1, 0.1]
+    chromium.run(click)
+    assert [float(row[2]) for row in chromium.run(ROWS)] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    assert chromium.run("return [...document.querySelectorAll('th[aria-sort]')].map((th) => th.textContent)") == ["lr"]
+    value = "document.querySelector('th button[data-column=\"value\"]').click()"
+    for _ in range(2):
+        chromium.run(value)
+        assert chromium.run(ROWS)[-1][4] == "", "what failed has no value, and is last either way"
+
+
+@pytest.mark.parametrize(
+    ("words", "ranks"),
+    [
+        ("lr=0.1", ["1", "2"]), ("lr<0.1 momentum>=0.9", ["4", ""]), ("val_accuracy>0.65", ["1", "2", "3"]),
+        ("failed", [""]), ("outcome=failed", [""]), ("img src", [""]), ("nothing", []), ("lr=[", []),
+        ("", ["1", "2", "3", "4", "5", ""]),
+    ],
+)  # fmt: skip
+def test_the_filter_lets_through_what_it_says(
+    chromium: Browser, recorded: RecordedCloud, plane: str, words: str, ranks: list[str]
+) -> None:
+    if chromium.run("return document.title") != "plane · sweep report":
+        opened(chromium, recorded, plane)
+    chromium.run(FILTER, words)
+    assert sorted(row[1] for row in chromium.run(ROWS)) == sorted(ranks)
+    drawn = [cell for row in chromium.run("return document.getElementById('plane').data[0].z") for cell in row]
+    assert len([cell for cell in drawn if cell is not None]) == len([rank for rank in ranks if rank])
+    assert chromium.complaints() == []
+
+
+def test_a_click_on_a_row_shows_its_curve_and_again_takes_it_away(
+    chromium: Browser, recorded: RecordedCloud, plane: str
+) -> None:
+    opened(chromium, recorded, plane)
+    best = ["lr=0.1 momentum=0.9", "lr=0.1 momentum=0.5", "lr=0.01 momentum=0.5"]
+    assert chromium.run(CHOSEN) == best
+    click = "document.querySelector('#trials tr[data-trial=\"4\"]').click()"
+    chromium.run(click)
+    assert chromium.run(CHOSEN) == [*best, "lr=0.001 momentum=0.5"]
+    loss, accuracy = chromium.run(LINES)
+    assert loss[-2:] == ["train_loss · lr=0.001 momentum=0.5", "val_loss · lr=0.001 momentum=0.5"]
+    assert accuracy[-1] == "val_accuracy · lr=0.001 momentum=0.5"
+    chromium.run(click)
+    assert chromium.run(CHOSEN) == best
+    chromium.run("document.querySelector('#trials tr[data-trial=\"0\"] input').click()")
+    assert chromium.run(CHOSEN) == best[1:], "the box does what its row does"
+    chromium.run("document.getElementById('clear').click()")
+    assert chromium.run(LINES) == [[], []]
+    assert_quiet(chromium)
+
+
+def test_overfitting_is_said_and_shown(chromium: Browser, recorded: RecordedCloud, plane: str) -> None:
+    opened(chromium, recorded, plane)
+    chromium.run("document.getElementById('clear').click(); document.querySelector('#trials tr').click()")
+    chromium.run("document.querySelector('#trials tr[data-trial=\"0\"]').click()")
+    (row,) = chromium.run("return [...document.querySelectorAll('#chosen tbody tr')].map((row) => row.textContent)")
+    assert "since epoch 2: val_loss 0.2 higher at the end, train_loss lower" in row
+    shaded = chromium.run(
+        "return document.getElementById('panel-0').layout.shapes.map((shape) => [shape.x0, shape.x1])"
+    )
+    assert shaded == [[2, 4]]
+
+
+def test_a_thousand_trials_of_three_parameters(chromium: Browser, recorded: RecordedCloud) -> None:
+    choices = {"lr": [10 ** (-place / 5) for place in range(10)], "momentum": [place / 10 for place in range(10)],
+               "width": list(range(1, 11))}  # fmt: skip
+    for number, trial in enumerate(recorded.planned("many", choices, epochs=2)):
+        value = 0.5 + 0.4 * math.sin(number) ** 2
+        recorded.succeeded(
+            "many", trial, {"val_loss": [1.0, 1 - value], "val_accuracy": [0.1, value]}, began=number // 16
+        )
+    recorded.reduced("many")
+    opened(chromium, recorded, "many")
+    assert len(chromium.run(ROWS)) == 1000
+    chromium.run("document.querySelector('th button[data-column=\"value\"]').click()")
+    values = [float(row[5]) for row in chromium.run(ROWS)]
+    assert values == sorted(values)
+    chromium.run(FILTER, "width=3 momentum>0.5")
+    assert len(chromium.run(ROWS)) == 40
+    assert chromium.run("return document.getElementById('shown').textContent") == "40 of 1000 trials"
+    parallel = chromium.run("return document.getElementById('parallel').data.map((trace) => trace.customdata)")
+    assert len(set(itertools.chain.from_iterable(parallel)) - {None}) == 40
+    chromium.run(
+        "const down = document.getElementById('plane-down'); down.value = 2; down.dispatchEvent(new Event('change'))"
+    )
+    assert chromium.run("return document.getElementById('plane').layout.yaxis.title.text") == "width"
+    assert_quiet(chromium)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_is_never_wider_than_its_window(
+    chromium: Browser, recorded: RecordedCloud, plane: str, width: int
+) -> None:
+    opened(chromium, recorded, plane, width=width)
+    assert chromium.run("return document.documentElement.scrollWidth") <= width
+
+
+def test_on_paper_it_is_light_and_whole(chromium: Browser, recorded: RecordedCloud, plane: str, tmp_path: Path) -> None:
+    opened(chromium, recorded, plane, dark=True)
+    chromium.run("dispatchEvent(new Event('beforeprint'))")
+    chromium.command("Emulation.setEmulatedMedia", media="print")
+    assert chromium.run("return getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
+    assert chromium.run("return getComputedStyle(document.querySelector('.tall')).maxHeight") == "none"
+    chromium.command("Emulation.setEmulatedMedia", media="")

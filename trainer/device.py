@@ -1,0 +1,54 @@
+"""What a trial is computed on, and in which precision. Imports torch only where it is asked about a machine."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sweep.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import torch
+
+FP32, BF16 = "fp32", "bf16"
+PRECISIONS: Sequence[str] = (FP32, BF16)
+
+
+def choose(name: str, *, precision: str) -> "torch.device":
+    """Returns the device of `--device`.
+
+    Raises:
+        InvalidInput: it is not there, or would only emulate the precision: slower than fp32, and less exact.
+    """
+    import torch
+
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise InvalidInput(
+            ["--device: cuda was asked for, or a GPU was given, and torch finds none; `--device cpu` does without"]
+        )
+    device = torch.device("cuda" if there and name != "cpu" else "cpu")
+    if precision == BF16 and not _computes_bf16(device):
+        kind = "GPU" if device.type == "cuda" else "processor"
+        which = "from Ampere on" if device.type == "cuda" else "with AVX512_BF16, AMX_BF16 or Arm's BF16"
+        raise InvalidInput(
+            [f"--precision: bf16 needs a {kind} {which}, and this one is without; `--precision fp32` runs everywhere"]
+        )
+    return device
+
+
+def _computes_bf16(device: "torch.device") -> bool:
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    features = torch.cpu.get_capabilities()
+    return any(features.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def computing_in(precision: str, device: "torch.device") -> "torch.autocast":
+    """Returns a context in which convolutions and matrix products are computed in the precision.
+
+    Weights, gradients, momentum and losses are fp32 in both, so that a small step is not rounded away.
+    """
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == BF16)
