@@ -15,7 +15,7 @@ from client.spec_input import Asked, checked, default_name
 from client.sweeps import Entry
 from client.sweeps import Sweeps as Started
 from stepsweep.showing import Show, shown_here
-from stepsweep.sweep import Sweep
+from stepsweep.sweep import Sweep, settled
 from sweep.errors import InvalidInput
 from sweep.space import shown
 from sweep.spec import SweepSpec
@@ -127,16 +127,20 @@ class Sweeps:
         Raises:
             InvalidInput: there is none of this name; the message has names like it.
         """
-        sweeps = self.cloud.looked_at()
-        execution = sweeps.execution(name) if isinstance(sweeps, Started) else None
-        return Sweep(self.cloud, execution.spec if execution else sweeps.spec(name), execution=execution)
+
+        def found() -> Sweep:
+            sweeps = self.cloud.looked_at()
+            execution = sweeps.execution(name) if isinstance(sweeps, Started) else None
+            return Sweep(self.cloud, execution.spec if execution else sweeps.spec(name), execution=execution)
+
+        return settled(self.cloud, found)
 
     def list(self) -> "DataFrame":
         """Returns all sweeps, the newest first: a row each, with the columns that `sweep list --json` has."""
         with extra("report", "Sweeps.list()"):
             import pandas as pd
         is_there = not self.cloud.is_local or self.cloud.directory.exists()
-        entries = self.cloud.looked_at().entries() if is_there else []
+        entries = settled(self.cloud, lambda: self.cloud.looked_at().entries()) if is_there else []
         names = [field.name for field in fields(Entry)]
         table = pd.DataFrame([[getattr(entry, name) for name in names] for entry in entries], columns=names)
         return table.astype({"planned": "Int64", "ended": "Int64", "failed": "Int64", "value": "float64"})
