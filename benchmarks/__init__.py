@@ -14,5 +14,8 @@ BENCHMARKS: tuple[str, ...] = (
     "orchestration",
     "reducer",
     "epoch",
+    "precision",
+    "grid",
+    "search",
 )
 """In the order in which they run."""

@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+os.environ.setdefault("RAY_raylet_start_wait_time_s", "300")  # 30 are too few on a busy machine
 import ray
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
@@ -49,6 +50,7 @@ def main() -> None:
             train,
             param_space={"cell": tune.grid_search(order), "curves": curves},
             tune_config=tune.TuneConfig(
+                reuse_actors=True,  # else every trial starts a process anew, which takes seconds
                 metric="val_accuracy",
                 mode="max",
                 scheduler=ASHAScheduler(

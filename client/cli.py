@@ -323,6 +323,33 @@ def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_
     return ExitCode.OK
 
 
+@cli.command(epilog=SHOW_EXIT_CODES)
+@click.argument("names", nargs=-1, required=True, metavar="A B [...]")
+@cloud_options
+@json_option("One JSON document on stdout.")
+def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
+    """Compare sweeps: winners, what they took, their trials in common, and what was asked differently.
+
+    Differences are to the first one, and positive where a sweep is better. Where the objectives differ, values are
+    not held against one another.
+
+    \b
+    sweep compare first second
+    sweep compare first second third --on aws --json
+    """
+    from client.comparison import compare as compare_sweeps
+    from client.comparison_view import show as show_comparison
+    from client.view import View
+
+    with signals_interrupt():
+        found = compare_sweeps(cloud.looked_at(), names)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        show_comparison(View(), found)
+    return ExitCode.OK
+
+
 @cli.command(epilog=STOP_EXIT_CODES)
 @click.argument("name")
 @cloud_options

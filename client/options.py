@@ -110,13 +110,13 @@ class Cloud:
         if not self.is_local:
             return
         from local.checks import faults_of
-        from sweep.rounds import first_round
+        from sweep.rounds import first_round, trials_at_the_ends
 
         if self.trainer is not None and not (self.trainer / "Dockerfile").is_file():
             raise InvalidInput([f"--trainer: there is no Dockerfile in {self.trainer}; name the folder that has it"])
         commands: list[list[str]] = []
         seen: set[tuple[str, Value]] = set()
-        for trial in first_round(spec, trainer_version=""):
+        for trial in [*first_round(spec, trainer_version=""), *trials_at_the_ends(spec)]:
             # Rules are of one option each, so that each choice has to stand in one command.
             if new := set(trial.options.items()) - seen:
                 seen |= new

@@ -88,7 +88,7 @@ class View:
         self.table(table)
         if len(first) > MAX_PLANNED_ROWS:
             self.line(f"… and {len(first) - MAX_PLANNED_ROWS:,} more")
-        if more := (spec.search.trials or 0) - len(first):
+        if spec.search.learns and (more := (spec.search.trials or 0) - len(first)):
             self.line(f"… and {more:,} more, which a model chooses by the outcomes of these")
         self.line()
         self.line("Nothing was started.")

@@ -53,6 +53,13 @@ class Bucket:
         data = self.get(key)
         return None if data is None else from_json(data)
 
+    def written_json(self, key: str) -> Any:
+        """Returns a document that an earlier step of the sweep wrote. Raises FileNotFoundError where there is none."""
+        document = self.get_json(key)
+        if document is None:
+            raise FileNotFoundError(f"{key} is not in the bucket: it was deleted while the sweep ran")
+        return document
+
     def names(self, prefix: str) -> Iterator[str]:
         """Yields the keys that start with `prefix`."""
         for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):

@@ -60,7 +60,7 @@ def plan(
             written then.
     """
     if round_number:
-        before = _document(bucket, keys.plan_key(spec.name, round_number - 1))
+        before = bucket.written_json(keys.plan_key(spec.name, round_number - 1))
         trainer_version = before["trainer_version"]
         trials = _next_round(bucket, spec, round_number, trainer_version)
     else:
@@ -97,20 +97,13 @@ def plan(
 
 
 def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_version: str) -> list[Trial]:
-    document = _document(bucket, keys.results_key(spec.name, round_number - 1))
+    document = bucket.written_json(keys.results_key(spec.name, round_number - 1))
     results = [Result.from_json(result) for result in document["results"]]
     asked = []
     if rounds.wanted(spec, grouped(results)):
-        proposed = _document(bucket, keys.asked_key(spec.name, round_number))
+        proposed = bucket.written_json(keys.asked_key(spec.name, round_number))
         asked = [{name: parse_value(params[name]) for name in spec.parameters} for params in proposed]
     return rounds.next_round(spec, results, asked, round_number=round_number, trainer_version=trainer_version)
-
-
-def _document(bucket: Bucket, key: str) -> Any:
-    document = bucket.get_json(key)
-    if document is None:
-        raise FileNotFoundError(f"{key} is not in the bucket: it was deleted while the sweep ran")
-    return document
 
 
 def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[Trial], rates: Rates) -> float:

@@ -95,10 +95,7 @@ def reduce(
 
     At the end of the search it ranks them, and writes leaderboard.csv and winner.json.
     """
-    plan_key = keys.plan_key(sweep, round_number)
-    document = bucket.get_json(plan_key)
-    if document is None:
-        raise FileNotFoundError(f"{plan_key} is not in the bucket: it was deleted while the sweep ran")
+    document = bucket.written_json(keys.plan_key(sweep, round_number))
     spec = SweepSpec.from_json(document["spec"])
     trials = [Trial.from_json(trial) for trial in document["trials"]]
 

@@ -47,17 +47,10 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
 
 def sample(bucket: Bucket, *, sweep: str, round_number: int) -> None:
     """Writes the params that are proposed for a round."""
-    spec = SweepSpec.from_json(_document(bucket, keys.plan_key(sweep, round_number - 1))["spec"])
-    results = _document(bucket, keys.results_key(sweep, round_number - 1))["results"]
+    spec = SweepSpec.from_json(bucket.written_json(keys.plan_key(sweep, round_number - 1))["spec"])
+    results = bucket.written_json(keys.results_key(sweep, round_number - 1))["results"]
     groups = grouped(Result.from_json(result) for result in results)
     bucket.put_json(keys.asked_key(sweep, round_number), propose(spec, groups, round_number=round_number))
-
-
-def _document(bucket: Bucket, key: str) -> Any:
-    document = bucket.get_json(key)
-    if document is None:
-        raise FileNotFoundError(f"{key} is not in the bucket: it was deleted while the sweep ran")
-    return document
 
 
 def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> list[dict[str, Value]]:

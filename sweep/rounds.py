@@ -13,7 +13,7 @@ from sweep.halving import promoted
 from sweep.ranking import Group, Result, grouped
 from sweep.sampling import drawn
 from sweep.search import Method
-from sweep.space import Value, grid, grid_size
+from sweep.space import Range, Value, grid, grid_size
 from sweep.spec import SweepSpec
 from sweep.trial import Trial
 
@@ -56,6 +56,14 @@ def next_round(
     for params in _new_params(spec, groups, asked):
         trials += spec.trials_of(params, trainer_version=trainer_version, round_number=round_number)
     return trials
+
+
+def trials_at_the_ends(spec: SweepSpec) -> list[Trial]:
+    """Returns trials at the low and the high end of every range, which a trainer has to take too."""
+    low = {name: p.nearest(p.low) if isinstance(p, Range) else p[0] for name, p in spec.parameters.items()}
+    high = {name: p.nearest(p.high) if isinstance(p, Range) else p[-1] for name, p in spec.parameters.items()}
+    sides = (low, high)
+    return [trial for params in sides for trial in spec.trials_of(params, trainer_version="")]
 
 
 def wanted(spec: SweepSpec, groups: Sequence[Group]) -> int:

@@ -1,7 +1,6 @@
 """Training, epoch by epoch: each one starts from a `State` and gives the next.
 
-On two cores (Xeon at 2.8 GHz, torch 2.14.1, fp32) an epoch of 48,000 images with its validation on 12,000 takes 34 s,
-and 56 s on one of them; the tutorial's formulation, with the same data in memory, 55 s on two. Not yet run on a GPU.
+What an epoch takes, beside the tutorial's way and the machine's floor, is in docs/performance.md. Not yet run on a GPU.
 
 Numbers depend on the options, the data, the torch version, the device and the number of threads, and on nothing else:
 not on how often a training was interrupted, nor on how many epochs were asked for.

@@ -89,7 +89,7 @@ def gathered(cloud: Cloud, name: str) -> Gathered:
         curves=curves,
         unfinished=unfinished,
         attempts=attempts,
-        job_seconds=sum(job_seconds(_attempts(outcome)) for _, outcome in outcomes),
+        job_seconds=spent_seconds(outcomes),
         logs=_logs(cloud, recorded, standing, plan) if plan else {},
         objects=recorded.objects,
         where=cloud.where,
@@ -117,6 +117,11 @@ def attempts_of(trial_id: str, outcome: object) -> Iterator[Attempt]:
                 stopped=stopped,
                 went_well=well and number == len(found),
             )
+
+
+def spent_seconds(outcomes: Sequence[tuple[str, object]]) -> float:
+    """Returns what the jobs took whose outcomes these are, by Batch's own clock."""
+    return sum(job_seconds(_attempts(outcome)) for _, outcome in outcomes)
 
 
 def _attempts(outcome: object) -> list[dict[str, Any]]:

@@ -52,7 +52,7 @@ def test_no_command_is_wrong_input_and_shows_the_help(sweep: Sweep) -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["run", "--epoch", "1"], "No such option '--epoch'. Did you mean '--epochs'?"),
+        (["run", "--epoch", "1"], "No such option '--epoch'. (Did you mean one of: '--epochs', '--search'?)"),
         (["run", "--epochs", "many"], "Invalid value for '--epochs': 'many' is not a valid integer"),
         (["run", "a.json", "b.json"], "Got unexpected extra argument (b.json)"),
         (["run", "--on", "moon"], "Invalid value for '--on': 'moon' is not one of 'local', 'aws'"),
@@ -112,6 +112,28 @@ def test_a_plan_in_json(sweep: Sweep) -> None:
     assert (document["sweep"], document["trials"]) == ("mine", [{"lr": 0.1}, {"lr": 0.01}])
     assert SweepSpec.from_json(document["spec"]).epochs == 2
     assert document["usd_at_most"] > 0
+
+
+def test_a_plan_of_several_rounds_shows_each_with_its_jobs_epochs_and_price_at_most(sweep: Sweep) -> None:
+    words = ("--set", "lr=1e-4..1:log", "--search", "random", "--trials", "9", "--halving", "3:3", "--repeats", "2")
+    ended = sweep("plan", *words, "--epochs", "27")
+    assert ended.returncode == 0, ended.stderr
+    first, usd, _, *rounds = ended.stdout.splitlines()[:7]
+    assert first == (
+        "random search: 9 trials (lr 0.0001..1 log) x 2 seeds, up to 27 epochs each, the best 1/3 of them beyond 3: "
+        "126 epochs in all, unless they stop early."
+    )
+    assert usd.startswith("On AWS an estimated 0.11 USD at most: ")
+    assert rounds == [
+        "round  jobs  up to epoch  epochs   USD",
+        "    0    18            3      54  0.05",
+        "    1     6            9      36  0.03",
+        "    2     2           27      36  0.03",
+    ]
+    document = json.loads(sweep("plan", *words, "--epochs", "27", "--json").stdout)
+    assert (document["jobs_at_most"], document["epochs_at_most"]) == (26, 126)
+    assert document["rounds"][1] == {"jobs": 6, "epochs": 36, "up_to": [9]}
+    assert len(document["trials"]) == 9
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 
 from client.cli import cli
+from client.comparison import Compared, Comparison, Difference, InCommon
 from client.export import Exported
 from client.findings import Finding
 from client.leaderboard import Row
@@ -38,6 +39,8 @@ def test_every_command_takes_json_but_the_one_that_prints_a_script() -> None:
 def test_the_fields_of_lists_and_logs() -> None:
     assert fields_of("list") == {field.name for field in fields(Entry)}
     assert fields_of("stop") == {"sweep", *(field.name for field in fields(Stopped))}
+    parts = (Comparison, Compared, InCommon, Difference)
+    assert fields_of("compare") == {field.name for part in parts for field in fields(part)}
     assert fields_of("report") == {field.name for field in fields(Made)}
     assert fields_of("export") == {field.name for field in fields(Exported)}
     assert fields_of("doctor") == {field.name for field in fields(Finding)}

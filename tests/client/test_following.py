@@ -1,5 +1,7 @@
 """What a person sees while a sweep goes, where the output is not a terminal."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +38,33 @@ def test_a_line_is_said_for_each_trial_and_the_best_is_named(capsys: pytest.Capt
         "4/5  lr=4  val_loss 0.4, epoch 2 of 5  best so far",
         "5/5  lr=5  FAILED for the same reason",
     ]
+
+
+def test_a_later_round_says_how_many_go_on_and_how_far_and_knows_the_best_of_the_earlier_ones(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    following = Following(View(), Objective())
+    following.update(Progress(planned=2, to_run=2, ended=2, news=(result(1, 0.5), result(2, 0.4))))
+    following.update(Progress(round_number=1, planned=1, up_to=(9,), to_run=1))
+    following.update(Progress(round_number=1, planned=1, up_to=(9,), to_run=1, ended=1, news=(result(1, 0.45),)))
+    following.update(Progress(round_number=2, planned=3, up_to=(3, 27), to_run=1))
+    assert capsys.readouterr().out.splitlines() == [
+        "2 planned.",
+        "1/2  lr=1  val_accuracy 0.5, epoch 2 of 5  best so far",
+        "2/2  lr=2  val_accuracy 0.4, epoch 2 of 5",
+        "Round 1: 1 planned, up to epoch 9.",
+        "1/1  lr=1  val_accuracy 0.45, epoch 2 of 5",
+        "Round 2: 3 planned, up to epoch 3 and 27, 2 finished before: 1 to run.",
+    ]
+    progress = Progress(round_number=1, planned=4, to_run=4, ended=2, seconds=90.0, round_began=60.0)
+    assert time_of(progress).plain == "0:01:30, about 0:00:30 left of round 1"
+
+
+def test_folds_and_seeds_are_said_where_params_have_several_trials(capsys: pytest.CaptureFixture[str]) -> None:
+    one = result(1, 0.5)
+    folded = replace(one, trial=replace(one.trial, options={"fold": 3, "seed": 0}))
+    Following(View(), Objective(), several=True).update(Progress(planned=1, to_run=1, ended=1, news=(folded,)))
+    assert "1/1  lr=1 fold=3 seed=0  val_accuracy 0.5" in capsys.readouterr().out
 
 
 def test_no_trial_is_the_best_where_some_were_finished_before(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sweep.halving import Halving, promoted
 from sweep.metrics import Direction, Objective
 from sweep.ranking import Group, Result, grouped
-from sweep.rounds import Round, epochs_to_train, first_round, goes_on, next_round, schedule, wanted
+from sweep.rounds import Round, epochs_to_train, first_round, goes_on, next_round, schedule, trials_at_the_ends, wanted
 from sweep.sampling import drawn
 from sweep.space import Value
 from sweep.spec import SweepSpec
@@ -238,3 +238,11 @@ class TestSchedule:
 
     def test_a_plain_grid_is_one_round(self) -> None:
         assert schedule(spec_of(halving=None)) == [Round(trials=9, epochs=81, up_to=(9,))]
+
+    def test_a_trainer_is_asked_about_the_ends_of_ranges_too(self) -> None:
+        spec = spec_of(
+            parameters={"lr": {"low": 0.1, "high": 0.9, "step": 0.3}, "momentum": {"low": 0.5, "high": 1}},
+            search={"method": "random", "trials": 1},
+        )
+        ends = [trial.params for trial in trials_at_the_ends(spec)]
+        assert ends == [{"lr": 0.1, "momentum": 0.5}, {"lr": 0.7, "momentum": 1}]

@@ -1,0 +1,114 @@
+"""The tutorial's nine trials, whole processes: multiprocessing, joblib, Optuna, Ray Tune, and `sweep run`.
+
+All train the same trials on one thread, two at a time, and must come to the same best val_accuracy, to the last digit.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks import grid_ways, peers
+from benchmarks.results import Result, Table
+from benchmarks.timing import ROOT, WORK, alternating, ratio, run_process
+from trainer import data
+
+EXPECTED_SECONDS = 440
+NAMES = {
+    "multiprocessing": "multiprocessing, a pool of two",
+    "sweep": "`sweep run`",
+    "joblib": "joblib, two jobs",
+    "optuna": "Optuna, two processes and a journal",
+    "ray": "Ray Tune, two CPUs",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Of a trial; images in training, a multiple of the batch of 64."""
+
+    train_images: int
+    epochs: int
+    turns: int
+
+    def __str__(self) -> str:
+        return f"{self.epochs} x {self.train_images // 64} steps a trial"
+
+
+SHORT = Size(train_images=640, epochs=1, turns=2)
+LONG = Size(train_images=6400, epochs=1, turns=2)
+QUICK = Size(train_images=320, epochs=1, turns=1)
+
+
+def run(*, quick: bool) -> Result:
+    sizes = [QUICK] if quick else [SHORT, LONG]
+    environment = _environment()
+    _sweep(QUICK, "warm-up")  # the template is synthesized once
+    values, rows = {}, []
+    for size in sizes:
+        print(f" {size}", flush=True)
+        found = _measured(size, environment)
+        values[str(size)] = found
+        bare = found["multiprocessing"]
+        rows += [
+            [f"{NAMES[way]}: {size}", f"{median(found[way]):.1f} s", f"{ratio(found[way], bare):.2f}x"] for way in NAMES
+        ]
+    turns = " and ".join(str(size.turns) for size in sizes)
+    caption = f"Wall clock of the whole process, medians of {turns} turns; beside it the ratio to bare multiprocessing."
+    return Result(
+        tables=[Table(columns=["nine trials", "time", "to multiprocessing"], rows=rows, caption=caption)],
+        values=values,
+    )
+
+
+def _measured(size: Size, environment: dict[str, str]) -> dict[str, list[float]]:
+    best: dict[str, set[float]] = {way: set() for way in NAMES}
+
+    def contender(way: str) -> Callable[[], float]:
+        def seconds() -> float:
+            if way == "sweep":
+                taken, value = _sweep(size, f"turn-{len(turns)}")
+                turns.append(way)
+            else:
+                taken, value = _other(way, size, environment)
+            best[way].add(value)
+            return taken
+
+        return seconds
+
+    turns: list[str] = []
+    found = alternating({way: contender(way) for way in NAMES}, repetitions=size.turns)
+    if len(set.union(*best.values())) != 1:
+        raise ValueError(f"not the same trials: the best val_accuracy is {best}")
+    return found
+
+
+def _other(way: str, size: Size, environment: dict[str, str]) -> tuple[float, float]:
+    ended = run_process(
+        [sys.executable, "-m", "benchmarks.grid_ways", way, str(size.train_images), str(size.epochs)],
+        environment=environment,
+    )
+    return ended.seconds, json.loads(ended.stdout.splitlines()[-1])["best"]
+
+
+def _sweep(size: Size, name: str) -> tuple[float, float]:
+    """`sweep run` in a folder of its own, so that nothing is there already and nobody's records are touched."""
+    folder = WORK / "cloud"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / "data").exists():
+        (folder / "data").symlink_to(ROOT / data.DEFAULT_DATA_DIR)
+    fixed = {"dataset": "fashion-mnist", "train_images": size.train_images, "threads": 1}
+    chosen = {"lr": grid_ways.LRS, "momentum": grid_ways.MOMENTA}
+    command = [sys.executable, "-m", "client", "run", "--dir", str(folder), "--epochs", str(size.epochs), "--fresh"]
+    command += [word for key, value in fixed.items() for word in ("--fixed", f"{key}={value}")]
+    command += [word for key, few in chosen.items() for word in ("--set", f"{key}={','.join(map(str, few))}")]
+    ended = run_process([*command, "--name", f"{name}-{os.getpid()}-{size.train_images}", "--json"])
+    return ended.seconds, json.loads(ended.stdout)["winner"]["value"]
+
+
+def _environment() -> dict[str, str]:
+    """In which this Python finds Ray and joblib too."""
+    (packages,) = peers.python().parent.parent.glob("lib/python3*/site-packages")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(packages)])}

@@ -1,0 +1,133 @@
+"""`sweep compare`: what it holds against what, and what it does not."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client.comparison import Comparison, compare
+from client.stores import FolderStore
+from client.sweeps import Recorded
+from sweep.errors import InvalidInput
+from tests.client.conftest import Sweep
+from tests.client.recorded import RecordedCloud
+
+SHOWN = """\
+sweep   status    winner     val_accuracy  difference  trials  epochs  job time
+first   FINISHED  --lr 0.1            0.8                 2/2       6   0:00:20
+second  FINISHED  --lr 0.01           0.9        +0.1     2/2       6   0:00:20
+
+Best     second, 0.1 ahead of first
+Winners  differ in lr
+Trials   first and second have 2 trials with the same params
+         of 2 pairs trained apart second is better in 1, worse in 1; the median difference is +0.075
+
+asked differently  first  second
+seed               0      1
+"""
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> RecordedCloud:
+    return RecordedCloud(directory=tmp_path / "cloud")
+
+
+def finished(
+    recorded: RecordedCloud, name: str, values: list[float], *, metric: str = "val_accuracy", **asked: Any
+) -> None:
+    """A sweep over lr 0.1 and 0.01 whose trials have these values, in seconds of 10 each."""
+    for trial, value in zip(recorded.planned(name, {"lr": [0.1, 0.01]}, **asked), values, strict=True):
+        recorded.succeeded(name, trial, {metric: [value, value, value]}, seconds=10)
+    recorded.reduced(name)
+
+
+def compared(recorded: RecordedCloud, *names: str) -> Comparison:
+    store = FolderStore(recorded.directory / "s3" / "bucket")
+    return compare(Recorded(store, objects="here"), names)
+
+
+def test_the_better_winner_is_named_with_its_distance(recorded: RecordedCloud) -> None:
+    finished(recorded, "first", [0.8, 0.7])
+    finished(recorded, "second", [0.75, 0.9], seed=1)
+    found = compared(recorded, "first", "second")
+    first, second = found.sweeps
+    assert (found.best, found.not_comparable, list(found.caveats)) == ("second", "", [])
+    assert first.difference is None
+    assert second.difference == pytest.approx(0.1)
+    assert (first.params, second.params) == ({"lr": "0.1"}, {"lr": "0.01"})
+    assert (first.job_seconds, first.epochs, first.usd) == (20, 6, None)
+    assert found.differing_params == ["lr"]
+    assert [(each.field, each.values) for each in found.asked] == [("seed", {"first": 0, "second": 1})]
+
+
+def test_of_a_loss_the_lower_is_the_better(recorded: RecordedCloud) -> None:
+    loss: dict[str, Any] = {"metric": "val_loss", "objective": {"metric": "val_loss", "direction": "minimize"}}
+    finished(recorded, "first", [0.8, 0.7], **loss)
+    finished(recorded, "second", [0.75, 0.9], seed=1, **loss)
+    found = compared(recorded, "first", "second")
+    assert found.best == "first"
+    assert found.sweeps[1].difference == pytest.approx(-0.05)
+
+
+def test_values_of_other_objectives_are_not_held_against_each_other(recorded: RecordedCloud) -> None:
+    finished(recorded, "first", [0.8, 0.7])
+    finished(recorded, "second", [0.1, 0.2], seed=1, metric="val_loss",
+             objective={"metric": "val_loss", "direction": "minimize"})  # fmt: skip
+    found = compared(recorded, "first", "second")
+    assert found.not_comparable == (
+        "the objectives differ: first has val_accuracy (maximize), second has val_loss (minimize)"
+    )
+    assert (found.best, found.sweeps[1].difference, found.in_common[0].median_difference) == (None, None, None)
+    assert [each.field for each in found.asked] == ["objective.metric", "objective.direction", "seed"]
+
+
+def test_trials_with_the_same_params_are_compared_in_pairs(recorded: RecordedCloud) -> None:
+    finished(recorded, "first", [0.8, 0.7])
+    finished(recorded, "second", [0.7, 0.9], seed=1)
+    (pair,) = compared(recorded, "first", "second").in_common
+    assert (pair.params, pair.same_work, pair.better, pair.worse) == (2, 0, 1, 1)
+    assert pair.median_difference == pytest.approx(0.05)
+
+
+def test_the_very_same_trials_tell_nothing(recorded: RecordedCloud) -> None:
+    finished(recorded, "first", [0.8, 0.7])
+    finished(recorded, "again", [0.8, 0.7])
+    found = compared(recorded, "first", "again")
+    (pair,) = found.in_common
+    assert (pair.params, pair.same_work, pair.median_difference) == (2, 2, None)
+    assert (found.best, found.differing_params, found.asked) == (None, [], [])
+
+
+def test_what_makes_a_difference_mean_less_is_said(recorded: RecordedCloud) -> None:
+    finished(recorded, "first", [0.8, 0.7], fixed={"dataset": "mnist"})
+    recorded.planned("second", {"lr": [0.1, 0.01]}, fixed={"dataset": "fashion-mnist"}, repeats=2)
+    found = compared(recorded, "first", "second")
+    assert list(found.caveats) == [
+        "the fixed options differ (dataset), so the values may be of another data set or model",
+        "some values are means of several trials, others of one trial or of another number",
+        "second was interrupted: its winner is the best of what is there",
+    ]
+    assert found.best == "first"
+    assert (found.sweeps[1].value, found.sweeps[1].difference) == (None, None)
+
+
+def test_all_that_is_wrong_is_said_at_once(recorded: RecordedCloud) -> None:
+    finished(recorded, "first", [0.8, 0.7])
+    with pytest.raises(InvalidInput) as error:
+        compared(recorded, "first", "first", "second")
+    assert [fault.partition(";")[0] for fault in error.value.faults] == [
+        "the sweep first is named twice", 'there is no sweep "second" in here',
+    ]  # fmt: skip
+    with pytest.raises(InvalidInput, match="a comparison needs two sweeps or more"):
+        compared(recorded, "first")
+
+
+def test_the_command(sweep: Sweep, recorded: RecordedCloud) -> None:
+    finished(recorded, "first", [0.8, 0.7])
+    finished(recorded, "second", [0.75, 0.9], seed=1)
+    ended = sweep("compare", "first", "second", "--dir", str(recorded.directory))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == SHOWN
+    document = json.loads(sweep("compare", "first", "second", "--dir", str(recorded.directory), "--json").stdout)
+    assert (document["best"], document["sweeps"][1]["params"]) == ("second", {"lr": "0.01"})
