@@ -16,5 +16,6 @@ BENCHMARKS: tuple[str, ...] = (
     "epoch",
     "precision",
     "grid",
+    "search",
 )
 """In the order in which they run."""

@@ -2,6 +2,9 @@
 
 MAX_TRIALS = 10_000
 """Trials of a sweep: as many child executions as a Distributed Map keeps open at once."""
+MAX_ROUNDS = 500
+"""Of a model: a round is 25 events of the at most 25,000 of an execution, and more where a function is retried:
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 MAX_PARAMETERS = 32
 MAX_EPOCHS = 100_000
 MAX_CONCURRENCY = 10_000

@@ -17,6 +17,7 @@ from sweep.limits import (
     MAX_NAME,
     MAX_PARAMETERS,
     MAX_REPEATS,
+    MAX_ROUNDS,
     MAX_SEED,
     MAX_TRIALS,
 )
@@ -372,6 +373,11 @@ class Parser:
                 )
             if params * each > MAX_TRIALS:
                 self.faults.append(f"search.trials: {params}{several} are {params * each} trials; at most {MAX_TRIALS}")
+            if search.batch and (batches := -(-params // search.batch)) > MAX_ROUNDS:
+                self.faults.append(
+                    f"search.batch: {params} trials in batches of {search.batch} are {batches} rounds; at most "
+                    f"{MAX_ROUNDS}, give a batch of at least {-(-params // MAX_ROUNDS)}"
+                )
             return
         if continuous := [name for name, parameter in parameters.items() if not is_listed(parameter)]:
             self.faults.extend(

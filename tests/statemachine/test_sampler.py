@@ -197,7 +197,7 @@ def test_a_space_that_is_nearly_tried_is_tried_to_the_end() -> None:
     assert len({json.dumps(params) for params in tried}) == len(tried) == 12
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=50, derandomize=True, database=None)
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), choices | ranges(), min_size=1), st.integers(0, 5))
 def test_what_is_proposed_is_of_the_space_new_and_no_more_than_is_wanted(parameters: dict[str, Any], seed: int) -> None:
     size = grid_size(spec_of(parameters=parameters, search=RANDOM | {"trials": 1}).parameters)

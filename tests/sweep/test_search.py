@@ -99,6 +99,13 @@ class TestSearch:
     def test_a_fault_of_the_search_names_the_rule_and_the_value(self, search: Any, fault: str) -> None:
         assert faults(search=search) == (f"search.{fault}",)
 
+    def test_a_model_has_no_more_rounds_than_an_execution_has_events_for(self) -> None:
+        some = {"parameters": {"lr": {"low": 0.1, "high": 1}}}
+        assert parse(**some, search={"method": "tpe", "trials": 5_000, "batch": 10}).search.batch == 10
+        assert faults(**some, search={"method": "tpe", "trials": 5_001, "batch": 10}) == (
+            "search.batch: 5001 trials in batches of 10 are 501 rounds; at most 500, give a batch of at least 11",
+        )
+
     def test_a_misspelt_field_is_not_missing_too(self) -> None:
         assert faults(search={"method": "random", "trial": 5}) == (
             "unknown field `search.trial`; did you mean `search.trials`?",
