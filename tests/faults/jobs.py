@@ -1,6 +1,7 @@
 """Faults of jobs: killed, ended, crashed, hanging, started twice."""
 
 import json
+import random
 import signal
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,17 @@ def mangled_metrics(world: World, name: str) -> dict[str, Any]:
     return spec
 
 
+def one_in_twenty_fails(world: World, name: str) -> dict[str, Any]:
+    momenta = [n / 1000 for n in range(200)]
+    spec = world.spec(name, parameters={"lr": [0.1], "momentum": momenta}, epochs=1, fixed={"act": "unlucky"})
+    ended = world.cloud.run(spec)
+    unlucky = sum(random.Random(momentum).random() < 0.05 for momentum in momenta)
+    assert unlucky > 0
+    assert ended["outcomes"] == {"SUCCEEDED": 200 - unlucky, "FAILED": unlucky, "MISSING": 0, "INVALID": 0}
+    assert len(json.dumps(ended)) < 256 * 1024
+    return spec
+
+
 def hanging(world: World, name: str) -> dict[str, Any]:
     spec = world.spec(name, parameters={"lr": [0.1, 0.01], "act": ["train", "deaf"]})
     ended = world.cloud.run(spec)
@@ -166,6 +178,12 @@ CASES = [
         is_slow=True,
     ),
     Case(name="all trials fail", injected="every trial raises an error", run=all_failing, is_slow=True),
+    Case(
+        name="one in twenty fails",
+        injected="200 trials, of which 5 % fail, chosen at random",
+        run=one_in_twenty_fails,
+        is_slow=True,
+    ),
     Case(
         name="hangs past the timeout",
         injected="half of the trials ignore SIGTERM, start a child that does too, and never end",
