@@ -91,7 +91,7 @@ def _optimize(journal: str, train: Train) -> None:
 
 
 def by_ray(train: Train) -> list[float]:
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+    os.environ |= {"RAY_AIR_NEW_OUTPUT": "0", "RAY_USAGE_STATS_ENABLED": "0"}
     import ray
     from ray import tune
 

@@ -57,11 +57,12 @@ def measured(sizes: Sequence[int], waiting: int) -> Result:
     )
     requests = Table(
         caption="S3 requests and states of the same sweeps; the Map's own count as the state machine's.",
-        columns=("trials", "planner", "state machine", "reducer", "states entered by the children"),
+        columns=("trials", "planner", "state machine", "reducer", "states entered by the sweep", "by its children"),
         rows=[
             (
                 f"{each['trials']:,}",
                 *(each["requests"][role] for role in ("planner", "state machine", "reducer")),
+                str(each["states_of_sweep"]),
                 f"{each['states_of_children']:,}",
             )
             for each in sweeps
@@ -115,6 +116,11 @@ def _sweep(trials: int) -> dict[str, Any]:
             "outcomes": outcomes,
             "output_bytes": len(ended["output"].encode()),
             "requests": {role: requests.told(role) for role in ("planner", "state machine", "reducer")},
+            "states_of_sweep": sum(
+                event["type"].endswith("StateEntered")
+                for page in states.get_paginator("get_execution_history").paginate(executionArn=execution)
+                for event in page["events"]
+            ),
             "states_of_children": len(entered),
         }
 

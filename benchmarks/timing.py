@@ -13,6 +13,8 @@ from statistics import median
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".stepsweep" / "bench"
 """For what benchmarks write and install."""
+TIMEOUT_SECONDS = 900
+"""For one process: one that hangs must not keep the other benchmarks from running."""
 
 
 def alternating(contenders: Mapping[str, Callable[[], float]], *, repetitions: int) -> dict[str, list[float]]:
@@ -48,7 +50,13 @@ def run_process(arguments: Sequence[str], *, environment: Mapping[str, str] | No
     """Runs a command in the repository's root, and fails with what it printed if it fails."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(
-        arguments, cwd=ROOT, env=dict(environment or os.environ), capture_output=True, text=True, check=False
+        arguments,
+        cwd=ROOT,
+        env=dict(environment or os.environ),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
     )
     seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:

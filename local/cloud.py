@@ -292,7 +292,7 @@ def _running(
         _has_run.set()
         functions = Functions(functions_machine, environment=environment, folder=scratch)
         install(
-            endpoint_url=url,
+            endpoint_url=seen_at or url,
             region=REGION,
             objects=directory / "s3",
             jobs=jobs,

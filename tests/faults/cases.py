@@ -41,9 +41,9 @@ class Case:
 
 def all_cases() -> list[Case]:
     """Returns every case, in the order of the table."""
-    from tests.faults import calls, clouds, jobs
+    from tests.faults import calls, clouds, jobs, life
 
-    return [*jobs.CASES, *calls.CASES, *clouds.CASES]
+    return [*jobs.CASES, *calls.CASES, *clouds.CASES, *life.CASES]
 
 
 def run(case: Case, world: World) -> Ran:

@@ -1,6 +1,7 @@
 """Faults of jobs: killed, ended, crashed, hanging, started twice."""
 
 import json
+import random
 import signal
 from pathlib import Path
 from typing import Any
@@ -98,12 +99,22 @@ def mangled_metrics(world: World, name: str) -> dict[str, Any]:
     return spec
 
 
+def one_in_twenty_fails(world: World, name: str) -> dict[str, Any]:
+    momenta = [n / 1000 for n in range(200)]
+    spec = world.spec(name, parameters={"lr": [0.1], "momentum": momenta}, epochs=1, fixed={"act": "unlucky"})
+    ended = world.cloud.run(spec)
+    unlucky = sum(random.Random(momentum).random() < 0.05 for momentum in momenta)
+    assert unlucky > 0
+    assert ended["outcomes"] == {"SUCCEEDED": 200 - unlucky, "FAILED": unlucky, "MISSING": 0, "INVALID": 0}
+    assert len(json.dumps(ended)) < 256 * 1024
+    return spec
+
+
 def hanging(world: World, name: str) -> dict[str, Any]:
     spec = world.spec(name, parameters={"lr": [0.1, 0.01], "act": ["train", "deaf"]})
     ended = world.cloud.run(spec)
     assert ended["outcomes"] == {"SUCCEEDED": 2, "FAILED": 2, "MISSING": 0, "INVALID": 0}
-    (reason,) = ended["reasons"]
-    assert reason["reason"].endswith("Job attempt duration exceeded timeout")
+    assert all("Job attempt duration exceeded timeout" in reason["reason"] for reason in ended["reasons"]), ended
     return spec
 
 
@@ -151,20 +162,28 @@ CASES = [
         name="told to end, then killed",
         injected="SIGTERM, and SIGKILL before the epoch is over",
         run=told_to_end_then_killed,
+        is_slow=True,
     ),
     Case(
         name="killed while it writes a checkpoint",
         injected="SIGKILL when half of a checkpoint's PUT is sent",
         run=killed_while_it_writes_a_checkpoint,
     ),
-    Case(name="crashes", injected="half of the trials raise an error each time", run=crashing),
+    Case(name="crashes", injected="half of the trials raise an error each time", run=crashing, is_slow=True),
     Case(
         name="metrics that are none",
         injected="missing, empty, cut off, NaN, inf, another header, a byte-order mark, rows, file and columns twice, "
         "binary, Latin-1",
         run=mangled_metrics,
+        is_slow=True,
     ),
-    Case(name="all trials fail", injected="every trial raises an error", run=all_failing),
+    Case(name="all trials fail", injected="every trial raises an error", run=all_failing, is_slow=True),
+    Case(
+        name="one in twenty fails",
+        injected="200 trials, of which 5 % fail, chosen at random",
+        run=one_in_twenty_fails,
+        is_slow=True,
+    ),
     Case(
         name="hangs past the timeout",
         injected="half of the trials ignore SIGTERM, start a child that does too, and never end",
@@ -181,5 +200,6 @@ CASES = [
         name="the same trial twice at once",
         injected="two sweeps of the same trials at the same time",
         run=the_same_trial_twice,
+        is_slow=True,
     ),
 ]

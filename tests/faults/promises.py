@@ -136,7 +136,7 @@ def nothing_is_alive(jobs: Iterable[str], processes: Iterable[str]) -> None:
 
     Args:
         jobs: those of the sweep that wait or run.
-        processes: those that the cloud has, beside the one that starts jobs and functions.
+        processes: those that the cloud has, beside those that start jobs and functions.
     """
     assert (list(jobs), list(processes)) == ([], [])
 

@@ -142,12 +142,12 @@ class World:
         return any((self.directory / "s3").glob(f"*/{key}"))
 
     def alive(self, sweep: str) -> tuple[list[str], list[str]]:
-        """Returns the jobs of a sweep that wait or run, and the processes of the cloud but the one that starts them."""
+        """Returns the jobs of a sweep that wait or run, and the processes of the cloud but those that start others."""
         jobs = [job["jobId"] for job in self.cloud.jobs("") if job["tags"]["sweep"] == sweep and job["status"] in ALIVE]
         children = self.cloud.processes()
-        host = [child for child in children if child.ppid() == self.cloud.process.pid]
-        assert len(host) == 1, host
-        return jobs, [_described(child) for child in children if child not in host]
+        hosts = [child for child in children if child.ppid() == self.cloud.process.pid]
+        assert all("host.py" in _described(host) for host in hosts), [_described(host) for host in hosts]
+        return jobs, [_described(child) for child in children if child not in hosts]
 
     # --- the promises ---
 
@@ -162,7 +162,8 @@ class World:
         sweep = spec["name"]
         eventually(lambda: self.alive(sweep) == ([], []), 35)
         before = self.snapshot()
-        finished, earlier = before.metrics(sweep), {attempt.job_id for attempt in self.attempts(sweep)}
+        finished = before.metrics(sweep) if keys.plan_key(sweep, 0) in before.objects else {}
+        earlier = {attempt.job_id for attempt in self.attempts(sweep)}
         is_finished = keys.leaderboard_key(sweep) in before.objects
         if is_finished:
             promises.each_planned_trial_has_one_outcome(before, sweep)
