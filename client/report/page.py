@@ -85,7 +85,7 @@ def _facts(report: Gathered) -> dict[str, Any]:
         "winner": winner,
         "options": _options(winner),
         "second": next((row for row in rows if row.rank == 2), None),
-        "ties": [row for row in rows if winner and row is not winner and row.rank and row.value == winner.value],
+        "ties": _ties(rows, winner, output),
         "test_accuracy": ((output.get("winner") or {}).get("summary") or {}).get("test_accuracy"),
         "shown": shown_value,
         "epochs": sum((row.epochs_trained or 0) * row.n for row in rows),
@@ -105,6 +105,14 @@ def _facts(report: Gathered) -> dict[str, Any]:
 
 def _winner(rows: Sequence[Row]) -> Row | None:
     return rows[0] if rows and rows[0].rank == 1 else None
+
+
+def _ties(rows: Sequence[Row], winner: Row | None, output: Mapping[str, Any]) -> list[Row]:
+    """Returns those whose value is the winner's; of means those that the reducer's t-test does not tell from it."""
+    if winner and winner.n > 1:
+        tied = {tie["trial_id"] for tie in output.get("ties", ())}
+        return [row for row in rows if row.trial_id in tied]
+    return [row for row in rows if winner and row is not winner and row.rank and row.value == winner.value]
 
 
 def _options(row: Row | None) -> str:

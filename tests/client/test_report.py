@@ -95,6 +95,14 @@ def test_ties_are_named_as_ties(recorded: RecordedCloud) -> None:
     assert "Second:" not in text
 
 
+def test_ties_of_means_are_those_that_the_t_test_does_not_tell_from_the_winner(recorded: RecordedCloud) -> None:
+    trials = recorded.planned("means", {"lr": [0.1, 0.01, 0.001]}, repeats=2, epochs=1)
+    for trial, value in zip(trials, (0.9, 0.92, 0.88, 0.91, 0.5, 0.51), strict=True):
+        recorded.succeeded("means", trial, {"val_accuracy": [value]})
+    recorded.reduced("means")
+    assert "Tie: a t-test of the 2 values does not tell the winner from lr=0.01 ." in opened(recorded, "means").text
+
+
 def test_what_a_trainer_or_batch_wrote_stays_text(recorded: RecordedCloud) -> None:
     four(recorded)
     document = opened(recorded, "mine")
