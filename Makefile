@@ -59,9 +59,9 @@ proof: install
 faults: data
 	$(BIN)/python -m tests.faults --write docs/reliability.md
 
-# The recorded terminal sessions of docs/: docs/session.md and docs/screens/.
+# The recorded terminal sessions of docs/, and pictures of the report: docs/session.md and docs/screens/.
 screens: data
-	$(BIN)/python docs/record.py
+	$(BIN)/python -m docs.record
 
 # Runs examples/*.ipynb in place; STEPSWEEP_NOTEBOOK_IMAGES and STEPSWEEP_NOTEBOOK_EPOCHS say how large.
 notebooks: data
