@@ -12,7 +12,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test bench proof screens cdk lint lock clean
+.PHONY: install data sweep test bench proof screens notebooks cdk lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -56,12 +56,16 @@ proof: install
 	$(BIN)/python -m tests.proof
 
 # Everything that is done to sweeps in tests/faults, with the promises checked after each, as one table.
-faults: data
+faults: install
 	$(BIN)/python -m tests.faults --write docs/reliability.md
 
-# The recorded terminal sessions of docs/: docs/session.md and docs/screens/.
+# The recorded terminal sessions of docs/, and pictures of the report: docs/session.md and docs/screens/.
 screens: data
-	$(BIN)/python docs/record.py
+	$(BIN)/python -m docs.record
+
+# Runs examples/*.ipynb in place; STEPSWEEP_NOTEBOOK_IMAGES and STEPSWEEP_NOTEBOOK_EPOCHS say how large.
+notebooks: data
+	$(BIN)/python docs/notebooks.py
 
 # The CDK CLI on the Node that came from PyPI: make cdk DO="deploy -c max_vcpus=16".
 DO ?= list

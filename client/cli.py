@@ -455,10 +455,14 @@ def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) ->
     sweep export first --mlflow http://localhost:5000 --experiment digits
     """
     from client.export import export as exported_to
+    from client.export import report_page
     from client.view import View
 
     with signals_interrupt():
-        exported = exported_to(cloud.looked_at(), name, uri=uri, experiment=experiment)
+        sweeps = cloud.looked_at()
+        sweeps.spec(name)
+        report = report_page(cloud, name)
+        exported = exported_to(sweeps, name, uri=uri, experiment=experiment, report=report)
     if as_json:
         click.echo(json.dumps(asdict(exported), indent=2))
     else:

@@ -10,12 +10,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from client.deployment import explained
 from client.extras import extra
+from client.options import Cloud
 from client.sweeps import Recorded
 from sweep import keys
 from sweep.errors import InvalidInput, SweepError
@@ -87,11 +89,14 @@ class _Sweep:
     documents: dict[str, str]
 
 
-def export(sweeps: Recorded, name: str, *, uri: str, experiment: str = DEFAULT_EXPERIMENT) -> Exported:
+def export(
+    sweeps: Recorded, name: str, *, uri: str, experiment: str = DEFAULT_EXPERIMENT, report: str | None = None
+) -> Exported:
     """Writes a finished sweep to MLflow.
 
     Args:
         uri: MLflow's tracking URI, such as `sqlite:///mlflow.db` or `http://localhost:5000`.
+        report: of the sweep, as HTML, which becomes an artifact too.
 
     Raises:
         InvalidInput: there is no such sweep, it is not finished, or MLflow is not installed.
@@ -102,12 +107,24 @@ def export(sweeps: Recorded, name: str, *, uri: str, experiment: str = DEFAULT_E
     with _said_by_mlflow():
         writer = _Writer(client, found, _experiment_id(client, experiment))
         run_id = writer.sweep()
+        if report is not None:
+            client.log_text(run_id, report, "report.html")
         written, unchanged = writer.trials(run_id)
         removed = writer.remove_others()
         client.set_terminated(run_id, "FINISHED" if found.output else "FAILED", end_time=found.ended_ms)
     return Exported(
         sweep=name, experiment=experiment, run_id=run_id, written=written, unchanged=unchanged, removed=removed
     )
+
+
+def report_page(cloud: Cloud, name: str) -> str | None:
+    """Returns a sweep's report; None where what draws it is not installed."""
+    if find_spec("plotly") is None:
+        return None
+    from client.report.gather import gathered
+    from client.report.page import page
+
+    return page(gathered(cloud, name))
 
 
 def _client(uri: str) -> "MlflowClient":
@@ -157,7 +174,7 @@ def _finished(sweeps: Recorded, name: str) -> _Sweep:
             spec=standing.spec,
             results_at=sweeps.objects if "://" in sweeps.objects else str(Path(sweeps.objects).resolve()),
             results=[read.result for read in sweeps.records.results(plan, list(plan.trials))],
-            curves=sweeps.records.curves(trials),
+            curves=sweeps.curves(trials),
             output=standing.output,
             started_ms=_milliseconds(plan.planned_at.timestamp()),
             ended_ms=_milliseconds(sweeps.records.objects(name)[keys.leaderboard_key(name)].timestamp()),

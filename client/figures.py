@@ -17,7 +17,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.colors import Colormap, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
@@ -46,6 +46,9 @@ STYLE: dict[Any, Any] = {
     "svg.hashsalt": "stepsweep",  # the same figure gives the same file
 }
 
+
+MANY_CURVES = 5
+"""Above it, those on the training images are left out, and the legend has a place of its own."""
 
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 """Behind a label that lines cross."""
@@ -153,39 +156,48 @@ def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Pict
     """Returns the metrics by epoch: train beside validation, loss and accuracy each in a panel.
 
     The epoch with the best of the objective is marked. Of a single trial, the epochs after its lowest validation loss
-    are shaded where that loss is higher at the end: it fits the training images better and others worse.
+    are shaded where that loss is higher at the end: it fits the training images better and others worse. Of many
+    trials only what is measured on the validation images is drawn, since more lines are a tangle.
 
     Args:
         curves: each trial's metrics, by the name that the legend has for it.
     """
     found = panels(list(curves.values()), objective)
+    has_train = len(curves) <= MANY_CURVES
+    colours = COLOURS if len(curves) <= len(COLOURS) else _shades(len(curves))
     with mpl.rc_context(STYLE):
-        figure = _picture(width=4 * max(1, len(found)) + (0 if len(curves) == 1 else 0.5), height=3.2)
+        figure = _picture(
+            width=4 * max(1, len(found)) + (0 if len(curves) == 1 else 0.5 if has_train else 2), height=3.2
+        )
         plots = figure.subplots(1, max(1, len(found)), squeeze=False)[0]
         for plot, panel in zip(plots, found, strict=False):
-            for (label, metrics), colour in zip(curves.items(), cycle(COLOURS), strict=False):
+            for (label, metrics), colour in zip(curves.items(), cycle(colours), strict=False):
                 alone = len(curves) == 1
                 for column in panel.columns:
                     if column not in metrics.columns:
                         continue
                     is_train = column.startswith("train_")
+                    if is_train and not has_train and len(panel.columns) > 1:
+                        continue
                     plot.plot(
                         metrics.columns[EPOCH], metrics.columns[column], linestyle="--" if is_train else "-",
                         color=COLOURS[1] if alone and is_train else colour, linewidth=1.5,
                         marker="." if metrics.epochs == 1 else None,
                         label=column if alone else None if is_train else label,
                     )  # fmt: skip
-                _mark(plot, metrics, objective, panel.columns, colour)
+                _mark(plot, metrics, objective, panel.columns, colour, with_line=has_train)
                 if alone and panel.name == "loss":
                     _shade_overfitting(plot, metrics)
             plot.set(xlabel="epoch", ylabel=panel.name)
             plot.xaxis.set_major_locator(MaxNLocator(integer=True))
             plot.grid(alpha=0.3)
-            if len(curves) == 1 or plot is plots[0]:
+            if has_train and (len(curves) == 1 or plot is plots[0]):
                 plot.legend(fontsize=8)
+        if not has_train and found:
+            figure.legend(*plots[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
         if len(curves) == 1:
             figure.suptitle(next(iter(curves)))
-        elif any(column.startswith("train_") for panel in found for column in panel.columns):
+        elif has_train and any(column.startswith("train_") for panel in found for column in panel.columns):
             figure.supxlabel("dashed: on the training images · solid: on the validation images", fontsize=8)
     return figure
 
@@ -310,7 +322,14 @@ def _ticks(plot: Axes, axis: Axis, *, vertical: bool) -> None:
         (plot.set_yscale if vertical else plot.set_xscale)("log")
 
 
-def _mark(plot: Axes, metrics: Metrics, objective: Objective, columns: Sequence[str], colour: str) -> None:
+def _shades(number: int) -> list[str]:
+    """Returns colours from dark to light: trials come best first, so that what is alike in rank is alike in colour."""
+    return [to_hex(mpl.colormaps["viridis"](0.95 * place / max(1, number - 1))) for place in range(number)]
+
+
+def _mark(
+    plot: Axes, metrics: Metrics, objective: Objective, columns: Sequence[str], colour: str, *, with_line: bool
+) -> None:
     epoch = best_epoch(metrics, objective)
     if epoch is None:
         return
@@ -318,7 +337,7 @@ def _mark(plot: Axes, metrics: Metrics, objective: Objective, columns: Sequence[
         plot.plot(
             epoch, metrics.columns[objective.metric][epoch - 1], "o", color=colour, markersize=7, markerfacecolor="none"
         )
-    if metrics.epochs > 1:
+    if metrics.epochs > 1 and with_line:
         plot.axvline(epoch, color=colour, linestyle=":", linewidth=1, alpha=0.8)
 
 

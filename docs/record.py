@@ -1,7 +1,8 @@
 """Records the terminal sessions of docs/: `make screens`.
 
 Each command is the real one, in a terminal of its own, read as a terminal shows it. Written are docs/session.md, the
-text, and pictures of some moments in docs/screens/. It takes minutes: the sweeps are real, on a part of Fashion-MNIST.
+text, and in docs/screens/ pictures of some moments and of the report. It takes minutes: the sweeps are real, on a part
+of Fashion-MNIST. The report's pictures need a browser (tests/browser.py).
 """
 
 import contextlib
@@ -23,6 +24,8 @@ from pathlib import Path
 import pyte
 from rich.console import Console
 from rich.text import Text
+
+from tests.browser import browser
 
 ROOT = Path(__file__).resolve().parent.parent
 SESSION, SCREENS = ROOT / "docs" / "session.md", ROOT / "docs" / "screens"
@@ -127,6 +130,14 @@ class Recorder:
             terminal.picture(command, SCREENS / f"{picture}.svg")
 
 
+def picture_report(html: Path, profile: Path) -> None:
+    """Writes what the report's first screens look like, on light and on dark."""
+    with browser(profile) as opened:
+        for dark, name in ((False, "report"), (True, "report-dark")):
+            opened.open(html, width=1120, height=1500, dark=dark)
+            opened.picture(SCREENS / f"{name}.png", whole=False)
+
+
 def _block(text: str) -> str:
     return f"```\n{text}\n```"
 
@@ -154,6 +165,9 @@ def main() -> None:
         record.run("sweep list")
         record.run("sweep logs first 1")
         record.run("sweep rm second --yes")
+        record.say("## A report\n\n![The report](screens/report.png)")
+        record.run("sweep report first --figures pictures")
+        picture_report(folder / "first.html", folder / "profile")
         record.say("## What is wrong is said before anything starts")
         record.run("sweep run --set lr=0.1,0.1 --set momentum=0.5,high --epochs 0 --name wrong")
         record.run("sweep run examples/tutorial.yaml")

@@ -144,7 +144,7 @@ def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence["Read"], round_nu
     """Returns what the jobs of this and all earlier rounds took: `{"job_seconds", "epochs"}`, epochs of those jobs."""
     before = {"job_seconds": 0.0, "epochs": 0.0}
     if round_number:
-        before = bucket.get_json(keys.results_key(spec.name, round_number - 1))["spent"]
+        before = bucket.written_json(keys.results_key(spec.name, round_number - 1))["spent"]
     ran = [each for each in all_read if each.result.trial.round_number == round_number and each.job_seconds]
     below = (0, *spec.rungs)
     epochs = sum(max(0, (each.result.epochs_trained or 0) - below[each.result.trial.rung]) for each in ran)

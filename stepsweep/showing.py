@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from html import escape
 from typing import Any, Protocol
 
@@ -19,7 +19,13 @@ CELL = "padding:2px 10px 2px 0;text-align:right"
 
 
 class Show(Protocol):
-    """Where progress goes."""
+    """Where progress goes.
+
+    Attributes:
+        has_rows: whether it shows what trains at this moment, which is a request a trial.
+    """
+
+    has_rows: bool
 
     def status(self, text: str) -> None:
         """Says in one line what takes time."""
@@ -28,28 +34,21 @@ class Show(Protocol):
 
 
 @contextmanager
-def shown_here(spec: SweepSpec | None = None, *, quiet: bool) -> Iterator[Show]:
-    """Yields what shows a sweep where this process writes.
-
-    Args:
-        spec: the sweep's; None before it is started.
-    """
+def shown_here(spec: SweepSpec, *, quiet: bool) -> Iterator[Show]:
+    """Yields what shows a sweep where this process writes."""
     if quiet:
         yield Quiet()
     elif (display := _notebooks_display()) is not None:
         yield Notebook(display, spec)
     else:
-        view = View(to_stderr=True)
-        if spec is None:
-            yield Terminal(view, None)
-            return
-        following = Following(view, spec.objective)
-        with following.live():
-            yield Terminal(view, following)
+        with ExitStack() as until_it_is_shown:
+            yield Terminal(spec, until_it_is_shown)
 
 
 class Quiet:
     """Shows nothing."""
+
+    has_rows = False
 
     def status(self, text: str) -> None: ...
 
@@ -59,33 +58,39 @@ class Quiet:
 class Terminal:
     """Shows lines on stderr, and below them a bar where that is a terminal."""
 
-    def __init__(self, view: View, following: Following | None) -> None:
-        self._view = view
-        self._following = following
+    def __init__(self, spec: SweepSpec, until_it_is_shown: ExitStack) -> None:
+        self._view = View(to_stderr=True)
+        self._following = Following(self._view, spec.objective)
+        self._until_it_is_shown = until_it_is_shown
+        self._is_live = False
+        self.has_rows = self._view.is_live
 
     def status(self, text: str) -> None:
         self._view.status(text)
 
     def update(self, progress: Progress) -> None:
-        if self._following is not None:
-            self._following.update(progress)
+        if not self._is_live:
+            self._is_live = True
+            self._until_it_is_shown.enter_context(self._following.live())
+        self._following.update(progress)
 
 
 class Notebook:
     """Shows one output of a cell, which is replaced as the sweep goes on."""
 
-    def __init__(self, display: Any, spec: SweepSpec | None) -> None:
+    has_rows = True
+
+    def __init__(self, display: Any, spec: SweepSpec) -> None:
         self._display = display
         self._spec = spec
         self._handle: Any = None
         self._said = ""
 
     def status(self, text: str) -> None:
-        self._show(f"<span>{escape(text)}</span>")
+        self._show(f"<div>{escape(text)}</div>")
 
     def update(self, progress: Progress) -> None:
-        if self._spec is not None:
-            self._show(progress_as_html(progress, self._spec))
+        self._show(progress_as_html(progress, self._spec))
 
     def _show(self, text: str) -> None:
         if text == self._said:
@@ -112,7 +117,7 @@ def _notebooks_display() -> Any:
 def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
     """Returns a bar, the numbers behind it, and a row each trial that trains."""
     if progress.planned is None:
-        return f"<span>{escape(spec.name)}: planning</span>"
+        return f"<div>{escape(spec.name)}: planning …</div>"
     done = progress.planned - progress.to_run + progress.ended
     numbers = [f"{done:,} of {progress.planned:,} trials", f"{progress.failed:,} failed" if progress.failed else ""]
     if progress.running:

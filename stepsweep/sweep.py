@@ -1,11 +1,12 @@
 """One sweep: how it goes, and what came out of it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from client.deployment import CloudError, explained
+from client.deployment import CloudError
 from client.execution import Ending, Execution
 from client.extras import extra
 from client.leaderboard import Row
@@ -18,7 +19,7 @@ from client.trial_logs import trial_meant
 from client.view import readable
 from stepsweep import tables
 from stepsweep.errors import NoWinner, SweepFailed
-from stepsweep.showing import shown_here, sweep_as_html
+from stepsweep.showing import Show, shown_here, sweep_as_html
 from sweep.errors import InvalidInput, InvalidSweep
 from sweep.metrics import Metrics
 from sweep.ranking import options_line
@@ -29,6 +30,8 @@ from sweep.trial import Trial
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+T = TypeVar("T")
 
 CURVES = 10
 """Trials whose curves are drawn unless somebody asks for more or fewer."""
@@ -78,7 +81,7 @@ class Sweep:
     @property
     def status(self) -> str:
         """`RUNNING`, `FINISHED`, with a winner or without one, or `INTERRUPTED`."""
-        return self._standing(self._cloud.looked_at()).status
+        return settled(self._cloud, lambda: self._standing(self._cloud.looked_at()).status)
 
     def wait(self, *, quiet: bool = False) -> Self:
         """Returns when it has a winner, and shows how it goes until then. An interrupt ends the waiting only.
@@ -89,8 +92,13 @@ class Sweep:
             NoWinner: it does not run, and is not finished.
             CloudError: the cloud failed.
         """
+        with shown_here(self.spec, quiet=quiet) as show:
+            return self.followed(show)
+
+    def followed(self, show: Show) -> Self:
+        """Waits as `wait` does, and tells `show` how it goes."""
         if self._execution is not None:
-            ending = self._followed(self._execution, quiet=quiet)
+            ending = self._ending(self._execution, show)
             self._execution = None
             if ending is not None and ending.error == "InvalidSweep":
                 raise InvalidSweep(readable(ending.cause))
@@ -99,13 +107,12 @@ class Sweep:
         self._output()
         return self
 
-    def _followed(self, execution: Execution, *, quiet: bool) -> Ending | None:
+    def _ending(self, execution: Execution, show: Show) -> Ending | None:
         """Returns how it ended; None where its embedded cloud ended before that could be asked."""
         try:
-            with shown_here(self.spec, quiet=quiet) as show:
-                for progress in followed(execution, self._cloud, with_training=not quiet):
-                    show.update(progress)
-                return execution.ending()
+            for progress in followed(execution, self._cloud, with_training=show.has_rows):
+                show.update(progress)
+            return execution.ending()
         except CloudError:
             if not self._cloud.is_gone:
                 raise
@@ -186,12 +193,24 @@ class Sweep:
             InvalidInput: no trial is meant.
             CloudError: it has printed nothing, or nothing is known of it any more.
         """
-        attempts = read_log(self._cloud, self.name, _words(trial))["attempts"]
+        attempts = settled(self._cloud, lambda: read_log(self._cloud, self.name, _words(trial)))["attempts"]
         several = len(attempts) > 1
         parts = [
             [*([f"--- attempt {attempt['number']}"] if several else []), *attempt["lines"]] for attempt in attempts
         ]
         return "\n".join(line for part in parts for line in part) + "\n"
+
+    def report(self, file: str | Path | None = None, *, figures: str | Path | None = None) -> Path:
+        """Writes the report, one HTML file that needs no network, and returns its path.
+
+        Args:
+            file: by default the sweep's name in the working directory.
+            figures: folder for the pictures as PNG and SVG, which are not written without it.
+        """
+        from client.report.making import make_report
+
+        target, folder = (Path(each) if each is not None else None for each in (file, figures))
+        return settled(self._cloud, lambda: make_report(self._cloud, self.name, file=target, figures=folder)).file
 
     # --- how it is shown
 
@@ -231,8 +250,7 @@ class Sweep:
     def _curves(self) -> tuple[Plan | None, dict[str, Metrics]]:
         recorded = self._recorded()
         plan = recorded.plan(self.spec)
-        with explained():
-            return plan, recorded.records.curves(list(plan.trials.values())) if plan else {}
+        return plan, recorded.curves(list(plan.trials.values())) if plan else {}
 
     def _best(self, entry: Mapping[str, Any]) -> Best:
         return Best(
@@ -243,6 +261,16 @@ class Sweep:
             trial_id=entry["trial_id"],
             options=options_line(entry["params"]),
         )
+
+
+def settled(cloud: Cloud, ask: Callable[[], T]) -> T:
+    """Returns what is asked; once more where a cloud in the background ended in the middle of the answer."""
+    try:
+        return ask()
+    except CloudError:
+        if not cloud.is_gone:
+            raise
+        return ask()
 
 
 def _words(trial: TrialName) -> list[str]:

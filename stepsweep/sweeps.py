@@ -14,8 +14,8 @@ from client.running import begin
 from client.spec_input import Asked, checked, default_name
 from client.sweeps import Entry
 from client.sweeps import Sweeps as Started
-from stepsweep.showing import shown_here
-from stepsweep.sweep import Sweep
+from stepsweep.showing import Show, shown_here
+from stepsweep.sweep import Sweep, settled
 from sweep.errors import InvalidInput
 from sweep.space import shown
 from sweep.spec import SweepSpec
@@ -94,10 +94,12 @@ class Sweeps:
             SweepFailed: it ended without a winner.
             CloudError: the cloud failed.
         """
+        spec = self.spec(asked, name=name)
         sweep = None
         try:
-            sweep = self.start(asked, name=name, quiet=quiet)
-            return sweep.wait(quiet=quiet)
+            with shown_here(spec, quiet=quiet) as show:
+                sweep = self._begun(spec, show)
+                return sweep.followed(show)
         except KeyboardInterrupt:
             if sweep is not None and self.cloud.is_local:
                 sweep.stop()
@@ -108,8 +110,13 @@ class Sweeps:
     ) -> Sweep:
         """Starts a sweep and returns at once; it goes on without this process. Takes and raises what `run` does."""
         spec = self.spec(asked, name=name)
-        with shown_here(quiet=quiet) as show:
-            _, execution = begin(spec, self.cloud, show.status)
+        with shown_here(spec, quiet=quiet) as show:
+            sweep = self._begun(spec, show)
+            show.status(f"Started {spec.name}.")
+            return sweep
+
+    def _begun(self, spec: SweepSpec, show: Show) -> Sweep:
+        _, execution = begin(spec, self.cloud, show.status)
         sweep = Sweep(self.cloud, spec, execution=execution)
         self._started.append(sweep)
         return sweep
@@ -120,16 +127,20 @@ class Sweeps:
         Raises:
             InvalidInput: there is none of this name; the message has names like it.
         """
-        sweeps = self.cloud.looked_at()
-        execution = sweeps.execution(name) if isinstance(sweeps, Started) else None
-        return Sweep(self.cloud, execution.spec if execution else sweeps.spec(name), execution=execution)
+
+        def found() -> Sweep:
+            sweeps = self.cloud.looked_at()
+            execution = sweeps.execution(name) if isinstance(sweeps, Started) else None
+            return Sweep(self.cloud, execution.spec if execution else sweeps.spec(name), execution=execution)
+
+        return settled(self.cloud, found)
 
     def list(self) -> "DataFrame":
         """Returns all sweeps, the newest first: a row each, with the columns that `sweep list --json` has."""
         with extra("report", "Sweeps.list()"):
             import pandas as pd
         is_there = not self.cloud.is_local or self.cloud.directory.exists()
-        entries = self.cloud.looked_at().entries() if is_there else []
+        entries = settled(self.cloud, lambda: self.cloud.looked_at().entries()) if is_there else []
         names = [field.name for field in fields(Entry)]
         table = pd.DataFrame([[getattr(entry, name) for name in names] for entry in entries], columns=names)
         return table.astype({"planned": "Int64", "ended": "Int64", "failed": "Int64", "value": "float64"})

@@ -55,9 +55,11 @@ def promoted(groups: Sequence[Group], halving: Halving, objective: Objective, *,
     Args:
         rungs: how many there are; nobody goes on from the last.
     """
-    going_on = []
-    for batch in sorted({group.batch for group in groups}):
-        there = [group for group in groups if group.batch == batch]
+    batches: dict[int, list[Group]] = {}
+    for group in groups:
+        batches.setdefault(group.batch, []).append(group)
+    going_on: list[Group] = []
+    for there in batches.values():
         for rung in range(rungs - 1):
             reached = sum(group.rung >= rung for group in there)
             beyond = sum(group.rung > rung for group in there)

@@ -78,13 +78,14 @@ def _facts(report: Gathered) -> dict[str, Any]:
         "state": STATES[standing.status],
         "planned": standing.planned,
         "rows": rows,
+        "ended": sum(row.n for row in rows),
         "parameters": list(spec.parameters),
         "has_spread": any(row.standard_error is not None for row in rows),
         "has_several": any(row.n > 1 for row in rows),
         "winner": winner,
         "options": _options(winner),
         "second": next((row for row in rows if row.rank == 2), None),
-        "ties": [row for row in rows if winner and row is not winner and row.rank and row.value == winner.value],
+        "ties": _ties(rows, winner, output),
         "test_accuracy": ((output.get("winner") or {}).get("summary") or {}).get("test_accuracy"),
         "shown": shown_value,
         "epochs": sum((row.epochs_trained or 0) * row.n for row in rows),
@@ -104,6 +105,14 @@ def _facts(report: Gathered) -> dict[str, Any]:
 
 def _winner(rows: Sequence[Row]) -> Row | None:
     return rows[0] if rows and rows[0].rank == 1 else None
+
+
+def _ties(rows: Sequence[Row], winner: Row | None, output: Mapping[str, Any]) -> list[Row]:
+    """Returns those whose value is the winner's; of means those that the reducer's t-test does not tell from it."""
+    if winner and winner.n > 1:
+        tied = {tie["trial_id"] for tie in output.get("ties", ())}
+        return [row for row in rows if row.trial_id in tied]
+    return [row for row in rows if winner and row is not winner and row.rank and row.value == winner.value]
 
 
 def _options(row: Row | None) -> str:
@@ -157,11 +166,13 @@ def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
 def _alone(spec: SweepSpec, trial: Trial) -> list[str]:
     """Returns the options of `sweep run` for one trial."""
     objective = f"{spec.objective.metric}:{spec.objective.direction.value}"
+    folds = ["--folds", str(spec.folds)] if spec.folds else []
+    repeats = ["--repeats", str(spec.repeats)] if spec.repeats > 1 else []
     given = [("--set", name, value) for name, value in trial.params.items()]
     given += [("--fixed", name, value) for name, value in spec.fixed.items()]
     words = [word for option, name, value in given for word in (option, f"{name}={as_option(value)}")]
     return [
-        *words, "--epochs", str(trial.epochs), "--seed", str(spec.seed), "--objective", objective,
+        *words, *folds, *repeats, "--epochs", str(trial.epochs), "--seed", str(spec.seed), "--objective", objective,
         "--name", f"{spec.name[:70]}-winner", "--fresh",
     ]  # fmt: skip
 

@@ -24,7 +24,8 @@
 
   // --- charts
 
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  // Without the button that sends a chart to Plotly's servers.
+  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], showSendToCloud: false, plotlyServerURL: "" };
 
   function layout(more) {
     const axis = { gridcolor: style("--line"), linecolor: style("--line"), zeroline: false, automargin: true, exponentformat: "power" };
@@ -289,9 +290,10 @@
           }
         }
       });
+      const longest = Math.max(1, ...traces.map((trace) => trace.x[trace.x.length - 1]));
       const shapes = chosen.length === 1 ? pastLowest(panel, data.curves[chosen[0]]) : [];
       draw(`panel-${number}`, traces, {
-        height: 340, shapes, xaxis: { title: { text: "epoch" }, tickformat: "d", rangemode: "tozero" }, yaxis: { title: { text: panel.name } },
+        height: 340, shapes, xaxis: { title: { text: "epoch" }, tickformat: "d", ...(longest <= 15 ? { dtick: 1 } : {}) }, yaxis: { title: { text: panel.name } },
       });
     });
   }

@@ -3,14 +3,17 @@
 The planner and the reducer are the real ones, on files; a thousand trials are there in a second.
 """
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from botocore.exceptions import ClientError
 
 from local.objects import is_object, key_of, path_of
-from statemachine.bucket import Bucket, as_json, from_json
+from statemachine.bucket import Bucket
 from statemachine.planner import plan
 from statemachine.reducer import LastLines, reduce
 from sweep import keys
@@ -19,45 +22,49 @@ from sweep.metrics import to_csv
 from sweep.spec import SweepSpec
 from sweep.trial import Trial
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
 BEGAN = 1_790_000_000_000
 """Milliseconds since 1970, when the first job began."""
 
 
-class _Files:
-    """A bucket as a folder, with the methods that planner and reducer use."""
-
-    name = "bucket"
+class _S3:
+    """S3's client, as `Bucket` uses it, on a folder."""
 
     def __init__(self, objects: Path) -> None:
         self._objects = objects
 
-    def file(self, key: str) -> Path:
-        return path_of(self._objects, self.name, key)
+    def get_object(self, **named: str) -> dict[str, Any]:
+        return {"Body": io.BytesIO(self._there(named, code="NoSuchKey").read_bytes())}
 
-    def get(self, key: str, *, at_most: int | None = None) -> bytes | None:
-        return self.file(key).read_bytes()[:at_most] if self.has(key) else None
+    def head_object(self, **named: str) -> dict[str, Any]:
+        self._there(named, code="404")
+        return {}
 
-    def get_json(self, key: str) -> Any:
-        return from_json(self.file(key).read_bytes()) if self.has(key) else None
+    def put_object(self, **named: Any) -> dict[str, Any]:
+        file = self._file(named)
+        if named.get("IfNoneMatch") and file.is_file():
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(named["Body"])
+        return {}
 
-    def has(self, key: str) -> bool:
-        return self.file(key).is_file()
+    def get_paginator(self, _name: str) -> Self:
+        return self
 
-    def names(self, prefix: str) -> Iterator[str]:
-        folder = self.file(prefix.rstrip("/"))
-        yield from (key_of(file, self._objects / self.name) for file in folder.rglob("*") if is_object(file))
+    def paginate(self, **named: str) -> Iterator[dict[str, Any]]:
+        home = self._objects / named["Bucket"]
+        keys_there = (key_of(file, home) for file in home.rglob("*") if is_object(file))
+        yield {"Contents": [{"Key": key} for key in keys_there if key.startswith(named["Prefix"])]}
 
-    def put(self, key: str, data: bytes, _content_type: str = "") -> None:
-        self.file(key).parent.mkdir(parents=True, exist_ok=True)
-        self.file(key).write_bytes(data)
+    def _file(self, named: Mapping[str, str]) -> Path:
+        return path_of(self._objects, named["Bucket"], named["Key"])
 
-    def put_json(self, key: str, document: object) -> None:
-        self.put(key, as_json(document))
-
-    def put_json_once(self, key: str, document: object) -> bool:
-        if is_new := not self.has(key):
-            self.put_json(key, document)
-        return is_new
+    def _there(self, named: Mapping[str, str], *, code: str) -> Path:
+        if not (file := self._file(named)).is_file():
+            raise ClientError({"Error": {"Code": code}}, "GetObject")
+        return file
 
 
 class _NoLogs:
@@ -70,19 +77,15 @@ class RecordedCloud:
     directory: Path
 
     @property
-    def files(self) -> _Files:
-        return _Files(self.directory / "s3")
-
-    @property
-    def _bucket(self) -> Bucket:
-        return cast(Bucket, self.files)
+    def bucket(self) -> Bucket:
+        return Bucket("bucket", cast("S3Client", _S3(self.directory / "s3")))
 
     def planned(self, name: str, parameters: Mapping[str, Any], *, epochs: int = 3, **others: Any) -> list[Trial]:
         """Plans a sweep as the state machine does; returns its trials."""
         spec = SweepSpec.from_json({"name": name, "parameters": parameters, "epochs": epochs, **others})
         rates = Rates(usd_per_hour=1.0, seconds_per_epoch=1.0)
-        plan(self._bucket, spec, round_number=0, trainer_version="1", max_concurrency=10, rates=rates)
-        document = self.files.get_json(keys.plan_key(name, 0))
+        plan(self.bucket, spec, round_number=0, trainer_version="1", max_concurrency=10, rates=rates)
+        document = self.bucket.get_json(keys.plan_key(name, 0))
         return [Trial.from_json(trial) for trial in document["trials"]]
 
     def succeeded(
@@ -93,7 +96,7 @@ class RecordedCloud:
             {"epoch": n, **dict(zip(columns, row, strict=True))}
             for n, row in enumerate(zip(*columns.values(), strict=True), 1)
         ]
-        self.files.put(trial.metrics_key, to_csv(rows))
+        self.bucket.put(trial.metrics_key, to_csv(rows), "text/csv")
         attempts = [{"StartedAt": BEGAN + 1000 * began, "StoppedAt": BEGAN + int(1000 * (began + seconds))}]
         self._record(name, trial, {"status": "SUCCEEDED", "job": {"job_id": "1", "attempts": attempts}})
 
@@ -108,9 +111,9 @@ class RecordedCloud:
         file.write_text(log)
 
     def _record(self, name: str, trial: Trial, outcome: Mapping[str, Any]) -> None:
-        self.files.put_json(keys.outcome_key(name, 0, trial.trial_id), {"trial_id": trial.trial_id, **outcome})
+        self.bucket.put_json(keys.outcome_key(name, 0, trial.trial_id), {"trial_id": trial.trial_id, **outcome})
 
     def reduced(self, name: str) -> None:
         """Picks the winner as the state machine does."""
         logs = cast(LastLines, _NoLogs())
-        reduce(self._bucket, logs, sweep=name, round_number=0, usd_per_hour=1.0, job_gpus=1)
+        reduce(self.bucket, logs, sweep=name, round_number=0, usd_per_hour=1.0, job_gpus=1)

@@ -170,5 +170,7 @@ def test_the_command_line_prints_what_was_done(sweep: Sweep, finished: Stack, tm
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     document = json.loads(ended.stdout)
-    assert document.pop("run_id")
+    (report,) = tmp_path.glob("mlruns/*/*/artifacts/report.html")
+    assert "<title>" in report.read_text()
+    assert report.parent.parent.name == document.pop("run_id")
     assert document == {"sweep": "mine", "experiment": "theirs", "written": 4, "unchanged": 0, "removed": 0}

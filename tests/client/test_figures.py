@@ -187,6 +187,18 @@ def test_several_trials_have_a_colour_each_and_one_legend() -> None:
     assert {line.get_color() for line in plot.lines} == set(COLOURS[:2])
 
 
+def test_many_trials_have_no_training_curves_and_a_legend_beside_the_panels() -> None:
+    many = {f"n={number}": curve(train_loss=[3, 2], val_loss=[3, number]) for number in range(1, 10)}
+    figure = learning_curves(many, LOSS)
+    (plot,) = figure.axes
+    labelled = [line for line in plot.lines if str(line.get_label()) in many]
+    assert not [line for line in plot.lines if line.get_linestyle() == "--"]
+    assert len({line.get_color() for line in labelled}) == len(labelled) == 9
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(many)
+    assert plot.get_legend() is None
+
+
 def test_files_are_pictures_and_the_same_each_time(tmp_path: Path) -> None:
     first = saved({"heatmap": heatmap(PLANE, PLANE_ROWS)}, tmp_path / "first")
     again = saved({"heatmap": heatmap(PLANE, PLANE_ROWS)}, tmp_path / "again")

@@ -95,6 +95,14 @@ def test_ties_are_named_as_ties(recorded: RecordedCloud) -> None:
     assert "Second:" not in text
 
 
+def test_ties_of_means_are_those_that_the_t_test_does_not_tell_from_the_winner(recorded: RecordedCloud) -> None:
+    trials = recorded.planned("means", {"lr": [0.1, 0.01, 0.001]}, repeats=2, epochs=1)
+    for trial, value in zip(trials, (0.9, 0.92, 0.88, 0.91, 0.5, 0.51), strict=True):
+        recorded.succeeded("means", trial, {"val_accuracy": [value]})
+    recorded.reduced("means")
+    assert "Tie: a t-test of the 2 values does not tell the winner from lr=0.01 ." in opened(recorded, "means").text
+
+
 def test_what_a_trainer_or_batch_wrote_stays_text(recorded: RecordedCloud) -> None:
     four(recorded)
     document = opened(recorded, "mine")
@@ -138,6 +146,18 @@ def test_the_charts_have_curves_and_attempts(recorded: RecordedCloud) -> None:
     assert timeline["lane"] == [0, 1, 0, 0, 0], "the third begins when the first has ended"
     assert timeline["well"] == [True, True, True, False, False]
     assert timeline["attempt"] == [1, 1, 1, 1, 2]
+
+
+def test_of_several_trials_with_the_same_params_the_log_is_that_of_the_one_that_failed(recorded: RecordedCloud) -> None:
+    for number, trial in enumerate(recorded.planned("folded", {"lr": [0.1, 0.01]}, folds=2)):
+        if number == 1:
+            recorded.failed("folded", trial, "the second fold was too much")
+        else:
+            recorded.succeeded("folded", trial, CURVE)
+    recorded.reduced("folded")
+    text = opened(recorded, "folded").text
+    assert "Trials 4 of 2 params: 1 SUCCEEDED · 1 FAILED" in text
+    assert "The last lines of lr=0.1 the second fold was too much" in text
 
 
 def test_a_curve_that_diverged_ends_in_a_gap(recorded: RecordedCloud) -> None:

@@ -150,6 +150,13 @@ def test_a_click_on_a_row_shows_its_curve_and_again_takes_it_away(
     assert_quiet(chromium)
 
 
+def test_no_chart_offers_to_be_sent_to_a_server(chromium: Browser, recorded: RecordedCloud, plane: str) -> None:
+    opened(chromium, recorded, plane)
+    titles = chromium.run("return [...document.querySelectorAll('.modebar-btn')].map((each) => each.dataset.title)")
+    assert "Download plot as a PNG" in titles
+    assert [title for title in titles if "hare" in title or "loud" in title] == []
+
+
 def test_overfitting_is_said_and_shown(chromium: Browser, recorded: RecordedCloud, plane: str) -> None:
     opened(chromium, recorded, plane)
     chromium.run("document.getElementById('clear').click(); document.querySelector('#trials tr').click()")

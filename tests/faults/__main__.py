@@ -6,6 +6,7 @@ also puts the table into a file, between its two markers.
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--write", type=Path)
     asked = parser.parse_args()
     cases = [case for case in all_cases() if not asked.words or any(word in case.name for word in asked.words)]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that nothing is left running
     rows, began = [], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="stepsweep-faults-") as folder, a_world(Path(folder, "cloud")) as world:
         for case in cases:

@@ -1,6 +1,7 @@
 """Faults of jobs: killed, ended, crashed, hanging, started twice."""
 
 import json
+import random
 import signal
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def told_to_end_then_killed(world: World, name: str) -> dict[str, Any]:
 
 
 def killed_while_it_writes_a_checkpoint(world: World, name: str) -> dict[str, Any]:
-    spec = world.spec(name, fixed={"sleep": 0.3})
+    spec = world.spec(name, fixed={"sleep": 1.0})
     execution = world.cloud.start(spec)
     attempt = in_epoch(world, name, 1)
     held = world.hop.add(Rule(Do.HOLD, "PUT", keys.checkpoint_key(attempt.trial_id)))
@@ -95,6 +96,17 @@ def mangled_metrics(world: World, name: str) -> dict[str, Any]:
     ended = world.cloud.run(spec)
     assert ended["outcomes"] == {"SUCCEEDED": 1, "FAILED": 0, "MISSING": 1, "INVALID": 11}, ended
     assert ended["winner"]["params"] == {"csv": "good"}
+    return spec
+
+
+def one_in_twenty_fails(world: World, name: str) -> dict[str, Any]:
+    momenta = [n / 1000 for n in range(200)]
+    spec = world.spec(name, parameters={"lr": [0.1], "momentum": momenta}, epochs=1, fixed={"act": "unlucky"})
+    ended = world.cloud.run(spec)
+    unlucky = sum(random.Random(momentum).random() < 0.05 for momentum in momenta)
+    assert unlucky > 0
+    assert ended["outcomes"] == {"SUCCEEDED": 200 - unlucky, "FAILED": unlucky, "MISSING": 0, "INVALID": 0}
+    assert len(json.dumps(ended)) < 256 * 1024
     return spec
 
 
@@ -166,6 +178,12 @@ CASES = [
         is_slow=True,
     ),
     Case(name="all trials fail", injected="every trial raises an error", run=all_failing, is_slow=True),
+    Case(
+        name="one in twenty fails",
+        injected="200 trials, of which 5 % fail, chosen at random",
+        run=one_in_twenty_fails,
+        is_slow=True,
+    ),
     Case(
         name="hangs past the timeout",
         injected="half of the trials ignore SIGTERM, start a child that does too, and never end",

@@ -50,7 +50,7 @@ def main() -> int:
     parser.add_argument("--fold", type=int, default=0, help="each has numbers of its own")
     for name in ("--dataset", "--train_images"):
         parser.add_argument(name, help="of stepsweep's own trainer, so that its examples run here")
-    parser.add_argument("--act", choices=("train", "crash", "deaf"), default="train")
+    parser.add_argument("--act", choices=("train", "crash", "deaf", "unlucky"), default="train")
     parser.add_argument(
         "--csv", choices=("good", "missing", *MANGLED), default="good", help="what becomes of the metrics"
     )
@@ -61,6 +61,8 @@ def main() -> int:
     match options.act:
         case "crash":
             raise ValueError("this trainer was told to crash")
+        case "unlucky" if random.Random(options.momentum).random() < 0.05:
+            sys.exit("this trial had no luck")
         case "deaf":
             be_deaf_once()
     interrupted = Interruption()
