@@ -56,7 +56,7 @@ proof: install
 	$(BIN)/python -m tests.proof
 
 # Everything that is done to sweeps in tests/faults, with the promises checked after each, as one table.
-faults: data
+faults: install
 	$(BIN)/python -m tests.faults --write docs/reliability.md
 
 # The recorded terminal sessions of docs/, and pictures of the report: docs/session.md and docs/screens/.

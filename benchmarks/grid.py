@@ -27,19 +27,18 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Of a trial; images in training, a multiple of the batch of 64."""
+    """Of a trial, which is one epoch; images in training, a multiple of the batch of 64."""
 
     train_images: int
-    epochs: int
     turns: int
 
     def __str__(self) -> str:
-        return f"{self.epochs} x {self.train_images // 64} steps a trial"
+        return f"trials of {self.train_images // 64} steps"
 
 
-SHORT = Size(train_images=640, epochs=1, turns=2)
-LONG = Size(train_images=6400, epochs=1, turns=2)
-QUICK = Size(train_images=320, epochs=1, turns=1)
+SHORT = Size(train_images=640, turns=2)
+LONG = Size(train_images=6400, turns=2)
+QUICK = Size(train_images=320, turns=1)
 
 
 def run(*, quick: bool) -> Result:
@@ -53,10 +52,10 @@ def run(*, quick: bool) -> Result:
         values[str(size)] = found
         bare = found["multiprocessing"]
         rows += [
-            [f"{NAMES[way]}: {size}", f"{median(found[way]):.1f} s", f"{ratio(found[way], bare):.2f}x"] for way in NAMES
+            [f"{NAMES[way]}, {size}", f"{median(found[way]):.1f} s", f"{ratio(found[way], bare):.2f}x"] for way in NAMES
         ]
-    turns = " and ".join(str(size.turns) for size in sizes)
-    caption = f"Wall clock of the whole process, medians of {turns} turns; beside it the ratio to bare multiprocessing."
+    turns = " and ".join(f"{size.turns} turns of {size}" for size in sizes)
+    caption = f"Wall clock of the whole process, medians of {turns}; beside it the ratio to bare multiprocessing."
     return Result(
         tables=[Table(columns=["nine trials", "time", "to multiprocessing"], rows=rows, caption=caption)],
         values=values,
@@ -87,7 +86,7 @@ def _measured(size: Size, environment: dict[str, str]) -> dict[str, list[float]]
 
 def _other(way: str, size: Size, environment: dict[str, str]) -> tuple[float, float]:
     ended = run_process(
-        [sys.executable, "-m", "benchmarks.grid_ways", way, str(size.train_images), str(size.epochs)],
+        [sys.executable, "-m", "benchmarks.grid_ways", way, str(size.train_images)],
         environment=environment,
     )
     return ended.seconds, json.loads(ended.stdout.splitlines()[-1])["best"]
@@ -101,7 +100,7 @@ def _sweep(size: Size, name: str) -> tuple[float, float]:
         (folder / "data").symlink_to(ROOT / data.DEFAULT_DATA_DIR)
     fixed = {"dataset": "fashion-mnist", "train_images": size.train_images, "threads": 1}
     chosen = {"lr": grid_ways.LRS, "momentum": grid_ways.MOMENTA}
-    command = [sys.executable, "-m", "client", "run", "--dir", str(folder), "--epochs", str(size.epochs), "--fresh"]
+    command = [sys.executable, "-m", "client", "run", "--dir", str(folder), "--epochs", "1", "--fresh"]
     command += [word for key, value in fixed.items() for word in ("--fixed", f"{key}={value}")]
     command += [word for key, few in chosen.items() for word in ("--set", f"{key}={','.join(map(str, few))}")]
     ended = run_process([*command, "--name", f"{name}-{os.getpid()}-{size.train_images}", "--json"])

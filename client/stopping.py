@@ -46,21 +46,24 @@ def stop_sweep(sweeps: Sweeps, name: str, *, poll_seconds: float, on_status: Cal
         CloudError: the cloud did not answer, or does not allow it.
     """
     executions = sweeps.running(name)
-    jobs: dict[str, None] = {}
+    told: set[str] = set()
     quiet, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     with explained():
+        # Before the executions are stopped: their jobs may have ended a moment after that.
+        jobs = dict.fromkeys(jobs_alive(sweeps, name))
         for arn in executions:
             sweeps.deployment.step_functions.stop_execution(
                 executionArn=arn, error="Stopped", cause="stopped with `sweep stop`"
             )
         while True:
             alive = jobs_alive(sweeps, name)
-            new = [job_id for job_id in alive if job_id not in jobs]
+            new = [job_id for job_id in alive if job_id not in told]
             if new:
                 on_status(f"Ending {len(new):,} jobs …" if len(new) > 1 else "Ending a job …")
             for job_id in new:
-                jobs[job_id] = None
+                told.add(job_id)
                 sweeps.deployment.batch.terminate_job(jobId=job_id, reason="The sweep was stopped")
+            jobs |= dict.fromkeys(new)
             quiet = 0 if alive else quiet + 1
             if quiet == QUIET_LOOKS or time.monotonic() > deadline:
                 return Stopped(executions=executions, jobs=list(jobs), left=alive)

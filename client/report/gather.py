@@ -90,7 +90,7 @@ def gathered(cloud: Cloud, name: str) -> Gathered:
         unfinished=unfinished,
         attempts=attempts,
         job_seconds=spent_seconds(outcomes),
-        logs=_logs(cloud, recorded, standing, plan) if plan else {},
+        logs=_logs(cloud, recorded, standing, plan, outcomes) if plan else {},
         objects=recorded.objects,
         where=cloud.where,
     )
@@ -139,7 +139,12 @@ def _attempts(outcome: object) -> list[dict[str, Any]]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def _logs(cloud: Cloud, recorded: Recorded, standing: Standing, plan: Plan) -> dict[str, list[str]]:
+def _logs(
+    cloud: Cloud, recorded: Recorded, standing: Standing, plan: Plan, outcomes: Sequence[tuple[str, Any]]
+) -> dict[str, list[str]]:
+    failed = {trial_id for trial_id, outcome in outcomes if isinstance(outcome, dict) and "failure" in outcome}
+    # Of several trials with the same params, the row names the first, and it may be another that failed.
+    of_params = {frozenset(plan.trials[each].params.items()): each for each in failed if each in plan.trials}
     by_reason: dict[str, list[str]] = {}
     for row in standing.rows:
         if row.rank is None and row.trial_id in plan.trials:
@@ -149,6 +154,8 @@ def _logs(cloud: Cloud, recorded: Recorded, standing: Standing, plan: Plan) -> d
     asked = [*firsts, *(trial_id for trials in by_frequency for trial_id in trials[1:])][:MAX_LOGS]
 
     def tail(trial_id: str) -> list[str]:
+        if trial_id not in failed:
+            trial_id = of_params.get(frozenset(plan.trials[trial_id].params.items()), trial_id)
         try:
             return log_of(cloud, recorded, plan, trial_id).tail(LOG_LINES)
         except SweepError as error:

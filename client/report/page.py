@@ -78,6 +78,7 @@ def _facts(report: Gathered) -> dict[str, Any]:
         "state": STATES[standing.status],
         "planned": standing.planned,
         "rows": rows,
+        "ended": sum(row.n for row in rows),
         "parameters": list(spec.parameters),
         "has_spread": any(row.standard_error is not None for row in rows),
         "has_several": any(row.n > 1 for row in rows),
@@ -165,11 +166,13 @@ def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
 def _alone(spec: SweepSpec, trial: Trial) -> list[str]:
     """Returns the options of `sweep run` for one trial."""
     objective = f"{spec.objective.metric}:{spec.objective.direction.value}"
+    folds = ["--folds", str(spec.folds)] if spec.folds else []
+    repeats = ["--repeats", str(spec.repeats)] if spec.repeats > 1 else []
     given = [("--set", name, value) for name, value in trial.params.items()]
     given += [("--fixed", name, value) for name, value in spec.fixed.items()]
     words = [word for option, name, value in given for word in (option, f"{name}={as_option(value)}")]
     return [
-        *words, "--epochs", str(trial.epochs), "--seed", str(spec.seed), "--objective", objective,
+        *words, *folds, *repeats, "--epochs", str(trial.epochs), "--seed", str(spec.seed), "--objective", objective,
         "--name", f"{spec.name[:70]}-winner", "--fresh",
     ]  # fmt: skip
 

@@ -27,8 +27,7 @@ def training(lr: float, seed: int, *, epochs: int = 9) -> list[Row]:
 
 @pytest.fixture(scope="module")
 def curves() -> Curves:
-    rows = {((lr, 0), seed): training(lr, seed) for lr in LRS for seed in (0, 1)}
-    return Curves(about={"epochs": 9}, rows=rows)
+    return Curves(about={"epochs": 9}, rows={((lr, 0), seed): training(lr, seed) for lr in LRS for seed in (0, 1)})
 
 
 @pytest.fixture

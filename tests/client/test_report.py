@@ -148,6 +148,18 @@ def test_the_charts_have_curves_and_attempts(recorded: RecordedCloud) -> None:
     assert timeline["attempt"] == [1, 1, 1, 1, 2]
 
 
+def test_of_several_trials_with_the_same_params_the_log_is_that_of_the_one_that_failed(recorded: RecordedCloud) -> None:
+    for number, trial in enumerate(recorded.planned("folded", {"lr": [0.1, 0.01]}, folds=2)):
+        if number == 1:
+            recorded.failed("folded", trial, "the second fold was too much")
+        else:
+            recorded.succeeded("folded", trial, CURVE)
+    recorded.reduced("folded")
+    text = opened(recorded, "folded").text
+    assert "Trials 4 of 2 params: 1 SUCCEEDED · 1 FAILED" in text
+    assert "The last lines of lr=0.1 the second fold was too much" in text
+
+
 def test_a_curve_that_diverged_ends_in_a_gap(recorded: RecordedCloud) -> None:
     (trial,) = recorded.planned("mine", {"lr": [0.1]})
     recorded.succeeded("mine", trial, {"val_loss": [2.0, float("nan")], "val_accuracy": [0.5, float("nan")]})

@@ -60,7 +60,7 @@ def told_to_end_then_killed(world: World, name: str) -> dict[str, Any]:
 
 
 def killed_while_it_writes_a_checkpoint(world: World, name: str) -> dict[str, Any]:
-    spec = world.spec(name, fixed={"sleep": 0.3})
+    spec = world.spec(name, fixed={"sleep": 1.0})
     execution = world.cloud.start(spec)
     attempt = in_epoch(world, name, 1)
     held = world.hop.add(Rule(Do.HOLD, "PUT", keys.checkpoint_key(attempt.trial_id)))

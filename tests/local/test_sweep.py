@@ -159,7 +159,7 @@ def test_a_stopped_execution_leaves_no_process(cloud: Cloud) -> None:
 
     assert cloud.ended(execution)["status"] == "ABORTED"
     eventually(lambda: {job["status"] for job in jobs_of(cloud, "stopped")} == {"FAILED"}, 45)
-    assert len(cloud.processes()) == 1, "the host of jobs, and none of theirs"
+    assert len(cloud.processes()) == 2, "the hosts of functions and of jobs, and none of theirs"
     assert cloud.run({"parameters": {"lr": [0.5]}, "epochs": 1})["outcomes"]["SUCCEEDED"] == 1
 
 
