@@ -24,7 +24,7 @@ from sweep import rounds
 from sweep.space import Value
 from sweep.spec import SweepSpec
 
-EXPECTED_SECONDS = 300
+EXPECTED_SECONDS = 360
 FILE = CURVES / "fashion-mnist-384.csv"
 
 HALVING = {"min_epochs": 3, "factor": 3}

@@ -280,7 +280,7 @@ class Parser:
         factor = self._whole(
             "halving.factor", raw.get("factor", DEFAULT_FACTOR), default=DEFAULT_FACTOR, low=2, high=MAX_FACTOR
         )
-        least = raw.get("min_epochs", default_min_epochs(epochs, factor))
+        least = raw.get("min_epochs", default_min_epochs(epochs))
         return Halving(
             min_epochs=self._whole("halving.min_epochs", least, default=1, low=1, high=epochs), factor=factor
         )

@@ -114,8 +114,8 @@ class TestSearch:
 
 class TestHalvingFoldsAndRepeats:
     def test_halving_takes_its_first_rung_from_the_epochs_where_none_is_given(self) -> None:
-        assert parse(epochs=54, halving={}).halving == Halving(min_epochs=6, factor=3)
-        assert parse(epochs=54, halving={"factor": 2}).halving == Halving(min_epochs=14, factor=2)
+        assert parse(epochs=54, halving={}).halving == Halving(min_epochs=4, factor=3)
+        assert parse(epochs=54, halving={"factor": 2}).halving == Halving(min_epochs=4, factor=2)
         assert parse(epochs=1, halving={}).rungs == (1,)
 
     @pytest.mark.parametrize(
