@@ -21,13 +21,15 @@ from benchmarks import peers
 from benchmarks.replay import CURVES, Cloud, Curves, Found, cloud, recorded
 from benchmarks.results import Result, Table
 from sweep import rounds
+from sweep.halving import DEFAULT_FACTOR, default_min_epochs
 from sweep.space import Value
 from sweep.spec import SweepSpec
 
 EXPECTED_SECONDS = 360
 FILE = CURVES / "fashion-mnist-384.csv"
 
-HALVING = {"min_epochs": 3, "factor": 3}
+RUNGS = {"min_epochs": 3, "factor": 3}
+"""Of the comparison with others: 3, 9 and 27 epochs, so that all have the same."""
 PATIENCE = 5
 RANDOM = {"method": "random", "trials": 15}
 TPE = {"method": "tpe", "trials": 15, "batch": 9}
@@ -84,14 +86,15 @@ class Compared:
             "random, 15 trials": (self._many, {"search": RANDOM}),
             "TPE, 15 trials, 9 and 6": (self._many, {"search": TPE}),
         }
+        halving = {"min_epochs": default_min_epochs(self._curves.epochs), "factor": DEFAULT_FACTOR}
         rows = []
         for (name, (seeds, fields)), (saves, more, patience) in product(
             kinds.items(),
             [
                 ("", {}, 0),
                 (f", patience {PATIENCE}", {}, PATIENCE),
-                (", halving", {"halving": HALVING}, 0),
-                (f", halving, patience {PATIENCE}", {"halving": HALVING}, PATIENCE),
+                (", halving", {"halving": halving}, 0),
+                (f", halving, patience {PATIENCE}", {"halving": halving}, PATIENCE),
             ],
         ):
             found = self._summary(self._sweeps(seeds, patience=patience, **fields, **more))
@@ -99,9 +102,9 @@ class Compared:
         caption = (
             f"{self._described()} The winner of the grid over all seeds is {_shown(self._best_params)}, with a mean "
             f"accuracy of {self._best:.4f} and a standard error of {self._error:.4f} (`sqrt(p(1-p)/n)`, "
-            f"n = {self._images:,}). Halving is {json.dumps(HALVING)}. Accuracy: of the winner's params, the mean over "
-            "all seeds of the best epoch, averaged over the searches; reached: searches whose winner is at most one "
-            "standard error below the grid's."
+            f"n = {self._images:,}). Halving is the default, {json.dumps(halving)}. Accuracy: of the winner's params, "
+            "the mean over all seeds of the best epoch, averaged over the searches; reached: searches whose winner is "
+            "at most one standard error below the grid's."
         )
         columns = ["search", "searches", "epochs", "of the grid's", "accuracy", "reached"]
         return Table(columns=columns, rows=rows, caption=caption)
@@ -146,12 +149,16 @@ class Compared:
         for name, pruner in (
             (
                 "SuccessiveHalvingPruner",
-                lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=3, reduction_factor=3),
+                lambda: optuna.pruners.SuccessiveHalvingPruner(
+                    min_resource=RUNGS["min_epochs"], reduction_factor=RUNGS["factor"]
+                ),
             ),
             (
                 "HyperbandPruner",
                 lambda: optuna.pruners.HyperbandPruner(
-                    min_resource=3, max_resource=self._curves.epochs, reduction_factor=3
+                    min_resource=RUNGS["min_epochs"],
+                    max_resource=self._curves.epochs,
+                    reduction_factor=RUNGS["factor"],
                 ),
             ),
         ):
@@ -210,7 +217,7 @@ class Compared:
         """Returns the search with as many trials as the budget has room for, by the plan's own schedule."""
         parameters = self._curves.parameters
         for trials in range(math.prod(map(len, parameters.values())), 0, -1):
-            fields = {"search": {**search, "trials": trials}, "halving": HALVING}
+            fields = {"search": {**search, "trials": trials}, "halving": RUNGS}
             spec = SweepSpec.from_json({"parameters": parameters, "epochs": self._curves.epochs, "name": "s", **fields})
             if sum(each.epochs for each in rounds.schedule(spec)) <= budget:
                 return fields
@@ -233,7 +240,8 @@ class Compared:
                 if of_seed == seed
             ]
             request = {
-                "curves": cells, "epochs": self._curves.epochs, "grace_period": 3, "factor": 3, "budgets": budgets,
+                "curves": cells, "epochs": self._curves.epochs, "budgets": budgets,
+                "grace_period": RUNGS["min_epochs"], "factor": RUNGS["factor"],
                 "seeds": [*range(repetitions)], "at_once": 2,
             }  # fmt: skip
             script = Path(__file__).with_name("ray_asha.py")
