@@ -22,16 +22,17 @@ def stop_and_wait(cloud: Cloud, name: str, view: View) -> Stopped:
         InvalidInput: there is no such sweep.
         CloudError: the cloud did not answer, or does not allow it.
     """
-    sweeps = cloud.looked_at()
-    if not isinstance(sweeps, Sweeps):
-        sweeps.spec(name)
-        view.line(f"{name} does not run: no process keeps this cloud up.")
-        return Stopped(executions=[], jobs=[], left=[])
-    if not sweeps.running(name):
-        sweeps.spec(name)
-    view.status(f"Stopping {name} …")
-    # A job may take its 30 s to end. A cloud in the background, in which no execution runs now, must not end before.
+    cloud.check_it_is_there()
+    # A cloud in the background must not end between a look at it and the end of the last job, which may take its 30 s.
     with cloud.starting(view.status):
+        sweeps = cloud.looked_at()
+        if not isinstance(sweeps, Sweeps):
+            sweeps.spec(name)
+            view.line(f"{name} does not run: no process keeps this cloud up.")
+            return Stopped(executions=[], jobs=[], left=[])
+        if not sweeps.running(name):
+            sweeps.spec(name)
+        view.status(f"Stopping {name} …")
         stopped = stop_sweep(sweeps, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=view.status)
     if cloud.is_local:
         _wait_until_down(cloud, sweeps)

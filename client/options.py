@@ -81,13 +81,17 @@ class Cloud:
             return Sweeps(self._on_aws())
         from local.cloud import joined
 
-        if not self.directory.exists():
-            raise InvalidInput(
-                [f"there is no embedded cloud in {self.directory}; say where it is with --dir, or --on aws"]
-            )
+        self.check_it_is_there()
         if (endpoint := joined(self.directory)) is not None:
             return Sweeps(on_endpoint(endpoint.environment(), folder=self.objects))
         return self.recorded()
+
+    def check_it_is_there(self) -> None:
+        """Raises InvalidInput where there is no embedded cloud in the folder."""
+        if self.is_local and not self.directory.exists():
+            raise InvalidInput(
+                [f"there is no embedded cloud in {self.directory}; say where it is with --dir, or --on aws"]
+            )
 
     def recorded(self) -> "Recorded":
         """Finds the records of sweeps: of an embedded cloud in its folder, whether it is up or not."""
