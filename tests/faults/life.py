@@ -1,11 +1,13 @@
 """Submit, kill, stop, resume and destroy, in any order: afterwards the promises hold."""
 
 import re
+from collections import Counter
 from typing import Any, ClassVar
 
+import psutil
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from client.deployment import on_endpoint
 from client.stopping import stop_sweep
@@ -14,18 +16,29 @@ from tests.embedded import eventually
 from tests.faults.cases import Case
 from tests.faults.world import Attempt, World, kill
 
+WHAT_MUST_HAVE_BEEN_DONE = ("submitted", "a trial killed", "stopped", "the cloud killed", "destroyed")
+
 
 class LifeOfASweep(RuleBasedStateMachine):
-    """One sweep of four trials in a world that outlives it; every example has trials of its own."""
+    """One sweep of four trials in a world that outlives it; every example has trials of its own.
+
+    What takes seconds is done once in a life, or most of its steps would be that.
+    """
 
     world: ClassVar[World]
     examples: ClassVar[int] = 0
+    done: ClassVar[Counter[str]] = Counter()
 
     def __init__(self) -> None:
         super().__init__()
         type(self).examples += 1
-        self.spec: dict[str, Any] = self.world.spec(f"life-{self.examples}", fixed={"sleep": 0.4})
+        self.spec: dict[str, Any] = self.world.spec(f"life-{self.examples}", fixed={"sleep": 1.0})
         self.execution: str | None = None
+        self.once: set[str] = set()
+
+    @initialize()
+    def submit(self) -> None:
+        self.submit_or_resume()
 
     def runs(self) -> bool:
         if self.execution is None:
@@ -39,15 +52,21 @@ class LifeOfASweep(RuleBasedStateMachine):
     @rule()
     def submit_or_resume(self) -> None:
         if not self.runs():
+            self.done["submitted"] += 1
             self.execution = self.world.cloud.start(self.spec)
 
     @precondition(lambda self: self.execution is not None)
     @rule(number=st.integers(0, 3))
     def kill_a_trial(self, number: int) -> None:
-        said = {int(found[1]) for each in self.attempts() if (found := re.search(r"process (\d+)", each.said()))}
-        trainers = [child for child in self.world.cloud.processes() if child.pid in said]
+        eventually(lambda: self.trainers() or not self.runs())
+        trainers = self.trainers()
         if trainers:
+            self.done["a trial killed"] += 1
             kill(trainers[number % len(trainers)])
+
+    def trainers(self) -> list[psutil.Process]:
+        said = {int(found[1]) for each in self.attempts() if (found := re.search(r"process (\d+)", each.said()))}
+        return [child for child in self.world.cloud.processes() if child.pid in said]
 
     @precondition(lambda self: self.execution is not None)
     @rule()
@@ -61,24 +80,31 @@ class LifeOfASweep(RuleBasedStateMachine):
     def attempts(self) -> list[Attempt]:
         return self.world.attempts(self.spec["name"])
 
-    @precondition(lambda self: self.execution is not None)
+    @precondition(lambda self: self.execution is not None and "stop" not in self.once)
     @rule()
     def stop(self) -> None:
+        self.once.add("stop")
+        self.done["stopped"] += 1
         sweeps = Sweeps(on_endpoint(self.world.cloud.environment))
         stopped = stop_sweep(sweeps, self.spec["name"], poll_seconds=0.2, on_status=lambda _: None)
         assert stopped.left == []
         eventually(lambda: not self.alive(), 35)
 
-    @precondition(lambda self: self.execution is not None)
+    @precondition(lambda self: self.execution is not None and "kill the cloud" not in self.once)
     @rule()
     def kill_the_cloud(self) -> None:
+        self.once.add("kill the cloud")
+        self.done["the cloud killed"] += 1
         self.world.kill_cloud()
         self.world.start_cloud()
         self.execution = None
 
+    @precondition(lambda self: self.execution is not None and "destroy" not in self.once)
     @rule()
     def destroy(self) -> None:
         """Deletes the stack as `cdk destroy` does, with whatever runs in it, and makes a new one."""
+        self.once.add("destroy")
+        self.done["destroyed"] += 1
         self.world.destroy()
         self.execution = None
 
@@ -94,8 +120,8 @@ def in_any_order(world: World, name: str) -> dict[str, Any]:
     run_state_machine_as_test(
         LifeOfASweep,
         settings=settings(
-            max_examples=3,
-            stateful_step_count=6,
+            max_examples=4,
+            stateful_step_count=8,
             deadline=None,
             derandomize=True,
             database=None,
@@ -104,14 +130,15 @@ def in_any_order(world: World, name: str) -> dict[str, Any]:
             suppress_health_check=list(HealthCheck),
         ),
     )
+    print(f"in any order: {dict(LifeOfASweep.done)} in {LifeOfASweep.examples} lives", flush=True)
+    assert all(LifeOfASweep.done[what] for what in WHAT_MUST_HAVE_BEEN_DONE), LifeOfASweep.done
     return world.spec(name)
 
 
 CASES = [
     Case(
         name="in any order",
-        injected="submit, kill a trial, kill the cloud, stop, resume, destroy: three lives of six steps, "
-        "drawn at random",
+        injected="submit, kill a trial, kill the cloud, stop, resume, destroy: lives of eight steps, drawn at random",
         run=in_any_order,
         is_slow=True,
     )
