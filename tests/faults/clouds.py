@@ -170,13 +170,13 @@ CASES = [
     ),
     Case(
         name="stopped and resumed",
-        injected="`sweep stop --on aws` in the first epochs; then `sweep resume --on aws`",
+        injected="`sweep stop NAME --on aws` in the first epochs; then `sweep resume NAME --on aws`",
         run=stopped_and_resumed,
         is_slow=True,
     ),
     Case(
         name="stopped, and its jobs do not listen",
-        injected="`sweep stop --on aws` while jobs and their children ignore SIGTERM: all are gone after 35 s",
+        injected="`sweep stop NAME --on aws` while jobs and their children ignore SIGTERM: all are gone after 35 s",
         run=stopped_deaf,
         is_slow=True,
     ),
