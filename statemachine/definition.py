@@ -98,25 +98,20 @@ class SweepDefinition(Construct):
                 "round": sfn.JsonPath.number_at("$.round"),
             },
         )
+        one_round = {"sweep": sfn.JsonPath.string_at("$.sweep"), "round": sfn.JsonPath.number_at("$.round")}
         reduce = self._function(
             "Reduce",
             reducer,
             state_name="Pick the winner",
             comment="Reads every trial's metrics from S3, ranks the trials, writes leaderboard.csv and winner.json.",
-            payload={
-                "sweep": sfn.JsonPath.string_at("$.sweep"),
-                "round": sfn.JsonPath.number_at("$.round"),
-            },
+            payload=one_round,
         )
         ask = self._function(
             "Ask",
             sampler,
             state_name="Ask the model",
             comment="Optuna proposes params for the next round, by the outcomes so far.",
-            payload={
-                "sweep": sfn.JsonPath.string_at("$.sweep"),
-                "round": sfn.JsonPath.number_at("$.round"),
-            },
+            payload=one_round,
         )
         train = self._train_all(bucket, job_queue, job_definition)
         # The Map's own record of itself is for people; that it could not be written must not lose what was trained.

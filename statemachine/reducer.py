@@ -100,11 +100,10 @@ def reduce(
     trials = [Trial.from_json(trial) for trial in document["trials"]]
 
     recorded = set(bucket.names(keys.outcomes_prefix(sweep, round_number)))
-    earlier = set(range(round_number))
 
     def read(trial: Trial) -> Read:
         key = keys.outcome_key(sweep, trial.round_number, trial.trial_id)
-        is_recorded = trial.round_number in earlier or key in recorded
+        is_recorded = trial.round_number < round_number or key in recorded
         return read_result(bucket, trial, spec.objective, outcome_key=key if is_recorded else None)
 
     all_read = for_all(read, trials)
