@@ -9,6 +9,7 @@ from typing import Any
 from client.leaderboard import Row, rows_of
 from client.stores import Store
 from statemachine.bucket import for_all
+from statemachine.outcomes import recorded
 from statemachine.reducer import Read, read_result
 from sweep import keys, ranking
 from sweep.errors import InvalidMetrics
@@ -113,7 +114,8 @@ class Records:
         def read(trial_id: str) -> Read:
             trial = plan.trials[trial_id]
             outcome_key = keys.outcome_key(plan.spec.name, trial.round_number, trial_id)
-            return read_result(self._store, trial, plan.spec.objective, outcome_key=outcome_key)
+            outcome = recorded(self._store, outcome_key)
+            return read_result(self._store, trial, plan.spec.objective, outcome=outcome)
 
         return for_all(read, trial_ids)
 

@@ -13,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from graphlib import TopologicalSorter
@@ -38,6 +39,7 @@ from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.subnets import SubnetRouteTableAssociation
 from moto.ec2.models.vpcs import VPCEndPoint
 from moto.ec2.models.vpn_gateway import VPCGatewayAttachment
+from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3 import models as s3_models
 from moto.s3.exceptions import S3ClientError
@@ -80,6 +82,7 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError, ProgramState
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
@@ -133,10 +136,12 @@ def install(
     _clients(endpoint_url, region, access)
     _sync_that_waits_and_terminates(access)
     _distributed_map(access)
+    _files_of_a_maps_results()
     _errors_of_requests()
     _histories_of_children_that_nobody_reads()
     _paths_that_are_parsed_once()
     _services_that_are_found_once()
+    _answers_for_programs_only()
     _objects_on_disk(objects)
 
 
@@ -806,18 +811,22 @@ def _distributed_map(access: Access) -> None:
         machine = env.states.context_object.context_object_data["StateMachine"]["Id"]
         access.check(env.aws_execution_details.role_arn, "states:StartExecution", machine)
         pool = JobPool(job_program=self._get_iteration_program(), job_inputs=items)
+        pool.children = []
         workers = min(eval_input.map_run_record.max_concurrency or len(items), len(items))
         for _ in range(workers):
             self._launch_worker(env=env, eval_input=eval_input, job_pool=pool)
         pool.await_jobs()
         if (failure := pool.get_worker_exception()) is not None:
             raise failure
-        env.stack.append([job.job_output for job in pool.get_closed_jobs()])
+        closed = sorted(pool._closed_jobs, key=lambda job: job.job_index)
+        env.stack.append(_Results([job.job_output for job in closed], pool.children))
 
     def eval_pool(self: Any, job: Any, worker_frame: Any) -> None:
         while job is not None:
-            frame = worker_frame.open_inner_frame()
+            frame, started = worker_frame.open_inner_frame(), datetime.now(UTC)
             self._eval_job(env=frame, job=job)
+            child = _Child(job.job_input, job.job_output, frame.program_state(), started)
+            self._job_pool.children.append(child)
             worker_frame.delete_frame(frame)
             running = worker_frame.is_running() and not self.stopped()
             following = self._job_pool.next_job() if running else None
@@ -841,6 +850,87 @@ def _distributed_map(access: Access) -> None:
     ResultWriter._eval_body = write_results
     DistributedIterationComponent._map_run = map_run
     map_worker.DistributedItemProcessorWorker._eval_pool = eval_pool
+
+
+class _Results(list[Any]):
+    """What a Map's children returned, in the order of its items.
+
+    Attributes:
+        children: in the order in which they ended.
+    """
+
+    def __init__(self, outputs: list[Any], children: list["_Child"]) -> None:
+        super().__init__(outputs)
+        self.children = children
+
+
+@dataclass(slots=True)
+class _Child:
+    """An execution that a Map started, when it has ended."""
+
+    given: Any
+    output: Any
+    state: ProgramState
+    started: datetime
+    ended: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def status(self) -> str:
+        return "SUCCEEDED" if isinstance(self.state, ProgramEnded) else "FAILED"
+
+    def described(self, machine: str) -> dict[str, Any]:
+        """Returns what is in a result file: inputs and outputs are texts of JSON."""
+        name = str(uuid.uuid4())
+        described = {
+            "ExecutionArn": f"{machine.replace(':stateMachine:', ':execution:')}:{name}",
+            "Input": json.dumps(self.given, separators=(",", ":")),
+            "InputDetails": {"Included": True},
+            "Name": name,
+            "StartDate": _fitted(self.started, None, to_sfn=True),
+            "StateMachineArn": machine,
+            "Status": self.status,
+            "StopDate": _fitted(self.ended, None, to_sfn=True),
+        }
+        if self.status == "SUCCEEDED":
+            return {
+                **described,
+                "Output": json.dumps(self.output, separators=(",", ":")),
+                "OutputDetails": {"Included": True},
+            }
+        error = (self.state.error if isinstance(self.state, ProgramError) else None) or {}
+        return {**described, "Error": error.get("error", ""), "Cause": error.get("cause", "")}
+
+
+def _files_of_a_maps_results() -> None:
+    """A ResultWriter writes what the Map's children were given and returned, and a manifest that names those files;
+    moto's manifest names none.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    """
+
+    def put_results(env: Environment, resource_runtime_part: Any, state_credentials: Any) -> None:
+        parameters, results = env.stack.pop(), env.stack.pop()
+        client = writer.ResourceEvalS3._get_s3_client(resource_runtime_part, state_credentials)
+        bucket, run = parameters["Bucket"], env.map_run_record_pool_manager.get_all()[-1]
+        prefix = "/".join(filter(None, (parameters["Prefix"].removesuffix("/"), run.map_run_arn.rpartition(":")[2])))
+        files: dict[str, list[dict[str, Any]]] = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
+
+        def put(name: str, document: Any) -> dict[str, Any]:
+            body = json.dumps(document, separators=(",", ":")).encode()
+            client.put_object(Bucket=bucket, Key=f"{prefix}/{name}", Body=body)
+            return {"Key": f"{prefix}/{name}", "Size": len(body)}
+
+        for status, named in files.items():
+            if children := [child for child in results.children if child.status == status]:
+                described = [child.described(run.map_state_machine_arn) for child in children]
+                named.append(put(f"{status}_0.json", described))
+        manifest = put(
+            "manifest.json", {"DestinationBucket": bucket, "MapRunArn": run.map_run_arn, "ResultFiles": files}
+        )
+        details = {"Bucket": bucket, "Key": manifest["Key"]}
+        env.stack.append({"MapRunArn": run.map_run_arn, "ResultWriterDetails": details})
+
+    writer.ResourceEvalS3._handle_put_object = staticmethod(put_results)
 
 
 def _histories_of_children_that_nobody_reads() -> None:
@@ -871,6 +961,13 @@ def _services_that_are_found_once() -> None:
     DomainDispatcherApplication.get_backend_for_host = lru_cache(maxsize=1_000)(
         DomainDispatcherApplication.get_backend_for_host
     )
+
+
+def _answers_for_programs_only() -> None:
+    """For each request moto works out the headers that a page of another site needs to read the answer, and a line for
+    a log that is not kept. No page reads from here."""
+    werkzeug_app.DISABLE_GLOBAL_CORS = True
+    werkzeug_app.MotoRequestHandler.log_request = lambda _self, *_: None
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ FUNCTION_FILES = (
     "sweep/*.py",
     "statemachine/__init__.py",
     "statemachine/bucket.py",
+    "statemachine/outcomes.py",
     "statemachine/planner.py",
     "statemachine/reducer.py",
     "statemachine/sampler.py",

@@ -104,7 +104,7 @@ class SweepDefinition(Construct):
             reducer,
             state_name="Pick the winner",
             comment="Reads every trial's metrics from S3, ranks the trials, writes leaderboard.csv and winner.json.",
-            payload=one_round,
+            payload={**one_round, "map_results": sfn.JsonPath.object_at("$.map_results")},
         )
         ask = self._function(
             "Ask",
@@ -114,7 +114,7 @@ class SweepDefinition(Construct):
             payload=one_round,
         )
         train = self._train_all(bucket, job_queue, job_definition)
-        # The Map's own record of itself is for people; that it could not be written must not lose what was trained.
+        # The Map's own record of itself spares requests; that it could not be written must not lose what was trained.
         train.add_catch(reduce, errors=["States.ResultWriterFailed"], result_path=sfn.JsonPath.DISCARD)
 
         after_plan = (
@@ -208,8 +208,9 @@ class SweepDefinition(Construct):
             item_reader=_Reader(bucket=bucket, key=sfn.JsonPath.string_at("$.to_run_key")),
             max_concurrency_path=sfn.JsonPath.string_at("$.max_concurrency"),
             tolerated_failure_percentage=100,
+            # With it the Map's result is where its record is; without, all that the children return, in 256 KiB.
             result_writer_v2=_Writer(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
-            result_path=sfn.JsonPath.DISCARD,
+            result_path="$.map_results",
         )
         # The one error of a Map that may be tried again: it has started nothing yet.
         train_all.add_retry(
@@ -232,17 +233,16 @@ class SweepDefinition(Construct):
             jitter_strategy=sfn.JitterType.FULL,
         )
         train_one.add_catch(
-            self._record("RecordFailure", bucket, "Record the failure", Status.FAILED, "failure"),
+            self._record("RecordFailure", bucket, "Record the failure", Status.FAILED),
             errors=["States.ALL"],
-            result_path="$.failure",
+            result_path=f"{_outcome(Status.FAILED)}.failure",
         )
-        train_one.next(self._record("RecordSuccess", bucket, "Record the success", Status.SUCCEEDED, "job"))
+        train_one.next(self._record("RecordSuccess", bucket, "Record the success", Status.SUCCEEDED))
         train_all.item_processor(train_one)
         return train_all
 
-    def _record(
-        self, construct_id: str, bucket: s3.IBucket, state_name: str, status: Status, detail: str
-    ) -> tasks.CallAwsService:
+    def _record(self, construct_id: str, bucket: s3.IBucket, state_name: str, status: Status) -> tasks.CallAwsService:
+        """Returns a trial's last state. What it writes is what it returns too, and so in the Map's own record."""
         record = tasks.CallAwsService(
             self,
             construct_id,
@@ -255,14 +255,10 @@ class SweepDefinition(Construct):
                 "Bucket": bucket.bucket_name,
                 "Key": sfn.JsonPath.string_at("$.outcome_key"),
                 "ContentType": "application/json",
-                "Body": {
-                    "trial_id": sfn.JsonPath.string_at("$.trial_id"),
-                    "status": status.value,
-                    detail: sfn.JsonPath.object_at(f"$.{detail}"),
-                },
+                "Body": sfn.JsonPath.object_at(_outcome(status)),
             },
-            # Small, since the results of all trials together may have 256 KiB before they are dropped.
-            result_selector={},
+            result_path=sfn.JsonPath.DISCARD,
+            output_path=_outcome(status),
         )
         record.add_retry(
             errors=STORE_ERRORS,
@@ -273,6 +269,11 @@ class SweepDefinition(Construct):
             jitter_strategy=sfn.JitterType.FULL,
         )
         return record
+
+
+def _outcome(status: Status) -> str:
+    """Returns the path of what is recorded of a trial that ends so; the planner began it with id and status."""
+    return f"$.outcomes.{status.value}"
 
 
 def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
@@ -303,5 +304,5 @@ def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
             "job_id.$": "$.JobId",
             "attempts.$": "$.Attempts",
         },
-        "ResultPath": "$.job",
+        "ResultPath": f"{_outcome(Status.SUCCEEDED)}.job",
     }

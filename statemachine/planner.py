@@ -15,7 +15,7 @@ from sweep.errors import InvalidSweep
 from sweep.ranking import Result, grouped
 from sweep.space import parse_value
 from sweep.spec import ABOUT_THE_RUN, SweepSpec
-from sweep.trial import Trial
+from sweep.trial import Status, Trial
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
@@ -91,6 +91,7 @@ def plan(
         "to_run": len(to_run),
         "to_run_key": to_run_key,
         "map_results_prefix": keys.map_results_prefix(spec.name, round_number),
+        "map_results": {},  # until the Map puts its own there, and where it does not: the reducer is given them
         "max_concurrency": spec.max_concurrency or max_concurrency,
         "usd_at_most": round(usd, 4),
     }
@@ -134,6 +135,10 @@ def _map_item(bucket: Bucket, spec: SweepSpec, trial: Trial) -> dict[str, Any]:
         "metrics_uri": keys.uri(bucket.name, trial.metrics_key),
         "checkpoint_uri": keys.uri(bucket.name, keys.checkpoint_prefix(trial.trial_id)),
         "outcome_key": keys.outcome_key(spec.name, trial.round_number, trial.trial_id),
+        # What is recorded, as the job ends; the state machine adds Batch's part.
+        "outcomes": {
+            status: {"trial_id": trial.trial_id, "status": status} for status in (Status.SUCCEEDED, Status.FAILED)
+        },
     }
 
 

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from statemachine.bucket import Bucket, Readable, as_json, for_all, from_json, s3_client
+from statemachine.outcomes import Outcomes
 from sweep import keys, ranking, rounds
 from sweep.cost import job_seconds
 from sweep.errors import InvalidMetrics
@@ -47,7 +48,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     """Ends one round; the state machine's state after all trials.
 
     Args:
-        event: `{"sweep": name, "round": number}`.
+        event: `{"sweep": name, "round": number, "map_results": what the Map returned}`. An execution that was started
+            before a deploy, of a state machine that kept no such thing, sends none.
 
     Returns:
         `{"another_round": true, "sweep": name, "round": the next one, "ask": whether a model proposes params for it}`
@@ -62,6 +64,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         last_lines,
         sweep=event["sweep"],
         round_number=event["round"],
+        map_results=event.get("map_results"),
         usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
         job_gpus=int(os.environ[keys.JOB_GPUS]),
     )
@@ -89,24 +92,29 @@ class LastLines:
 
 
 def reduce(
-    bucket: Bucket, last_lines: LastLines, *, sweep: str, round_number: int, usd_per_hour: float, job_gpus: int
+    bucket: Bucket,
+    last_lines: LastLines,
+    *,
+    sweep: str,
+    round_number: int,
+    map_results: Any = None,
+    usd_per_hour: float,
+    job_gpus: int,
 ) -> dict[str, Any]:
     """Reads every planned trial's metrics, and writes results.json, from which the next round is planned.
 
     At the end of the search it ranks them, and writes leaderboard.csv and winner.json.
+
+    Args:
+        map_results: where the Map's own record of the round is; see `outcomes.of_map`. It spares a request a trial,
+            and decides nothing: without it the same is written.
     """
     document = bucket.written_json(keys.plan_key(sweep, round_number))
     spec = SweepSpec.from_json(document["spec"])
     trials = [Trial.from_json(trial) for trial in document["trials"]]
 
-    recorded = set(bucket.names(keys.outcomes_prefix(sweep, round_number)))
-
-    def read(trial: Trial) -> Read:
-        key = keys.outcome_key(sweep, trial.round_number, trial.trial_id)
-        is_recorded = trial.round_number < round_number or key in recorded
-        return read_result(bucket, trial, spec.objective, outcome_key=key if is_recorded else None)
-
-    all_read = for_all(read, trials)
+    outcomes = Outcomes(bucket, sweep=sweep, round_number=round_number, map_results=map_results)
+    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
     spent = _spent(bucket, spec, all_read, round_number)
     bucket.put_json(
@@ -189,34 +197,33 @@ class Read:
     job_seconds: float = 0.0
 
 
-def read_result(bucket: Readable, trial: Trial, objective: Objective, *, outcome_key: str | None) -> Read:
+def read_result(bucket: Readable, trial: Trial, objective: Objective, *, outcome: Mapping[str, Any] | None) -> Read:
     """Returns how one trial ended. Its metrics decide; what was recorded of its job says why there are none.
 
     Args:
-        outcome_key: of the outcome that the state machine wrote; None where it wrote none.
+        outcome: what the state machine recorded; None where it recorded nothing.
     """
-    recorded = _recorded(bucket, outcome_key) if outcome_key else None
     data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
     if data is None:
-        return _without_metrics(trial, recorded)
-    seconds = job_seconds(_object((recorded or {}).get("job")).get("attempts"))
+        return _without_metrics(trial, outcome)
+    seconds = job_seconds(_object((outcome or {}).get("job")).get("attempts"))
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
         value, epoch = metrics.best(objective)
     except InvalidMetrics as error:
         return Read(result=_ended(trial, Status.INVALID, str(error)), job_seconds=seconds)
-    outcome = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
-    result = Result(trial=trial, outcome=outcome, value=value, epoch=epoch, epochs_trained=metrics.epochs)
+    succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
+    result = Result(trial=trial, outcome=succeeded, value=value, epoch=epoch, epochs_trained=metrics.epochs)
     return Read(result=result, job_seconds=seconds)
 
 
-def _without_metrics(trial: Trial, recorded: Mapping[str, Any] | None) -> Read:
-    match recorded:
+def _without_metrics(trial: Trial, outcome: Mapping[str, Any] | None) -> Read:
+    match outcome:
         case None:
             return Read(result=_ended(trial, Status.MISSING, "nothing was recorded of it"))
         case {"status": Status.SUCCEEDED}:
             reason = f"its job ended well but did not write {trial.metrics_key}"
-            seconds = job_seconds(_object(recorded.get("job")).get("attempts"))
+            seconds = job_seconds(_object(outcome.get("job")).get("attempts"))
             return Read(result=_ended(trial, Status.MISSING, reason), job_seconds=seconds)
         case {"status": Status.FAILED, "failure": dict(failure)}:
             reason, stream = failure_reason(failure)
@@ -226,15 +233,6 @@ def _without_metrics(trial: Trial, recorded: Mapping[str, Any] | None) -> Read:
             )
         case _:
             return Read(result=_ended(trial, Status.FAILED, "what was recorded of it cannot be read"))
-
-
-def _recorded(bucket: Readable, key: str) -> dict[str, Any] | None:
-    """Returns an outcome; something that is no outcome where the document cannot be read."""
-    try:
-        document = bucket.get_json(key)
-    except ValueError:
-        return {}
-    return None if document is None else _object(document)
 
 
 def _ended(trial: Trial, status: Status, reason: str) -> Result:

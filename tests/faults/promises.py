@@ -111,7 +111,7 @@ def the_winner_follows_from_the_results_alone(snapshot: Snapshot, sweep: str) ->
     results_only = Snapshot(
         objects={key: data for key, data in snapshot.objects.items() if key.startswith(keys.TRIALS)}
     )
-    results = [read_result(results_only, trial, spec.objective, outcome_key=None).result for trial in trials]
+    results = [read_result(results_only, trial, spec.objective, outcome=None).result for trial in trials]
     expected = [
         (group.trial.trial_id, group.value, group.epoch)
         for group in ranking.rank(ranking.grouped(results), spec.objective)

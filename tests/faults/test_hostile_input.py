@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from client.cli import main
 from client.spec_input import Asked
+from statemachine.outcomes import recorded
 from statemachine.reducer import read_result
 from sweep import keys, ranking
 from sweep.errors import InvalidInput, InvalidMetrics
@@ -204,10 +205,9 @@ def test_whatever_a_job_leaves_its_trial_has_one_outcome_and_the_leaderboard_no_
     if outcome is not None:
         objects["outcome"] = outcome
     bucket = Snapshot(objects=objects)
-    key = "outcome" if outcome is not None else None
     results = [
-        read_result(bucket, FIRST, SPEC.objective, outcome_key=key).result,
-        read_result(bucket, SECOND, SPEC.objective, outcome_key=None).result,
+        read_result(bucket, FIRST, SPEC.objective, outcome=recorded(bucket, "outcome")).result,
+        read_result(bucket, SECOND, SPEC.objective, outcome=None).result,
     ]
     assert sum(ranking.counts(results).values()) == 2
     leaderboard = ranking.rank(ranking.grouped(results), SPEC.objective)

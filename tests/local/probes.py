@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 import traceback
+import urllib.request
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -845,6 +846,42 @@ def result_writer(world: World) -> Any:
 
 
 @probe
+def files_of_a_maps_results(world: World) -> Any:
+    """What a Map's result names, and what is in the files that are named there; the second of two children fails."""
+    states = {
+        "Which?": {
+            "Type": "Choice",
+            "Choices": [{"Variable": "$", "NumericEquals": 2, "Next": "No"}],
+            "Default": "Yes",
+        },
+        "Yes": {"Type": "Pass", "Result": {"text": "ü"}, "End": True},
+        "No": {"Type": "Fail", "Error": "Two", "Cause": "is not one"},
+    }
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": world.bucket(), "Prefix": "files/of"},
+    }
+    all_of_them = distributed(states, ResultWriter=writer, ToleratedFailureCount=2, Label="Trials")
+    output = world.executed({"All": all_of_them}, {"items": [1, 2]})["output"]
+    s3 = world.client("s3")
+
+    def read(key: str) -> bytes:
+        data: bytes = s3.get_object(Bucket=world.bucket(), Key=key)["Body"].read()
+        return data
+
+    details = output["ResultWriterDetails"]
+    files = json.loads(read(details["Key"]))["ResultFiles"]
+    named = [file for status in files.values() for file in status]
+    return {
+        "result": sorted(output),
+        "manifest": details["Key"],
+        "files": {status: [file["Key"].rpartition("/")[2] for file in of_it] for status, of_it in files.items()},
+        "sizes are right": all(file["Size"] == len(read(file["Key"])) for file in named),
+        "children": [child for file in named for child in json.loads(read(file["Key"]))],
+    }
+
+
+@probe
 def map_of_a_bucket_that_is_not_there(world: World) -> Any:
     """The errors of a Map that cannot read its items, and of one that cannot write its results."""
     nowhere = {"Bucket": "not-there", "Key": "items.json"}
@@ -860,6 +897,22 @@ def map_of_a_bucket_that_is_not_there(world: World) -> Any:
         world.executed({"All": state}, {"items": [1, 2]})["error"]
         for state in (reading, distributed(ResultWriter=writer))
     ]
+
+
+@probe
+def what_a_request_brings_about(world: World) -> Any:
+    from werkzeug.serving import WSGIRequestHandler
+
+    lines: list[Any] = []
+    log = WSGIRequestHandler.log
+    WSGIRequestHandler.log = lambda *line: lines.append(line)  # type: ignore[method-assign]
+    try:
+        asked = urllib.request.Request(world.url + "/moto-api/data.json", headers={"Origin": "http://elsewhere"})
+        with urllib.request.urlopen(asked) as answer:
+            headers = [name for name in answer.headers if name.startswith("Access-Control-Allow-Origin")]
+    finally:
+        WSGIRequestHandler.log = log  # type: ignore[method-assign]
+    return {"lines of log": len(lines), "headers for a page": headers}
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------

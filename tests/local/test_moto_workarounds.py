@@ -313,7 +313,27 @@ def test_items_that_a_stopped_execution_leaves_have_not_failed(worlds: Worlds) -
 def test_the_paths_of_a_result_writer_are_read_from_the_input_of_the_state(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("result_writer")
     assert plain == {"status": "FAILED", "files": 0}
-    assert embedded == {"status": "SUCCEEDED", "files": 1}
+    assert embedded == {"status": "SUCCEEDED", "files": 2}
+
+
+@workaround("_files_of_a_maps_results")
+def test_a_maps_results_are_in_files_that_its_manifest_names(worlds: Worlds) -> None:
+    """The shape is that of https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html."""
+    plain, embedded = worlds.ask("files_of_a_maps_results")
+    assert plain["files"] == {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
+    assert plain["result"] == embedded["result"] == ["MapRunArn", "ResultWriterDetails"]
+    assert re.fullmatch(r"files/of/[0-9a-f-]{36}/manifest\.json", embedded["manifest"])
+    assert embedded["files"] == {"FAILED": ["FAILED_0.json"], "PENDING": [], "SUCCEEDED": ["SUCCEEDED_0.json"]}
+    assert embedded["sizes are right"]
+
+    failed, succeeded = embedded["children"]
+    assert (succeeded["Status"], succeeded["Input"], succeeded["Output"]) == ("SUCCEEDED", "1", '{"text":"\\u00fc"}')
+    assert (failed["Status"], failed["Input"], failed["Error"], failed["Cause"]) == ("FAILED", "2", "Two", "is not one")
+    assert "Output" not in failed
+    assert succeeded["InputDetails"] == succeeded["OutputDetails"] == {"Included": True}
+    assert succeeded["StateMachineArn"].endswith("/Trials")
+    assert succeeded["ExecutionArn"].endswith(f"/Trials:{succeeded['Name']}")
+    assert succeeded["StartDate"] <= succeeded["StopDate"]
 
 
 @workaround("_histories_of_children_that_nobody_reads")
@@ -338,6 +358,13 @@ def test_a_service_is_found_without_a_look_at_the_disk(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("folders_listed_for_ten_requests")
     assert plain >= 10
     assert embedded == 0
+
+
+@workaround("_answers_for_programs_only")
+def test_a_request_is_neither_logged_nor_answered_for_a_page_of_another_site(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("what_a_request_brings_about")
+    assert plain == {"lines of log": 1, "headers for a page": ["Access-Control-Allow-Origin"]}
+    assert embedded == {"lines of log": 0, "headers for a page": []}
 
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------

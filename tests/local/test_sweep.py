@@ -33,6 +33,10 @@ def test_a_grid_ends_with_a_winner_and_every_trial_in_the_leaderboard(cloud: Clo
     assert json.loads(cloud.objects(keys.winner_key("tutorial")).popitem()[1]) == output
     outcomes = [json.loads(data) for data in cloud.objects(keys.outcomes_prefix("tutorial", 0)).values()]
     assert sorted(outcome["status"] for outcome in outcomes) == ["SUCCEEDED"] * 9
+    files = cloud.objects(keys.map_results_prefix("tutorial", 0)).items()
+    children = json.loads(next(data for name, data in files if name.endswith("/SUCCEEDED_0.json")))
+    in_order = sorted((json.loads(child["Output"]) for child in children), key=lambda outcome: outcome["trial_id"])
+    assert in_order == sorted(outcomes, key=lambda outcome: outcome["trial_id"]), "the Map's record has them too"
 
 
 def test_a_model_proposes_the_later_rounds_and_a_trial_that_fails_does_not_end_the_search(cloud: Cloud) -> None:

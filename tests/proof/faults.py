@@ -145,7 +145,7 @@ DEFINITION = (
     ),
     _definition(
         "a text under a key that ends in .$",
-        lambda d: _set(_state(d, "Record the success")["Parameters"]["Body"], "status.$", "SUCCEEDED"),
+        lambda d: _set(_state(d, "Record the success")["Parameters"], "ContentType.$", "application/json"),
     ),
     _definition(
         "a number where Batch wants a text",
@@ -205,7 +205,12 @@ DEFINITION = (
         lambda d: _state(d, "Record the success")["Retry"][0]["ErrorEquals"].append("Batch.ServerException"),
     ),
     _definition("a Map without a result writer", lambda d: _map(d).pop("ResultWriter")),
-    _definition("a Map that keeps its result", lambda d: _map(d).pop("ResultPath")),
+    _definition("a Map whose result takes the sweep's place", lambda d: _map(d).pop("ResultPath")),
+    _definition("a Map whose result is dropped", lambda d: _set(_map(d), "ResultPath", None)),
+    _definition(
+        "a reducer that is not told where the record is",
+        lambda d: _state(d, "Pick the winner")["Parameters"]["Payload"].pop("map_results.$"),
+    ),
     _definition("an inline Map", lambda d: _set(_map(d)["ItemProcessor"]["ProcessorConfig"], "Mode", "INLINE")),
     _definition(
         "EXPRESS children", lambda d: _set(_map(d)["ItemProcessor"]["ProcessorConfig"], "ExecutionType", "EXPRESS")
@@ -262,7 +267,8 @@ DEFINITION = (
     ),
     _definition("both Next and End", lambda d: _set(_map(d), "End", True)),
     _definition("an execution that never ends", lambda d: d.pop("TimeoutSeconds")),
-    _definition("what S3 answers, of 10,000 trials", lambda d: _state(d, "Record the success").pop("ResultSelector")),
+    _definition("what S3 answers in the trial's place", lambda d: _state(d, "Record the success").pop("ResultPath")),
+    _definition("all of a trial in the record", lambda d: _state(d, "Record the failure").pop("OutputPath")),
     _definition(
         "an outcome under the wrong key",
         lambda d: _set(_state(d, "Record the failure")["Parameters"], "Key.$", "$.trial_id"),

@@ -33,8 +33,8 @@ class Cloud:
         event = {"input": sweep_input, "execution": execution, "round": round_number}
         return _as_lambda_does(planner.handler, event)
 
-    def reduce(self, sweep: str = "s", round_number: int = 0) -> dict[str, Any]:
-        return _as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number})
+    def reduce(self, sweep: str = "s", round_number: int = 0, **more: Any) -> dict[str, Any]:
+        return _as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number, **more})
 
     def sample(self, sweep: str, round_number: int) -> dict[str, Any]:
         return _as_lambda_does(sampler.handler, {"sweep": sweep, "round": round_number})

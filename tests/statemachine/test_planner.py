@@ -28,6 +28,7 @@ class TestPlan:
             "to_run": 4,
             "to_run_key": "sweeps/s/round-0/to-run.json",
             "map_results_prefix": "sweeps/s/round-0/map",
+            "map_results": {},
             "max_concurrency": 16,
         }
         assert answer | told == answer
@@ -45,8 +46,9 @@ class TestPlan:
     def test_an_item_of_the_map_holds_texts_only_since_a_number_would_end_all_trials(self, cloud: Cloud) -> None:
         answer = cloud.plan({**SPEC, "fixed": {"batch_size": 64, "dataset": "mnist"}, "seed": 7})
         for item in cloud.bucket.get_json(answer["to_run_key"]):
-            command = item.pop("command")
-            assert all(type(text) is str for text in [*item.values(), *command])
+            command, outcomes = item.pop("command"), item.pop("outcomes")
+            begun = [text for outcome in outcomes.values() for text in outcome.values()]
+            assert all(type(text) is str for text in [*item.values(), *command, *begun])
 
     def test_an_item_names_the_trials_command_and_where_its_results_go(self, cloud: Cloud) -> None:
         answer = cloud.plan(SPEC)
@@ -58,6 +60,10 @@ class TestPlan:
             "metrics_uri": f"s3://{cloud.bucket.name}/trials/{first.trial_id}/metrics-e3.csv",
             "checkpoint_uri": f"s3://{cloud.bucket.name}/checkpoints/{first.trial_id}/",
             "outcome_key": f"sweeps/s/round-0/outcomes/{first.trial_id}.json",
+            "outcomes": {
+                "SUCCEEDED": {"trial_id": first.trial_id, "status": "SUCCEEDED"},
+                "FAILED": {"trial_id": first.trial_id, "status": "FAILED"},
+            },
         }
 
     def test_a_sweep_without_a_name_has_the_executions(self, cloud: Cloud) -> None:

@@ -32,7 +32,7 @@ def modules(distribution: str) -> Iterator[Path]:
 @pytest.fixture
 def like_lambda(tmp_path: Path) -> Path:
     """A folder with the functions, the contract, boto3 with what it requires, and nothing else."""
-    for name in ("__init__", "bucket", "planner", "reducer", "sampler"):
+    for name in ("__init__", "bucket", "outcomes", "planner", "reducer", "sampler"):
         target = tmp_path / "statemachine" / f"{name}.py"
         target.parent.mkdir(exist_ok=True)
         target.symlink_to(ROOT / "statemachine" / target.name)

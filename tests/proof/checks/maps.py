@@ -11,11 +11,12 @@ def findings(subject: Subject) -> Findings:
     if len(maps) != 1:
         yield f"there are {len(maps)} Maps, not one"
     for name, state in maps:
-        yield from (f"{name}: {fault}" for fault in _faults(state))
+        following = subject.definition["States"].get(state.get("Next"), {})
+        yield from (f"{name}: {fault}" for fault in _faults(state, following))
         yield from (f"{name}: {fault}" for fault in _faults_of_trials(state["ItemProcessor"]))
 
 
-def _faults(state: dict[str, Any]) -> Findings:
+def _faults(state: dict[str, Any], following: dict[str, Any]) -> Findings:
     config = state["ItemProcessor"].get("ProcessorConfig", {})
     if config.get("Mode") != "DISTRIBUTED":
         yield "an inline Map runs 40 trials at once and fills the execution's history"
@@ -25,8 +26,11 @@ def _faults(state: dict[str, Any]) -> Findings:
         yield "trials must come from one JSON document in S3: 256 KiB of them fit into the state's input"
     if "ResultWriter" not in state:
         yield "without a ResultWriter the results of all trials together must fit into 256 KiB"
-    if "ResultPath" not in state or state["ResultPath"] is not None:
-        yield "its result must be dropped: what follows reads the input"
+    place = state.get("ResultPath", "$")
+    if not place or place == "$":
+        yield "where its own record is must be kept beside the sweep: what follows reads both"
+    elif place not in following.get("Parameters", {}).get("Payload", {}).values():
+        yield "nobody is told where its own record is, so that the reducer asks for each trial's outcome"
     if state.get("ToleratedFailurePercentage") != 100:
         yield "a trial that fails must not fail the others"
     if "MaxConcurrency" not in state and "MaxConcurrencyPath" not in state:
@@ -51,8 +55,12 @@ def _faults_of_trials(processor: dict[str, Any]) -> Findings:
         records = state.get("Resource", "").endswith(":s3:putObject")
         if state.get("End") and not records:
             yield f"{name}: a trial may end here without a recorded outcome"
-        if state.get("End") and state.get("ResultSelector") != {}:
-            yield f"{name}: what a trial returns must be nothing; 10,000 of them are put together"
+        if records and (
+            state.get("ResultPath", "$") is not None
+            or state["Parameters"].get("Body.$") is None
+            or state.get("OutputPath") != state["Parameters"]["Body.$"]
+        ):
+            yield f"{name}: what a trial returns must be the outcome that it writes, for the Map's own record"
         if state.get("Resource", "").endswith(".sync") and "TimeoutSeconds" in state:
             yield f"{name}: its time runs while the job is queued, so a sweep of many trials loses the last"
         if state["Type"] == "Task" and not records:

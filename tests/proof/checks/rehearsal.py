@@ -54,6 +54,7 @@ class Stage:
     Attributes:
         succeeds: whether the job of the n-th trial does.
         jobs: the requests to Batch.
+        keeps: what is kept of how jobs ended: their outcomes and the Map's own record, or one of the two.
     """
 
     subject: Subject
@@ -61,6 +62,7 @@ class Stage:
     bucket: str
     succeeds: Callable[[int], bool]
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    keeps: tuple[str, ...] = ("outcomes", "record")
 
     def keys(self, prefix: str) -> list[str]:
         return [
@@ -72,7 +74,7 @@ class Stage:
 
 
 def findings(subject: Subject) -> Findings:
-    for scene in (one_fails, all_fail, wrong_input, again, in_rounds):
+    for scene in (one_fails, from_the_record, without_a_record, all_fail, wrong_input, again, in_rounds):
         try:
             with stage(subject, succeeds=lambda number: number == 0) as empty:
                 yield from (f"{scene.__doc__} {fault}" for fault in scene(empty))
@@ -86,12 +88,7 @@ def one_fails(stage: Stage) -> Iterator[str]:
     outcomes = [stage.document(key) for key in stage.keys(keys.outcomes_prefix(EXECUTION, 0))]
     if sorted(outcome["status"] for outcome in outcomes) != ["FAILED", "SUCCEEDED"]:
         yield f"the outcomes are {outcomes}"
-    if output.get("outcomes") != {"SUCCEEDED": 1, "FAILED": 1, "MISSING": 0, "INVALID": 0}:
-        yield f"the output counts {output.get('outcomes')}"
-    if output.get("winner", {}).get("params") != {"lr": 0.1}:
-        yield f"the winner is {output.get('winner')}"
-    if not any("exit code 3" in reason["reason"] for reason in output.get("reasons", [])):
-        yield f"why the trial failed is lost: {output.get('reasons')}"
+    yield from _one_of_two_won(output)
     for job in stage.jobs:
         if job["Tags"] != {"sweep": EXECUTION, "trial": job["JobName"]}:
             yield f"the job's tags are {job['Tags']}"
@@ -101,6 +98,18 @@ def one_fails(stage: Stage) -> Iterator[str]:
         yield f"{len(stage.jobs)} jobs for two trials"
     if not stage.keys(keys.map_results_prefix(EXECUTION, 0)):
         yield "the results of the Map are not where the sweep's other files are"
+
+
+def from_the_record(stage: Stage) -> Iterator[str]:
+    """The outcomes of trials cannot be read, and the Map's own record can:"""
+    stage.keeps = ("record",)
+    yield from _one_of_two_won(play(stage, INPUT))
+
+
+def without_a_record(stage: Stage) -> Iterator[str]:
+    """The Map's own record cannot be written:"""
+    stage.keeps = ("outcomes",)
+    yield from _one_of_two_won(play(stage, INPUT))
 
 
 def all_fail(stage: Stage) -> Iterator[str]:
@@ -137,6 +146,17 @@ def in_rounds(stage: Stage) -> Iterator[str]:
     planned = stage.document(keys.plan_key(EXECUTION, 1))["trials"]
     if len(asked) != 3 or [trial["params"] for trial in planned[9:]] != asked:
         yield f"the model proposes {asked}, and planned are {planned}"
+
+
+def _one_of_two_won(output: dict[str, Any]) -> Iterator[str]:
+    if output.get("outcomes") != {"SUCCEEDED": 1, "FAILED": 1, "MISSING": 0, "INVALID": 0}:
+        yield f"the output counts {output.get('outcomes')}"
+    if output.get("winner", {}).get("params") != {"lr": 0.1}:
+        yield f"the winner is {output.get('winner')}"
+    if not any("exit code 3" in reason["reason"] for reason in output.get("reasons", [])):
+        yield f"why the trial failed is lost: {output.get('reasons')}"
+    if not output.get("cost", {}).get("job_seconds"):
+        yield f"what the jobs took is lost: {output.get('cost')}"
 
 
 def _ends_with(stage: Stage, document: dict[str, Any], error: str, cause: str) -> Iterator[str]:
@@ -179,7 +199,8 @@ def _run(stage: Stage, machine: dict[str, Any], data: Any, context: dict[str, An
         try:
             name, data = _step(stage, state, data, context)
         except Failed as failed:
-            catcher = next((c for c in state.get("Catch", []) if c["ErrorEquals"] == ["States.ALL"]), None)
+            catching = (["States.ALL"], [failed.error])
+            catcher = next((c for c in state.get("Catch", []) if c["ErrorEquals"] in catching), None)
             if catcher is None:
                 raise
             data = _put(data, catcher.get("ResultPath", "$"), {"Error": failed.error, "Cause": failed.cause})
@@ -264,9 +285,9 @@ def _job(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
     description = {
         "JobId": f"job-{number}",
         "JobName": request["JobName"],
-        "StartedAt": 1,
-        "StoppedAt": 2,
-        "Attempts": [{"Container": {"ExitCode": exit_code}}],
+        "StartedAt": 1_000,
+        "StoppedAt": 61_000,
+        "Attempts": [{"Container": {"ExitCode": exit_code}, "StartedAt": 1_000, "StoppedAt": 61_000}],
     }
     unknown = description.keys() - _fields_of_a_job()
     assert not unknown, unknown
@@ -297,10 +318,29 @@ def _map(stage: Stage, state: dict[str, Any], given: Any, context: dict[str, Any
     if source["Bucket"] != stage.bucket or source["Key"] not in stage.keys(source["Key"]):
         raise NotAsAws(f"there are no items in {source}")
     results = [_run(stage, state["ItemProcessor"], item, context) for item in stage.document(source["Key"])]
-    if "ResultWriter" in state:
-        target = _filled(state["ResultWriter"]["Parameters"], given, context)
-        stage.s3.put_object(Bucket=target["Bucket"], Key=f"{target['Prefix']}/manifest.json", Body=b"{}")
-    return results
+    if "ResultWriter" not in state:
+        return results
+    if "outcomes" not in stage.keeps:
+        for key in stage.keys(keys.outcomes_prefix(EXECUTION, 0)):
+            stage.s3.put_object(Bucket=stage.bucket, Key=key, Body=b"")
+    if "record" not in stage.keeps:
+        raise Failed("States.ResultWriterFailed", "it cannot be written")
+    target = _filled(state["ResultWriter"]["Parameters"], given, context)
+    return _written(stage, f"{target['Prefix']}/run", results)
+
+
+def _written(stage: Stage, folder: str, results: list[Any]) -> dict[str, Any]:
+    """Writes a Map's own record, as a ResultWriter does, and returns what the Map returns then.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+    """
+    children = json.dumps([{"Status": "SUCCEEDED", "Output": json.dumps(result)} for result in results]).encode()
+    file = {"Key": f"{folder}/SUCCEEDED_0.json", "Size": len(children)}
+    manifest = {"ResultFiles": {"SUCCEEDED": [file], "FAILED": [], "PENDING": []}}
+    stage.s3.put_object(Bucket=stage.bucket, Key=file["Key"], Body=children)
+    stage.s3.put_object(Bucket=stage.bucket, Key=f"{folder}/manifest.json", Body=json.dumps(manifest).encode())
+    details = {"Bucket": stage.bucket, "Key": f"{folder}/manifest.json"}
+    return {"MapRunArn": "arn", "ResultWriterDetails": details}
 
 
 def _holds(choice: dict[str, Any], data: Any) -> bool:

@@ -1,0 +1,103 @@
+"""How jobs ended, as the state machine recorded it: an object for each trial, and the Map's own record of a round.
+
+Step Functions writes the inputs and outputs of a Map's children into a few files, and a child's output is the outcome
+that it recorded: so a round is read in as many requests as it has files, where it would take one a trial. The record
+is a copy. Whatever is not in it, or cannot be read, is read from the trial's own object.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from statemachine.bucket import Bucket, Readable, from_json
+from sweep import keys
+from sweep.trial import Trial
+
+MAX_RECORD_BYTES = 256 * 2**20
+"""Of a Map's record that are read, since a function has 1,769 MB. Only thousands of failures come near: what Step
+Functions hands on of one, up to 32,768 characters, is in the record with its quotes escaped twice over."""
+
+
+class Outcomes:
+    """What was recorded of the trials of a round, and of those before it."""
+
+    def __init__(self, bucket: Bucket, *, sweep: str, round_number: int, map_results: Any) -> None:
+        """Reads the Map's record, and lists the outcomes of the round.
+
+        Args:
+            map_results: what the Map returned; see `of_map`.
+        """
+        self._bucket = bucket
+        self._sweep = sweep
+        self._round_number = round_number
+        self._of_map = of_map(bucket, map_results)
+        self._recorded = frozenset(bucket.names(keys.outcomes_prefix(sweep, round_number)))
+
+    def of(self, trial: Trial) -> dict[str, Any] | None:
+        """Returns what was recorded of a trial in the round that it was planned for last; None where nothing was."""
+        key = keys.outcome_key(self._sweep, trial.round_number, trial.trial_id)
+        if trial.round_number == self._round_number:
+            if key not in self._recorded:
+                return None
+            if trial.trial_id in self._of_map:
+                return self._of_map[trial.trial_id]
+        # Of an earlier round, or of an earlier execution of this sweep, which is not in this one's record.
+        return recorded(self._bucket, key)
+
+
+def recorded(bucket: Readable, key: str) -> dict[str, Any] | None:
+    """Returns the outcome at a key; None where there is none, and one that says nothing where it cannot be read."""
+    try:
+        document = bucket.get_json(key)
+    except ValueError:
+        return {}
+    if document is None:
+        return None
+    return document if isinstance(document, dict) else {}
+
+
+def of_map(bucket: Readable, map_results: Any) -> dict[str, dict[str, Any]]:
+    """Returns the outcomes that the Map's record of a round holds, by trial.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
+
+    Args:
+        map_results: what the Map returned, `{"ResultWriterDetails": {"Key": of the manifest}}`. Anything else where
+            there is no record: there was nothing to train, or it could not be written.
+    """
+    outcomes: dict[str, dict[str, Any]] = {}
+    left = MAX_RECORD_BYTES
+    for key in _files(bucket, map_results):
+        data = bucket.get(key, at_most=left + 1)
+        if data is None or len(data) > left:
+            continue
+        left -= len(data)
+        outcomes.update(_outcomes(_document(data)))
+    return outcomes
+
+
+def _files(bucket: Readable, map_results: Any) -> list[str]:
+    """Returns the keys of the files on the children that succeeded: all whose outcome could be recorded."""
+    match map_results:
+        case {"ResultWriterDetails": {"Key": str(manifest)}} if manifest:
+            match _document(bucket.get(manifest)):
+                case {"ResultFiles": {"SUCCEEDED": list(files)}}:
+                    found = (file.get("Key") for file in files if isinstance(file, dict))
+                    return [key for key in found if key and isinstance(key, str)]
+    return []
+
+
+def _outcomes(children: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for child in children if isinstance(children, list) else ():
+        match child:
+            case {"Output": str(output)}:
+                match _document(output):
+                    case {"trial_id": str(trial_id), "status": str()} as outcome:
+                        yield trial_id, outcome
+
+
+def _document(text: str | bytes | None) -> Any:
+    """Returns a JSON document; None where it is not there, cut off, or no JSON."""
+    try:
+        return None if text is None else from_json(text)
+    except ValueError:
+        return None
