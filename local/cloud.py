@@ -1,6 +1,7 @@
 """The embedded cloud: from a folder to an endpoint that answers as AWS does, and back to nothing that runs."""
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -25,6 +26,8 @@ MEMORY_A_JOB_MIB = 1_500
 """A trial of the tutorial's model on 60,000 images needs about 1 GiB; a laptop must not swap."""
 
 START_TIMEOUT_SECONDS = 120.0
+SHUTDOWN_POLL_SECONDS = 0.1
+"""How often the server looks whether it is to end."""
 
 LOCK, ADDRESS = "cloud.lock", "cloud.json"
 """The process that runs the cloud holds the one, and says in the other where it answers."""
@@ -219,18 +222,11 @@ def _running(
     ends_when_idle: bool,
     seen_at: str | None,
 ) -> Iterator[Endpoint]:
-    # Heavy, and needed only by the process that runs the cloud.
-    import boto3
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
-
     from local import template
-    from local.access import Access
-    from local.batch import JobQueue
-    from local.functions import Functions
+    from local.functions import PRELOAD, Functions
+    from local.host import share_what_botocore_reads
     from local.images import images_of
     from local.machine import Machine
-    from local.moto_workarounds import ACCOUNT, install
 
     if _has_run.is_set():
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
@@ -242,8 +238,33 @@ def _running(
     scratch.mkdir()
     _log_to(scratch / "cloud.log")
 
-    access = Access(ACCOUNT, REGION)
-    with _listening(port) as listening:
+    with contextlib.ExitStack() as until_it_ends:
+        # Closed in the reverse order: what jobs save when they are told to end reaches a server that is still there.
+        serving = until_it_ends.enter_context(contextlib.ExitStack())
+        listening = serving.enter_context(_listening(port))
+        # One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported, which
+        # happens on another core while this process imports moto.
+        functions_machine = until_it_ends.enter_context(contextlib.closing(Machine(is_bare=True)))
+        jobs_machine = until_it_ends.enter_context(contextlib.closing(Machine()))
+        images = images_of(assembly, stack)
+        jobs_machine.warm([module for image in images.values() for module in image.preload])
+        functions_machine.warm(PRELOAD)
+        share_what_botocore_reads()  # moto makes several sessions
+        with _without_garbage_collection():
+            # Heavy, and needed only by the process that runs the cloud.
+            import boto3
+            from moto.moto_server.werkzeug_app import (
+                DomainDispatcherApplication,
+                MotoRequestHandler,
+                create_backend_app,
+            )
+            from werkzeug.serving import make_server
+
+            from local.access import Access
+            from local.batch import JobQueue
+            from local.moto_workarounds import ACCOUNT, install
+
+        access = Access(ACCOUNT, REGION)
         server = make_server(
             "127.0.0.1",
             port,
@@ -252,35 +273,29 @@ def _running(
             request_handler=MotoRequestHandler,
             fd=listening.fileno(),
         )
-    threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
-    url = f"http://127.0.0.1:{server.port}"
-    endpoint = Endpoint(
-        url=url,
-        region=REGION,
-        pid=os.getpid(),
-        assembly=str(assembly),
-        trainer=str((context or {}).get("trainer", "")),
-        ends_when_idle=ends_when_idle,
-        started_here=True,
-    )
+        threading.Thread(target=server.serve_forever, args=(SHUTDOWN_POLL_SECONDS,), name="server", daemon=True).start()
+        serving.callback(server.shutdown)
+        url = f"http://127.0.0.1:{server.port}"
+        endpoint = Endpoint(
+            url=url,
+            region=REGION,
+            pid=os.getpid(),
+            assembly=str(assembly),
+            trainer=str((context or {}).get("trainer", "")),
+            ends_when_idle=ends_when_idle,
+            started_here=True,
+        )
 
-    def environment(role_arn: str) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        own = {
-            "AWS_ENDPOINT_URL": seen_at or url,
-            "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
-            keys.DATA_DIR: str(data_folder(directory)),
-            "PYTHONUNBUFFERED": "1",
-        }
-        return {**kept, **endpoint.environment(), **own}
+        def environment(role_arn: str) -> dict[str, str]:
+            kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+            own = {
+                "AWS_ENDPOINT_URL": seen_at or url,
+                "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
+                keys.DATA_DIR: str(data_folder(directory)),
+                "PYTHONUNBUFFERED": "1",
+            }
+            return {**kept, **endpoint.environment(), **own}
 
-    with contextlib.ExitStack() as until_it_ends:
-        # Closed in the reverse order: what jobs save when they are told to end reaches a server that is still there.
-        until_it_ends.callback(server.shutdown)
-        # One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported.
-        functions_machine, jobs_machine = (until_it_ends.enter_context(contextlib.closing(Machine())) for _ in range(2))
-        images = images_of(assembly, stack)
-        jobs_machine.warm([module for image in images.values() for module in image.preload])
         jobs = JobQueue(
             jobs_machine,
             images=images,
@@ -290,13 +305,12 @@ def _running(
         )
         until_it_ends.callback(jobs.close)
         _has_run.set()
-        functions = Functions(functions_machine, environment=environment, folder=scratch)
         install(
             endpoint_url=seen_at or url,
             region=REGION,
             objects=directory / "s3",
             jobs=jobs,
-            functions=functions,
+            functions=Functions(functions_machine, environment=environment, folder=scratch),
             access=access,
         )
         if not is_empty:
@@ -307,6 +321,17 @@ def _running(
             )
             template.deploy(session, url, assembly, stack)
         yield endpoint
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keeps the collector off the thousand modules that are imported meanwhile: then, later, and at the end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def _listening(port: int) -> socket.socket:

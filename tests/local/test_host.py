@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from local.host import BARE
 from local.machine import HostGone, Machine, Process
 from tests.embedded import REPOSITORY, eventually
 
@@ -344,7 +345,7 @@ LOOKS_AROUND = """
 import json, os, sys
 print(json.dumps({
     "name": __name__,
-    "spec": __spec__.name,
+    "spec": __spec__ and __spec__.name,
     "file": __file__,
     "argv": sys.argv,
     "cwd": os.getcwd(),
@@ -379,6 +380,23 @@ def test_a_forked_module_sees_what_a_new_process_sees(shell: Shell, package: boo
         outputs.append(output.read_text())
     assert outputs[1] == outputs[0]
     assert f'"file": "{shell.folder}' in outputs[0]
+
+
+@forks_only_on_linux
+def test_a_forked_file_sees_what_a_new_process_sees_and_nothing_that_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("given")
+    (tmp_path / "a_file.py").write_text(LOOKS_AROUND)
+    outputs = []
+    with contextlib.closing(Machine(is_bare=True)) as machine:
+        shell = Shell(machine, tmp_path)
+        for preload in ((), ("boto3",)):
+            output = tmp_path / f"{len(preload)}.log"
+            argv = [sys.executable, *BARE, str(tmp_path / "a_file.py"), "--lr", "ü"]
+            process = shell.run(*argv, preload=preload, stdin=tmp_path / "in.txt", output=output)
+            assert process.exit_code == 0
+            outputs.append(output.read_text())
+    assert outputs[1] == outputs[0]
+    assert "site-packages" not in outputs[0]
 
 
 @forks_only_on_linux
