@@ -30,6 +30,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -288,6 +289,8 @@ def become(request: dict[str, Any]) -> NoReturn:
     new_path = [str(Path.cwd()), *new_path] if is_module else new_path
     sys.path[:] = [*new_path, *(entry for entry in sys.path if entry not in old_path)]
     sys.path_importer_cache.clear()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False  # it is the parent's, who made it: torch has 144
     if os.environ.get("PYTHONUNBUFFERED"):
         sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=True)
     sys.argv = request["argv"][2 if is_module else 1 + len(BARE) :]

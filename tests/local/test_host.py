@@ -409,6 +409,23 @@ def test_a_module_to_preload_is_imported_once_for_all(shell: Shell) -> None:
 
 
 @forks_only_on_linux
+def test_a_forked_module_ends_without_what_modules_of_its_parent_do_at_the_end(tmp_path: Path) -> None:
+    with contextlib.closing(Machine()) as machine:
+        shell = Shell(machine, tmp_path)
+        module = shell.module(
+            """
+            import colorsys, weakref
+            weakref.finalize(colorsys, print, "its own")
+            print([each.atexit for each in weakref.finalize._registry])
+            """
+        )
+        shell.run(sys.executable, "-m", module, preload=("torch",))
+    *_, first, last = shell.output.read_text().splitlines()
+    assert (first.count("True"), last) == (1, "its own")
+    assert first.count("False") > 0, "torch has some"
+
+
+@forks_only_on_linux
 def test_what_is_warmed_is_there_and_what_cannot_be_imported_disturbs_nobody(shell: Shell) -> None:
     shell.machine.warm(["nowhere"])
     shell.machine.warm(["wave"])
