@@ -49,6 +49,7 @@ class Endpoint:
         pid: of the process that runs it.
         assembly: the folder of its template and assets.
         trainer: the folder of the trainer that they were made with; empty for stepsweep's own.
+        job_vcpus: of a job that does not ask for some itself.
         ends_when_idle: that process ends when no execution runs any more.
         started_here: this process runs it; False: another one does, and keeps it up.
     """
@@ -58,6 +59,7 @@ class Endpoint:
     pid: int
     assembly: str
     trainer: str
+    job_vcpus: int
     ends_when_idle: bool
     started_here: bool
 
@@ -81,7 +83,8 @@ def embedded_cloud(
     context: Mapping[str, Any] | None = None,
     root: Path | str = ROOT,
     port: int = 0,
-    slots: int | None = None,
+    vcpus: int | None = None,
+    job_vcpus: int | None = None,
     is_empty: bool = False,
     trainer: Path | None = None,
     ends_when_idle: bool = False,
@@ -95,7 +98,8 @@ def embedded_cloud(
         context: CDK context, as `cdk deploy -c` gives it.
         root: the sources of the stack.
         port: to listen on; 0 takes a free one.
-        slots: jobs at once; by default as many as there are cores, and memory for.
+        vcpus: of all jobs at once; by default as many as there are cores, and memory for jobs of one.
+        job_vcpus: of a job that does not ask for some itself, and so its threads; by default one.
         is_empty: an account without the stack, for the CDK CLI to deploy it into.
         trainer: folder with the Dockerfile of the trainer, as `-c trainer=` has it; another way to say it in `context`.
         ends_when_idle: the caller ends it when nothing runs in it; said to those who join it.
@@ -121,7 +125,8 @@ def embedded_cloud(
             context=context,
             root=Path(root),
             port=port,
-            slots=slots,
+            vcpus=vcpus or default_vcpus(),
+            job_vcpus=job_vcpus,
             is_empty=is_empty,
             ends_when_idle=ends_when_idle,
             seen_at=seen_at,
@@ -217,7 +222,8 @@ def _running(
     context: Mapping[str, Any] | None,
     root: Path,
     port: int,
-    slots: int | None,
+    vcpus: int,
+    job_vcpus: int | None,
     is_empty: bool,
     ends_when_idle: bool,
     seen_at: str | None,
@@ -282,6 +288,7 @@ def _running(
             pid=os.getpid(),
             assembly=str(assembly),
             trainer=str((context or {}).get("trainer", "")),
+            job_vcpus=job_vcpus or 1,
             ends_when_idle=ends_when_idle,
             started_here=True,
         )
@@ -301,7 +308,8 @@ def _running(
             images=images,
             environment=environment,
             logs=directory / "logs",
-            slots=slots or default_slots(),
+            vcpus=vcpus,
+            job_vcpus=job_vcpus or 1,
         )
         until_it_ends.callback(jobs.close)
         _has_run.set()
@@ -352,7 +360,7 @@ def _log_to(file: Path) -> None:
         logger.setLevel(logging.WARNING)
 
 
-def default_slots() -> int:
+def default_vcpus() -> int:
     import psutil
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,11 +16,15 @@ from typing import Any
 from local.host import BARE
 from sweep.errors import SweepError
 
-LIMITED_THREADS = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
-"""One thread a process and a process a core: two processes with a thread each trained nine trials in 17.8 s on two
-cores, one with two threads in 19.6 s, two with the libraries' default threads in 41.3 s."""
+
+def threads(number: int) -> dict[str, str]:
+    """Returns the environment of a process that is to have so many threads.
+
+    Two processes with a thread each trained nine trials in 17.8 s on two cores, one with two threads in 19.6 s, two
+    with the libraries' default threads in 41.3 s.
+    """
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    return dict.fromkeys(names, str(number))
 
 
 class HostGone(SweepError):
@@ -59,7 +63,7 @@ class Machine:
             [sys.executable, *(BARE if is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **LIMITED_THREADS, **bare},
+            env={**os.environ, **threads(1), **bare},
             start_new_session=True,  # Ctrl-C is for the cloud to answer
         )
         if self._host.stdin is None or self._host.stdout is None:
