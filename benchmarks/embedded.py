@@ -85,14 +85,14 @@ class Cloud:
 
 
 @contextmanager
-def nothing_trains(folder: Path, *, slots: int | None = None) -> Iterator[Cloud]:
+def nothing_trains(folder: Path, *, vcpus: int | None = None) -> Iterator[Cloud]:
     """Runs a cloud in a folder, with the trainer that trains nothing. One a process."""
     folder.mkdir(parents=True, exist_ok=True)
     templates = WORK / "templates"
     templates.mkdir(exist_ok=True)
     if not (folder / "templates").exists():
         (folder / "templates").symlink_to(templates)
-    with embedded_cloud(folder, trainer=NOTHING, slots=slots) as endpoint:
+    with embedded_cloud(folder, trainer=NOTHING, vcpus=vcpus) as endpoint:
         yield Cloud(endpoint=endpoint)
 
 

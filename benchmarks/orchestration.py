@@ -127,7 +127,7 @@ def _sweep(trials: int) -> dict[str, Any]:
 
 def _wait(trials: int) -> dict[str, Any]:
     """Measures a cloud whose jobs sleep: one on a core, and the others in the queue."""
-    with embedded.nothing_trains(WORK / "orchestration-wait", slots=1) as cloud:
+    with embedded.nothing_trains(WORK / "orchestration-wait", vcpus=1) as cloud:
         spec = {"parameters": {"number": list(range(trials))}, "epochs": 1, "name": "waiting"}
         cloud.start({**spec, "fixed": {"wait_seconds": 3600}, "max_concurrency": trials})
         batch, queue = cloud.client("batch"), cloud.outputs["JobQueue"]

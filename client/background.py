@@ -19,7 +19,7 @@ LINGER_SECONDS = 2.0
 LOOK_SECONDS = 0.5
 
 
-def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | None) -> Endpoint:
+def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | None, job_vcpus: int | None) -> Endpoint:
     """Returns where the cloud of `directory` answers; one that is not up is started in the background.
 
     The caller holds `local.cloud.starting`, until it has started an execution: a cloud without one ends.
@@ -36,7 +36,8 @@ def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | Non
             # -P: what lies in the current folder stays out of the search path.
             [sys.executable, "-P", "-m", "client", "serve", "--until-idle"]
             + ["--dir", str(directory.resolve())]
-            + (["--trainer", str(trainer.resolve())] if trainer else []),
+            + (["--trainer", str(trainer.resolve())] if trainer else [])
+            + (["--job-vcpus", str(job_vcpus)] if job_vcpus else []),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -56,11 +57,13 @@ def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | Non
     raise CloudError("\n".join(["the embedded cloud did not start in the background:", *said[-5:]]))
 
 
-def keep_up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | None) -> None:
+def keep_up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | None, job_vcpus: int | None) -> None:
     """Runs the embedded cloud until nothing runs in it."""
     with (
         contextlib.ExitStack() as until_it_is_down,
-        embedded_cloud(directory, on_status=on_status, trainer=trainer, ends_when_idle=True) as endpoint,
+        embedded_cloud(
+            directory, on_status=on_status, trainer=trainer, job_vcpus=job_vcpus, ends_when_idle=True
+        ) as endpoint,
     ):
         if endpoint.started_here:
             sweeps = Sweeps(on_endpoint(endpoint.environment()))

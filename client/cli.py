@@ -13,7 +13,7 @@ import click
 
 from client.exit_code import ExitCode
 from client.interrupts import signals_interrupt
-from client.options import Cloud, cloud_options, directory_option, json_option, spec_options, trainer_option
+from client.options import Cloud, cloud_options, directory_option, json_option, machine_options, spec_options
 from client.spec_input import Asked
 from sweep.errors import InvalidInput, SweepError
 
@@ -475,11 +475,13 @@ def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) ->
 
 @cli.command(epilog=SERVE_EXIT_CODES)
 @directory_option
-@trainer_option
+@machine_options
 @click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="To listen on.  [default: a free one]")
 @click.option("--until-idle", is_flag=True, hidden=True, help="End when nothing runs; what `sweep start` starts.")
 @json_option("One JSON document on stdout once it is up: {endpoint, environment, state_machine_arn, bucket, objects}.")
-def serve(directory: Path, trainer: Path | None, port: int | None, until_idle: bool, as_json: bool) -> int:
+def serve(
+    directory: Path, trainer: Path | None, job_vcpus: int | None, port: int | None, until_idle: bool, as_json: bool
+) -> int:
     """Keep the embedded cloud up, for other tools and commands.
 
     The AWS CLI can use it, and all commands do that are given the same --dir.
@@ -500,9 +502,11 @@ def serve(directory: Path, trainer: Path | None, port: int | None, until_idle: b
     try:
         with signals_interrupt():
             if until_idle:
-                keep_up(directory, status, trainer=trainer)
+                keep_up(directory, status, trainer=trainer, job_vcpus=job_vcpus)
                 return ExitCode.OK
-            with embedded_cloud(directory, on_status=status, trainer=trainer, port=port or 0) as endpoint:
+            with embedded_cloud(
+                directory, on_status=status, trainer=trainer, job_vcpus=job_vcpus, port=port or 0
+            ) as endpoint:
                 deployment = on_endpoint(endpoint.environment(), folder=directory / "s3")
                 if as_json:
                     click.echo(json.dumps(serving_document(deployment, endpoint.environment()), indent=2))

@@ -26,7 +26,7 @@ from sweep.trial import Status, Trial
 if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType
 
-FIRST_SLEEP_SECONDS = 0.3
+FIRST_SLEEP_SECONDS = 0.1
 """Much happens at the start: wrong input, nothing left to run."""
 MAX_SLEEP_SECONDS = 60.0
 ASK_WHY_SECONDS = 15.0
@@ -105,6 +105,10 @@ class Progress:
         return max(0, self.to_run - self.ended - (self.running or 0) - self.starting)
 
     @property
+    def all_ended(self) -> bool:
+        return 0 < self.to_run == self.ended
+
+    @property
     def seconds_left(self) -> float | None:
         """An estimate for the round, by what is done of it; None while nothing is. Early stopping makes it too long."""
         done = self.ended + sum(each.epoch / each.trial.epochs for each in self.training)
@@ -172,8 +176,11 @@ class Execution:
         delay, answered_at = FIRST_SLEEP_SECONDS, time.monotonic()
         while True:
             try:
+                had_ended = progress.all_ended
                 *earlier, progress = self._look(with_training=with_training)
                 delay, answered_at = min(1.5 * delay, poll_seconds), time.monotonic()
+                if progress.all_ended and not had_ended:  # only the winner is still to be picked
+                    delay = FIRST_SLEEP_SECONDS
             except (BotoCoreError, ClientError) as error:
                 if not may_pass(error) or time.monotonic() - answered_at > self._deployment.patience_seconds:
                     with explained():

@@ -31,6 +31,7 @@ class Cloud:
     on: str
     directory: Path
     trainer: Path | None
+    job_vcpus: int | None
     profile: str | None
     region: str | None
     stack: str | None
@@ -47,8 +48,10 @@ class Cloud:
         if self.is_local:
             from local.cloud import embedded_cloud
 
-            with embedded_cloud(self.directory, on_status=on_status, trainer=self.trainer) as endpoint:
-                self._check_trainer(endpoint)
+            with embedded_cloud(
+                self.directory, on_status=on_status, trainer=self.trainer, job_vcpus=self.job_vcpus
+            ) as endpoint:
+                self._check_it_is_as_asked(endpoint)
                 yield on_endpoint(endpoint.environment(), folder=self.objects, is_ours=endpoint.started_here)
         else:
             yield self._on_aws()
@@ -63,8 +66,8 @@ class Cloud:
         if self.is_local:
             from client.background import up
 
-            endpoint = up(self.directory, on_status, trainer=self.trainer)
-            self._check_trainer(endpoint)
+            endpoint = up(self.directory, on_status, trainer=self.trainer, job_vcpus=self.job_vcpus)
+            self._check_it_is_as_asked(endpoint)
             return on_endpoint(endpoint.environment(), folder=self.objects)
         return self._on_aws()
 
@@ -166,12 +169,15 @@ class Cloud:
         finally:
             lock.release()
 
-    def _check_trainer(self, endpoint: "Endpoint") -> None:
+    def _check_it_is_as_asked(self, endpoint: "Endpoint") -> None:
+        faults = []
         if self.trainer is not None and endpoint.trainer != str(self.trainer.resolve()):
-            there = endpoint.trainer or "stepsweep's own trainer"
-            raise InvalidInput(
-                [f"--trainer: the cloud in {self.directory} is up with {there}; end it first, or use another --dir"]
-            )
+            faults.append(("--trainer", endpoint.trainer or "stepsweep's own trainer"))
+        if self.job_vcpus is not None and endpoint.job_vcpus != self.job_vcpus:
+            faults.append(("--job-vcpus", f"{endpoint.job_vcpus} a job"))
+        if faults:
+            otherwise = f"the cloud in {self.directory} is up with {{}}; end it first, or use another --dir"
+            raise InvalidInput([f"{option}: {otherwise.format(there)}" for option, there in faults])
 
     def _on_aws(self) -> "Deployment":
         from client.deployment import DEFAULT_STACK, on_aws
@@ -203,20 +209,28 @@ def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
         help="Where trials run: in the embedded cloud on this machine, or on your AWS account.",
     )
     @directory_option
-    @trainer_option
+    @machine_options
     @click.option("--profile", metavar="NAME", help="AWS profile (--on aws).")
     @click.option("--region", metavar="NAME", help="AWS region (--on aws).")
     @click.option("--stack", metavar="NAME", help="The deployed stack (--on aws).  [default: Stepsweep]")
     @functools.wraps(command)
     def with_cloud(
-        *, on: str, directory: Path, trainer: Path | None, profile: str | None, region: str | None, stack: str | None,
-        **others: Any,
+        *, on: str, directory: Path, trainer: Path | None, job_vcpus: int | None, profile: str | None,
+        region: str | None, stack: str | None, **others: Any,
     ) -> int:  # fmt: skip
         for name, value in (("profile", profile), ("region", region), ("stack", stack)):
             if value is not None and on != "aws":
                 raise click.UsageError(f"--{name} goes with --on aws", click.get_current_context())
         return command(
-            cloud=Cloud(on=on, directory=directory, trainer=trainer, profile=profile, region=region, stack=stack),
+            cloud=Cloud(
+                on=on,
+                directory=directory,
+                trainer=trainer,
+                job_vcpus=job_vcpus,
+                profile=profile,
+                region=region,
+                stack=stack,
+            ),
             **others,
         )
 
@@ -230,11 +244,32 @@ def directory_option(command: Callable[..., int]) -> Callable[..., int]:
     )(command)  # fmt: skip
 
 
-def trainer_option(command: Callable[..., int]) -> Callable[..., int]:
-    return click.option(
+def machine_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds the options that say what runs in the embedded cloud, and on how much of this machine."""
+    vcpus = click.option(
+        "--job-vcpus", type=int, callback=_checked_vcpus, metavar="N", envvar="STEPSWEEP_JOB_VCPUS",
+        show_envvar=True, help="Cores, and so threads, of each trial (embedded cloud).  [default: 1]",
+    )  # fmt: skip
+    trainer = click.option(
         "--trainer", type=click.Path(file_okay=False, exists=True, path_type=Path), envvar="STEPSWEEP_TRAINER",
         show_envvar=True, help="Folder with the Dockerfile of your own trainer (embedded cloud).",
-    )(command)  # fmt: skip
+    )  # fmt: skip
+    return trainer(vcpus(command))
+
+
+def _checked_vcpus(_context: click.Context, _option: click.Parameter, value: int | None) -> int | None:
+    if value is not None and (fault := job_vcpus_fault(value)):
+        raise click.BadParameter(fault)
+    return value
+
+
+def job_vcpus_fault(value: int) -> str | None:
+    from local.cloud import default_vcpus
+
+    most = default_vcpus()
+    if 1 <= value <= most:
+        return None
+    return f"must be from 1 to {most}, which this machine has cores and memory for, got {value}"
 
 
 def spec_options(command: Callable[..., int]) -> Callable[..., int]:

@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from local.images import Image
-from local.machine import LIMITED_THREADS, Machine, Process
+from local.machine import Machine, Process, threads
 from local.moto_workarounds import ProcessJob
 
 STOP_GRACE_SECONDS = 30.0
@@ -23,12 +23,17 @@ MAX_LOG_EVENTS = 10_000
 
 
 class JobQueue:
-    """Runs jobs, as many at once as there are slots, in the order of their submission.
+    """Runs jobs in the order of their submission, as many at once as there are vCPUs for.
+
+    A job has as many threads as vCPUs: those that its submission asks for, at most all there are. Its definition's do
+    not count: they come with the machine that has the GPU; on a CPU a thread a trial and a trial a core is faster.
 
     Args:
         images: by the tag of the image's URI.
         environment: returns what AWS would add to the environment of a job with a role: region, credentials, endpoint.
         logs: folder; `<trial>/<job id>-<attempt>.log` of each.
+        vcpus: of all jobs that run at once.
+        job_vcpus: of a job whose submission asks for none.
     """
 
     def __init__(
@@ -38,7 +43,8 @@ class JobQueue:
         images: Mapping[str, Image],
         environment: Callable[[str], Mapping[str, str]],
         logs: Path,
-        slots: int,
+        vcpus: int,
+        job_vcpus: int,
     ) -> None:
         self._machine = machine
         self._images = images
@@ -48,9 +54,11 @@ class JobQueue:
         self._processes: dict[str, Process] = {}
         self._lock = threading.Lock()
         self._closed = False
-        self._workers = [threading.Thread(target=self._work, name=f"slot-{n}", daemon=True) for n in range(slots)]
-        for worker in self._workers:
-            worker.start()
+        self._vcpus, self._job_vcpus = vcpus, job_vcpus
+        self._free = vcpus
+        self._freed = threading.Condition()
+        self._dispatcher = threading.Thread(target=self._dispatch, name="job-queue", daemon=True)
+        self._dispatcher.start()
 
     def submit(self, job: ProcessJob) -> None:
         self._waiting.put(job)
@@ -70,29 +78,39 @@ class JobQueue:
 
     def close(self) -> None:
         """No further job starts. What runs is ended by the machine."""
-        self._closed = True
-        for _ in self._workers:
-            self._waiting.put(None)
+        with self._freed:
+            self._closed = True
+            self._freed.notify()
+        self._waiting.put(None)
 
-    def join(self) -> None:
-        for worker in self._workers:
-            worker.join()
+    def _dispatch(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            vcpus = min(self._vcpus, job.asked_vcpus or self._job_vcpus)
+            with self._freed:
+                self._freed.wait_for(lambda: self._closed or self._free >= vcpus)  # noqa: B023  in this turn
+                if self._closed:
+                    return
+                self._free -= vcpus
+            threading.Thread(target=self._work, args=(job, vcpus), name=f"job-{job.job_id}", daemon=True).start()
 
-    def _work(self) -> None:
-        while (job := self._waiting.get()) is not None and not self._closed:
+    def _work(self, job: ProcessJob, vcpus: int) -> None:
+        try:
             if not job.ended.done():
-                try:
-                    self._run(job)
-                except Exception as error:
-                    # Whatever it is: a slot that dies would leave this job and all that wait for it waiting for ever.
-                    logging.getLogger("moto").exception("job %s", job.job_id)
-                    job.job_stopped_reason = f"The embedded cloud could not run it: {error}"
-                    self._finish(job, succeeded=False)
+                self._run(job, vcpus)
+        except Exception as error:
+            # Whatever it is: what dies here would leave this job and all that wait for it waiting for ever.
+            logging.getLogger("moto").exception("job %s", job.job_id)
+            job.job_stopped_reason = f"The embedded cloud could not run it: {error}"
+            self._finish(job, succeeded=False)
+        finally:
+            with self._freed:
+                self._free += vcpus
+                self._freed.notify()
 
-    def _run(self, job: ProcessJob) -> None:
+    def _run(self, job: ProcessJob, vcpus: int) -> None:
         strategy = job.job_definition.retry_strategy or {}
         for number in range(1, int(strategy.get("attempts", 1)) + 1):
-            attempt = self._attempt(job, number)
+            attempt = self._attempt(job, number, vcpus)
             if attempt["container"].get("exitCode") == 0 and not job.stop:
                 self._finish(job, succeeded=True)
                 return
@@ -101,7 +119,7 @@ class JobQueue:
         job.job_stopped_reason = job.job_stopped_reason or attempt["statusReason"]
         self._finish(job, succeeded=False)
 
-    def _attempt(self, job: ProcessJob, number: int) -> dict[str, Any]:
+    def _attempt(self, job: ProcessJob, number: int, vcpus: int) -> dict[str, Any]:
         """Runs one attempt to its end, and returns it as DescribeJobs shows it."""
         properties = job.job_definition.container_properties
         options = properties.get("logConfiguration", {}).get("options", {})
@@ -126,7 +144,7 @@ class JobQueue:
                 env={
                     **image.environment,
                     **self._environment(properties.get("jobRoleArn", "")),
-                    **LIMITED_THREADS,
+                    **threads(vcpus),
                     **job.environment,
                     "AWS_BATCH_JOB_ID": job.job_id,
                     "AWS_BATCH_JOB_ATTEMPT": str(number),

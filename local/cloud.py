@@ -1,6 +1,7 @@
 """The embedded cloud: from a folder to an endpoint that answers as AWS does, and back to nothing that runs."""
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -25,6 +26,8 @@ MEMORY_A_JOB_MIB = 1_500
 """A trial of the tutorial's model on 60,000 images needs about 1 GiB; a laptop must not swap."""
 
 START_TIMEOUT_SECONDS = 120.0
+SHUTDOWN_POLL_SECONDS = 0.1
+"""How often the server looks whether it is to end."""
 
 LOCK, ADDRESS = "cloud.lock", "cloud.json"
 """The process that runs the cloud holds the one, and says in the other where it answers."""
@@ -46,6 +49,7 @@ class Endpoint:
         pid: of the process that runs it.
         assembly: the folder of its template and assets.
         trainer: the folder of the trainer that they were made with; empty for stepsweep's own.
+        job_vcpus: of a job that does not ask for some itself.
         ends_when_idle: that process ends when no execution runs any more.
         started_here: this process runs it; False: another one does, and keeps it up.
     """
@@ -55,6 +59,7 @@ class Endpoint:
     pid: int
     assembly: str
     trainer: str
+    job_vcpus: int
     ends_when_idle: bool
     started_here: bool
 
@@ -78,7 +83,8 @@ def embedded_cloud(
     context: Mapping[str, Any] | None = None,
     root: Path | str = ROOT,
     port: int = 0,
-    slots: int | None = None,
+    vcpus: int | None = None,
+    job_vcpus: int | None = None,
     is_empty: bool = False,
     trainer: Path | None = None,
     ends_when_idle: bool = False,
@@ -92,7 +98,8 @@ def embedded_cloud(
         context: CDK context, as `cdk deploy -c` gives it.
         root: the sources of the stack.
         port: to listen on; 0 takes a free one.
-        slots: jobs at once; by default as many as there are cores, and memory for.
+        vcpus: of all jobs at once; by default as many as there are cores, and memory for jobs of one.
+        job_vcpus: of a job that does not ask for some itself, and so its threads; by default one.
         is_empty: an account without the stack, for the CDK CLI to deploy it into.
         trainer: folder with the Dockerfile of the trainer, as `-c trainer=` has it; another way to say it in `context`.
         ends_when_idle: the caller ends it when nothing runs in it; said to those who join it.
@@ -118,7 +125,8 @@ def embedded_cloud(
             context=context,
             root=Path(root),
             port=port,
-            slots=slots,
+            vcpus=vcpus or default_vcpus(),
+            job_vcpus=job_vcpus,
             is_empty=is_empty,
             ends_when_idle=ends_when_idle,
             seen_at=seen_at,
@@ -214,23 +222,17 @@ def _running(
     context: Mapping[str, Any] | None,
     root: Path,
     port: int,
-    slots: int | None,
+    vcpus: int,
+    job_vcpus: int | None,
     is_empty: bool,
     ends_when_idle: bool,
     seen_at: str | None,
 ) -> Iterator[Endpoint]:
-    # Heavy, and needed only by the process that runs the cloud.
-    import boto3
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-    from werkzeug.serving import make_server
-
     from local import template
-    from local.access import Access
-    from local.batch import JobQueue
-    from local.functions import Functions
+    from local.functions import PRELOAD, Functions
+    from local.host import share_what_botocore_reads
     from local.images import images_of
     from local.machine import Machine
-    from local.moto_workarounds import ACCOUNT, install
 
     if _has_run.is_set():
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
@@ -242,8 +244,33 @@ def _running(
     scratch.mkdir()
     _log_to(scratch / "cloud.log")
 
-    access = Access(ACCOUNT, REGION)
-    with _listening(port) as listening:
+    with contextlib.ExitStack() as until_it_ends:
+        # Closed in the reverse order: what jobs save when they are told to end reaches a server that is still there.
+        serving = until_it_ends.enter_context(contextlib.ExitStack())
+        listening = serving.enter_context(_listening(port))
+        # One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported, which
+        # happens on another core while this process imports moto.
+        functions_machine = until_it_ends.enter_context(contextlib.closing(Machine(is_bare=True)))
+        jobs_machine = until_it_ends.enter_context(contextlib.closing(Machine()))
+        images = images_of(assembly, stack)
+        jobs_machine.warm([module for image in images.values() for module in image.preload])
+        functions_machine.warm(PRELOAD)
+        share_what_botocore_reads()  # moto makes several sessions
+        with _without_garbage_collection():
+            # Heavy, and needed only by the process that runs the cloud.
+            import boto3
+            from moto.moto_server.werkzeug_app import (
+                DomainDispatcherApplication,
+                MotoRequestHandler,
+                create_backend_app,
+            )
+            from werkzeug.serving import make_server
+
+            from local.access import Access
+            from local.batch import JobQueue
+            from local.moto_workarounds import ACCOUNT, install
+
+        access = Access(ACCOUNT, REGION)
         server = make_server(
             "127.0.0.1",
             port,
@@ -252,51 +279,46 @@ def _running(
             request_handler=MotoRequestHandler,
             fd=listening.fileno(),
         )
-    threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
-    url = f"http://127.0.0.1:{server.port}"
-    endpoint = Endpoint(
-        url=url,
-        region=REGION,
-        pid=os.getpid(),
-        assembly=str(assembly),
-        trainer=str((context or {}).get("trainer", "")),
-        ends_when_idle=ends_when_idle,
-        started_here=True,
-    )
+        threading.Thread(target=server.serve_forever, args=(SHUTDOWN_POLL_SECONDS,), name="server", daemon=True).start()
+        serving.callback(server.shutdown)
+        url = f"http://127.0.0.1:{server.port}"
+        endpoint = Endpoint(
+            url=url,
+            region=REGION,
+            pid=os.getpid(),
+            assembly=str(assembly),
+            trainer=str((context or {}).get("trainer", "")),
+            job_vcpus=job_vcpus or 1,
+            ends_when_idle=ends_when_idle,
+            started_here=True,
+        )
 
-    def environment(role_arn: str) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        own = {
-            "AWS_ENDPOINT_URL": seen_at or url,
-            "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
-            keys.DATA_DIR: str(data_folder(directory)),
-            "PYTHONUNBUFFERED": "1",
-        }
-        return {**kept, **endpoint.environment(), **own}
+        def environment(role_arn: str) -> dict[str, str]:
+            kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+            own = {
+                "AWS_ENDPOINT_URL": seen_at or url,
+                "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
+                keys.DATA_DIR: str(data_folder(directory)),
+                "PYTHONUNBUFFERED": "1",
+            }
+            return {**kept, **endpoint.environment(), **own}
 
-    with contextlib.ExitStack() as until_it_ends:
-        # Closed in the reverse order: what jobs save when they are told to end reaches a server that is still there.
-        until_it_ends.callback(server.shutdown)
-        # One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported.
-        functions_machine, jobs_machine = (until_it_ends.enter_context(contextlib.closing(Machine())) for _ in range(2))
-        images = images_of(assembly, stack)
-        jobs_machine.warm([module for image in images.values() for module in image.preload])
         jobs = JobQueue(
             jobs_machine,
             images=images,
             environment=environment,
             logs=directory / "logs",
-            slots=slots or default_slots(),
+            vcpus=vcpus,
+            job_vcpus=job_vcpus or 1,
         )
         until_it_ends.callback(jobs.close)
         _has_run.set()
-        functions = Functions(functions_machine, environment=environment, folder=scratch)
         install(
             endpoint_url=seen_at or url,
             region=REGION,
             objects=directory / "s3",
             jobs=jobs,
-            functions=functions,
+            functions=Functions(functions_machine, environment=environment, folder=scratch),
             access=access,
         )
         if not is_empty:
@@ -307,6 +329,17 @@ def _running(
             )
             template.deploy(session, url, assembly, stack)
         yield endpoint
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keeps the collector off the thousand modules that are imported meanwhile: then, later, and at the end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def _listening(port: int) -> socket.socket:
@@ -327,7 +360,7 @@ def _log_to(file: Path) -> None:
         logger.setLevel(logging.WARNING)
 
 
-def default_slots() -> int:
+def default_vcpus() -> int:
     import psutil
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,12 +10,18 @@ import threading
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from moto.awslambda.models import LambdaFunction
-
+from local.host import BARE
 from local.machine import Machine
 
+if TYPE_CHECKING:
+    from moto.awslambda.models import LambdaFunction
+
 RUNTIME = Path(__file__).with_name("lambda_runtime.py")
+
+PRELOAD = ("boto3",)
+"""Which Lambda's runtime has too."""
 
 
 class Functions:
@@ -31,7 +37,7 @@ class Functions:
         self._folder = folder
         self._lock = threading.Lock()
 
-    def invoke(self, function: LambdaFunction, payload: bytes) -> tuple[bytes, bool]:
+    def invoke(self, function: "LambdaFunction", payload: bytes) -> tuple[bytes, bool]:
         """Returns the function's answer, and whether it is an error, worded as Lambda does."""
         code = self._unpacked(function.code_bytes)
         log = self._folder / f"{function.function_name}.log"
@@ -39,7 +45,7 @@ class Functions:
             event, answer = Path(scratch, "event.json"), Path(scratch, "answer.json")
             event.write_bytes(payload)
             process = self._machine.start(
-                [sys.executable, "-S", "-P", str(RUNTIME), str(code), function.handler]
+                [sys.executable, *BARE, str(RUNTIME), str(code), function.handler]
                 + [str(answer), sysconfig.get_path("purelib")],
                 cwd=code,
                 env={
@@ -50,6 +56,7 @@ class Functions:
                 },
                 output=log,
                 stdin=event,
+                preload=PRELOAD,
             )
             if not process.ended.wait(function.timeout):
                 self._machine.end(process, grace_seconds=0)

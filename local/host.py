@@ -3,7 +3,7 @@
 It stands between the embedded cloud and what runs in it for three reasons. When the cloud is killed, even by SIGKILL,
 its pipe ends, and the host ends every process it started: nothing is left running. Each process has a parent of its
 own, as a container has an init: it adopts what the process leaves behind, and ends it. And where an image asks for
-it, a Python module is started by a fork of a process that has the slow libraries imported already, which saves each
+it, a Python program is started by a fork of a process that has the slow libraries imported already, which saves each
 trial the seconds that importing torch takes.
 
 `python host.py` reads requests and writes answers, a JSON document a line:
@@ -17,6 +17,7 @@ trial the seconds that importing torch takes.
 import atexit
 import contextlib
 import ctypes
+import functools
 import gc
 import importlib
 import io
@@ -29,12 +30,16 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import psutil
+
+BARE = ("-S", "-P")
+"""Options of a Python that finds nothing but the standard library."""
 
 FORK_IS_SAFE = sys.platform == "linux"
 """macOS's own libraries may not be used in a forked process; there every job is a new process."""
@@ -171,12 +176,31 @@ def _preload(modules: list[str]) -> None:
     if not sys.modules.keys() >= set(modules):
         for module in modules:
             importlib.import_module(module)
+        if "boto3" in modules:
+            share_what_botocore_reads()
         gc.collect()
         gc.freeze()
 
 
+def share_what_botocore_reads() -> None:
+    """Has all of this process's botocore sessions, and those of its forks, share what they read of AWS's APIs, which
+    each reads anew otherwise: a tenth of a second for a client of S3, which almost every process makes."""
+    from botocore import session
+
+    session.create_loader = functools.cache(session.create_loader)
+    session.Session().create_client(
+        "s3",
+        "us-east-1",
+        aws_access_key_id="nobody",
+        aws_secret_access_key="nobody",  # noqa: S106
+    )
+
+
 def is_fork(request: dict[str, Any]) -> bool:
-    return bool(request["preload"]) and FORK_IS_SAFE and request["argv"][:2] == [sys.executable, "-m"]
+    if not request["preload"] or not FORK_IS_SAFE:
+        return False
+    argv: list[str] = request["argv"]
+    return argv[:2] == [sys.executable, "-m"] or argv[:3] == [sys.executable, *BARE]
 
 
 def answer(**document: object) -> None:
@@ -255,19 +279,26 @@ def _launched(request: dict[str, Any]) -> int:
 
 
 def become(request: dict[str, Any]) -> NoReturn:
-    """Is `python -m module …` in this forked process, with the environment and the search path of a new one."""
+    """Is `python -m module …` or `python -S -P file …` in this forked process, with the environment and the search path
+    of a new one."""
     old_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ.clear()
     os.environ.update(request["env"])
+    is_module = request["argv"][1] == "-m"
     new_path = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    sys.path[:] = [str(Path.cwd()), *new_path, *(entry for entry in sys.path if entry not in old_path)]
+    new_path = [str(Path.cwd()), *new_path] if is_module else new_path
+    sys.path[:] = [*new_path, *(entry for entry in sys.path if entry not in old_path)]
     sys.path_importer_cache.clear()
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False  # it is the parent's, who made it: torch has 144
     if os.environ.get("PYTHONUNBUFFERED"):
         sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=True)
-    _, _, module, *arguments = request["argv"]
-    sys.argv = [module, *arguments]
+    sys.argv = request["argv"][2 if is_module else 1 + len(BARE) :]
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if is_module:
+            runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+        else:
+            runpy.run_path(sys.argv[0], run_name="__main__")
     except KeyboardInterrupt:  # ends a process by its signal, which is the interpreter's to do
         raise
     except SystemExit as leaving:
@@ -348,7 +379,7 @@ def main() -> None:
     except Forked as fork:
         request = fork.request
     else:
-        return
+        os._exit(0)  # nothing is left to be done, and taking apart what was imported takes a while
     contain(request)
     become(request)
 

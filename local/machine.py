@@ -6,19 +6,25 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from local.host import BARE
 from sweep.errors import SweepError
 
-LIMITED_THREADS = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
-"""One thread a process and a process a core: two processes with a thread each trained nine trials in 17.8 s on two
-cores, one with two threads in 19.6 s, two with the libraries' default threads in 41.3 s."""
+
+def threads(number: int) -> dict[str, str]:
+    """Returns the environment of a process that is to have so many threads.
+
+    Two processes with a thread each trained nine trials in 17.8 s on two cores, one with two threads in 19.6 s, two
+    with the libraries' default threads in 41.3 s.
+    """
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    return dict.fromkeys(names, str(number))
 
 
 class HostGone(SweepError):
@@ -43,15 +49,21 @@ class Process:
 
 
 class Machine:
-    """Starts the host, and passes requests on. Thread-safe."""
+    """Starts the host, and passes requests on. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        is_bare: what runs there finds the standard library only, until it says where else to look (`python -S`).
+    """
+
+    def __init__(self, *, is_bare: bool = False) -> None:
+        # The host itself needs a package, and takes what PYTHONPATH names out of the search path of what it starts.
+        bare = {"PYTHONPATH": sysconfig.get_path("purelib")} if is_bare else {}
         self._host = subprocess.Popen(
             # Not a module, and -P: what lies in the folder that the cloud was started in stays out of the search path.
-            [sys.executable, "-P", str(Path(__file__).with_name("host.py"))],
+            [sys.executable, *(BARE if is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **LIMITED_THREADS},
+            env={**os.environ, **threads(1), **bare},
             start_new_session=True,  # Ctrl-C is for the cloud to answer
         )
         if self._host.stdin is None or self._host.stdout is None:

@@ -8,6 +8,7 @@ only through here. moto's state is one for the whole process, and so is `install
 import copy
 import hashlib
 import json
+import math
 import re
 import threading
 import uuid
@@ -445,6 +446,15 @@ class ProcessJob(Job):
             *(self._submitted_overrides.get("environment") or []),
         ]
         return {entry["name"]: entry["value"] for entry in entries if "value" in entry}
+
+    @property
+    def asked_vcpus(self) -> int | None:
+        """What the submission asks for; None where it leaves that to the job definition."""
+        asked = self._submitted_overrides.get("vcpus")
+        for requirement in self._submitted_overrides.get("resourceRequirements") or []:
+            if requirement["type"] == "VCPU":
+                asked = requirement["value"]
+        return math.ceil(float(asked)) if asked else None
 
     def _container_details(self) -> dict[str, Any]:
         # moto's appends to the list of the request at each call, so every description is longer than the last.

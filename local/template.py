@@ -1,5 +1,6 @@
 """The template that `cdk deploy` would send, and its way into the embedded cloud."""
 
+import compileall
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -72,10 +73,18 @@ def synthesized(
     if ended.returncode:
         shutil.rmtree(scratch)
         raise SynthFailed(f"the stack could not be synthesized:\n{(ended.stderr or ended.stdout).strip()}")
+    _compile_trainers(scratch)
     for old in folder.glob("assembly-*"):
         shutil.rmtree(old, ignore_errors=True)
     scratch.rename(assembly)
     return assembly
+
+
+def _compile_trainers(assembly: Path) -> None:
+    """Images say that their Python is to write no bytecode, and each trial would compile its trainer's modules anew."""
+    for manifest in assembly.glob("*.assets.json"):
+        for image in json.loads(manifest.read_bytes()).get("dockerImages", {}).values():
+            compileall.compile_dir(assembly / image["source"]["directory"], quiet=2)
 
 
 def node_environment() -> dict[str, str]:

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from client.extras import extra
-from client.options import DEFAULT_DIRECTORY, Cloud
+from client.options import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
 from client.running import begin
 from client.spec_input import Asked, checked, default_name
 from client.sweeps import Entry
@@ -33,6 +33,7 @@ class Sweeps:
         on: `local`, the embedded cloud on this machine; or `aws`, the stack that `cdk deploy` made.
         directory: of the embedded cloud; by default as for the command line, STEPSWEEP_DIR or `.stepsweep`.
         trainer: folder with the Dockerfile of your own trainer, for the embedded cloud; by default STEPSWEEP_TRAINER.
+        job_vcpus: cores, and so threads, of each trial in the embedded cloud; one by default.
         profile, region, stack: of AWS; by default as the AWS CLI has them, and `Stepsweep`.
 
     As a context manager it stops those sweeps on this machine that it has started and that still run.
@@ -47,6 +48,7 @@ class Sweeps:
         *,
         directory: str | Path | None = None,
         trainer: str | Path | None = None,
+        job_vcpus: int | None = None,
         profile: str | None = None,
         region: str | None = None,
         stack: str | None = None,
@@ -54,13 +56,15 @@ class Sweeps:
         faults = [] if on in CLOUDS else [f'on: must be "local" or "aws", got {shown(on)}']
         elsewhere: dict[str, dict[str, object]] = {
             "local": {"profile": profile, "region": region, "stack": stack},
-            "aws": {"directory": directory, "trainer": trainer},
+            "aws": {"directory": directory, "trainer": trainer, "job_vcpus": job_vcpus},
         }
         faults += [
             f'{name}: does not go with on="{on}"; leave it out'
             for name, value in elsewhere.get(on, {}).items()
             if value is not None
         ]
+        if on == "local" and job_vcpus is not None and (fault := job_vcpus_fault(job_vcpus)):
+            faults.append(f"job_vcpus: {fault}")
         if faults:
             raise InvalidInput(faults)
         # Absolute, since a notebook may change its folder.
@@ -70,6 +74,7 @@ class Sweeps:
             on=on,
             directory=folder,
             trainer=Path(own).resolve() if own and on == "local" else None,
+            job_vcpus=job_vcpus,
             profile=profile,
             region=region,
             stack=stack,

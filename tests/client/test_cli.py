@@ -56,6 +56,10 @@ def test_no_command_is_wrong_input_and_shows_the_help(sweep: Sweep) -> None:
         (["run", "--epochs", "many"], "Invalid value for '--epochs': 'many' is not a valid integer"),
         (["run", "a.json", "b.json"], "Got unexpected extra argument (b.json)"),
         (["run", "--on", "moon"], "Invalid value for '--on': 'moon' is not one of 'local', 'aws'"),
+        (
+            ["run", *TRIAL, "--job-vcpus", "0"],
+            "Invalid value for '--job-vcpus' (env var: 'STEPSWEEP_JOB_VCPUS'): must be from 1 to",
+        ),
         (["run", *TRIAL, "--profile", "work"], "--profile goes with --on aws"),
         (["show", "x", "--stack", "Mine"], "--stack goes with --on aws"),
         (["show"], "Missing argument 'NAME'"),

@@ -25,7 +25,7 @@ ENVIRONMENT = {"STEPSWEEP_TRAINER": str(SCRIPTED)}
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """An embedded cloud that is reached as AWS is."""
-    with running_cloud(tmp_path_factory.mktemp("cloud"), slots=2) as running:
+    with running_cloud(tmp_path_factory.mktemp("cloud"), vcpus=2) as running:
         yield running
 
 

@@ -59,7 +59,9 @@ def recorded(tmp_path: Path) -> RecordedCloud:
 
 
 def at(recorded: RecordedCloud) -> Cloud:
-    return Cloud(on="local", directory=recorded.directory, trainer=None, profile=None, region=None, stack=None)
+    return Cloud(
+        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )
 
 
 def opened(recorded: RecordedCloud, name: str) -> Document:

@@ -52,7 +52,9 @@ def curve(best: float, epochs: int = 4) -> dict[str, list[float]]:
 
 
 def opened(chromium: Browser, recorded: RecordedCloud, name: str, **window: int | bool) -> None:
-    cloud = Cloud(on="local", directory=recorded.directory, trainer=None, profile=None, region=None, stack=None)
+    cloud = Cloud(
+        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )
     file = recorded.directory / f"{name}.html"
     if not file.exists():
         file.write_text(page(gathered(cloud, name)))

@@ -58,10 +58,10 @@ class World:
         hop, microburst: what jobs, functions and the state machine reach the cloud through.
     """
 
-    def __init__(self, directory: Path, hop_: Hop, *, context: Mapping[str, Any], slots: int) -> None:
+    def __init__(self, directory: Path, hop_: Hop, *, context: Mapping[str, Any], vcpus: int) -> None:
         self.directory = directory
         self.hop = hop_
-        self._options = {"context": dict(context), "slots": slots, "port": _free_port(), "seen_at": hop_.url}
+        self._options = {"context": dict(context), "vcpus": vcpus, "port": _free_port(), "seen_at": hop_.url}
         self._exits = contextlib.ExitStack()
         self.start_cloud()
         self.microburst = Microburst(upstream=self.cloud.environment["AWS_ENDPOINT_URL"], port=_free_port())
@@ -211,11 +211,11 @@ class World:
 
 
 @contextlib.contextmanager
-def a_world(directory: Path, *, slots: int = SLOTS) -> Iterator[World]:
+def a_world(directory: Path, *, vcpus: int = SLOTS) -> Iterator[World]:
     """Runs a cloud in `directory`, with the trainer that keeps checkpoints."""
     context = {"trainer": str(STEPS), "job_timeout_minutes": 1}  # the shortest that Batch has
     with hop() as hop_:
-        world = World(directory, hop_, context=context, slots=slots)
+        world = World(directory, hop_, context=context, vcpus=vcpus)
         try:
             yield world
         finally:

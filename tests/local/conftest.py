@@ -19,7 +19,7 @@ from tests.local.tiny import tiny_app
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The embedded cloud of this repository's own stack."""
-    with running_cloud(tmp_path_factory.mktemp("cloud"), slots=4) as running:
+    with running_cloud(tmp_path_factory.mktemp("cloud"), vcpus=4) as running:
         yield running
 
 
@@ -27,7 +27,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def tiny_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The embedded cloud of a stack of a few lines."""
     folder = tmp_path_factory.mktemp("tiny")
-    with running_cloud(folder / "cloud", root=str(tiny_app(folder / "app")), context={}, slots=2) as running:
+    with running_cloud(folder / "cloud", root=str(tiny_app(folder / "app")), context={}, vcpus=2) as running:
         yield running
 
 

@@ -999,7 +999,7 @@ def plain_moto() -> Iterator[str]:
 def embedded(folder: Path) -> Iterator[str]:
     from local.cloud import embedded_cloud
 
-    with embedded_cloud(folder / "cloud", root=tiny.tiny_app(folder / "app"), slots=4) as endpoint:
+    with embedded_cloud(folder / "cloud", root=tiny.tiny_app(folder / "app"), vcpus=4) as endpoint:
         yield endpoint.url
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from local.host import BARE
 from local.machine import HostGone, Machine, Process
 from tests.embedded import REPOSITORY, eventually
 
@@ -344,7 +345,7 @@ LOOKS_AROUND = """
 import json, os, sys
 print(json.dumps({
     "name": __name__,
-    "spec": __spec__.name,
+    "spec": __spec__ and __spec__.name,
     "file": __file__,
     "argv": sys.argv,
     "cwd": os.getcwd(),
@@ -382,12 +383,46 @@ def test_a_forked_module_sees_what_a_new_process_sees(shell: Shell, package: boo
 
 
 @forks_only_on_linux
+def test_a_forked_file_sees_what_a_new_process_sees_and_nothing_that_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("given")
+    (tmp_path / "a_file.py").write_text(LOOKS_AROUND)
+    outputs = []
+    with contextlib.closing(Machine(is_bare=True)) as machine:
+        shell = Shell(machine, tmp_path)
+        for preload in ((), ("boto3",)):
+            output = tmp_path / f"{len(preload)}.log"
+            argv = [sys.executable, *BARE, str(tmp_path / "a_file.py"), "--lr", "ü"]
+            process = shell.run(*argv, preload=preload, stdin=tmp_path / "in.txt", output=output)
+            assert process.exit_code == 0
+            outputs.append(output.read_text())
+    assert outputs[1] == outputs[0]
+    assert "site-packages" not in outputs[0]
+
+
+@forks_only_on_linux
 def test_a_module_to_preload_is_imported_once_for_all(shell: Shell) -> None:
     """Otherwise the tests of forked modules would test new processes."""
     shell.module("import os, sys; print('colorsys' in sys.modules, os.getppid())")
     for preload in ((), ("colorsys",)):
         shell.run(sys.executable, "-m", "a_module", preload=preload)
     assert [line.split()[0] for line in shell.output.read_text().splitlines()] == ["False", "True"]
+
+
+@forks_only_on_linux
+def test_a_forked_module_ends_without_what_modules_of_its_parent_do_at_the_end(tmp_path: Path) -> None:
+    with contextlib.closing(Machine()) as machine:
+        shell = Shell(machine, tmp_path)
+        module = shell.module(
+            """
+            import colorsys, weakref
+            weakref.finalize(colorsys, print, "its own")
+            print([each.atexit for each in weakref.finalize._registry])
+            """
+        )
+        shell.run(sys.executable, "-m", module, preload=("torch",))
+    *_, first, last = shell.output.read_text().splitlines()
+    assert (first.count("True"), last) == (1, "its own")
+    assert first.count("False") > 0, "torch has some"
 
 
 @forks_only_on_linux

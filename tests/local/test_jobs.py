@@ -99,9 +99,29 @@ def test_a_job_that_is_terminated_is_ended_and_not_tried_again(tiny_cloud: Cloud
     assert (job["status"], job["statusReason"], len(job["attempts"])) == ("FAILED", "no longer wanted", 1)
 
 
-def test_jobs_wait_for_a_slot_and_one_that_is_cancelled_there_never_runs(tiny_cloud: Cloud) -> None:
+def test_a_job_has_the_vcpus_that_its_submission_asks_for_and_waits_until_they_are_free(tiny_cloud: Cloud) -> None:
+    two = {"resourceRequirements": [{"type": "VCPU", "value": "2"}]}  # all that this cloud has
+    says = "echo $OMP_NUM_THREADS $MKL_NUM_THREADS"
+    first = submitted(tiny_cloud, "exec sleep 600")
+    running(tiny_cloud, first)
+    large = submitted(tiny_cloud, f"{says}; exec sleep 600", overrides=two)
+    larger = submitted(tiny_cloud, says, overrides={"resourceRequirements": [{"type": "VCPU", "value": "96"}]})
+    small = submitted(tiny_cloud, says)
+    time.sleep(0.3)
+    waiting = [described(tiny_cloud, job_id)["status"] for job_id in (large, larger, small)]
+    assert waiting == ["RUNNABLE"] * 3, "one vCPU is free, but the queue keeps its order"
+    tiny_cloud.client("batch").terminate_job(jobId=first, reason="enough")
+    running(tiny_cloud, large)
+    time.sleep(0.3)
+    assert described(tiny_cloud, larger)["status"] == described(tiny_cloud, small)["status"] == "RUNNABLE"
+    tiny_cloud.client("batch").terminate_job(jobId=large, reason="enough")
+    jobs = [ended(tiny_cloud, job_id) for job_id in (large, larger, small)]
+    assert [printed(tiny_cloud, job) for job in jobs] == ["2 2\n", "2 2\n", "1 1\n"]
+
+
+def test_jobs_wait_for_a_vcpu_and_one_that_is_cancelled_there_never_runs(tiny_cloud: Cloud) -> None:
     batch = tiny_cloud.client("batch")
-    first = [submitted(tiny_cloud, "exec sleep 600") for _ in range(2)]  # as many as there are slots
+    first = [submitted(tiny_cloud, "exec sleep 600") for _ in range(2)]  # as many as there are vCPUs
     for job_id in first:
         running(tiny_cloud, job_id)
     waiting = submitted(tiny_cloud, "echo ran")
@@ -128,20 +148,20 @@ def test_a_job_whose_image_is_not_of_the_stack_fails_as_one_that_cannot_be_pulle
 
 
 def test_a_job_that_nobody_tells_what_to_run_fails_as_one_that_cannot_be_started(tiny_cloud: Cloud) -> None:
-    for _ in range(3):  # more than there are slots: none of them is lost
+    for _ in range(3):  # more than there are vCPUs: none of them is lost
         job = ended(tiny_cloud, submitted(tiny_cloud, image=EMPTY_IMAGE))
         assert job["statusReason"] == "Task failed to start"
         reason = "CannotStartContainerError: neither the image nor the job says what to run"
         assert job["container"]["reason"] == reason
 
 
-def test_a_job_that_the_cloud_cannot_run_fails_and_costs_no_slot(tiny_cloud: Cloud) -> None:
+def test_a_job_that_the_cloud_cannot_run_fails_and_costs_no_vcpu(tiny_cloud: Cloud) -> None:
     logs = tiny_cloud.directory / "logs"
     logs.mkdir(exist_ok=True)
     logs.rename(logs.with_name("elsewhere"))
     logs.write_text("not a folder")
     try:
-        for _ in range(3):  # more than there are slots
+        for _ in range(3):  # more than there are vCPUs
             job = ended(tiny_cloud, submitted(tiny_cloud))
             assert job["statusReason"].startswith("The embedded cloud could not run it: ")
     finally:

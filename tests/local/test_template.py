@@ -33,6 +33,18 @@ def test_the_template_is_what_the_app_writes(root: Path, tmp_path: Path) -> None
     assert '"Description": "tiny"' in (assembly / "Stepsweep.template.json").read_text()
 
 
+def test_a_trainers_modules_are_compiled_once_for_all_trials(root: Path, tmp_path: Path) -> None:
+    """And what a function's package holds stays as the app wrote it."""
+    files = {"shell/train.py": "EPOCHS = 1", "shell/broken.py": "EPOCHS =", "function/handler.py": "LAYERS = 2"}
+    with (root / "stack" / "app.py").open("a") as app:
+        app.write('(out / "function").mkdir()\n')
+        app.writelines(f"(out / {file!r}).write_text({text!r})\n" for file, text in files.items())
+    assembly = synthesized(tmp_path / "templates", root=root)
+    (compiled,) = assembly.rglob("*.pyc")
+    assert compiled.parent == assembly / "shell" / "__pycache__"
+    assert compiled.name.startswith("train.")
+
+
 def test_context_of_the_caller_comes_before_that_of_cdk_json(root: Path, tmp_path: Path) -> None:
     assembly = synthesized(tmp_path / "templates", root=root, context={"description": "mine"})
     assert '"Description": "mine"' in (assembly / "Stepsweep.template.json").read_text()

@@ -156,6 +156,8 @@ def test_wrong_input_is_raised_with_all_faults(sweeps: Sweeps, tmp_path: Path) -
     assert raised.value.faults == (
         'profile: does not go with on="local"; leave it out', 'region: does not go with on="local"; leave it out'
     )  # fmt: skip
+    with pytest.raises(InvalidInput, match=r"^job_vcpus: must be from 1 to \d+, which this machine has .*, got 0$"):
+        Sweeps(job_vcpus=0)
     with pytest.raises(InvalidInput, match="there is no Dockerfile in"):
         Sweeps(directory=tmp_path, trainer=tmp_path).start({"parameters": {"lr": [1]}, "epochs": 1}, quiet=True)
     assert Sweeps(directory=tmp_path / "nowhere").list().empty

@@ -58,12 +58,24 @@ def test_half_a_file_is_named_and_mended(data_dir: Path, tmp_path: Path) -> None
     fetch.prepare(NAME, tmp_path, [copy_of(data_dir / NAME)])
     damaged = tmp_path / NAME / data.TRAIN_X
     os.truncate(damaged, damaged.stat().st_size // 2)
+    with pytest.raises(data.DataSetError, match="train-images-idx3-ubyte is damaged: it has 23,520,008 bytes, not 47"):
+        data.check(NAME, tmp_path, by_length=True)
     with pytest.raises(data.DataSetError, match="train-images-idx3-ubyte is damaged: ") as caught:
         data.check(NAME, tmp_path)
     assert f"run `python -m trainer.data --dataset {NAME} --data-dir {tmp_path}`" in str(caught.value)
     assert fetch.prepare(NAME, tmp_path, [copy_of(data_dir / NAME)]) == "a copy"
     data.check(NAME, tmp_path)
     assert fetch.prepare(NAME, tmp_path, []) == "there already"
+
+
+def test_a_job_does_not_read_a_data_set_twice(data_dir: Path, tmp_path: Path) -> None:
+    """What has the right length and other bytes is for the check before a sweep, which reads every byte."""
+    fetch.prepare(NAME, tmp_path, [copy_of(data_dir / NAME)])
+    with (tmp_path / NAME / data.TEST_Y).open("r+b") as labels:
+        labels.write(b"other")
+    data.check(NAME, tmp_path, by_length=True)
+    with pytest.raises(data.DataSetError, match="t10k-labels-idx1-ubyte is damaged: its SHA-256 is another"):
+        data.check(NAME, tmp_path)
 
 
 def test_a_wrong_checksum_is_refused_and_the_next_source_asked(data_dir: Path, tmp_path: Path) -> None:
