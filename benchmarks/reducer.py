@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import time
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -26,6 +27,7 @@ EXPECTED_SECONDS = 240
 SIZES = (1_000, 10_000)
 REPETITIONS = 3
 EPOCHS = 10
+MAP = f"{keys.map_results_prefix('nothing', 0)}/run"
 
 _REPORT = re.compile(r"REPORT Duration: ([\d.]+) ms\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB")
 
@@ -38,8 +40,9 @@ def measured(sizes: Sequence[int]) -> Result:
     found = [_apart(size) for size in sizes]
     table = Table(
         caption=(
-            f"The functions against the embedded cloud's S3, medians of {REPETITIONS}: every trial with a CSV of "
-            f"{EPOCHS} epochs and an outcome. Server and function share the cores."
+            f"The functions against the embedded cloud's S3, medians of {REPETITIONS}: the planner with nothing "
+            f"trained yet, the reducer with what a sweep leaves, which is a CSV of {EPOCHS} epochs and an outcome of "
+            "every trial, and the Map's own record. Server and function share the cores."
         ),
         columns=("function", "trials", "s", "memory, MB", "S3 requests", "what it writes, MiB"),
         rows=[
@@ -80,7 +83,7 @@ def _measure(what: str, trials: int) -> dict[str, Any]:
     with embedded.nothing_trains(folder) as cloud:
         bucket = folder / "s3" / cloud.outputs["Bucket"]
         payload = (
-            {"sweep": "nothing", "round": 0}
+            {"sweep": "nothing", "round": 0, "map_results": {"ResultWriterDetails": {"Key": f"{MAP}/manifest.json"}}}
             if what == "reducer"
             else {"input": _spec(trials), "execution": "nothing", "round": 0}
         )
@@ -120,24 +123,40 @@ def _invoked(cloud: embedded.Cloud, folder: Path, function: str, payload: dict[s
 
 
 def _train_all(folder: Path) -> None:
-    """Puts a CSV and an outcome of each planned trial into the folder of the cloud, which is not up."""
+    """Puts what a sweep of the planned trials leaves into the folder of the cloud, which is not up."""
     (bucket,) = (folder / "s3").iterdir()
+
+    def put(key: str, text: str) -> None:
+        file = path_of(folder / "s3", bucket.name, key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
     header = "epoch,train_loss,val_loss,val_accuracy,seconds\n"
     now = int(time.time() * 1000)
-    for number, trial in enumerate(json.loads((bucket / keys.plan_key("nothing", 0)).read_bytes())["trials"]):
-        name = trial["trial_id"]
+    children = []
+    executions = "arn:aws:states:us-east-1:123456789012:execution:Stepsweep-sweep/Trials"
+    for number, item in enumerate(json.loads((bucket / keys.to_run_key("nothing", 0)).read_bytes())):
+        name = item["trial_id"]
         rows = "".join(
             f"{epoch},0.5,0.5,{(number * 7919 + epoch) % 9973 / 10000},6.1\n" for epoch in range(1, EPOCHS + 1)
         )
         attempts = [{"StartedAt": now, "StoppedAt": now + 61_000, "Container": {"ExitCode": 0}}]
         outcome = {"trial_id": name, "status": "SUCCEEDED", "job": {"job_id": name, "attempts": attempts}}
-        for key, text in (
-            (keys.metrics_key(name, EPOCHS), header + rows),
-            (keys.outcome_key("nothing", 0, name), json.dumps(outcome)),
-        ):
-            file = path_of(folder / "s3", bucket.name, key)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
+        put(keys.metrics_key(name, EPOCHS), header + rows)
+        put(keys.outcome_key("nothing", 0, name), json.dumps(outcome))
+        children.append(
+            {
+                "ExecutionArn": f"{executions}:{uuid.uuid4()}",
+                "Input": json.dumps(item),
+                "InputDetails": {"Included": True},
+                "Name": name,
+                "Output": json.dumps(outcome),
+                "OutputDetails": {"Included": True},
+                "Status": "SUCCEEDED",
+            }
+        )
+    put(f"{MAP}/SUCCEEDED_0.json", json.dumps(children))
+    put(f"{MAP}/manifest.json", json.dumps({"ResultFiles": {"SUCCEEDED": [{"Key": f"{MAP}/SUCCEEDED_0.json"}]}}))
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -139,7 +139,7 @@ class SweepStack(cdk.Stack):
             because="Batch names a job's log stream when the job starts; it is one of the jobs' own log group.",
         )
         for role in (compute.job_role, planner.role, reducer.role):
-            # Without it S3 answers 403 where an object is not there, and 404 is what they ask about.
+            # The functions list; and without it S3 answers 403, and not 404, where an object is not there.
             _allow(role, ["s3:ListBucket"], [storage.bucket.bucket_arn])
         # The items of a Map, its results, and outcomes.
         _allow(

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from statemachine.bucket import Bucket, for_all, s3_client
+from statemachine.bucket import Bucket, s3_client
 from sweep import keys, rounds
 from sweep.cost import Rates
 from sweep.errors import InvalidSweep
@@ -66,8 +66,8 @@ def plan(
     else:
         trials = rounds.first_round(spec, trainer_version=trainer_version)
     planned = [trial for trial in trials if trial.round_number == round_number]
-    finished = for_all(lambda trial: bucket.has(trial.metrics_key), planned)
-    to_run = [trial for trial, is_finished in zip(planned, finished, strict=True) if not is_finished]
+    finished = bucket.present(trial.metrics_key for trial in planned)
+    to_run = [trial for trial in planned if trial.metrics_key not in finished]
     usd = rates.estimate_usd(epochs=rounds.epochs_to_train(spec, to_run))
     if not round_number:
         usd = _within_budget(spec, planned, to_run, rates)

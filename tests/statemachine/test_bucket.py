@@ -2,6 +2,8 @@
 
 import itertools
 import threading
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -63,6 +65,60 @@ class TestObjects:
             with pytest.raises(ClientError, match="ConditionalRequestConflict"):
                 bucket.put_json_once("spec.json", {})
         assert cloud.bucket.has("spec.json") is written
+
+
+class TestPresent:
+    """Which of some keys are there, in a bucket of ten; a request lists two."""
+
+    THERE = tuple(f"trials/{letter}/metrics.csv" for letter in "abcdefghij")
+
+    @pytest.fixture
+    def asked(self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """What is asked of S3 from here on: `LIST`, and the keys of HEADs."""
+        for key in (*self.THERE, "sweeps/s/spec.json", "trials/e/summary.json"):
+            cloud.bucket.put(key, b"", "text/csv")
+        monkeypatch.setattr("statemachine.bucket.KEYS_LISTED", 2)
+        asked: list[str] = []
+
+        def noted(params: dict[str, Any], **_: Any) -> None:
+            asked.append(unquote(params["url_path"].removeprefix("/")) if params["method"] == "HEAD" else "LIST")
+
+        client = s3_client()
+        monkeypatch.setattr(cloud.bucket, "_s3", client)
+        for operation in ("ListObjectsV2", "HeadObject"):
+            client.meta.events.register(f"before-call.s3.{operation}", noted)
+        return asked
+
+    def test_one_request_tells_of_all_where_little_is_there(self, cloud: Cloud, asked: list[str]) -> None:
+        wanted = ["trials/g/metrics.csv", "trials/h/metrics.csv", "trials/gg/metrics.csv"]
+        assert cloud.bucket.present(wanted) == {wanted[0], wanted[1]}
+        assert asked == ["LIST"]
+
+    def test_what_lies_before_the_first_and_behind_the_last_is_not_listed(self, cloud: Cloud, asked: list[str]) -> None:
+        wanted = [*(f"trials/e/n{number}" for number in range(50)), "trials/e/metrics.csv"]
+        assert cloud.bucket.present(wanted) == {"trials/e/metrics.csv"}
+        assert asked == ["LIST"]
+
+    def test_of_a_full_bucket_no_more_is_listed_than_it_would_cost_to_ask(self, cloud: Cloud, asked: list[str]) -> None:
+        wanted = [*self.THERE[::3], "trials/aa/metrics.csv", "trials/i/other.csv"]
+        assert cloud.bucket.present(wanted) == {*self.THERE[::3]}
+        assert asked[0] == "LIST"
+        assert sorted(asked[1:]) == [
+            "trials/d/metrics.csv",
+            "trials/g/metrics.csv",
+            "trials/i/other.csv",
+            "trials/j/metrics.csv",
+        ]
+
+    def test_the_more_is_asked_for_the_more_may_be_listed(self, cloud: Cloud, asked: list[str]) -> None:
+        wanted = [*self.THERE, *(f"trials/c/{number}" for number in range(190))]
+        assert cloud.bucket.present(wanted) == {*self.THERE}
+        assert asked[:3] == ["LIST", "LIST", "LIST"]
+        assert sorted(asked[3:]) == ["trials/f/metrics.csv", *(f"trials/{letter}/metrics.csv" for letter in "ghij")]
+
+    def test_nothing_is_asked_about_nothing(self, cloud: Cloud, asked: list[str]) -> None:
+        assert cloud.bucket.present([]) == set()
+        assert asked == []
 
 
 class TestJson:

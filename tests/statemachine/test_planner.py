@@ -66,6 +66,17 @@ class TestPlan:
             },
         }
 
+    def test_of_results_that_are_more_than_it_lists_none_is_trained_again(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("statemachine.bucket.KEYS_LISTED", 2)
+        *trained, left = cloud.planned(parameters=SPEC["parameters"])
+        for trial in trained:
+            cloud.trained(trial, 0.5)
+            cloud.bucket.put(keys.summary_key(trial.trial_id, trial.epochs), b"{}", "application/json")
+        answer = cloud.plan({**SPEC, "name": "again"})
+        assert [item["trial_id"] for item in cloud.bucket.get_json(answer["to_run_key"])] == [left.trial_id]
+
     def test_a_sweep_without_a_name_has_the_executions(self, cloud: Cloud) -> None:
         unnamed = {name: value for name, value in SPEC.items() if name != "name"}
         assert cloud.plan(unnamed, execution="nightly-7")["sweep"] == "nightly-7"
