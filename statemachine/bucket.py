@@ -4,7 +4,7 @@ import itertools
 import json
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -64,11 +64,6 @@ class Bucket:
         if document is None:
             raise FileNotFoundError(f"{key} is not in the bucket: it was deleted while the sweep ran")
         return document
-
-    def names(self, prefix: str) -> Iterator[str]:
-        """Yields the keys that start with `prefix`."""
-        for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
-            yield from (item["Key"] for item in page.get("Contents", []))
 
     def has(self, key: str) -> bool:
         try:

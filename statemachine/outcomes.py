@@ -5,7 +5,7 @@ that it recorded: so a round is read in as many requests as it has files, where 
 is a copy. Whatever is not in it, or cannot be read, is read from the trial's own object.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from statemachine.bucket import Bucket, Readable, from_json
@@ -20,28 +20,32 @@ Functions hands on of one, up to 32,768 characters, is in the record with its qu
 class Outcomes:
     """What was recorded of the trials of a round, and of those before it."""
 
-    def __init__(self, bucket: Bucket, *, sweep: str, round_number: int, map_results: Any) -> None:
-        """Reads the Map's record, and lists the outcomes of the round.
+    def __init__(
+        self, bucket: Bucket, trials: Sequence[Trial], *, sweep: str, round_number: int, map_results: Any
+    ) -> None:
+        """Reads the Map's record, and finds out which of the other trials have an outcome.
 
         Args:
             map_results: what the Map returned; see `of_map`.
         """
         self._bucket = bucket
         self._sweep = sweep
-        self._round_number = round_number
-        self._of_map = of_map(bucket, map_results)
-        self._recorded = frozenset(bucket.names(keys.outcomes_prefix(sweep, round_number)))
+        found = of_map(bucket, map_results)
+        of_round = {self._key(trial): trial.trial_id for trial in trials if trial.round_number == round_number}
+        self._of_map = {key: found[trial_id] for key, trial_id in of_round.items() if trial_id in found}
+        # Trained by an earlier execution of this sweep, or by another sweep: of those there is no outcome here.
+        others = of_round.keys() - self._of_map.keys()
+        self._nowhere = others - bucket.present(others)
 
     def of(self, trial: Trial) -> dict[str, Any] | None:
         """Returns what was recorded of a trial in the round that it was planned for last; None where nothing was."""
-        key = keys.outcome_key(self._sweep, trial.round_number, trial.trial_id)
-        if trial.round_number == self._round_number:
-            if key not in self._recorded:
-                return None
-            if trial.trial_id in self._of_map:
-                return self._of_map[trial.trial_id]
-        # Of an earlier round, or of an earlier execution of this sweep, which is not in this one's record.
-        return recorded(self._bucket, key)
+        key = self._key(trial)
+        if key in self._of_map:
+            return self._of_map[key]
+        return None if key in self._nowhere else recorded(self._bucket, key)
+
+    def _key(self, trial: Trial) -> str:
+        return keys.outcome_key(self._sweep, trial.round_number, trial.trial_id)
 
 
 def recorded(bucket: Readable, key: str) -> dict[str, Any] | None:

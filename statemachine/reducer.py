@@ -113,7 +113,7 @@ def reduce(
     spec = SweepSpec.from_json(document["spec"])
     trials = [Trial.from_json(trial) for trial in document["trials"]]
 
-    outcomes = Outcomes(bucket, sweep=sweep, round_number=round_number, map_results=map_results)
+    outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=round_number, map_results=map_results)
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
     spent = _spent(bucket, spec, all_read, round_number)
