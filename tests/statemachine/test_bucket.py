@@ -67,6 +67,22 @@ class TestObjects:
         assert cloud.bucket.has("spec.json") is written
 
 
+class TestClient:
+    def test_its_requests_are_signed_with_its_own_name_and_dates_of_objects_are_not_parsed(self, cloud: Cloud) -> None:
+        cloud.bucket.put("a", b"b", "text/csv")
+        client = s3_client()
+        names: list[bytes] = []
+
+        def noted(request: Any, **_: Any) -> None:
+            names.append(request.headers["User-Agent"])
+
+        client.meta.events.register("before-send.s3.GetObject", noted)
+        answer = client.get_object(Bucket=cloud.bucket.name, Key="a")
+        assert names == [b"stepsweep"]
+        assert "LastModified" not in answer
+        assert answer["ContentType"] == "text/csv"
+
+
 class TestPresent:
     """Which of some keys are there, in a bucket of ten; a request lists two."""
 
