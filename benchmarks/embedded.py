@@ -19,7 +19,8 @@ from botocore.config import Config
 
 from benchmarks.timing import ROOT, WORK
 from local.access import Access, Wsgi
-from local.cloud import Endpoint, embedded_cloud
+from local.cloud import embedded_cloud
+from local.endpoint import Endpoint
 
 NOTHING = ROOT / "benchmarks" / "nothing"
 

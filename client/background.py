@@ -11,7 +11,8 @@ from filelock import Timeout
 
 from client.deployment import CloudError, on_endpoint
 from client.sweeps import Sweeps
-from local.cloud import Endpoint, embedded_cloud, joined, starting
+from local.cloud import embedded_cloud, joined, starting
+from local.endpoint import Endpoint
 
 LOG = "background.log"
 LINGER_SECONDS = 2.0

@@ -112,7 +112,7 @@ def on_endpoint(
     Args:
         folder: where that cloud keeps the objects of its buckets.
         is_ours: this process keeps it up.
-        environment: what `local.cloud.Endpoint.environment()` returns. Nothing else is read: neither a person's
+        environment: what `local.endpoint.Endpoint.environment()` returns. Nothing else is read: neither a person's
             environment nor their ~/.aws, so that no setting there can send a request to the real AWS.
 
     Raises:

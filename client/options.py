@@ -17,7 +17,7 @@ from sweep.errors import InvalidInput
 if TYPE_CHECKING:
     from client.deployment import Deployment
     from client.sweeps import Recorded
-    from local.cloud import Endpoint
+    from local.endpoint import Endpoint
     from sweep.space import Value
     from sweep.spec import SweepSpec
 

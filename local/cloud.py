@@ -11,13 +11,13 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from sweep import keys
+from local.endpoint import Endpoint
 from sweep.errors import SweepError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,8 +26,6 @@ MEMORY_A_JOB_MIB = 1_500
 """A trial of the tutorial's model on 60,000 images needs about 1 GiB; a laptop must not swap."""
 
 START_TIMEOUT_SECONDS = 120.0
-SHUTDOWN_POLL_SECONDS = 0.1
-"""How often the server looks whether it is to end."""
 
 LOCK, ADDRESS = "cloud.lock", "cloud.json"
 """The process that runs the cloud holds the one, and says in the other where it answers."""
@@ -39,40 +37,6 @@ _has_run = threading.Event()
 
 class CloudFailed(SweepError):
     """The embedded cloud could not start."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where an embedded cloud answers.
-
-    Attributes:
-        pid: of the process that runs it.
-        assembly: the folder of its template and assets.
-        trainer: the folder of the trainer that they were made with; empty for stepsweep's own.
-        job_vcpus: of a job that does not ask for some itself.
-        ends_when_idle: that process ends when no execution runs any more.
-        started_here: this process runs it; False: another one does, and keeps it up.
-    """
-
-    url: str
-    region: str
-    pid: int
-    assembly: str
-    trainer: str
-    job_vcpus: int
-    ends_when_idle: bool
-    started_here: bool
-
-    def environment(self) -> dict[str, str]:
-        """Returns what makes any AWS tool talk to this cloud, and to no other."""
-        return {
-            "AWS_ENDPOINT_URL": self.url,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": "embedded",
-            "AWS_SECRET_ACCESS_KEY": "embedded",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
 
 
 @contextlib.contextmanager
@@ -126,7 +90,7 @@ def embedded_cloud(
             root=Path(root),
             port=port,
             vcpus=vcpus or default_vcpus(),
-            job_vcpus=job_vcpus,
+            job_vcpus=job_vcpus or 1,
             is_empty=is_empty,
             ends_when_idle=ends_when_idle,
             seen_at=seen_at,
@@ -223,13 +187,13 @@ def _running(
     root: Path,
     port: int,
     vcpus: int,
-    job_vcpus: int | None,
+    job_vcpus: int,
     is_empty: bool,
     ends_when_idle: bool,
     seen_at: str | None,
 ) -> Iterator[Endpoint]:
     from local import template
-    from local.functions import PRELOAD, Functions
+    from local.functions import PRELOAD
     from local.host import share_what_botocore_reads
     from local.images import images_of
     from local.machine import Machine
@@ -243,91 +207,43 @@ def _running(
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     _log_to(scratch / "cloud.log")
-
     with contextlib.ExitStack() as until_it_ends:
-        # Closed in the reverse order: what jobs save when they are told to end reaches a server that is still there.
-        serving = until_it_ends.enter_context(contextlib.ExitStack())
-        listening = serving.enter_context(_listening(port))
-        # One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported, which
-        # happens on another core while this process imports moto.
-        functions_machine = until_it_ends.enter_context(contextlib.closing(Machine(is_bare=True)))
-        jobs_machine = until_it_ends.enter_context(contextlib.closing(Machine()))
+        listening = until_it_ends.enter_context(_listening(port))
+        functions = until_it_ends.enter_context(contextlib.closing(Machine(is_bare=True)))
+        jobs = until_it_ends.enter_context(contextlib.closing(Machine()))
         images = images_of(assembly, stack)
-        jobs_machine.warm([module for image in images.values() for module in image.preload])
-        functions_machine.warm(PRELOAD)
+        # On another core, while this process imports moto.
+        jobs.warm([module for image in images.values() for module in image.preload])
+        functions.warm(PRELOAD)
         share_what_botocore_reads()  # moto makes several sessions
         with _without_garbage_collection():
-            # Heavy, and needed only by the process that runs the cloud.
-            import boto3
-            from moto.moto_server.werkzeug_app import (
-                DomainDispatcherApplication,
-                MotoRequestHandler,
-                create_backend_app,
-            )
-            from werkzeug.serving import make_server
+            from local import engine
 
-            from local.access import Access
-            from local.batch import JobQueue
-            from local.moto_workarounds import ACCOUNT, install
-
-        access = Access(ACCOUNT, REGION)
-        server = make_server(
-            "127.0.0.1",
-            port,
-            access.middleware(DomainDispatcherApplication(create_backend_app)),
-            threaded=True,
-            request_handler=MotoRequestHandler,
-            fd=listening.fileno(),
-        )
-        threading.Thread(target=server.serve_forever, args=(SHUTDOWN_POLL_SECONDS,), name="server", daemon=True).start()
-        serving.callback(server.shutdown)
-        url = f"http://127.0.0.1:{server.port}"
         endpoint = Endpoint(
-            url=url,
+            url=f"http://127.0.0.1:{listening.getsockname()[1]}",
             region=REGION,
             pid=os.getpid(),
             assembly=str(assembly),
             trainer=str((context or {}).get("trainer", "")),
-            job_vcpus=job_vcpus or 1,
+            job_vcpus=job_vcpus,
             ends_when_idle=ends_when_idle,
             started_here=True,
         )
-
-        def environment(role_arn: str) -> dict[str, str]:
-            kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-            own = {
-                "AWS_ENDPOINT_URL": seen_at or url,
-                "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
-                keys.DATA_DIR: str(data_folder(directory)),
-                "PYTHONUNBUFFERED": "1",
-            }
-            return {**kept, **endpoint.environment(), **own}
-
-        jobs = JobQueue(
-            jobs_machine,
-            images=images,
-            environment=environment,
-            logs=directory / "logs",
-            vcpus=vcpus,
-            job_vcpus=job_vcpus or 1,
-        )
-        until_it_ends.callback(jobs.close)
         _has_run.set()
-        install(
-            endpoint_url=seen_at or url,
-            region=REGION,
-            objects=directory / "s3",
-            jobs=jobs,
-            functions=Functions(functions_machine, environment=environment, folder=scratch),
-            access=access,
+        until_it_ends.enter_context(
+            engine.serving(
+                endpoint,
+                listening,
+                engine.Machines(functions=functions, jobs=jobs),
+                directory=directory,
+                data=data_folder(directory),
+                images=images,
+                vcpus=vcpus,
+                seen_at=seen_at or endpoint.url,
+            )
         )
         if not is_empty:
-            session = boto3.Session(
-                aws_access_key_id="embedded",
-                aws_secret_access_key="embedded",  # noqa: S106
-                region_name=REGION,
-            )
-            template.deploy(session, url, assembly, stack)
+            engine.deploy(endpoint, stack)
         yield endpoint
 
 

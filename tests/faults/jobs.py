@@ -35,6 +35,7 @@ def killed_in_an_epoch(world: World, name: str) -> dict[str, Any]:
     spec = world.spec(name, fixed={"sleep": 1.0})
     execution = world.cloud.start(spec)
     attempt = in_epoch(world, name, 1)
+    eventually(lambda: world.has(keys.checkpoint_key(attempt.log.parent.name)))
     kill(attempt.process())
     assert outcomes(world, execution) == {"SUCCEEDED": 3, "FAILED": 1}
     again = world.cloud.run(spec)
