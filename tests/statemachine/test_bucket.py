@@ -77,8 +77,8 @@ class TestClient:
             names.append(request.headers["User-Agent"])
 
         client.meta.events.register("before-send.s3.GetObject", noted)
-        answer = client.get_object(Bucket=cloud.bucket.name, Key="a")
-        assert names == [b"stepsweep"]
+        answer = dict(client.get_object(Bucket=cloud.bucket.name, Key="a"))
+        assert [name.partition(b"/")[0] for name in names] == [b"stepsweep Botocore"]
         assert "LastModified" not in answer
         assert answer["ContentType"] == "text/csv"
 
