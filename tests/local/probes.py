@@ -907,7 +907,7 @@ def what_a_request_brings_about(world: World) -> Any:
     log = WSGIRequestHandler.log
     WSGIRequestHandler.log = lambda *line: lines.append(line)  # type: ignore[method-assign]
     try:
-        asked = urllib.request.Request(world.url + "/moto-api/data.json", headers={"Origin": "http://elsewhere"})
+        asked = urllib.request.Request(world.url + "/moto-api/config", headers={"Origin": "http://elsewhere"})
         with urllib.request.urlopen(asked) as answer:
             headers = [name for name in answer.headers if name.startswith("Access-Control-Allow-Origin")]
     finally:
