@@ -43,7 +43,7 @@ from moto.ec2.models.vpn_gateway import VPCGatewayAttachment
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3 import models as s3_models
-from moto.s3.exceptions import S3ClientError
+from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
 from moto.s3.responses import S3Response
 from moto.ssm.models import ssm_backends
 from moto.stepfunctions import models as stepfunctions_models
@@ -397,7 +397,8 @@ def _state_machines_that_execute() -> None:
 
 def _custom_resources_without_their_functions() -> None:
     """CDK's one custom resource here runs a Node function that empties the bucket before it is deleted; moto wants
-    Docker for it. Here it does the same without the function."""
+    Docker for it. Here it does the same without the function. From then on nobody may write: what still runs would put
+    an object into the bucket after it was emptied, and before it is deleted."""
 
     def create(
         _cls: type, name: str, definition: dict[str, Any], _account_id: str, region_name: str, **kwargs: Any
@@ -409,6 +410,8 @@ def _custom_resources_without_their_functions() -> None:
     def delete(self: custom_model.CustomModel, account_id: str, _region: str) -> None:
         s3 = s3_models.s3_backends[account_id]["aws"]
         if (bucket := self.data["BucketName"]) in s3.buckets:
+            with _writing:
+                _read_only.add(bucket)
             for key in list(s3.get_bucket(bucket).keys):
                 s3.delete_object(bucket, key)
 
@@ -982,6 +985,10 @@ def _answers_for_programs_only() -> None:
 
 # --- S3 ---------------------------------------------------------------------------------------------------------------
 
+_writing = threading.Lock()
+_read_only: set[str] = set()
+"""Buckets that are about to be deleted."""
+
 
 def _objects_on_disk(folder: Path) -> None:
     """Objects are files, so that they survive a restart and a person can open them; moto's are in memory. And a
@@ -1038,6 +1045,7 @@ def _objects_on_disk(folder: Path) -> None:
 
     def create_with_what_is_stored(self: Any, bucket_name: str, region_name: str, *args: Any, **kwargs: Any) -> Any:
         bucket = create_bucket(self, bucket_name, region_name, *args, **kwargs)
+        _read_only.discard(bucket_name)
         home = root / bucket_name
         for file in sorted(home.rglob("*")):
             if is_object(file):
@@ -1055,10 +1063,12 @@ def _objects_on_disk(folder: Path) -> None:
             path_of(root, bucket_name, key_name).unlink(missing_ok=True)
         return answer
 
-    put_object, lock = S3Response.put_object, threading.Lock()
+    put_object = S3Response.put_object
 
     def put_one_after_another(self: Any) -> Any:
-        with lock:
+        with _writing:
+            if self.bucket_name in _read_only:
+                raise S3AccessDeniedError
             return put_object(self)
 
     s3_models.S3Backend.create_bucket = create_with_what_is_stored

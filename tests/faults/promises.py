@@ -76,7 +76,10 @@ class Ledger:
         there = {str(file): file for file in self._objects.glob(f"*/{keys.TRIALS}*/metrics-*.csv")}
         self._changed += [f"{name} is gone" for name in self._known if name not in there]
         for name, file in there.items():
-            written = file.stat().st_mtime_ns
+            try:
+                written = file.stat().st_mtime_ns
+            except FileNotFoundError:  # it goes at this moment, which the next look sees
+                continue
             if name not in self._known:
                 self._known[name] = (written, file.read_bytes())
             elif self._known[name][0] != written:

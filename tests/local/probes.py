@@ -418,13 +418,16 @@ def custom_resource(world: World) -> Any:
             Code={"ZipFile": zipped_function("def handler(event, context): pass")},
         )["FunctionArn"]
         properties = {"ServiceToken": function, "BucketName": {"Ref": "Bucket"}}
+        of_another = {"ServiceToken": function, "BucketName": "is-not-deleted"}
         template = {
             "Resources": {
                 "Bucket": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "is-emptied"}},
                 "It": {"Type": "Custom::Empties", "Properties": properties},
+                "Other": {"Type": "Custom::Empties", "Properties": of_another},
             }
         }
         cloudformation, s3 = world.client("cloudformation"), world.client("s3")
+        s3.create_bucket(Bucket="is-not-deleted")
         cloudformation.create_stack(StackName="custom", TemplateBody=json.dumps(template))
         for thread in threading.enumerate():
             if "invoke" in thread.name:
@@ -433,7 +436,12 @@ def custom_resource(world: World) -> Any:
         s3.put_object(Bucket="is-emptied", Key="a/b", Body=b"it")
         cloudformation.delete_stack(StackName="custom")
         buckets = [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
-        return {"status": status, "bucket after the stack": "is-emptied" in buckets}
+        late = outcome(lambda: s3.put_object(Bucket="is-not-deleted", Key="late", Body=b"it")["ETag"])
+        s3.delete_object(Bucket="is-not-deleted", Key="late")
+        s3.delete_bucket(Bucket="is-not-deleted")
+        s3.create_bucket(Bucket="is-not-deleted")
+        anew = outcome(lambda: s3.put_object(Bucket="is-not-deleted", Key="late", Body=b"it")["ETag"])
+        return {"status": status, "bucket after the stack": "is-emptied" in buckets, "late": late, "anew": anew}
     finally:
         threading.excepthook = hook
 
