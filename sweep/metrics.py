@@ -137,12 +137,12 @@ def _check_header(header: Sequence[str]) -> None:
 
 
 def _number(cell: str, *, line: int, column: str, epoch: int, may_diverge: bool) -> float:
-    if _NOT_FINITE.fullmatch(cell):
-        if may_diverge and column != EPOCH:
-            return float(cell)
-        raise InvalidMetrics(f"{column} is {cell} at epoch {epoch}: the trial diverged")
-    if len(cell) > 64 or not _NUMBER.fullmatch(cell):
-        raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is not a number")
-    if not math.isfinite(value := float(cell)):
+    if len(cell) <= 64 and _NUMBER.fullmatch(cell):
+        if math.isfinite(value := float(cell)):
+            return value
         raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is too large for a number")
-    return value
+    if not _NOT_FINITE.fullmatch(cell):
+        raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is not a number")
+    if may_diverge and column != EPOCH:
+        return float(cell)
+    raise InvalidMetrics(f"{column} is {cell} at epoch {epoch}: the trial diverged")
