@@ -5,10 +5,10 @@ The planner and the reducer are the real ones, on files; a thousand trials are t
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
@@ -50,13 +50,12 @@ class _S3:
         file.write_bytes(named["Body"])
         return {}
 
-    def get_paginator(self, _name: str) -> Self:
-        return self
-
-    def paginate(self, **named: str) -> Iterator[dict[str, Any]]:
+    def list_objects_v2(self, **named: Any) -> dict[str, Any]:
         home = self._objects / named["Bucket"]
-        keys_there = (key_of(file, home) for file in home.rglob("*") if is_object(file))
-        yield {"Contents": [{"Key": key} for key in keys_there if key.startswith(named["Prefix"])]}
+        keys_there = sorted(key_of(file, home) for file in home.rglob("*") if is_object(file))
+        behind = [key for key in keys_there if key > named["StartAfter"]]
+        page = behind[: named["MaxKeys"]]
+        return {"Contents": [{"Key": key} for key in page], "IsTruncated": len(page) < len(behind)}
 
     def _file(self, named: Mapping[str, str]) -> Path:
         return path_of(self._objects, named["Bucket"], named["Key"])

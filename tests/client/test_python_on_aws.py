@@ -3,6 +3,7 @@
 import _thread
 import gc
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def test_an_interrupt_ends_the_waiting_and_not_the_sweep(sweeps: Sweeps, stack: 
 
     def interrupt() -> None:
         eventually(running)
+        time.sleep(1)  # the first look is over, for which botocore opens files
         _thread.interrupt_main()
 
     # A sweep that is waited for, so that the interrupt comes where it waits.

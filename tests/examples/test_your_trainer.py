@@ -174,4 +174,4 @@ def test_a_sweep_runs_it_and_its_image_holds_nothing_of_ours(tmp_path: Path) -> 
     manifest = json.loads(next(assembly.glob("*.assets.json")).read_bytes())
     (image,) = manifest["dockerImages"].values()
     sent = {path.name for path in (assembly / image["source"]["directory"]).iterdir()}
-    assert sent - {".dockerignore"} == {"Dockerfile", "digits.py", "requirements.lock"}
+    assert sent - {".dockerignore", "__pycache__"} == {"Dockerfile", "digits.py", "requirements.lock"}
