@@ -2,8 +2,10 @@
 
 import _thread
 import gc
+import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,8 +52,17 @@ def test_a_sweep_that_fails_says_why(sweeps: Sweeps, stack: Stack) -> None:
     assert refused.value.faults == ("name: it is there already", "epochs: another fault")
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore an interrupt."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 # Python lets go of a connection that is being made when the interrupt comes, and says so when it collects it.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("heard")
 def test_an_interrupt_ends_the_waiting_and_not_the_sweep(sweeps: Sweeps, stack: Stack) -> None:
     stack.set_machine(SLEEPS)
     arn = stack.deployment.state_machine_arn
