@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType
 
 FIRST_SLEEP_SECONDS = 0.1
-"""Much happens at the start: wrong input, nothing left to run."""
+"""Much happens at the start (wrong input, nothing left to run), and when all trials of a round have ended."""
 MAX_SLEEP_SECONDS = 60.0
 ASK_WHY_SECONDS = 15.0
 READ_LIVE_SECONDS = 2.0

@@ -57,8 +57,7 @@ class JobQueue:
         self._vcpus, self._job_vcpus = vcpus, job_vcpus
         self._free = vcpus
         self._freed = threading.Condition()
-        self._dispatcher = threading.Thread(target=self._dispatch, name="job-queue", daemon=True)
-        self._dispatcher.start()
+        threading.Thread(target=self._dispatch, name="job-queue", daemon=True).start()
 
     def submit(self, job: ProcessJob) -> None:
         self._waiting.put(job)

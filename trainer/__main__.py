@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         if store.finished():
             print(f"nothing to do: {store.results} is there already")
             return FINISHED
-        # A job's data set was looked at byte by byte when its image was built, or before its sweep began.
+        # A job's data set was looked at byte by byte when it was prepared: for its image, or on this machine.
         data.check(asked.dataset, asked.data_dir, by_length=isinstance(store, JobStore))
         # cuBLAS is repeatable with a workspace of its own, which has to be set before CUDA starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
