@@ -94,6 +94,7 @@ class TestPresent:
         for key in (*self.THERE, "sweeps/s/spec.json", "trials/e/summary.json"):
             cloud.bucket.put(key, b"", "text/csv")
         monkeypatch.setattr("statemachine.bucket.KEYS_LISTED", 2)
+        monkeypatch.setattr("statemachine.bucket.HEADS_FOR_A_LIST", 2)
         asked: list[str] = []
 
         def noted(params: dict[str, Any], **_: Any) -> None:
@@ -131,6 +132,11 @@ class TestPresent:
         assert cloud.bucket.present(wanted) == {*self.THERE}
         assert asked[:3] == ["LIST", "LIST", "LIST"]
         assert sorted(asked[3:]) == ["trials/f/metrics.csv", *(f"trials/{letter}/metrics.csv" for letter in "ghij")]
+
+    def test_each_of_a_few_is_asked_for(self, cloud: Cloud, asked: list[str]) -> None:
+        wanted = ["trials/a/metrics.csv", "trials/aa/metrics.csv"]
+        assert cloud.bucket.present(wanted) == {wanted[0]}
+        assert sorted(asked) == wanted
 
     def test_nothing_is_asked_about_nothing(self, cloud: Cloud, asked: list[str]) -> None:
         assert cloud.bucket.present([]) == set()
