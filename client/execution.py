@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FIRST_SLEEP_SECONDS = 0.1
 """Much happens at the start (wrong input, nothing left to run), and when all trials of a round have ended."""
 MAX_SLEEP_SECONDS = 60.0
+ASK_BATCH_SECONDS = 2.0
+"""On a machine of one's own the client looks for trials that have ended more often, and shares the cores with them."""
 ASK_WHY_SECONDS = 15.0
 READ_LIVE_SECONDS = 2.0
 MAX_TRAINING = 32
@@ -149,6 +151,8 @@ class Execution:
         self._failed = 0
         self._round_began = 0.0
         self._may_ask_batch = True
+        self._jobs: dict[JobStatusType, set[str]] = {}
+        self._asked_batch_at = -math.inf
         self._asked_why_at = -math.inf
         self._waits_for = ""
         self._live: dict[str, dict[str, float]] = {}
@@ -254,11 +258,14 @@ class Execution:
         """Returns the progress with what Batch says of the jobs that are not over."""
         if progress.status != RUNNING or progress.ended == progress.to_run:
             return replace(progress, running=0)
-        running = self._jobs(plan, "RUNNING")
+        if self._may_ask_batch and time.monotonic() - self._asked_batch_at >= ASK_BATCH_SECONDS:
+            self._ask_batch()
+            self._asked_batch_at = time.monotonic()
+        running = self._trials_with_jobs(plan, "RUNNING")
         return replace(
             progress,
             running=None if running is None else len(running),
-            starting=len(self._jobs(plan, "STARTING") or ()),
+            starting=len(self._trials_with_jobs(plan, "STARTING") or ()),
             training=self._training(plan, running) if with_training and running else (),
             waits_for=self._why_jobs_wait(plan),
         )
@@ -277,20 +284,26 @@ class Execution:
             return result
         return replace(result, outcome=replace(result.outcome, reason=f"{result.outcome.reason}: {line}"))
 
-    def _jobs(self, plan: Plan, status: "JobStatusType") -> list[str] | None:
-        """Returns the trials of this plan that have a job of a status; the queue has those of other sweeps too."""
-        if not self._may_ask_batch:
-            return None
-        pages = self._deployment.batch.get_paginator("list_jobs").paginate(
-            jobQueue=self._deployment.job_queue, jobStatus=status
-        )
+    def _ask_batch(self) -> None:
+        statuses: tuple[JobStatusType, ...] = ("RUNNING", "STARTING")
+        listed = self._deployment.batch.get_paginator("list_jobs")
         try:
-            names = {job["jobName"] for page in pages for job in page["jobSummaryList"]}
+            for status in statuses:
+                pages = listed.paginate(jobQueue=self._deployment.job_queue, jobStatus=status)
+                self._jobs[status] = {job["jobName"] for page in pages for job in page["jobSummaryList"]}
         except ClientError as error:
             if not is_denied(error):
                 raise
             self._may_ask_batch = False  # a policy that allows only what is needed to start sweeps
+
+    def _trials_with_jobs(self, plan: Plan, status: "JobStatusType") -> list[str] | None:
+        """Returns the trials of this plan that had a job of a status when Batch was asked, and have not ended since.
+
+        The queue has jobs of other sweeps too.
+        """
+        if not self._may_ask_batch:
             return None
+        names = self._jobs[status]
         return [name for name in plan.trials if name in names and name in plan.to_run and name not in self._ended]
 
     def _why_jobs_wait(self, plan: Plan) -> str:
