@@ -13,6 +13,7 @@ from client.deployment import CloudError, on_endpoint
 from client.sweeps import Sweeps
 from local.cloud import embedded_cloud, joined, starting
 from local.endpoint import Endpoint
+from local.machine import Machines
 
 LOG = "background.log"
 LINGER_SECONDS = 2.0
@@ -58,12 +59,24 @@ def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | Non
     raise CloudError("\n".join(["the embedded cloud did not start in the background:", *said[-5:]]))
 
 
-def keep_up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | None, job_vcpus: int | None) -> None:
+def keep_up(
+    directory: Path,
+    on_status: Callable[[str], None],
+    *,
+    trainer: Path | None,
+    job_vcpus: int | None,
+    machines: Machines | None,
+) -> None:
     """Runs the embedded cloud until nothing runs in it."""
     with (
         contextlib.ExitStack() as until_it_is_down,
         embedded_cloud(
-            directory, on_status=on_status, trainer=trainer, job_vcpus=job_vcpus, ends_when_idle=True
+            directory,
+            on_status=on_status,
+            trainer=trainer,
+            job_vcpus=job_vcpus,
+            machines=machines,
+            ends_when_idle=True,
         ) as endpoint,
     ):
         if endpoint.started_here:

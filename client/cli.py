@@ -55,7 +55,12 @@ def main() -> NoReturn:
     """The console script `sweep`."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what it has no sign for
-    sys.exit(_exit_code())
+    code = _exit_code()
+    if "local.engine" in sys.modules:  # an embedded cloud was up in this process
+        from local.host import leave
+
+        leave(code, closes_its_files=True)
+    sys.exit(code)
 
 
 def _exit_code() -> int:
@@ -132,10 +137,15 @@ def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     sweep run --set lr=0.1,0.01 --set momentum=0.5,0.9 --epochs 3 \\
         --fixed dataset=fashion-mnist
     """
-    from client.running import run_sweep
-    from client.view import View
+    from client.ahead import working_ahead
 
-    return _shown(run_sweep(asked.spec(now=datetime.now(UTC)), cloud, View(to_stderr=as_json)), as_json=as_json)
+    spec = asked.spec(now=datetime.now(UTC))
+    with working_ahead(cloud, spec) as ahead:
+        from client.running import run_sweep
+        from client.view import View
+
+        ran = run_sweep(spec, cloud, View(to_stderr=as_json), ahead)
+    return _shown(ran, as_json=as_json)
 
 
 @cli.command(epilog=START_EXIT_CODES)
@@ -389,12 +399,17 @@ def resume(name: str, detach: bool, cloud: Cloud, as_json: bool) -> int:
     sweep resume first
     sweep resume first --detach --on aws
     """
+    from client.ahead import working_ahead
     from client.running import run_sweep, start_sweep
     from client.view import View
 
+    view = View(to_stderr=as_json)
     spec = cloud.looked_at().spec(name)
-    go_on = start_sweep if detach else run_sweep
-    return _shown(go_on(spec, cloud, View(to_stderr=as_json)), as_json=as_json)
+    if detach:
+        return _shown(start_sweep(spec, cloud, view), as_json=as_json)
+    with working_ahead(cloud, spec) as ahead:
+        ran = run_sweep(spec, cloud, view, ahead)
+    return _shown(ran, as_json=as_json)
 
 
 @cli.command(epilog=RM_EXIT_CODES)
@@ -492,20 +507,26 @@ def serve(
     sweep serve
     sweep serve --port 4566 --dir /tmp/cloud
     """
-    from client.background import keep_up
-    from client.deployment import on_endpoint
-    from client.view import View, serving_document
-    from local.cloud import embedded_cloud
+    from local.cloud import embedded_cloud, machines_ahead
 
-    status = View(to_stderr=True).status
     is_up = False
     try:
-        with signals_interrupt():
+        with signals_interrupt(), machines_ahead(directory, trainer=trainer) as machines:
+            from client.background import keep_up
+            from client.deployment import on_endpoint
+            from client.view import View, serving_document
+
+            status = View(to_stderr=True).status
             if until_idle:
-                keep_up(directory, status, trainer=trainer, job_vcpus=job_vcpus)
+                keep_up(directory, status, trainer=trainer, job_vcpus=job_vcpus, machines=machines)
                 return ExitCode.OK
             with embedded_cloud(
-                directory, on_status=status, trainer=trainer, job_vcpus=job_vcpus, port=port or 0
+                directory,
+                on_status=status,
+                trainer=trainer,
+                job_vcpus=job_vcpus,
+                port=port or 0,
+                machines=machines,
             ) as endpoint:
                 deployment = on_endpoint(endpoint.environment(), folder=directory / "s3")
                 if as_json:

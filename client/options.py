@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from client.deployment import Deployment
     from client.sweeps import Recorded
     from local.endpoint import Endpoint
+    from local.machine import Machines
     from sweep.space import Value
     from sweep.spec import SweepSpec
 
@@ -41,15 +42,19 @@ class Cloud:
         return self.on == "local"
 
     @contextmanager
-    def opened(self, on_status: Callable[[str], None]) -> Iterator["Deployment"]:
-        """Finds the deployed stack, or runs the embedded cloud while the context lasts."""
+    def opened(self, on_status: Callable[[str], None], machines: "Machines | None") -> Iterator["Deployment"]:
+        """Finds the deployed stack, or runs the embedded cloud while the context lasts, on the machines if any."""
         from client.deployment import on_endpoint
 
         if self.is_local:
             from local.cloud import embedded_cloud
 
             with embedded_cloud(
-                self.directory, on_status=on_status, trainer=self.trainer, job_vcpus=self.job_vcpus
+                self.directory,
+                on_status=on_status,
+                trainer=self.trainer,
+                job_vcpus=self.job_vcpus,
+                machines=machines,
             ) as endpoint:
                 self._check_it_is_as_asked(endpoint)
                 yield on_endpoint(endpoint.environment(), folder=self.objects, is_ours=endpoint.started_here)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from client.ahead import Ahead
 from client.deployment import CloudError
 from client.execution import RUNNING, Ending, Execution, Progress
 from client.exit_code import ExitCode
@@ -37,8 +38,11 @@ class CloudGone(CloudError):
     """The embedded cloud of a sweep that was followed is not up any more."""
 
 
-def run_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
+def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
     """Starts a sweep and shows how it goes until it has ended, or a person ends the showing.
+
+    Args:
+        ahead: what is under way for it.
 
     Raises:
         InvalidInput: a sweep of this name runs.
@@ -49,9 +53,9 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
     execution = ending = None
     is_planned = True
     with signals_interrupt(), contextlib.ExitStack() as until_it_is_down, cloud.starting(view.status) as started:
-        cloud.check(spec, view.status)
+        ahead.check(cloud, spec, view.status)
         try:
-            with cloud.opened(view.status) as deployment:
+            with cloud.opened(view.status, ahead.machines) as deployment:
                 sweeps = Sweeps(deployment)
                 try:
                     _check_it_does_not_run(sweeps, spec.name, cloud)

@@ -13,12 +13,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
 from local.endpoint import Endpoint
 from sweep.errors import SweepError
+
+if TYPE_CHECKING:
+    from local.images import Image
+    from local.machine import Machines
 
 ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
@@ -53,6 +57,7 @@ def embedded_cloud(
     trainer: Path | None = None,
     ends_when_idle: bool = False,
     seen_at: str | None = None,
+    machines: "Machines | None" = None,
 ) -> Iterator[Endpoint]:
     """Runs the cloud that lives in `directory` while the context lasts, or joins it where another process runs it.
 
@@ -68,6 +73,7 @@ def embedded_cloud(
         trainer: folder with the Dockerfile of the trainer, as `-c trainer=` has it; another way to say it in `context`.
         ends_when_idle: the caller ends it when nothing runs in it; said to those who join it.
         seen_at: where jobs, functions and the state machine reach it, by way of a proxy; by default at its endpoint.
+        machines: for its jobs and functions, from `machines_ahead`; by default it starts its own.
 
     Raises:
         CloudFailed: it cannot start.
@@ -94,6 +100,7 @@ def embedded_cloud(
             is_empty=is_empty,
             ends_when_idle=ends_when_idle,
             seen_at=seen_at,
+            machines=machines,
         ) as endpoint:
             known = {name: value for name, value in asdict(endpoint).items() if name != "started_here"}
             # Renamed when it is whole: others read it at any moment.
@@ -106,6 +113,32 @@ def embedded_cloud(
                 address.unlink(missing_ok=True)
     finally:
         lock.release()
+
+
+@contextlib.contextmanager
+def machines_ahead(directory: Path, *, trainer: Path | None) -> "Iterator[Machines | None]":
+    """Starts the machines of the cloud that is to live in `directory`, for a process that is busy with other things
+    until it starts the cloud; they end with the context.
+
+    None where nobody knows yet what they need, since the template has to be made, and where a process runs the cloud.
+    """
+    from local import template
+    from local.images import images_of
+
+    folder = directory.resolve() / "templates"
+    assembly = template.found(folder, root=ROOT, context=_context(trainer))
+    if assembly is None or is_up(directory):
+        yield None
+        return
+    with contextlib.closing(_machines_for(images_of(assembly, stack_of(assembly)))) as machines:
+        yield machines
+
+
+def _machines_for(images: "Mapping[str, Image]") -> "Machines":
+    from local.functions import PRELOAD
+    from local.machine import Machines
+
+    return Machines.started(functions=PRELOAD, jobs=[module for image in images.values() for module in image.preload])
 
 
 def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[str], None]) -> Path:
@@ -191,12 +224,12 @@ def _running(
     is_empty: bool,
     ends_when_idle: bool,
     seen_at: str | None,
+    machines: "Machines | None",
 ) -> Iterator[Endpoint]:
     from local import template
-    from local.functions import PRELOAD
     from local.host import share_what_botocore_reads
     from local.images import images_of
-    from local.machine import Machine
+    from local.moto_imports import leave_out_what_nothing_asks_for
 
     if _has_run.is_set():
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
@@ -209,14 +242,12 @@ def _running(
     _log_to(scratch / "cloud.log")
     with contextlib.ExitStack() as until_it_ends:
         listening = until_it_ends.enter_context(_listening(port))
-        functions = until_it_ends.enter_context(contextlib.closing(Machine(is_bare=True)))
-        jobs = until_it_ends.enter_context(contextlib.closing(Machine()))
         images = images_of(assembly, stack)
-        # On another core, while this process imports moto.
-        jobs.warm([module for image in images.values() for module in image.preload])
-        functions.warm(PRELOAD)
+        # On another core they import what they need, while this process imports moto.
+        machines = machines or until_it_ends.enter_context(contextlib.closing(_machines_for(images)))
         share_what_botocore_reads()  # moto makes several sessions
         with _without_garbage_collection():
+            leave_out_what_nothing_asks_for()
             from local import engine
 
         endpoint = Endpoint(
@@ -234,7 +265,7 @@ def _running(
             engine.serving(
                 endpoint,
                 listening,
-                engine.Machines(functions=functions, jobs=jobs),
+                machines,
                 directory=directory,
                 data=data_folder(directory),
                 images=images,

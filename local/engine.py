@@ -8,7 +8,6 @@ import os
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
@@ -21,24 +20,12 @@ from local.batch import JobQueue
 from local.endpoint import Endpoint
 from local.functions import Functions
 from local.images import Image
-from local.machine import Machine
+from local.machine import Machines
 from local.moto_workarounds import ACCOUNT, install
 from sweep import keys
 
 SHUTDOWN_POLL_SECONDS = 0.1
 """How often the server looks whether it is to end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machines:
-    """One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported."""
-
-    functions: Machine
-    jobs: Machine
-
-    def close(self) -> None:
-        self.jobs.close()
-        self.functions.close()
 
 
 @contextlib.contextmanager
@@ -103,7 +90,13 @@ def serving(
             region=endpoint.region,
             objects=directory / "s3",
             jobs=jobs,
-            functions=Functions(machines.functions, environment=environment, folder=directory / "run"),
+            # Code is known by its hash, so it can stay with the template that it came with, compiled.
+            functions=Functions(
+                machines.functions,
+                environment=environment,
+                packages=Path(endpoint.assembly) / "unpacked",
+                folder=directory / "run",
+            ),
             access=access,
         )
         yield

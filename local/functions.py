@@ -28,12 +28,16 @@ class Functions:
     """Invokes functions; each invocation is a process of its own.
 
     Args:
-        folder: for unpacked code, and the logs of the functions.
+        packages: for unpacked code, which the next cloud finds there; made when it is not there.
+        folder: for all else, and the logs of the functions.
     """
 
-    def __init__(self, machine: Machine, *, environment: Callable[[str], Mapping[str, str]], folder: Path) -> None:
+    def __init__(
+        self, machine: Machine, *, environment: Callable[[str], Mapping[str, str]], packages: Path, folder: Path
+    ) -> None:
         self._machine = machine
         self._environment = environment
+        self._packages = packages
         self._folder = folder
         self._lock = threading.Lock()
 
@@ -69,11 +73,12 @@ class Functions:
         return result, process.exit_code != 0
 
     def _unpacked(self, package: bytes) -> Path:
-        target = self._folder / hashlib.sha256(package).hexdigest()[:16]
+        target = self._packages / hashlib.sha256(package).hexdigest()[:16]
         with self._lock:
             if not target.exists():
+                self._packages.mkdir(parents=True, exist_ok=True)
                 # Renamed when it is whole, so there may be nothing left to clean up.
-                with tempfile.TemporaryDirectory(dir=self._folder, ignore_cleanup_errors=True) as scratch:
+                with tempfile.TemporaryDirectory(dir=self._packages, ignore_cleanup_errors=True) as scratch:
                     zipfile.ZipFile(io.BytesIO(package)).extractall(scratch)
                     Path(scratch).rename(target)
         return target

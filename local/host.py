@@ -172,22 +172,38 @@ class Host:
 
 def _preload(modules: list[str]) -> None:
     """Imports modules, and keeps the garbage collector off all that is there: a collection writes into every object it
-    looks at, and each page that a fork writes into is copied."""
+    looks at, and each page that a fork writes into is copied. Nor does it run meanwhile, a seventh of the time."""
     if not sys.modules.keys() >= set(modules):
-        for module in modules:
-            importlib.import_module(module)
-        if "boto3" in modules:
-            share_what_botocore_reads()
+        gc.disable()
+        try:
+            for module in modules:
+                importlib.import_module(module)
+            if "boto3" in modules:
+                share_what_botocore_reads()
+        finally:
+            gc.enable()
         gc.collect()
         gc.freeze()
 
 
 def share_what_botocore_reads() -> None:
-    """Has all of this process's botocore sessions, and those of its forks, share what they read of AWS's APIs, which
-    each reads anew otherwise: a tenth of a second for a client of S3, which almost every process makes."""
-    from botocore import session
+    """Has all of this process's botocore sessions, and those of its forks, share what they read of AWS's APIs and work
+    out about events, which each does anew otherwise: an eighth of a second for a client of S3, which almost every
+    process makes."""
+    from botocore import hooks, session
 
     session.create_loader = functools.cache(session.create_loader)
+    hooks.accepts_kwargs = functools.lru_cache(maxsize=1_000)(hooks.accepts_kwargs)
+    # All have the same aliases, botocore's own.
+    alias = hooks.EventAliaser._alias_event_name  # type: ignore[attr-defined]
+    known: dict[str, str] = {}
+
+    def alias_once(aliaser: Any, name: str) -> str:
+        if name not in known:
+            known[name] = alias(aliaser, name)
+        return known[name]
+
+    hooks.EventAliaser._alias_event_name = alias_once  # type: ignore[attr-defined]
     session.Session().create_client(
         "s3",
         "us-east-1",
@@ -302,12 +318,12 @@ def become(request: dict[str, Any]) -> NoReturn:
     except KeyboardInterrupt:  # ends a process by its signal, which is the interpreter's to do
         raise
     except SystemExit as leaving:
-        _leave(_status_of(leaving))
+        leave(_status_of(leaving))
     except BaseException as error:  # noqa: BLE001  as the interpreter does it, without this file's line in the traceback
         error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next
         sys.excepthook(type(error), error, error.__traceback__)
-        _leave(1)
-    _leave(0)
+        leave(1)
+    leave(0)
 
 
 def _status_of(leaving: SystemExit) -> int:
@@ -318,20 +334,20 @@ def _status_of(leaving: SystemExit) -> int:
     return 1
 
 
-def _leave(status: int) -> NoReturn:
-    """Ends this process as the interpreter does, but for taking apart every module: what `torch` and the like consist
-    of was made by the parent, and to take that apart copies all of it, at 0.7 s of CPU a job.
+def leave(status: int, *, closes_its_files: bool = False) -> NoReturn:
+    """Ends this process as the interpreter does, but for taking apart every module: that takes a third of a second
+    where moto is loaded; and what `torch` and the like consist of was made by a job's parent, and to take that apart
+    copies all of it, at 0.7 s of CPU a job.
 
     https://docs.python.org/3/c-api/init.html#c.Py_FinalizeEx
+
+    Args:
+        closes_its_files: the program does, so that none need be looked for.
     """
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as `multiprocessing` does it
     atexit._run_exitfuncs()
-    gc.collect()  # of what the job made; all else is frozen
-    # What was written to files that are still open is written out as the modules that hold them go.
-    held = [thing for thing in gc.get_objects() if isinstance(thing, io.TextIOBase | io.BufferedIOBase)]
-    for file in sorted(held, key=lambda thing: isinstance(thing, io.BufferedIOBase)):  # texts into their buffers first
-        with contextlib.suppress(OSError, ValueError):
-            file.flush()
+    if not closes_its_files:
+        _write_out_open_files()
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None and not stream.closed:
@@ -339,6 +355,16 @@ def _leave(status: int) -> NoReturn:
         except OSError:
             status = status or FLUSH_FAILED
     os._exit(status)
+
+
+def _write_out_open_files() -> None:
+    """What was written to files that are still open is written out as the modules that hold them go."""
+    gc.collect()  # of what the program made; all else is frozen
+    # By their types, since `isinstance` asks a weak proxy for what it stands for, which may be gone.
+    held = [thing for thing in gc.get_objects() if issubclass(type(thing), io.TextIOBase | io.BufferedIOBase)]
+    for file in sorted(held, key=lambda thing: isinstance(thing, io.BufferedIOBase)):  # texts into their buffers first
+        with contextlib.suppress(OSError, ValueError):
+            file.flush()
 
 
 def _end_what_is_left(pid: int) -> None:

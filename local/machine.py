@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from local.host import BARE
 from sweep.errors import SweepError
@@ -70,6 +70,7 @@ class Machine:
             raise HostGone("the process that runs jobs has no pipes")
         self._requests, self._answers = self._host.stdin, self._host.stdout
         self._processes: dict[str, Process] = {}
+        self._has_started_any = False
         self._ids = itertools.count()
         self._lock = threading.Lock()
         self._reader = threading.Thread(target=self._read_answers, name="host-answers", daemon=True)
@@ -92,6 +93,7 @@ class Machine:
         """
         process = Process(str(next(self._ids)))
         self._processes[process.id] = process
+        self._has_started_any = True
         self._send(
             do="start",
             id=process.id,
@@ -117,6 +119,8 @@ class Machine:
         # What could not be sent to a host that has ended is tried again at the close.
         with self._lock, contextlib.suppress(OSError):
             self._requests.close()
+        if not self._has_started_any:
+            self._host.kill()  # it has nothing to end, and hears of the close only when it has imported everything
         try:
             self._host.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -145,3 +149,24 @@ class Machine:
         for process in list(self._processes.values()):
             process.error = "the process that runs jobs has ended"
             process.ended.set()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported."""
+
+    functions: Machine
+    jobs: Machine
+
+    @classmethod
+    def started(cls, *, functions: Sequence[str], jobs: Sequence[str]) -> Self:
+        """Starts both, and has them import the modules that will be asked for."""
+        machines = cls(jobs=Machine(), functions=Machine(is_bare=True))
+        machines.jobs.warm(jobs)
+        machines.functions.warm(functions)
+        return machines
+
+    def close(self) -> None:
+        """Ends every process of both. May be called again."""
+        self.jobs.close()
+        self.functions.close()

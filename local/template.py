@@ -49,8 +49,8 @@ def synthesized(
     Raises:
         SynthFailed: with what the app said.
     """
-    settings = {**json.loads((root / "cdk.json").read_bytes())["context"], **(context or {})}
-    assembly = folder / f"assembly-{_fingerprint(root, settings)}"
+    settings = _settings(root, context)
+    assembly = _assembly(folder, root, settings)
     if assembly.exists():
         return assembly
     on_status("Preparing the stack's template …")
@@ -78,6 +78,20 @@ def synthesized(
         shutil.rmtree(old, ignore_errors=True)
     scratch.rename(assembly)
     return assembly
+
+
+def found(folder: Path, *, root: Path, context: Mapping[str, Any] | None = None) -> Path | None:
+    """Returns what `synthesized` does, and None where it would have to be made."""
+    assembly = _assembly(folder, root, _settings(root, context))
+    return assembly if assembly.exists() else None
+
+
+def _settings(root: Path, context: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {**json.loads((root / "cdk.json").read_bytes())["context"], **(context or {})}
+
+
+def _assembly(folder: Path, root: Path, settings: Mapping[str, Any]) -> Path:
+    return folder / f"assembly-{_fingerprint(root, settings)}"
 
 
 def _compile_trainers(assembly: Path) -> None:

@@ -1,7 +1,6 @@
 """Faults of everything around the jobs: the functions, the cloud itself, its disk, and the person at the client."""
 
 import json
-import os
 import signal
 import sys
 import time
@@ -26,8 +25,7 @@ def reducer_killed(world: World, name: str) -> dict[str, Any]:
     assert world.has(keys.winner_key(name))
     assert not world.has(keys.leaderboard_key(name))
     # What runs in the folder of a function's code; its parent, the container, does too.
-    code = str(world.directory / "run") + os.sep
-    (function,) = [child for child in world.cloud.processes() if child.cwd().startswith(code) and not child.children()]
+    (function,) = [child for child in world.cloud.processes() if "/unpacked/" in child.cwd() and not child.children()]
     kill(function)
     world.hop.clear()
     assert outcomes(world, execution) == {"SUCCEEDED": 4}

@@ -748,6 +748,144 @@ def parsers_for_ten_paths(world: World) -> int:
     return len(made)
 
 
+@contextlib.contextmanager
+def calls_of(owner: Any, name: str) -> Iterator[list[Any]]:
+    """Yields the first arguments of the calls of a function that are made meanwhile."""
+    original = getattr(owner, name)
+    made: list[Any] = []
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        made.append(args[:1])
+        return original(*args, **kwargs)
+
+    setattr(owner, name, noted)
+    try:
+        yield made
+    finally:
+        setattr(owner, name, original)
+
+
+@probe
+def parsers_of_a_definition_that_is_executed_twice(world: World) -> list[Any]:
+    """With the outputs of both."""
+    from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+
+    client = world.client("stepfunctions")
+    with calls_of(ASLParser, "__init__") as made:
+        machine = world.state_machine({"Only": {"Type": "Pass", "End": True}})
+        outputs = []
+        for given in ("1", "2"):
+            started = client.start_execution(stateMachineArn=machine, name=f"with-{given}", input=given)["executionArn"]
+            outputs.append(
+                eventually(lambda arn=started: client.describe_execution(executionArn=arn).get("output"))  # type: ignore[misc]
+            )
+    return [len(made), *outputs]
+
+
+@probe
+def a_definition_that_is_none(world: World) -> Any:
+    return outcome(lambda: world.state_machine({"Only": {"Type": "Pass", "Next": 1}}))
+
+
+@probe
+def readers_of_yaml_for_a_template_in_json(world: World) -> list[Any]:
+    """And for one in YAML, with what they are about."""
+    import yaml
+
+    name = f"probe-{time.time_ns()}"
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "1", "Name": name}}
+    found: list[Any] = []
+    cloudformation = world.client("cloudformation")
+    for template in (json.dumps({"Resources": {"One": parameter}}), yaml.dump({"Resources": {"One": parameter}})):
+        with calls_of(yaml.Loader, "__init__") as made:
+            cloudformation.create_stack(StackName=name, TemplateBody=template)
+            found += [len(made), world.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]]
+            cloudformation.delete_stack(StackName=name)
+    return found
+
+
+@probe
+def images_of_machines(world: World) -> int:
+    return len(world.client("ec2").describe_images()["Images"])
+
+
+@probe
+def zones_that_offer_a_machine(world: World) -> int:
+    answer = world.client("ec2").describe_instance_type_offerings(LocationType="availability-zone")
+    return len(answer["InstanceTypeOfferings"])
+
+
+@probe
+def an_api_whose_description_is_to_be_checked(world: World) -> Any:
+    described = {"openapi": "3.0.0", "info": {"title": "one", "version": "1", "description": ""}, "paths": {}}
+    client = world.client("apigateway")
+    return outcome(lambda: client.import_rest_api(body=json.dumps(described).encode(), failOnWarnings=True)["name"])
+
+
+@probe
+def readers_of_models_for_four_services(_world: World) -> int:
+    from moto.core import loaders, utils
+
+    with calls_of(loaders.Loader, "__init__") as made:
+        for service in ("sqs", "sns", "kms", "sts"):
+            utils._load_service_model(service, "service-2")
+    return len(made)
+
+
+@probe
+def what_is_said_of_an_object(world: World) -> Any:
+    """Of objects of several kinds, each as it is read whole: its bytes, and the headers but those for pages."""
+    s3, bucket = world.client("s3"), world.bucket()
+    s3.put_object(Bucket=bucket, Key="read/plain.csv", Body=b"a,b", ContentType="text/csv", Metadata={"made": "by me"})
+    s3.put_object(Bucket=bucket, Key="read/summed", Body=b"summed", ChecksumAlgorithm="SHA256")
+    s3.put_object(Bucket=bucket, Key="read/tagged", Body=b"", Tagging="a=1&b=2")
+    s3.put_object(Bucket=bucket, Key="read/cold", Body=b"cold", StorageClass="GLACIER")
+    s3.put_object(Bucket=bucket, Key="read/a b+ü%", Body=b"odd", CacheControl="no-store")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="read/parts")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="read/parts", UploadId=upload, PartNumber=1, Body=b"one part")["ETag"]
+    s3.complete_multipart_upload(
+        Bucket=bucket, Key="read/parts", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]}
+    )
+    told = []
+    for name in ("plain.csv", "summed", "tagged", "cold", "a b+ü%", "parts", "nothing"):
+        answer = outcome(lambda key=f"read/{name}": s3.get_object(Bucket=bucket, Key=key))  # type: ignore[misc]
+        if isinstance(answer, dict):
+            headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            headers.pop("access-control-allow-origin", None)
+            told.append(
+                {
+                    "body": answer["Body"].read().decode(),
+                    **{key: headers[key] for key in headers.keys() - {"date", "last-modified", "x-amzn-requestid"}},
+                    "names": sorted(headers),
+                }
+            )
+        else:
+            told.append(answer)
+    return told
+
+
+@probe
+def denied_by_a_policy_of_the_bucket(world: World) -> Any:
+    s3, bucket = world.client("s3"), "with-a-policy"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="secret", Body=b"secret")
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    return outcome(lambda: s3.get_object(Bucket=bucket, Key="secret")["Body"].read().decode())
+
+
+@probe
+def requests_to_flask_for_ten_objects(world: World) -> int:
+    import flask
+
+    s3, bucket = world.client("s3"), world.bucket()
+    s3.put_object(Bucket=bucket, Key="read/often", Body=b"1")
+    with calls_of(flask.Flask, "wsgi_app") as made:
+        for _ in range(10):
+            s3.get_object(Bucket=bucket, Key="read/often")["Body"].read()
+    return len(made)
+
+
 @probe
 def folders_listed_for_ten_requests(world: World) -> int:
     listed: list[Any] = []

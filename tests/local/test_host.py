@@ -454,6 +454,7 @@ def test_what_is_warmed_is_there_and_what_cannot_be_imported_disturbs_nobody(she
         ("import sys; print('last', end='\\n'); sys.exit(-1)", 255, "last"),
         ("raise BaseException('base')", 1, "BaseException: base"),
         ("class Last:\n def __del__(self): print('gone')\nkept = Last()", 0, "gone"),
+        ("import weakref\nclass Gone: pass\nkept = weakref.proxy(Gone())", 0, ""),
         ("def f(): f()\nf()", 1, "RecursionError: maximum recursion depth exceeded"),
         ("import nowhere", 1, "ModuleNotFoundError: No module named 'nowhere'"),
         ("print(1", 1, "SyntaxError: '(' was never closed"),

@@ -149,6 +149,20 @@ def test_a_name_that_cloudformation_chooses_is_the_same_the_next_time(worlds: Wo
     assert embedded[0] == embedded[1]
 
 
+@workaround("_templates_that_are_json")
+def test_a_template_in_json_is_read_as_json(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("readers_of_yaml_for_a_template_in_json")
+    assert (plain[0] > 0, plain[1]) == (True, "1")
+    assert embedded == [0, "1", *plain[2:]]
+
+
+@workaround("_networks_without_images")
+def test_no_images_of_machines_are_made(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("images_of_machines")
+    assert plain > 1_000
+    assert embedded == 0
+
+
 @workaround("_state_machines_that_execute")
 def test_a_state_machine_of_a_stack_executes(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("stack_state_machine")
@@ -352,6 +366,20 @@ def test_a_path_is_parsed_once(worlds: Worlds) -> None:
     assert embedded == 2
 
 
+@workaround("_definitions_that_are_parsed_once")
+def test_what_was_parsed_to_be_checked_is_executed_once(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("parsers_of_a_definition_that_is_executed_twice")
+    assert plain == [3, "1", "2"]
+    assert embedded == [2, "1", "2"]
+
+
+@workaround("_definitions_that_are_parsed_once")
+def test_what_is_wrong_with_a_definition_is_said_as_before(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("a_definition_that_is_none")
+    assert "ASLParserException" in plain
+    assert embedded == plain
+
+
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
@@ -360,6 +388,13 @@ def test_a_service_is_found_without_a_look_at_the_disk(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("folders_listed_for_ten_requests")
     assert plain >= 10
     assert embedded == 0
+
+
+@workaround("_models_that_are_read_once")
+def test_models_are_read_by_one_reader(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("readers_of_models_for_four_services")
+    assert plain == 4
+    assert embedded <= 1
 
 
 @workaround("_answers_for_programs_only")
@@ -383,3 +418,38 @@ def test_of_two_conditional_puts_at_the_same_moment_one_fails(worlds: Worlds) ->
     plain, embedded = worlds.ask("conditional_puts_at_the_same_moment")
     assert plain == [200, 200]
     assert embedded == [200, 412]
+
+
+@workaround("_objects_that_are_read_whole")
+def test_a_whole_object_is_answered_for_without_flask(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("requests_to_flask_for_ten_objects")
+    assert plain == 10
+    assert embedded == 0
+
+
+@workaround("_objects_that_are_read_whole")
+def test_whoever_answers_says_the_same_of_an_object(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("what_is_said_of_an_object")
+    assert embedded == plain
+
+
+@workaround("_objects_that_are_read_whole")
+def test_a_policy_that_denies_an_object_is_heeded(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("denied_by_a_policy_of_the_bucket")
+    assert "403" in plain
+    assert embedded == plain
+
+
+# --- what is not loaded, by local/moto_imports.py ---------------------------------------------------------------------
+
+
+def test_nothing_is_known_of_the_zones_that_offer_a_machine(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("zones_that_offer_a_machine")
+    assert plain > 100
+    assert embedded == 0
+
+
+def test_an_api_whose_description_is_to_be_checked_is_refused(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("an_api_whose_description_is_to_be_checked")
+    assert plain == "one"
+    assert embedded.startswith("ClientError: An error occurred (500)")
