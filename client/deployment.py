@@ -13,7 +13,7 @@ import botocore.session
 from botocore import exceptions as aws
 from botocore.config import Config
 
-from client.stores import S3Store
+from client.stores import S3Store, ServedFolderStore, Store
 from statemachine.bucket import THREADS
 from sweep.errors import InvalidInput, SweepError
 
@@ -53,6 +53,7 @@ class Deployment:
         objects: how a person reaches the bucket's objects: `s3://…`, or the folder of an embedded cloud.
         patience_seconds: how long a service may not answer before that is an error, while a sweep is followed.
         is_ours: it is an embedded cloud that this process keeps up.
+        folder: of the bucket of an embedded cloud, where its objects are files.
     """
 
     stack: str
@@ -68,10 +69,12 @@ class Deployment:
     batch: "BatchClient"
     logs: "CloudWatchLogsClient"
     is_ours: bool = False
+    folder: Path | None = None
 
     @property
-    def store(self) -> S3Store:
-        return S3Store(self.bucket, self.s3)
+    def store(self) -> Store:
+        served = S3Store(self.bucket, self.s3)
+        return served if self.folder is None else ServedFolderStore(self.folder, served)
 
 
 def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: str | None = None) -> Deployment:
@@ -110,7 +113,7 @@ def on_endpoint(
     """Finds the stack in an embedded cloud.
 
     Args:
-        folder: where that cloud keeps the objects of its buckets.
+        folder: where that cloud keeps the objects of its buckets, which are then read there.
         is_ours: this process keeps it up.
         environment: what `local.endpoint.Endpoint.environment()` returns. Nothing else is read: neither a person's
             environment nor their ~/.aws, so that no setting there can send a request to the real AWS.
@@ -141,8 +144,10 @@ def on_endpoint(
     )
     with explained():
         found = _found(session, stack, config=config, endpoint_url=environment["AWS_ENDPOINT_URL"], patience_seconds=20)
-    objects = found.objects if folder is None else str(folder / found.bucket)
-    return replace(found, objects=objects, is_ours=is_ours)
+    if folder is None:
+        return replace(found, is_ours=is_ours)
+    home = folder / found.bucket
+    return replace(found, objects=str(home), folder=home, is_ours=is_ours)
 
 
 def _found(

@@ -1,11 +1,12 @@
-"""What a bucket holds, read over HTTP, or from the files of an embedded cloud that is not up."""
+"""What a bucket holds, read over HTTP, or from the files of an embedded cloud."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from local.objects import is_object, key_of, path_of
+from local.objects import files_below, key_of, path_of
 from statemachine.bucket import Bucket, from_json
 
 DELETED_AT_ONCE = 1_000
@@ -69,14 +70,11 @@ class FolderStore:
         return None if data is None else from_json(data)
 
     def listed(self, prefix: str) -> dict[str, datetime]:
-        folder = self._file(prefix.rpartition("/")[0])
-        files = sorted(file for file in folder.rglob("*") if is_object(file))
-        keys = {key_of(file, self._folder): file for file in files}
-        return {
-            key: datetime.fromtimestamp(file.stat().st_mtime, UTC)
-            for key, file in keys.items()
-            if key.startswith(prefix)
-        }
+        found: dict[str, datetime] = {}
+        for file in files_below(self._file(prefix.rpartition("/")[0])):
+            with contextlib.suppress(FileNotFoundError):  # deleted since
+                found[key_of(file, self._folder)] = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        return {key: found[key] for key in sorted(found) if key.startswith(prefix)}
 
     def folders(self, prefix: str) -> list[str]:
         folder = self._file(prefix.rstrip("/"))
@@ -93,3 +91,15 @@ class FolderStore:
 
     def _file(self, key: str) -> Path:
         return path_of(self._folder.parent, self._folder.name, key)
+
+
+class ServedFolderStore(FolderStore):
+    """The folder of a bucket of an embedded cloud that is up: read as files, which asks nothing of the cloud, and
+    changed over HTTP, since it has to know."""
+
+    def __init__(self, folder: Path, served: S3Store) -> None:
+        super().__init__(folder)
+        self._served = served
+
+    def delete(self, names: Iterable[str]) -> None:
+        self._served.delete(names)

@@ -1,5 +1,8 @@
 """Where the embedded cloud keeps the objects of its buckets: a file each, named after its key."""
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -11,13 +14,22 @@ def path_of(root: Path, bucket: str, key: str) -> Path:
     return root.joinpath(bucket, *(_as_file_name(part) for part in key.split("/")))
 
 
-def key_of(file: Path, home: Path) -> str:
+def key_of(file: str | os.PathLike[str], home: Path) -> str:
     """Returns the key of an object's file in the folder of its bucket."""
-    return "/".join(_as_key_part(part) for part in file.relative_to(home).parts)
+    return "/".join(_as_key_part(part) for part in Path(file).relative_to(home).parts)
 
 
-def is_object(file: Path) -> bool:
-    return file.is_file() and not file.name.startswith(UNFINISHED)
+def files_below(folder: str | os.PathLike[str]) -> "Iterator[os.DirEntry[str]]":
+    """Yields the files of objects below a folder, in no order; one that is not there has none.
+
+    Others may write and delete objects meanwhile.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from files_below(entry)
+            elif not entry.name.startswith(UNFINISHED):
+                yield entry
 
 
 def _as_file_name(part: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from local.objects import is_object, key_of, path_of
+from local.objects import files_below, key_of, path_of
 from statemachine.bucket import Bucket
 from statemachine.planner import plan
 from statemachine.reducer import LastLines, reduce
@@ -52,7 +52,7 @@ class _S3:
 
     def list_objects_v2(self, **named: Any) -> dict[str, Any]:
         home = self._objects / named["Bucket"]
-        keys_there = sorted(key_of(file, home) for file in home.rglob("*") if is_object(file))
+        keys_there = sorted(key_of(file, home) for file in files_below(home))
         behind = [key for key in keys_there if key > named["StartAfter"]]
         page = behind[: named["MaxKeys"]]
         return {"Contents": [{"Key": key} for key in page], "IsTruncated": len(page) < len(behind)}

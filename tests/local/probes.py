@@ -8,6 +8,7 @@ A probe asks over HTTP, as everybody does, and looks into its own process where 
 import contextlib
 import json
 import os
+import socket
 import sys
 import tempfile
 import threading
@@ -884,6 +885,29 @@ def requests_to_flask_for_ten_objects(world: World) -> int:
         for _ in range(10):
             s3.get_object(Bucket=bucket, Key="read/often")["Body"].read()
     return len(made)
+
+
+@probe
+def pieces_of_a_body(world: World) -> list[Any]:
+    """In how many a megabyte is read, and whether it is all there."""
+    from werkzeug.wsgi import LimitedStream
+
+    body = os.urandom(1_000_000)
+    s3, bucket = world.client("s3"), world.bucket()
+    with calls_of(LimitedStream, "readinto") as made:
+        s3.put_object(Bucket=bucket, Key="large", Body=body)
+    return [len(made), s3.get_object(Bucket=bucket, Key="large")["Body"].read() == body]
+
+
+@probe
+def a_body_that_breaks_off(world: World) -> Any:
+    host, port = world.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"PUT /{world.bucket()}/half HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 20"
+        connection.sendall(f"{head}\r\n\r\nhalf of it".encode())
+        connection.shutdown(socket.SHUT_WR)
+        status = connection.makefile("rb").readline().decode().split(" ", 2)[1]
+    return [status, outcome(lambda: bool(world.client("s3").head_object(Bucket=world.bucket(), Key="half")))]
 
 
 @probe

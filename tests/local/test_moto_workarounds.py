@@ -440,6 +440,22 @@ def test_a_policy_that_denies_an_object_is_heeded(worlds: Worlds) -> None:
     assert embedded == plain
 
 
+@workaround("_bodies_that_are_read_at_once")
+def test_a_body_is_read_in_one_piece(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("pieces_of_a_body")
+    assert plain[0] > 10
+    assert plain[1]
+    assert embedded == [0, True]
+
+
+@workaround("_bodies_that_are_read_at_once")
+def test_a_body_that_breaks_off_leaves_no_object(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("a_body_that_breaks_off")
+    assert plain[0] == "400"
+    assert "404" in plain[1]
+    assert embedded == plain
+
+
 # --- what is not loaded, by local/moto_imports.py ---------------------------------------------------------------------
 
 
