@@ -255,6 +255,14 @@ def test_closing_the_machine_ends_everything_that_runs(tmp_path: Path) -> None:
     assert [process.exit_code for process in processes] == [143] * 3
 
 
+def test_a_machine_that_has_started_nothing_is_not_waited_for() -> None:
+    """Whoever made a mistake in a sweep need not wait until the libraries of its jobs are imported."""
+    machine = Machine()
+    machine.warm(["torch"])
+    machine.close()
+    assert machine._host.returncode == -signal.SIGKILL
+
+
 def test_a_machine_that_is_closed_starts_nothing(tmp_path: Path) -> None:
     machine = Machine()
     machine.close()

@@ -1,0 +1,39 @@
+"""The files of objects, and their keys."""
+
+from pathlib import Path
+
+import pytest
+
+from local.objects import UNFINISHED, files_below, key_of, path_of
+
+
+@pytest.mark.parametrize("key", ["a", "a/b.csv", "a//b", ".hidden/..", "a b+ü%/%41", "/a/"])
+def test_a_key_comes_back_from_its_file(tmp_path: Path, key: str) -> None:
+    file = path_of(tmp_path, "bucket", key)
+    assert file.is_relative_to(tmp_path / "bucket")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
+    (found,) = files_below(tmp_path / "bucket")
+    assert key_of(found, tmp_path / "bucket") == key
+
+
+def test_what_is_being_written_is_no_object_yet(tmp_path: Path) -> None:
+    (tmp_path / "there").touch()
+    (tmp_path / f"{UNFINISHED}1").touch()
+    assert [file.name for file in files_below(tmp_path)] == ["there"]
+
+
+def test_a_folder_that_is_not_there_has_no_objects(tmp_path: Path) -> None:
+    assert [*files_below(tmp_path / "nothing")] == []
+
+
+def test_a_folder_that_goes_meanwhile_has_no_more(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "object").touch()
+    found = files_below(tmp_path)
+    first = Path(next(found))
+    other = tmp_path / ({"a", "b"} - {first.parent.name}).pop()
+    (other / "object").unlink()
+    other.rmdir()
+    assert [*found] == []
