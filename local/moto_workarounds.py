@@ -1106,7 +1106,8 @@ def _objects_on_disk(folder: Path) -> None:
         bucket = create_bucket(self, bucket_name, region_name, *args, **kwargs)
         _read_only.discard(bucket_name)
         home = root / bucket_name
-        for name, file in sorted((key_of(file, home), file) for file in files_below(home)):
+        for file in sorted(files_below(home), key=lambda file: file.path):
+            name = key_of(file, home)
             known = {"name": name, "bucket_name": bucket_name, "account_id": self.account_id}
             bucket.keys[name] = StoredKey(file, region_name=region_name, **known)
         return bucket

@@ -19,7 +19,7 @@ def key_of(file: str | os.PathLike[str], home: Path) -> str:
     return "/".join(_as_key_part(part) for part in Path(file).relative_to(home).parts)
 
 
-def files_below(folder: str | os.PathLike[str]) -> "Iterator[os.DirEntry[str]]":
+def files_below(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
     """Yields the files of objects below a folder, in no order; one that is not there has none.
 
     Others may write and delete objects meanwhile.
