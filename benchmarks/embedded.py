@@ -18,9 +18,9 @@ import psutil
 from botocore.config import Config
 
 from benchmarks.timing import ROOT, WORK
-from local.access import Access, Wsgi
-from local.cloud import embedded_cloud
-from local.endpoint import Endpoint
+from stepsweep.local.access import Access, Wsgi
+from stepsweep.local.cloud import embedded_cloud
+from stepsweep.local.endpoint import Endpoint
 
 NOTHING = ROOT / "benchmarks" / "nothing"
 

@@ -16,11 +16,11 @@ import torch.nn.functional as F  # noqa: N812
 from benchmarks import tutorial
 from benchmarks.results import Result, Table
 from benchmarks.timing import ROOT, alternating, ratio
-from sweep.errors import InvalidInput
-from trainer import data, options, train
-from trainer.device import BF16, FP32, PRECISIONS, choose, computing_in
-from trainer.model import Net
-from trainer.optimizer import SGD
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.trainer import data, options, train
+from stepsweep.trainer.device import BF16, FP32, PRECISIONS, choose, computing_in
+from stepsweep.trainer.model import Net
+from stepsweep.trainer.optimizer import SGD
 
 EXPECTED_SECONDS = 160
 DATA_DIR = ROOT / data.DEFAULT_DATA_DIR

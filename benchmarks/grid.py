@@ -13,7 +13,7 @@ from statistics import median
 from benchmarks import grid_ways, peers
 from benchmarks.results import Result, Table
 from benchmarks.timing import ROOT, WORK, alternating, ratio, run_process
-from trainer import data
+from stepsweep.trainer import data
 
 EXPECTED_SECONDS = 900
 NAMES = {
@@ -100,7 +100,7 @@ def _sweep(size: Size, name: str) -> tuple[float, float]:
         (folder / "data").symlink_to(ROOT / data.DEFAULT_DATA_DIR)
     fixed = {"dataset": "fashion-mnist", "train_images": size.train_images, "threads": 1}
     chosen = {"lr": grid_ways.LRS, "momentum": grid_ways.MOMENTA}
-    command = [sys.executable, "-m", "client", "run", "--dir", str(folder), "--epochs", "1", "--fresh"]
+    command = [sys.executable, "-m", "stepsweep", "run", "--dir", str(folder), "--epochs", "1", "--fresh"]
     command += [word for key, value in fixed.items() for word in ("--fixed", f"{key}={value}")]
     command += [word for key, few in chosen.items() for word in ("--set", f"{key}={','.join(map(str, few))}")]
     ended = run_process([*command, "--name", f"{name}-{os.getpid()}-{size.train_images}", "--json"])

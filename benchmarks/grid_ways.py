@@ -1,6 +1,6 @@
 """The nine-trial grid as people run it otherwise: `python -m benchmarks.grid_ways WAY TRAIN_IMAGES`.
 
-Each way calls `train`, a trial as `python -m trainer` runs it, for each of the nine params, two at a time.
+Each way calls `train`, a trial as `python -m stepsweep.trainer` runs it, for each of the nine params, two at a time.
 The last line printed is `{"trials": N, "best": val_accuracy}`.
 """
 
@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sweep import metrics
-from trainer import data, options, trial
-from trainer.store import FileStore
+from stepsweep.contract import metrics
+from stepsweep.trainer import data, options, trial
+from stepsweep.trainer.store import FileStore
 
 LRS = (0.1, 0.01, 0.001)
 MOMENTA = (0.5, 0.1, 0.05)

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import embedded
 from benchmarks.results import Result, Table
 from benchmarks.timing import WORK, run_process
-from sweep import keys
+from stepsweep.contract import keys
 
 EXPECTED_SECONDS = 600
 
@@ -148,7 +148,7 @@ def _count_states_of_children() -> list[str]:
     """Returns a list that grows by each state which a child of the Map enters; call it before the cloud starts."""
     from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
 
-    import local.moto_workarounds as workarounds
+    import stepsweep.local.moto_workarounds as workarounds
 
     entered: list[str] = []
     lock = threading.Lock()

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.results import Result, Table
 from benchmarks.timing import ROOT
-from trainer import data, options, train
-from trainer.device import BF16, FP32
+from stepsweep.trainer import data, options, train
+from stepsweep.trainer.device import BF16, FP32
 
 EXPECTED_SECONDS = 70
 DATA_DIR = ROOT / data.DEFAULT_DATA_DIR

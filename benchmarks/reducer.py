@@ -19,8 +19,8 @@ from botocore.config import Config
 from benchmarks import embedded
 from benchmarks.results import Result, Table
 from benchmarks.timing import WORK, run_process
-from local.objects import path_of
-from sweep import keys
+from stepsweep.bucket.folder import path_of
+from stepsweep.contract import keys
 
 EXPECTED_SECONDS = 240
 

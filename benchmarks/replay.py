@@ -19,14 +19,14 @@ import boto3
 from moto import mock_aws
 
 from benchmarks.timing import ROOT
-from statemachine import planner, reducer, sampler
-from statemachine.bucket import Bucket, for_all, s3_client
-from sweep import keys
-from sweep.cost import TUTORIAL_RATES
-from sweep.metrics import to_csv
-from sweep.space import Value
-from sweep.spec import SweepSpec
-from trainer.train import Row, why_stop
+from stepsweep.bucket.s3 import Bucket, for_all, s3_client
+from stepsweep.contract import keys
+from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.metrics import to_csv
+from stepsweep.contract.space import Value
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.statemachine import planner, reducer, sampler
+from stepsweep.trainer.train import Row, why_stop
 
 CURVES = ROOT / "benchmarks" / "curves"
 BUCKET = "replayed"

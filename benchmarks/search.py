@@ -20,10 +20,10 @@ import optuna
 from benchmarks import peers
 from benchmarks.replay import CURVES, Cloud, Curves, Found, cloud, recorded
 from benchmarks.results import Result, Table
-from sweep import rounds
-from sweep.halving import DEFAULT_FACTOR, default_min_epochs
-from sweep.space import Value
-from sweep.spec import SweepSpec
+from stepsweep.contract import rounds
+from stepsweep.contract.halving import DEFAULT_FACTOR, default_min_epochs
+from stepsweep.contract.space import Value
+from stepsweep.contract.spec import SweepSpec
 
 EXPECTED_SECONDS = 360
 FILE = CURVES / "fashion-mnist-384.csv"

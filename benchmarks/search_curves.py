@@ -20,9 +20,9 @@ from pathlib import Path
 
 import torch
 
-from sweep.space import as_option
-from trainer import data, train
-from trainer.options import Options
+from stepsweep.contract.space import as_option
+from stepsweep.trainer import data, train
+from stepsweep.trainer.options import Options
 
 LRS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 MOMENTA = (0.0, 0.5, 0.8, 0.9)

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset, random_split
 
-from trainer import data
+from stepsweep.trainer import data
 
 
 class TutorialNet(nn.Module):
@@ -48,7 +48,7 @@ def loaders(data_dir: Path, *, train_images: int) -> tuple[Loader, Loader]:
     from torchvision.datasets import FashionMNIST
 
     class Prepared(FashionMNIST):  # type: ignore[misc]  # no types are published for it
-        """Where `python -m trainer.data` puts the files."""
+        """Where `python -m stepsweep.trainer.data` puts the files."""
 
         @property
         def raw_folder(self) -> str:

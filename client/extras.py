@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sweep.errors import InvalidInput
+from stepsweep.contract.errors import InvalidInput
 
 
 @contextmanager

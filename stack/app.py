@@ -4,9 +4,17 @@ import sys
 
 import aws_cdk as cdk
 
-from stack.config import StackConfig
-from stack.sweep_stack import SweepStack
-from sweep.errors import InvalidInput
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.stack.config import StackConfig
+from stepsweep.stack.sweep_stack import SweepStack
+
+FLAGS = {
+    # CDK drops a Distributed Map's result writer without a word unless this is set.
+    "@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2": True,
+    "@aws-cdk/aws-iam:minimizePolicies": True,
+    "@aws-cdk/core:validateAgainstDefaultRules": True,
+}
+"""Context of every synthesis, whoever starts it and wherever: the CDK CLI, `sweep deploy`, the embedded cloud."""
 
 
 def build(app: cdk.App) -> SweepStack:
@@ -20,7 +28,7 @@ def build(app: cdk.App) -> SweepStack:
 
 
 def main() -> None:
-    app = cdk.App()
+    app = cdk.App(context=FLAGS)
     try:
         build(app)
     except InvalidInput as error:

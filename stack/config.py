@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from sweep.cost import TUTORIAL_RATES
-from sweep.errors import InvalidInput
-from sweep.limits import MAX_CONCURRENCY
+from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.limits import MAX_CONCURRENCY
 
 CAPACITIES = ("on-demand", "spot", "spot-first")
 

@@ -8,10 +8,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stack.acknowledged import acknowledge_wildcards
-from stack.log_groups import log_group
-from stack.packages import FUNCTION_FILES, staged
-from stack.sampler_packages import COMMAND, made_of
+from stepsweep.stack.acknowledged import acknowledge_wildcards
+from stepsweep.stack.log_groups import log_group
+from stepsweep.stack.packages import FUNCTION_FILES, staged
+from stepsweep.stack.sampler_packages import COMMAND, made_of
 
 
 class Function(Construct):
@@ -46,7 +46,7 @@ class Function(Construct):
             "Function",
             description=description,
             code=lambda_.Code.from_asset(staged(FUNCTION_FILES)),
-            handler=f"statemachine.{module}.handler",
+            handler=f"stepsweep.statemachine.{module}.handler",
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,  # a fifth cheaper than x86 for the same work
             role=self.role,

@@ -3,8 +3,8 @@
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from stack.acknowledged import acknowledge
-from stack.config import StackConfig
+from stepsweep.stack.acknowledged import acknowledge
+from stepsweep.stack.config import StackConfig
 
 
 class Network(Construct):

@@ -1,16 +1,24 @@
-"""What is deployed of this repository: staged file by file from an include list, never the whole folder."""
+"""What is deployed of this package: staged file by file from an include list, never the whole folder.
+
+`python -m stepsweep.stack.packages FOLDER` stages the trainer's image by hand; then
+`docker build --file FOLDER/stepsweep/trainer/Dockerfile FOLDER` builds it.
+"""
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).parent.parent
+"""The import package, in a clone or in site-packages."""
 
 FUNCTION_FILES = (
-    "sweep/*.py",
+    "__init__.py",
+    "contract/*.py",
+    "bucket/__init__.py",
+    "bucket/s3.py",
     "statemachine/__init__.py",
-    "statemachine/bucket.py",
     "statemachine/outcomes.py",
     "statemachine/planner.py",
     "statemachine/reducer.py",
@@ -19,23 +27,32 @@ FUNCTION_FILES = (
 """The Lambda functions: standard library and boto3, which the runtime brings, and in one of them a layer's packages
 (`stack/sampler_packages.py`). Never definition.py: that is CDK's."""
 
-TRAINER_FILES = ("sweep/*.py", "trainer/*.py", "trainer/Dockerfile", "trainer/requirements.lock")
+TRAINER_FILES = ("__init__.py", "contract/*.py", "trainer/*.py", "trainer/Dockerfile", "trainer/requirements.lock")
 
 
-def staged(patterns: Iterable[str]) -> str:
-    """Copies the files into a new folder and returns its path. Its content is a function of the files' alone.
+def staged(patterns: Iterable[str], folder: Path | None = None) -> str:
+    """Copies files of the package into a folder, below `stepsweep/`, and returns the folder's path.
+
+    The content of the folder depends on the content of the files alone.
+
+    Args:
+        folder: must be new or empty; by default a new temporary folder.
 
     Raises:
         FileNotFoundError: a pattern matches nothing.
     """
-    folder = Path(tempfile.mkdtemp(prefix="stepsweep-"))
+    folder = folder or Path(tempfile.mkdtemp(prefix="stepsweep-"))
     for pattern in patterns:
-        files = sorted(ROOT.glob(pattern))
+        files = sorted(PACKAGE.glob(pattern))
         if not files:
-            raise FileNotFoundError(f"no file matches {pattern} in {ROOT}")
+            raise FileNotFoundError(f"no file matches {pattern} in {PACKAGE}")
         for file in files:
-            target = folder / file.relative_to(ROOT)
+            target = folder / PACKAGE.name / file.relative_to(PACKAGE)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
             target.chmod(0o644)
     return str(folder)
+
+
+if __name__ == "__main__":
+    staged(TRAINER_FILES, Path(sys.argv[1]))

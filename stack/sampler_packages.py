@@ -1,4 +1,6 @@
-"""The packages of the function that asks a model, as a Lambda layer: `python -m stack.sampler_packages` builds its ZIP.
+"""The packages of the function that asks a model, as a Lambda layer.
+
+`python -m stepsweep.stack.sampler_packages` builds its ZIP.
 
 No synth does, which would then have to fetch them: the cloud assembly holds this command, and the CDK CLI runs it when
 it deploys a layer that is not in the account yet. The template names the layer by what it is made of, so it is the same
@@ -14,17 +16,18 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "statemachine" / "sampler.lock"
+from stepsweep.stack.packages import PACKAGE
+
+LOCK = PACKAGE / "statemachine" / "sampler.lock"
 FOLDER = "STEPSWEEP_LAYERS"
-"""Environment variable: where layers that were built are kept; by default .stepsweep/layers."""
+"""Environment variable: where built layers are kept; by default `.stepsweep/layers` in the working directory."""
 
 PYTHON = "3.14"
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
 """Wheels that run on Lambda's ARM machines: Amazon Linux 2023 has glibc 2.34."""
 
-COMMAND = ("python", "-m", "stack.sampler_packages")
-"""By the name that cdk.json has for Python, and run where cdk.json is."""
+COMMAND = ("python", "-m", "stepsweep.stack.sampler_packages")
+"""By the name that cdk.json has for Python."""
 
 MAX_BYTES = 250 * 2**20
 """Of a function and its layers, unzipped: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
@@ -48,7 +51,7 @@ def built(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         packages = Path(scratch, "layer", "python")  # where Lambda's Python looks
-        print(f"Fetching the packages of {LOCK.relative_to(ROOT)} …", file=sys.stderr)
+        print(f"Fetching the packages of {LOCK.name} …", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "pip", *_arguments(packages)], check=True, stdout=sys.stderr)
         if (size := size_of(packages)) > MAX_BYTES:
             raise ValueError(f"the layer has {size} bytes, more than the {MAX_BYTES} that Lambda takes")
@@ -73,4 +76,4 @@ def _arguments(target: Path) -> Sequence[str]:
 
 
 if __name__ == "__main__":
-    print(built(Path(os.environ.get(FOLDER) or ROOT / ".stepsweep" / "layers").resolve()))
+    print(built(Path(os.environ.get(FOLDER) or Path(".stepsweep", "layers")).resolve()))

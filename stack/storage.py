@@ -6,9 +6,9 @@ from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from stack.acknowledged import acknowledge
-from stack.log_groups import log_group
-from sweep import keys
+from stepsweep.contract import keys
+from stepsweep.stack.acknowledged import acknowledge
+from stepsweep.stack.log_groups import log_group
 
 
 class Storage(Construct):

@@ -10,17 +10,17 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stack.acknowledged import acknowledge, acknowledge_wildcards
-from stack.compute import Compute
-from stack.config import StackConfig
-from stack.functions import Function, SamplerLayer
-from stack.log_groups import log_group
-from stack.network import Network
-from stack.notices import Notices
-from stack.packages import TRAINER_FILES, staged
-from stack.storage import Storage
-from statemachine.definition import SweepDefinition
-from sweep import keys
+from stepsweep.contract import keys
+from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
+from stepsweep.stack.compute import Compute
+from stepsweep.stack.config import StackConfig
+from stepsweep.stack.functions import Function, SamplerLayer
+from stepsweep.stack.log_groups import log_group
+from stepsweep.stack.network import Network
+from stepsweep.stack.notices import Notices
+from stepsweep.stack.packages import TRAINER_FILES, staged
+from stepsweep.stack.storage import Storage
+from stepsweep.statemachine.definition import SweepDefinition
 
 
 class SweepStack(cdk.Stack):
@@ -241,7 +241,7 @@ def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.Container
         scope,
         "Trainer",
         directory=config.trainer or staged(TRAINER_FILES),
-        file=None if config.trainer else "trainer/Dockerfile",
+        file=None if config.trainer else "stepsweep/trainer/Dockerfile",
         platform=ecr_assets.Platform.LINUX_AMD64,  # g4dn's; an image built on an Arm laptop would not start there
     )
     return ecs.ContainerImage.from_docker_image_asset(asset), asset.asset_hash

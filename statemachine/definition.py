@@ -14,8 +14,8 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from sweep import keys
-from sweep.trial import Status
+from stepsweep.contract import keys
+from stepsweep.contract.trial import Status
 
 SUBMIT_ERRORS = [
     "Batch.TooManyRequestsException",

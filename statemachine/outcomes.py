@@ -8,9 +8,9 @@ is a copy. Whatever is not in it, or cannot be read, is read from the trial's ow
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from statemachine.bucket import Bucket, Readable, from_json
-from sweep import keys
-from sweep.trial import Trial
+from stepsweep.bucket.s3 import Bucket, Readable, from_json
+from stepsweep.contract import keys
+from stepsweep.contract.trial import Trial
 
 MAX_RECORD_BYTES = 256 * 2**20
 """Of a Map's record that are read, since a function has 1,769 MB. Only thousands of failures come near: what Step

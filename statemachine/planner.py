@@ -8,14 +8,14 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from statemachine.bucket import Bucket, s3_client
-from sweep import keys, rounds
-from sweep.cost import Rates
-from sweep.errors import InvalidSweep
-from sweep.ranking import Result, grouped
-from sweep.space import parse_value
-from sweep.spec import ABOUT_THE_RUN, SweepSpec
-from sweep.trial import Status, Trial
+from stepsweep.bucket.s3 import Bucket, s3_client
+from stepsweep.contract import keys, rounds
+from stepsweep.contract.cost import Rates
+from stepsweep.contract.errors import InvalidSweep
+from stepsweep.contract.ranking import Result, grouped
+from stepsweep.contract.space import parse_value
+from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
+from stepsweep.contract.trial import Status, Trial
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:

@@ -13,15 +13,15 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from statemachine.bucket import Bucket, Readable, as_json, for_all, from_json, s3_client
-from statemachine.outcomes import Outcomes
-from sweep import keys, ranking, rounds
-from sweep.cost import job_seconds
-from sweep.errors import InvalidMetrics
-from sweep.metrics import MAX_BYTES, Objective, parse_csv
-from sweep.ranking import Group, Result
-from sweep.spec import SweepSpec
-from sweep.trial import Outcome, Status, Trial
+from stepsweep.bucket.s3 import Bucket, Readable, as_json, for_all, from_json, s3_client
+from stepsweep.contract import keys, ranking, rounds
+from stepsweep.contract.cost import job_seconds
+from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.metrics import MAX_BYTES, Objective, parse_csv
+from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Outcome, Status, Trial
+from stepsweep.statemachine.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

@@ -15,13 +15,13 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from statemachine.bucket import Bucket, s3_client
-from sweep import keys
-from sweep.ranking import Group, Result, grouped
-from sweep.rounds import wanted
-from sweep.space import Kind, Parameter, Range, Value
-from sweep.spec import SweepSpec
-from sweep.trial import Status
+from stepsweep.bucket.s3 import Bucket, s3_client
+from stepsweep.contract import keys
+from stepsweep.contract.ranking import Group, Result, grouped
+from stepsweep.contract.rounds import wanted
+from stepsweep.contract.space import Kind, Parameter, Range, Value
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status
 
 STARTUP = 9
 """Params whose outcomes a model needs before it proposes any; fewer say less than chance does. Until then the planner

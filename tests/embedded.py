@@ -19,8 +19,9 @@ SCRIPTED = REPOSITORY / "tests" / "trainers" / "scripted"
 _SERVE = """
 import json, sys
 from pathlib import Path
-from local.cloud import embedded_cloud
+from stepsweep.local.cloud import embedded_cloud
 options = json.loads(sys.argv[1])
+options["app"] = Path(options["app"]) if options.get("app") else None
 with embedded_cloud(Path(options.pop("directory")), **options) as endpoint:
     print(json.dumps({"url": endpoint.url, "environment": endpoint.environment()}), flush=True)
     sys.stdin.read()

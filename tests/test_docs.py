@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from client.cli import cli
-from stack.config import StackConfig
+from stepsweep.client.cli.commands import cli
+from stepsweep.stack.config import StackConfig
 from tests.embedded import REPOSITORY
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((REPOSITORY / "docs").rglob("*.md"))

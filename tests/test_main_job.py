@@ -17,7 +17,7 @@ def test_sweep_run_trains_real_images_and_names_the_winner(tmp_path: Path) -> No
     command = ["run", "--set", "lr=0.1,1e10", "--set", "momentum=0.5", "--epochs", "2", "--name", "real", "--json"]
     fixed = ["--fixed", "dataset=fashion-mnist", "--fixed", "train_images=3200"]
     ended = subprocess.run(
-        [sys.executable, "-m", "client", *command, *fixed, "--dir", str(tmp_path)],
+        [sys.executable, "-m", "stepsweep", *command, *fixed, "--dir", str(tmp_path)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from local.template import synthesized
-from stack.config import StackConfig
-from sweep.parser import FIELDS
-from sweep.rounds import first_round
-from sweep.spec import SweepSpec
+from stepsweep.contract.parser import FIELDS
+from stepsweep.contract.rounds import first_round
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.local.template import synthesized
+from stepsweep.stack.config import StackConfig
 from tests.embedded import REPOSITORY, SCRIPTED
 
 README = (REPOSITORY / "README.md").read_text()
@@ -21,7 +21,7 @@ README = (REPOSITORY / "README.md").read_text()
 def definition(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The synthesized state machine, with every reference of the template as a text."""
     folder = tmp_path_factory.mktemp("templates")
-    assembly = synthesized(folder, root=REPOSITORY, context={"trainer": str(SCRIPTED)})
+    assembly = synthesized(folder, context={"trainer": str(SCRIPTED)})
     (template,) = assembly.glob("*.template.json")
     resources = json.loads(template.read_bytes())["Resources"].values()
     (machine,) = (each for each in resources if each["Type"] == "AWS::StepFunctions::StateMachine")

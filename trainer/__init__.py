@@ -1,5 +1,5 @@
 """The trainer: what one Batch job runs. It trains one trial and writes one metrics.csv.
 
-`python -m trainer` trains, `python -m trainer.data` puts the data sets in place. Both run anywhere,
+`python -m stepsweep.trainer` trains, `python -m stepsweep.trainer.data` puts the data sets in place. Both run anywhere,
 with or without AWS.
 """

@@ -1,4 +1,7 @@
-"""Trains one trial: `python -m trainer --lr 0.1 --momentum 0.5 --epochs 10`. The only reader of the environment."""
+"""Trains one trial: `python -m stepsweep.trainer --lr 0.1 --momentum 0.5 --epochs 10`.
+
+The only reader of the environment.
+"""
 
 import os
 import signal
@@ -7,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from sweep import keys
-from sweep.errors import InvalidInput
-from sweep.space import as_option, parse_value
-from trainer import data, options
-from trainer.store import FileStore, Job, JobStore, Store, StoreError, s3_client
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.space import as_option, parse_value
+from stepsweep.trainer import data, options
+from stepsweep.trainer.store import FileStore, Job, JobStore, Store, StoreError, s3_client
 
 FINISHED = 0
 CRASHED = 1
@@ -60,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
         # Last, since it imports torch, which takes 5 s.
-        from trainer import trial
+        from stepsweep.trainer import trial
 
         return FINISHED if trial.run(asked, store, interrupted) else INTERRUPTED
     except (InvalidInput, data.DataSetError) as error:

@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweep import keys
-from sweep.errors import InvalidInput
-from trainer import data, device, options
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.trainer import data, device, options
 
 
 def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:

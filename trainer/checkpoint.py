@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from sweep.errors import SweepError
-from trainer.train import Row, State
+from stepsweep.contract.errors import SweepError
+from stepsweep.trainer.train import Row, State
 
 VERSION = 1
 """Of the format and of the training: raise it when either changes, so that none continues from other code's state."""

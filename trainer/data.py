@@ -1,7 +1,7 @@
 """The data sets: what they are, whether they are whole, and their images as tensors.
 
-`python -m trainer.data --dataset fashion-mnist` puts one in place. A trial only reads: it never downloads, and never
-takes another data set than it was asked for.
+`python -m stepsweep.trainer.data --dataset fashion-mnist` puts one in place. A trial only reads: it
+never downloads, and never takes another data set than it was asked for.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.errors import SweepError
+from stepsweep.contract.errors import SweepError
 
 if TYPE_CHECKING:
     import torch
@@ -98,7 +98,7 @@ def check(name: str, data_dir: Path, *, by_length: bool = False) -> None:
     if fault := fault_of(name, data_dir / name, by_length=by_length):
         raise DataSetError(
             f"--dataset: {name} is not ready in {data_dir / name}: {fault}; "
-            f"run `python -m trainer.data --dataset {name} --data-dir {data_dir}`"
+            f"run `python -m stepsweep.trainer.data --dataset {name} --data-dir {data_dir}`"
         )
 
 
@@ -171,6 +171,6 @@ def load(
 
 
 if __name__ == "__main__":
-    from trainer.fetch import main
+    from stepsweep.trainer.fetch import main
 
     sys.exit(main())

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sweep.errors import InvalidInput
+from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
     import torch

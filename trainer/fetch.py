@@ -1,4 +1,4 @@
-"""Putting the data sets in place, from wherever they can be had: what `python -m trainer.data` does."""
+"""Putting the data sets in place, from wherever they can be had: what `python -m stepsweep.trainer.data` does."""
 
 import argparse
 import contextlib
@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from sweep import keys
-from sweep.errors import SweepError
-from trainer.data import DATASETS, DEFAULT_DATA_DIR, fault_of
+from stepsweep.contract import keys
+from stepsweep.contract.errors import SweepError
+from stepsweep.trainer.data import DATASETS, DEFAULT_DATA_DIR, fault_of
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("usr/share/datasets/fashion-mnist")
@@ -167,7 +167,7 @@ def first_of(names: Sequence[str], data_dir: Path, sources: Sequence[Source] | N
             reasons.append(f"{name} cannot be fetched ({error})")
             continue
         if not reasons and name != names[0]:
-            how = f"to fetch it: python -m trainer.data --dataset {names[0]} --data-dir {data_dir}"
+            how = f"to fetch it: python -m stepsweep.trainer.data --dataset {names[0]} --data-dir {data_dir}"
             reasons.append(f"{names[0]} is not in {data_dir} ({how})")
         return name, ", ".join(reasons)
     raise FetchError("; ".join(reasons))
@@ -175,7 +175,7 @@ def first_of(names: Sequence[str], data_dir: Path, sources: Sequence[Source] | N
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m trainer.data",
+        prog="python -m stepsweep.trainer.data",
         description="Put data sets in place: from disk, by torchvision, or fashion-mnist from Debian's package.",
         allow_abbrev=False,
     )

@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sweep.errors import InvalidInput
-from sweep.limits import MAX_EPOCHS, MAX_FOLDS
-from sweep.space import shown
-from trainer.data import DATASETS, TRAIN_IMAGES
-from trainer.device import FP32, PRECISIONS
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.limits import MAX_EPOCHS, MAX_FOLDS
+from stepsweep.contract.space import shown
+from stepsweep.trainer.data import DATASETS, TRAIN_IMAGES
+from stepsweep.trainer.device import FP32, PRECISIONS
 
 EPILOG = """\
 Exit codes: 0 finished, also when the trial diverged (its metrics say so) · 1 crashed · 2 wrong options, or the data set
@@ -116,7 +116,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(default_data_dir: str, default_threads: str, default_device: str) -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m trainer",
+        prog="python -m stepsweep.trainer",
         description="Train the MNIST tutorial's network once, and write one row an epoch to a CSV.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -140,7 +140,12 @@ def _parser(default_data_dir: str, default_threads: str, default_device: str) ->
     )
     add("--folds", default="0", metavar="N", text="deal the images into N parts for cross-validation; 0: do not")
     add("--fold", default="0", metavar="K", text="with --folds: validate on part K, from 0, and train on the others")
-    add("--data-dir", default=default_data_dir, metavar="DIR", text="where `python -m trainer.data` put the data sets")
+    add(
+        "--data-dir",
+        default=default_data_dir,
+        metavar="DIR",
+        text="where `python -m stepsweep.trainer.data` put data",
+    )
     add("--device", default=default_device, metavar="auto|cpu|cuda", text="auto takes the GPU where there is one")
     add(
         "--precision",

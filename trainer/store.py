@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sweep import keys
-from sweep.errors import InvalidInput, SweepError
-from sweep.space import shown
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.space import shown
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

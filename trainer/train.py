@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from trainer.data import Data, Images
-from trainer.device import computing_in
-from trainer.model import Net
-from trainer.optimizer import SGD
-from trainer.options import Options
+from stepsweep.trainer.data import Data, Images
+from stepsweep.trainer.device import computing_in
+from stepsweep.trainer.model import Net
+from stepsweep.trainer.optimizer import SGD
+from stepsweep.trainer.options import Options
 
 Weights: TypeAlias = dict[str, Tensor]
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from sweep import metrics
-from trainer import checkpoint, data, train
-from trainer.device import FP32, choose
-from trainer.options import Options
-from trainer.store import Store, StoreError
-from trainer.train import Row, State
+from stepsweep.contract import metrics
+from stepsweep.trainer import checkpoint, data, train
+from stepsweep.trainer.device import FP32, choose
+from stepsweep.trainer.options import Options
+from stepsweep.trainer.store import Store, StoreError
+from stepsweep.trainer.train import Row, State
 
 CHECKPOINT_SECONDS = 15.0
 """At least so long from one checkpoint to the next. So much work, or one epoch if that is longer, is the most that is

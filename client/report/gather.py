@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from client.looking import log_of
-from client.options import Cloud
-from client.records import Plan
-from client.sweeps import Recorded, Standing
-from statemachine.bucket import for_all, from_json
-from sweep.cost import job_seconds
-from sweep.errors import SweepError
-from sweep.metrics import Metrics
-from sweep.trial import Status
+from stepsweep.bucket.s3 import for_all, from_json
+from stepsweep.client.archive.looking import log_of
+from stepsweep.client.archive.records import Plan
+from stepsweep.client.cli.options import Cloud
+from stepsweep.client.running.control import Recorded, Standing
+from stepsweep.contract.cost import job_seconds
+from stepsweep.contract.errors import SweepError
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.trial import Status
 
 MAX_LOGS = 50
 """Failed trials whose logs are read, those of the most frequent reasons first; one of each reason at least."""

@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from client.axes import axes
-from client.extras import extra
-from client.options import Cloud
-from client.report.gather import Gathered, gathered
-from client.view import assignments
-from sweep.errors import InvalidInput
+from stepsweep.client.cli.options import Cloud
+from stepsweep.client.cli.view import assignments
+from stepsweep.client.extras import extra
+from stepsweep.client.pictures.axes import axes
+from stepsweep.client.report.gather import Gathered, gathered
+from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from client.figures import Picture
+    from stepsweep.client.pictures.figures import Picture
 
 MAX_CURVES = 5
 """Trials in one picture of curves; more are a tangle."""
@@ -47,8 +47,8 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
         InvalidInput: there is no such sweep, an extra is not installed, or a file cannot be written.
     """
     with extra("report", "sweep report"):
-        from client.figures import saved
-        from client.report.page import page
+        from stepsweep.client.pictures.figures import saved
+        from stepsweep.client.report.page import page
     report = gathered(cloud, name)
     file = file or Path(f"{name}.html")
     html = page(report).encode()
@@ -72,7 +72,7 @@ def _write(file: Path, data: bytes) -> None:
 
 def pictures(report: Gathered) -> "dict[str, Picture]":
     """Returns the pictures that there are of a sweep, by the names of their files."""
-    from client.figures import heatmap, learning_curves, parallel_coordinates, values_by_parameter
+    from stepsweep.client.pictures.figures import heatmap, learning_curves, parallel_coordinates, values_by_parameter
 
     spec, rows = report.standing.spec, report.standing.rows
     varied = sum(axis.varies for axis in axes(spec, rows)) if rows else 0

@@ -18,15 +18,15 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from client.axes import MAX_CELLS, axes
-from client.curves import PREFIXES, SECONDS, best_epoch, panels
-from client.leaderboard import Row
-from client.report.gather import Attempt, Gathered
-from client.view import assignments, described, number_of, printable, shown_value
-from sweep.metrics import EPOCH, Metrics, Objective
-from sweep.space import as_option
-from sweep.spec import SweepSpec
-from sweep.trial import Trial
+from stepsweep.client.archive.curves import PREFIXES, SECONDS, best_epoch, panels
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.cli.view import assignments, described, number_of, printable, shown_value
+from stepsweep.client.pictures.axes import MAX_CELLS, axes
+from stepsweep.client.report.gather import Attempt, Gathered
+from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+from stepsweep.contract.space import as_option
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Trial
 
 MAX_POINTS = 300
 """Epochs of a curve in the page; of a longer one every so manyeth, and always the first, the best and the last."""
@@ -42,7 +42,7 @@ STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrup
 
 def page(report: Gathered, *, now: datetime | None = None) -> str:
     """Returns the HTML."""
-    folder = files("client.report")
+    folder = files("stepsweep.client.report")
     plotly, script = get_plotlyjs(), (folder / "report.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -159,7 +159,7 @@ def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
     if trial:
         found.insert(1, ("The winner alone, trained anew", f"sweep run {shlex.join(_alone(spec, trial))}{where}"))
         found.insert(2, ("The winner's trainer by itself, with the arguments that its job had",
-                         f"python -m trainer {shlex.join(trial.command())}"))  # fmt: skip
+                         f"python -m stepsweep.trainer {shlex.join(trial.command())}"))  # fmt: skip
     return found
 
 

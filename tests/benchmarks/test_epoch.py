@@ -5,8 +5,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import epoch, tutorial
-from trainer import data
-from trainer.model import Net
+from stepsweep.trainer import data
+from stepsweep.trainer.model import Net
 
 
 def test_the_floor_counts_what_torch_counts() -> None:

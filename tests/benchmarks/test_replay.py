@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.replay import Cloud, Curves, cloud, recorded
-from trainer.train import Row
+from stepsweep.trainer.train import Row
 
 LRS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 

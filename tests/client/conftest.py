@@ -20,16 +20,16 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
-from client.deployment import DEFAULT_STACK, Deployment, on_endpoint
-from statemachine.bucket import Bucket
-from statemachine.planner import plan
-from statemachine.reducer import LastLines, reduce
-from sweep import keys
-from sweep.cost import Rates
-from sweep.metrics import to_csv
-from sweep.rounds import first_round
-from sweep.spec import SweepSpec
-from sweep.trial import Trial
+from stepsweep.bucket.s3 import Bucket
+from stepsweep.client.clouds.deployment import DEFAULT_STACK, Deployment, on_endpoint
+from stepsweep.contract import keys
+from stepsweep.contract.cost import Rates
+from stepsweep.contract.metrics import to_csv
+from stepsweep.contract.rounds import first_round
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Trial
+from stepsweep.statemachine.planner import plan
+from stepsweep.statemachine.reducer import LastLines, reduce
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -203,7 +203,7 @@ class Sweep:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
         nowhere = str(self.folder / "nowhere")
         return subprocess.Popen(
-            [sys.executable, "-m", "client", *words],
+            [sys.executable, "-m", "stepsweep", *words],
             cwd=self.folder,
             preexec_fn=_hear_signals,  # noqa: PLW1509  it does nothing that a thread could hold
             env={

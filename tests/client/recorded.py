@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from local.objects import files_below, key_of, path_of
-from statemachine.bucket import Bucket
-from statemachine.planner import plan
-from statemachine.reducer import LastLines, reduce
-from sweep import keys
-from sweep.cost import Rates
-from sweep.metrics import to_csv
-from sweep.spec import SweepSpec
-from sweep.trial import Trial
+from stepsweep.bucket.folder import files_below, key_of, path_of
+from stepsweep.bucket.s3 import Bucket
+from stepsweep.contract import keys
+from stepsweep.contract.cost import Rates
+from stepsweep.contract.metrics import to_csv
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Trial
+from stepsweep.statemachine.planner import plan
+from stepsweep.statemachine.reducer import LastLines, reduce
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from client.deployment import DEFAULT_STACK
-from stack.config import StackConfig
-from sweep.errors import InvalidSweep
-from sweep.spec import SweepSpec
+from stepsweep.client.clouds.deployment import DEFAULT_STACK
+from stepsweep.contract.errors import InvalidSweep
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.stack.config import StackConfig
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 
 HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local", "mlflow", "pandas", "matplotlib")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from client.comparison import Comparison, compare
-from client.stores import FolderStore
-from client.sweeps import Recorded
-from sweep.errors import InvalidInput
+from stepsweep.bucket.stores import FolderStore
+from stepsweep.client.archive.comparison import Comparison, compare
+from stepsweep.client.running.control import Recorded
+from stepsweep.contract.errors import InvalidInput
 from tests.client.conftest import Sweep
 from tests.client.recorded import RecordedCloud
 

@@ -6,14 +6,14 @@ from dataclasses import fields
 
 import pytest
 
-from client.cli import cli
-from client.comparison import Compared, Comparison, Difference, InCommon
-from client.export import Exported
-from client.findings import Finding
-from client.leaderboard import Row
-from client.report.making import Made
-from client.stopping import Stopped
-from client.sweeps import Entry
+from stepsweep.client.archive.comparison import Compared, Comparison, Difference, InCommon
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.checks.findings import Finding
+from stepsweep.client.cli.commands import cli
+from stepsweep.client.export.mlflow import Exported
+from stepsweep.client.report.making import Made
+from stepsweep.client.running.control import Entry
+from stepsweep.client.running.stopping import Stopped
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 
 DOCS = (REPOSITORY / "docs" / "cli.md").read_text()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client.doctor import family_of
+from stepsweep.client.checks.aws import family_of
 from tests.client.answers import JSON, Answer, Change, answering
 from tests.client.conftest import Sweep
 from tests.client.deployed import Deployed, deploy
@@ -345,12 +345,12 @@ def test_this_machine(sweep: Sweep, tmp_path: Path) -> None:
     findings = {one["check"]: one for one in json.loads(ended.stdout)}
     assert list(findings) == ["tool", "node", "packages", "data", "disk", "memory", "embedded cloud"]
     assert [name for name, one in findings.items() if one["state"] == "problem"] == ["data"]
-    assert "python -m trainer.data --dataset fashion-mnist" in findings["data"]["remedy"]
+    assert "python -m stepsweep.trainer.data --dataset fashion-mnist" in findings["data"]["remedy"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_data_and_an_embedded_cloud_that_was_killed(sweep: Sweep, tmp_path: Path) -> None:
-    from trainer.data import DATASETS
+    from stepsweep.trainer.data import DATASETS
 
     data = tmp_path / "cloud" / "data" / "mnist"
     data.mkdir(parents=True)

@@ -3,13 +3,13 @@
 import pytest
 from botocore.stub import Stubber
 
-from client.deployment import CloudError
-from client.execution import RUNNING, Progress
-from client.sweeps import Sweeps
-from sweep import keys
-from sweep.errors import InvalidInput
-from sweep.spec import SweepSpec
-from sweep.trial import Status
+from stepsweep.client.clouds.deployment import CloudError
+from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.execution import RUNNING, Progress
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status
 from tests.client.conftest import SLEEPS, Stack
 
 DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01, 0.001]}, "epochs": 2}

@@ -10,9 +10,9 @@ import pytest
 from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
-from client.export import Exported, ExportFailed, export
-from client.sweeps import Sweeps
-from sweep.errors import InvalidInput
+from stepsweep.client.export.mlflow import Exported, ExportFailed, export
+from stepsweep.client.running.control import Sweeps
+from stepsweep.contract.errors import InvalidInput
 from tests.client.conftest import Stack, Sweep
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow calls of SQLAlchemy

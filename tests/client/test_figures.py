@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from client.figures import (
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.pictures.figures import (
     COLOURS,
     WINNER,
     heatmap,
@@ -23,10 +24,9 @@ from client.figures import (
     saved,
     values_by_parameter,
 )
-from client.leaderboard import Row
-from sweep.errors import InvalidInput
-from sweep.metrics import Direction, Metrics, Objective
-from sweep.spec import SweepSpec
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.metrics import Direction, Metrics, Objective
+from stepsweep.contract.spec import SweepSpec
 
 ACCURACY = Objective()
 LOSS = Objective(metric="val_loss", direction=Direction.MINIMIZE)

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.execution import Progress
-from client.following import BAR_WIDTH, Following, bar, time_of, widths
-from client.view import View
-from sweep.metrics import Direction, Objective
-from sweep.ranking import Result
-from sweep.trial import Outcome, Status, Trial
+from stepsweep.client.cli.live import BAR_WIDTH, Following, bar, time_of, widths
+from stepsweep.client.cli.view import View
+from stepsweep.client.running.execution import Progress
+from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.trial import Outcome, Status, Trial
 
 
 def result(number: int, value: float | None, reason: str = "") -> Result:

@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.leaderboard import Row, rows_of
-from sweep import ranking
-from sweep.metrics import Objective
-from sweep.ranking import Group, Result
-from sweep.trial import Outcome, Status, Trial
+from stepsweep.client.archive.leaderboard import Row, rows_of
+from stepsweep.contract import ranking
+from stepsweep.contract.metrics import Objective
+from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.trial import Outcome, Status, Trial
 
 VALUES = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(["a", "b:c"])
 # The reducer leaves no control characters in a reason; a quote in front of a formula is the CSV's own.

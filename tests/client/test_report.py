@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from client.options import Cloud
-from client.report.gather import attempts_of, gathered
-from client.report.page import MAX_POINTS, drawn, page
+from stepsweep.client.cli.options import Cloud
+from stepsweep.client.report.gather import attempts_of, gathered
+from stepsweep.client.report.page import MAX_POINTS, drawn, page
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 from tests.client.recorded import BEGAN, RecordedCloud
 
@@ -265,7 +265,7 @@ def test_on_aws_a_report_has_the_cost_and_the_log_of_what_failed(sweep: Sweep, s
 
 
 def test_without_the_extra_it_is_said_how_to_install_it() -> None:
-    program = "import sys; sys.modules['jinja2'] = None; from client.cli import main; main()"
+    program = "import sys; sys.modules['jinja2'] = None; from stepsweep.client.cli.commands import main; main()"
     ended = subprocess.run(
         [sys.executable, "-c", program, "report", "mine"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from client.options import Cloud
-from client.report.gather import gathered
-from client.report.page import page
+from stepsweep.client.cli.options import Cloud
+from stepsweep.client.report.gather import gathered
+from stepsweep.client.report.page import page
 from tests.browser import HOW, Browser, browser, found
 from tests.client.recorded import RecordedCloud
 from tests.client.test_report import HOSTILE

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from client.leaderboard import Row
-from client.small_pictures import BLOCKS, CURVE_WIDTH, curves, heatmap, scaled
-from sweep.metrics import Metrics
-from sweep.spec import SweepSpec
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.pictures.terminal import BLOCKS, CURVE_WIDTH, curves, heatmap, scaled
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.spec import SweepSpec
 
 
 def spec(**parameters: list[float]) -> SweepSpec:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.spec_input import MAX_INPUT_BYTES, Asked, default_name, read_spec
-from sweep.errors import InvalidInput, InvalidSweep
-from sweep.rounds import first_round
-from sweep.spec import SweepSpec
+from stepsweep.client.specs.asked import MAX_INPUT_BYTES, Asked, default_name, read_spec
+from stepsweep.contract.errors import InvalidInput, InvalidSweep
+from stepsweep.contract.rounds import first_round
+from stepsweep.contract.spec import SweepSpec
 
 NOW = datetime(2026, 11, 23, 5, 30, 12, tzinfo=UTC)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -14,8 +14,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from sweep import keys
-from sweep.metrics import Metrics, parse_csv
+from stepsweep.contract import keys
+from stepsweep.contract.metrics import Metrics, parse_csv
 from tests.client.conftest import Sweep
 from tests.embedded import REPOSITORY
 from tests.proof.image import faults_of_context

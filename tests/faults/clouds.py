@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from sweep import keys
+from stepsweep.contract import keys
 from tests.embedded import eventually
 from tests.faults.between import Do, Rule
 from tests.faults.cases import Case

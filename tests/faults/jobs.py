@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from sweep import keys
+from stepsweep.contract import keys
 from tests.embedded import eventually
 from tests.faults.between import Do, Rule
 from tests.faults.cases import Case

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from client.deployment import on_endpoint
-from client.stopping import stop_sweep
-from client.sweeps import Sweeps
+from stepsweep.client.clouds.deployment import on_endpoint
+from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.stopping import stop_sweep
 from tests.embedded import eventually
 from tests.faults.cases import Case
 from tests.faults.world import Attempt, World, kill

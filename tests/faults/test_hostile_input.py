@@ -14,19 +14,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.cli import main
-from client.spec_input import Asked
-from statemachine.outcomes import recorded
-from statemachine.reducer import read_result
-from sweep import keys, ranking
-from sweep.errors import InvalidInput, InvalidMetrics
-from sweep.metrics import parse_csv
-from sweep.ranking import FORMULA_STARTS
-from sweep.spec import SweepSpec
-from sweep.trial import Status, Trial
+from stepsweep.client.cli.commands import main
+from stepsweep.client.specs.asked import Asked
+from stepsweep.contract import keys, ranking
+from stepsweep.contract.errors import InvalidInput, InvalidMetrics
+from stepsweep.contract.metrics import parse_csv
+from stepsweep.contract.ranking import FORMULA_STARTS
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status, Trial
+from stepsweep.statemachine.outcomes import recorded
+from stepsweep.statemachine.reducer import read_result
 from tests.client.test_spec_input import NOW
+from tests.contract.strategies import any_json, documents
 from tests.faults.promises import Snapshot
-from tests.sweep.strategies import any_json, documents
 
 _T = TypeVar("_T")
 

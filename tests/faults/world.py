@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
-from client.stopping import ALIVE
-from sweep import keys
+from stepsweep.client.running.stopping import ALIVE
+from stepsweep.contract import keys
 from tests.client.conftest import Sweep
 from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
 from tests.faults import promises

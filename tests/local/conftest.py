@@ -27,7 +27,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 def tiny_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """The embedded cloud of a stack of a few lines."""
     folder = tmp_path_factory.mktemp("tiny")
-    with running_cloud(folder / "cloud", root=str(tiny_app(folder / "app")), context={}, vcpus=2) as running:
+    with running_cloud(folder / "cloud", app=str(tiny_app(folder / "app")), context={}, vcpus=2) as running:
         yield running
 
 

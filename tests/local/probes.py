@@ -1136,13 +1136,13 @@ def conditional_puts_at_the_same_moment(world: World) -> list[int]:
 @probe
 def another_cloud_in_this_process(world: World) -> Any:
     """Asked of the embedded cloud only: it would make plain moto one."""
-    from local.cloud import embedded_cloud
+    from stepsweep.local.cloud import embedded_cloud
 
     if "MOTO_PORT" in os.environ:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        root = tiny.tiny_app(Path(folder) / "app")
-        return outcome(lambda: embedded_cloud(Path(folder) / "cloud", root=root).__enter__().url)
+        app = tiny.tiny_app(Path(folder) / "app")
+        return outcome(lambda: embedded_cloud(Path(folder) / "cloud", app=app).__enter__().url)
 
 
 # --- the process ------------------------------------------------------------------------------------------------------
@@ -1167,9 +1167,9 @@ def plain_moto() -> Iterator[str]:
 
 @contextlib.contextmanager
 def embedded(folder: Path) -> Iterator[str]:
-    from local.cloud import embedded_cloud
+    from stepsweep.local.cloud import embedded_cloud
 
-    with embedded_cloud(folder / "cloud", root=tiny.tiny_app(folder / "app"), vcpus=4) as endpoint:
+    with embedded_cloud(folder / "cloud", app=tiny.tiny_app(folder / "app"), vcpus=4) as endpoint:
         yield endpoint.url
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.batch import retries
+from stepsweep.local.batch import retries
 
 EXITED = "Essential container in task exited"
 SPOT = "Host EC2 (instance i-0123456789abcdef0) terminated."

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from local.template import EMPTY_ZIP, node_environment
-from stack.sampler_packages import FOLDER as LAYERS
-from stack.sampler_packages import made_of
+from stepsweep.local.template import EMPTY_ZIP, node_environment
+from stepsweep.stack.sampler_packages import FOLDER as LAYERS
+from stepsweep.stack.sampler_packages import made_of
 from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
 from tests.proof.tools import modules, node
 

@@ -14,9 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 from filelock import FileLock
 
-from local import cloud as local_cloud
-from local.cloud import CloudFailed, embedded_cloud
-from local.template import SynthFailed
+from stepsweep.local import cloud as local_cloud
+from stepsweep.local.cloud import CloudFailed, embedded_cloud
+from stepsweep.local.template import SynthFailed
 from tests.embedded import Cloud, running_cloud
 from tests.local.conftest import Worlds
 from tests.local.tiny import tiny_app
@@ -41,12 +41,12 @@ def test_a_lock_without_a_cloud_is_named(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_stack_that_cannot_be_synthesized_leaves_no_cloud_and_no_lock(tmp_path: Path) -> None:
-    root = tiny_app(tmp_path / "app")
-    (root / "stack" / "app.py").write_text("import sys; sys.exit('max_vcpus: must be a whole number')")
+    app = tiny_app(tmp_path / "app")
+    app.write_text("import sys; sys.exit('max_vcpus: must be a whole number')")
     for _ in range(2):
         with (
             pytest.raises(SynthFailed, match="max_vcpus: must be a whole number"),
-            embedded_cloud(tmp_path / "cloud", root=root),
+            embedded_cloud(tmp_path / "cloud", app=app),
         ):
             pass
     assert not (tmp_path / "cloud" / "cloud.json").exists()
@@ -63,7 +63,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with (
             pytest.raises(CloudFailed, match=f"port {port}"),
-            embedded_cloud(tmp_path / "cloud", root=tiny_app(tmp_path / "app"), port=port),
+            embedded_cloud(tmp_path / "cloud", app=tiny_app(tmp_path / "app"), port=port),
         ):
             pass
 

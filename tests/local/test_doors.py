@@ -20,7 +20,7 @@ WRONG: list[dict[str, Any]] = [
 
 def by_client(cloud: Cloud, spec: Path) -> list[str]:
     ended = subprocess.run(
-        [sys.executable, "-m", "client", "run", str(spec), "--dir", str(cloud.directory)],
+        [sys.executable, "-m", "stepsweep", "run", str(spec), "--dir", str(cloud.directory)],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from local.host import BARE
-from local.machine import HostGone, Machine, Process
+from stepsweep.local.host import BARE
+from stepsweep.local.machine import HostGone, Machine, Process
 from tests.embedded import REPOSITORY, eventually
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -275,7 +275,7 @@ def parent_with_a_process(folder: Path) -> tuple[subprocess.Popen[bytes], Shell]
         """
         import sys, time
         from pathlib import Path
-        from local.machine import Machine
+        from stepsweep.local.machine import Machine
         folder = Path(sys.argv[1])
         Machine().start(["sh", "-c", "setsid sleep 600 & sleep 600"], cwd=folder, env={"PATH": sys.argv[2]},
                         output=folder / "output.log")
@@ -335,7 +335,7 @@ def test_what_lies_in_the_folder_of_the_cloud_is_not_imported_by_the_host(tmp_pa
         import os, sys
         sys.path[:] = [{str(REPOSITORY)!r}, *sys.path]
         from pathlib import Path
-        from local.machine import Machine
+        from stepsweep.local.machine import Machine
         machine = Machine()
         process = machine.start(["true"], cwd=Path("."), env=dict(os.environ), output=Path("output.log"))
         process.ended.wait({PATIENCE_SECONDS})

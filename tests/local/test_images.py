@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local.images import Image, images_of
+from stepsweep.local.images import Image, images_of
 
 
 def image(folder: Path, dockerfile: str) -> Image:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.objects import UNFINISHED, files_below, key_of, path_of
+from stepsweep.bucket.folder import UNFINISHED, files_below, key_of, path_of
 
 
 @pytest.mark.parametrize("key", ["a", "a/b.csv", "a//b", ".hidden/..", "a b+ü%/%41", "/a/"])

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from sweep import keys
-from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
+from stepsweep.contract import keys
+from stepsweep.local.template import PACKAGE
+from tests.embedded import Cloud, eventually, running_cloud
 
 TUTORIAL = {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.1, 0.05]}
 
@@ -216,15 +217,14 @@ def test_results_survive_a_restart_and_a_killed_cloud_leaves_nothing_running(tmp
         assert after.jobs("") == []
 
 
-def test_the_template_that_is_synthesized_is_the_one_that_runs(tmp_path: Path) -> None:
+def test_the_template_that_is_synthesized_is_the_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes a state's name in the definition's source, and the cloud made from that source has it."""
     source = tmp_path / "source"
-    for room in ("sweep", "statemachine", "stack", "trainer"):
-        shutil.copytree(REPOSITORY / room, source / room)
-    shutil.copy(REPOSITORY / "cdk.json", source)
-    definition = source / "statemachine" / "definition.py"
+    shutil.copytree(PACKAGE, source / PACKAGE.name)
+    monkeypatch.setenv("PYTHONPATH", str(source))
+    definition = source / PACKAGE.name / "statemachine" / "definition.py"
     definition.write_text(definition.read_text().replace("Pick the winner", "Crown the champion"))
-    with running_cloud(tmp_path / "cloud", root=str(source)) as changed:
+    with running_cloud(tmp_path / "cloud") as changed:
         execution = changed.start({"parameters": {"lr": [0.1]}, "epochs": 1})
         changed.ended(execution)
         events = changed.client("stepfunctions").get_execution_history(executionArn=execution)["events"]

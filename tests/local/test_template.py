@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from local.template import SynthFailed, node_environment, synthesized, zipped
+from stepsweep.local.template import SynthFailed, node_environment, synthesized, zipped
 from tests.local.tiny import tiny_app
 
 Change = Callable[[Path], object]
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def app(tmp_path: Path) -> Path:
     return tiny_app(tmp_path / "app")
 
 
-def test_the_template_is_what_the_app_writes(root: Path, tmp_path: Path) -> None:
-    assembly = synthesized(tmp_path / "templates", root=root)
+def test_the_template_is_what_the_app_writes(app: Path, tmp_path: Path) -> None:
+    assembly = synthesized(tmp_path / "templates", app=app)
     assert {file.name for file in assembly.iterdir()} == {
         "Stepsweep.template.json",
         "Stepsweep.assets.json",
@@ -33,30 +33,30 @@ def test_the_template_is_what_the_app_writes(root: Path, tmp_path: Path) -> None
     assert '"Description": "tiny"' in (assembly / "Stepsweep.template.json").read_text()
 
 
-def test_a_trainers_modules_are_compiled_once_for_all_trials(root: Path, tmp_path: Path) -> None:
+def test_a_trainers_modules_are_compiled_once_for_all_trials(app: Path, tmp_path: Path) -> None:
     """And what a function's package holds stays as the app wrote it."""
     files = {"shell/train.py": "EPOCHS = 1", "shell/broken.py": "EPOCHS =", "function/handler.py": "LAYERS = 2"}
-    with (root / "stack" / "app.py").open("a") as app:
-        app.write('(out / "function").mkdir()\n')
-        app.writelines(f"(out / {file!r}).write_text({text!r})\n" for file, text in files.items())
-    assembly = synthesized(tmp_path / "templates", root=root)
+    with app.open("a") as source:
+        source.write('(out / "function").mkdir()\n')
+        source.writelines(f"(out / {file!r}).write_text({text!r})\n" for file, text in files.items())
+    assembly = synthesized(tmp_path / "templates", app=app)
     (compiled,) = assembly.rglob("*.pyc")
     assert compiled.parent == assembly / "shell" / "__pycache__"
     assert compiled.name.startswith("train.")
 
 
-def test_context_of_the_caller_comes_before_that_of_cdk_json(root: Path, tmp_path: Path) -> None:
-    assembly = synthesized(tmp_path / "templates", root=root, context={"description": "mine"})
+def test_context_of_the_caller_comes_before_that_of_cdk_json(app: Path, tmp_path: Path) -> None:
+    assembly = synthesized(tmp_path / "templates", app=app, context={"description": "mine"})
     assert '"Description": "mine"' in (assembly / "Stepsweep.template.json").read_text()
 
 
-def test_what_has_not_changed_is_not_made_again(root: Path, tmp_path: Path) -> None:
-    first = synthesized(tmp_path / "templates", root=root)
+def test_what_has_not_changed_is_not_made_again(app: Path, tmp_path: Path) -> None:
+    first = synthesized(tmp_path / "templates", app=app)
     (first / "mark").touch()
-    (root / "stack" / "app.py").touch()
-    (root / "stack" / "__pycache__").mkdir(exist_ok=True)
-    (root / "stack" / "__pycache__" / "app.py").write_text("not a source")
-    assert synthesized(tmp_path / "templates", root=root) == first
+    app.touch()
+    (app.parent / "__pycache__").mkdir(exist_ok=True)
+    (app.parent / "__pycache__" / "app.py").write_text("not a source")
+    assert synthesized(tmp_path / "templates", app=app) == first
     assert (first / "mark").exists()
 
 
@@ -67,57 +67,57 @@ CHANGES: dict[str, Change] = {
         root / "stack" / "p.py"
     ),
     "any file of the trainer": lambda root: (root / "trainer" / "Dockerfile").write_text("FROM y"),
-    "cdk.json": lambda root: (root / "cdk.json").write_text('{"context": {"description": "other"}}'),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_has_changed_is_made_again_and_the_old_one_goes(root: Path, tmp_path: Path, change: str) -> None:
+def test_what_has_changed_is_made_again_and_the_old_one_goes(app: Path, tmp_path: Path, change: str) -> None:
+    root = app.parents[1]
     for file in ("statemachine/planner.py", "trainer/Dockerfile"):
         (root / file).parent.mkdir()
         (root / file).write_text("FROM x")
-    first = synthesized(tmp_path / "templates", root=root)
+    first = synthesized(tmp_path / "templates", app=app)
     CHANGES[change](root)
-    second = synthesized(tmp_path / "templates", root=root)
+    second = synthesized(tmp_path / "templates", app=app)
     assert second != first
     assert list((tmp_path / "templates").iterdir()) == [second]
 
 
-def test_other_context_makes_another_template(root: Path, tmp_path: Path) -> None:
-    first = synthesized(tmp_path / "templates", root=root, context={"max_vcpus": 16})
-    assert synthesized(tmp_path / "templates", root=root, context={"max_vcpus": 32}) != first
+def test_other_context_makes_another_template(app: Path, tmp_path: Path) -> None:
+    first = synthesized(tmp_path / "templates", app=app, context={"max_vcpus": 16})
+    assert synthesized(tmp_path / "templates", app=app, context={"max_vcpus": 32}) != first
 
 
-def test_a_trainer_of_ones_own_is_a_source_too(root: Path, tmp_path: Path) -> None:
+def test_a_trainer_of_ones_own_is_a_source_too(app: Path, tmp_path: Path) -> None:
     own = tmp_path / "mine"
     (own / "deep").mkdir(parents=True)
     (own / "deep" / "train.py").write_text("lr = 0.1")
-    first = synthesized(tmp_path / "templates", root=root, context={"trainer": str(own)})
-    assert synthesized(tmp_path / "templates", root=root, context={"trainer": str(own)}) == first
+    first = synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)})
+    assert synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)}) == first
     (own / "deep" / "train.py").write_text("lr = 0.2")
-    assert synthesized(tmp_path / "templates", root=root, context={"trainer": str(own)}) != first
+    assert synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)}) != first
 
 
-def test_an_app_that_fails_says_so_in_its_own_words_and_leaves_nothing(root: Path, tmp_path: Path) -> None:
-    app = (root / "stack" / "app.py").read_text()
-    (root / "stack" / "app.py").write_text("import sys\nsys.exit('max_vcpus: must be a whole number from 1, got ten')")
+def test_an_app_that_fails_says_so_in_its_own_words_and_leaves_nothing(app: Path, tmp_path: Path) -> None:
+    source = app.read_text()
+    app.write_text("import sys\nsys.exit('max_vcpus: must be a whole number from 1, got ten')")
     with pytest.raises(
         SynthFailed, match=r"could not be synthesized:\nmax_vcpus: must be a whole number from 1, got ten$"
     ):
-        synthesized(tmp_path / "templates", root=root)
+        synthesized(tmp_path / "templates", app=app)
     assert list((tmp_path / "templates").iterdir()) == []
-    (root / "stack" / "app.py").write_text(app)
-    assert synthesized(tmp_path / "templates", root=root).is_dir()
+    app.write_text(source)
+    assert synthesized(tmp_path / "templates", app=app).is_dir()
 
 
-def test_an_app_that_fails_leaves_the_template_that_there_is(root: Path, tmp_path: Path) -> None:
-    first = synthesized(tmp_path / "templates", root=root)
-    app = (root / "stack" / "app.py").read_text()
-    (root / "stack" / "app.py").write_text("raise ValueError")
+def test_an_app_that_fails_leaves_the_template_that_there_is(app: Path, tmp_path: Path) -> None:
+    first = synthesized(tmp_path / "templates", app=app)
+    source = app.read_text()
+    app.write_text("raise ValueError")
     with pytest.raises(SynthFailed, match="ValueError"):
-        synthesized(tmp_path / "templates", root=root)
-    (root / "stack" / "app.py").write_text(app)
-    assert synthesized(tmp_path / "templates", root=root) == first
+        synthesized(tmp_path / "templates", app=app)
+    app.write_text(source)
+    assert synthesized(tmp_path / "templates", app=app) == first
 
 
 def test_cdk_runs_on_the_node_that_is_installed_with_python() -> None:

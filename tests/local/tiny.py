@@ -21,7 +21,7 @@ from pathlib import Path
 
 out = Path(os.environ["CDK_OUTDIR"])
 template = json.loads(Path(__file__).with_name("template.json").read_text())
-template["Description"] = json.loads(os.environ["CDK_CONTEXT_JSON"])["description"]
+template["Description"] = json.loads(os.environ["CDK_CONTEXT_JSON"]).get("description", "tiny")
 (out / "Stepsweep.template.json").write_text(json.dumps(template))
 (out / "Stepsweep.assets.json").write_text(json.dumps({
     "files": {
@@ -117,10 +117,8 @@ TEMPLATE: dict[str, Any] = {
 
 
 def tiny_app(root: Path) -> Path:
-    """Writes the app into a folder, which is then a `root` for `embedded_cloud`."""
+    """Writes the app into a folder, and returns its path, for `embedded_cloud`."""
     (root / "stack").mkdir(parents=True)
-    (root / "stack" / "__init__.py").touch()
     (root / "stack" / "app.py").write_text(dedent(_APP))
     (root / "stack" / "template.json").write_text(json.dumps(TEMPLATE))
-    (root / "cdk.json").write_text(json.dumps({"app": "python -m stack.app", "context": {"description": "tiny"}}))
-    return root
+    return root / "stack" / "app.py"

@@ -378,7 +378,7 @@ TEMPLATE = (
     ),
     _template(
         "a handler that does not exist",
-        lambda t: _set(_function(t, "planner"), "Handler", "statemachine.planner.handle"),
+        lambda t: _set(_function(t, "planner"), "Handler", "stepsweep.statemachine.planner.handle"),
     ),
     _template(
         "a variable that a function reads and nobody sets",

@@ -16,9 +16,8 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 from constructs import IConstruct
 
-from stack import acknowledged
-from stack.app import build
-from tests.proof.tools import ROOT
+from stepsweep.stack import acknowledged
+from stepsweep.stack.app import FLAGS, build
 from tests.proof.variants import VARIANTS
 
 
@@ -37,8 +36,7 @@ def main() -> None:
 
 def synthesized(folder: Path, context: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Writes a cloud assembly; returns cdk-nag's findings, each the path of a construct and a rule."""
-    settings = json.loads((ROOT / "cdk.json").read_bytes())["context"]
-    app = cdk.App(context={**settings, **context}, outdir=str(folder))
+    app = cdk.App(context={**FLAGS, **context}, outdir=str(folder))
     build(app)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     failure = None

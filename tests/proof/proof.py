@@ -8,7 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from local.template import synthesized
+from stepsweep.local.template import synthesized
+from stepsweep.stack.app import FLAGS
 from tests.proof import image
 from tests.proof.checks import CHECKS
 from tests.proof.faults import FAULTS, found_by
@@ -91,15 +92,15 @@ class Proof:
 
     def faults_of_parity(self) -> Iterator[str]:
         """What the embedded cloud runs is what is deployed."""
-        embedded = _template(synthesized(ROOT / ".stepsweep" / "proof", root=ROOT))
+        embedded = _template(synthesized(ROOT / ".stepsweep" / "proof"))
         if _without_metadata(embedded) != _without_metadata(_template(self.assembly)):
             yield "the embedded cloud's template is another one than that of cdk synth"
 
     def faults_of_flags(self) -> Iterator[str]:
-        """cdk.json has feature flags that the library knows and recommends as they are set."""
+        """The app sets feature flags that the library knows and recommends as they are set."""
         manifest = json.loads((self.assembly / "manifest.json").read_bytes())
         known = manifest["artifacts"]["aws-cdk-lib/feature-flag-report"]["properties"]["flags"]
-        for name, value in json.loads((ROOT / "cdk.json").read_bytes())["context"].items():
+        for name, value in FLAGS.items():
             if name not in known:
                 yield f"CDK knows no flag {name}"
             elif value != known[name]["recommendedValue"]:

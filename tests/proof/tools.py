@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from local.template import node_environment
+from stepsweep.local.template import node_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent

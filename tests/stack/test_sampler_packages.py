@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stack import sampler_packages
-from stack.sampler_packages import COMMAND, FOLDER, LOCK, built, made_of
+from stepsweep.stack import sampler_packages
+from stepsweep.stack.sampler_packages import COMMAND, FOLDER, LOCK, built, made_of
 from tests.embedded import REPOSITORY
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from statemachine import planner, reducer, sampler
-from statemachine.bucket import Bucket, for_all
-from sweep import keys
-from sweep.metrics import to_csv
-from sweep.trial import Trial
+from stepsweep.bucket.s3 import Bucket, for_all
+from stepsweep.contract import keys
+from stepsweep.contract.metrics import to_csv
+from stepsweep.contract.trial import Trial
+from stepsweep.statemachine import planner, reducer, sampler
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

@@ -8,8 +8,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from statemachine.bucket import Bucket, s3_client
-from sweep import keys
+from stepsweep.bucket.s3 import Bucket, s3_client
+from stepsweep.contract import keys
 from tests.statemachine.cloud import Cloud
 
 if TYPE_CHECKING:

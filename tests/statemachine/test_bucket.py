@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
-from statemachine.bucket import CONFLICT_TRIES, Bucket, as_json, for_all, from_json, s3_client
+from stepsweep.bucket.s3 import CONFLICT_TRIES, Bucket, as_json, for_all, from_json, s3_client
 from tests.statemachine.cloud import Cloud
 
 
@@ -54,7 +54,7 @@ class TestObjects:
     def test_a_write_that_meets_another_one_is_tried_again_but_not_for_ever(
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, conflicts: int, written: bool
     ) -> None:
-        monkeypatch.setattr("statemachine.bucket.CONFLICT_WAIT_SECONDS", 0.0)
+        monkeypatch.setattr("stepsweep.bucket.s3.CONFLICT_WAIT_SECONDS", 0.0)
         answers = itertools.chain([Conflict()] * conflicts, itertools.repeat(None))
         client = s3_client()
         client.meta.events.register("before-send.s3.PutObject", lambda **_: next(answers))  # type: ignore[arg-type]
@@ -93,8 +93,8 @@ class TestPresent:
         """What is asked of S3 from here on: `LIST`, and the keys of HEADs."""
         for key in (*self.THERE, "sweeps/s/spec.json", "trials/e/summary.json"):
             cloud.bucket.put(key, b"", "text/csv")
-        monkeypatch.setattr("statemachine.bucket.KEYS_LISTED", 2)
-        monkeypatch.setattr("statemachine.bucket.HEADS_FOR_A_LIST", 2)
+        monkeypatch.setattr("stepsweep.bucket.s3.KEYS_LISTED", 2)
+        monkeypatch.setattr("stepsweep.bucket.s3.HEADS_FOR_A_LIST", 2)
         asked: list[str] = []
 
         def noted(params: dict[str, Any], **_: Any) -> None:

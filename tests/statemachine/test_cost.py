@@ -2,7 +2,7 @@
 
 import json
 
-from sweep.trial import Trial
+from stepsweep.contract.trial import Trial
 from tests.statemachine.cloud import Cloud, job_description
 from tests.statemachine.test_planner import SPEC
 

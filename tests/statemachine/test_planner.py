@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from sweep import keys
-from sweep.rounds import first_round
-from sweep.spec import SweepSpec
+from stepsweep.contract import keys
+from stepsweep.contract.rounds import first_round
+from stepsweep.contract.spec import SweepSpec
 from tests.statemachine.cloud import Cloud
 
 SPEC: dict[str, Any] = {"parameters": {"lr": [0.1, 0.01], "momentum": [0.5, 0.9]}, "epochs": 3, "name": "s"}
@@ -69,7 +69,7 @@ class TestPlan:
     def test_of_results_that_are_more_than_it_lists_none_is_trained_again(
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("statemachine.bucket.KEYS_LISTED", 2)
+        monkeypatch.setattr("stepsweep.bucket.s3.KEYS_LISTED", 2)
         *trained, left = cloud.planned(parameters=SPEC["parameters"])
         for trial in trained:
             cloud.trained(trial, 0.5)

@@ -11,11 +11,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from statemachine.bucket import for_all
-from statemachine.reducer import BEST, MAX_LOG_READS, LastLines, failure_reason
-from sweep import keys
-from sweep.metrics import MAX_BYTES
-from sweep.trial import Trial
+from stepsweep.bucket.s3 import for_all
+from stepsweep.contract import keys
+from stepsweep.contract.metrics import MAX_BYTES
+from stepsweep.contract.trial import Trial
+from stepsweep.statemachine.reducer import BEST, MAX_LOG_READS, LastLines, failure_reason
 from tests.statemachine.cloud import Cloud, job_description
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from stepsweep.stack.packages import FUNCTION_FILES, staged
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-SAMPLER = "import statemachine.sampler"
-FUNCTIONS = "import statemachine.planner, statemachine.reducer"
+SAMPLER = "import stepsweep.statemachine.sampler"
+FUNCTIONS = "import stepsweep.statemachine.planner, stepsweep.statemachine.reducer"
 
 
 def requirements(distribution: str) -> set[str]:
@@ -31,12 +33,8 @@ def modules(distribution: str) -> Iterator[Path]:
 
 @pytest.fixture
 def like_lambda(tmp_path: Path) -> Path:
-    """A folder with the functions, the contract, boto3 with what it requires, and nothing else."""
-    for name in ("__init__", "bucket", "outcomes", "planner", "reducer", "sampler"):
-        target = tmp_path / "statemachine" / f"{name}.py"
-        target.parent.mkdir(exist_ok=True)
-        target.symlink_to(ROOT / "statemachine" / target.name)
-    (tmp_path / "sweep").symlink_to(ROOT / "sweep")
+    """A folder with what is deployed of the functions, boto3 with what it requires, and nothing else."""
+    staged(FUNCTION_FILES, tmp_path)
     for path in {path for distribution in requirements("boto3") for path in modules(distribution)}:
         (tmp_path / path.name).symlink_to(path)
     return tmp_path
@@ -79,8 +77,8 @@ def pins(file: Path) -> dict[str, str]:
 
 
 def test_the_constructs_of_the_same_folder_would_not_start_there(like_lambda: Path) -> None:
-    (like_lambda / "statemachine" / "definition.py").symlink_to(ROOT / "statemachine" / "definition.py")
-    assert "No module named 'aws_cdk'" in run("import statemachine.definition", like_lambda)
+    (like_lambda / "stepsweep" / "statemachine" / "definition.py").symlink_to(ROOT / "statemachine" / "definition.py")
+    assert "No module named 'aws_cdk'" in run("import stepsweep.statemachine.definition", like_lambda)
 
 
 def test_no_client_is_made_while_the_functions_are_imported(like_lambda: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sweep import keys
-from sweep.trial import Trial
+from stepsweep.contract import keys
+from stepsweep.contract.trial import Trial
 from tests.statemachine.cloud import Cloud
 from tests.statemachine.test_cost import succeeded
 

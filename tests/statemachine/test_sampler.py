@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from statemachine import sampler
-from statemachine.sampler import STARTUP, propose
-from sweep import keys, rounds
-from sweep.ranking import Group, Result, grouped, rank
-from sweep.search import Method, Search
-from sweep.space import Value, grid_size
-from sweep.spec import SweepSpec
-from sweep.trial import Outcome, Status, Trial
+from stepsweep.contract import keys, rounds
+from stepsweep.contract.ranking import Group, Result, grouped, rank
+from stepsweep.contract.search import Method, Search
+from stepsweep.contract.space import Value, grid_size
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Outcome, Status, Trial
+from stepsweep.statemachine import sampler
+from stepsweep.statemachine.sampler import STARTUP, propose
+from tests.contract.strategies import choices, ranges
 from tests.statemachine.cloud import Cloud
-from tests.sweep.strategies import choices, ranges
 
 SPACE = {"lr": {"low": 0.0001, "high": 1, "log": True}, "momentum": {"low": 0.0, "high": 0.99}}
 TPE = {"method": "tpe", "trials": 45}

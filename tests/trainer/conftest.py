@@ -11,8 +11,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from mypy_boto3_s3 import S3Client
 
-from sweep import keys
-from trainer.options import Options, parse
+from stepsweep.contract import keys
+from stepsweep.trainer.options import Options, parse
 
 ROOT = Path(__file__).resolve().parents[2]
 BUCKET = "sweep-bucket"
@@ -28,7 +28,7 @@ Finish = Callable[..., "subprocess.CompletedProcess[str]"]
 def data_dir() -> Path:
     """Fashion-MNIST, fetched by the real command on the first run and found by it on the next."""
     folder = ROOT / ".stepsweep" / "data"
-    command = [sys.executable, "-m", "trainer.data", "--dataset", "fashion-mnist", "--data-dir", str(folder)]
+    command = [sys.executable, "-m", "stepsweep.trainer.data", "--dataset", "fashion-mnist", "--data-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
@@ -48,17 +48,17 @@ def options(data_dir: Path) -> Callable[..., Options]:
 def environment(**more: str) -> dict[str, str]:
     """The variables of a process: this one's without AWS, one thread, and `more`."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
-    return {**mine, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **more}
+    return {**mine, "OMP_NUM_THREADS": "1", **more}
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Starts `python -m trainer` in an empty folder; whatever still runs when the test ends is killed."""
+    """Starts `python -m stepsweep.trainer` in an empty folder; whatever still runs when the test ends is killed."""
     started: list[subprocess.Popen[str]] = []
 
     def start_one(*arguments: str, python: tuple[str, ...] = (), **variables: str) -> "subprocess.Popen[str]":
         process = subprocess.Popen(
-            [sys.executable, *python, "-m", "trainer", *arguments],
+            [sys.executable, *python, "-m", "stepsweep.trainer", *arguments],
             cwd=tmp_path,
             env=environment(**variables),
             stdout=subprocess.PIPE,
@@ -76,7 +76,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def finish(start: Start) -> Finish:
-    """Runs `python -m trainer` to its end."""
+    """Runs `python -m stepsweep.trainer` to its end."""
 
     def finish_one(
         *arguments: str, python: tuple[str, ...] = (), **variables: str

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from sweep import keys
+from stepsweep.contract import keys
+from stepsweep.trainer import check
 from tests.trainer.conftest import ROOT, SMALL, environment
-from trainer import check
 
 
 def said(commands: list[list[str]], data_dir: Path, *, python: tuple[str, ...] = ()) -> Any:
     ended = subprocess.run(
-        [sys.executable, *python, "-m", "trainer.check"],
+        [sys.executable, *python, "-m", "stepsweep.trainer.check"],
         cwd=ROOT,
         env=environment(**{keys.DATA_DIR: str(data_dir)}),
         input=json.dumps(commands),
@@ -55,4 +55,4 @@ def test_each_fault_is_said_once(data_dir: Path, tmp_path: Path) -> None:
     faults, _ = said([["--dataset", "mnist"], ["--lr", "0.5"]], tmp_path)
     (fault,) = faults
     assert fault.startswith(f"--dataset: mnist is not ready in {tmp_path}/mnist: there is no train-images")
-    assert f"run `python -m trainer.data --dataset mnist --data-dir {tmp_path}`" in fault
+    assert f"run `python -m stepsweep.trainer.data --dataset mnist --data-dir {tmp_path}`" in fault

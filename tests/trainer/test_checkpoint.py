@@ -5,10 +5,10 @@ import io
 import pytest
 import torch
 
-from trainer import checkpoint
-from trainer.checkpoint import CheckpointError
-from trainer.model import Net
-from trainer.train import Row, State
+from stepsweep.trainer import checkpoint
+from stepsweep.trainer.checkpoint import CheckpointError
+from stepsweep.trainer.model import Net
+from stepsweep.trainer.train import Row, State
 
 IDENTITY = {"lr": 0.1, "threads": 2, "device": "cpu (AVX512)"}
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from stepsweep.trainer import data, fetch
 from tests.trainer.conftest import ROOT
-from trainer import data, fetch
 
 NAME = "fashion-mnist"
 
@@ -62,7 +62,7 @@ def test_half_a_file_is_named_and_mended(data_dir: Path, tmp_path: Path) -> None
         data.check(NAME, tmp_path, by_length=True)
     with pytest.raises(data.DataSetError, match="train-images-idx3-ubyte is damaged: ") as caught:
         data.check(NAME, tmp_path)
-    assert f"run `python -m trainer.data --dataset {NAME} --data-dir {tmp_path}`" in str(caught.value)
+    assert f"run `python -m stepsweep.trainer.data --dataset {NAME} --data-dir {tmp_path}`" in str(caught.value)
     assert fetch.prepare(NAME, tmp_path, [copy_of(data_dir / NAME)]) == "a copy"
     data.check(NAME, tmp_path)
     assert fetch.prepare(NAME, tmp_path, []) == "there already"
@@ -108,7 +108,15 @@ def test_first_of_says_why_it_is_not_the_first(data_dir: Path, tmp_path: Path) -
 def test_first_of_on_the_command_line(data_dir: Path, tmp_path: Path) -> None:
     """stdout is for a Makefile: the name alone; stderr for a person: one line."""
     (tmp_path / NAME).symlink_to(data_dir / NAME)
-    command = [sys.executable, "-m", "trainer.data", "--first-of", f"mnist,{NAME}", "--data-dir", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "stepsweep.trainer.data",
+        "--first-of",
+        f"mnist,{NAME}",
+        "--data-dir",
+        str(tmp_path),
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == f"{NAME}\n"
     [line] = done.stderr.splitlines()

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.conftest import ROOT, environment
+from stepsweep.stack.packages import PACKAGE
+from tests.trainer.conftest import environment
 
-DOCKERFILE = (ROOT / "trainer" / "Dockerfile").read_text()
+CONTEXT = PACKAGE.parent
+DOCKERFILE = (PACKAGE / "trainer" / "Dockerfile").read_text()
 
 
 @pytest.fixture
@@ -27,12 +29,12 @@ def copy_into(app: Path, text: str) -> None:
         *sources, target = line.split()
         for source in sources:
             place = app / Path(target).relative_to("/app")
-            if (ROOT / source).is_dir():
-                shutil.copytree(ROOT / source, place, dirs_exist_ok=True)
+            if (CONTEXT / source).is_dir():
+                shutil.copytree(CONTEXT / source, place, dirs_exist_ok=True)
             else:
                 place = place / Path(source).name if target.endswith("/") else place
                 place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / source, place)
+                shutil.copy(CONTEXT / source, place)
 
 
 def run(app: Path, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
@@ -48,11 +50,15 @@ def run(app: Path, *command: str, **variables: str) -> "subprocess.CompletedProc
 
 
 def test_the_layer_of_the_data_sets_has_all_that_fetching_needs(app: Path, data_dir: Path) -> None:
-    before, after = DOCKERFILE.split("python -m trainer.data")
+    before, after = DOCKERFILE.split("python -m stepsweep.trainer.data")
     assert "\nUSER" not in before
-    assert "COPY trainer /app/trainer" in after  # training code that changes does not fetch the data again
+    assert (
+        "COPY stepsweep/trainer /app/stepsweep/trainer" in after
+    )  # training code that changes does not fetch the data again
     copy_into(app, before)
-    done = run(app, "python", "-m", "trainer.data", "--dataset", "fashion-mnist", STEPSWEEP_DATA_DIR=str(data_dir))
+    done = run(
+        app, "python", "-m", "stepsweep.trainer.data", "--dataset", "fashion-mnist", STEPSWEEP_DATA_DIR=str(data_dir)
+    )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"fashion-mnist: ready in {data_dir}/fashion-mnist")
 

@@ -6,8 +6,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from benchmarks.tutorial import TutorialNet
-from trainer.model import Net
-from trainer.optimizer import SGD
+from stepsweep.trainer.model import Net
+from stepsweep.trainer.optimizer import SGD
 
 
 def both() -> tuple[TutorialNet, Net]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep import keys
-from sweep.errors import InvalidInput
-from sweep.trial import Trial
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.trial import Trial
+from stepsweep.trainer.options import Options, parse
 from tests.trainer.conftest import Finish
-from trainer.options import Options, parse
 
 
 def faults(*arguments: str) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ def test_missing_data_is_told_with_its_remedy(finish: Finish, tmp_path: Path) ->
     assert done.stdout == ""
     assert done.stderr == (
         f"--dataset: mnist is not ready in {tmp_path}/mnist: there is no train-images-idx3-ubyte; "
-        f"run `python -m trainer.data --dataset mnist --data-dir {tmp_path}`\n"
+        f"run `python -m stepsweep.trainer.data --dataset mnist --data-dir {tmp_path}`\n"
     )
 
 

@@ -7,10 +7,10 @@ import pytest
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from sweep import keys
+from stepsweep.contract import keys
+from stepsweep.trainer import store
+from stepsweep.trainer.store import FileStore, Job, JobStore, StoreError
 from tests.trainer.conftest import BUCKET
-from trainer import store
-from trainer.store import FileStore, Job, JobStore, StoreError
 
 JOB = Job(bucket=BUCKET, trial_id="lr-0_1-abc", epochs=10)
 FIRST, SECOND = b"epoch,val_loss\n1,0.5\n", b"epoch,val_loss\n1,0.6\n"

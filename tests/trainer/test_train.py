@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer import data, train
-from trainer.device import BF16, FP32
-from trainer.options import Options
-from trainer.train import Row, State
+from stepsweep.trainer import data, train
+from stepsweep.trainer.device import BF16, FP32
+from stepsweep.trainer.options import Options
+from stepsweep.trainer.train import Row, State
 
 CPU = torch.device("cpu")
 

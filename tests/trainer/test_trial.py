@@ -16,8 +16,11 @@ import torch
 from botocore.exceptions import ClientError
 from mypy_boto3_s3 import S3Client
 
-from sweep import keys, metrics
-from sweep.errors import InvalidInput, InvalidMetrics
+from stepsweep.contract import keys, metrics
+from stepsweep.contract.errors import InvalidInput, InvalidMetrics
+from stepsweep.trainer import trial
+from stepsweep.trainer.options import Options
+from stepsweep.trainer.store import FileStore, StoreError
 from tests.trainer.conftest import (
     BUCKET,
     SMALL,
@@ -27,9 +30,6 @@ from tests.trainer.conftest import (
     job_environment,
     without_seconds,
 )
-from trainer import trial
-from trainer.options import Options
-from trainer.store import FileStore, StoreError
 
 EPOCHS = 4
 
@@ -46,7 +46,18 @@ def by_hand(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> ByHand:
     """A training that nothing interrupted, as a person runs it."""
     folder = tmp_path_factory.mktemp("by-hand")
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "trainer", *SMALL, "--data-dir", str(data_dir), "-e", str(EPOCHS)],
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            "-m",
+            "stepsweep.trainer",
+            *SMALL,
+            "--data-dir",
+            str(data_dir),
+            "-e",
+            str(EPOCHS),
+        ],
         cwd=folder,
         env=environment(),
         capture_output=True,

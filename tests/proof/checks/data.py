@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sweep import keys
+from stepsweep.contract import keys
 from tests.proof.checks.check import Findings
 from tests.proof.subject import Subject
 

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from client.deployment import OUTPUTS
-from sweep import keys
+from stepsweep.client.clouds.deployment import OUTPUTS
+from stepsweep.contract import keys
 from tests.proof.checks.check import Findings
 from tests.proof.subject import Subject
 

@@ -19,8 +19,8 @@ from unittest import mock
 import boto3
 from moto import mock_aws
 
-from sweep import keys
-from sweep.metrics import to_csv
+from stepsweep.contract import keys
+from stepsweep.contract.metrics import to_csv
 from tests.proof.checks.check import Findings
 from tests.proof.checks.requests import operation_of
 from tests.proof.subject import REGION, Subject

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sweep import metrics
-from trainer.__main__ import CRASHED, FINISHED, INTERRUPTED, Interruption
-from trainer.store import Job, JobStore, StoreError, s3_client
+from stepsweep.contract import metrics
+from stepsweep.trainer.__main__ import CRASHED, FINISHED, INTERRUPTED, Interruption
+from stepsweep.trainer.store import Job, JobStore, StoreError, s3_client
 
 MANGLED: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",

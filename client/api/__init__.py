@@ -1,0 +1,1 @@
+"""The Python API: sweeps as objects, results as data frames and figures."""

@@ -1,0 +1,23 @@
+"""What a sweep can end with instead of a winner; `sweep.errors` has the rest of the tree."""
+
+from collections.abc import Sequence
+
+from stepsweep.contract.errors import SweepError
+
+
+class NoWinner(SweepError):
+    """There is no winner yet: the sweep runs, or was interrupted."""
+
+
+class SweepFailed(SweepError):
+    """A sweep ended without a winner.
+
+    Attributes:
+        sweep: its name.
+        error: Step Functions' name for it, such as `NoTrialSucceeded`.
+        reasons: lines that say why.
+    """
+
+    def __init__(self, sweep: str, error: str, reasons: Sequence[str]) -> None:
+        self.sweep, self.error, self.reasons = sweep, error, tuple(reasons)
+        super().__init__("\n".join([f"the sweep {sweep} failed: {error}", *reasons]))

@@ -1,0 +1,167 @@
+"""How a sweep is shown while it runs: in a notebook as a bar that is replaced, elsewhere as the command line has it."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from html import escape
+from typing import Any, Protocol
+
+from stepsweep.client.cli.live import Following, clock
+from stepsweep.client.cli.view import View, shown_value
+from stepsweep.client.running.control import Standing
+from stepsweep.client.running.execution import Progress
+from stepsweep.contract.metrics import EPOCH
+from stepsweep.contract.space import as_option
+from stepsweep.contract.spec import SweepSpec
+
+MAX_ROWS = 10
+CELL = "padding:2px 10px 2px 0;text-align:right"
+
+
+class Show(Protocol):
+    """Where progress goes.
+
+    Attributes:
+        has_rows: whether it shows what trains at this moment, which is a request a trial.
+    """
+
+    has_rows: bool
+
+    def status(self, text: str) -> None:
+        """Says in one line what takes time."""
+
+    def update(self, progress: Progress) -> None: ...
+
+
+@contextmanager
+def shown_here(spec: SweepSpec, *, quiet: bool) -> Iterator[Show]:
+    """Yields what shows a sweep where this process writes."""
+    if quiet:
+        yield Quiet()
+    elif (display := _notebooks_display()) is not None:
+        yield Notebook(display, spec)
+    else:
+        with ExitStack() as until_it_is_shown:
+            yield Terminal(spec, until_it_is_shown)
+
+
+class Quiet:
+    """Shows nothing."""
+
+    has_rows = False
+
+    def status(self, text: str) -> None: ...
+
+    def update(self, progress: Progress) -> None: ...
+
+
+class Terminal:
+    """Shows lines on stderr, and below them a bar where that is a terminal."""
+
+    def __init__(self, spec: SweepSpec, until_it_is_shown: ExitStack) -> None:
+        self._view = View(to_stderr=True)
+        self._following = Following(self._view, spec.objective)
+        self._until_it_is_shown = until_it_is_shown
+        self._is_live = False
+        self.has_rows = self._view.is_live
+
+    def status(self, text: str) -> None:
+        self._view.status(text)
+
+    def update(self, progress: Progress) -> None:
+        if not self._is_live:
+            self._is_live = True
+            self._until_it_is_shown.enter_context(self._following.live())
+        self._following.update(progress)
+
+
+class Notebook:
+    """Shows one output of a cell, which is replaced as the sweep goes on."""
+
+    has_rows = True
+
+    def __init__(self, display: Any, spec: SweepSpec) -> None:
+        self._display = display
+        self._spec = spec
+        self._handle: Any = None
+        self._said = ""
+
+    def status(self, text: str) -> None:
+        self._show(f"<div>{escape(text)}</div>")
+
+    def update(self, progress: Progress) -> None:
+        self._show(progress_as_html(progress, self._spec))
+
+    def _show(self, text: str) -> None:
+        if text == self._said:
+            return
+        self._said = text
+        data = {"text/html": text, "text/plain": "a sweep's progress"}
+        if self._handle is None:
+            self._handle = self._display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
+
+
+def _notebooks_display() -> Any:
+    """Returns IPython's function that shows things, in the kernel of a notebook; None elsewhere."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
+        return None
+    from IPython.display import display
+
+    return display
+
+
+def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
+    """Returns a bar, the numbers behind it, and a row each trial that trains."""
+    if progress.planned is None:
+        return f"<div>{escape(spec.name)}: planning …</div>"
+    done = progress.planned - progress.to_run + progress.ended
+    numbers = [f"{done:,} of {progress.planned:,} trials", f"{progress.failed:,} failed" if progress.failed else ""]
+    if progress.running:
+        numbers.append(f"{progress.running:,} running")
+    if progress.status == "RUNNING" and progress.seconds_left is not None:
+        numbers.append(f"about {clock(progress.seconds_left)} left")
+    numbers += [progress.waits_for, progress.trouble]
+    said = " · ".join(escape(text) for text in numbers if text)
+    bar = f'<progress value="{done}" max="{progress.planned}" style="width:16em"></progress>'
+    if not progress.training:
+        return f"<div>{escape(spec.name)} {bar} {said}</div>"
+    metric = spec.objective.metric
+    names = [*progress.training[0].trial.params, EPOCH, metric]
+    rows = [
+        [
+            *map(as_option, each.trial.params.values()),
+            f"{each.epoch or '…'}/{each.trial.epochs}",
+            shown_value(each.latest[metric], digits=4) if metric in each.latest else "",
+        ]
+        for each in progress.training[:MAX_ROWS]
+    ]
+    return f"<div>{escape(spec.name)} {bar} {said}</div>{_table(names, rows)}"
+
+
+def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
+    """Returns a sweep in short: its winner, and the first of its leaderboard."""
+    failed = sum(row.rank is None for row in standing.rows)
+    title = f"<b>{escape(spec.name)}</b>: {len(standing.rows):,} of {standing.planned:,} trials ended"
+    title += f", {failed:,} of them did not succeed" if failed else ""
+    names = ["", *spec.parameters, spec.objective.metric, EPOCH]
+    rows = [
+        [str(row.rank or row.status), *row.params.values(), "" if row.value is None else shown_value(row.value),
+         str(row.epoch or "")]
+        for row in standing.rows[:MAX_ROWS]
+    ]  # fmt: skip
+    more = len(standing.rows) - MAX_ROWS
+    rest = f"<div>… and {more:,} more in <code>.leaderboard</code></div>" if more > 0 else ""
+    best = f"<div>Winner <code>{escape(winner)}</code></div>" if winner else ""
+    return f"<div>{title}</div>{best}{_table(names, rows)}{rest}"
+
+
+def _table(names: list[str], rows: list[list[str]]) -> str:
+    head = "".join(f'<th style="{CELL}">{escape(name)}</th>' for name in names)
+    body = "".join(
+        "<tr>" + "".join(f'<td style="{CELL}">{escape(cell)}</td>' for cell in row) + "</tr>" for row in rows
+    )
+    return f"<table><tr>{head}</tr>{body}</table>"

@@ -1,0 +1,290 @@
+"""One sweep: how it goes, and what came out of it."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from stepsweep.client.api import tables
+from stepsweep.client.api.errors import NoWinner, SweepFailed
+from stepsweep.client.api.showing import Show, shown_here, sweep_as_html
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.archive.looking import read_log
+from stepsweep.client.archive.records import Plan
+from stepsweep.client.archive.trial_logs import trial_meant
+from stepsweep.client.cli.options import Cloud
+from stepsweep.client.cli.view import readable
+from stepsweep.client.clouds.deployment import CloudError
+from stepsweep.client.extras import extra
+from stepsweep.client.running.control import Recorded, Standing
+from stepsweep.client.running.execution import Ending, Execution
+from stepsweep.client.running.start import followed
+from stepsweep.contract.errors import InvalidInput, InvalidSweep
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.ranking import options_line
+from stepsweep.contract.space import Value, as_option
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Trial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+T = TypeVar("T")
+
+CURVES = 10
+"""Trials whose curves are drawn unless somebody asks for more or fewer."""
+
+TrialName = int | str | Mapping[str, Value]
+"""By which a person names a trial: its rank, the beginning of its id, or params that no other has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The winner, or a trial that ties with it.
+
+    Attributes:
+        params: the chosen values.
+        metric: of the objective; value: its best over the epochs, of several folds or seeds their mean.
+        epoch: the first that reached it, from 1.
+        options: the params as a line to paste behind a trainer's command.
+    """
+
+    params: dict[str, Value]
+    metric: str
+    value: float
+    epoch: int
+    trial_id: str
+    options: str
+
+    def __str__(self) -> str:
+        return f"{self.options}  {self.metric} {self.value:.6g} at epoch {self.epoch}"
+
+
+class Sweep:
+    """A sweep, running or not. `Sweeps` makes these; what is read of it is read when it is asked for.
+
+    Attributes:
+        spec: what it was asked.
+    """
+
+    def __init__(self, cloud: Cloud, spec: SweepSpec, *, execution: Execution | None) -> None:
+        self.spec = spec
+        self._cloud = cloud
+        self._execution = execution
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def status(self) -> str:
+        """`RUNNING`, `FINISHED`, with a winner or without one, or `INTERRUPTED`."""
+        return settled(self._cloud, lambda: self._standing(self._cloud.looked_at()).status)
+
+    def wait(self, *, quiet: bool = False) -> Self:
+        """Returns when it has a winner, and shows how it goes until then. An interrupt ends the waiting only.
+
+        Raises:
+            SweepFailed: it ended without a winner.
+            InvalidSweep: the planner refused it: this name belongs to another input, say.
+            NoWinner: it does not run, and is not finished.
+            CloudError: the cloud failed.
+        """
+        with shown_here(self.spec, quiet=quiet) as show:
+            return self.followed(show)
+
+    def followed(self, show: Show) -> Self:
+        """Waits as `wait` does, and tells `show` how it goes."""
+        if self._execution is not None:
+            ending = self._ending(self._execution, show)
+            self._execution = None
+            if ending is not None and ending.error == "InvalidSweep":
+                raise InvalidSweep(readable(ending.cause))
+            if ending is not None and ending.output is None:
+                raise SweepFailed(self.name, ending.error or ending.status, readable(ending.cause))
+        self._output()
+        return self
+
+    def _ending(self, execution: Execution, show: Show) -> Ending | None:
+        """Returns how it ended; None where its embedded cloud ended before that could be asked."""
+        try:
+            for progress in followed(execution, self._cloud, with_training=show.has_rows):
+                show.update(progress)
+            return execution.ending()
+        except CloudError:
+            if not self._cloud.is_gone:
+                raise
+            return None
+
+    def stop(self) -> None:
+        """Stops it; returns when nothing of it runs. Finished trials are kept, and the same sweep goes on from there.
+
+        Raises:
+            CloudError: a job is left, or the cloud failed.
+        """
+        from stepsweep.client.cli.view import View
+        from stepsweep.client.running.ending import stop_and_wait
+
+        view = View(to_stderr=True)
+        view.console.quiet = True
+        stopped = stop_and_wait(self._cloud, self.name, view)
+        if stopped.left:
+            raise CloudError(f"still alive: {', '.join(stopped.left)}; look at them in AWS Batch, and stop it again")
+
+    # --- what came out
+
+    @property
+    def winner(self) -> Best:
+        """Raises NoWinner while it runs, and SweepFailed where no trial succeeded."""
+        return self._best(self._output()["winner"])
+
+    @property
+    def ties(self) -> list[Best]:
+        """Trials behind the winner with the same value: a rule puts them there, not a result."""
+        return [self._best(entry) for entry in self._output()["ties"]]
+
+    @property
+    def leaderboard(self) -> "DataFrame":
+        """All trials, best first; of those that have ended, while it runs. The columns are leaderboard.csv's."""
+        return tables.leaderboard(self.spec, self._standing().rows)
+
+    @property
+    def metrics(self) -> "DataFrame":
+        """The curves of all trials: a row a trial and epoch, with its params and all that its trainer reports."""
+        plan, curves = self._curves()
+        return tables.metrics(list(plan.trials.values()) if plan else [], self.spec, curves)
+
+    def plot_heatmap(self, *, down: str | None = None, across: str | None = None) -> "Figure":
+        """Returns the best value over two parameters, by default the two with most choices."""
+        with extra("report", "plot_heatmap()"):
+            from stepsweep.client.pictures.figures import heatmap
+        return heatmap(self.spec, self._standing().rows, down=down, across=across)
+
+    def plot_curves(self, trial: TrialName | None = None, *, top: int = CURVES) -> "Figure":
+        """Returns the learning curves of one trial, or of the first of the leaderboard.
+
+        Args:
+            trial: `1` is the winner; `{"lr": 0.1}` the trial with these params, or the beginning of its id.
+            top: how many trials of the leaderboard, where no trial is named.
+
+        Raises:
+            InvalidInput: no trial is meant, or it has no curve.
+        """
+        with extra("report", "plot_curves()"):
+            from stepsweep.client.pictures.figures import learning_curves
+        rows, (plan, curves) = self._standing().rows, self._curves()
+        if plan is None:
+            raise InvalidInput([f"the sweep {self.name} has no plan yet, and so no curves"])
+        if trial is not None:
+            chosen = [trial_meant(self._recorded(), plan, _words(trial))]
+        else:
+            chosen = [plan.trials[row.trial_id] for row in rows if row.trial_id in curves][:top]
+        found = {_label(each): curves[each.trial_id] for each in chosen if each.trial_id in curves}
+        if not found:
+            raise InvalidInput([f"no curve is there of {_label(chosen[0]) if chosen else f'a trial of {self.name}'}"])
+        return learning_curves(found, self.spec.objective)
+
+    def logs(self, trial: TrialName) -> str:
+        """Returns what a trial printed, all attempts of its job.
+
+        Raises:
+            InvalidInput: no trial is meant.
+            CloudError: it has printed nothing, or nothing is known of it any more.
+        """
+        attempts = settled(self._cloud, lambda: read_log(self._cloud, self.name, _words(trial)))["attempts"]
+        several = len(attempts) > 1
+        parts = [
+            [*([f"--- attempt {attempt['number']}"] if several else []), *attempt["lines"]] for attempt in attempts
+        ]
+        return "\n".join(line for part in parts for line in part) + "\n"
+
+    def report(self, file: str | Path | None = None, *, figures: str | Path | None = None) -> Path:
+        """Writes the report, one HTML file that needs no network, and returns its path.
+
+        Args:
+            file: by default the sweep's name in the working directory.
+            figures: folder for the pictures as PNG and SVG, which are not written without it.
+        """
+        from stepsweep.client.report.making import make_report
+
+        target, folder = (Path(each) if each is not None else None for each in (file, figures))
+        return settled(self._cloud, lambda: make_report(self._cloud, self.name, file=target, figures=folder)).file
+
+    # --- how it is shown
+
+    def __repr__(self) -> str:
+        return f"Sweep({self.name!r}, on={self._cloud.on!r})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the winner, and the first of the leaderboard."""
+        standing = self._standing()
+        winner = self._best(standing.output["winner"]) if standing.output else None
+        return sweep_as_html(self.spec, standing, str(winner) if winner else "")
+
+    # --- parts
+
+    def _recorded(self) -> Recorded:
+        # Not over HTTP on this machine: a cloud in the background ends just when its results are asked for.
+        return self._cloud.recorded()
+
+    def _standing(self, recorded: Recorded | None = None) -> Standing:
+        try:
+            return (recorded or self._recorded()).standing(self.name)
+        except InvalidInput:
+            # It is on record once it is planned, which takes a moment.
+            if self._execution is None:
+                raise
+            runs = [] if self._cloud.is_gone else [self._execution.arn]
+            return Standing(spec=self.spec, planned=0, rows=[], output=None, is_finished=False, executions=runs)
+
+    def _output(self) -> dict[str, Any]:
+        standing = self._standing()
+        if standing.output is not None:
+            return standing.output
+        if standing.is_finished:
+            raise SweepFailed(self.name, "NoTrialSucceeded", _reasons(standing.rows))
+        raise NoWinner(f"the sweep {self.name} has no winner yet: it is {self.status}")
+
+    def _curves(self) -> tuple[Plan | None, dict[str, Metrics]]:
+        recorded = self._recorded()
+        plan = recorded.plan(self.spec)
+        return plan, recorded.curves(list(plan.trials.values())) if plan else {}
+
+    def _best(self, entry: Mapping[str, Any]) -> Best:
+        return Best(
+            params=entry["params"],
+            metric=self.spec.objective.metric,
+            value=entry["value"],
+            epoch=entry["epoch"],
+            trial_id=entry["trial_id"],
+            options=options_line(entry["params"]),
+        )
+
+
+def settled(cloud: Cloud, ask: Callable[[], T]) -> T:
+    """Returns what is asked; once more where a cloud in the background ended in the middle of the answer."""
+    try:
+        return ask()
+    except CloudError:
+        if not cloud.is_gone:
+            raise
+        return ask()
+
+
+def _words(trial: TrialName) -> list[str]:
+    """Returns how the command line would name it."""
+    if isinstance(trial, Mapping):
+        return [f"{name}={as_option(value)}" for name, value in trial.items()]
+    return [str(trial)]
+
+
+def _label(trial: Trial) -> str:
+    member = {name: value for name, value in trial.member.items() if name == "fold"}
+    return " ".join(f"{name}={as_option(value)}" for name, value in {**trial.params, **member}.items())
+
+
+def _reasons(rows: list[Row]) -> list[str]:
+    counted = Counter(f"{row.status}: {row.reason}" for row in rows)
+    return [f"{count}x {reason}" for reason, count in counted.most_common()]

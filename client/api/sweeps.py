@@ -1,0 +1,181 @@
+"""Where sweeps run, and those that are there."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from stepsweep.client.api.showing import Show, shown_here
+from stepsweep.client.api.sweep import Sweep, settled
+from stepsweep.client.cli.options import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
+from stepsweep.client.extras import extra
+from stepsweep.client.running.control import Entry
+from stepsweep.client.running.control import Sweeps as Started
+from stepsweep.client.running.start import begin
+from stepsweep.client.specs.asked import Asked, checked, default_name
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.space import shown
+from stepsweep.contract.spec import SweepSpec
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+CLOUDS = ("local", "aws")
+
+
+class Sweeps:
+    """The sweeps of this machine, or of a deployed stack.
+
+    Args:
+        on: `local`, the embedded cloud on this machine; or `aws`, the stack that `cdk deploy` made.
+        directory: of the embedded cloud; by default as for the command line, STEPSWEEP_DIR or `.stepsweep`.
+        trainer: folder with the Dockerfile of your own trainer, for the embedded cloud; by default STEPSWEEP_TRAINER.
+        job_vcpus: cores, and so threads, of each trial in the embedded cloud; one by default.
+        profile, region, stack: of AWS; by default as the AWS CLI has them, and `Stepsweep`.
+
+    As a context manager it stops those sweeps on this machine that it has started and that still run.
+
+    Raises:
+        InvalidInput: with every fault.
+    """
+
+    def __init__(
+        self,
+        on: str = "local",
+        *,
+        directory: str | Path | None = None,
+        trainer: str | Path | None = None,
+        job_vcpus: int | None = None,
+        profile: str | None = None,
+        region: str | None = None,
+        stack: str | None = None,
+    ) -> None:
+        faults = [] if on in CLOUDS else [f'on: must be "local" or "aws", got {shown(on)}']
+        elsewhere: dict[str, dict[str, object]] = {
+            "local": {"profile": profile, "region": region, "stack": stack},
+            "aws": {"directory": directory, "trainer": trainer, "job_vcpus": job_vcpus},
+        }
+        faults += [
+            f'{name}: does not go with on="{on}"; leave it out'
+            for name, value in elsewhere.get(on, {}).items()
+            if value is not None
+        ]
+        if on == "local" and job_vcpus is not None and (fault := job_vcpus_fault(job_vcpus)):
+            faults.append(f"job_vcpus: {fault}")
+        if faults:
+            raise InvalidInput(faults)
+        # Absolute, since a notebook may change its folder.
+        folder = Path(directory or os.environ.get("STEPSWEEP_DIR") or DEFAULT_DIRECTORY).resolve()
+        own = trainer or os.environ.get("STEPSWEEP_TRAINER")
+        self.cloud = Cloud(
+            on=on,
+            directory=folder,
+            trainer=Path(own).resolve() if own and on == "local" else None,
+            job_vcpus=job_vcpus,
+            profile=profile,
+            region=region,
+            stack=stack,
+        )
+        self._started: list[Sweep] = []
+
+    def run(
+        self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None, quiet: bool = False
+    ) -> Sweep:
+        """Runs a sweep and returns it when it has a winner. Finished trials are not trained again.
+
+        An interrupt (Ctrl-C, or a notebook's stop) ends a sweep on this machine, with nothing of it left running; on
+        AWS it goes on, and `get(name).wait()` waits for it again.
+
+        Args:
+            asked: what a spec file holds, as an object; or the path of a spec file.
+            name: the sweep's; the same name with the same input goes on where it ended.
+            quiet: show nothing while it runs.
+
+        Raises:
+            InvalidInput: with every fault, before anything is started; or a sweep of this name runs.
+            SweepFailed: it ended without a winner.
+            CloudError: the cloud failed.
+        """
+        spec = self.spec(asked, name=name)
+        sweep = None
+        try:
+            with shown_here(spec, quiet=quiet) as show:
+                sweep = self._begun(spec, show)
+                return sweep.followed(show)
+        except KeyboardInterrupt:
+            if sweep is not None and self.cloud.is_local:
+                sweep.stop()
+            raise
+
+    def start(
+        self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None, quiet: bool = False
+    ) -> Sweep:
+        """Starts a sweep and returns at once; it goes on without this process. Takes and raises what `run` does."""
+        spec = self.spec(asked, name=name)
+        with shown_here(spec, quiet=quiet) as show:
+            sweep = self._begun(spec, show)
+            show.status(f"Started {spec.name}.")
+            return sweep
+
+    def _begun(self, spec: SweepSpec, show: Show) -> Sweep:
+        _, execution = begin(spec, self.cloud, show.status)
+        sweep = Sweep(self.cloud, spec, execution=execution)
+        self._started.append(sweep)
+        return sweep
+
+    def get(self, name: str) -> Sweep:
+        """Returns a sweep that is there, whoever started it.
+
+        Raises:
+            InvalidInput: there is none of this name; the message has names like it.
+        """
+
+        def found() -> Sweep:
+            sweeps = self.cloud.looked_at()
+            execution = sweeps.execution(name) if isinstance(sweeps, Started) else None
+            return Sweep(self.cloud, execution.spec if execution else sweeps.spec(name), execution=execution)
+
+        return settled(self.cloud, found)
+
+    def list(self) -> "DataFrame":
+        """Returns all sweeps, the newest first: a row each, with the columns that `sweep list --json` has."""
+        with extra("report", "Sweeps.list()"):
+            import pandas as pd
+        is_there = not self.cloud.is_local or self.cloud.directory.exists()
+        entries = settled(self.cloud, lambda: self.cloud.looked_at().entries()) if is_there else []
+        names = [field.name for field in fields(Entry)]
+        table = pd.DataFrame([[getattr(entry, name) for name in names] for entry in entries], columns=names)
+        return table.astype({"planned": "Int64", "ended": "Int64", "failed": "Int64", "value": "float64"})
+
+    def spec(self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None) -> SweepSpec:
+        """Returns the checked spec that `run` would run. Raises InvalidInput with every fault."""
+        now = datetime.now(UTC)
+        if isinstance(asked, str | Path):
+            return Asked(file=str(asked), name=name).spec(now=now)
+        document = asked.to_json() if isinstance(asked, SweepSpec) else plain(asked)
+        if isinstance(document, dict) and name is not None:
+            document = document | {"name": name}
+        return checked(document, default_name=default_name(None, now))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.cloud.is_local:
+            for sweep in self._started:
+                if sweep.status == "RUNNING":
+                    sweep.stop()
+
+
+def plain(value: Any) -> Any:
+    """Returns a value as JSON would have it: tuples, ranges and NumPy's arrays and numbers as lists and numbers."""
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | range):
+        return [plain(each) for each in value]
+    return value.tolist() if hasattr(value, "tolist") else value

@@ -1,0 +1,65 @@
+"""Leaderboards and curves as pandas data frames, with numbers as numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from stepsweep.client.archive.leaderboard import PARAM, Row
+from stepsweep.client.extras import extra
+from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.space import Range
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Trial
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+SEVERAL = ("standard_error", "n", "values")
+"""Columns that say something only where params have several trials, one a fold and seed."""
+
+
+def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
+    """Returns a row each, in their order; the columns are those of leaderboard.csv."""
+    with extra("report", "Sweep.leaderboard"):
+        import pandas as pd
+    columns: dict[str, Any] = {
+        "rank": pd.array([row.rank for row in rows], dtype="Int64"),
+        "trial_id": pd.array([row.trial_id for row in rows], dtype="str"),
+        **{f"{PARAM}{name}": [row.params[name] for row in rows] for name in spec.parameters},
+        spec.objective.metric: pd.array([row.value for row in rows], dtype="Float64").to_numpy(
+            "float64", na_value=None
+        ),
+        "epoch": pd.array([row.epoch for row in rows], dtype="Int64"),
+        "epochs_trained": pd.array([row.epochs_trained for row in rows], dtype="Int64"),
+        "status": pd.array([row.status for row in rows], dtype="str"),
+        "reason": pd.array([row.reason for row in rows], dtype="str"),
+    }
+    if any(row.n > 1 for row in rows):
+        columns |= {name: [getattr(row, name) for row in rows] for name in SEVERAL}
+    table = pd.DataFrame(columns)
+    for name, parameter in spec.parameters.items():
+        # The rows have texts; whether they are numbers is for the spec to say.
+        if isinstance(parameter, Range) or not any(isinstance(choice, str) for choice in parameter):
+            table[PARAM + name] = pd.to_numeric(table[PARAM + name])
+    return table
+
+
+def metrics(trials: Sequence[Trial], spec: SweepSpec, curves: Mapping[str, Metrics]) -> "DataFrame":
+    """Returns a row a trial and epoch: its id, params, fold and seed where they differ, and the trainer's columns."""
+    with extra("report", "Sweep.metrics"):
+        import pandas as pd
+    known = [trial for trial in trials if trial.trial_id in curves]
+    differ = [name for name in ("fold", "seed") if len({trial.member.get(name) for trial in known}) > 1]
+    frames = [
+        pd.DataFrame(
+            {
+                "trial_id": trial.trial_id,
+                **{f"{PARAM}{name}": value for name, value in trial.params.items()},
+                **{name: trial.member[name] for name in differ},
+                **curves[trial.trial_id].columns,
+            }
+        )
+        for trial in known
+    ]
+    if not frames:
+        return pd.DataFrame(columns=["trial_id", *(f"{PARAM}{name}" for name in spec.parameters), EPOCH])
+    return pd.concat(frames, ignore_index=True).astype({EPOCH: "int64"})

@@ -1,0 +1,262 @@
+"""Two or more sweeps side by side: winners, what they took, the trials in common, and what was asked differently."""
+
+import itertools
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.report.gather import spent_seconds
+from stepsweep.client.running.control import Recorded, Standing
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.metrics import Objective
+from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
+
+NAME = "name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """One of the sweeps.
+
+    Attributes:
+        value: the winner's; None where there is none. standard_error: of a mean of several trials.
+        difference: by how much the value is better than the first sweep's, negative where it is worse; None for the
+            first, and where the values are not comparable.
+        ended: trials of those `planned`; succeeded: those of them that have a value.
+        epochs: trained by all of its trials, also where another sweep had trained them before.
+        job_seconds: what its own jobs took; usd: an estimate of their price, None where there is none.
+    """
+
+    sweep: str
+    status: str
+    metric: str
+    direction: str
+    params: Mapping[str, str]
+    value: float | None
+    standard_error: float | None
+    difference: float | None
+    planned: int
+    ended: int
+    succeeded: int
+    epochs: int
+    job_seconds: float
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InCommon:
+    """The trials that two sweeps have in common.
+
+    Attributes:
+        params: how many params both tried.
+        same_work: those of them that are the same trial, by its id: trained once, for both.
+        better, worse, equal: in how many of the others the later sweep is so; 0 where values are not comparable.
+        median_difference: over those; None where there is none.
+    """
+
+    sweeps: tuple[str, str]
+    params: int
+    same_work: int
+    better: int
+    worse: int
+    equal: int
+    median_difference: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A field of what was asked that is not the same in all sweeps; None where a sweep has no such field."""
+
+    field: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What `sweep compare` says.
+
+    Attributes:
+        not_comparable: why no value can be held against another; empty where they can.
+        caveats: what else to know before one does.
+        best: the sweep with the best value; None where there is none, they are not comparable, or the best are equal.
+        differing_params: params of the winners that are not the same in all.
+    """
+
+    sweeps: Sequence[Compared]
+    not_comparable: str
+    caveats: Sequence[str]
+    best: str | None
+    differing_params: Sequence[str]
+    in_common: Sequence[InCommon]
+    asked: Sequence[Difference]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compare(recorded: Recorded, names: Sequence[str]) -> Comparison:
+    """Reads sweeps and compares them.
+
+    Raises:
+        InvalidInput: fewer than two names, one of them twice, or no sweep of a name; all faults at once.
+    """
+    faults = [] if len(names) > 1 else ["a comparison needs two sweeps or more"]
+    faults += [f"the sweep {name} is named twice" for name in dict.fromkeys(names) if names.count(name) > 1]
+    standings = []
+    for name in dict.fromkeys(names):
+        try:
+            standings.append(recorded.standing(name))
+        except InvalidInput as error:
+            faults += error.faults
+    if faults:
+        raise InvalidInput(faults)
+    is_on_aws = recorded.objects.startswith("s3://")
+    seconds = [_job_seconds(recorded, standing) for standing in standings]
+    return comparison(standings, seconds, is_on_aws=is_on_aws)
+
+
+def comparison(standings: Sequence[Standing], job_seconds: Sequence[float], *, is_on_aws: bool) -> Comparison:
+    """Compares sweeps whose records were read; `job_seconds` are one a sweep."""
+    specs = [standing.spec for standing in standings]
+    not_comparable = _not_comparable(specs)
+    objective = None if not_comparable else specs[0].objective
+    winners = [_winner(standing) for standing in standings]
+    first = winners[0]
+    return Comparison(
+        sweeps=[
+            _compared(standing, seconds, winner, first if winner is not first else None, objective, is_on_aws=is_on_aws)
+            for standing, seconds, winner in zip(standings, job_seconds, winners, strict=True)
+        ],
+        not_comparable=not_comparable,
+        caveats=_caveats(standings),
+        best=_best(standings, winners, objective),
+        differing_params=_differing([winner.params for winner in winners if winner]),
+        in_common=[_in_common(one, other, objective) for one, other in itertools.combinations(standings, 2)],
+        asked=_asked(specs),
+    )
+
+
+def _job_seconds(recorded: Recorded, standing: Standing) -> float:
+    if standing.output:
+        return float(standing.output["cost"]["job_seconds"])
+    return spent_seconds(recorded.outcomes(standing.spec.name))
+
+
+def _compared(
+    standing: Standing,
+    seconds: float,
+    winner: Row | None,
+    first: Row | None,
+    objective: Objective | None,
+    *,
+    is_on_aws: bool,
+) -> Compared:
+    rows, spec = standing.rows, standing.spec
+    return Compared(
+        sweep=spec.name,
+        status=standing.status,
+        metric=spec.objective.metric,
+        direction=spec.objective.direction.value,
+        params=winner.params if winner else {},
+        value=winner.value if winner else None,
+        standard_error=winner.standard_error if winner else None,
+        difference=_gain(first, winner, objective),
+        planned=standing.planned,
+        ended=sum(row.n for row in rows),
+        succeeded=sum(row.n for row in rows if row.rank is not None),
+        epochs=sum((row.epochs_trained or 0) * row.n for row in rows),
+        job_seconds=seconds,
+        usd=standing.output["cost"]["usd_estimate"] if standing.output and is_on_aws else None,
+    )
+
+
+def _winner(standing: Standing) -> Row | None:
+    return standing.rows[0] if standing.rows and standing.rows[0].rank == 1 else None
+
+
+def _gain(one: Row | None, other: Row | None, objective: Objective | None) -> float | None:
+    """Returns by how much the other value is better."""
+    if objective is None or one is None or other is None or one.value is None or other.value is None:
+        return None
+    return objective.rank(one.value) - objective.rank(other.value)
+
+
+def _not_comparable(specs: Sequence[SweepSpec]) -> str:
+    if len({spec.objective for spec in specs}) == 1:
+        return ""
+    said = ", ".join(f"{spec.name} has {spec.objective.metric} ({spec.objective.direction.value})" for spec in specs)
+    return f"the objectives differ: {said}"
+
+
+def _caveats(standings: Sequence[Standing]) -> list[str]:
+    specs = [standing.spec for standing in standings]
+    found = []
+    if len(fixed := _differing([spec.fixed for spec in specs])) > 0:
+        found.append(
+            f"the fixed options differ ({', '.join(fixed)}), so the values may be of another data set or model"
+        )
+    if len({(spec.folds, spec.repeats) for spec in specs}) > 1:
+        found.append("some values are means of several trials, others of one trial or of another number")
+    for standing in standings:
+        if standing.status == "RUNNING":
+            found.append(f"{standing.spec.name} still runs: its winner is the best so far")
+        elif standing.status == "INTERRUPTED":
+            found.append(f"{standing.spec.name} was interrupted: its winner is the best of what is there")
+    return found
+
+
+def _best(standings: Sequence[Standing], winners: Sequence[Row | None], objective: Objective | None) -> str | None:
+    if objective is None:
+        return None
+    found = [
+        (objective.rank(winner.value), standing.spec.name)
+        for standing, winner in zip(standings, winners, strict=True)
+        if winner is not None and winner.value is not None
+    ]
+    first = min(found, default=None)
+    return first[1] if first and [rank for rank, _ in found].count(first[0]) == 1 else None
+
+
+def _differing(all_params: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = dict.fromkeys(name for params in all_params for name in params)
+    return [name for name in names if len({params.get(name) for params in all_params}) > 1]
+
+
+def _in_common(one: Standing, other: Standing, objective: Objective | None) -> InCommon:
+    by_params = {frozenset(row.params.items()): row for row in one.rows}
+    pairs = [(by_params[key], row) for row in other.rows if (key := frozenset(row.params.items())) in by_params]
+    differ = [pair for pair in pairs if pair[0].trial_id != pair[1].trial_id]
+    gains = [gain for pair in differ if (gain := _gain(*pair, objective)) is not None]
+    return InCommon(
+        sweeps=(one.spec.name, other.spec.name),
+        params=len(pairs),
+        same_work=len(pairs) - len(differ),
+        better=sum(gain > 0 for gain in gains),
+        worse=sum(gain < 0 for gain in gains),
+        equal=sum(gain == 0 for gain in gains),
+        median_difference=statistics.median(gains) if gains else None,
+    )
+
+
+def _asked(specs: Sequence[SweepSpec]) -> list[Difference]:
+    """Returns the fields that differ; of an object its own, such as `parameters.lr`."""
+    flat = [_flat(spec.to_json()) for spec in specs]
+    fields = dict.fromkeys(field for each in flat for field in each if field not in (NAME, *ABOUT_THE_RUN))
+    values = {field: [each.get(field) for each in flat] for field in fields}
+    return [
+        Difference(field=field, values={spec.name: value for spec, value in zip(specs, found, strict=True)})
+        for field, found in values.items()
+        if any(value != found[0] for value in found)
+    ]
+
+
+def _flat(document: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in document.items():
+        if name in ("parameters", "fixed", "objective") and isinstance(value, dict):
+            found |= {f"{name}.{inner}": each for inner, each in value.items()}
+        else:
+            found[name] = value
+    return found

@@ -1,0 +1,44 @@
+"""A trial's metrics as curves: which columns belong into one picture, and which epoch is the best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+
+SECONDS = "seconds"
+PREFIXES = ("train_", "val_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """Columns that are one thing on several images: `loss` of `train_loss` and `val_loss`."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+def panels(curves: Sequence[Metrics], objective: Objective) -> list[Panel]:
+    """Returns the panels of some trials' metrics: loss first, the objective's next, then as the files have them."""
+    grouped: dict[str, list[str]] = {}
+    for name in dict.fromkeys(name for metrics in curves for name in metrics.columns):
+        if name not in (EPOCH, SECONDS):
+            grouped.setdefault(panel_of(name), []).append(name)
+    first = {"loss": 0, panel_of(objective.metric): 1}
+    ordered = sorted(grouped.items(), key=lambda item: first.get(item[0], 2))
+    return [Panel(name=name, columns=tuple(columns)) for name, columns in ordered]
+
+
+def panel_of(column: str) -> str:
+    for prefix in PREFIXES:
+        if column.startswith(prefix) and column != prefix:
+            return column.removeprefix(prefix)
+    return column
+
+
+def best_epoch(metrics: Metrics, objective: Objective) -> int | None:
+    """Returns the first epoch with the best of the objective; None where the metrics have no such column."""
+    try:
+        return metrics.best(objective)[1]
+    except InvalidMetrics:
+        return None

@@ -1,0 +1,76 @@
+"""The log of a trial, as the command line asks for it."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from stepsweep.client.archive.records import Plan
+from stepsweep.client.archive.trial_logs import CloudLog, LocalLog, Log, recorded_streams, trial_meant
+from stepsweep.client.cli.exit_code import ExitCode
+from stepsweep.client.cli.options import Cloud
+from stepsweep.client.clouds.deployment import CloudError
+from stepsweep.client.running.control import Recorded, Sweeps
+from stepsweep.contract.errors import InvalidInput
+
+LOOK_SECONDS = {"local": 0.5, "aws": 3.0}
+
+
+def read_log(cloud: Cloud, name: str, words: Sequence[str]) -> dict[str, Any]:
+    """Returns `{sweep, trial_id, attempts: [{number, lines}]}`.
+
+    Raises:
+        InvalidInput: no trial is meant.
+        CloudError: it has printed nothing, or nothing is known of it any more.
+    """
+    log, trial_id = _log(cloud, name, words)
+    attempts: dict[int, list[str]] = {}
+    for attempt, line in log.news(is_over=log.is_over()):
+        attempts.setdefault(attempt, []).append(line)
+    if not attempts:
+        raise _no_log(trial_id)
+    return {
+        "sweep": name,
+        "trial_id": trial_id,
+        "attempts": [{"number": number, "lines": lines} for number, lines in attempts.items()],
+    }
+
+
+def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callable[[str], object]) -> ExitCode:
+    """Hands on what a trial prints until it has ended. Raises what `read_log` does."""
+    log, trial_id = _log(cloud, name, words)
+    shown = 0
+    while True:
+        is_over = cloud.is_gone or log.is_over()
+        for attempt, line in log.news(is_over=is_over):
+            if attempt != shown and attempt > 1:
+                on_line(f"--- attempt {attempt}")
+            shown = attempt
+            on_line(line)
+        if is_over:
+            break
+        time.sleep(LOOK_SECONDS[cloud.on])
+    if not shown:
+        raise _no_log(trial_id)
+    return ExitCode.OK
+
+
+def _log(cloud: Cloud, name: str, words: Sequence[str]) -> tuple[Log, str]:
+    recorded = cloud.looked_at()
+    plan = recorded.plan(recorded.spec(name))
+    if plan is None:
+        raise InvalidInput([f"the sweep {name} has no plan yet, and so no trials"])
+    trial_id = trial_meant(recorded, plan, words).trial_id
+    return log_of(cloud, recorded, plan, trial_id), trial_id
+
+
+def log_of(cloud: Cloud, recorded: Recorded, plan: Plan, trial_id: str) -> Log:
+    """Returns the log of a trial, of the cloud that its records were found in."""
+    sweeps = recorded if isinstance(recorded, Sweeps) else None
+    if cloud.is_local:
+        return LocalLog(cloud.logs, trial_id, sweeps)
+    assert sweeps is not None  # noqa: S101  AWS is always up
+    return CloudLog(sweeps.deployment, trial_id, recorded_streams(recorded, plan, trial_id))
+
+
+def _no_log(trial_id: str) -> CloudError:
+    return CloudError(f"there is no log of {trial_id} here: it has not started, or its log was deleted")

@@ -1,0 +1,212 @@
+"""What a trial printed: which trial a person means, and the lines of its job's attempts, also while it runs."""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from botocore.exceptions import ClientError
+
+from stepsweep.client.archive.records import Plan
+from stepsweep.client.clouds.deployment import Deployment, explained
+from stepsweep.client.running.control import Recorded, Sweeps
+from stepsweep.client.running.stopping import ALIVE
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.space import as_option, shown
+from stepsweep.contract.trial import Trial
+from stepsweep.statemachine.reducer import failure_reason
+
+Line = tuple[int, str]
+"""The number of an attempt, from 1, and a line that it printed."""
+
+MAX_NAMED = 5
+_PARAM = re.compile(r"(?:--)?(?P<name>[a-z][a-z0-9_]*)=(?P<value>.*)")
+
+
+class Log(Protocol):
+    """A trial's log."""
+
+    def news(self, *, is_over: bool) -> Iterator[Line]:
+        """Yields what was printed since the last call.
+
+        Args:
+            is_over: what `is_over()` said just before: then a line without an end is one too.
+        """
+
+    def is_over(self) -> bool:
+        """Whether nothing will be printed any more."""
+
+    def tail(self, limit: int) -> list[str]:
+        """Returns the last lines of the last attempt."""
+
+
+def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
+    """Returns the trial that a person names: by its rank, its params, or the beginning of its id.
+
+    Raises:
+        InvalidInput: no trial is meant, or more than one.
+    """
+    said = " ".join(words)
+    trials = list(plan.trials.values())
+    parts = [part for word in words for part in word.split(",") if part]
+    params = [match for part in parts if (match := _PARAM.fullmatch(part))]
+    if len(words) == 1 and said.isascii() and said.isdigit():
+        standing = recorded.standing(plan.spec.name)
+        found = [plan.trials[row.trial_id] for row in standing.rows if row.rank == int(said)]
+        rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
+    elif params and len(params) == len(parts):
+        wanted = {match["name"]: match["value"] for match in params}
+        found = [trial for trial in trials if wanted.items() <= _said_of(trial).items()]
+        rule = f"no trial has {said}"
+    else:
+        found = [trial for trial in trials if trial.trial_id.startswith(said)]
+        rule = f"no trial's id starts with {shown(said)}"
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        example = " ".join(f"{name}={as_option(value)}" for name, value in trials[0].params.items())
+        raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
+    # Trials of the same params differ in their fold or seed.
+    same = all(trial.params == found[0].params for trial in found)
+    some = "; ".join(
+        " ".join(f"{name}={value}" for name, value in _said_of(trial).items() if same or name in trial.params)
+        for trial in found[:MAX_NAMED]
+    )
+    more = "; …" if len(found) > MAX_NAMED else ""
+    raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); say more of its params"])
+
+
+def _said_of(trial: Trial) -> dict[str, str]:
+    """Returns the words by which a trial may be named: its params, its fold and its seed."""
+    return {name: as_option(value) for name, value in {**trial.member, **trial.params}.items()}
+
+
+def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:
+    """Returns the log files of the last job of a trial in an embedded cloud, by their attempt."""
+    files = list((logs / trial_id).glob("*-*.log"))
+    if not files:
+        return {}
+    job = max(files, key=lambda file: file.stat().st_mtime_ns).stem.rpartition("-")[0]
+    return {int(file.stem.rpartition("-")[2]): file for file in files if file.stem.rpartition("-")[0] == job}
+
+
+class LocalLog:
+    """A trial's log in an embedded cloud: files, whether it is up or not."""
+
+    def __init__(self, logs: Path, trial_id: str, sweeps: Sweeps | None) -> None:
+        self._logs = logs
+        self._trial_id = trial_id
+        self._sweeps = sweeps
+        self._read: dict[Path, int] = {}
+
+    def news(self, *, is_over: bool) -> Iterator[Line]:
+        for attempt, file in sorted(latest_attempts(self._logs, self._trial_id).items()):
+            with file.open("rb") as stream:
+                stream.seek(self._read.get(file, 0))
+                data = stream.read()
+            whole = len(data) if is_over else data.rfind(b"\n") + 1
+            self._read[file] = self._read.get(file, 0) + whole
+            for line in data[:whole].decode(errors="replace").splitlines():
+                yield attempt, line
+
+    def tail(self, limit: int) -> list[str]:
+        files = latest_attempts(self._logs, self._trial_id)
+        if not files:
+            return []
+        with files[max(files)].open(errors="replace") as lines:
+            return [line.rstrip("\r\n") for line in deque(lines, maxlen=limit)]
+
+    def is_over(self) -> bool:
+        return self._sweeps is None or not _jobs_of(self._sweeps.deployment, self._trial_id, alive=True)
+
+
+class CloudLog:
+    """A trial's log in CloudWatch Logs.
+
+    Args:
+        recorded: streams of the job's attempts that its outcome names: Batch forgets a job some days after its end.
+    """
+
+    def __init__(self, deployment: Deployment, trial_id: str, recorded: Sequence[str]) -> None:
+        self._deployment = deployment
+        self._trial_id = trial_id
+        self._recorded = recorded
+        self._tokens: dict[str, str] = {}
+
+    def news(self, *, is_over: bool) -> Iterator[Line]:  # noqa: ARG002  events are whole lines
+        with explained():
+            for attempt, stream in enumerate(self._streams(), start=1):
+                for line in self._lines(stream):
+                    yield attempt, line
+
+    def tail(self, limit: int) -> list[str]:
+        with explained():
+            for stream in (self._recorded or self._streams())[-1:]:
+                answer = self._deployment.logs.get_log_events(
+                    logGroupName=self._deployment.log_group, logStreamName=stream, limit=limit, startFromHead=False
+                )
+                return [line for event in answer["events"] for line in event["message"].splitlines()][-limit:]
+        return []
+
+    def is_over(self) -> bool:
+        return not _jobs_of(self._deployment, self._trial_id, alive=True)
+
+    def _streams(self) -> list[str]:
+        jobs = _jobs_of(self._deployment, self._trial_id, alive=False)
+        if not jobs:
+            return list(self._recorded)
+        (job,) = self._deployment.batch.describe_jobs(jobs=jobs[-1:])["jobs"]
+        containers = [attempt.get("container", {}) for attempt in job.get("attempts", [])]
+        names = [container.get("logStreamName") for container in [*containers, job.get("container", {})]]
+        return list(dict.fromkeys(name for name in names if name))
+
+    def _lines(self, stream: str) -> Iterator[str]:
+        while True:
+            token = self._tokens.get(stream)
+            try:
+                answer = self._deployment.logs.get_log_events(
+                    logGroupName=self._deployment.log_group,
+                    logStreamName=stream,
+                    startFromHead=True,
+                    **({"nextToken": token} if token else {}),  # type: ignore[arg-type]
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                    raise
+                return  # it has printed nothing yet
+            for event in answer["events"]:
+                yield from event["message"].splitlines()
+            self._tokens[stream] = answer["nextForwardToken"]
+            if self._tokens[stream] == token:
+                return
+
+
+def recorded_streams(recorded: Recorded, plan: Plan, trial_id: str) -> list[str]:
+    """Returns the log streams that a trial's outcome names: of every attempt, or of a failed job's last one."""
+    with explained():
+        outcome = recorded.records.outcome(plan, trial_id)
+    match outcome:
+        case {"job": {"attempts": [*attempts]}}:
+            return [name for each in attempts if (name := each.get("Container", {}).get("LogStreamName"))]
+        case {"failure": dict(failure)}:
+            _, stream = failure_reason(failure)
+            return [stream] if stream else []
+        case _:
+            return []
+
+
+def _jobs_of(deployment: Deployment, trial_id: str, *, alive: bool) -> list[str]:
+    """Returns the ids of a trial's jobs that Batch still knows, the latest last."""
+    with explained():
+        pages = deployment.batch.get_paginator("list_jobs").paginate(
+            jobQueue=deployment.job_queue, filters=[{"name": "JOB_NAME", "values": [trial_id]}]
+        )
+        jobs = [
+            job
+            for page in pages
+            for job in page["jobSummaryList"]
+            # The filter does not tell upper from lower case.
+            if job["jobName"] == trial_id and (not alive or job.get("status") in ALIVE)
+        ]
+    return [job["jobId"] for job in sorted(jobs, key=lambda job: job.get("createdAt", 0))]

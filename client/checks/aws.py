@@ -1,0 +1,396 @@
+"""`sweep doctor` on AWS: whether a sweep would run there, and what to do where it would not."""
+
+import math
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from platform import python_version
+from typing import Any
+
+from botocore import exceptions as aws
+
+from stepsweep.client.checks.findings import Clients, Finding, State, asked, one_line
+from stepsweep.client.clouds.deployment import OUTPUTS, explanation
+
+READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
+STACK_REMEDIES = {
+    "UPDATE_ROLLBACK_COMPLETE": "the last deploy failed and was undone; its events say why, then `cdk deploy` again",
+    "ROLLBACK_COMPLETE": "the first deploy failed and was undone; `cdk destroy`, then `cdk deploy` again",
+    "ROLLBACK_FAILED": "the first deploy failed; `cdk destroy`, then `cdk deploy` again",
+    "CREATE_FAILED": "the first deploy failed; `cdk destroy`, then `cdk deploy` again",
+    "DELETE_FAILED": "`cdk destroy` again; the stack's events say what could not be deleted",
+    "UPDATE_ROLLBACK_FAILED": "`aws cloudformation continue-update-rollback --stack-name {stack}{options}`, then "
+    "`cdk deploy` again",
+    "REVIEW_IN_PROGRESS": "a deploy was begun and never run; `cdk deploy`",
+}
+STILL_RUNS = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
+"""States of a stack in which sweeps run all the same."""
+
+LONG_SECONDS = 900
+"""A GPU machine is up, with the image on it, in about five minutes."""
+
+DEFAULT_MAX_VCPUS = 64
+DEFAULT_CAPACITY = "on-demand"
+DEFAULT_JOB_VCPUS = 4
+"""The stack's own defaults: what a stack without these outputs was deployed with."""
+
+ECR_IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
+    r"(?P<repository>[^:@]+)(?::(?P<tag>[^:@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quota:
+    """A quota of EC2, in vCPUs that run at once: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html"""
+
+    code: str
+    name: str
+
+
+QUOTAS = {
+    ("G", False): Quota(code="L-DB2E81BA", name="Running On-Demand G and VT instances"),
+    ("G", True): Quota(code="L-3819A6DF", name="All G and VT Spot Instance Requests"),
+    ("Standard", False): Quota(
+        code="L-1216C47A", name="Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"
+    ),
+    ("Standard", True): Quota(
+        code="L-34B43A08", name="All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests"
+    ),
+    ("P", False): Quota(code="L-417A185B", name="Running On-Demand P instances"),
+}
+"""Family and whether it is Spot; Spot P instances have several, by generation."""
+
+
+@dataclass(kw_only=True)
+class AwsDoctor:
+    """Asks a deployed stack's services, one after the other; later checks need what earlier ones found.
+
+    Attributes:
+        options: `--profile` and `--region` as they were given, to put behind a command.
+        now: seconds since 1970.
+    """
+
+    clients: Clients
+    stack: str
+    profile: str | None = None
+    options: str = ""
+    now: float = field(default_factory=time.time)
+
+    def examine(self) -> list[Finding]:
+        """Returns what there is to say, in the order in which it is to be mended."""
+        findings = [tool_finding(), *self._identity()]
+        if findings[-1].state is State.PROBLEM:
+            return findings
+        described: dict[str, Any] = {}
+        findings += self._ask("stack", "cloudformation", lambda: self._stack(described))
+        if not described:
+            return findings
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        missing = [name for name in OUTPUTS if name not in outputs]
+        if missing:
+            there = Finding(
+                check="outputs",
+                state=State.PROBLEM,
+                found=f"the stack has no output {', '.join(missing)}",
+                remedy="`cdk deploy`; or it is another stack, then name the right one with --stack",
+            )
+            return [*findings, there]
+        findings.append(Finding(check="outputs", state=State.OK, found=f"all {len(OUTPUTS)} are there"))
+        findings += self._ask("state machine", "states", lambda: self._state_machine(outputs["StateMachineArn"]))
+        environments: list[dict[str, Any]] = []
+        findings += self._ask("job queue", "batch", lambda: self._queue(outputs["JobQueue"], environments))
+        definition: dict[str, Any] = {}
+        findings += self._ask("job definition", "batch", lambda: self._definition(definition))
+        if definition:
+            image = definition.get("containerProperties", {}).get("image", "")
+            findings += self._ask("image", "ecr", lambda: self._image(image))
+        findings += self._quotas(outputs, environments, job_vcpus=vcpus_of(definition))
+        findings += self._ask("waiting jobs", "batch", lambda: self._waiting(outputs["JobQueue"]))
+        findings += self._ask("bucket", "s3", lambda: self._bucket(outputs["Bucket"]))
+        return findings
+
+    def _ask(self, check: str, service: str, question: Any) -> list[Finding]:
+        return asked(check, question, service=service, unanswered=State.WARNING, profile=self.profile)
+
+    # --- the checks
+
+    def _identity(self) -> list[Finding]:
+        try:
+            region = self.clients("cloudformation").meta.region_name  # STS has an answer without one
+            caller = self.clients("sts").get_caller_identity()
+        except aws.InvalidRegionError:
+            raise  # a wrong option
+        except aws.NoRegionError as error:
+            what, _, remedy = explanation(error).partition("; ")
+            return [Finding(check="region", state=State.PROBLEM, found=what, remedy=remedy)]
+        except (aws.ClientError, aws.BotoCoreError) as error:
+            what, _, remedy = explanation(error, profile=self.profile).rpartition("; ")
+            return [Finding(check="credentials", state=State.PROBLEM, found=what or remedy, remedy=what and remedy)]
+        return [
+            Finding(check="region", state=State.OK, found=region),
+            Finding(check="credentials", state=State.OK, found=f"account {caller['Account']}, as {caller['Arn']}"),
+        ]
+
+    def _stack(self, described: dict[str, Any]) -> list[Finding]:
+        try:
+            (answer,) = self.clients("cloudformation").describe_stacks(StackName=self.stack)["Stacks"]
+        except aws.ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            remedy = "`cdk deploy`, or say where it is with --stack, --region and --profile"
+            found = f"there is no stack {self.stack} in this region"
+            return [Finding(check="stack", state=State.PROBLEM, found=found, remedy=remedy)]
+        status = answer["StackStatus"]
+        found = f"{self.stack} is {status}"
+        if reason := answer.get("StackStatusReason"):
+            found += f": {one_line(reason)}"
+        if status in READY:
+            described.update(answer)
+            return [Finding(check="stack", state=State.OK, found=found)]
+        waits = "wait until that has ended: `aws cloudformation describe-stack-events --stack-name {stack}{options}`"
+        remedy = STACK_REMEDIES.get(status, waits if status.endswith("_IN_PROGRESS") else "`cdk deploy`")
+        remedy = remedy.format(stack=self.stack, options=self.options)
+        if status in STILL_RUNS:
+            described.update(answer)
+            return [Finding(check="stack", state=State.WARNING, found=found, remedy=remedy)]
+        return [Finding(check="stack", state=State.PROBLEM, found=found, remedy=remedy)]
+
+    def _state_machine(self, arn: str) -> list[Finding]:
+        name = arn.rpartition(":")[2]
+        states = self.clients("stepfunctions")
+        try:
+            status = states.describe_state_machine(stateMachineArn=arn)["status"]
+        except states.exceptions.StateMachineDoesNotExist:
+            status = "not there"
+        if status == "ACTIVE":
+            return [Finding(check="state machine", state=State.OK, found=f"{name} is ACTIVE")]
+        return [
+            Finding(
+                check="state machine",
+                state=State.PROBLEM,
+                found=f"{name} is {status}",
+                remedy="somebody deletes or deleted it by hand: `cdk destroy`, then `cdk deploy`",
+            )
+        ]
+
+    def _queue(self, name: str, environments: list[dict[str, Any]]) -> list[Finding]:
+        batch = self.clients("batch")
+        queues = batch.describe_job_queues(jobQueues=[name])["jobQueues"]
+        if not queues:
+            remedy = "somebody deleted it by hand: `cdk destroy`, then `cdk deploy`"
+            found = f"there is no job queue {name}"
+            return [Finding(check="job queue", state=State.PROBLEM, found=found, remedy=remedy)]
+        arns = [order["computeEnvironment"] for order in queues[0]["computeEnvironmentOrder"]]
+        environments += batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
+        findings = [self._batch_finding("job queue", queues[0], queues[0]["jobQueueName"], "job-queue")]
+        findings += [
+            self._batch_finding("compute", environment, environment["computeEnvironmentName"], "compute-environment")
+            for environment in environments
+        ]
+        if len(environments) < len(arns):
+            found = f"{len(arns) - len(environments)} of the queue's {len(arns)} compute environments are not there"
+            findings.append(Finding(check="compute", state=State.PROBLEM, found=found, remedy="`cdk deploy`"))
+        return findings
+
+    def _batch_finding(self, check: str, answer: Mapping[str, Any], name: str, kind: str) -> Finding:
+        state, status, reason = answer["state"], answer.get("status", "VALID"), one_line(answer.get("statusReason", ""))
+        found = f"{name} is {state} and {status}"
+        if state == "ENABLED" and status == "VALID":
+            return Finding(check=check, state=State.OK, found=found)
+        if reason:
+            found += f": {reason}"
+        if status in ("CREATING", "UPDATING"):
+            return Finding(check=check, state=State.WARNING, found=found, remedy="wait a minute, and ask again")
+        if state != "ENABLED":
+            remedy = f"`aws batch update-{kind} --{kind} {name} --state ENABLED{self.options}`"
+        else:
+            remedy = "mend what the reason names, then `cdk deploy`; if it stays so, `cdk destroy` and `cdk deploy`"
+        return Finding(check=check, state=State.PROBLEM, found=found, remedy=remedy)
+
+    def _definition(self, definition: dict[str, Any]) -> list[Finding]:
+        pages = self.clients("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack)
+        arns = [
+            resource["PhysicalResourceId"]
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == "AWS::Batch::JobDefinition"
+        ]
+        found = self.clients("batch").describe_job_definitions(jobDefinitions=arns)["jobDefinitions"] if arns else []
+        active = [one for one in found if one["status"] == "ACTIVE"]
+        if not active:
+            remedy = "`cdk deploy` makes one; somebody deregistered it" if arns else "`cdk deploy`"
+            none = "the stack has no ACTIVE job definition"
+            return [Finding(check="job definition", state=State.PROBLEM, found=none, remedy=remedy)]
+        definition.update(max(active, key=lambda one: one["revision"]))
+        name = f"{definition['jobDefinitionName']}:{definition['revision']}"
+        each = f"{name} is ACTIVE; {vcpus_of(definition)} vCPUs a trial"
+        return [Finding(check="job definition", state=State.OK, found=each)]
+
+    def _image(self, image: str) -> list[Finding]:
+        parts = ECR_IMAGE.fullmatch(image)
+        if parts is None:
+            found = f"{image or 'none'} is not in ECR, so it was not checked"
+            remedy = f"`docker manifest inspect {image}` says whether it can be had"
+            return [Finding(check="image", state=State.WARNING, found=found, remedy=remedy)]
+        asked_for = {"imageDigest": parts["digest"]} if parts["digest"] else {"imageTag": parts["tag"] or "latest"}
+        ecr = self.clients("ecr")
+        if parts["region"] != ecr.meta.region_name:
+            found = f"{image} is in another region, so it was not checked"
+            return [Finding(check="image", state=State.WARNING, found=found)]
+        try:
+            (details,) = ecr.describe_images(
+                registryId=parts["account"], repositoryName=parts["repository"], imageIds=[asked_for]
+            )["imageDetails"]
+        except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
+            remedy = "every job would fail with CannotPullContainerError; `cdk deploy` builds and pushes it again"
+            return [Finding(check="image", state=State.PROBLEM, found=f"{image} is not there", remedy=remedy)]
+        size = f", {details['imageSizeInBytes'] / 1e9:.1f} GB" if details.get("imageSizeInBytes") else ""
+        return [Finding(check="image", state=State.OK, found=f"{image} is there{size}")]
+
+    def _quotas(
+        self, outputs: Mapping[str, str], environments: list[dict[str, Any]], *, job_vcpus: int
+    ) -> list[Finding]:
+        capacity = outputs.get("Capacity", DEFAULT_CAPACITY)
+        wanted = outputs.get("MaxVcpus", "")
+        max_vcpus = int(wanted) if wanted.isdecimal() else DEFAULT_MAX_VCPUS
+        kinds = {"spot": [True], "spot-first": [True, False]}.get(capacity, [False])
+        types = [name for one in environments for name in one.get("computeResources", {}).get("instanceTypes", [])]
+        families = sorted({family_of(name) for name in types}) or ["G"]
+        findings: list[Finding] = []
+        for spot in kinds:
+            for family in families:
+                quota = QUOTAS.get((family, spot))
+                if quota is None:
+                    found = f"which quota {family} instances count against{' on Spot' if spot else ''} is not known"
+                    remedy = "look for it at https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas"
+                    findings.append(Finding(check="quota", state=State.WARNING, found=found, remedy=remedy))
+                    continue
+                # Where there are other machines to take, none of this kind is not the end.
+                only = len(kinds) * len(families) == 1
+                findings += self._ask(
+                    "quota",
+                    "servicequotas",
+                    lambda quota=quota, only=only: [
+                        self._quota(quota, max_vcpus=max_vcpus, job_vcpus=job_vcpus, is_only=only)
+                    ],
+                )
+        starved = [one for one in findings if one.found.endswith(NO_JOB)]
+        if len(starved) == len(findings):
+            return [
+                Finding(check=one.check, state=State.PROBLEM, found=one.found, remedy=one.remedy) for one in starved
+            ]
+        return findings
+
+    def _quota(self, quota: Quota, *, max_vcpus: int, job_vcpus: int, is_only: bool) -> Finding:
+        service_quotas = self.clients("service-quotas")
+        asking = {"ServiceCode": "ec2", "QuotaCode": quota.code}
+        try:
+            answer = service_quotas.get_service_quota(**asking)
+        except service_quotas.exceptions.NoSuchResourceException:  # never changed in this account
+            answer = service_quotas.get_aws_default_service_quota(**asking)
+        vcpus = math.floor(answer["Quota"]["Value"])
+        region = service_quotas.meta.region_name
+        remedy = (
+            f"`aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {quota.code} "
+            f"--desired-value {max_vcpus}{self.options}`, or https://{region}.console.aws.amazon.com/servicequotas/home/"
+            f"services/ec2/quotas/{quota.code}; a person at AWS may look at it, so allow for a day or two"
+        )
+        has = f"{quota.name} ({quota.code}) is {vcpus:,} vCPUs"
+        if vcpus < job_vcpus:
+            state = State.PROBLEM if is_only else State.WARNING
+            needs = "" if vcpus == 0 else f", and a trial needs {job_vcpus}"
+            return Finding(check="quota", state=state, found=f"{has}{needs}{NO_JOB}", remedy=remedy)
+        at_once = min(vcpus, max_vcpus) // job_vcpus
+        if vcpus < max_vcpus:
+            of = f"the stack may use {max_vcpus:,}, {max_vcpus // job_vcpus:,} trials at once"
+            found = f"{has}, {at_once:,} trial{'s' * (at_once != 1)} at once; {of}"
+            return Finding(check="quota", state=State.WARNING, found=found, remedy=remedy)
+        found = f"{has}; the stack uses at most {max_vcpus:,}, {at_once:,} trials at once"
+        return Finding(check="quota", state=State.OK, found=found)
+
+    def _waiting(self, queue: str) -> list[Finding]:
+        batch = self.clients("batch")
+        pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus="RUNNABLE")
+        jobs = [job for page in pages for job in page["jobSummaryList"]]
+        late = [job for job in jobs if self.now - job.get("createdAt", 0) / 1000 > LONG_SECONDS]
+        reasons = Counter(one_line(job.get("statusReason", "")) for job in late)
+        runs = any(
+            batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]
+            for status in ("STARTING", "RUNNING")
+        )
+        if not late or (runs and set(reasons) == {""}):
+            turn = ", which is their turn: others run" if late else ""
+            found = f"{len(jobs):,} wait for a machine{turn}" if jobs else "none"
+            return [Finding(check="waiting jobs", state=State.OK, found=found)]
+        return [
+            Finding(
+                check="waiting jobs",
+                state=State.WARNING if runs else State.PROBLEM,
+                found=f"{number:,} RUNNABLE for more than {LONG_SECONDS // 60} minutes: {reason or 'no reason given'}",
+                remedy=remedy_of(reason),
+            )
+            for reason, number in reasons.most_common(5)
+        ]
+
+    def _bucket(self, name: str) -> list[Finding]:
+        s3 = self.clients("s3")
+        try:
+            s3.list_objects_v2(Bucket=name, MaxKeys=1)
+        except s3.exceptions.NoSuchBucket:
+            remedy = "somebody deleted it by hand: `cdk destroy`, then `cdk deploy`"
+            return [Finding(check="bucket", state=State.PROBLEM, found=f"there is no bucket {name}", remedy=remedy)]
+        return [Finding(check="bucket", state=State.OK, found=f"s3://{name} can be read")]
+
+
+NO_JOB = ": no job will ever start on these machines"
+
+
+def tool_finding() -> Finding:
+    """Returns which stepsweep this is, and which Python runs it."""
+    try:
+        tool = version("stepsweep")
+    except PackageNotFoundError:
+        tool = "from its sources"
+    return Finding(check="tool", state=State.OK, found=f"stepsweep {tool}, Python {python_version()}")
+
+
+def family_of(instance_type: str) -> str:
+    """Returns the family whose quota an instance type such as `g4dn.xlarge` counts against; the letters, if unknown."""
+    letters = re.match(r"[a-z]*", instance_type.lower())
+    prefix = letters[0] if letters else ""
+    if prefix in ("g", "gr", "vt"):
+        return "G"
+    if prefix == "p":
+        return "P"
+    if prefix == "optimal" or prefix in ("a", "c", "d", "h", "i", "is", "im", "m", "r", "t", "z"):
+        return "Standard"
+    return prefix.upper() or "?"
+
+
+def vcpus_of(definition: Mapping[str, Any]) -> int:
+    """Returns the vCPUs of one job."""
+    container = definition.get("containerProperties", {})
+    for requirement in container.get("resourceRequirements", []):
+        if requirement["type"] == "VCPU":
+            return max(1, math.ceil(float(requirement["value"])))
+    return int(container.get("vcpus") or DEFAULT_JOB_VCPUS)
+
+
+def remedy_of(reason: str) -> str:
+    """Returns what to do about jobs that wait.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
+    """
+    if "INSUFFICIENT_INSTANCE_CAPACITY" in reason:
+        return "wait, or `cdk deploy -c instance_types=g4dn.xlarge,g5.xlarge`, or use another region"
+    if "COMPUTE_ENVIRONMENT_MAX_RESOURCE" in reason:
+        return "one job wants more than the stack may use: `cdk deploy` with a larger -c max_vcpus"
+    if "JOB_RESOURCE_REQUIREMENT" in reason:
+        return (
+            "no instance type is large enough for a job: `cdk deploy` with larger -c instance_types, or a smaller job"
+        )
+    return "see what the quota and the compute environments above say"

@@ -1,0 +1,82 @@
+"""What a check of a cloud found: one small value a check, for a person's eyes and for scripts alike."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from botocore import exceptions as aws
+
+from stepsweep.client.clouds.deployment import explanation, is_denied
+
+Clients = Callable[[str], Any]
+"""Returns the client of a service, by the service's name in boto3."""
+
+ACTIONS = {"ListObjectsV2": "ListBucket", "ListBuckets": "ListAllMyBuckets"}
+"""Operations of S3 whose permission has another name."""
+
+
+class State(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        found: what there is, in a sentence without its full stop.
+        remedy: what to do about it; empty where there is nothing to do.
+    """
+
+    check: str
+    state: State
+    found: str
+    remedy: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def is_a_problem(findings: Iterable[Finding]) -> bool:
+    return any(finding.state is State.PROBLEM for finding in findings)
+
+
+def asked(
+    check: str, question: Callable[[], list[Finding]], *, service: str, unanswered: State, profile: str | None
+) -> list[Finding]:
+    """Returns what a question finds; a question that AWS does not answer is a finding too, never an error.
+
+    Args:
+        service: its prefix in IAM's actions.
+        unanswered: what it means that the answer may not be known, for want of a permission.
+    """
+    try:
+        return question()
+    except aws.ClientError as error:
+        if not is_denied(error):
+            return [Finding(check=check, state=State.PROBLEM, found=explanation(error, profile=profile))]
+        action = f"{service}:{ACTIONS.get(error.operation_name, error.operation_name)}"
+        return [
+            Finding(
+                check=check,
+                state=unanswered,
+                found=f"could not be checked: these credentials may not {action}",
+                remedy=f"have {action} allowed, or ask somebody who may",
+            )
+        ]
+    except aws.BotoCoreError as error:
+        return [Finding(check=check, state=State.PROBLEM, found=explanation(error, profile=profile))]
+
+
+def counted(names: Iterable[str], *, most: int = 3) -> str:
+    """Returns the first few names, and how many more there are."""
+    every = list(names)
+    more = f" and {len(every) - most:,} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + more
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())

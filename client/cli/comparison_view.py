@@ -1,0 +1,115 @@
+"""A comparison of sweeps as lines and tables."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
+from stepsweep.client.cli.view import ENTRY_STYLES, View, number_of, shown_value
+
+MAX_VALUE = 60
+"""Signs of a field that is shown; `--json` has all of it."""
+
+
+def show(view: View, found: Comparison) -> None:
+    """Shows a comparison."""
+    view.table(_table(found))
+    view.line()
+    if found.not_comparable:
+        view.line(f"The values are not comparable: {found.not_comparable}.", "yellow")
+    for caveat in found.caveats:
+        view.line(f"Note     {caveat}", "yellow")
+    _best(view, found)
+    for each in found.in_common:
+        for number, line in enumerate(_in_common(each)):
+            view.line(f"{'' if number else 'Trials':<9}{line}")
+    if not found.asked:
+        view.line("Asked    the same, but for the name")
+        return
+    view.line()
+    names = [each.sweep for each in found.sweeps]
+    table = _columns("asked differently", *names)
+    for difference in found.asked:
+        table.add_row(difference.field, *(_short(difference.values[name]) for name in names))
+    view.table(table)
+
+
+def _columns(*names: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _table(found: Comparison) -> Table:
+    metrics = dict.fromkeys(each.metric for each in found.sweeps)
+    table = _columns("sweep", "status", "winner")
+    for name in (*metrics, "difference", "trials", "epochs", "job time", "USD"):
+        if name == "USD" and all(each.usd is None for each in found.sweeps):
+            continue
+        table.add_column(name, justify="right", overflow="fold")
+    for each in found.sweeps:
+        options = " ".join(f"--{name} {value}" for name, value in each.params.items())
+        style = "bold green" if each.sweep == found.best else ""
+        cells: list[str | Text] = [
+            each.sweep,
+            Text(each.status, style=ENTRY_STYLES[each.status]),
+            options or "none",
+            *(_value(each) if metric == each.metric else "" for metric in metrics),
+            "" if each.difference is None else f"{each.difference:+.3g}",
+            f"{each.succeeded:,}/{each.planned:,}",
+            f"{each.epochs:,}",
+            str(timedelta(seconds=round(each.job_seconds))),
+        ]
+        if any(other.usd is not None for other in found.sweeps):
+            cells.append("" if each.usd is None else f"{each.usd:.2f}")
+        table.add_row(*cells, style=style)
+    return table
+
+
+def _value(each: Compared) -> str:
+    if each.value is None:
+        return ""
+    error = "" if each.standard_error is None else f" ± {shown_value(each.standard_error, digits=2)}"
+    return f"{shown_value(each.value)}{error}"
+
+
+def _best(view: View, found: Comparison) -> None:
+    winners = [each for each in found.sweeps if each.value is not None]
+    if found.best and len(winners) > 1:
+        best = next(each for each in found.sweeps if each.sweep == found.best)
+        distances = ", ".join(
+            f"{shown_value(abs((best.value or 0) - (other.value or 0)), digits=3)} ahead of {other.sweep}"
+            for other in winners
+            if other is not best
+        )
+        view.line(Text.assemble(("Best     ", "bold"), f"{best.sweep}, {distances}"))
+    elif not found.not_comparable and len(winners) > 1:
+        view.line("Best     the best of them are equal")
+    if len(winners) > 1:
+        differ = ", ".join(found.differing_params)
+        view.line(f"Winners  differ in {differ}" if differ else "Winners  have the same params")
+
+
+def _in_common(each: InCommon) -> list[str]:
+    one, other = each.sweeps
+    if not each.params:
+        return [f"{one} and {other} have no trial with the same params"]
+    lines = [f"{one} and {other} have {number_of(each.params, 'trial')} with the same params"]
+    if each.same_work:
+        lines.append(f"{each.same_work:,} of them the very same, trained once for both")
+    if each.median_difference is not None:
+        pairs = number_of(each.better + each.worse + each.equal, "pair")
+        verdict = f"{other} is better in {each.better:,}, worse in {each.worse:,}"
+        lines.append(f"of {pairs} trained apart {verdict}; the median difference is {each.median_difference:+.3g}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"

@@ -1,0 +1,189 @@
+"""How a sweep goes, as it goes: a line each trial that ends, and below them on a terminal a bar and what trains."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from stepsweep.client.checks.stuck_jobs import NO_REASON, why_jobs_wait
+from stepsweep.client.cli.view import View, assignments, param_table, printable, shown_value
+from stepsweep.client.running.execution import RUNNING, Progress, Training
+from stepsweep.contract.metrics import Objective
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.space import Value, as_option
+from stepsweep.contract.trial import Status, Trial
+
+MAX_TRIAL_LINES = 100
+"""Where more trials are to run, each would be a line that nobody reads: then it is a line each twentieth of them."""
+
+NOTHING_STARTS_SECONDS = 600
+"""A new account's quota of GPUs is 0, and jobs then wait without a word."""
+
+BAR_WIDTH = 30
+MAX_TRAINING_ROWS = 12
+LINES_AROUND = 6
+"""Of a terminal, which the rows of running trials leave to all else."""
+
+
+class Following:
+    """Shows the progress of one execution."""
+
+    def __init__(self, view: View, objective: Objective, *, several: bool = False) -> None:
+        """`several`: whether params have more than one trial, so that their fold and seed are said too."""
+        self.view = view
+        self._several = several
+        self._objective = objective
+        self._best: float | None = None
+        self._round: int | None = None
+        self._all_seen = True
+        self._reasons: set[str] = set()
+        self._trouble = ""
+        self._waits_for = ""
+        self._warned = False
+        self._progress = Progress()
+
+    def live(self) -> AbstractContextManager[object]:
+        """Returns the context in which `update` may be called."""
+        if not self.view.is_live:
+            return nullcontext()
+        return Live(self, console=self.view.console, transient=True, refresh_per_second=2)
+
+    def __rich_console__(self, console: Console, _options: ConsoleOptions) -> RenderResult:
+        """Yields what stands below the lines on a terminal."""
+        progress = self._progress
+        if progress.planned is None:
+            yield Text(f"planning  {clock(progress.seconds)}", style="dim")
+            return
+        yield bar(progress)
+        yield time_of(progress)
+        if progress.training:
+            room = max(1, min(MAX_TRAINING_ROWS, console.height - LINES_AROUND))
+            shown = progress.training[:room]
+            yield Group(Text(), training_table(shown, self._objective, [self._words(each.trial) for each in shown]))
+            if (more := len(progress.training) - room) > 0:
+                yield Text(f"… and {more:,} more that train", style="dim")
+
+    def update(self, progress: Progress) -> None:
+        self._progress = progress
+        if progress.planned is not None and progress.round_number != self._round:
+            self._round = progress.round_number
+            # Of trials that were finished before nothing is known here, and one of them may be better.
+            self._all_seen = self._all_seen and progress.planned == progress.to_run
+            self.view.line(planned(progress))
+        self._trials(progress)
+        self._warn(progress)
+
+    def _trials(self, progress: Progress) -> None:
+        first = progress.ended - len(progress.news) + 1
+        for number, result in enumerate(progress.news, start=first):
+            is_best = self._all_seen and self._is_best(result.value)
+            if progress.to_run <= MAX_TRIAL_LINES:
+                self.view.line(self._trial(result, f"{number:>{len(str(progress.to_run))}}/{progress.to_run}", is_best))
+            elif number * 20 // progress.to_run > (number - 1) * 20 // progress.to_run:
+                best = "" if self._best is None else f", best {self._objective.metric} {shown_value(self._best)}"
+                self.view.line(f"{number:,}/{progress.to_run:,}  {progress.failed:,} failed{best}")
+
+    def _words(self, trial: Trial) -> dict[str, Value]:
+        return {**trial.params, **(trial.member if self._several else {})}
+
+    def _is_best(self, value: float | None) -> bool:
+        rank = self._objective.rank
+        if value is None or (self._best is not None and rank(value) >= rank(self._best)):
+            return False
+        self._best = value
+        return True
+
+    def _trial(self, result: Result, number: str, is_best: bool) -> Text:
+        text = Text(f"{number}  {assignments(self._words(result.trial))}  ")
+        if result.outcome.status is not Status.SUCCEEDED or result.value is None:
+            reason = printable(result.outcome.reason)
+            is_known = reason in self._reasons
+            self._reasons.add(reason)
+            text.append(result.outcome.status.value, "bold red")
+            return text.append(" for the same reason" if is_known else f": {reason}")
+        value = f"{self._objective.metric} {shown_value(result.value)}"
+        text.append(value, "bold green" if is_best else "").append(f", epoch {result.epoch} of {result.epochs_trained}")
+        return text.append("  best so far") if is_best else text
+
+    def _warn(self, progress: Progress) -> None:
+        if progress.trouble and progress.trouble != self._trouble:
+            self.view.line(f"{progress.trouble}; trying again, the sweep goes on", "yellow")
+        self._trouble = progress.trouble
+        if progress.waits_for and progress.waits_for != self._waits_for:
+            self.view.line(why_jobs_wait(progress.waits_for), "yellow")
+        self._waits_for = progress.waits_for
+        nothing_starts = progress.running == 0 and not progress.starting and not progress.ended and progress.to_run
+        if nothing_starts and not self._warned and not self._waits_for and progress.seconds > NOTHING_STARTS_SECONDS:
+            self._warned = True
+            self.view.line(NO_REASON.format(minutes=NOTHING_STARTS_SECONDS // 60), "yellow")
+
+
+def planned(progress: Progress) -> str:
+    before = (progress.planned or 0) - progress.to_run
+    what = f"{progress.planned:,} planned"
+    if progress.round_number:
+        up_to = " and ".join(map(str, progress.up_to))
+        what = f"Round {progress.round_number}: {what}, up to epoch {up_to}" if up_to else what
+    if not before:
+        return f"{what}."
+    rest = f"{progress.to_run:,} to run" if progress.to_run else "nothing left to run"
+    return f"{what}, {before:,} finished before: {rest}."
+
+
+def bar(progress: Progress) -> Text:
+    """Returns the trials as a bar, each kind of them with a sign of its own, and their numbers."""
+    done = progress.ended - progress.failed
+    if progress.running is None:
+        kinds = [("done", done, "█", "green"), ("failed", progress.failed, "x", "bold red")]
+        kinds.append(("not ended", progress.waiting, "░", "dim"))
+    else:
+        kinds = [
+            ("done", done, "█", "green"),
+            ("failed", progress.failed, "x", "bold red"),
+            ("running", progress.running, "▓", "blue"),
+            ("starting", progress.starting, "▒", "cyan"),
+            ("queued", progress.waiting, "░", "dim"),
+        ]
+    text = Text()
+    for width, (_, _, sign, style) in zip(widths([number for _, number, _, _ in kinds]), kinds, strict=True):
+        text.append(sign * width, style)
+    for name, number, _, style in kinds:
+        if number or name == "done":
+            text.append("  ").append(f"{number:,} {name}", style)
+    return text
+
+
+def time_of(progress: Progress) -> Text:
+    left = progress.seconds_left
+    of_round = f" of round {progress.round_number}" if progress.round_number else ""
+    rest = "" if left is None or progress.status != RUNNING else f", about {clock(left)} left{of_round}"
+    return Text(f"{clock(progress.seconds)}{rest}", "dim")
+
+
+def widths(numbers: Sequence[int]) -> list[int]:
+    """Returns how many of `BAR_WIDTH` signs each number gets: its share, and one at least where it is not 0."""
+    total = sum(numbers)
+    if not total:
+        return [0] * len(numbers)
+    shares = [max(1, round(BAR_WIDTH * number / total)) if number else 0 for number in numbers]
+    shares[shares.index(max(shares))] += BAR_WIDTH - sum(shares)
+    return shares
+
+
+def training_table(training: Sequence[Training], objective: Objective, words: Sequence[Mapping[str, Value]]) -> Table:
+    """Returns a row each running trial: by which words it is named, its epoch, and what it shows of its metrics."""
+    metrics = list(dict.fromkeys(("val_loss", "val_accuracy", objective.metric)))
+    table = param_table("training", *words[0], "epoch", *metrics)
+    for each, named in zip(training, words, strict=True):
+        values = [shown_value(each.latest[name], digits=4) if name in each.latest else "" for name in metrics]
+        epoch = f"{each.epoch or '…'}/{each.trial.epochs}"
+        table.add_row("", *map(as_option, named.values()), epoch, *values)
+    return table
+
+
+def clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))

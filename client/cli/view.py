@@ -1,0 +1,403 @@
+"""What a person sees: lines and tables. Plain text where the output is not a terminal."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.checks.findings import Finding, State, is_a_problem, one_line
+from stepsweep.client.cli.exit_code import ExitCode
+from stepsweep.client.clouds.deployment import Deployment
+from stepsweep.client.pictures.terminal import curves, heatmap
+from stepsweep.client.running.control import Entry, Standing
+from stepsweep.contract import rounds
+from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.keys import leaderboard_key
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.search import Method
+from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, size_of
+from stepsweep.contract.spec import SweepSpec
+
+MAX_ROWS = 30
+MAX_PLANNED_ROWS = 20
+MAX_REASONS = 10
+MAX_NAMED = 5
+STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
+ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow"}
+PLAIN_WIDTH = 10_000
+"""Of output that is not a terminal: nothing is cut or wrapped, so that grep and awk find whole lines."""
+
+
+class View:
+    """Writes to one console."""
+
+    def __init__(self, *, to_stderr: bool = False) -> None:
+        self.console = Console(stderr=to_stderr, highlight=False, markup=False, emoji=False)
+        self.is_live = self.console.is_terminal and not self.console.is_dumb_terminal
+        if not self.console.is_terminal:
+            self.console.width = PLAIN_WIDTH
+
+    def line(self, text: str | Text = "", style: str = "") -> None:
+        """Writes a line; a terminal that is too narrow for it gets several, broken between words."""
+        self.console.print(Text(printable(text), style=style) if isinstance(text, str) else text)
+
+    def copyable(self, text: str | Text, style: str = "") -> None:
+        """Writes a line that somebody may copy, such as a command or a path: never broken by us."""
+        self.console.print(Text(printable(text), style=style) if isinstance(text, str) else text, soft_wrap=True)
+
+    def status(self, text: str) -> None:
+        self.line(text, "dim")
+
+    def table(self, table: Table) -> None:
+        if self.console.is_terminal:
+            self.console.print(table)
+            return
+        with self.console.capture() as capture:
+            self.console.print(table)
+        for line in capture.get().splitlines():
+            self.line(line.rstrip())
+
+    # --- before
+
+    def plan(self, spec: SweepSpec) -> None:
+        """Shows which trials a spec asks for."""
+        schedule = rounds.schedule(spec)
+        epochs = sum(each.epochs for each in schedule)
+        self.line(f"{described(spec)}: {epochs:,} epochs in all, unless they stop early.")
+        rates = TUTORIAL_RATES
+        self.line(
+            f"On AWS an estimated {rates.estimate_usd(epochs=epochs):.2f} USD at most: "
+            f"{rates.seconds_per_epoch:g} s an epoch, {rates.usd_per_hour:g} USD an hour, as the tutorial had it."
+        )
+        if spec.fixed:
+            self.line(f"Every trial: {assignments(spec.fixed)}")
+        if len(schedule) > 1:
+            self.line()
+            self._rounds(schedule)
+        self.line()
+        first = rounds.first_params(spec)
+        table = param_table("", *spec.parameters)
+        for number, params in enumerate(first[:MAX_PLANNED_ROWS], start=1):
+            table.add_row(str(number), *(as_option(value) for value in params.values()))
+        self.table(table)
+        if len(first) > MAX_PLANNED_ROWS:
+            self.line(f"… and {len(first) - MAX_PLANNED_ROWS:,} more")
+        if spec.search.learns and (more := (spec.search.trials or 0) - len(first)):
+            self.line(f"… and {more:,} more, which a model chooses by the outcomes of these")
+        self.line()
+        self.line("Nothing was started.")
+
+    def _rounds(self, schedule: Sequence[rounds.Round]) -> None:
+        table = param_table("round", "jobs", "up to epoch", "epochs", "USD")
+        for number, each in enumerate(schedule[:MAX_PLANNED_ROWS]):
+            usd = f"{TUTORIAL_RATES.estimate_usd(epochs=each.epochs):.2f}"
+            up_to = ", ".join(map(str, each.up_to))
+            table.add_row(str(number), f"{each.trials:,}", up_to, f"{each.epochs:,}", usd)
+        self.table(table)
+        if len(schedule) > MAX_PLANNED_ROWS:
+            self.line(f"… and {len(schedule) - MAX_PLANNED_ROWS:,} rounds more")
+
+    # --- a cloud
+
+    def serving(self, deployment: Deployment, environment: Mapping[str, str], *, is_ours: bool) -> None:
+        """Shows how to use an embedded cloud that is up."""
+        self.line("The embedded cloud is up; Ctrl-C ends it." if is_ours else "Another process keeps this cloud up.")
+        self.line()
+        self.copyable(f"Endpoint       {environment['AWS_ENDPOINT_URL']}")
+        self.copyable(f"State machine  {deployment.state_machine_arn}")
+        self.copyable(f"Objects        {deployment.objects}")
+        self.line()
+        self.line("`sweep run` and `sweep show` use it, given the same --dir. Any AWS tool does with")
+        self.line()
+        for name, value in environment.items():
+            self.copyable(f"export {name}={shlex.quote(value)}")
+        example = {"parameters": {"lr": [0.1, 0.01]}, "fixed": {"dataset": "fashion-mnist"}, "epochs": 1}
+        self.line()
+        self.copyable(
+            f"aws stepfunctions start-execution --state-machine-arn {deployment.state_machine_arn} "
+            f"--name first --input {shlex.quote(json.dumps(example))}"
+        )
+
+    # --- checks
+
+    def findings(self, findings: Sequence[Finding], *, as_json: bool) -> ExitCode:
+        """Shows findings, a line each and what to do below it; returns how the command ends."""
+        if as_json:
+            print(json.dumps([finding.to_json() for finding in findings], indent=2))
+        else:
+            for finding in findings:
+                state = Text(f"{finding.state:<8}", style=STATE_STYLES[finding.state])
+                self.copyable(Text.assemble(state, f"{finding.check}: {printable(one_line(finding.found))}"))
+                if finding.remedy:
+                    self.copyable(f"{'':<8}  -> {one_line(finding.remedy)}", "dim")
+        return ExitCode.FAILED if is_a_problem(findings) else ExitCode.OK
+
+    # --- after
+
+    def standing(self, standing: Standing, *, objects: str, where: str = "", curve: Metrics | None = None) -> None:
+        """Shows what is there of a sweep, finished or not.
+
+        Args:
+            where: the options that lead to it, to put behind a command.
+            curve: the winner's metrics, where they are known.
+        """
+        spec = standing.spec
+        self.line(f"Sweep {spec.name}: {described(spec)}.")
+        if standing.is_finished:
+            self.result(spec, standing.rows, standing.output, objects=objects, curve=curve)
+            return
+        self.line("It runs." if standing.executions else "It does not run, and is not finished: it was interrupted.")
+        self.line(
+            f"{len(standing.rows):,} of {standing.planned:,} trials ended." if standing.planned else "Not planned."
+        )
+        for arn in standing.executions:
+            self.copyable(f"Execution {arn}", "dim")
+        self.leaderboard(spec, standing.rows, rest="so far")
+        self.failures(standing.rows)
+        if not standing.executions:
+            self.line()
+            self.line("Finished trials are kept, and it goes on with")
+            self.copyable(f"  sweep resume {spec.name}{where}")
+
+    def entries(self, entries: Sequence[Entry], *, objects: str, where: str) -> None:
+        """Shows the list of sweeps."""
+        if not entries:
+            self.line(f"There is no sweep in {objects} yet.")
+            return
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        for name, justify in (("sweep", "left"), ("started", "left"), ("status", "left"), ("trials", "right")):
+            table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column("winner", overflow="fold")
+        for entry in entries:
+            trials = "" if entry.planned is None else f"{entry.ended:,}/{entry.planned:,}"
+            winner = f"{entry.options}  {entry.metric} {shown_value(entry.value)}" if entry.value is not None else ""
+            if entry.status == "FINISHED" and not winner:
+                winner = "none: no trial succeeded"
+            started = f"{entry.started_at.astimezone():%Y-%m-%d %H:%M}"
+            status = Text(entry.status, style=ENTRY_STYLES[entry.status])
+            table.add_row(entry.sweep, started, status, trials, winner)
+        self.table(table)
+        interrupted = [entry.sweep for entry in entries if entry.status == "INTERRUPTED"]
+        if interrupted:
+            self.line()
+        for name in interrupted[:MAX_NAMED]:
+            self.copyable(f"{name} was interrupted; go on with `sweep resume {name}{where}`")
+        if len(interrupted) > MAX_NAMED:
+            self.line(f"… and {len(interrupted) - MAX_NAMED:,} more were")
+
+    def result(
+        self,
+        spec: SweepSpec,
+        rows: Sequence[Row],
+        output: Mapping[str, Any] | None,
+        *,
+        objects: str,
+        curve: Metrics | None = None,
+    ) -> None:
+        """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed."""
+        self.leaderboard(spec, rows, rest=f"in {objects}/{leaderboard_key(spec.name)}")
+        self.failures(rows)
+        if output is not None:
+            if self.console.is_terminal:
+                self._pictures(spec, rows, curve)
+            self._winner(output, rows)
+        self.line()
+        if output is not None:
+            if output.get("ended_by"):
+                self.line(f"Ended    {output['ended_by']}", "yellow")
+            self.line(f"Trials   {_counted(output['outcomes'])}")
+            self.line(f"Jobs     {_spent(output['cost'], on_aws=objects.startswith('s3://'))}")
+        self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
+
+    def leaderboard(self, spec: SweepSpec, rows: Sequence[Row], *, rest: str) -> None:
+        ranked = [row for row in rows if row.rank is not None]
+        if not ranked:
+            return
+        of_several = ("std. error", "n") if spec.trials_each > 1 else ()
+        table = param_table("", *spec.parameters, spec.objective.metric, *of_several, "epoch", "trained")
+        for row in ranked[:MAX_ROWS]:
+            value = "" if row.value is None else shown_value(row.value)
+            error = "" if row.standard_error is None else shown_value(row.standard_error, digits=2)
+            spread = (error, str(row.n)) if of_several else ()
+            style = "bold green" if row.rank == 1 else ""
+            table.add_row(
+                str(row.rank),
+                *row.params.values(),
+                value,
+                *spread,
+                str(row.epoch),
+                str(row.epochs_trained),
+                style=style,
+            )
+        self.line()
+        self.table(table)
+        if len(ranked) > MAX_ROWS:
+            self.line(f"… and {len(ranked) - MAX_ROWS:,} more {rest}")
+
+    def failures(self, rows: Sequence[Row]) -> None:
+        """Shows why trials did not succeed, the most frequent reason first, and which trials those are."""
+        failed: dict[tuple[str, str], list[str]] = {}
+        for row in rows:
+            if row.rank is None:
+                failed.setdefault((row.status, row.reason), []).append(assignments(row.params))
+        if not failed:
+            return
+        table = Table.grid(padding=(0, 2, 0, 0))
+        by_frequency = sorted(failed.items(), key=lambda item: -len(item[1]))
+        for (status, reason), trials in by_frequency[:MAX_REASONS]:
+            table.add_row(Text(f"{len(trials):,} {status}", style="bold red"), printable(reason))
+            table.add_row("", Text(some(trials), style="dim"))
+        self.line()
+        self.table(table)
+        if len(failed) > MAX_REASONS:
+            rest = sum(len(trials) for _, trials in by_frequency[MAX_REASONS:])
+            self.line(f"… and {number_of(rest, 'trial')} for other reasons")
+
+    def _winner(self, output: Mapping[str, Any], rows: Sequence[Row]) -> None:
+        winner, objective = output["winner"], output["objective"]
+        value = f"{objective['metric']} {shown_value(winner['value'])}"
+        if (n := winner.get("n", 1)) > 1:
+            value += f" ± {shown_value(winner['standard_error'], digits=2)}, the mean of {n} and its standard error"
+        else:
+            value += f" at epoch {winner['epoch']}"
+        self.line()
+        self.copyable(Text.assemble(("Winner   ", "bold"), (winner["options"], "bold green"), f"  {value}"))
+        # Of all rows: the execution's output has room for the first ties only.
+        accuracy = (winner.get("summary") or {}).get("test_accuracy")
+        if isinstance(accuracy, float):
+            self.line(f"         test_accuracy {shown_value(accuracy)}, at the epoch with the lowest val_loss")
+        ties = [row for row in rows if row.value == winner["value"] and row.trial_id != winner["trial_id"]]
+        if n > 1:
+            self._indistinguishable(output["ties"], n)
+        elif ties:
+            those = some([assignments(tie.params) for tie in ties])
+            self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
+        elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
+            distance = shown_value(abs(winner["value"] - second.value), digits=3)
+            value = f"{objective['metric']} {shown_value(second.value)}, {distance} behind"
+            self.line(f"Second   {assignments(second.params)}  {value}")
+
+    def _indistinguishable(self, ties: Sequence[Mapping[str, Any]], n: int) -> None:
+        if ties:
+            those = some([f"{assignments(tie['params'])} (p {tie['p_value']:.2g})" for tie in ties])
+            self.line(f"Ties     a t-test of the {n} values does not tell them from the winner: {those}")
+        else:
+            self.line(f"         by a t-test of the {n} values each, better than all others")
+
+    def _pictures(self, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:
+        """Shows how the values lie over two parameters, and how the winner learned; on a terminal only."""
+        if (map_of_values := heatmap(spec, rows)) is not None:
+            self.line()
+            self.console.print(map_of_values)
+        if curve is not None and curve.epochs > 1:
+            table = Table.grid(padding=(0, 2, 0, 0))
+            for name, first, line, last in curves(curve):
+                table.add_row(Text(name, "dim"), Text(first, justify="right"), Text(line, "cyan"), last)
+            self.line()
+            self.line(f"The winner's {curve.epochs:,} epochs", "dim")
+            self.console.print(table)
+
+
+def plan_document(spec: SweepSpec) -> dict[str, Any]:
+    """Returns what `sweep plan --json` prints."""
+    schedule = rounds.schedule(spec)
+    epochs = sum(each.epochs for each in schedule)
+    usd = TUTORIAL_RATES.estimate_usd(epochs=epochs)
+    return {
+        "sweep": spec.name,
+        "spec": spec.to_json(),
+        "usd_at_most": round(usd, 4),
+        "trials": rounds.first_params(spec),
+        "jobs_at_most": sum(each.trials for each in schedule),
+        "epochs_at_most": epochs,
+        "rounds": [{"jobs": each.trials, "epochs": each.epochs, "up_to": list(each.up_to)} for each in schedule],
+    }
+
+
+def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> dict[str, Any]:
+    """Returns what `sweep serve --json` prints."""
+    return {
+        "endpoint": environment["AWS_ENDPOINT_URL"],
+        "environment": dict(environment),
+        "state_machine_arn": deployment.state_machine_arn,
+        "bucket": deployment.bucket,
+        "objects": deployment.objects,
+    }
+
+
+def described(spec: SweepSpec) -> str:
+    """Returns a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
+    sizes = " x ".join(f"{name} {_extent(parameter)}" for name, parameter in spec.parameters.items())
+    trials = number_of(spec.search.trials or grid_size(spec.parameters), "trial")
+    each = [f"{spec.folds} folds"] if spec.folds else []
+    each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
+    times = f" x {' x '.join(each)}" if each else ""
+    how = "" if spec.search.method is Method.GRID else f"{spec.search.method.value} search: "
+    further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
+    return f"{how}{trials} ({sizes}){times}, up to {number_of(spec.epochs, 'epoch')} each{further}"
+
+
+def _extent(parameter: Parameter) -> str:
+    """Returns how many choices there are, or from where to where a range goes."""
+    if not isinstance(parameter, Range) or parameter.is_listed:
+        return str(size_of(parameter))
+    log = " log" if parameter.log else ""
+    return f"{as_option(parameter.low)}..{as_option(parameter.high)}{log}"
+
+
+def assignments(params: Mapping[str, Value]) -> str:
+    """Returns `lr=0.1 momentum=0.5`."""
+    return " ".join(f"{name}={as_option(value)}" for name, value in params.items())
+
+
+def some(trials: Sequence[str]) -> str:
+    """Returns the first few in a line, and how many more there are."""
+    more = f"; and {len(trials) - MAX_NAMED:,} more" if len(trials) > MAX_NAMED else ""
+    return "; ".join(trials[:MAX_NAMED]) + more
+
+
+def shown_value(value: float, *, digits: int = 6) -> str:
+    return f"{value:.{digits}g}"
+
+
+def readable(cause: str) -> list[str]:
+    """Returns the lines of an execution's cause; of a function that failed, what it said and not its traceback."""
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and "errorMessage" in document:
+        cause = f"{document.get('errorType', 'error')}: {document['errorMessage']}"
+    return [printable(line) for line in cause.splitlines()]
+
+
+def printable(text: str) -> str:
+    """Returns the text without control characters but the ends of lines: what a trainer printed may hold anything."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
+
+
+def param_table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name, justify="right", overflow="fold")
+    return table
+
+
+def _counted(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(f"{number:,} {status}" for status, number in outcomes.items() if number)
+
+
+def _spent(cost: Mapping[str, float], *, on_aws: bool) -> str:
+    """Returns what the jobs took; what that costs only where it costs something."""
+    took = f"{timedelta(seconds=round(cost['job_seconds']))} in all"
+    return f"{took}, an estimated {cost['usd_estimate']:.2f} USD" if on_aws else took
+
+
+def number_of(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

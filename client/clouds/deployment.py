@@ -1,0 +1,246 @@
+"""Where sweeps run: a deployed stack, found by its outputs, on AWS or in the embedded cloud; and what can be wrong."""
+
+import functools
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore import exceptions as aws
+from botocore.config import Config
+
+from stepsweep.bucket.s3 import THREADS
+from stepsweep.bucket.stores import S3Store, ServedFolderStore, Store
+from stepsweep.contract.errors import InvalidInput, SweepError
+
+if TYPE_CHECKING:
+    from botocore.config import _RetryDict
+    from mypy_boto3_batch import BatchClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_stepfunctions import SFNClient
+
+DEFAULT_STACK = "Stepsweep"
+
+OUTPUTS = ("Bucket", "StateMachineArn", "JobQueue", "JobLogGroup")
+"""Of the stack; stack/sweep_stack.py writes them."""
+
+EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+NOT_ACCEPTED = (
+    "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure",
+)  # fmt: skip
+DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
+
+RETRIES: "_RetryDict" = {"mode": "standard", "max_attempts": 6}
+"""With jitter, and for throttling, 5xx and lost connections alike."""
+
+
+class CloudError(SweepError):
+    """A cloud did not do what it was asked; the message says what a person can do about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A stack, and the clients that speak to its services.
+
+    Attributes:
+        stack: its name.
+        job_queue: a name.
+        objects: how a person reaches the bucket's objects: `s3://…`, or the folder of an embedded cloud.
+        patience_seconds: how long a service may not answer before that is an error, while a sweep is followed.
+        is_ours: it is an embedded cloud that this process keeps up.
+        folder: of the bucket of an embedded cloud, where its objects are files.
+    """
+
+    stack: str
+    region: str
+    bucket: str
+    state_machine_arn: str
+    job_queue: str
+    log_group: str
+    objects: str
+    patience_seconds: float
+    s3: "S3Client"
+    step_functions: "SFNClient"
+    batch: "BatchClient"
+    logs: "CloudWatchLogsClient"
+    is_ours: bool = False
+    folder: Path | None = None
+
+    @property
+    def store(self) -> Store:
+        served = S3Store(self.bucket, self.s3)
+        return served if self.folder is None else ServedFolderStore(self.folder, served)
+
+
+def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: str | None = None) -> Deployment:
+    """Finds the stack that was deployed with `cdk deploy`, in the account and region that boto3 finds.
+
+    Raises:
+        CloudError: there is no such stack, or AWS cannot be asked.
+        InvalidInput: no such profile or region.
+    """
+    with explained(profile=profile):
+        session = boto3.Session(profile_name=profile, region_name=region)
+        # A laptop that sleeps or changes networks must not lose sight of a sweep of hours.
+        return _found(session, stack, config=Config(retries=RETRIES), endpoint_url=None, patience_seconds=3600)
+
+
+def clients_of(*, profile: str | None = None, region: str | None = None) -> Callable[[str], Any]:
+    """Returns what makes a client of any service, in the account and region that boto3 finds. Gives up soon.
+
+    Raises:
+        ProfileNotFound, InvalidRegionError: botocore's.
+    """
+    session = boto3.Session(profile_name=profile, region_name=region)
+    quick: _RetryDict = {"mode": "standard", "max_attempts": 3}
+    config = Config(retries=quick, connect_timeout=10, read_timeout=20)
+
+    @functools.cache
+    def client(service: str) -> Any:
+        return session.client(service, config=config)  # type: ignore[call-overload]  # one name of many
+
+    return client
+
+
+def on_endpoint(
+    environment: Mapping[str, str], *, stack: str = DEFAULT_STACK, folder: Path | None = None, is_ours: bool = False
+) -> Deployment:
+    """Finds the stack in an embedded cloud.
+
+    Args:
+        folder: where that cloud keeps the objects of its buckets, which are then read there.
+        is_ours: this process keeps it up.
+        environment: what `local.endpoint.Endpoint.environment()` returns. Nothing else is read: neither a person's
+            environment nor their ~/.aws, so that no setting there can send a request to the real AWS.
+
+    Raises:
+        CloudError: there is no such stack, or nothing answers.
+    """
+    isolated = botocore.session.Session(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": (None, None, os.devnull, None),
+            "credentials_file": (None, None, os.devnull, None),
+        }
+    )
+    config = Config(
+        retries=RETRIES,
+        connect_timeout=10,
+        proxies={},
+        use_fips_endpoint=False,
+        use_dualstack_endpoint=False,
+        s3={"addressing_style": "path"},
+    )
+    session = boto3.Session(
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=environment["AWS_REGION"],
+        botocore_session=isolated,
+    )
+    with explained():
+        found = _found(session, stack, config=config, endpoint_url=environment["AWS_ENDPOINT_URL"], patience_seconds=20)
+    if folder is None:
+        return replace(found, is_ours=is_ours)
+    home = folder / found.bucket
+    return replace(found, objects=str(home), folder=home, is_ours=is_ours)
+
+
+def _found(
+    session: boto3.Session, stack: str, *, config: Config, endpoint_url: str | None, patience_seconds: float
+) -> Deployment:
+    cloudformation = session.client("cloudformation", config=config, endpoint_url=endpoint_url)
+    region = cloudformation.meta.region_name
+    try:
+        described = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except aws.ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        raise CloudError(
+            f"there is no stack {stack} in {region}; deploy it with `cdk deploy`, or say where it is with "
+            "--stack, --region and --profile"
+        ) from None
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    if missing := [name for name in OUTPUTS if name not in outputs]:
+        raise CloudError(
+            f"the stack {stack} in {region} ({described['StackStatus']}) has no output {', '.join(missing)}; "
+            "wait until it is deployed, or name another one with --stack"
+        )
+    return Deployment(
+        stack=stack,
+        region=region,
+        bucket=outputs["Bucket"],
+        state_machine_arn=outputs["StateMachineArn"],
+        job_queue=outputs["JobQueue"],
+        log_group=outputs["JobLogGroup"],
+        objects=f"s3://{outputs['Bucket']}",
+        patience_seconds=patience_seconds,
+        s3=session.client("s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url),
+        step_functions=session.client("stepfunctions", config=config, endpoint_url=endpoint_url),
+        batch=session.client("batch", config=config, endpoint_url=endpoint_url),
+        logs=session.client("logs", config=config, endpoint_url=endpoint_url),
+    )
+
+
+@contextmanager
+def explained(*, profile: str | None = None) -> Iterator[None]:
+    """Turns botocore's errors into ours, which say in a line what a person can do."""
+    try:
+        yield
+    except aws.ProfileNotFound as error:
+        there = ", ".join(botocore.session.Session().available_profiles) or "none"
+        raise InvalidInput([f"{_sentence(error)}; profiles in ~/.aws are: {there}"]) from error
+    except aws.InvalidRegionError as error:
+        raise InvalidInput([f"{_sentence(error)}; write one such as us-east-1"]) from error
+    except (aws.BotoCoreError, aws.ClientError) as error:
+        raise CloudError(explanation(error, profile=profile)) from error
+
+
+def explanation(error: Exception, *, profile: str | None = None) -> str:
+    """Returns what is wrong and what to do about it, in one line."""
+    login = "aws sso login" + (f" --profile {profile}" if profile else "")
+    said = _sentence(error)
+    match error:
+        case aws.NoCredentialsError() | aws.PartialCredentialsError() | aws.CredentialRetrievalError():
+            return f"no usable AWS credentials ({said}); run `aws configure` or `{login}`, or give --profile"
+        case aws.NoRegionError():
+            return "no AWS region is set; give --region us-east-1, or set AWS_REGION"
+        case aws.SSOError() | aws.TokenRetrievalError() | aws.LoginError():
+            return f"the AWS login is over ({said}); run `{login}`"
+        case aws.HTTPClientError() | aws.ConnectionError():
+            return f"the cloud cannot be reached ({said}); check the network and the region"
+        case aws.ClientError():
+            return _answer(error.response["Error"].get("Code", "?"), said, login)
+        case _:
+            return said
+
+
+def _answer(code: str, said: str, login: str) -> str:
+    """Returns what an answer that is an error means."""
+    if code in EXPIRED:
+        return f"the AWS credentials have expired ({code}); run `{login}`, or renew them where they come from"
+    if code in NOT_ACCEPTED:
+        return f"AWS does not accept the credentials ({code}); `aws sts get-caller-identity` says whose they are"
+    if code in DENIED:
+        return f"AWS does not allow you this: {said}"
+    return f"AWS answered: {said}"
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether the same request may be answered later: a network that is gone, a service that is busy."""
+    if isinstance(error, aws.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or "Throttl" in error.response["Error"].get("Code", "") or status == 429
+    return isinstance(error, aws.HTTPClientError | aws.ConnectionError)
+
+
+def is_denied(error: aws.ClientError) -> bool:
+    return error.response["Error"].get("Code") in DENIED
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

@@ -1,0 +1,336 @@
+"""A finished sweep in MLflow: a run of the sweep, and below it a run a trial, written through MLflow's own client.
+
+What is written is a function of what is in the bucket, times included. An export that is repeated leaves the runs that
+are as they should be, and writes anew those that are not: of a trial that failed at first and was then trained, say.
+"""
+
+import logging
+import math
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from stepsweep.client.cli.options import Cloud
+from stepsweep.client.clouds.deployment import explained
+from stepsweep.client.extras import extra
+from stepsweep.client.running.control import Recorded
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.space import as_option
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status, Trial
+
+if TYPE_CHECKING:
+    from mlflow.entities import Metric as Point
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+_T = TypeVar("_T")
+
+DEFAULT_EXPERIMENT = "stepsweep"
+
+METRICS_AT_ONCE, PARAMS_AT_ONCE = 1_000, 100
+"""https://mlflow.org/docs/latest/api_reference/rest-api.html#log-batch"""
+MAX_TAG = 5_000
+
+# No metric of a trainer and no option has a dot in its name.
+SWEEP, RESULTS, TRIAL_ID = "stepsweep.sweep", "stepsweep.results", "stepsweep.trial_id"
+STATUS, REASON = "stepsweep.status", "stepsweep.reason"
+VALUE, BEST_EPOCH = "stepsweep.value", "stepsweep.epoch"
+PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
+
+
+class ExportFailed(SweepError):
+    """MLflow did not do what it was asked; the message has what it said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What an export did.
+
+    Attributes:
+        run_id: of the sweep's run; its trials' are its children.
+        written, unchanged, removed: trials: runs made or made anew, left as they were, and deleted since the sweep
+            has no such trial any more.
+    """
+
+    sweep: str
+    experiment: str
+    run_id: str
+    written: int
+    unchanged: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sweep:
+    """A finished sweep.
+
+    Attributes:
+        results_at: where its bucket is: together with the name that tells it from every other sweep.
+        started_ms, ended_ms: when its latest plan and its leaderboard were written.
+        documents: what becomes artifacts, by the name of the file.
+    """
+
+    spec: SweepSpec
+    results_at: str
+    results: list[Result]
+    curves: dict[str, Metrics]
+    output: dict[str, Any] | None
+    started_ms: int
+    ended_ms: int
+    documents: dict[str, str]
+
+
+def export(
+    sweeps: Recorded, name: str, *, uri: str, experiment: str = DEFAULT_EXPERIMENT, report: str | None = None
+) -> Exported:
+    """Writes a finished sweep to MLflow.
+
+    Args:
+        uri: MLflow's tracking URI, such as `sqlite:///mlflow.db` or `http://localhost:5000`.
+        report: of the sweep, as HTML, which becomes an artifact too.
+
+    Raises:
+        InvalidInput: there is no such sweep, it is not finished, or MLflow is not installed.
+        ExportFailed: MLflow refused, or did not answer.
+    """
+    found = _finished(sweeps, name)
+    client = _client(uri)
+    with _said_by_mlflow():
+        writer = _Writer(client, found, _experiment_id(client, experiment))
+        run_id = writer.sweep()
+        if report is not None:
+            client.log_text(run_id, report, "report.html")
+        written, unchanged = writer.trials(run_id)
+        removed = writer.remove_others()
+        client.set_terminated(run_id, "FINISHED" if found.output else "FAILED", end_time=found.ended_ms)
+    return Exported(
+        sweep=name, experiment=experiment, run_id=run_id, written=written, unchanged=unchanged, removed=removed
+    )
+
+
+def report_page(cloud: Cloud, name: str) -> str | None:
+    """Returns a sweep's report; None where what draws it is not installed."""
+    if find_spec("plotly") is None:
+        return None
+    from stepsweep.client.report.gather import gathered
+    from stepsweep.client.report.page import page
+
+    return page(gathered(cloud, name))
+
+
+def _client(uri: str) -> "MlflowClient":
+    # Nobody who exports a sweep has asked that MLflow tells its makers, or that a wrong host is tried for minutes.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    with extra("mlflow", "sweep export --mlflow"):
+        from mlflow.tracking import MlflowClient
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with _said_by_mlflow():
+        return MlflowClient(tracking_uri=uri)
+
+
+@contextmanager
+def _said_by_mlflow() -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ExportFailed(f"MLflow: {first}") from error
+    except ModuleNotFoundError as error:  # mlflow-skinny leaves the stores' own needs to people
+        raise InvalidInput(
+            [f"--mlflow: this kind of store needs the package {error.name}; `pip install mlflow` brings it"]
+        ) from None
+
+
+def _experiment_id(client: "MlflowClient", name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return str(client.create_experiment(name))
+    if found.lifecycle_stage != "active":
+        raise InvalidInput([f"--experiment: {name} is deleted in MLflow; restore it there, or name another one"])
+    return str(found.experiment_id)
+
+
+def _finished(sweeps: Recorded, name: str) -> _Sweep:
+    standing = sweeps.standing(name)
+    plan = sweeps.plan(standing.spec)
+    if not standing.is_finished or standing.executions or plan is None:
+        raise InvalidInput([f"the sweep {name} is not finished ({standing.status}); export it when it is"])
+    with explained():
+        trials = list(plan.trials.values())
+        return _Sweep(
+            spec=standing.spec,
+            results_at=sweeps.objects if "://" in sweeps.objects else str(Path(sweeps.objects).resolve()),
+            results=[read.result for read in sweeps.records.results(plan, list(plan.trials))],
+            curves=sweeps.curves(trials),
+            output=standing.output,
+            started_ms=_milliseconds(plan.planned_at.timestamp()),
+            ended_ms=_milliseconds(sweeps.records.objects(name)[keys.leaderboard_key(name)].timestamp()),
+            documents=sweeps.records.documents(name),
+        )
+
+
+class _Writer:
+    """Writes one sweep into one experiment."""
+
+    def __init__(self, client: "MlflowClient", found: _Sweep, experiment_id: str) -> None:
+        self._client = client
+        self._found = found
+        self._experiment_id = experiment_id
+        there = self._runs()
+        self._parent = next((run for run in there if TRIAL_ID not in run.data.tags), None)
+        self._others = {run.info.run_id: run for run in there if TRIAL_ID in run.data.tags}
+
+    def _runs(self) -> "list[Run]":
+        """Returns the runs of this sweep that are there, of whatever export."""
+        runs: list[Run] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], f"tags.`{SWEEP}` = '{self._found.spec.name}'", page_token=token
+            )
+            runs += [run for run in page if run.data.tags.get(RESULTS) == self._found.results_at]
+            if not (token := page.token):
+                return runs
+
+    def sweep(self) -> str:
+        """Writes the sweep's own run, or over it, and returns its id."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        found, spec = self._found, self._found.spec
+        parent = self._parent or self._client.create_run(
+            self._experiment_id, start_time=found.started_ms, run_name=spec.name,
+            tags={SWEEP: spec.name, RESULTS: found.results_at},
+        )  # fmt: skip
+        run_id = str(parent.info.run_id)
+        params = {
+            "objective.metric": spec.objective.metric,
+            "objective.direction": spec.objective.direction.value,
+            "epochs": spec.epochs,
+            "seed": spec.seed,
+            **{f"fixed.{name}": as_option(value) for name, value in spec.fixed.items()},
+        }
+        numbers: dict[str, float] = {f"trials.{status.value}": 0 for status in Status}
+        for result in found.results:
+            numbers[f"trials.{result.outcome.status.value}"] += 1
+        tags = {NOTE: f"No trial of the sweep {spec.name} succeeded."}
+        if found.output:
+            winner = found.output["winner"]
+            numbers |= {VALUE: winner["value"], BEST_EPOCH: winner["epoch"], **found.output.get("cost", {})}
+            value = f"{spec.objective.metric} {winner['value']:.6g} at epoch {winner['epoch']}"
+            tags = {NOTE: f"Winner: `{winner['options']}`, {value}", "stepsweep.winner": winner["trial_id"]}
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, found.ended_ms, 0) for name, value in numbers.items()],
+            tags=[RunTag(name, value[:MAX_TAG]) for name, value in tags.items()],
+        )
+        for some in _batches(params.items(), PARAMS_AT_ONCE):
+            self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in some])
+        for file, text in found.documents.items():
+            self._client.log_text(run_id, text, file)
+        return run_id
+
+    def trials(self, parent_id: str) -> tuple[int, int]:
+        """Writes a run a trial; returns how many were written, and how many were there as they should be."""
+        written = 0
+        by_trial = {run.data.tags[TRIAL_ID]: run for run in self._others.values()}
+        for result in self._found.results:
+            tags = self._tags(result, parent_id)
+            run = by_trial.get(result.trial.trial_id)
+            if run is not None and run.info.status != "RUNNING" and tags.items() <= run.data.tags.items():
+                del self._others[run.info.run_id]
+                continue
+            # Another one of this trial that is there is removed with the others: a run's metrics cannot be replaced.
+            self._write(result, tags)
+            written += 1
+        return written, len(self._found.results) - written
+
+    def remove_others(self) -> int:
+        """Deletes the runs of trials that are not as they should be; returns of how many that the sweep has no more."""
+        known = {result.trial.trial_id for result in self._found.results}
+        for run_id in self._others:
+            self._client.delete_run(run_id)
+        return len({run.data.tags[TRIAL_ID] for run in self._others.values()} - known)
+
+    def _tags(self, result: Result, parent_id: str) -> dict[str, str]:
+        """Returns what tells a trial's run, and whether it is as it should be: a file of metrics never changes."""
+        tags = {
+            PARENT: parent_id,
+            SWEEP: self._found.spec.name,
+            RESULTS: self._found.results_at,
+            TRIAL_ID: result.trial.trial_id,
+            STATUS: result.outcome.status.value,
+            "stepsweep.epochs": str(result.trial.epochs),
+        }
+        return tags | ({REASON: result.outcome.reason[:MAX_TAG]} if result.outcome.reason else {})
+
+    def _write(self, result: Result, tags: Mapping[str, str]) -> None:
+        from mlflow.entities import Param
+
+        trial, started_ms = result.trial, self._found.started_ms
+        run = self._client.create_run(
+            self._experiment_id, start_time=started_ms, run_name=_run_name(trial), tags=dict(tags)
+        )
+        run_id = str(run.info.run_id)
+        for some in _batches(trial.options.items(), PARAMS_AT_ONCE):
+            self._client.log_batch(run_id, params=[Param(name, as_option(value)) for name, value in some])
+        curve = self._found.curves.get(trial.trial_id)
+        times = _times(curve, started_ms) if curve else [started_ms]
+        points = _points(curve, times) if curve else []
+        if result.value is not None and result.epoch is not None:
+            points += _summary(result.value, result.epoch, times[-1])
+        for some_points in _batches(points, METRICS_AT_ONCE):
+            self._client.log_batch(run_id, metrics=some_points)
+        status = "FINISHED" if result.outcome.status is Status.SUCCEEDED else "FAILED"
+        self._client.set_terminated(run_id, status, end_time=times[-1])
+
+
+def _times(curve: Metrics, started_ms: int) -> list[int]:
+    """Returns when each epoch was done: as if the trial had started with the sweep, since a curve has no clock."""
+    seconds = [max(0.0, each) if math.isfinite(each) else 0.0 for each in curve.columns.get("seconds", ())]
+    return [started_ms + _milliseconds(at) for at in accumulate(seconds or [0.0] * curve.epochs)]
+
+
+def _points(curve: Metrics, times: Sequence[int]) -> "list[Point]":
+    """Returns a point a metric and epoch, NaN included."""
+    from mlflow.entities import Metric
+
+    return [
+        Metric(name, values[epoch], times[epoch], epoch + 1)
+        for epoch in range(curve.epochs)
+        for name, values in curve.columns.items()
+        if name != EPOCH
+    ]
+
+
+def _summary(value: float, epoch: int, at_ms: int) -> "list[Point]":
+    """Returns a trial's best, since MLflow shows the last value of a metric."""
+    from mlflow.entities import Metric
+
+    return [Metric(VALUE, value, at_ms, 0), Metric(BEST_EPOCH, epoch, at_ms, 0)]
+
+
+def _run_name(trial: Trial) -> str:
+    return " ".join(f"{name}={as_option(value)}" for name, value in trial.params.items())
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    every = list(items)
+    for first in range(0, len(every), size):
+        yield every[first : first + size]

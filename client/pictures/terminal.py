@@ -1,0 +1,82 @@
+"""The tutorial's two pictures in small, for a terminal: a heatmap of two parameters, and the winner's curve."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+from stepsweep.contract.space import as_option, is_listed, size_of, values_of
+from stepsweep.contract.spec import SweepSpec
+
+MAX_COLUMNS, MAX_ROWS = 10, 16
+DIGITS = 4
+CURVE_WIDTH = 48
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+# From viridis, dark to light: equal steps look equal, in grey too. https://cran.r-project.org/package=viridis
+COLOURS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
+DARK = 5
+"""The first of them on which black letters read better than white ones."""
+
+
+def heatmap(spec: SweepSpec, rows: Sequence[Row]) -> Table | None:
+    """Returns values by the choices of two parameters, the better the lighter; the winner's has a star.
+
+    None where there are not two parameters with several choices each, or too many choices for a terminal.
+    """
+    if len(spec.parameters) != 2:
+        return None
+    (down, first), (across, second) = spec.parameters.items()
+    if not (is_listed(first) and 1 < size_of(first) <= MAX_ROWS):
+        return None
+    if not (is_listed(second) and 1 < size_of(second) <= MAX_COLUMNS):
+        return None
+    downs, acrosses = values_of(first), values_of(second)
+    found = {tuple(row.params.values()): row for row in rows}
+    values = [row.value for row in rows if row.value is not None]
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=0, collapse_padding=True)
+    table.add_column(f"{down} \\ {across} ", justify="right", style="dim")
+    for choice in acrosses:
+        table.add_column(f" {as_option(choice)} ", justify="right")
+    for one in downs:
+        cells = [found.get((as_option(one), as_option(other))) for other in acrosses]
+        table.add_row(f"{as_option(one)} ", *(_cell(cell, values, spec.objective) for cell in cells))
+    return table
+
+
+def _cell(row: Row | None, values: Sequence[float], objective: Objective) -> Text:
+    if row is None:
+        return Text("")
+    if row.value is None:
+        return Text(f" {row.status} ", style="red")
+    share = scaled(objective.rank(row.value), [objective.rank(value) for value in values])
+    colour = round((1 - share) * (len(COLOURS) - 1))
+    text = f"{'*' if row.rank == 1 else ' '}{row.value:.{DIGITS}g} "
+    # Not by name: a terminal's black may be grey.
+    style = f"{'#000000' if colour >= DARK else '#ffffff'} on {COLOURS[colour]}"
+    return Text(text, style=f"bold {style}" if row.rank == 1 else style)
+
+
+def curves(metrics: Metrics) -> list[tuple[str, str, str, str]]:
+    """Returns the columns of a trial's metrics as `(name, first value, line, last value)`, loss and accuracy alike."""
+    names = [name for name in metrics.columns if name not in (EPOCH, "seconds")]
+    return [_curve(name, metrics.columns) for name in names]
+
+
+def _curve(name: str, columns: Mapping[str, Sequence[float]]) -> tuple[str, str, str, str]:
+    values = columns[name]
+    shown = values
+    if len(values) > CURVE_WIDTH:
+        # Every so manyeth epoch, the first and the last among them.
+        shown = [values[round(place * (len(values) - 1) / (CURVE_WIDTH - 1))] for place in range(CURVE_WIDTH)]
+    line = "".join(BLOCKS[round(scaled(value, values) * (len(BLOCKS) - 1))] for value in shown)
+    return name, f"{values[0]:.{DIGITS}g}", line, f"{values[-1]:.{DIGITS}g}"
+
+
+def scaled(value: float, values: Sequence[float]) -> float:
+    """Returns where a value lies between the least of all values, 0, and the greatest, 1."""
+    least, greatest = min(values), max(values)
+    # Halved first, since the difference of two finite numbers may be infinite.
+    return (value / 2 - least / 2) / (greatest / 2 - least / 2) if greatest / 2 > least / 2 else 0.5

@@ -1,0 +1,109 @@
+"""Ends of a sweep: stopped, with nothing of it left running, or removed from the records."""
+
+import time
+from dataclasses import dataclass
+
+from stepsweep.client.cli.options import Cloud
+from stepsweep.client.cli.view import View, number_of
+from stepsweep.client.clouds.deployment import explained
+from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.start import POLL_SECONDS
+from stepsweep.client.running.stopping import Stopped, stop_sweep
+from stepsweep.contract.errors import InvalidInput
+
+DOWN_SECONDS = 30.0
+"""The most that a cloud in the background is waited for that has nothing left to run."""
+
+
+def stop_and_wait(cloud: Cloud, name: str, view: View) -> Stopped:
+    """Stops a sweep; returns when nothing of it runs, the process in the background included.
+
+    Raises:
+        InvalidInput: there is no such sweep.
+        CloudError: the cloud did not answer, or does not allow it.
+    """
+    cloud.check_it_is_there()
+    # A cloud in the background must not end between a look at it and the end of the last job, which may take its 30 s.
+    with cloud.starting(view.status):
+        sweeps = cloud.looked_at()
+        if not isinstance(sweeps, Sweeps):
+            sweeps.spec(name)
+            view.line(f"{name} does not run: no process keeps this cloud up.")
+            return Stopped(executions=[], jobs=[], left=[])
+        if not sweeps.running(name):
+            sweeps.spec(name)
+        view.status(f"Stopping {name} …")
+        stopped = stop_sweep(sweeps, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=view.status)
+    if cloud.is_local:
+        _wait_until_down(cloud, sweeps)
+    if not stopped.left:
+        what = f"{number_of(len(stopped.executions), 'execution')} and {number_of(len(stopped.jobs), 'job')}"
+        ended = (
+            f"Stopped {what}; nothing of {name} runs."
+            if stopped.executions or stopped.jobs
+            else f"{name} does not run."
+        )
+        view.line(ended)
+        if stopped.executions:
+            view.line("Finished trials are kept, and it goes on with")
+            view.copyable(f"  sweep resume {name}{cloud.where}")
+    return stopped
+
+
+def _wait_until_down(cloud: Cloud, sweeps: Sweeps) -> None:
+    """Waits for a cloud in the background that has nothing else to run."""
+    from stepsweep.local.cloud import joined
+
+    endpoint = joined(cloud.directory)
+    if endpoint is None or not endpoint.ends_when_idle or sweeps.executions():
+        return
+    deadline = time.monotonic() + DOWN_SECONDS
+    while not cloud.is_gone and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What `sweep rm` would do.
+
+    Attributes:
+        objects: how many records there are.
+        left: what stays, in words.
+    """
+
+    sweep: str
+    where: str
+    objects: int
+    left: list[str]
+
+    def lines(self) -> list[str]:
+        return [
+            f"{self.sweep}: {number_of(self.objects, 'object')} in {self.where}/sweeps/{self.sweep}/ will be deleted.",
+            *(f"Kept: {what}" for what in self.left),
+        ]
+
+
+def removal(cloud: Cloud, name: str) -> Removal:
+    """Returns what removing a sweep would do.
+
+    Raises:
+        InvalidInput: there is no such sweep, or it runs.
+    """
+    sweeps = cloud.looked_at()
+    if sweeps.running(name):
+        raise InvalidInput([f"the sweep {name} runs; stop it first, with `sweep stop {name}{cloud.where}`"])
+    plan = sweeps.plan(sweeps.spec(name))
+    trials = len(plan.trials) if plan else 0
+    left = [f"the results of its {number_of(trials, 'trial')} in trials/, which other sweeps may share"]
+    left.append("checkpoints/, which the bucket empties by its own rule" if not cloud.is_local else "checkpoints/")
+    left.append(f"what the trials printed, in {cloud.logs}" if cloud.is_local else "the jobs' logs, in CloudWatch Logs")
+    with explained():
+        objects = len(sweeps.records.objects(name))
+    return Removal(sweep=name, where=sweeps.objects, objects=objects, left=left)
+
+
+def remove(cloud: Cloud, name: str) -> int:
+    """Deletes what is recorded of a sweep, and returns how many objects that were."""
+    sweeps = cloud.looked_at()
+    with explained():
+        return sweeps.records.remove(name)

@@ -1,0 +1,90 @@
+"""Stops a sweep: its executions, and whatever job of it is left after that."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stepsweep.client.clouds.deployment import explained
+from stepsweep.client.running.control import Sweeps
+
+if TYPE_CHECKING:
+    from mypy_boto3_batch.literals import JobStatusType
+
+ALIVE: tuple["JobStatusType", ...] = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+DESCRIBED_AT_ONCE = 100
+"""https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html"""
+
+PATIENCE_SECONDS = 120.0
+"""A job gets SIGTERM, and SIGKILL 30 s later; AWS then takes its time to say so."""
+
+QUIET_LOOKS = 2
+"""A child execution that was stopped in the moment it submitted a job shows that job in the second look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """What became of a sweep that was stopped.
+
+    Attributes:
+        executions: ARNs of those that ran and were stopped.
+        jobs: ids of those that were alive then.
+        left: ids of those that still are.
+    """
+
+    executions: list[str]
+    jobs: list[str]
+    left: list[str]
+
+
+def stop_sweep(sweeps: Sweeps, name: str, *, poll_seconds: float, on_status: Callable[[str], None]) -> Stopped:
+    """Stops the executions of a sweep, and terminates its jobs until none is alive.
+
+    Step Functions terminates the jobs of a stopped execution itself, but at its best effort.
+
+    Raises:
+        CloudError: the cloud did not answer, or does not allow it.
+    """
+    executions = sweeps.running(name)
+    told: set[str] = set()
+    quiet, deadline = 0, time.monotonic() + PATIENCE_SECONDS
+    with explained():
+        # Before the executions are stopped: their jobs may have ended a moment after that.
+        jobs = dict.fromkeys(jobs_alive(sweeps, name))
+        for arn in executions:
+            sweeps.deployment.step_functions.stop_execution(
+                executionArn=arn, error="Stopped", cause="stopped with `sweep stop`"
+            )
+        while True:
+            alive = jobs_alive(sweeps, name)
+            new = [job_id for job_id in alive if job_id not in told]
+            if new:
+                on_status(f"Ending {len(new):,} jobs …" if len(new) > 1 else "Ending a job …")
+            for job_id in new:
+                told.add(job_id)
+                sweeps.deployment.batch.terminate_job(jobId=job_id, reason="The sweep was stopped")
+            jobs |= dict.fromkeys(new)
+            quiet = 0 if alive else quiet + 1
+            if quiet == QUIET_LOOKS or time.monotonic() > deadline:
+                return Stopped(executions=executions, jobs=list(jobs), left=alive)
+            time.sleep(poll_seconds)
+
+
+def jobs_alive(sweeps: Sweeps, name: str) -> list[str]:
+    """Returns the ids of a sweep's jobs that wait or run. Raises botocore's errors."""
+    deployment = sweeps.deployment
+    pages = (
+        page
+        for status in ALIVE
+        for page in deployment.batch.get_paginator("list_jobs").paginate(
+            jobQueue=deployment.job_queue, jobStatus=status
+        )
+    )
+    ids = list(dict.fromkeys(job["jobId"] for page in pages for job in page["jobSummaryList"]))
+    # By the tag: jobs of two sweeps that share a trial have the same name.
+    described = [
+        job
+        for first in range(0, len(ids), DESCRIBED_AT_ONCE)
+        for job in deployment.batch.describe_jobs(jobs=ids[first : first + DESCRIBED_AT_ONCE])["jobs"]
+    ]
+    return [job["jobId"] for job in described if job.get("tags", {}).get("sweep") == name and job["status"] in ALIVE]

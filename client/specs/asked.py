@@ -1,0 +1,254 @@
+"""What a person asks for: a spec file (JSON or YAML), the options that override it, or both → SweepSpec.
+
+Everything that can be wrong is found here, before anything is started.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from stepsweep.contract.errors import InvalidInput, InvalidSweep
+from stepsweep.contract.limits import MAX_NAME
+from stepsweep.contract.space import shown
+from stepsweep.contract.spec import SweepSpec
+
+STDIN = "-"
+
+MAX_INPUT_BYTES = 262_144
+"""Of an execution's input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+_LIKE_A_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+_RANGE = re.compile(r"(?P<low>[+-]?[0-9][^,:]*?)\.\.(?P<high>[^,:]+)(?P<words>(?::[^,]*)?)")
+"""`low..high` and words behind colons, where `low` is a number: a text that is a choice may hold two dots too."""
+
+_TOKENS = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")\s*(?P<colon>:?)|[{}]|NaN|-?Infinity')
+"""In a text that is JSON: the texts (one before a colon is a key), the braces, and the numbers that are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A spec file and the options beside it; None and empty are what was not given.
+
+    Attributes:
+        file: a path, or `-` for standard input.
+        parameters: `name=choice,choice` or `name=low..high:log` each.
+        search, trials, batch: the fields of `search`.
+        halving: `min_epochs:factor`, `min_epochs`, or `auto`.
+        fixed: `name=value` each.
+        objective: `metric:direction`.
+    """
+
+    file: str | None = None
+    parameters: Sequence[str] = ()
+    fixed: Sequence[str] = ()
+    epochs: int | None = None
+    search: str | None = None
+    trials: int | None = None
+    batch: int | None = None
+    halving: str | None = None
+    folds: int | None = None
+    repeats: int | None = None
+    name: str | None = None
+    objective: str | None = None
+    seed: int | None = None
+    max_concurrency: int | None = None
+    budget_usd: float | None = None
+    fresh: bool = False
+
+    def spec(self, *, now: datetime) -> SweepSpec:
+        """Returns the checked spec; a sweep without a name is given one of the file's name and the time.
+
+        Raises:
+            InvalidInput: with every fault that can be found at once.
+        """
+        document = read_spec(self.file) if self.file else {}
+        if isinstance(document, dict):
+            document = self._merged(document)
+        return checked(document, default_name=default_name(self.file, now))
+
+    def _merged(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Returns the file's fields with the options' in their places."""
+        faults: list[str] = []
+        merged = dict(document)
+        for field, option, words in (("parameters", "--set", self.parameters), ("fixed", "--fixed", self.fixed)):
+            given = _pairs(option, words, faults, several=field == "parameters")
+            there = document.get(field, {})
+            # What is not an object is a fault of the file, and the spec's to name.
+            if given and isinstance(there, dict):
+                merged[field] = there | given
+        if self.objective is not None:
+            metric, colon, direction = self.objective.partition(":")
+            merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})
+        searched = {"method": self.search, "trials": self.trials, "batch": self.batch}
+        if given := {name: value for name, value in searched.items() if value is not None}:
+            there = document.get("search", {})
+            # A grid has no numbers of its own to keep.
+            known = there if isinstance(there, dict) and self.search != "grid" else {}
+            merged["search"] = known | given
+        if self.halving is not None:
+            merged["halving"] = _halving(self.halving, faults)
+        for field in ("epochs", "folds", "repeats", "name", "seed", "max_concurrency", "budget_usd"):
+            if (value := getattr(self, field)) is not None:
+                merged[field] = value
+        if self.fresh:
+            merged["fresh"] = True
+        if faults:
+            raise InvalidInput(faults)
+        return merged
+
+
+def checked(document: object, *, default_name: str) -> SweepSpec:
+    """Returns the spec of a document that Step Functions takes as an input.
+
+    Raises:
+        InvalidSweep: with every fault.
+    """
+    spec = SweepSpec.from_json(document, default_name=default_name)
+    if (size := len(json.dumps(spec.to_json()))) > MAX_INPUT_BYTES:
+        raise InvalidSweep(
+            [f"the input has {size} bytes; Step Functions takes at most {MAX_INPUT_BYTES}, give fewer choices"]
+        )
+    return spec
+
+
+def default_name(file: str | None, now: datetime) -> str:
+    """Returns a name for a sweep that was given none: `tutorial-20261123-053012`."""
+    stem = Path(file).stem if file and file != STDIN else ""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "sweep"
+    time = f"{now:-%Y%m%d-%H%M%S}"
+    return stem[: MAX_NAME - len(time)] + time
+
+
+def read_spec(file: str) -> Any:
+    """Reads a JSON or YAML document strictly: no key twice in an object, no NaN or Infinity.
+
+    YAML is what ends in .yaml or .yml, and on standard input what does not start with a brace.
+
+    Raises:
+        InvalidInput: the file cannot be read or breaks a rule; each fault names the file and the line.
+    """
+    name = "standard input" if file == STDIN else file
+    try:
+        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    except OSError as error:
+        raise InvalidInput([f"{name}: cannot be read: {error.strerror}"]) from None
+    try:
+        text = data.decode("utf-8-sig")  # Windows PowerShell writes a byte-order mark
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidInput([f"{name}:{line}: not UTF-8"]) from None
+    is_json = text.lstrip().startswith("{") if file == STDIN else Path(file).suffix.lower() not in (".yaml", ".yml")
+    if is_json:
+        return _json(name, text)
+    from stepsweep.client.specs.yaml_text import read_yaml
+
+    return read_yaml(name, text)
+
+
+def _json(name: str, text: str) -> Any:
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidInput([f"{name}:{error.lineno}: not JSON: {error.msg} (column {error.colno})"]) from None
+    except (ValueError, RecursionError) as error:  # an integer of thousands of digits; brackets without end
+        raise InvalidInput([f"{name}: not JSON that can be read here: {error}"]) from None
+    if faults := [f"{name}:{line}: {fault}" for line, fault in _lax_json(text)]:
+        raise InvalidInput(faults)
+    return document
+
+
+def _lax_json(text: str) -> list[tuple[int, str]]:
+    """Returns the lines of what Python's parser lets pass: a key that stands twice, of which it takes the last; NaN."""
+    faults: list[tuple[int, str]] = []
+    open_objects: list[set[str]] = []
+    for token in _TOKENS.finditer(text):
+        line = text.count("\n", 0, token.start()) + 1
+        if token["colon"]:
+            key = json.loads(token["text"])
+            if key in open_objects[-1]:
+                faults.append((line, f"the key {shown(key)} stands twice in its object; keep one"))
+            open_objects[-1].add(key)
+        elif token[0] == "{":
+            open_objects.append(set())
+        elif token[0] == "}":
+            open_objects.pop()
+        elif not token["text"]:
+            faults.append((line, f"{token[0]} is not a number in JSON; write a finite one"))
+    return faults
+
+
+def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: bool) -> dict[str, Any]:
+    """Returns `name=value` words as an object; with `several` a value is choices between commas, or a range."""
+    pairs: dict[str, Any] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals or not name:
+            example = "lr=0.1,0.01" if several else "batch_size=64"
+            faults.append(f"{option} {shown(word)}: write name=value, such as {option} {example}")
+            continue
+        if name in pairs:
+            faults.append(
+                f"{option} {name}: given twice; " + ("write all choices in one" if several else "give it once")
+            )
+        where = f"{option} {name}"
+        if several and (ends := _RANGE.fullmatch(text)):
+            pairs[name] = _range(where, ends, faults)
+        elif several:
+            pairs[name] = [_value(where, part, faults) for part in text.split(",")]
+        else:
+            pairs[name] = _value(where, text, faults)
+    return pairs
+
+
+def _range(where: str, ends: re.Match[str], faults: list[str]) -> dict[str, Any]:
+    """Returns `1e-4..1:log` as the object that a spec has for it."""
+    found: dict[str, Any] = {"low": _value(where, ends["low"], faults), "high": _value(where, ends["high"], faults)}
+    for word in filter(None, ends["words"].split(":")):
+        match word.partition("="):
+            case ("log", "", ""):
+                found["log"] = True
+            case ("int" | "float" as kind, "", ""):
+                found["type"] = kind
+            case ("step", "=", step):
+                found["step"] = _value(where, step, faults)
+            case _:
+                faults.append(f"{where}: {shown(word)} behind a range; known are log, int, float and step=0.1")
+    return found
+
+
+def _halving(text: str, faults: list[str]) -> dict[str, Any]:
+    if text == "auto":
+        return {}
+    least, colon, factor = text.partition(":")
+    if not least.isdecimal() or (colon and not factor.isdecimal()):
+        faults.append(f"--halving {shown(text)}: write MIN_EPOCHS:FACTOR, such as --halving 3:3, or auto")
+        return {}
+    return {"min_epochs": int(least)} | ({"factor": int(factor)} if colon else {})
+
+
+def _value(where: str, text: str, faults: list[str]) -> int | float | str:
+    """Returns a JSON number as a number and everything else as a text; the spec decides what texts may be."""
+    value = number_or_text(text)
+    if value is None:
+        faults.append(f"{where}: {not_a_number(text)}")
+        return 0
+    return value
+
+
+def number_or_text(text: str) -> int | float | str | None:
+    """Returns a word as a number if JSON writes numbers so, else as a text; None where it only looks like a number."""
+    if _JSON_NUMBER.fullmatch(text) and len(text) <= 400:
+        number: int | float = json.loads(text)
+        return number
+    return None if _LIKE_A_NUMBER.fullmatch(text) else text
+
+
+def not_a_number(text: str) -> str:
+    return f"{shown(text)} is not how JSON writes a number; write it as 0.1, 10 or 1e-3"

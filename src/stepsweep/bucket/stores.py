@@ -1,0 +1,105 @@
+"""What a bucket holds, read over HTTP, or from the files of an embedded cloud."""
+
+import contextlib
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from stepsweep.bucket.folder import files_below, key_of, path_of
+from stepsweep.bucket.s3 import Bucket, from_json
+
+DELETED_AT_ONCE = 1_000
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
+
+class Store(Protocol):
+    """One bucket's objects. A key that is not there is None, everything else that goes wrong raises."""
+
+    def get(self, key: str, *, at_most: int | None = None) -> bytes | None: ...
+
+    def get_json(self, key: str) -> Any: ...
+
+    def listed(self, prefix: str) -> dict[str, datetime]:
+        """Returns the keys that start with `prefix`, and when each was written: whole seconds on AWS."""
+
+    def folders(self, prefix: str) -> list[str]:
+        """Returns the names between `prefix` and the next slash, sorted."""
+
+    def delete(self, names: Iterable[str]) -> None: ...
+
+
+class S3Store(Bucket):
+    """A bucket of a cloud that is up. Raises botocore's errors."""
+
+    def listed(self, prefix: str) -> dict[str, datetime]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        return {entry["Key"]: entry["LastModified"] for page in pages for entry in page.get("Contents", [])}
+
+    def folders(self, prefix: str) -> list[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, Delimiter="/")
+        found = [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", [])]
+        return sorted(each.removeprefix(prefix).rstrip("/") for each in found)
+
+    def delete(self, names: Iterable[str]) -> None:
+        left = list(names)
+        while left:
+            some, left = left[:DELETED_AT_ONCE], left[DELETED_AT_ONCE:]
+            answer = self._s3.delete_objects(
+                Bucket=self.name, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+            )
+            for error in answer.get("Errors", []):
+                raise PermissionError(f"{error.get('Key')} could not be deleted: {error.get('Message')}")
+
+
+class FolderStore:
+    """The folder of a bucket of an embedded cloud that is not up."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get(self, key: str, *, at_most: int | None = None) -> bytes | None:
+        try:
+            with self._file(key).open("rb") as file:
+                return file.read(-1 if at_most is None else at_most)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def get_json(self, key: str) -> Any:
+        data = self.get(key)
+        return None if data is None else from_json(data)
+
+    def listed(self, prefix: str) -> dict[str, datetime]:
+        found: dict[str, datetime] = {}
+        for file in files_below(self._file(prefix.rpartition("/")[0])):
+            with contextlib.suppress(FileNotFoundError):  # deleted since
+                found[key_of(file, self._folder)] = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+        return {key: found[key] for key in sorted(found) if key.startswith(prefix)}
+
+    def folders(self, prefix: str) -> list[str]:
+        folder = self._file(prefix.rstrip("/"))
+        return sorted(key_of(each, folder) for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+
+    def delete(self, names: Iterable[str]) -> None:
+        for key in names:
+            file = self._file(key)
+            file.unlink(missing_ok=True)
+            for folder in file.parents:
+                if folder == self._folder or any(folder.iterdir()):
+                    break
+                folder.rmdir()
+
+    def _file(self, key: str) -> Path:
+        return path_of(self._folder.parent, self._folder.name, key)
+
+
+class ServedFolderStore(FolderStore):
+    """The folder of a bucket of an embedded cloud that is up: read as files, which asks nothing of the cloud, and
+    changed over HTTP, since it has to know."""
+
+    def __init__(self, folder: Path, served: S3Store) -> None:
+        super().__init__(folder)
+        self._served = served
+
+    def delete(self, names: Iterable[str]) -> None:
+        self._served.delete(names)

@@ -1,0 +1,148 @@
+"""metrics.csv: one row an epoch. Written whole, and parsed strictly, since the winner is decided on it.
+
+The rules of the file are a trainer's whole contract about results (docs/your-trainer.md):
+
+- UTF-8 without a byte-order mark; a header; then one row an epoch, 1, 2, 3, …, at most as many as epochs were asked.
+- The first column is `epoch`; every other column has a name `[a-z][a-z0-9_]*`, each once.
+- Every value is a decimal number as `repr(float)` writes it. `nan`, `inf` and `-inf` may be written, and say that the
+  trial diverged: such a file is complete, so the trial is not trained again, and it is `INVALID`, so it never wins.
+"""
+
+import csv
+import io
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.space import shown
+
+EPOCH = "epoch"
+MAX_BYTES = 16 * 2**20
+"""100 bytes a row are a hundred thousand epochs; what is larger is not a metrics file."""
+
+# Narrower than float(): that accepts `1_000`, `infinity` and digits of other scripts.
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
+_COLUMN = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+
+
+class Direction(StrEnum):
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a sweep optimizes: a column of the metrics, and which end of it is better."""
+
+    metric: str = "val_accuracy"
+    direction: Direction = Direction.MAXIMIZE
+
+    def rank(self, value: float) -> float:
+        """Returns a number that is smaller the better `value` is."""
+        return -value if self.direction is Direction.MAXIMIZE else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """A trial's curve: `columns[name][i]` is the value of epoch i + 1. All finite, unless it was asked otherwise."""
+
+    columns: dict[str, list[float]]
+
+    @property
+    def epochs(self) -> int:
+        return len(self.columns[EPOCH])
+
+    def best(self, objective: Objective) -> tuple[float, int]:
+        """Returns the best value of the objective and the first epoch that reached it, from 1.
+
+        Raises:
+            InvalidMetrics: there is no such column.
+        """
+        try:
+            values = self.columns[objective.metric]
+        except KeyError:
+            there = textwrap.shorten(", ".join(self.columns), 200, placeholder=" …")
+            raise InvalidMetrics(f"no column `{objective.metric}`, which is the objective; it has {there}") from None
+        ranks = [objective.rank(value) for value in values]
+        index = ranks.index(min(ranks))
+        return values[index], index + 1
+
+
+def to_csv(rows: Sequence[Mapping[str, float]]) -> bytes:
+    """Returns the bytes of a metrics file; floats as `repr` has them, so that reading gives the same numbers.
+
+    Args:
+        rows: one an epoch, all with the same names, `epoch` first.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def parse_csv(data: bytes, *, max_epochs: int, may_diverge: bool = False) -> Metrics:
+    """Reads a metrics file by the rules above.
+
+    Args:
+        may_diverge: take NaN and infinity as numbers, to show how a trial diverged; never to rank it.
+
+    Raises:
+        InvalidMetrics: the file breaks a rule; the message names the line, the column and the value.
+    """
+    if not data:
+        raise InvalidMetrics("the file is empty")
+    if len(data) > MAX_BYTES:
+        raise InvalidMetrics(f"the file has {len(data)} bytes, more than {MAX_BYTES}")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidMetrics(f"not UTF-8: {error.reason} at byte {error.start}") from None
+    if "\0" in text:
+        raise InvalidMetrics("a NUL byte in the file")
+    try:
+        header, *rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise InvalidMetrics(f"not CSV: {error}") from None
+    _check_header(header)
+    if not rows:
+        raise InvalidMetrics("a header and no row: not one epoch was finished")
+    if len(rows) > max_epochs:
+        raise InvalidMetrics(f"{len(rows)} rows, and only {max_epochs} epochs were asked for")
+    if not text.endswith("\n"):
+        raise InvalidMetrics(f"line {len(rows) + 1} has no end: the file was cut off")
+    columns: dict[str, list[float]] = {name: [] for name in header}
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise InvalidMetrics(f"line {number + 1}: {len(row)} values for {len(header)} columns")
+        for name, cell in zip(header, row, strict=True):
+            columns[name].append(_number(cell, line=number + 1, column=name, epoch=number, may_diverge=may_diverge))
+        if columns[EPOCH][-1] != number:
+            raise InvalidMetrics(f"line {number + 1}: epoch {shown(row[0])}, where {number} has its place")
+    return Metrics(columns=columns)
+
+
+def _check_header(header: Sequence[str]) -> None:
+    if header[:1] != [EPOCH]:
+        raise InvalidMetrics(f"the first column must be `epoch`, got {shown(','.join(header))}")
+    if wrong := [name for name in header if not _COLUMN.fullmatch(name)]:
+        raise InvalidMetrics(f"column {shown(wrong[0])} is not a name like `val_loss`")
+    if len(set(header)) != len(header):
+        raise InvalidMetrics(f"a column stands twice in {shown(','.join(header))}")
+
+
+def _number(cell: str, *, line: int, column: str, epoch: int, may_diverge: bool) -> float:
+    if len(cell) <= 64 and _NUMBER.fullmatch(cell):
+        if math.isfinite(value := float(cell)):
+            return value
+        raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is too large for a number")
+    if not _NOT_FINITE.fullmatch(cell):
+        raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is not a number")
+    if may_diverge and column != EPOCH:
+        return float(cell)
+    raise InvalidMetrics(f"{column} is {cell} at epoch {epoch}: the trial diverged")

@@ -1,0 +1,414 @@
+"""Reads the input of a sweep: every field by its rule, and all faults of an input at once."""
+
+import difflib
+import re
+import textwrap
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from stepsweep.contract.halving import DEFAULT_FACTOR, Halving, default_min_epochs
+from stepsweep.contract.limits import (
+    MAX_BOUND,
+    MAX_COMMAND_BYTES,
+    MAX_CONCURRENCY,
+    MAX_EPOCHS,
+    MAX_FACTOR,
+    MAX_FOLDS,
+    MAX_NAME,
+    MAX_PARAMETERS,
+    MAX_REPEATS,
+    MAX_ROUNDS,
+    MAX_SEED,
+    MAX_TRIALS,
+)
+from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.ranking import COLUMNS
+from stepsweep.contract.search import DEFAULT_BATCH, Method, Search
+from stepsweep.contract.space import (
+    MAX_INTEGER,
+    Kind,
+    Parameter,
+    Range,
+    Value,
+    as_option,
+    grid_size,
+    is_listed,
+    parse_value,
+    shown,
+    size_of,
+)
+
+FIELDS = (
+    "parameters", "search", "halving", "fixed", "epochs", "objective", "folds", "repeats", "seed", "name",
+    "max_concurrency", "budget_usd", "fresh",
+)  # fmt: skip
+
+COMMENT = "Comment"
+"""The console puts this field into the input that it proposes; it is ignored."""
+
+RESERVED = {
+    "epochs": "give it as the field `epochs`",
+    "seed": "give it as the field `seed`",
+    "folds": "give it as the field `folds`",
+    "fold": "give how many there are as the field `folds`",
+    "help": "it would end the trainer before it trains",
+    "uploads3": "the sweep decides where results go",
+}
+"""Names that would become another option of the trainer."""
+
+_T = TypeVar("_T")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+_SWEEP_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}", re.ASCII)
+
+
+class Parser:
+    """Collects the faults of one input while it reads it; a field with a fault gets a stand-in value."""
+
+    def __init__(self, data: dict[Any, Any]) -> None:
+        self.data = data
+        self.faults: list[str] = []
+        self.meant: set[str] = set()  # fields that an unknown one was probably meant to be
+
+    def parse(self, default_name: str | None) -> dict[str, Any]:
+        self._unknown_fields(self.data, known=(*FIELDS, COMMENT), where="")
+        parameters = self._parameters()
+        fixed = self._fixed()
+        for name in fixed:
+            if name in parameters:
+                self.faults.append(f"fixed.{name}: already one of `parameters`; keep it in one of the two")
+        values: dict[str, Any] = {
+            "parameters": parameters,
+            "fixed": fixed,
+            "name": self._name(default_name),
+            "search": self._search(),
+            "epochs": (epochs := self._epochs()),
+            "halving": self._halving(epochs),
+            "objective": self._objective(),
+            "folds": self._integer("folds", default=None, low=2, high=MAX_FOLDS),
+            "repeats": (repeats := self._integer("repeats", default=1, low=1, high=MAX_REPEATS)),
+            "seed": self._integer("seed", default=0, low=0, high=MAX_SEED - repeats + 1),
+            "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
+            "budget_usd": self._budget(),
+            "fresh": self._boolean("fresh", self.data.get("fresh", False)),
+        }
+        self._trials(values)
+        self._command_bytes(parameters, fixed)
+        return values
+
+    def _unknown_fields(self, there: Mapping[Any, Any], *, known: tuple[str, ...], where: str) -> None:
+        for name in there:
+            if name in known:
+                continue
+            near = difflib.get_close_matches(str(name).lower(), known, n=1)
+            self.meant.update(f"{where}{field}" for field in near)
+            remedy = f"did you mean `{where}{near[0]}`?" if near else f"known are {', '.join(known)}"
+            got = shown(name).strip('"')
+            self.faults.append(f"unknown field `{where}{got}`; {remedy}")
+
+    def _parameters(self) -> dict[str, Parameter]:
+        example = 'write {"lr": [0.1, 0.01]}'
+        if "parameters" not in self.data:
+            if "parameters" not in self.meant:
+                self.faults.append(f"parameters: missing; {example}")
+            return {}
+        raw = self.data["parameters"]
+        if not isinstance(raw, dict) or not raw:
+            self.faults.append(
+                f"parameters: must be an object of at least one name and its choices, got {shown(raw)}; {example}"
+            )
+            return {}
+        if len(raw) > MAX_PARAMETERS:
+            self.faults.append(f"parameters: at most {MAX_PARAMETERS} names, got {len(raw)}")
+            return {}
+        return {
+            name: self._range(f"parameters.{name}", item)
+            if isinstance(item, dict)
+            else self._choices(f"parameters.{name}", item)
+            for name, item in raw.items()
+            if self._option_name("parameters", name)
+        }
+
+    def _choices(self, where: str, raw: object) -> tuple[Value, ...]:
+        if not isinstance(raw, list):
+            example = '{"low": 0.001, "high": 0.1}'
+            self.faults.append(
+                f"{where}: must be a list of choices such as [0.1, 0.01] or a range such as {example}, got {shown(raw)}"
+            )
+            return ()
+        if not raw:
+            self.faults.append(f"{where}: must have at least one choice, got []")
+            return ()
+        if len(raw) > MAX_TRIALS:
+            self.faults.append(f"{where}: at most {MAX_TRIALS} choices, got {len(raw)}")
+            return ()
+        choices: dict[Value, None] = {}
+        for index, item in enumerate(raw):
+            value = self._value(f"{where}[{index}]", item)
+            if value is None:
+                continue
+            if value in choices:
+                self.faults.append(f"{where}[{index}]: {shown(item)} stands in the list twice; give every choice once")
+            choices[value] = None
+        if len({isinstance(value, str) for value in choices}) > 1:
+            self.faults.append(f"{where}: numbers and texts in one list, got {shown(raw)}; write all choices alike")
+        return tuple(choices)
+
+    def _range(self, where: str, raw: dict[Any, Any]) -> Parameter:
+        """Returns a range; no choices where it has a fault."""
+        before = len(self.faults)
+        self._unknown_fields(raw, known=("low", "high", "log", "step", "type"), where=f"{where}.")
+        low, high = (self._bound(where, name, raw) for name in ("low", "high"))
+        step = self._bound(where, "step", raw) if raw.get("step") is not None else None
+        log = self._boolean(f"{where}.log", raw.get("log", False))
+        if low is not None and high is not None and low > high:
+            self.faults.append(f"{where}: low must be <= high, got {shown(low)} and {shown(high)}")
+        if low is not None and log and low <= 0:
+            self.faults.append(f"{where}.low: must be > 0 on a log scale, got {shown(low)}")
+        if step is not None and step <= 0:
+            self.faults.append(f"{where}.step: must be > 0, got {shown(step)}")
+        if step is not None and log:
+            self.faults.append(f"{where}.step: not on a log scale; leave one of the two out, or list the choices")
+        kind = self._kind(where, raw, [number for number in (low, high, step) if number is not None])
+        if len(self.faults) > before or low is None or high is None:
+            return ()
+        return Range(low=low, high=high, log=log, step=step, kind=kind)
+
+    def _bound(self, where: str, name: str, raw: dict[Any, Any]) -> int | float | None:
+        if name not in raw:
+            if f"{where}.{name}" not in self.meant:
+                self.faults.append(f'{where}.{name}: missing; a range is written as {{"low": 0.001, "high": 0.1}}')
+            return None
+        try:
+            value = parse_value(raw[name])
+        except ValueError:
+            value = ""
+        if isinstance(value, str) or abs(value) > MAX_BOUND:
+            self.faults.append(f"{where}.{name}: must be a number of at most {MAX_BOUND:g}, got {shown(raw[name])}")
+            return None
+        return value
+
+    def _kind(self, where: str, raw: dict[Any, Any], numbers: list[int | float]) -> Kind:
+        """Returns the type of a range, which has to be said where it decides what is meant: 0 to 1 are two or many."""
+        whole = all(isinstance(number, int) for number in numbers)
+        match raw.get("type"):
+            case None if whole and raw.get("step") is None and "type" not in self.meant:
+                self.faults.append(
+                    f'{where}.type: missing, and low and high are whole; write "int" for whole numbers only, '
+                    'or "float" for all between them'
+                )
+                return Kind.FLOAT
+            case None:
+                return Kind.INT if whole else Kind.FLOAT
+            case "int" if not whole:
+                self.faults.append(f'{where}: low, high and step must be whole with type "int", got {shown(raw)}')
+                return Kind.INT
+            case "int" | "float" as kind:
+                return Kind(kind)
+            case wrong:
+                self.faults.append(f'{where}.type: must be "int" or "float", got {shown(wrong)}')
+                return Kind.FLOAT
+
+    def _fixed(self) -> dict[str, Value]:
+        raw = self.data.get("fixed", {})
+        if not isinstance(raw, dict):
+            self.faults.append(f'fixed: must be an object of options such as {{"batch_size": 64}}, got {shown(raw)}')
+            return {}
+        if len(raw) > MAX_PARAMETERS:
+            self.faults.append(f"fixed: at most {MAX_PARAMETERS} options, got {len(raw)}")
+            return {}
+        fixed: dict[str, Value] = {}
+        for name, item in raw.items():
+            if self._option_name("fixed", name) and (value := self._value(f"fixed.{name}", item)) is not None:
+                fixed[name] = value
+        return fixed
+
+    def _option_name(self, where: str, name: object) -> bool:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            self.faults.append(
+                f"{where}: {shown(name)} is not a name of an option; "
+                "lower-case letters, digits and _, a letter first, at most 64"
+            )
+        elif name.replace("_", "") in RESERVED:
+            self.faults.append(f"{where}.{name}: not a name you can use here; {RESERVED[name.replace('_', '')]}")
+        else:
+            return True
+        return False
+
+    def _value(self, where: str, raw: object) -> Value | None:
+        try:
+            return parse_value(raw)
+        except ValueError as error:
+            self.faults.append(f"{where}: {error}")
+            return None
+
+    def _search(self) -> Search:
+        raw = self.data.get("search", "grid")
+        if not isinstance(raw, dict):
+            if raw != "grid":
+                example = '{"method": "random", "trials": 50}'
+                self.faults.append(f'search: must be "grid" or an object such as {example}, got {shown(raw)}')
+            return Search()
+        self._unknown_fields(raw, known=("method", "trials", "batch"), where="search.")
+        if (method := raw.get("method")) not in tuple(Method):
+            known = ", ".join(f'"{name}"' for name in Method)
+            self.faults.append(f"search.method: must be one of {known}, got {shown(method)}")
+            return Search()
+        if method == Method.GRID:
+            if more := [name for name in ("trials", "batch") if name in raw]:
+                self.faults.append(f"search.{more[0]}: a grid tries every combination; leave it out")
+            return Search()
+        if "trials" not in raw and "search.trials" not in self.meant:
+            self.faults.append(f"search.trials: missing; write how many params are tried, 1 to {MAX_TRIALS}")
+        trials = self._whole("search.trials", raw.get("trials", 1), default=1, low=1, high=MAX_TRIALS)
+        if method == Method.RANDOM:
+            if "batch" in raw:
+                self.faults.append('search.batch: only with "tpe", which learns from one batch for the next')
+            return Search(method=Method.RANDOM, trials=trials)
+        batch = self._whole("search.batch", raw.get("batch", DEFAULT_BATCH), default=1, low=1, high=MAX_TRIALS)
+        return Search(method=Method.TPE, trials=trials, batch=batch)
+
+    def _halving(self, epochs: int) -> Halving | None:
+        raw = self.data.get("halving")
+        if raw is None:
+            return None
+        if not isinstance(raw, dict):
+            example = '{"min_epochs": 3, "factor": 3}'
+            self.faults.append(f"halving: must be an object such as {example}, got {shown(raw)}")
+            return None
+        self._unknown_fields(raw, known=("min_epochs", "factor"), where="halving.")
+        factor = self._whole(
+            "halving.factor", raw.get("factor", DEFAULT_FACTOR), default=DEFAULT_FACTOR, low=2, high=MAX_FACTOR
+        )
+        least = raw.get("min_epochs", default_min_epochs(epochs))
+        return Halving(
+            min_epochs=self._whole("halving.min_epochs", least, default=1, low=1, high=epochs), factor=factor
+        )
+
+    def _epochs(self) -> int:
+        if "epochs" not in self.data and "epochs" not in self.meant:
+            self.faults.append(f"epochs: missing; write the most epochs a trial may train, 1 to {MAX_EPOCHS}")
+        return self._integer("epochs", default=1, low=1, high=MAX_EPOCHS)
+
+    def _integer(self, name: str, *, default: _T, low: int, high: int) -> int | _T:
+        raw = self.data.get(name, default)
+        if raw is default or (raw is None and default is None):
+            return default
+        return self._whole(name, raw, default=default, low=low, high=high)
+
+    def _whole(self, where: str, raw: object, *, default: _T, low: int, high: int) -> int | _T:
+        whole = (
+            isinstance(raw, int | float) and not isinstance(raw, bool) and abs(raw) <= MAX_INTEGER and raw == int(raw)
+        )
+        if not whole or not low <= raw <= high:  # type: ignore[operator]
+            self.faults.append(f"{where}: must be a whole number from {low} to {high}, got {shown(raw)}")
+            return default
+        return int(raw)  # type: ignore[call-overload, no-any-return]
+
+    def _objective(self) -> Objective:
+        raw = self.data.get("objective", {})
+        if not isinstance(raw, dict):
+            example = '{"metric": "val_loss", "direction": "minimize"}'
+            self.faults.append(f"objective: must be an object such as {example}, got {shown(raw)}")
+            return Objective()
+        self._unknown_fields(raw, known=("metric", "direction"), where="objective.")
+        metric, direction = raw.get("metric", "val_accuracy"), raw.get("direction", "maximize")
+        if "metric" in raw and "direction" not in raw and metric != "val_accuracy":
+            self.faults.append('objective.direction: missing; write "maximize" or "minimize" beside the metric')
+        if not isinstance(metric, str) or not _NAME.fullmatch(metric) or metric in COLUMNS:
+            self.faults.append(
+                "objective.metric: must name a column of the metrics such as val_loss, and none of the leaderboard's "
+                f"own ({', '.join(COLUMNS)}), got {shown(metric)}"
+            )
+            metric = "val_accuracy"
+        if direction not in tuple(Direction):
+            self.faults.append(f'objective.direction: must be "maximize" or "minimize", got {shown(direction)}')
+            direction = "maximize"
+        return Objective(metric=metric, direction=Direction(direction))
+
+    def _name(self, default_name: str | None) -> str:
+        raw = self.data.get("name", default_name)
+        if not isinstance(raw, str) or not _SWEEP_NAME.fullmatch(raw):
+            what = "the execution's name" if "name" not in self.data and default_name else "name"
+            remedy = "; give the sweep a `name` of its own" if what != "name" else ""
+            self.faults.append(
+                f"{what}: must be 1 to {MAX_NAME} letters, digits, - and _ that start with a letter or digit, "
+                f"got {shown(raw)}{remedy}"
+            )
+            return "unnamed"
+        return raw
+
+    def _budget(self) -> float | None:
+        raw = self.data.get("budget_usd")
+        if raw is None:
+            return None
+        try:
+            value = parse_value(raw)
+        except ValueError:
+            value = ""
+        if isinstance(value, str) or value <= 0:
+            self.faults.append(f"budget_usd: must be a number of US dollars above 0, got {shown(raw)}")
+            return None
+        return float(value)
+
+    def _boolean(self, where: str, raw: object) -> bool:
+        if not isinstance(raw, bool):
+            self.faults.append(f"{where}: must be true or false, got {shown(raw)}")
+            return False
+        return raw
+
+    def _trials(self, values: Mapping[str, Any]) -> None:
+        """Finds what makes too many trials, or more than there are."""
+        parameters: dict[str, Parameter] = values["parameters"]
+        search: Search = values["search"]
+        each = (values["folds"] or 1) * values["repeats"]
+        several = "" if each == 1 else f", {each} times each for folds and repeats"
+        size = grid_size(parameters)
+        if search.method is not Method.GRID:
+            params = search.trials or 0
+            if 0 < size < params:
+                self.faults.append(
+                    f"search.trials: {params}, and there are only {size} different params; give at most so many, "
+                    'or "search": "grid", which tries all of them'
+                )
+            if params * each > MAX_TRIALS:
+                self.faults.append(f"search.trials: {params}{several} are {params * each} trials; at most {MAX_TRIALS}")
+            if search.batch and (batches := -(-params // search.batch)) > MAX_ROUNDS:
+                self.faults.append(
+                    f"search.batch: {params} trials in batches of {search.batch} are {batches} rounds; at most "
+                    f"{MAX_ROUNDS}, give a batch of at least {-(-params // MAX_ROUNDS)}"
+                )
+            return
+        if continuous := [name for name, parameter in parameters.items() if not is_listed(parameter)]:
+            self.faults.extend(
+                f"parameters.{name}: a grid cannot list a range without a step; give it a step or a list, or "
+                'write "search": {"method": "random", "trials": 50}'
+                for name in continuous
+            )
+        elif size * each > MAX_TRIALS:
+            sizes = " x ".join(f"{name} {size_of(parameter)}" for name, parameter in parameters.items())
+            sizes = textwrap.shorten(sizes, 200, placeholder=" …")
+            self.faults.append(
+                f"parameters: a grid of {size * each} trials ({sizes}{several}); at most {MAX_TRIALS}, "
+                "give fewer choices"
+            )
+
+    def _command_bytes(self, parameters: Mapping[str, Parameter], fixed: Mapping[str, Value]) -> None:
+        words = [
+            *((name, _widest(parameter)) for name, parameter in parameters.items()),
+            *((name, as_option(value)) for name, value in fixed.items()),
+        ]
+        size = sum(len(f'"--{name}","{text}",') for name, text in words)
+        if size > MAX_COMMAND_BYTES:
+            self.faults.append(
+                f"parameters and fixed: {size} bytes of options a trial; at most {MAX_COMMAND_BYTES}, "
+                "give fewer or shorter ones"
+            )
+
+
+def _widest(parameter: Parameter) -> str:
+    """Returns the longest text that a trainer may be given; of a range one that is no shorter."""
+    if isinstance(parameter, Range):
+        ends = max((as_option(value) for value in (parameter.low, parameter.high)), key=len)
+        return ends + "0" * 24  # digits of a double, which no value of a range has more of
+    return max(map(as_option, parameter), key=len, default="")

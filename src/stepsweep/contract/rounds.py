@@ -1,0 +1,156 @@
+"""The rounds of a sweep: which trials each one plans.
+
+A search says which params are new, halving says who goes on to more epochs, and a round does both at once. A plan
+holds every trial of the sweep so far, at the epochs that it has been planned for last; those whose `round_number` is
+the plan's are what that round has to train.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+
+from stepsweep.contract.halving import promoted
+from stepsweep.contract.ranking import Group, Result, grouped
+from stepsweep.contract.sampling import drawn
+from stepsweep.contract.search import Method
+from stepsweep.contract.space import Range, Value, grid, grid_size
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Trial
+
+Params = dict[str, Value]
+
+
+def first_params(spec: SweepSpec) -> list[Params]:
+    """Returns the params of round 0: all of a grid or a random search; a drawn batch for a model that knows nothing."""
+    if spec.search.method is Method.GRID:
+        return list(grid(spec.parameters))
+    return list(islice(drawn(spec.parameters, seed=spec.seed), _new_at(spec, planned=0)))
+
+
+def first_round(spec: SweepSpec, *, trainer_version: str) -> list[Trial]:
+    """Returns the trials of round 0, in the search's order, which is the same for the same spec."""
+    return [trial for params in first_params(spec) for trial in spec.trials_of(params, trainer_version=trainer_version)]
+
+
+def next_round(
+    spec: SweepSpec,
+    results: Sequence[Result],
+    asked: Sequence[Params],
+    *,
+    round_number: int,
+    trainer_version: str,
+) -> list[Trial]:
+    """Returns the trials of a later round: all of the round before in their places, then the new ones.
+
+    Args:
+        results: of every trial so far, in the order of the plan.
+        asked: params that the search proposes, of which those are taken that are new; what is missing is drawn.
+    """
+    groups = grouped(results)
+    going_on = {id(group) for group in _promoted(spec, groups)}
+    trials = [
+        _further(spec, result, round_number) if id(group) in going_on else result.trial
+        for group in groups
+        for result in group.results
+    ]
+    for params in _new_params(spec, groups, asked):
+        trials += spec.trials_of(params, trainer_version=trainer_version, round_number=round_number)
+    return trials
+
+
+def trials_at_the_ends(spec: SweepSpec) -> list[Trial]:
+    """Returns trials at the low and the high end of every range, which a trainer has to take too."""
+    low = {name: p.nearest(p.low) if isinstance(p, Range) else p[0] for name, p in spec.parameters.items()}
+    high = {name: p.nearest(p.high) if isinstance(p, Range) else p[-1] for name, p in spec.parameters.items()}
+    sides = (low, high)
+    return [trial for params in sides for trial in spec.trials_of(params, trainer_version="")]
+
+
+def wanted(spec: SweepSpec, groups: Sequence[Group]) -> int:
+    """Returns how many new params the next round begins with."""
+    return _new_at(spec, planned=len(groups)) if spec.search.learns else 0
+
+
+def goes_on(spec: SweepSpec, groups: Sequence[Group]) -> bool:
+    """Returns whether there is another round."""
+    return bool(wanted(spec, groups) or _promoted(spec, groups))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What a round costs at most.
+
+    Attributes:
+        trials: that it trains: new ones, and those that go on.
+        epochs: of all of them together, beside what they have trained in earlier rounds.
+        up_to: the epochs that its trials reach, fewest first.
+    """
+
+    trials: int
+    epochs: int
+    up_to: tuple[int, ...]
+
+
+def schedule(spec: SweepSpec) -> list[Round]:
+    """Returns the rounds of a sweep none of whose trials fails or stops early: the most that it can cost."""
+    batches = [_all(spec)]
+    while spec.search.learns and (new := _new_at(spec, planned=sum(batches))):
+        batches.append(new)
+    rungs, before = spec.rungs, (0, *spec.rungs)
+    arrive = [[0] * len(rungs) for _ in range(len(batches) + len(rungs) - 1)]
+    for batch, new in enumerate(batches):
+        count = new
+        for rung in range(len(rungs)):
+            arrive[batch + rung][rung] = count
+            count = spec.halving.places(count) if spec.halving else 0
+    return [
+        Round(
+            trials=sum(params) * spec.trials_each,
+            epochs=sum(count * (rungs[n] - before[n]) for n, count in enumerate(params)) * spec.trials_each,
+            up_to=tuple(rungs[n] for n, count in enumerate(params) if count),
+        )
+        for params in arrive
+    ]
+
+
+def epochs_to_train(spec: SweepSpec, trials: Iterable[Trial]) -> int:
+    """Returns the most epochs that trials of a round train, beside those of the rungs below."""
+    before = (0, *spec.rungs)
+    return sum(trial.epochs - before[trial.rung] for trial in trials)
+
+
+def _all(spec: SweepSpec) -> int:
+    return grid_size(spec.parameters) if spec.search.method is Method.GRID else _new_at(spec, planned=0)
+
+
+def _new_at(spec: SweepSpec, *, planned: int) -> int:
+    """Returns how many new params a round of a search begins with that has planned so many."""
+    trials = spec.search.trials or 0
+    return min(spec.search.batch or trials, trials - planned)
+
+
+def _promoted(spec: SweepSpec, groups: Sequence[Group]) -> list[Group]:
+    return promoted(groups, spec.halving, spec.objective, rungs=len(spec.rungs)) if spec.halving else []
+
+
+def _further(spec: SweepSpec, result: Result, round_number: int) -> Trial:
+    """Returns a trial on its next rung; one that stopped by itself is there already, with the metrics that it has."""
+    rung = result.trial.rung + 1
+    if result.stopped_early:
+        return replace(result.trial, rung=rung)
+    epochs = spec.rungs[rung]
+    options = {**result.trial.options, "epochs": epochs}
+    return replace(result.trial, rung=rung, epochs=epochs, options=options, round_number=round_number)
+
+
+def _new_params(spec: SweepSpec, groups: Sequence[Group], asked: Sequence[Params]) -> list[Params]:
+    """Returns as many as are wanted, of those that were asked for and then of those that are drawn, none twice."""
+    seen = {tuple(group.params.items()) for group in groups}
+    new: list[Params] = []
+    for params in chain(asked, drawn(spec.parameters, seed=spec.seed)):
+        if len(new) == wanted(spec, groups):
+            break
+        if (values := tuple(params.items())) not in seen:
+            seen.add(values)
+            new.append(params)
+    return new

@@ -1,0 +1,119 @@
+"""A trial, the id that names its work in every sweep, and how it ended."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+from stepsweep.contract import keys
+from stepsweep.contract.space import Value, as_option
+
+MAX_SLUG = 60
+"""With 20 hexadecimal digits behind it an id stays far below the 128 characters that Batch allows a job's name."""
+
+HASH_DIGITS = 20
+"""80 bits: a million trials share an id with a probability of 4e-13."""
+
+
+class Status(StrEnum):
+    """How a trial ended. Every planned trial has exactly one."""
+
+    SUCCEEDED = "SUCCEEDED"
+    """Its metrics are there and can be trusted."""
+    FAILED = "FAILED"
+    """Its job failed, and there are no metrics."""
+    MISSING = "MISSING"
+    """Nothing says that it failed, and there are no metrics."""
+    INVALID = "INVALID"
+    """Its metrics break the contract, or hold a number that is not finite: it diverged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one trial ended, with the reason where it did not succeed."""
+
+    trial_id: str
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """One evaluation of one set of params.
+
+    Attributes:
+        trial_id: names the work: see `trial_id_of`.
+        params: the chosen values, in the order in which the sweep names them.
+        options: all that the trainer is given on its command line, params first.
+        epochs: the most epochs it trains.
+        rung: how often it went on to more epochs; 0 without halving.
+        batch: the round that planned its params first; halving compares those of one batch.
+        round_number: the round that plans it for these epochs, and where its outcome is recorded.
+    """
+
+    trial_id: str
+    params: dict[str, Value]
+    options: dict[str, Value]
+    epochs: int
+    rung: int = 0
+    batch: int = 0
+    round_number: int = 0
+
+    @property
+    def metrics_key(self) -> str:
+        return keys.metrics_key(self.trial_id, self.epochs)
+
+    @property
+    def member(self) -> dict[str, Value]:
+        """What tells it from the other trials of its params: the fold, where there are any, and the seed."""
+        return {name: self.options[name] for name in ("fold", "seed") if name in self.options}
+
+    def command(self) -> list[str]:
+        """Returns the arguments of the trainer. Texts only: a number in a Batch command ends the whole Map."""
+        return [word for name, value in self.options.items() for word in (f"--{name}", as_option(value))]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "trial_id": self.trial_id,
+            "params": dict(self.params),
+            "options": dict(self.options),
+            "epochs": self.epochs,
+            "rung": self.rung,
+            "batch": self.batch,
+            "round_number": self.round_number,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Reads what `to_json` wrote; a field too many or too few raises TypeError."""
+        return cls(**data)
+
+
+def trial_id_of(
+    *,
+    params: Mapping[str, Value],
+    fixed: Mapping[str, Value],
+    seed: int,
+    trainer_version: str,
+    fold: Mapping[str, int] | None = None,
+    salt: str = "",
+) -> str:
+    """Returns a readable name for all that decides a trial's numbers.
+
+    The name is a slug of the params and a SHA-256 of params, fixed options, seed, fold and trainer version; both
+    whatever the order in which they were given. Epochs are not part of it: more epochs continue the same training.
+
+    Args:
+        fold: `{"folds": 5, "fold": 0}`; None where the trainer splits its data in its own way.
+        salt: makes the same work another trial; what `fresh` does.
+    """
+    decides = {"params": params, "fixed": fixed, "seed": seed, "trainer": trainer_version, "salt": salt}
+    if fold:
+        decides["fold"] = fold
+    text = json.dumps(decides, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
+    slug = "-".join(f"{name}-{as_option(value)}" for name, value in sorted(params.items()))
+    return f"{re.sub(r'[^A-Za-z0-9-]', '_', slug)[:MAX_SLUG]}-{digest}"

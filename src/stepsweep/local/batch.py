@@ -1,0 +1,246 @@
+"""Batch jobs as local processes: the queue, attempts and their retry rules, timeouts, logs."""
+
+import contextlib
+import fnmatch
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from stepsweep.local.images import Image
+from stepsweep.local.machine import Machine, Process, threads
+from stepsweep.local.moto_workarounds import ProcessJob
+
+STOP_GRACE_SECONDS = 30.0
+"""Between SIGTERM and SIGKILL, as ECS has it."""
+
+MAX_LOG_EVENTS = 10_000
+"""Lines of one attempt that `aws logs` shows; the file has all."""
+
+
+class JobQueue:
+    """Runs jobs in the order of their submission, as many at once as there are vCPUs for.
+
+    A job has as many threads as vCPUs: those that its submission asks for, at most all there are. Its definition's do
+    not count: they come with the machine that has the GPU; on a CPU a thread a trial and a trial a core is faster.
+
+    Args:
+        images: by the tag of the image's URI.
+        environment: returns what AWS would add to the environment of a job with a role: region, credentials, endpoint.
+        logs: folder; `<trial>/<job id>-<attempt>.log` of each.
+        vcpus: of all jobs that run at once.
+        job_vcpus: of a job whose submission asks for none.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        *,
+        images: Mapping[str, Image],
+        environment: Callable[[str], Mapping[str, str]],
+        logs: Path,
+        vcpus: int,
+        job_vcpus: int,
+    ) -> None:
+        self._machine = machine
+        self._images = images
+        self._environment = environment
+        self._logs = logs
+        self._waiting: SimpleQueue[ProcessJob | None] = SimpleQueue()
+        self._processes: dict[str, Process] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+        self._vcpus, self._job_vcpus = vcpus, job_vcpus
+        self._free = vcpus
+        self._freed = threading.Condition()
+        threading.Thread(target=self._dispatch, name="job-queue", daemon=True).start()
+
+    def submit(self, job: ProcessJob) -> None:
+        self._waiting.put(job)
+
+    def terminate(self, job: ProcessJob, reason: str) -> None:
+        """Ends a job wherever it is; it is FAILED with the reason, and not tried again."""
+        with self._lock:
+            if job.ended.done():
+                return
+            job.job_stopped_reason = job.job_stopped_reason or reason
+            job.stop = True
+            process = self._processes.get(job.job_id)
+        if process is not None:
+            self._machine.end(process, grace_seconds=STOP_GRACE_SECONDS)
+        elif job.status == "RUNNABLE":
+            self._finish(job, succeeded=False)
+
+    def close(self) -> None:
+        """No further job starts. What runs is ended by the machine."""
+        with self._freed:
+            self._closed = True
+            self._freed.notify()
+        self._waiting.put(None)
+
+    def _dispatch(self) -> None:
+        while (job := self._waiting.get()) is not None:
+            vcpus = min(self._vcpus, job.asked_vcpus or self._job_vcpus)
+            with self._freed:
+                self._freed.wait_for(lambda: self._closed or self._free >= vcpus)  # noqa: B023  in this turn
+                if self._closed:
+                    return
+                self._free -= vcpus
+            threading.Thread(target=self._work, args=(job, vcpus), name=f"job-{job.job_id}", daemon=True).start()
+
+    def _work(self, job: ProcessJob, vcpus: int) -> None:
+        try:
+            if not job.ended.done():
+                self._run(job, vcpus)
+        except Exception as error:
+            # Whatever it is: what dies here would leave this job and all that wait for it waiting for ever.
+            logging.getLogger("moto").exception("job %s", job.job_id)
+            job.job_stopped_reason = f"The embedded cloud could not run it: {error}"
+            self._finish(job, succeeded=False)
+        finally:
+            with self._freed:
+                self._free += vcpus
+                self._freed.notify()
+
+    def _run(self, job: ProcessJob, vcpus: int) -> None:
+        strategy = job.job_definition.retry_strategy or {}
+        for number in range(1, int(strategy.get("attempts", 1)) + 1):
+            attempt = self._attempt(job, number, vcpus)
+            if attempt["container"].get("exitCode") == 0 and not job.stop:
+                self._finish(job, succeeded=True)
+                return
+            if job.stop or self._closed or not retries(strategy, attempt):
+                break
+        job.job_stopped_reason = job.job_stopped_reason or attempt["statusReason"]
+        self._finish(job, succeeded=False)
+
+    def _attempt(self, job: ProcessJob, number: int, vcpus: int) -> dict[str, Any]:
+        """Runs one attempt to its end, and returns it as DescribeJobs shows it."""
+        properties = job.job_definition.container_properties
+        options = properties.get("logConfiguration", {}).get("options", {})
+        stream = f"{options.get('awslogs-stream-prefix', 'job')}/default/{job.job_id}-{number}"
+        attempt: dict[str, Any] = {"container": {"logStreamName": stream}}
+        log = self._logs / job.job_name / f"{job.job_id}-{number}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        image = self._images.get(job.job_definition.container_properties["image"].rsplit(":", 1)[-1])
+        if image is None:
+            name = job.job_definition.container_properties["image"]
+            attempt["statusReason"] = "Task failed to start"
+            attempt["container"]["reason"] = f"CannotPullContainerError: the embedded cloud has no image {name}"
+            job.attempts = [*job.attempts, attempt]
+            return attempt
+        with self._lock:
+            if job.stop:
+                attempt["statusReason"] = job.job_stopped_reason
+                return attempt
+            process = self._machine.start(
+                image.argv(job.command),
+                cwd=image.folder,
+                env={
+                    **image.environment,
+                    **self._environment(properties.get("jobRoleArn", "")),
+                    **threads(vcpus),
+                    **job.environment,
+                    "AWS_BATCH_JOB_ID": job.job_id,
+                    "AWS_BATCH_JOB_ATTEMPT": str(number),
+                    "AWS_BATCH_JQ_NAME": job.job_queue.name,
+                },
+                output=log,
+                preload=image.preload,
+            )
+            self._processes[job.job_id] = process
+            job.status = "RUNNING"
+        started = datetime.now()
+        if number == 1:
+            job.job_started_at = started
+        attempt["startedAt"] = _milliseconds(started)
+        job.log_stream_name = stream
+        job.attempts = [*job.attempts, attempt]
+
+        limit = (job.timeout or job.job_definition.timeout or {}).get("attemptDurationSeconds")
+        if not process.ended.wait(limit):
+            job.job_stopped_reason = "Job attempt duration exceeded timeout"
+            job.stop = True
+            self._machine.end(process, grace_seconds=STOP_GRACE_SECONDS)
+            process.ended.wait()
+        with self._lock:
+            del self._processes[job.job_id]
+        ended = dict(attempt["container"], **_ending(process))
+        attempt.update(
+            container=ended,
+            stoppedAt=_milliseconds(datetime.now()),
+            statusReason="Essential container in task exited"
+            if process.exit_code is not None
+            else "Task failed to start",
+        )
+        _publish(job, options.get("awslogs-group"), stream, log)
+        return attempt
+
+    def _finish(self, job: ProcessJob, *, succeeded: bool) -> None:
+        with self._lock:
+            if job.ended.done():
+                return
+            job.job_stopped_at = datetime.now()
+            job.job_stopped = True
+            if job.attempts:
+                job.exit_code = job.attempts[-1]["container"].get("exitCode")
+            job.status = "SUCCEEDED" if succeeded else "FAILED"
+            job.ended.set_result(None)
+
+
+def retries(strategy: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:
+    """Whether Batch tries again: the first rule that matches decides, and no match means yes.
+
+    https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html
+    """
+    container = attempt["container"]
+    said = {
+        "onStatusReason": attempt.get("statusReason"),
+        "onReason": container.get("reason"),
+        "onExitCode": container.get("exitCode"),
+    }
+    for rule in strategy.get("evaluateOnExit", []):
+        patterns = {name: pattern for name, pattern in rule.items() if name != "action"}
+        # A `*` matches what is not there too: an ending without an exit code ends at the last rule.
+        if all(
+            fnmatch.fnmatchcase("" if said[name] is None else str(said[name]), _glob(pattern))
+            for name, pattern in patterns.items()
+        ):
+            return str(rule["action"]).upper() == "RETRY"
+    return True
+
+
+def _glob(pattern: str) -> str:
+    """Batch's patterns know one sign, a `*` at the end."""
+    stem, star = (pattern[:-1], "*") if pattern.endswith("*") else (pattern, "")
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem) + star
+
+
+def _ending(process: Process) -> dict[str, Any]:
+    if process.exit_code is None:
+        return {"reason": f"CannotStartContainerError: {process.error}"}
+    return {"exitCode": process.exit_code}
+
+
+def _publish(job: ProcessJob, group: str | None, stream: str, log: Path) -> None:
+    """Puts what an attempt printed where `aws logs get-log-events` and the reducer read it."""
+    if group is None:
+        return
+    logs = job.backend.logs_backend
+    now = int(time.time() * 1000)
+    events = []
+    # There is none of a process that could not be started, and a person may delete what is on their disk.
+    with contextlib.suppress(FileNotFoundError), log.open(errors="replace") as lines:
+        events = [{"timestamp": now, "message": line.rstrip("\n")} for line in lines if line.strip()]
+    logs.ensure_log_group(group)
+    logs.ensure_log_stream(group, stream)
+    if events:
+        logs.put_log_events(group, stream, events[-MAX_LOG_EVENTS:])
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)

