@@ -275,7 +275,7 @@ def test_without_the_extra_it_is_said_how_to_install_it() -> None:
 
 def test_no_other_command_pays_for_it() -> None:
     program = (
-        "import sys, client.cli, client.view, client.running, client.sweeps;"
+        "import sys, stepsweep.client.cli.commands, stepsweep.client.cli.view, stepsweep.client.running.start;"
         "print([name for name in ('plotly', 'matplotlib', 'jinja2', 'pandas', 'numpy') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -122,7 +122,7 @@ def files(folder: Path) -> set[Path]:
 
 def test_any_key_survives_a_restart_and_none_leaves_the_folder(tmp_path: Path) -> None:
     app = str(tiny_app(tmp_path / "app"))
-    options: dict[str, Any] = {"root": app, "context": {}, "vcpus": 1}
+    options: dict[str, Any] = {"app": app, "context": {}, "vcpus": 1}
     with running_cloud(tmp_path / "cloud", **options) as before:
         there = files(tmp_path)
         bucket = before.outputs["Bucket"]

@@ -140,7 +140,7 @@ def test_missing_data_is_told_with_its_remedy(finish: Finish, tmp_path: Path) ->
 def test_help_and_faults_come_without_torch(finish: Finish, arguments: list[str]) -> None:
     done = finish(*arguments, python=("-X", "importtime"))
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
-    assert "trainer.options" in imported
+    assert "stepsweep.trainer.options" in imported
     assert not imported & {"torch", "torchvision", "numpy", "boto3", "botocore"}
 
 

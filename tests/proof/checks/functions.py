@@ -10,6 +10,9 @@ from stepsweep.contract import keys
 from tests.proof.checks.check import Findings
 from tests.proof.subject import Subject
 
+ROOMS = ("bucket", "contract", "statemachine")
+"""Of the package, which a function holds."""
+
 
 def findings(subject: Subject) -> Findings:
     state_machine = subject.one("AWS::StepFunctions::StateMachine")
@@ -51,9 +54,9 @@ def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
     is_layered = bool(function.get("Layers"))
     if is_layered != bool(needs := _third_party(tree)):
         yield f"it imports {needs}, and has {'a' if is_layered else 'no'} layer for it"
-    packages = sorted(path.name for path in code.iterdir())
-    if packages != ["statemachine", "sweep"]:
-        yield f"its code holds {packages}, not sweep/ and statemachine/ alone"
+    rooms = sorted(path.relative_to(code).as_posix() for path in code.glob("*/*/"))
+    if rooms != [f"stepsweep/{room}" for room in ROOMS] or len(list(code.iterdir())) > 1:
+        yield f"its code holds {rooms}, not {', '.join(ROOMS)} of stepsweep alone"
     # A whole planning or reducing of 10,000 trials; what Lambda gives by itself is 3 seconds and 128 MB.
     if int(str(function.get("Timeout", 3))) < 60 or int(str(function.get("MemorySize", 128))) < 512:
         yield "10,000 trials take longer, or more memory"
@@ -63,7 +66,7 @@ def _third_party(tree: ast.Module) -> list[str]:
     """Returns what a module imports that neither Python, nor Lambda, nor our own code has."""
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    known = {*sys.stdlib_module_names, "boto3", "botocore", "mypy_boto3_logs", "mypy_boto3_s3", "statemachine", "sweep"}
+    known = {*sys.stdlib_module_names, "boto3", "botocore", "mypy_boto3_logs", "mypy_boto3_s3", "stepsweep"}
     return sorted({name.partition(".")[0] for name in imported} - known)
 
 
