@@ -19,6 +19,7 @@ import boto3
 from moto import mock_aws
 
 from benchmarks.timing import ROOT
+from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import Bucket, for_all, s3_client
 from stepsweep.contract import keys
 from stepsweep.contract.cost import TUTORIAL_RATES
@@ -131,7 +132,7 @@ class Cloud:
     def __init__(self, curves: Curves) -> None:
         self._curves = curves
         self._bucket = Bucket(BUCKET, s3_client())
-        self._last_lines = reducer.LastLines(boto3.client("logs"), "")
+        self._last_lines = LastLines(boto3.client("logs"), "")
         self._number = 0
         self._trained: dict[str, int] = {}
 

@@ -6,25 +6,20 @@ a function of what is in the bucket: run again after it was killed, it writes th
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from stepsweep.bucket.s3 import Bucket, Readable, as_json, for_all, from_json, s3_client
+from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.outcomes import Outcomes
+from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
+from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import keys, ranking, rounds
-from stepsweep.contract.cost import job_seconds
-from stepsweep.contract.errors import InvalidMetrics
-from stepsweep.contract.metrics import MAX_BYTES, Objective, parse_csv
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Outcome, Status, Trial
-from stepsweep.statemachine.outcomes import Outcomes
-
-if TYPE_CHECKING:
-    from mypy_boto3_logs import CloudWatchLogsClient
+from stepsweep.contract.trial import MAX_REASON, Status, Trial
 
 BEST = 10
 """Trials of the leaderboard in the execution's output, which has room for 256 KiB; the whole one is in S3."""
@@ -33,15 +28,10 @@ MAX_LOG_READS = 100
 """Failed trials whose last log line is looked up: GetLogEvents allows 25 requests a second."""
 LOG_THREADS = 4
 
-MAX_REASON = 300
-
 MAX_SUMMARY_BYTES = 16_384
 MAX_SUMMARY_BRACKETS = 400
 """Of the winner's summary in the output. It is the trainer's, so it may be larger than the output has room for, or
 deeper than Python can write."""
-
-CONTAINER_EXITED = "Essential container in task exited"
-"""What Batch gives as the reason whenever a container ended; the exit code says more."""
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
@@ -68,27 +58,6 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
         job_gpus=int(os.environ[keys.JOB_GPUS]),
     )
-
-
-class LastLines:
-    """The last line of a job's log, where a trainer says why it failed."""
-
-    def __init__(self, client: "CloudWatchLogsClient", log_group: str) -> None:
-        self._logs = client
-        self._log_group = log_group
-
-    def of(self, stream: str) -> str:
-        """Returns the line, or nothing where there is none; a log that cannot be read must not lose a sweep."""
-        try:
-            answer = self._logs.get_log_events(
-                logGroupName=self._log_group, logStreamName=stream, limit=20, startFromHead=False
-            )
-        except ClientError as error:
-            return f"(its log could not be read: {error.response['Error']['Code']})"
-        except BotoCoreError as error:
-            return f"(its log could not be read: {type(error).__name__})"
-        lines = [line for event in answer["events"] if (line := _printable(event["message"]))]
-        return lines[-1] if lines else ""
 
 
 def reduce(
@@ -147,7 +116,7 @@ def reduce(
     return {"another_round": False, "output": output}
 
 
-def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence["Read"], round_number: int) -> dict[str, float]:
+def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int) -> dict[str, float]:
     """Returns what the jobs of this and all earlier rounds took: `{"job_seconds", "epochs"}`, epochs of those jobs."""
     before = {"job_seconds": 0.0, "epochs": 0.0}
     if round_number:
@@ -181,101 +150,6 @@ def _over_budget(
         f"budget_usd: {usd:.2f} USD are spent by estimate, and the next round ({len(to_run)} trials) would take "
         f"{more:.2f} more at the same pace; the budget is {spec.budget_usd:g}"
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What the bucket says of one trial.
-
-    Attributes:
-        log_stream: of its job's last attempt, where the job failed.
-        job_seconds: how long the attempts of its job ran, in this sweep.
-    """
-
-    result: Result
-    log_stream: str | None = None
-    job_seconds: float = 0.0
-
-
-def read_result(bucket: Readable, trial: Trial, objective: Objective, *, outcome: Mapping[str, Any] | None) -> Read:
-    """Returns how one trial ended. Its metrics decide; what was recorded of its job says why there are none.
-
-    Args:
-        outcome: what the state machine recorded; None where it recorded nothing.
-    """
-    data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
-    if data is None:
-        return _without_metrics(trial, outcome)
-    seconds = job_seconds(_object((outcome or {}).get("job")).get("attempts"))
-    try:
-        metrics = parse_csv(data, max_epochs=trial.epochs)
-        value, epoch = metrics.best(objective)
-    except InvalidMetrics as error:
-        return Read(result=_ended(trial, Status.INVALID, str(error)), job_seconds=seconds)
-    succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
-    result = Result(trial=trial, outcome=succeeded, value=value, epoch=epoch, epochs_trained=metrics.epochs)
-    return Read(result=result, job_seconds=seconds)
-
-
-def _without_metrics(trial: Trial, outcome: Mapping[str, Any] | None) -> Read:
-    match outcome:
-        case None:
-            return Read(result=_ended(trial, Status.MISSING, "nothing was recorded of it"))
-        case {"status": Status.SUCCEEDED}:
-            reason = f"its job ended well but did not write {trial.metrics_key}"
-            seconds = job_seconds(_object(outcome.get("job")).get("attempts"))
-            return Read(result=_ended(trial, Status.MISSING, reason), job_seconds=seconds)
-        case {"status": Status.FAILED, "failure": dict(failure)}:
-            reason, stream = failure_reason(failure)
-            result = _ended(trial, Status.FAILED, reason)
-            return Read(
-                result=result, log_stream=stream, job_seconds=job_seconds((_failed_job(failure) or {}).get("Attempts"))
-            )
-        case _:
-            return Read(result=_ended(trial, Status.FAILED, "what was recorded of it cannot be read"))
-
-
-def _ended(trial: Trial, status: Status, reason: str) -> Result:
-    return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason=_printable(reason)))
-
-
-def failure_reason(failure: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Returns why a job failed, and the name of its last attempt's log stream where it has one.
-
-    Args:
-        failure: what Step Functions caught, `{"Error": name, "Cause": a text, or the job's description as JSON}`.
-    """
-    job = _failed_job(failure)
-    if job is None:
-        error_and_cause = (str(failure.get("Error", "unknown error")), str(failure.get("Cause", "")))
-        return ": ".join(filter(None, error_and_cause)), None
-    attempts = job.get("Attempts")
-    last = _object(attempts[-1]) if isinstance(attempts, list) and attempts else {}
-    container = _object(last.get("Container"))
-    # The container's reason names what the job's own hides: out of memory, an image that cannot be pulled.
-    why = container.get("Reason") or job.get("StatusReason") or last.get("StatusReason")
-    said = []
-    if (exit_code := container.get("ExitCode")) is not None:
-        said.append(f"exit code {exit_code}")
-    if why and not (said and why == CONTAINER_EXITED):
-        said.append(str(why))
-    if isinstance(attempts, list) and len(attempts) > 1:
-        said.append(f"attempt {len(attempts)}")
-    stream = container.get("LogStreamName")
-    return ", ".join(said) or "its job failed", stream if isinstance(stream, str) else None
-
-
-def _failed_job(failure: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Returns the description of the job that failed; None where it was no job that did."""
-    try:
-        job = from_json(str(failure.get("Cause", "")))
-    except ValueError:
-        return None
-    return job if isinstance(job, dict) else None
-
-
-def _object(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result]:
@@ -358,8 +232,3 @@ def _summary(bucket: Bucket, trial: Trial) -> dict[str, Any] | None:
     except ValueError:
         return None
     return summary if isinstance(summary, dict) else None
-
-
-def _printable(text: str) -> str:
-    """What a trainer printed may hold anything; what is shown is one line that a file and a terminal can take."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_REASON]

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Store
+from stepsweep.bucket.trials import Read, read_result
 from stepsweep.client.archive.leaderboard import Row, rows_of
 from stepsweep.contract import keys, ranking
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
-from stepsweep.statemachine.outcomes import recorded
-from stepsweep.statemachine.reducer import Read, read_result
 
 Objects = Mapping[str, datetime]
 """Keys, and when each was written, by the bucket's own clock: whole seconds on AWS."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from botocore.exceptions import ClientError
 
+from stepsweep.bucket.trials import failure_reason
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.deployment import Deployment, explained
 from stepsweep.client.running.control import Recorded, Sweeps
@@ -15,7 +16,6 @@ from stepsweep.client.running.stopping import ALIVE
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import as_option, shown
 from stepsweep.contract.trial import Trial
-from stepsweep.statemachine.reducer import failure_reason
 
 Line = tuple[int, str]
 """The number of an attempt, from 1, and a line that it printed."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.records import Objects, Plan, Records
 from stepsweep.client.clouds.deployment import Deployment, explained, explanation, is_denied, may_pass
@@ -21,7 +22,6 @@ from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
-from stepsweep.statemachine.reducer import LastLines
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType

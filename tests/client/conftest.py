@@ -20,6 +20,7 @@ import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
+from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.client.clouds.deployment import DEFAULT_STACK, Deployment, on_endpoint
 from stepsweep.contract import keys
@@ -29,7 +30,7 @@ from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.statemachine.planner import plan
-from stepsweep.statemachine.reducer import LastLines, reduce
+from stepsweep.statemachine.reducer import reduce
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from stepsweep.bucket.folder import files_below, key_of, path_of
+from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
@@ -20,7 +21,7 @@ from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.statemachine.planner import plan
-from stepsweep.statemachine.reducer import LastLines, reduce
+from stepsweep.statemachine.reducer import reduce
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

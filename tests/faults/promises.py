@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepsweep.bucket.trials import read_result
 from stepsweep.contract import keys, ranking
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
-from stepsweep.statemachine.reducer import read_result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

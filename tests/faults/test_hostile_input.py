@@ -14,6 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsweep.bucket.outcomes import recorded
+from stepsweep.bucket.trials import read_result
 from stepsweep.client.cli.commands import main
 from stepsweep.client.specs.asked import Asked
 from stepsweep.contract import keys, ranking
@@ -22,8 +24,6 @@ from stepsweep.contract.metrics import parse_csv
 from stepsweep.contract.ranking import FORMULA_STARTS
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
-from stepsweep.statemachine.outcomes import recorded
-from stepsweep.statemachine.reducer import read_result
 from tests.client.test_spec_input import NOW
 from tests.contract.strategies import any_json, documents
 from tests.faults.promises import Snapshot

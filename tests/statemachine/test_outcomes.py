@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from stepsweep.bucket import outcomes
 from stepsweep.contract import keys
 from stepsweep.contract.trial import Trial
-from stepsweep.statemachine import outcomes
 from tests.statemachine.cloud import Cloud, job_description
 from tests.statemachine.test_cost import attempts
 

@@ -11,11 +11,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.trials import failure_reason
 from stepsweep.contract import keys
 from stepsweep.contract.metrics import MAX_BYTES
 from stepsweep.contract.trial import Trial
-from stepsweep.statemachine.reducer import BEST, MAX_LOG_READS, LastLines, failure_reason
+from stepsweep.statemachine.reducer import BEST, MAX_LOG_READS
 from tests.statemachine.cloud import Cloud, job_description
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"

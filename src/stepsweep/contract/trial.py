@@ -14,6 +14,9 @@ from stepsweep.contract.space import Value, as_option
 MAX_SLUG = 60
 """With 20 hexadecimal digits behind it an id stays far below the 128 characters that Batch allows a job's name."""
 
+MAX_REASON = 300
+"""Characters of why a trial did not succeed."""
+
 HASH_DIGITS = 20
 """80 bits: a million trials share an id with a probability of 4e-13."""
 
@@ -117,3 +120,8 @@ def trial_id_of(
     digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
     slug = "-".join(f"{name}-{as_option(value)}" for name, value in sorted(params.items()))
     return f"{re.sub(r'[^A-Za-z0-9-]', '_', slug)[:MAX_SLUG]}-{digest}"
+
+
+def one_line(text: str) -> str:
+    """Returns what a trainer printed as one printable line of at most `MAX_REASON` characters."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_REASON]
