@@ -6,10 +6,11 @@ from contextlib import ExitStack, contextmanager
 from html import escape
 from typing import Any, Protocol
 
-from stepsweep.client.cli.live import Following, clock
-from stepsweep.client.cli.view import View, shown_value
-from stepsweep.client.running.control import Standing
+from stepsweep.client.archive.recorded import Standing
 from stepsweep.client.running.execution import Progress
+from stepsweep.client.terminal.live import Following, clock
+from stepsweep.client.terminal.view import View
+from stepsweep.client.words import shown_value
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
@@ -60,7 +61,7 @@ class Terminal:
 
     def __init__(self, spec: SweepSpec, until_it_is_shown: ExitStack) -> None:
         self._view = View(to_stderr=True)
-        self._following = Following(self._view, spec.objective)
+        self._following = Following(self._view, spec)
         self._until_it_is_shown = until_it_is_shown
         self._is_live = False
         self.has_rows = self._view.is_live

@@ -10,16 +10,16 @@ from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
 from stepsweep.client.api.showing import Show, shown_here, sweep_as_html
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.archive.looking import read_log
+from stepsweep.client.archive.recorded import Recorded, Standing
 from stepsweep.client.archive.records import Plan
-from stepsweep.client.archive.trial_logs import trial_meant
-from stepsweep.client.cli.options import Cloud
-from stepsweep.client.cli.view import readable
-from stepsweep.client.clouds.deployment import CloudError
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
 from stepsweep.client.extras import extra
-from stepsweep.client.running.control import Recorded, Standing
+from stepsweep.client.logs.reading import read_log
+from stepsweep.client.logs.trial_logs import trial_meant
+from stepsweep.client.operations.start import followed
 from stepsweep.client.running.execution import Ending, Execution
-from stepsweep.client.running.start import followed
+from stepsweep.client.words import readable
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.ranking import options_line
@@ -124,12 +124,9 @@ class Sweep:
         Raises:
             CloudError: a job is left, or the cloud failed.
         """
-        from stepsweep.client.cli.view import View
-        from stepsweep.client.running.ending import stop_and_wait
+        from stepsweep.client.operations.stop import stop_and_wait
 
-        view = View(to_stderr=True)
-        view.console.quiet = True
-        stopped = stop_and_wait(self._cloud, self.name, view)
+        stopped = stop_and_wait(self._cloud, self.name, lambda _: None)
         if stopped.left:
             raise CloudError(f"still alive: {', '.join(stopped.left)}; look at them in AWS Batch, and stop it again")
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stepsweep.client.api.showing import Show, shown_here
 from stepsweep.client.api.sweep import Sweep, settled
-from stepsweep.client.cli.options import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
+from stepsweep.client.archive.recorded import Entry
+from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
 from stepsweep.client.extras import extra
-from stepsweep.client.running.control import Entry
+from stepsweep.client.operations.start import begin
 from stepsweep.client.running.control import Sweeps as Started
-from stepsweep.client.running.start import begin
 from stepsweep.client.specs.asked import Asked, checked, default_name
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import shown

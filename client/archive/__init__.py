@@ -1,0 +1,1 @@
+"""What is recorded of sweeps: plans, outcomes, leaderboards, comparisons."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from stepsweep.client.archive.attempts import spent_seconds
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.report.gather import spent_seconds
-from stepsweep.client.running.control import Recorded, Standing
+from stepsweep.client.archive.recorded import Recorded, Standing
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec

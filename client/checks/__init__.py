@@ -1,0 +1,1 @@
+"""Would a sweep run, why do its jobs wait, and what is left that costs money."""

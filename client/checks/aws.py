@@ -13,7 +13,7 @@ from typing import Any
 from botocore import exceptions as aws
 
 from stepsweep.client.checks.findings import Clients, Finding, State, asked, one_line
-from stepsweep.client.clouds.deployment import OUTPUTS, explanation
+from stepsweep.client.deployment import OUTPUTS, explanation
 
 READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 STACK_REMEDIES = {

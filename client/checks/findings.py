@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore import exceptions as aws
 
-from stepsweep.client.clouds.deployment import explanation, is_denied
+from stepsweep.client.deployment import explanation, is_denied
 
 Clients = Callable[[str], Any]
 """Returns the client of a service, by the service's name in boto3."""

@@ -13,7 +13,7 @@ from botocore import exceptions as aws
 
 from stepsweep.client.checks.aws import ECR_IMAGE
 from stepsweep.client.checks.findings import Clients, Finding, State, asked, counted
-from stepsweep.client.clouds.deployment import explanation
+from stepsweep.client.deployment import explanation
 
 TAG = {"project": "stepsweep"}
 """On everything that the stack makes, and on what that makes; stack/sweep_stack.py sets it."""

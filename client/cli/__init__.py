@@ -1,0 +1,1 @@
+"""The `sweep` command: click, and nothing else."""

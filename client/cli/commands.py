@@ -13,19 +13,14 @@ import click
 
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
-from stepsweep.client.cli.options import (
-    Cloud,
-    cloud_options,
-    directory_option,
-    json_option,
-    machine_options,
-    spec_options,
-)
+from stepsweep.client.cli.options import cloud_options, directory_option, json_option, machine_options, spec_options
+from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.specs.asked import Asked
 from stepsweep.contract.errors import InvalidInput, SweepError
 
 if TYPE_CHECKING:
-    from stepsweep.client.running.start import Ran
+    from stepsweep.client.checks.findings import Finding
+    from stepsweep.client.cli.running import Ran
 
 Examiner = TypeVar("Examiner")
 
@@ -101,9 +96,21 @@ def _shown(ran: "Ran", *, as_json: bool) -> int:
     return _said(ran.faults, ran.code)
 
 
+def _found(findings: "Sequence[Finding]", *, as_json: bool) -> int:
+    """Prints what a check found; returns the exit code."""
+    from stepsweep.client.checks.findings import is_a_problem
+    from stepsweep.client.terminal.view import View
+
+    if as_json:
+        click.echo(json.dumps([finding.to_json() for finding in findings], indent=2))
+    else:
+        View().findings(findings)
+    return ExitCode.FAILED if is_a_problem(findings) else ExitCode.OK
+
+
 def _examiner(kind: Callable[..., Examiner], cloud: Cloud) -> Examiner:
     """Returns what looks into the account that the options name: `AwsDoctor`, or `Leftovers`."""
-    from stepsweep.client.clouds.deployment import DEFAULT_STACK, clients_of
+    from stepsweep.client.deployment import DEFAULT_STACK, clients_of
 
     return kind(
         clients=clients_of(profile=cloud.profile, region=cloud.region),
@@ -148,8 +155,8 @@ def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
 
     spec = asked.spec(now=datetime.now(UTC))
     with working_ahead(cloud, spec) as ahead:
-        from stepsweep.client.cli.view import View
-        from stepsweep.client.running.start import run_sweep
+        from stepsweep.client.cli.running import run_sweep
+        from stepsweep.client.terminal.view import View
 
         ran = run_sweep(spec, cloud, View(to_stderr=as_json), ahead)
     return _shown(ran, as_json=as_json)
@@ -169,8 +176,8 @@ def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     sweep start examples/quick.json --name first
     sweep watch first
     """
-    from stepsweep.client.cli.view import View
-    from stepsweep.client.running.start import start_sweep
+    from stepsweep.client.cli.running import start_sweep
+    from stepsweep.client.terminal.view import View
 
     return _shown(start_sweep(asked.spec(now=datetime.now(UTC)), cloud, View(to_stderr=as_json)), as_json=as_json)
 
@@ -188,8 +195,8 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep watch tutorial-20261123-053012
     sweep watch tutorial-20261123-053012 --on aws --region us-east-1
     """
-    from stepsweep.client.cli.view import View
-    from stepsweep.client.running.start import watch_sweep
+    from stepsweep.client.cli.running import watch_sweep
+    from stepsweep.client.terminal.view import View
 
     return _shown(watch_sweep(name, cloud, View(to_stderr=as_json)), as_json=as_json)
 
@@ -206,7 +213,7 @@ def plan(asked: Asked, as_json: bool) -> int:
     sweep plan examples/tutorial.json
     sweep plan --set lr=0.1,0.01 --epochs 3
     """
-    from stepsweep.client.cli.view import View, plan_document
+    from stepsweep.client.terminal.view import View, plan_document
 
     spec = asked.spec(now=datetime.now(UTC))
     if as_json:
@@ -227,7 +234,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep show tutorial-20261123-053012
     sweep show tutorial-20261123-053012 --on aws --region us-east-1
     """
-    from stepsweep.client.cli.view import View
+    from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
         sweeps = cloud.looked_at()
@@ -250,7 +257,7 @@ def list_(cloud: Cloud, as_json: bool) -> int:
     sweep list
     sweep list --json | jq -r '.[] | select(.status == "INTERRUPTED").sweep'
     """
-    from stepsweep.client.cli.view import View
+    from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
         sweeps = cloud.looked_at()
@@ -278,13 +285,14 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     sweep logs first 1
     sweep logs first lr=0.1 momentum=0.5 -f
     """
-    from stepsweep.client.archive.looking import follow_log, read_log
+    from stepsweep.client.logs.reading import follow_log, read_log
 
     if follow and as_json:
         raise click.UsageError("--json is one document; it does not go with --follow", click.get_current_context())
     with signals_interrupt():
         if follow:
-            return follow_log(cloud, name, trial, on_line=click.echo)
+            follow_log(cloud, name, trial, on_line=click.echo)
+            return ExitCode.OK
         document = read_log(cloud, name, trial)
     if as_json:
         click.echo(json.dumps(document, indent=2))
@@ -325,8 +333,8 @@ def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_
     sweep report first
     sweep report first -o report.html --figures pictures --on aws
     """
-    from stepsweep.client.cli.view import View
     from stepsweep.client.report.making import make_report
+    from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
         made = make_report(cloud, name, file=file, figures=figures)
@@ -355,8 +363,8 @@ def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
     sweep compare first second third --on aws --json
     """
     from stepsweep.client.archive.comparison import compare as compare_sweeps
-    from stepsweep.client.cli.comparison_view import show as show_comparison
-    from stepsweep.client.cli.view import View
+    from stepsweep.client.terminal.comparison import show as show_comparison
+    from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
         found = compare_sweeps(cloud.looked_at(), names)
@@ -380,12 +388,13 @@ def stop(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep stop first
     sweep stop first --on aws
     """
-    from stepsweep.client.cli.view import View
-    from stepsweep.client.running.ending import stop_and_wait
+    from stepsweep.client.operations.stop import stop_and_wait
+    from stepsweep.client.terminal.view import View
 
     view = View(to_stderr=as_json)
     with signals_interrupt():
-        stopped = stop_and_wait(cloud, name, view)
+        stopped = stop_and_wait(cloud, name, view.status)
+    view.stopped(stopped, name, where=cloud.where)
     if as_json:
         click.echo(json.dumps({"sweep": name, **asdict(stopped)}, indent=2))
     left = [f"job {job} is still alive; look at it in AWS Batch, and run this again" for job in stopped.left]
@@ -406,9 +415,9 @@ def resume(name: str, detach: bool, cloud: Cloud, as_json: bool) -> int:
     sweep resume first
     sweep resume first --detach --on aws
     """
-    from stepsweep.client.cli.view import View
+    from stepsweep.client.cli.running import run_sweep, start_sweep
     from stepsweep.client.clouds.ahead import working_ahead
-    from stepsweep.client.running.start import run_sweep, start_sweep
+    from stepsweep.client.terminal.view import View
 
     view = View(to_stderr=as_json)
     spec = cloud.looked_at().spec(name)
@@ -434,8 +443,8 @@ def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
     sweep rm first
     sweep rm first --yes --on aws
     """
-    from stepsweep.client.cli.view import View
-    from stepsweep.client.running.ending import removal, remove
+    from stepsweep.client.operations.stop import removal, remove
+    from stepsweep.client.terminal.view import View
 
     view = View(to_stderr=as_json)
     with signals_interrupt():
@@ -476,9 +485,9 @@ def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) ->
     sweep export first --mlflow sqlite:///mlflow.db
     sweep export first --mlflow http://localhost:5000 --experiment digits
     """
-    from stepsweep.client.cli.view import View
     from stepsweep.client.export.mlflow import export as exported_to
     from stepsweep.client.export.mlflow import report_page
+    from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
         sweeps = cloud.looked_at()
@@ -519,9 +528,9 @@ def serve(
     is_up = False
     try:
         with signals_interrupt(), machines_ahead(directory, trainer=trainer) as machines:
-            from stepsweep.client.cli.view import View, serving_document
             from stepsweep.client.clouds.background import keep_up
-            from stepsweep.client.clouds.deployment import on_endpoint
+            from stepsweep.client.deployment import on_endpoint
+            from stepsweep.client.terminal.view import View, serving_document
 
             status = View(to_stderr=True).status
             if until_idle:
@@ -582,15 +591,14 @@ def doctor(cloud: Cloud, as_json: bool) -> int:
     """
     from stepsweep.client.checks.aws import AwsDoctor
     from stepsweep.client.checks.machine import examine_machine
-    from stepsweep.client.cli.view import View
-    from stepsweep.client.clouds.deployment import explained
+    from stepsweep.client.deployment import explained
 
     if cloud.is_local:
         findings = examine_machine(cloud.directory)
     else:
         with explained(profile=cloud.profile):
             findings = _examiner(AwsDoctor, cloud).examine()
-    return View().findings(findings, as_json=as_json)
+    return _found(findings, as_json=as_json)
 
 
 @cli.command(epilog=TEARDOWN_EXIT_CODES)
@@ -607,8 +615,7 @@ def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
     sweep teardown --check --on aws --region us-east-1 --stack Mine
     """
     from stepsweep.client.checks.leftovers import Leftovers
-    from stepsweep.client.cli.view import View
-    from stepsweep.client.clouds.deployment import explained
+    from stepsweep.client.deployment import explained
 
     context = click.get_current_context()
     if not check:
@@ -622,4 +629,4 @@ def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
         )
     with explained(profile=cloud.profile):
         findings = _examiner(Leftovers, cloud).look()
-    return View().findings(findings, as_json=as_json)
+    return _found(findings, as_json=as_json)

@@ -1,206 +1,17 @@
 """Options that several commands have, and what they make of them."""
 
 import functools
-import os
-import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
 from stepsweep.client.specs.asked import Asked
-from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from stepsweep.client.clouds.deployment import Deployment
-    from stepsweep.client.running.control import Recorded
-    from stepsweep.contract.space import Value
-    from stepsweep.contract.spec import SweepSpec
-    from stepsweep.local.endpoint import Endpoint
-    from stepsweep.local.machine import Machines
-
-DEFAULT_DIRECTORY = ".stepsweep"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cloud:
-    """Where a command works, as the options said it."""
-
-    on: str
-    directory: Path
-    trainer: Path | None
-    job_vcpus: int | None
-    profile: str | None
-    region: str | None
-    stack: str | None
-
-    @property
-    def is_local(self) -> bool:
-        return self.on == "local"
-
-    @contextmanager
-    def opened(self, on_status: Callable[[str], None], machines: "Machines | None") -> Iterator["Deployment"]:
-        """Finds the deployed stack, or runs the embedded cloud while the context lasts, on the machines if any."""
-        from stepsweep.client.clouds.deployment import on_endpoint
-
-        if self.is_local:
-            from stepsweep.local.cloud import embedded_cloud
-
-            with embedded_cloud(
-                self.directory,
-                on_status=on_status,
-                trainer=self.trainer,
-                job_vcpus=self.job_vcpus,
-                machines=machines,
-            ) as endpoint:
-                self._check_it_is_as_asked(endpoint)
-                yield on_endpoint(endpoint.environment(), folder=self.objects, is_ours=endpoint.started_here)
-        else:
-            yield self._on_aws()
-
-    def kept_up(self, on_status: Callable[[str], None]) -> "Deployment":
-        """Finds the deployed stack, or an embedded cloud that is up without us; starts one in the background if not.
-
-        The caller holds `starting` until it has started an execution.
-        """
-        from stepsweep.client.clouds.deployment import on_endpoint
-
-        if self.is_local:
-            from stepsweep.client.clouds.background import up
-
-            endpoint = up(self.directory, on_status, trainer=self.trainer, job_vcpus=self.job_vcpus)
-            self._check_it_is_as_asked(endpoint)
-            return on_endpoint(endpoint.environment(), folder=self.objects)
-        return self._on_aws()
-
-    def looked_at(self) -> "Recorded":
-        """Finds the sweeps without starting a cloud: `Sweeps` of one that is up, records of one that is not.
-
-        Raises:
-            InvalidInput: there is no embedded cloud in the folder.
-        """
-        from stepsweep.client.clouds.deployment import on_endpoint
-        from stepsweep.client.running.control import Sweeps
-
-        if not self.is_local:
-            return Sweeps(self._on_aws())
-        from stepsweep.local.cloud import joined
-
-        self.check_it_is_there()
-        if (endpoint := joined(self.directory)) is not None:
-            return Sweeps(on_endpoint(endpoint.environment(), folder=self.objects))
-        return self.recorded()
-
-    def check_it_is_there(self) -> None:
-        """Raises InvalidInput where there is no embedded cloud in the folder."""
-        if self.is_local and not self.directory.exists():
-            raise InvalidInput(
-                [f"there is no embedded cloud in {self.directory}; say where it is with --dir, or --on aws"]
-            )
-
-    def recorded(self) -> "Recorded":
-        """Finds the records of sweeps: of an embedded cloud in its folder, whether it is up or not."""
-        from stepsweep.bucket.stores import FolderStore
-        from stepsweep.client.running.control import Recorded
-
-        if not self.is_local:
-            return self.looked_at()
-        # There is one, since its name is the stack's and does not change; none before the first sweep.
-        buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
-        folder = buckets[-1].parent if buckets else self.objects
-        return Recorded(FolderStore(folder), objects=str(folder))
-
-    def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
-        """Asks the trainer whether it could run these trials; on AWS it is asked by the first job.
-
-        Raises:
-            InvalidInput: it could not, for want of a data set, say; with every fault.
-        """
-        if not self.is_local:
-            return
-        from stepsweep.contract.rounds import first_round, trials_at_the_ends
-        from stepsweep.local.checks import faults_of
-
-        if self.trainer is not None and not (self.trainer / "Dockerfile").is_file():
-            raise InvalidInput([f"--trainer: there is no Dockerfile in {self.trainer}; name the folder that has it"])
-        commands: list[list[str]] = []
-        seen: set[tuple[str, Value]] = set()
-        for trial in [*first_round(spec, trainer_version=""), *trials_at_the_ends(spec)]:
-            # Rules are of one option each, so that each choice has to stand in one command.
-            if new := set(trial.options.items()) - seen:
-                seen |= new
-                commands.append(trial.command())
-        if faults := faults_of(self.directory, commands, trainer=self.trainer, on_status=on_status):
-            raise InvalidInput(faults)
-
-    @property
-    def objects(self) -> Path:
-        """Where an embedded cloud keeps the objects of its buckets."""
-        return self.directory / "s3"
-
-    @property
-    def logs(self) -> Path:
-        """Where an embedded cloud keeps what trials print."""
-        return self.directory / "logs"
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether it is an embedded cloud that no process keeps up."""
-        from stepsweep.local.cloud import is_up
-
-        return self.is_local and not is_up(self.directory)
-
-    @contextmanager
-    def starting(self, on_status: Callable[[str], None]) -> Iterator[Callable[[], None]]:
-        """Keeps embedded clouds from ending by themselves until what it yields is called, or the context ends."""
-        if not self.is_local:
-            yield lambda: None
-            return
-        from filelock import Timeout
-
-        from stepsweep.local.cloud import starting
-
-        lock = starting(self.directory)
-        try:
-            lock.acquire(timeout=2)
-        except Timeout:
-            on_status("Waiting for another command that starts or ends this cloud …")
-            lock.acquire()
-        try:
-            yield lock.release
-        finally:
-            lock.release()
-
-    def _check_it_is_as_asked(self, endpoint: "Endpoint") -> None:
-        faults = []
-        if self.trainer is not None and endpoint.trainer != str(self.trainer.resolve()):
-            faults.append(("--trainer", endpoint.trainer or "stepsweep's own trainer"))
-        if self.job_vcpus is not None and endpoint.job_vcpus != self.job_vcpus:
-            faults.append(("--job-vcpus", f"{endpoint.job_vcpus} a job"))
-        if faults:
-            otherwise = f"the cloud in {self.directory} is up with {{}}; end it first, or use another --dir"
-            raise InvalidInput([f"{option}: {otherwise.format(there)}" for option, there in faults])
-
-    def _on_aws(self) -> "Deployment":
-        from stepsweep.client.clouds.deployment import DEFAULT_STACK, on_aws
-
-        return on_aws(stack=self.stack or DEFAULT_STACK, profile=self.profile, region=self.region)
-
-    @property
-    def where(self) -> str:
-        """The options that lead here, to put behind a `sweep …` that a person can paste."""
-        if not self.is_local:
-            return " --on aws" + self.options("profile", "region", "stack")
-        is_default = self.directory == Path(os.environ.get("STEPSWEEP_DIR") or DEFAULT_DIRECTORY)
-        return "" if is_default else f" {shlex.join(['--dir', str(self.directory)])}"
-
-    def options(self, *names: str) -> str:
-        """Returns those options that were given, to put behind a command that a person can paste."""
-        words = [word for name in names if (value := getattr(self, name)) for word in (f"--{name}", value)]
-        return f" {shlex.join(words)}" if words else ""
+    pass
 
 
 def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -266,15 +77,6 @@ def _checked_vcpus(_context: click.Context, _option: click.Parameter, value: int
     if value is not None and (fault := job_vcpus_fault(value)):
         raise click.BadParameter(fault)
     return value
-
-
-def job_vcpus_fault(value: int) -> str | None:
-    from stepsweep.local.cloud import default_vcpus
-
-    most = default_vcpus()
-    if 1 <= value <= most:
-        return None
-    return f"must be from 1 to {most}, which this machine has cores and memory for, got {value}"
 
 
 def spec_options(command: Callable[..., int]) -> Callable[..., int]:

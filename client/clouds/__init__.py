@@ -1,0 +1,1 @@
+"""Where sweeps run: the embedded cloud of a folder, or a deployed stack."""

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepsweep.client.cli.options import Cloud
+from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.contract.spec import SweepSpec
 
 if TYPE_CHECKING:

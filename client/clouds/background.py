@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from stepsweep.client.clouds.deployment import CloudError, on_endpoint
+from stepsweep.client.deployment import CloudError, on_endpoint
 from stepsweep.client.running.control import Sweeps
 from stepsweep.local.cloud import embedded_cloud, joined, starting
 from stepsweep.local.endpoint import Endpoint

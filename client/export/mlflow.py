@@ -15,10 +15,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stepsweep.client.cli.options import Cloud
-from stepsweep.client.clouds.deployment import explained
+from stepsweep.client.archive.recorded import Recorded
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import explained
 from stepsweep.client.extras import extra
-from stepsweep.client.running.control import Recorded
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics

@@ -1,0 +1,1 @@
+"""Figures for the report, notebooks and the terminal."""

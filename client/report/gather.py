@@ -1,18 +1,17 @@
 """What a report is made of: the records of one sweep, whether its cloud is up or not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepsweep.bucket.s3 import for_all, from_json
-from stepsweep.client.archive.looking import log_of
+from stepsweep.bucket.s3 import for_all
+from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
+from stepsweep.client.archive.recorded import Recorded, Standing
 from stepsweep.client.archive.records import Plan
-from stepsweep.client.cli.options import Cloud
-from stepsweep.client.running.control import Recorded, Standing
-from stepsweep.contract.cost import job_seconds
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.logs.reading import log_of
 from stepsweep.contract.errors import SweepError
 from stepsweep.contract.metrics import Metrics
-from stepsweep.contract.trial import Status
 
 MAX_LOGS = 50
 """Failed trials whose logs are read, those of the most frequent reasons first; one of each reason at least."""
@@ -20,23 +19,6 @@ LOG_THREADS = 4
 """CloudWatch Logs allows 25 requests a second."""
 LOG_LINES = 40
 MAX_LINE = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """One try of a job on a machine, by Batch's own clock.
-
-    Attributes:
-        number: of the job's attempts, from 1.
-        started, stopped: milliseconds since 1970.
-        went_well: whether it is the last of a job that succeeded.
-    """
-
-    trial_id: str
-    number: int
-    started: int
-    stopped: int
-    went_well: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,42 +83,6 @@ def _curves(recorded: Recorded, standing: Standing, plan: Plan) -> tuple[dict[st
     found = recorded.curves(trials)
     live = recorded.live_curves([trial for trial in trials if trial.trial_id not in found])
     return found | live, frozenset(live)
-
-
-def attempts_of(trial_id: str, outcome: object) -> Iterator[Attempt]:
-    """Yields the attempts that an outcome tells of; of a description that is not Batch's none."""
-    found = _attempts(outcome)
-    well = isinstance(outcome, dict) and outcome.get("status") == Status.SUCCEEDED
-    for number, attempt in enumerate(found, start=1):
-        started, stopped = attempt.get("StartedAt"), attempt.get("StoppedAt")
-        if isinstance(started, int) and isinstance(stopped, int) and 0 < started <= stopped:
-            yield Attempt(
-                trial_id=trial_id,
-                number=number,
-                started=started,
-                stopped=stopped,
-                went_well=well and number == len(found),
-            )
-
-
-def spent_seconds(outcomes: Sequence[tuple[str, object]]) -> float:
-    """Returns what the jobs took whose outcomes these are, by Batch's own clock."""
-    return sum(job_seconds(_attempts(outcome)) for _, outcome in outcomes)
-
-
-def _attempts(outcome: object) -> list[dict[str, Any]]:
-    """Returns Batch's description of a job's attempts: of one that went well, or within the cause of a failure."""
-    found: object = None
-    match outcome:
-        case {"job": {"attempts": [*attempts]}}:
-            found = attempts
-        case {"failure": {"Cause": str(cause)}}:
-            try:
-                job = from_json(cause)
-            except ValueError:
-                return []
-            found = job.get("Attempts") if isinstance(job, dict) else None
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _logs(

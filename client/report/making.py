@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stepsweep.client.cli.options import Cloud
-from stepsweep.client.cli.view import assignments
+from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import extra
 from stepsweep.client.pictures.axes import axes
 from stepsweep.client.report.gather import Gathered, gathered
+from stepsweep.client.words import assignments
 from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:

@@ -18,11 +18,12 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from stepsweep.client.archive.attempts import Attempt
 from stepsweep.client.archive.curves import PREFIXES, SECONDS, best_epoch, panels
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.cli.view import assignments, described, number_of, printable, shown_value
 from stepsweep.client.pictures.axes import MAX_CELLS, axes
-from stepsweep.client.report.gather import Attempt, Gathered
+from stepsweep.client.report.gather import Gathered
+from stepsweep.client.words import assignments, described, number_of, printable, shown_value
 from stepsweep.contract.metrics import EPOCH, Metrics, Objective
 from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec

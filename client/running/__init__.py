@@ -1,0 +1,1 @@
+"""Executions and jobs of one deployment that is up."""

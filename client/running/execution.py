@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.records import Objects, Plan, Records
-from stepsweep.client.clouds.deployment import Deployment, explained, explanation, is_denied, may_pass
+from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec

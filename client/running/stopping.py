@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stepsweep.client.clouds.deployment import explained
+from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Sweeps
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""From options, JSON and YAML to a spec."""

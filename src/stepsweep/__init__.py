@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stepsweep.client.api.errors import NoWinner, SweepFailed
     from stepsweep.client.api.sweep import Best, Sweep
     from stepsweep.client.api.sweeps import Sweeps
-    from stepsweep.client.clouds.deployment import CloudError
+    from stepsweep.client.deployment import CloudError
     from stepsweep.contract.errors import InvalidInput, InvalidSweep, SweepError
     from stepsweep.contract.spec import SweepSpec
 
@@ -36,7 +36,7 @@ __all__ = [
 
 _MODULES = {
     "Best": "client.api.sweep",
-    "CloudError": "client.clouds.deployment",
+    "CloudError": "client.deployment",
     "InvalidInput": "contract.errors",
     "InvalidSweep": "contract.errors",
     "NoWinner": "client.api.errors",

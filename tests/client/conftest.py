@@ -22,7 +22,7 @@ from moto.server import ThreadedMotoServer
 
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import Bucket
-from stepsweep.client.clouds.deployment import DEFAULT_STACK, Deployment, on_endpoint
+from stepsweep.client.deployment import DEFAULT_STACK, Deployment, on_endpoint
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.metrics import to_csv

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stepsweep.client.clouds.deployment import DEFAULT_STACK
+from stepsweep.client.deployment import DEFAULT_STACK
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.stack.config import StackConfig

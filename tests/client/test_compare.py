@@ -8,7 +8,7 @@ import pytest
 
 from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.archive.comparison import Comparison, compare
-from stepsweep.client.running.control import Recorded
+from stepsweep.client.archive.recorded import Recorded
 from stepsweep.contract.errors import InvalidInput
 from tests.client.conftest import Sweep
 from tests.client.recorded import RecordedCloud

@@ -3,7 +3,7 @@
 import pytest
 from botocore import exceptions as aws
 
-from stepsweep.client.clouds.deployment import explanation, may_pass, on_endpoint
+from stepsweep.client.deployment import explanation, may_pass, on_endpoint
 from tests.client.conftest import Stack
 
 

@@ -8,11 +8,11 @@ import pytest
 
 from stepsweep.client.archive.comparison import Compared, Comparison, Difference, InCommon
 from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.checks.findings import Finding
 from stepsweep.client.cli.commands import cli
 from stepsweep.client.export.mlflow import Exported
 from stepsweep.client.report.making import Made
-from stepsweep.client.running.control import Entry
 from stepsweep.client.running.stopping import Stopped
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 

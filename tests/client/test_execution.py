@@ -3,7 +3,7 @@
 import pytest
 from botocore.stub import Stubber
 
-from stepsweep.client.clouds.deployment import CloudError
+from stepsweep.client.deployment import CloudError
 from stepsweep.client.running.control import Sweeps
 from stepsweep.client.running.execution import RUNNING, Progress
 from stepsweep.contract import keys

@@ -6,12 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.client.cli.live import BAR_WIDTH, Following, bar, time_of, widths
-from stepsweep.client.cli.view import View
 from stepsweep.client.running.execution import Progress
-from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.client.terminal.live import BAR_WIDTH, Following, bar, time_of, widths
+from stepsweep.client.terminal.view import View
 from stepsweep.contract.ranking import Result
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
+
+
+def spec(**fields: object) -> SweepSpec:
+    return SweepSpec.from_json({"parameters": {"lr": [0.1]}, "epochs": 5, **fields}, default_name="mine")
 
 
 def result(number: int, value: float | None, reason: str = "") -> Result:
@@ -22,7 +26,7 @@ def result(number: int, value: float | None, reason: str = "") -> Result:
 
 
 def test_a_line_is_said_for_each_trial_and_the_best_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    following = Following(View(), Objective(metric="val_loss", direction=Direction.MINIMIZE))
+    following = Following(View(), spec(objective={"metric": "val_loss", "direction": "minimize"}))
     news = [result(1, 0.5), result(2, 0.6), result(3, None, "exit code 1: no\x1b[2Jdata"), result(4, 0.4)]
     again = [result(5, None, "exit code 1: no\x1b[2Jdata")]
     with following.live():
@@ -43,7 +47,7 @@ def test_a_line_is_said_for_each_trial_and_the_best_is_named(capsys: pytest.Capt
 def test_a_later_round_says_how_many_go_on_and_how_far_and_knows_the_best_of_the_earlier_ones(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    following = Following(View(), Objective())
+    following = Following(View(), spec())
     following.update(Progress(planned=2, to_run=2, ended=2, news=(result(1, 0.5), result(2, 0.4))))
     following.update(Progress(round_number=1, planned=1, up_to=(9,), to_run=1))
     following.update(Progress(round_number=1, planned=1, up_to=(9,), to_run=1, ended=1, news=(result(1, 0.45),)))
@@ -63,12 +67,12 @@ def test_a_later_round_says_how_many_go_on_and_how_far_and_knows_the_best_of_the
 def test_folds_and_seeds_are_said_where_params_have_several_trials(capsys: pytest.CaptureFixture[str]) -> None:
     one = result(1, 0.5)
     folded = replace(one, trial=replace(one.trial, options={"fold": 3, "seed": 0}))
-    Following(View(), Objective(), several=True).update(Progress(planned=1, to_run=1, ended=1, news=(folded,)))
+    Following(View(), spec(folds=2)).update(Progress(planned=1, to_run=1, ended=1, news=(folded,)))
     assert "1/1  lr=1 fold=3 seed=0  val_accuracy 0.5" in capsys.readouterr().out
 
 
 def test_no_trial_is_the_best_where_some_were_finished_before(capsys: pytest.CaptureFixture[str]) -> None:
-    following = Following(View(), Objective())
+    following = Following(View(), spec())
     following.update(Progress(planned=8, to_run=1, ended=1, news=(result(1, 0.5),)))
     assert capsys.readouterr().out.splitlines() == [
         "8 planned, 7 finished before: 1 to run.",
@@ -77,7 +81,7 @@ def test_no_trial_is_the_best_where_some_were_finished_before(capsys: pytest.Cap
 
 
 def test_many_trials_are_a_line_each_twentieth(capsys: pytest.CaptureFixture[str]) -> None:
-    following = Following(View(), Objective())
+    following = Following(View(), spec())
     for number in range(1, 1001):
         following.update(Progress(planned=1000, to_run=1000, ended=number, news=(result(number, number / 1000),)))
     lines = capsys.readouterr().out.splitlines()
@@ -87,19 +91,19 @@ def test_many_trials_are_a_line_each_twentieth(capsys: pytest.CaptureFixture[str
 
 
 def test_nothing_left_to_run_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    Following(View(), Objective()).update(Progress(planned=4))
+    Following(View(), spec()).update(Progress(planned=4))
     assert capsys.readouterr().out == "4 planned, 4 finished before: nothing left to run.\n"
 
 
 def test_a_cloud_that_does_not_answer_is_said_once_until_it_does(capsys: pytest.CaptureFixture[str]) -> None:
-    following = Following(View(), Objective())
+    following = Following(View(), spec())
     for trouble in ("it is gone", "it is gone", "", "it is gone"):
         following.update(Progress(trouble=trouble))
     assert capsys.readouterr().out == "it is gone; trying again, the sweep goes on\n" * 2
 
 
 def test_jobs_that_are_stuck_say_why_once(capsys: pytest.CaptureFixture[str]) -> None:
-    following = Following(View(), Objective())
+    following = Following(View(), spec())
     reason = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested"
     for waits_for in (reason, reason, "", "MISCONFIGURATION:SOMETHING_NEW - no"):
         following.update(Progress(planned=1, to_run=1, running=0, waits_for=waits_for))
@@ -110,7 +114,7 @@ def test_jobs_that_are_stuck_say_why_once(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_jobs_that_wait_long_without_a_reason_point_at_the_quota(capsys: pytest.CaptureFixture[str]) -> None:
-    following = Following(View(), Objective())
+    following = Following(View(), spec())
     for seconds in (500.0, 700.0, 800.0):
         following.update(Progress(planned=1, to_run=1, running=0, seconds=seconds))
     assert capsys.readouterr().out.count("L-DB2E81BA") == 1

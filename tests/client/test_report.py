@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from stepsweep.client.cli.options import Cloud
-from stepsweep.client.report.gather import attempts_of, gathered
+from stepsweep.client.archive.attempts import attempts_of
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import MAX_POINTS, drawn, page
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 from tests.client.recorded import BEGAN, RecordedCloud
@@ -275,7 +276,7 @@ def test_without_the_extra_it_is_said_how_to_install_it() -> None:
 
 def test_no_other_command_pays_for_it() -> None:
     program = (
-        "import sys, stepsweep.client.cli.commands, stepsweep.client.cli.view, stepsweep.client.running.start;"
+        "import sys, stepsweep.client.cli.commands, stepsweep.client.terminal.view, stepsweep.client.cli.running;"
         "print([name for name in ('plotly', 'matplotlib', 'jinja2', 'pandas', 'numpy') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stepsweep.client.cli.options import Cloud
+from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
 from tests.browser import HOW, Browser, browser, found

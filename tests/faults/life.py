@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from stepsweep.client.clouds.deployment import on_endpoint
+from stepsweep.client.deployment import on_endpoint
 from stepsweep.client.running.control import Sweeps
 from stepsweep.client.running.stopping import stop_sweep
 from tests.embedded import eventually

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from stepsweep.client.clouds.deployment import OUTPUTS
+from stepsweep.client.deployment import OUTPUTS
 from stepsweep.contract import keys
 from tests.proof.checks.check import Findings
 from tests.proof.subject import Subject

@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stepsweep.client.archive.recorded import Recorded
 from stepsweep.client.archive.records import Plan
-from stepsweep.client.archive.trial_logs import CloudLog, LocalLog, Log, recorded_streams, trial_meant
-from stepsweep.client.cli.exit_code import ExitCode
-from stepsweep.client.cli.options import Cloud
-from stepsweep.client.clouds.deployment import CloudError
-from stepsweep.client.running.control import Recorded, Sweeps
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
+from stepsweep.client.logs.trial_logs import CloudLog, LocalLog, Log, recorded_streams, trial_meant
+from stepsweep.client.running.control import Sweeps
 from stepsweep.contract.errors import InvalidInput
 
 LOOK_SECONDS = {"local": 0.5, "aws": 3.0}
@@ -35,7 +35,7 @@ def read_log(cloud: Cloud, name: str, words: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callable[[str], object]) -> ExitCode:
+def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callable[[str], object]) -> None:
     """Hands on what a trial prints until it has ended. Raises what `read_log` does."""
     log, trial_id = _log(cloud, name, words)
     shown = 0
@@ -51,7 +51,6 @@ def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callab
         time.sleep(LOOK_SECONDS[cloud.on])
     if not shown:
         raise _no_log(trial_id)
-    return ExitCode.OK
 
 
 def _log(cloud: Cloud, name: str, words: Sequence[str]) -> tuple[Log, str]:

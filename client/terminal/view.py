@@ -11,23 +11,22 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.checks.findings import Finding, State, is_a_problem, one_line
-from stepsweep.client.cli.exit_code import ExitCode
-from stepsweep.client.clouds.deployment import Deployment
+from stepsweep.client.archive.recorded import Entry, Standing
+from stepsweep.client.checks.findings import Finding, State, one_line
+from stepsweep.client.deployment import Deployment
 from stepsweep.client.pictures.terminal import curves, heatmap
-from stepsweep.client.running.control import Entry, Standing
+from stepsweep.client.running.stopping import Stopped
+from stepsweep.client.words import MAX_NAMED, assignments, described, number_of, printable, shown_value, some
 from stepsweep.contract import rounds
 from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.metrics import Metrics
-from stepsweep.contract.search import Method
-from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, size_of
+from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 
 MAX_ROWS = 30
 MAX_PLANNED_ROWS = 20
 MAX_REASONS = 10
-MAX_NAMED = 5
 STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
 ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow"}
 PLAIN_WIDTH = 10_000
@@ -126,17 +125,13 @@ class View:
 
     # --- checks
 
-    def findings(self, findings: Sequence[Finding], *, as_json: bool) -> ExitCode:
-        """Shows findings, a line each and what to do below it; returns how the command ends."""
-        if as_json:
-            print(json.dumps([finding.to_json() for finding in findings], indent=2))
-        else:
-            for finding in findings:
-                state = Text(f"{finding.state:<8}", style=STATE_STYLES[finding.state])
-                self.copyable(Text.assemble(state, f"{finding.check}: {printable(one_line(finding.found))}"))
-                if finding.remedy:
-                    self.copyable(f"{'':<8}  -> {one_line(finding.remedy)}", "dim")
-        return ExitCode.FAILED if is_a_problem(findings) else ExitCode.OK
+    def findings(self, findings: Sequence[Finding]) -> None:
+        """Shows one line per finding, and below it what to do."""
+        for finding in findings:
+            state = Text(f"{finding.state:<8}", style=STATE_STYLES[finding.state])
+            self.copyable(Text.assemble(state, f"{finding.check}: {printable(one_line(finding.found))}"))
+            if finding.remedy:
+                self.copyable(f"{'':<8}  -> {one_line(finding.remedy)}", "dim")
 
     # --- after
 
@@ -214,6 +209,19 @@ class View:
             self.line(f"Trials   {_counted(output['outcomes'])}")
             self.line(f"Jobs     {_spent(output['cost'], on_aws=objects.startswith('s3://'))}")
         self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
+
+    def stopped(self, stopped: Stopped, name: str, *, where: str) -> None:
+        """Shows what became of a sweep that was stopped."""
+        if stopped.left:
+            return
+        if not stopped.executions and not stopped.jobs:
+            self.line(f"{name} does not run.")
+            return
+        what = f"{number_of(len(stopped.executions), 'execution')} and {number_of(len(stopped.jobs), 'job')}"
+        self.line(f"Stopped {what}; nothing of {name} runs.")
+        if stopped.executions:
+            self.line("Finished trials are kept, and it goes on with")
+            self.copyable(f"  sweep resume {name}{where}")
 
     def leaderboard(self, spec: SweepSpec, rows: Sequence[Row], *, rest: str) -> None:
         ranked = [row for row in rows if row.rank is not None]
@@ -331,57 +339,6 @@ def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> 
     }
 
 
-def described(spec: SweepSpec) -> str:
-    """Returns a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
-    sizes = " x ".join(f"{name} {_extent(parameter)}" for name, parameter in spec.parameters.items())
-    trials = number_of(spec.search.trials or grid_size(spec.parameters), "trial")
-    each = [f"{spec.folds} folds"] if spec.folds else []
-    each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
-    times = f" x {' x '.join(each)}" if each else ""
-    how = "" if spec.search.method is Method.GRID else f"{spec.search.method.value} search: "
-    further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
-    return f"{how}{trials} ({sizes}){times}, up to {number_of(spec.epochs, 'epoch')} each{further}"
-
-
-def _extent(parameter: Parameter) -> str:
-    """Returns how many choices there are, or from where to where a range goes."""
-    if not isinstance(parameter, Range) or parameter.is_listed:
-        return str(size_of(parameter))
-    log = " log" if parameter.log else ""
-    return f"{as_option(parameter.low)}..{as_option(parameter.high)}{log}"
-
-
-def assignments(params: Mapping[str, Value]) -> str:
-    """Returns `lr=0.1 momentum=0.5`."""
-    return " ".join(f"{name}={as_option(value)}" for name, value in params.items())
-
-
-def some(trials: Sequence[str]) -> str:
-    """Returns the first few in a line, and how many more there are."""
-    more = f"; and {len(trials) - MAX_NAMED:,} more" if len(trials) > MAX_NAMED else ""
-    return "; ".join(trials[:MAX_NAMED]) + more
-
-
-def shown_value(value: float, *, digits: int = 6) -> str:
-    return f"{value:.{digits}g}"
-
-
-def readable(cause: str) -> list[str]:
-    """Returns the lines of an execution's cause; of a function that failed, what it said and not its traceback."""
-    try:
-        document = json.loads(cause)
-    except ValueError:
-        document = None
-    if isinstance(document, dict) and "errorMessage" in document:
-        cause = f"{document.get('errorType', 'error')}: {document['errorMessage']}"
-    return [printable(line) for line in cause.splitlines()]
-
-
-def printable(text: str) -> str:
-    """Returns the text without control characters but the ends of lines: what a trainer printed may hold anything."""
-    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
-
-
 def param_table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
@@ -397,7 +354,3 @@ def _spent(cost: Mapping[str, float], *, on_aws: bool) -> str:
     """Returns what the jobs took; what that costs only where it costs something."""
     took = f"{timedelta(seconds=round(cost['job_seconds']))} in all"
     return f"{took}, an estimated {cost['usd_estimate']:.2f} USD" if on_aws else took
-
-
-def number_of(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

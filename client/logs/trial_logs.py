@@ -9,9 +9,10 @@ from typing import Protocol
 from botocore.exceptions import ClientError
 
 from stepsweep.bucket.trials import failure_reason
+from stepsweep.client.archive.recorded import Recorded
 from stepsweep.client.archive.records import Plan
-from stepsweep.client.clouds.deployment import Deployment, explained
-from stepsweep.client.running.control import Recorded, Sweeps
+from stepsweep.client.deployment import Deployment, explained
+from stepsweep.client.running.control import Sweeps
 from stepsweep.client.running.stopping import ALIVE
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import as_option, shown

@@ -1,22 +1,26 @@
 """Ends of a sweep: stopped, with nothing of it left running, or removed from the records."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from stepsweep.client.cli.options import Cloud
-from stepsweep.client.cli.view import View, number_of
-from stepsweep.client.clouds.deployment import explained
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import explained
+from stepsweep.client.operations.start import POLL_SECONDS
 from stepsweep.client.running.control import Sweeps
-from stepsweep.client.running.start import POLL_SECONDS
 from stepsweep.client.running.stopping import Stopped, stop_sweep
+from stepsweep.client.words import number_of
 from stepsweep.contract.errors import InvalidInput
 
 DOWN_SECONDS = 30.0
 """The most that a cloud in the background is waited for that has nothing left to run."""
 
 
-def stop_and_wait(cloud: Cloud, name: str, view: View) -> Stopped:
-    """Stops a sweep; returns when nothing of it runs, the process in the background included.
+def stop_and_wait(cloud: Cloud, name: str, on_status: Callable[[str], None]) -> Stopped:
+    """Stops a sweep; returns when nothing of it runs, including the process in the background.
+
+    Args:
+        on_status: receives a line about each step that takes time.
 
     Raises:
         InvalidInput: there is no such sweep.
@@ -24,29 +28,17 @@ def stop_and_wait(cloud: Cloud, name: str, view: View) -> Stopped:
     """
     cloud.check_it_is_there()
     # A cloud in the background must not end between a look at it and the end of the last job, which may take its 30 s.
-    with cloud.starting(view.status):
+    with cloud.starting(on_status):
         sweeps = cloud.looked_at()
         if not isinstance(sweeps, Sweeps):
             sweeps.spec(name)
-            view.line(f"{name} does not run: no process keeps this cloud up.")
             return Stopped(executions=[], jobs=[], left=[])
         if not sweeps.running(name):
             sweeps.spec(name)
-        view.status(f"Stopping {name} …")
-        stopped = stop_sweep(sweeps, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=view.status)
+        on_status(f"Stopping {name} …")
+        stopped = stop_sweep(sweeps, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=on_status)
     if cloud.is_local:
         _wait_until_down(cloud, sweeps)
-    if not stopped.left:
-        what = f"{number_of(len(stopped.executions), 'execution')} and {number_of(len(stopped.jobs), 'job')}"
-        ended = (
-            f"Stopped {what}; nothing of {name} runs."
-            if stopped.executions or stopped.jobs
-            else f"{name} does not run."
-        )
-        view.line(ended)
-        if stopped.executions:
-            view.line("Finished trials are kept, and it goes on with")
-            view.copyable(f"  sweep resume {name}{cloud.where}")
     return stopped
 
 

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
-from stepsweep.client.cli.view import ENTRY_STYLES, View, number_of, shown_value
+from stepsweep.client.terminal.view import ENTRY_STYLES, View
+from stepsweep.client.words import number_of, shown_value
 
 MAX_VALUE = 60
 """Signs of a field that is shown; `--json` has all of it."""

@@ -10,11 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.client.checks.stuck_jobs import NO_REASON, why_jobs_wait
-from stepsweep.client.cli.view import View, assignments, param_table, printable, shown_value
 from stepsweep.client.running.execution import RUNNING, Progress, Training
+from stepsweep.client.terminal.view import View, param_table
+from stepsweep.client.words import assignments, printable, shown_value
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import Value, as_option
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
 MAX_TRIAL_LINES = 100
@@ -32,11 +34,11 @@ LINES_AROUND = 6
 class Following:
     """Shows the progress of one execution."""
 
-    def __init__(self, view: View, objective: Objective, *, several: bool = False) -> None:
-        """`several`: whether params have more than one trial, so that their fold and seed are said too."""
+    def __init__(self, view: View, spec: SweepSpec) -> None:
         self.view = view
-        self._several = several
-        self._objective = objective
+        # Where params have more than one trial, their fold and seed tell them apart.
+        self._several = spec.trials_each > 1
+        self._objective = spec.objective
         self._best: float | None = None
         self._round: int | None = None
         self._all_seen = True

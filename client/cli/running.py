@@ -1,23 +1,24 @@
 """From a spec, or a sweep's name, to an exit code: run a sweep, start one, watch one, however it ends."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stepsweep.client.archive.recorded import Recorded
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
-from stepsweep.client.cli.live import Following
-from stepsweep.client.cli.options import Cloud
-from stepsweep.client.cli.view import View, described, readable
 from stepsweep.client.clouds.ahead import Ahead
-from stepsweep.client.clouds.deployment import CloudError
-from stepsweep.client.running.control import Recorded, Sweeps
-from stepsweep.client.running.execution import RUNNING, Ending, Execution, Progress
-from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
+from stepsweep.client.operations.start import POLL_SECONDS, begin, check_it_does_not_run, followed
+from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.execution import RUNNING, Ending, Execution
+from stepsweep.client.terminal.live import Following
+from stepsweep.client.terminal.view import View
+from stepsweep.client.words import described, readable
+from stepsweep.contract.errors import SweepError
 from stepsweep.contract.spec import SweepSpec
-
-POLL_SECONDS = {"local": 0.5, "aws": 5.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +33,6 @@ class Ran:
     code: ExitCode
     document: dict[str, Any]
     faults: list[str]
-
-
-class CloudGone(CloudError):
-    """The embedded cloud of a sweep that was followed is not up any more."""
 
 
 def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
@@ -58,7 +55,7 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
             with cloud.opened(view.status, ahead.machines) as deployment:
                 sweeps = Sweeps(deployment)
                 try:
-                    _check_it_does_not_run(sweeps, spec.name, cloud)
+                    check_it_does_not_run(sweeps, spec.name, cloud)
                     execution = sweeps.start(spec)
                     started()
                     ending = _followed(execution, view, cloud)
@@ -105,7 +102,7 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
         sweeps, execution = begin(spec, cloud, view.status)
         code = ExitCode.OK
         try:
-            following = Following(view, spec.objective, several=spec.trials_each > 1)
+            following = Following(view, spec)
             for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on]):
                 following.update(progress)
                 if progress.planned is not None and progress.to_run and progress.status == RUNNING:
@@ -123,22 +120,6 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
     say_it_goes_on(view, spec.name, cloud)
     document = {"sweep": spec.name, "execution_arn": execution.arn, "status": RUNNING}
     return Ran(code=code, document=document, faults=[])
-
-
-def begin(spec: SweepSpec, cloud: Cloud, on_status: Callable[[str], None]) -> tuple[Sweeps, Execution]:
-    """Starts an execution in a cloud that is up without us, and so goes on without us.
-
-    Raises:
-        InvalidInput: a sweep of this name runs, or the trainer could not run it.
-        SweepError: the cloud failed.
-    """
-    with cloud.starting(on_status) as started:
-        cloud.check(spec, on_status)
-        sweeps = Sweeps(cloud.kept_up(on_status))
-        _check_it_does_not_run(sweeps, spec.name, cloud)
-        execution = sweeps.start(spec)
-        started()
-    return sweeps, execution
 
 
 def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:
@@ -179,35 +160,14 @@ def say_it_goes_on(view: View, name: str, cloud: Cloud) -> None:
         view.copyable(f"  sweep {command} {name}{cloud.where}")
 
 
-def _check_it_does_not_run(sweeps: Sweeps, name: str, cloud: Cloud) -> None:
-    """Two executions of a sweep would train its trials twice, at the same time."""
-    if sweeps.running(name):
-        raise InvalidInput(
-            [f"the sweep {name} runs already: `sweep watch {name}{cloud.where}` shows it, `sweep stop {name}` ends it"]
-        )
-
-
 def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
     if not cloud.is_local:
         view.copyable(f"Execution {execution.arn}\nConsole   {execution.console_url}", "dim")
-    following = Following(view, execution.spec.objective, several=execution.spec.trials_each > 1)
+    following = Following(view, execution.spec)
     with following.live():
         for progress in followed(execution, cloud, with_training=view.is_live):
             following.update(progress)
     return execution.ending()
-
-
-def followed(execution: Execution, cloud: Cloud, *, with_training: bool) -> Iterator[Progress]:
-    """Yields how far an execution is until it has ended.
-
-    Raises:
-        CloudGone: the process of its embedded cloud has ended before.
-        CloudError: the cloud did not answer for too long.
-    """
-    for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=with_training):
-        if progress.trouble and cloud.is_gone:
-            raise CloudGone("the process that ran the embedded cloud has ended")
-        yield progress
 
 
 def _show_results(view: View, sweeps: Recorded, spec: SweepSpec, ending: Ending) -> None:

@@ -1,0 +1,247 @@
+"""The sweeps of one bucket, as their records have them."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.stores import Store
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.archive.records import Objects, Plan, Records
+from stepsweep.client.deployment import explained
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.space import shown
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status, Trial
+
+MAX_EXECUTION_NAME = 80
+"""https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html"""
+SUFFIX_BYTES = 4
+
+MAX_NEAR_NAMES = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is there of a sweep, whether it runs or not.
+
+    Attributes:
+        planned: its trials; 0 where it was not planned yet.
+        rows: the leaderboard; of the trials so far, where the sweep is not finished.
+        output: what its execution gave; None where it is not finished, or where no trial succeeded.
+        is_finished: whether the leaderboard belongs to the latest plan.
+        executions: ARNs of those that run.
+    """
+
+    spec: SweepSpec
+    planned: int
+    rows: list[Row]
+    output: dict[str, Any] | None
+    is_finished: bool
+    executions: list[str]
+
+    @property
+    def status(self) -> str:
+        return _status(is_finished=self.is_finished, runs=bool(self.executions))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "sweep": self.spec.name,
+            "status": self.status,
+            "planned": self.planned,
+            "executions": self.executions,
+            "output": self.output,
+            "trials": [asdict(row) for row in self.rows],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the list of sweeps.
+
+    Attributes:
+        started_at: when its name was taken.
+        status: `FINISHED`, `RUNNING` or `INTERRUPTED`.
+        planned: its trials; None where it was not planned yet.
+        ended: trials with an outcome; failed: those of them that did not succeed, known once it is finished.
+        metric: the objective's; value: the winner's, None where there is none.
+        options: the winner's params as a line to paste; empty where there is none.
+    """
+
+    sweep: str
+    started_at: datetime
+    status: str
+    planned: int | None
+    ended: int
+    failed: int | None
+    metric: str
+    value: float | None
+    options: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "started_at": self.started_at.isoformat()}
+
+
+class Recorded:
+    """The sweeps of one bucket, as their records have them; of a cloud that is not up, in which nothing runs.
+
+    Attributes:
+        objects: how a person reaches the bucket's objects.
+    """
+
+    def __init__(self, store: Store, *, objects: str) -> None:
+        self.objects = objects
+        self.records = Records(store)
+
+    def leaderboard(self, name: str) -> list[Row]:
+        """Returns a finished sweep's trials, best first."""
+        with explained():
+            return self.records.leaderboard(name)
+
+    def spec(self, name: str) -> SweepSpec:
+        """Returns what a sweep asks for.
+
+        Raises:
+            InvalidInput: there is none of this name; the message has names like it.
+        """
+        with explained():
+            spec = self.records.spec(name)
+            if spec is None:
+                raise InvalidInput([self._no_sweep(name)])
+            return spec
+
+    def plan(self, spec: SweepSpec) -> Plan | None:
+        """Returns the latest plan of a sweep; None where it was not planned yet."""
+        with explained():
+            return self.records.plan(spec, self.records.objects(spec.name))
+
+    def standing(self, name: str) -> Standing:
+        """Returns what is there of a sweep.
+
+        Raises:
+            InvalidInput: there is none of this name; the message has names like it.
+        """
+        spec = self.spec(name)
+        with explained():
+            objects = self.records.objects(name)
+            plan = self.records.plan(spec, objects)
+            is_finished = plan is not None and _is_finished(name, objects, plan.planned_at)
+            if is_finished:
+                rows = self.records.leaderboard(name)
+            else:
+                rows = self.records.rows_so_far(plan, objects) if plan else []
+            return Standing(
+                spec=spec,
+                planned=len(plan.trials) if plan else 0,
+                rows=rows,
+                output=self.records.output(name) if is_finished else None,
+                is_finished=is_finished,
+                executions=self.running(name),
+            )
+
+    def winner_s_curve(self, spec: SweepSpec, rows: Sequence[Row]) -> Metrics | None:
+        """Returns the metrics of the first trial of a leaderboard; None where there is none, or they are gone."""
+        if not rows or rows[0].rank != 1:
+            return None
+        plan = self.plan(spec)
+        with explained():
+            return self.records.metrics(plan.trials[rows[0].trial_id]) if plan else None
+
+    def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns the metrics that are there, by trial, also those of trials that diverged."""
+        with explained():
+            return self.records.curves(trials)
+
+    def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
+        """Returns what the trainers of trials without metrics show, or showed before they failed."""
+        with explained():
+            return self.records.live_curves(trials)
+
+    def outcomes(self, name: str) -> list[tuple[str, Any]]:
+        """Returns the trial and the outcome of each job of a sweep that has ended, as the state machine wrote them."""
+        with explained():
+            return self.records.outcomes(self.records.objects(name))
+
+    def entries(self) -> list[Entry]:
+        """Returns all sweeps, the newest first."""
+        with explained():
+            running = self.executions()
+            found = for_all(lambda name: self._entry(name, running), self.records.sweeps())
+        there = [entry for entry in found if entry is not None]
+        return sorted(there, key=lambda entry: (entry.started_at, entry.sweep), reverse=True)
+
+    def running(self, name: str) -> list[str]:
+        """Returns the ARNs of a sweep's executions that run, the latest first."""
+        with explained():
+            return of_sweep(name, self.executions())
+
+    def executions(self) -> list[str]:
+        """Returns the ARNs of all executions that run, the latest first."""
+        return []
+
+    def _entry(self, name: str, running: Sequence[str]) -> Entry | None:
+        objects = self.records.objects(name)
+        spec = self.records.spec(name)
+        if spec is None:  # it was deleted meanwhile
+            return None
+        planned_at = self.records.planned_at(objects)
+        is_finished = planned_at is not None and _is_finished(name, objects, planned_at)
+        output = self.records.output(name) if is_finished else None
+        planned, ended, failed = None, 0, None
+        if output:
+            planned = ended = sum(output["outcomes"].values())
+            failed = ended - output["outcomes"][Status.SUCCEEDED]
+        elif is_finished:
+            planned = ended = failed = sum(row.n for row in self.records.leaderboard(name))
+        elif plan := self.records.plan(spec, objects):
+            planned, ended = len(plan.trials), len(plan.finished(objects))
+        return Entry(
+            sweep=name,
+            started_at=objects[keys.spec_key(name)],
+            status=_status(is_finished=is_finished, runs=bool(of_sweep(name, running))),
+            planned=planned,
+            ended=ended,
+            failed=failed,
+            metric=spec.objective.metric,
+            value=output["winner"]["value"] if output else None,
+            options=output["winner"]["options"] if output else "",
+        )
+
+    def _no_sweep(self, name: str) -> str:
+        names = self.records.sweeps()
+        near = [*difflib.get_close_matches(name, names), *(other for other in reversed(names) if name in other)]
+        near = list(dict.fromkeys(near))[:MAX_NEAR_NAMES]
+        if near:
+            remedy = f"did you mean {' or '.join(near)}?"
+        elif names:
+            remedy = f"there are {len(names)}, such as {', '.join(names[:MAX_NEAR_NAMES])}"
+        else:
+            remedy = "there is none yet"
+        return f"there is no sweep {shown(name)} in {self.objects}; {remedy}"
+
+
+def _is_finished(name: str, objects: Objects, planned_at: datetime) -> bool:
+    leaderboard_at = objects.get(keys.leaderboard_key(name))
+    return leaderboard_at is not None and leaderboard_at >= planned_at
+
+
+def _status(*, is_finished: bool, runs: bool) -> str:
+    # An execution that runs has not planned yet, where there is a leaderboard still: the sweep runs again.
+    if runs:
+        return "RUNNING"
+    return "FINISHED" if is_finished else "INTERRUPTED"
+
+
+def of_sweep(name: str, executions: Sequence[str]) -> list[str]:
+    # Ours, or one that was started elsewhere and gave the sweep its own name.
+    ours = re.compile(rf"{re.escape(execution_prefix(name))}-[0-9a-f]{{{2 * SUFFIX_BYTES}}}|{re.escape(name)}")
+    return [arn for arn in executions if ours.fullmatch(arn.rpartition(":")[2])]
+
+
+def execution_prefix(sweep: str) -> str:
+    return sweep[: MAX_EXECUTION_NAME - 1 - 2 * SUFFIX_BYTES]

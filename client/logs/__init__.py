@@ -1,0 +1,1 @@
+"""What a trial printed, while it runs and after it."""

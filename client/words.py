@@ -1,0 +1,66 @@
+"""Sweeps, params and numbers in words: what lines for people are made of, wherever they are shown."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from stepsweep.contract.search import Method
+from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, size_of
+from stepsweep.contract.spec import SweepSpec
+
+MAX_NAMED = 5
+"""Names in one line; the rest is a number."""
+
+
+def described(spec: SweepSpec) -> str:
+    """Returns a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
+    sizes = " x ".join(f"{name} {_extent(parameter)}" for name, parameter in spec.parameters.items())
+    trials = number_of(spec.search.trials or grid_size(spec.parameters), "trial")
+    each = [f"{spec.folds} folds"] if spec.folds else []
+    each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
+    times = f" x {' x '.join(each)}" if each else ""
+    how = "" if spec.search.method is Method.GRID else f"{spec.search.method.value} search: "
+    further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
+    return f"{how}{trials} ({sizes}){times}, up to {number_of(spec.epochs, 'epoch')} each{further}"
+
+
+def _extent(parameter: Parameter) -> str:
+    """Returns how many choices there are, or from where to where a range goes."""
+    if not isinstance(parameter, Range) or parameter.is_listed:
+        return str(size_of(parameter))
+    log = " log" if parameter.log else ""
+    return f"{as_option(parameter.low)}..{as_option(parameter.high)}{log}"
+
+
+def assignments(params: Mapping[str, Value]) -> str:
+    """Returns `lr=0.1 momentum=0.5`."""
+    return " ".join(f"{name}={as_option(value)}" for name, value in params.items())
+
+
+def some(trials: Sequence[str]) -> str:
+    """Returns the first few in a line, and how many more there are."""
+    more = f"; and {len(trials) - MAX_NAMED:,} more" if len(trials) > MAX_NAMED else ""
+    return "; ".join(trials[:MAX_NAMED]) + more
+
+
+def shown_value(value: float, *, digits: int = 6) -> str:
+    return f"{value:.{digits}g}"
+
+
+def readable(cause: str) -> list[str]:
+    """Returns the lines of an execution's cause; of a function that failed, what it said and not its traceback."""
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        document = None
+    if isinstance(document, dict) and "errorMessage" in document:
+        cause = f"{document.get('errorType', 'error')}: {document['errorMessage']}"
+    return [printable(line) for line in cause.splitlines()]
+
+
+def printable(text: str) -> str:
+    """Returns the text without control characters but the ends of lines: what a trainer printed may hold anything."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
+
+
+def number_of(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
