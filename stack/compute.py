@@ -137,7 +137,7 @@ class Compute(Construct):
 
     def _container(self, image: ecs.ContainerImage, environment: dict[str, str]) -> batch.EcsEc2ContainerDefinition:
         config = self._config
-        # libraries write to /tmp, torch's data loader and NCCL to /dev/shm; everything else of a container is read-only
+        # libraries write to /tmp, torch's data loader and NCCL to /dev/shm
         limits = batch.LinuxParameters(
             self, "Limits", init_process_enabled=True, shared_memory_size=Size.mebibytes(1024)
         )
@@ -162,7 +162,8 @@ class Compute(Construct):
             job_role=self.job_role,
             environment=environment,
             privileged=False,
-            readonly_root_filesystem=True,
+            # A script saves its best model beside itself, as it does on a laptop (docs/decisions/016-…).
+            readonly_root_filesystem=False,
             linux_parameters=limits,
             logging=ecs.LogDriver.aws_logs(stream_prefix="trial", log_group=self.log_group),
         )

@@ -4,11 +4,14 @@
 `docker build --file FOLDER/stepsweep/trainer/Dockerfile FOLDER` builds it.
 """
 
+import atexit
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+
+from stepsweep.trainer_files import trainer_files
 
 PACKAGE = Path(__file__).parent.parent
 """The import package, in a clone or in site-packages."""
@@ -38,12 +41,12 @@ def staged(patterns: Iterable[str], folder: Path | None = None) -> str:
     The content of the folder depends on the content of the files alone.
 
     Args:
-        folder: must be new or empty; by default a new temporary folder.
+        folder: must be new or empty; by default a new temporary folder, deleted when this process ends.
 
     Raises:
         FileNotFoundError: a pattern matches nothing.
     """
-    folder = folder or Path(tempfile.mkdtemp(prefix="stepsweep-"))
+    folder = folder or _temporary()
     for pattern in patterns:
         files = sorted(PACKAGE.glob(pattern))
         if not files:
@@ -54,6 +57,26 @@ def staged(patterns: Iterable[str], folder: Path | None = None) -> str:
             shutil.copyfile(file, target)
             target.chmod(0o644)
     return str(folder)
+
+
+def staged_trainer(trainer: Path) -> str:
+    """Copies the files of somebody's trainer that count into a new temporary folder, and returns its path.
+
+    Raises:
+        InvalidInput: they are too large.
+    """
+    folder = _temporary()
+    for name in trainer_files(trainer):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(trainer / name, folder / name, follow_symlinks=False)
+    return str(folder)
+
+
+def _temporary() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="stepsweep-"))
+    # CDK has copied it by then, when its constructs were made.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 if __name__ == "__main__":

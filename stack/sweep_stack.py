@@ -1,6 +1,7 @@
 """The stack: wires the rooms together, and says in one place who may do what."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import Duration, RemovalPolicy
@@ -18,7 +19,7 @@ from stepsweep.stack.functions import Function, SamplerLayer
 from stepsweep.stack.log_groups import log_group
 from stepsweep.stack.network import Network
 from stepsweep.stack.notices import Notices
-from stepsweep.stack.packages import TRAINER_FILES, staged
+from stepsweep.stack.packages import TRAINER_FILES, staged, staged_trainer
 from stepsweep.stack.storage import Storage
 from stepsweep.statemachine.definition import SweepDefinition
 
@@ -240,7 +241,7 @@ def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.Container
     asset = ecr_assets.DockerImageAsset(
         scope,
         "Trainer",
-        directory=config.trainer or staged(TRAINER_FILES),
+        directory=staged_trainer(Path(config.trainer)) if config.trainer else staged(TRAINER_FILES),
         file=None if config.trainer else "stepsweep/trainer/Dockerfile",
         platform=ecr_assets.Platform.LINUX_AMD64,  # g4dn's; an image built on an Arm laptop would not start there
     )

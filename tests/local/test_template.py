@@ -91,6 +91,7 @@ def test_other_context_makes_another_template(app: Path, tmp_path: Path) -> None
 def test_a_trainer_of_ones_own_is_a_source_too(app: Path, tmp_path: Path) -> None:
     own = tmp_path / "mine"
     (own / "deep").mkdir(parents=True)
+    (own / "Dockerfile").touch()
     (own / "deep" / "train.py").write_text("lr = 0.1")
     first = synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)})
     assert synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)}) == first

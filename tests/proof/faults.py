@@ -373,7 +373,11 @@ TEMPLATE = (
     _template("a deploy that breaks running sweeps", lambda t: _properties(t, JOB).pop("ResourceRetentionPolicy")),
     _template("a privileged container", lambda t: _set(_properties(t, JOB)["ContainerProperties"], "Privileged", True)),
     _template(
-        "a read-only container without /tmp",
+        "a working folder that cannot be written to",
+        lambda t: _set(_properties(t, JOB)["ContainerProperties"], "ReadonlyRootFilesystem", True),
+    ),
+    _template(
+        "a container without a /tmp of its own",
         lambda t: _properties(t, JOB)["ContainerProperties"]["LinuxParameters"].pop("Tmpfs"),
     ),
     _template(

@@ -31,6 +31,7 @@ class JobQueue:
     Args:
         images: by the tag of the image's URI.
         environment: returns what AWS would add to the environment of a job with a role: region, credentials, endpoint.
+        folders: holds the working folder of each attempt while it runs.
         logs: folder; `<trial>/<job id>-<attempt>.log` of each.
         vcpus: of all jobs that run at once.
         job_vcpus: of a job whose submission asks for none.
@@ -42,6 +43,7 @@ class JobQueue:
         *,
         images: Mapping[str, Image],
         environment: Callable[[str], Mapping[str, str]],
+        folders: Path,
         logs: Path,
         vcpus: int,
         job_vcpus: int,
@@ -49,6 +51,7 @@ class JobQueue:
         self._machine = machine
         self._images = images
         self._environment = environment
+        self._folders = folders
         self._logs = logs
         self._waiting: SimpleQueue[ProcessJob | None] = SimpleQueue()
         self._processes: dict[str, Process] = {}
@@ -151,6 +154,7 @@ class JobQueue:
                 },
                 output=log,
                 preload=image.preload,
+                copy=self._folders / f"{job.job_id}-{number}",
             )
             self._processes[job.job_id] = process
             job.status = "RUNNING"

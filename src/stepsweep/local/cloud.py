@@ -150,6 +150,9 @@ def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[s
     """
     from stepsweep.local import template
 
+    # Marks the folder as a cloud's, so that it is no part of a trainer that it lies in.
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / LOCK).touch()
     folder = directory.resolve() / "templates"
     return template.synthesized(folder, context=_context(trainer), on_status=on_status)
 
@@ -239,7 +242,7 @@ def _running(
     on_status("Starting the embedded cloud …")
     scratch = directory / "run"
     shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir()
+    scratch.mkdir(exist_ok=True)
     _log_to(scratch / "cloud.log")
     with contextlib.ExitStack() as until_it_ends:
         listening = until_it_ends.enter_context(_listening(port))

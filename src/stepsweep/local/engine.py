@@ -80,6 +80,7 @@ def serving(
             machines.jobs,
             images=images,
             environment=environment,
+            folders=directory / "run" / "attempts",
             logs=directory / "logs",
             vcpus=vcpus,
             job_vcpus=endpoint.job_vcpus,

@@ -8,7 +8,8 @@ trial the seconds that importing torch takes.
 
 `python host.py` reads requests and writes answers, a JSON document a line:
 
-    {"do": "start", "id": "…", "argv": […], "cwd": "…", "env": {…}, "output": file, "stdin": file, "preload": […]}
+    {"do": "start", "id": "…", "argv": […], "cwd": "…", "env": {…}, "output": file, "stdin": file, "preload": […],
+     "copy": folder}                                     a new folder: it runs in a copy of cwd there, until it ends
     {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that
     {"do": "warm", "preload": […]}                       imports now what will be asked for
     {"id": "…", "started": pid}   {"id": "…", "ended": exit code, 128 + n for signal n}   {"id": "…", "error": "…"}
@@ -25,9 +26,11 @@ import json
 import os
 import runpy
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -231,6 +234,7 @@ def contain(request: dict[str, Any]) -> None:
     """
     processes: list[int] = []
     asked: list[int] = []
+    own: list[Path] = []
 
     def hand_on(number: int, _: FrameType | None = None) -> None:
         # As on AWS, only the first process of a container is told to end; when it has, the others are killed.
@@ -246,8 +250,10 @@ def contain(request: dict[str, Any]) -> None:
     host = os.getppid()
     _as_init()
     try:
+        _give_own_folders(request, own)
         pid = _launched(request)
     except (OSError, ValueError, TypeError) as error:
+        _delete(own)
         answer(id=request["id"], error=_said(error))
         os._exit(0)
     if pid == 0:
@@ -263,8 +269,45 @@ def contain(request: dict[str, Any]) -> None:
         status = ending if ended == pid else None
     processes.clear()
     _end_what_is_left(pid)
+    _delete(own)
     answer(id=request["id"], ended=_exit_code(status))
     os._exit(0)
+
+
+def _give_own_folders(request: dict[str, Any], own: list[Path]) -> None:
+    """Makes the writable layer of a container: a copy of its working folder, and a folder for temporary files.
+
+    A copy of every file: a program that opens a hard link or a symbolic link to write changes the file for all others,
+    and a trainer's folder has a few megabytes. Times are kept, by which Python knows that compiled modules are current.
+
+    Args:
+        own: gets each folder before it is filled, so that the caller can delete it whatever happens.
+    """
+    if not request["copy"]:
+        return
+    work = Path(request["copy"])
+    own.append(work)
+    shutil.copytree(request["cwd"], work, symlinks=True)
+    work.chmod(0o700)
+    # Not below the cloud's folder: a socket's path has 107 letters at most, and multiprocessing puts sockets there.
+    temporary = tempfile.mkdtemp(prefix="sweep-")
+    own.append(Path(temporary))
+    request["cwd"] = str(work)
+    request["env"] |= dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary)
+
+
+def _delete(folders: list[Path]) -> None:
+    for folder in folders:
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            # A program may have taken its own right to write away.
+            for root, below, _ in os.walk(folder):
+                for name in below:
+                    path = Path(root, name)
+                    if not path.is_symlink():
+                        path.chmod(0o700)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _launched(request: dict[str, Any]) -> int:
@@ -305,6 +348,7 @@ def become(request: dict[str, Any]) -> NoReturn:
     new_path = [str(Path.cwd()), *new_path] if is_module else new_path
     sys.path[:] = [*new_path, *(entry for entry in sys.path if entry not in old_path)]
     sys.path_importer_cache.clear()
+    tempfile.tempdir = None  # the host's own, if it has looked
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
         finalizer.atexit = False  # it is the parent's, who made it: torch has 144
     if os.environ.get("PYTHONUNBUFFERED"):

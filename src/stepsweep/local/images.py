@@ -25,7 +25,7 @@ class Image:
     """What a container of the image would run.
 
     Attributes:
-        folder: the build context, which takes the place of the working directory.
+        folder: the build context; each attempt runs in a copy of it.
         command: what runs after the entrypoint when a job says nothing else.
         preload: the modules that the image asks to be imported once for all jobs.
         check: its command for that; empty where it has none.

@@ -85,8 +85,13 @@ class Machine:
         output: Path,
         stdin: Path | None = None,
         preload: Sequence[str] = (),
+        copy: Path | None = None,
     ) -> Process:
         """Starts a process; its standard output and error are appended to `output`.
+
+        Args:
+            copy: a folder that is not there yet, for a copy of `cwd` to run in. It is deleted when the process ends,
+                as is the folder for temporary files that the process gets with it.
 
         Raises:
             HostGone: the host has ended.
@@ -103,6 +108,7 @@ class Machine:
             output=str(output),
             stdin=str(stdin) if stdin else None,
             preload=list(preload),
+            copy=str(copy) if copy else None,
         )
         return process
 

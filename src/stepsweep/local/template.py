@@ -33,6 +33,7 @@ SOURCES = (
     "statemachine/*.lock",
     "stack/**/*.py",
     "trainer/**/*",
+    "trainer_files.py",
 )
 """What the template and its assets are made of, beside the app's folder, except for a trainer of somebody's own."""
 
@@ -59,6 +60,7 @@ def synthesized(
         on_status: is told that it takes time, where it does.
 
     Raises:
+        InvalidInput: the files of a trainer are too large.
         SynthFailed: with what the app said.
     """
     settings = dict(context or {})
@@ -170,9 +172,15 @@ def _substituted(text: str, names: Mapping[str, str]) -> str:
 def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps([settings, importlib.metadata.version("aws-cdk-lib")], sort_keys=True).encode())
     files = [file for pattern in SOURCES for file in sorted(root.glob(pattern))]
-    if own_trainer := settings.get("trainer"):
-        files += sorted(Path(own_trainer).rglob("*"))
     for file in files:
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(os.path.relpath(file, root).encode() + b"\0" + file.read_bytes() + b"\0")
+    if own_trainer := settings.get("trainer"):
+        from stepsweep.trainer_files import trainer_files  # most sweeps need no package that reads .dockerignore
+
+        for name in trainer_files(Path(own_trainer)):
+            file = Path(own_trainer, name)
+            content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
+            mode = file.lstat().st_mode & 0o111
+            digest.update(os.fsencode(name) + b"\0%o\0%d\0" % (mode, len(content)) + content)
     return digest.hexdigest()[:16]

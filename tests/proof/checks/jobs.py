@@ -18,11 +18,13 @@ def findings(subject: Subject) -> Findings:
     if definition.get("PlatformCapabilities") != ["EC2"]:
         yield f"PlatformCapabilities: Fargate has no GPU, is {definition.get('PlatformCapabilities')}"
     container = definition["ContainerProperties"]
-    if container.get("Privileged") or not container.get("ReadonlyRootFilesystem"):
-        yield "a trainer needs no privileges, and no writable image"
+    if container.get("Privileged"):
+        yield "a trainer needs no privileges"
+    if container.get("ReadonlyRootFilesystem"):
+        yield "a script that saves a file beside itself dies"
     mounts = {mount["ContainerPath"] for mount in container.get("LinuxParameters", {}).get("Tmpfs", [])}
-    if container.get("ReadonlyRootFilesystem") and "/tmp" not in mounts:  # noqa: S108  the container's
-        yield "libraries have no /tmp to write to"
+    if "/tmp" not in mounts:  # noqa: S108  the container's
+        yield "temporary files go to the disk of the machine"
     roles = {subject.arn(name) for name in subject.ids("AWS::IAM::Role")}
     for role in ("JobRoleArn", "ExecutionRoleArn"):
         if container.get(role) not in roles:

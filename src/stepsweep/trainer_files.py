@@ -1,0 +1,105 @@
+"""Which files of a trainer's folder count: one answer for its image, its hash, and its copy on this machine."""
+
+import os
+import posixpath
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pathspec
+
+from stepsweep.contract.errors import InvalidInput
+
+MAX_BYTES = 200 * 1000**2
+"""Every attempt on this machine gets a copy, and every deploy sends all of it to Docker."""
+
+LEFT_OUT = frozenset({".stepsweep", ".git", "__pycache__", "node_modules", "cdk.out"})
+"""Never a trainer's code, and some of them would hold a copy of the folder that they lie in."""
+
+MARKS = ("pyvenv.cfg", "cloud.lock")
+"""A virtual environment has the first, the folder of an embedded cloud the second, whatever they are called."""
+
+IGNORE_FILE = ".dockerignore"
+
+LARGEST_NAMED = 5
+
+
+def trainer_files(folder: Path) -> list[Path]:
+    """Returns the files and symbolic links of a trainer's build context, relative to its folder and sorted.
+
+    `.dockerignore` counts as it does for Docker. It is not among them itself, since what it leaves out is gone.
+    Nothing is, where there is no Dockerfile: that may be anybody's home folder.
+
+    Raises:
+        InvalidInput: they are larger than `MAX_BYTES`.
+    """
+    if not (folder / "Dockerfile").is_file():
+        return []
+    patterns = _patterns(folder)
+    sizes: dict[Path, int] = {}
+    for path in _below(folder):
+        name = path.relative_to(folder)
+        status = path.lstat()
+        is_sent = name == Path("Dockerfile") or not _is_ignored(name, patterns)
+        # A socket or a pipe has nothing that could be copied.
+        if is_sent and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
+            sizes[name] = status.st_size
+    if (total := sum(sizes.values())) > MAX_BYTES:
+        largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:LARGEST_NAMED]
+        named = ", ".join(f"{name} ({_megabytes(sizes[name])})" for name in largest)
+        raise InvalidInput(
+            [
+                f"trainer: the files of {folder} must be at most {_megabytes(MAX_BYTES)} together, got "
+                f"{_megabytes(total)}; the largest: {named}. List what a trial does not need in its .dockerignore"
+            ]
+        )
+    return sorted(sizes)
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        links = [name for name in folders if (here / name).is_symlink()]
+        # Changed in place: it is where `walk` goes on.
+        folders[:] = [
+            name
+            for name in folders
+            if name not in LEFT_OUT and name not in links and not any((here / name / mark).exists() for mark in MARKS)
+        ]
+        yield from (here / name for name in [*files, *links] if name not in LEFT_OUT)
+
+
+def _patterns(folder: Path) -> list[pathspec.Pattern]:
+    try:
+        lines = (folder / IGNORE_FILE).read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except FileNotFoundError:
+        lines = []
+    return [*pathspec.PathSpec.from_lines("gitignore", [*_as_gitignore(lines), f"/{IGNORE_FILE}"]).patterns]
+
+
+def _is_ignored(name: Path, patterns: Sequence[pathspec.Pattern]) -> bool:
+    """The last pattern that matches the file, or a folder that it is in, decides; unlike Git's."""
+    names = [name.as_posix(), *(parent.as_posix() for parent in name.parents[:-1])]
+    for pattern in reversed(patterns):
+        if any(pattern.match_file(name) is not None for name in names):
+            return bool(pattern.include)
+    return False
+
+
+def _as_gitignore(lines: Iterable[str]) -> Iterator[str]:
+    """Yields Docker's patterns as Git's: Docker starts every pattern at the folder, and cleans it like a path.
+
+    https://docs.docker.com/build/concepts/context/#dockerignore-files
+    """
+    for line in lines:
+        pattern = line.strip()
+        if not pattern or line.startswith("#"):
+            continue
+        sign = "!" if pattern.startswith("!") else ""
+        pattern = posixpath.normpath("/" + pattern.removeprefix("!").strip().lstrip("/"))
+        if pattern != "/":
+            yield sign + pattern
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1000**2:,.1f} MB"

@@ -1,0 +1,66 @@
+"""Saves `best.txt` in its working folder, in a subfolder and among temporary files, waits until `--trials` trials have,
+and scores by what it then loads. It ends with what is wrong when it finds anything that another trial has left."""
+
+import argparse
+import importlib
+import os
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--lr", type=float, required=True)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--trials", type=int, required=True, help="how many wait for each other")
+    parser.add_argument("--meeting", required=True, help="where they do")
+    options = parser.parse_args()
+
+    (compiled,) = Path("__pycache__").glob("curve.*.pyc")
+    if int.from_bytes(compiled.read_bytes()[8:12], "little") != int(Path("curve.py").stat().st_mtime):
+        sys.exit("curve.py is compiled anew by every trial")
+    temporary = {os.environ[name] for name in ("TMPDIR", "TMP", "TEMP")}
+    if temporary != {tempfile.gettempdir()} or [*Path(tempfile.gettempdir()).iterdir()]:
+        sys.exit(f"not a temporary folder of its own: {temporary}")
+    if (steps := Path("steps.txt").read_text()) != "0":
+        sys.exit(f"another trial has rewritten steps.txt: {steps}")
+    Path("steps.txt").write_text(f"{options.lr}")
+    saved = [Path("best.txt"), Path("checkpoints", "best.txt"), Path(tempfile.gettempdir(), "best.txt")]
+    for file in saved:
+        file.parent.mkdir(exist_ok=True)
+        with file.open("x") as new:
+            new.write(f"{options.lr}")
+    Path("checkpoints").chmod(0o500)
+
+    meeting = Path(os.environ["STEPSWEEP_DATA_DIR"], options.meeting)
+    meeting.mkdir(parents=True, exist_ok=True)
+    (meeting / f"{options.lr}").touch()
+    while len([*meeting.iterdir()]) < options.trials:
+        time.sleep(0.05)
+
+    (score,) = {file.read_text() for file in saved}
+    curve: Any = importlib.import_module("curve")
+    put(curve.rows(float(score), options.epochs).encode())
+
+
+def put(data: bytes) -> None:
+    uri = urllib.parse.urlparse(os.environ["STEPSWEEP_METRICS_URI"])
+    # The embedded cloud looks at who asks, and not at the signature.
+    credential = f"{os.environ['AWS_ACCESS_KEY_ID']}/20260101/{os.environ['AWS_REGION']}/s3/aws4_request"
+    headers = {
+        "If-None-Match": "*",
+        "Content-Type": "text/csv",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
+    }
+    url = f"{os.environ['AWS_ENDPOINT_URL']}/{uri.netloc}{uri.path}"
+    urllib.request.urlopen(urllib.request.Request(url, data=data, method="PUT", headers=headers)).close()
+
+
+if __name__ == "__main__":
+    main()
