@@ -12,7 +12,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test bench proof screens notebooks cdk lint lock clean
+.PHONY: install data sweep test package bench proof screens notebooks cdk lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -27,7 +27,7 @@ $(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock tests/pr
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements.lock
 ifeq ($(TORCH),cpu)
-	$(PIP) --index-url https://download.pytorch.org/whl/cpu torch==2.14.1 torchvision==0.29.1
+	$(PIP) --index-url https://download.pytorch.org/whl/cpu $(shell sed -nE 's/^(torch(vision)?==[^ ;]+).*/\1/p' trainer/requirements.lock)
 else
 	$(PIP) --require-hashes -r trainer/requirements.lock
 endif
@@ -44,7 +44,11 @@ sweep: install
 
 # Four at once on two cores too, since tests of the embedded cloud wait half of their time.
 test: data lint
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore tests/package
+
+# Builds the package, and uses the wheel in environments of its own, which it fills from PyPI: a minute or two.
+package: install
+	$(BIN)/python -m pytest tests/package
 
 # Everything that has a figure in the docs, measured side by side, and written there; BENCH="--quick grid" is little of one.
 BENCH ?=
@@ -80,18 +84,19 @@ lint: install
 	$(BIN)/lint-imports
 
 # Pins everything, for all platforms and Python versions at once, with hashes.
+LOCK := $(VENV)-lock/bin/uv pip compile --generate-hashes --no-annotate --no-header -q
+EVERYWHERE := --universal --python-version 3.11
 lock:
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
-	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
-		pyproject.toml --all-extras --group local --group stack --group dev -o requirements.lock
-	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
-		--group trainer -c requirements.lock -o trainer/requirements.lock
-	$(VENV)-lock/bin/uv pip compile --python-version 3.14 --python-platform aarch64-manylinux_2_28 --generate-hashes \
-		--no-annotate --no-header -q --group sampler -c requirements.lock -o statemachine/sampler.lock
-	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
-		examples/your-trainer/requirements.txt -c requirements.lock -o examples/your-trainer/requirements.lock
-	$(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q \
-		--group peers -c requirements.lock -o benchmarks/requirements.lock
+	$(LOCK) $(EVERYWHERE) pyproject.toml --extra local --extra report --extra mlflow --group dev -o requirements.lock
+	@# What `stepsweep[tutorial]` asks for; the image installs the versions without the client.
+	cp trainer/requirements.lock $(VENV)-lock/tutorial.txt
+	$(LOCK) $(EVERYWHERE) pyproject.toml --extra tutorial -c requirements.lock -o $(VENV)-lock/tutorial.txt
+	$(LOCK) $(EVERYWHERE) --group trainer -c $(VENV)-lock/tutorial.txt -o trainer/requirements.lock
+	$(LOCK) --python-version 3.14 --python-platform aarch64-manylinux_2_28 --group sampler -c requirements.lock -o statemachine/sampler.lock
+	$(LOCK) $(EVERYWHERE) examples/your-trainer/requirements.txt -c requirements.lock -o examples/your-trainer/requirements.lock
+	$(LOCK) $(EVERYWHERE) --group peers -c requirements.lock -o benchmarks/requirements.lock
+	$(LOCK) $(EVERYWHERE) --group package -o tests/package/requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:

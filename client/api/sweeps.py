@@ -12,7 +12,7 @@ from stepsweep.client.api.showing import Show, shown_here
 from stepsweep.client.api.sweep import Sweep, settled
 from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
-from stepsweep.client.extras import extra
+from stepsweep.client.extras import need
 from stepsweep.client.operations.start import begin
 from stepsweep.client.running.control import Sweeps as Started
 from stepsweep.client.specs.asked import Asked, checked, default_name
@@ -63,6 +63,8 @@ class Sweeps:
             for name, value in elsewhere.get(on, {}).items()
             if value is not None
         ]
+        if on == "local":
+            need("local", 'Sweeps(on="local")')
         if on == "local" and job_vcpus is not None and (fault := job_vcpus_fault(job_vcpus)):
             faults.append(f"job_vcpus: {fault}")
         if faults:
@@ -142,8 +144,9 @@ class Sweeps:
 
     def list(self) -> "DataFrame":
         """Returns all sweeps, the newest first: a row each, with the columns that `sweep list --json` has."""
-        with extra("report", "Sweeps.list()"):
-            import pandas as pd
+        need("report", "Sweeps.list()", ["pandas"])
+        import pandas as pd
+
         is_there = not self.cloud.is_local or self.cloud.directory.exists()
         entries = settled(self.cloud, lambda: self.cloud.looked_at().entries()) if is_there else []
         names = [field.name for field in fields(Entry)]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepsweep.client.archive.leaderboard import PARAM, Row
-from stepsweep.client.extras import extra
+from stepsweep.client.extras import need
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.space import Range
 from stepsweep.contract.spec import SweepSpec
@@ -19,8 +19,9 @@ SEVERAL = ("standard_error", "n", "values")
 
 def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
     """Returns a row each, in their order; the columns are those of leaderboard.csv."""
-    with extra("report", "Sweep.leaderboard"):
-        import pandas as pd
+    need("report", "Sweep.leaderboard", ["pandas"])
+    import pandas as pd
+
     columns: dict[str, Any] = {
         "rank": pd.array([row.rank for row in rows], dtype="Int64"),
         "trial_id": pd.array([row.trial_id for row in rows], dtype="str"),
@@ -45,8 +46,9 @@ def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
 
 def metrics(trials: Sequence[Trial], spec: SweepSpec, curves: Mapping[str, Metrics]) -> "DataFrame":
     """Returns a row a trial and epoch: its id, params, fold and seed where they differ, and the trainer's columns."""
-    with extra("report", "Sweep.metrics"):
-        import pandas as pd
+    need("report", "Sweep.metrics", ["pandas"])
+    import pandas as pd
+
     known = [trial for trial in trials if trial.trial_id in curves]
     differ = [name for name in ("fold", "seed") if len({trial.member.get(name) for trial in known}) > 1]
     frames = [

@@ -10,19 +10,14 @@ from urllib.parse import urlsplit
 
 from stepsweep.client.checks.aws import tool_finding
 from stepsweep.client.checks.findings import Finding, State
+from stepsweep.client.extras import MODULES, installing, missing
 
 PYTHON = (3, 11)
 DATASETS = ("fashion-mnist", "mnist")
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 """Of either; trainer/data.py reads them, and checks every byte."""
 
-PACKAGES = {
-    "moto": "the embedded cloud",
-    "aws_cdk": "the stack's template",
-    "filelock": "the embedded cloud",
-    "torch": "the trainer",
-}
-INSTALL = "`make install` in the folder of stepsweep"
+INSTALL = f"`{installing('local')}`"
 LEAST_DISK_BYTES = 2 * 10**9
 LEAST_MEMORY_BYTES = 1_500 * 2**20
 """What a trial on 60,000 images takes; local/cloud.py counts with the same."""
@@ -33,7 +28,8 @@ def examine_machine(directory: Path) -> list[Finding]:
     return [
         _python(),
         _node(),
-        *_packages(),
+        _packages("local", "the embedded cloud", State.PROBLEM),
+        _packages("tutorial", "stepsweep's own trainer; yours needs none of it", State.WARNING),
         _data(directory / "data"),
         _disk(directory),
         _memory(),
@@ -56,24 +52,22 @@ def _node() -> Finding:
     return Finding(check="node", state=State.OK, found=f"from PyPI, in {Path(spec.origin).parent}")
 
 
-def _packages() -> list[Finding]:
-    missing = {name: what for name, what in PACKAGES.items() if find_spec(name) is None}
-    if not missing:
-        return [Finding(check="packages", state=State.OK, found=f"{', '.join(PACKAGES)} are installed")]
-    return [
-        Finding(check="packages", state=State.PROBLEM, found=f"{name} is missing, for {what}", remedy=INSTALL)
-        for name, what in missing.items()
-    ]
+def _packages(extra: str, what: str, state: State) -> Finding:
+    check = f"packages [{extra}]"
+    if absent := missing(extra):
+        found = f"{', '.join(absent)}: missing, for {what}"
+        return Finding(check=check, state=state, found=found, remedy=f"`{installing(extra)}`")
+    return Finding(check=check, state=State.OK, found=f"{', '.join(MODULES[extra])} are installed")
 
 
 def _data(data: Path) -> Finding:
     there = [name for name in DATASETS if all((data / name / file).is_file() for file in FILES)]
     if not there:
-        remedy = (
-            f"`python -m stepsweep.trainer.data --dataset fashion-mnist --data-dir {data}` in the folder of stepsweep"
-        )
+        # Only stepsweep's own trainer reads them.
+        state = State.WARNING if missing("tutorial") else State.PROBLEM
+        remedy = f"`python -m stepsweep.trainer.data --dataset fashion-mnist --data-dir {data}`"
         found = f"neither {' nor '.join(DATASETS)} is in {data}"
-        return Finding(check="data", state=State.PROBLEM, found=found, remedy=remedy)
+        return Finding(check="data", state=state, found=found, remedy=remedy)
     others = [name for name in DATASETS if name not in there]
     rest = f"; not {', '.join(others)}" if others else ""
     return Finding(check="data", state=State.OK, found=f"{', '.join(there)} in {data}{rest}")

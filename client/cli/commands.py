@@ -13,8 +13,16 @@ import click
 
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
-from stepsweep.client.cli.options import cloud_options, directory_option, json_option, machine_options, spec_options
+from stepsweep.client.cli.options import (
+    cloud_options,
+    directory_option,
+    json_option,
+    machine_options,
+    place_options,
+    spec_options,
+)
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
 from stepsweep.contract.errors import InvalidInput, SweepError
 
@@ -489,6 +497,7 @@ def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) ->
     from stepsweep.client.export.mlflow import report_page
     from stepsweep.client.terminal.view import View
 
+    need("mlflow", "`sweep export --mlflow`")
     with signals_interrupt():
         sweeps = cloud.looked_at()
         sweeps.spec(name)
@@ -523,6 +532,7 @@ def serve(
     sweep serve
     sweep serve --port 4566 --dir /tmp/cloud
     """
+    need("local", "`sweep serve`")
     from stepsweep.local.cloud import embedded_cloud, machines_ahead
 
     is_up = False
@@ -578,7 +588,7 @@ def completion(shell: str) -> int:
 
 
 @cli.command(epilog=DOCTOR_EXIT_CODES)
-@cloud_options
+@place_options
 @json_option("A JSON list of {check, state, found, remedy} on stdout.")
 def doctor(cloud: Cloud, as_json: bool) -> int:
     """Say whether a sweep would run, and what to do where it would not.
@@ -602,7 +612,7 @@ def doctor(cloud: Cloud, as_json: bool) -> int:
 
 
 @cli.command(epilog=TEARDOWN_EXIT_CODES)
-@cloud_options
+@place_options
 @click.option("--check", is_flag=True, help="Needed: this command looks, and deletes nothing.")
 @json_option("A JSON list of {check, state, found, remedy} on stdout.")
 def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:

@@ -3,18 +3,28 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
+from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
-
-if TYPE_CHECKING:
-    pass
 
 
 def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds `place_options`, for a command that cannot work on this machine without the embedded cloud's packages."""
+
+    @functools.wraps(command)
+    def installed(*, cloud: Cloud, **others: Any) -> int:
+        if cloud.is_local:
+            need("local", f"`{click.get_current_context().command_path}` on this machine")
+        return command(cloud=cloud, **others)
+
+    return place_options(installed)
+
+
+def place_options(command: Callable[..., int]) -> Callable[..., int]:
     """Adds the options that say where a command works, and gives them to it as `cloud`."""
 
     @click.option(
@@ -22,6 +32,7 @@ def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
         type=click.Choice(["local", "aws"]),
         default="local",
         show_default=True,
+        is_eager=True,  # whether this machine's cores matter is known when --job-vcpus is checked
         help="Where trials run: in the embedded cloud on this machine, or on your AWS account.",
     )
     @directory_option
@@ -73,8 +84,11 @@ def machine_options(command: Callable[..., int]) -> Callable[..., int]:
     return trainer(vcpus(command))
 
 
-def _checked_vcpus(_context: click.Context, _option: click.Parameter, value: int | None) -> int | None:
-    if value is not None and (fault := job_vcpus_fault(value)):
+def _checked_vcpus(context: click.Context, _option: click.Parameter, value: int | None) -> int | None:
+    if value is None or context.params.get("on") == "aws":
+        return value
+    need("local", "--job-vcpus")
+    if fault := job_vcpus_fault(value):
         raise click.BadParameter(fault)
     return value
 

@@ -39,12 +39,13 @@ class Ahead:
 def working_ahead(cloud: Cloud, spec: SweepSpec) -> Iterator[Ahead]:
     """Starts the machines of an embedded cloud, and the trainer's check of the sweep, where no cloud is up yet and its
     template is there."""
+    if not cloud.is_local:
+        yield Ahead()
+        return
     from stepsweep.local.cloud import machines_ahead
 
     with contextlib.ExitStack() as until_it_ends:
-        machines = None
-        if cloud.is_local:
-            machines = until_it_ends.enter_context(machines_ahead(cloud.directory, trainer=cloud.trainer))
+        machines = until_it_ends.enter_context(machines_ahead(cloud.directory, trainer=cloud.trainer))
         if machines is None:
             yield Ahead()
             return

@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from stepsweep.client.archive.recorded import Recorded
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
-from stepsweep.client.extras import extra
+from stepsweep.client.extras import missing
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
@@ -99,7 +98,7 @@ def export(
         report: of the sweep, as HTML, which becomes an artifact too.
 
     Raises:
-        InvalidInput: there is no such sweep, it is not finished, or MLflow is not installed.
+        InvalidInput: there is no such sweep, or it is not finished.
         ExportFailed: MLflow refused, or did not answer.
     """
     found = _finished(sweeps, name)
@@ -119,7 +118,7 @@ def export(
 
 def report_page(cloud: Cloud, name: str) -> str | None:
     """Returns a sweep's report; None where what draws it is not installed."""
-    if find_spec("plotly") is None:
+    if missing("report"):
         return None
     from stepsweep.client.report.gather import gathered
     from stepsweep.client.report.page import page
@@ -131,8 +130,8 @@ def _client(uri: str) -> "MlflowClient":
     # Nobody who exports a sweep has asked that MLflow tells its makers, or that a wrong host is tried for minutes.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-    with extra("mlflow", "sweep export --mlflow"):
-        from mlflow.tracking import MlflowClient
+    from mlflow.tracking import MlflowClient
+
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with _said_by_mlflow():

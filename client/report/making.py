@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.extras import extra
+from stepsweep.client.extras import need
 from stepsweep.client.pictures.axes import axes
 from stepsweep.client.report.gather import Gathered, gathered
 from stepsweep.client.words import assignments
@@ -46,9 +46,10 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
     Raises:
         InvalidInput: there is no such sweep, an extra is not installed, or a file cannot be written.
     """
-    with extra("report", "sweep report"):
-        from stepsweep.client.pictures.figures import saved
-        from stepsweep.client.report.page import page
+    need("report", "`sweep report`")
+    from stepsweep.client.pictures.figures import saved
+    from stepsweep.client.report.page import page
+
     report = gathered(cloud, name)
     file = file or Path(f"{name}.html")
     html = page(report).encode()

@@ -343,7 +343,9 @@ def test_this_machine(sweep: Sweep, tmp_path: Path) -> None:
     ended = sweep("doctor", "--json")
     assert ended.returncode == 1
     findings = {one["check"]: one for one in json.loads(ended.stdout)}
-    assert list(findings) == ["tool", "node", "packages", "data", "disk", "memory", "embedded cloud"]
+    assert list(findings) == [
+        "tool", "node", "packages [local]", "packages [tutorial]", "data", "disk", "memory", "embedded cloud",
+    ]  # fmt: skip
     assert [name for name, one in findings.items() if one["state"] == "problem"] == ["data"]
     assert "python -m stepsweep.trainer.data --dataset fashion-mnist" in findings["data"]["remedy"]
     assert list(tmp_path.iterdir()) == []

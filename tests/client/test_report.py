@@ -271,7 +271,7 @@ def test_without_the_extra_it_is_said_how_to_install_it() -> None:
         [sys.executable, "-c", program, "report", "mine"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
-    assert ended.stderr == "sweep: sweep report needs jinja2: pip install 'stepsweep[report]'\n"
+    assert ended.stderr == "sweep: `sweep report` needs jinja2: pip install 'stepsweep[report]'\n"
 
 
 def test_no_other_command_pays_for_it() -> None:

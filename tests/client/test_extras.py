@@ -1,0 +1,104 @@
+"""What is said where an extra is not installed, and that the extras are what the code says they are."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stepsweep.client.extras import MODULES
+from tests.embedded import REPOSITORY
+
+EXTRAS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+def requirements(extra: str) -> Iterator[str]:
+    """Yields what an extra installs, with what the extras that it includes install."""
+    for line in EXTRAS[extra]:
+        if own := re.fullmatch(r"stepsweep\[(.+)\]", line):
+            for name in own[1].split(","):
+                yield from requirements(name)
+        else:
+            yield line
+
+
+@pytest.mark.parametrize("extra", MODULES)
+def test_the_modules_that_are_looked_for_are_those_of_the_extra(extra: str) -> None:
+    names = {re.split(r"[^A-Za-z0-9._-]", line)[0] for line in requirements(extra)}
+    distributions = importlib.metadata.packages_distributions()
+    of_modules = {re.sub(r"[-_.]+", "-", distributions[module][0]).lower() for module in MODULES[extra]}
+    assert of_modules == names
+
+
+def test_all_is_all_of_them() -> None:
+    assert set(requirements("all")) == {line for extra in MODULES for line in requirements(extra)}
+
+
+@pytest.mark.parametrize(
+    ("lock", "extra"), [("trainer/requirements.lock", "tutorial"), ("statemachine/sampler.lock", "local")]
+)
+def test_the_small_lock_files_have_the_versions_of_the_extras(lock: str, extra: str) -> None:
+    pinned = set(re.findall(r"^([^ ]+==[^ ;]+)", (REPOSITORY / lock).read_text(), re.MULTILINE))
+    assert pinned & set(requirements(extra)), "at least one version is exact"
+    names = {line.partition("==")[0] for line in pinned}
+    assert {line for line in requirements(extra) if "==" in line and line.partition("==")[0] in names} <= pinned
+
+
+# --- what is said -----------------------------------------------------------------------------------------------------
+
+WITHOUT = "import sys; sys.modules[sys.argv.pop(1)] = None; from stepsweep.client.cli.commands import main; main()"
+LOCAL = [
+    ["run", "--set", "lr=0.1,0.01", "--epochs", "1"],
+    ["start", "--set", "lr=0.1,0.01", "--epochs", "1"],
+    *(
+        [command, "first"]
+        for command in ("watch", "show", "report", "compare", "stop", "rm", "resume")
+    ),
+    ["list"],
+    ["logs", "first", "1"],
+    ["export", "first", "--mlflow", "sqlite:///mlflow.db"],
+    ["serve"],
+]  # fmt: skip
+
+
+def without(module: str, command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT, module, *command], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("command", LOCAL, ids=lambda command: command[0])
+def test_a_command_on_this_machine_asks_for_the_embedded_cloud_s_packages(command: list[str], tmp_path: Path) -> None:
+    ended = without("filelock", command, tmp_path)
+    assert ended.returncode == 2
+    on_this_machine = "" if command[0] == "serve" else " on this machine"
+    assert ended.stderr == (
+        f"sweep: `sweep {command[0]}`{on_this_machine} needs filelock: pip install 'stepsweep[local]'\n"
+    )
+    assert ended.stdout == ""
+    assert list(tmp_path.iterdir()) == [], "nothing was started"
+
+
+def test_mlflow_is_asked_for_before_the_sweep_is_looked_for(tmp_path: Path) -> None:
+    ended = without("mlflow", ["export", "first", "--mlflow", "sqlite:///mlflow.db", "--on", "aws"], tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr == "sweep: `sweep export --mlflow` needs mlflow: pip install 'stepsweep[mlflow]'\n"
+
+
+@pytest.mark.parametrize(
+    ("module", "state", "extra"), [("filelock", "problem", "local"), ("torch", "warning", "tutorial")]
+)
+def test_doctor_says_what_to_install(module: str, state: str, extra: str, tmp_path: Path) -> None:
+    ended = without(module, ["doctor"], tmp_path)
+    assert re.search(rf"{state} +packages \[{extra}\]: {module}: missing", ended.stdout), ended.stdout
+    assert f"pip install 'stepsweep[{extra}]'" in ended.stdout
+    assert ended.stderr == ""
+
+
+def test_cores_of_jobs_on_this_machine_do_not_matter_to_aws(tmp_path: Path) -> None:
+    command = ["run", "--set", "lr=1", "--epochs", "1", "--job-vcpus", "1", "--on", "aws", "--profile", "no-such"]
+    assert "no-such" in without("filelock", command, tmp_path).stderr

@@ -1,0 +1,186 @@
+"""The wheel, as somebody has it who never saw this repository."""
+
+import json
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.package.conftest import TAKEN, Installed
+
+SPEC = ["--set", "lr=0.1,0.01", "--epochs", "2"]
+ON_THIS_MACHINE = [
+    ["run", *SPEC],
+    ["start", *SPEC],
+    *([command, "first"] for command in ("watch", "show", "report", "compare", "stop", "rm", "resume")),
+    ["list"],
+    ["logs", "first", "1"],
+    ["export", "first", "--mlflow", "sqlite:///mlflow.db"],
+    ["serve"],
+    ["run", *SPEC, "--job-vcpus", "1"],
+]
+
+
+def says(installed: Installed, *command: str, needs: str) -> None:
+    """Checks that a command prints one line, which names what to install."""
+    ended = installed("sweep", *command)
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("sweep: ")
+    assert line.endswith(f": pip install 'stepsweep[{needs}]'")
+
+
+# --- what is in it ----------------------------------------------------------------------------------------------------
+
+
+def test_twine_finds_no_fault(tools: Path, distributions: Path) -> None:
+    files = sorted(distributions.iterdir())
+    assert len(files) == 2
+    ended = subprocess.run(
+        [tools, "-m", "twine", "check", "--strict", *files], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_the_wheel_adds_one_name_to_site_packages_and_has_what_is_read_beside_the_code(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"stepsweep"}
+    assert {name for name in names if name.startswith("stepsweep/") and not name.endswith(".py")} == {
+        "stepsweep/py.typed",
+        "stepsweep/client/report/report.css",
+        "stepsweep/client/report/report.html",
+        "stepsweep/client/report/report.js",
+        "stepsweep/statemachine/sampler.lock",
+        "stepsweep/trainer/Dockerfile",
+        "stepsweep/trainer/requirements.lock",
+    }
+    assert not [name for name in names if "test" in name]
+
+
+def test_the_source_distribution_has_no_tests(distributions: Path) -> None:
+    (file,) = distributions.glob("*.tar.gz")
+    with tarfile.open(file) as sdist:
+        assert not [name for name in sdist.getnames() if name.split("/")[1:2] == ["tests"]]
+
+
+# --- the client alone -------------------------------------------------------------------------------------------------
+
+
+def test_the_client_alone_brings_none_of_the_extras(client: Installed) -> None:
+    listed = json.loads(client("python", "-m", "pip", "list", "--format", "json").stdout)
+    names = {package["name"].lower() for package in listed}
+    assert {"stepsweep", "boto3", "click", "pyyaml", "rich"} <= names
+    assert not names & {"moto", "aws-cdk-lib", "filelock", "psutil", "optuna", "torch", "pandas", "numpy", "jinja2"}
+
+
+def test_the_client_alone_has_its_help_and_plans(client: Installed) -> None:
+    ended = client("sweep", "--help")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    ended = client("sweep", "plan", *SPEC)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "0.01" in ended.stdout
+    assert client("python", "-m", "stepsweep", "--version").stdout.startswith("stepsweep ")
+
+
+def test_python_finds_the_api_beside_modules_of_the_same_names_as_its_rooms(client: Installed) -> None:
+    ended = client("python", "-c", "from stepsweep import Sweeps; print(Sweeps(on='aws').cloud.on)")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "aws\n", "")
+
+
+@pytest.mark.parametrize("command", ON_THIS_MACHINE, ids=" ".join)
+def test_what_needs_the_embedded_cloud_says_what_to_install(client: Installed, command: list[str]) -> None:
+    says(client, *command, needs="local")
+    assert not (client.folder / ".stepsweep").exists(), "nothing was started"
+
+
+def test_on_aws_it_needs_no_extra(client: Installed) -> None:
+    ended = client("sweep", "run", *SPEC, "--on", "aws")
+    assert ended.returncode == 1
+    assert "sweep: no AWS region is set; give --region us-east-1, or set AWS_REGION\n" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_on_aws_reports_and_mlflow_say_what_to_install(client: Installed) -> None:
+    says(client, "report", "first", "--on", "aws", needs="report")
+    says(client, "export", "first", "--mlflow", "sqlite:///mlflow.db", "--on", "aws", needs="mlflow")
+
+
+def test_doctor_says_what_to_install(client: Installed) -> None:
+    ended = client("sweep", "doctor")
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert "pip install 'stepsweep[local]'" in ended.stdout
+    assert "pip install 'stepsweep[tutorial]'" in ended.stdout
+
+
+def test_the_python_api_says_what_to_install(client: Installed) -> None:
+    program = """
+import stepsweep
+try:
+    stepsweep.Sweeps()
+except stepsweep.InvalidInput as error:
+    print(error)
+"""
+    ended = client("python", "-c", program)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.endswith(": pip install 'stepsweep[local]'\n")
+
+
+# --- with the embedded cloud ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(600)
+def test_a_trainer_of_one_s_own_is_swept_on_this_machine_from_any_folder(local: Installed) -> None:
+    ended = local("sweep", "run", *SPEC, "--name", "first", "--trainer", "mine", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["winner"]["params"] == {"lr": 0.1}
+    assert "Traceback" not in ended.stderr
+
+    ended = local("sweep", "show", "first", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["status"] == "SUCCEEDED"
+
+    made = {file.name for file in local.folder.iterdir()} - {f"{name}.py" for name in TAKEN}
+    assert made == {"mine", ".stepsweep"}, "everything of the cloud is in its folder"
+
+    says(local, "report", "first", needs="report")
+    says(local, "export", "first", "--mlflow", "sqlite:///mlflow.db", needs="mlflow")
+
+
+@pytest.mark.timeout(600)
+def test_a_sweep_goes_on_in_the_background_and_is_watched(local: Installed) -> None:
+    ended = local("sweep", "start", *SPEC, "--name", "background", "--trainer", "mine")
+    assert ended.returncode == 0, ended.stderr
+    ended = local("sweep", "watch", "background", "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["winner"]["params"] == {"lr": 0.1}
+
+
+@pytest.mark.timeout(600)
+def test_python_runs_a_model_based_sweep_with_the_function_s_packages(local: Installed) -> None:
+    program = """
+from stepsweep import InvalidInput, Sweeps
+
+search = {"method": "tpe", "trials": 3, "batch": 2}
+asked = {"parameters": {"lr": {"low": 0.01, "high": 0.1}}, "search": search, "epochs": 2}
+sweep = Sweeps(directory="elsewhere", trainer="mine").run(asked, quiet=True)
+assert 0.01 <= sweep.winner.params["lr"] <= 0.1
+try:
+    sweep.leaderboard
+except InvalidInput as error:
+    print(error)
+"""
+    ended = local("python", "-c", program)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == "Sweep.leaderboard needs pandas: pip install 'stepsweep[report]'\n"
+
+
+def test_stepsweep_s_own_trainer_says_what_to_install(local: Installed) -> None:
+    ended = local("sweep", "run", *SPEC)
+    assert ended.returncode == 2, ended.stderr
+    assert "needs torch: pip install 'stepsweep[tutorial]'" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert local("sweep", "doctor").returncode == 0, "torch and its data are for that trainer alone"
