@@ -150,7 +150,7 @@ def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
     title += f", {failed:,} of them did not succeed" if failed else ""
     names = ["", *spec.parameters, spec.objective.metric, EPOCH]
     rows = [
-        [str(row.rank or row.status), *row.params.values(), "" if row.value is None else shown_value(row.value),
+        [str(row.rank or row.status), *row.texts.values(), "" if row.value is None else shown_value(row.value),
          str(row.epoch or "")]
         for row in standing.rows[:MAX_ROWS]
     ]  # fmt: skip

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from stepsweep.client.archive.leaderboard import PARAM, Row
 from stepsweep.client.extras import need
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.space import Range
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -36,12 +35,7 @@ def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
     }
     if any(row.n > 1 for row in rows):
         columns |= {name: [getattr(row, name) for row in rows] for name in SEVERAL}
-    table = pd.DataFrame(columns)
-    for name, parameter in spec.parameters.items():
-        # The rows have texts; whether they are numbers is for the spec to say.
-        if isinstance(parameter, Range) or not any(isinstance(choice, str) for choice in parameter):
-            table[PARAM + name] = pd.to_numeric(table[PARAM + name])
-    return table
+    return pd.DataFrame(columns)
 
 
 def metrics(trials: Sequence[Trial], spec: SweepSpec, curves: Mapping[str, Metrics]) -> "DataFrame":

@@ -11,6 +11,7 @@ from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Recorded, Standing
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Objective
+from stepsweep.contract.space import Value
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
 
 NAME = "name"
@@ -33,7 +34,7 @@ class Compared:
     status: str
     metric: str
     direction: str
-    params: Mapping[str, str]
+    params: Mapping[str, Value]
     value: float | None
     standard_error: float | None
     difference: float | None

@@ -1,14 +1,13 @@
-"""The leaderboard as rows: read from the CSV that the reducer writes, or made of results so far."""
+"""The leaderboard as rows, made of results: those that the reducer recorded, or those so far."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
 from stepsweep.contract import ranking
-from stepsweep.contract.ranking import Group
-from stepsweep.contract.space import as_option
+from stepsweep.contract.metrics import Objective
+from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.space import Value, as_option
 
 PARAM = "params."
 """What the names of the leaderboard's columns of parameters start with."""
@@ -16,16 +15,17 @@ PARAM = "params."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A line of the leaderboard. Params are texts, as the trainer is given them; `rank` is None unless it succeeded.
+    """One line of the leaderboard.
 
     Attributes:
+        rank: from 1; None unless the trial succeeded.
         value: of several trials, one a fold and seed, their mean; standard_error: of that mean; n: how many there are;
             values: of each of them, or how it ended.
     """
 
     rank: int | None
     trial_id: str
-    params: dict[str, str]
+    params: Mapping[str, Value]
     value: float | None
     epoch: int | None
     epochs_trained: int | None
@@ -35,13 +35,18 @@ class Row:
     n: int = 1
     values: str = ""
 
+    @property
+    def texts(self) -> dict[str, str]:
+        """The params as the trainer is given them, and as tables show them."""
+        return {name: as_option(value) for name, value in self.params.items()}
+
     @classmethod
     def of(cls, group: Group, rank: int) -> Self:
         several = len(group.results) > 1
         return cls(
             rank=rank if group.is_complete else None,
             trial_id=group.trial.trial_id,
-            params={name: as_option(value) for name, value in group.params.items()},
+            params=dict(group.params),
             value=group.value,
             epoch=group.epoch,
             epochs_trained=group.epochs_trained,
@@ -53,29 +58,7 @@ class Row:
         )
 
 
-def rows_of(leaderboard_csv: bytes) -> list[Row]:
-    """Reads what `ranking.leaderboard_csv` writes."""
-    header, *lines = csv.reader(io.StringIO(leaderboard_csv.decode(), newline=""))
-    # The metric is the column behind the params.
-    names = [name for name in header if name.startswith(PARAM)]
-    metric = header[header.index(names[-1]) + 1]
-    return [_row(dict(zip(header, line, strict=True)), names, metric) for line in lines]
-
-
-def _row(cells: Mapping[str, str], names: Sequence[str], metric: str) -> Row:
-    reason = cells["reason"]
-    if reason.startswith("'") and reason[1:].startswith(ranking.FORMULA_STARTS):
-        reason = reason[1:]  # the quote was for spreadsheets
-    return Row(
-        rank=int(cells["rank"]) if cells["rank"] else None,
-        trial_id=cells["trial_id"],
-        params={name.removeprefix(PARAM): cells[name] for name in names},
-        value=float(cells[metric]) if cells[metric] else None,
-        epoch=int(cells["epoch"]) if cells["epoch"] else None,
-        epochs_trained=int(cells["epochs_trained"]) if cells["epochs_trained"] else None,
-        status=cells["status"],
-        reason=reason,
-        standard_error=float(error) if (error := cells.get("standard_error")) else None,
-        n=int(cells.get("n", 1)),
-        values=cells.get("values", ""),
-    )
+def rows_of(results: Iterable[Result], objective: Objective) -> list[Row]:
+    """Returns the leaderboard of results, which come in the order of the plan."""
+    ranked = ranking.rank(ranking.grouped(results), objective)
+    return [Row.of(group, place) for place, group in enumerate(ranked, start=1)]

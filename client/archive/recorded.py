@@ -98,10 +98,10 @@ class Recorded:
         self.objects = objects
         self.records = Records(store)
 
-    def leaderboard(self, name: str) -> list[Row]:
+    def leaderboard(self, spec: SweepSpec) -> list[Row]:
         """Returns a finished sweep's trials, best first."""
         with explained():
-            return self.records.leaderboard(name)
+            return self.records.leaderboard(spec, self.records.objects(spec.name))
 
     def spec(self, name: str) -> SweepSpec:
         """Returns what a sweep asks for.
@@ -132,7 +132,7 @@ class Recorded:
             plan = self.records.plan(spec, objects)
             is_finished = plan is not None and _is_finished(name, objects, plan.planned_at)
             if is_finished:
-                rows = self.records.leaderboard(name)
+                rows = self.records.leaderboard(spec, objects)
             else:
                 rows = self.records.rows_so_far(plan, objects) if plan else []
             return Standing(
@@ -197,7 +197,7 @@ class Recorded:
             planned = ended = sum(output["outcomes"].values())
             failed = ended - output["outcomes"][Status.SUCCEEDED]
         elif is_finished:
-            planned = ended = failed = sum(row.n for row in self.records.leaderboard(name))
+            planned = ended = failed = sum(row.n for row in self.records.leaderboard(spec, objects))
         elif plan := self.records.plan(spec, objects):
             planned, ended = len(plan.trials), len(plan.finished(objects))
         return Entry(

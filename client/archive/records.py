@@ -11,9 +11,10 @@ from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.client.archive.leaderboard import Row, rows_of
-from stepsweep.contract import keys, ranking
+from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
+from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -122,13 +123,18 @@ class Records:
     def rows_so_far(self, plan: Plan, objects: Objects) -> list[Row]:
         """Returns the leaderboard of the trials that have ended."""
         results = [read.result for read in self.results(plan, plan.finished(objects))]
-        ranked = ranking.rank(ranking.grouped(results), plan.spec.objective)
-        return [Row.of(group, place) for place, group in enumerate(ranked, start=1)]
+        return rows_of(results, plan.spec.objective)
 
-    def leaderboard(self, sweep: str) -> list[Row]:
-        """Returns the rows of leaderboard.csv; none where it is not there."""
-        data = self._store.get(keys.leaderboard_key(sweep))
-        return [] if data is None else rows_of(data)
+    def leaderboard(self, spec: SweepSpec, objects: Objects) -> list[Row]:
+        """Returns the leaderboard after the latest round that was planned; empty where that round has no results."""
+        written = self.rounds(objects)
+        if not written:
+            return []
+        number, _ = max(written, key=lambda each: (each[1], each[0]))
+        document = self._store.get_json(keys.results_key(spec.name, number))
+        if document is None:
+            return []
+        return rows_of(map(Result.from_json, document["results"]), spec.objective)
 
     def metrics(self, trial: Trial, *, may_diverge: bool = False) -> Metrics | None:
         """Returns a trial's curve; None where it is not there, or breaks a rule.

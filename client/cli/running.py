@@ -173,7 +173,7 @@ def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
 def _show_results(view: View, sweeps: Recorded, spec: SweepSpec, ending: Ending) -> None:
     """Shows what there is: all of it where there is a winner, and why not where no trial succeeded."""
     if ending.output is not None or ending.error == "NoTrialSucceeded":
-        rows = sweeps.leaderboard(spec.name)
+        rows = sweeps.leaderboard(spec)
         curve = sweeps.winner_s_curve(spec, rows)
         view.result(spec, rows, ending.output, objects=sweeps.objects, curve=curve)
 

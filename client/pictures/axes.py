@@ -47,7 +47,7 @@ def axes(spec: SweepSpec, rows: Sequence[Row]) -> list[Axis]:
 
 def _axis(name: str, parameter: Parameter, rows: Sequence[Row]) -> Axis:
     if isinstance(parameter, Range):
-        found = {row.params[name] for row in rows}
+        found = {row.texts[name] for row in rows}
         return Axis(name=name, choices=tuple(sorted(found, key=float)), is_listed=False, is_log=parameter.log)
     return Axis(name=name, choices=tuple(map(as_option, parameter)), is_listed=True)
 
@@ -56,7 +56,7 @@ def is_grid(down: Axis, across: Axis, rows: Sequence[Row]) -> bool:
     """Whether the trials lie in cells: few choices of both parameters, and not one choice a trial."""
     if max(len(down.choices), len(across.choices)) > MAX_CELLS:
         return False
-    filled = {(row.params.get(down.name), row.params.get(across.name)) for row in rows}
+    filled = {(row.texts.get(down.name), row.texts.get(across.name)) for row in rows}
     return (down.is_listed and across.is_listed) or 2 * len(filled) >= len(down.choices) * len(across.choices)
 
 
@@ -69,7 +69,7 @@ def best_of_cells(rows: Sequence[Row], down: str, across: str) -> dict[tuple[str
     """Returns for each pair of choices its best trial over all other parameters; one that failed where all did."""
     cells: dict[tuple[str, str], Row] = {}
     for row in rows:  # the best first
-        cells.setdefault((row.params[down], row.params[across]), row)
+        cells.setdefault((row.texts[down], row.texts[across]), row)
     return cells
 
 

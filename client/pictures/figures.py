@@ -102,7 +102,7 @@ def values_by_parameter(spec: SweepSpec, rows: Sequence[Row], name: str | None =
         figure = _picture(width=5, height=3.2)
         plot = figure.add_subplot()
         for row, value in reversed(with_values(rows)):
-            place = _place(axis, row.params[axis.name])
+            place = _place(axis, row.texts[axis.name])
             if row.rank == 1:
                 plot.plot(place, value, "*", color=WINNER, markersize=13, label="winner")
                 plot.legend()
@@ -128,7 +128,7 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
         figure = _picture(width=1.6 * (len(varied) + 1) + 1, height=3.6)
         plot = figure.add_subplot()
         for row, value in reversed(with_values(rows)):
-            heights = [*(_height(axis, row.params[axis.name]) for axis in varied), float(normalized(value))]
+            heights = [*(_height(axis, row.texts[axis.name]) for axis in varied), float(normalized(value))]
             is_winner = row.rank == 1
             plot.plot(
                 range(len(heights)), heights, color=WINNER if is_winner else colours(normalized(value)),
@@ -284,7 +284,7 @@ def _is_light(colour: tuple[float, float, float, float]) -> bool:
 
 def _points(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: SweepSpec) -> None:
     def places(some: Sequence[Row]) -> tuple[list[float], list[float]]:
-        both = [[_place(axis, row.params[axis.name]) for row in some] for axis in (across, down)]
+        both = [[_place(axis, row.texts[axis.name]) for row in some] for axis in (across, down)]
         return both[0], both[1]
 
     ranked = with_values(rows)
@@ -294,7 +294,7 @@ def _points(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: Swe
         norm=_normalized(rows), s=28, edgecolors="0.3", linewidths=0.5,
     )  # fmt: skip
     for row, _ in ranked[:1]:
-        place = (_place(across, row.params[across.name]), _place(down, row.params[down.name]))
+        place = (_place(across, row.texts[across.name]), _place(down, row.texts[down.name]))
         plot.plot(*place, "o", markersize=12, markerfacecolor="none", color=WINNER, markeredgewidth=2)
         plot.annotate("winner", place, xytext=(9, 6), textcoords="offset points", fontsize=8)
     _ticks(plot, across, vertical=False)

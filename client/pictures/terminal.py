@@ -34,7 +34,7 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row]) -> Table | None:
     if not (is_listed(second) and 1 < size_of(second) <= MAX_COLUMNS):
         return None
     downs, acrosses = values_of(first), values_of(second)
-    found = {tuple(row.params.values()): row for row in rows}
+    found = {tuple(row.texts.values()): row for row in rows}
     values = [row.value for row in rows if row.value is not None]
     table = Table(box=None, pad_edge=False, header_style="dim", padding=0, collapse_padding=True)
     table.add_column(f"{down} \\ {across} ", justify="right", style="dim")

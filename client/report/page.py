@@ -25,6 +25,7 @@ from stepsweep.client.pictures.axes import MAX_CELLS, axes
 from stepsweep.client.report.gather import Gathered
 from stepsweep.client.words import assignments, described, number_of, printable, shown_value
 from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+from stepsweep.contract.ranking import options_line
 from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
@@ -117,7 +118,7 @@ def _ties(rows: Sequence[Row], winner: Row | None, output: Mapping[str, Any]) ->
 
 
 def _options(row: Row | None) -> str:
-    return " ".join(f"--{name} {value}" for name, value in row.params.items()) if row else ""
+    return options_line(row.params) if row else ""
 
 
 def _counts(rows: Sequence[Row]) -> dict[str, int]:
@@ -205,7 +206,7 @@ def drawn(report: Gathered) -> dict[str, Any]:
             "epoch": [row.epoch for row in rows],
             "trained": [row.epochs_trained for row in rows],
             "status": [row.status for row in rows],
-            "params": [list(row.params.values()) for row in rows],
+            "params": [list(row.texts.values()) for row in rows],
         },
         "panels": [
             {"name": panel.name, "columns": panel.columns}

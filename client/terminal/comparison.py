@@ -10,6 +10,7 @@ from rich.text import Text
 from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
 from stepsweep.client.terminal.view import ENTRY_STYLES, View
 from stepsweep.client.words import number_of, shown_value
+from stepsweep.contract.ranking import options_line
 
 MAX_VALUE = 60
 """Signs of a field that is shown; `--json` has all of it."""
@@ -53,7 +54,7 @@ def _table(found: Comparison) -> Table:
             continue
         table.add_column(name, justify="right", overflow="fold")
     for each in found.sweeps:
-        options = " ".join(f"--{name} {value}" for name, value in each.params.items())
+        options = options_line(each.params)
         style = "bold green" if each.sweep == found.best else ""
         cells: list[str | Text] = [
             each.sweep,

@@ -236,7 +236,7 @@ class View:
             style = "bold green" if row.rank == 1 else ""
             table.add_row(
                 str(row.rank),
-                *row.params.values(),
+                *row.texts.values(),
                 value,
                 *spread,
                 str(row.epoch),

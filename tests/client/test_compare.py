@@ -55,7 +55,7 @@ def test_the_better_winner_is_named_with_its_distance(recorded: RecordedCloud) -
     assert (found.best, found.not_comparable, list(found.caveats)) == ("second", "", [])
     assert first.difference is None
     assert second.difference == pytest.approx(0.1)
-    assert (first.params, second.params) == ({"lr": "0.1"}, {"lr": "0.01"})
+    assert (first.params, second.params) == ({"lr": 0.1}, {"lr": 0.01})
     assert (first.job_seconds, first.epochs, first.usd) == (20, 6, None)
     assert found.differing_params == ["lr"]
     assert [(each.field, each.values) for each in found.asked] == [("seed", {"first": 0, "second": 1})]
@@ -130,4 +130,4 @@ def test_the_command(sweep: Sweep, recorded: RecordedCloud) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == SHOWN
     document = json.loads(sweep("compare", "first", "second", "--dir", str(recorded.directory), "--json").stdout)
-    assert (document["best"], document["sweeps"][1]["params"]) == ("second", {"lr": "0.01"})
+    assert (document["best"], document["sweeps"][1]["params"]) == ("second", {"lr": 0.01})

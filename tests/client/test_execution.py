@@ -102,7 +102,7 @@ def test_where_a_sweep_stands(stack: Stack) -> None:
     stack.succeeded("mine", second, [0.9])
     standing = sweeps.standing("mine")
     assert (standing.status, standing.planned, standing.executions) == (RUNNING, 3, [execution.arn])
-    assert [(row.rank, row.params, row.value) for row in standing.rows] == [(1, {"lr": "0.01"}, 0.9)]
+    assert [(row.rank, row.params, row.value) for row in standing.rows] == [(1, {"lr": 0.01}, 0.9)]
 
     execution.stop()
     assert sweeps.standing("mine").status == "INTERRUPTED"
@@ -113,8 +113,8 @@ def test_where_a_sweep_stands(stack: Stack) -> None:
     standing = sweeps.standing("mine")
     assert standing.status == "FINISHED"
     assert standing.output == output
-    assert [(row.rank, row.params["lr"]) for row in standing.rows] == [(1, "0.01"), (2, "0.1"), (None, "0.001")]
-    assert standing.rows == sweeps.leaderboard("mine")
+    assert [(row.rank, row.params["lr"]) for row in standing.rows] == [(1, 0.01), (2, 0.1), (None, 0.001)]
+    assert standing.rows == sweeps.leaderboard(standing.spec)
 
 
 def test_a_finished_sweep_that_is_run_again_is_not_finished_until_it_is(stack: Stack) -> None:

@@ -1,9 +1,13 @@
 """What the reducer writes is what the client reads."""
 
+import csv
+import io
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.client.archive.leaderboard import Row, rows_of
+from stepsweep.client.archive.leaderboard import rows_of
 from stepsweep.contract import ranking
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.ranking import Group, Result
@@ -21,7 +25,7 @@ def groups(draw: st.DrawFn) -> list[Group]:
     found = []
     for number in range(draw(st.integers(1, 6))):
         trial_id = f"trial-{number}"
-        trial = Trial(trial_id=trial_id, params={name: draw(VALUES) for name in names}, options={}, epochs=9)
+        trial = Trial(trial_id=trial_id, params={**{name: draw(VALUES) for name in names}, "n": number}, options={}, epochs=9)
         if draw(st.booleans()):
             value = draw(st.floats(allow_nan=False, allow_infinity=False))
             outcome = Outcome(trial_id=trial_id, status=Status.SUCCEEDED)
@@ -35,6 +39,20 @@ def groups(draw: st.DrawFn) -> list[Group]:
 
 @given(groups())
 def test_rows_are_the_leaderboard_s(found: list[Group]) -> None:
-    leaderboard = ranking.rank(found, Objective())
-    rows = rows_of(ranking.leaderboard_csv(leaderboard, Objective()))
-    assert rows == [Row.of(group, place) for place, group in enumerate(leaderboard, start=1)]
+    """The client reads results.json; people read leaderboard.csv. Both say the same of each trial."""
+    results = [
+        Result.from_json(json.loads(json.dumps(result.to_json()))) for group in found for result in group.results
+    ]
+    rows = rows_of(results, Objective())
+    text = ranking.leaderboard_csv(ranking.rank(found, Objective()), Objective()).decode()
+    lines = list(csv.reader(io.StringIO(text, newline="")))[1:]
+    assert len(lines) == len(rows)
+    for row, line in zip(rows, lines, strict=True):
+        trial = next(group.trial for group in found if group.trial.trial_id == row.trial_id)
+        assert row.params == trial.params
+        assert line[:2] == ["" if row.rank is None else str(row.rank), row.trial_id]
+        assert line[2 : 2 + len(row.params)] == list(row.texts.values())
+        numbers = (row.value, row.epoch, row.epochs_trained)
+        assert line[2 + len(row.params) :][:3] == ["" if number is None else repr(number) for number in numbers]
+        assert line[-2] == row.status
+        assert line[-1].removeprefix("'") == row.reason

@@ -247,7 +247,7 @@ def listed(group: Group) -> str:
     )
 
 
-def options_line(params: dict[str, Value]) -> str:
+def options_line(params: Mapping[str, Value]) -> str:
     """Returns params as a line to paste behind a trainer's command: `--lr 0.1 --momentum 0.5`."""
     return " ".join(f"--{name} {as_option(value)}" for name, value in params.items())
 
