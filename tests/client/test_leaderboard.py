@@ -25,7 +25,9 @@ def groups(draw: st.DrawFn) -> list[Group]:
     found = []
     for number in range(draw(st.integers(1, 6))):
         trial_id = f"trial-{number}"
-        trial = Trial(trial_id=trial_id, params={**{name: draw(VALUES) for name in names}, "n": number}, options={}, epochs=9)
+        trial = Trial(
+            trial_id=trial_id, params={**{name: draw(VALUES) for name in names}, "n": number}, options={}, epochs=9
+        )
         if draw(st.booleans()):
             value = draw(st.floats(allow_nan=False, allow_infinity=False))
             outcome = Outcome(trial_id=trial_id, status=Status.SUCCEEDED)
