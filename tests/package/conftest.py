@@ -11,7 +11,7 @@ import pytest
 
 from tests.embedded import REPOSITORY
 
-PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
 
 TAKEN = ("client", "sweep", "local", "stack", "trainer", "contract", "bucket", "statemachine", "tests")
 """Names that a person's own modules may well have."""

@@ -86,6 +86,13 @@ def test_the_client_alone_has_its_help_and_plans(client: Installed) -> None:
     assert client("python", "-m", "stepsweep", "--version").stdout.startswith("stepsweep ")
 
 
+def test_the_package_alone_imports_nothing_that_a_function_lacks(client: Installed) -> None:
+    program = (
+        "import sys, stepsweep; print([name for name in ('boto3', 'click', 'rich', 'yaml') if name in sys.modules])"
+    )
+    assert client("python", "-c", program).stdout == "[]\n"
+
+
 def test_python_finds_the_api_beside_modules_of_the_same_names_as_its_rooms(client: Installed) -> None:
     ended = client("python", "-c", "from stepsweep import Sweeps; print(Sweeps(on='aws').cloud.on)")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "aws\n", "")
@@ -141,7 +148,7 @@ def test_a_trainer_of_one_s_own_is_swept_on_this_machine_from_any_folder(local: 
 
     ended = local("sweep", "show", "first", "--json")
     assert ended.returncode == 0, ended.stderr
-    assert json.loads(ended.stdout)["status"] == "SUCCEEDED"
+    assert json.loads(ended.stdout)["status"] == "FINISHED"
 
     made = {file.name for file in local.folder.iterdir()} - {f"{name}.py" for name in TAKEN}
     assert made == {"mine", ".stepsweep"}, "everything of the cloud is in its folder"
