@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,8 @@ def cdk(cloud: Cloud, *arguments: str) -> str:
             "CDK_DISABLE_VERSION_CHECK": "1",
             LAYERS: str(layers),
             "CI": "true",
+            # cdk.json says `python`: this one.
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         },
         capture_output=True,
         text=True,
