@@ -13,7 +13,7 @@ from types import FrameType
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import as_option, parse_value
-from stepsweep.trainer import data, options
+from stepsweep.trainer import data, device, options
 from stepsweep.trainer.store import FileStore, Job, JobStore, Store, StoreError, s3_client
 
 FINISHED = 0
@@ -62,6 +62,7 @@ def main(arguments: Sequence[str]) -> int:
         # cuBLAS is repeatable with a workspace of its own, which has to be set before CUDA starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
+        device.need_torch()
         # Last, since it imports torch, which takes 5 s.
         from stepsweep.trainer import trial
 

@@ -8,24 +8,19 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer import data, device, options
 
-NO_TORCH = (
-    "stepsweep's own trainer needs torch: pip install 'stepsweep[tutorial]'; or name the folder of yours with --trainer"
-)
-
 
 def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
     """Returns each fault once, in the order of the commands; those of data sets last."""
     faults: dict[str, None] = {}
-    has_torch = find_spec("torch") is not None
+    has_torch = device.has_torch()
     if not has_torch:
-        faults[NO_TORCH] = None
+        faults[f"{device.NEEDS_TORCH}; or name the folder of yours with --trainer"] = None
     needed: dict[tuple[str, Path], None] = {}
     for command in commands:
         try:

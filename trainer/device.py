@@ -1,6 +1,7 @@
 """What a trial is computed on, and in which precision. Imports torch only where it is asked about a machine."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from stepsweep.contract.errors import InvalidInput
@@ -8,8 +9,20 @@ from stepsweep.contract.errors import InvalidInput
 if TYPE_CHECKING:
     import torch
 
+NEEDS_TORCH = "stepsweep's own trainer needs torch: pip install 'stepsweep[tutorial]'"
+
 FP32, BF16 = "fp32", "bf16"
 PRECISIONS: Sequence[str] = (FP32, BF16)
+
+
+def has_torch() -> bool:
+    return find_spec("torch") is not None
+
+
+def need_torch() -> None:
+    """Raises InvalidInput where torch is not installed."""
+    if not has_torch():
+        raise InvalidInput([NEEDS_TORCH])
 
 
 def choose(name: str, *, precision: str) -> "torch.device":

@@ -56,6 +56,25 @@ def test_without_torch_it_is_said_what_to_install_beside_the_other_faults(
     ]
 
 
+def test_a_trial_by_hand_without_torch_says_what_to_install(data_dir: Path, tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None; "
+        "from stepsweep.trainer.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, *SMALL, "--data-dir", str(data_dir)],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (
+        2, "stepsweep's own trainer needs torch: pip install 'stepsweep[tutorial]'\n",
+    )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_each_fault_is_said_once(data_dir: Path, tmp_path: Path) -> None:
     commands = [["--lr", lr, "--dataset", dataset, "--zzz", "2"] for lr in ("0", "1") for dataset in ("x", "mnist")]
     faults, _ = said(commands, tmp_path)
