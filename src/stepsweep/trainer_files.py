@@ -37,7 +37,9 @@ def trainer_files(folder: Path) -> list[Path]:
         return []
     patterns = _patterns(folder)
     sizes: dict[Path, int] = {}
-    for path in _below(folder):
+    # A data set of a million files is not looked through, unless a pattern might let one of them back in.
+    leaves_out = [] if any(pattern.include is False for pattern in patterns) else patterns
+    for path in _below(folder, leaves_out):
         name = path.relative_to(folder)
         status = path.lstat()
         is_sent = name == Path("Dockerfile") or not _is_ignored(name, patterns)
@@ -56,7 +58,7 @@ def trainer_files(folder: Path) -> list[Path]:
     return sorted(sizes)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         here = Path(root)
         links = [name for name in folders if (here / name).is_symlink()]
@@ -64,7 +66,10 @@ def _below(folder: Path) -> Iterator[Path]:
         folders[:] = [
             name
             for name in folders
-            if name not in LEFT_OUT and name not in links and not any((here / name / mark).exists() for mark in MARKS)
+            if name not in LEFT_OUT
+            and name not in links
+            and not any((here / name / mark).exists() for mark in MARKS)
+            and not _is_ignored((here / name).relative_to(folder), leaves_out)
         ]
         yield from (here / name for name in [*files, *links] if name not in LEFT_OUT)
 

@@ -6,7 +6,9 @@ standard input, and prints a JSON list of faults; stepsweep's own trainer finds 
 
 import json
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -50,16 +52,18 @@ def faults_of(
         if image.drops_options:
             faults.append(OPTIONS_ARE_DROPPED)
         elif image.check:
-            ended = subprocess.run(
-                image.argv_of(image.check),
-                cwd=image.folder,
-                env={**os.environ, **image.environment, keys.DATA_DIR: str(data_folder(directory))},
-                input=json.dumps([list(command) for command in commands]),
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-            )
+            with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+                ended = subprocess.run(
+                    image.argv_of(image.check),
+                    # A copy, as trials have one: what a check writes is no part of the image.
+                    cwd=shutil.copytree(image.folder, Path(scratch, "work"), symlinks=True),
+                    env={**os.environ, **image.environment, keys.DATA_DIR: str(data_folder(directory))},
+                    input=json.dumps([list(command) for command in commands]),
+                    capture_output=True,
+                    text=True,
+                    timeout=TIMEOUT_SECONDS,
+                    check=False,
+                )
             if ended.returncode:
                 said = ended.stderr.strip().splitlines()[-1:] or [f"exit code {ended.returncode}"]
                 raise CheckFailed(f"the trainer's check ({' '.join(image.check)}) failed: {said[0]}")
