@@ -21,7 +21,7 @@ MARKS = ("pyvenv.cfg", "cloud.lock")
 
 IGNORE_FILE = ".dockerignore"
 
-LARGEST_NAMED = 5
+LARGEST_NAMED = 3
 
 
 def trainer_files(folder: Path) -> list[Path]:
