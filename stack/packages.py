@@ -25,6 +25,7 @@ FUNCTION_FILES = (
     "bucket/s3.py",
     "bucket/trials.py",
     "statemachine/__init__.py",
+    "statemachine/log.py",
     "statemachine/planner.py",
     "statemachine/reducer.py",
     "statemachine/sampler.py",

@@ -16,6 +16,7 @@ from stepsweep.contract.ranking import Result, grouped
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
 from stepsweep.contract.trial import Status, Trial
+from stepsweep.statemachine.log import Invocation
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
@@ -34,7 +35,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     )
     try:
         spec = SweepSpec.from_json(event["input"], default_name=event["execution"])
-        return plan(
+        invocation = Invocation("plan", sweep=spec.name, round_number=event["round"])
+        state = plan(
             bucket,
             spec,
             round_number=event["round"],
@@ -44,6 +46,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         )
     except InvalidSweep as error:
         return {"fault": str(error)}
+    invocation.ended(planned=state["planned"], to_run=state["to_run"])
+    return state
 
 
 def plan(
@@ -102,7 +106,7 @@ def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_vers
     results = [Result.from_json(result) for result in document["results"]]
     asked = []
     if rounds.wanted(spec, grouped(results)):
-        proposed = bucket.written_json(keys.asked_key(spec.name, round_number))
+        proposed = bucket.written_json(keys.proposed_key(spec.name, round_number))
         asked = [{name: parse_value(params[name]) for name in spec.parameters} for params in proposed]
     return rounds.next_round(spec, results, asked, round_number=round_number, trainer_version=trainer_version)
 

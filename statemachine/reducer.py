@@ -20,6 +20,7 @@ from stepsweep.contract import keys, ranking, rounds
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import MAX_REASON, Status, Trial
+from stepsweep.statemachine.log import Invocation
 
 BEST = 10
 """Trials of the leaderboard in the execution's output, which has room for 256 KiB; the whole one is in S3."""
@@ -38,8 +39,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     """Ends one round; the state machine's state after all trials.
 
     Args:
-        event: `{"sweep": name, "round": number, "map_results": what the Map returned}`. An execution that was started
-            before a deploy, of a state machine that kept no such thing, sends none.
+        event: `{"sweep": name, "round": number, "map_results": what the Map returned}`.
 
     Returns:
         `{"another_round": true, "sweep": name, "round": the next one, "ask": whether a model proposes params for it}`
@@ -49,15 +49,18 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     bucket = Bucket(os.environ[keys.BUCKET], s3_client())
     logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
     last_lines = LastLines(logs, os.environ[keys.LOG_GROUP])
-    return reduce(
+    invocation = Invocation("reduce", sweep=event["sweep"], round_number=event["round"])
+    state = reduce(
         bucket,
         last_lines,
         sweep=event["sweep"],
         round_number=event["round"],
-        map_results=event.get("map_results"),
+        map_results=event["map_results"],
         usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
         job_gpus=int(os.environ[keys.JOB_GPUS]),
     )
+    invocation.ended(another_round=state["another_round"], has_winner="output" in state)
+    return state
 
 
 def reduce(

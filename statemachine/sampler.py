@@ -22,6 +22,7 @@ from stepsweep.contract.rounds import wanted
 from stepsweep.contract.space import Kind, Parameter, Range, Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
+from stepsweep.statemachine.log import Invocation
 
 STARTUP = 9
 """Params whose outcomes a model needs before it proposes any; fewer say less than chance does. Until then the planner
@@ -41,16 +42,21 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     Returns:
         The event, which the planner reads too. What is proposed is in the bucket.
     """
-    sample(Bucket(os.environ[keys.BUCKET], s3_client()), sweep=event["sweep"], round_number=event["round"])
+    invocation = Invocation("ask", sweep=event["sweep"], round_number=event["round"])
+    bucket = Bucket(os.environ[keys.BUCKET], s3_client())
+    proposed = sample(bucket, sweep=event["sweep"], round_number=event["round"])
+    invocation.ended(proposed=proposed)
     return {"sweep": event["sweep"], "round": event["round"]}
 
 
-def sample(bucket: Bucket, *, sweep: str, round_number: int) -> None:
-    """Writes the params that are proposed for a round."""
-    spec = SweepSpec.from_json(bucket.written_json(keys.plan_key(sweep, round_number - 1))["spec"])
+def sample(bucket: Bucket, *, sweep: str, round_number: int) -> int:
+    """Writes the params that are proposed for a round, and returns how many there are."""
+    spec = SweepSpec.from_json(bucket.written_json(keys.spec_key(sweep)))
     results = bucket.written_json(keys.results_key(sweep, round_number - 1))["results"]
     groups = grouped(Result.from_json(result) for result in results)
-    bucket.put_json(keys.asked_key(sweep, round_number), propose(spec, groups, round_number=round_number))
+    proposed = propose(spec, groups, round_number=round_number)
+    bucket.put_json(keys.proposed_key(sweep, round_number), proposed)
+    return len(proposed)
 
 
 def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> list[dict[str, Value]]:

@@ -281,6 +281,10 @@ class TestFaults:
             "unknown field `epoch`; did you mean `epochs`?",
         )
 
+    def test_a_misspelt_field_of_a_range_is_one_fault(self) -> None:
+        document = {"parameters": {"lr": {"low": 1, "high": 5, "tpye": "int"}}, "epochs": 5, "name": "s"}
+        assert faults_of(document) == ("unknown field `parameters.lr.tpye`; did you mean `parameters.lr.type`?",)
+
     def test_an_execution_whose_name_cannot_be_a_sweeps_asks_for_a_name(self) -> None:
         with pytest.raises(InvalidSweep) as caught:
             SweepSpec.from_json(TUTORIAL, default_name="nightly 3.2")

@@ -23,6 +23,12 @@ def jobs_of(cloud: Cloud, sweep: str) -> list[dict[str, Any]]:
     return [job for job in cloud.jobs("") if job["tags"]["sweep"] == sweep]
 
 
+def function_logs(cloud: Cloud) -> list[str]:
+    """Returns the lines that the functions logged, the planner's first."""
+    files = [file for name in ("Planner", "Reducer") for file in (cloud.directory / "run").glob(f"*{name}*.log")]
+    return [line for file in files for line in file.read_text().splitlines()]
+
+
 def test_a_grid_ends_with_a_winner_and_every_trial_in_the_leaderboard(cloud: Cloud) -> None:
     output = cloud.run({"parameters": TUTORIAL, "epochs": 3, "name": "tutorial"})
 
@@ -32,6 +38,10 @@ def test_a_grid_ends_with_a_winner_and_every_trial_in_the_leaderboard(cloud: Clo
     rows = list(csv.DictReader(io.StringIO(cloud.objects(output["leaderboard_key"]).popitem()[1].decode())))
     assert [row["rank"] for row in rows] == [str(place) for place in range(1, 10)]
     assert json.loads(cloud.objects(keys.winner_key("tutorial")).popitem()[1]) == output
+    logged = [json.loads(line) for line in function_logs(cloud) if line.startswith('{"function"')]
+    of_sweep = [line for line in logged if line["sweep"] == "tutorial"]
+    assert [(line["function"], line["round"]) for line in of_sweep] == [("plan", 0), ("reduce", 0)]
+    assert (of_sweep[0]["planned"], of_sweep[0]["to_run"]) == (9, 9)
     outcomes = [json.loads(data) for data in cloud.objects(keys.outcomes_prefix("tutorial", 0)).values()]
     assert sorted(outcome["status"] for outcome in outcomes) == ["SUCCEEDED"] * 9
     files = cloud.objects(keys.map_results_prefix("tutorial", 0)).items()
@@ -52,7 +62,7 @@ def test_a_model_proposes_the_later_rounds_and_a_trial_that_fails_does_not_end_t
     assert output["rounds"] == 2
     assert output["outcomes"]["SUCCEEDED"] + output["outcomes"]["FAILED"] == 22
     assert output["outcomes"]["FAILED"] > 0
-    asked = json.loads(cloud.objects(keys.asked_key("model", 1)).popitem()[1])
+    asked = json.loads(cloud.objects(keys.proposed_key("model", 1)).popitem()[1])
     planned = json.loads(cloud.objects(keys.plan_key("model", 1)).popitem()[1])["trials"]
     assert asked or output["outcomes"]["FAILED"] > 2, "a model proposes where nine outcomes are there"
     assert [trial["params"] for trial in planned[11:]][: len(asked)] == asked

@@ -34,7 +34,7 @@ class Cloud:
         return _as_lambda_does(planner.handler, event)
 
     def reduce(self, sweep: str = "s", round_number: int = 0, **more: Any) -> dict[str, Any]:
-        return _as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number, **more})
+        return _as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number, "map_results": {}, **more})
 
     def sample(self, sweep: str, round_number: int) -> dict[str, Any]:
         return _as_lambda_does(sampler.handler, {"sweep": sweep, "round": round_number})

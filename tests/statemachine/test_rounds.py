@@ -188,7 +188,7 @@ class TestModel:
         assert answer == {"another_round": True, "sweep": "s", "round": 1, "ask": True}
         tried = {trial.params["lr"] for trial in cloud.trials("s")}
         asked = [lr for lr in HALVED["parameters"]["lr"] if lr not in tried][:2]
-        cloud.bucket.put_json(keys.asked_key("s", 1), [{"lr": lr} for lr in asked])
+        cloud.bucket.put_json(keys.proposed_key("s", 1), [{"lr": lr} for lr in asked])
         second = plan(cloud, 1, **self.LEARNS)
         assert [trial.params["lr"] for trial in second] == asked
         train(cloud, second)
@@ -198,5 +198,5 @@ class TestModel:
     def test_a_model_that_proposed_nothing_at_all_is_an_error_and_not_a_guess(self, cloud: Cloud) -> None:
         train(cloud, plan(cloud, 0, **self.LEARNS))
         cloud.reduce()
-        with pytest.raises(FileNotFoundError, match=r"round-1/asked\.json"):
+        with pytest.raises(FileNotFoundError, match=r"round-1/proposed\.json"):
             plan(cloud, 1, **self.LEARNS)

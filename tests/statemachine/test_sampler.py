@@ -229,10 +229,10 @@ def test_the_function_writes_what_the_next_round_tries_whatever_order_trials_end
             cloud.trained(trial, bowl(trial).value or 0)
         assert cloud.reduce(name) == {"another_round": True, "sweep": name, "round": 1, "ask": True}
         assert cloud.sample(name, 1) == {"sweep": name, "round": 1}
-        written = cloud.bucket.get(keys.asked_key(name, 1))
+        written = cloud.bucket.get(keys.proposed_key(name, 1))
         cloud.sample(name, 1)
-        assert cloud.bucket.get(keys.asked_key(name, 1)) == written
-        asked.append(cloud.bucket.get_json(keys.asked_key(name, 1)))
+        assert cloud.bucket.get(keys.proposed_key(name, 1)) == written
+        asked.append(cloud.bucket.get_json(keys.proposed_key(name, 1)))
 
         assert cloud.plan(spec, round_number=1)["to_run"] == 9
         planned = cloud.bucket.get_json(keys.plan_key(name, 1))["trials"]
@@ -240,6 +240,6 @@ def test_the_function_writes_what_the_next_round_tries_whatever_order_trials_end
     assert asked[0] == asked[1]
 
 
-def test_a_plan_that_was_deleted_is_said(cloud: Cloud) -> None:
-    with pytest.raises(FileNotFoundError, match=r"^sweeps/s/round-0/plan\.json is not in the bucket"):
+def test_a_spec_that_was_deleted_is_said(cloud: Cloud) -> None:
+    with pytest.raises(FileNotFoundError, match=r"^sweeps/s/spec\.json is not in the bucket"):
         sampler.sample(cloud.bucket, sweep="s", round_number=1)

@@ -3,8 +3,7 @@
 SweepError                 everything that stepsweep raises on purpose
 ├── InvalidInput           somebody asked for what cannot be done; carries every fault, not the first only
 │   └── InvalidSweep       ... in the input of a sweep
-├── InvalidMetrics         a metrics file that cannot be trusted
-└── NoTrialSucceeded       a sweep without a winner; carries the reasons
+└── InvalidMetrics         a metrics file that cannot be trusted
 """
 
 from collections.abc import Sequence
@@ -38,7 +37,3 @@ class InvalidSweep(InvalidInput):
 
 class InvalidMetrics(SweepError):
     """A metrics file that is not exactly what the contract says, with the place and the reason."""
-
-
-class NoTrialSucceeded(SweepError):
-    """All trials of a sweep ended without a usable result."""

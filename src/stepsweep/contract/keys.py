@@ -56,9 +56,9 @@ def results_key(sweep: str, round_number: int) -> str:
     return f"{SWEEPS}{sweep}/round-{round_number}/results.json"
 
 
-def asked_key(sweep: str, round_number: int) -> str:
+def proposed_key(sweep: str, round_number: int) -> str:
     """Params that a model proposes for a round: a JSON list of objects, name → value."""
-    return f"{SWEEPS}{sweep}/round-{round_number}/asked.json"
+    return f"{SWEEPS}{sweep}/round-{round_number}/proposed.json"
 
 
 def outcomes_prefix(sweep: str, round_number: int) -> str:

@@ -192,7 +192,7 @@ class Parser:
         """Returns the type of a range, which has to be said where it decides what is meant: 0 to 1 are two or many."""
         whole = all(isinstance(number, int) for number in numbers)
         match raw.get("type"):
-            case None if whole and raw.get("step") is None and "type" not in self.meant:
+            case None if whole and raw.get("step") is None and f"{where}.type" not in self.meant:
                 self.faults.append(
                     f'{where}.type: missing, and low and high are whole; write "int" for whole numbers only, '
                     'or "float" for all between them'

@@ -142,7 +142,7 @@ def in_rounds(stage: Stage) -> Iterator[str]:
     output = play(stage, MODEL)
     if output.get("rounds") != 2 or output.get("outcomes", {}).get("SUCCEEDED") != 12:
         yield f"the output tells of {output.get('rounds')} rounds and {output.get('outcomes')}"
-    asked = stage.document(keys.asked_key(EXECUTION, 1))
+    asked = stage.document(keys.proposed_key(EXECUTION, 1))
     planned = stage.document(keys.plan_key(EXECUTION, 1))["trials"]
     if len(asked) != 3 or [trial["params"] for trial in planned[9:]] != asked:
         yield f"the model proposes {asked}, and planned are {planned}"

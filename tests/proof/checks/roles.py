@@ -129,7 +129,7 @@ RULES = [
         may=True,
         rules={
             "s3:GetObject": ("{bucket}/sweeps/s/round-0/results.json",),
-            "s3:PutObject": ("{bucket}/sweeps/s/round-1/asked.json",),
+            "s3:PutObject": ("{bucket}/sweeps/s/round-1/proposed.json",),
             "logs:CreateLogStream logs:PutLogEvents": ("{sampler_log_stream}",),
             "xray:PutTraceSegments xray:PutTelemetryRecords": ("*",),
         },
