@@ -51,7 +51,10 @@ def _row(case: Case, world: World) -> tuple[str, ...]:
     else:
         try:
             ran = run(case, world)
-            attempts, checked = str(ran.attempts or ""), ", ".join(map(str, ran.promises))
+            attempts, checked = (
+                str(ran.attempts or ""),
+                ", ".join(f"{number}: {count}" for number, count in ran.promises.items()),
+            )
         except Exception as error:  # noqa: BLE001  the other cases are run all the same
             traceback.print_exc()
             result = f"FAILS: {str(error).splitlines()[0] if str(error) else type(error).__name__}"[:200]

@@ -14,11 +14,11 @@ class Ran:
 
     Attributes:
         attempts: of all jobs of its sweep, until the promises were checked.
-        promises: numbers of those that were.
+        promises: of each promise, by its number, how many things were checked.
     """
 
     attempts: int
-    promises: list[int]
+    promises: dict[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

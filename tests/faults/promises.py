@@ -1,20 +1,21 @@
 """The five promises, each as a check of what is in the bucket and what runs; docs/reliability.md states them.
 
-Each raises AssertionError with what was found.
+Each raises AssertionError with what was found, and returns how many things it checked.
 """
 
 import csv
 import io
 import json
+import math
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepsweep.bucket.trials import read_result
-from stepsweep.contract import keys, ranking
+from stepsweep.contract import keys
+from stepsweep.contract.metrics import Direction, Objective
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
@@ -64,6 +65,11 @@ class Ledger:
         self._look()
         return sorted(self._changed)
 
+    @property
+    def watched(self) -> int:
+        """How many files it knows."""
+        return len(self._known)
+
     def close(self) -> None:
         self._over.set()
         self._thread.join()
@@ -88,7 +94,7 @@ class Ledger:
                 self._known[name] = (written, file.read_bytes())
 
 
-def each_planned_trial_has_one_outcome(snapshot: Snapshot, sweep: str) -> None:
+def each_planned_trial_has_one_outcome(snapshot: Snapshot, sweep: str) -> int:
     """Promise 1: in the leaderboard, and in the counts of the output."""
     _, trials = snapshot.plan(sweep)
     planned = Counter(trial.trial_id for trial in trials)
@@ -101,37 +107,59 @@ def each_planned_trial_has_one_outcome(snapshot: Snapshot, sweep: str) -> None:
         assert output["outcomes"] == {status.value: statuses[status] for status in Status}
     recorded = {key.rpartition("/")[2] for key in snapshot.objects if key.startswith(keys.outcomes_prefix(sweep, 0))}
     assert recorded <= {f"{trial_id}.json" for trial_id in planned}, "an outcome of a trial that was not planned"
+    return len(planned)
 
 
-def a_written_metrics_file_never_changes(ledger: Ledger) -> None:
+def a_written_metrics_file_never_changes(ledger: Ledger) -> int:
     """Promise 2."""
-    assert ledger.changed() == []
+    changed = ledger.changed()
+    assert not changed, "; ".join(changed)
+    return ledger.watched
 
 
-def the_winner_follows_from_the_results_alone(snapshot: Snapshot, sweep: str) -> None:
-    """Promise 3: ranking nothing but the metrics files gives the same leaderboard, whatever else came to pass."""
+def the_winner_follows_from_the_results_alone(snapshot: Snapshot, sweep: str) -> int:
+    """Promise 3: ranking nothing but the metrics files gives the same leaderboard, whatever else happened.
+
+    Returns:
+        How many metrics files were ranked.
+    """
     spec, trials = snapshot.plan(sweep)
-    results_only = Snapshot(
-        objects={key: data for key, data in snapshot.objects.items() if key.startswith(keys.TRIALS)}
-    )
-    results = [read_result(results_only, trial, spec.objective, outcome=None).result for trial in trials]
-    expected = [
-        (group.trial.trial_id, group.value, group.epoch)
-        for group in ranking.rank(ranking.grouped(results), spec.objective)
-        if group.value is not None
-    ]
+    expected = ranked_plainly(snapshot.metrics(sweep), [trial.trial_id for trial in trials], spec.objective)
     rows = [row for row in snapshot.leaderboard(sweep) if row["rank"]]
     found = [(row["trial_id"], float(row[spec.objective.metric]), int(row["epoch"])) for row in rows]
     assert found == expected
     output = snapshot.get_json(keys.winner_key(sweep))
     winner = output and (output["winner"]["trial_id"], output["winner"]["value"], output["winner"]["epoch"])
     assert winner == (expected[0] if expected else None)
+    return len(expected)
 
 
-def the_same_results_are_written_as_the_same_bytes(before: Snapshot, after: Snapshot, sweep: str) -> None:
+def ranked_plainly(
+    metrics: Mapping[str, bytes], plan: Sequence[str], objective: Objective
+) -> list[tuple[str, float, int]]:
+    """Ranks trials without the code under test: by the best value, then the earlier epoch, then the plan.
+
+    Returns:
+        Trial id, best value and its epoch of each trial all of whose values are finite, the best first.
+    """
+    sign = 1 if objective.direction is Direction.MINIMIZE else -1
+    found = []
+    for place, trial_id in enumerate(plan):
+        if trial_id not in metrics:
+            continue
+        rows = list(csv.DictReader(io.StringIO(metrics[trial_id].decode())))
+        if not all(math.isfinite(float(cell)) for row in rows for cell in row.values()):
+            continue
+        value, epoch = min((sign * float(row[objective.metric]), int(row["epoch"])) for row in rows)
+        found.append((value, epoch, place, trial_id))
+    return [(trial_id, sign * value, epoch) for value, epoch, _, trial_id in sorted(found)]
+
+
+def the_same_results_are_written_as_the_same_bytes(before: Snapshot, after: Snapshot, sweep: str) -> int:
     """Promise 3, for what is written: picked again from the same results, after whatever had come to pass."""
     for key in (keys.leaderboard_key(sweep), keys.winner_key(sweep)):
         assert before.objects.get(key) == after.objects.get(key), key
+    return 2
 
 
 def nothing_is_alive(jobs: Iterable[str], processes: Iterable[str]) -> None:
@@ -144,7 +172,7 @@ def nothing_is_alive(jobs: Iterable[str], processes: Iterable[str]) -> None:
     assert (list(jobs), list(processes)) == ([], [])
 
 
-def no_finished_trial_is_repeated(finished_before: Iterable[str], trained: Sequence[str]) -> None:
+def no_finished_trial_is_repeated(finished_before: Collection[str], trained: Sequence[str]) -> int:
     """Promise 5, its first half.
 
     Args:
@@ -153,11 +181,12 @@ def no_finished_trial_is_repeated(finished_before: Iterable[str], trained: Seque
     """
     assert set(finished_before).isdisjoint(trained), "a finished trial had another job"
     assert len(set(trained)) == len(trained), f"a trial had more than one job: {trained}"
+    return len(finished_before)
 
 
 def the_numbers_are_those_of_a_training_without_faults(
     found: Mapping[str, bytes], undisturbed: Mapping[str, bytes]
-) -> None:
+) -> int:
     """Promise 5, its second half: the bytes of each metrics file but the column of seconds.
 
     Args:
@@ -166,6 +195,7 @@ def the_numbers_are_those_of_a_training_without_faults(
     assert found.keys() <= undisturbed.keys()
     for name, data in found.items():
         assert without_seconds(data) == without_seconds(undisturbed[name]), name
+    return len(found)
 
 
 def without_seconds(data: bytes) -> list[list[str]]:

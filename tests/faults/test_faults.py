@@ -16,4 +16,5 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in all_cases() if not case.is_slow])
 def test_the_promises_hold_after(case: Case, world: World) -> None:
-    assert run(case, world).promises == [1, 2, 3, 4, 5]
+    checked = run(case, world).promises
+    assert {number: count > 0 for number, count in checked.items()} == dict.fromkeys(range(1, 6), True)
