@@ -145,9 +145,11 @@ class Cloud:
     @property
     def is_gone(self) -> bool:
         """Whether it is an embedded cloud that no process keeps up."""
+        if not self.is_local:
+            return False
         from stepsweep.local.cloud import is_up
 
-        return self.is_local and not is_up(self.directory)
+        return not is_up(self.directory)
 
     @contextmanager
     def starting(self, on_status: Callable[[str], None]) -> Iterator[Callable[[], None]]:

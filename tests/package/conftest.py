@@ -31,6 +31,7 @@ TRAINER = """
     to = urlparse(os.environ["STEPSWEEP_METRICS_URI"])
     body = "".join(f"{row}\\n" for row in rows).encode()
     boto3.client("s3").put_object(Bucket=to.netloc, Key=to.path[1:], Body=body, IfNoneMatch="*")
+    print("trained")
 """
 DOCKERFILE = """
     FROM python:3.13-slim
@@ -48,13 +49,17 @@ class Installed:
     environment: Path
     folder: Path
 
-    def __call__(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Runs a program of the environment in the folder."""
+    @property
+    def variables(self) -> dict[str, str]:
+        """Neither this machine's settings nor its credentials."""
+        return {"PATH": "/usr/bin:/bin", "HOME": str(self.folder.parent), "AWS_EC2_METADATA_DISABLED": "true"}
+
+    def __call__(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Runs a program of the environment in the folder, with variables beside the fewest."""
         return subprocess.run(
             [str(self.environment / "bin" / command[0]), *command[1:]],
             cwd=self.folder,
-            # Neither this machine's settings nor its credentials.
-            env={"PATH": "/usr/bin:/bin", "HOME": str(self.folder.parent), "AWS_EC2_METADATA_DISABLED": "true"},
+            env={**self.variables, **variables},
             capture_output=True,
             text=True,
             check=False,

@@ -158,6 +158,46 @@ def test_a_trainer_of_one_s_own_is_swept_on_this_machine_from_any_folder(local: 
 
 
 @pytest.mark.timeout(600)
+def test_the_client_alone_does_everything_on_a_stack_that_is_deployed(client: Installed, local: Installed) -> None:
+    served = [str(local.environment / "bin" / "sweep"), "serve", "--dir", "served", "--trainer", "mine", "--json"]
+    with subprocess.Popen(
+        served, cwd=local.folder, env=local.variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as serving:
+        try:
+            assert serving.stdout is not None
+            document = ""
+            for line in serving.stdout:
+                document += line
+                if line == "}\n":
+                    break
+            variables = json.loads(document)["environment"]
+            for command in (
+                ["doctor"],
+                ["run", *SPEC, "--name", "far"],
+                ["start", *SPEC, "--name", "further"],
+                ["watch", "further"],
+                ["show", "far"],
+                ["list"],
+                ["logs", "far", "1"],
+                ["logs", "further", "1", "--follow"],
+                ["compare", "far", "further"],
+                ["resume", "far"],
+                ["stop", "far"],
+                ["rm", "far", "--yes"],
+                ["teardown", "--check"],
+            ):
+                ended = client("sweep", *command, "--on", "aws", **variables)
+                assert "Traceback" not in ended.stderr, command
+                if command[0] not in ("doctor", "teardown"):  # these ask services that nobody serves here
+                    assert ended.returncode == 0, (command, ended.stderr)
+            api = "from stepsweep import Sweeps; print(Sweeps('aws').get('further').winner.params['lr'])"
+            ended = client("python", "-c", api, **variables)
+            assert (ended.stdout, ended.stderr) == ("0.1\n", "")
+        finally:
+            serving.terminate()
+
+
+@pytest.mark.timeout(600)
 def test_a_sweep_goes_on_in_the_background_and_is_watched(local: Installed) -> None:
     ended = local("sweep", "start", *SPEC, "--name", "background", "--trainer", "mine")
     assert ended.returncode == 0, ended.stderr
