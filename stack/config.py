@@ -1,6 +1,6 @@
 """What can be chosen when the stack is deployed: `cdk deploy -c max_vcpus=16 …`.
 
-Wrong values end synth in a line each.
+Wrong values end the synth, with one line for each.
 """
 
 import re

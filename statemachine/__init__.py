@@ -1,1 +1,1 @@
-"""What an execution runs: the chain of states, and the two Lambda functions in it."""
+"""What an execution runs: the chain of states, and the three Lambda functions in it."""

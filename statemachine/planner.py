@@ -1,6 +1,6 @@
 """Lambda function "plan": what was asked and what is finished → the trials of this round.
 
-Standard library and boto3 only; the function's package holds `sweep/` and this folder's functions.
+Standard library and boto3 only; the function's package holds the rooms that it imports, as `stepsweep/…`.
 """
 
 import json
@@ -104,11 +104,11 @@ def plan(
 def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_version: str) -> list[Trial]:
     document = bucket.written_json(keys.results_key(spec.name, round_number - 1))
     results = [Result.from_json(result) for result in document["results"]]
-    asked = []
+    proposed = []
     if rounds.wanted(spec, grouped(results)):
-        proposed = bucket.written_json(keys.proposed_key(spec.name, round_number))
-        asked = [{name: parse_value(params[name]) for name in spec.parameters} for params in proposed]
-    return rounds.next_round(spec, results, asked, round_number=round_number, trainer_version=trainer_version)
+        document = bucket.written_json(keys.proposed_key(spec.name, round_number))
+        proposed = [{name: parse_value(params[name]) for name in spec.parameters} for params in document]
+    return rounds.next_round(spec, results, proposed, round_number=round_number, trainer_version=trainer_version)
 
 
 def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[Trial], rates: Rates) -> float:

@@ -1,7 +1,7 @@
 """Lambda function "reduce": the metrics in S3 → how every planned trial ended, the leaderboard, the winner.
 
-Standard library and boto3 only; the function's package holds `sweep/` and this folder's functions. What it writes is
-a function of what is in the bucket: run again after it was killed, it writes the same bytes.
+Standard library and boto3 only; the function's package holds the rooms that it imports, as `stepsweep/…`. Its output
+depends only on the bucket's contents: if it is killed and runs again, it writes the same bytes.
 """
 
 import os
@@ -23,16 +23,16 @@ from stepsweep.contract.trial import MAX_REASON, Status, Trial
 from stepsweep.statemachine.log import Invocation
 
 BEST = 10
-"""Trials of the leaderboard in the execution's output, which has room for 256 KiB; the whole one is in S3."""
+"""How many trials of the leaderboard the execution's output lists. It holds at most 256 KiB; S3 has the whole table."""
 
 MAX_LOG_READS = 100
-"""Failed trials whose last log line is looked up: GetLogEvents allows 25 requests a second."""
+"""For how many failed trials the last log line is read: GetLogEvents allows 25 requests a second."""
 LOG_THREADS = 4
 
 MAX_SUMMARY_BYTES = 16_384
 MAX_SUMMARY_BRACKETS = 400
-"""Of the winner's summary in the output. It is the trainer's, so it may be larger than the output has room for, or
-deeper than Python can write."""
+"""Limits of the winner's summary in the output. The trainer writes it, so it may be too large for the output, or nested
+too deeply for Python to serialize."""
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def reduce(
     *,
     sweep: str,
     round_number: int,
-    map_results: Any = None,
+    map_results: Any,
     usd_per_hour: float,
     job_gpus: int,
 ) -> dict[str, Any]:

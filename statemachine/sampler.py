@@ -1,8 +1,8 @@
 """Lambda function "sample": the outcomes so far → the params that a model proposes for the next round.
 
-The only function with third-party packages, so that no other one has to load them: Optuna (`sampler.lock`). It keeps no
-state: every round builds the study anew from the results in the bucket, so that run again after it was killed it
-writes the same bytes.
+The only function with third-party packages (Optuna, `sampler.lock`), so that the others need not load them. It keeps no
+state: every round rebuilds the study from the results in the bucket. If it is killed and runs again, it writes the same
+bytes.
 """
 
 import hashlib
@@ -25,12 +25,12 @@ from stepsweep.contract.trial import Status
 from stepsweep.statemachine.log import Invocation
 
 STARTUP = 9
-"""Params whose outcomes a model needs before it proposes any; fewer say less than chance does. Until then the planner
-draws, so that a model's first trials are those of a random search with the same seed."""
+"""How many outcomes a model needs before it proposes params; with fewer it does no better than chance. Until then
+the planner draws, so that a model's first trials are those of a random search with the same seed."""
 
 ASKS = 10
-"""Of a model for each params that are wanted. It may propose what was tried already, the more often the smaller the
-space; what is then missing is drawn by the planner."""
+"""How often the model is asked for each params wanted. It may repeat what was tried already, more often in a small
+space; the planner then draws what is missing."""
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:

@@ -119,7 +119,7 @@ class Job:
         """Reads the two variables of a job; None where neither is set.
 
         Raises:
-            InvalidInput: only one is set, or they are not the URIs that `sweep.keys` gives for this many epochs.
+            InvalidInput: only one is set, or they are not the URIs that `contract.keys` gives for this many epochs.
         """
         checkpoint_uri, metrics_uri = environment.get(keys.CHECKPOINT_URI), environment.get(keys.METRICS_URI)
         if not checkpoint_uri and not metrics_uri:

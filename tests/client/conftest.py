@@ -84,7 +84,9 @@ class Stack:
     def reduced(self, sweep: str) -> dict[str, Any]:
         """Picks the winner as the state machine does; returns the execution's output."""
         last_lines = LastLines(self.deployment.logs, LOG_GROUP)
-        answer = reduce(self.bucket, last_lines, sweep=sweep, round_number=0, usd_per_hour=1.0, job_gpus=1)
+        answer = reduce(
+            self.bucket, last_lines, sweep=sweep, round_number=0, map_results={}, usd_per_hour=1.0, job_gpus=1
+        )
         output: dict[str, Any] = answer.get("output", {})
         return output
 

@@ -116,4 +116,4 @@ class RecordedCloud:
     def reduced(self, name: str) -> None:
         """Picks the winner as the state machine does."""
         logs = cast(LastLines, _NoLogs())
-        reduce(self.bucket, logs, sweep=name, round_number=0, usd_per_hour=1.0, job_gpus=1)
+        reduce(self.bucket, logs, sweep=name, round_number=0, map_results={}, usd_per_hour=1.0, job_gpus=1)

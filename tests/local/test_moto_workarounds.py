@@ -20,7 +20,7 @@ Test = TypeVar("Test", bound=Callable[..., None])
 
 
 def workaround(name: str) -> Callable[[Test], Test]:
-    """Says which function of local/moto_workarounds.py a test is for."""
+    """Says which function of stepsweep/local/moto_workarounds.py a test is for."""
     TESTED.add(name)
     return lambda test: test
 

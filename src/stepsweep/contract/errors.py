@@ -1,7 +1,7 @@
 """The error tree.
 
 SweepError                 everything that stepsweep raises on purpose
-├── InvalidInput           somebody asked for what cannot be done; carries every fault, not the first only
+├── InvalidInput           the request cannot be done; carries every fault, not only the first
 │   └── InvalidSweep       ... in the input of a sweep
 └── InvalidMetrics         a metrics file that cannot be trusted
 """

@@ -1,7 +1,7 @@
-"""The S3 layout and the names of environment variables, each said once.
+"""The S3 layout and the names of environment variables, each defined once.
 
-No key holds text that a person chose, but the sweep's name, which `sweep.spec` limits to letters, digits, `-` and
-`_`, and the slug in a trial id, which `sweep.trial` limits to the same.
+Keys hold only two texts that a person chose: the sweep's name, which `contract.spec` limits to letters, digits, `-` and
+`_`, and the slug in a trial id, which `contract.trial` limits to the same.
 """
 
 # Environment of a Batch job. Any trainer, ours or a user's, is told where to write by these two.

@@ -1,8 +1,8 @@
-"""metrics.csv: one row an epoch. Written whole, and parsed strictly, since the winner is decided on it.
+"""metrics.csv: one row per epoch. It is written whole and parsed strictly, since it decides the winner.
 
 The rules of the file are a trainer's whole contract about results (docs/your-trainer.md):
 
-- UTF-8 without a byte-order mark; a header; then one row an epoch, 1, 2, 3, …, at most as many as epochs were asked.
+- UTF-8 without a byte-order mark; a header; then one row per epoch, 1, 2, 3, …, at most as many as epochs were asked.
 - The first column is `epoch`; every other column has a name `[a-z][a-z0-9_]*`, each once.
 - Every value is a decimal number as `repr(float)` writes it. `nan`, `inf` and `-inf` may be written, and say that the
   trial diverged: such a file is complete, so the trial is not trained again, and it is `INVALID`, so it never wins.
