@@ -163,7 +163,13 @@ class Cloud:
             )
             for_all(self._train, self._bucket.get_json(planned["to_run_key"]), threads=1)
             answer = reducer.reduce(
-                self._bucket, self._last_lines, sweep=spec.name, round_number=number, usd_per_hour=0.5, job_gpus=1
+                self._bucket,
+                self._last_lines,
+                sweep=spec.name,
+                round_number=number,
+                map_results={},
+                usd_per_hour=0.5,
+                job_gpus=1,
             )
             if not answer["another_round"]:
                 break
