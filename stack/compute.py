@@ -10,9 +10,9 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
-from stepsweep.stack.config import StackConfig
 from stepsweep.stack.log_groups import log_group
 from stepsweep.stack.network import Network
+from stepsweep.stack_config import StackConfig
 
 CHECKPOINTED = 75
 """EX_TEMPFAIL: the trainer was told to end, and kept what it had learned; another attempt goes on from there."""

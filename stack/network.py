@@ -4,7 +4,7 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from stepsweep.stack.acknowledged import acknowledge
-from stepsweep.stack.config import StackConfig
+from stepsweep.stack_config import StackConfig
 
 
 class Network(Construct):

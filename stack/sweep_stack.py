@@ -14,13 +14,13 @@ from constructs import Construct
 from stepsweep.contract import keys
 from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
 from stepsweep.stack.compute import Compute
-from stepsweep.stack.config import StackConfig
 from stepsweep.stack.functions import Function, SamplerLayer
 from stepsweep.stack.log_groups import log_group
 from stepsweep.stack.network import Network
 from stepsweep.stack.notices import Notices
 from stepsweep.stack.packages import TRAINER_FILES, staged, staged_trainer
 from stepsweep.stack.storage import Storage
+from stepsweep.stack_config import StackConfig
 from stepsweep.statemachine.definition import SweepDefinition
 
 

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from stepsweep.client.cli.commands import cli
-from stepsweep.stack.config import StackConfig
+from stepsweep.stack_config import StackConfig
 from tests.embedded import REPOSITORY
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((REPOSITORY / "docs").rglob("*.md"))

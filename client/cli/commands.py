@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
+from stepsweep.client.cli.deploy import deploy, destroy, diff
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.cli.options import (
@@ -138,8 +139,12 @@ def cli() -> None:
 
     \b
     sweep run examples/quick.json                  on this machine, no account needed
-    sweep run examples/tutorial.json --on aws      on the stack that `cdk deploy` made
+    sweep run examples/tutorial.json --on aws      on the stack that `sweep deploy` made
     """
+
+
+for command in (deploy, diff, destroy):
+    cli.add_command(command)
 
 
 @cli.command(epilog=EXIT_CODES)

@@ -10,13 +10,13 @@ import pytest
 from stepsweep.client.deployment import DEFAULT_STACK
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.stack.config import StackConfig
+from stepsweep.stack_config import StackConfig
 from tests.client.conftest import REPOSITORY, Stack, Sweep
 
 HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local", "mlflow", "pandas", "matplotlib")
 COMMANDS = (
     "run", "start", "watch", "plan", "show", "list", "logs", "stop", "resume", "rm", "serve", "doctor", "teardown",
-    "completion", "export",
+    "completion", "export", "deploy", "diff", "destroy",
 )  # fmt: skip
 TRIAL = ("--set", "lr=0.1", "--epochs", "1")
 

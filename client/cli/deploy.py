@@ -1,0 +1,182 @@
+"""The commands that run the CDK CLI over the stack of this package."""
+
+import functools
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stepsweep.client.cli.exit_code import ExitCode
+from stepsweep.client.deploying.choices import chosen, help_table
+from stepsweep.client.extras import need
+from stepsweep.stack_config import StackConfig
+
+if TYPE_CHECKING:
+    from stepsweep.client.deploying.cdk import Cdk
+    from stepsweep.client.deploying.target import Target
+
+EXIT_CODES = "Exit codes: 0 done · 1 AWS or the CDK CLI failed, or you said no · 2 wrong input · 130 interrupted."
+DESTROY_EXIT_CODES = (
+    "Exit codes: 0 nothing is left that costs money · 1 something is, it failed, or you said no · 2 wrong input, or a "
+    "sweep runs · 130 interrupted."
+)
+TABLE = f"""
+    Choices (-c NAME=VALUE, or the table [deploy] of stepsweep.toml, or [tool.stepsweep.deploy] of pyproject.toml), with
+    their defaults:
+
+    \b
+    {"    ".join(line + chr(10) for line in help_table().splitlines())}"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a person chose, checked before anything is asked of AWS."""
+
+    choices: dict[str, Any]
+    profile: str | None
+    region: str | None
+
+    @property
+    def config(self) -> StackConfig:
+        return StackConfig.from_context(self.choices)
+
+    def look(self) -> "Target":
+        from stepsweep.client.deploying.target import target
+        from stepsweep.client.deployment import explained
+
+        with explained(profile=self.profile):
+            return target(stack=self.config.stack_name, profile=self.profile, region=self.region)
+
+    def cdk(self, region: str) -> "AbstractContextManager[Cdk]":
+        from stepsweep.client.deploying.cdk import cache_folder, cdk
+
+        return cdk(self.choices, profile=self.profile, region=region, cache=cache_folder(), on_status=_say)
+
+
+def deploy_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds the options that say what is deployed and where, and gives them to the command as `place`."""
+
+    @click.option("-c", "given", metavar="NAME=VALUE", multiple=True, help="A choice; `sweep deploy --help` has all.")
+    @click.option("--profile", metavar="NAME", help="AWS profile.")
+    @click.option("--region", metavar="NAME", help="AWS region.")
+    @click.option("--stack", metavar="NAME", help="The stack's name.  [default: Stepsweep]")
+    @functools.wraps(command)
+    def with_place(
+        *, given: tuple[str, ...], profile: str | None, region: str | None, stack: str | None, **others: Any
+    ) -> int:
+        choices = chosen(Path(), given, stack=stack)
+        need("deploy", f"`{click.get_current_context().command_path}`")
+        return command(place=Place(choices=choices, profile=profile, region=region), **others)
+
+    return with_place
+
+
+yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+DEPLOY_HELP = f"""Deploy the stack to your AWS account, or update it.
+
+    Says what it creates and what costs money, and asks first. Builds the trainer's image with Docker, unless `image`
+    names one.
+
+    \b
+    sweep deploy
+    sweep deploy -c max_vcpus=16 -c capacity=spot --region us-east-1
+{TABLE}"""
+
+
+@click.command(epilog=EXIT_CODES, help=DEPLOY_HELP)
+@deploy_options
+@yes_option
+def deploy(place: Place, yes: bool) -> int:
+    from stepsweep.client.deploying.target import COSTS, check_docker
+
+    check_docker(place.choices)
+    found = place.look()
+    config = place.config
+    about = {"instance_types": ", ".join(config.instance_types), "max_vcpus": config.max_vcpus}
+    for line in (*found.lines(), *(line.format(**about, capacity=config.capacity) for line in COSTS)):
+        _say(line)
+    if not found.is_bootstrapped:
+        _say(
+            "CDK was never used here: `cdk bootstrap` makes its stack CDKToolkit first (a bucket, a repository, roles)."
+        )
+    if not _agreed(f"Deploy {found.stack}?", yes=yes):
+        return ExitCode.FAILED
+    with place.cdk(found.region) as cdk:
+        if not found.is_bootstrapped:
+            cdk.run("bootstrap", f"aws://{found.account}/{found.region}")
+        cdk.run("deploy", "--require-approval", "never")
+    return ExitCode.OK
+
+
+@click.command(epilog=EXIT_CODES)
+@deploy_options
+def diff(place: Place) -> int:
+    """Show what `sweep deploy` would change, and change nothing.
+
+    \b
+    sweep diff
+    sweep diff -c max_vcpus=16 --region us-east-1
+    """
+    found = place.look()
+    with place.cdk(found.region) as cdk:
+        cdk.run("diff")
+    return ExitCode.OK
+
+
+@click.command(epilog=DESTROY_EXIT_CODES)
+@deploy_options
+@yes_option
+@click.option("--force", is_flag=True, help="Destroy it although sweeps run; their jobs end with it.")
+def destroy(place: Place, yes: bool, force: bool) -> int:
+    """Destroy the stack, with all results in its bucket, and show what is left in the account.
+
+    Asks first, and refuses while a sweep runs.
+
+    \b
+    sweep destroy
+    sweep destroy --stack Mine --region us-east-1
+    """
+    from stepsweep.client.checks.findings import is_a_problem
+    from stepsweep.client.checks.leftovers import Leftovers
+    from stepsweep.client.deploying.target import check_destroyable
+    from stepsweep.client.deployment import clients_of, explained
+    from stepsweep.client.terminal.view import View
+
+    found = place.look()
+    check_destroyable(found, force=force)
+    for line in found.lines():
+        _say(line)
+    _say("All results in its bucket are deleted. Copy what you want to keep before.")
+    if not _agreed(f"Destroy {found.stack}?", yes=yes):
+        return ExitCode.FAILED
+    with place.cdk(found.region) as cdk:
+        cdk.run("destroy", "--force")
+    options = "".join(
+        f" --{name} {value}" for name, value in (("profile", place.profile), ("region", place.region)) if value
+    )
+    clients = clients_of(profile=place.profile, region=place.region)
+    with explained(profile=place.profile):
+        findings = Leftovers(clients=clients, stack=found.stack, profile=place.profile, options=options).look()
+    View().findings(findings)
+    return ExitCode.FAILED if is_a_problem(findings) else ExitCode.OK
+
+
+def _agreed(question: str, *, yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise click.UsageError("nobody can be asked here; add --yes to do it", click.get_current_context())
+    if click.confirm(question, err=True):
+        return True
+    click.echo("sweep: nothing was changed", err=True)
+    return False
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

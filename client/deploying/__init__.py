@@ -1,0 +1,1 @@
+"""Deploying the stack with the CDK CLI, from any folder."""

@@ -1,0 +1,141 @@
+"""The CDK CLI, on the Node that comes from PyPI: installed once, run over the stack of this package."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepsweep.client.deployment import CloudError
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.local.template import APP, node_environment
+
+HERE = Path(__file__).parent
+NPM_FILES = ("package.json", "package-lock.json")
+"""What npm installs, with its integrity; 3.x of the CLI cannot read this library's assemblies."""
+
+VERSION: str = json.loads((HERE / "package.json").read_bytes())["dependencies"]["aws-cdk"]
+
+
+def cache_folder() -> Path:
+    """Returns where what was fetched for deploying is kept, by the XDG rules: relative paths do not count."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "stepsweep"
+
+
+def installed(cache: Path, on_status: Callable[[str], None]) -> Path:
+    """Returns the CDK CLI's script, which npm installs on first use.
+
+    Raises:
+        CloudError: npm failed, with what it printed.
+    """
+    home = cache / f"aws-cdk-{VERSION}"
+    script = home / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    if script.exists():
+        return script
+    on_status(f"Installing the CDK CLI {VERSION} in {home} …")
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="npm-") as scratch:
+        folder = Path(scratch, "cdk")
+        folder.mkdir()
+        for file in NPM_FILES:
+            shutil.copyfile(HERE / file, folder / file)
+        node = Path(node_environment()["JSII_NODE"])
+        # npm's own launcher in the wheel does not start.
+        npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+        ended = subprocess.run(
+            [str(node), str(npm), "ci", *options], cwd=folder, capture_output=True, text=True, check=False
+        )
+        if ended.returncode:
+            raise CloudError(f"npm could not install the CDK CLI:\n{(ended.stderr or ended.stdout).strip()}")
+        try:
+            folder.rename(home)
+        except OSError:  # another process was quicker
+            if not script.exists():
+                raise
+    return script
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cdk:
+    """The CDK CLI over one synthesized stack.
+
+    Attributes:
+        assembly: the cloud assembly.
+        environment: of the CLI's process.
+        profile: of AWS, where one was given.
+    """
+
+    script: Path
+    assembly: Path
+    environment: Mapping[str, str]
+    profile: str | None
+
+    def run(self, *arguments: str) -> None:
+        """Runs a command of the CLI, which prints to this process's stdout and stderr.
+
+        Raises:
+            CloudError: it failed.
+        """
+        profile = ("--profile", self.profile) if self.profile else ()
+        # In the assembly's folder: a cdk.json of the person's own project is not for this stack.
+        ended = subprocess.run(
+            [
+                *(self.environment["JSII_NODE"], str(self.script), *arguments),
+                *("--app", str(self.assembly), "--ci", "--no-notices", *profile),
+            ],
+            cwd=self.assembly,
+            env=self.environment,
+            check=False,
+        )
+        if ended.returncode:
+            raise CloudError(f"`cdk {arguments[0]}` ended with {ended.returncode}; its reason is above")
+
+
+@contextmanager
+def cdk(
+    choices: Mapping[str, Any],
+    *,
+    profile: str | None,
+    region: str,
+    cache: Path,
+    on_status: Callable[[str], None],
+) -> Iterator[Cdk]:
+    """Synthesizes the stack, and yields the CLI over it.
+
+    Raises:
+        InvalidInput: the stack cannot be made of these choices, with what the app printed.
+        CloudError: the CLI could not be installed.
+    """
+    script = installed(cache, on_status)
+    layers = {} if os.environ.get("STEPSWEEP_LAYERS") else {"STEPSWEEP_LAYERS": str(cache / "layers")}
+    environment = {
+        **os.environ,
+        **node_environment(),
+        **layers,
+        # A Lambda layer is built by `python -m stepsweep.…`, and only this Python has the package.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "CDK_DISABLE_VERSION_CHECK": "1",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
+    on_status("Preparing the stack's template …")
+    with tempfile.TemporaryDirectory(prefix="stepsweep-") as folder:
+        ended = subprocess.run(
+            [sys.executable, "-P", str(APP)],
+            env={**environment, "CDK_OUTDIR": folder, "CDK_CONTEXT_JSON": json.dumps(dict(choices))},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if ended.returncode:
+            raise InvalidInput((ended.stderr or ended.stdout).strip().splitlines())
+        yield Cdk(script=script, assembly=Path(folder), environment=environment, profile=profile)

@@ -1,0 +1,110 @@
+"""Where a stack is deployed: an account and a region, and what is in it already."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore import exceptions as aws
+
+from stepsweep.client.deployment import CloudError, clients_of, is_denied
+from stepsweep.contract.errors import InvalidInput
+
+BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
+"""The SSM parameter of CDK's bootstrap stack: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html"""
+
+COSTS = (
+    "Creates a network without a NAT gateway, a Batch queue, functions, a state machine, roles, logs and a bucket.",
+    "Costs nothing per hour at rest: S3 storage of results, the trainer's image and logs cost what they hold.",
+    "Costs money while a sweep runs: {instance_types} machines, at most {max_vcpus} vCPUs ({capacity}).",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """An account and a region, as they are before anything is changed.
+
+    Attributes:
+        status: CloudFormation's, of the stack; None where there is no such stack.
+        is_bootstrapped: CDK's own bootstrap stack is there; true where that may not be seen.
+        running: ARNs of the executions that run.
+    """
+
+    account: str
+    region: str
+    stack: str
+    status: str | None
+    is_bootstrapped: bool
+    running: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        found = "is there, " + self.status if self.status else "is not there yet"
+        return [f"Account {self.account}, region {self.region}. Stack {self.stack} {found}."]
+
+
+def target(*, stack: str, profile: str | None, region: str | None) -> Target:
+    """Looks at the account and region that boto3 finds. Changes nothing.
+
+    Raises:
+        botocore's errors.
+    """
+    clients = clients_of(profile=profile, region=region)
+    cloudformation = clients("cloudformation")
+    found = _described(cloudformation, stack)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in (found or {}).get("Outputs", [])}
+    running: list[str] = []
+    if machine := outputs.get("StateMachineArn"):
+        pages = clients("stepfunctions").get_paginator("list_executions")
+        for page in pages.paginate(stateMachineArn=machine, statusFilter="RUNNING"):
+            running += [execution["executionArn"] for execution in page["executions"]]
+    return Target(
+        account=clients("sts").get_caller_identity()["Account"],
+        region=cloudformation.meta.region_name,
+        stack=stack,
+        status=found["StackStatus"] if found else None,
+        is_bootstrapped=_is_bootstrapped(clients("ssm")),
+        running=tuple(running),
+    )
+
+
+def check_docker(choices: Mapping[str, Any]) -> None:
+    """Raises InvalidInput where the trainer's image would have to be built, and Docker is missing."""
+    docker = os.environ.get("CDK_DOCKER", "docker")
+    if "image" not in choices and shutil.which(docker) is None:
+        raise InvalidInput([f"{docker} is missing, which builds the trainer's image; install it, or give -c image=URI"])
+
+
+def check_destroyable(found: Target, *, force: bool) -> None:
+    """Raises CloudError where there is no stack, and InvalidInput while sweeps run."""
+    if found.status is None:
+        raise CloudError(
+            f"there is no stack {found.stack} in {found.region}; name another one with --stack or --region"
+        )
+    if found.running and not force:
+        names = ", ".join(arn.rpartition(":")[2] for arn in found.running[:3])
+        raise InvalidInput(
+            [f"{len(found.running):,} sweeps run ({names}); stop them with `sweep stop NAME --on aws`, or add --force"]
+        )
+
+
+def _described(cloudformation: Any, stack: str) -> dict[str, Any] | None:
+    try:
+        described: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]
+    except aws.ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        return None
+    return described
+
+
+def _is_bootstrapped(ssm: Any) -> bool:
+    try:
+        ssm.get_parameter(Name=BOOTSTRAP_VERSION)
+    except aws.ClientError as error:
+        if is_denied(error):
+            return True  # the CDK CLI says so, where it is not
+        if error.response["Error"]["Code"] != "ParameterNotFound":
+            raise
+        return False
+    return True

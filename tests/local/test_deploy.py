@@ -1,0 +1,137 @@
+"""`sweep deploy`, `diff` and `destroy`: the real CDK CLI, over the HTTP that it speaks with AWS, from any folder."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stepsweep.client.deploying.cdk import VERSION
+from stepsweep.local.template import EMPTY_ZIP
+from stepsweep.stack.sampler_packages import FOLDER as LAYERS
+from stepsweep.stack.sampler_packages import made_of
+from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
+
+Ended = subprocess.CompletedProcess[str]
+
+
+def runs(folder: Path, cloud: Cloud | None = None, **more: str) -> Callable[..., Ended]:
+    """Returns what runs `sweep` in a folder of a person's own, with a home of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+    if cloud:
+        # By name: the CLI names a template by the endpoint's address, and moto knows S3 by the name `localhost` only.
+        endpoint = cloud.environment["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
+        environment |= {**cloud.environment, "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}
+    environment |= {"XDG_CACHE_HOME": str(folder.parent / "cache"), "HOME": str(folder.parent), **more}
+
+    def sweep(*words: str) -> Ended:
+        return subprocess.run(
+            [str(Path(sys.executable).parent / "sweep"), *words],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return sweep
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    return mine
+
+
+@pytest.mark.timeout(600)
+def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
+    with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
+        (assets,) = (tmp_path / "cloud" / "templates").glob("assembly-*/*.assets.json")
+        (tag,) = json.loads(assets.read_bytes())["dockerImages"]
+        # An image asset would need Docker; the embedded cloud knows the image by its tag.
+        (folder / "stepsweep.toml").write_text(f'[deploy]\nimage = "registry.example/first:{tag}"\nmax_vcpus = 12\n')
+        # As if it had been built, which fetches its packages from PyPI.
+        layers = tmp_path / "layers"
+        layers.mkdir()
+        (layers / f"{made_of()}.zip").write_bytes(EMPTY_ZIP)
+        sweep = runs(folder, cloud, **{LAYERS: str(layers)})
+
+        asked = sweep("deploy")
+        assert asked.returncode == 2
+        assert "Account 123456789012, region us-east-1. Stack Stepsweep is not there yet.\n" in asked.stderr
+        assert "Costs money while a sweep runs: g4dn.xlarge machines, at most 12 vCPUs (on-demand).\n" in asked.stderr
+        assert "cdk bootstrap" in asked.stderr
+        assert "add --yes" in asked.stderr
+        assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
+
+        deployed = sweep("deploy", "--yes")
+        assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        there = cloud.with_outputs()
+        assert there.outputs["MaxVcpus"] == "12"
+        assert (tmp_path / "cache" / "stepsweep" / f"aws-cdk-{VERSION}" / "node_modules").is_dir()
+        assert sorted(file.name for file in folder.iterdir()) == ["stepsweep.toml"], "nothing is left in the folder"
+
+        changed = sweep("diff", "-c", "max_vcpus=8")
+        assert changed.returncode == 0, changed.stdout + changed.stderr
+        assert '"Value":"12"} to {"Description":"Of all trials at once","Value":"8"}' in changed.stdout
+        assert cloud.with_outputs().outputs["MaxVcpus"] == "12"
+
+        waits = {"parameters": {"lr": [0.1]}, "fixed": {"sleep": 600}, "epochs": 1}
+        execution = there.start(waits, name="busy")
+        refused = sweep("destroy", "--yes")
+        assert refused.returncode == 2
+        assert "1 sweeps run (busy)" in refused.stderr
+        there.client("stepfunctions").stop_execution(executionArn=execution)
+        eventually(lambda: not there.jobs("RUNNING"))
+
+        destroyed = sweep("destroy", "--yes")
+        assert "All results in its bucket are deleted" in destroyed.stderr
+        assert "Stepsweep is not there" in destroyed.stdout, destroyed.stdout + destroyed.stderr
+        stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
+        assert [stack["StackName"] for stack in stacks] == ["CDKToolkit"]
+        buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
+        assert [name for name in buckets if not name.startswith("cdk-")] == []
+        assert sweep("destroy", "--yes").returncode == 1
+
+
+def test_all_faults_are_named_at_once_with_their_file(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text(
+        '[tool.stepsweep.deploy]\nmax_vcpus = "many"\ncapacty = "spot"\nnotify = true'
+    )
+    ended = runs(folder)("deploy", "-c", "job_gpus=9", "-c", "spot", "--stack", "1st")
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        "sweep: -c spot: must be NAME=VALUE, such as max_vcpus=16",
+        "sweep: pyproject.toml [tool.stepsweep.deploy]: max_vcpus: must be a whole number from 1 to 10000, got 'many'",
+        "sweep: pyproject.toml [tool.stepsweep.deploy]: capacty: there is no such choice; did you mean capacity?",
+        "sweep: pyproject.toml [tool.stepsweep.deploy]: notify: must be a text, a number or a list of texts, got True",
+        "sweep: -c: job_gpus: must be a whole number from 0 to 8, got '9'",
+        "sweep: --stack: stack_name: must be 1 to 51 letters, digits and -, a letter first, got '1st'",
+    ]
+
+
+def test_choices_in_both_files_or_that_contradict_are_faults(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text("[tool.stepsweep.deploy]\nmax_vcpus = 2\n")
+    assert "job_vcpus: must be at most max_vcpus (2)" in runs(folder)("diff").stderr
+    (folder / "stepsweep.toml").write_text("[deploy]\nmax_vcpus = 8\n")
+    ended = runs(folder)("destroy")
+    assert ended.returncode == 2
+    assert "keep them in one of the two" in ended.stderr
+
+
+def test_without_docker_an_image_has_to_be_given(folder: Path) -> None:
+    ended = runs(folder, CDK_DOCKER="no-such-docker")("deploy", "--yes")
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "sweep: no-such-docker is missing, which builds the trainer's image; install it, or give -c image=URI\n"
+    )
+
+
+def test_the_cdk_cli_is_the_one_that_the_stack_is_proved_with() -> None:
+    proved = json.loads((REPOSITORY / "tests" / "proof" / "package.json").read_bytes())
+    assert proved["devDependencies"]["aws-cdk"] == VERSION
