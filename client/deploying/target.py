@@ -84,7 +84,7 @@ def check_destroyable(found: Target, *, force: bool) -> None:
     if found.running and not force:
         names = ", ".join(arn.rpartition(":")[2] for arn in found.running[:3])
         raise InvalidInput(
-            [f"{len(found.running):,} sweeps run ({names}); stop them with `sweep stop NAME --on aws`, or add --force"]
+            [f"sweeps run in this stack ({names}); stop each with `sweep stop NAME --on aws`, or add --force"]
         )
 
 
