@@ -51,6 +51,8 @@ def test_the_wheel_adds_one_name_to_site_packages_and_has_what_is_read_beside_th
     assert {top for top in tops if not top.endswith(".dist-info")} == {"stepsweep"}
     assert {name for name in names if name.startswith("stepsweep/") and not name.endswith(".py")} == {
         "stepsweep/py.typed",
+        "stepsweep/client/deploying/package-lock.json",
+        "stepsweep/client/deploying/package.json",
         "stepsweep/client/report/report.css",
         "stepsweep/client/report/report.html",
         "stepsweep/client/report/report.js",
