@@ -18,7 +18,7 @@ install: $(VENV)/installed-$(TORCH)
 
 # Fashion-MNIST can be had from Debian's package too, so it is what the tests and examples/quick.json train on.
 data: install
-	$(BIN)/python -m stepsweep.trainer.data --dataset fashion-mnist --data-dir $(DATA)
+	$(BIN)/python -m stepsweep.trainer.fetch --dataset fashion-mnist --data-dir $(DATA)
 
 # The venv is made anew whenever a lock file changes, so that it never holds what no file asks for.
 $(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock tests/proof/requirements.lock pyproject.toml
@@ -39,7 +39,7 @@ endif
 
 # The tutorial's 3x3 grid on real images; `make sweep EPOCHS=100` is the whole tutorial.
 sweep: install
-	@dataset=$$($(BIN)/python -m stepsweep.trainer.data --first-of mnist,fashion-mnist --data-dir $(DATA)) && \
+	@dataset=$$($(BIN)/python -m stepsweep.trainer.fetch --first-of mnist,fashion-mnist --data-dir $(DATA)) && \
 	$(BIN)/sweep run examples/tutorial.json --epochs $(EPOCHS) --fixed dataset=$$dataset
 
 # Four at once on two cores too, since tests of the embedded cloud wait half of their time.

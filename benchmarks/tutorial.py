@@ -48,7 +48,7 @@ def loaders(data_dir: Path, *, train_images: int) -> tuple[Loader, Loader]:
     from torchvision.datasets import FashionMNIST
 
     class Prepared(FashionMNIST):  # type: ignore[misc]  # no types are published for it
-        """Where `python -m stepsweep.trainer.data` puts the files."""
+        """Where `python -m stepsweep.trainer.fetch` puts the files."""
 
         @property
         def raw_folder(self) -> str:

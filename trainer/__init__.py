@@ -1,5 +1,5 @@
 """The trainer: what one Batch job runs. It trains one trial and writes one metrics.csv.
 
-`python -m stepsweep.trainer` trains, `python -m stepsweep.trainer.data` puts the data sets in place. Both run anywhere,
-with or without AWS.
+`python -m stepsweep.trainer` trains, `python -m stepsweep.trainer.fetch` puts the data sets in place. Both run
+anywhere, with or without AWS.
 """

@@ -1,13 +1,12 @@
 """The data sets: what they are, whether they are whole, and their images as tensors.
 
-`python -m stepsweep.trainer.data --dataset fashion-mnist` puts one in place. A trial only reads: it
+`python -m stepsweep.trainer.fetch --dataset fashion-mnist` puts one in place. A trial only reads: it
 never downloads, and never takes another data set than it was asked for.
 """
 
 import hashlib
 import mmap
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,7 +97,7 @@ def check(name: str, data_dir: Path, *, by_length: bool = False) -> None:
     if fault := fault_of(name, data_dir / name, by_length=by_length):
         raise DataSetError(
             f"--dataset: {name} is not ready in {data_dir / name}: {fault}; "
-            f"run `python -m stepsweep.trainer.data --dataset {name} --data-dir {data_dir}`"
+            f"run `python -m stepsweep.trainer.fetch --dataset {name} --data-dir {data_dir}`"
         )
 
 
@@ -168,9 +167,3 @@ def load(
         validation=images(TRAIN_X, TRAIN_Y, validation),
         test=images(TEST_X, TEST_Y, slice(test_images)),
     )
-
-
-if __name__ == "__main__":
-    from stepsweep.trainer.fetch import main
-
-    sys.exit(main())

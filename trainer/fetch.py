@@ -1,4 +1,4 @@
-"""Putting the data sets in place, from wherever they can be had: what `python -m stepsweep.trainer.data` does."""
+"""Putting the data sets in place, from wherever they can be had: what `python -m stepsweep.trainer.fetch` does."""
 
 import argparse
 import contextlib
@@ -170,7 +170,7 @@ def first_of(names: Sequence[str], data_dir: Path, sources: Sequence[Source] | N
             reasons.append(f"{name} cannot be fetched ({error})")
             continue
         if not reasons and name != names[0]:
-            how = f"to fetch it: python -m stepsweep.trainer.data --dataset {names[0]} --data-dir {data_dir}"
+            how = f"to fetch it: python -m stepsweep.trainer.fetch --dataset {names[0]} --data-dir {data_dir}"
             reasons.append(f"{names[0]} is not in {data_dir} ({how})")
         return name, ", ".join(reasons)
     raise FetchError("; ".join(reasons))
@@ -178,7 +178,7 @@ def first_of(names: Sequence[str], data_dir: Path, sources: Sequence[Source] | N
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m stepsweep.trainer.data",
+        prog="python -m stepsweep.trainer.fetch",
         description="Put data sets in place: from disk, by torchvision, or fashion-mnist from Debian's package.",
         allow_abbrev=False,
     )
@@ -215,3 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             missing += 1
             print(f"{name}: not fetched: {error}", file=sys.stderr)
     return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -144,7 +144,7 @@ def _parser(default_data_dir: str, default_threads: str, default_device: str) ->
         "--data-dir",
         default=default_data_dir,
         metavar="DIR",
-        text="where `python -m stepsweep.trainer.data` put data",
+        text="where `python -m stepsweep.trainer.fetch` put data",
     )
     add("--device", default=default_device, metavar="auto|cpu|cuda", text="auto takes the GPU where there is one")
     add(

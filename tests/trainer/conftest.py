@@ -28,7 +28,7 @@ Finish = Callable[..., "subprocess.CompletedProcess[str]"]
 def data_dir() -> Path:
     """Fashion-MNIST, fetched by the real command on the first run and found by it on the next."""
     folder = ROOT / ".stepsweep" / "data"
-    command = [sys.executable, "-m", "stepsweep.trainer.data", "--dataset", "fashion-mnist", "--data-dir", str(folder)]
+    command = [sys.executable, "-m", "stepsweep.trainer.fetch", "--dataset", "fashion-mnist", "--data-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder

@@ -86,4 +86,4 @@ def test_each_fault_is_said_once(data_dir: Path, tmp_path: Path) -> None:
     faults, _ = said([["--dataset", "mnist"], ["--lr", "0.5"]], tmp_path)
     (fault,) = faults
     assert fault.startswith(f"--dataset: mnist is not ready in {tmp_path}/mnist: there is no train-images")
-    assert f"run `python -m stepsweep.trainer.data --dataset mnist --data-dir {tmp_path}`" in fault
+    assert f"run `python -m stepsweep.trainer.fetch --dataset mnist --data-dir {tmp_path}`" in fault

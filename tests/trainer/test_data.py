@@ -62,7 +62,7 @@ def test_half_a_file_is_named_and_mended(data_dir: Path, tmp_path: Path) -> None
         data.check(NAME, tmp_path, by_length=True)
     with pytest.raises(data.DataSetError, match="train-images-idx3-ubyte is damaged: ") as caught:
         data.check(NAME, tmp_path)
-    assert f"run `python -m stepsweep.trainer.data --dataset {NAME} --data-dir {tmp_path}`" in str(caught.value)
+    assert f"run `python -m stepsweep.trainer.fetch --dataset {NAME} --data-dir {tmp_path}`" in str(caught.value)
     assert fetch.prepare(NAME, tmp_path, [copy_of(data_dir / NAME)]) == "a copy"
     data.check(NAME, tmp_path)
     assert fetch.prepare(NAME, tmp_path, []) == "there already"
@@ -111,7 +111,7 @@ def test_first_of_on_the_command_line(data_dir: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "stepsweep.trainer.data",
+        "stepsweep.trainer.fetch",
         "--first-of",
         f"mnist,{NAME}",
         "--data-dir",

@@ -50,14 +50,14 @@ def run(app: Path, *command: str, **variables: str) -> "subprocess.CompletedProc
 
 
 def test_the_layer_of_the_data_sets_has_all_that_fetching_needs(app: Path, data_dir: Path) -> None:
-    before, after = DOCKERFILE.split("python -m stepsweep.trainer.data")
+    before, after = DOCKERFILE.split("python -m stepsweep.trainer.fetch")
     assert "\nUSER" not in before
     assert (
         "COPY stepsweep/trainer /app/stepsweep/trainer" in after
     )  # training code that changes does not fetch the data again
     copy_into(app, before)
     done = run(
-        app, "python", "-m", "stepsweep.trainer.data", "--dataset", "fashion-mnist", STEPSWEEP_DATA_DIR=str(data_dir)
+        app, "python", "-m", "stepsweep.trainer.fetch", "--dataset", "fashion-mnist", STEPSWEEP_DATA_DIR=str(data_dir)
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"fashion-mnist: ready in {data_dir}/fashion-mnist")

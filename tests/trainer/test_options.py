@@ -132,7 +132,7 @@ def test_missing_data_is_told_with_its_remedy(finish: Finish, tmp_path: Path) ->
     assert done.stdout == ""
     assert done.stderr == (
         f"--dataset: mnist is not ready in {tmp_path}/mnist: there is no train-images-idx3-ubyte; "
-        f"run `python -m stepsweep.trainer.data --dataset mnist --data-dir {tmp_path}`\n"
+        f"run `python -m stepsweep.trainer.fetch --dataset mnist --data-dir {tmp_path}`\n"
     )
 
 
