@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from stepsweep.bucket.s3 import THREADS
 from stepsweep.bucket.stores import S3Store, ServedFolderStore, Store
+from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput, SweepError
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 DEFAULT_STACK = "Stepsweep"
-
-OUTPUTS = ("Bucket", "StateMachineArn", "JobQueue", "JobLogGroup")
-"""Of the stack; stack/sweep_stack.py writes them."""
 
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 NOT_ACCEPTED = (
@@ -78,7 +76,7 @@ class Deployment:
 
 
 def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: str | None = None) -> Deployment:
-    """Finds the stack that was deployed with `cdk deploy`, in the account and region that boto3 finds.
+    """Finds the stack that was deployed with `sweep deploy`, in the account and region that boto3 finds.
 
     Raises:
         CloudError: there is no such stack, or AWS cannot be asked.
@@ -161,11 +159,11 @@ def _found(
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         raise CloudError(
-            f"there is no stack {stack} in {region}; deploy it with `cdk deploy`, or say where it is with "
+            f"there is no stack {stack} in {region}; deploy it with `sweep deploy`, or say where it is with "
             "--stack, --region and --profile"
         ) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    if missing := [name for name in OUTPUTS if name not in outputs]:
+    if missing := [name for name in Output if name not in outputs]:
         raise CloudError(
             f"the stack {stack} in {region} ({described['StackStatus']}) has no output {', '.join(missing)}; "
             "wait until it is deployed, or name another one with --stack"
@@ -173,10 +171,10 @@ def _found(
     return Deployment(
         stack=stack,
         region=region,
-        bucket=outputs["Bucket"],
-        state_machine_arn=outputs["StateMachineArn"],
-        job_queue=outputs["JobQueue"],
-        log_group=outputs["JobLogGroup"],
+        bucket=outputs[Output.BUCKET],
+        state_machine_arn=outputs[Output.STATE_MACHINE_ARN],
+        job_queue=outputs[Output.JOB_QUEUE],
+        log_group=outputs[Output.JOB_LOG_GROUP],
         objects=f"s3://{outputs['Bucket']}",
         patience_seconds=patience_seconds,
         s3=session.client("s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url),

@@ -9,13 +9,12 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from stepsweep.contract.deployed import TAG
+from stepsweep.contract.jobs import EXIT_INTERRUPTED
 from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
 from stepsweep.stack.log_groups import log_group
 from stepsweep.stack.network import Network
 from stepsweep.stack_config import StackConfig
-
-CHECKPOINTED = 75
-"""EX_TEMPFAIL: the trainer was told to end, and kept what it had learned; another attempt goes on from there."""
 
 MISCONFIGURED_MINUTES = 10
 """The least that Batch allows. A job that no machine of the environment is large enough for will not get one."""
@@ -73,7 +72,7 @@ class Compute(Construct):
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.CANNOT_PULL_CONTAINER),
-                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=str(CHECKPOINTED))),
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=str(EXIT_INTERRUPTED))),
                 batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
             ],
             # A deploy must not deregister what a sweep that runs names.
@@ -97,7 +96,7 @@ class Compute(Construct):
                 )
             ],
         )
-        Tags.of(template).add("project", "stepsweep")
+        Tags.of(template).add(*TAG)
         return template
 
     def _environment(self, *, spot: bool) -> batch.ManagedEc2EcsComputeEnvironment:

@@ -12,7 +12,7 @@ from stepsweep.stack.log_groups import log_group
 
 
 class Storage(Construct):
-    """The bucket. `cdk destroy` empties and deletes it: results worth keeping are copied before.
+    """The bucket. `sweep destroy` empties and deletes it: results worth keeping are copied before.
 
     Attributes:
         bucket: private, encrypted, reached over TLS only.

@@ -12,6 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stepsweep.contract import keys
+from stepsweep.contract.deployed import TAG, Output
 from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
 from stepsweep.stack.compute import Compute
 from stepsweep.stack.functions import Function, SamplerLayer
@@ -159,13 +160,14 @@ class SweepStack(cdk.Stack):
             functions={"Planner": planner.function, "Reducer": reducer.function, "Sampler": sampler.function},
             notify=config.notify,
         )
-        cdk.Tags.of(self).add("project", "stepsweep")
-        self._output("Bucket", storage.bucket.bucket_name, "Results: sweeps/<name>/leaderboard.csv and winner.json")
-        self._output("StateMachineArn", state_machine.state_machine_arn, "Start executions of this one")
-        self._output("JobQueue", compute.job_queue.job_queue_name, "Where trials wait")
-        self._output("JobLogGroup", compute.log_group.log_group_name, "What trials print")
-        self._output("MaxVcpus", str(config.max_vcpus), "Of all trials at once")
-        self._output("Capacity", config.capacity, "Which machines trials run on")
+        cdk.Tags.of(self).add(*TAG)
+        results = "Results: sweeps/<name>/leaderboard.csv and winner.json"
+        self._output(Output.BUCKET, storage.bucket.bucket_name, results)
+        self._output(Output.STATE_MACHINE_ARN, state_machine.state_machine_arn, "Start executions of this one")
+        self._output(Output.JOB_QUEUE, compute.job_queue.job_queue_name, "Where trials wait")
+        self._output(Output.JOB_LOG_GROUP, compute.log_group.log_group_name, "What trials print")
+        self._output(Output.MAX_VCPUS, str(config.max_vcpus), "Of all trials at once")
+        self._output(Output.CAPACITY, config.capacity, "Which machines trials run on")
 
     def _allow_jobs(self, state_machine: sfn.StateMachine, compute: Compute) -> None:
         """Grants what `batch:submitJob.sync` needs, and no more than that.
@@ -223,8 +225,8 @@ class SweepStack(cdk.Stack):
             because="Executions of this state machine, which a Distributed Map starts and stops, have random names.",
         )
 
-    def _output(self, name: str, value: str, description: str) -> None:
-        cdk.CfnOutput(self, name, value=value, description=description)
+    def _output(self, name: Output, value: str, description: str) -> None:
+        cdk.CfnOutput(self, name.value, value=value, description=description)
 
 
 def _allow(role: iam.IRole, actions: list[str], resources: list[str], *, because: str | None = None) -> None:

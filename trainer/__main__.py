@@ -12,6 +12,7 @@ from types import FrameType
 
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.jobs import EXIT_INTERRUPTED
 from stepsweep.contract.space import as_option, parse_value
 from stepsweep.trainer import data, device, options
 from stepsweep.trainer.store import FileStore, Job, JobStore, Store, StoreError, s3_client
@@ -19,7 +20,6 @@ from stepsweep.trainer.store import FileStore, Job, JobStore, Store, StoreError,
 FINISHED = 0
 CRASHED = 1
 WRONG_INPUT = 2
-INTERRUPTED = os.EX_TEMPFAIL  # 75, "temporary failure; try again": the job definition retries it
 
 
 class Interruption:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
         # Last, since it imports torch, which takes 5 s.
         from stepsweep.trainer import trial
 
-        return FINISHED if trial.run(asked, store, interrupted) else INTERRUPTED
+        return FINISHED if trial.run(asked, store, interrupted) else EXIT_INTERRUPTED
     except (InvalidInput, data.DataSetError) as error:
         print(error, file=sys.stderr)
         return WRONG_INPUT

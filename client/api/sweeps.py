@@ -30,7 +30,7 @@ class Sweeps:
     """The sweeps of this machine, or of a deployed stack.
 
     Args:
-        on: `local`, the embedded cloud on this machine; or `aws`, the stack that `cdk deploy` made.
+        on: `local`, the embedded cloud on this machine; or `aws`, the stack that `sweep deploy` made.
         directory: of the embedded cloud; by default as for the command line, STEPSWEEP_DIR or `.stepsweep`.
         trainer: folder with the Dockerfile of your own trainer, for the embedded cloud; by default STEPSWEEP_TRAINER.
         job_vcpus: cores, and so threads, of each trial in the embedded cloud; one by default.

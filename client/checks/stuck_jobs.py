@@ -26,6 +26,8 @@ def why_jobs_wait(reason: str) -> str:
     reason = " ".join(reason.split())
     for code, plain in PLAIN.items():
         if reason.startswith(code):
-            remedy = remedy_of(reason) if code != "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS" else "`cdk deploy` again"
+            remedy = (
+                remedy_of(reason) if code != "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS" else "`sweep deploy` again"
+            )
             return f"jobs wait: {plain} ({reason}); {remedy}"
     return f"jobs wait: {reason}; `sweep doctor --on aws` looks further"

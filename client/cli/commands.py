@@ -47,7 +47,9 @@ REPORT_EXIT_CODES = (
 )
 STOP_EXIT_CODES = "Exit codes: 0 nothing of it runs · 1 a job is left, or the cloud failed · 2 no such sweep."
 RM_EXIT_CODES = "Exit codes: 0 removed · 1 the cloud failed, or you said no · 2 no such sweep, or it runs."
-DOCTOR_EXIT_CODES = "Exit codes: 0 nothing is in the way, warnings apart · 1 a problem · 2 wrong options."
+DOCTOR_EXIT_CODES = (
+    "Exit codes: 0 nothing is in the way, warnings apart · 1 a problem, such as a missing extra · 2 wrong options."
+)
 TEARDOWN_EXIT_CODES = (
     "Exit codes: 0 nothing is left that costs money · 1 something is, or it could not be seen · 2 wrong options."
 )
@@ -623,7 +625,7 @@ def doctor(cloud: Cloud, as_json: bool) -> int:
 def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
     """Show what is left of stepsweep in an account, and what of it costs money.
 
-    After `cdk destroy`, or before it. Names the command that deletes each thing, and deletes nothing itself.
+    After `sweep destroy`, or before it. Names the command that deletes each thing, and deletes nothing itself.
 
     \b
     sweep teardown --check --on aws
@@ -635,7 +637,7 @@ def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
     context = click.get_current_context()
     if not check:
         raise click.UsageError(
-            "`cdk destroy` destroys the stack; this command checks what is left: add --check", context
+            "`sweep destroy` destroys the stack; this command checks what is left: add --check", context
         )
     if cloud.is_local:
         raise click.UsageError(

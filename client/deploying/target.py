@@ -9,6 +9,7 @@ from typing import Any
 from botocore import exceptions as aws
 
 from stepsweep.client.deployment import CloudError, clients_of, is_denied
+from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
@@ -54,7 +55,7 @@ def target(*, stack: str, profile: str | None, region: str | None) -> Target:
     found = _described(cloudformation, stack)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in (found or {}).get("Outputs", [])}
     running: list[str] = []
-    if machine := outputs.get("StateMachineArn"):
+    if machine := outputs.get(Output.STATE_MACHINE_ARN):
         pages = clients("stepfunctions").get_paginator("list_executions")
         for page in pages.paginate(stateMachineArn=machine, statusFilter="RUNNING"):
             running += [execution["executionArn"] for execution in page["executions"]]

@@ -178,7 +178,13 @@ def make_stack(server: str, *, name: str) -> Stack:
     machine = states.create_state_machine(
         name=name, definition=json.dumps(SLEEPS), roleArn="arn:aws:iam::123456789012:role/test"
     )
-    outputs = {"StateMachineArn": machine["stateMachineArn"], "JobQueue": QUEUE, "JobLogGroup": LOG_GROUP}
+    outputs = {
+        "StateMachineArn": machine["stateMachineArn"],
+        "JobQueue": QUEUE,
+        "JobLogGroup": LOG_GROUP,
+        "MaxVcpus": "64",
+        "Capacity": "on-demand",
+    }
     template = {
         "Resources": {"Storage": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name.lower()}}},
         "Outputs": {

@@ -1,4 +1,4 @@
-"""A stack on moto with all that `cdk deploy` makes and the checks ask about; each has names of its own."""
+"""A stack on moto with all that `sweep deploy` makes and the checks ask about; each has names of its own."""
 
 import itertools
 import json

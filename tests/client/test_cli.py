@@ -214,7 +214,7 @@ def test_a_cloud_that_cannot_be_reached(sweep: Sweep, stack: Stack) -> None:
 def test_no_stack_of_that_name(sweep: Sweep, stack: Stack) -> None:
     ended = sweep("show", "x", "--on", "aws", "--stack", "Nothing", environment=stack.environment)
     assert faults(ended, 1) == [
-        "there is no stack Nothing in eu-west-1; deploy it with `cdk deploy`, or say where it is with "
+        "there is no stack Nothing in eu-west-1; deploy it with `sweep deploy`, or say where it is with "
         "--stack, --region and --profile"
     ]
 

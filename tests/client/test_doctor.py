@@ -167,7 +167,7 @@ def test_no_stack(sweep: Sweep, made: Deployed) -> None:
     ended = sweep("doctor", "--on", "aws", "--stack", "Nothing", environment=made.environment)
     assert ended.returncode == 1
     assert "problem stack: there is no stack Nothing in this region\n" in ended.stdout
-    assert "-> `cdk deploy`, or say where it is" in ended.stdout
+    assert "-> `sweep deploy`, or say where it is" in ended.stdout
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,13 @@ def test_no_stack(sweep: Sweep, made: Deployed) -> None:
         ("UPDATE_COMPLETE", "ok", ""),
         ("UPDATE_IN_PROGRESS", "warning", "wait until that has ended"),
         ("UPDATE_ROLLBACK_COMPLETE", "warning", "the last deploy failed and was undone"),
-        ("ROLLBACK_COMPLETE", "problem", "the first deploy failed and was undone; `cdk destroy`, then `cdk deploy`"),
+        (
+            "ROLLBACK_COMPLETE",
+            "problem",
+            "the first deploy failed and was undone; `sweep destroy`, then `sweep deploy`",
+        ),
         ("CREATE_IN_PROGRESS", "problem", "wait until that has ended"),
-        ("DELETE_FAILED", "problem", "`cdk destroy` again"),
+        ("DELETE_FAILED", "problem", "`sweep destroy` again"),
         ("UPDATE_ROLLBACK_FAILED", "problem", "`aws cloudformation continue-update-rollback --stack-name Doctored"),
     ],
 )
@@ -195,7 +199,8 @@ def test_a_stack_that_is_another_one(sweep: Sweep, made: Deployed) -> None:
     made.client("cloudformation").create_stack(StackName=f"{made.name}Other", TemplateBody=template)
     ended = sweep("doctor", "--on", "aws", "--stack", f"{made.name}Other", environment=made.environment)
     assert ended.returncode == 1
-    assert "problem outputs: the stack has no output Bucket, StateMachineArn, JobQueue, JobLogGroup\n" in ended.stdout
+    every = "Bucket, StateMachineArn, JobQueue, JobLogGroup, MaxVcpus, Capacity"
+    assert f"problem outputs: the stack has no output {every}\n" in ended.stdout
 
 
 def test_what_was_deleted_by_hand(doctor: Doctor, made: Deployed) -> None:
@@ -211,7 +216,7 @@ def test_what_was_deleted_by_hand(doctor: Doctor, made: Deployed) -> None:
     assert only(findings, "bucket")[1] == f"there is no bucket {made.bucket}"
     state, found, remedy = only(findings, "image")
     assert (state, found.endswith(":abc is not there")) == ("problem", True)
-    assert remedy.endswith("`cdk deploy` builds and pushes it again")
+    assert remedy.endswith("`sweep deploy` builds and pushes it again")
 
 
 def test_a_queue_and_a_compute_environment_that_are_off(doctor: Doctor, made: Deployed) -> None:
@@ -344,10 +349,10 @@ def test_this_machine(sweep: Sweep, tmp_path: Path) -> None:
     assert ended.returncode == 1
     findings = {one["check"]: one for one in json.loads(ended.stdout)}
     assert list(findings) == [
-        "tool", "node", "packages [local]", "packages [tutorial]", "data", "disk", "memory", "embedded cloud",
+        "tool", "packages [local]", "node", "memory", "packages [tutorial]", "data", "disk", "embedded cloud",
     ]  # fmt: skip
     assert [name for name, one in findings.items() if one["state"] == "problem"] == ["data"]
-    assert "python -m stepsweep.trainer.data --dataset fashion-mnist" in findings["data"]["remedy"]
+    assert "python -m stepsweep.trainer.fetch --dataset fashion-mnist" in findings["data"]["remedy"]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 """What is said where an extra is not installed, and that the extras are what the code says they are."""
 
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -95,8 +96,18 @@ def test_mlflow_is_asked_for_before_the_sweep_is_looked_for(tmp_path: Path) -> N
 def test_doctor_says_what_to_install(module: str, state: str, extra: str, tmp_path: Path) -> None:
     ended = without(module, ["doctor"], tmp_path)
     assert re.search(rf"{state} +packages \[{extra}\]: {module}: missing", ended.stdout), ended.stdout
-    assert f"pip install 'stepsweep[{extra}]'" in ended.stdout
+    assert ended.stdout.count(f"pip install 'stepsweep[{extra}]'") == 1
     assert ended.stderr == ""
+
+
+def test_doctor_has_one_finding_for_an_extra_and_says_by_its_exit_code_whether_it_is_needed(tmp_path: Path) -> None:
+    ended = without("psutil", ["doctor", "--json"], tmp_path)
+    assert ended.returncode == 1
+    findings = json.loads(ended.stdout)
+    assert next(one["check"] for one in findings if one["state"] == "problem") == "packages [local]"
+    assert not {"node", "memory"} & {one["check"] for one in findings}, "what the extra brings is not asked for again"
+    ended = without("torch", ["doctor"], tmp_path)
+    assert ended.returncode == 0, "a trainer of one's own needs no torch"
 
 
 def test_cores_of_jobs_on_this_machine_do_not_matter_to_aws(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def about(findings: list[dict[str, str]], check: str, name: str) -> dict[str, st
 def test_without_check_it_is_a_wrong_option_that_says_what_destroys(sweep: Sweep) -> None:
     ended = sweep("teardown", "--on", "aws")
     assert ended.returncode == 2
-    assert ended.stderr.startswith("sweep: `cdk destroy` destroys the stack; this command checks what is left")
+    assert ended.stderr.startswith("sweep: `sweep destroy` destroys the stack; this command checks what is left")
 
 
 def test_on_this_machine_there_is_nothing_to_check(sweep: Sweep) -> None:
@@ -48,7 +48,7 @@ def test_all_of_a_stack_is_seen_and_nothing_of_it_deleted(sweep: Sweep, made: De
     made.client("s3").put_object(Bucket=made.bucket, Key="sweeps/a/winner.json", Body=b"{}")
     findings = looked(sweep, made, code=1)
     assert about(findings, "stack", made.name)["state"] == "warning"
-    assert about(findings, "stack", made.name)["remedy"] == "`cdk destroy`"
+    assert about(findings, "stack", made.name)["remedy"] == "`sweep destroy`"
     bucket = about(findings, "buckets", made.bucket)
     assert bucket["state"] == "problem"
     assert bucket["remedy"].startswith(f"`aws s3 rb --force s3://{made.bucket}`")

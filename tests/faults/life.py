@@ -106,7 +106,7 @@ class LifeOfASweep(RuleBasedStateMachine):
     @precondition(lambda self: self.execution is not None and "destroy" not in self.once)
     @rule()
     def destroy(self) -> None:
-        """Deletes the stack as `cdk destroy` does, with whatever runs in it, and makes a new one."""
+        """Deletes the stack as `sweep destroy` does, with whatever runs in it, and makes a new one."""
         self.once.add("destroy")
         self.done["destroyed"] += 1
         self.world.destroy()

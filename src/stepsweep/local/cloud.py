@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from stepsweep.contract.errors import SweepError
+from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 from stepsweep.local.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from stepsweep.local.machine import Machines
 
 REGION = "us-east-1"
-MEMORY_A_JOB_MIB = 1_500
-"""A trial of the tutorial's model on 60,000 images needs about 1 GiB; a laptop must not swap."""
-
 START_TIMEOUT_SECONDS = 120.0
 
 LOCK, ADDRESS = "cloud.lock", "cloud.json"
@@ -63,7 +61,7 @@ def embedded_cloud(
     Args:
         directory: everything of the cloud; made when it is not there. Deleting it deletes the cloud.
         on_status: is told in one line what takes time.
-        context: CDK context, as `cdk deploy -c` gives it.
+        context: CDK context, as `sweep deploy -c` gives it.
         app: the Python file of the CDK app; by default that of this package.
         port: to listen on; 0 takes a free one.
         vcpus: of all jobs at once; by default as many as there are cores, and memory for jobs of one.
@@ -315,7 +313,7 @@ def default_vcpus() -> int:
     import psutil
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, psutil.virtual_memory().total // 2**20 // MEMORY_A_JOB_MIB))
+    return max(1, min(cores, psutil.virtual_memory().total // 2**20 // TRIAL_MEMORY_MIB))
 
 
 def stack_of(assembly: Path) -> str:

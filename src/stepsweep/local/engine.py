@@ -104,7 +104,7 @@ def serving(
 
 
 def deploy(endpoint: Endpoint, stack: str) -> None:
-    """Does what `cdk deploy` does with the assembly of the cloud."""
+    """Does what `sweep deploy` does with the assembly of the cloud."""
     session = boto3.Session(
         aws_access_key_id="embedded",
         aws_secret_access_key="embedded",  # noqa: S106

@@ -1,4 +1,4 @@
-"""The template that `cdk deploy` would send, and its way into the embedded cloud."""
+"""The template that `sweep deploy` would send, and its way into the embedded cloud."""
 
 import compileall
 import hashlib
@@ -121,7 +121,7 @@ def node_environment() -> dict[str, str]:
 
 
 def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: str) -> None:
-    """Does what `cdk deploy` does: uploads the assets to CDK's bucket, then creates the stack from the template."""
+    """Does what `sweep deploy` does: uploads the assets to CDK's bucket, then creates the stack from the template."""
     account = session.client("sts", endpoint_url=endpoint_url).get_caller_identity()["Account"]
     s3 = session.client("s3", endpoint_url=endpoint_url)
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from stepsweep.client.deployment import OUTPUTS
 from stepsweep.contract import keys
+from stepsweep.contract.deployed import Output
 from tests.proof.checks.check import Findings
 from tests.proof.subject import Subject
 
@@ -81,4 +81,4 @@ def _read_from_environment(tree: ast.Module) -> set[str]:
 
 
 def _missing_outputs(subject: Subject) -> list[str]:
-    return [name for name in OUTPUTS if name not in subject.template.get("Outputs", {})]
+    return [name for name in Output if name not in subject.template.get("Outputs", {})]

@@ -1,4 +1,4 @@
-"""After `cdk destroy` nothing is left, and while no sweep runs nothing costs."""
+"""After `sweep destroy` nothing is left, and while no sweep runs nothing costs."""
 
 from collections.abc import Iterator
 from typing import Any

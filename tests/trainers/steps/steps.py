@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.contract import metrics
-from stepsweep.trainer.__main__ import CRASHED, FINISHED, INTERRUPTED, Interruption
+from stepsweep.contract.jobs import EXIT_INTERRUPTED
+from stepsweep.trainer.__main__ import CRASHED, FINISHED, Interruption
 from stepsweep.trainer.store import Job, JobStore, StoreError, s3_client
 
 MANGLED: dict[str, Callable[[bytes], bytes]] = {
@@ -109,7 +110,7 @@ def train(options: argparse.Namespace, store: JobStore, interrupted: Interruptio
             print(error, flush=True)
     if len(rows) < options.epochs:
         print(f"interrupted after epoch {len(rows)}", flush=True)
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     if options.csv != "missing":
         data = MANGLED.get(options.csv, bytes)(metrics.to_csv(rows))
         print(store.write_results(data, {"epochs_trained": len(rows)}), flush=True)
