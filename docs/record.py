@@ -2,7 +2,7 @@
 
 Each command is the real one, in a terminal of its own, read as a terminal shows it. Written are docs/session.md, the
 text, and in docs/screens/ pictures of some moments and of the report. It takes minutes: the sweeps are real, on a part
-of Fashion-MNIST. The report's pictures need a browser (tests/browser.py).
+of Fashion-MNIST. The report's pictures need a browser (tests/support/browser.py).
 """
 
 import contextlib
@@ -25,7 +25,7 @@ import pyte
 from rich.console import Console
 from rich.text import Text
 
-from tests.browser import browser
+from tests.support.browser import browser
 
 ROOT = Path(__file__).resolve().parent.parent
 SESSION, SCREENS = ROOT / "docs" / "session.md", ROOT / "docs" / "screens"

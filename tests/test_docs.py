@@ -10,7 +10,7 @@ import pytest
 
 from stepsweep.client.cli.commands import cli
 from stepsweep.stack_config import StackConfig
-from tests.embedded import REPOSITORY
+from tests.support.embedded import REPOSITORY
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((REPOSITORY / "docs").rglob("*.md"))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded import REPOSITORY
+from tests.support.embedded import REPOSITORY
 
 
 @pytest.mark.timeout(600)

@@ -11,7 +11,7 @@ from stepsweep.contract.parser import FIELDS
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.local.template import synthesized
-from tests.embedded import REPOSITORY, SCRIPTED
+from tests.support.embedded import REPOSITORY, SCRIPTED
 
 README = (REPOSITORY / "README.md").read_text()
 ARCHITECTURE = (REPOSITORY / "docs" / "architecture.md").read_text()

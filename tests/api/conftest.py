@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from stepsweep import Sweeps
-from tests.embedded import SCRIPTED
+from tests.support.embedded import SCRIPTED
 
 
 @pytest.fixture(scope="module")

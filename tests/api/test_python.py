@@ -14,7 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from stepsweep import Best, CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps, SweepSpec
-from tests.embedded import REPOSITORY, SCRIPTED, eventually
+from tests.support.embedded import REPOSITORY, SCRIPTED, eventually
 
 DOCS = (REPOSITORY / "docs" / "python.md").read_text()
 HEAVY = ("torch", "aws_cdk", "moto", "pandas", "matplotlib", "mlflow", "stack", "trainer")

@@ -11,7 +11,9 @@ from stepsweep.client.deployment import DEFAULT_STACK
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.stack_config import StackConfig
-from tests.client.conftest import REPOSITORY, Stack, Sweep
+from tests.support.command import Sweep
+from tests.support.embedded import REPOSITORY
+from tests.support.stack import Stack
 
 HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local", "mlflow", "pandas", "matplotlib")
 COMMANDS = (

@@ -10,8 +10,8 @@ from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.archive.comparison import Comparison, compare
 from stepsweep.client.archive.recorded import Recorded
 from stepsweep.contract.errors import InvalidInput
-from tests.client.conftest import Sweep
-from tests.client.recorded import RecordedCloud
+from tests.support.command import Sweep
+from tests.support.recorded import RecordedCloud
 
 SHOWN = """\
 sweep   status    winner     val_accuracy  difference  trials  epochs  job time

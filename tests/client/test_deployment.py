@@ -4,7 +4,7 @@ import pytest
 from botocore import exceptions as aws
 
 from stepsweep.client.deployment import explanation, may_pass, on_endpoint
-from tests.client.conftest import Stack
+from tests.support.stack import Stack
 
 
 def answer(code: str, status: int = 400) -> aws.ClientError:

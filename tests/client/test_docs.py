@@ -14,7 +14,9 @@ from stepsweep.client.cli.commands import cli
 from stepsweep.client.export.mlflow import Exported
 from stepsweep.client.report.making import Made
 from stepsweep.client.running.stopping import Stopped
-from tests.client.conftest import REPOSITORY, Stack, Sweep
+from tests.support.command import Sweep
+from tests.support.embedded import REPOSITORY
+from tests.support.stack import Stack
 
 DOCS = (REPOSITORY / "docs" / "cli.md").read_text()
 

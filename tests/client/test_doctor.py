@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from stepsweep.client.checks.aws import family_of
-from tests.client.answers import JSON, Answer, Change, answering
-from tests.client.conftest import Sweep
-from tests.client.deployed import Deployed, deploy
+from tests.support.answers import JSON, Answer, Change, answering
+from tests.support.command import Sweep
+from tests.support.deployed import Deployed, deploy
 
 NO_SUCH_QUOTA = Answer.json_error("NoSuchResourceException", "The request failed because the quota does not exist.")
 

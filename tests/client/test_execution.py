@@ -10,7 +10,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
-from tests.client.conftest import SLEEPS, Stack
+from tests.support.stack import SLEEPS, Stack
 
 DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01, 0.001]}, "epochs": 2}
 SPEC = SweepSpec.from_json(DOCUMENT)

@@ -13,7 +13,8 @@ from mlflow.tracking import MlflowClient
 from stepsweep.client.export.mlflow import Exported, ExportFailed, export
 from stepsweep.client.running.control import Sweeps
 from stepsweep.contract.errors import InvalidInput
-from tests.client.conftest import Stack, Sweep
+from tests.support.command import Sweep
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow calls of SQLAlchemy
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stepsweep.client.extras import MODULES
-from tests.embedded import REPOSITORY
+from tests.support.embedded import REPOSITORY
 
 EXTRAS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.figures import (
     COLOURS,
     WINNER,
@@ -26,28 +25,9 @@ from stepsweep.client.pictures.figures import (
 )
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Direction, Metrics, Objective
-from stepsweep.contract.spec import SweepSpec
+from tests.support.planes import ACCURACY, PLANE, PLANE_ROWS, rows, spec
 
-ACCURACY = Objective()
 LOSS = Objective(metric="val_loss", direction=Direction.MINIMIZE)
-
-
-def spec(objective: Objective = ACCURACY, **parameters: object) -> SweepSpec:
-    search = (
-        {"search": {"method": "random", "trials": 3}} if any(isinstance(p, dict) for p in parameters.values()) else {}
-    )
-    document = {"name": "mine", "parameters": parameters, "epochs": 9, **search}
-    document["objective"] = {"metric": objective.metric, "direction": objective.direction.value}
-    return SweepSpec.from_json(document)
-
-
-def rows(values: list[tuple[dict[str, str], float | None]]) -> list[Row]:
-    """Returns a leaderboard of params and values, given best first."""
-    return [
-        Row(rank=None if value is None else place, trial_id=f"t{place}", params=params, value=value, epoch=1,
-            epochs_trained=1, status="SUCCEEDED" if value is not None else "FAILED", reason="")
-        for place, (params, value) in enumerate(values, start=1)
-    ]  # fmt: skip
 
 
 def curve(**columns: list[float]) -> Metrics:
@@ -66,17 +46,6 @@ def offsets(points: Collection) -> list[list[float]]:
 
 def places(line: Line2D) -> list[list[float]]:
     return [[float(x), float(y)] for x, y in np.asarray(line.get_xydata())]
-
-
-PLANE = spec(lr=[0.1, 0.01], momentum=[0.5, 0.9])
-PLANE_ROWS = rows(
-    [
-        ({"lr": "0.1", "momentum": "0.9"}, 0.95),
-        ({"lr": "0.1", "momentum": "0.5"}, 0.9),
-        ({"lr": "0.01", "momentum": "0.5"}, 0.5),
-        ({"lr": "0.01", "momentum": "0.9"}, None),
-    ]
-)
 
 
 def test_a_heatmap_has_each_value_at_its_params() -> None:
@@ -210,7 +179,8 @@ def test_files_are_pictures_and_the_same_each_time(tmp_path: Path) -> None:
 
 def test_a_notebook_shows_them_by_themselves_without_pyplot() -> None:
     program = (
-        "import sys; from tests.client.test_figures import *; data = heatmap(PLANE, PLANE_ROWS)._repr_png_();"
+        "import sys; from stepsweep.client.pictures.figures import heatmap; "
+        "from tests.support.planes import PLANE, PLANE_ROWS; data = heatmap(PLANE, PLANE_ROWS)._repr_png_();"
         "assert data.startswith(b'\\x89PNG'); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

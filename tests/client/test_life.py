@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.client.conftest import Sweep, interrupt
-from tests.embedded import SCRIPTED, Cloud, eventually, running_cloud
+from tests.support.command import Sweep, interrupt
+from tests.support.embedded import SCRIPTED, Cloud, eventually, running_cloud
 
 GRID = ("--set", "lr=0.1,0.01,0.001", "--set", "momentum=0.5,0.9", "--epochs", "2")
 ENVIRONMENT = {"STEPSWEEP_TRAINER": str(SCRIPTED)}

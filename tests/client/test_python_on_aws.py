@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from stepsweep import CloudError, InvalidSweep, SweepFailed, Sweeps
-from tests.client.conftest import SLEEPS, Stack
-from tests.embedded import eventually
+from tests.support.embedded import eventually
+from tests.support.stack import SLEEPS, Stack
 
 ASKED = {"parameters": {"lr": [0.1, 0.01]}, "epochs": 2}
 

@@ -16,12 +16,12 @@ from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import MAX_POINTS, drawn, page
-from tests.client.conftest import REPOSITORY, Stack, Sweep
-from tests.client.recorded import BEGAN, RecordedCloud
+from tests.support.command import Sweep
+from tests.support.embedded import REPOSITORY
+from tests.support.hostile import HOSTILE
+from tests.support.recorded import BEGAN, RecordedCloud
+from tests.support.stack import Stack
 
-HOSTILE = (
-    "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"quoted\" 'text' <!-- {{ 7*7 }} \u2028 \x1b[31m"
-)
 CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
 
 

@@ -15,9 +15,9 @@ import pytest
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
-from tests.browser import HOW, Browser, browser, found
-from tests.client.recorded import RecordedCloud
-from tests.client.test_report import HOSTILE
+from tests.support.browser import HOW, Browser, browser, found
+from tests.support.hostile import HOSTILE
+from tests.support.recorded import RecordedCloud
 
 pytestmark = pytest.mark.skipif(found() is None and not os.environ.get("CI"), reason=f"no browser here: {HOW}")
 

@@ -9,7 +9,8 @@ import signal
 
 import pytest
 
-from tests.client.conftest import SLEEPS, Stack, Sweep, interrupt
+from tests.support.command import Sweep, interrupt
+from tests.support.stack import SLEEPS, Stack
 
 SPEC = ("--set", "lr=0.1,0.01", "--set", "momentum=0.5,0.9", "--epochs", "2", "--name", "mine")
 DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01], "momentum": [0.5, 0.9]}, "epochs": 2}

@@ -2,7 +2,6 @@
 
 import json
 import string
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from stepsweep.client.specs.asked import MAX_INPUT_BYTES, Asked, default_name, r
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
+from tests.support.specs import NOW
 
-NOW = datetime(2026, 11, 23, 5, 30, 12, tzinfo=UTC)
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 DOCUMENTS: st.SearchStrategy[Any] = st.recursive(

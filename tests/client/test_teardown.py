@@ -5,9 +5,10 @@ import json
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.client.answers import Answer, answering
-from tests.client.conftest import REGION, Sweep
-from tests.client.deployed import TAGS, Deployed, deploy
+from tests.support.answers import Answer, answering
+from tests.support.command import Sweep
+from tests.support.deployed import TAGS, Deployed, deploy
+from tests.support.stack import REGION
 
 
 @pytest.fixture

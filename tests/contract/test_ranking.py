@@ -16,7 +16,7 @@ from stepsweep.contract.metrics import Direction, Objective
 from stepsweep.contract.ranking import FORMULA_STARTS, Group, Result
 from stepsweep.contract.space import Value, parse_value
 from stepsweep.contract.trial import Outcome, Status, Trial
-from tests.contract.strategies import option_names, values
+from tests.support.strategies import option_names, values
 
 ACCURACY = Objective()
 LOSS = Objective(metric="val_loss", direction=Direction.MINIMIZE)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.space import Kind, Parameter, Range, Value, as_option, grid, grid_size, values_of
-from tests.contract.strategies import choices, option_names, ranges
+from tests.support.strategies import choices, option_names, ranges
 
 LR = Range(low=1e-4, high=1, log=True, kind=Kind.FLOAT)
 MOMENTUM = Range(low=0, high=0.9, kind=Kind.FLOAT)

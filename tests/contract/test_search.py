@@ -7,7 +7,7 @@ import pytest
 from stepsweep.contract.halving import Halving
 from stepsweep.contract.search import Method, Search
 from stepsweep.contract.space import Kind, Range
-from tests.contract.test_spec import faults, parse
+from tests.support.specs import faults, parse
 
 RANDOM = {"method": "random", "trials": 5}
 

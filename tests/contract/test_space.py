@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stepsweep.contract.space import Value, as_option, grid, grid_size, parse_value, shown
-from tests.contract.strategies import any_json, choices, numbers, option_names, values
+from tests.support.strategies import any_json, choices, numbers, option_names, values
 
 
 class TestValues:

@@ -18,12 +18,8 @@ from stepsweep.contract.parser import FIELDS
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.search import Search
 from stepsweep.contract.spec import SweepSpec
-from tests.contract.strategies import any_json, documents, mutated_documents
-
-TUTORIAL: dict[str, Any] = {
-    "parameters": {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.1, 0.05]},
-    "epochs": 100,
-}
+from tests.support.specs import TUTORIAL, faults, faults_of, parse
+from tests.support.strategies import any_json, documents, mutated_documents
 
 HUGE = 10**400
 DEEP: list[Any] = []
@@ -31,26 +27,11 @@ for _ in range(100_000):
     DEEP = [DEEP]
 
 
-def parse(**fields: Any) -> SweepSpec:
-    return SweepSpec.from_json({**TUTORIAL, "name": "s", **fields})
-
-
-def faults_of(document: Any) -> tuple[str, ...]:
-    with pytest.raises(InvalidSweep) as caught:
-        SweepSpec.from_json(document)
-    return caught.value.faults
-
-
 def spec_or_faults(document: Any) -> SweepSpec | tuple[str, ...]:
     try:
         return SweepSpec.from_json(document, default_name="s")
     except InvalidSweep as error:
         return error.faults
-
-
-def faults(**fields: Any) -> tuple[str, ...]:
-    """Returns the faults of the tutorial's input with some fields changed."""
-    return faults_of({**TUTORIAL, "name": "s", **fields})
 
 
 def wrong(field: str, *values: Any) -> list[Any]:

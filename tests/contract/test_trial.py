@@ -12,7 +12,7 @@ from stepsweep.contract.rounds import first_round
 from stepsweep.contract.space import Value, parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial, trial_id_of
-from tests.contract.strategies import documents, option_names, values
+from tests.support.strategies import documents, option_names, values
 
 params_of_a_trial = st.dictionaries(option_names, values.map(parse_value), min_size=1, max_size=4)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from docs.notebooks import EXAMPLES, executed, read
-from tests.embedded import REPOSITORY, eventually
+from tests.support.embedded import REPOSITORY, eventually
 
 NOTEBOOKS = ("one-trial.ipynb", "sweep.ipynb")
 MAX_BYTES = 400_000

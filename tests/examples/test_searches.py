@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.client.conftest import Sweep
-from tests.embedded import REPOSITORY
+from tests.support.command import Sweep
+from tests.support.embedded import REPOSITORY
 
 STEPS = REPOSITORY / "tests" / "trainers" / "steps"
 EXAMPLES = REPOSITORY / "examples"

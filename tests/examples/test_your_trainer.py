@@ -16,9 +16,9 @@ from moto.server import ThreadedMotoServer
 
 from stepsweep.contract import keys
 from stepsweep.contract.metrics import Metrics, parse_csv
-from tests.client.conftest import Sweep
-from tests.embedded import REPOSITORY
 from tests.proof.image import faults_of_context
+from tests.support.command import Sweep
+from tests.support.embedded import REPOSITORY
 
 FOLDER = REPOSITORY / "examples" / "your-trainer"
 DOCS = (REPOSITORY / "docs" / "your-trainer.md").read_text()

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.embedded import eventually
+from tests.support.embedded import eventually
 
 
 class Do(Enum):

@@ -10,11 +10,11 @@ from typing import Any
 import psutil
 
 from stepsweep.contract import keys
-from tests.embedded import eventually
 from tests.faults.between import Do, Rule
 from tests.faults.cases import Case
 from tests.faults.jobs import in_epoch, outcomes
 from tests.faults.world import WINNER, World, kill
+from tests.support.embedded import eventually
 
 
 def reducer_killed(world: World, name: str) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.contract import keys
-from tests.embedded import eventually
 from tests.faults.between import Do, Rule
 from tests.faults.cases import Case
 from tests.faults.world import EPOCHS, GRID, WINNER, Attempt, World, kill
+from tests.support.embedded import eventually
 
 
 def in_epoch(world: World, sweep: str, epoch: int) -> Attempt:

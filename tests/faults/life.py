@@ -14,9 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from stepsweep.client.deployment import on_endpoint
 from stepsweep.client.running.control import Sweeps
 from stepsweep.client.running.stopping import stop_sweep
-from tests.embedded import eventually
 from tests.faults.cases import Case
 from tests.faults.world import Attempt, World, kill
+from tests.support.embedded import eventually
 
 WHAT_MUST_HAVE_BEEN_DONE = ("submitted", "a trial killed", "stopped", "the cloud killed", "destroyed")
 

@@ -24,9 +24,9 @@ from stepsweep.contract.metrics import parse_csv
 from stepsweep.contract.ranking import FORMULA_STARTS
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
-from tests.client.test_spec_input import NOW
-from tests.contract.strategies import any_json, documents
 from tests.faults.promises import Snapshot
+from tests.support.specs import NOW
+from tests.support.strategies import any_json, documents
 
 _T = TypeVar("_T")
 

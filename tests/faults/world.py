@@ -16,11 +16,11 @@ import psutil
 
 from stepsweep.client.running.stopping import ALIVE
 from stepsweep.contract import keys
-from tests.client.conftest import Sweep
-from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
 from tests.faults import promises
 from tests.faults.between import Hop, Microburst, address, hop
 from tests.faults.promises import Ledger, Snapshot
+from tests.support.command import Sweep
+from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
 
 STEPS = REPOSITORY / "tests" / "trainers" / "steps"
 SLOTS = 4

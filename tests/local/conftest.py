@@ -1,19 +1,19 @@
 """One embedded cloud for the tests of a session, of each kind: starting one takes seconds."""
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.embedded import REPOSITORY, Cloud, running_cloud
-from tests.local.tiny import tiny_app
+from tests.support.embedded import REPOSITORY, Cloud, running_cloud
+from tests.support.tiny import tiny_app
+from tests.support.worlds import Worlds, answer_of
+
+__all__ = ["Worlds"]  # test_moto_workarounds.py imports it from here
 
 
 @pytest.fixture(scope="session")
@@ -29,25 +29,6 @@ def tiny_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     folder = tmp_path_factory.mktemp("tiny")
     with running_cloud(folder / "cloud", app=str(tiny_app(folder / "app")), context={}, vcpus=2) as running:
         yield running
-
-
-@dataclass(frozen=True, slots=True)
-class Worlds:
-    """Plain moto and the embedded cloud, each in a process of its own; see tests/local/probes.py."""
-
-    plain: subprocess.Popen[str]
-    embedded: subprocess.Popen[str]
-
-    def ask(self, probe: str) -> tuple[Any, Any]:
-        """Returns what the probe observes in plain moto, and in the embedded cloud."""
-        for process in (self.plain, self.embedded):
-            assert process.stdin is not None
-            process.stdin.write(f"{probe}\n")
-            process.stdin.flush()
-        plain, embedded = _line(self.plain), _line(self.embedded)
-        for answer in (plain, embedded):
-            assert not isinstance(answer, dict) or "the probe failed" not in answer, answer
-        return plain, embedded
 
 
 @pytest.fixture(scope="session")
@@ -69,14 +50,8 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
             for kind in ("plain", "embedded")
         )
         for process in (plain, embedded):
-            assert _line(process) == "ready", Path(log.name).read_text()
+            assert answer_of(process) == "ready", Path(log.name).read_text()
         yield Worlds(plain, embedded)
         for process in (plain, embedded):
             assert process.stdin is not None
             process.stdin.close()
-
-
-def _line(process: subprocess.Popen[str]) -> Any:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    return json.loads(line) if line else None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.embedded import Cloud, running_cloud
+from tests.support.embedded import Cloud, running_cloud
 
 # What the embedded cloud does not do, so that nobody asks for it here: log delivery, traces, the redrive and the
 # description of child executions. Which of a role's actions these are is read off this list; all others are tested.

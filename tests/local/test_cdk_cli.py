@@ -11,8 +11,8 @@ import pytest
 from stepsweep.local.template import EMPTY_ZIP, node_environment
 from stepsweep.stack.sampler_packages import FOLDER as LAYERS
 from stepsweep.stack.sampler_packages import made_of
-from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
 from tests.proof.tools import modules, node
+from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
 
 DEPLOY = ("deploy", "--require-approval", "never")
 

@@ -17,9 +17,9 @@ from filelock import FileLock
 from stepsweep.local import cloud as local_cloud
 from stepsweep.local.cloud import CloudFailed, embedded_cloud
 from stepsweep.local.template import SynthFailed
-from tests.embedded import Cloud, running_cloud
-from tests.local.conftest import Worlds
-from tests.local.tiny import tiny_app
+from tests.support.embedded import Cloud, running_cloud
+from tests.support.tiny import tiny_app
+from tests.support.worlds import Worlds
 
 
 def test_another_process_joins_the_cloud_that_runs_and_leaves_it_running(tiny_cloud: Cloud) -> None:

@@ -13,7 +13,7 @@ from stepsweep.client.deploying.cdk import VERSION
 from stepsweep.local.template import EMPTY_ZIP
 from stepsweep.stack.sampler_packages import FOLDER as LAYERS
 from stepsweep.stack.sampler_packages import made_of
-from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
+from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
 
 Ended = subprocess.CompletedProcess[str]
 

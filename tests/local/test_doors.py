@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.embedded import REPOSITORY, Cloud
+from tests.support.embedded import REPOSITORY, Cloud
 
 WRONG: list[dict[str, Any]] = [
     {"paramters": {"lr": [0.1]}, "epochs": 1, "name": "wrong"},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded import REPOSITORY, Cloud, eventually, running_cloud
+from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
 
 SAVING = REPOSITORY / "tests" / "trainers" / "saving"
 

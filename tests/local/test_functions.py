@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.embedded import Cloud
+from tests.support.embedded import Cloud
 
 Call = Callable[..., Any]
 

@@ -16,7 +16,7 @@ import pytest
 
 from stepsweep.local.host import BARE
 from stepsweep.local.machine import HostGone, Machine, Process
-from tests.embedded import REPOSITORY, eventually
+from tests.support.embedded import REPOSITORY, eventually
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 PATIENCE_SECONDS = 60

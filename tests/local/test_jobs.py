@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from tests.embedded import Cloud, eventually
-from tests.local.tiny import EMPTY_IMAGE, SHELL_IMAGE
+from tests.support.embedded import Cloud, eventually
+from tests.support.tiny import EMPTY_IMAGE, SHELL_IMAGE
 
 
 def submitted(

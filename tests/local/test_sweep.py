@@ -14,7 +14,7 @@ import pytest
 
 from stepsweep.contract import keys
 from stepsweep.local.template import PACKAGE
-from tests.embedded import Cloud, eventually, running_cloud
+from tests.support.embedded import Cloud, eventually, running_cloud
 
 TUTORIAL = {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.1, 0.05]}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stepsweep.local.template import SynthFailed, node_environment, synthesized, zipped
-from tests.local.tiny import tiny_app
+from tests.support.tiny import tiny_app
 
 Change = Callable[[Path], object]
 

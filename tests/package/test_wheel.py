@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.conftest import TAKEN, Installed
+from tests.support.installed import TAKEN, Installed
 
 SPEC = ["--set", "lr=0.1,0.01", "--epochs", "2"]
 ON_THIS_MACHINE = [

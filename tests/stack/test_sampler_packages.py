@@ -9,7 +9,7 @@ import pytest
 
 from stepsweep.stack import sampler_packages
 from stepsweep.stack.sampler_packages import COMMAND, FOLDER, LOCK, built, made_of
-from tests.embedded import REPOSITORY
+from tests.support.embedded import REPOSITORY
 
 
 def test_the_command_that_a_deploy_runs_says_where_the_layer_is_and_no_more(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from moto.server import ThreadedMotoServer
 
 from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys
-from tests.statemachine.cloud import Cloud
+from tests.support.functions import Cloud
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

@@ -11,7 +11,7 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
 from stepsweep.bucket.s3 import CONFLICT_TRIES, Bucket, as_json, for_all, from_json, s3_client
-from tests.statemachine.cloud import Cloud
+from tests.support.functions import Cloud
 
 
 class Conflict(AWSResponse):

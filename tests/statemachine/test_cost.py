@@ -2,21 +2,7 @@
 
 import json
 
-from stepsweep.contract.trial import Trial
-from tests.statemachine.cloud import Cloud, job_description
-from tests.statemachine.test_planner import SPEC
-
-# The functions' environment in these tests: 6 s an epoch, 0.5 USD an hour, one GPU a job.
-HOUR_MS = 3_600_000
-
-
-def attempts(*hours: float) -> list[dict[str, int]]:
-    return [{"StartedAt": 1_000, "StoppedAt": 1_000 + int(length * HOUR_MS)} for length in hours]
-
-
-def succeeded(cloud: Cloud, trial: Trial, *hours: float) -> None:
-    job = {"job_id": "j", "attempts": attempts(*hours)}
-    cloud.recorded(trial, {"trial_id": trial.trial_id, "status": "SUCCEEDED", "job": job})
+from tests.support.functions import SPEC, Cloud, attempts, job_description, succeeded
 
 
 class TestBudget:

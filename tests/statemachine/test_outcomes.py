@@ -11,8 +11,7 @@ import pytest
 from stepsweep.bucket import outcomes
 from stepsweep.contract import keys
 from stepsweep.contract.trial import Trial
-from tests.statemachine.cloud import Cloud, job_description
-from tests.statemachine.test_cost import attempts
+from tests.support.functions import Cloud, attempts, job_description
 
 
 def child(outcome: Any, **changes: Any) -> dict[str, Any]:

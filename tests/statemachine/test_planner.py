@@ -8,9 +8,7 @@ import pytest
 from stepsweep.contract import keys
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
-from tests.statemachine.cloud import Cloud
-
-SPEC: dict[str, Any] = {"parameters": {"lr": [0.1, 0.01], "momentum": [0.5, 0.9]}, "epochs": 3, "name": "s"}
+from tests.support.functions import SPEC, Cloud
 
 
 class TestPlan:

@@ -18,7 +18,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.metrics import MAX_BYTES
 from stepsweep.contract.trial import Trial
 from stepsweep.statemachine.reducer import BEST, MAX_LOG_READS
-from tests.statemachine.cloud import Cloud, job_description
+from tests.support.functions import Cloud, job_description
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 TIMEOUT = "Job attempt duration exceeded timeout"

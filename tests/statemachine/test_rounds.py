@@ -8,8 +8,7 @@ import pytest
 
 from stepsweep.contract import keys
 from stepsweep.contract.trial import Trial
-from tests.statemachine.cloud import Cloud
-from tests.statemachine.test_cost import succeeded
+from tests.support.functions import Cloud, succeeded
 
 HALVED: dict[str, Any] = {
     "parameters": {"lr": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]},

@@ -20,8 +20,8 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.statemachine import sampler
 from stepsweep.statemachine.sampler import STARTUP, propose
-from tests.contract.strategies import choices, ranges
-from tests.statemachine.cloud import Cloud
+from tests.support.functions import Cloud
+from tests.support.strategies import choices, ranges
 
 SPACE = {"lr": {"low": 0.0001, "high": 1, "log": True}, "momentum": {"low": 0.0, "high": 0.99}}
 TPE = {"method": "tpe", "trials": 45}

@@ -1,6 +1,5 @@
 """The trainer as it is run: a process of its own, on real images, against S3 over HTTP."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,25 +10,17 @@ import pytest
 from moto.server import ThreadedMotoServer
 from mypy_boto3_s3 import S3Client
 
-from stepsweep.contract import keys
 from stepsweep.trainer.options import Options, parse
-
-ROOT = Path(__file__).resolve().parents[2]
-BUCKET = "sweep-bucket"
-
-SMALL = ("--dataset", "fashion-mnist", "--train-images", "960", "--lr", "0.1", "--momentum", "0.5")
-"""A subset on which an epoch takes a second or two."""
-
-Start = Callable[..., "subprocess.Popen[str]"]
-Finish = Callable[..., "subprocess.CompletedProcess[str]"]
+from tests.support.embedded import REPOSITORY
+from tests.support.trainer import BUCKET, SMALL, Finish, Start, environment
 
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Fashion-MNIST, fetched by the real command on the first run and found by it on the next."""
-    folder = ROOT / ".stepsweep" / "data"
+    folder = REPOSITORY / ".stepsweep" / "data"
     command = [sys.executable, "-m", "stepsweep.trainer.fetch", "--dataset", "fashion-mnist", "--data-dir", str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -43,12 +34,6 @@ def options(data_dir: Path) -> Callable[..., Options]:
         return parse(words, default_data_dir=str(data_dir), default_threads="1", default_device="cpu")
 
     return make
-
-
-def environment(**more: str) -> dict[str, str]:
-    """The variables of a process: this one's without AWS, one thread, and `more`."""
-    mine = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
-    return {**mine, "OMP_NUM_THREADS": "1", **more}
 
 
 @pytest.fixture
@@ -113,22 +98,3 @@ def s3(endpoint: str) -> Iterator[S3Client]:
         client.delete_object(Bucket=BUCKET, Key=found["Key"])
     client.delete_bucket(Bucket=BUCKET)
     client.close()
-
-
-def job_environment(endpoint: str, *, trial_id: str, epochs: int) -> dict[str, str]:
-    """What the state machine gives a job, and what the embedded cloud adds so that it finds S3."""
-    return {
-        keys.CHECKPOINT_URI: keys.uri(BUCKET, keys.checkpoint_prefix(trial_id)),
-        keys.METRICS_URI: keys.uri(BUCKET, keys.metrics_key(trial_id, epochs)),
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-    }
-
-
-def without_seconds(csv: str) -> list[list[str]]:
-    """The cells of a metrics file but those of its last column, which no two runs share."""
-    rows = [line.split(",") for line in csv.splitlines()]
-    assert rows[0][-1] == "seconds"
-    return [row[:-1] for row in rows]

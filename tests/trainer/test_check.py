@@ -11,13 +11,14 @@ import torch
 
 from stepsweep.contract import keys
 from stepsweep.trainer import check
-from tests.trainer.conftest import ROOT, SMALL, environment
+from tests.support.embedded import REPOSITORY
+from tests.support.trainer import SMALL, environment
 
 
 def said(commands: list[list[str]], data_dir: Path, *, python: tuple[str, ...] = ()) -> Any:
     ended = subprocess.run(
         [sys.executable, *python, "-m", "stepsweep.trainer.check"],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env=environment(**{keys.DATA_DIR: str(data_dir)}),
         input=json.dumps(commands),
         capture_output=True,

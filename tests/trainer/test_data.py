@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stepsweep.trainer import data, fetch
-from tests.trainer.conftest import ROOT
+from tests.support.embedded import REPOSITORY
 
 NAME = "fashion-mnist"
 
@@ -117,7 +117,7 @@ def test_first_of_on_the_command_line(data_dir: Path, tmp_path: Path) -> None:
         "--data-dir",
         str(tmp_path),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout == f"{NAME}\n"
     [line] = done.stderr.splitlines()
     assert line.startswith(f"taking {NAME} instead of mnist: mnist is not in {tmp_path}")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stepsweep.stack.packages import PACKAGE
-from tests.trainer.conftest import environment
+from tests.support.trainer import environment
 
 CONTEXT = PACKAGE.parent
 DOCKERFILE = (PACKAGE / "trainer" / "Dockerfile").read_text()

@@ -9,7 +9,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.trial import Trial
 from stepsweep.trainer.options import Options, parse
-from tests.trainer.conftest import Finish
+from tests.support.trainer import Finish
 
 
 def faults(*arguments: str) -> tuple[str, ...]:

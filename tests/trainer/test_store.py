@@ -10,7 +10,7 @@ from mypy_boto3_s3 import S3Client
 from stepsweep.contract import keys
 from stepsweep.trainer import store
 from stepsweep.trainer.store import FileStore, Job, JobStore, StoreError
-from tests.trainer.conftest import BUCKET
+from tests.support.trainer import BUCKET
 
 JOB = Job(bucket=BUCKET, trial_id="lr-0_1-abc", epochs=10)
 FIRST, SECOND = b"epoch,val_loss\n1,0.5\n", b"epoch,val_loss\n1,0.6\n"

@@ -21,15 +21,7 @@ from stepsweep.contract.errors import InvalidInput, InvalidMetrics
 from stepsweep.trainer import trial
 from stepsweep.trainer.options import Options
 from stepsweep.trainer.store import FileStore, StoreError
-from tests.trainer.conftest import (
-    BUCKET,
-    SMALL,
-    Finish,
-    Start,
-    environment,
-    job_environment,
-    without_seconds,
-)
+from tests.support.trainer import BUCKET, SMALL, Finish, Start, environment, job_environment, without_seconds
 
 EPOCHS = 4
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 
-from tests.client.conftest import REGION, SLEEPS
+from tests.support.stack import REGION, SLEEPS
 
 TAGS = {"project": "stepsweep"}
 ACCOUNT = "123456789012"

@@ -106,3 +106,19 @@ def job_description(
         "StatusReason": status_reason,
     }
     return json.dumps(described)
+
+
+# The functions' environment in these tests: 6 s an epoch, 0.5 USD an hour, one GPU a job.
+HOUR_MS = 3_600_000
+
+
+def attempts(*hours: float) -> list[dict[str, int]]:
+    return [{"StartedAt": 1_000, "StoppedAt": 1_000 + int(length * HOUR_MS)} for length in hours]
+
+
+def succeeded(cloud: Cloud, trial: Trial, *hours: float) -> None:
+    job = {"job_id": "j", "attempts": attempts(*hours)}
+    cloud.recorded(trial, {"trial_id": trial.trial_id, "status": "SUCCEEDED", "job": job})
+
+
+SPEC: dict[str, Any] = {"parameters": {"lr": [0.1, 0.01], "momentum": [0.5, 0.9]}, "epochs": 3, "name": "s"}

@@ -1,0 +1,76 @@
+"""The command line, as a person starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.embedded import REPOSITORY
+from tests.support.stack import Stack
+
+
+def _hear_signals() -> None:
+    """What a shell runs in the background ignores SIGINT, and the client leaves an ignored signal ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """The command line, in a process of its own, in a folder of its own, with no settings of the person who tests."""
+
+    folder: Path
+
+    def popen(
+        self, *words: str, environment: Mapping[str, str] | None = None, terminal: int = subprocess.PIPE
+    ) -> "subprocess.Popen[str]":
+        """Starts it, with pipes, or with all of its three files in a terminal."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
+        nowhere = str(self.folder / "nowhere")
+        return subprocess.Popen(
+            [sys.executable, "-m", "stepsweep", *words],
+            cwd=self.folder,
+            preexec_fn=_hear_signals,  # noqa: PLW1509  it does nothing that a thread could hold
+            env={
+                **clean,
+                "PYTHONPATH": str(REPOSITORY),
+                "PYTHONWARNINGS": "error",
+                "AWS_CONFIG_FILE": nowhere,
+                "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+                "AWS_EC2_METADATA_DISABLED": "true",
+                **(environment or {}),
+            },
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            encoding="utf-8",
+        )
+
+    def __call__(
+        self, *words: str, environment: Mapping[str, str] | None = None, text: str | None = None
+    ) -> "subprocess.CompletedProcess[str]":
+        with self.popen(*words, environment=environment) as process:
+            out, err = process.communicate(text, timeout=120)
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def on(self, stack: Stack, command: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Runs a command on a stack, found as a deployed one is."""
+        return self(command, *words, "--on", "aws", "--stack", stack.name, environment=stack.environment)
+
+    def with_sso_profile(self, name: str) -> dict[str, str]:
+        """Returns the environment of somebody whose profile logs in by SSO, and who has not logged in."""
+        config = self.folder / "config"
+        config.write_text(
+            f"[profile {name}]\nregion = us-east-1\nsso_start_url = https://example.com\nsso_region = us-east-1\n"
+            "sso_account_id = 123456789012\nsso_role_name = me\n"
+        )
+        return {"AWS_CONFIG_FILE": str(config), "HOME": str(self.folder)}
+
+
+def interrupt(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[str, str]:
+    """Sends a signal and returns what the process wrote until it ended."""
+    process.send_signal(number)
+    return process.communicate(timeout=60)

@@ -1,0 +1,136 @@
+"""An embedded cloud in a process of its own, as `sweep serve` runs one, with a trainer that does what it is told."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCRIPTED = REPOSITORY / "tests" / "trainers" / "scripted"
+
+_SERVE = """
+import json, sys
+from pathlib import Path
+from stepsweep.local.cloud import embedded_cloud
+options = json.loads(sys.argv[1])
+options["app"] = Path(options["app"]) if options.get("app") else None
+with embedded_cloud(Path(options.pop("directory")), **options) as endpoint:
+    print(json.dumps({"url": endpoint.url, "environment": endpoint.environment()}), flush=True)
+    sys.stdin.read()
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """A running embedded cloud, reached as AWS is: over HTTP."""
+
+    process: subprocess.Popen[str]
+    directory: Path
+    environment: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+    def with_outputs(self) -> "Cloud":
+        """Returns this cloud with the outputs of the stack that is in it now."""
+        stack = self.client("cloudformation").describe_stacks(StackName="Stepsweep")["Stacks"][0]
+        return replace(self, outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]})
+
+    def client(self, service: str) -> Any:
+        session = boto3.Session(
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.environment["AWS_REGION"],
+        )
+        return session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
+
+    def start(self, spec: object, **kwargs: Any) -> str:
+        """Starts an execution and returns its ARN."""
+        answer = self.client("stepfunctions").start_execution(
+            stateMachineArn=self.outputs["StateMachineArn"], input=json.dumps(spec), **kwargs
+        )
+        return str(answer["executionArn"])
+
+    def ended(self, execution: str, timeout_seconds: float = 120) -> dict[str, Any]:
+        """Returns the description of an execution once it is no longer running."""
+        states = self.client("stepfunctions")
+
+        def description() -> dict[str, Any] | None:
+            answer: dict[str, Any] = states.describe_execution(executionArn=execution)
+            return None if answer["status"] == "RUNNING" else answer
+
+        ended: dict[str, Any] = eventually(description, timeout_seconds)
+        return ended
+
+    def run(self, spec: object, **kwargs: Any) -> dict[str, Any]:
+        """Runs a sweep to its end; returns the execution's output, or its `error` and `cause`."""
+        answer = self.ended(self.start(spec, **kwargs))
+        if answer["status"] == "SUCCEEDED":
+            output: dict[str, Any] = json.loads(answer["output"])
+            return output
+        return {"status": answer["status"], "error": answer.get("error"), "cause": answer.get("cause")}
+
+    def objects(self, prefix: str) -> dict[str, bytes]:
+        s3 = self.client("s3")
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.outputs["Bucket"], Prefix=prefix)
+        names = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        return {name: s3.get_object(Bucket=self.outputs["Bucket"], Key=name)["Body"].read() for name in names}
+
+    def jobs(self, status: str) -> list[dict[str, Any]]:
+        """Returns the jobs of a status, or of all for an empty text, described."""
+        batch = self.client("batch")
+        statuses = [status] if status else ["RUNNABLE", "RUNNING", "SUCCEEDED", "FAILED"]
+        ids = [
+            job["jobId"]
+            for status in statuses
+            for job in batch.list_jobs(jobQueue=self.outputs["JobQueue"], jobStatus=status)["jobSummaryList"]
+        ]
+        described: list[dict[str, Any]] = batch.describe_jobs(jobs=ids)["jobs"] if ids else []
+        return described
+
+    def processes(self) -> list[psutil.Process]:
+        """Returns all processes of this cloud but its own."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@contextlib.contextmanager
+def running_cloud(directory: Path, **options: Any) -> Iterator[Cloud]:
+    """Runs an embedded cloud. Options are those of `embedded_cloud`; the trainer is the scripted one by default."""
+    options.setdefault("context", {"trainer": str(SCRIPTED)})
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVE, json.dumps({"directory": str(directory), **options})],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        line = process.stdout.readline()
+        assert line, "the embedded cloud did not start"
+        environment = json.loads(line)["environment"]
+        cloud = Cloud(process=process, directory=directory, environment=environment, outputs={})
+        try:
+            yield cloud if options.get("is_empty") else cloud.with_outputs()
+        finally:
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+            process.wait(60)
+
+
+def eventually(condition: Callable[[], Any], timeout_seconds: float = 60) -> Any:
+    """Returns the first value of `condition` that is not None and not False."""
+    deadline = time.monotonic() + timeout_seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value is not None and value is not False:
+            return value
+        time.sleep(0.1)
+    raise AssertionError(f"it did not come to pass in {timeout_seconds} s")
