@@ -11,11 +11,12 @@ from typing import Any
 from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.cost import Rates
+from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem
 from stepsweep.contract.errors import InvalidSweep
-from stepsweep.contract.ranking import Result, grouped
+from stepsweep.contract.ranking import grouped
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
-from stepsweep.contract.trial import Status, Trial
+from stepsweep.contract.trial import Trial
 from stepsweep.statemachine.log import Invocation
 
 
@@ -64,8 +65,8 @@ def plan(
             written then.
     """
     if round_number:
-        before = bucket.written_json(keys.plan_key(spec.name, round_number - 1))
-        trainer_version = before["trainer_version"]
+        key = keys.plan_key(spec.name, round_number - 1)
+        trainer_version = RoundPlan.from_json(bucket.written_json(key), where=key).trainer_version
         trials = _next_round(bucket, spec, round_number, trainer_version)
     else:
         trials = rounds.first_round(spec, trainer_version=trainer_version)
@@ -79,15 +80,14 @@ def plan(
 
     bucket.put_json(
         keys.plan_key(spec.name, round_number),
-        {
-            "spec": spec.to_json(),
-            "round": round_number,
-            "trainer_version": trainer_version,
-            "trials": [trial.to_json() for trial in trials],
-        },
+        RoundPlan(
+            spec=spec, round_number=round_number, trainer_version=trainer_version, trials=tuple(trials)
+        ).to_json(),
     )
     to_run_key = keys.to_run_key(spec.name, round_number)
-    bucket.put_json(to_run_key, [_map_item(bucket, spec, trial) for trial in to_run])
+    bucket.put_json(
+        to_run_key, [TrialItem.of(trial, sweep=spec.name, bucket=bucket.name).to_json() for trial in to_run]
+    )
     return {
         "sweep": spec.name,
         "round": round_number,
@@ -102,8 +102,8 @@ def plan(
 
 
 def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_version: str) -> list[Trial]:
-    document = bucket.written_json(keys.results_key(spec.name, round_number - 1))
-    results = [Result.from_json(result) for result in document["results"]]
+    key = keys.results_key(spec.name, round_number - 1)
+    results = RoundResults.from_json(bucket.written_json(key), where=key).results
     proposed = []
     if rounds.wanted(spec, grouped(results)):
         document = bucket.written_json(keys.proposed_key(spec.name, round_number))
@@ -128,22 +128,6 @@ def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[T
             ]
         )
     return usd
-
-
-def _map_item(bucket: Bucket, spec: SweepSpec, trial: Trial) -> dict[str, Any]:
-    """Returns what the states of one trial read. Texts only: a number in a Batch request ends the whole Map."""
-    return {
-        "sweep": spec.name,
-        "trial_id": trial.trial_id,
-        "command": trial.command(),
-        "metrics_uri": keys.uri(bucket.name, trial.metrics_key),
-        "checkpoint_uri": keys.uri(bucket.name, keys.checkpoint_prefix(trial.trial_id)),
-        "outcome_key": keys.outcome_key(spec.name, trial.round_number, trial.trial_id),
-        # What is recorded, as the job ends; the state machine adds Batch's part.
-        "outcomes": {
-            status: {"trial_id": trial.trial_id, "status": status} for status in (Status.SUCCEEDED, Status.FAILED)
-        },
-    }
 
 
 def _claim(bucket: Bucket, spec: SweepSpec) -> None:

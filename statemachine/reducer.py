@@ -17,6 +17,7 @@ from stepsweep.bucket.outcomes import Outcomes
 from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import keys, ranking, rounds
+from stepsweep.contract.documents import RoundPlan, RoundResults, Spent
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import MAX_REASON, Status, Trial
@@ -81,9 +82,9 @@ def reduce(
         map_results: where the Map's own record of the round is; see `outcomes.of_map`. It spares a request a trial,
             and decides nothing: without it the same is written.
     """
-    document = bucket.written_json(keys.plan_key(sweep, round_number))
-    spec = SweepSpec.from_json(document["spec"])
-    trials = [Trial.from_json(trial) for trial in document["trials"]]
+    key = keys.plan_key(sweep, round_number)
+    plan = RoundPlan.from_json(bucket.written_json(key), where=key)
+    spec, trials = plan.spec, plan.trials
 
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=round_number, map_results=map_results)
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
@@ -91,7 +92,7 @@ def reduce(
     spent = _spent(bucket, spec, all_read, round_number)
     bucket.put_json(
         keys.results_key(sweep, round_number),
-        {"round": round_number, "spent": spent, "results": [result.to_json() for result in results]},
+        RoundResults(round_number=round_number, spent=spent, results=tuple(results)).to_json(),
     )
     counts = ranking.counts(results)
     groups = ranking.grouped(results)
@@ -111,7 +112,7 @@ def reduce(
     output = _output(spec, leaderboard, counts, round_number)
     output["epochs_trained_total"] = sum(result.epochs_trained or 0 for result in results)
     output["ended_by"] = ended_by
-    output["cost"] = _cost(spent["job_seconds"], usd_per_hour=usd_per_hour, job_gpus=job_gpus)
+    output["cost"] = _cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=job_gpus)
     output["winner"]["summary"] = _summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None
     bucket.put_json(keys.winner_key(sweep), output)
     # Last: a leaderboard that is newer than the plan says that the sweep is finished; its winner must be there then.
@@ -119,34 +120,32 @@ def reduce(
     return {"another_round": False, "output": output}
 
 
-def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int) -> dict[str, float]:
-    """Returns what the jobs of this and all earlier rounds took: `{"job_seconds", "epochs"}`, epochs of those jobs."""
-    before = {"job_seconds": 0.0, "epochs": 0.0}
+def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int) -> Spent:
+    """Returns what the jobs of this and all earlier rounds took."""
+    before = Spent()
     if round_number:
-        before = bucket.written_json(keys.results_key(spec.name, round_number - 1))["spent"]
+        key = keys.results_key(spec.name, round_number - 1)
+        before = RoundResults.from_json(bucket.written_json(key), where=key).spent
     ran = [each for each in all_read if each.result.trial.round_number == round_number and each.job_seconds]
     below = (0, *spec.rungs)
     epochs = sum(max(0, (each.result.epochs_trained or 0) - below[each.result.trial.rung]) for each in ran)
-    return {
-        "job_seconds": before["job_seconds"] + sum(each.job_seconds for each in ran),
-        "epochs": before["epochs"] + epochs,
-    }
+    return Spent(job_seconds=before.job_seconds + sum(each.job_seconds for each in ran), epochs=before.epochs + epochs)
 
 
 def _over_budget(
     spec: SweepSpec,
     results: Sequence[Result],
-    spent: Mapping[str, float],
+    spent: Spent,
     next_round: int,
     usd_per_hour: float,
 ) -> str | None:
     """Returns why there is no next round: with it, at the pace so far, more than the budget would be spent."""
-    if spec.budget_usd is None or not spent["epochs"]:
+    if spec.budget_usd is None or not spent.epochs:
         return None
     planned = rounds.next_round(spec, results, (), round_number=next_round, trainer_version="")
     to_run = [trial for trial in planned if trial.round_number == next_round]
-    usd = spent["job_seconds"] / 3600 * usd_per_hour
-    more = rounds.epochs_to_train(spec, to_run) * spent["job_seconds"] / spent["epochs"] / 3600 * usd_per_hour
+    usd = spent.job_seconds / 3600 * usd_per_hour
+    more = rounds.epochs_to_train(spec, to_run) * spent.job_seconds / spent.epochs / 3600 * usd_per_hour
     if usd + more <= spec.budget_usd:
         return None
     return (

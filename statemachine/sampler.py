@@ -17,7 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys
-from stepsweep.contract.ranking import Group, Result, grouped
+from stepsweep.contract.documents import RoundResults
+from stepsweep.contract.ranking import Group, grouped
 from stepsweep.contract.rounds import wanted
 from stepsweep.contract.space import Kind, Parameter, Range, Value
 from stepsweep.contract.spec import SweepSpec
@@ -52,8 +53,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
 def sample(bucket: Bucket, *, sweep: str, round_number: int) -> int:
     """Writes the params that are proposed for a round, and returns how many there are."""
     spec = SweepSpec.from_json(bucket.written_json(keys.spec_key(sweep)))
-    results = bucket.written_json(keys.results_key(sweep, round_number - 1))["results"]
-    groups = grouped(Result.from_json(result) for result in results)
+    key = keys.results_key(sweep, round_number - 1)
+    groups = grouped(RoundResults.from_json(bucket.written_json(key), where=key).results)
     proposed = propose(spec, groups, round_number=round_number)
     bucket.put_json(keys.proposed_key(sweep, round_number), proposed)
     return len(proposed)

@@ -14,6 +14,7 @@ from stepsweep.client.archive.records import Objects, Plan, Records
 from stepsweep.client.deployment import explained
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
@@ -162,8 +163,8 @@ class Recorded:
         with explained():
             return self.records.live_curves(trials)
 
-    def outcomes(self, name: str) -> list[tuple[str, Any]]:
-        """Returns the trial and the outcome of each job of a sweep that has ended, as the state machine wrote them."""
+    def outcomes(self, name: str) -> list[JobOutcome]:
+        """Returns how each job of a sweep ended."""
         with explained():
             return self.records.outcomes(self.records.objects(name))
 

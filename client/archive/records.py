@@ -12,9 +12,10 @@ from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.client.archive.leaderboard import Row, rows_of
 from stepsweep.contract import keys
+from stepsweep.contract.documents import RoundPlan, RoundResults, items_from_json
 from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
-from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -99,13 +100,14 @@ class Records:
 
     def plan_of(self, spec: SweepSpec, number: int, planned_at: datetime) -> Plan:
         """Returns the plan of a round that was planned."""
-        trials = [Trial.from_json(trial) for trial in self._store.get_json(keys.plan_key(spec.name, number))["trials"]]
-        items = self._store.get_json(keys.to_run_key(spec.name, number))
+        plan_key, items_key = keys.plan_key(spec.name, number), keys.to_run_key(spec.name, number)
+        trials = RoundPlan.from_json(self._store.get_json(plan_key), where=plan_key).trials
+        items = items_from_json(self._store.get_json(items_key), where=items_key)
         return Plan(
             spec=spec,
             round_number=number,
             trials={trial.trial_id: trial for trial in trials},
-            to_run=frozenset(item["trial_id"] for item in items),
+            to_run=frozenset(item.trial_id for item in items),
             planned_at=planned_at,
         )
 
@@ -131,10 +133,11 @@ class Records:
         if not written:
             return []
         number, _ = max(written, key=lambda each: (each[1], each[0]))
-        document = self._store.get_json(keys.results_key(spec.name, number))
+        key = keys.results_key(spec.name, number)
+        document = self._store.get_json(key)
         if document is None:
             return []
-        return rows_of(map(Result.from_json, document["results"]), spec.objective)
+        return rows_of(RoundResults.from_json(document, where=key).results, spec.objective)
 
     def metrics(self, trial: Trial, *, may_diverge: bool = False) -> Metrics | None:
         """Returns a trial's curve; None where it is not there, or breaks a rule.
@@ -174,21 +177,17 @@ class Records:
         found = {name.rpartition("/")[2]: self._store.get(name) for name in names}
         return {name: data.decode() for name, data in found.items() if data is not None}
 
-    def outcome(self, plan: Plan, trial_id: str) -> Any:
-        """Returns what was recorded of a trial's job; None where nothing was."""
-        return self._store.get_json(keys.outcome_key(plan.spec.name, plan.trials[trial_id].round_number, trial_id))
+    def outcome(self, plan: Plan, trial_id: str) -> JobOutcome | None:
+        """Returns how a trial's job ended; None where nothing was recorded of it, or nothing that can be read."""
+        key = keys.outcome_key(plan.spec.name, plan.trials[trial_id].round_number, trial_id)
+        found = recorded(self._store, key)
+        return found if isinstance(found, JobOutcome) else None
 
-    def outcomes(self, objects: Objects) -> list[tuple[str, Any]]:
-        """Returns the trial and the outcome of each job that was recorded, of all rounds; None where it is not JSON."""
-
-        def read(key: str) -> Any:
-            try:
-                return self._store.get_json(key)
-            except ValueError:
-                return None
-
-        found = sorted((key, match[1]) for key in objects if (match := _OUTCOME.search(key)))
-        return [(trial, doc) for (_, trial), doc in zip(found, for_all(read, [key for key, _ in found]), strict=True)]
+    def outcomes(self, objects: Objects) -> list[JobOutcome]:
+        """Returns how each job ended that was recorded, of all rounds, by trial; what cannot be read is left out."""
+        names = sorted(key for key in objects if _OUTCOME.search(key))
+        found = for_all(lambda key: recorded(self._store, key), names)
+        return [each for each in found if isinstance(each, JobOutcome)]
 
     def remove(self, sweep: str) -> int:
         """Deletes what is recorded of a sweep, and returns how many objects that were."""

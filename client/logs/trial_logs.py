@@ -8,7 +8,6 @@ from typing import Protocol
 
 from botocore.exceptions import ClientError
 
-from stepsweep.bucket.trials import failure_reason
 from stepsweep.client.archive.recorded import Recorded
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.deployment import Deployment, explained
@@ -184,17 +183,10 @@ class CloudLog:
 
 
 def recorded_streams(recorded: Recorded, plan: Plan, trial_id: str) -> list[str]:
-    """Returns the log streams that a trial's outcome names: of every attempt, or of a failed job's last one."""
+    """Returns the log streams of the attempts of a trial's job, as its outcome names them."""
     with explained():
         outcome = recorded.records.outcome(plan, trial_id)
-    match outcome:
-        case {"job": {"attempts": [*attempts]}}:
-            return [name for each in attempts if (name := each.get("Container", {}).get("LogStreamName"))]
-        case {"failure": dict(failure)}:
-            _, stream = failure_reason(failure)
-            return [stream] if stream else []
-        case _:
-            return []
+    return outcome.log_streams if outcome else []
 
 
 def _jobs_of(deployment: Deployment, trial_id: str, *, alive: bool) -> list[str]:

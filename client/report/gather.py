@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
@@ -11,6 +10,7 @@ from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.reading import log_of
 from stepsweep.contract.errors import SweepError
+from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
 
 MAX_LOGS = 50
@@ -62,7 +62,7 @@ def gathered(cloud: Cloud, name: str) -> Gathered:
     curves, unfinished = _curves(recorded, standing, plan) if plan else ({}, frozenset())
     outcomes = recorded.outcomes(name)
     attempts = sorted(
-        (attempt for trial_id, outcome in outcomes for attempt in attempts_of(trial_id, outcome)),
+        (attempt for outcome in outcomes for attempt in attempts_of(outcome)),
         key=lambda attempt: (attempt.started, attempt.trial_id),
     )
     return Gathered(
@@ -86,9 +86,9 @@ def _curves(recorded: Recorded, standing: Standing, plan: Plan) -> tuple[dict[st
 
 
 def _logs(
-    cloud: Cloud, recorded: Recorded, standing: Standing, plan: Plan, outcomes: Sequence[tuple[str, Any]]
+    cloud: Cloud, recorded: Recorded, standing: Standing, plan: Plan, outcomes: Sequence[JobOutcome]
 ) -> dict[str, list[str]]:
-    failed = {trial_id for trial_id, outcome in outcomes if isinstance(outcome, dict) and "failure" in outcome}
+    failed = {outcome.trial_id for outcome in outcomes if not outcome.succeeded}
     # Of several trials with the same params, the row names the first, and it may be another that failed.
     of_params = {frozenset(plan.trials[each].params.items()): each for each in failed if each in plan.trials}
     by_reason: dict[str, list[str]] = {}

@@ -16,6 +16,8 @@ from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import MAX_POINTS, drawn, page
+from stepsweep.contract.job_outcome import JobOutcome, begun
+from stepsweep.contract.trial import Status
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
 from tests.support.hostile import HOSTILE
@@ -209,11 +211,14 @@ def test_a_sweep_that_was_only_planned_has_one(recorded: RecordedCloud) -> None:
 
 @pytest.mark.parametrize(
     "outcome",
-    [None, [], {"job": {}}, {"job": {"attempts": [1, {"StartedAt": "x"}, {"StartedAt": 5, "StoppedAt": 1}]}},
+    [{"job": None}, {"job": []}, {"job": {}},
+     {"job": {"attempts": [1, {"StartedAt": "x"}, {"StartedAt": 5, "StoppedAt": 1}]}},
      {"failure": {"Cause": "[["}}, {"failure": {"Cause": "[1]"}}, {"failure": {"Cause": '{"Attempts": {"a": 1}}'}}],
 )  # fmt: skip
 def test_an_outcome_that_is_not_batch_s_has_no_attempts(outcome: Any) -> None:
-    assert list(attempts_of("trial", outcome)) == []
+    status = Status.FAILED if "failure" in outcome else Status.SUCCEEDED
+    read = JobOutcome.from_json({**begun("trial", status), **outcome}, where="outcome")
+    assert list(attempts_of(read)) == []
 
 
 def test_the_commands_that_reproduce_are_the_client_s_own(recorded: RecordedCloud, sweep: Sweep) -> None:

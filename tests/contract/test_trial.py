@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.space import Value, parse_value
 from stepsweep.contract.spec import SweepSpec
@@ -128,7 +129,7 @@ class TestTrials:
     @pytest.mark.parametrize("change", [{"extra": 1}, {"epochs": None}])
     def test_a_plan_with_a_field_too_many_or_too_few_is_refused(self, change: dict[str, Any]) -> None:
         document = {**first_round(self.SPEC, trainer_version="1")[0].to_json(), **change}
-        with pytest.raises(TypeError):
+        with pytest.raises(InvalidDocument, match=r"^trial: (unknown field \"extra\"|epochs is missing)$"):
             Trial.from_json({name: value for name, value in document.items() if value is not None})
 
     def test_folds_and_seeds_are_trials_of_their_own_and_a_seed_is_the_same_work_in_another_sweep(self) -> None:

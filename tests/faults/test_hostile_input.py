@@ -20,6 +20,7 @@ from stepsweep.client.cli.commands import main
 from stepsweep.client.specs.asked import Asked
 from stepsweep.contract import keys, ranking
 from stepsweep.contract.errors import InvalidInput, InvalidMetrics
+from stepsweep.contract.job_outcome import begun
 from stepsweep.contract.metrics import parse_csv
 from stepsweep.contract.ranking import FORMULA_STARTS
 from stepsweep.contract.spec import SweepSpec
@@ -186,13 +187,14 @@ def test_any_bytes_are_metrics_or_refused_in_words(data: bytes) -> None:
 
 SPEC = SweepSpec.from_json({"parameters": {"act": ["a", "b"]}, "epochs": 3, "name": "s"})
 FIRST, SECOND = (SPEC.trials_of({"act": act}, trainer_version="v")[0] for act in "ab")
+FAILED = begun(FIRST.trial_id, Status.FAILED)
 
 
 @settings(max_examples=150, deadline=None)
 @given(
     metrics=st.none() | hostile_metrics(),
     outcome=st.none() | st.binary(max_size=50) | any_json.map(json.dumps).map(str.encode)
-    | hostile_texts.map(lambda text: {"status": "FAILED", "failure": {"Error": text, "Cause": text}})
+    | hostile_texts.map(lambda text: {**FAILED, "failure": {"Error": text, "Cause": text}})
     .map(json.dumps)
     .map(str.encode),
 )  # fmt: skip

@@ -10,6 +10,7 @@ import pytest
 
 from stepsweep.bucket import outcomes
 from stepsweep.contract import keys
+from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.trial import Trial
 from tests.support.functions import Cloud, attempts, job_description
 
@@ -132,7 +133,7 @@ class TestOfMap:
         ],
     )  # fmt: skip
     def test_a_manifest_that_cannot_be_read_names_nothing(self, cloud: Cloud, manifest: Any) -> None:
-        map_results = written(cloud, [child({"trial_id": "t", "status": "SUCCEEDED"})], manifest=manifest)
+        map_results = written(cloud, [child({"schema": 1, "trial_id": "t", "status": "SUCCEEDED"})], manifest=manifest)
         assert outcomes.of_map(cloud.bucket, map_results) == {}
 
     @pytest.mark.parametrize(
@@ -145,8 +146,10 @@ class TestOfMap:
         ids=["empty", "cut off", "no text", "object", "number", "children", "outputs", "texts"],
     )  # fmt: skip
     def test_of_a_file_that_cannot_be_read_the_others_are(self, cloud: Cloud, content: Any) -> None:
-        outcome = {"trial_id": "t", "status": "SUCCEEDED", "job": {}}
-        assert outcomes.of_map(cloud.bucket, written(cloud, content, [child(outcome)])) == {"t": outcome}
+        outcome = {"schema": 1, "trial_id": "t", "status": "SUCCEEDED", "job": {}}
+        assert outcomes.of_map(cloud.bucket, written(cloud, content, [child(outcome)])) == {
+            "t": JobOutcome.from_json(outcome, where="outcome")
+        }
 
     @pytest.mark.parametrize("map_results", [{}, None, [], {"ResultWriterDetails": {"Key": ""}}, {"MapRunArn": "arn"}])
     def test_without_a_record_there_is_nothing_in_it(self, cloud: Cloud, map_results: Any) -> None:
@@ -155,7 +158,7 @@ class TestOfMap:
     def test_no_more_of_a_record_is_read_than_a_function_has_room_for(
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        files = [[child({"trial_id": name, "status": "SUCCEEDED"})] for name in "abc"]
+        files = [[child({"schema": 1, "trial_id": name, "status": "SUCCEEDED"})] for name in "abc"]
         map_results = written(cloud, *files)
         monkeypatch.setattr(outcomes, "MAX_RECORD_BYTES", 2 * len(json.dumps(files[0])))
         assert outcomes.of_map(cloud.bucket, map_results).keys() == {"a", "b"}

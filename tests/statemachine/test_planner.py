@@ -41,17 +41,18 @@ class TestPlan:
         assert plan["trainer_version"] == "trainer-1"
         assert cloud.trials("s") == first_round(SweepSpec.from_json(SPEC), trainer_version="trainer-1")
 
-    def test_an_item_of_the_map_holds_texts_only_since_a_number_would_end_all_trials(self, cloud: Cloud) -> None:
+    def test_what_a_request_takes_of_an_item_is_texts_since_a_number_would_end_the_map(self, cloud: Cloud) -> None:
         answer = cloud.plan({**SPEC, "fixed": {"batch_size": 64, "dataset": "mnist"}, "seed": 7})
         for item in cloud.bucket.get_json(answer["to_run_key"]):
-            command, outcomes = item.pop("command"), item.pop("outcomes")
-            begun = [text for outcome in outcomes.values() for text in outcome.values()]
-            assert all(type(text) is str for text in [*item.values(), *command, *begun])
+            assert (item.pop("schema"), item.pop("outcomes").keys()) == (1, {"SUCCEEDED", "FAILED"})
+            command = item.pop("command")
+            assert all(type(text) is str for text in [*item.values(), *command])
 
     def test_an_item_names_the_trials_command_and_where_its_results_go(self, cloud: Cloud) -> None:
         answer = cloud.plan(SPEC)
         first, *_ = cloud.trials("s")
         assert cloud.bucket.get_json(answer["to_run_key"])[0] == {
+            "schema": 1,
             "sweep": "s",
             "trial_id": first.trial_id,
             "command": ["--lr", "0.1", "--momentum", "0.5", "--epochs", "3", "--seed", "0"],
@@ -59,8 +60,8 @@ class TestPlan:
             "checkpoint_uri": f"s3://{cloud.bucket.name}/checkpoints/{first.trial_id}/",
             "outcome_key": f"sweeps/s/round-0/outcomes/{first.trial_id}.json",
             "outcomes": {
-                "SUCCEEDED": {"trial_id": first.trial_id, "status": "SUCCEEDED"},
-                "FAILED": {"trial_id": first.trial_id, "status": "FAILED"},
+                "SUCCEEDED": {"schema": 1, "trial_id": first.trial_id, "status": "SUCCEEDED"},
+                "FAILED": {"schema": 1, "trial_id": first.trial_id, "status": "FAILED"},
             },
         }
 

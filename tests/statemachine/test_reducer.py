@@ -13,16 +13,22 @@ from botocore.config import Config
 
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import for_all
-from stepsweep.bucket.trials import failure_reason
 from stepsweep.contract import keys
+from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.metrics import MAX_BYTES
-from stepsweep.contract.trial import Trial
+from stepsweep.contract.trial import Status, Trial
 from stepsweep.statemachine.reducer import BEST, MAX_LOG_READS
 from tests.support.functions import Cloud, job_description
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
 TIMEOUT = "Job attempt duration exceeded timeout"
 HOST_GONE = "Host EC2 (instance i-0abc) terminated."
+
+
+def failed(failure: dict[str, Any]) -> tuple[str, str | None]:
+    """Returns why a job failed, and the log stream of its last attempt."""
+    outcome = JobOutcome.from_json({**begun("t", Status.FAILED), "failure": failure}, where="outcome")
+    return outcome.reason, outcome.last_log_stream
 
 
 def leaderboard(cloud: Cloud, sweep: str = "s") -> list[dict[str, str]]:
@@ -232,11 +238,11 @@ class TestFailureReason:
         ],
     )
     def test_a_job_says_what_ended_it(self, cause: str, reason: str) -> None:
-        assert failure_reason({"Error": "States.TaskFailed", "Cause": cause})[0] == reason
+        assert failed({"Error": "States.TaskFailed", "Cause": cause})[0] == reason
 
     def test_a_job_that_could_not_be_submitted_has_the_error_and_what_batch_said(self) -> None:
         failure = {"Error": "Batch.ClientException", "Cause": "JobQueue not found (Service: Batch; Status Code: 400)"}
-        assert failure_reason(failure) == (f"Batch.ClientException: {failure['Cause']}", None)
+        assert failed(failure) == (f"Batch.ClientException: {failure['Cause']}", None)
 
     @pytest.mark.parametrize(
         ("failure", "reason"),
@@ -249,21 +255,21 @@ class TestFailureReason:
         ],
     )
     def test_an_error_without_a_job_is_named_as_it_is(self, failure: dict[str, str], reason: str) -> None:
-        assert failure_reason(failure) == (reason, None)
+        assert failed(failure) == (reason, None)
 
     @pytest.mark.parametrize("wrong", [None, 5, "text", [], {}, [None], [[]], [{"Container": []}], [{"Container": 5}]])
     def test_a_description_of_another_shape_is_no_reason_to_lose_the_sweep(self, wrong: Any) -> None:
         cause = json.dumps({"Attempts": wrong, "StatusReason": "said"})
-        assert failure_reason({"Error": "E", "Cause": cause}) == ("said", None)
+        assert failed({"Error": "E", "Cause": cause}) == ("said", None)
 
     @pytest.mark.parametrize("wrong", [5, [], {}])
     def test_a_log_stream_that_is_no_text_is_none(self, wrong: Any) -> None:
         cause = json.dumps({"Attempts": [{"Container": {"LogStreamName": wrong, "ExitCode": 1}}]})
-        assert failure_reason({"Error": "E", "Cause": cause}) == ("exit code 1", None)
+        assert failed({"Error": "E", "Cause": cause}) == ("exit code 1", None)
 
     def test_the_log_is_the_last_attempts(self) -> None:
         cause = job_description(exit_code=1, attempts=2, stream="job/default/2")
-        assert failure_reason({"Error": "E", "Cause": cause})[1] == "job/default/2"
+        assert failed({"Error": "E", "Cause": cause})[1] == "job/default/2"
 
 
 class TestLastLines:
@@ -353,7 +359,11 @@ class TestSize:
         )
         for_all(lambda trial: cloud.trained(trial, 1 / 3), [winner, *rest[:40]], threads=8)
         for number, trial in enumerate(rest[40:]):
-            failure = {"status": "FAILED", "failure": {"Error": f"E{number}", "Cause": "\u20ac" * 5_000}}
+            failure = {
+                "trial_id": trial.trial_id,
+                "status": "FAILED",
+                "failure": {"Error": f"E{number}", "Cause": "\u20ac" * 5_000},
+            }
             cloud.recorded(trial, failure, sweep="s" * 80)
         answer = cloud.reduce("s" * 80)
         assert len(answer["output"]["ties"]) == len(answer["output"]["best"]) == BEST

@@ -111,7 +111,9 @@ class RecordedCloud:
         file.write_text(log)
 
     def _record(self, name: str, trial: Trial, outcome: Mapping[str, Any]) -> None:
-        self.bucket.put_json(keys.outcome_key(name, 0, trial.trial_id), {"trial_id": trial.trial_id, **outcome})
+        self.bucket.put_json(
+            keys.outcome_key(name, 0, trial.trial_id), {"schema": 1, "trial_id": trial.trial_id, **outcome}
+        )
 
     def reduced(self, name: str) -> None:
         """Picks the winner as the state machine does."""

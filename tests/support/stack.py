@@ -69,7 +69,8 @@ class Stack:
         self._record(sweep, trial, {"status": "FAILED", "failure": failure})
 
     def _record(self, sweep: str, trial: Trial, outcome: dict[str, Any]) -> None:
-        self.bucket.put_json(keys.outcome_key(sweep, 0, trial.trial_id), {"trial_id": trial.trial_id, **outcome})
+        document = {"schema": 1, "trial_id": trial.trial_id, **outcome}
+        self.bucket.put_json(keys.outcome_key(sweep, 0, trial.trial_id), document)
 
     def reduced(self, sweep: str) -> dict[str, Any]:
         """Picks the winner as the state machine does; returns the execution's output."""

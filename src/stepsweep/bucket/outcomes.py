@@ -5,11 +5,15 @@ that it recorded: so a round is read in as many requests as it has files, where 
 is a copy. Whatever is not in it, or cannot be read, is read from the trial's own object.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from stepsweep.bucket.s3 import Bucket, Readable, from_json
 from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.trial import Trial
 
 MAX_RECORD_BYTES = 256 * 2**20
@@ -37,7 +41,7 @@ class Outcomes:
         others = of_round.keys() - self._of_map.keys()
         self._nowhere = others - bucket.present(others)
 
-    def of(self, trial: Trial) -> dict[str, Any] | None:
+    def of(self, trial: Trial) -> "JobOutcome | Unreadable | None":
         """Returns what was recorded of a trial in the round that it was planned for last; None where nothing was."""
         key = self._key(trial)
         if key in self._of_map:
@@ -48,18 +52,29 @@ class Outcomes:
         return keys.outcome_key(self._sweep, trial.round_number, trial.trial_id)
 
 
-def recorded(bucket: Readable, key: str) -> dict[str, Any] | None:
-    """Returns the outcome at a key; None where there is none, and one that says nothing where it cannot be read."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A record that is no outcome.
+
+    Attributes:
+        fault: names the object and what is wrong with it.
+    """
+
+    fault: str
+
+
+def recorded(bucket: Readable, key: str) -> JobOutcome | Unreadable | None:
+    """Returns the outcome at a key; None where there is none."""
     try:
         document = bucket.get_json(key)
-    except ValueError:
-        return {}
-    if document is None:
-        return None
-    return document if isinstance(document, dict) else {}
+        return None if document is None else JobOutcome.from_json(document, where=key)
+    except ValueError as error:
+        return Unreadable(fault=f"{key}: is not JSON ({error})")
+    except InvalidDocument as error:
+        return Unreadable(fault=str(error))
 
 
-def of_map(bucket: Readable, map_results: Any) -> dict[str, dict[str, Any]]:
+def of_map(bucket: Readable, map_results: Any) -> dict[str, JobOutcome]:
     """Returns the outcomes that the Map's record of a round holds, by trial.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
@@ -68,14 +83,14 @@ def of_map(bucket: Readable, map_results: Any) -> dict[str, dict[str, Any]]:
         map_results: what the Map returned, `{"ResultWriterDetails": {"Key": of the manifest}}`. Anything else where
             there is no record: there was nothing to train, or it could not be written.
     """
-    outcomes: dict[str, dict[str, Any]] = {}
+    outcomes: dict[str, JobOutcome] = {}
     left = MAX_RECORD_BYTES
     for key in _files(bucket, map_results):
         data = bucket.get(key, at_most=left + 1)
         if data is None or len(data) > left:
             continue
         left -= len(data)
-        outcomes.update(_outcomes(_document(data)))
+        outcomes.update({outcome.trial_id: outcome for outcome in _outcomes(_document(data))})
     return outcomes
 
 
@@ -90,13 +105,12 @@ def _files(bucket: Readable, map_results: Any) -> list[str]:
     return []
 
 
-def _outcomes(children: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _outcomes(children: Any) -> Iterator[JobOutcome]:
     for child in children if isinstance(children, list) else ():
         match child:
             case {"Output": str(output)}:
-                match _document(output):
-                    case {"trial_id": str(trial_id), "status": str()} as outcome:
-                        yield trial_id, outcome
+                with contextlib.suppress(InvalidDocument):  # then the trial's own object is read
+                    yield JobOutcome.from_json(_document(output), where="the Map's record")
 
 
 def _document(text: str | bytes | None) -> Any:

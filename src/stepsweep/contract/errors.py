@@ -3,6 +3,7 @@
 SweepError                 everything that stepsweep raises on purpose
 ├── InvalidInput           the request cannot be done; carries every fault, not only the first
 │   └── InvalidSweep       ... in the input of a sweep
+├── InvalidDocument        a stored document that is not what its reader expects; names the field
 └── InvalidMetrics         a metrics file that cannot be trusted
 """
 
@@ -37,3 +38,7 @@ class InvalidSweep(InvalidInput):
 
 class InvalidMetrics(SweepError):
     """A metrics file that is not exactly what the contract says, with the place and the reason."""
+
+
+class InvalidDocument(SweepError):
+    """A stored document that breaks its own rules; the message names the object, the field and the value."""

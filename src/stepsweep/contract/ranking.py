@@ -9,9 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.metrics import Objective
+from stepsweep.contract.reading import Fields
 from stepsweep.contract.significance import LEVEL, corrected_resampled_p, welch_p
-from stepsweep.contract.space import Value, as_option
+from stepsweep.contract.space import Value, as_option, shown
 from stepsweep.contract.trial import Outcome, Status, Trial
 
 COLUMNS = ("rank", "trial_id", "epoch", "epochs_trained", "status", "reason", "standard_error", "n", "values")
@@ -53,12 +55,22 @@ class Result:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Reads what `to_json` wrote."""
-        trial = Trial.from_json(data["trial"])
-        outcome = Outcome(trial_id=trial.trial_id, status=Status(data["status"]), reason=data["reason"])
-        numbers = {name: data[name] for name in ("value", "epoch", "epochs_trained")}
-        return cls(trial=trial, outcome=outcome, **numbers)
+    def from_json(cls, data: object, *, where: str = "result") -> Self:
+        """Reads what `to_json` wrote. Raises InvalidDocument as `Trial.from_json` does."""
+        fields = Fields(data, where)
+        trial = Trial.from_json(fields.raw("trial"), where=f"{where}: trial")
+        status = fields.text("status")
+        if status not in list(Status):
+            raise InvalidDocument(f"{where}: status: must be one of {', '.join(Status)}, got {shown(status)}")
+        result = cls(
+            trial=trial,
+            outcome=Outcome(trial_id=trial.trial_id, status=Status(status), reason=fields.text("reason")),
+            value=fields.maybe_number("value"),
+            epoch=fields.maybe_whole("epoch"),
+            epochs_trained=fields.maybe_whole("epochs_trained"),
+        )
+        fields.done()
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from stepsweep.contract import keys
+from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, as_option
 
 MAX_SLUG = 60
@@ -90,9 +91,27 @@ class Trial:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Reads what `to_json` wrote; a field too many or too few raises TypeError."""
-        return cls(**data)
+    def from_json(cls, data: object, *, where: str = "trial") -> Self:
+        """Reads what `to_json` wrote.
+
+        Args:
+            where: names the object in errors.
+
+        Raises:
+            InvalidDocument: a field is missing, unknown or of another type.
+        """
+        fields = Fields(data, where)
+        trial = cls(
+            trial_id=fields.text("trial_id"),
+            params=fields.values("params"),
+            options=fields.values("options"),
+            epochs=fields.whole("epochs"),
+            rung=fields.whole("rung"),
+            batch=fields.whole("batch"),
+            round_number=fields.whole("round_number"),
+        )
+        fields.done()
+        return trial
 
 
 def trial_id_of(

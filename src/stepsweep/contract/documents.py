@@ -1,0 +1,165 @@
+"""The documents that the steps of a sweep leave for one another in the bucket, each with a schema number.
+
+`from_json` is strict: it raises InvalidDocument, which names the field of the object that is wrong. spec.json is
+`contract.spec`'s, and how a job ended is `contract.job_outcome`'s.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidDocument, InvalidSweep
+from stepsweep.contract.job_outcome import begun
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.reading import Fields
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status, Trial
+
+SCHEMA = 1
+"""Of the plan, the Map's items and the results. A change of their fields changes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundPlan:
+    """plan.json: every trial of the sweep so far, finished before or not.
+
+    Attributes:
+        trainer_version: names the code that the trials run.
+    """
+
+    spec: SweepSpec
+    round_number: int
+    trainer_version: str
+    trials: tuple[Trial, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "spec": self.spec.to_json(),
+            "round": self.round_number,
+            "trainer_version": self.trainer_version,
+            "trials": [trial.to_json() for trial in self.trials],
+        }
+
+    @classmethod
+    def from_json(cls, data: object, *, where: str) -> Self:
+        fields = Fields(data, where)
+        fields.schema(SCHEMA)
+        try:
+            spec = SweepSpec.from_json(fields.raw("spec"))
+        except InvalidSweep as error:
+            raise InvalidDocument(f"{where}: spec: {error.faults[0]}") from None
+        plan = cls(
+            spec=spec,
+            round_number=fields.whole("round"),
+            trainer_version=fields.text("trainer_version"),
+            trials=tuple(Trial.from_json(each, where=place) for each, place in fields.children("trials")),
+        )
+        fields.done()
+        return plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialItem:
+    """One item of the Map, in to-run.json: what the states of one trial read.
+
+    Texts only: a number in a Batch request ends the whole Map.
+    """
+
+    sweep: str
+    trial_id: str
+    command: tuple[str, ...]
+    metrics_uri: str
+    checkpoint_uri: str
+    outcome_key: str
+
+    @classmethod
+    def of(cls, trial: Trial, *, sweep: str, bucket: str) -> Self:
+        return cls(
+            sweep=sweep,
+            trial_id=trial.trial_id,
+            command=tuple(trial.command()),
+            metrics_uri=keys.uri(bucket, trial.metrics_key),
+            checkpoint_uri=keys.uri(bucket, keys.checkpoint_prefix(trial.trial_id)),
+            outcome_key=keys.outcome_key(sweep, trial.round_number, trial.trial_id),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "sweep": self.sweep,
+            "trial_id": self.trial_id,
+            "command": list(self.command),
+            "metrics_uri": self.metrics_uri,
+            "checkpoint_uri": self.checkpoint_uri,
+            "outcome_key": self.outcome_key,
+            # What is recorded when the job ends; the state machine adds Batch's part.
+            "outcomes": {status.value: begun(self.trial_id, status) for status in (Status.SUCCEEDED, Status.FAILED)},
+        }
+
+    @classmethod
+    def from_json(cls, data: object, *, where: str) -> Self:
+        fields = Fields(data, where)
+        fields.schema(SCHEMA)
+        fields.child("outcomes")
+        item = cls(
+            sweep=fields.text("sweep"),
+            trial_id=fields.text("trial_id"),
+            command=tuple(fields.texts("command")),
+            metrics_uri=fields.text("metrics_uri"),
+            checkpoint_uri=fields.text("checkpoint_uri"),
+            outcome_key=fields.text("outcome_key"),
+        )
+        fields.done()
+        return item
+
+
+def items_from_json(data: object, *, where: str) -> list[TrialItem]:
+    """Reads to-run.json, a list."""
+    if not isinstance(data, list):
+        raise InvalidDocument(f"{where}: must be a list of items")
+    return [TrialItem.from_json(each, where=f"{where}: [{index}]") for index, each in enumerate(data)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What the jobs of a sweep took up to the end of a round.
+
+    Attributes:
+        job_seconds: by Batch's timestamps.
+        epochs: that those jobs trained.
+    """
+
+    job_seconds: float = 0.0
+    epochs: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundResults:
+    """results.json: how every trial of the plan stands after a round."""
+
+    round_number: int
+    spent: Spent
+    results: tuple[Result, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "round": self.round_number,
+            "spent": {"job_seconds": self.spent.job_seconds, "epochs": self.spent.epochs},
+            "results": [result.to_json() for result in self.results],
+        }
+
+    @classmethod
+    def from_json(cls, data: object, *, where: str) -> Self:
+        fields = Fields(data, where)
+        fields.schema(SCHEMA)
+        spent = fields.child("spent")
+        results = cls(
+            round_number=fields.whole("round"),
+            spent=Spent(job_seconds=spent.number("job_seconds"), epochs=spent.number("epochs")),
+            results=tuple(Result.from_json(each, where=place) for each, place in fields.children("results")),
+        )
+        spent.done()
+        fields.done()
+        return results

@@ -1,0 +1,120 @@
+"""How one trial's job ended, as the state machine recorded it: decoded here, and nowhere else.
+
+The record is `{"schema": 1, "trial_id": …, "status": "SUCCEEDED", "job": {"job_id": …, "attempts": […]}}`, or
+`{…, "status": "FAILED", "failure": {"Error": …, "Cause": …}}`. The cause of a failed job is Batch's own description of
+it as JSON. Schema, id and status are ours and strict. The rest is AWS's: the reader leaves out what has another shape,
+since what a job cost must not decide whether a sweep has a winner.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from stepsweep.contract.cost import job_seconds
+from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.reading import Fields
+from stepsweep.contract.trial import Status
+
+SCHEMA = 1
+
+CONTAINER_EXITED = "Essential container in task exited"
+"""What Batch gives as the reason whenever a container ended; the exit code says more."""
+
+
+def begun(trial_id: str, status: Status) -> dict[str, Any]:
+    """Returns the part of the record that is known before the job runs."""
+    return {"schema": SCHEMA, "trial_id": trial_id, "status": status.value}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOutcome:
+    """How one trial's job ended.
+
+    Attributes:
+        succeeded: whether the job ended well; its metrics decide about the trial.
+        reason: why it failed; empty if it succeeded.
+        attempts: Batch's descriptions, with its names in upper camel case, the first attempt first.
+    """
+
+    trial_id: str
+    succeeded: bool
+    reason: str
+    attempts: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def from_json(cls, data: object, *, where: str) -> Self:
+        """Reads a record. Raises InvalidDocument where schema, id or status are wrong, or a failure has no cause."""
+        fields = Fields(data, where)
+        fields.schema(SCHEMA)
+        trial_id = fields.text("trial_id")
+        match fields.text("status"):
+            case Status.SUCCEEDED:
+                job = data.get("job") if isinstance(data, dict) else None
+                attempts = _attempts(job.get("attempts")) if isinstance(job, dict) else ()
+                return cls(trial_id=trial_id, succeeded=True, reason="", attempts=attempts)
+            case Status.FAILED:
+                failure = fields.raw("failure")
+                if not isinstance(failure, dict):
+                    raise InvalidDocument(f"{where}: failure must be an object")
+                job = _failed_job(failure)
+                return cls(
+                    trial_id=trial_id,
+                    succeeded=False,
+                    reason=_reason(failure, job),
+                    attempts=_attempts(job.get("Attempts")) if job else (),
+                )
+            case other:
+                raise InvalidDocument(f'{where}: status must be "SUCCEEDED" or "FAILED", got {other!r}')
+
+    @property
+    def job_seconds(self) -> float:
+        """How long the attempts ran, by Batch's clock."""
+        return job_seconds(self.attempts)
+
+    @property
+    def last_log_stream(self) -> str | None:
+        """The log stream of the last attempt; None where it has none."""
+        name = _object(self.attempts[-1].get("Container")).get("LogStreamName") if self.attempts else None
+        return name if isinstance(name, str) and name else None
+
+    @property
+    def log_streams(self) -> list[str]:
+        """The log streams of the attempts that have one, the first attempt first."""
+        names = (_object(attempt.get("Container")).get("LogStreamName") for attempt in self.attempts)
+        return [name for name in names if isinstance(name, str) and name]
+
+
+def _attempts(found: object) -> tuple[Mapping[str, Any], ...]:
+    return tuple(each for each in found if isinstance(each, dict)) if isinstance(found, list) else ()
+
+
+def _failed_job(failure: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns Batch's description of the job that failed; None where something else failed."""
+    try:
+        job = json.loads(str(failure.get("Cause", "")))
+    except (ValueError, RecursionError):
+        return None
+    return job if isinstance(job, dict) else None
+
+
+def _reason(failure: Mapping[str, Any], job: Mapping[str, Any] | None) -> str:
+    if job is None:
+        return ": ".join(filter(None, (str(failure.get("Error", "unknown error")), str(failure.get("Cause", "")))))
+    attempts = job.get("Attempts")
+    last = _object(attempts[-1]) if isinstance(attempts, list) and attempts else {}
+    container = _object(last.get("Container"))
+    # The container's reason names what the job's own hides: out of memory, an image that cannot be pulled.
+    why = container.get("Reason") or job.get("StatusReason") or last.get("StatusReason")
+    said = []
+    if (exit_code := container.get("ExitCode")) is not None:
+        said.append(f"exit code {exit_code}")
+    if why and not (said and why == CONTAINER_EXITED):
+        said.append(str(why))
+    if isinstance(attempts, list) and len(attempts) > 1:
+        said.append(f"attempt {len(attempts)}")
+    return ", ".join(said) or "its job failed"
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

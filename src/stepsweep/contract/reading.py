@@ -1,0 +1,106 @@
+"""Strict reading of JSON documents: fields by their types, and errors that name the object and the field."""
+
+from collections.abc import Iterator
+from typing import Any, Self
+
+from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.space import Value, parse_value, shown
+
+MISSING = object()
+
+
+class Fields:
+    """The fields of one JSON object. Each is read once; `done` refuses those that nobody read.
+
+    Args:
+        data: what `json.loads` returned.
+        where: names the object in errors, such as `sweeps/first/round-0/plan.json` or that and `trials[3]`.
+
+    Raises:
+        InvalidDocument: the data is not an object. Every method raises it for a field that breaks its rule.
+    """
+
+    def __init__(self, data: object, where: str) -> None:
+        if not isinstance(data, dict):
+            raise InvalidDocument(f"{where}: must be an object, got {shown(data)}")
+        self._data: dict[str, Any] = data
+        self._where = where
+        self._read: set[str] = set()
+
+    def schema(self, number: int) -> None:
+        """Reads the field `schema`, which must be this number."""
+        found = self.whole("schema")
+        if found != number:
+            raise self._wrong("schema", f"must be {number}, which this version of stepsweep reads and writes", found)
+
+    def text(self, name: str) -> str:
+        value = self._get(name)
+        if not isinstance(value, str):
+            raise self._wrong(name, "must be a text", value)
+        return value
+
+    def whole(self, name: str) -> int:
+        value = self._get(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self._wrong(name, "must be a whole number", value)
+        return value
+
+    def maybe_whole(self, name: str) -> int | None:
+        return None if self._get(name) is None else self.whole(name)
+
+    def number(self, name: str) -> float:
+        value = self._get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self._wrong(name, "must be a number", value)
+        return value
+
+    def maybe_number(self, name: str) -> float | None:
+        return None if self._get(name) is None else self.number(name)
+
+    def values(self, name: str) -> dict[str, Value]:
+        """Returns an object of options: each a number or a text."""
+        found = self._get(name)
+        if not isinstance(found, dict):
+            raise self._wrong(name, "must be an object", found)
+        try:
+            return {option: parse_value(value) for option, value in found.items()}
+        except ValueError as error:
+            raise self._wrong(name, f"must hold numbers and texts only ({error})", found) from None
+
+    def texts(self, name: str) -> list[str]:
+        found = self._get(name)
+        if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+            raise self._wrong(name, "must be a list of texts", found)
+        return found
+
+    def child(self, name: str) -> "Fields":
+        return Fields(self._get(name), f"{self._where}: {name}")
+
+    def children(self, name: str) -> Iterator[tuple[object, str]]:
+        """Yields the entries of a list, each with what names it in errors."""
+        found = self._get(name)
+        if not isinstance(found, list):
+            raise self._wrong(name, "must be a list", found)
+        for index, each in enumerate(found):
+            yield each, f"{self._where}: {name}[{index}]"
+
+    def raw(self, name: str) -> Any:
+        """Returns a field whose reader checks it by itself."""
+        return self._get(name)
+
+    def done(self) -> Self:
+        """Refuses fields that nobody read."""
+        unknown = self._data.keys() - self._read
+        if unknown:
+            raise InvalidDocument(f"{self._where}: unknown field {', '.join(map(shown, sorted(unknown)))}")
+        return self
+
+    def _get(self, name: str) -> Any:
+        self._read.add(name)
+        value = self._data.get(name, MISSING)
+        if value is MISSING:
+            raise InvalidDocument(f"{self._where}: {name} is missing")
+        return value
+
+    def _wrong(self, name: str, rule: str, value: object) -> InvalidDocument:
+        return InvalidDocument(f"{self._where}: {name}: {rule}, got {shown(value)}")

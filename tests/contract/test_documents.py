@@ -1,0 +1,153 @@
+"""What one step of a sweep writes, the next one reads; and what is not that names the object and the field."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stepsweep.contract.documents import RoundPlan, RoundResults, Spent, TrialItem, items_from_json
+from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.job_outcome import JobOutcome, begun
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.rounds import first_round
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Outcome, Status
+from tests.support.strategies import documents
+
+SPEC = SweepSpec.from_json({"parameters": {"lr": [0.1, 0.2]}, "epochs": 2, "name": "s", "repeats": 2})
+TRIALS = tuple(first_round(SPEC, trainer_version="1"))
+PLAN = RoundPlan(spec=SPEC, round_number=0, trainer_version="1", trials=TRIALS)
+RESULTS = RoundResults(
+    round_number=1,
+    spent=Spent(job_seconds=1.5, epochs=4),
+    results=(
+        Result(
+            trial=TRIALS[0],
+            outcome=Outcome(trial_id=TRIALS[0].trial_id, status=Status.SUCCEEDED),
+            value=0.5,
+            epoch=1,
+            epochs_trained=2,
+        ),
+        Result(trial=TRIALS[1], outcome=Outcome(trial_id=TRIALS[1].trial_id, status=Status.FAILED, reason="no")),
+    ),
+)
+ITEMS = [TrialItem.of(trial, sweep="s", bucket="b") for trial in TRIALS]
+
+
+NAMES = ("attempts", "Container", "LogStreamName", "StartedAt", "StoppedAt")
+
+
+def stored(document: object) -> Any:
+    return json.loads(json.dumps(document, allow_nan=False))
+
+
+@given(documents())
+def test_any_plan_and_its_items_survive(document: Any) -> None:
+    # The largest seed leaves no room for the seeds of repeats.
+    spec = SweepSpec.from_json({**document, "seed": 0})
+    plan = RoundPlan(
+        spec=spec, round_number=3, trainer_version="v", trials=tuple(first_round(spec, trainer_version="v"))
+    )
+    assert RoundPlan.from_json(stored(plan.to_json()), where="plan.json") == plan
+    items = [TrialItem.of(trial, sweep=spec.name, bucket="b") for trial in plan.trials]
+    assert items_from_json(stored([item.to_json() for item in items]), where="to-run.json") == items
+
+
+def test_results_survive() -> None:
+    assert RoundResults.from_json(stored(RESULTS.to_json()), where="results.json") == RESULTS
+
+
+def test_an_item_begins_the_outcomes_that_the_state_machine_completes() -> None:
+    begun_outcomes = ITEMS[0].to_json()["outcomes"]
+    done = JobOutcome.from_json({**begun_outcomes["SUCCEEDED"], "job": {"attempts": []}}, where="o")
+    assert (done.trial_id, done.succeeded) == (TRIALS[0].trial_id, True)
+    failed = JobOutcome.from_json({**begun_outcomes["FAILED"], "failure": {"Error": "E"}}, where="o")
+    assert (failed.succeeded, failed.reason) == (False, "E")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (("schema",), 2, "p.json: schema: must be 1, which this version of stepsweep reads and writes, got 2"),
+        (("round",), "0", 'p.json: round: must be a whole number, got "0"'),
+        (("round",), True, "p.json: round: must be a whole number, got true"),
+        (("trainer_version",), None, "p.json: trainer_version: must be a text, got null"),
+        (("trials",), {}, "p.json: trials: must be a list, got {}"),
+        (("trials", 1), 5, "p.json: trials[1]: must be an object, got 5"),
+        (("trials", 1, "epochs"), 1.5, "p.json: trials[1]: epochs: must be a whole number, got 1.5"),
+        (("trials", 0, "params"), [], "p.json: trials[0]: params: must be an object, got []"),
+        (("trials", 0, "extra"), 1, 'p.json: trials[0]: unknown field "extra"'),
+        (("spec", "epochs"), 0, "p.json: spec: epochs: must be a whole number from 1 to 100000, got 0"),
+    ],
+)
+def test_a_plan_that_is_wrong_names_the_field(path: tuple[Any, ...], value: object, fault: str) -> None:
+    document = stored(PLAN.to_json())
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    with pytest.raises(InvalidDocument) as caught:
+        RoundPlan.from_json(document, where="p.json")
+    assert str(caught.value) == fault
+
+
+@pytest.mark.parametrize("name", ["schema", "spec", "round", "trainer_version", "trials"])
+def test_every_field_of_a_plan_is_needed(name: str) -> None:
+    document = stored(PLAN.to_json())
+    del document[name]
+    with pytest.raises(InvalidDocument, match=f"^p: {name} is missing$"):
+        RoundPlan.from_json(document, where="p")
+
+
+def test_results_with_a_status_that_is_none_are_refused() -> None:
+    document = stored(RESULTS.to_json())
+    document["results"][1]["status"] = "DONE"
+    fault = r"^r: results\[1\]: status: must be one of SUCCEEDED, FAILED, MISSING, INVALID, got \"DONE\"$"
+    with pytest.raises(InvalidDocument, match=fault):
+        RoundResults.from_json(document, where="r")
+
+
+@pytest.mark.parametrize("data", [None, {}, 5, [{"schema": 1}]])
+def test_items_that_are_none_are_refused(data: Any) -> None:
+    with pytest.raises(InvalidDocument):
+        items_from_json(data, where="to-run.json")
+
+
+class TestJobOutcome:
+    @pytest.mark.parametrize(
+        "wrong",
+        [None, [], {}, {"schema": 1, "trial_id": "t"}, {"schema": 2, "trial_id": "t", "status": "SUCCEEDED"},
+         {"schema": 1, "trial_id": 5, "status": "SUCCEEDED"}, {"schema": 1, "trial_id": "t", "status": "MISSING"},
+         {"schema": 1, "trial_id": "t", "status": "FAILED"},
+         {"schema": 1, "trial_id": "t", "status": "FAILED", "failure": 5}],
+    )  # fmt: skip
+    def test_what_is_ours_is_strict(self, wrong: Any) -> None:
+        with pytest.raises(InvalidDocument, match=r"^o\.json: "):
+            JobOutcome.from_json(wrong, where="o.json")
+
+    @given(
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(),
+            lambda inner: (
+                st.lists(inner) | st.dictionaries(st.sampled_from(["attempts", "Container", "StartedAt"]), inner)
+            ),
+        )
+    )
+    def test_what_is_batch_s_may_have_any_shape(self, job: Any) -> None:
+        outcome = JobOutcome.from_json({**begun("t", Status.SUCCEEDED), "job": job}, where="o")
+        assert outcome.job_seconds >= 0
+        assert all(isinstance(name, str) for name in outcome.log_streams)
+
+    def test_the_attempts_of_a_failed_job_are_in_its_cause(self) -> None:
+        attempts = [
+            {"StartedAt": 1_000, "StoppedAt": 3_000, "Container": {"LogStreamName": "one", "ExitCode": 75}},
+            {"StartedAt": 4_000, "StoppedAt": 5_000, "Container": {"LogStreamName": "two", "ExitCode": 1}},
+        ]
+        failure = {"Error": "States.TaskFailed", "Cause": json.dumps({"Attempts": attempts})}
+        outcome = JobOutcome.from_json({**begun("t", Status.FAILED), "failure": failure}, where="o")
+        assert outcome.job_seconds == 3.0
+        assert outcome.log_streams == ["one", "two"]
+        assert outcome.last_log_stream == "two"
+        assert outcome.reason == "exit code 1, attempt 2"
