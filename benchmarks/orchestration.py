@@ -148,11 +148,11 @@ def _count_states_of_children() -> list[str]:
     """Returns a list that grows by each state which a child of the Map enters; call it before the cloud starts."""
     from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
 
-    import stepsweep.local.moto_workarounds as workarounds
+    from stepsweep.local import patches
 
     entered: list[str] = []
     lock = threading.Lock()
-    installed = workarounds.install
+    installed = patches.install
 
     def install(**options: Any) -> None:
         installed(**options)
@@ -165,7 +165,7 @@ def _count_states_of_children() -> list[str]:
 
         distributed_iteration_component.EventManager = Counted
 
-    workarounds.install = install
+    patches.install = install
     return entered
 
 

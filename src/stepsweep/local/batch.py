@@ -13,7 +13,7 @@ from typing import Any
 
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machine, Process, threads
-from stepsweep.local.moto_workarounds import ProcessJob
+from stepsweep.local.patches.batch import ProcessJob
 
 STOP_GRACE_SECONDS = 30.0
 """Between SIGTERM and SIGKILL, as ECS has it."""

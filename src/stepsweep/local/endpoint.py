@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+ACCOUNT = "123456789012"
+"""moto's account, which every request without other credentials belongs to."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:

@@ -18,11 +18,11 @@ from stepsweep.contract import keys
 from stepsweep.local import template
 from stepsweep.local.access import Access
 from stepsweep.local.batch import JobQueue
-from stepsweep.local.endpoint import Endpoint
+from stepsweep.local.endpoint import ACCOUNT, Endpoint
 from stepsweep.local.functions import Functions
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machines
-from stepsweep.local.moto_workarounds import ACCOUNT, install
+from stepsweep.local.patches import install
 
 SHUTDOWN_POLL_SECONDS = 0.1
 """How often the server looks whether it is to end."""

@@ -1,6 +1,6 @@
 """What of moto is not loaded when it is imported: a third of the time that takes, for what nothing here asks for.
 
-Before the first import of moto's services, so apart from `local.moto_workarounds`, which imports them.
+It must run before the first import of moto's services, so it is not in `local.patches`, which imports them.
 """
 
 import functools

@@ -1,6 +1,6 @@
-"""Each workaround, the gap in plain moto that it is for, and what the embedded cloud does instead.
+"""Each patch: what plain moto does without it, and what the embedded cloud does instead.
 
-A test here that fails with a new moto says that a workaround can go, or has to change. The probes are in probes.py.
+A test that fails with a new version of moto shows that its patch can go, or has to change. The probes are in probes.py.
 """
 
 import ast
@@ -10,43 +10,126 @@ import tomllib
 from collections.abc import Callable
 from typing import TypeVar
 
+import pytest
+
+from stepsweep.local.patches.patching import WRITTEN_FOR, PatchError, add, patch
 from tests.embedded import REPOSITORY
 from tests.local.conftest import Worlds
 
-SOURCE = (REPOSITORY / "src" / "stepsweep" / "local" / "moto_workarounds.py").read_text()
 TESTED: set[str] = set()
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
 
-def workaround(name: str) -> Callable[[Test], Test]:
-    """Says which function of stepsweep/local/moto_workarounds.py a test is for."""
+def patched(name: str) -> Callable[[Test], Test]:
+    """Names the patch that a test is for, as `patches.install` calls it."""
     TESTED.add(name)
     return lambda test: test
 
 
-def test_the_workarounds_are_for_the_moto_that_is_installed() -> None:
-    said = re.search(r"Written for moto (\d+\.\d+\.\d+),", ast.get_docstring(ast.parse(SOURCE)) or "")
-    assert said is not None
-    assert said[1] == importlib.metadata.version("moto")
+def test_the_patches_are_for_the_moto_that_is_installed() -> None:
+    assert importlib.metadata.version("moto") == WRITTEN_FOR
     extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert f"moto[server]=={said[1]}" in extras["local"]
+    assert f"moto[server]=={WRITTEN_FOR}" in extras["local"]
 
 
-def test_every_workaround_has_a_test() -> None:
+def test_every_patch_has_a_test() -> None:
+    source = (REPOSITORY / "src" / "stepsweep" / "local" / "patches" / "__init__.py").read_text()
     (install,) = (
-        node for node in ast.parse(SOURCE).body if isinstance(node, ast.FunctionDef) and node.name == "install"
+        node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef) and node.name == "install"
     )
-    called = {
-        node.func.id for node in ast.walk(install) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    assert called == TESTED
+    calls = (node.func for node in ast.walk(install) if isinstance(node, ast.Call))
+    called = {function.attr for function in calls if isinstance(function, ast.Attribute)}
+    assert called - {"Clients"} == TESTED
+
+
+# --- how a patch is applied -------------------------------------------------------------------------------------------
+
+
+class Moto:
+    """Stands for a class of moto."""
+
+    @staticmethod
+    def double(number: int) -> int:
+        return 2 * number
+
+    @classmethod
+    def title(cls) -> str:
+        return cls.__name__
+
+
+def plus_one(original: Callable[[int], int], number: int) -> int:
+    return original(number) + 1
+
+
+def times_ten(original: Callable[[int], int], number: int) -> int:
+    return original(number) * 10
+
+
+@pytest.fixture
+def moto() -> type[Moto]:
+    """A class that no other test has patched."""
+    return type("Moto", (Moto,), dict(vars(Moto)))
+
+
+def test_a_patch_calls_what_it_replaces(moto: type[Moto]) -> None:
+    patch(moto, "double", plus_one, with_original=True)
+    assert moto.double(3) == moto().double(3) == 7
+
+
+def test_a_class_method_stays_one(moto: type[Moto]) -> None:
+    patch(moto, "title", lambda cls: f"patched {cls.__name__}")
+    service: type[Moto] = type("Service", (moto,), {})
+    assert service.title() == "patched Service"
+
+
+def test_a_patch_of_an_inherited_method_leaves_the_parent_alone(moto: type[Moto]) -> None:
+    service: type[Moto] = type("Service", (moto,), {})
+    patch(service, "title", lambda cls: f"patched {cls.__name__}")
+    assert (service.title(), moto.title()) == ("patched Service", "Moto")
+
+
+def test_a_missing_target_is_named_with_the_versions(moto: type[Moto]) -> None:
+    with pytest.raises(PatchError) as raised:
+        patch(moto, "triple", plus_one)
+    assert "Moto.triple does not exist in moto" in str(raised.value)
+    assert f"written for moto {WRITTEN_FOR}" in str(raised.value)
+
+
+def test_a_missing_target_of_a_module_is_named() -> None:
+    with pytest.raises(PatchError, match=r"^importlib\.metadata\.gone does not exist"):
+        patch(importlib.metadata, "gone", plus_one)
+
+
+def test_a_second_patch_must_name_the_first(moto: type[Moto]) -> None:
+    patch(moto, "double", plus_one, with_original=True)
+    with pytest.raises(PatchError, match=r"Moto\.double is patched already.*plus_one"):
+        patch(moto, "double", times_ten, with_original=True)
+    assert moto.double(3) == 7
+
+    patch(moto, "double", times_ten, with_original=True, on_top_of=plus_one)
+    assert moto.double(3) == 70
+
+
+def test_a_patch_on_top_of_one_that_is_not_applied_is_refused(moto: type[Moto]) -> None:
+    with pytest.raises(PatchError, match=r"Moto\.double is not patched yet"):
+        patch(moto, "double", times_ten, with_original=True, on_top_of=plus_one)
+    assert moto.double(3) == 6
+
+
+def test_what_moto_has_now_is_not_added(moto: type[Moto]) -> None:
+    with pytest.raises(PatchError, match=r"Moto\.double exists already"):
+        add(moto, "double", plus_one)
+    assert moto.double(3) == 6
+
+    add(moto, "half", lambda _self: 0.5)
+    assert moto().half() == 0.5  # type: ignore[attr-defined]
 
 
 # --- CloudFormation ---------------------------------------------------------------------------------------------------
 
 
-@workaround("_batch_resources_from_cloudformation")
+@patched("compute_environments_from_templates")
 def test_a_compute_environment_is_made_as_cdk_writes_it(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("compute_environments")
     assert "500 Internal Server Error" in plain["as CDK writes it"]
@@ -57,28 +140,28 @@ def test_a_compute_environment_is_made_as_cdk_writes_it(worlds: Worlds) -> None:
         assert ":compute-environment/" in made["Arn"]
 
 
-@workaround("_batch_resources_from_cloudformation")
+@patched("job_queues_from_templates")
 def test_a_template_can_refer_to_the_arn_of_a_queue(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("queue_attribute")
     assert plain == {}
     assert ":job-queue/" in embedded["Arn"]
 
 
-@workaround("_batch_resources_from_cloudformation")
+@patched("job_definitions_from_templates")
 def test_a_template_can_refer_to_the_arn_of_a_job_definition(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("job_definition_attribute")
     assert plain == {}
     assert ":job-definition/" in embedded["Arn"]
 
 
-@workaround("_batch_resources_from_cloudformation")
+@patched("job_definitions_from_templates")
 def test_a_job_definition_needs_no_retry_strategy(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("job_definition_without_retries")
     assert "500 Internal Server Error" in plain
     assert embedded == {}
 
 
-@workaround("_batch_resources_from_cloudformation")
+@patched("job_definitions_from_templates")
 def test_a_job_definition_has_all_parts_of_its_template(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("job_definition_parts")
     assert "timeout" not in plain
@@ -98,8 +181,8 @@ def test_a_job_definition_has_all_parts_of_its_template(worlds: Worlds) -> None:
     }
 
 
-@workaround("_batch_resources_from_cloudformation")
-@workaround("_updates_that_reach_what_refers_to_them")
+@patched("job_definitions_from_templates")
+@patched("updates_reach_dependents")
 def test_a_changed_job_definition_is_a_new_revision_for_all_who_name_it(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("changed_job_definition")
     assert plain["made"] == embedded["made"] == {"revisions": {"1": "ACTIVE"}, "named": "1"}
@@ -109,28 +192,30 @@ def test_a_changed_job_definition_is_a_new_revision_for_all_who_name_it(worlds: 
     assert embedded["earlier not kept"] == {"revisions": revisions, "named": "3"}
 
 
-@workaround("_updates_that_reach_what_refers_to_them")
+@patched("unknown_updates_are_refused")
 def test_a_change_that_moto_does_not_know_is_refused_and_not_forgotten(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("unknown_change")
     assert plain == {"days": [7], "refused": False}
     assert embedded == {"days": [7], "refused": True}
 
 
-@workaround("_networks_that_go_with_their_stack")
+@patched("stacks_delete_dependents_first")
+@patched("networks_are_deleted_with_their_stack")
 def test_a_network_goes_with_its_stack(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("deleted_network")
     assert "DependencyViolation" in plain
     assert embedded == []
 
 
-@workaround("_change_sets_as_the_cdk_cli_uses_them")
+@patched("change_sets_leave_outputs")
 def test_a_stack_that_a_change_set_made_has_outputs(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("outputs_of_a_change_set")
     assert plain == []
     assert embedded == ["Name"]
 
 
-@workaround("_change_sets_as_the_cdk_cli_uses_them")
+@patched("change_sets_can_be_missing")
+@patched("parameters_from_ssm_keep_their_value")
 def test_a_second_change_set_of_the_same_name(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("second_change_set")
     assert "500" in plain["delete what is gone"]
@@ -142,35 +227,35 @@ def test_a_second_change_set_of_the_same_name(worlds: Worlds) -> None:
     assert embedded["second"] == ["/two/"]
 
 
-@workaround("_stable_names")
+@patched("generated_names_are_stable")
 def test_a_name_that_cloudformation_chooses_is_the_same_the_next_time(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("names")
     assert plain[0] != plain[1]
     assert embedded[0] == embedded[1]
 
 
-@workaround("_templates_that_are_json")
+@patched("json_templates_skip_yaml")
 def test_a_template_in_json_is_read_as_json(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("readers_of_yaml_for_a_template_in_json")
     assert (plain[0] > 0, plain[1]) == (True, "1")
     assert embedded == [0, "1", *plain[2:]]
 
 
-@workaround("_networks_without_images")
+@patched("no_machine_images")
 def test_no_images_of_machines_are_made(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("images_of_machines")
     assert plain > 1_000
     assert embedded == 0
 
 
-@workaround("_state_machines_that_execute")
+@patched("state_machines_of_stacks_execute")
 def test_a_state_machine_of_a_stack_executes(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("stack_state_machine")
     assert "StateMachineDoesNotExist" in plain
     assert embedded == '{"it": "ran"}'
 
 
-@workaround("_custom_resources_without_their_functions")
+@patched("custom_resources_empty_buckets")
 def test_a_custom_resource_empties_its_bucket_without_its_function(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("custom_resource")
     assert plain["status"] == "CREATE_IN_PROGRESS", "its function is run in Docker, and its answer is waited for"
@@ -183,7 +268,7 @@ def test_a_custom_resource_empties_its_bucket_without_its_function(worlds: World
 # --- Batch and Lambda -------------------------------------------------------------------------------------------------
 
 
-@workaround("_batch_jobs_that_run")
+@patched("jobs_run")
 def test_a_job_truly_runs(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("job_that_exits_3")
     assert plain == {
@@ -193,28 +278,28 @@ def test_a_job_truly_runs(worlds: Worlds) -> None:
     assert embedded == {"with Docker": {"status": "FAILED", "exit code": 3, "attempts": 1}}
 
 
-@workaround("_batch_jobs_that_run")
+@patched("jobs_run")
 def test_a_job_is_tried_again_as_its_definition_says(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("attempts_of_a_job_that_fails")
     assert plain == {"status": "FAILED", "attempts": 1}
     assert embedded == {"status": "FAILED", "attempts": 3}
 
 
-@workaround("_batch_jobs_that_run")
+@patched("jobs_run")
 def test_a_description_of_a_job_does_not_grow_when_it_is_asked_for(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("environment_of_a_job_described_thrice")
     assert plain[0] < plain[1] < plain[2]
     assert embedded == [2, 2, 2]
 
 
-@workaround("_batch_jobs_that_run")
+@patched("jobs_run")
 def test_jobs_can_be_described_while_others_are_submitted(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("jobs_described_while_one_is_added")
     assert "dictionary changed size during iteration" in plain
     assert embedded == 1
 
 
-@workaround("_functions_that_run")
+@patched("functions_run")
 def test_a_function_truly_runs(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("answer_of_a_function")
     assert plain["with Docker"] != 42
@@ -225,21 +310,21 @@ def test_a_function_truly_runs(worlds: Worlds) -> None:
 # --- Step Functions ---------------------------------------------------------------------------------------------------
 
 
-@workaround("_execution_names")
+@patched("executions_have_names")
 def test_an_execution_without_a_name_gets_one(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("execution_without_a_name")
     assert plain == "None"
     assert re.fullmatch(r"[0-9a-f-]{36}", embedded)
 
 
-@workaround("_execution_names")
+@patched("executions_have_names")
 def test_a_name_that_aws_refuses_is_refused(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("execution_with_a_wrong_name")
     assert plain is True
     assert "Invalid Name: 'a name: <1>'" in embedded
 
 
-@workaround("_service_integrations")
+@patched("tasks_rename_members")
 def test_a_task_gives_its_parameters_to_batch(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("batch_task")
     assert plain["status"] == "FAILED"
@@ -248,75 +333,75 @@ def test_a_task_gives_its_parameters_to_batch(worlds: Worlds) -> None:
     assert set(embedded["output"]) >= {"JobArn", "JobId", "JobName"}
 
 
-@workaround("_service_integrations")
+@patched("tasks_rename_members")
 def test_a_task_puts_a_structure_into_the_bucket_as_json(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("put_object_task")
     assert (plain["status"], plain["body"]) == ("FAILED", "")
     assert (embedded["status"], embedded["body"]) == ("SUCCEEDED", '{"lr":0.1,"text":"\\u00fc"}')
 
 
-@workaround("_service_integrations")
+@patched("tasks_rename_members")
 def test_names_in_a_tasks_answer_have_a_capital(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("sdk_task_answer")
     assert plain == ["jobQueues"]
     assert embedded == ["JobQueues"]
 
 
-@workaround("_service_integrations")
+@patched("tasks_rename_members")
 def test_times_in_a_tasks_answer_are_texts(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("time_in_an_answer")
     assert "500 Internal Server Error" in plain
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", embedded)
 
 
-@workaround("_errors_of_requests")
+@patched("tasks_fail_with_named_errors")
 def test_a_task_without_an_answer_fails_as_the_sdk_does(worlds: Worlds) -> None:
     assert worlds.ask("task_without_an_answer") == ("States.Runtime", "S3.SdkClientException")
 
 
-@workaround("_errors_of_requests")
+@patched("maps_fail_with_named_errors")
 def test_what_a_map_cannot_read_or_write_has_a_name(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("map_of_a_bucket_that_is_not_there")
     assert plain == ["States.Runtime", "States.Runtime"]
     assert embedded == ["States.ItemReaderFailed", "States.ResultWriterFailed"]
 
 
-@workaround("_clients")
+@patched("tasks_sign_with_their_role")
 def test_tasks_share_their_clients(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("clients_of_ten_tasks")
     assert plain == 10
     assert embedded <= 2, "the task's, and the one that knows its parameters"
 
 
-@workaround("_sync_that_waits_and_terminates")
+@patched("sync_tasks_wait_for_their_job")
 def test_a_sync_task_waits_for_its_job_and_terminates_it_when_the_execution_is_stopped(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("sync_task_that_is_stopped")
     assert plain == {"asks again and again": True, "terminated": []}
     assert embedded == {"asks again and again": False, "terminated": [True]}
 
 
-@workaround("_distributed_map")
+@patched("percentages_can_be_whole")
 def test_a_whole_number_is_a_percentage(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("whole_percentage")
     assert "ToleratedFailurePercentage" in plain
     assert embedded is True
 
 
-@workaround("_distributed_map")
+@patched("maps_start_only_the_workers_they_need")
 def test_a_map_starts_no_more_workers_than_it_has_items(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("threads_for_two_items")
     assert plain >= 200
     assert embedded < 20
 
 
-@workaround("_distributed_map")
+@patched("workers_go_from_item_to_item")
 def test_a_worker_goes_from_item_to_item_without_recursion(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("many_items_for_one_worker")
     assert plain == {"failures": ["RecursionError"], "all": False}
     assert embedded == {"failures": [], "all": True}
 
 
-@workaround("_distributed_map")
+@patched("workers_go_from_item_to_item")
 def test_items_that_a_stopped_execution_leaves_have_not_failed(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("stopped_map")
     assert plain["failed"] == 49
@@ -325,14 +410,14 @@ def test_items_that_a_stopped_execution_leaves_have_not_failed(worlds: Worlds) -
     assert embedded["threads"] == 0
 
 
-@workaround("_distributed_map")
+@patched("result_writers_read_the_input")
 def test_the_paths_of_a_result_writer_are_read_from_the_input_of_the_state(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("result_writer")
     assert plain == {"status": "FAILED", "files": 0}
     assert embedded == {"status": "SUCCEEDED", "files": 2}
 
 
-@workaround("_files_of_a_maps_results")
+@patched("results_are_in_files")
 def test_a_maps_results_are_in_files_that_its_manifest_names(worlds: Worlds) -> None:
     """The shape is that of https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html."""
     plain, embedded = worlds.ask("files_of_a_maps_results")
@@ -352,28 +437,28 @@ def test_a_maps_results_are_in_files_that_its_manifest_names(worlds: Worlds) -> 
     assert succeeded["StartDate"] <= succeeded["StopDate"]
 
 
-@workaround("_histories_of_children_that_nobody_reads")
+@patched("no_histories_of_children")
 def test_the_events_of_a_maps_children_are_not_kept(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("events_of_a_maps_children")
     assert plain >= 100
     assert embedded == 0
 
 
-@workaround("_paths_that_are_parsed_once")
+@patched("paths_are_parsed_once")
 def test_a_path_is_parsed_once(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("parsers_for_ten_paths")
     assert plain >= 20
     assert embedded == 2
 
 
-@workaround("_definitions_that_are_parsed_once")
+@patched("definitions_are_parsed_once")
 def test_what_was_parsed_to_be_checked_is_executed_once(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("parsers_of_a_definition_that_is_executed_twice")
     assert plain == [3, "1", "2"]
     assert embedded == [2, "1", "2"]
 
 
-@workaround("_definitions_that_are_parsed_once")
+@patched("definitions_are_parsed_once")
 def test_what_is_wrong_with_a_definition_is_said_as_before(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("a_definition_that_is_none")
     assert "ASLParserException" in plain
@@ -383,21 +468,21 @@ def test_what_is_wrong_with_a_definition_is_said_as_before(worlds: Worlds) -> No
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
-@workaround("_services_that_are_found_once")
+@patched("services_are_found_once")
 def test_a_service_is_found_without_a_look_at_the_disk(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("folders_listed_for_ten_requests")
     assert plain >= 10
     assert embedded == 0
 
 
-@workaround("_models_that_are_read_once")
+@patched("models_are_listed_once")
 def test_models_are_read_by_one_reader(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("readers_of_models_for_four_services")
     assert plain == 4
     assert embedded <= 1
 
 
-@workaround("_answers_for_programs_only")
+@patched("no_cors_and_no_request_log")
 def test_a_request_is_neither_logged_nor_answered_for_a_page_of_another_site(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("what_a_request_brings_about")
     assert plain == {"lines of log": 1, "headers for a page": ["Access-Control-Allow-Origin"]}
@@ -407,40 +492,40 @@ def test_a_request_is_neither_logged_nor_answered_for_a_page_of_another_site(wor
 # --- S3 ---------------------------------------------------------------------------------------------------------------
 
 
-@workaround("_objects_on_disk")
+@patched("objects_are_files")
 def test_an_object_is_not_in_memory(worlds: Worlds) -> None:
     """That it is in a file is seen in test_cloud.py."""
     assert worlds.ask("where_an_object_is") == ("memory", "elsewhere")
 
 
-@workaround("_objects_on_disk")
+@patched("puts_are_atomic")
 def test_of_two_conditional_puts_at_the_same_moment_one_fails(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("conditional_puts_at_the_same_moment")
     assert plain == [200, 200]
     assert embedded == [200, 412]
 
 
-@workaround("_objects_that_are_read_whole")
+@patched("whole_objects_bypass_flask")
 def test_a_whole_object_is_answered_for_without_flask(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("requests_to_flask_for_ten_objects")
     assert plain == 10
     assert embedded == 0
 
 
-@workaround("_objects_that_are_read_whole")
+@patched("whole_objects_bypass_flask")
 def test_whoever_answers_says_the_same_of_an_object(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("what_is_said_of_an_object")
     assert embedded == plain
 
 
-@workaround("_objects_that_are_read_whole")
+@patched("whole_objects_bypass_flask")
 def test_a_policy_that_denies_an_object_is_heeded(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("denied_by_a_policy_of_the_bucket")
     assert "403" in plain
     assert embedded == plain
 
 
-@workaround("_bodies_that_are_read_at_once")
+@patched("bodies_are_read_in_one_piece")
 def test_a_body_is_read_in_one_piece(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("pieces_of_a_body")
     assert plain[0] > 10
@@ -448,7 +533,7 @@ def test_a_body_is_read_in_one_piece(worlds: Worlds) -> None:
     assert embedded == [0, True]
 
 
-@workaround("_bodies_that_are_read_at_once")
+@patched("bodies_are_read_in_one_piece")
 def test_a_body_that_breaks_off_leaves_no_object(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("a_body_that_breaks_off")
     assert plain[0] == "400"

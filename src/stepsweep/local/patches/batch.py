@@ -1,0 +1,263 @@
+"""Batch, where moto differs from AWS."""
+
+import copy
+import math
+import re
+from concurrent.futures import Future
+from typing import Any, Protocol
+
+from moto.batch.exceptions import ClientException
+from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
+
+from stepsweep.local.patches.patching import add, patch
+
+
+class JobRunner(Protocol):
+    """Runs Batch jobs. moto keeps the records, and the runner updates them."""
+
+    def submit(self, job: "ProcessJob") -> None: ...
+
+    def terminate(self, job: "ProcessJob", reason: str) -> None: ...
+
+
+class ProcessJob(Job):
+    """moto's job without its thread and without Docker; the runner sets the state that it describes.
+
+    Attributes:
+        ended: done once the job has succeeded or failed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._submitted_overrides = copy.deepcopy(self.container_overrides)
+        self.status = "RUNNABLE"
+        self.ended: Future[None] = Future()
+
+    @property
+    def command(self) -> list[str]:
+        properties = self.job_definition.container_properties
+        command = self._submitted_overrides.get("command") or properties.get("command") or []
+        return [str(word) for word in self._add_parameters_to_command(list(command))]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of the definition and the submission, without those that AWS adds."""
+        entries = [
+            *(self.job_definition.container_properties.get("environment") or []),
+            *(self._submitted_overrides.get("environment") or []),
+        ]
+        return {entry["name"]: entry["value"] for entry in entries if "value" in entry}
+
+    @property
+    def asked_vcpus(self) -> int | None:
+        """The vCPUs that the submission asks for; None where it leaves them to the job definition."""
+        asked = self._submitted_overrides.get("vcpus")
+        for requirement in self._submitted_overrides.get("resourceRequirements") or []:
+            if requirement["type"] == "VCPU":
+                asked = requirement["value"]
+        return math.ceil(float(asked)) if asked else None
+
+    def _container_details(self) -> dict[str, Any]:
+        # moto's own method appends to the request's list on each call, so every description is longer than the last.
+        properties = copy.deepcopy(self.job_definition.container_properties)
+        details = {
+            **properties,
+            "command": self.command,
+            "environment": [{"name": name, "value": value} for name, value in self.environment.items()],
+        }
+        if self.attempts:
+            details.update({key: value for key, value in self.attempts[-1]["container"].items() if value is not None})
+        return details
+
+    def describe(self) -> dict[str, Any]:
+        described: dict[str, Any] = super().describe()
+        described["attempts"] = copy.deepcopy(self.attempts)
+        return described
+
+
+def jobs_run(runner: JobRunner) -> None:
+    """AWS Batch runs jobs and retries them as retryStrategy says. moto runs them in Docker, or marks them SUCCEEDED
+    without running them, and ignores retryStrategy. Here `runner` runs them.
+
+    moto's describe_jobs also walks over all jobs, and fails when another one is submitted meanwhile.
+    """
+
+    def submit_job(
+        self: BatchBackend,
+        job_name: str,
+        job_def_id: str,
+        job_queue: str,
+        array_properties: dict[str, Any],
+        depends_on: list[dict[str, str]] | None = None,
+        container_overrides: dict[str, Any] | None = None,
+        eks_properties_override: dict[str, Any] | None = None,
+        timeout: dict[str, int] | None = None,
+        parameters: dict[str, str] | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> tuple[str, str, str]:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", job_name):
+            raise ClientException("Job name should match valid pattern")
+        definition = self.get_job_definition(job_def_id)
+        queue = self.get_job_queue(job_queue)
+        if definition is None or queue is None:
+            raise ClientException(f"{job_def_id if definition is None else job_queue} does not exist")
+        if array_properties or depends_on or eks_properties_override:
+            raise ClientException("The embedded cloud runs single container jobs only")
+        job = ProcessJob(
+            job_name,
+            definition,
+            queue,
+            self,
+            log_backend=self.logs_backend,
+            container_overrides=container_overrides,
+            eks_properties_override=None,
+            depends_on=None,
+            all_jobs=self._jobs,
+            timeout=timeout,
+            array_properties={},
+            parameters=parameters,
+            tags=tags,
+        )
+        self._jobs[job.job_id] = job
+        runner.submit(job)
+        return job_name, job.job_id, job.arn
+
+    def describe_jobs(self: BatchBackend, jobs: list[str] | None) -> list[dict[str, Any]]:
+        ids = [name.rsplit("/", 1)[-1] for name in jobs or []]
+        return [self._jobs[job_id].describe() for job_id in ids if job_id in self._jobs]
+
+    def terminate_job(self: BatchBackend, job_id: str, reason: str) -> None:
+        job = self._jobs.get(job_id)
+        if isinstance(job, ProcessJob):
+            runner.terminate(job, reason)
+
+    def cancel_job(self: BatchBackend, job_id: str, reason: str) -> None:
+        job = self._jobs.get(job_id)
+        if isinstance(job, ProcessJob) and job.status in ("SUBMITTED", "PENDING", "RUNNABLE"):
+            runner.terminate(job, reason)
+
+    patch(BatchBackend, "submit_job", submit_job)
+    patch(BatchBackend, "describe_jobs", describe_jobs)
+    patch(BatchBackend, "terminate_job", terminate_job)
+    patch(BatchBackend, "cancel_job", cancel_job)
+
+
+def compute_environments_from_templates() -> None:
+    """CloudFormation accepts a managed compute environment as CDK writes it: without a ServiceRole, with its Type in
+    lower case, and with any instance type. moto requires a ServiceRole and upper case, and knows only the instance
+    types of its release date.
+
+    moto also cannot update it, delete it with its stack, or return its ARN to the template.
+    """
+
+    def create(
+        _cls: type, name: str, definition: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> ComputeEnvironment:
+        properties = definition["Properties"]
+        role = f"arn:aws:iam::{account_id}:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
+        environment = ComputeEnvironment(
+            name,
+            properties["Type"].upper(),
+            properties.get("State", "ENABLED"),
+            _lower_first_letters(properties["ComputeResources"]),
+            properties.get("ServiceRole", role),
+            account_id=account_id,
+            region_name=region_name,
+        )
+        backend = batch_backends[account_id][region_name]
+        backend._compute_environments[environment.arn] = environment
+        cluster = f"OnDemand_Batch_{name}"
+        environment.set_ecs(backend.ecs_backend.create_cluster(cluster).arn, cluster)
+        return environment
+
+    def update(
+        _cls: type, original_resource: ComputeEnvironment, cloudformation_json: dict[str, Any], **_: Any
+    ) -> ComputeEnvironment:
+        properties = cloudformation_json["Properties"]
+        original_resource.compute_resources = _lower_first_letters(properties["ComputeResources"])
+        original_resource.state = properties.get("State", "ENABLED")
+        return original_resource
+
+    def delete(self: ComputeEnvironment, account_id: str, region: str) -> None:
+        batch_backends[account_id][region].delete_compute_environment(self.name)
+
+    patch(ComputeEnvironment, "create_from_cloudformation_json", create)
+    patch(ComputeEnvironment, "update_from_cloudformation_json", update)
+    add(ComputeEnvironment, "delete", delete)
+    _has_arn_attribute(ComputeEnvironment, "ComputeEnvironmentArn")
+
+
+def job_queues_from_templates() -> None:
+    """CloudFormation deletes a job queue with its stack and returns its ARN to the template. moto does neither."""
+
+    def delete(self: JobQueue, account_id: str, region: str) -> None:
+        batch_backends[account_id][region].delete_job_queue(self.name)
+
+    add(JobQueue, "delete", delete)
+    _has_arn_attribute(JobQueue, "JobQueueArn")
+
+
+def job_definitions_from_templates() -> None:
+    """CloudFormation keeps every property of a job definition, and an update registers a new revision. moto drops the
+    timeout and other properties, fails without a RetryStrategy, and ignores updates.
+
+    moto also cannot deregister it with its stack, or return its ARN to the template.
+    """
+
+    def create(
+        _cls: type, name: str, definition: dict[str, Any], account_id: str, region_name: str, **_: Any
+    ) -> JobDefinition:
+        properties = _lower_first_letters(definition["Properties"])
+        return batch_backends[account_id][region_name].register_job_definition(
+            def_name=properties.get("jobDefinitionName", name),
+            parameters=definition["Properties"].get("Parameters", {}),
+            _type=properties["type"],
+            tags=definition["Properties"].get("Tags", {}),
+            retry_strategy=properties.get("retryStrategy", {}),
+            container_properties=properties["containerProperties"],
+            node_properties=None,
+            eks_properties=None,
+            timeout=properties.get("timeout", {}),
+            platform_capabilities=properties.get("platformCapabilities"),
+            propagate_tags=properties.get("propagateTags"),
+        )
+
+    def update(
+        cls: type[JobDefinition],
+        original_resource: JobDefinition,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+        **_: Any,
+    ) -> JobDefinition:
+        revision = create(cls, original_resource.name, cloudformation_json, account_id, region_name)
+        kept = cloudformation_json["Properties"].get("ResourceRetentionPolicy", {}).get("SkipDeregisterOnUpdate")
+        if not kept:
+            original_resource.deregister()
+        return revision
+
+    def delete(self: JobDefinition, _account_id: str, _region: str) -> None:
+        self.deregister()
+
+    patch(JobDefinition, "create_from_cloudformation_json", create)
+    patch(JobDefinition, "update_from_cloudformation_json", update)
+    add(JobDefinition, "delete", delete)
+    _has_arn_attribute(JobDefinition, "JobDefinitionArn")
+
+
+def _has_arn_attribute(resource: Any, attribute: str) -> None:
+    """Lets a template read the ARN with Fn::GetAtt."""
+    patch(resource, "has_cfn_attr", lambda _cls, name: name == attribute)
+    add(resource, "get_cfn_attribute", lambda self, _name: self.arn)
+
+
+def _lower_first_letters(value: Any) -> Any:
+    """Returns CloudFormation's `JobQueueName` as the Batch API's `jobQueueName`, at every depth.
+
+    moto converts the first level only.
+    """
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _lower_first_letters(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_lower_first_letters(item) for item in value]
+    return value

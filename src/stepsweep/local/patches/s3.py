@@ -1,0 +1,138 @@
+"""S3, where moto differs from AWS."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from moto.s3 import models as s3_models
+from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
+from moto.s3.responses import S3Response
+
+from stepsweep.bucket.folder import UNFINISHED, files_below, key_of, path_of
+from stepsweep.local.patches.patching import patch
+
+CDK_BUCKETS = "cdk-"
+"""Prefix of the name of CDK's own bucket of assets, which every start fills again."""
+
+_writing = threading.Lock()
+_read_only: set[str] = set()
+"""Buckets that are about to be deleted."""
+
+
+def objects_are_files(folder: Path) -> None:
+    """S3 keeps objects. moto keeps them in memory until its process ends; here they are files below `folder`, which
+    survive a restart and which a person can open."""
+    root = folder.resolve()
+    in_memory = s3_models.FakeKey.value
+
+    class FileKey(s3_models.FakeKey):
+        """An object whose bytes are in a file. Parts of uploads, which have no bucket yet, stay in memory."""
+
+        _etag: str | None
+
+        def __init__(self, *args: Any, etag: str | None = None, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self._etag = etag or self._etag  # a multipart object's ETag is not the hash of its bytes
+
+        def _file(self) -> Path | None:
+            bucket = self.bucket_name
+            return None if bucket is None or bucket.startswith(CDK_BUCKETS) else path_of(root, bucket, self.name)
+
+        def _read(self) -> bytes:
+            file = self._file()
+            data: bytes = in_memory.fget(self) if file is None else file.read_bytes()
+            return data
+
+        def _write(self, data: bytes) -> None:
+            if (file := self._file()) is None:
+                in_memory.fset(self, data)
+                return
+            try:
+                _write_atomically(file, data)
+            except OSError as error:  # `a` and `a/b` are two keys but cannot be two files; a key can be too long
+                message = f"The embedded cloud keeps objects as files, and cannot keep this one: {error}"
+                raise S3ClientError("InvalidRequest", message) from error
+            self.contentsize = len(data)
+            self._etag = None
+
+        def _entity_tag(self) -> str:
+            if self._etag is None:
+                self._etag = hashlib.md5(self._read(), usedforsecurity=False).hexdigest()
+            return f'"{self._etag}"'
+
+        value = property(_read, _write)
+        etag = property(_entity_tag)
+
+    class StoredKey(FileKey):
+        """An object from before the embedded cloud started; its file is read on request only."""
+
+        def __init__(self, file: os.DirEntry[str], **known: Any) -> None:
+            super().__init__(value=b"", **known)
+            status = file.stat()
+            self.contentsize = status.st_size
+            self.last_modified = datetime.fromtimestamp(status.st_mtime, UTC).replace(tzinfo=None)
+
+        value = property(FileKey._read, lambda _self, _data: None)
+
+    def create_bucket(
+        original: Callable[..., Any], self: Any, bucket_name: str, region_name: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        bucket = original(self, bucket_name, region_name, *args, **kwargs)
+        _read_only.discard(bucket_name)
+        home = root / bucket_name
+        for file in sorted(files_below(home), key=lambda file: file.path):
+            name = key_of(file, home)
+            known = {"name": name, "bucket_name": bucket_name, "account_id": self.account_id}
+            bucket.keys[name] = StoredKey(file, region_name=region_name, **known)
+        return bucket
+
+    def delete_object(
+        original: Callable[..., Any], self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        answer = original(self, bucket_name, key_name, *args, **kwargs)
+        existed, _ = answer
+        if existed and not bucket_name.startswith(CDK_BUCKETS):
+            path_of(root, bucket_name, key_name).unlink(missing_ok=True)
+        return answer
+
+    patch(s3_models, "FakeKey", FileKey)
+    patch(s3_models.S3Backend, "create_bucket", create_bucket, with_original=True)
+    patch(s3_models.S3Backend, "delete_object", delete_object, with_original=True)
+
+
+def puts_are_atomic() -> None:
+    """S3 checks the condition of a conditional put and writes in one step. In moto two puts at the same time both find
+    no object, and both succeed.
+
+    A bucket that is about to be deleted refuses every put; see `empty_before_deletion`.
+    """
+
+    def put_object(original: Callable[..., Any], self: Any) -> Any:
+        with _writing:
+            if self.bucket_name in _read_only:
+                raise S3AccessDeniedError
+            return original(self)
+
+    patch(S3Response, "put_object", put_object, with_original=True)
+
+
+def empty_before_deletion(account_id: str, bucket: str) -> None:
+    """Deletes all objects of a bucket, if it exists, and refuses writes to it until a bucket of that name is made."""
+    backend = s3_models.s3_backends[account_id]["aws"]
+    if bucket not in backend.buckets:
+        return
+    with _writing:
+        _read_only.add(bucket)
+    for key in list(backend.get_bucket(bucket).keys):
+        backend.delete_object(bucket, key)
+
+
+def _write_atomically(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f"{UNFINISHED}{threading.get_ident()}")
+    unfinished.write_bytes(data)
+    unfinished.replace(file)

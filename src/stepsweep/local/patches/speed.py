@@ -1,0 +1,184 @@
+"""Patches that make moto faster and change nothing else."""
+
+import io
+import json
+import re
+import uuid
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any
+
+from moto import backends
+from moto.cloudformation.models import Stack
+from moto.core import utils
+from moto.ec2.models.amis import AmiBackend
+from moto.iam.access_control import PermissionResult
+from moto.moto_server import werkzeug_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+from moto.s3 import models as s3_models
+from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
+from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils import json_path
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+
+from stepsweep.local.endpoint import ACCOUNT
+from stepsweep.local.patches.patching import patch
+from stepsweep.local.patches.stepfunctions_map import parse_with_decimals
+
+
+def json_templates_skip_yaml() -> None:
+    """moto reads a JSON template with a YAML parser written in Python, which takes 0.2 s for the stack's template."""
+
+    def parse_template(original: Callable[[str], Any], template: str) -> Any:
+        try:
+            return json.loads(template)
+        except ValueError:
+            return original(template)
+
+    patch(Stack, "parse_template", parse_template, with_original=True)
+
+
+def no_machine_images() -> None:
+    """moto creates 1,301 machine images, with a disk each, for the first VPC, which takes 0.15 s. Nothing here starts a
+    machine from an image."""
+    patch(AmiBackend, "_load_amis", lambda _self: None)
+
+
+def no_histories_of_children() -> None:
+    """moto keeps every event of a Map's children while the Map runs, with the state's whole input or output: about
+    40 KB for each trial. No request can read them."""
+
+    class Unread(EventManager):
+        def _publish_history_event(self, **_: Any) -> None:
+            pass
+
+    patch(distributed_iteration_component, "EventManager", Unread)
+
+
+def paths_are_parsed_once() -> None:
+    """moto builds a parser each time a state reads a path: about 11 times for each trial, a third of an execution's
+    work. A parsed path has no state."""
+
+    @lru_cache(maxsize=10_000)
+    def parse(original: Callable[[str], Any], path: str) -> Any:
+        return original(path)
+
+    patch(json_path, "parse", parse, with_original=True)
+
+
+def definitions_are_parsed_once() -> None:
+    """moto parses a definition to validate it, and parses it again to execute it: 0.1 s at the start of a sweep. A
+    parsed definition has state, so only one execution takes it, and the next execution parses again."""
+    parsed: dict[str, Any] = {}
+
+    def validate(original: Callable[[str], None], definition: str) -> None:
+        try:
+            parsed[definition] = AmazonStateLanguageParser.parse(definition)
+        except Exception:  # noqa: BLE001  moto's own validation raises the error that the user sees
+            original(definition)
+
+    def parse(original: Callable[[str], Any], definition: str) -> Any:
+        return parsed.pop(definition, None) or original(definition)
+
+    patch(StepFunctionsParserBackend, "_validate_definition", validate, with_original=True)
+    patch(AmazonStateLanguageParser, "parse", parse, with_original=True, on_top_of=parse_with_decimals)
+
+
+def services_are_found_once() -> None:
+    """To find the service of a request, moto searches all services by the host, and lists the folder of its own source
+    to do so, twice for each request."""
+
+    @cache
+    def list_modules(original: Callable[[], Any]) -> frozenset[str]:
+        return frozenset(original())
+
+    @lru_cache(maxsize=1_000)
+    def find(original: Callable[..., Any], self: Any, host: str | None) -> Any:
+        return original(self, host)
+
+    patch(backends, "list_of_moto_modules", list_modules, with_original=True)
+    patch(DomainDispatcherApplication, "get_backend_for_host", find, with_original=True)
+
+
+def models_are_listed_once() -> None:
+    """moto lists all of botocore's service models on the first request for each service, which takes 0.02 s each."""
+
+    @cache
+    def create_loader(original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return original(*args, **kwargs)
+
+    patch(utils, "create_loader", create_loader, with_original=True)
+
+
+def no_cors_and_no_request_log() -> None:
+    """For each request moto works out CORS headers and writes a line of a log that nobody keeps. No web page reads from
+    the embedded cloud."""
+    patch(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
+    patch(werkzeug_app.MotoRequestHandler, "log_request", lambda _self, *_: None)
+
+
+_WHOLE_OBJECT = re.compile(r"/(?P<bucket>[a-z0-9.-]+)/(?P<key>[A-Za-z0-9_./-]+)")
+"""The path of a request for an object whose key needs no decoding, without a query."""
+
+_CONDITIONS = ("RANGE", "IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "ORIGIN")
+
+
+def whole_objects_bypass_flask() -> None:
+    """moto sends a request for an object through Flask, a long chain of checks, and a random id of 52 letters: two
+    thirds of the server's work. A reducer of thousands of trials waits for it.
+
+    A plain request for a whole object is answered directly; every other request takes moto's way.
+    """
+    patch(DomainDispatcherApplication, "__call__", answer_whole_object, with_original=True)
+
+
+def answer_whole_object(original: Callable[..., Any], self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+    """Answers a request; see `whole_objects_bypass_flask`."""
+    if (key := _whole_object(environ)) is None:
+        return original(self, environ, start_response)
+    headers = {**key.response_dict, **key.metadata, "Accept-Ranges": "bytes", "x-amzn-RequestId": uuid.uuid4().hex}
+    if key.version_id != "null":
+        headers["x-amz-version-id"] = key.version_id
+    if environ.get("HTTP_X_AMZ_CHECKSUM_MODE") == "ENABLED" and key.checksum_algorithm:
+        parts = f"-{key.checksum_parts}" if key.checksum_type == "COMPOSITE" else ""
+        headers[f"x-amz-checksum-{key.checksum_algorithm.lower()}"] = f"{key.checksum_value}{parts}"
+        if key.checksum_type:
+            headers["x-amz-checksum-type"] = key.checksum_type
+    data = key.value
+    start_response("200 OK", [(name, str(value)) for name, value in headers.items()])
+    return [data]
+
+
+def _whole_object(environ: dict[str, Any]) -> s3_models.FakeKey | None:
+    """Returns the object that a plain request asks for; None for every other request."""
+    path = _WHOLE_OBJECT.fullmatch(environ.get("REQUEST_URI", ""))
+    if (
+        path is None
+        or environ["REQUEST_METHOD"] != "GET"
+        or "/s3/aws4_request" not in environ.get("HTTP_AUTHORIZATION", "")
+        or not environ.get("HTTP_HOST", "").startswith("127.0.0.1:")  # the host name holds no bucket
+        or any(f"HTTP_{name}" in environ for name in _CONDITIONS)
+    ):
+        return None
+    backend = s3_models.s3_backends[ACCOUNT]["aws"]
+    bucket = backend.buckets.get(path["bucket"])
+    key = bucket and backend.get_object(path["bucket"], path["key"])
+    if not isinstance(key, s3_models.FakeKey) or key.storage_class != "STANDARD":
+        return None
+    denied = bucket.get_permission("s3:GetObject", f"arn:aws:s3:::{path['bucket']}/{path['key']}")
+    return None if denied is PermissionResult.DENIED else key
+
+
+def bodies_are_read_in_one_piece() -> None:
+    """moto's server reads the body of a request in pieces and joins them: a fifth of the work to save a checkpoint."""
+
+    def with_its_body(original: Callable[..., Any], self: Any, environ: dict[str, Any], start_response: Any) -> Any:
+        if (length := int(environ.get("CONTENT_LENGTH") or 0)) > 0:
+            body = environ["wsgi.input"].read(length)
+            environ["wsgi.input"] = io.BytesIO(body)
+            if len(body) == length:  # a shorter body was cut off; the reader that expects all of it refuses it
+                environ["wsgi.input_terminated"] = True
+        return original(self, environ, start_response)
+
+    patch(DomainDispatcherApplication, "__call__", with_its_body, with_original=True, on_top_of=answer_whole_object)
