@@ -6,9 +6,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 
-# It imports the type of a fixture from its conftest.
-EXEMPT = {HERE / "local" / "test_moto_workarounds.py"}
-
 
 def imported(file: Path) -> Iterator[str]:
     """Yields the module, and `module.name`, of each import in a file."""
@@ -29,7 +26,7 @@ def of_tests(module: str) -> bool:
 
 
 def test_no_test_imports_a_test_or_a_conftest() -> None:
-    files = [file for file in HERE.rglob("*.py") if "node_modules" not in file.parts and file not in EXEMPT]
+    files = [file for file in HERE.rglob("*.py") if "node_modules" not in file.parts]
     assert len(files) > 100
     found = [
         f"{file.relative_to(HERE)} imports {module}; move what they share to tests/support"

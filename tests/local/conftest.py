@@ -13,8 +13,6 @@ from tests.support.embedded import REPOSITORY, Cloud, running_cloud
 from tests.support.tiny import tiny_app
 from tests.support.worlds import Worlds, answer_of
 
-__all__ = ["Worlds"]  # test_moto_workarounds.py imports it from here
-
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:

@@ -27,8 +27,8 @@ import boto3
 from botocore.exceptions import ClientError, ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
-from tests.embedded import eventually
-from tests.local import tiny
+from tests.support import tiny
+from tests.support.embedded import eventually
 
 REGION = "us-east-1"
 PROBES: dict[str, Callable[["World"], Any]] = {}

@@ -13,8 +13,8 @@ from typing import TypeVar
 import pytest
 
 from stepsweep.local.patches.patching import WRITTEN_FOR, PatchError, add, patch
-from tests.embedded import REPOSITORY
-from tests.local.conftest import Worlds
+from tests.support.embedded import REPOSITORY
+from tests.support.worlds import Worlds
 
 TESTED: set[str] = set()
 
