@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stepsweep.statemachine.definition import FUNCTION_ERRORS, STORE_ERRORS, SUBMIT_ERRORS
 from tests.proof.checks import CHECKS
 from tests.proof.checks.check import Check
 from tests.proof.subject import Subject
@@ -132,6 +133,10 @@ def _swap_functions(definition: Json) -> None:
     plan["FunctionName"], reduce["FunctionName"] = reduce["FunctionName"], plan["FunctionName"]
 
 
+def _without_error(state: str, error: str) -> Callable[[Json], object]:
+    return lambda definition: _state(definition, state)["Retry"][0]["ErrorEquals"].remove(error)
+
+
 # --- The state machine ------------------------------------------------------------------------------------------------
 
 DEFINITION = (
@@ -193,6 +198,15 @@ DEFINITION = (
     _definition("MaxDelay below Interval", lambda d: _set(_train(d)["Retry"][0], "MaxDelaySeconds", 1)),
     _definition("no back-off", lambda d: _set(_train(d)["Retry"][0], "BackoffRate", 1)),
     _definition("no jitter", lambda d: _train(d)["Retry"][0].pop("JitterStrategy")),
+    *(
+        _definition(f"{error} of {state} is not tried again", _without_error(state, error))
+        for state, errors in (
+            ("Plan the trials", FUNCTION_ERRORS),
+            ("Train one trial", SUBMIT_ERRORS),
+            ("Record the success", STORE_ERRORS),
+        )
+        for error in errors
+    ),
     _definition("throttling that is not tried again", lambda d: _train(d).pop("Retry")),
     _definition(
         "an error's name misspelt",
@@ -365,6 +379,36 @@ TEMPLATE = (
         "an allocation strategy that does not exist",
         lambda t: _set(_properties(t, COMPUTE)["ComputeResources"], "AllocationStrategy", "BEST_FIT_PROGRESIVE"),
     ),
+    _template("machines with the disk of their image", lambda t: _machine(t).pop("BlockDeviceMappings")),
+    _template(
+        "a disk that is not encrypted", lambda t: _set(_machine(t)["BlockDeviceMappings"][0]["Ebs"], "Encrypted", False)
+    ),
+    _template(
+        "machines that keep their first image",
+        lambda t: _properties(t, COMPUTE)["ComputeResources"].pop("UpdateToLatestImageVersion"),
+    ),
+    _template(
+        "a deploy that leaves running trials half an hour",
+        lambda t: _properties(t, COMPUTE)["UpdatePolicy"].pop("JobExecutionTimeoutMinutes"),
+    ),
+    _template(
+        "a deploy that ends running trials",
+        lambda t: _set(_properties(t, COMPUTE)["UpdatePolicy"], "TerminateJobsOnUpdate", True),
+    ),
+    _template(
+        "an image that cannot be pulled is not tried again",
+        lambda t: [
+            rules.remove(rule)
+            for rules in [_properties(t, JOB)["RetryStrategy"]["EvaluateOnExit"]]
+            for rule in list(rules)
+            if "CannotPull" in str(rule)
+        ],
+    ),
+    _template(
+        "a container without an init process",
+        lambda t: _properties(t, JOB)["ContainerProperties"]["LinuxParameters"].pop("InitProcessEnabled"),
+    ),
+    _template("the output of the capacity renamed", lambda t: _renamed(t["Outputs"], "Capacity", "CapacityKind")),
     _template("a trainer's error tried again", lambda t: _properties(t, JOB)["RetryStrategy"]["EvaluateOnExit"].pop()),
     _template(
         "retry rules in the wrong order", lambda t: _properties(t, JOB)["RetryStrategy"]["EvaluateOnExit"].reverse()
@@ -486,6 +530,11 @@ def _drop(template: Json, kind: str) -> None:
         depends = resource.get("DependsOn", [])
         if name in depends:
             resource["DependsOn"] = [other for other in depends if other != name]
+
+
+def _machine(template: Json) -> Json:
+    machine: Json = _properties(template, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    return machine
 
 
 def _needs(template: Json, what: str, value: Any) -> None:

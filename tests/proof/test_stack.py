@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from stepsweep.contract import keys
 from tests.proof import tools
 from tests.proof.checks import CHECKS
 from tests.proof.checks.check import Check
@@ -56,3 +57,19 @@ def test_the_kinds_of_stacks_have_every_kind_of_resource_that_removal_knows(proo
 def test_lock_files_name_no_registry() -> None:
     lock = json.loads(Path(tools.HERE, "package-lock.json").read_bytes())
     assert "://" not in json.dumps(lock)
+
+
+def test_jobs_run_the_image_of_a_registry_that_was_chosen_and_their_ids_name_it(proof: Proof) -> None:
+    subject = proof.subjects["spot"]
+    image = VARIANTS["spot"]["image"]
+    assert subject.one("AWS::Batch::JobDefinition")["ContainerProperties"]["Image"] == image
+    functions = subject.all("AWS::Lambda::Function").values()
+    variables = [function.get("Environment", {}).get("Variables", {}) for function in functions]
+    assert [each[keys.TRAINER_VERSION] for each in variables if keys.TRAINER_VERSION in each] == [image]
+
+
+@pytest.mark.parametrize(("variant", "capacity"), [("default", "on-demand"), ("spot", "spot-first")])
+def test_outputs_name_what_was_chosen(proof: Proof, variant: str, capacity: str) -> None:
+    """The doctor reads them, to ask for the quota of machines of this kind."""
+    outputs = proof.subjects[variant].template["Outputs"]
+    assert (outputs["Capacity"]["Value"], outputs["MaxVcpus"]["Value"]) == (capacity, "64")

@@ -32,12 +32,28 @@ RESERVED = frozenset(
 )
 """https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html"""
 
-THROTTLED = {
-    "lambda": "Lambda.TooManyRequestsException",
-    "batch": "Batch.TooManyRequestsException",
-    "s3": "S3.S3Exception",
+PASSING = {
+    "lambda": {
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+        "Lambda.Unknown",
+        "Runtime.ExitError",
+    },
+    "batch": {
+        "Batch.TooManyRequestsException",
+        "Batch.ServerException",
+        "Batch.AWSBatchException",
+        "Batch.SdkClientException",
+    },
+    "s3": {"S3.S3Exception", "S3.SdkClientException"},
 }
-"""What a service says when it is asked too often; trials ask at the same time, so every task meets it."""
+"""What passes when it is asked again: a service that is asked too often, as trials ask at the same time, or that fails.
+
+Lambda's: https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html
+"""
 
 
 def findings(subject: Subject) -> Findings:
@@ -49,8 +65,7 @@ def findings(subject: Subject) -> Findings:
             yield from (f"{name}.Retry: {fault}" for fault in _faults_of_retrier(retrier))
         if service:
             retried = {error for retrier in state.get("Retry", []) for error in retrier["ErrorEquals"]}
-            if THROTTLED[service] not in retried:
-                yield f"{name}: does not try again after {THROTTLED[service]}"
+            yield from (f"{name}: does not try again after {error}" for error in sorted(PASSING[service] - retried))
             if state["Resource"].endswith(".sync") and retried & {"States.ALL", "States.TaskFailed", "States.Timeout"}:
                 yield f"{name}: would start a new job after one that failed, on top of Batch's own attempts"
 

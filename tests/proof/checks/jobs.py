@@ -25,6 +25,8 @@ def findings(subject: Subject) -> Findings:
     mounts = {mount["ContainerPath"] for mount in container.get("LinuxParameters", {}).get("Tmpfs", [])}
     if "/tmp" not in mounts:  # noqa: S108  the container's
         yield "temporary files go to the disk of the machine"
+    if not container.get("LinuxParameters", {}).get("InitProcessEnabled"):
+        yield "a trainer that is process 1 gets no SIGTERM unless it handles it, and its children become zombies"
     roles = {subject.arn(name) for name in subject.ids("AWS::IAM::Role")}
     for role in ("JobRoleArn", "ExecutionRoleArn"):
         if container.get(role) not in roles:
@@ -49,6 +51,6 @@ def _faults_of_retries(strategy: dict[str, Any]) -> Findings:
             yield f"RetryStrategy: rule {number + 1} leaves nothing to those after it, or tries nothing again"
     retried = {value for rule in rules if rule["Action"] == "RETRY" for key, value in rule.items() if key != "Action"}
     # 75 is the exit code of a trainer that was told to end and kept what it had learned (EX_TEMPFAIL).
-    for wanted in ("Host EC2*", "75"):
+    for wanted in ("Host EC2*", "CannotPullContainerError:*", "75"):
         if wanted not in retried:
             yield f"RetryStrategy: {wanted} is not tried again"

@@ -28,15 +28,17 @@ def findings(subject: Subject) -> Findings:
         resources = environment["ComputeResources"]
         yield from (f"{name}: {fault}" for fault in _faults(resources, needs))
         yield from (f"{name}: {fault}" for fault in _faults_of_network(subject, resources))
+        yield from (f"{name}: {fault}" for fault in _faults_of_updates(environment, definition))
     template = subject.one("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
     if template.get("MetadataOptions", {}).get("HttpTokens") != "required":
         yield "LaunchTemplate: a container could read the machine's credentials (IMDSv1)"
     if template.get("MetadataOptions", {}).get("HttpPutResponseHopLimit") != 1:
         yield "LaunchTemplate: a container could read the machine's credentials (more than one hop)"
-    for device in template.get("BlockDeviceMappings", []):
-        volume = device["Ebs"]
-        if not volume.get("Encrypted") or not volume.get("DeleteOnTermination") or volume["VolumeSize"] < 60:
-            yield "LaunchTemplate: the disk must be encrypted, deleted with the machine, and have room for the image"
+    # ECS's image of Amazon Linux 2023 has its root file system on /dev/xvda, of 30 GB unless the template says more.
+    disks = {device["DeviceName"]: device["Ebs"] for device in template.get("BlockDeviceMappings", [])}
+    root = disks.get("/dev/xvda", {})
+    if not root.get("Encrypted") or not root.get("DeleteOnTermination") or root.get("VolumeSize", 0) < 60:
+        yield "LaunchTemplate: the disk must be encrypted, deleted with the machine, and have room for the image"
     queue = subject.one("AWS::Batch::JobQueue")
     limited = {limit["Reason"] for limit in queue.get("JobStateTimeLimitActions", []) if limit["Action"] == "CANCEL"}
     yield from (f"JobQueue: a job may wait for ever for {reason}" for reason in sorted(WAITS - limited))
@@ -71,6 +73,17 @@ def _faults(resources: dict[str, Any], needs: dict[str, int]) -> Iterator[str]:
                 yield f"a job needs {least} of {what}, {kind} has {has[what]}"
         if "x86_64" not in machine["ProcessorInfo"]["SupportedArchitectures"]:
             yield f"{kind} does not run the image, which is built for x86_64"
+
+
+def _faults_of_updates(environment: dict[str, Any], definition: dict[str, Any]) -> Iterator[str]:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-batch-computeenvironment-updatepolicy.html"""
+    if not environment["ComputeResources"].get("UpdateToLatestImageVersion"):
+        yield "its machines keep the image, and its faults, of the day of the first deploy"
+    policy = environment.get("UpdatePolicy", {})
+    if policy.get("TerminateJobsOnUpdate") is not False:
+        yield "a deploy ends the trials that run"
+    if policy.get("JobExecutionTimeoutMinutes", 30) * 60 < definition["Timeout"]["AttemptDurationSeconds"]:
+        yield "a deploy leaves a trial less time than an attempt may take"
 
 
 def _faults_of_network(subject: Subject, resources: dict[str, Any]) -> Iterator[str]:
