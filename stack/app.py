@@ -1,12 +1,19 @@
 """The CDK app: `cdk synth`, `cdk deploy`, `cdk destroy` run this."""
 
 import sys
-
-import aws_cdk as cdk
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.stack.sweep_stack import SweepStack
 from stepsweep.stack_config import StackConfig, names
+
+if TYPE_CHECKING:
+    import aws_cdk as cdk
+
+    from stepsweep.stack.sweep_stack import SweepStack
+
+# Packages of the extra `deploy` are imported when the app is built: without them the command prints what to install.
+PACKAGES = ("aws_cdk", "constructs", "pathspec")
 
 FLAGS = {
     # CDK drops a Distributed Map's result writer without a word unless this is set.
@@ -17,17 +24,24 @@ FLAGS = {
 """Context of every synthesis, whoever starts it and wherever: the CDK CLI, `sweep deploy`, the embedded cloud."""
 
 
-def build(app: cdk.App) -> SweepStack:
+def build(app: "cdk.App") -> "SweepStack":
     """Adds the stack to the app, configured by the app's context.
 
     Raises:
         InvalidInput: the context has values that cannot be deployed.
     """
+    from stepsweep.stack.sweep_stack import SweepStack
+
     context = {name: app.node.try_get_context(name) for name in names()}
     return SweepStack(app, "Stepsweep", config=StackConfig.from_context(context))
 
 
 def main() -> None:
+    if missing := [name for name in PACKAGES if find_spec(name) is None]:
+        print(f"stepsweep: the stack needs {', '.join(missing)}: pip install 'stepsweep[deploy]'", file=sys.stderr)
+        sys.exit(2)
+    import aws_cdk as cdk
+
     app = cdk.App(context=FLAGS)
     try:
         build(app)

@@ -132,7 +132,7 @@ def diff(place: Place) -> int:
 @click.command(epilog=DESTROY_EXIT_CODES)
 @deploy_options
 @yes_option
-@click.option("--force", is_flag=True, help="Destroy it although sweeps run; their jobs end with it.")
+@click.option("--force", is_flag=True, help="Destroy it although sweeps run, which are stopped first.")
 def destroy(place: Place, yes: bool, force: bool) -> int:
     """Destroy the stack, with all results in its bucket, and show what is left in the account.
 
@@ -144,7 +144,7 @@ def destroy(place: Place, yes: bool, force: bool) -> int:
     """
     from stepsweep.client.checks.findings import is_a_problem
     from stepsweep.client.checks.leftovers import Leftovers
-    from stepsweep.client.deploying.target import check_destroyable
+    from stepsweep.client.deploying.target import check_destroyable, stop_sweeps
     from stepsweep.client.deployment import clients_of, explained
     from stepsweep.client.terminal.view import View
 
@@ -156,6 +156,9 @@ def destroy(place: Place, yes: bool, force: bool) -> int:
     if not _agreed(f"Destroy {found.stack}?", yes=yes):
         return ExitCode.FAILED
     with place.cdk(found.region) as cdk:
+        # A state machine is deleted only after its executions have ended, and their jobs would run on.
+        with explained(profile=place.profile):
+            stop_sweeps(found, profile=place.profile)
         cdk.run("destroy", "--force")
     options = "".join(
         f" --{name} {value}" for name, value in (("profile", place.profile), ("region", place.region)) if value

@@ -89,6 +89,17 @@ def check_destroyable(found: Target, *, force: bool) -> None:
         )
 
 
+def stop_sweeps(found: Target, *, profile: str | None) -> None:
+    """Stops the executions that run, which ends their jobs.
+
+    Raises:
+        botocore's errors.
+    """
+    step_functions = clients_of(profile=profile, region=found.region)("stepfunctions")
+    for arn in found.running:
+        step_functions.stop_execution(executionArn=arn, cause="the stack is destroyed")
+
+
 def _described(cloudformation: Any, stack: str) -> dict[str, Any] | None:
     try:
         described: dict[str, Any] = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]

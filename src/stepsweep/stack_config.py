@@ -45,7 +45,7 @@ class StackConfig:
 
     stack_name: str = _choice("Stepsweep", "the CloudFormation stack's name; one account can have several stacks")
     instance_types: tuple[str, ...] = _choice(("g4dn.xlarge",), "machines that may start, separated by commas")
-    max_vcpus: int = _choice(64, "vCPUs of all jobs together; with spot-first of those on each kind of machine")
+    max_vcpus: int = _choice(64, "vCPUs of all jobs together; with spot-first on each kind of machine, so twice that")
     job_vcpus: int = _choice(4, "vCPUs of one trial")
     job_gpus: int = _choice(1, "GPUs of one trial")
     job_memory_mib: int = _choice(12_000, "memory of one trial; 12000 is what a g4dn.xlarge's 16 GiB leave")

@@ -100,6 +100,16 @@ def test_doctor_says_what_to_install(module: str, state: str, extra: str, tmp_pa
     assert ended.stderr == ""
 
 
+@pytest.mark.parametrize("module", ["aws_cdk", "constructs", "pathspec"])
+def test_the_cdk_app_says_what_to_install(module: str) -> None:
+    app = "runpy.run_module('stepsweep.stack.app', run_name='__main__')"
+    program = f"import runpy, sys; sys.modules['{module}'] = None; {app}"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == f"stepsweep: the stack needs {module}: pip install 'stepsweep[deploy]'\n"
+    assert ended.stdout == ""
+
+
 def test_doctor_has_one_finding_for_an_extra_and_says_by_its_exit_code_whether_it_is_needed(tmp_path: Path) -> None:
     ended = without("psutil", ["doctor", "--json"], tmp_path)
     assert ended.returncode == 1

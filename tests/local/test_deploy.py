@@ -1,10 +1,12 @@
 """`sweep deploy`, `diff` and `destroy`: the real CDK CLI, over the HTTP that it speaks with AWS, from any folder."""
 
+import contextlib
 import json
 import os
+import pty
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,18 +29,54 @@ def runs(folder: Path, cloud: Cloud | None = None, **more: str) -> Callable[...,
         environment |= {**cloud.environment, "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}
     environment |= {"XDG_CACHE_HOME": str(folder.parent / "cache"), "HOME": str(folder.parent), **more}
 
-    def sweep(*words: str) -> Ended:
-        return subprocess.run(
-            [str(Path(sys.executable).parent / "sweep"), *words],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def sweep(*words: str, answer: str | None = None) -> Ended:
+        """Runs it, where nobody can be asked, or where somebody types an answer."""
+        with keyboard(answer) as stdin:
+            return subprocess.run(
+                [str(Path(sys.executable).parent / "sweep"), *words],
+                cwd=folder,
+                env=environment,
+                stdin=stdin,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
 
     return sweep
+
+
+@contextlib.contextmanager
+def keyboard(answer: str | None) -> Iterator[int]:
+    """Yields what a process reads from: nothing, or a terminal at which the answer is typed."""
+    if answer is None:
+        yield subprocess.DEVNULL
+        return
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, f"{answer}\n".encode())
+        yield theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def image_in(cloud: Cloud) -> str:
+    """Returns an image with the tag by which the embedded cloud knows its trainer: an image asset would need Docker."""
+    (assets,) = (cloud.directory / "templates").glob("assembly-*/*.assets.json")
+    (tag,) = json.loads(assets.read_bytes())["dockerImages"]
+    return f"registry.example/first:{tag}"
+
+
+def layers_in(folder: Path) -> Path:
+    """Returns a folder with the functions' layer as if it had been built, which fetches its packages from PyPI."""
+    folder.mkdir()
+    (folder / f"{made_of()}.zip").write_bytes(EMPTY_ZIP)
+    return folder
+
+
+def jobs_of(cloud: Cloud) -> list[int]:
+    """Returns the processes of trials that run."""
+    return [process.pid for process in cloud.processes() if "--sleep" in process.cmdline()]
 
 
 @pytest.fixture
@@ -51,15 +89,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.timeout(600)
 def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
     with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
-        (assets,) = (tmp_path / "cloud" / "templates").glob("assembly-*/*.assets.json")
-        (tag,) = json.loads(assets.read_bytes())["dockerImages"]
-        # An image asset would need Docker; the embedded cloud knows the image by its tag.
-        (folder / "stepsweep.toml").write_text(f'[deploy]\nimage = "registry.example/first:{tag}"\nmax_vcpus = 12\n')
-        # As if it had been built, which fetches its packages from PyPI.
-        layers = tmp_path / "layers"
-        layers.mkdir()
-        (layers / f"{made_of()}.zip").write_bytes(EMPTY_ZIP)
-        sweep = runs(folder, cloud, **{LAYERS: str(layers)})
+        (folder / "stepsweep.toml").write_text(f'[deploy]\nimage = "{image_in(cloud)}"\nmax_vcpus = 12\n')
+        sweep = runs(folder, cloud, **{LAYERS: str(layers_in(tmp_path / "layers"))})
 
         asked = sweep("deploy")
         assert asked.returncode == 2
@@ -69,7 +100,12 @@ def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
         assert "add --yes" in asked.stderr
         assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
 
-        deployed = sweep("deploy", "--yes")
+        declined = sweep("deploy", answer="n")
+        assert (declined.returncode, declined.stdout) == (1, "")
+        assert declined.stderr.endswith("Deploy Stepsweep? [y/N]: sweep: nothing was changed\n")
+        assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
+
+        deployed = sweep("deploy", answer="y")
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
         there = cloud.with_outputs()
         assert there.outputs["MaxVcpus"] == "12"
@@ -86,12 +122,19 @@ def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
         refused = sweep("destroy", "--yes")
         assert refused.returncode == 2
         assert "sweeps run in this stack (busy)" in refused.stderr
-        there.client("stepfunctions").stop_execution(executionArn=execution)
-        eventually(lambda: not there.jobs("RUNNING"))
+        eventually(lambda: jobs_of(cloud))
 
-        destroyed = sweep("destroy", "--yes")
+        declined = sweep("destroy", "--force", answer="")
+        assert (declined.returncode, declined.stdout) == (1, "")
+        assert declined.stderr.endswith("Destroy Stepsweep? [y/N]: sweep: nothing was changed\n")
+        answer = there.client("stepfunctions").describe_execution(executionArn=execution)
+        assert answer["status"] == "RUNNING"
+
+        destroyed = sweep("destroy", "--force", answer="y")
         assert "All results in its bucket are deleted" in destroyed.stderr
         assert "Stepsweep is not there" in destroyed.stdout, destroyed.stdout + destroyed.stderr
+        assert destroyed.returncode == 0, "nothing that costs money is left"
+        eventually(lambda: jobs_of(cloud) == [])
         stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
         assert [stack["StackName"] for stack in stacks] == ["CDKToolkit"]
         buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
