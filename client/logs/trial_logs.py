@@ -14,6 +14,7 @@ from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.control import Sweeps
 from stepsweep.client.running.stopping import ALIVE
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.names import OPTION
 from stepsweep.contract.space import as_option, shown
 from stepsweep.contract.trial import Trial
 
@@ -21,7 +22,7 @@ Line = tuple[int, str]
 """The number of an attempt, from 1, and a line that it printed."""
 
 MAX_NAMED = 5
-_PARAM = re.compile(r"(?:--)?(?P<name>[a-z][a-z0-9_]*)=(?P<value>.*)")
+_PARAM = re.compile(rf"(?:--)?(?P<name>{OPTION})=(?P<value>.*)")
 
 
 class Log(Protocol):

@@ -180,12 +180,12 @@ class TestFaults:
     @pytest.mark.parametrize("field", ["parameters", "fixed"])
     @pytest.mark.parametrize(
         "name",
-        ["", "LR", "1lr", "_lr", "l-r", "l.r", "--lr", "lr ", "lr\n", "lr=1", "é", "a" * 65, "__proto__", "\ud800"],
+        ["", "1lr", "_lr", ".lr", "--lr", "lr ", "lr\n", "lr=1", "<lr>", "l\\r", "é", "a" * 65, "__proto__", "\ud800"],
     )
     def test_a_name_that_cannot_be_an_option_is_a_fault(self, field: str, name: str) -> None:
         assert faults(**{field: {name: [1] if field == "parameters" else 1}}) == (
             f"{field}: {json.dumps(name)} is not a name of an option; "
-            "lower-case letters, digits and _, a letter first, at most 64",
+            "letters, digits and _ . / -, a letter first, at most 64",
         )
 
     @pytest.mark.parametrize("field", ["parameters", "fixed"])
@@ -197,6 +197,10 @@ class TestFaults:
             ("help", "it would end the trainer before it trains"),
             ("uploads3", "the sweep decides where results go"),
             ("upload_s3", "the sweep decides where results go"),
+            ("Upload-S3", "the sweep decides where results go"),
+            ("ep", "a trainer may take it for --epochs; give it as the field `epochs`, or choose another name"),
+            ("epoch", "a trainer may take it for --epochs; give it as the field `epochs`, or choose another name"),
+            ("se", "a trainer may take it for --seed; give it as the field `seed`, or choose another name"),
         ],
     )
     def test_a_name_that_would_become_another_option_of_the_trainer_is_a_fault(
@@ -204,6 +208,22 @@ class TestFaults:
     ) -> None:
         value = [1] if field == "parameters" else 1
         assert faults(**{field: {name: value}}) == (f"{field}.{name}: not a name you can use here; {remedy}",)
+
+    @pytest.mark.parametrize("name", ["LR", "C", "batch-size", "optim.lr", "model/depth", "e", "epsilon", "seeds_n"])
+    def test_names_are_written_as_in_the_script(self, name: str) -> None:
+        (trial,) = first_round(parse(parameters={name: [0.5]}), trainer_version="1")
+        assert trial.command()[:2] == [f"--{name}", "0.5"]
+        assert re.fullmatch(r"[A-Za-z0-9_-]+", trial.trial_id)
+
+    @pytest.mark.parametrize(
+        ("metric", "direction"),
+        [("val_loss", "minimize"), ("rmse", "minimize"), ("eval/loss", "minimize"), ("test.log_loss", "minimize"),
+         ("AUC", "maximize"), ("val_f1", "maximize"), ("r2", "maximize"), ("validation_accuracy", "maximize")],
+    )  # fmt: skip
+    def test_some_metrics_say_by_their_name_which_end_is_better(self, metric: str, direction: str) -> None:
+        assert parse(objective={"metric": metric}).objective == Objective(metric=metric, direction=Direction(direction))
+        other = "minimize" if direction == "maximize" else "maximize"
+        assert parse(objective={"metric": metric, "direction": other}).objective.direction == other
 
     def test_an_option_is_either_searched_or_fixed(self) -> None:
         assert faults(fixed={"momentum": 0.9, "batch_size": 64, "lr": 1}) == (
@@ -214,7 +234,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("objective", "fault"),
         [
-            ({"metric": "val_loss"}, 'objective.direction: missing; write "maximize" or "minimize" beside the metric'),
+            ({"metric": "gap"}, 'objective.direction: missing; write "maximize" or "minimize" beside the metric'),
             ({"direction": "up"}, 'objective.direction: must be "maximize" or "minimize", got "up"'),
             ({"direction": None}, 'objective.direction: must be "maximize" or "minimize", got null'),
             ({"direction": ["maximize"]}, 'objective.direction: must be "maximize" or "minimize", got ["maximize"]'),
@@ -228,7 +248,7 @@ class TestFaults:
     def test_an_objective_names_a_metric_and_which_end_of_it_is_better(self, objective: Any, fault: str) -> None:
         assert faults(objective=objective) == (fault,)
 
-    @pytest.mark.parametrize("metric", [None, 5, [], "", "Val", "val loss", "val_loss\n", "a" * 65, "=1+1"])
+    @pytest.mark.parametrize("metric", [None, 5, [], "", "val loss", "val_loss\n", "a" * 129, "=1+1", "<b>"])
     def test_a_metric_is_named_as_a_column_of_the_metrics(self, metric: Any) -> None:
         (fault,) = faults(objective={"metric": metric, "direction": "minimize"})
         assert fault.startswith("objective.metric: must name a column of the metrics such as val_loss")
@@ -282,14 +302,14 @@ class TestFaults:
 
     def test_names_that_are_no_texts_are_faults_too_since_python_has_such_dictionaries(self) -> None:
         assert faults(**{"parameters": {1: [1]}, "fixed": {None: 1}}) == (
-            "parameters: 1 is not a name of an option; lower-case letters, digits and _, a letter first, at most 64",
-            "fixed: null is not a name of an option; lower-case letters, digits and _, a letter first, at most 64",
+            "parameters: 1 is not a name of an option; letters, digits and _ . / -, a letter first, at most 64",
+            "fixed: null is not a name of an option; letters, digits and _ . / -, a letter first, at most 64",
         )
 
     def test_all_faults_of_an_input_are_named_at_once(self) -> None:
         found = faults_of(
             {
-                "parameters": {"lr": [], "momentum": [1, True], "seed": [1], "B": [1]},
+                "parameters": {"lr": [], "momentum": [1, True], "seed": [1], "B=": [1]},
                 "fixed": {"momentum": 0.9, "x": None},
                 "epochs": 0,
                 "objective": {"metric": "", "direction": "up", "metrics": 1},

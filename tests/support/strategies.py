@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from stepsweep.contract.parser import RESERVED
+from stepsweep.contract.names import OPTION, why_reserved
 
 any_text = st.text(st.characters())  # lone surrogates too, which JSON can carry and UTF-8 cannot
 
@@ -14,9 +14,7 @@ any_json: st.SearchStrategy[Any] = st.recursive(
     max_leaves=12,
 )
 
-option_names = st.from_regex(r"[a-z][a-z0-9_]{0,63}", fullmatch=True).filter(
-    lambda name: name.replace("_", "") not in RESERVED
-)
+option_names = st.from_regex(OPTION, fullmatch=True).filter(lambda name: why_reserved(name) is None)
 numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 texts = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,63}", fullmatch=True)
 values = numbers | texts

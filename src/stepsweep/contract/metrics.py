@@ -3,7 +3,7 @@
 The rules of the file are a trainer's whole contract about results (docs/your-trainer.md):
 
 - UTF-8 without a byte-order mark; a header; then one row per epoch, 1, 2, 3, …, at most as many as epochs were asked.
-- The first column is `epoch`; every other column has a name `[a-z][a-z0-9_]*`, each once.
+- The first column is `epoch`; every other one has a name of letters, digits and `_ . / @ -`, a letter first, each once.
 - Every value is a decimal number as `repr(float)` writes it. `nan`, `inf` and `-inf` may be written, and say that the
   trial diverged: such a file is complete, so the trial is not trained again, and it is `INVALID`, so it never wins.
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.names import is_metric
 from stepsweep.contract.space import shown
 
 EPOCH = "epoch"
@@ -27,7 +28,6 @@ MAX_BYTES = 16 * 2**20
 # Narrower than float(): that accepts `1_000`, `infinity` and digits of other scripts.
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
-_COLUMN = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
 class Direction(StrEnum):
@@ -130,7 +130,7 @@ def parse_csv(data: bytes, *, max_epochs: int, may_diverge: bool = False) -> Met
 def _check_header(header: Sequence[str]) -> None:
     if header[:1] != [EPOCH]:
         raise InvalidMetrics(f"the first column must be `epoch`, got {shown(','.join(header))}")
-    if wrong := [name for name in header if not _COLUMN.fullmatch(name)]:
+    if wrong := [name for name in header if not is_metric(name)]:
         raise InvalidMetrics(f"column {shown(wrong[0])} is not a name like `val_loss`")
     if len(set(header)) != len(header):
         raise InvalidMetrics(f"a column stands twice in {shown(','.join(header))}")

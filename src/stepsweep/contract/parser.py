@@ -22,6 +22,7 @@ from stepsweep.contract.limits import (
     MAX_TRIALS,
 )
 from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.names import OPTION_RULE, is_metric, is_option, known_direction, why_reserved
 from stepsweep.contract.ranking import COLUMNS
 from stepsweep.contract.search import DEFAULT_BATCH, Method, Search
 from stepsweep.contract.space import (
@@ -46,19 +47,8 @@ FIELDS = (
 COMMENT = "Comment"
 """The console puts this field into the input that it proposes; it is ignored."""
 
-RESERVED = {
-    "epochs": "give it as the field `epochs`",
-    "seed": "give it as the field `seed`",
-    "folds": "give it as the field `folds`",
-    "fold": "give how many there are as the field `folds`",
-    "help": "it would end the trainer before it trains",
-    "uploads3": "the sweep decides where results go",
-}
-"""Names that would become another option of the trainer."""
-
 _T = TypeVar("_T")
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 _SWEEP_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 
@@ -224,13 +214,10 @@ class Parser:
         return fixed
 
     def _option_name(self, where: str, name: object) -> bool:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            self.faults.append(
-                f"{where}: {shown(name)} is not a name of an option; "
-                "lower-case letters, digits and _, a letter first, at most 64"
-            )
-        elif name.replace("_", "") in RESERVED:
-            self.faults.append(f"{where}.{name}: not a name you can use here; {RESERVED[name.replace('_', '')]}")
+        if not isinstance(name, str) or not is_option(name):
+            self.faults.append(f"{where}: {shown(name)} is not a name of an option; {OPTION_RULE}")
+        elif remedy := why_reserved(name):
+            self.faults.append(f"{where}.{name}: not a name you can use here; {remedy}")
         else:
             return True
         return False
@@ -312,10 +299,12 @@ class Parser:
             self.faults.append(f"objective: must be an object such as {example}, got {shown(raw)}")
             return Objective()
         self._unknown_fields(raw, known=("metric", "direction"), where="objective.")
-        metric, direction = raw.get("metric", "val_accuracy"), raw.get("direction", "maximize")
-        if "metric" in raw and "direction" not in raw and metric != "val_accuracy":
+        metric = raw.get("metric", "val_accuracy")
+        known = known_direction(metric) if isinstance(metric, str) else None
+        direction = raw.get("direction", known or "maximize")
+        if "direction" not in raw and known is None and isinstance(metric, str):
             self.faults.append('objective.direction: missing; write "maximize" or "minimize" beside the metric')
-        if not isinstance(metric, str) or not _NAME.fullmatch(metric) or metric in COLUMNS:
+        if not is_metric(metric) or metric in COLUMNS:
             self.faults.append(
                 "objective.metric: must name a column of the metrics such as val_loss, and none of the leaderboard's "
                 f"own ({', '.join(COLUMNS)}), got {shown(metric)}"

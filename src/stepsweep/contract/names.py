@@ -1,0 +1,69 @@
+"""Names of options and of metrics, as people write them in their own scripts."""
+
+import re
+
+OPTION = r"[A-Za-z][A-Za-z0-9_./-]{0,63}"
+"""Such as `lr`, `C`, `batch-size`, `optim.lr`. None of these letters means anything to a shell, a path or HTML."""
+_OPTION = re.compile(OPTION, re.ASCII)
+_METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]{0,127}", re.ASCII)
+
+OPTION_RULE = "letters, digits and _ . / -, a letter first, at most 64"
+
+RESERVED = {
+    "epochs": "give it as the field `epochs`",
+    "seed": "give it as the field `seed`",
+    "folds": "give it as the field `folds`",
+    "fold": "give how many there are as the field `folds`",
+    "help": "it would end the trainer before it trains",
+    "uploads3": "the sweep decides where results go",
+}
+"""Names that would become another option of the trainer."""
+
+_ABBREVIATED = ("epochs", "seed")
+_SHORTEST = 2
+
+BETTER_HIGH = frozenset({
+    "acc", "accuracy", "auc", "auroc", "average_precision", "bleu", "dice", "f1", "hits", "iou", "map", "mcc", "miou",
+    "ndcg", "precision", "psnr", "r2", "recall", "reward", "rouge", "score", "ssim", "top1", "top5",
+})  # fmt: skip
+BETTER_LOW = frozenset({
+    "bpc", "brier", "cer", "cross_entropy", "deviance", "eer", "error", "fid", "loss", "log_loss", "logloss", "mae",
+    "mape", "mse", "msle", "nll", "perplexity", "ppl", "rmse", "rmsle", "smape", "wer",
+})  # fmt: skip
+_SPLITS = ("train", "val", "valid", "validation", "eval", "test", "dev")
+
+
+def is_option(name: object) -> bool:
+    return isinstance(name, str) and bool(_OPTION.fullmatch(name))
+
+
+def is_metric(name: object) -> bool:
+    return isinstance(name, str) and bool(_METRIC.fullmatch(name))
+
+
+def why_reserved(name: str) -> str | None:
+    """Returns what to do instead of using a name; None where it may be used.
+
+    Python's argparse takes `--ep` for `--epochs` where a trainer has no `--ep`, so that all trials would be the same.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    if plain in RESERVED:
+        return RESERVED[plain]
+    for option in _ABBREVIATED:
+        if len(plain) >= _SHORTEST and option.startswith(plain):
+            return f"a trainer may take it for --{option}; {RESERVED[option]}, or choose another name"
+    return None
+
+
+def known_direction(metric: str) -> str | None:
+    """Returns `maximize` or `minimize` for a metric whose name says it, such as `val_auc` or `eval/loss`.
+
+    None where the name does not say.
+    """
+    words = re.split(r"[_./@-]", metric.lower())
+    while words and words[0] in _SPLITS:
+        words = words[1:]
+    name = "_".join(words)
+    if name in BETTER_HIGH:
+        return "maximize"
+    return "minimize" if name in BETTER_LOW else None
