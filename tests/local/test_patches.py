@@ -1,6 +1,6 @@
 """Each patch: what plain moto does without it, and what the embedded cloud does instead.
 
-A test that fails with a new version of moto shows that its patch can go, or has to change. The probes are in probes.py.
+A test that fails with a new version of moto shows that its patch can go, or has to change. What is asked is in probes/.
 """
 
 import ast

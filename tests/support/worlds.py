@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Worlds:
-    """Plain moto and the embedded cloud, each in a process of its own; see tests/local/probes.py."""
+    """Plain moto and the embedded cloud, each in a process of its own; see tests/local/probes."""
 
     plain: subprocess.Popen[str]
     embedded: subprocess.Popen[str]

@@ -1,0 +1,54 @@
+"""Objects."""
+
+import contextlib
+import threading
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.local.probes.world import World, probe
+
+
+@probe
+def where_an_object_is(world: World) -> Any:
+    from moto.s3.models import s3_backends
+
+    world.client("s3").put_object(Bucket=world.bucket(), Key="a/b", Body=b"bytes")
+    key = s3_backends["123456789012"]["aws"].buckets[world.bucket()].keys["a/b"]
+    key._value_buffer.seek(0)
+    return "memory" if key._value_buffer.read() == b"bytes" else "elsewhere"
+
+
+@probe
+def conditional_puts_at_the_same_moment(world: World) -> list[int]:
+    """The statuses of two puts that both say If-None-Match, the second one coming while the first is at work."""
+    from moto.s3.models import S3Backend
+
+    both = threading.Barrier(2)
+    put_object = S3Backend.put_object
+
+    def put_when_both_are_here(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(2)
+        return put_object(self, *args, **kwargs)
+
+    world.bucket()
+    statuses: list[int] = []
+
+    def put(data: bytes) -> None:
+        try:
+            answer = world.client("s3").put_object(Bucket=world.bucket(), Key="once", Body=data, IfNoneMatch="*")
+            statuses.append(answer["ResponseMetadata"]["HTTPStatusCode"])
+        except ClientError as error:
+            statuses.append(error.response["ResponseMetadata"]["HTTPStatusCode"])
+
+    S3Backend.put_object = put_when_both_are_here
+    try:
+        threads = [threading.Thread(target=put, args=(data,)) for data in (b"first", b"second")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        S3Backend.put_object = put_object
+    return sorted(statuses)

@@ -1,0 +1,223 @@
+"""What moto does more often than it needs to, and answers that must stay the same."""
+
+import json
+import os
+import socket
+import time
+import urllib.request
+from typing import Any
+
+from tests.local.probes.stepfunctions_map import distributed
+from tests.local.probes.world import World, calls_of, outcome, probe
+from tests.support.embedded import eventually
+
+
+@probe
+def events_of_a_maps_children(world: World) -> int:
+    """How many events of a Map's 50 children are kept, though no request shows them."""
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
+
+    made: list[Any] = []
+    original = distributed_iteration_component.EventManager
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        made.append(original(*args, **kwargs))
+        return made[-1]
+
+    distributed_iteration_component.EventManager = noted
+    try:
+        ended = world.executed({"All": distributed()}, {"items": list(range(50))})
+        assert ended["status"] == "SUCCEEDED", ended
+    finally:
+        distributed_iteration_component.EventManager = original
+    (children,) = made
+    return len(children.get_event_history())
+
+
+@probe
+def parsers_for_ten_paths(world: World) -> int:
+    """How many parsers are made for ten states that read the same two paths."""
+    from jsonpath_ng.ext import parser
+
+    made: list[Any] = []
+    original = parser.ExtendedJsonPathParser.__init__
+
+    def noted(self: Any, *args: Any, **kwargs: Any) -> None:
+        made.append(self)
+        original(self, *args, **kwargs)
+
+    parser.ExtendedJsonPathParser.__init__ = noted  # type: ignore[method-assign]
+    try:
+        task = {"Type": "Pass", "Parameters": {"a.$": "$.of_parsers.a", "of_parsers.$": "$.of_parsers"}}
+        states = {f"S{number}": {**task, "Next": f"S{number + 1}"} for number in range(9)}
+        ended = world.executed({**states, "S9": {**task, "End": True}}, {"of_parsers": {"a": 1}})
+        assert ended["status"] == "SUCCEEDED", ended
+    finally:
+        parser.ExtendedJsonPathParser.__init__ = original  # type: ignore[method-assign]
+    return len(made)
+
+
+@probe
+def parsers_of_a_definition_that_is_executed_twice(world: World) -> list[Any]:
+    """With the outputs of both."""
+    from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+
+    client = world.client("stepfunctions")
+    with calls_of(ASLParser, "__init__") as made:
+        machine = world.state_machine({"Only": {"Type": "Pass", "End": True}})
+        outputs = []
+        for given in ("1", "2"):
+            started = client.start_execution(stateMachineArn=machine, name=f"with-{given}", input=given)["executionArn"]
+            outputs.append(
+                eventually(lambda arn=started: client.describe_execution(executionArn=arn).get("output"))  # type: ignore[misc]
+            )
+    return [len(made), *outputs]
+
+
+@probe
+def a_definition_that_is_none(world: World) -> Any:
+    return outcome(lambda: world.state_machine({"Only": {"Type": "Pass", "Next": 1}}))
+
+
+@probe
+def readers_of_yaml_for_a_template_in_json(world: World) -> list[Any]:
+    """And for one in YAML, with what they are about."""
+    import yaml
+
+    name = f"probe-{time.time_ns()}"
+    parameter = {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "1", "Name": name}}
+    found: list[Any] = []
+    cloudformation = world.client("cloudformation")
+    for template in (json.dumps({"Resources": {"One": parameter}}), yaml.dump({"Resources": {"One": parameter}})):
+        with calls_of(yaml.Loader, "__init__") as made:
+            cloudformation.create_stack(StackName=name, TemplateBody=template)
+            found += [len(made), world.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]]
+            cloudformation.delete_stack(StackName=name)
+    return found
+
+
+@probe
+def images_of_machines(world: World) -> int:
+    return len(world.client("ec2").describe_images()["Images"])
+
+
+@probe
+def readers_of_models_for_four_services(_world: World) -> int:
+    from moto.core import loaders, utils
+
+    with calls_of(loaders.Loader, "__init__") as made:
+        for service in ("sqs", "sns", "kms", "sts"):
+            utils._load_service_model(service, "service-2")
+    return len(made)
+
+
+@probe
+def what_is_said_of_an_object(world: World) -> Any:
+    """Of objects of several kinds, each as it is read whole: its bytes, and the headers but those for pages."""
+    s3, bucket = world.client("s3"), world.bucket()
+    s3.put_object(Bucket=bucket, Key="read/plain.csv", Body=b"a,b", ContentType="text/csv", Metadata={"made": "by me"})
+    s3.put_object(Bucket=bucket, Key="read/summed", Body=b"summed", ChecksumAlgorithm="SHA256")
+    s3.put_object(Bucket=bucket, Key="read/tagged", Body=b"", Tagging="a=1&b=2")
+    s3.put_object(Bucket=bucket, Key="read/cold", Body=b"cold", StorageClass="GLACIER")
+    s3.put_object(Bucket=bucket, Key="read/a b+ü%", Body=b"odd", CacheControl="no-store")
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="read/parts")["UploadId"]
+    part = s3.upload_part(Bucket=bucket, Key="read/parts", UploadId=upload, PartNumber=1, Body=b"one part")["ETag"]
+    s3.complete_multipart_upload(
+        Bucket=bucket, Key="read/parts", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]}
+    )
+    told = []
+    for name in ("plain.csv", "summed", "tagged", "cold", "a b+ü%", "parts", "nothing"):
+        answer = outcome(lambda key=f"read/{name}": s3.get_object(Bucket=bucket, Key=key))  # type: ignore[misc]
+        if isinstance(answer, dict):
+            headers = answer["ResponseMetadata"]["HTTPHeaders"]
+            headers.pop("access-control-allow-origin", None)
+            told.append(
+                {
+                    "body": answer["Body"].read().decode(),
+                    **{key: headers[key] for key in headers.keys() - {"date", "last-modified", "x-amzn-requestid"}},
+                    "names": sorted(headers),
+                }
+            )
+        else:
+            told.append(answer)
+    return told
+
+
+@probe
+def denied_by_a_policy_of_the_bucket(world: World) -> Any:
+    s3, bucket = world.client("s3"), "with-a-policy"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="secret", Body=b"secret")
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    return outcome(lambda: s3.get_object(Bucket=bucket, Key="secret")["Body"].read().decode())
+
+
+@probe
+def requests_to_flask_for_ten_objects(world: World) -> int:
+    import flask
+
+    s3, bucket = world.client("s3"), world.bucket()
+    s3.put_object(Bucket=bucket, Key="read/often", Body=b"1")
+    with calls_of(flask.Flask, "wsgi_app") as made:
+        for _ in range(10):
+            s3.get_object(Bucket=bucket, Key="read/often")["Body"].read()
+    return len(made)
+
+
+@probe
+def pieces_of_a_body(world: World) -> list[Any]:
+    """In how many a megabyte is read, and whether it is all there."""
+    from werkzeug.wsgi import LimitedStream
+
+    body = os.urandom(1_000_000)
+    s3, bucket = world.client("s3"), world.bucket()
+    with calls_of(LimitedStream, "readinto") as made:
+        s3.put_object(Bucket=bucket, Key="large", Body=body)
+    return [len(made), s3.get_object(Bucket=bucket, Key="large")["Body"].read() == body]
+
+
+@probe
+def a_body_that_breaks_off(world: World) -> Any:
+    host, port = world.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = f"PUT /{world.bucket()}/half HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 20"
+        connection.sendall(f"{head}\r\n\r\nhalf of it".encode())
+        connection.shutdown(socket.SHUT_WR)
+        status = connection.makefile("rb").readline().decode().split(" ", 2)[1]
+    return [status, outcome(lambda: bool(world.client("s3").head_object(Bucket=world.bucket(), Key="half")))]
+
+
+@probe
+def folders_listed_for_ten_requests(world: World) -> int:
+    listed: list[Any] = []
+    original = os.listdir
+
+    def noted(path: Any = ".") -> list[str]:
+        if str(path).endswith("moto"):
+            listed.append(path)
+        return original(path)
+
+    os.listdir = noted  # type: ignore[assignment]
+    try:
+        for _ in range(10):
+            world.client("s3").list_buckets()
+    finally:
+        os.listdir = original
+    return len(listed)
+
+
+@probe
+def what_a_request_brings_about(world: World) -> Any:
+    from werkzeug.serving import WSGIRequestHandler
+
+    lines: list[Any] = []
+    log = WSGIRequestHandler.log
+    WSGIRequestHandler.log = lambda *line: lines.append(line)  # type: ignore[method-assign]
+    try:
+        asked = urllib.request.Request(world.url + "/moto-api/config", headers={"Origin": "http://elsewhere"})
+        with urllib.request.urlopen(asked) as answer:
+            headers = [name for name in answer.headers if name.startswith("Access-Control-Allow-Origin")]
+    finally:
+        WSGIRequestHandler.log = log  # type: ignore[method-assign]
+    return {"lines of log": len(lines), "headers for a page": headers}
