@@ -6,14 +6,18 @@ A test that fails with a new version of moto shows that its patch can go, or has
 import ast
 import importlib.metadata
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
 from stepsweep.local.patches.patching import WRITTEN_FOR, PatchError, add, patch
 from tests.support.embedded import REPOSITORY
+from tests.support.tiny import tiny_app
 from tests.support.worlds import Worlds
 
 TESTED: set[str] = set()
@@ -94,6 +98,22 @@ def test_a_missing_target_is_named_with_the_versions(moto: type[Moto]) -> None:
         patch(moto, "triple", plus_one)
     assert "Moto.triple does not exist in moto" in str(raised.value)
     assert f"written for moto {WRITTEN_FOR}" in str(raised.value)
+
+
+def test_a_cloud_does_not_start_in_a_moto_that_lacks_a_target(tmp_path: Path) -> None:
+    start = f"""
+from pathlib import Path
+from moto.awslambda.models import LambdaBackend
+del LambdaBackend.invoke
+from stepsweep.local.cloud import embedded_cloud
+embedded_cloud(Path("cloud"), app=Path({str(tiny_app(tmp_path / "app"))!r}), vcpus=1).__enter__()
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", start], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert process.returncode == 1
+    error = process.stderr.splitlines()[-1]
+    assert "PatchError: moto.awslambda.models.LambdaBackend.invoke does not exist" in error
 
 
 def test_a_missing_target_of_a_module_is_named() -> None:
