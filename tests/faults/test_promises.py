@@ -1,6 +1,7 @@
 """Each promise is broken on purpose, and its check fails."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
 from tests.faults import promises
 from tests.faults.promises import Ledger, Snapshot
+from tests.trainers.steps.steps import MANGLED
 
 SPEC = SweepSpec.from_json({"parameters": {"lr": [0.1, 0.2, 0.3]}, "epochs": 2, "name": "s"})
 TRIALS = first_round(SPEC, trainer_version="1")
@@ -100,6 +102,17 @@ def test_3_a_leaderboard_in_another_order_is_found(sound: Snapshot) -> None:
         promises.the_winner_follows_from_the_results_alone(swapped, "s")
     with pytest.raises(AssertionError, match="leaderboard"):
         promises.the_same_results_are_written_as_the_same_bytes(sound, swapped, "s")
+
+
+@pytest.mark.parametrize("mangle", MANGLED.values(), ids=MANGLED.keys())
+def test_3_a_file_that_is_no_metrics_is_not_ranked(mangle: Callable[[bytes], bytes]) -> None:
+    data = {trial.trial_id: curve(values) for trial, values in zip(TRIALS, VALUES, strict=True)}
+    best = TRIALS[1].trial_id
+    plan = [trial.trial_id for trial in TRIALS]
+    others = [trial_id for trial_id, _, _ in promises.ranked_plainly(data, plan, SPEC.objective) if trial_id != best]
+    columns = b"epoch,train_loss,val_loss,val_accuracy,seconds\n1,2.0,2.0,0.9,1.0\n2,1.0,1.5,0.8,1.0\n"
+    mangled = promises.ranked_plainly({**data, best: mangle(columns)}, plan, SPEC.objective)
+    assert [trial_id for trial_id, _, _ in mangled] == others
 
 
 @pytest.mark.parametrize(("jobs", "processes"), [(["job"], []), ([], ["1: python"])])
