@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -125,6 +126,19 @@ class TestGroups:
         assert steady.value == pytest.approx(0.7)
         assert steady.standard_error == pytest.approx(0.057735, rel=1e-5)
         assert (steady.epoch, steady.epochs_trained, steady.status) == (2, 5, Status.SUCCEEDED)
+
+    def test_two_seeds_have_a_standard_error_too_and_the_winner_of_several_has_no_reason(self) -> None:
+        """0.6 and 0.8: the standard deviation is 0.1414, and 0.1414 / sqrt(2) = 0.1."""
+        two = self.of("two", 0.6, 0.8)
+        assert two.standard_error == pytest.approx(0.1)
+        (row,) = read([two])
+        assert float(row["standard_error"]) == pytest.approx(0.1)
+        assert (row["n"], row["status"], row["reason"]) == ("2", "SUCCEEDED", "")
+
+    def test_of_several_trials_the_most_epochs_that_one_trained_are_shown(self) -> None:
+        short, long = self.of("t", 0.6, 0.8).results
+        (row,) = read([Group(results=(replace(short, epochs_trained=2), replace(long, epochs_trained=4)))])
+        assert row["epochs_trained"] == "4"
 
     def test_a_failed_fold_is_not_averaged_away_however_good_the_others_are(self) -> None:
         broken, poor = self.of("broken", 0.9, None, 0.99, folds=True), self.of("poor", 0.1, 0.1, 0.2, folds=True)

@@ -27,6 +27,10 @@ class TestTrialId:
     def test_the_id_of_a_trial_never_changes_or_all_that_is_trained_would_be_trained_again(self) -> None:
         assert trial_id() == "lr-0_1-momentum-0_5-188bcf36d5338bad8d6d"
 
+    def test_the_id_of_long_params_never_changes_either(self) -> None:
+        params: dict[str, Value] = {f"parameter_{letter}": "a-long-choice" for letter in "abcd"}
+        assert trial_id(params) == "parameter_a-a-long-choice-parameter_b-a-long-choice-paramete-9f038c9464dc096d4c55"
+
     def test_an_id_begins_with_params_that_a_person_can_read(self) -> None:
         assert trial_id({"lr": 1e-5, "act": "relu"}).startswith("act-relu-lr-1e-05-")
 

@@ -22,6 +22,17 @@ class TestBudget:
             cloud.trained(trial, 0.5)
         assert cloud.plan({**SPEC, "epochs": 600, "budget_usd": 0.5, "name": "again"})["to_run"] == 1
 
+    def test_with_halving_a_finished_trial_saves_its_first_rung_and_not_those_that_others_may_reach(
+        self, cloud: Cloud
+    ) -> None:
+        """4 trials of 200 epochs, and 2 of them of 400 more: 1,600. Three first rungs are there: 1,000 are left."""
+        halved = {**SPEC, "epochs": 600, "halving": {"min_epochs": 200, "factor": 3}}
+        for trial in cloud.planned(epochs=600, parameters=SPEC["parameters"], halving=halved["halving"])[:3]:
+            cloud.trained(trial, 0.5)
+        assert cloud.plan({**halved, "name": "again"})["usd_at_most"] == 0.8333
+        refused = cloud.plan({**halved, "name": "poor", "budget_usd": 0.8})["fault"]
+        assert refused.startswith("budget_usd: 1 trials of up to 600 epochs in 2 rounds are estimated at 0.83 USD")
+
     def test_a_sweep_may_be_started_again_with_a_larger_budget(self, cloud: Cloud) -> None:
         cloud.plan({**SPEC, "budget_usd": 5})
         assert "fault" not in cloud.plan({**SPEC, "budget_usd": 10})
@@ -49,6 +60,8 @@ class TestCost:
     def test_attempts_of_another_shape_lose_no_sweep(self, cloud: Cloud) -> None:
         trial, *_ = cloud.planned()
         cloud.trained(trial, 0.5)
-        strange = [{"StartedAt": "now"}, None, {"StartedAt": 5, "StoppedAt": 1}]
-        cloud.recorded(trial, {"trial_id": trial.trial_id, "status": "SUCCEEDED", "job": {"attempts": strange}})
-        assert cloud.reduce()["output"]["cost"]["job_seconds"] == 0
+        strange = [{"StartedAt": "now"}, None, {"StartedAt": 5, "StoppedAt": 1}, {"StartedAt": 5}, {"StoppedAt": 5}]
+        job = {"attempts": [*strange, *attempts(0.5)]}
+        cloud.recorded(trial, {"schema": 1, "trial_id": trial.trial_id, "status": "SUCCEEDED", "job": job})
+        output = cloud.reduce()["output"]
+        assert (output["winner"]["trial_id"], output["cost"]["job_seconds"]) == (trial.trial_id, 1800)

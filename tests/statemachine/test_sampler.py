@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import IntDistribution
 from optuna.trial import TrialState
 
 from stepsweep.contract import keys, rounds
@@ -61,6 +62,14 @@ def played(spec: SweepSpec, play: Play) -> list[Group]:
         number += 1
         asked = propose(spec, groups, round_number=number) if rounds.wanted(spec, groups) else []
         trials = rounds.next_round(spec, results, asked, round_number=number, trainer_version="t")
+
+
+def test_a_model_is_told_whole_numbers_on_their_log_scale_and_choices_in_their_order() -> None:
+    spec = spec_of(parameters={"width": {"low": 1, "high": 1024, "log": True, "type": "int"}, "lr": [0.1, 0.001, 0.01]})
+    for group in first_batch(spec, in_turn):
+        told = sampler.told(spec, group)
+        assert told.distributions["width"] == IntDistribution(1, 1024, log=True)
+        assert told.params["lr"] == [0.001, 0.01, 0.1].index(float(group.params["lr"]))
 
 
 def first_batch(spec: SweepSpec, play: Play, *, number: int = 20) -> list[Group]:

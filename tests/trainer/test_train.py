@@ -109,6 +109,7 @@ def test_train_loss_is_the_mean_over_images(options: Callable[..., Options], ima
         for size in ("64", "48", "320")  # 48 leaves a last batch of 32
     ]
     assert losses == pytest.approx([losses[0]] * 3, abs=0.02)
+    assert losses[0] == pytest.approx(math.log(10), abs=0.3)  # what a network that knows nothing of ten classes has
 
 
 def test_evaluation_is_the_mean_over_images(options: Callable[..., Options], images: data.Data) -> None:
