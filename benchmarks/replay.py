@@ -158,6 +158,7 @@ class Cloud:
                 spec,
                 round_number=number,
                 trainer_version=VERSION,
+                trainer_name="replay",
                 max_concurrency=100,
                 rates=TUTORIAL_RATES,
             )

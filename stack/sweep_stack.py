@@ -36,7 +36,7 @@ class SweepStack(cdk.Stack):
             description="stepsweep: hyperparameter search with Step Functions and Batch",
             analytics_reporting=False,
         )
-        image, trainer_version = _trainer_image(self, config)
+        image, trainer_version, trainer_name = _trainer_image(self, config)
         storage = Storage(
             self, "Storage", checkpoint_days=config.checkpoint_days, log_retention_days=config.log_retention_days
         )
@@ -58,6 +58,7 @@ class SweepStack(cdk.Stack):
             environment={
                 keys.BUCKET: storage.bucket.bucket_name,
                 keys.TRAINER_VERSION: trainer_version,
+                keys.TRAINER_NAME: trainer_name,
                 keys.DEFAULT_MAX_CONCURRENCY: str(config.max_concurrency),
                 keys.SECONDS_PER_EPOCH: str(config.seconds_per_epoch),
                 **prices,
@@ -236,10 +237,10 @@ def _allow(role: iam.IRole, actions: list[str], resources: list[str], *, because
         acknowledge_wildcards(role, resources, because=because)
 
 
-def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.ContainerImage, str]:
-    """Returns the image that trials run, and what names its code in every trial id."""
+def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.ContainerImage, str, str]:
+    """Returns the image that trials run, what names its code in every trial id, and what a person calls it."""
     if config.image:
-        return ecs.ContainerImage.from_registry(config.image), config.image
+        return ecs.ContainerImage.from_registry(config.image), config.image, config.image
     asset = ecr_assets.DockerImageAsset(
         scope,
         "Trainer",
@@ -247,4 +248,6 @@ def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.Container
         file=None if config.trainer else "stepsweep/trainer/Dockerfile",
         platform=ecr_assets.Platform.LINUX_AMD64,  # g4dn's; an image built on an Arm laptop would not start there
     )
-    return ecs.ContainerImage.from_docker_image_asset(asset), asset.asset_hash
+    # The folder's name alone: its path is the business of the machine that deploys.
+    name = Path(config.trainer).resolve().name if config.trainer else "stepsweep.trainer"
+    return ecs.ContainerImage.from_docker_image_asset(asset), asset.asset_hash, name

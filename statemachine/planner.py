@@ -12,7 +12,7 @@ from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem
-from stepsweep.contract.errors import InvalidSweep
+from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.ranking import grouped
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
@@ -42,6 +42,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
             spec,
             round_number=event["round"],
             trainer_version=os.environ[keys.TRAINER_VERSION],
+            trainer_name=os.environ[keys.TRAINER_NAME],
             max_concurrency=int(os.environ[keys.DEFAULT_MAX_CONCURRENCY]),
             rates=rates,
         )
@@ -52,7 +53,14 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
 
 
 def plan(
-    bucket: Bucket, spec: SweepSpec, *, round_number: int, trainer_version: str, max_concurrency: int, rates: Rates
+    bucket: Bucket,
+    spec: SweepSpec,
+    *,
+    round_number: int,
+    trainer_version: str,
+    trainer_name: str,
+    max_concurrency: int,
+    rates: Rates,
 ) -> dict[str, Any]:
     """Writes the round's plan, and beside it the trials that still have to be trained.
 
@@ -61,12 +69,13 @@ def plan(
     also where another one was deployed meanwhile.
 
     Raises:
-        InvalidSweep: the estimate is above the budget, or the sweep's name was taken for another input. Nothing is
-            written then.
+        InvalidSweep: the estimate is above the budget, the sweep's name was taken for another input, or the sweep was
+            planned for another trainer. Nothing is written then.
     """
     if round_number:
         key = keys.plan_key(spec.name, round_number - 1)
-        trainer_version = RoundPlan.from_json(bucket.written_json(key), where=key).trainer_version
+        before = RoundPlan.from_json(bucket.written_json(key), where=key)
+        trainer_version, trainer_name = before.trainer_version, before.trainer_name
         trials = _next_round(bucket, spec, round_number, trainer_version)
     else:
         trials = rounds.first_round(spec, trainer_version=trainer_version)
@@ -76,12 +85,17 @@ def plan(
     usd = rates.estimate_usd(epochs=rounds.epochs_to_train(spec, to_run))
     if not round_number:
         usd = _within_budget(spec, planned, to_run, rates)
-        _claim(bucket, spec)
+        if not _claim(bucket, spec) and not spec.accept_trainer:
+            _check_trainer(bucket, spec, trainer_version=trainer_version, trainer_name=trainer_name)
 
     bucket.put_json(
         keys.plan_key(spec.name, round_number),
         RoundPlan(
-            spec=spec, round_number=round_number, trainer_version=trainer_version, trials=tuple(trials)
+            spec=spec,
+            round_number=round_number,
+            trainer_version=trainer_version,
+            trainer_name=trainer_name,
+            trials=tuple(trials),
         ).to_json(),
     )
     to_run_key = keys.to_run_key(spec.name, round_number)
@@ -130,23 +144,47 @@ def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[T
     return usd
 
 
-def _claim(bucket: Bucket, spec: SweepSpec) -> None:
-    """Takes the sweep's name for this input, or finds that it was taken for the same one: then the sweep goes on."""
+def _claim(bucket: Bucket, spec: SweepSpec) -> bool:
+    """Takes the sweep's name for this input; False where it was taken for the same one, so that the sweep goes on."""
     key = keys.spec_key(spec.name)
     if bucket.put_json_once(key, spec.to_json()):
-        return
+        return True
     try:
         earlier = SweepSpec.from_json(bucket.get_json(key))
     except (InvalidSweep, ValueError):
         difference = f"its {key} cannot be read"
     else:
         if spec.same_work(earlier):
-            return
+            return False
         difference = _first_difference(spec, earlier)
     raise InvalidSweep(
         [
             f"name: the sweep {json.dumps(spec.name)} is there already and asked for something else "
             f"({difference}); choose another name, trials that are finished are not repeated"
+        ]
+    )
+
+
+def _check_trainer(bucket: Bucket, spec: SweepSpec, *, trainer_version: str, trainer_name: str) -> None:
+    """Refuses to go on with another trainer: a winner of one under the results of another would be a wrong one."""
+    key, sweep = keys.plan_key(spec.name, 0), json.dumps(spec.name)
+    try:
+        document = bucket.get_json(key)
+        earlier = RoundPlan.from_json(document, where=key) if document is not None else None
+    except (InvalidDocument, ValueError) as error:
+        raise InvalidSweep(
+            [f"name: the plan of the sweep {sweep} cannot be read ({error}); choose another name"]
+        ) from None
+    if earlier is None or earlier.trainer_version == trainer_version:
+        return
+    then, now = json.dumps(earlier.trainer_name), json.dumps(trainer_name)
+    what = f"the sweep {sweep} was planned for the trainer {then}, and this is {now}"
+    if then == now:
+        what = f"the trainer {now} has changed since the sweep {sweep} was planned"
+    raise InvalidSweep(
+        [
+            f"name: {what}; choose another name, take the trainer that it was planned for, or set accept_trainer "
+            "(--accept-trainer): all of its trials then count as new"
         ]
     )
 

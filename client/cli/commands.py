@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -15,6 +15,7 @@ from stepsweep.client.cli.deploy import deploy, destroy, diff
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.cli.options import (
+    accept_trainer_option,
     cloud_options,
     directory_option,
     json_option,
@@ -419,9 +420,10 @@ def stop(name: str, cloud: Cloud, as_json: bool) -> int:
 @cli.command(epilog=START_EXIT_CODES)
 @click.argument("name")
 @click.option("-d", "--detach", is_flag=True, help="Leave it running, as `sweep start` does.")
+@accept_trainer_option
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
-def resume(name: str, detach: bool, cloud: Cloud, as_json: bool) -> int:
+def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json: bool) -> int:
     """Go on with a sweep that was interrupted, stopped, or had trials that failed.
 
     Starts the same sweep again: finished trials are not repeated, and others go on from their checkpoints.
@@ -435,7 +437,8 @@ def resume(name: str, detach: bool, cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.terminal.view import View
 
     view = View(to_stderr=as_json)
-    spec = cloud.looked_at().spec(name)
+    # Said anew each time: what was accepted once is not accepted for ever.
+    spec = replace(cloud.looked_at().spec(name), accept_trainer=accept_trainer)
     if detach:
         return _shown(start_sweep(spec, cloud, view), as_json=as_json)
     with working_ahead(cloud, spec) as ahead:

@@ -125,22 +125,31 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan that is estimated above it.")
     @click.option("--max-concurrency", type=int, metavar="N", help="Trials at once.  [default: the stack's]")
     @click.option("--fresh", is_flag=True, help="Train again what is already there.")
+    @accept_trainer_option
     @functools.wraps(command)
     def with_asked(
         *, file: str | None, parameters: tuple[str, ...], search: str | None, trials: int | None, batch: int | None,
         halving: str | None, folds: int | None, repeats: int | None,
         fixed: tuple[str, ...], epochs: int | None, name: str | None,
         objective: str | None, seed: int | None, max_concurrency: int | None, budget_usd: float | None,
-        fresh: bool, **others: Any,
+        fresh: bool, accept_trainer: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
             file=file, parameters=parameters, search=search, trials=trials, batch=batch, halving=halving,
             folds=folds, repeats=repeats, fixed=fixed, epochs=epochs, name=name, objective=objective, seed=seed,
             max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
+            accept_trainer=accept_trainer,
         )  # fmt: skip
         return command(asked=asked, **others)
 
     return with_asked
+
+
+def accept_trainer_option(command: Callable[..., int]) -> Callable[..., int]:
+    return click.option(
+        "--accept-trainer", is_flag=True,
+        help="Go on with another trainer than the sweep was planned for; all its trials count as new.",
+    )(command)  # fmt: skip
 
 
 def json_option(meaning: str) -> Callable[[Callable[..., int]], Callable[..., int]]:

@@ -61,6 +61,7 @@ class Asked:
     max_concurrency: int | None = None
     budget_usd: float | None = None
     fresh: bool = False
+    accept_trainer: bool = False
 
     def spec(self, *, now: datetime) -> SweepSpec:
         """Returns the checked spec; a sweep without a name is given one of the file's name and the time.
@@ -97,8 +98,9 @@ class Asked:
         for field in ("epochs", "folds", "repeats", "name", "seed", "max_concurrency", "budget_usd"):
             if (value := getattr(self, field)) is not None:
                 merged[field] = value
-        if self.fresh:
-            merged["fresh"] = True
+        for field in ("fresh", "accept_trainer"):
+            if getattr(self, field):
+                merged[field] = True
         if faults:
             raise InvalidInput(faults)
         return merged

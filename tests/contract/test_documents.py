@@ -18,7 +18,7 @@ from tests.support.strategies import documents
 
 SPEC = SweepSpec.from_json({"parameters": {"lr": [0.1, 0.2]}, "epochs": 2, "name": "s", "repeats": 2})
 TRIALS = tuple(first_round(SPEC, trainer_version="1"))
-PLAN = RoundPlan(spec=SPEC, round_number=0, trainer_version="1", trials=TRIALS)
+PLAN = RoundPlan(spec=SPEC, round_number=0, trainer_version="1", trainer_name="mine", trials=TRIALS)
 RESULTS = RoundResults(
     round_number=1,
     spent=Spent(job_seconds=1.5, epochs=4),
@@ -48,7 +48,11 @@ def test_any_plan_and_its_items_survive(document: Any) -> None:
     # The largest seed leaves no room for the seeds of repeats.
     spec = SweepSpec.from_json({**document, "seed": 0})
     plan = RoundPlan(
-        spec=spec, round_number=3, trainer_version="v", trials=tuple(first_round(spec, trainer_version="v"))
+        spec=spec,
+        round_number=3,
+        trainer_version="v",
+        trainer_name="mine",
+        trials=tuple(first_round(spec, trainer_version="v")),
     )
     assert RoundPlan.from_json(stored(plan.to_json()), where="plan.json") == plan
     items = [TrialItem.of(trial, sweep=spec.name, bucket="b") for trial in plan.trials]
@@ -93,7 +97,7 @@ def test_a_plan_that_is_wrong_names_the_field(path: tuple[Any, ...], value: obje
     assert str(caught.value) == fault
 
 
-@pytest.mark.parametrize("name", ["schema", "spec", "round", "trainer_version", "trials"])
+@pytest.mark.parametrize("name", ["schema", "spec", "round", "trainer_version", "trainer_name", "trials"])
 def test_every_field_of_a_plan_is_needed(name: str) -> None:
     document = stored(PLAN.to_json())
     del document[name]

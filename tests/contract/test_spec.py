@@ -51,6 +51,7 @@ class TestInput:
             max_concurrency=None,
             budget_usd=None,
             fresh=False,
+            accept_trainer=False,
         )
 
     def test_the_name_of_the_input_goes_before_the_executions(self) -> None:
@@ -130,6 +131,7 @@ class TestFaults:
             *wrong("folds", "5", 1, 21, 2.5, True, [], HUGE),
             *wrong("repeats", None, "3", 0, 21, True, [], HUGE),
             *wrong("fresh", None, 0, 1, "true", [], {}),
+            *wrong("accept_trainer", None, 0, 1, "true", [], {}),
         ],
     )
     def test_a_field_of_another_kind_is_one_fault_with_its_name_its_rule_and_what_was_given(

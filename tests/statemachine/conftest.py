@@ -48,6 +48,7 @@ def cloud(aws: tuple["S3Client", "CloudWatchLogsClient"], monkeypatch: pytest.Mo
     monkeypatch.setenv(keys.BUCKET, bucket)
     monkeypatch.setenv(keys.LOG_GROUP, log_group)
     monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-1")
+    monkeypatch.setenv(keys.TRAINER_NAME, "mine")
     monkeypatch.setenv(keys.DEFAULT_MAX_CONCURRENCY, "16")
     monkeypatch.setenv(keys.USD_PER_HOUR, "0.5")
     monkeypatch.setenv(keys.SECONDS_PER_EPOCH, "6")

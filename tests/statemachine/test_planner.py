@@ -132,12 +132,43 @@ class TestResume:
             cloud.trained(trial, 0.9)
         assert cloud.plan({**SPEC, **changes, "name": "other"})["to_run"] == 4
 
-    def test_a_new_trainer_trains_everything_again(self, cloud: Cloud) -> None:
+    def test_a_new_trainer_trains_everything_again_in_another_sweep(self, cloud: Cloud) -> None:
         cloud.plan(SPEC)
         for trial in cloud.trials("s"):
             cloud.trained(trial, 0.9)
         cloud.monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
+        assert cloud.plan({**SPEC, "name": "other"})["to_run"] == 4
+
+    @pytest.mark.parametrize(
+        ("name", "what"),
+        [
+            ("mine", 'the trainer "mine" has changed since the sweep "s" was planned'),
+            ("theirs", 'the sweep "s" was planned for the trainer "mine", and this is "theirs"'),
+        ],
+    )
+    def test_a_sweep_does_not_go_on_with_another_trainer_unless_it_is_accepted(
+        self, cloud: Cloud, name: str, what: str
+    ) -> None:
+        cloud.plan(SPEC)
+        for trial in cloud.trials("s"):
+            cloud.trained(trial, 0.9)
+        cloud.monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
+        cloud.monkeypatch.setenv(keys.TRAINER_NAME, name)
+        before = cloud.objects()
+        assert cloud.plan(SPEC)["fault"].startswith(f"name: {what}; choose another name")
+        assert cloud.objects() == before
+        assert cloud.plan({**SPEC, "accept_trainer": True})["to_run"] == 4
+        assert cloud.plan(SPEC)["to_run"] == 4  # the sweep is the new trainer's from now on
+
+    def test_the_same_trainer_in_a_folder_of_another_name_is_the_same(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        cloud.monkeypatch.setenv(keys.TRAINER_NAME, "renamed")
         assert cloud.plan(SPEC)["to_run"] == 4
+
+    def test_a_plan_that_cannot_be_read_is_named(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC)
+        cloud.bucket.put(keys.plan_key("s", 0), b"{", "application/json")
+        assert cloud.plan(SPEC)["fault"].startswith('name: the plan of the sweep "s" cannot be read (')
 
     def test_a_fresh_sweep_that_is_started_again_goes_on_where_it_was(self, cloud: Cloud) -> None:
         cloud.plan({**SPEC, "fresh": True})

@@ -84,7 +84,9 @@ class RecordedCloud:
         """Plans a sweep as the state machine does; returns its trials."""
         spec = SweepSpec.from_json({"name": name, "parameters": parameters, "epochs": epochs, **others})
         rates = Rates(usd_per_hour=1.0, seconds_per_epoch=1.0)
-        plan(self.bucket, spec, round_number=0, trainer_version="1", max_concurrency=10, rates=rates)
+        plan(
+            self.bucket, spec, round_number=0, trainer_version="1", trainer_name="mine", max_concurrency=10, rates=rates
+        )
         document = self.bucket.get_json(keys.plan_key(name, 0))
         return [Trial.from_json(trial) for trial in document["trials"]]
 

@@ -47,7 +47,9 @@ class Stack:
         """Plans a sweep as the state machine does; returns its trials."""
         spec = SweepSpec.from_json(document)
         self.bucket.put_json_once(keys.spec_key(spec.name), spec.to_json())
-        plan(self.bucket, spec, round_number=0, trainer_version="1", max_concurrency=10, rates=RATES)
+        plan(
+            self.bucket, spec, round_number=0, trainer_version="1", trainer_name="mine", max_concurrency=10, rates=RATES
+        )
         return first_round(spec, trainer_version="1")
 
     def succeeded(self, sweep: str, trial: Trial, values: list[float]) -> None:

@@ -24,12 +24,13 @@ class RoundPlan:
     """plan.json: every trial of the sweep so far, finished before or not.
 
     Attributes:
-        trainer_version: names the code that the trials run.
+        trainer_version: names the code that the trials run; trainer_name: what a person calls it.
     """
 
     spec: SweepSpec
     round_number: int
     trainer_version: str
+    trainer_name: str
     trials: tuple[Trial, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -38,6 +39,7 @@ class RoundPlan:
             "spec": self.spec.to_json(),
             "round": self.round_number,
             "trainer_version": self.trainer_version,
+            "trainer_name": self.trainer_name,
             "trials": [trial.to_json() for trial in self.trials],
         }
 
@@ -53,6 +55,7 @@ class RoundPlan:
             spec=spec,
             round_number=fields.whole("round"),
             trainer_version=fields.text("trainer_version"),
+            trainer_name=fields.text("trainer_name"),
             trials=tuple(Trial.from_json(each, where=place) for each, place in fields.children("trials")),
         )
         fields.done()

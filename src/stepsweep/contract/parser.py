@@ -41,7 +41,7 @@ from stepsweep.contract.space import (
 
 FIELDS = (
     "parameters", "search", "halving", "fixed", "epochs", "objective", "folds", "repeats", "seed", "name",
-    "max_concurrency", "budget_usd", "fresh",
+    "max_concurrency", "budget_usd", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -81,6 +81,7 @@ class Parser:
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
             "budget_usd": self._budget(),
             "fresh": self._boolean("fresh", self.data.get("fresh", False)),
+            "accept_trainer": self._boolean("accept_trainer", self.data.get("accept_trainer", False)),
         }
         self._trials(values)
         self._command_bytes(parameters, fixed)

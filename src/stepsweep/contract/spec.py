@@ -18,7 +18,7 @@ from stepsweep.contract.search import Search
 from stepsweep.contract.space import Parameter, Range, Value, shown
 from stepsweep.contract.trial import Trial, trial_id_of
 
-ABOUT_THE_RUN = ("max_concurrency", "budget_usd")
+ABOUT_THE_RUN = ("max_concurrency", "budget_usd", "accept_trainer")
 """Fields that decide neither the trials nor the winner, and may change when a sweep is started again."""
 
 
@@ -39,6 +39,7 @@ class SweepSpec:
         max_concurrency: trials at once; None leaves it to the stack.
         budget_usd: a plan whose estimate is above it is refused.
         fresh: train again what is already there.
+        accept_trainer: go on with a sweep that was planned for another trainer; its finished trials do not count.
     """
 
     parameters: dict[str, Parameter]
@@ -54,6 +55,7 @@ class SweepSpec:
     max_concurrency: int | None = None
     budget_usd: float | None = None
     fresh: bool = False
+    accept_trainer: bool = False
 
     @classmethod
     def from_json(cls, data: object, *, default_name: str | None = None) -> Self:
@@ -90,6 +92,7 @@ class SweepSpec:
             "max_concurrency": self.max_concurrency,
             "budget_usd": self.budget_usd,
             "fresh": self.fresh,
+            "accept_trainer": self.accept_trainer,
         }
 
     def same_work(self, other: "SweepSpec") -> bool:
