@@ -14,14 +14,8 @@ def deleted_network(world: World) -> Any:
     def ref(name: str) -> dict[str, str]:
         return {"Ref": name}
 
-    resources = {
+    resources: dict[str, Any] = {
         "Net": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}},
-        "Part": {"Type": "AWS::EC2::Subnet", "Properties": {"VpcId": ref("Net"), "CidrBlock": "10.9.0.0/24"}},
-        "Table": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": ref("Net")}},
-        "Ties": {
-            "Type": "AWS::EC2::SubnetRouteTableAssociation",
-            "Properties": {"RouteTableId": ref("Table"), "SubnetId": ref("Part")},
-        },
         "Gate": {"Type": "AWS::EC2::InternetGateway", "Properties": {}},
         "Attached": {
             "Type": "AWS::EC2::VPCGatewayAttachment",
@@ -32,11 +26,20 @@ def deleted_network(world: World) -> Any:
             "Properties": {
                 "VpcId": ref("Net"),
                 "ServiceName": f"com.amazonaws.{REGION}.s3",
-                "RouteTableIds": [ref("Table")],
+                "RouteTableIds": [ref("Table0")],
                 "VpcEndpointType": "Gateway",
             },
         },
     }
+    # moto deletes in an order that differs between runs; with eight tables, one comes before its association.
+    for number in range(8):
+        subnet = {"VpcId": ref("Net"), "CidrBlock": f"10.9.{number}.0/24"}
+        ties = {"RouteTableId": ref(f"Table{number}"), "SubnetId": ref(f"Part{number}")}
+        resources |= {
+            f"Part{number}": {"Type": "AWS::EC2::Subnet", "Properties": subnet},
+            f"Table{number}": {"Type": "AWS::EC2::RouteTable", "Properties": {"VpcId": ref("Net")}},
+            f"Ties{number}": {"Type": "AWS::EC2::SubnetRouteTableAssociation", "Properties": ties},
+        }
     cloudformation.create_stack(StackName="network", TemplateBody=json.dumps({"Resources": resources}))
 
     def left() -> list[str]:

@@ -17,7 +17,7 @@ from stepsweep.local.patches.patching import add, patch
 
 def stacks_delete_dependents_first() -> None:
     """CloudFormation deletes a resource before the resources that it refers to or depends on. moto deletes them in an
-    order that changes from run to run."""
+    order that changes from run to run, and fails where a route table is deleted before its association."""
 
     def delete(self: Any) -> None:
         resources = {
