@@ -8,33 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from stepsweep.local.template import EMPTY_ZIP, node_environment
-from stepsweep.stack.sampler_packages import FOLDER as LAYERS
-from stepsweep.stack.sampler_packages import made_of
+from stepsweep.local.template import node_environment
 from tests.proof.tools import modules, node
+from tests.support.deploying import deploying, image_in
 from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
 
 DEPLOY = ("deploy", "--require-approval", "never")
 
 
 def cdk(cloud: Cloud, *arguments: str) -> str:
-    # As if it had been built, which fetches its packages from PyPI; functions have theirs from the site-packages here.
-    layers = cloud.directory / "layers"
-    layers.mkdir(exist_ok=True)
-    (layers / f"{made_of()}.zip").write_bytes(EMPTY_ZIP)
-    # By name: the CLI names a template by the endpoint's address, and moto knows S3 by the name `localhost` only.
-    endpoint = cloud.environment["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
     ended = subprocess.run(
         [str(node()), str(modules() / "aws-cdk" / "bin" / "cdk"), *arguments],
         cwd=REPOSITORY,
         env={
             **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))},
-            **cloud.environment,
+            **deploying(cloud, cloud.directory / "layers"),
             **node_environment(),
-            "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ENDPOINT_URL_S3": endpoint,
             "CDK_DISABLE_VERSION_CHECK": "1",
-            LAYERS: str(layers),
             "CI": "true",
             # cdk.json says `python`: this one.
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -50,14 +40,10 @@ def cdk(cloud: Cloud, *arguments: str) -> str:
 @pytest.mark.timeout(600)
 def test_bootstrap_deploy_a_deploy_in_the_middle_of_a_sweep_and_destroy(tmp_path: Path) -> None:
     with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
-        (assets,) = (tmp_path / "cloud" / "templates").glob("assembly-*/*.assets.json")
-        (tag,) = json.loads(assets.read_bytes())["dockerImages"]
         networks = names_of_networks(cloud)
         first, second = (str(tmp_path / name) for name in ("first", "second"))
-        # An image asset would need Docker; the embedded cloud knows the image by its tag.
-        image = "image=registry.example/{}:" + tag
-        cdk(cloud, "synth", "--quiet", "--output", first, "--context", image.format("first"))
-        changed = ("--context", image.format("second"), "--context", "max_vcpus=8")
+        cdk(cloud, "synth", "--quiet", "--output", first, "--context", f"image={image_in(cloud)}")
+        changed = ("--context", f"image={image_in(cloud, 'second')}", "--context", "max_vcpus=8")
         cdk(cloud, "synth", "--quiet", "--output", second, *changed)
 
         cdk(cloud, "bootstrap", "aws://123456789012/us-east-1", "--app", first)

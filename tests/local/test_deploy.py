@@ -12,21 +12,15 @@ from pathlib import Path
 import pytest
 
 from stepsweep.client.deploying.cdk import VERSION
-from stepsweep.local.template import EMPTY_ZIP
-from stepsweep.stack.sampler_packages import FOLDER as LAYERS
-from stepsweep.stack.sampler_packages import made_of
+from tests.support.deploying import deploying, image_in
 from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
 
 Ended = subprocess.CompletedProcess[str]
 
 
-def runs(folder: Path, cloud: Cloud | None = None, **more: str) -> Callable[..., Ended]:
+def runs(folder: Path, **more: str) -> Callable[..., Ended]:
     """Returns what runs `sweep` in a folder of a person's own, with a home of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
-    if cloud:
-        # By name: the CLI names a template by the endpoint's address, and moto knows S3 by the name `localhost` only.
-        endpoint = cloud.environment["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
-        environment |= {**cloud.environment, "AWS_ENDPOINT_URL": endpoint, "AWS_ENDPOINT_URL_S3": endpoint}
     environment |= {"XDG_CACHE_HOME": str(folder.parent / "cache"), "HOME": str(folder.parent), **more}
 
     def sweep(*words: str, answer: str | None = None) -> Ended:
@@ -60,20 +54,6 @@ def keyboard(answer: str | None) -> Iterator[int]:
         os.close(theirs)
 
 
-def image_in(cloud: Cloud) -> str:
-    """Returns an image with the tag by which the embedded cloud knows its trainer: an image asset would need Docker."""
-    (assets,) = (cloud.directory / "templates").glob("assembly-*/*.assets.json")
-    (tag,) = json.loads(assets.read_bytes())["dockerImages"]
-    return f"registry.example/first:{tag}"
-
-
-def layers_in(folder: Path) -> Path:
-    """Returns a folder with the functions' layer as if it had been built, which fetches its packages from PyPI."""
-    folder.mkdir()
-    (folder / f"{made_of()}.zip").write_bytes(EMPTY_ZIP)
-    return folder
-
-
 def jobs_of(cloud: Cloud) -> list[int]:
     """Returns the processes of trials that run."""
     return [process.pid for process in cloud.processes() if "--sleep" in process.cmdline()]
@@ -90,7 +70,7 @@ def folder(tmp_path: Path) -> Path:
 def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
     with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
         (folder / "stepsweep.toml").write_text(f'[deploy]\nimage = "{image_in(cloud)}"\nmax_vcpus = 12\n')
-        sweep = runs(folder, cloud, **{LAYERS: str(layers_in(tmp_path / "layers"))})
+        sweep = runs(folder, **deploying(cloud, tmp_path / "layers"))
 
         asked = sweep("deploy")
         assert asked.returncode == 2

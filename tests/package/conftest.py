@@ -43,6 +43,12 @@ def client(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 @pytest.fixture(scope="session")
+def report(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The client with what draws."""
+    return installed(f"{wheel}[report]", tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="session")
 def local(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The client with the embedded cloud, without torch and without what draws."""
     return installed(f"{wheel}[local]", tmp_path_factory.mktemp("local"))

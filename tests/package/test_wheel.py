@@ -1,13 +1,17 @@
 """The wheel, as somebody has it who never saw this repository."""
 
 import json
+import os
 import subprocess
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.support.deploying import deploying, image_in
+from tests.support.embedded import running_cloud
 from tests.support.installed import TAKEN, Installed
 
 SPEC = ["--set", "lr=0.1,0.01", "--epochs", "2"]
@@ -21,6 +25,9 @@ ON_THIS_MACHINE = [
     ["serve"],
     ["run", *SPEC, "--job-vcpus", "1"],
 ]
+
+NETWORK = ("HTTPS_PROXY", "https_proxy", "NODE_EXTRA_CA_CERTS", "NPM_CONFIG_REGISTRY")
+"""How this machine reaches npm's registry, from which the CDK CLI comes."""
 
 
 def says(installed: Installed, *command: str, needs: str) -> None:
@@ -160,7 +167,9 @@ def test_a_trainer_of_one_s_own_is_swept_on_this_machine_from_any_folder(local: 
 
 
 @pytest.mark.timeout(600)
-def test_the_client_alone_does_everything_on_a_stack_that_is_deployed(client: Installed, local: Installed) -> None:
+def test_without_the_embedded_cloud_everything_works_on_a_stack_that_is_deployed(
+    client: Installed, report: Installed, local: Installed
+) -> None:
     served = [str(local.environment / "bin" / "sweep"), "serve", "--dir", "served", "--trainer", "mine", "--json"]
     with subprocess.Popen(
         served, cwd=local.folder, env=local.variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -195,8 +204,43 @@ def test_the_client_alone_does_everything_on_a_stack_that_is_deployed(client: In
             api = "from stepsweep import Sweeps; print(Sweeps('aws').get('further').winner.params['lr'])"
             ended = client("python", "-c", api, **variables)
             assert (ended.stdout, ended.stderr) == ("0.1\n", "")
+
+            ended = report("sweep", "report", "further", "--on", "aws", "--figures", "figures", **variables)
+            assert ended.returncode == 0, ended.stderr
+            assert "further" in (report.folder / "further.html").read_text()
+            assert {file.suffix for file in (report.folder / "figures").iterdir()} == {".png", ".svg"}
+            api = "from stepsweep import Sweeps; print(*Sweeps('aws').get('further').leaderboard['params.lr'])"
+            ended = report("python", "-c", api, **variables)
+            assert (ended.stdout, ended.stderr) == ("0.1 0.01\n", "")
         finally:
             serving.terminate()
+
+
+@pytest.mark.timeout(600)
+def test_the_stack_is_deployed_compared_swept_on_and_destroyed_from_an_empty_folder(
+    local: Installed, tmp_path: Path
+) -> None:
+    user = replace(local, folder=tmp_path / "empty")
+    user.folder.mkdir()
+    with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
+        network = {name: os.environ[name] for name in NETWORK if name in os.environ}
+        variables = deploying(cloud, tmp_path / "layers") | network
+        chosen = ("-c", f"image={image_in(cloud)}")
+        ended = user("sweep", "deploy", "--yes", *chosen, "-c", "max_vcpus=12", **variables)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+        ended = user("sweep", "diff", *chosen, "-c", "max_vcpus=8", **variables)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert '"Value":"12"} to {"Description":"Of all trials at once","Value":"8"}' in ended.stdout
+
+        ended = user("sweep", "run", *SPEC, "--on", "aws", "--json", **variables)
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)["winner"]["params"] == {"lr": 0.1}
+
+        ended = user("sweep", "destroy", "--yes", **variables)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert "Stepsweep is not there" in ended.stdout
+    assert list(user.folder.iterdir()) == [], "nothing is left in the folder"
 
 
 @pytest.mark.timeout(600)
