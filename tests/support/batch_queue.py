@@ -20,6 +20,7 @@ class Job:
     """
 
     sweep: str
+    name: str = "trial"
     status: str = "RUNNING"
     from_look: int = 0
     reason: str = ""
@@ -51,12 +52,12 @@ class Queue:
         is_last = first + PAGE >= len(found)
         if is_last:
             self.looks[status] = look + 1
-        page = [{"jobId": name, "jobName": "trial"} for name in found[first : first + PAGE]]
+        page = [{"jobId": name, "jobName": self.jobs[name].name} for name in found[first : first + PAGE]]
         return {"jobSummaryList": page, **({} if is_last else {"nextToken": str(first + PAGE)})}
 
     def _described(self, job_id: str) -> dict[str, Any]:
         job = self.jobs[job_id]
-        named = {"jobId": job_id, "jobName": "trial", "jobQueue": "queue", "jobDefinition": "job", "startedAt": 1}
+        named = {"jobId": job_id, "jobName": job.name, "jobQueue": "queue", "jobDefinition": "job", "startedAt": 1}
         return {**named, "status": job.status, "tags": {"sweep": job.sweep}}
 
 

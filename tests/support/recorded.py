@@ -80,14 +80,22 @@ class RecordedCloud:
     def bucket(self) -> Bucket:
         return Bucket("bucket", cast("S3Client", _S3(self.directory / "s3")))
 
-    def planned(self, name: str, parameters: Mapping[str, Any], *, epochs: int = 3, **others: Any) -> list[Trial]:
-        """Plans a sweep as the state machine does; returns its trials."""
+    def planned(
+        self, name: str, parameters: Mapping[str, Any], *, epochs: int = 3, round_number: int = 0, **others: Any
+    ) -> list[Trial]:
+        """Plans a round of a sweep as the state machine does; returns all trials of the sweep so far."""
         spec = SweepSpec.from_json({"name": name, "parameters": parameters, "epochs": epochs, **others})
         rates = Rates(usd_per_hour=1.0, seconds_per_epoch=1.0)
         plan(
-            self.bucket, spec, round_number=0, trainer_version="1", trainer_name="mine", max_concurrency=10, rates=rates
+            self.bucket,
+            spec,
+            round_number=round_number,
+            trainer_version="1",
+            trainer_name="mine",
+            max_concurrency=10,
+            rates=rates,
         )
-        document = self.bucket.get_json(keys.plan_key(name, 0))
+        document = self.bucket.get_json(keys.plan_key(name, round_number))
         return [Trial.from_json(trial) for trial in document["trials"]]
 
     def succeeded(
@@ -114,10 +122,11 @@ class RecordedCloud:
 
     def _record(self, name: str, trial: Trial, outcome: Mapping[str, Any]) -> None:
         self.bucket.put_json(
-            keys.outcome_key(name, 0, trial.trial_id), {"schema": 1, "trial_id": trial.trial_id, **outcome}
+            keys.outcome_key(name, trial.round_number, trial.trial_id),
+            {"schema": 1, "trial_id": trial.trial_id, **outcome},
         )
 
-    def reduced(self, name: str) -> None:
-        """Picks the winner as the state machine does."""
+    def reduced(self, name: str, *, round_number: int = 0) -> None:
+        """Ends a round as the state machine does; the last one has a winner."""
         logs = cast(LastLines, _NoLogs())
-        reduce(self.bucket, logs, sweep=name, round_number=0, map_results={}, usd_per_hour=1.0, job_gpus=1)
+        reduce(self.bucket, logs, sweep=name, round_number=round_number, map_results={}, usd_per_hour=1.0, job_gpus=1)

@@ -1,0 +1,107 @@
+"""What is recorded of a sweep, as a person reads it: of all rounds, and also where something is broken."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepsweep.bucket.stores import FolderStore
+from stepsweep.client.archive.recorded import Recorded
+from stepsweep.contract import keys
+from tests.support.command import Sweep
+from tests.support.recorded import RecordedCloud
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> RecordedCloud:
+    return RecordedCloud(directory=tmp_path / "cloud")
+
+
+@pytest.fixture
+def in_rounds(recorded: RecordedCloud) -> RecordedCloud:
+    """A search of two rounds: two trials that succeed, then one that fails."""
+    asked: dict[str, Any] = {
+        "parameters": {"lr": [0.1, 0.2, 0.3]},
+        "search": {"method": "tpe", "trials": 3, "batch": 2},
+    }
+    first = recorded.planned("mine", **asked)
+    for trial in first:
+        recorded.succeeded("mine", trial, {"val_accuracy": [float(trial.params["lr"])] * 3})
+    recorded.reduced("mine")
+    (left,) = {0.1, 0.2, 0.3} - {trial.params["lr"] for trial in first}
+    recorded.bucket.put_json(keys.proposed_key("mine", 1), [{"lr": left}])
+    *_, last = recorded.planned("mine", **asked, round_number=1)
+    recorded.failed("mine", last, "ValueError: too hot\n")
+    return recorded
+
+
+def last_params(recorded: RecordedCloud) -> str:
+    (proposed,) = recorded.bucket.get_json(keys.proposed_key("mine", 1))
+    return f"lr={proposed['lr']}"
+
+
+@pytest.mark.parametrize("is_finished", [False, True])
+def test_a_search_in_rounds_is_shown_with_the_trials_of_its_last_round(
+    sweep: Sweep, in_rounds: RecordedCloud, is_finished: bool
+) -> None:
+    if is_finished:
+        in_rounds.reduced("mine", round_number=1)
+    ended = sweep("show", "mine", "--dir", str(in_rounds.directory), "--json")
+    assert ended.returncode == 0, ended.stderr
+    shown = json.loads(ended.stdout)
+    assert (shown["status"], shown["planned"]) == ("FINISHED" if is_finished else "INTERRUPTED", 3)
+    statuses = {f"lr={row['params']['lr']}": row["status"] for row in shown["trials"]}
+    assert len(statuses) == 3
+    assert statuses[last_params(in_rounds)] == "FAILED"
+
+
+def test_a_trial_of_the_last_round_has_its_log(sweep: Sweep, in_rounds: RecordedCloud) -> None:
+    ended = sweep("logs", "mine", last_params(in_rounds), "--dir", str(in_rounds.directory))
+    assert (ended.returncode, "ValueError: too hot\n" in ended.stdout) == (0, True), ended.stderr
+
+
+def test_the_report_of_a_search_in_rounds_has_every_trial(sweep: Sweep, in_rounds: RecordedCloud) -> None:
+    ended = sweep("report", "mine", "--dir", str(in_rounds.directory))
+    assert ended.returncode == 0, ended.stderr
+    (page,) = sweep.folder.glob("*.html")
+    *_, last = in_rounds.bucket.get_json(keys.plan_key("mine", 1))["trials"]
+    assert last["trial_id"] in page.read_text()
+
+
+def test_an_outcome_that_is_not_json_costs_its_own_trial_only(sweep: Sweep, recorded: RecordedCloud) -> None:
+    good, broken = recorded.planned("mine", {"lr": [0.1, 0.2]})
+    recorded.succeeded("mine", good, {"val_accuracy": [0.5] * 3})
+    key = keys.outcome_key("mine", 0, broken.trial_id)
+    recorded.bucket.put(key, b"{", "application/json")
+    recorded.reduced("mine")
+    where = ("--dir", str(recorded.directory))
+    ended = sweep("show", "mine", *where, "--json")
+    assert ended.returncode == 0, ended.stderr
+    rows = {row["trial_id"]: row for row in json.loads(ended.stdout)["trials"]}
+    assert rows[good.trial_id]["rank"] == 1
+    assert rows[broken.trial_id]["reason"] == "what was recorded of it cannot be read"
+    assert sweep("report", "mine", *where).returncode == 0
+    assert sweep("list", *where).returncode == 0
+
+
+class Interrupted(FolderStore):
+    """Is interrupted before the last object is deleted."""
+
+    def delete(self, names: Iterable[str]) -> None:
+        super().delete(list(names)[:-1])
+        raise KeyboardInterrupt
+
+
+def test_a_sweep_whose_removal_is_interrupted_is_there_and_can_be_removed(recorded: RecordedCloud) -> None:
+    (trial,) = recorded.planned("mine", {"lr": [0.1]})
+    recorded.succeeded("mine", trial, {"val_accuracy": [0.5] * 3})
+    recorded.reduced("mine")
+    folder = recorded.directory / "s3" / "bucket"
+    with pytest.raises(KeyboardInterrupt):
+        Recorded(Interrupted(folder), objects="here").records.remove("mine")
+    sweeps = Recorded(FolderStore(folder), objects="here")
+    assert sweeps.spec("mine").name == "mine"
+    assert sweeps.records.remove("mine") == 1
+    assert sweeps.records.sweeps() == []
