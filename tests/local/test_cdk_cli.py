@@ -51,13 +51,14 @@ def test_bootstrap_deploy_a_deploy_in_the_middle_of_a_sweep_and_destroy(tmp_path
         assert names_of_networks(cloud) != networks
         deployed = cloud.with_outputs()
 
-        # One trial at a time, so that trials are submitted before, during and after the deploy.
-        waits = {"parameters": {"lr": [0.1, 0.2, 0.3]}, "fixed": {"sleep": 6}, "epochs": 1, "max_concurrency": 1}
+        # One trial at a time: one ends before the deploy, one waits for its end, and one is submitted after it.
+        waits = {"parameters": {"lr": [0.1, 0.2, 0.3]}, "fixed": {"act": "gate"}, "epochs": 1, "max_concurrency": 1}
         before = deployed.start(waits, name="before")
-        eventually(lambda: deployed.jobs("RUNNING"))
+        eventually(lambda: deployed.jobs("SUCCEEDED") and deployed.jobs("RUNNING"))
         cdk(cloud, *DEPLOY, "--app", second)
         assert cloud.client("stepfunctions").describe_execution(executionArn=before)["status"] == "RUNNING"
         assert cloud.with_outputs().outputs["MaxVcpus"] == "8"
+        (cloud.directory / "data" / "go").touch()
         after = deployed.run({"parameters": {"lr": [0.1]}, "epochs": 1}, name="after")
         ended = json.loads(deployed.ended(before)["output"])
 
