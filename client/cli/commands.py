@@ -426,7 +426,8 @@ def stop(name: str, cloud: Cloud, as_json: bool) -> int:
 def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json: bool) -> int:
     """Go on with a sweep that was interrupted, stopped, or had trials that failed.
 
-    Starts the same sweep again: finished trials are not repeated, and others go on from their checkpoints.
+    Starts the same sweep again, on this machine with the trainer that it was started with: finished trials are not
+    repeated, and others go on from their checkpoints.
 
     \b
     sweep resume first
@@ -439,6 +440,7 @@ def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json:
     view = View(to_stderr=as_json)
     # Said anew each time: what was accepted once is not accepted for ever.
     spec = replace(cloud.looked_at().spec(name), accept_trainer=accept_trainer)
+    cloud = cloud.with_trainer_of(name)
     if detach:
         return _shown(start_sweep(spec, cloud, view), as_json=as_json)
     with working_ahead(cloud, spec) as ahead:

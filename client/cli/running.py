@@ -57,6 +57,7 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
                 try:
                     check_it_does_not_run(sweeps, spec.name, cloud)
                     execution = sweeps.start(spec)
+                    cloud.remember_trainer(spec.name)
                     started()
                     ending = _followed(execution, view, cloud)
                 except KeyboardInterrupt:

@@ -1,10 +1,11 @@
 """Where a command works: the embedded cloud of a folder, or a deployed stack on AWS."""
 
+import json
 import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,6 +132,42 @@ class Cloud:
                 commands.append(trial.command())
         if faults := faults_of(self.directory, commands, trainer=self.trainer, on_status=on_status):
             raise InvalidInput(faults)
+
+    def remember_trainer(self, sweep: str) -> None:
+        """Keeps the folder of the trainer that a sweep on this machine is started with, for `with_trainer_of`."""
+        if self.is_local:
+            file = self._trainer_file(sweep)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            folder = str(self.trainer.resolve()) if self.trainer else None
+            file.write_text(json.dumps({"trainer": folder}), encoding="utf-8")
+
+    def forget_trainer(self, sweep: str) -> None:
+        if self.is_local:
+            self._trainer_file(sweep).unlink(missing_ok=True)
+
+    def with_trainer_of(self, sweep: str) -> "Cloud":
+        """Returns this cloud with the trainer that a sweep was started with last, unless another one was named.
+
+        The planner refuses a trainer whose code has changed since.
+
+        Raises:
+            InvalidInput: its folder is gone.
+        """
+        if not self.is_local or self.trainer is not None:
+            return self
+        try:
+            folder = json.loads(self._trainer_file(sweep).read_bytes())["trainer"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return self  # started by a client elsewhere
+        if folder is None:
+            return self
+        if not Path(folder).is_dir():
+            raise InvalidInput([f"--trainer: the trainer of the sweep {sweep}, {folder}, is gone; name its new folder"])
+        return replace(self, trainer=Path(folder))
+
+    def _trainer_file(self, sweep: str) -> Path:
+        # A sweep's name holds letters, digits, - and _ only.
+        return self.directory / "trainers" / f"{sweep}.json"
 
     @property
     def objects(self) -> Path:

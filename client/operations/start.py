@@ -28,6 +28,7 @@ def begin(spec: SweepSpec, cloud: Cloud, on_status: Callable[[str], None]) -> tu
         sweeps = Sweeps(cloud.kept_up(on_status))
         check_it_does_not_run(sweeps, spec.name, cloud)
         execution = sweeps.start(spec)
+        cloud.remember_trainer(spec.name)
         started()
     return sweeps, execution
 

@@ -98,4 +98,6 @@ def remove(cloud: Cloud, name: str) -> int:
     """Deletes what is recorded of a sweep, and returns how many objects that were."""
     sweeps = cloud.looked_at()
     with explained():
-        return sweeps.records.remove(name)
+        removed = sweeps.records.remove(name)
+    cloud.forget_trainer(name)
+    return removed
