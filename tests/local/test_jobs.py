@@ -99,6 +99,30 @@ def test_a_job_that_is_terminated_is_ended_and_not_tried_again(tiny_cloud: Cloud
     assert (job["status"], job["statusReason"], len(job["attempts"])) == ("FAILED", "no longer wanted", 1)
 
 
+def test_a_job_that_is_terminated_has_failed_though_it_exits_with_0(tiny_cloud: Cloud) -> None:
+    job_id = submitted(tiny_cloud, "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done")
+    running(tiny_cloud, job_id)
+    eventually(lambda: printed(tiny_cloud, described(tiny_cloud, job_id)) == "ready\n")
+    tiny_cloud.client("batch").terminate_job(jobId=job_id, reason="no longer wanted")
+    job = ended(tiny_cloud, job_id)
+    assert (job["status"], job["statusReason"]) == ("FAILED", "no longer wanted")
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [0]
+
+
+def test_a_job_has_the_exit_code_of_its_last_attempt_and_times_in_milliseconds(tiny_cloud: Cloud) -> None:
+    before = int(time.time() * 1000)
+    job = ended(tiny_cloud, submitted(tiny_cloud, "exit $AWS_BATCH_JOB_ATTEMPT", retryStrategy={"attempts": 2}))
+    after = int(time.time() * 1000) + 1000  # a job's own times may be rounded to seconds
+    assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [1, 2]
+    assert job["container"]["exitCode"] == 2
+    first, second = job["attempts"]
+    times = [first["startedAt"], first["stoppedAt"], second["startedAt"], second["stoppedAt"]]
+    assert before <= times[0]
+    assert times == sorted(times)
+    assert times[-1] <= after
+    assert before - 1000 <= job["startedAt"] <= job["stoppedAt"] <= after
+
+
 def test_a_job_has_the_vcpus_that_its_submission_asks_for_and_waits_until_they_are_free(tiny_cloud: Cloud) -> None:
     two = {"resourceRequirements": [{"type": "VCPU", "value": "2"}]}  # all that this cloud has
     says = "echo $OMP_NUM_THREADS $MKL_NUM_THREADS"
