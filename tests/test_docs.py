@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from stepsweep.client.cli.commands import cli
+from stepsweep.client.cli.main import cli
 from stepsweep.client.deploying.choices import help_table
 from tests.support.embedded import REPOSITORY
 

@@ -10,7 +10,7 @@ from stepsweep.client.archive.comparison import Compared, Comparison, Difference
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.checks.findings import Finding
-from stepsweep.client.cli.commands import cli
+from stepsweep.client.cli.main import cli
 from stepsweep.client.export.mlflow import Exported
 from stepsweep.client.report.making import Made
 from stepsweep.client.running.stopping import Stopped

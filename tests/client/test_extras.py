@@ -51,7 +51,7 @@ def test_the_small_lock_files_have_the_versions_of_the_extras(lock: str, extra: 
 
 # --- what is said -----------------------------------------------------------------------------------------------------
 
-WITHOUT = "import sys; sys.modules[sys.argv.pop(1)] = None; from stepsweep.client.cli.commands import main; main()"
+WITHOUT = "import sys; sys.modules[sys.argv.pop(1)] = None; from stepsweep.client.cli.main import main; main()"
 LOCAL = [
     ["run", "--set", "lr=0.1,0.01", "--epochs", "1"],
     ["start", "--set", "lr=0.1,0.01", "--epochs", "1"],

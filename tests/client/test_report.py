@@ -271,7 +271,7 @@ def test_on_aws_a_report_has_the_cost_and_the_log_of_what_failed(sweep: Sweep, s
 
 
 def test_without_the_extra_it_is_said_how_to_install_it() -> None:
-    program = "import sys; sys.modules['jinja2'] = None; from stepsweep.client.cli.commands import main; main()"
+    program = "import sys; sys.modules['jinja2'] = None; from stepsweep.client.cli.main import main; main()"
     ended = subprocess.run(
         [sys.executable, "-c", program, "report", "mine"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
@@ -281,7 +281,7 @@ def test_without_the_extra_it_is_said_how_to_install_it() -> None:
 
 def test_no_other_command_pays_for_it() -> None:
     program = (
-        "import sys, stepsweep.client.cli.commands, stepsweep.client.terminal.view, stepsweep.client.cli.running;"
+        "import sys, stepsweep.client.cli.main, stepsweep.client.terminal.view, stepsweep.client.cli.running;"
         "print([name for name in ('plotly', 'matplotlib', 'jinja2', 'pandas', 'numpy') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)

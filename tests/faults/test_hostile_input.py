@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.trials import read_result
-from stepsweep.client.cli.commands import main
+from stepsweep.client.cli.main import main
 from stepsweep.client.specs.asked import Asked
 from stepsweep.contract import keys, ranking
 from stepsweep.contract.errors import InvalidInput, InvalidMetrics

@@ -1,0 +1,217 @@
+"""Commands that read what is recorded, and change nothing in the cloud."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from stepsweep.client.cli.exit_code import ExitCode
+from stepsweep.client.cli.interrupts import signals_interrupt
+from stepsweep.client.cli.options import cloud_options, json_option
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.extras import need
+
+SHOW_EXIT_CODES = (
+    "Exit codes: 0 shown, however the sweep went · 1 the cloud failed · 2 no such sweep · 130 interrupted."
+)
+LOGS_EXIT_CODES = "Exit codes: 0 shown · 1 there is no log, or the cloud failed · 2 no such trial · 130 interrupted."
+REPORT_EXIT_CODES = (
+    "Exit codes: 0 written · 1 the cloud failed · 2 no such sweep, or no place to write · 130 interrupted."
+)
+EXPORT_EXIT_CODES = (
+    "Exit codes: 0 exported · 1 MLflow or the cloud failed · 2 no such sweep, or it is not finished · 130 interrupted."
+)
+
+
+@click.command("list", epilog=SHOW_EXIT_CODES)
+@cloud_options
+@json_option("A JSON list on stdout, the newest sweep first.")
+def list_(cloud: Cloud, as_json: bool) -> int:
+    """List the sweeps, the newest first: which run, which are finished, which were interrupted.
+
+    \b
+    sweep list
+    sweep list --json | jq -r '.[] | select(.status == "INTERRUPTED").sweep'
+    """
+    from stepsweep.client.terminal.view import View
+
+    with signals_interrupt():
+        sweeps = cloud.looked_at()
+        entries = sweeps.entries()
+    if as_json:
+        click.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
+    else:
+        View().entries(entries, objects=sweeps.objects, where=cloud.where)
+    return ExitCode.OK
+
+
+@click.command(epilog=SHOW_EXIT_CODES)
+@click.argument("name")
+@cloud_options
+@json_option("One JSON document on stdout.")
+def show(name: str, cloud: Cloud, as_json: bool) -> int:
+    """Show a sweep: its leaderboard and winner, or how far it is.
+
+    \b
+    sweep show tutorial-20261123-053012
+    sweep show tutorial-20261123-053012 --on aws --region us-east-1
+    """
+    from stepsweep.client.terminal.view import View
+
+    with signals_interrupt():
+        sweeps = cloud.looked_at()
+        standing = sweeps.standing(name)
+        curve = sweeps.winner_s_curve(standing.spec, standing.rows) if standing.is_finished else None
+    if as_json:
+        click.echo(json.dumps(standing.to_json(), indent=2))
+    else:
+        View().standing(standing, objects=sweeps.objects, where=cloud.where, curve=curve)
+    return ExitCode.OK
+
+
+@click.command(epilog=LOGS_EXIT_CODES)
+@click.argument("name")
+@click.argument("trial", nargs=-1, required=True)
+@click.option("-f", "--follow", is_flag=True, help="Go on until the trial has ended.")
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, trial_id, attempts: [{number, lines}]}.")
+def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json: bool) -> int:
+    """Show what a trial printed.
+
+    TRIAL is its rank in the leaderboard, its params, or the beginning of its id. Of a job that was tried again, all
+    attempts are shown.
+
+    \b
+    sweep logs first 1
+    sweep logs first lr=0.1 momentum=0.5 -f
+    """
+    from stepsweep.client.logs.reading import follow_log, read_log
+
+    if follow and as_json:
+        raise click.UsageError("--json is one document; it does not go with --follow", click.get_current_context())
+    with signals_interrupt():
+        if follow:
+            follow_log(cloud, name, trial, on_line=click.echo)
+            return ExitCode.OK
+        document = read_log(cloud, name, trial)
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        for attempt in document["attempts"]:
+            if len(document["attempts"]) > 1:
+                click.echo(f"--- attempt {attempt['number']}")
+            for line in attempt["lines"]:
+                click.echo(line)
+    return ExitCode.OK
+
+
+@click.command(epilog=REPORT_EXIT_CODES)
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The HTML file.  [default: NAME.html]",
+)
+@click.option(
+    "--figures",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Write each picture there too, as PNG and SVG.",
+)
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, file, bytes, figures}.")
+def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_json: bool) -> int:
+    """Write a report of a sweep: one HTML file, which needs no network.
+
+    Winner, leaderboard to sort and filter, how the values lie over the parameters, learning curves, what failed and
+    why, when the jobs ran and what they took. Of a sweep that runs or was interrupted it has what is there.
+
+    \b
+    sweep report first
+    sweep report first -o report.html --figures pictures --on aws
+    """
+    from stepsweep.client.report.making import make_report
+    from stepsweep.client.terminal.view import View
+
+    with signals_interrupt():
+        made = make_report(cloud, name, file=file, figures=figures)
+    if as_json:
+        click.echo(json.dumps(made.to_json(), indent=2))
+    else:
+        view = View()
+        view.copyable(f"Report   {made.file}  ({made.bytes / 1e6:.1f} MB)")
+        for picture in made.figures:
+            view.copyable(f"Picture  {picture}")
+    return ExitCode.OK
+
+
+@click.command(epilog=SHOW_EXIT_CODES)
+@click.argument("names", nargs=-1, required=True, metavar="A B [...]")
+@cloud_options
+@json_option("One JSON document on stdout.")
+def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
+    """Compare sweeps: winners, what they took, their trials in common, and what was asked differently.
+
+    Differences are to the first one, and positive where a sweep is better. Where the objectives differ, values are
+    not held against one another.
+
+    \b
+    sweep compare first second
+    sweep compare first second third --on aws --json
+    """
+    from stepsweep.client.archive.comparison import compare as compare_sweeps
+    from stepsweep.client.terminal.comparison import show as show_comparison
+    from stepsweep.client.terminal.view import View
+
+    with signals_interrupt():
+        found = compare_sweeps(cloud.looked_at(), names)
+    if as_json:
+        click.echo(json.dumps(found.to_json(), indent=2))
+    else:
+        show_comparison(View(), found)
+    return ExitCode.OK
+
+
+@click.command(epilog=EXPORT_EXIT_CODES)
+@click.argument("name")
+@click.option("--mlflow", "uri", required=True, metavar="URI", help="MLflow's tracking URI.")
+@click.option(
+    "--experiment",
+    metavar="NAME",
+    default="stepsweep",
+    show_default=True,
+    help="Of MLflow; made where it is not there.",
+)
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, experiment, run_id, written, unchanged, removed}.")
+def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) -> int:
+    """Export a finished sweep to MLflow: a run of the sweep, and below it a run a trial.
+
+    Exported again, it leaves the runs that are as they should be, and writes the others anew.
+
+    \b
+    sweep export first --mlflow sqlite:///mlflow.db
+    sweep export first --mlflow http://localhost:5000 --experiment digits
+    """
+    from stepsweep.client.export.mlflow import export as exported_to
+    from stepsweep.client.export.mlflow import report_page
+    from stepsweep.client.terminal.view import View
+
+    need("mlflow", "`sweep export --mlflow`")
+    with signals_interrupt():
+        sweeps = cloud.looked_at()
+        sweeps.spec(name)
+        report = report_page(cloud, name)
+        exported = exported_to(sweeps, name, uri=uri, experiment=experiment, report=report)
+    if as_json:
+        click.echo(json.dumps(asdict(exported), indent=2))
+    else:
+        View().line(
+            f"{name} is in MLflow's experiment {experiment}, run {exported.run_id}: {exported.written:,} trials "
+            f"written, {exported.unchanged:,} there already, {exported.removed:,} removed."
+        )
+    return ExitCode.OK

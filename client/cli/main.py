@@ -1,0 +1,67 @@
+"""The command `sweep`: its group of commands, and the exit code of each error."""
+
+import sys
+from typing import NoReturn
+
+import click
+
+from stepsweep.client.cli.check import completion, doctor, teardown
+from stepsweep.client.cli.deploy import deploy, destroy, diff
+from stepsweep.client.cli.exit_code import EXIT_CODES, ExitCode, said
+from stepsweep.client.cli.look import compare, export, list_, logs, report, show
+from stepsweep.client.cli.manage import rm, stop
+from stepsweep.client.cli.run import plan, resume, run, serve, start, watch
+from stepsweep.contract.errors import InvalidInput, SweepError
+
+# Each command imports boto3, rich and the embedded cloud where it needs them: `sweep --help` answers at once.
+
+
+def main() -> NoReturn:
+    """The console script `sweep`."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what it has no sign for
+    code = _exit_code()
+    if "stepsweep.local.engine" in sys.modules:  # an embedded cloud was up in this process
+        from stepsweep.local.host import leave
+
+        leave(code, closes_its_files=True)
+    sys.exit(code)
+
+
+def _exit_code() -> int:
+    """Runs the command; an error that was written for a person is shown as lines, never as a traceback."""
+    try:
+        return cli.main(prog_name="sweep", standalone_mode=False) or ExitCode.OK
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        hint = f" (try `{error.ctx.command_path} --help`)" if isinstance(error, click.UsageError) and error.ctx else ""
+        return said([f"{error.format_message().rstrip('.')}{hint}"], error.exit_code)
+    except InvalidInput as error:
+        return said(error.faults, ExitCode.WRONG_INPUT)
+    except SweepError as error:
+        return said(str(error).splitlines(), ExitCode.FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        return said(["interrupted"], ExitCode.INTERRUPTED)
+
+
+@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="stepsweep", message="stepsweep %(version)s")
+def cli() -> None:
+    """Hyperparameter search on your own AWS account, or on this machine.
+
+    \b
+    sweep run examples/quick.json                  on this machine, no account needed
+    sweep run examples/tutorial.json --on aws      on the stack that `sweep deploy` made
+    """
+
+
+for command in (
+    *(run, start, watch, resume, plan, serve),
+    *(list_, show, logs, report, compare, export),
+    *(stop, rm),
+    *(deploy, diff, destroy),
+    *(doctor, teardown, completion),
+):
+    cli.add_command(command)

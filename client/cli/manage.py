@@ -1,0 +1,77 @@
+"""Commands that end a sweep or remove its records."""
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+
+from stepsweep.client.cli.exit_code import ExitCode, said
+from stepsweep.client.cli.interrupts import signals_interrupt
+from stepsweep.client.cli.options import cloud_options, json_option
+from stepsweep.client.clouds.cloud import Cloud
+
+STOP_EXIT_CODES = "Exit codes: 0 nothing of it runs · 1 a job is left, or the cloud failed · 2 no such sweep."
+RM_EXIT_CODES = "Exit codes: 0 removed · 1 the cloud failed, or you said no · 2 no such sweep, or it runs."
+
+
+@click.command(epilog=STOP_EXIT_CODES)
+@click.argument("name")
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, executions, jobs, left}.")
+def stop(name: str, cloud: Cloud, as_json: bool) -> int:
+    """Stop a sweep, and make sure that no job of it is left.
+
+    Jobs get SIGTERM, and SIGKILL 30 seconds later. Finished trials are kept; `sweep resume` goes on.
+
+    \b
+    sweep stop first
+    sweep stop first --on aws
+    """
+    from stepsweep.client.operations.stop import stop_and_wait
+    from stepsweep.client.terminal.view import View
+
+    view = View(to_stderr=as_json)
+    with signals_interrupt():
+        stopped = stop_and_wait(cloud, name, view.status)
+    view.stopped(stopped, name, where=cloud.where)
+    if as_json:
+        click.echo(json.dumps({"sweep": name, **asdict(stopped)}, indent=2))
+    left = [f"job {job} is still alive; look at it in AWS Batch, and run this again" for job in stopped.left]
+    return said(left, ExitCode.FAILED if left else ExitCode.OK)
+
+
+@click.command(epilog=RM_EXIT_CODES)
+@click.argument("name")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, removed, left}.")
+def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
+    """Remove what is recorded of a sweep: spec, plan, outcomes, leaderboard.
+
+    The trials' own results stay, since other sweeps may count on them: a sweep that asks for the same trials finds
+    them. Asks first.
+
+    \b
+    sweep rm first
+    sweep rm first --yes --on aws
+    """
+    from stepsweep.client.operations.stop import removal, remove
+    from stepsweep.client.terminal.view import View
+
+    view = View(to_stderr=as_json)
+    with signals_interrupt():
+        found = removal(cloud, name)
+        for line in found.lines():
+            view.line(line)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.UsageError("nobody can be asked here; add --yes to remove it", click.get_current_context())
+            if not click.confirm(f"Remove {name}?", err=True):
+                return said(["nothing was removed"], ExitCode.FAILED)
+        removed = remove(cloud, name)
+    if as_json:
+        click.echo(json.dumps({"sweep": name, "removed": removed, "left": found.left}, indent=2))
+    else:
+        view.line(f"Removed {removed:,} objects.")
+    return ExitCode.OK

@@ -1,0 +1,213 @@
+"""Commands that start a sweep or follow one."""
+
+import json
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stepsweep.client.cli.exit_code import EXIT_CODES, ExitCode, said
+from stepsweep.client.cli.interrupts import signals_interrupt
+from stepsweep.client.cli.options import (
+    accept_trainer_option,
+    cloud_options,
+    directory_option,
+    json_option,
+    machine_options,
+    spec_options,
+)
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.extras import need
+from stepsweep.client.specs.asked import Asked
+
+if TYPE_CHECKING:
+    from stepsweep.client.cli.running import Ran
+
+START_EXIT_CODES = "Exit codes: 0 it runs, or has a winner already · 1 the sweep or the cloud failed · 2 wrong input."
+PLAN_EXIT_CODES = "Exit codes: 0 it could be run · 2 wrong input."
+SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud failed · 2 wrong options."
+
+
+@click.command(epilog=EXIT_CODES)
+@spec_options
+@cloud_options
+@json_option("One JSON document on stdout; progress goes to stderr.")
+def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
+    """Run a sweep, show how it goes, and name the winner.
+
+    SPEC says what to try: a JSON or YAML file (- reads standard input); options override its fields, or stand for
+    all of it. Trials that are finished already are not trained again, so a sweep that was interrupted goes on.
+
+    Ctrl-C ends a sweep on this machine; on AWS it ends the showing, and the sweep goes on.
+
+    \b
+    sweep run examples/tutorial.json --epochs 5
+    sweep run --set lr=0.1,0.01 --set momentum=0.5,0.9 --epochs 3 \\
+        --fixed dataset=fashion-mnist
+    """
+    from stepsweep.client.clouds.ahead import working_ahead
+
+    spec = asked.spec(now=datetime.now(UTC))
+    with working_ahead(cloud, spec) as ahead:
+        from stepsweep.client.cli.running import run_sweep
+        from stepsweep.client.terminal.view import View
+
+        ran = run_sweep(spec, cloud, View(to_stderr=as_json), ahead)
+    return _shown(ran, as_json=as_json)
+
+
+@click.command(epilog=START_EXIT_CODES)
+@spec_options
+@cloud_options
+@json_option("One JSON document on stdout; all else goes to stderr.")
+def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
+    """Start a sweep and leave it running.
+
+    Takes what `sweep run` takes, and returns once the trials are planned. On this machine a process in the background
+    runs the sweep, and ends with it.
+
+    \b
+    sweep start examples/quick.json --name first
+    sweep watch first
+    """
+    from stepsweep.client.cli.running import start_sweep
+    from stepsweep.client.terminal.view import View
+
+    return _shown(start_sweep(asked.spec(now=datetime.now(UTC)), cloud, View(to_stderr=as_json)), as_json=as_json)
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("name")
+@cloud_options
+@json_option("One JSON document on stdout; progress goes to stderr.")
+def watch(name: str, cloud: Cloud, as_json: bool) -> int:
+    """Show how a sweep goes until it has ended, and name the winner.
+
+    Ctrl-C ends the showing; the sweep goes on. A sweep that has ended is shown as it is.
+
+    \b
+    sweep watch tutorial-20261123-053012
+    sweep watch tutorial-20261123-053012 --on aws --region us-east-1
+    """
+    from stepsweep.client.cli.running import watch_sweep
+    from stepsweep.client.terminal.view import View
+
+    return _shown(watch_sweep(name, cloud, View(to_stderr=as_json)), as_json=as_json)
+
+
+@click.command(epilog=START_EXIT_CODES)
+@click.argument("name")
+@click.option("-d", "--detach", is_flag=True, help="Leave it running, as `sweep start` does.")
+@accept_trainer_option
+@cloud_options
+@json_option("One JSON document on stdout; progress goes to stderr.")
+def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json: bool) -> int:
+    """Go on with a sweep that was interrupted, stopped, or had trials that failed.
+
+    Starts the same sweep again, on this machine with the trainer that it was started with: finished trials are not
+    repeated, and others go on from their checkpoints.
+
+    \b
+    sweep resume first
+    sweep resume first --detach --on aws
+    """
+    from stepsweep.client.cli.running import run_sweep, start_sweep
+    from stepsweep.client.clouds.ahead import working_ahead
+    from stepsweep.client.terminal.view import View
+
+    view = View(to_stderr=as_json)
+    # Said anew each time: what was accepted once is not accepted for ever.
+    spec = replace(cloud.looked_at().spec(name), accept_trainer=accept_trainer)
+    cloud = cloud.with_trainer_of(name)
+    if detach:
+        return _shown(start_sweep(spec, cloud, view), as_json=as_json)
+    with working_ahead(cloud, spec) as ahead:
+        ran = run_sweep(spec, cloud, view, ahead)
+    return _shown(ran, as_json=as_json)
+
+
+@click.command(epilog=PLAN_EXIT_CODES)
+@spec_options
+@json_option("One JSON document on stdout: the spec, the trials' params and the estimate.")
+def plan(asked: Asked, as_json: bool) -> int:
+    """Show what a sweep would run, and start nothing.
+
+    Takes what `sweep run` takes, and checks it by the same rules. Needs no cloud.
+
+    \b
+    sweep plan examples/tutorial.json
+    sweep plan --set lr=0.1,0.01 --epochs 3
+    """
+    from stepsweep.client.terminal.view import View, plan_document
+
+    spec = asked.spec(now=datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps(plan_document(spec), indent=2))
+    else:
+        View().plan(spec)
+    return ExitCode.OK
+
+
+@click.command(epilog=SERVE_EXIT_CODES)
+@directory_option
+@machine_options
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="To listen on.  [default: a free one]")
+@click.option("--until-idle", is_flag=True, hidden=True, help="End when nothing runs; what `sweep start` starts.")
+@json_option("One JSON document on stdout once it is up: {endpoint, environment, state_machine_arn, bucket, objects}.")
+def serve(
+    directory: Path, trainer: Path | None, job_vcpus: int | None, port: int | None, until_idle: bool, as_json: bool
+) -> int:
+    """Keep the embedded cloud up, for other tools and commands.
+
+    The AWS CLI can use it, and all commands do that are given the same --dir.
+
+    Ends with Ctrl-C or SIGTERM, and with it everything that runs in it.
+
+    \b
+    sweep serve
+    sweep serve --port 4566 --dir /tmp/cloud
+    """
+    need("local", "`sweep serve`")
+    from stepsweep.local.cloud import embedded_cloud, machines_ahead
+
+    is_up = False
+    try:
+        with signals_interrupt(), machines_ahead(directory, trainer=trainer) as machines:
+            from stepsweep.client.clouds.background import keep_up
+            from stepsweep.client.deployment import on_endpoint
+            from stepsweep.client.terminal.view import View, serving_document
+
+            status = View(to_stderr=True).status
+            if until_idle:
+                keep_up(directory, status, trainer=trainer, job_vcpus=job_vcpus, machines=machines)
+                return ExitCode.OK
+            with embedded_cloud(
+                directory,
+                on_status=status,
+                trainer=trainer,
+                job_vcpus=job_vcpus,
+                port=port or 0,
+                machines=machines,
+            ) as endpoint:
+                deployment = on_endpoint(endpoint.environment(), folder=directory / "s3")
+                if as_json:
+                    click.echo(json.dumps(serving_document(deployment, endpoint.environment()), indent=2))
+                else:
+                    View().serving(deployment, endpoint.environment(), is_ours=endpoint.started_here)
+                is_up = True
+                while endpoint.started_here:
+                    time.sleep(3600)  # a signal ends it
+    except KeyboardInterrupt:
+        if not is_up:
+            raise
+    return ExitCode.OK
+
+
+def _shown(ran: "Ran", *, as_json: bool) -> int:
+    """Prints the document, if it was asked for, and what went wrong; returns the exit code."""
+    if as_json:
+        click.echo(json.dumps(ran.document, indent=2))
+    return said(ran.faults, ran.code)
