@@ -195,37 +195,54 @@ def explained(*, profile: str | None = None) -> Iterator[None]:
     except aws.InvalidRegionError as error:
         raise InvalidInput([f"{_sentence(error)}; write one such as us-east-1"]) from error
     except (aws.BotoCoreError, aws.ClientError) as error:
-        raise CloudError(explanation(error, profile=profile)) from error
+        raise CloudError(str(explanation(error, profile=profile))) from error
 
 
-def explanation(error: Exception, *, profile: str | None = None) -> str:
-    """Returns what is wrong and what to do about it, in one line."""
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is wrong, and what to do about it; `remedy` is empty where nobody knows. As text it is one line."""
+
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.remedy}" if self.remedy else self.what
+
+
+def explanation(error: Exception, *, profile: str | None = None) -> Explanation:
+    """Returns what an error of botocore means to a person."""
     login = "aws sso login" + (f" --profile {profile}" if profile else "")
     said = _sentence(error)
     match error:
         case aws.NoCredentialsError() | aws.PartialCredentialsError() | aws.CredentialRetrievalError():
-            return f"no usable AWS credentials ({said}); run `aws configure` or `{login}`, or give --profile"
+            return Explanation(
+                f"no usable AWS credentials ({said})", f"run `aws configure` or `{login}`, or give --profile"
+            )
         case aws.NoRegionError():
-            return "no AWS region is set; give --region us-east-1, or set AWS_REGION"
+            return Explanation("no AWS region is set", "give --region us-east-1, or set AWS_REGION")
         case aws.SSOError() | aws.TokenRetrievalError() | aws.LoginError():
-            return f"the AWS login is over ({said}); run `{login}`"
+            return Explanation(f"the AWS login is over ({said})", f"run `{login}`")
         case aws.HTTPClientError() | aws.ConnectionError():
-            return f"the cloud cannot be reached ({said}); check the network and the region"
+            return Explanation(f"the cloud cannot be reached ({said})", "check the network and the region")
         case aws.ClientError():
             return _answer(error.response["Error"].get("Code", "?"), said, login)
         case _:
-            return said
+            return Explanation(said)
 
 
-def _answer(code: str, said: str, login: str) -> str:
+def _answer(code: str, said: str, login: str) -> Explanation:
     """Returns what an answer that is an error means."""
     if code in EXPIRED:
-        return f"the AWS credentials have expired ({code}); run `{login}`, or renew them where they come from"
+        return Explanation(
+            f"the AWS credentials have expired ({code})", f"run `{login}`, or renew them where they come from"
+        )
     if code in NOT_ACCEPTED:
-        return f"AWS does not accept the credentials ({code}); `aws sts get-caller-identity` says whose they are"
+        return Explanation(
+            f"AWS does not accept the credentials ({code})", "`aws sts get-caller-identity` says whose they are"
+        )
     if code in DENIED:
-        return f"AWS does not allow you this: {said}"
-    return f"AWS answered: {said}"
+        return Explanation(f"AWS does not allow you this: {said}")
+    return Explanation(f"AWS answered: {said}")
 
 
 def may_pass(error: Exception) -> bool:

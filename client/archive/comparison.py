@@ -97,8 +97,8 @@ class Comparison:
         return asdict(self)
 
 
-def compare(recorded: Recorded, names: Sequence[str]) -> Comparison:
-    """Reads sweeps and compares them.
+def compare(recorded: Recorded, names: Sequence[str], *, is_on_aws: bool) -> Comparison:
+    """Reads sweeps and compares them; `is_on_aws` says whether their jobs cost money.
 
     Raises:
         InvalidInput: fewer than two names, one of them twice, or no sweep of a name; all faults at once.
@@ -113,7 +113,6 @@ def compare(recorded: Recorded, names: Sequence[str]) -> Comparison:
             faults += error.faults
     if faults:
         raise InvalidInput(faults)
-    is_on_aws = recorded.objects.startswith("s3://")
     seconds = [_job_seconds(recorded, standing) for standing in standings]
     return comparison(standings, seconds, is_on_aws=is_on_aws)
 

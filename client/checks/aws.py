@@ -5,7 +5,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
@@ -121,11 +121,11 @@ class AwsDoctor:
         except aws.InvalidRegionError:
             raise  # a wrong option
         except aws.NoRegionError as error:
-            what, _, remedy = explanation(error).partition("; ")
-            return [Finding(check="region", state=State.PROBLEM, found=what, remedy=remedy)]
+            wrong = explanation(error)
+            return [Finding(check="region", state=State.PROBLEM, found=wrong.what, remedy=wrong.remedy)]
         except (aws.ClientError, aws.BotoCoreError) as error:
-            what, _, remedy = explanation(error, profile=self.profile).rpartition("; ")
-            return [Finding(check="credentials", state=State.PROBLEM, found=what or remedy, remedy=what and remedy)]
+            wrong = explanation(error, profile=self.profile)
+            return [Finding(check="credentials", state=State.PROBLEM, found=wrong.what, remedy=wrong.remedy)]
         return [
             Finding(check="region", state=State.OK, found=region),
             Finding(check="credentials", state=State.OK, found=f"account {caller['Account']}, as {caller['Arn']}"),
@@ -257,6 +257,7 @@ class AwsDoctor:
         types = [name for one in environments for name in one.get("computeResources", {}).get("instanceTypes", [])]
         families = sorted({family_of(name) for name in types}) or ["G"]
         findings: list[Finding] = []
+        starved: list[Finding] = []
         for spot in kinds:
             for family in families:
                 quota = QUOTAS.get((family, spot))
@@ -271,17 +272,15 @@ class AwsDoctor:
                     "quota",
                     "servicequotas",
                     lambda quota=quota, only=only: [
-                        self._quota(quota, max_vcpus=max_vcpus, job_vcpus=job_vcpus, is_only=only)
+                        self._quota(quota, starved, max_vcpus=max_vcpus, job_vcpus=job_vcpus, is_only=only)
                     ],
                 )
-        starved = [one for one in findings if one.found.endswith(NO_JOB)]
         if len(starved) == len(findings):
-            return [
-                Finding(check=one.check, state=State.PROBLEM, found=one.found, remedy=one.remedy) for one in starved
-            ]
+            return [replace(finding, state=State.PROBLEM) for finding in starved]
         return findings
 
-    def _quota(self, quota: Quota, *, max_vcpus: int, job_vcpus: int, is_only: bool) -> Finding:
+    def _quota(self, quota: Quota, starved: list[Finding], *, max_vcpus: int, job_vcpus: int, is_only: bool) -> Finding:
+        """Returns what a quota allows; adds it to `starved` where not even one job fits."""
         service_quotas = self.clients("service-quotas")
         asking = {"ServiceCode": "ec2", "QuotaCode": quota.code}
         try:
@@ -299,7 +298,10 @@ class AwsDoctor:
         if vcpus < job_vcpus:
             state = State.PROBLEM if is_only else State.WARNING
             needs = "" if vcpus == 0 else f", and a trial needs {job_vcpus}"
-            return Finding(check="quota", state=state, found=f"{has}{needs}{NO_JOB}", remedy=remedy)
+            found = f"{has}{needs}: no job will ever start on these machines"
+            finding = Finding(check="quota", state=state, found=found, remedy=remedy)
+            starved.append(finding)
+            return finding
         at_once = min(vcpus, max_vcpus) // job_vcpus
         if vcpus < max_vcpus:
             of = f"the stack may use {max_vcpus:,}, {max_vcpus // job_vcpus:,} trials at once"
@@ -340,9 +342,6 @@ class AwsDoctor:
             remedy = "somebody deleted it by hand: `sweep destroy`, then `sweep deploy`"
             return [Finding(check="bucket", state=State.PROBLEM, found=f"there is no bucket {name}", remedy=remedy)]
         return [Finding(check="bucket", state=State.OK, found=f"s3://{name} can be read")]
-
-
-NO_JOB = ": no job will ever start on these machines"
 
 
 def tool_finding() -> Finding:

@@ -57,7 +57,7 @@ def asked(
         return question()
     except aws.ClientError as error:
         if not is_denied(error):
-            return [Finding(check=check, state=State.PROBLEM, found=explanation(error, profile=profile))]
+            return [Finding(check=check, state=State.PROBLEM, found=str(explanation(error, profile=profile)))]
         action = f"{service}:{ACTIONS.get(error.operation_name, error.operation_name)}"
         return [
             Finding(
@@ -68,7 +68,7 @@ def asked(
             )
         ]
     except aws.BotoCoreError as error:
-        return [Finding(check=check, state=State.PROBLEM, found=explanation(error, profile=profile))]
+        return [Finding(check=check, state=State.PROBLEM, found=str(explanation(error, profile=profile)))]
 
 
 def counted(names: Iterable[str], *, most: int = 3) -> str:

@@ -48,9 +48,8 @@ class Leftovers:
         except aws.InvalidRegionError:
             raise  # a wrong option
         except (aws.ClientError, aws.BotoCoreError) as error:
-            what, _, remedy = explanation(error, profile=self.profile).rpartition("; ")
-            found = what or remedy
-            return [Finding(check="credentials", state=State.PROBLEM, found=found, remedy=what and remedy)]
+            wrong = explanation(error, profile=self.profile)
+            return [Finding(check="credentials", state=State.PROBLEM, found=wrong.what, remedy=wrong.remedy)]
         account = Finding(check="account", state=State.OK, found=f"{caller['Account']}, as {caller['Arn']}")
         arns: list[str] = []
         tags = self._ask("tags", "tag", lambda: self._tagged(arns))

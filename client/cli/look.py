@@ -66,7 +66,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(standing.to_json(), indent=2))
     else:
-        View().standing(standing, objects=sweeps.objects, where=cloud.where, curve=curve)
+        View().standing(standing, objects=sweeps.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve)
     return ExitCode.OK
 
 
@@ -168,7 +168,7 @@ def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
-        found = compare_sweeps(cloud.looked_at(), names)
+        found = compare_sweeps(cloud.looked_at(), names, is_on_aws=not cloud.is_local)
     if as_json:
         click.echo(json.dumps(found.to_json(), indent=2))
     else:

@@ -68,7 +68,7 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
                         execution.stop()
                         is_planned = sweeps.records.spec(spec.name) is not None
                 else:
-                    _show_results(view, sweeps, spec, ending)
+                    _show_results(view, sweeps, cloud, spec, ending)
                     if deployment.is_ours:
                         _wait_for_others(until_it_is_down, sweeps, cloud, view)
         except SweepError:
@@ -116,7 +116,7 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
             say_it_goes_on(view, spec.name, cloud)
             raise
         if ending is not None:
-            _show_results(view, sweeps, spec, ending)
+            _show_results(view, sweeps, cloud, spec, ending)
             return _ran(execution, ending)
     say_it_goes_on(view, spec.name, cloud)
     document = {"sweep": spec.name, "execution_arn": execution.arn, "status": RUNNING}
@@ -139,7 +139,7 @@ def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:
                 return _at_rest(sweeps, name, cloud, view)
             view.line(f"Sweep {name}: {described(execution.spec)}.")
             ending = _followed(execution, view, cloud)
-            _show_results(view, sweeps, execution.spec, ending)
+            _show_results(view, sweeps, cloud, execution.spec, ending)
             return _ran(execution, ending)
         except CloudError:
             if not cloud.is_gone:
@@ -171,12 +171,13 @@ def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
     return execution.ending()
 
 
-def _show_results(view: View, sweeps: Recorded, spec: SweepSpec, ending: Ending) -> None:
+def _show_results(view: View, sweeps: Recorded, cloud: Cloud, spec: SweepSpec, ending: Ending) -> None:
     """Shows what there is: all of it where there is a winner, and why not where no trial succeeded."""
     if ending.output is not None or ending.error == "NoTrialSucceeded":
         rows = sweeps.leaderboard(spec)
         curve = sweeps.winner_s_curve(spec, rows)
-        view.result(spec, rows, ending.output, objects=sweeps.objects, curve=curve)
+        is_on_aws = not cloud.is_local
+        view.result(spec, rows, ending.output, objects=sweeps.objects, is_on_aws=is_on_aws, curve=curve)
 
 
 def _wait_for_others(until_it_is_down: contextlib.ExitStack, sweeps: Sweeps, cloud: Cloud, view: View) -> None:
@@ -198,7 +199,7 @@ def _at_rest(sweeps: Recorded, name: str, cloud: Cloud, view: View) -> Ran:
     """Shows a sweep that does not run, and how it ended."""
     standing = sweeps.standing(name)
     curve = sweeps.winner_s_curve(standing.spec, standing.rows)
-    view.standing(standing, objects=sweeps.objects, where=cloud.where, curve=curve)
+    view.standing(standing, objects=sweeps.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve)
     document = {"sweep": name, "execution_arn": None}
     if standing.output is not None:
         return Ran(code=ExitCode.OK, document={**document, "status": "SUCCEEDED", **standing.output}, faults=[])

@@ -32,6 +32,7 @@ class Gathered:
         job_seconds: what the jobs took.
         logs: the last lines of failed trials, by id.
         where: the options that lead to the sweep, to put behind a command.
+        is_on_aws: whether what its jobs took costs money.
     """
 
     standing: Standing
@@ -43,11 +44,7 @@ class Gathered:
     logs: Mapping[str, Sequence[str]]
     objects: str
     where: str
-
-    @property
-    def is_on_aws(self) -> bool:
-        """Whether what its jobs took costs money."""
-        return self.objects.startswith("s3://")
+    is_on_aws: bool
 
 
 def gathered(cloud: Cloud, name: str) -> Gathered:
@@ -75,6 +72,7 @@ def gathered(cloud: Cloud, name: str) -> Gathered:
         logs=_logs(cloud, recorded, standing, plan, outcomes) if plan else {},
         objects=recorded.objects,
         where=cloud.where,
+        is_on_aws=not cloud.is_local,
     )
 
 

@@ -190,7 +190,7 @@ class Execution:
                     with explained():
                         raise
                 delay = min(2 * delay, MAX_SLEEP_SECONDS)
-                earlier, progress = [], replace(progress, news=(), trouble=explanation(error))
+                earlier, progress = [], replace(progress, news=(), trouble=str(explanation(error)))
             yield from earlier
             yield progress
             if progress.status != RUNNING:

@@ -135,17 +135,20 @@ class View:
 
     # --- after
 
-    def standing(self, standing: Standing, *, objects: str, where: str = "", curve: Metrics | None = None) -> None:
+    def standing(
+        self, standing: Standing, *, objects: str, where: str, is_on_aws: bool, curve: Metrics | None = None
+    ) -> None:
         """Shows what is there of a sweep, finished or not.
 
         Args:
             where: the options that lead to it, to put behind a command.
+            is_on_aws: whether what its jobs took costs money.
             curve: the winner's metrics, where they are known.
         """
         spec = standing.spec
         self.line(f"Sweep {spec.name}: {described(spec)}.")
         if standing.is_finished:
-            self.result(spec, standing.rows, standing.output, objects=objects, curve=curve)
+            self.result(spec, standing.rows, standing.output, objects=objects, is_on_aws=is_on_aws, curve=curve)
             return
         self.line("It runs." if standing.executions else "It does not run, and is not finished: it was interrupted.")
         self.line(
@@ -193,6 +196,7 @@ class View:
         output: Mapping[str, Any] | None,
         *,
         objects: str,
+        is_on_aws: bool,
         curve: Metrics | None = None,
     ) -> None:
         """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed."""
@@ -207,7 +211,7 @@ class View:
             if output.get("ended_by"):
                 self.line(f"Ended    {output['ended_by']}", "yellow")
             self.line(f"Trials   {_counted(output['outcomes'])}")
-            self.line(f"Jobs     {_spent(output['cost'], on_aws=objects.startswith('s3://'))}")
+            self.line(f"Jobs     {_spent(output['cost'], on_aws=is_on_aws)}")
         self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
 
     def stopped(self, stopped: Stopped, name: str, *, where: str) -> None:

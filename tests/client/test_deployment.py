@@ -29,7 +29,7 @@ def answer(code: str, status: int = 400) -> aws.ClientError:
     ],
 )
 def test_an_error_says_in_a_line_what_to_do(error: Exception, meaning: str) -> None:
-    said = explanation(error, profile="work")
+    said = str(explanation(error, profile="work"))
     assert said.startswith(meaning)
     assert "\n" not in said
 
