@@ -178,6 +178,21 @@ class TestBudget:
         assert answer["output"]["ended_by"] is None
 
 
+def test_a_trial_without_metrics_is_missing_in_every_round_after_its_own(cloud: Cloud) -> None:
+    """Its job went well and wrote nothing; the records of later rounds do not mention it."""
+    silent, *others = plan(cloud, 0)
+    train(cloud, others)
+    succeeded(cloud, silent, 0.5)
+    cloud.reduce()
+    train(cloud, plan(cloud, 1))
+    cloud.reduce(round_number=1)
+    train(cloud, plan(cloud, 2))
+    assert cloud.reduce(round_number=2)["output"]["outcomes"]["MISSING"] == 1
+    (row,) = [row for row in rows(cloud) if row["trial_id"] == silent.trial_id]
+    reason = f"its job ended well but did not write {silent.metrics_key}"
+    assert (row["status"], row["reason"]) == ("MISSING", reason)
+
+
 class TestModel:
     LEARNS: dict[str, Any] = {"search": {"method": "tpe", "trials": 5, "batch": 3}, "halving": None}  # noqa: RUF012
 
