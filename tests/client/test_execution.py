@@ -1,12 +1,9 @@
 """The Python API: what is seen of an execution while it goes, step by step."""
 
-from dataclasses import replace
-
-import boto3
 import pytest
 from botocore.stub import Stubber
 
-from stepsweep.client.deployment import CloudError, Deployment
+from stepsweep.client.deployment import CloudError
 from stepsweep.client.running import execution as execution_module
 from stepsweep.client.running.control import Sweeps
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
@@ -15,7 +12,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 from tests.support.batch_queue import Job, Queue, served
-from tests.support.stack import REGION, SLEEPS, Stack
+from tests.support.stack import SLEEPS, Stack
 
 DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01, 0.001]}, "epochs": 2}
 SPEC = SweepSpec.from_json(DOCUMENT)
@@ -81,14 +78,9 @@ def test_how_many_train_is_of_this_sweep_s_jobs(stack: Stack) -> None:
         "c": Job(sweep="other", name="of-another-sweep", status="RUNNING"),
     }
     with served(Queue(jobs)) as url:
-        progress = next(Execution(with_batch(stack, url), arn=execution.arn, spec=SPEC).follow(poll_seconds=0))
+        progress = next(Execution(stack.with_batch(url), arn=execution.arn, spec=SPEC).follow(poll_seconds=0))
     assert (progress.running, progress.starting, progress.waiting) == (1, 1, 1)
     execution.stop()
-
-
-def with_batch(stack: Stack, url: str) -> Deployment:
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-    return replace(stack.deployment, batch=session.client("batch", endpoint_url=url))
 
 
 def test_what_trains_is_seen_epoch_by_epoch_and_a_file_that_breaks_a_rule_is_not_shown(
@@ -100,7 +92,7 @@ def test_what_trains_is_seen_epoch_by_epoch_and_a_file_that_breaks_a_rule_is_not
     header, *rows = (f"{line}\n".encode() for line in ("epoch,val_accuracy", "1,0.5", "2,0.75"))
     seen = []
     with served(Queue({"a": Job(sweep="mine", name=first.trial_id)})) as url:
-        following = Execution(with_batch(stack, url), arn=execution.arn, spec=SPEC).follow(
+        following = Execution(stack.with_batch(url), arn=execution.arn, spec=SPEC).follow(
             poll_seconds=0, with_training=True
         )
         for data in (b"not,a\nmetrics file", header + rows[0], header + rows[0] + rows[1], b"\xff"):

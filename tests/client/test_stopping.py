@@ -1,22 +1,17 @@
 """Stopping a sweep with jobs in every state that Batch has, none of which Step Functions ends for it."""
 
-from dataclasses import replace
-
-import boto3
 import pytest
 
 from stepsweep.client.running.control import Sweeps
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from tests.support.batch_queue import Job, Queue, served
-from tests.support.stack import REGION, Stack
+from tests.support.stack import Stack
 
 
 def stopped(stack: Stack, jobs: dict[str, Job]) -> Stopped:
     """Stops the sweep `mine` while the queue of its stack has these jobs."""
     with served(Queue(jobs)) as url:
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-        batch = session.client("batch", endpoint_url=url)
-        sweeps = Sweeps(replace(stack.deployment, batch=batch))
+        sweeps = Sweeps(stack.with_batch(url))
         return stop_sweep(sweeps, "mine", poll_seconds=0, on_status=lambda _: None)
 
 

@@ -7,7 +7,7 @@ reducer themselves write what is in its bucket.
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -98,6 +98,11 @@ class Stack:
     def cloudformation(self) -> "CloudFormationClient":
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
         return session.client("cloudformation", endpoint_url=self.environment["AWS_ENDPOINT_URL"])
+
+    def with_batch(self, url: str) -> Deployment:
+        """Returns its deployment with another Batch."""
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+        return replace(self.deployment, batch=session.client("batch", endpoint_url=url))
 
     def wait_for_the_next_second(self) -> None:
         """S3 tells when an object was written in whole seconds, so what follows is written in another one."""
