@@ -48,7 +48,7 @@ STYLE: dict[Any, Any] = {
 
 
 MANY_CURVES = 5
-"""Above it, those on the training images are left out, and the legend has a place of its own."""
+"""Above it, those on the training data are left out, and the legend has a place of its own."""
 
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 """Behind a label that lines cross."""
@@ -157,7 +157,7 @@ def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Pict
 
     The epoch with the best of the objective is marked. Of a single trial, the epochs after its lowest validation loss
     are shaded where that loss is higher at the end: it fits the training images better and others worse. Of many
-    trials only what is measured on the validation images is drawn, since more lines are a tangle.
+    trials only what is measured on the validation data is drawn, since more lines are a tangle.
 
     Args:
         curves: each trial's metrics, by the name that the legend has for it.
@@ -198,7 +198,7 @@ def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Pict
         if len(curves) == 1:
             figure.suptitle(next(iter(curves)))
         elif has_train and any(column.startswith("train_") for panel in found for column in panel.columns):
-            figure.supxlabel("dashed: on the training images · solid: on the validation images", fontsize=8)
+            figure.supxlabel("dashed: on the training data · solid: on the validation data", fontsize=8)
     return figure
 
 

@@ -84,6 +84,7 @@ def _facts(report: Gathered) -> dict[str, Any]:
         "parameters": list(spec.parameters),
         "has_spread": any(row.standard_error is not None for row in rows),
         "has_several": any(row.n > 1 for row in rows),
+        "has_losses": _has_losses(report),
         "winner": winner,
         "options": _options(winner),
         "second": next((row for row in rows if row.rank == 2), None),
@@ -103,6 +104,11 @@ def _facts(report: Gathered) -> dict[str, Any]:
         "attempts": len(report.attempts),
         "assignments": assignments,
     }
+
+
+def _has_losses(report: Gathered) -> bool:
+    """Whether a trainer reports `val_loss`, by which overfitting is told."""
+    return any("val_loss" in curve.columns for curve in report.curves.values())
 
 
 def _winner(rows: Sequence[Row]) -> Row | None:
@@ -198,6 +204,7 @@ def drawn(report: Gathered) -> dict[str, Any]:
             for axis in axes(spec, rows)
         ],
         "max_cells": MAX_CELLS,
+        "has_losses": _has_losses(report),
         "trials": {
             "label": [assignments(row.params) for row in rows],
             "rank": [row.rank for row in rows],

@@ -337,9 +337,11 @@
       cell(`${trials.label[trial]}${data.unfinished.includes(trial) ? " (as far as it came)" : ""}`).prepend(swatch);
       const losses = curve?.columns.val_loss;
       cell(curve ? (curve.best ?? "") : "no metrics", "number");
-      cell(losses?.some((loss) => loss !== null) ? short(lowestOf(losses)) : "", "number");
-      cell(losses ? short(losses[losses.length - 1]) : "", "number");
-      cell(curve ? overfitting(curve) : "");
+      if (data.has_losses) {
+        cell(losses?.some((loss) => loss !== null) ? short(lowestOf(losses)) : "", "number");
+        cell(losses ? short(losses[losses.length - 1]) : "", "number");
+        cell(curve ? overfitting(curve) : "");
+      }
       const remove = document.createElement("button");
       remove.type = "button";
       remove.textContent = "Remove";

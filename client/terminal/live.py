@@ -9,11 +9,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from stepsweep.client.archive.curves import SECONDS
 from stepsweep.client.checks.stuck_jobs import NO_REASON, why_jobs_wait
 from stepsweep.client.running.execution import RUNNING, Progress, Training
 from stepsweep.client.terminal.view import View, param_table
 from stepsweep.client.words import assignments, printable, shown_value
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.metrics import EPOCH, Objective
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import Value, as_option
 from stepsweep.contract.spec import SweepSpec
@@ -27,6 +28,7 @@ NOTHING_STARTS_SECONDS = 600
 
 BAR_WIDTH = 30
 MAX_TRAINING_ROWS = 12
+MAX_TRAINING_METRICS = 3
 LINES_AROUND = 6
 """Of a terminal, which the rows of running trials leave to all else."""
 
@@ -177,8 +179,9 @@ def widths(numbers: Sequence[int]) -> list[int]:
 
 
 def training_table(training: Sequence[Training], objective: Objective, words: Sequence[Mapping[str, Value]]) -> Table:
-    """Returns a row each running trial: by which words it is named, its epoch, and what it shows of its metrics."""
-    metrics = list(dict.fromkeys(("val_loss", "val_accuracy", objective.metric)))
+    """Returns one row per running trial: its words, its epoch, and the first metrics that its trainer shows."""
+    shown = (name for each in training for name in each.latest if name not in (EPOCH, SECONDS))
+    metrics = list(dict.fromkeys((objective.metric, *shown)))[:MAX_TRAINING_METRICS]
     table = param_table("training", *words[0], "epoch", *metrics)
     for each, named in zip(training, words, strict=True):
         values = [shown_value(each.latest[name], digits=4) if name in each.latest else "" for name in metrics]
