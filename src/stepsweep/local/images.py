@@ -51,6 +51,8 @@ class Image:
     def argv_of(words: Sequence[str]) -> list[str]:
         """Returns a command of the image as one of this machine: its Python is the one that runs here."""
         words = list(words)
+        if words[:1] == ["stepsweep-trial"]:
+            return [sys.executable, "-m", "stepsweep.trial", *words[1:]]
         return [sys.executable, *words[1:]] if words[:1] in (["python"], ["python3"]) else words
 
 

@@ -1,0 +1,194 @@
+"""`stepsweep-trial -- python train.py {args}`: runs a script as a trial. The only reader of the environment."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from stepsweep.trial import places
+from stepsweep.trial.command import STYLES, Command, Dialect, WrongCommand, read
+from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
+from stepsweep.trial.process import run
+
+FINISHED = 0
+NO_METRICS = 1
+WRONG_INPUT = 2
+LIVE_SECONDS = 5.0
+WHAT_TO_PRINT = (
+    "print a line such as `epoch 1 val_loss=0.25` in every epoch, or name a pattern: --metric 'val_loss=REGEX'"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one trial and returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    own, rest = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    asked = _parser().parse_args(own)
+    try:
+        command = read(rest, _dialect(asked))
+        collector = Collector(_patterns(asked.metric), _pattern("--epoch", asked.epoch) if asked.epoch else None)
+    except WrongCommand as wrong:
+        for fault in wrong.faults:
+            print(f"stepsweep-trial: {fault}", file=sys.stderr)
+        return WRONG_INPUT
+    return _train(
+        command,
+        collector,
+        metrics_uri=os.environ.get("STEPSWEEP_METRICS_URI"),
+        checkpoint_uri=os.environ.get("STEPSWEEP_CHECKPOINT_URI"),
+    )
+
+
+def _train(command: Command, collector: Collector, *, metrics_uri: str | None, checkpoint_uri: str | None) -> int:
+    lock = threading.Lock()
+    last_lines: deque[str] = deque(maxlen=5)
+    collisions: list[NoMetrics] = []
+
+    def take(line: str) -> None:
+        with lock:
+            last_lines.append(line)
+            try:
+                collector.feed(line)
+            except NoMetrics as error:
+                collisions.append(error)
+
+    def rows() -> list[dict[str, float]]:
+        with lock:
+            try:
+                return collector.rows()[0]
+            except NoMetrics:
+                return []
+
+    ended = threading.Event()
+    watcher = None
+    if checkpoint_uri and checkpoint_uri.startswith("s3://"):
+        watcher = threading.Thread(target=_show_live, args=(checkpoint_uri, rows, ended), daemon=True)
+        watcher.start()
+    try:
+        code = run(command.argv, command.environment, take)
+    except OSError as error:
+        print(f"stepsweep-trial: cannot start {command.argv[0]}: {error.strerror}", file=sys.stderr)
+        return WRONG_INPUT
+    finally:
+        ended.set()
+        if watcher:
+            watcher.join()
+    if code:
+        return code
+    try:
+        if collisions:
+            raise collisions[0]
+        found, dropped = collector.rows()
+        for line in dropped:
+            print(f"stepsweep-trial: {line}", file=sys.stderr)
+        _check(found, command.epochs)
+    except NoMetrics as error:
+        print("stepsweep-trial: the last lines of the output were:", *last_lines, sep="\n  ", file=sys.stderr)
+        print(f"stepsweep-trial: {error}", file=sys.stderr)
+        return NO_METRICS
+    if metrics_uri is None:
+        _show_table(found)
+        return FINISHED
+    return _write(metrics_uri, found)
+
+
+def _write(uri: str, rows: list[dict[str, float]]) -> int:
+    try:
+        print(f"stepsweep-trial: {places.write_once(uri, to_csv(rows))}")
+    except Exception as error:  # noqa: BLE001  botocore's errors have no common root that is importable without it
+        print(f"stepsweep-trial: cannot write {uri}: {error}", file=sys.stderr)
+        return NO_METRICS
+    return FINISHED
+
+
+def _check(rows: list[dict[str, float]], epochs: int | None) -> None:
+    if not rows:
+        looked = "`name=value`, `name: value` and JSON lines"
+        raise NoMetrics(f"found no metrics; looked for {looked}. To fix it, {WHAT_TO_PRINT}")
+    if epochs is not None and len(rows) > epochs:
+        raise NoMetrics(f"found {len(rows)} epochs, and only {epochs} were asked for. To fix it, {WHAT_TO_PRINT}")
+
+
+def _show_live(prefix: str, rows: Callable[[], list[dict[str, float]]], ended: threading.Event) -> None:
+    shown: list[dict[str, float]] = []
+    while not ended.wait(LIVE_SECONDS):
+        now = rows()
+        if now and now != shown:
+            try:
+                places.show_live(prefix, to_csv(now))
+            except Exception as error:  # noqa: BLE001  a picture for those who watch must not cost the trial
+                print(f"stepsweep-trial: cannot write {prefix}live.csv: {error}", file=sys.stderr)
+                return
+            shown = now
+
+
+def _show_table(rows: list[dict[str, float]]) -> None:
+    names = list(rows[0])
+    cells = [names] + [[f"{row[name]:g}" for name in names] for row in rows]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(names))]
+    for line in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths)))  # noqa: B905  Python 3.9 has no `strict`
+
+
+def _patterns(texts: Sequence[str]) -> dict[str, re.Pattern[str]]:
+    patterns, faults = {}, []
+    for text in texts:
+        name, equals, pattern = text.partition("=")
+        if not equals or not name or valid_name(name) != name or name == EPOCH:
+            faults.append(f"--metric {text!r}: must be NAME=REGEX, as in val_loss=loss ([0-9.]+)")
+            continue
+        try:
+            patterns[name] = _pattern(f"--metric {name}", pattern)
+        except WrongCommand as wrong:
+            faults += wrong.faults
+    if faults:
+        raise WrongCommand(faults)
+    return patterns
+
+
+def _pattern(option: str, text: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise WrongCommand([f"{option}: not a regular expression: {error}"]) from None
+    if not pattern.groups:
+        raise WrongCommand([f"{option}: {text!r} has no group; put the number into parentheses"])
+    return pattern
+
+
+def _dialect(asked: argparse.Namespace) -> Dialect:
+    return Dialect(
+        style=asked.style,
+        dashes=asked.dashes,
+        booleans=asked.booleans,
+        epochs_as=None if asked.no_epochs else asked.epochs_as,
+        seed_as=None if asked.no_seed else asked.seed_as,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="stepsweep-trial",
+        allow_abbrev=False,
+        usage="stepsweep-trial [options] -- COMMAND ... {args}",
+        description="Runs a command as a trial: translates its options, and reads metrics from its output.",
+    )
+    parser.add_argument("--style", choices=STYLES, default=STYLES[0], help="how options reach the command")
+    parser.add_argument("--dashes", action="store_true", help="batch_size becomes batch-size")
+    parser.add_argument("--booleans", choices=("value", "flag", "no-flag"), default="value", help="true and false")
+    parser.add_argument("--epochs-as", metavar="NAME", default="epochs", help="the command's name for epochs")
+    parser.add_argument("--no-epochs", action="store_true", help="the command has no option for epochs")
+    parser.add_argument("--seed-as", metavar="NAME", default="seed", help="the command's name for the seed")
+    parser.add_argument("--no-seed", action="store_true", help="the command has no option for the seed")
+    parser.add_argument("--metric", metavar="NAME=REGEX", action="append", default=[], help="where a metric is printed")
+    parser.add_argument("--epoch", metavar="REGEX", help="where the epoch is printed")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

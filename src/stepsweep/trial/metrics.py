@@ -1,0 +1,162 @@
+"""One row per epoch from what a script prints.
+
+- A line's epoch is the last one printed: `epoch 3`, `Epoch: 3`, `Epoch [3/10]`, `[3]` at its start.
+  Where the first is 0, all count from 0. Without any epoch, the n-th time that a name is printed is epoch n.
+- A name printed several times in an epoch has the last value.
+- A column that some epochs lack is dropped, and a line says so; one that `--metric` names is an error instead.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+
+EPOCH = "epoch"
+MOST_EPOCHS = 100_000
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_NUMPY = re.compile(r"\b(?:np|numpy)\.\w+\(([^()]*)\)")
+_NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)(?![\w.])"
+_PAIR = re.compile(
+    rf"(?<![\w./@-])([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)[\"']?\s*[=:]\s*({_NUMBER})(?:\s*/\s*(\d+))?(?![:\w])",
+    re.ASCII | re.IGNORECASE,
+)
+_EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*\[?(\d+)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
+_NOT_METRICS = {"epoch", "epochs", "step", "steps", "iteration", "iter", "batch"}
+
+
+class NoMetrics(Exception):
+    """Nothing that can be a metrics file was found; the message says why, and what to write instead."""
+
+
+def valid_name(name: str) -> str:
+    """Returns the name as a metrics file may have it: what the contract does not take becomes `_`."""
+    return re.sub(r"[^A-Za-z0-9_./@-]+", "_", name.replace("'s ", "_"))[:128]
+
+
+class Collector:
+    """Reads a script's lines, and returns the rows so far.
+
+    Args:
+        named: patterns by metric's name; the group `value`, or the first one, is the number. Then only these count.
+        epoch: a pattern for the epoch in place of the usual ones.
+    """
+
+    def __init__(
+        self, named: Mapping[str, re.Pattern[str]] | None = None, epoch: re.Pattern[str] | None = None
+    ) -> None:
+        self._named = dict(named or {})
+        self._epoch_pattern = epoch or _EPOCH
+        self._epoch: int | None = None
+        self._first: int | None = None
+        self._values: dict[str, dict[int, float]] = {}
+        self._raw_names: dict[str, str] = {}
+        self._uncounted: dict[str, list[float]] = {}
+
+    def feed(self, text: str) -> None:
+        """Reads one line; the states of a progress bar, which `\\r` parts, count as lines."""
+        for part in _ANSI.sub("", text).split("\r"):
+            self._line(_NUMPY.sub(r"\1", part))
+
+    def _line(self, line: str) -> None:
+        if not line.strip():
+            return
+        document = _json_object(line)
+        found_epoch = document.get(EPOCH) if document is not None else None
+        if isinstance(found_epoch, (int, float)) and math.isfinite(found_epoch):
+            self._see_epoch(math.floor(found_epoch))
+        elif document is None and (match := self._epoch_pattern.search(line)):
+            text = next((group for group in match.groups() if group is not None), "")
+            if not text.isdecimal():
+                raise NoMetrics(f"--epoch: its group matched {text!r}, not a whole number")
+            self._see_epoch(int(text))
+        for name, value in self._found(line, document):
+            self._add(name, value)
+
+    def _found(self, line: str, document: dict[str, object] | None) -> list[tuple[str, float]]:
+        if self._named:
+            found = []
+            for name, pattern in self._named.items():
+                for match in pattern.finditer(line):
+                    text = match.group("value" if "value" in pattern.groupindex else 1)
+                    try:
+                        found.append((name, float(text)))
+                    except (TypeError, ValueError):
+                        raise NoMetrics(f"--metric {name}: its group matched {text!r}, not a number") from None
+            return found
+        if document is not None:
+            return [
+                (name, float(value))
+                for name, value in document.items()
+                if isinstance(value, (int, float)) and not isinstance(value, bool) and name.lower() not in _NOT_METRICS
+            ]
+        return [
+            (match[1], float(match[2]) / float(match[3]) if match[3] and float(match[3]) else float(match[2]))
+            for match in _PAIR.finditer(line)
+            if match[1].lower() not in _NOT_METRICS
+        ]
+
+    def _see_epoch(self, epoch: int) -> None:
+        if self._first is None:
+            self._first = epoch
+        self._epoch = epoch
+
+    def _add(self, raw: str, value: float) -> None:
+        name = valid_name(raw)
+        before = self._raw_names.setdefault(name, raw)
+        if before != raw:
+            raise NoMetrics(f"{before!r} and {raw!r} would both be the column {name}; rename one of them")
+        if self._epoch is None:
+            self._uncounted.setdefault(name, []).append(value)
+        else:
+            self._values.setdefault(name, {})[self._epoch + (self._first == 0)] = value
+
+    def rows(self) -> tuple[list[dict[str, float]], list[str]]:
+        """Returns a row per epoch, and a line for each column that was dropped.
+
+        Raises:
+            NoMetrics: a metric that was asked for by name lacks epochs.
+        """
+        values = self._values
+        if not values:
+            values = {name: dict(enumerate(list_, start=1)) for name, list_ in self._uncounted.items()}
+        last = max((epoch for column in values.values() for epoch in column), default=0)
+        if last > MOST_EPOCHS:
+            raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
+        whole, dropped = [], []
+        for name, column in values.items():
+            missing = [epoch for epoch in range(1, last + 1) if epoch not in column]
+            if not missing:
+                whole.append(name)
+                continue
+            epochs = ", ".join(str(epoch) for epoch in missing[:10]) + (" …" if len(missing) > 10 else "")
+            if name in self._named:
+                raise NoMetrics(f"--metric {name}: missing in epoch {epochs} of {last}; print it once per epoch")
+            dropped.append(f"{name} is left out: it is missing in epoch {epochs} of {last}")
+        if absent := [name for name in self._named if name not in values]:
+            raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
+        if not whole:
+            return [], dropped
+        return [
+            {EPOCH: epoch, **{name: values[name][epoch] for name in whole}} for epoch in range(1, last + 1)
+        ], dropped
+
+
+def to_csv(rows: list[dict[str, float]]) -> bytes:
+    """Returns the bytes of a metrics file: a header, then one row per epoch, floats as `repr` writes them."""
+    lines = [",".join(rows[0])]
+    lines += [
+        ",".join(str(int(value)) if name == EPOCH else repr(value) for name, value in row.items()) for row in rows
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _json_object(line: str) -> dict[str, object] | None:
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

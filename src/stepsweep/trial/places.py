@@ -1,0 +1,52 @@
+"""Where a trial's metrics go: an object of S3, or a file by hand."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+CONFLICT_TRIES = 60
+CONFLICT_WAIT_SECONDS = 1.0
+
+
+def write_once(uri: str, data: bytes) -> str:
+    """Writes the one CSV unless there is one, and returns a line that says which."""
+    if not uri.startswith("s3://"):
+        try:
+            with Path(uri).open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            return f"{uri} exists already"
+        return f"wrote {uri}"
+    client, place = _client(), urlparse(uri)
+    for attempt in range(1, CONFLICT_TRIES + 1):
+        try:
+            client.put_object(Bucket=place.netloc, Key=place.path[1:], Body=data, IfNoneMatch="*")
+        except client.exceptions.ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "PreconditionFailed":
+                return f"{uri} exists already: another attempt of this trial finished first"
+            # While another conditional write of the key is under way, S3 asks to try again; botocore does not.
+            if code != "ConditionalRequestConflict" or attempt == CONFLICT_TRIES:
+                raise
+            time.sleep(CONFLICT_WAIT_SECONDS)
+        else:
+            break
+    return f"wrote {uri}"
+
+
+def show_live(prefix: str, data: bytes) -> None:
+    """Replaces `live.csv`, the rows so far for those who watch."""
+    place = urlparse(prefix)
+    _client().put_object(Bucket=place.netloc, Key=place.path[1:] + "live.csv", Body=data)
+
+
+def _client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    # A throttled S3 must not cost a trained trial: about a minute of retries.
+    retries: Any = {"mode": "standard", "max_attempts": 8}
+    return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))

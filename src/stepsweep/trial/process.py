@@ -1,0 +1,64 @@
+"""The script as a child: its output passes through unchanged, and SIGTERM and Ctrl-C reach it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
+from typing import IO, BinaryIO
+
+OUTPUT_SECONDS = 5.0
+"""How long output of processes that the script left behind is read after its end."""
+
+
+def run(argv: Sequence[str], environment: Mapping[str, str], line: Callable[[str], None]) -> int:
+    """Runs the script, hands each of its lines to `line`, and returns its exit code; 128 + n for signal n.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    child = subprocess.Popen(
+        list(argv),
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    )
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    lock = threading.Lock()
+    readers = [
+        threading.Thread(target=_pass_through, args=(source, target, line, lock), daemon=True)
+        for source, target in ((child.stdout, sys.stdout.buffer), (child.stderr, sys.stderr.buffer))
+    ]
+    for reader in readers:
+        reader.start()
+    code = child.wait()
+    for reader in readers:
+        reader.join(OUTPUT_SECONDS)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    return 128 - code if code < 0 else code
+
+
+def _pass_through(
+    source: IO[bytes] | None, target: BinaryIO, line: Callable[[str], None], lock: threading.Lock
+) -> None:
+    rest = b""
+    while source and (data := source.read(65536)):
+        target.write(data)
+        target.flush()
+        *lines, rest = (rest + data).split(b"\n")
+        with lock:
+            for one in lines:
+                line(one.decode("utf-8", "replace"))
+    if rest:
+        with lock:
+            line(rest.decode("utf-8", "replace"))

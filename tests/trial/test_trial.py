@@ -1,0 +1,181 @@
+"""`stepsweep-trial` as it is run: a real process around a script, against S3 over HTTP."""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+import stepsweep.trial
+from stepsweep.contract.metrics import parse_csv
+from tests.support.trainer import BUCKET, environment, job_environment
+
+WRAPPER = [sys.executable, "-m", "stepsweep.trial"]
+TRIAL = ["--lr", "0.1", "--epochs", "2", "--seed", "0"]
+ECHO = "import sys, os; print(sys.argv[1:]); print('epoch 1 val_loss=0.5\\nepoch 2 val_loss=0.25')"
+
+MNIST = r"""
+for epoch in (1, 2):
+    for batch in (0, 640):
+        print(f"Train Epoch: {epoch} [{batch}/60000 ({batch / 600:.0f}%)]\tLoss: {2.0 / (epoch + batch):.6f}")
+    print(f"\nTest set: Average loss: {0.1 / epoch:.4f}, Accuracy: {9000 + epoch}/10000 (90%)\n")
+"""
+
+
+def script(
+    *own: str, code: str = ECHO, trial: Sequence[str] = TRIAL, env: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    words = [*WRAPPER, *own, "--", sys.executable, "-c", f"exec({code!r})".replace("{", r"\x7b"), "{args}", *trial]
+    return subprocess.run(
+        words, env=environment(**(env or {})), capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def columns(tmp_path: Path, code: str, *own: str, epochs: int = 2) -> dict[str, list[float]]:
+    file = tmp_path / "metrics.csv"
+    trial = ["--lr", "0.1", "--epochs", str(epochs), "--seed", "0"]
+    ended = script(*own, code=code, trial=trial, env={"STEPSWEEP_METRICS_URI": str(file)})
+    assert ended.returncode == 0, ended.stderr
+    return parse_csv(file.read_bytes(), max_epochs=epochs).columns
+
+
+@pytest.mark.parametrize("file", sorted(Path(stepsweep.trial.__file__).parent.glob("*.py")), ids=lambda file: file.name)
+def test_the_syntax_is_that_of_python_3_9(file: Path) -> None:
+    ast.parse(file.read_text(), feature_version=(3, 9))
+
+
+@pytest.mark.parametrize(
+    ("own", "passed"),
+    [
+        ([], ["--lr", "0.1", "--epochs", "2", "--seed", "0"]),
+        (["--style", "--name=value"], ["--lr=0.1", "--epochs=2", "--seed=0"]),
+        (["--style", "name=value", "--no-seed"], ["lr=0.1", "epochs=2"]),
+        (["--epochs-as", "max_iter", "--no-seed"], ["--lr", "0.1", "--max_iter", "2"]),
+        (["--style", "env"], []),
+    ],
+)
+def test_options_reach_the_script_in_its_dialect(own: list[str], passed: list[str]) -> None:
+    own = [f"--style={own[1]}", *own[2:]] if own[:1] == ["--style"] else own
+    ended = script(*own)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[0] == str(passed)
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["python", "train.py", "--lr", "0.1"], "{args}: missing"),
+        (["python", "{args}", "--lr"], "--lr: a value is missing"),
+        (["python", "{args}", "lr", "0.1"], "'lr': a trial's options are"),
+        (["python", "{momentum}", "{args}", "--lr", "0.1"], "{momentum}: the trial has no option --momentum"),
+        (["{args}", "--lr", "0.1"], "{args}: no command stands before it"),
+    ],
+)
+def test_a_wrong_command_is_named(words: list[str], fault: str) -> None:
+    ended = subprocess.run([*WRAPPER, "--", *words], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"stepsweep-trial: {fault}")
+
+
+def test_a_placeholder_takes_its_option_from_the_rest() -> None:
+    words = [*WRAPPER, "--", sys.executable, "-c", ECHO, "opt:{lr}", "--", "--lr", "0.1", "--epochs", "2"]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ended.stdout.splitlines()[0] == "['opt:0.1']"
+
+
+def test_the_log_of_pytorchs_mnist_example(tmp_path: Path) -> None:
+    found = columns(tmp_path, MNIST)
+    assert found["loss"] == [0.1, 0.05]
+    assert found["Accuracy"] == [0.9001, 0.9002]
+    assert len(found["Loss"]) == 2
+
+
+def test_lines_of_lightgbm(tmp_path: Path) -> None:
+    code = r"for i in (1, 2): print(f'[{i}]\ttraining\'s auc: {i / 4}\tvalid_1\'s auc: {i / 8}')"
+    assert columns(tmp_path, code) == {"epoch": [1, 2], "training_auc": [0.25, 0.5], "valid_1_auc": [0.125, 0.25]}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        r"for i in (0, 1): print(f'Epoch {i}: val_loss=9 \r val_loss=\033[1m{i + 0.5}\033[0m')",
+        r"for i in (1, 2): print(f'epoch {i}/2 val_loss: np.float64({i - 0.5})')",
+        r"import json; [print(json.dumps({'epoch': i, 'val_loss': i - 0.5})) for i in (1, 2)]",
+        r"for i in (0.5, 1.5): print(f'val_loss={i}')",
+    ],
+)
+def test_what_counts_as_a_metric(tmp_path: Path, code: str) -> None:
+    assert columns(tmp_path, code) == {"epoch": [1, 2], "val_loss": [0.5, 1.5]}
+
+
+def test_one_number_and_no_epoch_is_one_row(tmp_path: Path) -> None:
+    assert columns(tmp_path, "print('val_auc=0.9')") == {"epoch": [1], "val_auc": [0.9]}
+
+
+def test_a_named_metric_and_a_column_with_gaps(tmp_path: Path) -> None:
+    code = "print('epoch 1 a=1 b=2'); print('epoch 2 a=3')"
+    assert columns(tmp_path, code) == {"epoch": [1, 2], "a": [1, 3]}
+    ended = script("--metric", r"b=b=(\d+)", code="print('epoch 2 b=1'); print('epoch 3 b=2')")
+    assert ended.returncode == 1
+    assert "--metric b: missing in epoch 1 of 3" in ended.stderr
+
+
+def test_no_metrics_is_a_failure_that_says_what_to_print() -> None:
+    ended = script(code="print('hello')")
+    assert ended.returncode == 1
+    assert "hello" in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("stepsweep-trial: found no metrics; looked for `name=value`")
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [("sys.exit(3)", 3), ("sys.exit(75)", 75), ("os.kill(os.getpid(), 9)", 128 + 9)]
+)
+def test_exit_codes(tmp_path: Path, end: str, code: int) -> None:
+    file = tmp_path / "metrics.csv"
+    ended = script(code=f"import os, sys; print('epoch 1 a=1'); {end}", env={"STEPSWEEP_METRICS_URI": str(file)})
+    assert ended.returncode == code
+    assert not file.exists()
+
+
+def test_sigterm_reaches_the_script() -> None:
+    code = "import signal, sys; signal.signal(15, lambda *_: sys.exit(75)); print('ready'); signal.pause()"
+    words = [*WRAPPER, "--", sys.executable, "-c", code, "{args}", *TRIAL]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 75
+
+
+def test_the_csv_is_written_to_s3_once(endpoint: str) -> None:
+    job = job_environment(endpoint, trial_id="mine", epochs=2)
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",  # noqa: S106
+    )
+    client.create_bucket(Bucket=BUCKET)
+    first = script(env=job)
+    assert first.returncode == 0, first.stderr
+    second = script(code=ECHO.replace("0.25", "0.75"), env=job)
+    assert second.returncode == 0, second.stderr
+    assert "exists already" in second.stdout
+    body = client.get_object(Bucket=BUCKET, Key="trials/mine/metrics-e2.csv")["Body"].read()
+    assert body == b"epoch,val_loss\n1,0.5\n2,0.25\n"
