@@ -407,7 +407,7 @@
   const COMPARE = { "=": (a, b) => a === b, "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b };
 
   function condition(word) {
-    const [, name, sign, wanted] = word.match(/^([a-z][a-z0-9_]*)(<=|>=|=|<|>)(.+)$/i) ?? [];
+    const [, name, sign, wanted] = word.match(/^([a-z][a-z0-9_./@-]*)(<=|>=|=|<|>)(.+)$/i) ?? [];
     const column = name && columnOf(name);
     if (!column) return (trial) => texts[trial].includes(word.toLowerCase());
     return (trial) => {

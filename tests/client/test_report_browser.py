@@ -131,6 +131,22 @@ def test_the_filter_lets_through_what_it_says(
     assert chromium.complaints() == []
 
 
+def test_a_trainer_s_own_names_are_filtered_by_and_no_loss_is_asked_for(
+    chromium: Browser, recorded: RecordedCloud
+) -> None:
+    objective = {"metric": "eval/rmse", "direction": "minimize"}
+    trials = recorded.planned("own", {"optim.lr": [0.1, 0.01], "batch-size": [32, 64]}, objective=objective)
+    for number, trial in enumerate(trials):
+        recorded.succeeded("own", trial, {"eval/rmse": [1.0, 0.5 + number / 10]}, began=number)
+    opened(chromium, recorded, "own")
+    chromium.run(FILTER, "optim.lr=0.1 batch-size=64 eval/rmse<1")
+    assert [row[1:5] for row in chromium.run(ROWS)] == [["2", "0.1", "64", "0.6"]]
+    heads = chromium.run("return [...document.querySelectorAll('#chosen th')].map((th) => th.textContent)")
+    assert heads == ["Trial", "Best epoch", "Remove"]
+    assert "images" not in chromium.run("return document.body.innerText")
+    assert chromium.complaints() == []
+
+
 def test_a_click_on_a_row_shows_its_curve_and_again_takes_it_away(
     chromium: Browser, recorded: RecordedCloud, plane: str
 ) -> None:
