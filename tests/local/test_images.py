@@ -23,6 +23,10 @@ def image(folder: Path, dockerfile: str) -> Image:
     ("dockerfile", "argv"),
     [
         ('FROM x\nENTRYPOINT ["run"]', ["run", "--lr", "0.1"]),
+        (
+            'FROM x\nENTRYPOINT ["stepsweep-trial", "--", "python", "{args}"]',
+            [sys.executable, "-m", "stepsweep.trial", "--", "python", "{args}", "--lr", "0.1"],
+        ),
         ('FROM x\nENTRYPOINT [ "run", "a b" ]', ["run", "a b", "--lr", "0.1"]),
         ('from x\nentrypoint ["run"]', ["run", "--lr", "0.1"]),
         ('FROM x\nENTRYPOINT ["first"]\nENTRYPOINT ["last"]', ["last", "--lr", "0.1"]),

@@ -6,6 +6,7 @@ Imported by that process only, when it starts: moto is a thousand modules.
 import contextlib
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -55,6 +56,10 @@ def serving(
 
     def environment(role_arn: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        # `python` that a job starts is the one that runs here, as the first word of an entrypoint is.
+        own_python = str(Path(sys.executable).parent)
+        path = kept.get("PATH", os.defpath).split(os.pathsep)
+        kept["PATH"] = os.pathsep.join([own_python, *(folder for folder in path if folder != own_python)])
         own = {
             "AWS_ENDPOINT_URL": seen_at,
             "AWS_ACCESS_KEY_ID": access.key_of(role_arn),

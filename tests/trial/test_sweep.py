@@ -1,0 +1,61 @@
+"""A script that nobody changed, as the trainer of a sweep on the embedded cloud."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.command import Sweep
+
+SCRIPT = """
+import argparse
+import sys
+
+from sklearn.datasets import load_iris
+from sklearn.linear_model import SGDClassifier
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--alpha", type=float)
+parser.add_argument("--epochs", type=int)
+parser.add_argument("--seed", type=int)
+options = parser.parse_args()
+x, y = load_iris(return_X_y=True)
+model = SGDClassifier(alpha=options.alpha, random_state=options.seed)
+print("python is", sys.executable)
+for epoch in range(options.epochs):
+    model.partial_fit(x, y, classes=[0, 1, 2])
+    print(f"Epoch {epoch}: val_accuracy={model.score(x, y)}")
+"""
+DOCKERFILE = """FROM python:3.11-slim
+WORKDIR /app
+COPY train.py .
+ENTRYPOINT ["stepsweep-trial", "--", "python", "train.py", "{args}"]
+"""
+
+
+def best_by_hand(folder: Path, alpha: float) -> float:
+    words = [sys.executable, "train.py", "--alpha", str(alpha), "--epochs", "2", "--seed", "0"]
+    out = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=True).stdout
+    return max(float(line.partition("=")[2]) for line in out.splitlines() if "=" in line)
+
+
+def test_the_winner_is_the_one_of_the_script_by_hand(tmp_path: Path) -> None:
+    folder = tmp_path / "trainer"
+    folder.mkdir()
+    (folder / "train.py").write_text(SCRIPT)
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    by_hand = {alpha: best_by_hand(folder, alpha) for alpha in (0.0001, 10.0)}
+    spec = {"parameters": {"alpha": [0.0001, 10.0]}, "epochs": 2}
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    environment = {"PATH": os.defpath}  # without this Python's folder
+    with Sweep(folder=tmp_path).popen(
+        "run", "spec.json", "--trainer", str(folder), "--json", environment=environment
+    ) as process:
+        out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    winner = json.loads(out)["winner"]
+    best = max(by_hand, key=lambda alpha: by_hand[alpha])
+    assert by_hand[0.0001] != by_hand[10.0]
+    assert winner["params"] == {"alpha": best}
+    assert winner["value"] == by_hand[best]
