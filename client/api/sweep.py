@@ -10,7 +10,7 @@ from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
 from stepsweep.client.api.showing import Show, shown_here, sweep_as_html
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.archive.recorded import Recorded, Standing
+from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
@@ -18,6 +18,7 @@ from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
 from stepsweep.client.logs.trial_logs import trial_meant
 from stepsweep.client.operations.start import followed
+from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Ending, Execution
 from stepsweep.client.words import readable
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
@@ -177,7 +178,7 @@ class Sweep:
         if plan is None:
             raise InvalidInput([f"the sweep {self.name} has no plan yet, and so no curves"])
         if trial is not None:
-            chosen = [trial_meant(self._recorded(), plan, _words(trial))]
+            chosen = [trial_meant(self._archive(), plan, _words(trial))]
         else:
             chosen = [plan.trials[row.trial_id] for row in rows if row.trial_id in curves][:top]
         found = {_label(each): curves[each.trial_id] for each in chosen if each.trial_id in curves}
@@ -224,13 +225,14 @@ class Sweep:
 
     # --- parts
 
-    def _recorded(self) -> Recorded:
+    def _archive(self) -> Archive:
         # Not over HTTP on this machine: a cloud in the background ends just when its results are asked for.
         return self._cloud.recorded()
 
-    def _standing(self, recorded: Recorded | None = None) -> Standing:
+    def _standing(self, found: Found | None = None) -> Standing:
         try:
-            return (recorded or self._recorded()).standing(self.name)
+            found = found or Found(self._archive(), None)
+            return found.standing(self.name)
         except InvalidInput:
             # It is on record once it is planned, which takes a moment.
             if self._execution is None:
@@ -247,9 +249,9 @@ class Sweep:
         raise NoWinner(f"the sweep {self.name} has no winner yet: it is {self.status}")
 
     def _curves(self) -> tuple[Plan | None, dict[str, Metrics]]:
-        recorded = self._recorded()
-        plan = recorded.plan(self.spec)
-        return plan, recorded.curves(list(plan.trials.values())) if plan else {}
+        archive = self._archive()
+        plan = archive.plan(self.spec)
+        return plan, archive.curves(list(plan.trials.values())) if plan else {}
 
     def _best(self, entry: Mapping[str, Any]) -> Best:
         return Best(

@@ -14,7 +14,6 @@ from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
 from stepsweep.client.extras import need
 from stepsweep.client.operations.start import begin
-from stepsweep.client.running.control import Sweeps as Started
 from stepsweep.client.specs.asked import Asked, checked, default_name
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import shown
@@ -136,9 +135,10 @@ class Sweeps:
         """
 
         def found() -> Sweep:
-            sweeps = self.cloud.looked_at()
-            execution = sweeps.execution(name) if isinstance(sweeps, Started) else None
-            return Sweep(self.cloud, execution.spec if execution else sweeps.spec(name), execution=execution)
+            looked_at = self.cloud.looked_at()
+            execution = looked_at.execution(name)
+            spec = execution.spec if execution else looked_at.archive.spec(name)
+            return Sweep(self.cloud, spec, execution=execution)
 
         return settled(self.cloud, found)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from stepsweep.client.archive.attempts import spent_seconds
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.archive.recorded import Recorded, Standing
+from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.space import Value
@@ -97,8 +97,11 @@ class Comparison:
         return asdict(self)
 
 
-def compare(recorded: Recorded, names: Sequence[str], *, is_on_aws: bool) -> Comparison:
+def compare(archive: Archive, names: Sequence[str], *, running: Sequence[str], is_on_aws: bool) -> Comparison:
     """Reads sweeps and compares them; `is_on_aws` says whether their jobs cost money.
+
+    Args:
+        running: ARNs of all executions that run.
 
     Raises:
         InvalidInput: fewer than two names, one of them twice, or no sweep of a name; all faults at once.
@@ -108,12 +111,12 @@ def compare(recorded: Recorded, names: Sequence[str], *, is_on_aws: bool) -> Com
     standings = []
     for name in dict.fromkeys(names):
         try:
-            standings.append(recorded.standing(name))
+            standings.append(archive.standing(name, running))
         except InvalidInput as error:
             faults += error.faults
     if faults:
         raise InvalidInput(faults)
-    seconds = [_job_seconds(recorded, standing) for standing in standings]
+    seconds = [_job_seconds(archive, standing) for standing in standings]
     return comparison(standings, seconds, is_on_aws=is_on_aws)
 
 
@@ -138,10 +141,10 @@ def comparison(standings: Sequence[Standing], job_seconds: Sequence[float], *, i
     )
 
 
-def _job_seconds(recorded: Recorded, standing: Standing) -> float:
+def _job_seconds(archive: Archive, standing: Standing) -> float:
     if standing.output:
         return float(standing.output["cost"]["job_seconds"])
-    return spent_seconds(recorded.outcomes(standing.spec.name))
+    return spent_seconds(archive.outcomes(standing.spec.name))
 
 
 def _compared(

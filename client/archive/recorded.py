@@ -88,8 +88,8 @@ class Entry:
         return {**asdict(self), "started_at": self.started_at.isoformat()}
 
 
-class Recorded:
-    """The sweeps of one bucket, as their records have them; of a cloud that is not up, in which nothing runs.
+class Archive:
+    """The sweeps of one bucket, as their records have them. Which executions run it is told, where a status needs it.
 
     Attributes:
         objects: how a person reaches the bucket's objects.
@@ -121,8 +121,11 @@ class Recorded:
         with explained():
             return self.records.plan(spec, self.records.objects(spec.name))
 
-    def standing(self, name: str) -> Standing:
+    def standing(self, name: str, running: Sequence[str]) -> Standing:
         """Returns what is there of a sweep.
+
+        Args:
+            running: ARNs of all executions that run.
 
         Raises:
             InvalidInput: there is none of this name; the message has names like it.
@@ -142,7 +145,7 @@ class Recorded:
                 rows=rows,
                 output=self.records.output(name) if is_finished else None,
                 is_finished=is_finished,
-                executions=self.running(name),
+                executions=of_sweep(name, running),
             )
 
     def winner_s_curve(self, spec: SweepSpec, rows: Sequence[Row]) -> Metrics | None:
@@ -168,22 +171,12 @@ class Recorded:
         with explained():
             return self.records.outcomes(self.records.objects(name))
 
-    def entries(self) -> list[Entry]:
-        """Returns all sweeps, the newest first."""
+    def entries(self, running: Sequence[str]) -> list[Entry]:
+        """Returns all sweeps, the newest first; `running` are ARNs of all executions that run."""
         with explained():
-            running = self.executions()
             found = for_all(lambda name: self._entry(name, running), self.records.sweeps())
         there = [entry for entry in found if entry is not None]
         return sorted(there, key=lambda entry: (entry.started_at, entry.sweep), reverse=True)
-
-    def running(self, name: str) -> list[str]:
-        """Returns the ARNs of a sweep's executions that run, the latest first."""
-        with explained():
-            return of_sweep(name, self.executions())
-
-    def executions(self) -> list[str]:
-        """Returns the ARNs of all executions that run, the latest first."""
-        return []
 
     def _entry(self, name: str, running: Sequence[str]) -> Entry | None:
         objects = self.records.objects(name)
@@ -239,6 +232,7 @@ def _status(*, is_finished: bool, runs: bool) -> str:
 
 
 def of_sweep(name: str, executions: Sequence[str]) -> list[str]:
+    """Returns those executions that are of a sweep."""
     # Ours, or one that was started elsewhere and gave the sweep its own name.
     ours = re.compile(rf"{re.escape(execution_prefix(name))}-[0-9a-f]{{{2 * SUFFIX_BYTES}}}|{re.escape(name)}")
     return [arn for arn in executions if ours.fullmatch(arn.rpartition(":")[2])]

@@ -37,12 +37,12 @@ def list_(cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
-        sweeps = cloud.looked_at()
-        entries = sweeps.entries()
+        found = cloud.looked_at()
+        entries = found.entries()
     if as_json:
         click.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
     else:
-        View().entries(entries, objects=sweeps.objects, where=cloud.where)
+        View().entries(entries, objects=found.archive.objects, where=cloud.where)
     return ExitCode.OK
 
 
@@ -60,13 +60,15 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
-        sweeps = cloud.looked_at()
-        standing = sweeps.standing(name)
-        curve = sweeps.winner_s_curve(standing.spec, standing.rows) if standing.is_finished else None
+        found = cloud.looked_at()
+        standing = found.standing(name)
+        curve = found.archive.winner_s_curve(standing.spec, standing.rows) if standing.is_finished else None
     if as_json:
         click.echo(json.dumps(standing.to_json(), indent=2))
     else:
-        View().standing(standing, objects=sweeps.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve)
+        View().standing(
+            standing, objects=found.archive.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve
+        )
     return ExitCode.OK
 
 
@@ -168,11 +170,12 @@ def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
-        found = compare_sweeps(cloud.looked_at(), names, is_on_aws=not cloud.is_local)
+        found = cloud.looked_at()
+        compared = compare_sweeps(found.archive, names, running=found.executions(), is_on_aws=not cloud.is_local)
     if as_json:
-        click.echo(json.dumps(found.to_json(), indent=2))
+        click.echo(json.dumps(compared.to_json(), indent=2))
     else:
-        show_comparison(View(), found)
+        show_comparison(View(), compared)
     return ExitCode.OK
 
 
@@ -203,10 +206,10 @@ def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) ->
 
     need("mlflow", "`sweep export --mlflow`")
     with signals_interrupt():
-        sweeps = cloud.looked_at()
-        sweeps.spec(name)
+        found = cloud.looked_at()
+        found.archive.spec(name)
         report = report_page(cloud, name)
-        exported = exported_to(sweeps, name, uri=uri, experiment=experiment, report=report)
+        exported = exported_to(found, name, uri=uri, experiment=experiment, report=report)
     if as_json:
         click.echo(json.dumps(asdict(exported), indent=2))
     else:

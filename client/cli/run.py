@@ -120,7 +120,7 @@ def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json:
 
     view = View(to_stderr=as_json)
     # Said anew each time: what was accepted once is not accepted for ever.
-    spec = replace(cloud.looked_at().spec(name), accept_trainer=accept_trainer)
+    spec = replace(cloud.looked_at().archive.spec(name), accept_trainer=accept_trainer)
     cloud = cloud.with_trainer_of(name)
     if detach:
         return _shown(start_sweep(spec, cloud, view), as_json=as_json)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepsweep.client.archive.recorded import Recorded
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.start import POLL_SECONDS, begin, check_it_does_not_run, followed
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control, Found, archive_of
 from stepsweep.client.running.execution import RUNNING, Ending, Execution
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.view import View
@@ -53,10 +53,10 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
         ahead.check(cloud, spec, view.status)
         try:
             with cloud.opened(view.status, ahead.machines) as deployment:
-                sweeps = Sweeps(deployment)
+                control, archive = Control(deployment), archive_of(deployment)
                 try:
-                    check_it_does_not_run(sweeps, spec.name, cloud)
-                    execution = sweeps.start(spec)
+                    check_it_does_not_run(control, spec.name, cloud)
+                    execution = control.start(spec)
                     cloud.remember_trainer(spec.name)
                     started()
                     ending = _followed(execution, view, cloud)
@@ -66,11 +66,11 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
                     if cloud.is_local:
                         view.status("Stopping …")
                         execution.stop()
-                        is_planned = sweeps.records.spec(spec.name) is not None
+                        is_planned = archive.records.spec(spec.name) is not None
                 else:
-                    _show_results(view, sweeps, cloud, spec, ending)
+                    _show_results(view, archive, cloud, spec, ending)
                     if deployment.is_ours:
-                        _wait_for_others(until_it_is_down, sweeps, cloud, view)
+                        _wait_for_others(until_it_is_down, control, cloud, view)
         except SweepError:
             if execution and not ending and not cloud.is_local:
                 say_it_goes_on(view, spec.name, cloud)
@@ -100,7 +100,7 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
     view.line(f"Sweep {spec.name}: {described(spec)}.")
     ending = None
     with signals_interrupt():
-        sweeps, execution = begin(spec, cloud, view.status)
+        control, execution = begin(spec, cloud, view.status)
         code = ExitCode.OK
         try:
             following = Following(view, spec)
@@ -116,7 +116,7 @@ def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
             say_it_goes_on(view, spec.name, cloud)
             raise
         if ending is not None:
-            _show_results(view, sweeps, cloud, spec, ending)
+            _show_results(view, archive_of(control.deployment), cloud, spec, ending)
             return _ran(execution, ending)
     say_it_goes_on(view, spec.name, cloud)
     document = {"sweep": spec.name, "execution_arn": execution.arn, "status": RUNNING}
@@ -133,13 +133,13 @@ def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:
     execution = None
     with signals_interrupt():
         try:
-            sweeps = cloud.looked_at()
-            execution = sweeps.execution(name) if isinstance(sweeps, Sweeps) else None
+            found = cloud.looked_at()
+            execution = found.execution(name)
             if execution is None:
-                return _at_rest(sweeps, name, cloud, view)
+                return _at_rest(found, name, cloud, view)
             view.line(f"Sweep {name}: {described(execution.spec)}.")
             ending = _followed(execution, view, cloud)
-            _show_results(view, sweeps, cloud, execution.spec, ending)
+            _show_results(view, found.archive, cloud, execution.spec, ending)
             return _ran(execution, ending)
         except CloudError:
             if not cloud.is_gone:
@@ -171,16 +171,16 @@ def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
     return execution.ending()
 
 
-def _show_results(view: View, sweeps: Recorded, cloud: Cloud, spec: SweepSpec, ending: Ending) -> None:
+def _show_results(view: View, archive: Archive, cloud: Cloud, spec: SweepSpec, ending: Ending) -> None:
     """Shows what there is: all of it where there is a winner, and why not where no trial succeeded."""
     if ending.output is not None or ending.error == "NoTrialSucceeded":
-        rows = sweeps.leaderboard(spec)
-        curve = sweeps.winner_s_curve(spec, rows)
+        rows = archive.leaderboard(spec)
+        curve = archive.winner_s_curve(spec, rows)
         is_on_aws = not cloud.is_local
-        view.result(spec, rows, ending.output, objects=sweeps.objects, is_on_aws=is_on_aws, curve=curve)
+        view.result(spec, rows, ending.output, objects=archive.objects, is_on_aws=is_on_aws, curve=curve)
 
 
-def _wait_for_others(until_it_is_down: contextlib.ExitStack, sweeps: Sweeps, cloud: Cloud, view: View) -> None:
+def _wait_for_others(until_it_is_down: contextlib.ExitStack, control: Control, cloud: Cloud, view: View) -> None:
     """Keeps the cloud up for the sweeps that others have started in it."""
     from stepsweep.client.clouds.background import wait_until_idle
 
@@ -192,14 +192,14 @@ def _wait_for_others(until_it_is_down: contextlib.ExitStack, sweeps: Sweeps, clo
             said.append(names)
             view.line(f"Other executions run in this cloud, and it ends with them: {names}. Ctrl-C ends them now.")
 
-    wait_until_idle(until_it_is_down, cloud.directory, sweeps, on_busy=say)
+    wait_until_idle(until_it_is_down, cloud.directory, control, on_busy=say)
 
 
-def _at_rest(sweeps: Recorded, name: str, cloud: Cloud, view: View) -> Ran:
+def _at_rest(found: Found, name: str, cloud: Cloud, view: View) -> Ran:
     """Shows a sweep that does not run, and how it ended."""
-    standing = sweeps.standing(name)
-    curve = sweeps.winner_s_curve(standing.spec, standing.rows)
-    view.standing(standing, objects=sweeps.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve)
+    standing = found.standing(name)
+    curve = found.archive.winner_s_curve(standing.spec, standing.rows)
+    view.standing(standing, objects=found.archive.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve)
     document = {"sweep": name, "execution_arn": None}
     if standing.output is not None:
         return Ran(code=ExitCode.OK, document={**document, "status": "SUCCEEDED", **standing.output}, faults=[])

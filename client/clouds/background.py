@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from stepsweep.client.deployment import CloudError, on_endpoint
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control
 from stepsweep.local.cloud import embedded_cloud, joined, starting
 from stepsweep.local.endpoint import Endpoint
 from stepsweep.local.machine import Machines
@@ -80,14 +80,14 @@ def keep_up(
         ) as endpoint,
     ):
         if endpoint.started_here:
-            sweeps = Sweeps(on_endpoint(endpoint.environment()))
-            wait_until_idle(until_it_is_down, directory, sweeps, linger_seconds=LINGER_SECONDS)
+            control = Control(on_endpoint(endpoint.environment()))
+            wait_until_idle(until_it_is_down, directory, control, linger_seconds=LINGER_SECONDS)
 
 
 def wait_until_idle(
     until_it_is_down: contextlib.ExitStack,
     directory: Path,
-    sweeps: Sweeps,
+    control: Control,
     *,
     linger_seconds: float = 0.0,
     on_busy: Callable[[Sequence[str]], None] = lambda _: None,
@@ -106,7 +106,7 @@ def wait_until_idle(
         except Timeout:
             idle_since = None
         else:
-            running = sweeps.executions()
+            running = control.executions()
             if not running:
                 idle_since = idle_since or time.monotonic()
                 if time.monotonic() - idle_since >= linger_seconds:

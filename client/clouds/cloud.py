@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from stepsweep.client.archive.recorded import Recorded
+    from stepsweep.client.archive.recorded import Archive
     from stepsweep.client.deployment import Deployment
+    from stepsweep.client.running.control import Found
     from stepsweep.contract.space import Value
     from stepsweep.contract.spec import SweepSpec
     from stepsweep.local.endpoint import Endpoint
@@ -73,23 +74,23 @@ class Cloud:
             return on_endpoint(endpoint.environment(), folder=self.objects)
         return self._on_aws()
 
-    def looked_at(self) -> "Recorded":
-        """Finds the sweeps without starting a cloud: `Sweeps` of one that is up, records of one that is not.
+    def looked_at(self) -> "Found":
+        """Finds the sweeps without starting a cloud; one that is not up has records only.
 
         Raises:
             InvalidInput: there is no embedded cloud in the folder.
         """
         from stepsweep.client.deployment import on_endpoint
-        from stepsweep.client.running.control import Sweeps
+        from stepsweep.client.running.control import Found
 
         if not self.is_local:
-            return Sweeps(self._on_aws())
+            return Found.of(self._on_aws())
         from stepsweep.local.cloud import joined
 
         self.check_it_is_there()
         if (endpoint := joined(self.directory)) is not None:
-            return Sweeps(on_endpoint(endpoint.environment(), folder=self.objects))
-        return self.recorded()
+            return Found.of(on_endpoint(endpoint.environment(), folder=self.objects))
+        return Found(self.recorded(), None)
 
     def check_it_is_there(self) -> None:
         """Raises InvalidInput where there is no embedded cloud in the folder."""
@@ -98,17 +99,17 @@ class Cloud:
                 [f"there is no embedded cloud in {self.directory}; say where it is with --dir, or --on aws"]
             )
 
-    def recorded(self) -> "Recorded":
+    def recorded(self) -> "Archive":
         """Finds the records of sweeps: of an embedded cloud in its folder, whether it is up or not."""
         from stepsweep.bucket.stores import FolderStore
-        from stepsweep.client.archive.recorded import Recorded
+        from stepsweep.client.archive.recorded import Archive
 
         if not self.is_local:
-            return self.looked_at()
+            return self.looked_at().archive
         # There is one, since its name is the stack's and does not change; none before the first sweep.
         buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
         folder = buckets[-1].parent if buckets else self.objects
-        return Recorded(FolderStore(folder), objects=str(folder))
+        return Archive(FolderStore(folder), objects=str(folder))
 
     def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
         """Asks the trainer whether it could run these trials; on AWS it is asked by the first job.

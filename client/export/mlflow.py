@@ -14,10 +14,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stepsweep.client.archive.recorded import Recorded
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
 from stepsweep.client.extras import missing
+from stepsweep.client.running.control import Found
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
@@ -89,7 +89,7 @@ class _Sweep:
 
 
 def export(
-    sweeps: Recorded, name: str, *, uri: str, experiment: str = DEFAULT_EXPERIMENT, report: str | None = None
+    found: Found, name: str, *, uri: str, experiment: str = DEFAULT_EXPERIMENT, report: str | None = None
 ) -> Exported:
     """Writes a finished sweep to MLflow.
 
@@ -101,16 +101,16 @@ def export(
         InvalidInput: there is no such sweep, or it is not finished.
         ExportFailed: MLflow refused, or did not answer.
     """
-    found = _finished(sweeps, name)
+    finished = _finished(found, name)
     client = _client(uri)
     with _said_by_mlflow():
-        writer = _Writer(client, found, _experiment_id(client, experiment))
+        writer = _Writer(client, finished, _experiment_id(client, experiment))
         run_id = writer.sweep()
         if report is not None:
             client.log_text(run_id, report, "report.html")
         written, unchanged = writer.trials(run_id)
         removed = writer.remove_others()
-        client.set_terminated(run_id, "FINISHED" if found.output else "FAILED", end_time=found.ended_ms)
+        client.set_terminated(run_id, "FINISHED" if finished.output else "FAILED", end_time=finished.ended_ms)
     return Exported(
         sweep=name, experiment=experiment, run_id=run_id, written=written, unchanged=unchanged, removed=removed
     )
@@ -162,22 +162,22 @@ def _experiment_id(client: "MlflowClient", name: str) -> str:
     return str(found.experiment_id)
 
 
-def _finished(sweeps: Recorded, name: str) -> _Sweep:
-    standing = sweeps.standing(name)
-    plan = sweeps.plan(standing.spec)
+def _finished(found: Found, name: str) -> _Sweep:
+    archive, standing = found.archive, found.standing(name)
+    plan = archive.plan(standing.spec)
     if not standing.is_finished or standing.executions or plan is None:
         raise InvalidInput([f"the sweep {name} is not finished ({standing.status}); export it when it is"])
     with explained():
         trials = list(plan.trials.values())
         return _Sweep(
             spec=standing.spec,
-            results_at=sweeps.objects if "://" in sweeps.objects else str(Path(sweeps.objects).resolve()),
-            results=[read.result for read in sweeps.records.results(plan, list(plan.trials))],
-            curves=sweeps.curves(trials),
+            results_at=archive.objects if "://" in archive.objects else str(Path(archive.objects).resolve()),
+            results=[read.result for read in archive.records.results(plan, list(plan.trials))],
+            curves=archive.curves(trials),
             output=standing.output,
             started_ms=_milliseconds(plan.planned_at.timestamp()),
-            ended_ms=_milliseconds(sweeps.records.objects(name)[keys.leaderboard_key(name)].timestamp()),
-            documents=sweeps.records.documents(name),
+            ended_ms=_milliseconds(archive.records.objects(name)[keys.leaderboard_key(name)].timestamp()),
+            documents=archive.records.documents(name),
         )
 
 

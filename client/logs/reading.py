@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from stepsweep.client.archive.recorded import Recorded
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.logs.trial_logs import CloudLog, LocalLog, Log, recorded_streams, trial_meant
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput
 
 LOOK_SECONDS = {"local": 0.5, "aws": 3.0}
@@ -54,21 +53,20 @@ def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callab
 
 
 def _log(cloud: Cloud, name: str, words: Sequence[str]) -> tuple[Log, str]:
-    recorded = cloud.looked_at()
-    plan = recorded.plan(recorded.spec(name))
+    found = cloud.looked_at()
+    plan = found.archive.plan(found.archive.spec(name))
     if plan is None:
         raise InvalidInput([f"the sweep {name} has no plan yet, and so no trials"])
-    trial_id = trial_meant(recorded, plan, words).trial_id
-    return log_of(cloud, recorded, plan, trial_id), trial_id
+    trial_id = trial_meant(found.archive, plan, words).trial_id
+    return log_of(cloud, found, plan, trial_id), trial_id
 
 
-def log_of(cloud: Cloud, recorded: Recorded, plan: Plan, trial_id: str) -> Log:
+def log_of(cloud: Cloud, found: Found, plan: Plan, trial_id: str) -> Log:
     """Returns the log of a trial, of the cloud that its records were found in."""
-    sweeps = recorded if isinstance(recorded, Sweeps) else None
     if cloud.is_local:
-        return LocalLog(cloud.logs, trial_id, sweeps)
-    assert sweeps is not None  # noqa: S101  AWS is always up
-    return CloudLog(sweeps.deployment, trial_id, recorded_streams(recorded, plan, trial_id))
+        return LocalLog(cloud.logs, trial_id, found.control)
+    assert found.control is not None  # noqa: S101  AWS is always up
+    return CloudLog(found.control.deployment, trial_id, recorded_streams(found.archive, plan, trial_id))
 
 
 def _no_log(trial_id: str) -> CloudError:

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from botocore.exceptions import ClientError
 
-from stepsweep.client.archive.recorded import Recorded
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.deployment import Deployment, explained
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import ALIVE
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import OPTION
@@ -42,7 +42,7 @@ class Log(Protocol):
         """Returns the last lines of the last attempt."""
 
 
-def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
+def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     """Returns the trial that a person names: by its rank, its params, or the beginning of its id.
 
     Raises:
@@ -53,7 +53,7 @@ def trial_meant(recorded: Recorded, plan: Plan, words: Sequence[str]) -> Trial:
     parts = [part for word in words for part in word.split(",") if part]
     params = [match for part in parts if (match := _PARAM.fullmatch(part))]
     if len(words) == 1 and said.isascii() and said.isdigit():
-        standing = recorded.standing(plan.spec.name)
+        standing = archive.standing(plan.spec.name, running=[])
         found = [plan.trials[row.trial_id] for row in standing.rows if row.rank == int(said)]
         rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
     elif params and len(params) == len(parts):
@@ -95,10 +95,10 @@ def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:
 class LocalLog:
     """A trial's log in an embedded cloud: files, whether it is up or not."""
 
-    def __init__(self, logs: Path, trial_id: str, sweeps: Sweeps | None) -> None:
+    def __init__(self, logs: Path, trial_id: str, control: Control | None) -> None:
         self._logs = logs
         self._trial_id = trial_id
-        self._sweeps = sweeps
+        self._control = control
         self._read: dict[Path, int] = {}
 
     def news(self, *, is_over: bool) -> Iterator[Line]:
@@ -119,7 +119,7 @@ class LocalLog:
             return [line.rstrip("\r\n") for line in deque(lines, maxlen=limit)]
 
     def is_over(self) -> bool:
-        return self._sweeps is None or not _jobs_of(self._sweeps.deployment, self._trial_id, alive=True)
+        return self._control is None or not _jobs_of(self._control.deployment, self._trial_id, alive=True)
 
 
 class CloudLog:
@@ -183,10 +183,10 @@ class CloudLog:
                 return
 
 
-def recorded_streams(recorded: Recorded, plan: Plan, trial_id: str) -> list[str]:
+def recorded_streams(archive: Archive, plan: Plan, trial_id: str) -> list[str]:
     """Returns the log streams of the attempts of a trial's job, as its outcome names them."""
     with explained():
-        outcome = recorded.records.outcome(plan, trial_id)
+        outcome = archive.records.outcome(plan, trial_id)
     return outcome.log_streams if outcome else []
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control
 from stepsweep.client.running.execution import Execution, Progress
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
@@ -16,7 +16,7 @@ class CloudGone(CloudError):
     """The embedded cloud of a sweep that was followed is not up any more."""
 
 
-def begin(spec: SweepSpec, cloud: Cloud, on_status: Callable[[str], None]) -> tuple[Sweeps, Execution]:
+def begin(spec: SweepSpec, cloud: Cloud, on_status: Callable[[str], None]) -> tuple[Control, Execution]:
     """Starts an execution in a cloud that is up without us, and so goes on without us.
 
     Raises:
@@ -25,17 +25,17 @@ def begin(spec: SweepSpec, cloud: Cloud, on_status: Callable[[str], None]) -> tu
     """
     with cloud.starting(on_status) as started:
         cloud.check(spec, on_status)
-        sweeps = Sweeps(cloud.kept_up(on_status))
-        check_it_does_not_run(sweeps, spec.name, cloud)
-        execution = sweeps.start(spec)
+        control = Control(cloud.kept_up(on_status))
+        check_it_does_not_run(control, spec.name, cloud)
+        execution = control.start(spec)
         cloud.remember_trainer(spec.name)
         started()
-    return sweeps, execution
+    return control, execution
 
 
-def check_it_does_not_run(sweeps: Sweeps, name: str, cloud: Cloud) -> None:
+def check_it_does_not_run(control: Control, name: str, cloud: Cloud) -> None:
     """Two executions of a sweep would train its trials twice, at the same time."""
-    if sweeps.running(name):
+    if control.running(name):
         raise InvalidInput(
             [f"the sweep {name} runs already: `sweep watch {name}{cloud.where}` shows it, `sweep stop {name}` ends it"]
         )

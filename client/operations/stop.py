@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
 from stepsweep.client.operations.start import POLL_SECONDS
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.client.words import number_of
 from stepsweep.contract.errors import InvalidInput
@@ -29,25 +29,25 @@ def stop_and_wait(cloud: Cloud, name: str, on_status: Callable[[str], None]) -> 
     cloud.check_it_is_there()
     # A cloud in the background must not end between a look at it and the end of the last job, which may take its 30 s.
     with cloud.starting(on_status):
-        sweeps = cloud.looked_at()
-        if not isinstance(sweeps, Sweeps):
-            sweeps.spec(name)
+        found = cloud.looked_at()
+        if not found.running(name):
+            found.archive.spec(name)
+        control = found.control
+        if control is None:
             return Stopped(executions=[], jobs=[], left=[])
-        if not sweeps.running(name):
-            sweeps.spec(name)
         on_status(f"Stopping {name} …")
-        stopped = stop_sweep(sweeps, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=on_status)
+        stopped = stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=on_status)
     if cloud.is_local:
-        _wait_until_down(cloud, sweeps)
+        _wait_until_down(cloud, control)
     return stopped
 
 
-def _wait_until_down(cloud: Cloud, sweeps: Sweeps) -> None:
+def _wait_until_down(cloud: Cloud, control: Control) -> None:
     """Waits for a cloud in the background that has nothing else to run."""
     from stepsweep.local.cloud import joined
 
     endpoint = joined(cloud.directory)
-    if endpoint is None or not endpoint.ends_when_idle or sweeps.executions():
+    if endpoint is None or not endpoint.ends_when_idle or control.executions():
         return
     deadline = time.monotonic() + DOWN_SECONDS
     while not cloud.is_gone and time.monotonic() < deadline:
@@ -81,23 +81,24 @@ def removal(cloud: Cloud, name: str) -> Removal:
     Raises:
         InvalidInput: there is no such sweep, or it runs.
     """
-    sweeps = cloud.looked_at()
-    if sweeps.running(name):
+    found = cloud.looked_at()
+    if found.running(name):
         raise InvalidInput([f"the sweep {name} runs; stop it first, with `sweep stop {name}{cloud.where}`"])
-    plan = sweeps.plan(sweeps.spec(name))
+    archive = found.archive
+    plan = archive.plan(archive.spec(name))
     trials = len(plan.trials) if plan else 0
     left = [f"the results of its {number_of(trials, 'trial')} in trials/, which other sweeps may share"]
     left.append("checkpoints/, which the bucket empties by its own rule" if not cloud.is_local else "checkpoints/")
     left.append(f"what the trials printed, in {cloud.logs}" if cloud.is_local else "the jobs' logs, in CloudWatch Logs")
     with explained():
-        objects = len(sweeps.records.objects(name))
-    return Removal(sweep=name, where=sweeps.objects, objects=objects, left=left)
+        objects = len(archive.records.objects(name))
+    return Removal(sweep=name, where=archive.objects, objects=objects, left=left)
 
 
 def remove(cloud: Cloud, name: str) -> int:
     """Deletes what is recorded of a sweep, and returns how many objects that were."""
-    sweeps = cloud.looked_at()
+    archive = cloud.looked_at().archive
     with explained():
-        removed = sweeps.records.remove(name)
+        removed = archive.records.remove(name)
     cloud.forget_trainer(name)
     return removed

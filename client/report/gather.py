@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
-from stepsweep.client.archive.recorded import Recorded, Standing
+from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.reading import log_of
+from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import SweepError
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
@@ -53,11 +54,11 @@ def gathered(cloud: Cloud, name: str) -> Gathered:
     Raises:
         InvalidInput: there is none of this name; the message has names like it.
     """
-    recorded = cloud.looked_at()
-    standing = recorded.standing(name)
-    plan = recorded.plan(standing.spec)
-    curves, unfinished = _curves(recorded, standing, plan) if plan else ({}, frozenset())
-    outcomes = recorded.outcomes(name)
+    found = cloud.looked_at()
+    archive, standing = found.archive, found.standing(name)
+    plan = archive.plan(standing.spec)
+    curves, unfinished = _curves(archive, standing, plan) if plan else ({}, frozenset())
+    outcomes = archive.outcomes(name)
     attempts = sorted(
         (attempt for outcome in outcomes for attempt in attempts_of(outcome)),
         key=lambda attempt: (attempt.started, attempt.trial_id),
@@ -69,22 +70,22 @@ def gathered(cloud: Cloud, name: str) -> Gathered:
         unfinished=unfinished,
         attempts=attempts,
         job_seconds=spent_seconds(outcomes),
-        logs=_logs(cloud, recorded, standing, plan, outcomes) if plan else {},
-        objects=recorded.objects,
+        logs=_logs(cloud, found, standing, plan, outcomes) if plan else {},
+        objects=archive.objects,
         where=cloud.where,
         is_on_aws=not cloud.is_local,
     )
 
 
-def _curves(recorded: Recorded, standing: Standing, plan: Plan) -> tuple[dict[str, Metrics], frozenset[str]]:
+def _curves(archive: Archive, standing: Standing, plan: Plan) -> tuple[dict[str, Metrics], frozenset[str]]:
     trials = [plan.trials[row.trial_id] for row in standing.rows if row.trial_id in plan.trials]
-    found = recorded.curves(trials)
-    live = recorded.live_curves([trial for trial in trials if trial.trial_id not in found])
-    return found | live, frozenset(live)
+    curves = archive.curves(trials)
+    live = archive.live_curves([trial for trial in trials if trial.trial_id not in curves])
+    return curves | live, frozenset(live)
 
 
 def _logs(
-    cloud: Cloud, recorded: Recorded, standing: Standing, plan: Plan, outcomes: Sequence[JobOutcome]
+    cloud: Cloud, found: Found, standing: Standing, plan: Plan, outcomes: Sequence[JobOutcome]
 ) -> dict[str, list[str]]:
     failed = {outcome.trial_id for outcome in outcomes if not outcome.succeeded}
     # Of several trials with the same params, the row names the first, and it may be another that failed.
@@ -101,11 +102,9 @@ def _logs(
         if trial_id not in failed:
             trial_id = of_params.get(frozenset(plan.trials[trial_id].params.items()), trial_id)
         try:
-            return log_of(cloud, recorded, plan, trial_id).tail(LOG_LINES)
+            return log_of(cloud, found, plan, trial_id).tail(LOG_LINES)
         except SweepError as error:
             return [f"(its log could not be read: {error})"]
 
     lines = for_all(tail, asked, threads=LOG_THREADS)
-    return {
-        trial_id: [line[:MAX_LINE] for line in found] for trial_id, found in zip(asked, lines, strict=True) if found
-    }
+    return {trial_id: [line[:MAX_LINE] for line in last] for trial_id, last in zip(asked, lines, strict=True) if last}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepsweep.client.deployment import explained
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType
@@ -37,7 +37,7 @@ class Stopped:
     left: list[str]
 
 
-def stop_sweep(sweeps: Sweeps, name: str, *, poll_seconds: float, on_status: Callable[[str], None]) -> Stopped:
+def stop_sweep(control: Control, name: str, *, poll_seconds: float, on_status: Callable[[str], None]) -> Stopped:
     """Stops the executions of a sweep, and terminates its jobs until none is alive.
 
     Step Functions terminates the jobs of a stopped execution itself, but at its best effort.
@@ -45,24 +45,24 @@ def stop_sweep(sweeps: Sweeps, name: str, *, poll_seconds: float, on_status: Cal
     Raises:
         CloudError: the cloud did not answer, or does not allow it.
     """
-    executions = sweeps.running(name)
+    executions = control.running(name)
     told: set[str] = set()
     quiet, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     with explained():
         # Before the executions are stopped: their jobs may have ended a moment after that.
-        jobs = dict.fromkeys(jobs_alive(sweeps, name))
+        jobs = dict.fromkeys(jobs_alive(control, name))
         for arn in executions:
-            sweeps.deployment.step_functions.stop_execution(
+            control.deployment.step_functions.stop_execution(
                 executionArn=arn, error="Stopped", cause="stopped with `sweep stop`"
             )
         while True:
-            alive = jobs_alive(sweeps, name)
+            alive = jobs_alive(control, name)
             new = [job_id for job_id in alive if job_id not in told]
             if new:
                 on_status(f"Ending {len(new):,} jobs …" if len(new) > 1 else "Ending a job …")
             for job_id in new:
                 told.add(job_id)
-                sweeps.deployment.batch.terminate_job(jobId=job_id, reason="The sweep was stopped")
+                control.deployment.batch.terminate_job(jobId=job_id, reason="The sweep was stopped")
             jobs |= dict.fromkeys(new)
             quiet = 0 if alive else quiet + 1
             if quiet == QUIET_LOOKS or time.monotonic() > deadline:
@@ -70,9 +70,9 @@ def stop_sweep(sweeps: Sweeps, name: str, *, poll_seconds: float, on_status: Cal
             time.sleep(poll_seconds)
 
 
-def jobs_alive(sweeps: Sweeps, name: str) -> list[str]:
+def jobs_alive(control: Control, name: str) -> list[str]:
     """Returns the ids of a sweep's jobs that wait or run. Raises botocore's errors."""
-    deployment = sweeps.deployment
+    deployment = control.deployment
     pages = (
         page
         for status in ALIVE

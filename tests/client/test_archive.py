@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stepsweep.bucket.stores import FolderStore
-from stepsweep.client.archive.recorded import Recorded
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract import keys
 from tests.support.command import Sweep
 from tests.support.recorded import RecordedCloud
@@ -100,8 +100,8 @@ def test_a_sweep_whose_removal_is_interrupted_is_there_and_can_be_removed(record
     recorded.reduced("mine")
     folder = recorded.directory / "s3" / "bucket"
     with pytest.raises(KeyboardInterrupt):
-        Recorded(Interrupted(folder), objects="here").records.remove("mine")
-    sweeps = Recorded(FolderStore(folder), objects="here")
+        Archive(Interrupted(folder), objects="here").records.remove("mine")
+    sweeps = Archive(FolderStore(folder), objects="here")
     assert sweeps.spec("mine").name == "mine"
     assert sweeps.records.remove("mine") == 1
     assert sweeps.records.sweeps() == []

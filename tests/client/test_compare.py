@@ -8,7 +8,7 @@ import pytest
 
 from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.archive.comparison import Comparison, compare
-from stepsweep.client.archive.recorded import Recorded
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep
 from tests.support.recorded import RecordedCloud
@@ -44,7 +44,7 @@ def finished(
 
 def compared(recorded: RecordedCloud, *names: str) -> Comparison:
     store = FolderStore(recorded.directory / "s3" / "bucket")
-    return compare(Recorded(store, objects="here"), names, is_on_aws=False)
+    return compare(Archive(store, objects="here"), names, running=[], is_on_aws=False)
 
 
 def test_the_better_winner_is_named_with_its_distance(recorded: RecordedCloud) -> None:

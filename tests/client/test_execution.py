@@ -5,7 +5,7 @@ from botocore.stub import Stubber
 
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.running import execution as execution_module
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
@@ -24,7 +24,7 @@ def numbers(progress: Progress) -> tuple[int | None, int, int, int]:
 
 def test_a_trial_s_end_is_news_once_and_is_counted(stack: Stack) -> None:
     stack.set_machine(SLEEPS)
-    execution = Sweeps(stack.deployment).start(SPEC)
+    execution = Control(stack.deployment).start(SPEC)
     following = execution.follow(poll_seconds=0)
     assert numbers(next(following)) == (None, 0, 0, 0)
 
@@ -58,7 +58,7 @@ def test_a_sweep_that_goes_on_counts_only_what_this_execution_does(stack: Stack)
     stack.failed("mine", second, "a reason")
     stack.wait_for_the_next_second()
 
-    execution = Sweeps(stack.deployment).start(SPEC)
+    execution = Control(stack.deployment).start(SPEC)
     following = execution.follow(poll_seconds=0)
     assert next(following).planned is None  # the plan that is there is not this execution's
     stack.planned(**DOCUMENT)
@@ -69,7 +69,7 @@ def test_a_sweep_that_goes_on_counts_only_what_this_execution_does(stack: Stack)
 
 
 def test_how_many_train_is_of_this_sweep_s_jobs(stack: Stack) -> None:
-    sweeps = Sweeps(stack.deployment)
+    sweeps = Control(stack.deployment)
     execution = sweeps.start(SPEC)
     first, second, _ = stack.planned(**DOCUMENT)
     jobs = {
@@ -87,7 +87,7 @@ def test_what_trains_is_seen_epoch_by_epoch_and_a_file_that_breaks_a_rule_is_not
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(execution_module, "READ_LIVE_SECONDS", 0)
-    execution = Sweeps(stack.deployment).start(SPEC)
+    execution = Control(stack.deployment).start(SPEC)
     (first, *_) = stack.planned(**DOCUMENT)
     header, *rows = (f"{line}\n".encode() for line in ("epoch,val_accuracy", "1,0.5", "2,0.75"))
     seen = []
@@ -105,7 +105,7 @@ def test_what_trains_is_seen_epoch_by_epoch_and_a_file_that_breaks_a_rule_is_not
 
 def test_an_execution_s_name_is_new_each_time_and_never_too_long(stack: Stack) -> None:
     spec = SweepSpec.from_json({**DOCUMENT, "name": "n" * 80})
-    sweeps = Sweeps(stack.deployment)
+    sweeps = Control(stack.deployment)
     first, second = sweeps.start(spec), sweeps.start(spec)
     names = [execution.arn.rpartition(":")[2] for execution in (first, second)]
     assert names[0] != names[1]
@@ -115,35 +115,35 @@ def test_an_execution_s_name_is_new_each_time_and_never_too_long(stack: Stack) -
 
 
 def test_a_cloud_that_is_gone_for_too_long_is_an_error(stack: Stack) -> None:
-    execution = Sweeps(stack.deployment).start(SPEC)
+    execution = Control(stack.deployment).start(SPEC)
     execution.arn = execution.arn + "x"  # an answer that no waiting changes
     with pytest.raises(CloudError, match="AWS answered: "):
         next(execution.follow(poll_seconds=0))
 
 
 def test_where_a_sweep_stands(stack: Stack) -> None:
-    sweeps = Sweeps(stack.deployment)
+    found = Found.of(stack.deployment)
     with pytest.raises(InvalidInput, match=r'there is no sweep "mine" in s3://stepsweep-\d+; there is none yet'):
-        sweeps.standing("mine")
+        found.standing("mine")
 
-    execution = sweeps.start(SPEC)
+    execution = Control(stack.deployment).start(SPEC)
     first, second, third = stack.planned(**DOCUMENT)
     stack.succeeded("mine", second, [0.9])
-    standing = sweeps.standing("mine")
+    standing = found.standing("mine")
     assert (standing.status, standing.planned, standing.executions) == (RUNNING, 3, [execution.arn])
     assert [(row.rank, row.params, row.value) for row in standing.rows] == [(1, {"lr": 0.01}, 0.9)]
 
     execution.stop()
-    assert sweeps.standing("mine").status == "INTERRUPTED"
+    assert found.standing("mine").status == "INTERRUPTED"
 
     stack.succeeded("mine", first, [0.8])
     stack.failed("mine", third, "a reason")
     output = stack.reduced("mine")
-    standing = sweeps.standing("mine")
+    standing = found.standing("mine")
     assert standing.status == "FINISHED"
     assert standing.output == output
     assert [(row.rank, row.params["lr"]) for row in standing.rows] == [(1, 0.01), (2, 0.1), (None, 0.001)]
-    assert standing.rows == sweeps.leaderboard(standing.spec)
+    assert standing.rows == found.archive.leaderboard(standing.spec)
 
 
 def test_a_finished_sweep_that_is_run_again_is_not_finished_until_it_is(stack: Stack) -> None:
@@ -152,21 +152,21 @@ def test_a_finished_sweep_that_is_run_again_is_not_finished_until_it_is(stack: S
     stack.reduced("mine")
     stack.wait_for_the_next_second()
     stack.planned(**DOCUMENT)
-    standing = Sweeps(stack.deployment).standing("mine")
+    standing = Found.of(stack.deployment).standing("mine")
     assert (standing.status, standing.output) == ("INTERRUPTED", None)
     assert [row.rank for row in standing.rows] == [1]  # what was finished before is known
 
 
 def test_a_sweep_that_is_not_planned_yet_has_no_trials(stack: Stack) -> None:
     stack.bucket.put_json_once(keys.spec_key("mine"), SPEC.to_json())
-    standing = Sweeps(stack.deployment).standing("mine")
+    standing = Found.of(stack.deployment).standing("mine")
     assert (standing.planned, standing.rows, standing.is_finished) == (0, [], False)
 
 
 def test_why_jobs_wait_is_what_batch_says_of_this_sweep_s(stack: Stack) -> None:
     (first, *_) = stack.planned(**DOCUMENT)
     stack.set_machine(SLEEPS)
-    execution = Sweeps(stack.deployment).start(SPEC)
+    execution = Control(stack.deployment).start(SPEC)
     stack.planned(**DOCUMENT)
     reason = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - no"
     waiting = [

@@ -11,7 +11,7 @@ from mlflow.entities import Run, ViewType
 from mlflow.tracking import MlflowClient
 
 from stepsweep.client.export.mlflow import Exported, ExportFailed, export
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep
 from tests.support.stack import Stack
@@ -46,7 +46,7 @@ def finished(stack: Stack) -> Stack:
 
 def exported(stack: Stack, store: str) -> Exported:
     """Exports into an experiment of the stack's own."""
-    return export(Sweeps(stack.deployment), "mine", uri=store, experiment=stack.name)
+    return export(Found.of(stack.deployment), "mine", uri=store, experiment=stack.name)
 
 
 def runs(stack: Stack, store: str) -> tuple[Run, dict[str, Run]]:

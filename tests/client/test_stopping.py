@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from tests.support.batch_queue import Job, Queue, served
 from tests.support.stack import Stack
@@ -11,8 +11,8 @@ from tests.support.stack import Stack
 def stopped(stack: Stack, jobs: dict[str, Job]) -> Stopped:
     """Stops the sweep `mine` while the queue of its stack has these jobs."""
     with served(Queue(jobs)) as url:
-        sweeps = Sweeps(stack.with_batch(url))
-        return stop_sweep(sweeps, "mine", poll_seconds=0, on_status=lambda _: None)
+        control = Control(stack.with_batch(url))
+        return stop_sweep(control, "mine", poll_seconds=0, on_status=lambda _: None)
 
 
 @pytest.mark.parametrize("status", ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"])

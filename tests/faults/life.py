@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from stepsweep.client.deployment import on_endpoint
-from stepsweep.client.running.control import Sweeps
+from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import stop_sweep
 from tests.faults.cases import Case
 from tests.faults.world import Attempt, World, kill
@@ -89,7 +89,7 @@ class LifeOfASweep(RuleBasedStateMachine):
     def stop(self) -> None:
         self.once.add("stop")
         self.done["stopped"] += 1
-        sweeps = Sweeps(on_endpoint(self.world.cloud.environment))
+        sweeps = Control(on_endpoint(self.world.cloud.environment))
         stopped = stop_sweep(sweeps, self.spec["name"], poll_seconds=0.2, on_status=lambda _: None)
         assert stopped.left == []
         eventually(lambda: not self.alive(), 35)
