@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stepsweep.bucket.trials import NO_METRICS
 from stepsweep.contract import keys
 from stepsweep.contract.trial import Trial
 from tests.support.functions import Cloud, succeeded
@@ -189,7 +190,7 @@ def test_a_trial_without_metrics_is_missing_in_every_round_after_its_own(cloud: 
     train(cloud, plan(cloud, 2))
     assert cloud.reduce(round_number=2)["output"]["outcomes"]["MISSING"] == 1
     (row,) = [row for row in rows(cloud) if row["trial_id"] == silent.trial_id]
-    reason = f"its job ended well but did not write {silent.metrics_key}"
+    reason = NO_METRICS
     assert (row["status"], row["reason"]) == ("MISSING", reason)
 
 

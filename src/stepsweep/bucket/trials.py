@@ -10,6 +10,12 @@ from stepsweep.contract.metrics import MAX_BYTES, Objective, parse_csv
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial, one_line
 
+NO_METRICS = (
+    "its job ended well but wrote no metrics: a trainer writes one CSV to the URI in STEPSWEEP_METRICS_URI, "
+    "see docs/your-trainer.md"
+)
+"""The same for every trial, so that reasons are grouped."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
