@@ -208,7 +208,7 @@ def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) ->
     with signals_interrupt():
         found = cloud.looked_at()
         found.archive.spec(name)
-        report = report_page(cloud, name)
+        report = report_page(cloud, found, name)
         exported = exported_to(found, name, uri=uri, experiment=experiment, report=report)
     if as_json:
         click.echo(json.dumps(asdict(exported), indent=2))

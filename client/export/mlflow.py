@@ -116,14 +116,14 @@ def export(
     )
 
 
-def report_page(cloud: Cloud, name: str) -> str | None:
+def report_page(cloud: Cloud, found: Found, name: str) -> str | None:
     """Returns a sweep's report; None where what draws it is not installed."""
     if missing("report"):
         return None
     from stepsweep.client.report.gather import gathered
     from stepsweep.client.report.page import page
 
-    return page(gathered(cloud, name))
+    return page(gathered(cloud, name, found))
 
 
 def _client(uri: str) -> "MlflowClient":

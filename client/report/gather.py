@@ -48,13 +48,13 @@ class Gathered:
     is_on_aws: bool
 
 
-def gathered(cloud: Cloud, name: str) -> Gathered:
-    """Reads what is recorded of a sweep.
+def gathered(cloud: Cloud, name: str, found: Found | None = None) -> Gathered:
+    """Reads what is recorded of a sweep; from what was found already, if anything was.
 
     Raises:
         InvalidInput: there is none of this name; the message has names like it.
     """
-    found = cloud.looked_at()
+    found = found or cloud.looked_at()
     archive, standing = found.archive, found.standing(name)
     plan = archive.plan(standing.spec)
     curves, unfinished = _curves(archive, standing, plan) if plan else ({}, frozenset())

@@ -4,6 +4,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
+from stepsweep.client.archive.read_once import ReadOnce
 from stepsweep.client.archive.recorded import SUFFIX_BYTES, Archive, Entry, Standing, execution_prefix, of_sweep
 from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.execution import Execution
@@ -58,7 +59,7 @@ def archive_of(deployment: Deployment) -> Archive:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The sweeps of a cloud.
+    """The sweeps of a cloud, as one command sees them: each object is read once.
 
     Attributes:
         archive: what is recorded.
@@ -70,7 +71,8 @@ class Found:
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Found":
-        return cls(archive_of(deployment), Control(deployment))
+        archive = Archive(ReadOnce(deployment.store), objects=deployment.objects)
+        return cls(archive, Control(deployment))
 
     def executions(self) -> list[str]:
         """Returns the ARNs of all executions that run, the latest first."""

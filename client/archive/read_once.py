@@ -1,0 +1,42 @@
+"""The objects of a bucket as one command sees them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from stepsweep.bucket.s3 import from_json
+from stepsweep.bucket.stores import Store
+
+
+class ReadOnce:
+    """A store that reads each object once and lists each prefix once, so that all that a command shows is of a piece.
+
+    Not for what follows a sweep: it never sees a change.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._objects: dict[tuple[str, int | None], bytes | None] = {}
+        self._listed: dict[str, dict[str, datetime]] = {}
+
+    def get(self, key: str, *, at_most: int | None = None) -> bytes | None:
+        if (key, at_most) not in self._objects:
+            self._objects[key, at_most] = self._store.get(key, at_most=at_most)
+        return self._objects[key, at_most]
+
+    def get_json(self, key: str) -> Any:
+        data = self.get(key)
+        return None if data is None else from_json(data)
+
+    def listed(self, prefix: str) -> dict[str, datetime]:
+        if prefix not in self._listed:
+            self._listed[prefix] = self._store.listed(prefix)
+        return self._listed[prefix]
+
+    def folders(self, prefix: str) -> list[str]:
+        return self._store.folders(prefix)
+
+    def delete(self, names: Iterable[str]) -> None:
+        self._store.delete(names)
+        self._objects.clear()
+        self._listed.clear()

@@ -1,0 +1,74 @@
+"""What each command asks of S3 for a sweep of 50 trials: no object is read twice, and no prefix is listed twice."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.httpsession import URLLib3Session
+from click.testing import CliRunner
+
+from stepsweep.client.cli.main import cli
+from stepsweep.client.deployment import CloudError
+from tests.support.stack import Stack
+
+TRIALS = 50
+
+
+@pytest.fixture
+def finished(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stack:
+    """A finished sweep, found as the deployed one is."""
+    lrs = [number / 1000 for number in range(1, TRIALS + 1)]
+    for number, trial in enumerate(stack.planned(parameters={"lr": lrs}, epochs=2, name="mine")):
+        stack.succeeded("mine", trial, [number / 100, number / 200])
+    stack.reduced("mine")
+    nowhere = str(tmp_path / "nowhere")
+    settings = {"AWS_CONFIG_FILE": nowhere, "AWS_SHARED_CREDENTIALS_FILE": nowhere, **stack.environment}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return stack
+
+
+@pytest.fixture
+def asked(finished: Stack, monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, str]]:
+    """Counts the requests to the bucket that are sent from now on: GET, HEAD and LIST, by key or prefix."""
+    counted: Counter[tuple[str, str]] = Counter()
+    send = URLLib3Session.send
+
+    def counting(session: URLLib3Session, request: AWSPreparedRequest) -> Any:
+        url = urlsplit(request.url)
+        bucket, _, key = url.path.removeprefix("/").partition("/")
+        if bucket == finished.deployment.bucket:
+            what = (request.method, key) if key else ("LIST", parse_qs(url.query)["prefix"][0])
+            counted[what] += 1
+        return send(session, request)
+
+    monkeypatch.setattr(URLLib3Session, "send", counting)
+    return counted
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # MLflow's own
+@pytest.mark.parametrize(
+    ("words", "most"),
+    [
+        (["list"], 5),
+        (["show", "mine"], 10),
+        (["logs", "mine", "1"], 10),
+        (["report", "mine"], 3 * TRIALS),
+        (["export", "mine", "--mlflow", "sqlite:///mlflow.db"], 3 * TRIALS),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_command_reads_each_object_once(
+    finished: Stack, asked: Counter[tuple[str, str]], words: list[str], most: int
+) -> None:
+    ended = CliRunner().invoke(cli, [*words, "--on", "aws", "--stack", finished.name])
+    # Its trials printed nothing, which `sweep logs` says after it has read all.
+    assert isinstance(ended.exception, CloudError) if words[0] == "logs" else ended.exit_code == 0, ended.output
+    assert asked.total() > 0
+    assert {what: times for what, times in asked.items() if times > 1} == {}
+    assert asked.total() <= most
