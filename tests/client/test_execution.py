@@ -122,28 +122,27 @@ def test_a_cloud_that_is_gone_for_too_long_is_an_error(stack: Stack) -> None:
 
 
 def test_where_a_sweep_stands(stack: Stack) -> None:
-    found = Found.of(stack.deployment)
     with pytest.raises(InvalidInput, match=r'there is no sweep "mine" in s3://stepsweep-\d+; there is none yet'):
-        found.standing("mine")
+        Found.of(stack.deployment).standing("mine")
 
     execution = Control(stack.deployment).start(SPEC)
     first, second, third = stack.planned(**DOCUMENT)
     stack.succeeded("mine", second, [0.9])
-    standing = found.standing("mine")
+    standing = Found.of(stack.deployment).standing("mine")
     assert (standing.status, standing.planned, standing.executions) == (RUNNING, 3, [execution.arn])
     assert [(row.rank, row.params, row.value) for row in standing.rows] == [(1, {"lr": 0.01}, 0.9)]
 
     execution.stop()
-    assert found.standing("mine").status == "INTERRUPTED"
+    assert Found.of(stack.deployment).standing("mine").status == "INTERRUPTED"
 
     stack.succeeded("mine", first, [0.8])
     stack.failed("mine", third, "a reason")
     output = stack.reduced("mine")
-    standing = found.standing("mine")
+    standing = Found.of(stack.deployment).standing("mine")
     assert standing.status == "FINISHED"
     assert standing.output == output
     assert [(row.rank, row.params["lr"]) for row in standing.rows] == [(1, 0.01), (2, 0.1), (None, 0.001)]
-    assert standing.rows == found.archive.leaderboard(standing.spec)
+    assert standing.rows == Found.of(stack.deployment).archive.leaderboard(standing.spec)
 
 
 def test_a_finished_sweep_that_is_run_again_is_not_finished_until_it_is(stack: Stack) -> None:
