@@ -60,9 +60,7 @@ def _without_metrics(trial: Trial, outcome: JobOutcome | Unreadable | None) -> R
         case Unreadable():
             return Read(result=_ended(trial, Status.FAILED, "what was recorded of it cannot be read"))
         case JobOutcome(succeeded=True):
-            return Read(
-                result=_ended(trial, Status.MISSING, f"its job ended well but did not write {trial.metrics_key}")
-            )
+            return Read(result=_ended(trial, Status.MISSING, NO_METRICS))
         case JobOutcome():
             return Read(result=_ended(trial, Status.FAILED, outcome.reason), log_stream=outcome.last_log_stream)
 
