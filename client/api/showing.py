@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from html import escape
-from typing import Any, Protocol
+from typing import Any
 
 from stepsweep.client.archive.recorded import Standing
+from stepsweep.client.operations.events import Doing, Event, Quiet, Show
 from stepsweep.client.running.execution import Progress
-from stepsweep.client.terminal.live import Following, clock
+from stepsweep.client.terminal.live import clock
+from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
 from stepsweep.client.words import shown_value
 from stepsweep.contract.metrics import EPOCH
@@ -19,21 +21,6 @@ MAX_ROWS = 10
 CELL = "padding:2px 10px 2px 0;text-align:right"
 
 
-class Show(Protocol):
-    """Where progress goes.
-
-    Attributes:
-        has_rows: whether it shows what trains at this moment, which is a request a trial.
-    """
-
-    has_rows: bool
-
-    def status(self, text: str) -> None:
-        """Says in one line what takes time."""
-
-    def update(self, progress: Progress) -> None: ...
-
-
 @contextmanager
 def shown_here(spec: SweepSpec, *, quiet: bool) -> Iterator[Show]:
     """Yields what shows a sweep where this process writes."""
@@ -42,44 +29,14 @@ def shown_here(spec: SweepSpec, *, quiet: bool) -> Iterator[Show]:
     elif (display := _notebooks_display()) is not None:
         yield Notebook(display, spec)
     else:
-        with ExitStack() as until_it_is_shown:
-            yield Terminal(spec, until_it_is_shown)
-
-
-class Quiet:
-    """Shows nothing."""
-
-    has_rows = False
-
-    def status(self, text: str) -> None: ...
-
-    def update(self, progress: Progress) -> None: ...
-
-
-class Terminal:
-    """Shows lines on stderr, and below them a bar where that is a terminal."""
-
-    def __init__(self, spec: SweepSpec, until_it_is_shown: ExitStack) -> None:
-        self._view = View(to_stderr=True)
-        self._following = Following(self._view, spec)
-        self._until_it_is_shown = until_it_is_shown
-        self._is_live = False
-        self.has_rows = self._view.is_live
-
-    def status(self, text: str) -> None:
-        self._view.status(text)
-
-    def update(self, progress: Progress) -> None:
-        if not self._is_live:
-            self._is_live = True
-            self._until_it_is_shown.enter_context(self._following.live())
-        self._following.update(progress)
+        with OnTerminal(View(to_stderr=True)) as show:
+            yield show
 
 
 class Notebook:
     """Shows one output of a cell, which is replaced as the sweep goes on."""
 
-    has_rows = True
+    wants_training = True
 
     def __init__(self, display: Any, spec: SweepSpec) -> None:
         self._display = display
@@ -87,11 +44,12 @@ class Notebook:
         self._handle: Any = None
         self._said = ""
 
-    def status(self, text: str) -> None:
-        self._show(f"<div>{escape(text)}</div>")
-
-    def update(self, progress: Progress) -> None:
-        self._show(progress_as_html(progress, self._spec))
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Doing(text):
+                self._show(f"<div>{escape(text)}</div>")
+            case Progress():
+                self._show(progress_as_html(event, self._spec))
 
     def _show(self, text: str) -> None:
         if text == self._said:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
-from stepsweep.client.api.showing import Show, shown_here, sweep_as_html
+from stepsweep.client.api.showing import shown_here, sweep_as_html
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Plan
@@ -17,9 +17,10 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
 from stepsweep.client.logs.trial_logs import trial_meant
-from stepsweep.client.operations.start import followed
+from stepsweep.client.operations.events import AtRest, Ended, Show
+from stepsweep.client.operations.follow import watch
 from stepsweep.client.running.control import Found
-from stepsweep.client.running.execution import Ending, Execution
+from stepsweep.client.running.execution import Execution
 from stepsweep.client.words import readable
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.metrics import Metrics
@@ -98,26 +99,16 @@ class Sweep:
 
     def followed(self, show: Show) -> Self:
         """Waits as `wait` does, and tells `show` how it goes."""
-        if self._execution is not None:
-            ending = self._ending(self._execution, show)
-            self._execution = None
-            if ending is not None and ending.error == "InvalidSweep":
+        last = watch(self.name, self._cloud, show, execution=self._execution)
+        self._execution = None
+        match last:
+            case AtRest(standing):
+                self._output_of(standing)
+            case Ended(_, ending) if ending.error == "InvalidSweep":
                 raise InvalidSweep(readable(ending.cause))
-            if ending is not None and ending.output is None:
+            case Ended(_, ending) if ending.output is None:
                 raise SweepFailed(self.name, ending.error or ending.status, readable(ending.cause))
-        self._output()
         return self
-
-    def _ending(self, execution: Execution, show: Show) -> Ending | None:
-        """Returns how it ended; None where its embedded cloud ended before that could be asked."""
-        try:
-            for progress in followed(execution, self._cloud, with_training=show.has_rows):
-                show.update(progress)
-            return execution.ending()
-        except CloudError:
-            if not self._cloud.is_gone:
-                raise
-            return None
 
     def stop(self) -> None:
         """Stops it; returns when nothing of it runs. Finished trials are kept, and the same sweep goes on from there.
@@ -241,7 +232,9 @@ class Sweep:
             return Standing(spec=self.spec, planned=0, rows=[], output=None, is_finished=False, executions=runs)
 
     def _output(self) -> dict[str, Any]:
-        standing = self._standing()
+        return self._output_of(self._standing())
+
+    def _output_of(self, standing: Standing) -> dict[str, Any]:
         if standing.output is not None:
             return standing.output
         if standing.is_finished:

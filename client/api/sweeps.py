@@ -8,12 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from stepsweep.client.api.showing import Show, shown_here
+from stepsweep.client.api.showing import shown_here
 from stepsweep.client.api.sweep import Sweep, settled
 from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
 from stepsweep.client.extras import need
-from stepsweep.client.operations.start import begin
+from stepsweep.client.operations.events import Doing, Show
+from stepsweep.client.operations.follow import start
 from stepsweep.client.specs.asked import Asked, checked, default_name
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import shown
@@ -104,7 +105,7 @@ class Sweeps:
         sweep = None
         try:
             with shown_here(spec, quiet=quiet) as show:
-                sweep = self._begun(spec, show)
+                sweep = self._started_one(spec, show)
                 return sweep.followed(show)
         except KeyboardInterrupt:
             if sweep is not None and self.cloud.is_local:
@@ -117,13 +118,12 @@ class Sweeps:
         """Starts a sweep and returns at once; it goes on without this process. Takes and raises what `run` does."""
         spec = self.spec(asked, name=name)
         with shown_here(spec, quiet=quiet) as show:
-            sweep = self._begun(spec, show)
-            show.status(f"Started {spec.name}.")
+            sweep = self._started_one(spec, show)
+            show(Doing(f"Started {spec.name}."))
             return sweep
 
-    def _begun(self, spec: SweepSpec, show: Show) -> Sweep:
-        _, execution = begin(spec, self.cloud, show.status)
-        sweep = Sweep(self.cloud, spec, execution=execution)
+    def _started_one(self, spec: SweepSpec, show: Show) -> Sweep:
+        sweep = Sweep(self.cloud, spec, execution=start(spec, self.cloud, show))
         self._started.append(sweep)
         return sweep
 

@@ -1,20 +1,18 @@
-"""From a spec, or a sweep's name, to an exit code: run a sweep, start one, watch one, however it ends."""
+"""From a spec, or a sweep's name, to an exit code: shows the events of an operation, and how it ended."""
 
-import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stepsweep.client.archive.recorded import Archive
+from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.start import POLL_SECONDS, begin, check_it_does_not_run, followed
-from stepsweep.client.running.control import Control, Found, archive_of
+from stepsweep.client.operations import follow
+from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GoesOn, Interrupted, Shared
 from stepsweep.client.running.execution import RUNNING, Ending, Execution
-from stepsweep.client.terminal.live import Following
+from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
 from stepsweep.client.words import described, readable
 from stepsweep.contract.errors import SweepError
@@ -36,91 +34,23 @@ class Ran:
 
 
 def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
-    """Starts a sweep and shows how it goes until it has ended, or a person ends the showing.
-
-    Args:
-        ahead: what is under way for it.
+    """Runs a sweep and shows how it goes, until it has ended or a person ends it or, on AWS, ends the showing.
 
     Raises:
-        InvalidInput: a sweep of this name runs.
+        InvalidInput: a sweep of this name runs, or the trainer could not run it.
         SweepError: the cloud failed.
         KeyboardInterrupt: ended before anything was started.
     """
     view.line(f"Sweep {spec.name}: {described(spec)}.")
-    execution = ending = None
-    is_planned = True
-    with signals_interrupt(), contextlib.ExitStack() as until_it_is_down, cloud.starting(view.status) as started:
-        ahead.check(cloud, spec, view.status)
-        try:
-            with cloud.opened(view.status, ahead.machines) as deployment:
-                control, archive = Control(deployment), archive_of(deployment)
-                try:
-                    check_it_does_not_run(control, spec.name, cloud)
-                    execution = control.start(spec)
-                    cloud.remember_trainer(spec.name)
-                    started()
-                    ending = _followed(execution, view, cloud)
-                except KeyboardInterrupt:
-                    if execution is None:
-                        raise
-                    if cloud.is_local:
-                        view.status("Stopping …")
-                        execution.stop()
-                        is_planned = archive.records.spec(spec.name) is not None
-                else:
-                    _show_results(view, archive, cloud, spec, ending)
-                    if deployment.is_ours:
-                        _wait_for_others(until_it_is_down, control, cloud, view)
-        except SweepError:
-            if execution and not ending and not cloud.is_local:
-                say_it_goes_on(view, spec.name, cloud)
-            raise
-    if ending is None and not cloud.is_local:
-        say_it_goes_on(view, spec.name, cloud)
-    elif ending is None:
-        view.line()
-        view.line(
-            "Stopped. Finished trials are kept, and the sweep goes on with"
-            if is_planned
-            else "Stopped before a trial was planned: start it again."
-        )
-        if is_planned:
-            view.copyable(f"  sweep resume {spec.name}{cloud.where}")
-    return _ran(execution, ending, status="INTERRUPTED" if cloud.is_local else RUNNING)
+    show = _Shown(view, cloud)
+    return _ran(show, lambda: follow.run(spec, cloud, show, ahead), outlives_us=not cloud.is_local)
 
 
 def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
-    """Starts a sweep and returns when its trials are planned; it goes on without us.
-
-    Raises:
-        InvalidInput: a sweep of this name runs.
-        SweepError: the cloud failed.
-        KeyboardInterrupt: ended before anything was started.
-    """
+    """Starts a sweep and returns when its trials are planned; it goes on without us. Raises what `run_sweep` does."""
     view.line(f"Sweep {spec.name}: {described(spec)}.")
-    ending = None
-    with signals_interrupt():
-        control, execution = begin(spec, cloud, view.status)
-        code = ExitCode.OK
-        try:
-            following = Following(view, spec)
-            for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on]):
-                following.update(progress)
-                if progress.planned is not None and progress.to_run and progress.status == RUNNING:
-                    break
-            else:
-                ending = execution.ending()
-        except KeyboardInterrupt:
-            code = ExitCode.INTERRUPTED
-        except SweepError:
-            say_it_goes_on(view, spec.name, cloud)
-            raise
-        if ending is not None:
-            _show_results(view, archive_of(control.deployment), cloud, spec, ending)
-            return _ran(execution, ending)
-    say_it_goes_on(view, spec.name, cloud)
-    document = {"sweep": spec.name, "execution_arn": execution.arn, "status": RUNNING}
-    return Ran(code=code, document=document, faults=[])
+    show = _Shown(view, cloud)
+    return _ran(show, lambda: follow.start_and_plan(spec, cloud, show))
 
 
 def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:
@@ -130,91 +60,129 @@ def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:
         InvalidInput: there is no such sweep.
         SweepError: the cloud failed.
     """
-    execution = None
-    with signals_interrupt():
-        try:
-            found = cloud.looked_at()
-            execution = found.execution(name)
-            if execution is None:
-                return _at_rest(found, name, cloud, view)
-            view.line(f"Sweep {name}: {described(execution.spec)}.")
-            ending = _followed(execution, view, cloud)
-            _show_results(view, found.archive, cloud, execution.spec, ending)
-            return _ran(execution, ending)
-        except CloudError:
-            if not cloud.is_gone:
-                raise
-            # It ended with the sweep, or was killed: its records say which.
-            return _at_rest(cloud.looked_at(), name, cloud, view)
-        except KeyboardInterrupt:
-            if execution is None:
-                raise
-    say_it_goes_on(view, name, cloud)
-    return _ran(execution, None)
+    show = _Shown(view, cloud, has_title=False)
+    return _ran(show, lambda: follow.watch(name, cloud, show))
 
 
-def say_it_goes_on(view: View, name: str, cloud: Cloud) -> None:
-    where = ", on AWS" if not cloud.is_local else " in the background"
-    view.line()
-    view.line(f"The sweep goes on{where}. Look at it, or end it, with")
-    for command in ("watch", "show", "stop"):
-        view.copyable(f"  sweep {command} {name}{cloud.where}")
+class _Shown(OnTerminal):
+    """Shows a sweep from its start to its results.
 
+    Attributes:
+        execution: the one that has begun.
+        has_ended: whether it has ended.
+    """
 
-def _followed(execution: Execution, view: View, cloud: Cloud) -> Ending:
-    if not cloud.is_local:
-        view.copyable(f"Execution {execution.arn}\nConsole   {execution.console_url}", "dim")
-    following = Following(view, execution.spec)
-    with following.live():
-        for progress in followed(execution, cloud, with_training=view.is_live):
-            following.update(progress)
-    return execution.ending()
+    def __init__(self, view: View, cloud: Cloud, *, has_title: bool = True) -> None:
+        super().__init__(view)
+        self.cloud = cloud
+        self.execution: Execution | None = None
+        self.has_ended = False
+        self._has_title = has_title
 
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Begun(execution):
+                self.execution = execution
+                if not self._has_title:
+                    self.view.line(f"Sweep {execution.spec.name}: {described(execution.spec)}.")
+                if not self.cloud.is_local:
+                    self.view.copyable(f"Execution {execution.arn}\nConsole   {execution.console_url}", "dim")
+        super().__call__(event)
+        match event:
+            case Ended(execution, ending):
+                self.has_ended = True
+                self._results(execution, ending)
+            case AtRest(standing, archive):
+                self._standing(standing, archive)
+            case GoesOn(execution):
+                self.goes_on(execution.spec.name)
+            case Interrupted(execution, is_planned):
+                self._interrupted(execution.spec.name, is_planned=is_planned)
+            case Shared(names):
+                said = f"Other executions run in this cloud, and it ends with them: {', '.join(names)}."
+                self.view.line(f"{said} Ctrl-C ends them now.")
 
-def _show_results(view: View, archive: Archive, cloud: Cloud, spec: SweepSpec, ending: Ending) -> None:
-    """Shows what there is: all of it where there is a winner, and why not where no trial succeeded."""
-    if ending.output is not None or ending.error == "NoTrialSucceeded":
+    def _results(self, execution: Execution, ending: Ending) -> None:
+        """Shows what there is: all of it where there is a winner, and why not where no trial succeeded."""
+        if ending.output is None and ending.error != "NoTrialSucceeded":
+            return
+        archive, spec = execution.recorded(), execution.spec
         rows = archive.leaderboard(spec)
         curve = archive.winner_s_curve(spec, rows)
-        is_on_aws = not cloud.is_local
-        view.result(spec, rows, ending.output, objects=archive.objects, is_on_aws=is_on_aws, curve=curve)
+        is_on_aws = not self.cloud.is_local
+        self.view.result(spec, rows, ending.output, objects=archive.objects, is_on_aws=is_on_aws, curve=curve)
+
+    def _standing(self, standing: Standing, archive: Archive) -> None:
+        """Shows a sweep that does not run, and how it ended."""
+        curve, where = archive.winner_s_curve(standing.spec, standing.rows), self.cloud.where
+        is_on_aws = not self.cloud.is_local
+        self.view.standing(standing, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve)
+
+    def goes_on(self, name: str) -> None:
+        where = " in the background" if self.cloud.is_local else ", on AWS"
+        self.view.line()
+        self.view.line(f"The sweep goes on{where}. Look at it, or end it, with")
+        for command in ("watch", "show", "stop"):
+            self.view.copyable(f"  sweep {command} {name}{self.cloud.where}")
+
+    def _interrupted(self, name: str, *, is_planned: bool) -> None:
+        self.view.line()
+        if not is_planned:
+            self.view.line("Stopped before a trial was planned: start it again.")
+            return
+        self.view.line("Stopped. Finished trials are kept, and the sweep goes on with")
+        self.view.copyable(f"  sweep resume {name}{self.cloud.where}")
 
 
-def _wait_for_others(until_it_is_down: contextlib.ExitStack, control: Control, cloud: Cloud, view: View) -> None:
-    """Keeps the cloud up for the sweeps that others have started in it."""
-    from stepsweep.client.clouds.background import wait_until_idle
+def _ran(
+    show: _Shown, operation: Callable[[], Ended | AtRest | GoesOn | Interrupted], *, outlives_us: bool = True
+) -> Ran:
+    """Returns how an operation ended, and says what goes on after it.
 
-    said: list[str] = []
+    Args:
+        outlives_us: whether the sweep goes on where an error or a person ends the operation.
+    """
+    try:
+        with signals_interrupt(), show:
+            last = operation()
+    except KeyboardInterrupt:
+        if show.execution is None or show.has_ended:
+            raise
+        show.goes_on(show.execution.spec.name)
+        return _unfinished(show.execution, RUNNING, ExitCode.INTERRUPTED)
+    except SweepError:
+        if show.execution is not None and not show.has_ended and outlives_us:
+            show.goes_on(show.execution.spec.name)
+        raise
+    match last:
+        case Ended(execution, ending):
+            return _ended(execution, ending)
+        case AtRest(standing):
+            return _at_rest(standing)
+        case GoesOn(execution):
+            return _unfinished(execution, RUNNING, ExitCode.OK)
+        case Interrupted(execution):
+            return _unfinished(execution, "INTERRUPTED", ExitCode.INTERRUPTED)
 
-    def say(running: Sequence[str]) -> None:
-        if not said:
-            names = ", ".join(arn.rpartition(":")[2] for arn in running)
-            said.append(names)
-            view.line(f"Other executions run in this cloud, and it ends with them: {names}. Ctrl-C ends them now.")
 
-    wait_until_idle(until_it_is_down, cloud.directory, control, on_busy=say)
+def _unfinished(execution: Execution, status: str, code: ExitCode) -> Ran:
+    document = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": status}
+    return Ran(code=code, document=document, faults=[])
 
 
-def _at_rest(found: Found, name: str, cloud: Cloud, view: View) -> Ran:
-    """Shows a sweep that does not run, and how it ended."""
-    standing = found.standing(name)
-    curve = found.archive.winner_s_curve(standing.spec, standing.rows)
-    view.standing(standing, objects=found.archive.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve)
-    document = {"sweep": name, "execution_arn": None}
+def _at_rest(standing: Standing) -> Ran:
+    document = {"sweep": standing.spec.name, "execution_arn": None}
     if standing.output is not None:
         return Ran(code=ExitCode.OK, document={**document, "status": "SUCCEEDED", **standing.output}, faults=[])
     status = "FAILED" if standing.is_finished else standing.status
     return Ran(code=ExitCode.FAILED, document={**document, "status": status}, faults=[])
 
 
-def _ran(execution: Execution, ending: Ending | None, *, status: str = RUNNING) -> Ran:
-    """Returns how it ended; one without an ending is as `status` says."""
-    known = {"sweep": execution.spec.name, "execution_arn": execution.arn}
-    if ending is None:
-        return Ran(code=ExitCode.INTERRUPTED, document={**known, "status": status}, faults=[])
+def _ended(execution: Execution, ending: Ending) -> Ran:
+    known = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": ending.status}
     if ending.output is not None:
-        return Ran(code=ExitCode.OK, document={**known, "status": ending.status, **ending.output}, faults=[])
-    document = {**known, "status": ending.status, "error": ending.error, "cause": ending.cause}
+        return Ran(code=ExitCode.OK, document={**known, **ending.output}, faults=[])
+    document = {**known, "error": ending.error, "cause": ending.cause}
     if ending.error == "InvalidSweep":  # the planner's: what it says is about the input, line by line
         return Ran(code=ExitCode.WRONG_INPUT, document=document, faults=readable(ending.cause))
     what = f"the execution {ending.status}" + (f": {ending.error}" if ending.error else "")

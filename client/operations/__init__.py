@@ -1,1 +1,1 @@
-"""Start and stop a sweep, or remove its records; functions that return values and show nothing."""
+"""Run, start, watch and stop a sweep, or remove its records; functions that tell events and return values."""

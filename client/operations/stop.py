@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
-from stepsweep.client.operations.start import POLL_SECONDS
+from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.client.words import number_of

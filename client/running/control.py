@@ -52,11 +52,6 @@ class Control:
         return [execution["executionArn"] for execution in found]
 
 
-def archive_of(deployment: Deployment) -> Archive:
-    """Returns the records of a deployment's bucket."""
-    return Archive(deployment.store, objects=deployment.objects)
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """The sweeps of a cloud, as one command sees them: each object is read once.

@@ -16,6 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import for_all
+from stepsweep.client.archive.read_once import ReadOnce
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.archive.records import Objects, Plan, Records
 from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
 from stepsweep.contract.metrics import EPOCH
@@ -207,6 +209,10 @@ class Execution:
             error=described.get("error", ""),
             cause=described.get("cause", ""),
         )
+
+    def recorded(self) -> Archive:
+        """Returns the records of its bucket as they are now: each object is read once."""
+        return Archive(ReadOnce(self._deployment.store), objects=self._deployment.objects)
 
     def stop(self) -> None:
         """Stops the execution, and with it its jobs. Trials that are finished stay finished."""

@@ -1,0 +1,163 @@
+"""Runs, starts or watches a sweep: tells what happens as events, and returns the last one."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from stepsweep.client.clouds.ahead import Ahead
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
+from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GoesOn, Interrupted, Shared, Show
+from stepsweep.client.running.control import Control, Found
+from stepsweep.client.running.execution import RUNNING, Execution, Progress
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.spec import SweepSpec
+
+POLL_SECONDS = {"local": 0.5, "aws": 5.0}
+
+E = TypeVar("E", bound=Event)
+
+
+class CloudGone(CloudError):
+    """The embedded cloud of a sweep that was followed is not up any more."""
+
+
+def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead) -> Ended | Interrupted:
+    """Runs a sweep to its end, in an embedded cloud of this process where none is up.
+
+    An interrupt ends a sweep on this machine. One on AWS goes on.
+
+    Args:
+        ahead: what is under way for it.
+
+    Raises:
+        InvalidInput: a sweep of this name runs, or the trainer could not run it.
+        SweepError: the cloud failed.
+        KeyboardInterrupt: nothing was started, the sweep has ended already, or it goes on.
+    """
+    execution = None
+    with contextlib.ExitStack() as until_it_is_down, cloud.starting(_doing(show)) as started:
+        ahead.check(cloud, spec, _doing(show))
+        with cloud.opened(_doing(show), ahead.machines) as deployment:
+            control = Control(deployment)
+            try:
+                execution = _start(control, spec, cloud)
+                started()
+                ended = _followed(execution, cloud, show)
+            except KeyboardInterrupt:
+                if execution is None or not cloud.is_local:
+                    raise
+                show(Doing("Stopping …"))
+                execution.stop()
+                is_planned = execution.recorded().records.spec(spec.name) is not None
+                return _told(show, Interrupted(execution, is_planned=is_planned))
+            show(ended)
+            if deployment.is_ours:
+                _wait_for_others(until_it_is_down, control, cloud, show)
+    return ended
+
+
+def start(spec: SweepSpec, cloud: Cloud, show: Show) -> Execution:
+    """Starts an execution in a cloud that is up without us, and so goes on without us.
+
+    Raises:
+        InvalidInput: a sweep of this name runs, or the trainer could not run it.
+        SweepError: the cloud failed.
+    """
+    with cloud.starting(_doing(show)) as started:
+        cloud.check(spec, _doing(show))
+        execution = _start(Control(cloud.kept_up(_doing(show))), spec, cloud)
+        started()
+    return execution
+
+
+def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show) -> Ended | GoesOn:
+    """Starts a sweep as `start` does, and returns when its trials are planned, or when it has ended."""
+    execution = start(spec, cloud, show)
+    for progress in _shown_progress(execution, cloud, show):
+        if progress.planned is not None and progress.to_run and progress.status == RUNNING:
+            return _told(show, GoesOn(execution))
+    return _told(show, Ended(execution, execution.ending()))
+
+
+def watch(name: str, cloud: Cloud, show: Show, *, execution: Execution | None = None) -> Ended | AtRest:
+    """Follows a sweep that runs to its end. Returns what is recorded of one that does not run.
+
+    Args:
+        execution: the sweep's, where it is known. By default the one that runs, if any.
+
+    Raises:
+        InvalidInput: there is no such sweep.
+        SweepError: the cloud failed.
+    """
+    try:
+        if execution is None:
+            found = cloud.looked_at()
+            execution = found.execution(name)
+            if execution is None:
+                return _at_rest(found, name, show)
+        ended = _followed(execution, cloud, show)
+    except CloudError:
+        if not cloud.is_gone:
+            raise
+        # It ended with the sweep, or was killed: the records say which.
+        return _at_rest(cloud.looked_at(), name, show)
+    return _told(show, ended)
+
+
+def _at_rest(found: Found, name: str, show: Show) -> AtRest:
+    return _told(show, AtRest(found.standing(name), found.archive))
+
+
+def _start(control: Control, spec: SweepSpec, cloud: Cloud) -> Execution:
+    # Two executions of a sweep would train its trials twice, at the same time.
+    if control.running(spec.name):
+        shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
+        raise InvalidInput([f"the sweep {spec.name} runs already: {shown} shows it, {ended} ends it"])
+    execution = control.start(spec)
+    cloud.remember_trainer(spec.name)
+    return execution
+
+
+def _followed(execution: Execution, cloud: Cloud, show: Show) -> Ended:
+    for _ in _shown_progress(execution, cloud, show):
+        pass
+    return Ended(execution, execution.ending())
+
+
+def _shown_progress(execution: Execution, cloud: Cloud, show: Show) -> Iterator[Progress]:
+    """Shows how far an execution is, and then yields it, until it has ended.
+
+    Raises:
+        CloudGone: the process of its embedded cloud has ended before.
+        CloudError: the cloud did not answer for too long.
+    """
+    show(Begun(execution))
+    for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=show.wants_training):
+        if progress.trouble and cloud.is_gone:
+            raise CloudGone("the process that ran the embedded cloud has ended")
+        show(progress)
+        yield progress
+
+
+def _wait_for_others(until_it_is_down: contextlib.ExitStack, control: Control, cloud: Cloud, show: Show) -> None:
+    """Keeps the cloud up for the sweeps that others have started in it."""
+    from stepsweep.client.clouds.background import wait_until_idle
+
+    shown: list[tuple[str, ...]] = []
+
+    def on_busy(running: Sequence[str]) -> None:
+        if not shown:
+            shown.append(tuple(arn.rpartition(":")[2] for arn in running))
+            show(Shared(shown[0]))
+
+    wait_until_idle(until_it_is_down, cloud.directory, control, on_busy=on_busy)
+
+
+def _told(show: Show, last: E) -> E:
+    show(last)
+    return last
+
+
+def _doing(show: Show) -> Callable[[str], None]:
+    return lambda text: show(Doing(text))
