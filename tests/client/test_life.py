@@ -214,7 +214,7 @@ def test_a_terminal_shows_what_trains(aws: OnAws, cloud: Cloud) -> None:
     os.close(ours)
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert re.search(r"▓{30}  0 done  1 running\s+0:00:\d\d, about 0:0\d:\d\d left", plain)
-    assert re.search(r"0\.25 +0\.75 +1/4 +0\.3308 +0\.6692", plain)
+    assert re.search(r"0\.25 +0\.75 +1/4 +0\.6692 +0\.3308", plain)
     assert process.returncode == 130
     assert "sweep watch shown --on aws" in plain
     (cloud.directory / "data" / "go").touch()
