@@ -179,3 +179,30 @@ def test_the_csv_is_written_to_s3_once(endpoint: str) -> None:
     assert "exists already" in second.stdout
     body = client.get_object(Bucket=BUCKET, Key="trials/mine/metrics-e2.csv")["Body"].read()
     assert body == b"epoch,val_loss\n1,0.5\n2,0.25\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("m.csv", "epoch,step,train_loss,val_loss\n0,1,0.9,\n0,1,,0.5\n1,2,0.8,\n1,2,,0.25\n"),
+        (
+            "m.jsonl",
+            '{"epoch": 1, "train_loss": 0.9, "val_loss": 0.5}\n{"epoch": 2, "train_loss": 0.8, "val_loss": 0.25}\n',
+        ),
+        (
+            "trainer_state.json",
+            '{"log_history": [{"epoch": 0.5, "train_loss": 0.9}, {"epoch": 1.0, "val_loss": 0.5},'
+            ' {"epoch": 1.5, "train_loss": 0.8}, {"epoch": 2.0, "val_loss": 0.25}]}',
+        ),
+    ],
+)
+def test_metrics_of_a_file(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    found = columns(tmp_path, "print('epoch 1 other=1')", "--metrics-file", str(tmp_path / name))
+    assert found == {"epoch": [1, 2], "train_loss": [0.9, 0.8], "val_loss": [0.5, 0.25]}
+
+
+def test_a_file_and_a_pattern_do_not_go_together() -> None:
+    ended = script("--metrics-file", "m.csv", "--metric", "a=a=(.*)")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("stepsweep-trial: --metrics-file: cannot go with --metric")

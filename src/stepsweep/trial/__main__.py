@@ -9,10 +9,12 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from stepsweep.trial import places
 from stepsweep.trial.command import STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
+from stepsweep.trial.metrics_file import collect
 from stepsweep.trial.process import run
 
 FINISHED = 0
@@ -30,6 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     own, rest = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
     asked = _parser().parse_args(own)
     try:
+        if asked.metrics_file and (asked.metric or asked.epoch):
+            raise WrongCommand(
+                ["--metrics-file: cannot go with --metric or --epoch, which read the output; leave one out"]
+            )
         command = read(rest, _dialect(asked))
         collector = Collector(_patterns(asked.metric), _pattern("--epoch", asked.epoch) if asked.epoch else None)
     except WrongCommand as wrong:
@@ -39,12 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _train(
         command,
         collector,
+        metrics_file=Path(asked.metrics_file) if asked.metrics_file else None,
         metrics_uri=os.environ.get("STEPSWEEP_METRICS_URI"),
         checkpoint_uri=os.environ.get("STEPSWEEP_CHECKPOINT_URI"),
     )
 
 
-def _train(command: Command, collector: Collector, *, metrics_uri: str | None, checkpoint_uri: str | None) -> int:
+def _train(
+    command: Command,
+    collector: Collector,
+    *,
+    metrics_file: Path | None,
+    metrics_uri: str | None,
+    checkpoint_uri: str | None,
+) -> int:
     lock = threading.Lock()
     last_lines: deque[str] = deque(maxlen=5)
     collisions: list[NoMetrics] = []
@@ -81,7 +95,9 @@ def _train(command: Command, collector: Collector, *, metrics_uri: str | None, c
     if code:
         return code
     try:
-        if collisions:
+        if metrics_file:
+            collector = collect(metrics_file)
+        elif collisions:
             raise collisions[0]
         found, dropped = collector.rows()
         for line in dropped:
@@ -186,6 +202,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed-as", metavar="NAME", default="seed", help="the command's name for the seed")
     parser.add_argument("--no-seed", action="store_true", help="the command has no option for the seed")
     parser.add_argument("--metric", metavar="NAME=REGEX", action="append", default=[], help="where a metric is printed")
+    parser.add_argument("--metrics-file", metavar="PATH", help="CSV, JSON lines or trainer_state.json, read at the end")
     parser.add_argument("--epoch", metavar="REGEX", help="where the epoch is printed")
     return parser
 

@@ -65,7 +65,7 @@ class Collector:
         document = _json_object(line)
         found_epoch = document.get(EPOCH) if document is not None else None
         if isinstance(found_epoch, (int, float)) and math.isfinite(found_epoch):
-            self._see_epoch(math.floor(found_epoch))
+            self._see_epoch(math.ceil(found_epoch))
         elif document is None and (match := self._epoch_pattern.search(line)):
             text = next((group for group in match.groups() if group is not None), "")
             if not text.isdecimal():
