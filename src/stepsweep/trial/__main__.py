@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import sys
@@ -12,14 +13,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stepsweep.trial import places
+from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
 from stepsweep.trial.metrics_file import collect
-from stepsweep.trial.process import run
+from stepsweep.trial.process import Ended, run
+from stepsweep.trial.sources import Metrics
+from stepsweep.trial.workspace import Workspace
 
 FINISHED = 0
 NO_METRICS = 1
 WRONG_INPUT = 2
+INTERRUPTED = 75
 LIVE_SECONDS = 5.0
 WHAT_TO_PRINT = (
     "print a line such as `epoch 1 val_loss=0.25` in every epoch, or name a pattern: --metric 'val_loss=REGEX'"
@@ -31,75 +36,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     own, rest = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
     asked = _parser().parse_args(own)
-    try:
-        if asked.metrics_file and (asked.metric or asked.epoch):
-            raise WrongCommand(
-                ["--metrics-file: cannot go with --metric or --epoch, which read the output; leave one out"]
-            )
-        command = read(rest, _dialect(asked))
-        collector = Collector(_patterns(asked.metric), _pattern("--epoch", asked.epoch) if asked.epoch else None)
-    except WrongCommand as wrong:
-        for fault in wrong.faults:
-            print(f"stepsweep-trial: {fault}", file=sys.stderr)
-        return WRONG_INPUT
-    return _train(
-        command,
-        collector,
-        metrics_file=Path(asked.metrics_file) if asked.metrics_file else None,
-        metrics_uri=os.environ.get("STEPSWEEP_METRICS_URI"),
-        checkpoint_uri=os.environ.get("STEPSWEEP_CHECKPOINT_URI"),
-    )
+    metrics_uri, checkpoint_uri = os.environ.get("STEPSWEEP_METRICS_URI"), os.environ.get("STEPSWEEP_CHECKPOINT_URI")
+    prefix = checkpoint_uri if checkpoint_uri and checkpoint_uri.startswith("s3://") else None
+    with Workspace(Path.cwd() if prefix else None) as workspace:
+        try:
+            _check_options(asked)
+            command = read(rest, _dialect(asked), workspace.placeholders)
+            printed = Collector(_patterns(asked.metric), _pattern("--epoch", asked.epoch) if asked.epoch else None)
+        except WrongCommand as wrong:
+            for fault in wrong.faults:
+                print(f"stepsweep-trial: {fault}", file=sys.stderr)
+            return WRONG_INPUT
+        file = functools.partial(collect, Path(asked.metrics_file)) if asked.metrics_file else None
+        metrics = Metrics(printed, file, command.epochs)
+        return _train(command, metrics, workspace, metrics_uri=metrics_uri, prefix=prefix)
+
+
+def _check_options(asked: argparse.Namespace) -> None:
+    if asked.metrics_file and (asked.metric or asked.epoch):
+        raise WrongCommand(["--metrics-file: cannot go with --metric or --epoch, which read the output; leave one out"])
 
 
 def _train(
-    command: Command,
-    collector: Collector,
-    *,
-    metrics_file: Path | None,
-    metrics_uri: str | None,
-    checkpoint_uri: str | None,
+    command: Command, metrics: Metrics, workspace: Workspace, *, metrics_uri: str | None, prefix: str | None
 ) -> int:
-    lock = threading.Lock()
     last_lines: deque[str] = deque(maxlen=5)
-    collisions: list[NoMetrics] = []
 
     def take(line: str) -> None:
-        with lock:
-            last_lines.append(line)
-            try:
-                collector.feed(line)
-            except NoMetrics as error:
-                collisions.append(error)
+        last_lines.append(line)
+        metrics.feed(line)
 
-    def rows() -> list[dict[str, float]]:
-        with lock:
-            try:
-                return collector.rows()[0]
-            except NoMetrics:
-                return []
-
-    ended = threading.Event()
-    watcher = None
-    if checkpoint_uri and checkpoint_uri.startswith("s3://"):
-        watcher = threading.Thread(target=_show_live, args=(checkpoint_uri, rows, ended), daemon=True)
-        watcher.start()
+    checkpoint = None
+    if prefix:
+        checkpoint = Checkpoint(workspace.checkpoint, prefix, places.s3_client(), metrics.state)
+        try:
+            metrics.resume(checkpoint.load())
+        except NotLoaded as error:
+            print(f"stepsweep-trial: {error}", file=sys.stderr)
+            return INTERRUPTED
     try:
-        code = run(command.argv, command.environment, take)
+        ended = _run(command, metrics, workspace, take, checkpoint, prefix)
     except OSError as error:
         print(f"stepsweep-trial: cannot start {command.argv[0]}: {error.strerror}", file=sys.stderr)
         return WRONG_INPUT
-    finally:
-        ended.set()
-        if watcher:
-            watcher.join()
-    if code:
-        return code
+    if ended.code:
+        return ended.code
     try:
-        if metrics_file:
-            collector = collect(metrics_file)
-        elif collisions:
-            raise collisions[0]
-        found, dropped = collector.rows()
+        found, dropped = metrics.rows()
         for line in dropped:
             print(f"stepsweep-trial: {line}", file=sys.stderr)
         _check(found, command.epochs)
@@ -111,6 +94,40 @@ def _train(
         _show_table(found)
         return FINISHED
     return _write(metrics_uri, found)
+
+
+def _run(
+    command: Command,
+    metrics: Metrics,
+    workspace: Workspace,
+    take: Callable[[str], None],
+    checkpoint: Checkpoint | None,
+    prefix: str | None,
+) -> Ended:
+    """Runs the script; meanwhile and at its end, saves what it writes."""
+    over = threading.Event()
+    live = None
+    if prefix:
+        live = threading.Thread(target=_show_live, args=(prefix, metrics.rows_so_far, over), daemon=True)
+        live.start()
+    if checkpoint:
+        checkpoint.start()
+    ended = None
+    try:
+        ended = run(
+            command.argv,
+            {**workspace.environment, **command.environment},
+            take,
+            checkpoint.hurry if checkpoint else lambda: None,
+        )
+    finally:
+        over.set()
+        if live:
+            live.join()
+        if checkpoint:
+            whole = ended is not None and not ended.killed and (ended.terminated or ended.code in (0, INTERRUPTED))
+            checkpoint.finish(completed=whole)
+    return ended
 
 
 def _write(uri: str, rows: list[dict[str, float]]) -> int:

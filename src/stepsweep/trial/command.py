@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ARGS = "{args}"
@@ -47,12 +47,13 @@ class Command:
     epochs: int | None
 
 
-def read(words: Sequence[str], dialect: Dialect) -> Command:
+def read(words: Sequence[str], dialect: Dialect, places: Mapping[str, str]) -> Command:
     """Returns the script's command.
 
     Args:
         words: the template, then the trial's pairs. The template ends at the word `{args}`; one that has placeholders
             such as `{lr}` instead ends at the word `--`.
+        places: placeholders that are no options of the trial, such as `{checkpoint_dir}`.
 
     Raises:
         WrongCommand: the words break a rule.
@@ -63,7 +64,7 @@ def read(words: Sequence[str], dialect: Dialect) -> Command:
     if epochs is not None and not (epochs.isdecimal() and int(epochs) > 0):
         raise WrongCommand([f"--epochs: must be a number from 1, got {epochs!r}"])
     named = {name for word in template if word != ARGS for name in _PLACEHOLDER.findall(word)}
-    if missing := sorted(named - set(options)):
+    if missing := sorted(named - set(options) - set(places)):
         raise WrongCommand([f"{{{name}}}: the trial has no option --{name}" for name in missing])
     rest: list[str] = []
     environment: dict[str, str] = {}
@@ -78,8 +79,9 @@ def read(words: Sequence[str], dialect: Dialect) -> Command:
         else:
             rest += _words(renamed, value, dialect)
     argv: list[str] = []
+    filled = {**places, **options}
     for word in template:
-        argv += rest if word == ARGS else [_PLACEHOLDER.sub(lambda found: options[found.group(1)], word)]
+        argv += rest if word == ARGS else [_PLACEHOLDER.sub(lambda found: filled[found.group(1)], word)]
     return Command(argv, environment, int(epochs) if epochs else None)
 
 

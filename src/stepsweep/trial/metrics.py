@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 EPOCH = "epoch"
 MOST_EPOCHS = 100_000
@@ -53,6 +54,7 @@ class Collector:
         self._values: dict[str, dict[int, float]] = {}
         self._raw_names: dict[str, str] = {}
         self._uncounted: dict[str, list[float]] = {}
+        self._lost: dict[str, list[float]] = {}
 
     def feed(self, text: str) -> None:
         """Reads one line; the states of a progress bar, which `\\r` parts, count as lines."""
@@ -112,6 +114,33 @@ class Collector:
         else:
             self._values.setdefault(name, {})[self._epoch + (self._first == 0)] = value
 
+    def state(self) -> dict[str, Any]:
+        """Returns what was read, as JSON can hold it, for an attempt that goes on from a checkpoint of this moment."""
+        return {
+            "first": self._first,
+            "names": dict(self._raw_names),
+            "values": {name: list(column.items()) for name, column in self._values.items()},
+            "uncounted": dict(self._uncounted),
+        }
+
+    def resume(self, state: Mapping[str, Any], epochs: int | None) -> None:
+        """Begins with what an earlier attempt read, at most `epochs` of it; what is read again replaces it."""
+        self._first, self._raw_names = state["first"], dict(state["names"])
+        self._values = {
+            name: {epoch: value for epoch, value in column if epochs is None or epoch <= epochs}
+            for name, column in state["values"].items()
+        }
+        self._lost = state["uncounted"]
+
+    def _check_replayed(self) -> None:
+        """Refuses values without epochs that go on after a checkpoint. An attempt that begins anew repeats them."""
+        for name, list_ in self._uncounted.items():
+            lost = self._lost.get(name, [])
+            if any(now != before for now, before in zip(list_, lost)):  # noqa: B905  Python 3.9 has no `strict`
+                raise NoMetrics(
+                    f"{name} has no epochs, and this attempt went on from a checkpoint; print them: epoch 3 {name}=0.5"
+                )
+
     def rows(self) -> tuple[list[dict[str, float]], list[str]]:
         """Returns a row per epoch, and a line for each column that was dropped.
 
@@ -120,6 +149,7 @@ class Collector:
         """
         values = self._values
         if not values:
+            self._check_replayed()
             values = {name: dict(enumerate(list_, start=1)) for name, list_ in self._uncounted.items()}
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:

@@ -10,8 +10,8 @@ from pathlib import Path
 from stepsweep.trial.metrics import Collector, NoMetrics
 
 
-def collect(path: Path) -> Collector:
-    """Returns what the file holds; rows of one epoch are merged, as Lightning's CSVLogger needs it.
+def collect(path: Path, collector: Collector) -> None:
+    """Hands what the file holds to the collector; rows of one epoch are merged, as Lightning's CSVLogger needs it.
 
     Raises:
         NoMetrics: the file is missing or is none of these.
@@ -20,12 +20,11 @@ def collect(path: Path) -> Collector:
         text = path.read_text("utf-8")
     except (OSError, ValueError) as error:
         raise NoMetrics(f"--metrics-file {path}: cannot be read: {error}") from None
-    collector = Collector()
     if path.suffix == ".csv":
         for row in csv.DictReader(io.StringIO(text, newline="")):
             numbers = {name: _number(cell) for name, cell in row.items()}
             collector.feed(json.dumps({name: number for name, number in numbers.items() if number is not None}))
-        return collector
+        return
     try:
         document = json.loads(text)
     except ValueError:
@@ -34,7 +33,6 @@ def collect(path: Path) -> Collector:
     for line in [json.dumps(row) for row in history] if isinstance(history, list) else text.splitlines():
         if line.startswith("{"):
             collector.feed(line)
-    return collector
 
 
 def _number(cell: object) -> float | None:

@@ -20,7 +20,7 @@ def write_once(uri: str, data: bytes) -> str:
         except FileExistsError:
             return f"{uri} exists already"
         return f"wrote {uri}"
-    client, place = _client(), urlparse(uri)
+    client, place = s3_client(), urlparse(uri)
     for attempt in range(1, CONFLICT_TRIES + 1):
         try:
             client.put_object(Bucket=place.netloc, Key=place.path[1:], Body=data, IfNoneMatch="*")
@@ -40,10 +40,11 @@ def write_once(uri: str, data: bytes) -> str:
 def show_live(prefix: str, data: bytes) -> None:
     """Replaces `live.csv`, the rows so far for those who watch."""
     place = urlparse(prefix)
-    _client().put_object(Bucket=place.netloc, Key=place.path[1:] + "live.csv", Body=data)
+    s3_client().put_object(Bucket=place.netloc, Key=place.path[1:] + "live.csv", Body=data)
 
 
-def _client() -> Any:
+def s3_client() -> Any:
+    """Returns a client for a job; the endpoint and the region are boto3's own settings."""
     import boto3
     from botocore.config import Config
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import IO, BinaryIO
 
@@ -15,8 +16,28 @@ OUTPUT_SECONDS = 5.0
 """How long output of processes that the script left behind is read after its end."""
 
 
-def run(argv: Sequence[str], environment: Mapping[str, str], line: Callable[[str], None]) -> int:
-    """Runs the script, hands each of its lines to `line`, and returns its exit code; 128 + n for signal n.
+@dataclass(frozen=True)
+class Ended:
+    """How the script ended.
+
+    Attributes:
+        code: its exit code; 128 + n for signal n.
+        killed: whether a signal ended it.
+        terminated: whether it was told to end, by SIGTERM or Ctrl-C.
+    """
+
+    code: int
+    killed: bool
+    terminated: bool
+
+
+def run(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    line: Callable[[str], None],
+    terminated: Callable[[], None],
+) -> Ended:
+    """Runs the script, hands each of its lines to `line`, and calls `terminated` when it is told to end.
 
     Raises:
         OSError: it cannot be started.
@@ -29,8 +50,13 @@ def run(argv: Sequence[str], environment: Mapping[str, str], line: Callable[[str
         bufsize=0,
     )
 
+    told = False
+
     def pass_on(number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
         child.send_signal(number)
+        terminated()
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     lock = threading.Lock()
@@ -45,7 +71,7 @@ def run(argv: Sequence[str], environment: Mapping[str, str], line: Callable[[str
         reader.join(OUTPUT_SECONDS)
     for number, handler in before.items():
         signal.signal(number, handler)
-    return 128 - code if code < 0 else code
+    return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=told)
 
 
 def _pass_through(

@@ -1,0 +1,253 @@
+"""The checkpoint folder: filled from S3 before the script starts, and saved there while it trains.
+
+A version is one object, a tar that one request replaces. A reader finds the files of one moment, with the metrics of
+that moment, or the version before. A version is made only of a folder in which nothing changes any more.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlparse
+
+VERSION = "checkpoint.tar"
+STATE = "metrics.json"
+POLL_SECONDS = 2.0
+"""Files that are the same for this long, and that nobody has open for writing, are whole."""
+OPEN_SECONDS = 30.0
+"""After this long without a change, a file that is open counts as whole too: loggers keep theirs open."""
+PAUSE_SECONDS = 5.0
+TRIES = 3
+
+Scan = dict[str, tuple[int, int, int]]
+
+
+class NotLoaded(Exception):
+    """The checkpoint cannot be read, so this attempt must not start: it would train from scratch and replace it."""
+
+
+class _Changed(Exception):
+    """A file changed while the version was made."""
+
+
+class Checkpoint:
+    """Keeps a folder in S3.
+
+    Args:
+        folder: where the script writes; it exists and is empty.
+        prefix: `s3://bucket/prefix/`; the version is `checkpoint.tar` there.
+        client: boto3's client for S3.
+        state: returns what belongs to the files, as JSON can hold it.
+    """
+
+    def __init__(self, folder: Path, prefix: str, client: Any, state: Callable[[], Any]) -> None:
+        place = urlparse(prefix)
+        self._folder, self._client, self._state = folder, client, state
+        self._bucket, self._key = place.netloc, place.path[1:] + VERSION
+        self._uri = prefix + VERSION
+        self._saved: Scan = {}
+        self._whole: Scan = {}
+        self._wake, self._ended, self._hurry = threading.Event(), threading.Event(), False
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._faults: set[str] = set()
+
+    def load(self) -> Any:
+        """Fills the folder, and returns the state that was saved with its files; None where there is no checkpoint.
+
+        Raises:
+            NotLoaded: it cannot be read.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                body = self._client.get_object(Bucket=self._bucket, Key=self._key)["Body"]
+                state = _unpack(body, self._folder)
+            except self._client.exceptions.NoSuchKey:
+                return None
+            except Exception as error:  # noqa: BLE001  botocore's errors have no common root
+                if attempt == TRIES:
+                    raise NotLoaded(f"cannot read {self._uri}: {error}") from None
+                shutil.rmtree(self._folder)
+                self._folder.mkdir()
+            else:
+                self._saved = _scan(self._folder)
+                print(f"stepsweep-trial: goes on from {self._uri}: {_files(self._saved)}", flush=True)
+                return state
+        return None
+
+    def start(self) -> None:
+        """Saves from now on, in a thread."""
+        self._watcher.start()
+
+    def hurry(self) -> None:
+        """Saves what is whole at once: SIGTERM came."""
+        self._hurry = True
+        self._wake.set()
+
+    def finish(self, *, completed: bool) -> None:
+        """Saves the last version.
+
+        Args:
+            completed: the script ended by itself, so that its files are whole. What it wrote when a signal ended it is
+                saved only where it was whole before.
+        """
+        self._ended.set()
+        self._wake.set()
+        self._watcher.join()
+        now = _scan(self._folder)
+        if not now or now == self._saved:
+            return
+        if completed or now == self._whole:
+            self._save(now)
+        else:
+            self._tell("the script was killed while it wrote a checkpoint; the version before stays")
+
+    def _watch(self) -> None:
+        before: Scan = {}
+        changed_at = next_at = time.monotonic()
+        while True:
+            self._wake.wait(POLL_SECONDS / 4 if self._hurry else POLL_SECONDS)
+            if self._ended.is_set():
+                return
+            self._wake.clear()
+            now, at = _scan(self._folder), time.monotonic()
+            if now != before:
+                before, changed_at = now, at
+                continue
+            if not now or now == self._saved or at - changed_at < POLL_SECONDS / 4:
+                continue
+            if at - changed_at < OPEN_SECONDS and _open_for_writing(self._folder):
+                continue
+            self._whole = now
+            if at >= next_at or self._hurry:
+                self._save(now)
+                # At most half of the time goes into saving.
+                next_at = time.monotonic() + max(PAUSE_SECONDS, time.monotonic() - at)
+
+    def _save(self, now: Scan) -> None:
+        try:
+            self._send(now)
+        except _Changed:
+            return
+        except Exception as error:  # noqa: BLE001  a fault of the network must not cost the training
+            self._tell(f"cannot write {self._uri}: {error}")
+            return
+        self._saved = now
+
+    def _send(self, now: Scan) -> None:
+        from boto3.s3.transfer import TransferConfig
+
+        state = json.dumps(self._state()).encode()
+        read_end, write_end = os.pipe()
+        faults: list[Exception] = []
+        packer = threading.Thread(target=_pack, args=(self._folder, state, write_end, faults), daemon=True)
+        with os.fdopen(read_end, "rb") as source:
+            packer.start()
+
+            def check() -> None:
+                packer.join()
+                if faults or _scan(self._folder) != now:
+                    raise _Changed
+
+            try:
+                self._client.upload_fileobj(
+                    _Source(source, check), self._bucket, self._key, Config=TransferConfig(max_concurrency=2)
+                )
+            finally:
+                source.close()
+                packer.join()
+
+    def _tell(self, text: str) -> None:
+        if text not in self._faults:
+            self._faults.add(text)
+            print(f"stepsweep-trial: {text}", file=sys.stderr, flush=True)
+
+
+class _Source:
+    """The tar as boto3 reads it; its last read raises when a file has changed, so that nothing is written."""
+
+    def __init__(self, source: IO[bytes], check: Callable[[], None]) -> None:
+        self._source, self._check = source, check
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size)
+        if size < 0 or len(data) < size:
+            self._check()
+        return data
+
+
+def _pack(folder: Path, state: bytes, target: int, faults: list[Exception]) -> None:
+    inside = os.path.realpath(folder)
+
+    def member(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        if info.issym():
+            path = os.path.join(os.path.dirname(inside), info.name)  # noqa: PTH118, PTH120  of a link, unresolved
+            end = os.path.realpath(path)
+            if not end.startswith(inside + os.sep):
+                return None
+            info.linkname = os.path.relpath(end, os.path.dirname(path))  # noqa: PTH120
+        return info if info.isreg() or info.isdir() or info.issym() or info.islnk() else None
+
+    try:
+        with os.fdopen(target, "wb") as file, tarfile.open(fileobj=file, mode="w|") as tar:
+            info = tarfile.TarInfo(STATE)
+            info.size = len(state)
+            tar.addfile(info, io.BytesIO(state))
+            tar.add(inside, arcname=os.path.basename(inside), filter=member)  # noqa: PTH119
+    except OSError as error:
+        faults.append(error)
+
+
+def _unpack(source: Any, folder: Path) -> Any:
+    state = None
+    with tarfile.open(fileobj=source, mode="r|") as tar:
+        for member in tar:
+            if member.name == STATE:
+                content = tar.extractfile(member)
+                state = json.load(content) if content else None
+            else:
+                tar.extract(member, folder.parent, filter="data")
+    return state
+
+
+def _scan(folder: Path) -> Scan:
+    found: Scan = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(root, name)  # noqa: PTH118  thousands of files, every two seconds
+            try:
+                stat = os.lstat(path)
+            except FileNotFoundError:
+                continue
+            found[path] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+    return found
+
+
+def _open_for_writing(folder: Path) -> bool:
+    """Returns whether any process has a file of the folder open for writing; False where there is no `/proc`."""
+    inside = os.path.realpath(folder) + os.sep
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            for descriptor in (process / "fd").iterdir():
+                if os.readlink(descriptor).startswith(inside):  # noqa: PTH115  its text, not a path
+                    flags = re.search(
+                        r"^flags:\s*(\d+)", (process / "fdinfo" / descriptor.name).read_text(), re.MULTILINE
+                    )
+                    if flags and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY:
+                        return True
+        except OSError:  # another user's, or one that has ended
+            continue
+    return False
+
+
+def _files(scan: Scan) -> str:
+    return f"{len(scan)} file{'' if len(scan) == 1 else 's'}"

@@ -1,0 +1,78 @@
+"""Which metrics count: those of a file that was named, or else what the script printed. Threads share it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stepsweep.trial.metrics import Collector, NoMetrics
+
+PRINTED = "printed"
+FILE = "file"
+
+
+class Metrics:
+    """The metrics so far of this attempt, and of those before it whose checkpoint it goes on from.
+
+    Args:
+        printed: reads the output.
+        file: adds what a file holds to the collector that it is given, in place of the output.
+        epochs: how many were asked for; None by hand.
+    """
+
+    def __init__(self, printed: Collector, file: Callable[[Collector], None] | None, epochs: int | None) -> None:
+        self._printed, self._file, self._epochs = printed, file, epochs
+        self._before: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._fault: NoMetrics | None = None
+
+    def feed(self, line: str) -> None:
+        """Reads a line of the output."""
+        with self._lock:
+            try:
+                self._printed.feed(line)
+            except NoMetrics as error:
+                self._fault = self._fault or error
+
+    def rows(self) -> tuple[list[dict[str, float]], list[str]]:
+        """Returns a row per epoch, and a line for each column that was dropped.
+
+        Raises:
+            NoMetrics: what was found can be no metrics file.
+        """
+        with self._lock:
+            return self._collector()[1].rows()
+
+    def rows_so_far(self) -> list[dict[str, float]]:
+        """Returns the rows while the script runs; none where they are no metrics file yet."""
+        try:
+            return self.rows()[0]
+        except NoMetrics:
+            return []
+
+    def state(self) -> dict[str, Any]:
+        """Returns what belongs to a checkpoint of this moment, as JSON can hold it."""
+        with self._lock:
+            try:
+                source, collector = self._collector()
+            except NoMetrics:
+                return self._before
+            return {"source": source, **collector.state()}
+
+    def resume(self, state: Mapping[str, Any] | None) -> None:
+        """Begins with the metrics of the checkpoint that was found."""
+        self._before = dict(state or {})
+        if self._before.get("source") == PRINTED:
+            self._printed.resume(self._before, self._epochs)
+
+    def _collector(self) -> tuple[str, Collector]:
+        if self._file is None:
+            if self._fault:
+                raise self._fault
+            return PRINTED, self._printed
+        collector = Collector()
+        if self._before.get("source") == FILE:
+            collector.resume(self._before, self._epochs)
+        self._file(collector)
+        return FILE, collector

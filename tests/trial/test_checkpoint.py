@@ -1,0 +1,228 @@
+"""The checkpoint folder of `stepsweep-trial`: real processes that are killed, against S3 over HTTP."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.support.trainer import BUCKET, environment, job_environment
+
+EPOCHS = 4
+KEY = "checkpoints/{}/checkpoint.tar"
+
+TRAIN = """
+import os, pathlib, sys, time
+folder = pathlib.Path(os.environ["STEPSWEEP_CHECKPOINT_DIR"])
+file = folder / "model" / "weights.txt"
+done = int(file.read_text()) if file.exists() else 0
+print("begins at", done)
+for epoch in range(done + 1, 5):
+    print(f"epoch {epoch} val_loss={1 / epoch}")
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(str(epoch))
+    if epoch == 2 and not done and os.environ.get('WAIT'):
+        time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer(port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def s3(endpoint: str) -> Any:
+    client = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",  # noqa: S106
+    )
+    client.create_bucket(Bucket=BUCKET)
+    return client
+
+
+class Trial:
+    """A trial whose attempts are processes, each in a folder of its own."""
+
+    def __init__(self, name: str, code: str, folder: Path, endpoint: str, s3: Any) -> None:
+        self.name, self._s3, self._folder = name, s3, folder
+        (folder / "train.py").write_text(code)
+        self._endpoint, self._attempts, self.epochs = endpoint, 0, EPOCHS
+
+    def start(self, *words: str, **more: str) -> "subprocess.Popen[str]":
+        self._attempts += 1
+        folder = self._folder / f"attempt-{self._attempts}"
+        folder.mkdir()
+        script = [sys.executable, str(self._folder / "train.py")]
+        return subprocess.Popen(
+            [sys.executable, "-m", "stepsweep.trial", "--", *script, *words, "{args}", "--epochs", str(self.epochs)],
+            cwd=folder,
+            env=environment(**{**job_environment(self._endpoint, trial_id=self.name, epochs=self.epochs), **more}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self, *words: str) -> tuple[int, str, str]:
+        with self.start(*words) as process:
+            out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def saved(self) -> dict[str, bytes]:
+        """The files of the version that is in S3."""
+        try:
+            data = self._s3.get_object(Bucket=BUCKET, Key=KEY.format(self.name))["Body"].read()
+        except self._s3.exceptions.NoSuchKey:
+            return {}
+        with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+            files = [(member.name, tar.extractfile(member)) for member in tar if member.isfile()]
+            return {name: file.read() for name, file in files if file is not None}
+
+    def metrics(self) -> list[str]:
+        key = f"trials/{self.name}/metrics-e{self.epochs}.csv"
+        text: str = self._s3.get_object(Bucket=BUCKET, Key=key)["Body"].read().decode()
+        return text.splitlines()
+
+
+Make = Callable[[str, str], Trial]
+
+
+@pytest.fixture
+def trial(tmp_path: Path, endpoint: str, s3: Any) -> Make:
+    return lambda name, code: Trial(name, code, tmp_path, endpoint, s3)
+
+
+def go_on(process: "subprocess.Popen[str]") -> None:
+    """Ends the script's `input()`."""
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def until(holds: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("kill", [signal.SIGTERM, signal.SIGKILL])
+def test_the_second_attempt_goes_on_from_what_the_first_left(trial: Make, kill: signal.Signals) -> None:
+    mine = trial(f"killed-{kill.name.lower()}", TRAIN)
+    with mine.start(WAIT="yes") as first:
+        until(lambda: mine.saved().get("checkpoint/model/weights.txt") == b"2", first)
+        children = Path(f"/proc/{first.pid}/task/{first.pid}/children")
+        script = int(children.read_text()) if children.exists() else None
+        first.send_signal(kill)
+        assert first.wait(60) != 0
+    if kill == signal.SIGKILL and script:
+        os.kill(script, signal.SIGKILL)  # a container takes it along
+    code, out, err = mine.finish()
+    assert code == 0, err
+    assert "begins at 2" in out
+    assert mine.metrics() == ["epoch,val_loss", "1,1.0", "2,0.5", f"3,{1 / 3!r}", "4,0.25"]
+
+
+def test_at_sigterm_what_the_script_saves_then_is_kept(trial: Make) -> None:
+    code = """
+import os, signal, sys
+def end(*_):
+    with open(os.environ["STEPSWEEP_CHECKPOINT_DIR"] + "/last.txt", "w") as file:
+        file.write("saved at the end")
+    sys.exit(75)
+signal.signal(signal.SIGTERM, end)
+print("ready")
+signal.pause()
+"""
+    mine = trial("saves-at-sigterm", code)
+    with mine.start() as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 75
+    assert mine.saved()["checkpoint/last.txt"] == b"saved at the end"
+
+
+def test_a_file_that_is_half_written_when_the_script_is_killed_is_not_kept(trial: Make) -> None:
+    code = """
+import os, signal
+folder = os.environ["STEPSWEEP_CHECKPOINT_DIR"]
+if not os.listdir(folder):
+    with open(folder + "/a", "w") as file:
+        file.write("one")
+    input()
+    with open(folder + "/a", "w") as file:
+        file.write("half of tw")
+        file.flush()
+        print("half", flush=True)
+        signal.pause()
+print("epoch 4 found", open(folder + "/a").read())
+"""
+    mine = trial("half", code)
+    with mine.start() as process:
+        until(lambda: mine.saved().get("checkpoint/a") == b"one", process)
+        go_on(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "half\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 128 + signal.SIGTERM
+        assert process.stderr is not None
+        assert "the version before stays" in process.stderr.read()
+    assert mine.saved()["checkpoint/a"] == b"one"
+
+
+def test_a_network_that_fails_costs_checkpoints_and_not_the_training(trial: Make, tmp_path: Path, s3: Any) -> None:
+    mine = trial("no-network", TRAIN.replace("time.sleep(600)", "input()"))
+    s3.create_bucket(Bucket="doomed")
+    csv = tmp_path / "metrics.csv"
+    place = {"STEPSWEEP_CHECKPOINT_URI": "s3://doomed/checkpoints/x/", "STEPSWEEP_METRICS_URI": str(csv), "WAIT": "yes"}
+    with mine.start(**place) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "begins at 0\n"
+        for found in s3.list_objects_v2(Bucket="doomed").get("Contents", []):
+            s3.delete_object(Bucket="doomed", Key=found["Key"])
+        s3.delete_bucket(Bucket="doomed")
+        assert "cannot write s3://doomed/checkpoints/x/checkpoint.tar" in process.stderr.readline()
+        go_on(process)
+        assert process.wait(60) == 0
+    assert csv.read_text().splitlines()[-1] == "4,0.25"
+
+
+def test_a_checkpoint_that_cannot_be_read_ends_the_attempt_before_it_trains_from_scratch(trial: Make) -> None:
+    mine = trial("unread", TRAIN)
+    with mine.start(STEPSWEEP_CHECKPOINT_URI="s3://no-such-bucket/checkpoints/x/") as process:
+        out, err = process.communicate(timeout=100)
+    assert process.returncode == 75
+    assert "begins" not in out
+    assert "cannot read s3://no-such-bucket/checkpoints/x/checkpoint.tar" in err
+
+
+def test_the_folder_is_a_placeholder_and_its_metrics_are_cut_to_the_epochs_asked_for(trial: Make) -> None:
+    mine = trial("placeholder", TRAIN.replace('os.environ["STEPSWEEP_CHECKPOINT_DIR"]', "sys.argv[1]"))
+    mine.epochs = 6
+    code, _, err = mine.finish("{checkpoint_dir}")
+    assert code == 0, err
+    mine.epochs = 3
+    code, out, err = mine.finish("{checkpoint_dir}")
+    assert code == 0, err
+    assert "begins at 4" in out
+    assert mine.metrics() == ["epoch,val_loss", "1,1.0", "2,0.5", f"3,{1 / 3!r}"]
