@@ -197,7 +197,8 @@ class Cloud:
         data = to_csv(
             [{"epoch": row.epoch, "val_loss": row.val_loss, "val_accuracy": row.val_accuracy} for row in rows]
         )
-        self._bucket.put(item["metrics_uri"].removeprefix(keys.uri(BUCKET, "")), data, "text/csv")
+        environment = {variable["Name"]: variable["Value"] for variable in item["environment"]}
+        self._bucket.put(environment[keys.METRICS_URI].removeprefix(keys.uri(BUCKET, "")), data, "text/csv")
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stepsweep.contract import keys
 from stepsweep.contract.trial import Status
 
 SUBMIT_ERRORS = [
@@ -292,10 +291,7 @@ def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
             "JobDefinition": job_definition_arn,
             "ContainerOverrides": {
                 "Command.$": "$.command",
-                "Environment": [
-                    {"Name": keys.METRICS_URI, "Value.$": "$.metrics_uri"},
-                    {"Name": keys.CHECKPOINT_URI, "Value.$": "$.checkpoint_uri"},
-                ],
+                "Environment.$": "$.environment",
             },
             "Tags": {"sweep.$": "$.sweep", "trial.$": "$.trial_id"},
             "PropagateTags": True,

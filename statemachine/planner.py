@@ -99,9 +99,7 @@ def plan(
         ).to_json(),
     )
     to_run_key = keys.to_run_key(spec.name, round_number)
-    bucket.put_json(
-        to_run_key, [TrialItem.of(trial, sweep=spec.name, bucket=bucket.name).to_json() for trial in to_run]
-    )
+    bucket.put_json(to_run_key, [TrialItem.of(trial, spec=spec, bucket=bucket.name).to_json() for trial in to_run])
     return {
         "sweep": spec.name,
         "round": round_number,

@@ -1,6 +1,7 @@
 """Options that several commands have, and what they make of them."""
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,13 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option("--folds", type=int, metavar="N", help="Cross-validation: a trial for each of N parts of the data.")
     @click.option("--repeats", type=int, metavar="N", help="Trials with N seeds each.")
     @click.option("--fixed", metavar="NAME=VALUE", multiple=True, help="An option given to every trial unchanged.")
+    @click.option(
+        "--env",
+        "environment",
+        metavar="NAME[=VALUE]",
+        multiple=True,
+        help="An environment variable of every trial; without a value it is the shell's. Not for secrets.",
+    )
     @click.option("--epochs", type=int, metavar="N", help="The most epochs a trial trains.")
     @click.option("--name", metavar="NAME", help="The sweep's name.  [default: the file's, and the time]")
     @click.option(
@@ -130,13 +138,14 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     def with_asked(
         *, file: str | None, parameters: tuple[str, ...], search: str | None, trials: int | None, batch: int | None,
         halving: str | None, folds: int | None, repeats: int | None,
-        fixed: tuple[str, ...], epochs: int | None, name: str | None,
+        fixed: tuple[str, ...], environment: tuple[str, ...], epochs: int | None, name: str | None,
         objective: str | None, seed: int | None, max_concurrency: int | None, budget_usd: float | None,
         fresh: bool, accept_trainer: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
             file=file, parameters=parameters, search=search, trials=trials, batch=batch, halving=halving,
-            folds=folds, repeats=repeats, fixed=fixed, epochs=epochs, name=name, objective=objective, seed=seed,
+            folds=folds, repeats=repeats, fixed=fixed, environment=environment, exported=os.environ, epochs=epochs,
+            name=name, objective=objective, seed=seed,
             max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
             accept_trainer=accept_trainer,
         )  # fmt: skip

@@ -6,7 +6,7 @@ Everything that can be wrong is found here, before anything is started.
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,6 +43,8 @@ class Asked:
         halving: `min_epochs:factor`, `min_epochs`, or `auto`.
         fixed: `name=value` each.
         objective: `metric:direction`.
+        environment: `NAME=value` each, or `NAME`, whose value is the shell's.
+        exported: the variables of the shell.
     """
 
     file: str | None = None
@@ -58,6 +60,8 @@ class Asked:
     name: str | None = None
     objective: str | None = None
     seed: int | None = None
+    environment: Sequence[str] = ()
+    exported: Mapping[str, str] | None = None
     max_concurrency: int | None = None
     budget_usd: float | None = None
     fresh: bool = False
@@ -84,6 +88,10 @@ class Asked:
             # What is not an object is a fault of the file, and the spec's to name.
             if given and isinstance(there, dict):
                 merged[field] = there | given
+        if self.environment:
+            there = document.get("environment", {})
+            given = _variables(self.environment, self.exported or {}, faults)
+            merged["environment"] = there | given if isinstance(there, dict) else there
         if self.objective is not None:
             metric, colon, direction = self.objective.partition(":")
             merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})
@@ -207,6 +215,19 @@ def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: boo
         else:
             pairs[name] = _value(where, text, faults)
     return pairs
+
+
+def _variables(words: Sequence[str], exported: Mapping[str, str], faults: list[str]) -> dict[str, str]:
+    """Returns `NAME=value` words, and `NAME` with the shell's value, as an object of texts."""
+    variables: dict[str, str] = {}
+    for word in words:
+        name, equals, text = word.partition("=")
+        if name in variables:
+            faults.append(f"--env {name}: given twice; give it once")
+        if not equals and name not in exported:
+            faults.append(f"--env {shown(name)}: the shell has no such variable; export it, or write NAME=VALUE")
+        variables[name] = text if equals else exported.get(name, "")
+    return variables
 
 
 def _range(where: str, ends: re.Match[str], faults: list[str]) -> dict[str, Any]:

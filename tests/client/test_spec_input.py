@@ -50,6 +50,7 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
         "fixed": {"dataset": "mnist", "batch_size": 64},
         "epochs": 100,
         "seed": 7,
+        "environment": {"A": "file", "B": "file"},
         "objective": {"metric": "val_loss", "direction": "minimize"},
     }
     asked = Asked(
@@ -59,6 +60,8 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
         epochs=5,
         name="mine",
         objective="train_loss:minimize",
+        environment=["A=1=2", "SHELL_S"],
+        exported={"SHELL_S": "its own", "OTHER": "x"},
         max_concurrency=2,
         fresh=True,
     )
@@ -69,10 +72,19 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
         "seed": 7,
         "objective": {"metric": "train_loss", "direction": "minimize"},
         "name": "mine",
+        "environment": {"A": "1=2", "B": "file", "SHELL_S": "its own"},
         "max_concurrency": 2,
         "fresh": True,
     }
     assert asked.spec(now=NOW) == SweepSpec.from_json(expected)
+
+
+def test_a_variable_without_a_value_that_the_shell_does_not_have_is_a_fault() -> None:
+    asked = Asked(parameters=["lr=1"], epochs=1, environment=["NOT_SET", "A=1", "A=2"], exported={"OTHER": "x"})
+    assert faults(asked) == [
+        '--env "NOT_SET": the shell has no such variable; export it, or write NAME=VALUE',
+        "--env A: given twice; give it once",
+    ]
 
 
 def test_the_file_s_own_name_of_the_sweep_is_kept(tmp_path: Path) -> None:

@@ -318,6 +318,7 @@ class TestFaults:
                 "search": "random",
                 "seed": -1,
                 "name": "../a",
+                "environment": {"A B": "1", "HF_TOKEN": "x"},
                 "max_concurrency": 0,
                 "fresh": "no",
                 "parameter": {},
@@ -338,6 +339,8 @@ class TestFaults:
             "objective.metric",
             "objective.direction",
             "seed",
+            "environment",
+            "environment.HF_TOKEN",
             "max_concurrency",
             "fresh",
         ]
@@ -452,6 +455,7 @@ class TestSameWork:
             {"objective": {"direction": "minimize"}},
             {"seed": 1},
             {"fresh": True},
+            {"environment": {"OMP_NUM_THREADS": "4"}},
         ],
     )
     def test_another_question_is_other_work(self, changes: dict[str, Any]) -> None:
@@ -460,6 +464,9 @@ class TestSameWork:
     def test_how_many_trials_run_at_once_is_not_part_of_the_question(self) -> None:
         assert parse(max_concurrency=1).same_work(parse(max_concurrency=16))
         assert parse(max_concurrency=1).same_work(parse())
+
+    def test_the_order_of_variables_and_a_whole_number_without_quotes_mean_nothing(self) -> None:
+        assert parse(environment={"B": "x", "A": 4}).same_work(parse(environment={"A": "4", "B": "x"}))
 
     def test_numbers_written_otherwise_are_the_same_work(self) -> None:
         assert parse(parameters={"lr": [1.0, 1e-1]}).same_work(parse(parameters={"lr": [1, 0.1]}))

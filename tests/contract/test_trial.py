@@ -31,6 +31,12 @@ class TestTrialId:
         params: dict[str, Value] = {f"parameter_{letter}": "a-long-choice" for letter in "abcd"}
         assert trial_id(params) == "parameter_a-a-long-choice-parameter_b-a-long-choice-paramete-9f038c9464dc096d4c55"
 
+    def test_a_spec_without_variables_keeps_its_ids_and_each_name_and_value_gives_another(self) -> None:
+        assert trial_id(environment={}) == trial_id()
+        variables: list[dict[str, str]] = [{"A": "1"}, {"A": "2"}, {"B": "1"}, {"A": "1", "B": "1"}]
+        assert len({trial_id(environment=each) for each in variables}) == 4
+        assert trial_id(environment={"B": "1", "A": "1"}) == trial_id(environment={"A": "1", "B": "1"})
+
     def test_an_id_begins_with_params_that_a_person_can_read(self) -> None:
         assert trial_id({"lr": 1e-5, "act": "relu"}).startswith("act-relu-lr-1e-05-")
 
@@ -52,6 +58,7 @@ class TestTrialId:
             {"seed": 1},
             {"trainer_version": "v2"},
             {"salt": "again"},
+            {"environment": {"OMP_NUM_THREADS": "4"}},
         ],
         ids=str,
     )

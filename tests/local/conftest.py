@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, Cloud, running_cloud
 from tests.support.tiny import tiny_app
 from tests.support.worlds import Worlds, answer_of
@@ -53,3 +54,8 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
         for process in (plain, embedded):
             assert process.stdin is not None
             process.stdin.close()
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Sweep:
+    return Sweep(folder=tmp_path)

@@ -128,6 +128,12 @@ def _template(says: str, seed: Callable[[Json], object], *, missed_because: str 
     return Fault(says=says, in_definition=False, seed=seed, missed_because=missed_because)
 
 
+def _with_environment(definition: Json, variables: list[Json]) -> None:
+    overrides = _train(definition)["Parameters"]["ContainerOverrides"]
+    del overrides["Environment.$"]
+    overrides["Environment"] = variables
+
+
 def _swap_functions(definition: Json) -> None:
     plan, reduce = (_state(definition, name)["Parameters"] for name in ("Plan the trials", "Pick the winner"))
     plan["FunctionName"], reduce["FunctionName"] = reduce["FunctionName"], plan["FunctionName"]
@@ -146,7 +152,7 @@ DEFINITION = (
     ),
     _definition(
         "a path in the environment under a key without .$",
-        lambda d: _renamed(_train(d)["Parameters"]["ContainerOverrides"]["Environment"][0], "Value.$", "Value"),
+        lambda d: _renamed(_train(d)["Parameters"]["ContainerOverrides"], "Environment.$", "Environment"),
     ),
     _definition(
         "a text under a key that ends in .$",
@@ -154,7 +160,7 @@ DEFINITION = (
     ),
     _definition(
         "a number where Batch wants a text",
-        lambda d: _train(d)["Parameters"]["ContainerOverrides"]["Environment"].append({"Name": "EPOCHS", "Value": 10}),
+        lambda d: _with_environment(d, [{"Name": "EPOCHS", "Value": 10}]),
     ),
     _definition(
         "a text where Batch wants the list of the command",
@@ -167,18 +173,14 @@ DEFINITION = (
     _definition("SubmitJob without a queue", lambda d: _train(d)["Parameters"].pop("JobQueue")),
     _definition(
         "a path that nothing writes",
-        lambda d: _set(_train(d)["Parameters"]["ContainerOverrides"]["Environment"][0], "Value.$", "$.metric_uri"),
+        lambda d: _set(_train(d)["Parameters"]["ContainerOverrides"], "Environment.$", "$.enviroment"),
     ),
     _definition(
-        "checkpoints and metrics swapped",
-        lambda d: [
-            _set(variable, "Value.$", path)
-            for variable, path in zip(
-                _train(d)["Parameters"]["ContainerOverrides"]["Environment"],
-                ("$.checkpoint_uri", "$.metrics_uri"),
-                strict=True,
-            )
-        ],
+        "a job that is not told where its results go",
+        lambda d: _train(d)["Parameters"]["ContainerOverrides"].pop("Environment.$"),
+    ),
+    _definition(
+        "a job with the variables of no trial", lambda d: _with_environment(d, [{"Name": "EPOCHS", "Value": "10"}])
     ),
     _definition(
         "a job that is not waited for", lambda d: _set(_train(d), "Resource", "arn:aws:states:::batch:submitJob")

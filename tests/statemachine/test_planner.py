@@ -45,8 +45,9 @@ class TestPlan:
         answer = cloud.plan({**SPEC, "fixed": {"batch_size": 64, "dataset": "mnist"}, "seed": 7})
         for item in cloud.bucket.get_json(answer["to_run_key"]):
             assert (item.pop("schema"), item.pop("outcomes").keys()) == (1, {"SUCCEEDED", "FAILED"})
-            command = item.pop("command")
-            assert all(type(text) is str for text in [*item.values(), *command])
+            command, environment = item.pop("command"), item.pop("environment")
+            variables = [text for variable in environment for text in variable.values()]
+            assert all(type(text) is str for text in [*item.values(), *command, *variables])
 
     def test_an_item_names_the_trials_command_and_where_its_results_go(self, cloud: Cloud) -> None:
         answer = cloud.plan(SPEC)
@@ -56,8 +57,16 @@ class TestPlan:
             "sweep": "s",
             "trial_id": first.trial_id,
             "command": ["--lr", "0.1", "--momentum", "0.5", "--epochs", "3", "--seed", "0"],
-            "metrics_uri": f"s3://{cloud.bucket.name}/trials/{first.trial_id}/metrics-e3.csv",
-            "checkpoint_uri": f"s3://{cloud.bucket.name}/checkpoints/{first.trial_id}/",
+            "environment": [
+                {
+                    "Name": "STEPSWEEP_METRICS_URI",
+                    "Value": f"s3://{cloud.bucket.name}/trials/{first.trial_id}/metrics-e3.csv",
+                },
+                {
+                    "Name": "STEPSWEEP_CHECKPOINT_URI",
+                    "Value": f"s3://{cloud.bucket.name}/checkpoints/{first.trial_id}/",
+                },
+            ],
             "outcome_key": f"sweeps/s/round-0/outcomes/{first.trial_id}.json",
             "outcomes": {
                 "SUCCEEDED": {"schema": 1, "trial_id": first.trial_id, "status": "SUCCEEDED"},

@@ -72,19 +72,21 @@ class TrialItem:
     sweep: str
     trial_id: str
     command: tuple[str, ...]
-    metrics_uri: str
-    checkpoint_uri: str
+    environment: dict[str, str]
     outcome_key: str
 
     @classmethod
-    def of(cls, trial: Trial, *, sweep: str, bucket: str) -> Self:
+    def of(cls, trial: Trial, *, spec: SweepSpec, bucket: str) -> Self:
         return cls(
-            sweep=sweep,
+            sweep=spec.name,
             trial_id=trial.trial_id,
             command=tuple(trial.command()),
-            metrics_uri=keys.uri(bucket, trial.metrics_key),
-            checkpoint_uri=keys.uri(bucket, keys.checkpoint_prefix(trial.trial_id)),
-            outcome_key=keys.outcome_key(sweep, trial.round_number, trial.trial_id),
+            environment={
+                keys.METRICS_URI: keys.uri(bucket, trial.metrics_key),
+                keys.CHECKPOINT_URI: keys.uri(bucket, keys.checkpoint_prefix(trial.trial_id)),
+                **spec.environment,
+            },
+            outcome_key=keys.outcome_key(spec.name, trial.round_number, trial.trial_id),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -93,8 +95,8 @@ class TrialItem:
             "sweep": self.sweep,
             "trial_id": self.trial_id,
             "command": list(self.command),
-            "metrics_uri": self.metrics_uri,
-            "checkpoint_uri": self.checkpoint_uri,
+            # As SubmitJob takes it: a state cannot make a list of an object.
+            "environment": [{"Name": name, "Value": value} for name, value in self.environment.items()],
             "outcome_key": self.outcome_key,
             # What is recorded when the job ends; the state machine adds Batch's part.
             "outcomes": {status.value: begun(self.trial_id, status) for status in (Status.SUCCEEDED, Status.FAILED)},
@@ -109,12 +111,18 @@ class TrialItem:
             sweep=fields.text("sweep"),
             trial_id=fields.text("trial_id"),
             command=tuple(fields.texts("command")),
-            metrics_uri=fields.text("metrics_uri"),
-            checkpoint_uri=fields.text("checkpoint_uri"),
+            environment=dict(_variable(each, place) for each, place in fields.children("environment")),
             outcome_key=fields.text("outcome_key"),
         )
         fields.done()
         return item
+
+
+def _variable(data: object, where: str) -> tuple[str, str]:
+    fields = Fields(data, where)
+    variable = fields.text("Name"), fields.text("Value")
+    fields.done()
+    return variable
 
 
 def items_from_json(data: object, *, where: str) -> list[TrialItem]:

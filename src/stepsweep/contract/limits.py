@@ -10,6 +10,8 @@ MAX_EPOCHS = 100_000
 MAX_CONCURRENCY = 10_000
 MAX_COMMAND_BYTES = 6_000
 """Of a trial's options: Batch allows 8,192 bytes of container overrides, its own JSON and our environment included."""
+MAX_OVERRIDES_BYTES = 7_000
+"""Of a trial's options and environment together; where its results go takes up to 700 of the 8,192."""
 MAX_NAME = 80
 """Of a sweep: as long as Step Functions allows an execution's name, which names the sweep by default."""
 MAX_SEED = 2**32 - 1

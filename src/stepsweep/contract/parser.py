@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from stepsweep.contract.environment import environment_faults, environment_of, overrides_bytes
 from stepsweep.contract.halving import DEFAULT_FACTOR, Halving, default_min_epochs
 from stepsweep.contract.limits import (
     MAX_BOUND,
@@ -15,6 +16,7 @@ from stepsweep.contract.limits import (
     MAX_FACTOR,
     MAX_FOLDS,
     MAX_NAME,
+    MAX_OVERRIDES_BYTES,
     MAX_PARAMETERS,
     MAX_REPEATS,
     MAX_ROUNDS,
@@ -41,7 +43,7 @@ from stepsweep.contract.space import (
 
 FIELDS = (
     "parameters", "search", "halving", "fixed", "epochs", "objective", "folds", "repeats", "seed", "name",
-    "max_concurrency", "budget_usd", "fresh", "accept_trainer",
+    "environment", "max_concurrency", "budget_usd", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -78,13 +80,14 @@ class Parser:
             "folds": self._integer("folds", default=None, low=2, high=MAX_FOLDS),
             "repeats": (repeats := self._integer("repeats", default=1, low=1, high=MAX_REPEATS)),
             "seed": self._integer("seed", default=0, low=0, high=MAX_SEED - repeats + 1),
+            "environment": (environment := self._environment()),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
             "budget_usd": self._budget(),
             "fresh": self._boolean("fresh", self.data.get("fresh", False)),
             "accept_trainer": self._boolean("accept_trainer", self.data.get("accept_trainer", False)),
         }
         self._trials(values)
-        self._command_bytes(parameters, fixed)
+        self._override_bytes(parameters, fixed, environment)
         return values
 
     def _unknown_fields(self, there: Mapping[Any, Any], *, known: tuple[str, ...], where: str) -> None:
@@ -383,7 +386,15 @@ class Parser:
                 "give fewer choices"
             )
 
-    def _command_bytes(self, parameters: Mapping[str, Parameter], fixed: Mapping[str, Value]) -> None:
+    def _environment(self) -> dict[str, str]:
+        raw = self.data.get("environment", {})
+        faults = list(environment_faults(raw))
+        self.faults += faults
+        return {} if faults else environment_of(raw)
+
+    def _override_bytes(
+        self, parameters: Mapping[str, Parameter], fixed: Mapping[str, Value], environment: Mapping[str, str]
+    ) -> None:
         words = [
             *((name, _widest(parameter)) for name, parameter in parameters.items()),
             *((name, as_option(value)) for name, value in fixed.items()),
@@ -392,6 +403,11 @@ class Parser:
         if size > MAX_COMMAND_BYTES:
             self.faults.append(
                 f"parameters and fixed: {size} bytes of options a trial; at most {MAX_COMMAND_BYTES}, "
+                "give fewer or shorter ones"
+            )
+        elif (both := size + overrides_bytes(environment)) > MAX_OVERRIDES_BYTES:
+            self.faults.append(
+                f"environment: {both} bytes, {size} of them of options; Batch takes {MAX_OVERRIDES_BYTES} a trial, "
                 "give fewer or shorter ones"
             )
 

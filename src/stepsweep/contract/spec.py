@@ -36,6 +36,7 @@ class SweepSpec:
         folds: of cross-validation, a trial each; None leaves the trainer its own split.
         repeats: trials of the same params with a seed each.
         seed: of sampling and training; the first of several.
+        environment: variables of every trial, part of its id: they may change its numbers.
         max_concurrency: trials at once; None leaves it to the stack.
         budget_usd: a plan whose estimate is above it is refused.
         fresh: train again what is already there.
@@ -52,6 +53,7 @@ class SweepSpec:
     folds: int | None = None
     repeats: int = 1
     seed: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
     max_concurrency: int | None = None
     budget_usd: float | None = None
     fresh: bool = False
@@ -89,6 +91,7 @@ class SweepSpec:
             "folds": self.folds,
             "repeats": self.repeats,
             "seed": self.seed,
+            "environment": dict(self.environment),
             "max_concurrency": self.max_concurrency,
             "budget_usd": self.budget_usd,
             "fresh": self.fresh,
@@ -128,6 +131,7 @@ class SweepSpec:
                 seed=seed,
                 fold=fold_options,
                 trainer_version=trainer_version,
+                environment=self.environment,
                 salt=self.name if self.fresh else "",
             ),
             params=params,

@@ -121,20 +121,25 @@ def trial_id_of(
     seed: int,
     trainer_version: str,
     fold: Mapping[str, int] | None = None,
+    environment: Mapping[str, str] | None = None,
     salt: str = "",
 ) -> str:
     """Returns a readable name for all that decides a trial's numbers.
 
-    The name is a slug of the params and a SHA-256 of params, fixed options, seed, fold and trainer version; both
-    whatever the order in which they were given. Epochs are not part of it: more epochs continue the same training.
+    The name is a slug of the params and a SHA-256 of params, fixed options, seed, fold, environment and trainer
+    version; both whatever the order in which they were given. Epochs are not part of it: more epochs continue the same
+    training.
 
     Args:
         fold: `{"folds": 5, "fold": 0}`; None where the trainer splits its data in its own way.
+        environment: the variables that the spec gives it (docs/decisions/017-environment-in-the-id.md).
         salt: makes the same work another trial; what `fresh` does.
     """
     decides = {"params": params, "fixed": fixed, "seed": seed, "trainer": trainer_version, "salt": salt}
     if fold:
         decides["fold"] = fold
+    if environment:
+        decides["environment"] = environment
     text = json.dumps(decides, sort_keys=True, separators=(",", ":"), allow_nan=False)
     digest = hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
     slug = "-".join(f"{name}-{as_option(value)}" for name, value in sorted(params.items()))

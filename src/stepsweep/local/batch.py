@@ -153,7 +153,8 @@ class JobQueue:
                     "AWS_BATCH_JQ_NAME": job.job_queue.name,
                 },
                 output=log,
-                preload=image.preload,
+                # A fork has imported them already, and many read their variables then.
+                preload=() if job.has_variables_of_its_own else image.preload,
                 copy=self._folders / f"{job.job_id}-{number}",
             )
             self._processes[job.job_id] = process

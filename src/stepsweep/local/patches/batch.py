@@ -49,6 +49,12 @@ class ProcessJob(Job):
         return {entry["name"]: entry["value"] for entry in entries if "value" in entry}
 
     @property
+    def has_variables_of_its_own(self) -> bool:
+        """Whether the submission gives it variables beside those that every trial has."""
+        submitted = self._submitted_overrides.get("environment") or []
+        return any(not entry["name"].startswith("STEPSWEEP_") for entry in submitted)
+
+    @property
     def asked_vcpus(self) -> int | None:
         """The vCPUs that the submission asks for; None where it leaves them to the job definition."""
         asked = self._submitted_overrides.get("vcpus")

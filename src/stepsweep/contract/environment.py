@@ -1,0 +1,86 @@
+"""Environment variables that a spec gives to every trial: which names and values it may have.
+
+A spec is kept in S3 and shown in the console, and so is the environment of a job. No secret belongs in either.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from stepsweep.contract.space import MAX_INTEGER, shown
+
+MAX_VARIABLES = 50
+MAX_VALUE = 2_048
+"""Characters of one value."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}", re.ASCII)
+_OURS = re.compile(r"(?i:STEPSWEEP_|AWS_)")
+_OWN_FOLDERS = ("TMPDIR", "TMP", "TEMP")
+
+_SECRET_WORDS = frozenset({"KEY", "PASS", "PASSPHRASE", "PWD"})
+_SECRET_ENDS = ("APIKEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "CREDENTIALS")
+_LOGIN = re.compile(r"://[^/@\s]+:[^/@\s]+@")
+
+
+def environment_faults(raw: object) -> Iterator[str]:
+    """Yields what is wrong with the field `environment`. A value is never repeated: it may be a secret."""
+    if not isinstance(raw, Mapping):
+        yield f'environment: must be an object of variables such as {{"OMP_NUM_THREADS": "4"}}, got {shown(raw)}'
+        return
+    if len(raw) > MAX_VARIABLES:
+        yield f"environment: at most {MAX_VARIABLES} variables, got {len(raw)}"
+        return
+    for name, value in raw.items():
+        if fault := name_fault(name):
+            yield f"environment{fault}"
+        elif fault := _value_fault(name, value):
+            yield f"environment.{name}: {fault}"
+
+
+def environment_of(raw: Mapping[str, str | int]) -> dict[str, str]:
+    """Returns a field without faults as texts, in the order of names, so that the order of a file means nothing."""
+    return {name: str(value) for name, value in sorted(raw.items())}
+
+
+def name_fault(name: object) -> str | None:
+    """Returns the end of a fault that begins with the field's name; None where a trial may have such a variable."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return f": {shown(name)} is not a name of a variable; letters, digits and _, no digit first, at most 128"
+    if _OURS.match(name):
+        return f".{name}: the job sets what begins with STEPSWEEP_ or AWS_; choose another name"
+    if name.upper() in _OWN_FOLDERS:
+        return f".{name}: each trial has a folder of its own for temporary files; leave it out"
+    return None
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable of this name usually holds a secret, as WANDB_API_KEY, HF_TOKEN and DB_PASSWORD do."""
+    words = name.upper().split("_")
+    return any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDS) for word in words)
+
+
+def overrides_bytes(environment: Mapping[str, str]) -> int:
+    """Returns how many bytes of Batch's container overrides the variables take."""
+    return sum(len(json.dumps({"name": name, "value": value})) + 1 for name, value in environment.items())
+
+
+def _value_fault(name: str, value: object) -> str | None:
+    is_whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER
+    if not is_whole and not isinstance(value, str):
+        return f"must be a text or a whole number; put quotes around it{_kind(value)}"
+    text = str(value)
+    if not text:
+        return "is empty, and Batch drops empty variables; give it a value, or leave it out"
+    if len(text) > MAX_VALUE or not text.isprintable():
+        return f"must be 1 to {MAX_VALUE} printable characters on one line, got {len(text)}"
+    if looks_secret(name) or _LOGIN.search(text):
+        return (
+            "looks like a secret, and everybody who sees the sweep could read it, in its spec, in S3 and in the "
+            "console; leave it out"
+        )
+    return None
+
+
+def _kind(value: object) -> str:
+    kinds = {bool: "true or false", float: "a fraction", list: "a list", dict: "an object", type(None): "null"}
+    return f", got {kinds[type(value)]}" if type(value) in kinds else ""

@@ -1,0 +1,77 @@
+"""Environment variables that a spec gives to its trials."""
+
+import pytest
+
+from tests.support.specs import faults, parse
+
+NO_NAME = "is not a name of a variable; letters, digits and _, no digit first, at most 128"
+OURS = "the job sets what begins with STEPSWEEP_ or AWS_; choose another name"
+NO_TEXT = "must be a text or a whole number; put quotes around it, got"
+PRINTABLE = "must be 1 to 2048 printable characters on one line, got"
+
+
+def test_variables_are_texts_and_may_hold_what_options_may_not() -> None:
+    given = {"OMP_NUM_THREADS": 4, "DATA": "/mnt/a b/é", "WANDB_MODE": "offline", "_x": "--flag=1,2"}
+    assert parse(environment=given).environment == {**given, "OMP_NUM_THREADS": "4"}
+
+
+@pytest.mark.parametrize("name", ["A-B", "1A", "", "A B", "A=B", "é", "A" * 129])
+def test_what_is_no_name_of_a_variable_is_a_fault(name: str) -> None:
+    (fault,) = faults(environment={name: "1"})
+    assert fault.startswith("environment: ")
+    assert fault.endswith(NO_NAME)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("AWS_REGION", "1", OURS),
+        ("stepsweep_x", "1", OURS),
+        ("TMPDIR", "/x", "each trial has a folder of its own for temporary files; leave it out"),
+        ("A", "", "is empty, and Batch drops empty variables; give it a value, or leave it out"),
+        ("A", True, f"{NO_TEXT} true or false"),
+        ("A", 0.5, f"{NO_TEXT} a fraction"),
+        ("A", None, f"{NO_TEXT} null"),
+        ("A", ["x"], f"{NO_TEXT} a list"),
+        ("A", "x\0", f"{PRINTABLE} 2"),
+        ("A", "x\ny", f"{PRINTABLE} 3"),
+        ("A", "\ud800", f"{PRINTABLE} 1"),
+        ("A", "x" * 2049, f"{PRINTABLE} 2049"),
+    ],
+)
+def test_what_no_trial_can_be_given_is_a_fault(name: str, value: object, fault: str) -> None:
+    assert faults(environment={name: value}) == (f"environment.{name}: {fault}",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WANDB_API_KEY", "s3cr3t"),
+        ("HF_TOKEN", "s3cr3t"),
+        ("db_password", "s3cr3t"),
+        ("MYSECRET", "s3cr3t"),
+        ("DATABASE_URL", "postgres://me:s3cr3t@db/x"),
+    ],
+)
+def test_what_looks_like_a_secret_is_refused_and_not_repeated(name: str, value: str) -> None:
+    (fault,) = faults(environment={name: value})
+    assert fault.startswith(f"environment.{name}: looks like a secret")
+    assert "s3cr3t" not in fault
+
+
+@pytest.mark.parametrize("name", ["TOKENIZERS_PARALLELISM", "MAX_TOKENS", "KEYRING", "PASSES", "MONKEY"])
+def test_a_name_that_only_resembles_one_of_a_secret_is_taken(name: str) -> None:
+    assert parse(environment={name: "1"}).environment == {name: "1"}
+
+
+def test_too_many_variables_or_bytes_are_a_fault() -> None:
+    many = {f"A{number}": "1" for number in range(51)}
+    assert faults(environment=many) == ("environment: at most 50 variables, got 51",)
+    (fault,) = faults(environment={f"A{number}": "x" * 1_750 for number in range(4)})
+    assert fault.startswith("environment: 7147 bytes, 35 of them of options; Batch takes 7000 a trial")
+
+
+def test_it_must_be_an_object() -> None:
+    assert faults(environment=["A=1"]) == (
+        'environment: must be an object of variables such as {"OMP_NUM_THREADS": "4"}, got ["A=1"]',
+    )

@@ -1,0 +1,76 @@
+"""What a trial is given beside its options: a script prints it, in a sweep on this machine."""
+
+import json
+from pathlib import Path
+
+from tests.support.command import Sweep
+
+SCRIPT = """
+import json, os
+print("val_accuracy=0.5")
+print("seen", json.dumps(dict(os.environ)))
+"""
+DOCKERFILE = """FROM python:3.11-slim
+ENV FROM_IMAGE=image BOTH=image
+COPY train.py .
+ENTRYPOINT ["stepsweep-trial", "--", "python", "train.py", "{args}"]
+"""
+ASKED = ("--set", "lr=0.1", "--epochs", "1", "--trainer", "trainer")
+
+
+def trainer(folder: Path, script: str = SCRIPT) -> None:
+    (folder / "trainer").mkdir()
+    (folder / "trainer" / "train.py").write_text(script)
+    (folder / "trainer" / "Dockerfile").write_text(DOCKERFILE)
+
+
+def seen(folder: Path) -> dict[str, str]:
+    """Returns the environment that the script printed."""
+    (log,) = (folder / ".stepsweep" / "logs").rglob("*.log")
+    (line,) = (line for line in log.read_text().splitlines() if line.startswith("seen "))
+    found: dict[str, str] = json.loads(line.removeprefix("seen "))
+    return found
+
+
+def test_a_trial_sees_the_variables_of_the_spec_and_of_the_shell_where_they_are_named(sweep: Sweep) -> None:
+    trainer(sweep.folder)
+    (sweep.folder / "spec.yaml").write_text("environment: {OMP_NUM_THREADS: 3, BOTH: spec, A: file}\n")
+    shell = {"FROM_SHELL": "shell's own = value", "NOT_NAMED": "x"}
+    ran = sweep(
+        "run", "spec.yaml", *ASKED, "--env", "A=option", "--env", "FROM_SHELL", "--name", "mine", environment=shell
+    )
+    assert ran.returncode == 0, ran.stderr
+    found = seen(sweep.folder)
+    wanted = {"OMP_NUM_THREADS": "3", "BOTH": "spec", "FROM_IMAGE": "image", "A": "option"}
+    assert {name: found[name] for name in wanted} == wanted
+    assert found["FROM_SHELL"] == "shell's own = value"
+    assert "NOT_NAMED" not in found
+
+
+def test_all_faults_are_said_before_anything_starts(sweep: Sweep) -> None:
+    trainer(sweep.folder)
+    wrong = sweep("run", *ASKED, "--env", "WANDB_API_KEY", "--env", "A B=1", environment={"WANDB_API_KEY": "s3cr3t"})
+    assert wrong.returncode == 2
+    assert [line.split(";")[0].split(",")[0] for line in wrong.stderr.splitlines()] == [
+        "sweep: environment.WANDB_API_KEY: looks like a secret",
+        'sweep: environment: "A B" is not a name of a variable',
+    ]
+    assert "s3cr3t" not in wrong.stderr
+    assert not (sweep.folder / ".stepsweep").exists()
+
+
+def test_another_environment_is_another_trial_and_under_the_same_name_another_sweep(sweep: Sweep) -> None:
+    trainer(sweep.folder)
+    plain, one, again, other = (
+        sweep("run", *ASKED, "--name", name, *env, "--json")
+        for name, env in (
+            ("plain", ()),
+            ("one", ("--env", "A=1")),
+            ("again", ("--env", "A=1")),
+            ("one", ("--env", "A=2")),
+        )
+    )
+    ids = [json.loads(ran.stdout)["winner"]["trial_id"] for ran in (plain, one, again)]
+    assert ids[0] != ids[1] == ids[2]
+    assert other.returncode == 2
+    assert 'asked for something else (its environment was {"A": "1"})' in other.stderr
