@@ -14,7 +14,7 @@ from botocore import exceptions as aws
 from botocore.config import Config
 
 from stepsweep.bucket.s3 import THREADS
-from stepsweep.bucket.stores import S3Store, ServedFolderStore, Store
+from stepsweep.bucket.stores import Home, S3Store, S3Uri, ServedFolderStore, Store
 from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput, SweepError
 
@@ -48,7 +48,6 @@ class Deployment:
     Attributes:
         stack: its name.
         job_queue: a name.
-        objects: how a person reaches the bucket's objects: `s3://…`, or the folder of an embedded cloud.
         patience_seconds: how long a service may not answer before that is an error, while a sweep is followed.
         is_ours: it is an embedded cloud that this process keeps up.
         folder: of the bucket of an embedded cloud, where its objects are files.
@@ -60,7 +59,6 @@ class Deployment:
     state_machine_arn: str
     job_queue: str
     log_group: str
-    objects: str
     patience_seconds: float
     s3: "S3Client"
     step_functions: "SFNClient"
@@ -68,6 +66,10 @@ class Deployment:
     logs: "CloudWatchLogsClient"
     is_ours: bool = False
     folder: Path | None = None
+
+    @property
+    def objects(self) -> Home:
+        return self.folder or S3Uri(f"s3://{self.bucket}")
 
     @property
     def store(self) -> Store:
@@ -144,8 +146,7 @@ def on_endpoint(
         found = _found(session, stack, config=config, endpoint_url=environment["AWS_ENDPOINT_URL"], patience_seconds=20)
     if folder is None:
         return replace(found, is_ours=is_ours)
-    home = folder / found.bucket
-    return replace(found, objects=str(home), folder=home, is_ours=is_ours)
+    return replace(found, folder=folder / found.bucket, is_ours=is_ours)
 
 
 def _found(
@@ -175,7 +176,6 @@ def _found(
         state_machine_arn=outputs[Output.STATE_MACHINE_ARN],
         job_queue=outputs[Output.JOB_QUEUE],
         log_group=outputs[Output.JOB_LOG_GROUP],
-        objects=f"s3://{outputs['Bucket']}",
         patience_seconds=patience_seconds,
         s3=session.client("s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url),
         step_functions=session.client("stepfunctions", config=config, endpoint_url=endpoint_url),

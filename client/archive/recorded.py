@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from stepsweep.bucket.s3 import for_all
-from stepsweep.bucket.stores import Store
+from stepsweep.bucket.stores import Home, Store
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.records import Objects, Plan, Records
 from stepsweep.client.deployment import explained
@@ -92,10 +92,10 @@ class Archive:
     """The sweeps of one bucket, as their records have them. Which executions run it is told, where a status needs it.
 
     Attributes:
-        objects: how a person reaches the bucket's objects.
+        objects: where a person finds the bucket's objects.
     """
 
-    def __init__(self, store: Store, *, objects: str) -> None:
+    def __init__(self, store: Store, *, objects: Home) -> None:
         self.objects = objects
         self.records = Records(store)
 
@@ -148,13 +148,12 @@ class Archive:
                 executions=of_sweep(name, running),
             )
 
-    def winner_s_curve(self, spec: SweepSpec, rows: Sequence[Row]) -> Metrics | None:
-        """Returns the metrics of the first trial of a leaderboard; None where there is none, or they are gone."""
-        if not rows or rows[0].rank != 1:
+    def winner_s_curve(self, plan: Plan | None, rows: Sequence[Row]) -> Metrics | None:
+        """Returns the metrics of the first trial of a plan's leaderboard; None if there is none, or they are gone."""
+        if plan is None or not rows or rows[0].rank != 1:
             return None
-        plan = self.plan(spec)
         with explained():
-            return self.records.metrics(plan.trials[rows[0].trial_id]) if plan else None
+            return self.records.metrics(plan.trials[rows[0].trial_id])
 
     def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
         """Returns the metrics that are there, by trial, also those of trials that diverged."""

@@ -62,7 +62,8 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     with signals_interrupt():
         found = cloud.looked_at()
         standing = found.standing(name)
-        curve = found.archive.winner_s_curve(standing.spec, standing.rows) if standing.is_finished else None
+        plan = found.archive.plan(standing.spec) if standing.is_finished else None
+        curve = found.archive.winner_s_curve(plan, standing.rows)
     if as_json:
         click.echo(json.dumps(standing.to_json(), indent=2))
     else:

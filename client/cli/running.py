@@ -108,14 +108,14 @@ class _Shown(OnTerminal):
             return
         archive, spec = execution.recorded(), execution.spec
         rows = archive.leaderboard(spec)
-        curve = archive.winner_s_curve(spec, rows)
+        curve = archive.winner_s_curve(execution.plan or archive.plan(spec), rows)
         is_on_aws = not self.cloud.is_local
         self.view.result(spec, rows, ending.output, objects=archive.objects, is_on_aws=is_on_aws, curve=curve)
 
     def _standing(self, standing: Standing, archive: Archive) -> None:
         """Shows a sweep that does not run, and how it ended."""
-        curve, where = archive.winner_s_curve(standing.spec, standing.rows), self.cloud.where
-        is_on_aws = not self.cloud.is_local
+        curve = archive.winner_s_curve(archive.plan(standing.spec), standing.rows)
+        where, is_on_aws = self.cloud.where, not self.cloud.is_local
         self.view.standing(standing, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve)
 
     def goes_on(self, name: str) -> None:

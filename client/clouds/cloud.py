@@ -109,7 +109,7 @@ class Cloud:
         # There is one, since its name is the stack's and does not change; none before the first sweep.
         buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
         folder = buckets[-1].parent if buckets else self.objects
-        return Archive(FolderStore(folder), objects=str(folder))
+        return Archive(FolderStore(folder), objects=folder)
 
     def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
         """Asks the trainer whether it could run these trials; on AWS it is asked by the first job.

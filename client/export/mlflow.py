@@ -123,7 +123,7 @@ def report_page(cloud: Cloud, found: Found, name: str) -> str | None:
     from stepsweep.client.report.gather import gathered
     from stepsweep.client.report.page import page
 
-    return page(gathered(cloud, name, found))
+    return page(gathered(cloud, found, name))
 
 
 def _client(uri: str) -> "MlflowClient":
@@ -164,14 +164,14 @@ def _experiment_id(client: "MlflowClient", name: str) -> str:
 
 def _finished(found: Found, name: str) -> _Sweep:
     archive, standing = found.archive, found.standing(name)
-    plan = archive.plan(standing.spec)
+    plan, home = archive.plan(standing.spec), archive.objects
     if not standing.is_finished or standing.executions or plan is None:
         raise InvalidInput([f"the sweep {name} is not finished ({standing.status}); export it when it is"])
     with explained():
         trials = list(plan.trials.values())
         return _Sweep(
             spec=standing.spec,
-            results_at=archive.objects if "://" in archive.objects else str(Path(archive.objects).resolve()),
+            results_at=str(home.resolve() if isinstance(home, Path) else home),
             results=[read.result for read in archive.records.results(plan, list(plan.trials))],
             curves=archive.curves(trials),
             output=standing.output,

@@ -92,7 +92,7 @@ def removal(cloud: Cloud, name: str) -> Removal:
     left.append(f"what the trials printed, in {cloud.logs}" if cloud.is_local else "the jobs' logs, in CloudWatch Logs")
     with explained():
         objects = len(archive.records.objects(name))
-    return Removal(sweep=name, where=archive.objects, objects=objects, left=left)
+    return Removal(sweep=name, where=str(archive.objects), objects=objects, left=left)
 
 
 def remove(cloud: Cloud, name: str) -> int:

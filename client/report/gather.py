@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Plan
@@ -43,18 +44,17 @@ class Gathered:
     attempts: Sequence[Attempt]
     job_seconds: float
     logs: Mapping[str, Sequence[str]]
-    objects: str
+    objects: Home
     where: str
     is_on_aws: bool
 
 
-def gathered(cloud: Cloud, name: str, found: Found | None = None) -> Gathered:
-    """Reads what is recorded of a sweep; from what was found already, if anything was.
+def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
+    """Reads what is recorded of a sweep.
 
     Raises:
         InvalidInput: there is none of this name; the message has names like it.
     """
-    found = found or cloud.looked_at()
     archive, standing = found.archive, found.standing(name)
     plan = archive.plan(standing.spec)
     curves, unfinished = _curves(archive, standing, plan) if plan else ({}, frozenset())

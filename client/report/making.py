@@ -50,7 +50,7 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
     from stepsweep.client.pictures.figures import saved
     from stepsweep.client.report.page import page
 
-    report = gathered(cloud, name)
+    report = gathered(cloud, cloud.looked_at(), name)
     file = file or Path(f"{name}.html")
     html = page(report).encode()
     try:

@@ -140,6 +140,7 @@ class Execution:
     Attributes:
         arn: names it.
         spec: what it was asked.
+        plan: the latest one that `follow` has seen; None before.
     """
 
     def __init__(self, deployment: Deployment, *, arn: str, spec: SweepSpec) -> None:
@@ -148,7 +149,7 @@ class Execution:
         self._deployment = deployment
         self._records = Records(deployment.store)
         self._last_lines = LastLines(deployment.logs, deployment.log_group)
-        self._plan: Plan | None = None
+        self.plan: Plan | None = None
         self._ended: set[str] = set()
         self._failed = 0
         self._round_began = 0.0
@@ -231,18 +232,18 @@ class Execution:
         found: list[Progress] = []
         # A sweep that goes on has plans of earlier executions.
         for number, planned_at in self._records.rounds(objects, since=started.replace(microsecond=0)):
-            if self._plan is not None and number <= self._plan.round_number:
+            if self.plan is not None and number <= self.plan.round_number:
                 continue
-            if self._plan is not None:
+            if self.plan is not None:
                 # A round is planned when all trials of the one before have ended.
-                found.append(self._progress(self._plan, objects, status=status, seconds=seconds))
-            self._plan = self._records.plan_of(self.spec, number, planned_at)
+                found.append(self._progress(self.plan, objects, status=status, seconds=seconds))
+            self.plan = self._records.plan_of(self.spec, number, planned_at)
             self._ended, self._failed = set(), 0
             self._round_began = (planned_at - started).total_seconds() if number else 0.0
-        if self._plan is None:
+        if self.plan is None:
             return [Progress(status=status, seconds=seconds)]
-        progress = self._progress(self._plan, objects, status=status, seconds=seconds)
-        return [*found, self._with_jobs(progress, self._plan, with_training=with_training)]
+        progress = self._progress(self.plan, objects, status=status, seconds=seconds)
+        return [*found, self._with_jobs(progress, self.plan, with_training=with_training)]
 
     def _progress(self, plan: Plan, objects: Objects, *, status: str, seconds: float) -> Progress:
         news = self._news(plan, objects)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Entry, Standing
 from stepsweep.client.checks.findings import Finding, State, one_line
@@ -136,7 +137,7 @@ class View:
     # --- after
 
     def standing(
-        self, standing: Standing, *, objects: str, where: str, is_on_aws: bool, curve: Metrics | None = None
+        self, standing: Standing, *, objects: Home, where: str, is_on_aws: bool, curve: Metrics | None = None
     ) -> None:
         """Shows what is there of a sweep, finished or not.
 
@@ -163,7 +164,7 @@ class View:
             self.line("Finished trials are kept, and it goes on with")
             self.copyable(f"  sweep resume {spec.name}{where}")
 
-    def entries(self, entries: Sequence[Entry], *, objects: str, where: str) -> None:
+    def entries(self, entries: Sequence[Entry], *, objects: Home, where: str) -> None:
         """Shows the list of sweeps."""
         if not entries:
             self.line(f"There is no sweep in {objects} yet.")
@@ -195,7 +196,7 @@ class View:
         rows: Sequence[Row],
         output: Mapping[str, Any] | None,
         *,
-        objects: str,
+        objects: Home,
         is_on_aws: bool,
         curve: Metrics | None = None,
     ) -> None:
@@ -339,7 +340,7 @@ def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> 
         "environment": dict(environment),
         "state_machine_arn": deployment.state_machine_arn,
         "bucket": deployment.bucket,
-        "objects": deployment.objects,
+        "objects": str(deployment.objects),
     }
 
 

@@ -100,8 +100,8 @@ def test_a_sweep_whose_removal_is_interrupted_is_there_and_can_be_removed(record
     recorded.reduced("mine")
     folder = recorded.directory / "s3" / "bucket"
     with pytest.raises(KeyboardInterrupt):
-        Archive(Interrupted(folder), objects="here").records.remove("mine")
-    sweeps = Archive(FolderStore(folder), objects="here")
+        Archive(Interrupted(folder), objects=Path("here")).records.remove("mine")
+    sweeps = Archive(FolderStore(folder), objects=Path("here"))
     assert sweeps.spec("mine").name == "mine"
     assert sweeps.records.remove("mine") == 1
     assert sweeps.records.sweeps() == []

@@ -44,7 +44,7 @@ def finished(
 
 def compared(recorded: RecordedCloud, *names: str) -> Comparison:
     store = FolderStore(recorded.directory / "s3" / "bucket")
-    return compare(Archive(store, objects="here"), names, running=[], is_on_aws=False)
+    return compare(Archive(store, objects=Path("here")), names, running=[], is_on_aws=False)
 
 
 def test_the_better_winner_is_named_with_its_distance(recorded: RecordedCloud) -> None:

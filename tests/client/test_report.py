@@ -14,7 +14,7 @@ import pytest
 
 from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.report.gather import gathered
+from stepsweep.client.report.gather import Gathered, gathered
 from stepsweep.client.report.page import MAX_POINTS, drawn, page
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.trial import Status
@@ -67,8 +67,13 @@ def at(recorded: RecordedCloud) -> Cloud:
     )
 
 
+def gathered_at(recorded: RecordedCloud, name: str) -> Gathered:
+    cloud = at(recorded)
+    return gathered(cloud, cloud.looked_at(), name)
+
+
 def opened(recorded: RecordedCloud, name: str) -> Document:
-    return Document(page(gathered(at(recorded), name)))
+    return Document(page(gathered_at(recorded, name)))
 
 
 def four(recorded: RecordedCloud, *, is_finished: bool = True) -> None:
@@ -140,7 +145,7 @@ def test_only_the_two_scripts_run_and_nothing_is_loaded(recorded: RecordedCloud)
 
 def test_the_charts_have_curves_and_attempts(recorded: RecordedCloud) -> None:
     four(recorded)
-    data = drawn(gathered(at(recorded), "mine"))
+    data = drawn(gathered_at(recorded, "mine"))
     assert data["trials"]["label"][0] == "lr=0.1 momentum=0.9"
     assert data["curves"][0] == {"best": 2, "columns": {**CURVE, "val_accuracy": [0.5, 0.9, 0.6]}}
     assert [panel["name"] for panel in data["panels"]] == ["loss", "accuracy"]
@@ -169,7 +174,7 @@ def test_a_curve_that_diverged_ends_in_a_gap(recorded: RecordedCloud) -> None:
     (trial,) = recorded.planned("mine", {"lr": [0.1]})
     recorded.succeeded("mine", trial, {"val_loss": [2.0, float("nan")], "val_accuracy": [0.5, float("nan")]})
     recorded.reduced("mine")
-    report = gathered(at(recorded), "mine")
+    report = gathered_at(recorded, "mine")
     assert drawn(report)["curves"][0] == {
         "best": None,
         "columns": {"val_loss": [2.0, None], "val_accuracy": [0.5, None]},
@@ -182,7 +187,7 @@ def test_a_long_curve_keeps_its_best_epoch_and_its_ends(recorded: RecordedCloud)
     values = [0.1 + (0.8 if epoch == 1234 else 0) for epoch in range(1, 2001)]
     recorded.succeeded("long", trial, {"val_accuracy": values})
     recorded.reduced("long")
-    curve = drawn(gathered(at(recorded), "long"))["curves"][0]
+    curve = drawn(gathered_at(recorded, "long"))["curves"][0]
     assert len(curve["epochs"]) in (MAX_POINTS, MAX_POINTS + 1)
     assert (curve["epochs"][0], curve["epochs"][-1], curve["best"]) == (1, 2000, 1234)
     assert dict(zip(curve["epochs"], curve["columns"]["val_accuracy"], strict=True))[1234] == 0.9

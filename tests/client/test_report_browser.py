@@ -57,7 +57,7 @@ def opened(chromium: Browser, recorded: RecordedCloud, name: str, **window: int 
     )
     file = recorded.directory / f"{name}.html"
     if not file.exists():
-        file.write_text(page(gathered(cloud, name)))
+        file.write_text(page(gathered(cloud, cloud.looked_at(), name)))
     chromium.open(file, **window)  # type: ignore[arg-type]
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deployment import CloudError
+from stepsweep.contract import keys
 from tests.support.stack import Stack
 
 TRIALS = 50
@@ -24,6 +25,9 @@ def finished(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> S
     for number, trial in enumerate(stack.planned(parameters={"lr": lrs}, epochs=2, name="mine")):
         stack.succeeded("mine", trial, [number / 100, number / 200])
     stack.reduced("mine")
+    for trial in stack.planned(parameters={"lr": lrs[:3]}, epochs=1, name="other"):
+        stack.succeeded("other", trial, [0.5])
+    stack.reduced("other")
     nowhere = str(tmp_path / "nowhere")
     settings = {"AWS_CONFIG_FILE": nowhere, "AWS_SHARED_CREDENTIALS_FILE": nowhere, **stack.environment}
     for name, value in settings.items():
@@ -55,8 +59,10 @@ def asked(finished: Stack, monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str
 @pytest.mark.parametrize(
     ("words", "most"),
     [
-        (["list"], 5),
+        (["list"], 7),
         (["show", "mine"], 10),
+        (["watch", "mine"], 10),
+        (["compare", "mine", "other"], 12),
         (["logs", "mine", "1"], 10),
         (["report", "mine"], 3 * TRIALS),
         (["export", "mine", "--mlflow", "sqlite:///mlflow.db"], 3 * TRIALS),
@@ -72,3 +78,30 @@ def test_a_command_reads_each_object_once(
     assert asked.total() > 0
     assert {what: times for what, times in asked.items() if times > 1} == {}
     assert asked.total() <= most
+
+
+def test_a_sweep_that_is_resumed_has_each_object_read_once(
+    finished: Stack, asked: Counter[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, key = finished.bucket, keys.to_run_key("mine", 0)
+    again = bucket.get_json(key)
+    finished.ends_with(bucket.get_json(keys.winner_key("mine")))
+    asked.clear()
+    send = URLLib3Session.send
+
+    def planning(session: URLLib3Session, request: AWSPreparedRequest) -> Any:
+        """Plans the sweep anew when its execution has started, as the state machine does."""
+        response = send(session, request)
+        if "StartExecution" in str(request.headers.get("X-Amz-Target")):
+            bucket.put_json(key, again)
+        return response
+
+    monkeypatch.setattr(URLLib3Session, "send", planning)
+    ended = CliRunner().invoke(cli, ["resume", "mine", "--on", "aws", "--stack", finished.name])
+    assert ended.exit_code == 0, ended.output
+    assert "Winner" in ended.output
+    # It follows the execution by what its prefix holds.
+    followed = asked.pop(("LIST", keys.sweep_prefix("mine")))
+    assert followed > 1
+    assert {what: times for what, times in asked.items() if times > 1} == {}
+    assert asked[("GET", key)] == 1

@@ -4,13 +4,17 @@ import contextlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NewType, Protocol
 
 from stepsweep.bucket.folder import files_below, key_of, path_of
 from stepsweep.bucket.s3 import Bucket, from_json
 
 DELETED_AT_ONCE = 1_000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
+S3Uri = NewType("S3Uri", str)
+Home = Path | S3Uri
+"""Where a person finds the objects of a bucket: in a folder of this machine, or under an `s3://` address."""
 
 
 class Store(Protocol):
