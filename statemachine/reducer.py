@@ -18,6 +18,7 @@ from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import keys, ranking, rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults, Spent
+from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import MAX_REASON, Status, Trial
@@ -109,11 +110,22 @@ def reduce(
         bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
-    output = _output(spec, leaderboard, counts, round_number)
-    output["epochs_trained_total"] = sum(result.epochs_trained or 0 for result in results)
-    output["ended_by"] = ended_by
-    output["cost"] = _cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=job_gpus)
-    output["winner"]["summary"] = _summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None
+    output = Output(
+        sweep=sweep,
+        winner=Place.of(leaderboard[0]),
+        summary=_summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None,
+        ties=tuple(_tie(leaderboard[0], group) for group in ranking.ties(leaderboard)[:BEST]),
+        objective=spec.objective,
+        outcomes=counts,
+        best=tuple(Place.of(group) for group in leaderboard[:BEST] if group.is_complete),
+        reasons=tuple(ranking.reasons(result for group in leaderboard for result in group.results)),
+        rounds=round_number + 1,
+        leaderboard_key=keys.leaderboard_key(sweep),
+        plan_key=keys.plan_key(sweep, round_number),
+        epochs_trained=sum(result.epochs_trained or 0 for result in results),
+        ended_by=ended_by,
+        cost=_cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=job_gpus),
+    ).to_json()
     bucket.put_json(keys.winner_key(sweep), output)
     # Last: a leaderboard that is newer than the plan says that the sweep is finished; its winner must be there then.
     bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
@@ -169,49 +181,17 @@ def _with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result
     return [explained(each) for each in read]
 
 
-def _output(
-    spec: SweepSpec, leaderboard: Sequence[Group], counts: Mapping[str, int], round_number: int
-) -> dict[str, Any]:
-    winner, *_ = leaderboard
-    best = [group for group in leaderboard[:BEST] if group.is_complete]
-    results = [result for group in leaderboard for result in group.results]
-    return {
-        "sweep": spec.name,
-        "winner": {**_entry(winner), "options": ranking.options_line(winner.params)},
-        "ties": [_tie(winner, group) for group in ranking.ties(leaderboard)[:BEST]],
-        "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
-        "outcomes": dict(counts),
-        "best": [_entry(group) for group in best],
-        "reasons": [{"reason": reason, "trials": trials} for reason, trials in ranking.reasons(results)],
-        "rounds": round_number + 1,
-        "leaderboard_key": keys.leaderboard_key(spec.name),
-        "plan_key": keys.plan_key(spec.name, round_number),
-    }
-
-
-def _cost(seconds: float, *, usd_per_hour: float, job_gpus: int) -> dict[str, float]:
+def _cost(seconds: float, *, usd_per_hour: float, job_gpus: int) -> Cost:
     """Returns what this sweep's jobs took, by Batch's own timestamps; the price is the stack's, so an estimate."""
-    return {
-        "job_seconds": round(seconds, 1),
-        "gpu_seconds": round(seconds * job_gpus, 1),
-        "usd_estimate": round(seconds / 3600 * usd_per_hour, 4),
-    }
+    return Cost(
+        job_seconds=round(seconds, 1),
+        gpu_seconds=round(seconds * job_gpus, 1),
+        usd_estimate=round(seconds / 3600 * usd_per_hour, 4),
+    )
 
 
-def _entry(group: Group) -> dict[str, Any]:
-    several = {"standard_error": group.standard_error, "n": len(group.results)}
-    return {
-        "params": group.params,
-        "value": group.value,
-        "epoch": group.epoch,
-        "trial_id": group.trial.trial_id,
-        **(several if len(group.results) > 1 else {}),
-    }
-
-
-def _tie(winner: Group, group: Group) -> dict[str, Any]:
-    p_value = {"p_value": round(ranking.p_value(winner, group), 4)} if len(group.results) > 1 else {}
-    return {**_entry(group), **p_value}
+def _tie(winner: Group, group: Group) -> Place:
+    return Place.of(group, p_value=round(ranking.p_value(winner, group), 4) if len(group.results) > 1 else None)
 
 
 def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
@@ -24,7 +24,7 @@ from stepsweep.client.running.execution import Execution
 from stepsweep.client.words import readable
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.metrics import Metrics
-from stepsweep.contract.ranking import options_line
+from stepsweep.contract.output import Output, Place
 from stepsweep.contract.space import Value, as_option
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
@@ -127,12 +127,12 @@ class Sweep:
     @property
     def winner(self) -> Best:
         """Raises NoWinner while it runs, and SweepFailed where no trial succeeded."""
-        return self._best(self._output()["winner"])
+        return self._best(self._output().winner)
 
     @property
     def ties(self) -> list[Best]:
         """Trials behind the winner with the same value: a rule puts them there, not a result."""
-        return [self._best(entry) for entry in self._output()["ties"]]
+        return [self._best(entry) for entry in self._output().ties]
 
     @property
     def leaderboard(self) -> "DataFrame":
@@ -211,7 +211,7 @@ class Sweep:
     def _repr_html_(self) -> str:
         """What a notebook shows: the winner, and the first of the leaderboard."""
         standing = self._standing()
-        winner = self._best(standing.output["winner"]) if standing.output else None
+        winner = self._best(standing.output.winner) if standing.output else None
         return sweep_as_html(self.spec, standing, str(winner) if winner else "")
 
     # --- parts
@@ -231,10 +231,10 @@ class Sweep:
             runs = [] if self._cloud.is_gone else [self._execution.arn]
             return Standing(spec=self.spec, planned=0, rows=[], output=None, is_finished=False, executions=runs)
 
-    def _output(self) -> dict[str, Any]:
+    def _output(self) -> Output:
         return self._output_of(self._standing())
 
-    def _output_of(self, standing: Standing) -> dict[str, Any]:
+    def _output_of(self, standing: Standing) -> Output:
         if standing.output is not None:
             return standing.output
         if standing.is_finished:
@@ -246,14 +246,14 @@ class Sweep:
         plan = archive.plan(self.spec)
         return plan, archive.curves(list(plan.trials.values())) if plan else {}
 
-    def _best(self, entry: Mapping[str, Any]) -> Best:
+    def _best(self, place: Place) -> Best:
         return Best(
-            params=entry["params"],
+            params=dict(place.params),
             metric=self.spec.objective.metric,
-            value=entry["value"],
-            epoch=entry["epoch"],
-            trial_id=entry["trial_id"],
-            options=options_line(entry["params"]),
+            value=place.value,
+            epoch=place.epoch,
+            trial_id=place.trial_id,
+            options=place.options,
         )
 
 

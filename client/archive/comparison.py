@@ -143,7 +143,7 @@ def comparison(standings: Sequence[Standing], job_seconds: Sequence[float], *, i
 
 def _job_seconds(archive: Archive, standing: Standing) -> float:
     if standing.output:
-        return float(standing.output["cost"]["job_seconds"])
+        return standing.output.cost.job_seconds
     return spent_seconds(archive.outcomes(standing.spec.name))
 
 
@@ -171,7 +171,7 @@ def _compared(
         succeeded=sum(row.n for row in rows if row.rank is not None),
         epochs=sum((row.epochs_trained or 0) * row.n for row in rows),
         job_seconds=seconds,
-        usd=standing.output["cost"]["usd_estimate"] if standing.output and is_on_aws else None,
+        usd=standing.output.cost.usd_estimate if standing.output and is_on_aws else None,
     )
 
 

@@ -16,6 +16,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.output import Output
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
@@ -42,7 +43,7 @@ class Standing:
     spec: SweepSpec
     planned: int
     rows: list[Row]
-    output: dict[str, Any] | None
+    output: Output | None
     is_finished: bool
     executions: list[str]
 
@@ -56,7 +57,7 @@ class Standing:
             "status": self.status,
             "planned": self.planned,
             "executions": self.executions,
-            "output": self.output,
+            "output": self.output.to_json() if self.output else None,
             "trials": [asdict(row) for row in self.rows],
         }
 
@@ -187,8 +188,8 @@ class Archive:
         output = self.records.output(name) if is_finished else None
         planned, ended, failed = None, 0, None
         if output:
-            planned = ended = sum(output["outcomes"].values())
-            failed = ended - output["outcomes"][Status.SUCCEEDED]
+            planned = ended = sum(output.outcomes.values())
+            failed = ended - output.outcomes[Status.SUCCEEDED]
         elif is_finished:
             planned = ended = failed = sum(row.n for row in self.records.leaderboard(spec, objects))
         elif plan := self.records.plan(spec, objects):
@@ -201,8 +202,8 @@ class Archive:
             ended=ended,
             failed=failed,
             metric=spec.objective.metric,
-            value=output["winner"]["value"] if output else None,
-            options=output["winner"]["options"] if output else "",
+            value=output.winner.value if output else None,
+            options=output.winner.options if output else "",
         )
 
     def _no_sweep(self, name: str) -> str:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.s3 import for_all
@@ -16,6 +15,7 @@ from stepsweep.contract.documents import RoundPlan, RoundResults, items_from_jso
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
+from stepsweep.contract.output import Output
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -167,9 +167,11 @@ class Records:
         """Returns what the trainers of trials show, by trial."""
         return _found(trials, for_all(self.live, trials))
 
-    def output(self, sweep: str) -> Any:
+    def output(self, sweep: str) -> Output | None:
         """Returns what the last execution that found a winner gave; None where none did."""
-        return self._store.get_json(keys.winner_key(sweep))
+        key = keys.winner_key(sweep)
+        document = self._store.get_json(key)
+        return None if document is None else Output.from_json(document, where=key)
 
     def documents(self, sweep: str) -> dict[str, str]:
         """Returns the texts of a sweep's own files that are there, by their names."""

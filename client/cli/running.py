@@ -173,7 +173,9 @@ def _unfinished(execution: Execution, status: str, code: ExitCode) -> Ran:
 def _at_rest(standing: Standing) -> Ran:
     document = {"sweep": standing.spec.name, "execution_arn": None}
     if standing.output is not None:
-        return Ran(code=ExitCode.OK, document={**document, "status": "SUCCEEDED", **standing.output}, faults=[])
+        return Ran(
+            code=ExitCode.OK, document={**document, "status": "SUCCEEDED", **standing.output.to_json()}, faults=[]
+        )
     status = "FAILED" if standing.is_finished else standing.status
     return Ran(code=ExitCode.FAILED, document={**document, "status": status}, faults=[])
 
@@ -181,7 +183,7 @@ def _at_rest(standing: Standing) -> Ran:
 def _ended(execution: Execution, ending: Ending) -> Ran:
     known = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": ending.status}
     if ending.output is not None:
-        return Ran(code=ExitCode.OK, document={**known, **ending.output}, faults=[])
+        return Ran(code=ExitCode.OK, document={**known, **ending.output.to_json()}, faults=[])
     document = {**known, "error": ending.error, "cause": ending.cause}
     if ending.error == "InvalidSweep":  # the planner's: what it says is about the input, line by line
         return Ran(code=ExitCode.WRONG_INPUT, document=document, faults=readable(ending.cause))

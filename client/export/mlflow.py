@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
@@ -21,6 +21,7 @@ from stepsweep.client.running.control import Found
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
@@ -82,7 +83,7 @@ class _Sweep:
     results_at: str
     results: list[Result]
     curves: dict[str, Metrics]
-    output: dict[str, Any] | None
+    output: Output | None
     started_ms: int
     ended_ms: int
     documents: dict[str, str]
@@ -226,10 +227,10 @@ class _Writer:
             numbers[f"trials.{result.outcome.status.value}"] += 1
         tags = {NOTE: f"No trial of the sweep {spec.name} succeeded."}
         if found.output:
-            winner = found.output["winner"]
-            numbers |= {VALUE: winner["value"], BEST_EPOCH: winner["epoch"], **found.output.get("cost", {})}
-            value = f"{spec.objective.metric} {winner['value']:.6g} at epoch {winner['epoch']}"
-            tags = {NOTE: f"Winner: `{winner['options']}`, {value}", "stepsweep.winner": winner["trial_id"]}
+            winner = found.output.winner
+            numbers |= {VALUE: winner.value, BEST_EPOCH: winner.epoch, **found.output.cost.to_json()}
+            value = f"{spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
+            tags = {NOTE: f"Winner: `{winner.options}`, {value}", "stepsweep.winner": winner.trial_id}
         self._client.log_batch(
             run_id,
             metrics=[Metric(name, value, found.ended_ms, 0) for name, value in numbers.items()],

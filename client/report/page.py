@@ -25,6 +25,7 @@ from stepsweep.client.pictures.axes import MAX_CELLS, axes
 from stepsweep.client.report.gather import Gathered
 from stepsweep.client.words import assignments, described, number_of, printable, shown_value
 from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import options_line
 from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
@@ -71,8 +72,8 @@ def _facts(report: Gathered) -> dict[str, Any]:
     """Returns what stands in the page as text."""
     standing, spec = report.standing, report.standing.spec
     rows, winner = standing.rows, _winner(standing.rows)
-    output = standing.output or {}
-    cost = output.get("cost") or {}
+    output = standing.output
+    cost = output.cost if output and report.is_on_aws else None
     return {
         "spec": spec,
         "metric": spec.objective.metric,
@@ -89,13 +90,13 @@ def _facts(report: Gathered) -> dict[str, Any]:
         "options": _options(winner),
         "second": next((row for row in rows if row.rank == 2), None),
         "ties": _ties(rows, winner, output),
-        "test_accuracy": ((output.get("winner") or {}).get("summary") or {}).get("test_accuracy"),
+        "test_accuracy": ((output and output.summary) or {}).get("test_accuracy"),
         "shown": shown_value,
         "epochs": sum((row.epochs_trained or 0) * row.n for row in rows),
         "job_seconds": report.job_seconds,
         "is_on_aws": report.is_on_aws,
-        "gpu_seconds": cost.get("gpu_seconds") if report.is_on_aws else None,
-        "usd": cost.get("usd_estimate") if report.is_on_aws else None,
+        "gpu_seconds": cost.gpu_seconds if cost else None,
+        "usd": cost.usd_estimate if cost else None,
         "counts": _counts(rows),
         "failures": _failures(report),
         "spec_json": json.dumps(spec.to_json(), indent=2),
@@ -115,10 +116,10 @@ def _winner(rows: Sequence[Row]) -> Row | None:
     return rows[0] if rows and rows[0].rank == 1 else None
 
 
-def _ties(rows: Sequence[Row], winner: Row | None, output: Mapping[str, Any]) -> list[Row]:
+def _ties(rows: Sequence[Row], winner: Row | None, output: Output | None) -> list[Row]:
     """Returns those whose value is the winner's; of means those that the reducer's t-test does not tell from it."""
     if winner and winner.n > 1:
-        tied = {tie["trial_id"] for tie in output.get("ties", ())}
+        tied = {tie.trial_id for tie in output.ties} if output else set()
         return [row for row in rows if row.trial_id in tied]
     return [row for row in rows if winner and row is not winner and row.rank and row.value == winner.value]
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,6 +21,7 @@ from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.archive.records import Objects, Plan, Records
 from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
 from stepsweep.contract.metrics import EPOCH
+from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
@@ -129,7 +130,7 @@ class Ending:
     """
 
     status: str
-    output: dict[str, Any] | None
+    output: Output | None
     error: str
     cause: str
 
@@ -206,7 +207,9 @@ class Execution:
             described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
         return Ending(
             status=described["status"],
-            output=json.loads(described["output"]) if described["status"] == SUCCEEDED else None,
+            output=Output.from_json(json.loads(described["output"]), where="the execution's output")
+            if described["status"] == SUCCEEDED
+            else None,
             error=described.get("error", ""),
             cause=described.get("cause", ""),
         )

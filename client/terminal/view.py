@@ -22,6 +22,7 @@ from stepsweep.contract import rounds
 from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 
@@ -194,7 +195,7 @@ class View:
         self,
         spec: SweepSpec,
         rows: Sequence[Row],
-        output: Mapping[str, Any] | None,
+        output: Output | None,
         *,
         objects: Home,
         is_on_aws: bool,
@@ -209,10 +210,10 @@ class View:
             self._winner(output, rows)
         self.line()
         if output is not None:
-            if output.get("ended_by"):
-                self.line(f"Ended    {output['ended_by']}", "yellow")
-            self.line(f"Trials   {_counted(output['outcomes'])}")
-            self.line(f"Jobs     {_spent(output['cost'], on_aws=is_on_aws)}")
+            if output.ended_by:
+                self.line(f"Ended    {output.ended_by}", "yellow")
+            self.line(f"Trials   {_counted(output.outcomes)}")
+            self.line(f"Jobs     {_spent(output.cost, on_aws=is_on_aws)}")
         self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
 
     def stopped(self, stopped: Stopped, name: str, *, where: str) -> None:
@@ -272,33 +273,33 @@ class View:
             rest = sum(len(trials) for _, trials in by_frequency[MAX_REASONS:])
             self.line(f"… and {number_of(rest, 'trial')} for other reasons")
 
-    def _winner(self, output: Mapping[str, Any], rows: Sequence[Row]) -> None:
-        winner, objective = output["winner"], output["objective"]
-        value = f"{objective['metric']} {shown_value(winner['value'])}"
-        if (n := winner.get("n", 1)) > 1:
-            value += f" ± {shown_value(winner['standard_error'], digits=2)}, the mean of {n} and its standard error"
+    def _winner(self, output: Output, rows: Sequence[Row]) -> None:
+        winner, metric = output.winner, output.objective.metric
+        value = f"{metric} {shown_value(winner.value)}"
+        if winner.n > 1 and winner.standard_error is not None:
+            value += f" ± {shown_value(winner.standard_error, digits=2)}, the mean of {winner.n} and its standard error"
         else:
-            value += f" at epoch {winner['epoch']}"
+            value += f" at epoch {winner.epoch}"
         self.line()
-        self.copyable(Text.assemble(("Winner   ", "bold"), (winner["options"], "bold green"), f"  {value}"))
+        self.copyable(Text.assemble(("Winner   ", "bold"), (winner.options, "bold green"), f"  {value}"))
         # Of all rows: the execution's output has room for the first ties only.
-        accuracy = (winner.get("summary") or {}).get("test_accuracy")
+        accuracy = (output.summary or {}).get("test_accuracy")
         if isinstance(accuracy, float):
             self.line(f"         test_accuracy {shown_value(accuracy)}, at the epoch with the lowest val_loss")
-        ties = [row for row in rows if row.value == winner["value"] and row.trial_id != winner["trial_id"]]
-        if n > 1:
-            self._indistinguishable(output["ties"], n)
+        ties = [row for row in rows if row.value == winner.value and row.trial_id != winner.trial_id]
+        if winner.n > 1:
+            self._indistinguishable(output.ties, winner.n)
         elif ties:
             those = some([assignments(tie.params) for tie in ties])
             self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
         elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
-            distance = shown_value(abs(winner["value"] - second.value), digits=3)
-            value = f"{objective['metric']} {shown_value(second.value)}, {distance} behind"
+            distance = shown_value(abs(winner.value - second.value), digits=3)
+            value = f"{metric} {shown_value(second.value)}, {distance} behind"
             self.line(f"Second   {assignments(second.params)}  {value}")
 
-    def _indistinguishable(self, ties: Sequence[Mapping[str, Any]], n: int) -> None:
+    def _indistinguishable(self, ties: Sequence[Place], n: int) -> None:
         if ties:
-            those = some([f"{assignments(tie['params'])} (p {tie['p_value']:.2g})" for tie in ties])
+            those = some([f"{assignments(tie.params)} (p {tie.p_value:.2g})" for tie in ties])
             self.line(f"Ties     a t-test of the {n} values does not tell them from the winner: {those}")
         else:
             self.line(f"         by a t-test of the {n} values each, better than all others")
@@ -355,7 +356,7 @@ def _counted(outcomes: Mapping[str, int]) -> str:
     return ", ".join(f"{number:,} {status}" for status, number in outcomes.items() if number)
 
 
-def _spent(cost: Mapping[str, float], *, on_aws: bool) -> str:
+def _spent(cost: Cost, *, on_aws: bool) -> str:
     """Returns what the jobs took; what that costs only where it costs something."""
-    took = f"{timedelta(seconds=round(cost['job_seconds']))} in all"
-    return f"{took}, an estimated {cost['usd_estimate']:.2f} USD" if on_aws else took
+    took = f"{timedelta(seconds=round(cost.job_seconds))} in all"
+    return f"{took}, an estimated {cost.usd_estimate:.2f} USD" if on_aws else took

@@ -140,7 +140,8 @@ def test_where_a_sweep_stands(stack: Stack) -> None:
     output = stack.reduced("mine")
     standing = Found.of(stack.deployment).standing("mine")
     assert standing.status == "FINISHED"
-    assert standing.output == output
+    assert standing.output is not None
+    assert standing.output.to_json() == output
     assert [(row.rank, row.params["lr"]) for row in standing.rows] == [(1, 0.01), (2, 0.1), (None, 0.001)]
     assert standing.rows == Found.of(stack.deployment).archive.leaderboard(standing.spec)
 

@@ -11,9 +11,12 @@ from stepsweep.client.archive.leaderboard import rows_of
 from stepsweep.contract import ranking
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.space import parse_value
 from stepsweep.contract.trial import Outcome, Status, Trial
 
-VALUES = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(["a", "b:c"])
+NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+# A trial has the values that a spec's parser returns: 0.0 is 0 there.
+VALUES = NUMBERS.map(parse_value) | st.sampled_from(["a", "b:c"])
 # The reducer leaves no control characters in a reason; a quote in front of a formula is the CSV's own.
 TEXTS = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])).filter(lambda text: text[:1] != "'")
 REASONS = TEXTS | TEXTS.map("=1+{}".format) | TEXTS.map("-{}".format) | TEXTS.map("@{}".format)

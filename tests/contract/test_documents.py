@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stepsweep.contract.documents import RoundPlan, RoundResults, Spent, TrialItem, items_from_json
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.job_outcome import JobOutcome, begun
+from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
@@ -128,6 +129,55 @@ def test_an_item_has_the_variables_of_the_spec_after_its_own() -> None:
 def test_items_that_are_none_are_refused(data: Any) -> None:
     with pytest.raises(InvalidDocument):
         items_from_json(data, where="to-run.json")
+
+
+PLACE = Place(params={"lr": 0.1}, value=0.9, epoch=2, trial_id="t")
+MEAN = Place(params={"lr": 0.2}, value=0.9, epoch=1, trial_id="u", n=3, standard_error=0.01, p_value=0.5)
+OUTPUT = Output(
+    sweep="s",
+    winner=PLACE,
+    summary={"test_accuracy": 0.8, "any": [None, {"thing": "of the trainer's"}]},
+    ties=(MEAN,),
+    objective=SPEC.objective,
+    outcomes={"SUCCEEDED": 2, "FAILED": 1, "MISSING": 0, "INVALID": 0},
+    best=(PLACE, MEAN),
+    reasons=(("exit code 1", 1),),
+    rounds=2,
+    leaderboard_key="sweeps/s/leaderboard.csv",
+    plan_key="sweeps/s/round-1/plan.json",
+    epochs_trained=7,
+    ended_by=None,
+    cost=Cost(job_seconds=1.5, gpu_seconds=1.5, usd_estimate=0.01),
+)
+
+
+def test_an_output_survives_and_has_the_line_to_paste() -> None:
+    document = stored(OUTPUT.to_json())
+    assert Output.from_json(document, where="winner.json") == OUTPUT
+    assert document["winner"]["options"] == "--lr 0.1"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "fault"),
+    [
+        (("winner", "value"), None, "w: winner: value: must be a number, got null"),
+        (("winner", "summary"), [], "w: winner: summary must be an object or null"),
+        (("ties", 0, "p_value"), "0", 'w: ties[0]: p_value: must be a number, got "0"'),
+        (("outcomes", "LOST"), 1, 'w: outcomes: unknown field "LOST"'),
+        (("objective", "direction"), "up", "w: objective: direction must be one of maximize, minimize, got up"),
+        (("cost", "job_seconds"), True, "w: cost: job_seconds: must be a number, got true"),
+        (("extra",), 1, 'w: unknown field "extra"'),
+    ],
+)
+def test_an_output_that_is_wrong_names_the_field(path: tuple[Any, ...], value: object, fault: str) -> None:
+    document = stored(OUTPUT.to_json())
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    with pytest.raises(InvalidDocument) as caught:
+        Output.from_json(document, where="w")
+    assert str(caught.value) == fault
 
 
 class TestJobOutcome:

@@ -39,6 +39,13 @@ class Fields:
             raise self._wrong(name, "must be a text", value)
         return value
 
+    def maybe_text(self, name: str) -> str | None:
+        return None if self._get(name) is None else self.text(name)
+
+    def has(self, name: str) -> bool:
+        """Whether an optional field is there."""
+        return name in self._data
+
     def whole(self, name: str) -> int:
         value = self._get(name)
         if not isinstance(value, int) or isinstance(value, bool):

@@ -1,0 +1,196 @@
+"""The output of an execution that found a winner, which is also winner.json."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from stepsweep.contract import ranking
+from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.ranking import Group
+from stepsweep.contract.reading import Fields
+from stepsweep.contract.space import Value
+from stepsweep.contract.trial import Status
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Params on the leaderboard that have a value.
+
+    Attributes:
+        value: the objective's; of several folds or seeds their mean.
+        epoch: the first that reached it, from 1.
+        trial_id: of the first trial of these params.
+        n: how many trials the params have; standard_error: of their mean, None if there is one trial.
+        p_value: of a t-test against the winner, where this place ties with it and n > 1.
+    """
+
+    params: Mapping[str, Value]
+    value: float
+    epoch: int
+    trial_id: str
+    n: int = 1
+    standard_error: float | None = None
+    p_value: float | None = None
+
+    @classmethod
+    def of(cls, group: Group, *, p_value: float | None = None) -> Self:
+        """Returns the place of a complete group."""
+        if group.value is None or group.epoch is None:
+            raise ValueError("a group without a value has no place")
+        return cls(
+            params=dict(group.params),
+            value=group.value,
+            epoch=group.epoch,
+            trial_id=group.trial.trial_id,
+            n=len(group.results),
+            standard_error=group.standard_error,
+            p_value=p_value,
+        )
+
+    @property
+    def options(self) -> str:
+        """The params as a line to paste behind a trainer's command."""
+        return ranking.options_line(self.params)
+
+    def to_json(self) -> dict[str, Any]:
+        several = {"standard_error": self.standard_error, "n": self.n} if self.n > 1 else {}
+        tied = {} if self.p_value is None else {"p_value": self.p_value}
+        place = {"params": dict(self.params), "value": self.value, "epoch": self.epoch, "trial_id": self.trial_id}
+        return {**place, **several, **tied}
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self:
+        """Reads the fields of `to_json`; the caller reads those that it put beside them, and refuses others."""
+        return cls(
+            params=fields.values("params"),
+            value=fields.number("value"),
+            epoch=fields.whole("epoch"),
+            trial_id=fields.text("trial_id"),
+            n=fields.whole("n") if fields.has("n") else 1,
+            standard_error=fields.maybe_number("standard_error") if fields.has("standard_error") else None,
+            p_value=fields.number("p_value") if fields.has("p_value") else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the jobs of a sweep took, by Batch's timestamps; `usd_estimate` is at the stack's price."""
+
+    job_seconds: float
+    gpu_seconds: float
+    usd_estimate: float
+
+    def to_json(self) -> dict[str, float]:
+        return {
+            "job_seconds": self.job_seconds,
+            "gpu_seconds": self.gpu_seconds,
+            "usd_estimate": self.usd_estimate,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What an execution gives.
+
+    Attributes:
+        summary: what the winner's trainer wrote about it; None where that is nothing, or the winner is a mean.
+        ties: places behind the winner only by a tie-break, the first few.
+        outcomes: how many trials ended how, every status named.
+        best: the first places of the leaderboard, the winner first.
+        reasons: why trials did not succeed, the most frequent first, with how many trials each took.
+        rounds: how many there were.
+        ended_by: why the search ended before its end; None if it did not.
+    """
+
+    sweep: str
+    winner: Place
+    summary: Mapping[str, Any] | None
+    ties: tuple[Place, ...]
+    objective: Objective
+    outcomes: Mapping[str, int]
+    best: tuple[Place, ...]
+    reasons: tuple[tuple[str, int], ...]
+    rounds: int
+    leaderboard_key: str
+    plan_key: str
+    epochs_trained: int
+    ended_by: str | None
+    cost: Cost
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "sweep": self.sweep,
+            "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary},
+            "ties": [place.to_json() for place in self.ties],
+            "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
+            "outcomes": dict(self.outcomes),
+            "best": [place.to_json() for place in self.best],
+            "reasons": [{"reason": reason, "trials": trials} for reason, trials in self.reasons],
+            "rounds": self.rounds,
+            "leaderboard_key": self.leaderboard_key,
+            "plan_key": self.plan_key,
+            "epochs_trained_total": self.epochs_trained,
+            "ended_by": self.ended_by,
+            "cost": self.cost.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, data: object, *, where: str) -> Self:
+        """Reads what `to_json` wrote. Raises InvalidDocument with the field that is wrong."""
+        fields = Fields(data, where)
+        fields.schema(SCHEMA)
+        winner, cost, outcomes = fields.child("winner"), fields.child("cost"), fields.child("outcomes")
+        winner.text("options")
+        summary = winner.raw("summary")
+        if summary is not None and not isinstance(summary, dict):
+            raise InvalidDocument(f"{where}: winner: summary must be an object or null")
+        output = cls(
+            sweep=fields.text("sweep"),
+            winner=Place.read(winner),
+            summary=summary,
+            ties=_places(fields, "ties"),
+            objective=_objective(fields.child("objective"), where),
+            outcomes={status.value: outcomes.whole(status.value) for status in Status},
+            best=_places(fields, "best"),
+            reasons=tuple(_reason(Fields(each, place)) for each, place in fields.children("reasons")),
+            rounds=fields.whole("rounds"),
+            leaderboard_key=fields.text("leaderboard_key"),
+            plan_key=fields.text("plan_key"),
+            epochs_trained=fields.whole("epochs_trained_total"),
+            ended_by=fields.maybe_text("ended_by"),
+            cost=Cost(
+                job_seconds=cost.number("job_seconds"),
+                gpu_seconds=cost.number("gpu_seconds"),
+                usd_estimate=cost.number("usd_estimate"),
+            ),
+        )
+        for each in (winner, cost, outcomes, fields):
+            each.done()
+        return output
+
+
+def _places(fields: Fields, name: str) -> tuple[Place, ...]:
+    found = []
+    for each, where in fields.children(name):
+        place = Fields(each, where)
+        found.append(Place.read(place))
+        place.done()
+    return tuple(found)
+
+
+def _objective(fields: Fields, where: str) -> Objective:
+    metric, direction = fields.text("metric"), fields.text("direction")
+    fields.done()
+    if direction not in list(Direction):
+        raise InvalidDocument(f"{where}: objective: direction must be one of {', '.join(Direction)}, got {direction}")
+    return Objective(metric=metric, direction=Direction(direction))
+
+
+def _reason(fields: Fields) -> tuple[str, int]:
+    reason, trials = fields.text("reason"), fields.whole("trials")
+    fields.done()
+    return reason, trials
