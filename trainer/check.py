@@ -16,7 +16,7 @@ from stepsweep.trainer import data, device, options
 
 
 def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
-    """Returns each fault once, in the order of the commands; those of data sets last."""
+    """Returns each fault once, in the order of the commands; those of data sets last, and only where torch is there."""
     faults: dict[str, None] = {}
     has_torch = device.has_torch()
     if not has_torch:
@@ -25,10 +25,10 @@ def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
     for command in commands:
         try:
             asked = options.parse(command, default_data_dir=data_dir, default_threads="1", default_device="auto")
+            if not has_torch:
+                continue  # nobody needs to fetch data for a trainer that cannot run
             needed[asked.dataset, asked.data_dir] = None
-            if (
-                has_torch and asked.precision != device.FP32
-            ):  # else torch, which takes seconds to import, is not needed here
+            if asked.precision != device.FP32:  # else torch, which takes seconds to import, is not needed here
                 device.choose(asked.device, precision=asked.precision)
         except InvalidInput as error:
             faults.update(dict.fromkeys(error.faults))

@@ -45,12 +45,12 @@ def test_bf16_is_refused_before_anything_starts_where_the_processor_has_none(
     assert check.faults_of(commands, data_dir=str(data_dir)) == []
 
 
-def test_without_torch_it_is_said_what_to_install_beside_the_other_faults(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+def test_without_torch_it_is_said_what_to_install_beside_wrong_options_and_not_which_data_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
     commands = [[*SMALL, "--precision", "bf16"], [*SMALL, "--lr", "0"]]
-    assert check.faults_of(commands, data_dir=str(data_dir)) == [
+    assert check.faults_of(commands, data_dir=str(tmp_path)) == [
         "stepsweep's own trainer needs torch: pip install 'stepsweep[tutorial]'; or name the folder of yours with "
         "--trainer",
         '--lr: must be a finite number > 0, got "0"',
