@@ -151,8 +151,8 @@ def main() -> None:
         (folder / ".stepsweep" / "data").symlink_to(ROOT / ".stepsweep" / "data")
         (folder / "examples").symlink_to(ROOT / "examples")
         record = Recorder(folder)
-        record.say("# A session\n\nMade by `make screens`; docs/record.py has the commands. 100 columns, no account.")
-        record.say("## A sweep, watched")
+        record.say("# A session\n\n`make screens` records this page with docs/record.py: 100 columns, no AWS account.")
+        record.say("## Watching a sweep")
         record.run(
             "sweep run examples/quick.json --name first",
             moment=lambda shown: "2/3" in shown and "1/6" in shown,
@@ -168,7 +168,7 @@ def main() -> None:
         record.say("## A report\n\n![The report](screens/report.png)")
         record.run("sweep report first --figures pictures")
         picture_report(folder / "first.html", folder / "profile")
-        record.say("## What is wrong is said before anything starts")
+        record.say("## Errors before anything starts")
         record.run("sweep run --set lr=0.1,0.1 --set momentum=0.5,high --epochs 0 --name wrong")
         record.run("sweep run examples/tutorial.yaml")
         text = "\n\n".join(record.parts) + "\n"
