@@ -226,3 +226,27 @@ def test_the_folder_is_a_placeholder_and_its_metrics_are_cut_to_the_epochs_asked
     assert code == 0, err
     assert "begins at 4" in out
     assert mine.metrics() == ["epoch,val_loss", "1,1.0", "2,0.5", f"3,{1 / 3!r}"]
+
+
+def test_artifacts_are_there_when_the_metrics_are(trial: Make, s3: Any) -> None:
+    code = """
+import os, pathlib
+folder = pathlib.Path(os.environ["STEPSWEEP_ARTIFACTS_DIR"])
+(folder / "model").mkdir()
+(folder / "model" / "weights.bin").write_text("weights")
+for epoch in (1, 2, 3, 4):
+    print(f"epoch {epoch} a=1")
+"""
+    mine = trial("artifacts", code)
+    with mine.start(STEPSWEEP_ARTIFACTS_URI="s3://no-such-bucket/a/") as process:
+        _, err = process.communicate(timeout=100)
+    assert process.returncode == 75
+    assert "cannot write s3://no-such-bucket/a/" in err
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        mine.metrics()
+    with mine.start(STEPSWEEP_ARTIFACTS_URI=f"s3://{BUCKET}/trials/artifacts/files/") as process:
+        process.communicate(timeout=100)
+    assert process.returncode == 0
+    body = s3.get_object(Bucket=BUCKET, Key="trials/artifacts/files/model/weights.bin")["Body"].read()
+    assert body == b"weights"
+    assert len(mine.metrics()) == 5

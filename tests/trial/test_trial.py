@@ -127,6 +127,22 @@ def test_one_number_and_no_epoch_is_one_row(tmp_path: Path) -> None:
     assert columns(tmp_path, "print('val_auc=0.9')") == {"epoch": [1], "val_auc": [0.9]}
 
 
+def test_a_line_that_names_its_epoch_may_come_late(tmp_path: Path) -> None:
+    code = "print('epoch 1 loss=3'); print('epoch 2 loss=2'); print('epoch 1 val_loss=1'); print('epoch 2 val_loss=0')"
+    assert columns(tmp_path, code) == {"epoch": [1, 2], "loss": [3, 2], "val_loss": [1, 0]}
+
+
+def test_a_name_printed_more_often_than_the_others_has_its_last_value_of_the_epoch(tmp_path: Path) -> None:
+    code = "for value in range(2): print('loss=9'); print(f'loss={value}'); print(f'val_loss={value + 0.5}')"
+    assert columns(tmp_path, code) == {"epoch": [1, 2], "loss": [0, 1], "val_loss": [0.5, 1.5]}
+
+
+def test_steps_in_place_of_epochs_are_too_many_rows() -> None:
+    ended = script(code="for step in range(50): print(f'step={step} loss=1')")
+    assert ended.returncode == 1
+    assert "found 50 epochs, and only 2 were asked for" in ended.stderr
+
+
 def test_a_named_metric_and_a_column_with_gaps(tmp_path: Path) -> None:
     code = "print('epoch 1 a=1 b=2'); print('epoch 2 a=3')"
     assert columns(tmp_path, code) == {"epoch": [1, 2], "a": [1, 3]}

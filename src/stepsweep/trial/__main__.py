@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import json
 import os
 import re
 import sys
@@ -12,13 +13,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stepsweep.trial import places
+from stepsweep.trial import names, places
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
 from stepsweep.trial.metrics_file import collect
 from stepsweep.trial.process import Ended, run
 from stepsweep.trial.sources import Metrics
+from stepsweep.trial.values import typed
 from stepsweep.trial.workspace import Workspace
 
 FINISHED = 0
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(own)
     metrics_uri, checkpoint_uri = os.environ.get("STEPSWEEP_METRICS_URI"), os.environ.get("STEPSWEEP_CHECKPOINT_URI")
     prefix = checkpoint_uri if checkpoint_uri and checkpoint_uri.startswith("s3://") else None
-    with Workspace(Path.cwd() if prefix else None) as workspace:
+    with Workspace(Path.cwd(), job=prefix is not None) as workspace:
         try:
             _check_options(asked)
             command = read(rest, _dialect(asked), workspace.placeholders)
@@ -48,8 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"stepsweep-trial: {fault}", file=sys.stderr)
             return WRONG_INPUT
         file = functools.partial(collect, Path(asked.metrics_file)) if asked.metrics_file else None
-        metrics = Metrics(printed, file, command.epochs)
-        return _train(command, metrics, workspace, metrics_uri=metrics_uri, prefix=prefix)
+        report = None if asked.metric or asked.epoch else workspace.report
+        metrics = Metrics(printed, report, file, command.epochs)
+        return _train(
+            command,
+            metrics,
+            workspace,
+            metrics_uri=metrics_uri,
+            prefix=prefix,
+            artifacts_uri=os.environ.get("STEPSWEEP_ARTIFACTS_URI"),
+        )
 
 
 def _check_options(asked: argparse.Namespace) -> None:
@@ -58,7 +68,13 @@ def _check_options(asked: argparse.Namespace) -> None:
 
 
 def _train(
-    command: Command, metrics: Metrics, workspace: Workspace, *, metrics_uri: str | None, prefix: str | None
+    command: Command,
+    metrics: Metrics,
+    workspace: Workspace,
+    *,
+    metrics_uri: str | None,
+    prefix: str | None,
+    artifacts_uri: str | None,
 ) -> int:
     last_lines: deque[str] = deque(maxlen=5)
 
@@ -81,6 +97,9 @@ def _train(
         return WRONG_INPUT
     if ended.code:
         return ended.code
+    if ended.terminated and (done := len(metrics.rows_so_far())) < (command.epochs or 0):
+        print(f"stepsweep-trial: interrupted after epoch {done} of {command.epochs}", file=sys.stderr)
+        return INTERRUPTED
     try:
         found, dropped = metrics.rows()
         for line in dropped:
@@ -90,6 +109,13 @@ def _train(
         print("stepsweep-trial: the last lines of the output were:", *last_lines, sep="\n  ", file=sys.stderr)
         print(f"stepsweep-trial: {error}", file=sys.stderr)
         return NO_METRICS
+    if artifacts_uri:
+        try:
+            # Before the metrics: a trial that has them is finished.
+            places.upload(workspace.artifacts, artifacts_uri)
+        except Exception as error:  # noqa: BLE001  botocore's errors have no common root
+            print(f"stepsweep-trial: cannot write {artifacts_uri}: {error}", file=sys.stderr)
+            return INTERRUPTED
     if metrics_uri is None:
         _show_table(found)
         return FINISHED
@@ -116,7 +142,7 @@ def _run(
     try:
         ended = run(
             command.argv,
-            {**workspace.environment, **command.environment},
+            {**workspace.environment, **_params(command.options), **command.environment},
             take,
             checkpoint.hurry if checkpoint else lambda: None,
         )
@@ -128,6 +154,10 @@ def _run(
             whole = ended is not None and not ended.killed and (ended.terminated or ended.code in (0, INTERRUPTED))
             checkpoint.finish(completed=whole)
     return ended
+
+
+def _params(options: dict[str, str]) -> dict[str, str]:
+    return {names.PARAMS: json.dumps({name: typed(text) for name, text in options.items()})}
 
 
 def _write(uri: str, rows: list[dict[str, float]]) -> int:

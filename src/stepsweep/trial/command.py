@@ -40,10 +40,18 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Command:
-    """What to start, what its environment gets on top, and how many epochs were asked for (None by hand)."""
+    """What to start.
+
+    Attributes:
+        argv: the script's command line.
+        environment: what its environment gets on top.
+        options: the trial's own, by name.
+        epochs: how many were asked for; None by hand.
+    """
 
     argv: list[str]
     environment: dict[str, str]
+    options: dict[str, str]
     epochs: int | None
 
 
@@ -82,7 +90,7 @@ def read(words: Sequence[str], dialect: Dialect, places: Mapping[str, str]) -> C
     filled = {**places, **options}
     for word in template:
         argv += rest if word == ARGS else [_PLACEHOLDER.sub(lambda found: filled[found.group(1)], word)]
-    return Command(argv, environment, int(epochs) if epochs else None)
+    return Command(argv, environment, options, int(epochs) if epochs else None)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

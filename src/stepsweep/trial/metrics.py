@@ -1,13 +1,16 @@
 """One row per epoch from what a script prints.
 
 - A line's epoch is the last one printed: `epoch 3`, `Epoch: 3`, `Epoch [3/10]`, `[3]` at its start.
-  Where the first is 0, all count from 0. Without any epoch, the n-th time that a name is printed is epoch n.
+  Where the first is 0, all count from 0. A line that names its epoch may come late.
+- Without any epoch, the n-th time that a name is printed is epoch n. A name that is printed more often than there are
+  epochs, such as the loss of a batch, has the last value before the others of its epoch.
 - A name printed several times in an epoch has the last value.
 - A column that some epochs lack is dropped, and a line says so; one that `--metric` names is an error instead.
 """
 
 from __future__ import annotations
 
+import bisect
 import json
 import math
 import re
@@ -54,6 +57,8 @@ class Collector:
         self._values: dict[str, dict[int, float]] = {}
         self._raw_names: dict[str, str] = {}
         self._uncounted: dict[str, list[float]] = {}
+        self._order: dict[str, list[int]] = {}
+        self._count = 0
         self._lost: dict[str, list[float]] = {}
 
     def feed(self, text: str) -> None:
@@ -110,7 +115,9 @@ class Collector:
         if before != raw:
             raise NoMetrics(f"{before!r} and {raw!r} would both be the column {name}; rename one of them")
         if self._epoch is None:
+            self._count += 1
             self._uncounted.setdefault(name, []).append(value)
+            self._order.setdefault(name, []).append(self._count)
         else:
             self._values.setdefault(name, {})[self._epoch + (self._first == 0)] = value
 
@@ -132,6 +139,21 @@ class Collector:
         }
         self._lost = state["uncounted"]
 
+    def _counted(self, epochs: int | None) -> dict[str, dict[int, float]]:
+        """Returns the values by epoch where none was named."""
+        counts = [len(list_) for list_ in self._uncounted.values() if epochs is None or len(list_) <= epochs]
+        last = max(counts, default=0)
+        # The place in the output where each epoch's values were complete.
+        ends = [max(order[at] for order in self._order.values() if len(order) == last) for at in range(last)]
+        values = {}
+        for column, list_ in self._uncounted.items():
+            if not ends or len(list_) <= last:
+                values[column] = dict(enumerate(list_, start=1))
+                continue
+            before = [bisect.bisect_right(self._order[column], end) for end in ends]
+            values[column] = {epoch: list_[at - 1] for epoch, at in enumerate(before, start=1) if at}
+        return values
+
     def _check_replayed(self) -> None:
         """Refuses values without epochs that go on after a checkpoint. An attempt that begins anew repeats them."""
         for name, list_ in self._uncounted.items():
@@ -141,8 +163,11 @@ class Collector:
                     f"{name} has no epochs, and this attempt went on from a checkpoint; print them: epoch 3 {name}=0.5"
                 )
 
-    def rows(self) -> tuple[list[dict[str, float]], list[str]]:
+    def rows(self, epochs: int | None) -> tuple[list[dict[str, float]], list[str]]:
         """Returns a row per epoch, and a line for each column that was dropped.
+
+        Args:
+            epochs: how many were asked for; None by hand.
 
         Raises:
             NoMetrics: a metric that was asked for by name lacks epochs.
@@ -150,7 +175,7 @@ class Collector:
         values = self._values
         if not values:
             self._check_replayed()
-            values = {name: dict(enumerate(list_, start=1)) for name, list_ in self._uncounted.items()}
+            values = self._counted(epochs)
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
@@ -160,10 +185,10 @@ class Collector:
             if not missing:
                 whole.append(name)
                 continue
-            epochs = ", ".join(str(epoch) for epoch in missing[:10]) + (" …" if len(missing) > 10 else "")
+            where = ", ".join(str(epoch) for epoch in missing[:10]) + (" …" if len(missing) > 10 else "")
             if name in self._named:
-                raise NoMetrics(f"--metric {name}: missing in epoch {epochs} of {last}; print it once per epoch")
-            dropped.append(f"{name} is left out: it is missing in epoch {epochs} of {last}")
+                raise NoMetrics(f"--metric {name}: missing in epoch {where} of {last}; print it once per epoch")
+            dropped.append(f"{name} is left out: it is missing in epoch {where} of {last}")
         if absent := [name for name in self._named if name not in values]:
             raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
         if not whole:

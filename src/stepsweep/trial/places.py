@@ -37,6 +37,18 @@ def write_once(uri: str, data: bytes) -> str:
     return f"wrote {uri}"
 
 
+def upload(folder: Path, prefix: str) -> None:
+    """Writes each file of the folder below `s3://bucket/prefix/`, under its path in the folder."""
+    place = urlparse(prefix)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not files:
+        return
+    client = s3_client()
+    for path in files:
+        client.upload_file(str(path), place.netloc, place.path[1:] + path.relative_to(folder).as_posix())
+    print(f"stepsweep-trial: wrote {len(files)} artifact{'' if len(files) == 1 else 's'} to {prefix}")
+
+
 def show_live(prefix: str, data: bytes) -> None:
     """Replaces `live.csv`, the rows so far for those who watch."""
     place = urlparse(prefix)

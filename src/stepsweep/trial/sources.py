@@ -1,28 +1,37 @@
-"""Which metrics count: those of a file that was named, or else what the script printed. Threads share it."""
+"""Which metrics count: those where the options say, or else what the script reported, or else what it printed."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from stepsweep.trial.metrics import Collector, NoMetrics
 
 PRINTED = "printed"
+REPORTED = "reported"
 FILE = "file"
 
 
 class Metrics:
-    """The metrics so far of this attempt, and of those before it whose checkpoint it goes on from.
+    """The metrics so far of this attempt, and of those before it whose checkpoint it goes on from. Threads share it.
 
     Args:
         printed: reads the output.
+        report: where the script reports; None where the options say that other metrics count.
         file: adds what a file holds to the collector that it is given, in place of the output.
         epochs: how many were asked for; None by hand.
     """
 
-    def __init__(self, printed: Collector, file: Callable[[Collector], None] | None, epochs: int | None) -> None:
-        self._printed, self._file, self._epochs = printed, file, epochs
+    def __init__(
+        self,
+        printed: Collector,
+        report: Path | None,
+        file: Callable[[Collector], None] | None,
+        epochs: int | None,
+    ) -> None:
+        self._printed, self._report, self._file, self._epochs = printed, report, file, epochs
         self._before: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._fault: NoMetrics | None = None
@@ -42,7 +51,7 @@ class Metrics:
             NoMetrics: what was found can be no metrics file.
         """
         with self._lock:
-            return self._collector()[1].rows()
+            return self._collector()[1].rows(self._epochs)
 
     def rows_so_far(self) -> list[dict[str, float]]:
         """Returns the rows while the script runs; none where they are no metrics file yet."""
@@ -67,12 +76,22 @@ class Metrics:
             self._printed.resume(self._before, self._epochs)
 
     def _collector(self) -> tuple[str, Collector]:
-        if self._file is None:
-            if self._fault:
-                raise self._fault
-            return PRINTED, self._printed
+        if self._file is not None:
+            collector = self._resumed(FILE)
+            self._file(collector)
+            return FILE, collector
+        *lines, _ = self._report.read_text("utf-8").split("\n") if self._report and self._report.exists() else [""]
+        if lines or self._before.get("source") == REPORTED:
+            collector = self._resumed(REPORTED)
+            for line in lines:
+                collector.feed(line)
+            return REPORTED, collector
+        if self._fault:
+            raise self._fault
+        return PRINTED, self._printed
+
+    def _resumed(self, source: str) -> Collector:
         collector = Collector()
-        if self._before.get("source") == FILE:
+        if self._before.get("source") == source:
             collector.resume(self._before, self._epochs)
-        self._file(collector)
-        return FILE, collector
+        return collector

@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
 
-CHECKPOINT_DIR = "STEPSWEEP_CHECKPOINT_DIR"
-"""What the script writes here, the trial's next attempt finds here."""
+from stepsweep.trial import names
 
 FOLDER = "stepsweep-trial"
 
 
 class Workspace:
-    """A context: the folders of one attempt, deleted at its end.
+    """A context: the folders of one attempt, deleted at its end; by hand, the artifacts stay.
 
     Args:
-        parent: where a job has its folder, under the same name in every attempt, since some frameworks write paths into
-            their checkpoints. None makes a temporary one; so does a parent that nobody may write to.
+        folder: the working folder.
+        job: whether it is a sweep's. A job has its folders under the same name in every attempt, since some frameworks
+            write paths into their checkpoints; by hand they are temporary.
     """
 
-    def __init__(self, parent: Path | None) -> None:
-        self.root = _made(parent)
+    def __init__(self, folder: Path, *, job: bool) -> None:
+        self.root = _made(folder if job else None)
         self.checkpoint = self.root / "checkpoint"
+        self.artifacts = (self.root if job else folder) / "artifacts"
+        self.report = self.root / "report.jsonl"
         self.checkpoint.mkdir()
+        self.artifacts.mkdir(exist_ok=True)
 
     @property
     def placeholders(self) -> dict[str, str]:
         """What a command may name in braces."""
-        return {"checkpoint_dir": str(self.checkpoint)}
+        return {"checkpoint_dir": str(self.checkpoint), "artifacts_dir": str(self.artifacts)}
 
     @property
     def environment(self) -> dict[str, str]:
-        return {CHECKPOINT_DIR: str(self.checkpoint)}
+        return {
+            names.CHECKPOINT_DIR: str(self.checkpoint),
+            names.ARTIFACTS_DIR: str(self.artifacts),
+            names.REPORT: str(self.report),
+        }
 
     def __enter__(self) -> Workspace:
         return self
 
     def __exit__(self, *_: object) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.artifacts.rmdir()  # by hand, if nothing was left there
 
 
 def _made(parent: Path | None) -> Path:

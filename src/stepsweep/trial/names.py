@@ -1,0 +1,10 @@
+"""The variables by which the wrapper tells a script where things are."""
+
+PARAMS = "STEPSWEEP_PARAMS"
+"""The trial's options, a JSON object."""
+REPORT = "STEPSWEEP_REPORT"
+"""The file to which a script adds a JSON object per line: a row of metrics."""
+CHECKPOINT_DIR = "STEPSWEEP_CHECKPOINT_DIR"
+"""What the script writes here, the trial's next attempt finds here."""
+ARTIFACTS_DIR = "STEPSWEEP_ARTIFACTS_DIR"
+"""What the script leaves here is kept with the trial."""

@@ -1,0 +1,36 @@
+"""A trial's options as values: the numbers, booleans and lists that their texts stand for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+
+def typed(text: str) -> Any:
+    """Returns what the text is in JSON, or the text."""
+    if text.startswith('"'):
+        return text
+    try:
+        return json.loads(text, parse_constant=_text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def from_words(words: Sequence[str]) -> dict[str, Any]:
+    """Returns the values of `--name value`, `--name=value`, and of `--name` alone, which is true; ignores the rest."""
+    found: dict[str, Any] = {}
+    name = None
+    for word in words:
+        if word.startswith("--") and len(word) > 2:
+            name, equals, text = word[2:].partition("=")
+            found[name] = typed(text) if equals else True
+            name = None if equals else name
+        elif name is not None:
+            found[name] = typed(word)
+            name = None
+    return found
+
+
+def _text(constant: str) -> str:
+    return constant  # NaN and Infinity are no JSON
