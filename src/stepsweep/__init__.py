@@ -7,8 +7,8 @@
     sweep.leaderboard         # a data frame
     sweep.plot_heatmap()      # a matplotlib figure
 
-docs/python.md describes the Python API. Its names are imported when they are first used, because a Lambda function and
-a training job import this package too, and have none of the client's dependencies.
+docs/python.md describes the Python API. Each name is imported on first use, because Lambda functions and training jobs
+import this package too, and lack the client's dependencies.
 """
 
 from typing import TYPE_CHECKING, Any

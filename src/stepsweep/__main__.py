@@ -1,4 +1,4 @@
-"""`python -m stepsweep` is `sweep`, where the command is not installed."""
+"""Runs the `sweep` command as `python -m stepsweep`, for environments without the script."""
 
 from stepsweep.client.cli.main import main
 

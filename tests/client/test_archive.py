@@ -81,7 +81,7 @@ def test_an_outcome_that_is_not_json_costs_its_own_trial_only(sweep: Sweep, reco
     assert ended.returncode == 0, ended.stderr
     rows = {row["trial_id"]: row for row in json.loads(ended.stdout)["trials"]}
     assert rows[good.trial_id]["rank"] == 1
-    assert rows[broken.trial_id]["reason"] == "what was recorded of it cannot be read"
+    assert rows[broken.trial_id]["reason"] == "its recorded outcome cannot be read"
     assert sweep("report", "mine", *where).returncode == 0
     assert sweep("list", *where).returncode == 0
 

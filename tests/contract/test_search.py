@@ -81,11 +81,11 @@ class TestSearch:
         [
             ({}, 'method: must be one of "grid", "random", "tpe", got null'),
             ({"method": "Random"}, 'method: must be one of "grid", "random", "tpe", got "Random"'),
-            ({"method": "random"}, "trials: missing; write how many params are tried, 1 to 10000"),
+            ({"method": "random"}, "trials: missing; write how many params to try, 1 to 10000"),
             ({"method": "random", "trials": 0}, "trials: must be a whole number from 1 to 10000, got 0"),
             (
                 {"method": "random", "trials": 10},
-                'trials: 10, and there are only 9 different params; give at most so many, or "search": "grid", '
+                'trials: 10, but there are only 9 different params; give at most 9, or "search": "grid", '
                 "which tries all of them",
             ),
             (

@@ -123,7 +123,7 @@ class TestOfMap:
         failed = child({}, Status="FAILED", Error="S3.S3Exception", Cause="no")
         cloud.reduce(map_results=written(cloud, [failed]))
         results = cloud.bucket.get_json(keys.results_key("s", 0))["results"]
-        assert results[-1]["reason"] == "nothing was recorded of it"
+        assert results[-1]["reason"] == "it has no recorded outcome"
 
     @pytest.mark.parametrize(
         "manifest",

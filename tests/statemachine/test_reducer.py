@@ -177,7 +177,7 @@ class TestOutcomes:
         assert ended(cloud, trial) == ("MISSING", NO_METRICS)
 
     def test_a_trial_of_which_nothing_was_recorded_is_missing(self, cloud: Cloud) -> None:
-        assert ended(cloud, cloud.planned()[0]) == ("MISSING", "nothing was recorded of it")
+        assert ended(cloud, cloud.planned()[0]) == ("MISSING", "it has no recorded outcome")
 
     def test_a_trial_that_diverged_is_invalid_with_the_epoch(self, cloud: Cloud) -> None:
         trial, *_ = cloud.planned()
@@ -213,7 +213,7 @@ class TestOutcomes:
             cloud.recorded(trial, outcome)
         assert cloud.reduce()["output"]["winner"]["trial_id"] == winner.trial_id
         reasons = {row["trial_id"]: (row["status"], row["reason"]) for row in leaderboard(cloud)[1:]}
-        assert reasons == {trial.trial_id: ("FAILED", "what was recorded of it cannot be read") for trial in damaged}
+        assert reasons == {trial.trial_id: ("FAILED", "its recorded outcome cannot be read") for trial in damaged}
 
 
 class TestFailureReason:

@@ -1,1 +1,1 @@
-"""A bucket or the folder of one: its objects, how trials ended, and the logs of jobs."""
+"""Reads and writes the objects of a bucket, in S3 or in a folder: documents, outcomes, the logs of jobs."""

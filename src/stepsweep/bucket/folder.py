@@ -1,4 +1,4 @@
-"""Where the embedded cloud keeps the objects of its buckets: a file each, named after its key."""
+"""The embedded cloud's storage: each object is a file, named after its key."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 UNFINISHED = ".unfinished-"
-"""Starts the name of a file that is being written, and is no object yet."""
+"""Prefix of the name of a file that is still being written, and is no object yet."""
 
 
 def path_of(root: Path, bucket: str, key: str) -> Path:
@@ -15,14 +15,14 @@ def path_of(root: Path, bucket: str, key: str) -> Path:
 
 
 def key_of(file: str | os.PathLike[str], home: Path) -> str:
-    """Returns the key of an object's file in the folder of its bucket."""
+    """Returns the key of an object's file below the bucket's folder."""
     return "/".join(_as_key_part(part) for part in Path(file).relative_to(home).parts)
 
 
 def files_below(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
-    """Yields the files of objects below a folder, in no order; one that is not there has none.
+    """Yields the objects' files below a folder, in no particular order; none if the folder is missing.
 
-    Others may write and delete objects meanwhile.
+    Other processes may write and delete objects meanwhile.
     """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
@@ -33,7 +33,7 @@ def files_below(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
 
 
 def _as_file_name(part: str) -> str:
-    """One part of a key as the name of a file: what a key may hold and a path must not is percent-encoded."""
+    """Returns one part of a key as a file name. It percent-encodes characters that a path must not contain."""
     quoted = quote(part, safe=" !'()*+,;=@&$")
     return quoted.replace(".", "%2E") if quoted.startswith(".") else quoted or "%"
 

@@ -1,4 +1,4 @@
-"""The last line of a job's log, where a trainer says why it failed."""
+"""Reads the last line of a job's log, which usually says why the trainer failed."""
 
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class LastLines:
-    """The last line of a job's log, where a trainer says why it failed."""
+    """Reads the last line of a job's log."""
 
     def __init__(self, client: "CloudWatchLogsClient", log_group: str) -> None:
         self._logs = client
         self._log_group = log_group
 
     def of(self, stream: str) -> str:
-        """Returns the line, or nothing where there is none; a log that cannot be read must not lose a sweep."""
+        """Returns the line, or an empty text if there is none. An unreadable log must not fail the sweep."""
         try:
             answer = self._logs.get_log_events(
                 logGroupName=self._log_group, logStreamName=stream, limit=20, startFromHead=False

@@ -1,4 +1,4 @@
-"""The bucket, as the functions use it: JSON documents, many small objects at once, and what is not there."""
+"""Access to the bucket for the functions: JSON documents, many small objects in parallel, missing objects."""
 
 import itertools
 import json
@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 THREADS = 32
-"""Requests at once. On AWS a small object takes some 20 ms, of which about one is work of the client: so this many keep
-the one vCPU of a function busy. Where there is no such wait, on the embedded cloud, 8 to 64 are equally fast."""
+"""Parallel requests. On AWS a small object takes about 20 ms, of which the client works about one, so this many keep
+the one vCPU of a function busy. The embedded cloud has no such wait; there 8 to 64 are equally fast."""
 
 KEYS_LISTED = 1_000
-"""In one request: the most that S3 gives."""
+"""Keys per LIST request: S3's maximum."""
 
 HEADS_FOR_A_LIST = 12
-"""That cost as much as one LIST: $0.0004 and $0.005 a thousand (https://aws.amazon.com/s3/pricing/, us-east-1)."""
+"""HEAD requests that cost as much as one LIST: $0.0004 and $0.005 per thousand (https://aws.amazon.com/s3/pricing/,
+us-east-1)."""
 
 CONFLICT_TRIES = 8
 CONFLICT_WAIT_SECONDS = 0.2
@@ -33,7 +34,7 @@ _R = TypeVar("_R")
 
 
 class Readable(Protocol):
-    """Whatever objects can be read from by their keys."""
+    """A source of objects, read by their keys."""
 
     def get(self, key: str, *, at_most: int | None = None) -> bytes | None: ...
 
@@ -41,14 +42,14 @@ class Readable(Protocol):
 
 
 class Bucket:
-    """One S3 bucket. A key that is not there is None, everything else that goes wrong raises."""
+    """One S3 bucket. A missing key is None; every other failure raises."""
 
     def __init__(self, name: str, client: "S3Client") -> None:
         self.name = name
         self._s3 = client
 
     def get(self, key: str, *, at_most: int | None = None) -> bytes | None:
-        """Returns the object, or its first `at_most` bytes: what a job wrote may be larger than our memory."""
+        """Returns the object, or its first `at_most` bytes, since a job's file may be larger than the memory."""
         try:
             return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read(at_most)
         except ClientError as error:
@@ -57,12 +58,12 @@ class Bucket:
             raise
 
     def get_json(self, key: str) -> Any:
-        """Returns the document, or None where there is none. Raises ValueError where it is not JSON."""
+        """Returns the document; None if it is missing. Raises ValueError if it is not JSON."""
         data = self.get(key)
         return None if data is None else from_json(data)
 
     def written_json(self, key: str) -> Any:
-        """Returns a document that an earlier step of the sweep wrote. Raises FileNotFoundError where there is none."""
+        """Returns a document that an earlier step of the sweep wrote. Raises FileNotFoundError if it is missing."""
         document = self.get_json(key)
         if document is None:
             raise FileNotFoundError(f"{key} is not in the bucket: it was deleted while the sweep ran")
@@ -78,11 +79,10 @@ class Bucket:
         return True
 
     def present(self, keys: Iterable[str]) -> set[str]:
-        """Returns those of the keys that are there.
+        """Returns the given keys that exist.
 
-        Of n keys, 1 + n/100 requests at most list what lies between the first and the last of them, 1,000 keys each;
-        one where that is less. There may be far more than was asked for: each key behind where the listing got to
-        is asked for by itself, n requests at most; and so is each of a few, which costs less than a listing.
+        Lists the key range in at most 1 + n/100 pages of 1,000 keys, for n keys. Other objects may fill those pages;
+        keys after the last page are checked with HEAD. For a few keys HEAD alone is cheaper than a page.
         """
         wanted = sorted(keys)
         if not wanted:
@@ -107,7 +107,7 @@ class Bucket:
         self.put(key, as_json(document), "application/json")
 
     def put_json_once(self, key: str, document: object) -> bool:
-        """Writes the document unless there is one; returns whether it did."""
+        """Writes the document unless the key exists. Returns whether it wrote."""
         for attempt in itertools.count(1):
             try:
                 self._s3.put_object(
@@ -117,7 +117,7 @@ class Bucket:
                 code = error.response["Error"]["Code"]
                 if code == "PreconditionFailed":
                     return False
-                # Somebody else is writing it at this moment; botocore does not try that again.
+                # Another writer is busy with the same key; botocore does not retry that.
                 if code != "ConditionalRequestConflict" or attempt == CONFLICT_TRIES:
                     raise
                 time.sleep(CONFLICT_WAIT_SECONDS)
@@ -130,8 +130,8 @@ def s3_client() -> "S3Client":
     config = Config(
         max_pool_connections=THREADS,
         retries={"mode": "standard", "max_attempts": 8},
-        # botocore's own, with all versions in it, is put together anew for each request: a sixth of its work for a
-        # small object. Its checks stay: of a request's parameters and of an answer's bytes they cost a twentieth each.
+        # botocore builds its own user agent anew for each request: a sixth of its work for a small object. Its checks
+        # of parameters and of the response's bytes stay on: they cost a twentieth each.
         user_agent="stepsweep",
     )
     client = boto3.client("s3", config=config)
@@ -140,7 +140,7 @@ def s3_client() -> "S3Client":
 
 
 def _without_date(response_dict: dict[str, Any], **_: object) -> None:
-    """Takes the date off an object, which botocore would parse, for a fifth of its work, and nobody here reads."""
+    """Removes an object's date. Nobody reads it here, and parsing it is a fifth of botocore's work."""
     response_dict["headers"].pop("last-modified", None)
 
 
@@ -149,15 +149,15 @@ def as_json(document: object) -> bytes:
 
 
 def from_json(text: str | bytes) -> Any:
-    """Returns the document. Raises ValueError for all that is not JSON, brackets without end included."""
+    """Returns the document. Raises ValueError if it is not JSON, or nested too deeply."""
     try:
         return json.loads(text)
     except RecursionError:
-        raise ValueError("brackets within brackets, too deep to read") from None
+        raise ValueError("nested too deeply") from None
 
 
 def for_all(function: Callable[[_T], _R], items: Iterable[_T], *, threads: int = THREADS) -> list[_R]:
-    """Returns `function(item)` of all items, in their order, computed by threads; the first error is raised."""
+    """Returns `function(item)` for all items in order, computed in threads. Raises the first error."""
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, items))
 

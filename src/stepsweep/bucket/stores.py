@@ -1,4 +1,4 @@
-"""What a bucket holds, read over HTTP, or from the files of an embedded cloud."""
+"""Access to a bucket for clients: over HTTP, or through the files of an embedded cloud."""
 
 import contextlib
 from collections.abc import Iterable
@@ -14,18 +14,18 @@ DELETED_AT_ONCE = 1_000
 
 S3Uri = NewType("S3Uri", str)
 Home = Path | S3Uri
-"""Where a person finds the objects of a bucket: in a folder of this machine, or under an `s3://` address."""
+"""Where a person finds the objects of a bucket: a folder on this machine, or an `s3://` address."""
 
 
 class Store(Protocol):
-    """One bucket's objects. A key that is not there is None, everything else that goes wrong raises."""
+    """One bucket's objects. A missing key is None; every other failure raises."""
 
     def get(self, key: str, *, at_most: int | None = None) -> bytes | None: ...
 
     def get_json(self, key: str) -> Any: ...
 
     def listed(self, prefix: str) -> dict[str, datetime]:
-        """Returns the keys that start with `prefix`, and when each was written: whole seconds on AWS."""
+        """Returns the keys that start with `prefix`, with the time of writing, in whole seconds on AWS."""
 
     def folders(self, prefix: str) -> list[str]:
         """Returns the names between `prefix` and the next slash, sorted."""
@@ -34,7 +34,7 @@ class Store(Protocol):
 
 
 class S3Store(Bucket):
-    """A bucket of a cloud that is up. Raises botocore's errors."""
+    """A bucket of a running cloud. Raises botocore's errors."""
 
     def listed(self, prefix: str) -> dict[str, datetime]:
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
@@ -57,7 +57,7 @@ class S3Store(Bucket):
 
 
 class FolderStore:
-    """The folder of a bucket of an embedded cloud that is not up."""
+    """A bucket's folder in an embedded cloud that is not running."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -98,8 +98,8 @@ class FolderStore:
 
 
 class ServedFolderStore(FolderStore):
-    """The folder of a bucket of an embedded cloud that is up: read as files, which asks nothing of the cloud, and
-    changed over HTTP, since it has to know."""
+    """A bucket's folder in a running embedded cloud. It reads files, and makes changes over HTTP, since moto has to
+    know of them."""
 
     def __init__(self, folder: Path, served: S3Store) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""How a trial ended: its metrics decide, and what was recorded of its job says why there are none."""
+"""Determines a trial's outcome. Its metrics decide; without metrics, the record of its job gives the reason."""
 
 from dataclasses import dataclass, replace
 
@@ -11,7 +11,7 @@ from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial, one_line
 
 NO_METRICS = (
-    "its job ended well but wrote no metrics: a trainer writes one CSV to the URI in STEPSWEEP_METRICS_URI, "
+    "its job succeeded but wrote no metrics: a trainer writes one CSV to the URI in STEPSWEEP_METRICS_URI, "
     "see docs/your-trainer.md"
 )
 """The same for every trial, so that reasons are grouped."""
@@ -19,11 +19,11 @@ NO_METRICS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What the bucket says of one trial.
+    """What the bucket holds about one trial.
 
     Attributes:
-        log_stream: of its job's last attempt, where the job failed.
-        job_seconds: how long the attempts of its job ran, in this sweep.
+        log_stream: log stream of its job's last attempt, if the job failed.
+        job_seconds: how long the attempts of its job ran in this sweep.
     """
 
     result: Result
@@ -34,10 +34,10 @@ class Read:
 def read_result(
     bucket: Readable, trial: Trial, objective: Objective, *, outcome: JobOutcome | Unreadable | None
 ) -> Read:
-    """Returns how one trial ended. Its metrics decide; what was recorded of its job says why there are none.
+    """Returns one trial's result.
 
     Args:
-        outcome: what the state machine recorded; None where it recorded nothing.
+        outcome: the state machine's record; None if there is none.
     """
     seconds = outcome.job_seconds if isinstance(outcome, JobOutcome) else 0.0
     data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
@@ -56,9 +56,9 @@ def read_result(
 def _without_metrics(trial: Trial, outcome: JobOutcome | Unreadable | None) -> Read:
     match outcome:
         case None:
-            return Read(result=_ended(trial, Status.MISSING, "nothing was recorded of it"))
+            return Read(result=_ended(trial, Status.MISSING, "it has no recorded outcome"))
         case Unreadable():
-            return Read(result=_ended(trial, Status.FAILED, "what was recorded of it cannot be read"))
+            return Read(result=_ended(trial, Status.FAILED, "its recorded outcome cannot be read"))
         case JobOutcome(succeeded=True):
             return Read(result=_ended(trial, Status.MISSING, NO_METRICS))
         case JobOutcome():

@@ -1,5 +1,5 @@
-"""The contract every room shares: what is asked, what a trial is, where things are, who wins.
+"""The contract that all rooms share: specs, trials, keys, metrics and ranking.
 
-Standard library only, no I/O: what is here runs the same in a Lambda function, in a Batch job, in the client
-and in a test.
+It uses only the standard library and does no I/O, so it runs the same in a Lambda function, a Batch job, the client and
+a test.
 """

@@ -1,4 +1,4 @@
-"""What a sweep costs: an estimate before, and after it the time its jobs ran."""
+"""The cost of a sweep: an estimate in advance, and afterwards the time that its jobs ran."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,30 +7,30 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What is needed to turn epochs into money.
+    """Rates that convert epochs to USD.
 
     Attributes:
-        usd_per_hour: of the machine of one job.
-        seconds_per_epoch: what an epoch is expected to take.
+        usd_per_hour: price of one job's machine.
+        seconds_per_epoch: expected time of one epoch.
     """
 
     usd_per_hour: float
     seconds_per_epoch: float
 
     def estimate_usd(self, *, epochs: int) -> float:
-        """Returns what training so many epochs, of all trials together, is expected to cost."""
+        """Returns the expected cost of the epochs of all trials together."""
         return epochs * self.seconds_per_epoch / 3600 * self.usd_per_hour
 
 
 TUTORIAL_RATES = Rates(usd_per_hour=0.526, seconds_per_epoch=6.0)
-"""g4dn.xlarge, on demand, in us-east-1 in 2021, where a hundred epochs of the tutorial took about ten minutes."""
+"""A g4dn.xlarge on demand in us-east-1 in 2021. There, 100 epochs of the tutorial took about ten minutes."""
 
 
 def job_seconds(attempts: object) -> float:
-    """Returns how long the attempts of a job ran, from Batch's own `StartedAt` and `StoppedAt` in milliseconds.
+    """Returns how long the attempts of a job ran, from Batch's `StartedAt` and `StoppedAt` in milliseconds.
 
-    An attempt without both never got a machine, and a description that is not Batch's counts nothing: what a sweep cost
-    must not decide whether it has a winner.
+    An attempt without both never got a machine. A malformed description counts as zero: the cost of a sweep must not
+    decide whether it has a winner.
     """
     if not isinstance(attempts, Iterable):
         return 0.0

@@ -1,9 +1,9 @@
-"""What the stack and those who find it again agree on: the names of its outputs, and the tag on all that it makes."""
+"""Names by which a client finds a deployed stack and its resources: the stack's outputs, and a tag."""
 
 from enum import StrEnum
 
 TAG = ("project", "stepsweep")
-"""Key and value. CloudFormation names most resources itself, so only the tag tells what belongs to stepsweep."""
+"""Key and value. CloudFormation names most resources itself, so only the tag shows which ones belong to stepsweep."""
 
 
 class Output(StrEnum):

@@ -1,7 +1,7 @@
-"""The documents that the steps of a sweep leave for one another in the bucket, each with a schema number.
+"""Documents by which the steps of a sweep communicate through the bucket. Each has a schema number.
 
-`from_json` is strict: it raises InvalidDocument, which names the field of the object that is wrong. spec.json is
-`contract.spec`'s, and how a job ended is `contract.job_outcome`'s.
+`from_json` is strict and raises InvalidDocument, which names the object and the wrong field. `contract.spec` defines
+spec.json, and `contract.job_outcome` defines the outcomes.
 """
 
 from dataclasses import dataclass
@@ -16,15 +16,16 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
 SCHEMA = 1
-"""Of the plan, the Map's items and the results. A change of their fields changes it."""
+"""Schema of the plan, the Map's items and the results. Increase it when their fields change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPlan:
-    """plan.json: every trial of the sweep so far, finished before or not.
+    """plan.json: every trial of the sweep so far, already finished or not.
 
     Attributes:
-        trainer_version: names the code that the trials run; trainer_name: what a person calls it.
+        trainer_version: identifies the code that the trials run; part of every trial id.
+        trainer_name: the name that people know it by.
     """
 
     spec: SweepSpec
@@ -64,9 +65,9 @@ class RoundPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialItem:
-    """One item of the Map, in to-run.json: what the states of one trial read.
+    """One item of the Map, in to-run.json: the input of one trial's states.
 
-    Texts only: a number in a Batch request ends the whole Map.
+    All values are texts: a number in a Batch request would fail the whole Map.
     """
 
     sweep: str
@@ -95,10 +96,10 @@ class TrialItem:
             "sweep": self.sweep,
             "trial_id": self.trial_id,
             "command": list(self.command),
-            # As SubmitJob takes it: a state cannot make a list of an object.
+            # In SubmitJob's format: a state cannot turn an object into a list.
             "environment": [{"Name": name, "Value": value} for name, value in self.environment.items()],
             "outcome_key": self.outcome_key,
-            # What is recorded when the job ends; the state machine adds Batch's part.
+            # The state machine adds Batch's part, and records one of them when the job ends.
             "outcomes": {status.value: begun(self.trial_id, status) for status in (Status.SUCCEEDED, Status.FAILED)},
         }
 
@@ -134,11 +135,11 @@ def items_from_json(data: object, *, where: str) -> list[TrialItem]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What the jobs of a sweep took up to the end of a round.
+    """Time and epochs of a sweep's jobs up to the end of a round.
 
     Attributes:
-        job_seconds: by Batch's timestamps.
-        epochs: that those jobs trained.
+        job_seconds: running time, by Batch's timestamps.
+        epochs: number of epochs that those jobs trained.
     """
 
     job_seconds: float = 0.0
@@ -147,7 +148,7 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResults:
-    """results.json: how every trial of the plan stands after a round."""
+    """results.json: the result of every trial of the plan after a round."""
 
     round_number: int
     spent: Spent

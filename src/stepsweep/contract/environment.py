@@ -1,6 +1,6 @@
-"""Environment variables that a spec gives to every trial: which names and values it may have.
+"""Environment variables that a spec gives to every trial: rules for their names and values.
 
-A spec is kept in S3 and shown in the console, and so is the environment of a job. No secret belongs in either.
+S3 stores the spec, and the console shows it and each job's environment. No secret belongs in either.
 """
 
 import json
@@ -23,7 +23,7 @@ _LOGIN = re.compile(r"://[^/@\s]+:[^/@\s]+@")
 
 
 def environment_faults(raw: object) -> Iterator[str]:
-    """Yields what is wrong with the field `environment`. A value is never repeated: it may be a secret."""
+    """Yields the faults of the field `environment`. They never repeat a value: it may be a secret."""
     if not isinstance(raw, Mapping):
         yield f'environment: must be an object of variables such as {{"OMP_NUM_THREADS": "4"}}, got {shown(raw)}'
         return
@@ -38,12 +38,12 @@ def environment_faults(raw: object) -> Iterator[str]:
 
 
 def environment_of(raw: Mapping[str, str | int]) -> dict[str, str]:
-    """Returns a field without faults as texts, in the order of names, so that the order of a file means nothing."""
+    """Returns a field without faults as texts, sorted by name, so that the order in a file does not matter."""
     return {name: str(value) for name, value in sorted(raw.items())}
 
 
 def name_fault(name: object) -> str | None:
-    """Returns the end of a fault that begins with the field's name; None where a trial may have such a variable."""
+    """Returns the rest of a fault after the field's name; None if a trial may have such a variable."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return f": {shown(name)} is not a name of a variable; letters, digits and _, no digit first, at most 128"
     if _OURS.match(name):
@@ -54,7 +54,7 @@ def name_fault(name: object) -> str | None:
 
 
 def looks_secret(name: str) -> bool:
-    """Whether a variable of this name usually holds a secret, as WANDB_API_KEY, HF_TOKEN and DB_PASSWORD do."""
+    """Whether a variable with this name usually holds a secret: WANDB_API_KEY, HF_TOKEN, DB_PASSWORD."""
     words = name.upper().split("_")
     return any(word in _SECRET_WORDS or word.endswith(_SECRET_ENDS) for word in words)
 

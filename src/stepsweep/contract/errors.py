@@ -1,29 +1,29 @@
 """The error tree.
 
-SweepError                 everything that stepsweep raises on purpose
-├── InvalidInput           the request cannot be done; carries every fault, not only the first
+SweepError                 every error that stepsweep raises on purpose
+├── InvalidInput           a request is invalid; lists every fault, not only the first
 │   └── InvalidSweep       ... in the input of a sweep
-├── InvalidDocument        a stored document that is not what its reader expects; names the field
-└── InvalidMetrics         a metrics file that cannot be trusted
+├── InvalidDocument        a stored document breaks its schema; names the field
+└── InvalidMetrics         a metrics file breaks the contract
 """
 
 from collections.abc import Sequence
 
 MAX_FAULTS = 50
-"""Of one input. A list of 10,000 wrong choices has as many, and an execution's cause holds 32,768 characters:
+"""Faults reported per input. A list of 10,000 wrong choices has more, but an execution's cause holds 32,768 characters:
 https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionFailedEventDetails.html"""
 
 
 class SweepError(Exception):
-    """The root of the tree: an error whose message is written for a person."""
+    """The root of the tree. Its message is written for people."""
 
 
 class InvalidInput(SweepError):
-    """Input that breaks rules, with one fault a rule that is broken.
+    """The input breaks rules, with one fault per broken rule.
 
     Attributes:
-        faults: at least one sentence, each naming the field, the rule, the value and what to write instead; behind
-            `MAX_FAULTS` of them, one that says how many more there are.
+        faults: at least one sentence; each names the field, the rule, the value and what to write instead. After
+            `MAX_FAULTS` of them, one sentence gives the number of the rest.
     """
 
     def __init__(self, faults: Sequence[str]) -> None:
@@ -33,12 +33,12 @@ class InvalidInput(SweepError):
 
 
 class InvalidSweep(InvalidInput):
-    """The input of a sweep breaks its rules. Raised before anything is started."""
+    """The input of a sweep breaks rules. Raised before anything starts."""
 
 
 class InvalidMetrics(SweepError):
-    """A metrics file that is not exactly what the contract says, with the place and the reason."""
+    """A metrics file breaks the contract. The message names the place and the reason."""
 
 
 class InvalidDocument(SweepError):
-    """A stored document that breaks its own rules; the message names the object, the field and the value."""
+    """A stored document breaks its schema. The message names the object, the field and the value."""

@@ -1,8 +1,8 @@
-"""Successive halving: every trial trains a few epochs, and only the best go on to more.
+"""Successive halving: every trial trains a few epochs, and only the best are promoted to more.
 
 Jamieson and Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016
-(https://arxiv.org/abs/1502.07943). A rung is an epoch budget; those that go on train from their checkpoints, so that a
-trial's curve is the one it would have had without rungs.
+(https://arxiv.org/abs/1502.07943). A rung is an epoch budget. Promoted trials continue from their checkpoints, so a
+trial has the same curve as without rungs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,17 +16,17 @@ DEFAULT_FACTOR = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halving:
-    """The rungs of a sweep: `min_epochs`, then `factor` times as many each, up to the sweep's `epochs`.
+    """The rungs of a sweep: `min_epochs`, then each `factor` times the one before, up to the sweep's `epochs`.
 
     Attributes:
-        factor: of those that reach a rung one in so many goes on.
+        factor: one in `factor` trials of a rung is promoted.
     """
 
     min_epochs: int
     factor: int = DEFAULT_FACTOR
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
-        """Returns the epochs of every rung; the last is the whole training."""
+        """Returns the epochs of every rung; the last rung is the full training."""
         return tuple(self._below(epochs)) + (epochs,)
 
     def _below(self, epochs: int) -> Iterator[int]:
@@ -36,28 +36,28 @@ class Halving:
             budget *= self.factor
 
     def places(self, reached: int) -> int:
-        """Returns how many of those that reach a rung go on to the next."""
+        """Returns how many are promoted of those that reached a rung."""
         return -(-reached // self.factor)
 
 
 def default_min_epochs(epochs: int) -> int:
-    """Returns a first rung of a twelfth of the epochs.
+    """Returns a twelfth of the epochs, at least 1.
 
-    Measured (docs/search.md): with any factor from 2 to 4 a grid then takes less than a quarter of its epochs and finds
-    a winner that cannot be told from its own; half of that lost it with a factor of 3, and more only costs more.
+    Measured in docs/search.md: with factors 2 to 4 a grid then takes less than a quarter of its epochs, and finds a
+    winner within a standard error of its own. Half of that lost the winner with factor 3; more only costs more.
     """
     return max(1, epochs // 12)
 
 
 def promoted(groups: Sequence[Group], halving: Halving, objective: Objective, *, rungs: int) -> list[Group]:
-    """Returns who goes on to the next rung: of each rung the best, by the ranking's own rules, one in `factor`.
+    """Returns the groups to promote: the best of each rung, one in `factor`, by the rules of the ranking.
 
-    Trials are compared with those of their own batch, which reached the rung in the same round. So the best of all goes
-    on to the end, whichever batch it is of, and what a sweep costs at most is known before. All that were planned for a
-    rung count, so that those that failed make no room for others; who has no value never goes on.
+    A group competes only within its own batch, which reached the rung in the same round. So the best group of all
+    always reaches the last rung, and the maximum cost of a sweep is known in advance. Every group planned for a rung
+    counts: a failure frees no place. Groups without a value are never promoted.
 
     Args:
-        rungs: how many there are; nobody goes on from the last.
+        rungs: number of rungs; nothing is promoted from the last.
     """
     batches: dict[int, list[Group]] = {}
     for group in groups:

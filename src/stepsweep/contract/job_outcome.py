@@ -1,9 +1,9 @@
-"""How one trial's job ended, as the state machine recorded it: decoded here, and nowhere else.
+"""Decodes the state machine's record of how a trial's job ended.
 
 The record is `{"schema": 1, "trial_id": …, "status": "SUCCEEDED", "job": {"job_id": …, "attempts": […]}}`, or
-`{…, "status": "FAILED", "failure": {"Error": …, "Cause": …}}`. The cause of a failed job is Batch's own description of
-it as JSON. Schema, id and status are ours and strict. The rest is AWS's: the reader leaves out what has another shape,
-since what a job cost must not decide whether a sweep has a winner.
+`{…, "status": "FAILED", "failure": {"Error": …, "Cause": …}}`. The cause of a failed job is Batch's description of it,
+as JSON. The reader is strict about schema, id and status, which are ours. It skips malformed parts of the rest, which
+is AWS's: the cost of a job must not decide whether a sweep has a winner.
 """
 
 import json
@@ -19,11 +19,11 @@ from stepsweep.contract.trial import Status
 SCHEMA = 1
 
 CONTAINER_EXITED = "Essential container in task exited"
-"""What Batch gives as the reason whenever a container ended; the exit code says more."""
+"""Batch's reason whenever a container ends; the exit code says more."""
 
 
 def begun(trial_id: str, status: Status) -> dict[str, Any]:
-    """Returns the part of the record that is known before the job runs."""
+    """Returns the part of the record that is known in advance."""
     return {"schema": SCHEMA, "trial_id": trial_id, "status": status.value}
 
 
@@ -32,9 +32,9 @@ class JobOutcome:
     """How one trial's job ended.
 
     Attributes:
-        succeeded: whether the job ended well; its metrics decide about the trial.
+        succeeded: whether the job succeeded; the metrics decide whether the trial did.
         reason: why it failed; empty if it succeeded.
-        attempts: Batch's descriptions, with its names in upper camel case, the first attempt first.
+        attempts: Batch's descriptions, oldest first, with field names in upper camel case.
     """
 
     trial_id: str
@@ -44,7 +44,7 @@ class JobOutcome:
 
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
-        """Reads a record. Raises InvalidDocument where schema, id or status are wrong, or a failure has no cause."""
+        """Reads a record. Raises InvalidDocument if schema, id or status are wrong, or a failure is missing."""
         fields = Fields(data, where)
         fields.schema(SCHEMA)
         trial_id = fields.text("trial_id")
@@ -74,13 +74,13 @@ class JobOutcome:
 
     @property
     def last_log_stream(self) -> str | None:
-        """The log stream of the last attempt; None where it has none."""
+        """The log stream of the last attempt; None if it has none."""
         name = _object(self.attempts[-1].get("Container")).get("LogStreamName") if self.attempts else None
         return name if isinstance(name, str) and name else None
 
     @property
     def log_streams(self) -> list[str]:
-        """The log streams of the attempts that have one, the first attempt first."""
+        """The log streams of all attempts that have one, oldest first."""
         names = (_object(attempt.get("Container")).get("LogStreamName") for attempt in self.attempts)
         return [name for name in names if isinstance(name, str) and name]
 
@@ -90,7 +90,7 @@ def _attempts(found: object) -> tuple[Mapping[str, Any], ...]:
 
 
 def _failed_job(failure: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Returns Batch's description of the job that failed; None where something else failed."""
+    """Returns Batch's description of the failed job; None if something else failed."""
     try:
         job = json.loads(str(failure.get("Cause", "")))
     except (ValueError, RecursionError):
@@ -104,7 +104,7 @@ def _reason(failure: Mapping[str, Any], job: Mapping[str, Any] | None) -> str:
     attempts = job.get("Attempts")
     last = _object(attempts[-1]) if isinstance(attempts, list) and attempts else {}
     container = _object(last.get("Container"))
-    # The container's reason names what the job's own hides: out of memory, an image that cannot be pulled.
+    # The container's reason is more precise than the job's: out of memory, an image that cannot be pulled.
     why = container.get("Reason") or job.get("StatusReason") or last.get("StatusReason")
     said = []
     if (exit_code := container.get("ExitCode")) is not None:

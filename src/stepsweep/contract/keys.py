@@ -1,38 +1,38 @@
-"""The S3 layout and the names of environment variables, each defined once.
+"""S3 keys and the names of environment variables, each defined once.
 
-Keys hold only two texts that a person chose: the sweep's name, which `contract.spec` limits to letters, digits, `-` and
-`_`, and the slug in a trial id, which `contract.trial` limits to the same.
+Keys contain only two texts that a person chose: the sweep's name and the slug in a trial id. `contract.parser` and
+`contract.trial` limit both to letters, digits, `-` and `_`.
 """
 
-# Environment of a Batch job. Any trainer, ours or a user's, is told where to write by these two.
+# Environment of a Batch job. The first two tell any trainer, ours or a user's, where to write.
 METRICS_URI = "STEPSWEEP_METRICS_URI"
-"""Where the one CSV goes, `s3://bucket/trials/<trial_id>/metrics-e<epochs>.csv`."""
+"""Where the trial writes its CSV: `s3://bucket/trials/<trial_id>/metrics-e<epochs>.csv`."""
 CHECKPOINT_URI = "STEPSWEEP_CHECKPOINT_URI"
-"""Where a trial may keep what it needs to go on after it was killed: `s3://bucket/checkpoints/<trial_id>/`.
+"""Where a trial may keep checkpoints, to continue after it was killed: `s3://bucket/checkpoints/<trial_id>/`.
 
-And where it may write `live.csv` while it trains, its metrics so far, for those who watch."""
+While it trains, it may also write its metrics so far to `live.csv` there, for live progress."""
 DATA_DIR = "STEPSWEEP_DATA_DIR"
-"""Folder with the data sets; in the image they are baked in at build."""
+"""Folder with the data sets; the image's build puts them there."""
 
 # Environment of the Lambda functions.
 BUCKET = "STEPSWEEP_BUCKET"
 TRAINER_VERSION = "STEPSWEEP_TRAINER_VERSION"
-"""Names the code that a trial runs; part of every trial id, since other code gives other numbers."""
+"""Identifies the code that a trial runs; part of every trial id, since other code gives other numbers."""
 TRAINER_NAME = "STEPSWEEP_TRAINER_NAME"
-"""What a person calls that code: the trainer's folder, or an image. Part of no id: a folder may be renamed."""
+"""The code's name for people: the trainer's folder, or an image. Not part of ids: a folder may be renamed."""
 DEFAULT_MAX_CONCURRENCY = "STEPSWEEP_MAX_CONCURRENCY"
 USD_PER_HOUR = "STEPSWEEP_USD_PER_HOUR"
-"""Price of the machine of one job; every figure made from it is an estimate."""
+"""Price of one job's machine; every amount computed from it is an estimate."""
 SECONDS_PER_EPOCH = "STEPSWEEP_SECONDS_PER_EPOCH"
-"""What an epoch is expected to take, for estimates before anything has run."""
+"""Expected time of one epoch, for estimates in advance."""
 JOB_GPUS = "STEPSWEEP_JOB_GPUS"
 LOG_GROUP = "STEPSWEEP_LOG_GROUP"
-"""CloudWatch log group of the jobs, where the reducer reads a failed trial's last line."""
+"""CloudWatch log group of the jobs, from which the reducer reads a failed trial's last line."""
 
 SWEEPS = "sweeps/"
 TRIALS = "trials/"
 CHECKPOINTS = "checkpoints/"
-"""Apart from the trials' results, so that a rule of the bucket can delete them some day."""
+"""Kept apart from results, so that a rule of the bucket can delete checkpoints by their prefix."""
 
 
 def sweep_prefix(sweep: str) -> str:
@@ -44,22 +44,22 @@ def spec_key(sweep: str) -> str:
 
 
 def plan_key(sweep: str, round_number: int) -> str:
-    """Every trial of a round, finished before or not: the truth about what was planned."""
+    """All planned trials up to a round, already finished or not."""
     return f"{SWEEPS}{sweep}/round-{round_number}/plan.json"
 
 
 def to_run_key(sweep: str, round_number: int) -> str:
-    """The items of the Map: what a round still has to train."""
+    """The items of the Map: the trials that a round still has to train."""
     return f"{SWEEPS}{sweep}/round-{round_number}/to-run.json"
 
 
 def results_key(sweep: str, round_number: int) -> str:
-    """How every trial of the plan stands after a round: what the next round is planned from."""
+    """The result of every planned trial after a round; the next round is planned from it."""
     return f"{SWEEPS}{sweep}/round-{round_number}/results.json"
 
 
 def proposed_key(sweep: str, round_number: int) -> str:
-    """Params that a model proposes for a round: a JSON list of objects, name → value."""
+    """The params that a model proposes for a round: a JSON list of objects, name → value."""
     return f"{SWEEPS}{sweep}/round-{round_number}/proposed.json"
 
 
@@ -68,7 +68,7 @@ def outcomes_prefix(sweep: str, round_number: int) -> str:
 
 
 def map_results_prefix(sweep: str, round_number: int) -> str:
-    """Step Functions' own record of a Map run: its manifest and every child's input and output."""
+    """Step Functions' record of a Map run: the manifest, and every child's input and output."""
     return f"{SWEEPS}{sweep}/round-{round_number}/map"
 
 
@@ -89,7 +89,7 @@ def metrics_key(trial_id: str, epochs: int) -> str:
 
 
 def summary_key(trial_id: str, epochs: int) -> str:
-    """How a trial was trained and what its best epoch reaches on the test set; optional, for people."""
+    """How a trial was trained, and the test accuracy of its best epoch; optional, for people."""
     return f"{TRIALS}{trial_id}/summary-e{epochs}.json"
 
 
@@ -102,7 +102,7 @@ def checkpoint_key(trial_id: str) -> str:
 
 
 def live_key(trial_id: str) -> str:
-    """The rows of a training that is under way, for people who watch it; optional, and never the results."""
+    """The rows of a running training, for live progress; optional, and never read for results."""
     return f"{checkpoint_prefix(trial_id)}live.csv"
 
 

@@ -1,11 +1,12 @@
-"""metrics.csv: one row per epoch. It is written whole and parsed strictly, since it decides the winner.
+"""The metrics file: one row per epoch. A trial writes it whole, and the reader is strict, since it decides the winner.
 
-The rules of the file are a trainer's whole contract about results (docs/your-trainer.md):
+These rules are a trainer's whole contract about results (docs/your-trainer.md):
 
-- UTF-8 without a byte-order mark; a header; then one row per epoch, 1, 2, 3, …, at most as many as epochs were asked.
-- The first column is `epoch`; every other one has a name of letters, digits and `_ . / @ -`, a letter first, each once.
-- Every value is a decimal number as `repr(float)` writes it. `nan`, `inf` and `-inf` may be written, and say that the
-  trial diverged: such a file is complete, so the trial is not trained again, and it is `INVALID`, so it never wins.
+- The file is UTF-8 without a byte-order mark. After a header it has one row per epoch: 1, 2, 3, …, at most `epochs`.
+- The first column is `epoch`. The other names are unique, have letters, digits and `_ . / @ -`, and start with a
+  letter.
+- Every value is a decimal number as `repr(float)` writes it. `nan`, `inf` and `-inf` are allowed and mean that the
+  trial diverged. Such a file is complete, so the trial is not trained again; it is `INVALID`, so it never wins.
 """
 
 import csv
@@ -23,9 +24,9 @@ from stepsweep.contract.space import shown
 
 EPOCH = "epoch"
 MAX_BYTES = 16 * 2**20
-"""100 bytes a row are a hundred thousand epochs; what is larger is not a metrics file."""
+"""Enough for more than 100,000 epochs at 100 bytes per row; a larger file is no metrics file."""
 
-# Narrower than float(): that accepts `1_000`, `infinity` and digits of other scripts.
+# Stricter than float(), which accepts `1_000`, `infinity` and non-ASCII digits.
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
 
@@ -37,19 +38,19 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """What a sweep optimizes: a column of the metrics, and which end of it is better."""
+    """What a sweep optimizes: a column of the metrics, and the better direction."""
 
     metric: str = "val_accuracy"
     direction: Direction = Direction.MAXIMIZE
 
     def rank(self, value: float) -> float:
-        """Returns a number that is smaller the better `value` is."""
+        """Returns a sort key: the better the value, the smaller the key."""
         return -value if self.direction is Direction.MAXIMIZE else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """A trial's curve: `columns[name][i]` is the value of epoch i + 1. All finite, unless it was asked otherwise."""
+    """A trial's curve: `columns[name][i]` is the value of epoch i + 1. All are finite, unless `may_diverge` was set."""
 
     columns: dict[str, list[float]]
 
@@ -58,10 +59,10 @@ class Metrics:
         return len(self.columns[EPOCH])
 
     def best(self, objective: Objective) -> tuple[float, int]:
-        """Returns the best value of the objective and the first epoch that reached it, from 1.
+        """Returns the best value of the objective, and the first epoch that reached it, counted from 1.
 
         Raises:
-            InvalidMetrics: there is no such column.
+            InvalidMetrics: the objective's column is missing.
         """
         try:
             values = self.columns[objective.metric]
@@ -74,10 +75,10 @@ class Metrics:
 
 
 def to_csv(rows: Sequence[Mapping[str, float]]) -> bytes:
-    """Returns the bytes of a metrics file; floats as `repr` has them, so that reading gives the same numbers.
+    """Returns the bytes of a metrics file. Floats are written as by `repr`, so reading returns the same numbers.
 
     Args:
-        rows: one an epoch, all with the same names, `epoch` first.
+        rows: one per epoch, all with the same names, `epoch` first.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
@@ -90,7 +91,7 @@ def parse_csv(data: bytes, *, max_epochs: int, may_diverge: bool = False) -> Met
     """Reads a metrics file by the rules above.
 
     Args:
-        may_diverge: take NaN and infinity as numbers, to show how a trial diverged; never to rank it.
+        may_diverge: accept NaN and infinity, to show how a trial diverged; never for ranking.
 
     Raises:
         InvalidMetrics: the file breaks a rule; the message names the line, the column and the value.

@@ -1,9 +1,9 @@
-"""Names of options and of metrics, as people write them in their own scripts."""
+"""Rules for the names of options and metrics, which follow people's own scripts."""
 
 import re
 
 OPTION = r"[A-Za-z][A-Za-z0-9_./-]{0,63}"
-"""Such as `lr`, `C`, `batch-size`, `optim.lr`. None of these letters means anything to a shell, a path or HTML."""
+"""Examples: `lr`, `C`, `batch-size`, `optim.lr`. None of these characters is special in a shell or in HTML."""
 _OPTION = re.compile(OPTION, re.ASCII)
 _METRIC = re.compile(r"[A-Za-z][A-Za-z0-9_./@-]{0,127}", re.ASCII)
 
@@ -17,7 +17,7 @@ RESERVED = {
     "help": "it would end the trainer before it trains",
     "uploads3": "the sweep decides where results go",
 }
-"""Names that would become another option of the trainer."""
+"""Names that a trainer would take for another option."""
 
 _ABBREVIATED = ("epochs", "seed")
 _SHORTEST = 2
@@ -42,9 +42,9 @@ def is_metric(name: object) -> bool:
 
 
 def why_reserved(name: str) -> str | None:
-    """Returns what to do instead of using a name; None where it may be used.
+    """Returns what to write instead of a reserved name; None if the name is allowed.
 
-    Python's argparse takes `--ep` for `--epochs` where a trainer has no `--ep`, so that all trials would be the same.
+    If a trainer has no `--ep`, Python's argparse takes it for `--epochs`, and all trials would be the same.
     """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     if plain in RESERVED:
@@ -56,10 +56,7 @@ def why_reserved(name: str) -> str | None:
 
 
 def known_direction(metric: str) -> str | None:
-    """Returns `maximize` or `minimize` for a metric whose name says it, such as `val_auc` or `eval/loss`.
-
-    None where the name does not say.
-    """
+    """Returns `maximize` or `minimize` for a well-known metric such as `val_auc` or `eval/loss`; None for others."""
     words = re.split(r"[_./@-]", metric.lower())
     while words and words[0] in _SPLITS:
         words = words[1:]

@@ -1,4 +1,4 @@
-"""The output of an execution that found a winner, which is also winner.json."""
+"""The output of an execution that found a winner. winner.json has the same content."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,14 +17,15 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Params on the leaderboard that have a value.
+    """A place on the leaderboard: params with a value.
 
     Attributes:
-        value: the objective's; of several folds or seeds their mean.
-        epoch: the first that reached it, from 1.
-        trial_id: of the first trial of these params.
-        n: how many trials the params have; standard_error: of their mean, None if there is one trial.
-        p_value: of a t-test against the winner, where this place ties with it and n > 1.
+        value: the objective's value; with several folds or seeds their mean.
+        epoch: the first epoch that reached the value, counted from 1.
+        trial_id: id of the params' first trial.
+        n: number of trials of the params.
+        standard_error: of the mean; None if n is 1.
+        p_value: of a t-test against the winner, if this place ties with it and n > 1.
     """
 
     params: Mapping[str, Value]
@@ -52,7 +53,7 @@ class Place:
 
     @property
     def options(self) -> str:
-        """The params as a line to paste behind a trainer's command."""
+        """The params as options to append to a trainer's command."""
         return ranking.options_line(self.params)
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +64,7 @@ class Place:
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """Reads the fields of `to_json`; the caller reads those that it put beside them, and refuses others."""
+        """Reads the fields that `to_json` wrote. The caller reads its additional fields, and refuses unknown ones."""
         return cls(
             params=fields.values("params"),
             value=fields.number("value"),
@@ -77,7 +78,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What the jobs of a sweep took, by Batch's timestamps; `usd_estimate` is at the stack's price."""
+    """Time and cost of a sweep's jobs, by Batch's timestamps and the stack's price."""
 
     job_seconds: float
     gpu_seconds: float
@@ -93,16 +94,16 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """What an execution gives.
+    """The output of an execution.
 
     Attributes:
-        summary: what the winner's trainer wrote about it; None where that is nothing, or the winner is a mean.
-        ties: places behind the winner only by a tie-break, the first few.
-        outcomes: how many trials ended how, every status named.
-        best: the first places of the leaderboard, the winner first.
-        reasons: why trials did not succeed, the most frequent first, with how many trials each took.
-        rounds: how many there were.
-        ended_by: why the search ended before its end; None if it did not.
+        summary: the winner's summary file; None if there is none, or if the winner is a mean.
+        ties: the first places below the winner only by a tie-break.
+        outcomes: number of trials by status, zeros included.
+        best: the first places of the leaderboard, with the winner.
+        reasons: the most frequent reasons why trials did not succeed, each with its number of trials.
+        rounds: number of rounds.
+        ended_by: why the search ended early; None if it did not.
     """
 
     sweep: str
@@ -140,7 +141,7 @@ class Output:
 
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
-        """Reads what `to_json` wrote. Raises InvalidDocument with the field that is wrong."""
+        """Reads what `to_json` wrote. Raises InvalidDocument, which names the wrong field."""
         fields = Fields(data, where)
         fields.schema(SCHEMA)
         winner, cost, outcomes = fields.child("winner"), fields.child("cost"), fields.child("outcomes")

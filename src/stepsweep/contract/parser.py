@@ -1,4 +1,4 @@
-"""Reads the input of a sweep: every field by its rule, and all faults of an input at once."""
+"""Parses the input of a sweep: checks every field, and reports all faults at once."""
 
 import difflib
 import re
@@ -47,7 +47,7 @@ FIELDS = (
 )  # fmt: skip
 
 COMMENT = "Comment"
-"""The console puts this field into the input that it proposes; it is ignored."""
+"""The console's default input has this field; the parser ignores it."""
 
 _T = TypeVar("_T")
 
@@ -55,12 +55,12 @@ _SWEEP_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}", re.AS
 
 
 class Parser:
-    """Collects the faults of one input while it reads it; a field with a fault gets a stand-in value."""
+    """Parses one input and collects its faults. A field with a fault gets a stand-in value."""
 
     def __init__(self, data: dict[Any, Any]) -> None:
         self.data = data
         self.faults: list[str] = []
-        self.meant: set[str] = set()  # fields that an unknown one was probably meant to be
+        self.meant: set[str] = set()  # fields of which an unknown one is probably a misspelling
 
     def parse(self, default_name: str | None) -> dict[str, Any]:
         self._unknown_fields(self.data, known=(*FIELDS, COMMENT), where="")
@@ -149,7 +149,7 @@ class Parser:
         return tuple(choices)
 
     def _range(self, where: str, raw: dict[Any, Any]) -> Parameter:
-        """Returns a range; no choices where it has a fault."""
+        """Returns a range; an empty tuple of choices if it has a fault."""
         before = len(self.faults)
         self._unknown_fields(raw, known=("low", "high", "log", "step", "type"), where=f"{where}.")
         low, high = (self._bound(where, name, raw) for name in ("low", "high"))
@@ -183,7 +183,7 @@ class Parser:
         return value
 
     def _kind(self, where: str, raw: dict[Any, Any], numbers: list[int | float]) -> Kind:
-        """Returns the type of a range, which has to be said where it decides what is meant: 0 to 1 are two or many."""
+        """Returns the type of a range. It is mandatory if ambiguous: 0 to 1 is two whole numbers, or many fractions."""
         whole = all(isinstance(number, int) for number in numbers)
         match raw.get("type"):
             case None if whole and raw.get("step") is None and f"{where}.type" not in self.meant:
@@ -250,7 +250,7 @@ class Parser:
                 self.faults.append(f"search.{more[0]}: a grid tries every combination; leave it out")
             return Search()
         if "trials" not in raw and "search.trials" not in self.meant:
-            self.faults.append(f"search.trials: missing; write how many params are tried, 1 to {MAX_TRIALS}")
+            self.faults.append(f"search.trials: missing; write how many params to try, 1 to {MAX_TRIALS}")
         trials = self._whole("search.trials", raw.get("trials", 1), default=1, low=1, high=MAX_TRIALS)
         if method == Method.RANDOM:
             if "batch" in raw:
@@ -351,7 +351,7 @@ class Parser:
         return raw
 
     def _trials(self, values: Mapping[str, Any]) -> None:
-        """Finds what makes too many trials, or more than there are."""
+        """Reports searches with too many trials, or with more params than the space has."""
         parameters: dict[str, Parameter] = values["parameters"]
         search: Search = values["search"]
         each = (values["folds"] or 1) * values["repeats"]
@@ -361,7 +361,7 @@ class Parser:
             params = search.trials or 0
             if 0 < size < params:
                 self.faults.append(
-                    f"search.trials: {params}, and there are only {size} different params; give at most so many, "
+                    f"search.trials: {params}, but there are only {size} different params; give at most {size}, "
                     'or "search": "grid", which tries all of them'
                 )
             if params * each > MAX_TRIALS:
@@ -413,8 +413,8 @@ class Parser:
 
 
 def _widest(parameter: Parameter) -> str:
-    """Returns the longest text that a trainer may be given; of a range one that is no shorter."""
+    """Returns the longest text of a choice; for a range a text at least as long as any of its values."""
     if isinstance(parameter, Range):
         ends = max((as_option(value) for value in (parameter.low, parameter.high)), key=len)
-        return ends + "0" * 24  # digits of a double, which no value of a range has more of
+        return ends + "0" * 24  # no value of a range has more digits than a double
     return max(map(as_option, parameter), key=len, default="")

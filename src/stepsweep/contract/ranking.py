@@ -1,4 +1,4 @@
-"""The leaderboard and the winner: a function of the set of results only, never of order, timing or retries."""
+"""The leaderboard and the winner. They depend only on the set of results, not on order, timing or retries."""
 
 import csv
 import io
@@ -17,20 +17,20 @@ from stepsweep.contract.space import Value, as_option, shown
 from stepsweep.contract.trial import Outcome, Status, Trial
 
 COLUMNS = ("rank", "trial_id", "epoch", "epochs_trained", "status", "reason", "standard_error", "n", "values")
-"""Of the leaderboard, beside the params and the objective's metric; the last three where params have several trials."""
+"""Columns of the leaderboard besides params and metric; it has the last three only if params have several trials."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet runs a cell that starts like this as a formula (OWASP, "CSV Injection")."""
+"""A spreadsheet runs a cell with such a start as a formula (OWASP, "CSV Injection")."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What is known of one planned trial when a round is over.
+    """The result of one planned trial after a round.
 
     Attributes:
-        value: the best of the objective over the trial's epochs; None unless it succeeded.
-        epoch: the first epoch that reached it, from 1.
-        epochs_trained: rows of its metrics.
+        value: the best objective over the trial's epochs; None unless it succeeded.
+        epoch: the first epoch that reached the value, counted from 1.
+        epochs_trained: number of rows of its metrics.
     """
 
     trial: Trial
@@ -41,7 +41,7 @@ class Result:
 
     @property
     def stopped_early(self) -> bool:
-        """Whether its training ended by itself: more epochs would give the same rows."""
+        """Whether its training ended before its last epoch: more epochs would give the same rows."""
         return self.epochs_trained is not None and self.epochs_trained < self.trial.epochs
 
     def to_json(self) -> dict[str, Any]:
@@ -75,17 +75,17 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The trials of the same params: one, or one a fold and seed. It is what is ranked.
+    """The trials of the same params: one, or one per fold and seed. The leaderboard ranks groups.
 
     Attributes:
-        results: one a trial, in the order of the plan; at least one.
+        results: at least one, in the order of the plan.
     """
 
     results: tuple[Result, ...]
 
     @property
     def trial(self) -> Trial:
-        """The first of them, which stands for the group."""
+        """The first trial, which represents the group."""
         return self.results[0].trial
 
     @property
@@ -102,7 +102,7 @@ class Group:
 
     @property
     def values(self) -> list[float]:
-        """Those of the trials that succeeded."""
+        """The values of the trials that succeeded."""
         return [result.value for result in self.results if result.value is not None]
 
     @property
@@ -111,37 +111,37 @@ class Group:
 
     @property
     def value(self) -> float | None:
-        """The mean of the trials' values; None unless all succeeded: a failed fold is never averaged away."""
+        """The mean of the trials' values; None unless all succeeded, since the mean must not hide a failed fold."""
         if not self.is_complete:
             return None
         return self.values[0] if len(self.results) == 1 else statistics.fmean(self.values)
 
     @property
     def standard_error(self) -> float | None:
-        """Of the mean; None where there is no mean, or one value only."""
+        """The standard error of the mean; None without a mean, or with a single value."""
         if len(self.results) < 2 or not self.is_complete:
             return None
         return statistics.stdev(self.values) / math.sqrt(len(self.results))
 
     @property
     def epoch(self) -> int | None:
-        """The epoch that reached the value; of several trials the mean of theirs, rounded."""
+        """The epoch that reached the value; with several trials the rounded mean of their epochs."""
         epochs = [result.epoch for result in self.results if result.epoch is not None]
         return round(statistics.fmean(epochs)) if self.is_complete else None
 
     @property
     def epochs_trained(self) -> int | None:
-        """The most that one of them trained."""
+        """The most epochs that one of the trials trained; None if one did not succeed."""
         return max((result.epochs_trained or 0 for result in self.results), default=None) if self.is_complete else None
 
     @property
     def status(self) -> Status:
-        """How the first trial ended that did not succeed; that all succeeded, where there is none."""
+        """The status of the first trial that did not succeed; SUCCEEDED if all did."""
         return self._worst.outcome.status
 
     @property
     def reason(self) -> str:
-        """Why the group has no value; of several trials with how many succeeded."""
+        """Why the group has no value; with several trials also how many succeeded."""
         if self.is_complete or len(self.results) == 1:
             return self._worst.outcome.reason
         which = ", ".join(f"{name} {as_option(value)}" for name, value in self._worst.trial.member.items())
@@ -153,7 +153,7 @@ class Group:
 
 
 def grouped(results: Iterable[Result]) -> list[Group]:
-    """Returns the results by their params, in the order in which params come first."""
+    """Returns the results grouped by their params, in the order of the first result of each."""
     groups: dict[tuple[tuple[str, Value], ...], list[Result]] = {}
     for result in results:
         groups.setdefault(tuple(result.trial.params.items()), []).append(result)
@@ -161,13 +161,13 @@ def grouped(results: Iterable[Result]) -> list[Group]:
 
 
 def rank(groups: Sequence[Group], objective: Objective) -> list[Group]:
-    """Returns the leaderboard: those that have a value, best first, then the others as planned.
+    """Returns the leaderboard: groups with a value, best first, then the others in the order of the plan.
 
-    With halving those that were trained furthest stand first, since values of different budgets do not compare. Equal
-    values are ranked by the earlier epoch, since that training costs less, and then as planned.
+    With halving, the groups with the most epochs rank first, since values after different numbers of epochs do not
+    compare. Equal values rank by the earlier epoch, since that training costs less, then in the order of the plan.
 
     Args:
-        groups: of all planned trials, in the order of the plan.
+        groups: all planned trials, in the order of the plan.
     """
 
     def place(group: Group) -> tuple[int, int, float, int]:
@@ -179,10 +179,10 @@ def rank(groups: Sequence[Group], objective: Objective) -> list[Group]:
 
 
 def ties(leaderboard: Sequence[Group]) -> list[Group]:
-    """Returns those behind the first that a rule puts there, and not a result.
+    """Returns the groups below the winner only by a tie-break.
 
-    A single value ties with its equals. A mean ties with those that a t-test does not tell from it: see `p_value`. Only
-    those are compared that were trained as far as the winner.
+    A single value ties with equal values. A mean ties with the means that a t-test cannot distinguish from it: see
+    `p_value`. Only groups on the winner's rung are compared.
     """
     winner = leaderboard[0]
     there = [group for group in leaderboard[1:] if group.is_complete and group.rung == winner.rung]
@@ -192,10 +192,10 @@ def ties(leaderboard: Sequence[Group]) -> list[Group]:
 
 
 def p_value(first: Group, second: Group) -> float:
-    """Returns how probable so large a difference of two means is by chance alone; both groups are complete.
+    """Returns the probability of so large a difference of two means by chance alone. Both groups must be complete.
 
-    Over folds by Nadeau and Bengio's corrected resampled t-test, of the means over seeds where there are several; over
-    seeds alone by Welch's.
+    With folds it uses Nadeau and Bengio's corrected resampled t-test, on each fold's mean over the seeds. With seeds
+    alone it uses Welch's t-test.
     """
     if "fold" not in first.trial.options:
         return welch_p(first.values, second.values)
@@ -211,25 +211,25 @@ def _by_fold(group: Group) -> list[float]:
 
 
 def counts(results: Iterable[Result]) -> dict[str, int]:
-    """Returns how many trials ended how, every status named. The sum is the plan."""
+    """Returns the number of trials by status, zeros included. The sum is the number of planned trials."""
     counted = Counter(result.outcome.status for result in results)
     return {status.value: counted[status] for status in Status}
 
 
 def reasons(results: Iterable[Result], limit: int = 5) -> list[tuple[str, int]]:
-    """Returns why trials did not succeed, most frequent first, with how many trials each took."""
+    """Returns the most frequent reasons why trials did not succeed, each with its number of trials."""
     counted = Counter(result.outcome.reason for result in results if result.outcome.status is not Status.SUCCEEDED)
     return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
 
 def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective) -> bytes:
-    """Returns the leaderboard as a table for people, spreadsheets and pandas, a row each params.
+    """Returns the leaderboard as a table for people, spreadsheets and pandas, one row per params.
 
-    The columns: rank, trial_id, one a parameter, the objective's metric, epoch, epochs_trained, status, reason.
-    Parameters' names are prefixed with `params.`, and no metric of an objective is named as a column of `COLUMNS`, so
-    that each name stands once. Where params have several trials, one a fold and seed, the metric is their mean,
-    trial_id is the first of them, and three columns follow: the mean's standard_error, n, and values, each trial's own
-    value in the order of folds and seeds, or how it ended.
+    The columns are rank, trial_id, one per parameter, the objective's metric, epoch, epochs_trained, status and reason.
+    Parameters have the prefix `params.`, and an objective's metric must not be one of `COLUMNS`, so names are unique.
+    If params have several trials, one per fold and seed, the metric is their mean, trial_id is that of the first, and
+    three columns follow: standard_error (of the mean), n, and values, with each trial's value or status in the order of
+    folds and seeds.
     """
     names = list(leaderboard[0].params)
     several = len(leaderboard[0].results) > 1
@@ -253,17 +253,17 @@ def _or_empty(value: float | None) -> float | str:
 
 
 def listed(group: Group) -> str:
-    """Returns the values of its trials in the order of the plan, and how those ended that have none."""
+    """Returns the value of each trial in the order of the plan, or its status if it has none."""
     return " ".join(
         result.outcome.status.value if result.value is None else repr(result.value) for result in group.results
     )
 
 
 def options_line(params: Mapping[str, Value]) -> str:
-    """Returns params as a line to paste behind a trainer's command: `--lr 0.1 --momentum 0.5`."""
+    """Returns params as options to append to a trainer's command: `--lr 0.1 --momentum 0.5`."""
     return " ".join(f"--{name} {as_option(value)}" for name, value in params.items())
 
 
 def _as_text(cell: str) -> str:
-    """Reasons hold what a trainer printed; a quote in front makes every spreadsheet show it instead of running it."""
+    """Reasons contain a trainer's output. A leading quote makes spreadsheets show it instead of running it."""
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -1,4 +1,4 @@
-"""Strict reading of JSON documents: fields by their types, and errors that name the object and the field."""
+"""Reads JSON documents strictly: it checks the type of each field, and errors name the object and the field."""
 
 from collections.abc import Iterator
 from typing import Any, Self
@@ -10,11 +10,11 @@ MISSING = object()
 
 
 class Fields:
-    """The fields of one JSON object. Each is read once; `done` refuses those that nobody read.
+    """The fields of one JSON object. A reader reads each field; `done` refuses fields that it did not read.
 
     Args:
-        data: what `json.loads` returned.
-        where: names the object in errors, such as `sweeps/first/round-0/plan.json` or that and `trials[3]`.
+        data: the result of `json.loads`.
+        where: names the object in errors, such as `sweeps/first/round-0/plan.json`, or that with `trials[3]`.
 
     Raises:
         InvalidDocument: the data is not an object. Every method raises it for a field that breaks its rule.
@@ -43,7 +43,7 @@ class Fields:
         return None if self._get(name) is None else self.text(name)
 
     def has(self, name: str) -> bool:
-        """Whether an optional field is there."""
+        """Whether an optional field exists."""
         return name in self._data
 
     def whole(self, name: str) -> int:
@@ -65,7 +65,7 @@ class Fields:
         return None if self._get(name) is None else self.number(name)
 
     def values(self, name: str) -> dict[str, Value]:
-        """Returns an object of options: each a number or a text."""
+        """Returns an object whose values are numbers or texts."""
         found = self._get(name)
         if not isinstance(found, dict):
             raise self._wrong(name, "must be an object", found)
@@ -84,7 +84,7 @@ class Fields:
         return Fields(self._get(name), f"{self._where}: {name}")
 
     def children(self, name: str) -> Iterator[tuple[object, str]]:
-        """Yields the entries of a list, each with what names it in errors."""
+        """Yields the entries of a list, each with its name for errors."""
         found = self._get(name)
         if not isinstance(found, list):
             raise self._wrong(name, "must be a list", found)
@@ -92,11 +92,11 @@ class Fields:
             yield each, f"{self._where}: {name}[{index}]"
 
     def raw(self, name: str) -> Any:
-        """Returns a field whose reader checks it by itself."""
+        """Returns a field unchecked; the caller checks it."""
         return self._get(name)
 
     def done(self) -> Self:
-        """Refuses fields that nobody read."""
+        """Raises InvalidDocument if the object has fields that nobody read."""
         unknown = self._data.keys() - self._read
         if unknown:
             raise InvalidDocument(f"{self._where}: unknown field {', '.join(map(shown, sorted(unknown)))}")

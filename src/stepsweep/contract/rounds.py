@@ -1,8 +1,7 @@
-"""The rounds of a sweep: which trials each one plans.
+"""The rounds of a sweep, and the trials that each one plans.
 
-A search says which params are new, halving says who goes on to more epochs, and a round does both at once. A plan
-holds every trial of the sweep so far, at the epochs that it has been planned for last; those whose `round_number` is
-the plan's are what that round has to train.
+A round adds the search's new params, and promotes trials to more epochs by halving. A plan holds every trial of the
+sweep so far, with the epochs of its latest round. A round trains the trials with its own `round_number`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,14 +20,14 @@ Params = dict[str, Value]
 
 
 def first_params(spec: SweepSpec) -> list[Params]:
-    """Returns the params of round 0: all of a grid or a random search; a drawn batch for a model that knows nothing."""
+    """Returns the params of round 0: all of a grid or random search; for a model, a batch drawn at random."""
     if spec.search.method is Method.GRID:
         return list(grid(spec.parameters))
     return list(islice(drawn(spec.parameters, seed=spec.seed), _new_at(spec, planned=0)))
 
 
 def first_round(spec: SweepSpec, *, trainer_version: str) -> list[Trial]:
-    """Returns the trials of round 0, in the search's order, which is the same for the same spec."""
+    """Returns the trials of round 0 in the search's order, which depends only on the spec."""
     return [trial for params in first_params(spec) for trial in spec.trials_of(params, trainer_version=trainer_version)]
 
 
@@ -40,11 +39,11 @@ def next_round(
     round_number: int,
     trainer_version: str,
 ) -> list[Trial]:
-    """Returns the trials of a later round: all of the round before in their places, then the new ones.
+    """Returns the trials of a later round: those of the round before in the same order, then the new ones.
 
     Args:
         results: of every trial so far, in the order of the plan.
-        asked: params that the search proposes, of which those are taken that are new; what is missing is drawn.
+        asked: params that the search proposes. Known ones are skipped; missing ones are drawn at random.
     """
     groups = grouped(results)
     going_on = {id(group) for group in _promoted(spec, groups)}
@@ -59,7 +58,7 @@ def next_round(
 
 
 def trials_at_the_ends(spec: SweepSpec) -> list[Trial]:
-    """Returns trials at the low and the high end of every range, which a trainer has to take too."""
+    """Returns trials at the low and at the high end of every range, to check that the trainer accepts both."""
     low = {name: p.nearest(p.low) if isinstance(p, Range) else p[0] for name, p in spec.parameters.items()}
     high = {name: p.nearest(p.high) if isinstance(p, Range) else p[-1] for name, p in spec.parameters.items()}
     sides = (low, high)
@@ -67,7 +66,7 @@ def trials_at_the_ends(spec: SweepSpec) -> list[Trial]:
 
 
 def wanted(spec: SweepSpec, groups: Sequence[Group]) -> int:
-    """Returns how many new params the next round begins with."""
+    """Returns how many new params the next round starts."""
     return _new_at(spec, planned=len(groups)) if spec.search.learns else 0
 
 
@@ -78,12 +77,12 @@ def goes_on(spec: SweepSpec, groups: Sequence[Group]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What a round costs at most.
+    """The maximum cost of a round.
 
     Attributes:
-        trials: that it trains: new ones, and those that go on.
-        epochs: of all of them together, beside what they have trained in earlier rounds.
-        up_to: the epochs that its trials reach, fewest first.
+        trials: number of trials that it trains, new and promoted.
+        epochs: epochs of all these trials together, without those of earlier rounds.
+        up_to: the epochs that its trials reach, in ascending order.
     """
 
     trials: int
@@ -92,7 +91,7 @@ class Round:
 
 
 def schedule(spec: SweepSpec) -> list[Round]:
-    """Returns the rounds of a sweep none of whose trials fails or stops early: the most that it can cost."""
+    """Returns the rounds of a sweep, assuming that no trial fails or stops early: the maximum cost."""
     batches = [_all(spec)]
     while spec.search.learns and (new := _new_at(spec, planned=sum(batches))):
         batches.append(new)
@@ -114,7 +113,7 @@ def schedule(spec: SweepSpec) -> list[Round]:
 
 
 def epochs_to_train(spec: SweepSpec, trials: Iterable[Trial]) -> int:
-    """Returns the most epochs that trials of a round train, beside those of the rungs below."""
+    """Returns the most epochs that trials of a round train, without those of the rungs below."""
     before = (0, *spec.rungs)
     return sum(trial.epochs - before[trial.rung] for trial in trials)
 
@@ -124,7 +123,7 @@ def _all(spec: SweepSpec) -> int:
 
 
 def _new_at(spec: SweepSpec, *, planned: int) -> int:
-    """Returns how many new params a round of a search begins with that has planned so many."""
+    """Returns how many new params a round starts when the search has planned `planned` before."""
     trials = spec.search.trials or 0
     return min(spec.search.batch or trials, trials - planned)
 
@@ -134,7 +133,7 @@ def _promoted(spec: SweepSpec, groups: Sequence[Group]) -> list[Group]:
 
 
 def _further(spec: SweepSpec, result: Result, round_number: int) -> Trial:
-    """Returns a trial on its next rung; one that stopped by itself is there already, with the metrics that it has."""
+    """Returns a trial on its next rung. One that stopped early needs no more training: its metrics stay the same."""
     rung = result.trial.rung + 1
     if result.stopped_early:
         return replace(result.trial, rung=rung)
@@ -144,7 +143,7 @@ def _further(spec: SweepSpec, result: Result, round_number: int) -> Trial:
 
 
 def _new_params(spec: SweepSpec, groups: Sequence[Group], asked: Sequence[Params]) -> list[Params]:
-    """Returns as many as are wanted, of those that were asked for and then of those that are drawn, none twice."""
+    """Returns the next round's new params: the proposed ones, then ones drawn at random, without duplicates."""
     seen = {tuple(group.params.items()) for group in groups}
     new: list[Params] = []
     for params in chain(asked, drawn(spec.parameters, seed=spec.seed)):

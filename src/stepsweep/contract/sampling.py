@@ -1,6 +1,6 @@
-"""Random search: a sequence of params that a seed decides.
+"""Random search: a sequence of params that depends only on the seed.
 
-More trials later extend the same sequence, since the n-th params depend on the seed and the n - 1 before them only.
+The n-th params depend on the seed and the n - 1 before them, so more trials later extend the same sequence.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from stepsweep.contract.space import Parameter, Range, Value, grid_size, is_list
 
 
 def drawn(parameters: Mapping[str, Parameter], *, seed: int) -> Iterator[dict[str, Value]]:
-    """Yields params, none of them twice, until there are no others."""
+    """Yields params without duplicates, until the space has no others."""
     evenly = all(
         is_listed(parameter) and not (isinstance(parameter, Range) and parameter.log)
         for parameter in parameters.values()
@@ -19,12 +19,12 @@ def drawn(parameters: Mapping[str, Parameter], *, seed: int) -> Iterator[dict[st
 
 
 def _without_replacement(parameters: Mapping[str, Parameter], seed: int) -> Iterator[dict[str, Value]]:
-    """Deals the grid's combinations like cards: Fisher and Yates's shuffle, one step a trial.
+    """Deals the grid's combinations like cards: a Fisher-Yates shuffle, one step per trial.
 
     https://en.wikipedia.org/wiki/Fisher-Yates_shuffle
     """
     size = grid_size(parameters)
-    moved: dict[int, int] = {}  # the places of the pack whose card is not the one that was there at first
+    moved: dict[int, int] = {}  # place → card, for places that no longer hold their first card
     for number in range(size):
         place = _random(seed, number).randrange(number, size)
         yield _combination(parameters, moved.get(place, place))
@@ -32,7 +32,7 @@ def _without_replacement(parameters: Mapping[str, Parameter], seed: int) -> Iter
 
 
 def _with_rejection(parameters: Mapping[str, Parameter], seed: int) -> Iterator[dict[str, Value]]:
-    """Draws each parameter by itself, and again where these params were drawn before."""
+    """Draws each parameter separately, and again if these params were drawn before."""
     seen: set[tuple[Value, ...]] = set()
     for number in range(grid_size(parameters)):
         random = _random(seed, number)
@@ -48,7 +48,7 @@ def _with_rejection(parameters: Mapping[str, Parameter], seed: int) -> Iterator[
 
 
 def _combination(parameters: Mapping[str, Parameter], index: int) -> dict[str, Value]:
-    """Returns a combination by its place in the grid."""
+    """Returns the combination at a place of the grid."""
     params: dict[str, Value] = {}
     for name, parameter in reversed(list(parameters.items())):
         index, place = divmod(index, size_of(parameter))
@@ -57,5 +57,5 @@ def _combination(parameters: Mapping[str, Parameter], index: int) -> dict[str, V
 
 
 def _random(seed: int, number: int) -> Random:
-    # Seeded with a text: Python hashes it with SHA-512, so that numbers side by side share no stream.
+    # Python hashes a text seed with SHA-512, so neighbouring numbers share no stream.
     return Random(f"{seed}:{number}")  # noqa: S311  nothing here is a secret

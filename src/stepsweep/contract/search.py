@@ -1,29 +1,29 @@
-"""How a sweep finds the params that it tries."""
+"""The search methods of a sweep."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 DEFAULT_BATCH = 9
-"""Trials that a model proposes at once. They run side by side, and it learns nothing from one another's outcome."""
+"""Params that a model proposes at once. Their trials run in parallel, and do not learn from each other."""
 
 
 class Method(StrEnum):
     GRID = "grid"
     """Every combination."""
     RANDOM = "random"
-    """Some combinations, drawn by the seed."""
+    """Random combinations, decided by the seed."""
     TPE = "tpe"
-    """Batch by batch, each proposed by a model of the outcomes so far: Optuna's tree-structured Parzen estimator."""
+    """Batches proposed by a model of the outcomes so far: Optuna's tree-structured Parzen estimator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """What a search tries, and how many params; None of both numbers in a grid.
+    """The method of a search, and how many params it tries.
 
     Attributes:
-        trials: how many params are tried.
-        batch: how many of them a round begins with; all at once, where nothing is learned from the earlier ones.
+        trials: number of params; None for a grid.
+        batch: number of new params per round; None unless the search learns from earlier rounds.
     """
 
     method: Method = Method.GRID

@@ -1,11 +1,11 @@
-"""Whether two means differ by more than chance: two t-tests, and the distribution they need.
+"""Whether two means differ by more than chance: two t-tests, and the distribution that they need.
 
-- Seeds: Welch's t-test, for two samples of their own variances (B. L. Welch, "The generalization of 'Student's' problem
+- Seeds: Welch's t-test, for samples with different variances (B. L. Welch, "The generalization of 'Student's' problem
   when several different population variances are involved", Biometrika 34, 1947).
 - Folds: the corrected resampled t-test of C. Nadeau and Y. Bengio, "Inference for the Generalization Error", Machine
-  Learning 52, 2003. Any two folds of k share most of their training data, so their results are correlated, and a plain
-  t-test finds differences where there are none. The variance of the mean difference is taken as (1/k + n_test/n_train)
-  times that of the differences, and n_test/n_train is 1/(k - 1).
+  Learning 52, 2003. Any two of k folds share most of their training data, so their results are correlated, and a plain
+  t-test would find differences that do not exist. The test takes the variance of the mean difference as
+  (1/k + n_test/n_train) times the variance of the differences, with n_test/n_train = 1/(k - 1).
 """
 
 import math
@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Sequence
 
 LEVEL = 0.05
-"""Two means whose p-value is above it are said to be indistinguishable. Not corrected for how many are compared."""
+"""Two means with a p-value above this level count as a tie. There is no correction for many comparisons."""
 
 _TINY = 1e-300
 _STEPS = 10_000
@@ -25,7 +25,7 @@ def welch_p(first: Sequence[float], second: Sequence[float]) -> float:
     difference = statistics.fmean(first) - statistics.fmean(second)
     if not sum(shares):
         return _certain(difference)
-    # Welch and Satterthwaite's degrees of freedom; of shares of the sum, since small variances squared would be 0.
+    # Welch-Satterthwaite degrees of freedom, from shares of the sum, since the squares of small variances would be 0.
     weights = [share / sum(shares) for share in shares]
     freedom = 1 / sum(weight**2 / (len(sample) - 1) for weight, sample in zip(weights, (first, second), strict=True))
     return two_sided_p(difference / math.sqrt(sum(shares)), freedom)
@@ -35,7 +35,7 @@ def corrected_resampled_p(differences: Sequence[float]) -> float:
     """Returns the two-sided p-value of Nadeau and Bengio's test.
 
     Args:
-        differences: between two sets of params, one a fold; at least two.
+        differences: between two sets of params, one per fold; at least two.
     """
     folds = len(differences)
     mean, variance = statistics.fmean(differences), statistics.variance(differences)
@@ -45,8 +45,8 @@ def corrected_resampled_p(differences: Sequence[float]) -> float:
 
 
 def two_sided_p(t: float, freedom: float) -> float:
-    """Returns how probable a t at least as far from 0 is in Student's distribution."""
-    # https://dlmf.nist.gov/8.17 ; of the smaller argument, so that nothing is lost to 1 - x.
+    """Returns the probability of a t at least as far from 0 in Student's distribution."""
+    # https://dlmf.nist.gov/8.17 ; the smaller argument avoids the rounding error of 1 - x.
     return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
@@ -63,7 +63,7 @@ def incomplete_beta(x: float, a: float, b: float) -> float:
 
 
 def _fraction(x: float, a: float, b: float) -> float:
-    """Returns 1 + d1/(1 + d2/(1 + …)) by Lentz's method as Thompson and Barnett have it (J. Comput. Phys. 64, 1986)."""
+    """Returns 1 + d1/(1 + d2/(1 + …)) by Lentz's method, after Thompson and Barnett (J. Comput. Phys. 64, 1986)."""
     value = c = 1.0
     d = 0.0
     for step in range(1, _STEPS):
@@ -85,5 +85,5 @@ def _not_zero(value: float) -> float:
 
 
 def _certain(difference: float) -> float:
-    """Returns the p-value of a difference that never varies."""
+    """Returns the p-value of a difference without variance."""
     return 0.0 if difference else 1.0

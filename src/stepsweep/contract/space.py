@@ -1,4 +1,4 @@
-"""The parameters of a sweep: choices and ranges, and how a value of them is written."""
+"""The parameters of a sweep: choices and ranges, and the text form of their values."""
 
 import itertools
 import json
@@ -13,17 +13,17 @@ from random import Random
 from typing import Any, TypeAlias
 
 Value: TypeAlias = int | float | str
-"""One value of one parameter. Numbers are finite; a float without a fraction is an int, so that 1 and 1.0, which
-JSON tools turn into each other at will, are one value with one trial id."""
+"""One value of one parameter. Numbers are finite. A float without a fraction becomes an int: JSON tools convert 1 and
+1.0 into each other, so they must be one value with one trial id."""
 
 MAX_INTEGER = 2**53
-"""Above this JSON tools (and every double) round an integer to another one."""
+"""JSON tools, like every double, round larger integers."""
 
 MAX_TEXT = 64
 
 DIGITS = 4
-"""Significant digits of a value that is drawn from a range, so that ids, commands and tables stay readable; and so that
-the last bits of `exp` and `log`, which differ between machines, decide nothing."""
+"""Significant digits of a value drawn from a range. Rounding keeps ids, commands and tables readable, and hides the
+last bits of `exp` and `log`, which differ between machines."""
 
 _TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]*", re.ASCII)
 
@@ -46,7 +46,7 @@ def parse_value(raw: object) -> Value:
         case float():
             if not math.isfinite(raw):
                 raise ValueError(f"must be a finite number, got {shown(raw)}")
-            # float() since NumPy's are floats too, with a `repr` of their own.
+            # float(), since NumPy's floats are floats with another `repr`.
             return int(raw) if raw.is_integer() and abs(raw) <= MAX_INTEGER else float(raw)
         case str():
             if len(raw) > MAX_TEXT or not _TEXT.fullmatch(raw):
@@ -60,10 +60,10 @@ def parse_value(raw: object) -> Value:
 
 
 def as_option(value: Value) -> str:
-    """Returns the text by which a trainer is given `value` on its command line.
+    """Returns the text of `value` on a trainer's command line: the shortest that reads back as the same number.
 
-    The shortest text that reads back as the same number. A negative number has no exponent, since option parsers take
-    `-1e-05` for an option (Python's argparse before 3.14 among them).
+    A negative number has no exponent, since option parsers such as Python's argparse before 3.14 take `-1e-05` for an
+    option.
     """
     if isinstance(value, float) and value < 0:
         return format(Decimal(repr(value)), "f")
@@ -77,11 +77,11 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Values between two numbers, both included.
+    """The values between two numbers, both included.
 
     Attributes:
-        log: drawn evenly over the logarithm.
-        step: from one value to the next, counted from `low`; None leaves out none. Whole numbers without a step have 1.
+        log: values are drawn evenly over the logarithm.
+        step: distance between values, counted from `low`; None allows all values. For whole numbers None means 1.
     """
 
     low: int | float
@@ -92,12 +92,12 @@ class Range:
 
     @property
     def is_listed(self) -> bool:
-        """Whether its values can be listed, as a grid does: whole numbers, and those with a step."""
+        """Whether a grid can list its values: it has whole numbers or a step."""
         return self.step is not None or self.kind is Kind.INT
 
     @property
     def size(self) -> int:
-        """How many values there are; of a continuous range as they are rounded when they are drawn."""
+        """The number of values; for a continuous range after rounding."""
         if self.is_listed:
             return int((Fraction(repr(self.high)) - self._start) // self._step) + 1
         if self.log:
@@ -105,7 +105,7 @@ class Range:
         return int((_exact(self.high) - _exact(self.low)).scaleb(self._decimals)) + 1
 
     def value_at(self, index: int) -> Value:
-        """Returns the value of an index from 0 to `size` - 1, of a range that is listed."""
+        """Returns the value at an index from 0 to `size` - 1 of a listed range."""
         exact = self._start + index * self._step
         return parse_value(int(exact) if self.kind is Kind.INT else float(exact))
 
@@ -114,10 +114,10 @@ class Range:
         return round((Fraction(repr(value)) - self._start) / self._step)
 
     def draw(self, random: Random) -> Value:
-        """Returns a value, each as probable as any other on its scale."""
+        """Returns a random value, uniformly distributed on the range's scale."""
         if self.is_listed and not self.log:
             return self.value_at(random.randrange(self.size))
-        # Half a number more at both ends, or the first and the last whole number were drawn half as often.
+        # Without half a number more at both ends, the first and the last whole number would be drawn half as often.
         margin = 0.5 if self.kind is Kind.INT else 0.0
         low, high = self.low - margin, self.high + margin
         if self.log:
@@ -125,7 +125,7 @@ class Range:
         return self.nearest(random.uniform(low, high))
 
     def nearest(self, number: float) -> Value:
-        """Returns the value of the range that is nearest to a number, rounded as drawn ones are."""
+        """Returns the range's value that is nearest to a number, rounded as when drawn."""
         if self.is_listed:
             index = round((Fraction(number) - self._start) / self._step)
             return self.value_at(min(max(index, 0), self.size - 1))
@@ -141,17 +141,17 @@ class Range:
 
     @property
     def _step(self) -> Fraction:
-        """Exact, and of the number that was written, so that ten steps of 0.1 end at 1."""
+        """The exact decimal number as written, so that ten steps of 0.1 end at 1."""
         return Fraction(1 if self.step is None else repr(self.step))
 
     @property
     def _decimals(self) -> int:
-        """Of a continuous, linear range: as many as its width needs for 10,000 values."""
+        """Decimal places of a continuous, linear range: enough for at least 10,000 values over its width."""
         return DIGITS - (_exact(self.high) - _exact(self.low)).adjusted()
 
 
 Parameter: TypeAlias = tuple[Value, ...] | Range
-"""What a parameter may be: one of some choices, or a value of a range."""
+"""The values of a parameter: a list of choices, or a range."""
 
 
 def size_of(parameter: Parameter) -> int:
@@ -168,28 +168,28 @@ def value_at(parameter: Parameter, index: int) -> Value:
 
 
 def values_of(parameter: Parameter) -> tuple[Value, ...]:
-    """Returns the values that a grid tries, of a parameter that is listed."""
+    """Returns all values of a listed parameter, as a grid tries them."""
     return tuple(value_at(parameter, index) for index in range(size_of(parameter)))
 
 
 def grid(parameters: Mapping[str, Parameter]) -> Iterator[dict[str, Value]]:
-    """Yields every combination of the choices, the last parameter varying fastest, as the tutorial's loops have it."""
+    """Yields every combination of the choices. As in the tutorial's loops, the last parameter varies fastest."""
     for combination in itertools.product(*map(values_of, parameters.values())):
         yield dict(zip(parameters, combination, strict=True))
 
 
 def grid_size(parameters: Mapping[str, Parameter]) -> int:
-    """Returns how many different params there are; of continuous ranges as they are rounded."""
+    """Returns the number of different params; continuous ranges count rounded values."""
     return math.prod(map(size_of, parameters.values()))
 
 
 def _exact(number: int | float) -> Decimal:
-    """Returns the number that was written: 0.1, and not the double that is next to it."""
+    """Returns the number as written: 0.1 itself, not the nearest double."""
     return Decimal(repr(number))
 
 
 def _place(number: int | float) -> int:
-    """Returns the place of a positive number among those of `DIGITS` significant digits."""
+    """Returns the index of a positive number among all numbers with `DIGITS` significant digits."""
     exact, first = _exact(number), int(10 ** (DIGITS - 1))
     exponent = exact.adjusted()
     digits = int(exact.scaleb(DIGITS - 1 - exponent))
@@ -197,9 +197,9 @@ def _place(number: int | float) -> int:
 
 
 def shown(raw: object, limit: int = 80) -> str:
-    """Returns a short, printable form of what somebody wrote, for error messages: as JSON, in ASCII, on one line."""
+    """Returns a short, printable form of a person's input for error messages: JSON in ASCII, on one line."""
     try:
         text = json.dumps(raw, default=repr, skipkeys=True)
-    except (ValueError, RecursionError):  # an integer of more than 4,300 digits, brackets within brackets
+    except (ValueError, RecursionError):  # an integer of more than 4,300 digits, or deeply nested brackets
         text = f"an integer of {raw.bit_length()} bits" if isinstance(raw, int) else "what is too large to show"
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

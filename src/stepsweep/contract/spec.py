@@ -1,8 +1,7 @@
-"""SweepSpec: what a person asks for. Parsed once, at the edge, with all faults at once.
+"""SweepSpec: the input of a sweep. It is parsed once, at the edge, and reports all faults at once.
 
-A whole input is
-`{"parameters": {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.1, 0.05]}, "epochs": 100}`; every other field has a
-default. The same rules and the same words hold at every door: the client, the AWS CLI, the console.
+`{"parameters": {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.1, 0.05]}, "epochs": 100}` is a complete input; every
+other field has a default. The client, the AWS CLI and the console take the same input.
 """
 
 import json
@@ -19,28 +18,28 @@ from stepsweep.contract.space import Parameter, Range, Value, shown
 from stepsweep.contract.trial import Trial, trial_id_of
 
 ABOUT_THE_RUN = ("max_concurrency", "budget_usd", "accept_trainer")
-"""Fields that decide neither the trials nor the winner, and may change when a sweep is started again."""
+"""Fields that affect neither the trials nor the winner. They may change when a sweep is started again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSpec:
-    """What a person asks for.
+    """The input of a sweep.
 
     Attributes:
-        parameters: name → the choices, in the order given, at least one of each; or a range.
-        name: the sweep's; every result is found by it.
-        fixed: options given to every trial unchanged.
-        epochs: the most epochs a trial trains; early stopping may end it before.
-        search: which params are tried.
-        halving: who is trained further than `min_epochs`; None trains all to the end.
-        folds: of cross-validation, a trial each; None leaves the trainer its own split.
-        repeats: trials of the same params with a seed each.
-        seed: of sampling and training; the first of several.
-        environment: variables of every trial, part of its id: they may change its numbers.
-        max_concurrency: trials at once; None leaves it to the stack.
-        budget_usd: a plan whose estimate is above it is refused.
-        fresh: train again what is already there.
-        accept_trainer: go on with a sweep that was planned for another trainer; its finished trials do not count.
+        parameters: name → at least one choice, in the given order; or a range.
+        name: the sweep's name, under which its results are found.
+        fixed: options that every trial gets unchanged.
+        epochs: the most epochs a trial trains; early stopping may end it sooner.
+        search: which params to try.
+        halving: the rungs; None trains every trial to the end.
+        folds: number of folds of cross-validation, one trial each; None leaves the split to the trainer.
+        repeats: number of trials of the same params, with one seed each.
+        seed: seed of sampling and training; with repeats the first seed.
+        environment: variables of every trial; part of its id, since they may change its numbers.
+        max_concurrency: the most trials at once; None means the stack's.
+        budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
+        fresh: trains finished trials again.
+        accept_trainer: continues a sweep that was planned for another trainer; its finished trials do not count.
     """
 
     parameters: dict[str, Parameter]
@@ -61,13 +60,13 @@ class SweepSpec:
 
     @classmethod
     def from_json(cls, data: object, *, default_name: str | None = None) -> Self:
-        """Parses an input, as `json.loads` gives it.
+        """Parses an input that `json.loads` returned.
 
         Args:
-            default_name: the sweep's name where the input has none: the execution's.
+            default_name: the sweep's name if the input has none: the execution's.
 
         Raises:
-            InvalidSweep: with every fault of the input.
+            InvalidSweep: the input breaks rules; lists every fault.
         """
         if not isinstance(data, dict):
             example = '{"parameters": {"lr": [0.1]}, "epochs": 5}'
@@ -79,7 +78,7 @@ class SweepSpec:
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the spec with every default written out; `from_json` of it gives an equal spec."""
+        """Returns the spec with every default written out; `from_json` turns it into an equal spec."""
         return {
             "name": self.name,
             "parameters": {name: _as_json(parameter) for name, parameter in self.parameters.items()},
@@ -99,23 +98,23 @@ class SweepSpec:
         }
 
     def same_work(self, other: "SweepSpec") -> bool:
-        """Whether both ask for the same trials and the same winner, at whatever speed and price."""
+        """Whether both specs have the same trials and the same winner; speed and price may differ."""
         mine, theirs = (spec.to_json() | dict.fromkeys(ABOUT_THE_RUN) for spec in (self, other))
-        # As text, since the order of parameters and choices decides ties.
+        # Compared as text, since the order of parameters and choices breaks ties.
         return json.dumps(mine) == json.dumps(theirs)
 
     @property
     def rungs(self) -> tuple[int, ...]:
-        """The epochs that a trial trains at most before it is decided whether it goes on; the last is `epochs`."""
+        """The epoch budget of each rung, after which halving promotes trials; the last is `epochs`."""
         return self.halving.rungs(self.epochs) if self.halving else (self.epochs,)
 
     @property
     def trials_each(self) -> int:
-        """How many trials evaluate the same params: one a fold and seed."""
+        """How many trials evaluate the same params: one per fold and seed."""
         return (self.folds or 1) * self.repeats
 
     def trials_of(self, params: dict[str, Value], *, trainer_version: str, round_number: int = 0) -> list[Trial]:
-        """Returns the trials of some params on the first rung: one, or one a fold and seed."""
+        """Returns the trials of the params on the first rung: one, or one per fold and seed."""
         return [
             self._trial(params, trainer_version, round_number, fold, self.seed + repeat)
             for fold, repeat in product(range(self.folds or 1), range(self.repeats))

@@ -1,4 +1,4 @@
-"""A trial, the id that names its work in every sweep, and how it ended."""
+"""A trial, the id that identifies its work in every sweep, and its outcome."""
 
 import hashlib
 import json
@@ -13,31 +13,31 @@ from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, as_option
 
 MAX_SLUG = 60
-"""With 20 hexadecimal digits behind it an id stays far below the 128 characters that Batch allows a job's name."""
+"""Length of the slug. With 20 more digits an id stays far below the 128 characters of a Batch job's name."""
 
 MAX_REASON = 300
-"""Characters of why a trial did not succeed."""
+"""Length of the reason why a trial did not succeed."""
 
 HASH_DIGITS = 20
-"""80 bits: a million trials share an id with a probability of 4e-13."""
+"""80 bits: among a million trials two share an id with a probability of 4e-13."""
 
 
 class Status(StrEnum):
     """How a trial ended. Every planned trial has exactly one."""
 
     SUCCEEDED = "SUCCEEDED"
-    """Its metrics are there and can be trusted."""
+    """Its metrics exist and are valid."""
     FAILED = "FAILED"
-    """Its job failed, and there are no metrics."""
+    """Its job failed and left no metrics."""
     MISSING = "MISSING"
-    """Nothing says that it failed, and there are no metrics."""
+    """It has no metrics, and no record of a failure."""
     INVALID = "INVALID"
-    """Its metrics break the contract, or hold a number that is not finite: it diverged."""
+    """Its metrics break the contract, or it diverged: they hold a number that is not finite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How one trial ended, with the reason where it did not succeed."""
+    """How one trial ended, and the reason if it did not succeed."""
 
     trial_id: str
     status: Status
@@ -49,13 +49,13 @@ class Trial:
     """One evaluation of one set of params.
 
     Attributes:
-        trial_id: names the work: see `trial_id_of`.
-        params: the chosen values, in the order in which the sweep names them.
-        options: all that the trainer is given on its command line, params first.
+        trial_id: identifies the work; see `trial_id_of`.
+        params: the chosen values, in the order of the sweep's parameters.
+        options: all options on the trainer's command line, params first.
         epochs: the most epochs it trains.
-        rung: how often it went on to more epochs; 0 without halving.
-        batch: the round that planned its params first; halving compares those of one batch.
-        round_number: the round that plans it for these epochs, and where its outcome is recorded.
+        rung: how often it was promoted; 0 without halving.
+        batch: the round that first planned its params; halving compares trials of one batch.
+        round_number: the round that plans it for these epochs, and that records its outcome.
     """
 
     trial_id: str
@@ -72,11 +72,11 @@ class Trial:
 
     @property
     def member(self) -> dict[str, Value]:
-        """What tells it from the other trials of its params: the fold, where there are any, and the seed."""
+        """The options that distinguish it from the other trials of its params: the fold, if any, and the seed."""
         return {name: self.options[name] for name in ("fold", "seed") if name in self.options}
 
     def command(self) -> list[str]:
-        """Returns the arguments of the trainer. Texts only: a number in a Batch command ends the whole Map."""
+        """Returns the trainer's arguments. All are texts: a number in a Batch command would fail the whole Map."""
         return [word for name, value in self.options.items() for word in (f"--{name}", as_option(value))]
 
     def to_json(self) -> dict[str, Any]:
@@ -124,16 +124,15 @@ def trial_id_of(
     environment: Mapping[str, str] | None = None,
     salt: str = "",
 ) -> str:
-    """Returns a readable name for all that decides a trial's numbers.
+    """Returns a readable id that covers everything that decides a trial's numbers.
 
-    The name is a slug of the params and a SHA-256 of params, fixed options, seed, fold, environment and trainer
-    version; both whatever the order in which they were given. Epochs are not part of it: more epochs continue the same
-    training.
+    The id is a slug of the params and a SHA-256 of params, fixed options, seed, fold, environment and trainer version,
+    in any order. Epochs are not part of it: more epochs continue the same training.
 
     Args:
-        fold: `{"folds": 5, "fold": 0}`; None where the trainer splits its data in its own way.
-        environment: the variables that the spec gives it (docs/decisions/017-environment-in-the-id.md).
-        salt: makes the same work another trial; what `fresh` does.
+        fold: `{"folds": 5, "fold": 0}`; None if the trainer splits its data itself.
+        environment: the spec's variables (docs/decisions/017-environment-in-the-id.md).
+        salt: makes the same work another trial, for `fresh`.
     """
     decides = {"params": params, "fixed": fixed, "seed": seed, "trainer": trainer_version, "salt": salt}
     if fold:
@@ -147,5 +146,5 @@ def trial_id_of(
 
 
 def one_line(text: str) -> str:
-    """Returns what a trainer printed as one printable line of at most `MAX_REASON` characters."""
+    """Returns a trainer's output as one printable line of at most `MAX_REASON` characters."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())[:MAX_REASON]
