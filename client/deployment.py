@@ -76,6 +76,21 @@ class Deployment:
         served = S3Store(self.bucket, self.s3)
         return served if self.folder is None else ServedFolderStore(self.folder, served)
 
+    def give_secrets(self, values: Mapping[str, str]) -> None:
+        """Puts secrets into the Secrets Manager of an embedded cloud, under the names of their variables."""
+        client = boto3.client(
+            "secretsmanager",
+            region_name=self.region,
+            endpoint_url=self.s3.meta.endpoint_url,
+            aws_access_key_id="embedded",
+            aws_secret_access_key="embedded",  # noqa: S106
+        )
+        for name, value in values.items():
+            try:
+                client.create_secret(Name=name, SecretString=value)
+            except client.exceptions.ResourceExistsException:
+                client.put_secret_value(SecretId=name, SecretString=value)
+
 
 def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: str | None = None) -> Deployment:
     """Finds the stack that was deployed with `sweep deploy`, in the account and region that boto3 finds.

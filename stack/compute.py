@@ -79,6 +79,25 @@ class Compute(Construct):
             skip_deregister_on_update=True,
             propagate_tags=True,
         )
+        self._give_secrets()
+
+    def _give_secrets(self) -> None:
+        """Has ECS put the secrets into containers as variables; the template has their ARNs only.
+
+        Not by CDK's `secrets`, which also grants to describe each secret, and to read a parameter's earlier values.
+        """
+        if not (secrets := self._config.secrets):
+            return
+        definition = cast(batch.CfnJobDefinition, self.job_definition.node.default_child)
+        given = [{"Name": name, "ValueFrom": arn} for name, arn in secrets]
+        definition.add_property_override("ContainerProperties.Secrets", given)
+        # A secret's ARN has seven parts; those behind them name a key of its JSON, and are no resource.
+        arns = sorted({":".join(arn.split(":")[:7]) for _, arn in secrets})
+        for service, action in (("secretsmanager", "secretsmanager:GetSecretValue"), ("ssm", "ssm:GetParameters")):
+            if named := [arn for arn in arns if arn.split(":")[2] == service]:
+                self.job_definition.container.execution_role.add_to_principal_policy(
+                    iam.PolicyStatement(actions=[action], resources=named)
+                )
 
     def _machine(self) -> ec2.LaunchTemplate:
         template = ec2.LaunchTemplate(

@@ -1,5 +1,6 @@
 """The stack: wires the rooms together, and says in one place who may do what."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,6 +60,7 @@ class SweepStack(cdk.Stack):
                 keys.BUCKET: storage.bucket.bucket_name,
                 keys.TRAINER_VERSION: trainer_version,
                 keys.TRAINER_NAME: trainer_name,
+                keys.SECRETS: json.dumps([name for name, _ in config.secrets]),
                 keys.DEFAULT_MAX_CONCURRENCY: str(config.max_concurrency),
                 keys.SECONDS_PER_EPOCH: str(config.seconds_per_epoch),
                 **prices,

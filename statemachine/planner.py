@@ -36,6 +36,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     )
     try:
         spec = SweepSpec.from_json(event["input"], default_name=event["execution"])
+        _check_secrets(spec, held=json.loads(os.environ[keys.SECRETS]))
         invocation = Invocation("plan", sweep=spec.name, round_number=event["round"])
         state = plan(
             bucket,
@@ -111,6 +112,17 @@ def plan(
         "max_concurrency": spec.max_concurrency or max_concurrency,
         "usd_at_most": round(usd, 4),
     }
+
+
+def _check_secrets(spec: SweepSpec, *, held: Sequence[str]) -> None:
+    """Raises InvalidSweep where a secret that the spec names is not given to jobs."""
+    there = ", ".join(held) or "none"
+    if faults := [
+        f"secrets.{name}: jobs are not given it, they have {there}; `sweep deploy -c secrets=…` says where its value is"
+        for name in spec.secrets
+        if name not in held
+    ]:
+        raise InvalidSweep(faults)
 
 
 def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_version: str) -> list[Trial]:

@@ -124,6 +124,14 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         multiple=True,
         help="An environment variable of every trial; without a value it is the shell's. Not for secrets.",
     )
+    @click.option(
+        "--secret",
+        "secrets",
+        metavar="NAME",
+        multiple=True,
+        help="A secret variable of every trial: of the shell on this machine, of the stack on AWS. Its value is kept "
+        "nowhere.",
+    )
     @click.option("--epochs", type=int, metavar="N", help="The most epochs a trial trains.")
     @click.option("--name", metavar="NAME", help="The sweep's name.  [default: the file's, and the time]")
     @click.option(
@@ -138,14 +146,15 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     def with_asked(
         *, file: str | None, parameters: tuple[str, ...], search: str | None, trials: int | None, batch: int | None,
         halving: str | None, folds: int | None, repeats: int | None,
-        fixed: tuple[str, ...], environment: tuple[str, ...], epochs: int | None, name: str | None,
-        objective: str | None, seed: int | None, max_concurrency: int | None, budget_usd: float | None,
+        fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...],
+        epochs: int | None, name: str | None, objective: str | None,
+        seed: int | None, max_concurrency: int | None, budget_usd: float | None,
         fresh: bool, accept_trainer: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
             file=file, parameters=parameters, search=search, trials=trials, batch=batch, halving=halving,
-            folds=folds, repeats=repeats, fixed=fixed, environment=environment, exported=os.environ, epochs=epochs,
-            name=name, objective=objective, seed=seed,
+            folds=folds, repeats=repeats, fixed=fixed, environment=environment, secrets=secrets, exported=os.environ,
+            epochs=epochs, name=name, objective=objective, seed=seed,
             max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
             accept_trainer=accept_trainer,
         )  # fmt: skip

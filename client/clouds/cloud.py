@@ -134,6 +134,16 @@ class Cloud:
         if faults := faults_of(self.directory, commands, trainer=self.trainer, on_status=on_status):
             raise InvalidInput(faults)
 
+    def check_secrets(self, spec: "SweepSpec") -> None:
+        """Raises InvalidInput where a sweep on this machine needs a secret that the shell does not have."""
+        if self.is_local and (missing := [name for name in spec.secrets if not os.environ.get(name)]):
+            raise InvalidInput([f"secrets.{name}: the shell has no such variable; export it first" for name in missing])
+
+    def give_secrets(self, spec: "SweepSpec", deployment: "Deployment") -> None:
+        """Gives the shell's values of a sweep's secrets to the embedded cloud, which keeps them in memory."""
+        if self.is_local and spec.secrets:
+            deployment.give_secrets({name: os.environ[name] for name in spec.secrets})
+
     def remember_trainer(self, sweep: str) -> None:
         """Keeps the folder of the trainer that a sweep on this machine is started with, for `with_trainer_of`."""
         if self.is_local:

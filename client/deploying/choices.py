@@ -82,7 +82,7 @@ def _fault(name: str, value: object) -> str | None:
         close = difflib.get_close_matches(name, names(), n=1)
         meant = f"; did you mean {close[0]}?" if close else f"; choices are {', '.join(names())}"
         return f"there is no such choice{meant}"
-    parts = value if isinstance(value, list) else [value]
+    parts = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
     if any(isinstance(part, bool) or not isinstance(part, str | int | float) for part in parts):
         return f"must be a text, a number or a list of texts, got {value!r}"
     try:

@@ -35,6 +35,7 @@ def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead) -> Ended | Inte
         SweepError: the cloud failed.
         KeyboardInterrupt: nothing was started, the sweep has ended already, or it goes on.
     """
+    cloud.check_secrets(spec)
     execution = None
     with contextlib.ExitStack() as until_it_is_down, cloud.starting(_doing(show)) as started:
         ahead.check(cloud, spec, _doing(show))
@@ -64,6 +65,7 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show) -> Execution:
         InvalidInput: a sweep of this name runs, or the trainer could not run it.
         SweepError: the cloud failed.
     """
+    cloud.check_secrets(spec)
     with cloud.starting(_doing(show)) as started:
         cloud.check(spec, _doing(show))
         execution = _start(Control(cloud.kept_up(_doing(show))), spec, cloud)
@@ -114,6 +116,7 @@ def _start(control: Control, spec: SweepSpec, cloud: Cloud) -> Execution:
     if control.running(spec.name):
         shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
         raise InvalidInput([f"the sweep {spec.name} runs already: {shown} shows it, {ended} ends it"])
+    cloud.give_secrets(spec, control.deployment)
     execution = control.start(spec)
     cloud.remember_trainer(spec.name)
     return execution

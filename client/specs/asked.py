@@ -44,6 +44,7 @@ class Asked:
         fixed: `name=value` each.
         objective: `metric:direction`.
         environment: `NAME=value` each, or `NAME`, whose value is the shell's.
+        secrets: names of variables.
         exported: the variables of the shell.
     """
 
@@ -61,6 +62,7 @@ class Asked:
     objective: str | None = None
     seed: int | None = None
     environment: Sequence[str] = ()
+    secrets: Sequence[str] = ()
     exported: Mapping[str, str] | None = None
     max_concurrency: int | None = None
     budget_usd: float | None = None
@@ -92,6 +94,9 @@ class Asked:
             there = document.get("environment", {})
             given = _variables(self.environment, self.exported or {}, faults)
             merged["environment"] = there | given if isinstance(there, dict) else there
+        if self.secrets:
+            there = document.get("secrets", [])
+            merged["secrets"] = [*there, *self.secrets] if isinstance(there, list) else there
         if self.objective is not None:
             metric, colon, direction = self.objective.partition(":")
             merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})

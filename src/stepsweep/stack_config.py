@@ -3,6 +3,7 @@
 The stack reads the choices from CDK's context, the client from the command line and a file: both import this module.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.environment import secret_faults
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.limits import MAX_CONCURRENCY
 
@@ -29,6 +31,11 @@ INTEGER_RANGES = {
     "checkpoint_days": (1, 3650),
 }
 
+_SECRET_ARN = re.compile(
+    r"arn:aws[a-z-]*:(?:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(?::[^:\s]*){0,3}"
+    r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
+    re.ASCII,
+)
 
 Value = TypeVar("Value")
 
@@ -60,6 +67,9 @@ class StackConfig:
     subnet_ids: tuple[str, ...] = _choice((), "its subnets; they need a way to S3, ECR and CloudWatch Logs")
     notify: str | None = _choice(None, "an e-mail address that is told when a sweep ends")
     log_retention_days: int = _choice(30, "until logs are deleted")
+    secrets: tuple[tuple[str, str], ...] = _choice(
+        (), "variables of trials by the ARNs of their values (Secrets Manager, Parameter Store); text or table of JSON"
+    )
     trainer: str | None = _choice(None, "a folder with a Dockerfile, built instead of the tutorial's trainer")
     image: str | None = _choice(None, "an image that is built already, as a URI")
 
@@ -143,6 +153,8 @@ def parsed(name: str, raw: object) -> object:
             return _matching(text, r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
         case "stack_name":
             return _matching(text, r"[A-Za-z][A-Za-z0-9-]{0,50}", "1 to 51 letters, digits and -, a letter first")
+        case "secrets":
+            return _secrets(raw)
         case "trainer":
             if not Path(text, "Dockerfile").is_file():
                 raise ValueError(f"must be a folder with a Dockerfile, got {raw!r}")
@@ -165,6 +177,27 @@ def _positive(raw: object) -> float:
     if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII) or float(text) == 0:
         raise ValueError(f"must be a number above 0 such as 0.526, got {raw!r}")
     return float(text)
+
+
+def _secrets(raw: object) -> tuple[tuple[str, str], ...]:
+    """Returns names and ARNs. A value is not repeated in an error: somebody may have written the secret itself."""
+    example = '{"WANDB_API_KEY": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb-AbCdEf"}'
+    try:
+        found = json.loads(raw) if isinstance(raw, str) else raw
+    except ValueError:
+        found = None
+    arns = dict(found) if isinstance(found, Mapping) else None
+    if arns is None:
+        raise ValueError(f"must be names and ARNs such as {example}")
+    if faults := [*secret_faults(list(arns), None)]:
+        raise ValueError("; ".join(fault.removeprefix("secrets").lstrip(":. ") for fault in faults))
+    for name, arn in arns.items():
+        if not isinstance(arn, str) or not _SECRET_ARN.fullmatch(arn):
+            raise ValueError(
+                f"{name} must be the whole ARN of a secret, with the six characters at its end, or of a parameter, "
+                f"such as {example}"
+            )
+    return tuple(sorted(arns.items()))
 
 
 def _parts(raw: object) -> list[str]:

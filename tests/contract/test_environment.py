@@ -2,6 +2,7 @@
 
 import pytest
 
+from stepsweep.contract.rounds import first_round
 from tests.support.specs import faults, parse
 
 NO_NAME = "is not a name of a variable; letters, digits and _, no digit first, at most 128"
@@ -69,6 +70,30 @@ def test_too_many_variables_or_bytes_are_a_fault() -> None:
     assert faults(environment=many) == ("environment: at most 50 variables, got 51",)
     (fault,) = faults(environment={f"A{number}": "x" * 1_750 for number in range(4)})
     assert fault.startswith("environment: 7147 bytes, 35 of them of options; Batch takes 7000 a trial")
+
+
+def test_secrets_are_names_and_part_of_neither_ids_nor_the_question() -> None:
+    spec = parse(secrets=["WANDB_API_KEY", "HF_TOKEN"])
+    assert spec.secrets == ("HF_TOKEN", "WANDB_API_KEY")
+    assert spec.same_work(parse())
+    assert first_round(spec, trainer_version="1") == first_round(parse(), trainer_version="1")
+
+
+@pytest.mark.parametrize(
+    ("secrets", "fault"),
+    [
+        (["A B"], f'secrets: "A B" {NO_NAME}'),
+        ([1], f"secrets: 1 {NO_NAME}"),
+        (["AWS_SECRET_ACCESS_KEY"], f"secrets.AWS_SECRET_ACCESS_KEY: {OURS}"),
+        (["A", "A"], "secrets.A: stands in the list twice; name it once"),
+        (["B"], "secrets.B: stands in `environment` too; keep it in one of the two"),
+        ({"A": "s3cr3t"}, 'secrets: must be a list of names such as ["WANDB_API_KEY"], without their values'),
+        ("A", 'secrets: must be a list of names such as ["WANDB_API_KEY"], got "A"'),
+        ([f"A{number}" for number in range(21)], "secrets: at most 20 names, got 21"),
+    ],
+)
+def test_secrets_that_no_trial_can_be_given_are_a_fault(secrets: object, fault: str) -> None:
+    assert faults(secrets=secrets, environment={"B": "1"}) == (fault,)
 
 
 def test_it_must_be_an_object() -> None:

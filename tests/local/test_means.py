@@ -1,13 +1,21 @@
 """What a trial is given beside its options: a script prints it, in a sweep on this machine."""
 
+import hashlib
 import json
+import signal
 from pathlib import Path
 
+import pytest
+
+from stepsweep.local.cloud import is_up
 from tests.support.command import Sweep
+from tests.support.embedded import eventually
 
 SCRIPT = """
-import json, os
+import hashlib, json, os
 print("val_accuracy=0.5")
+secret = os.environ.pop("WANDB_API_KEY", None)
+print("secret", secret and hashlib.sha256(secret.encode()).hexdigest())
 print("seen", json.dumps(dict(os.environ)))
 """
 DOCKERFILE = """FROM python:3.11-slim
@@ -57,6 +65,48 @@ def test_all_faults_are_said_before_anything_starts(sweep: Sweep) -> None:
     ]
     assert "s3cr3t" not in wrong.stderr
     assert not (sweep.folder / ".stepsweep").exists()
+
+
+def said(folder: Path) -> str:
+    """Returns what trials printed."""
+    return "".join(log.read_text() for log in (folder / ".stepsweep" / "logs").rglob("*.log"))
+
+
+@pytest.mark.parametrize("command", ["run", "start"])
+def test_a_secret_of_the_shell_reaches_the_trial_and_is_written_nowhere(sweep: Sweep, command: str) -> None:
+    trainer(sweep.folder)
+    secret = "s3cr3t-of-the-shell"  # noqa: S105  nobody's
+    shell = {"WANDB_API_KEY": secret, "HF_TOKEN": "another"}
+    ran = sweep(command, *ASKED, "--secret", "WANDB_API_KEY", "--name", "mine", environment=shell)
+    assert ran.returncode == 0, ran.stderr
+    if command == "start":
+        assert sweep("watch", "mine").returncode == 0
+    assert f"secret {hashlib.sha256(secret.encode()).hexdigest()}" in said(sweep.folder)
+    assert "HF_TOKEN" not in said(sweep.folder)
+    eventually(lambda: not is_up(sweep.folder / ".stepsweep"))
+    files = [file for file in sweep.folder.rglob("*") if file.is_file()]
+    assert [file for file in files if secret.encode() in file.read_bytes()] == []
+    assert secret not in ran.stdout + ran.stderr
+
+    missing = sweep("resume", "mine")
+    assert missing.returncode == 2
+    assert (
+        missing.stderr.splitlines()[-1]
+        == "sweep: secrets.WANDB_API_KEY: the shell has no such variable; export it first"
+    )
+
+
+def test_a_cloud_that_is_up_already_is_given_the_latest_value(sweep: Sweep) -> None:
+    trainer(sweep.folder)
+    with sweep.popen("serve", "--trainer", "trainer", "--json") as serving:
+        assert serving.stdout is not None
+        serving.stdout.readline()
+        for name, value in (("one", "first"), ("two", "second")):
+            asked = (*ASKED, "--secret", "WANDB_API_KEY", "--name", name, "--fresh")
+            ran = sweep("run", *asked, environment={"WANDB_API_KEY": value})
+            assert ran.returncode == 0, ran.stderr
+            assert hashlib.sha256(value.encode()).hexdigest() in said(sweep.folder)
+        serving.send_signal(signal.SIGTERM)
 
 
 def test_another_environment_is_another_trial_and_under_the_same_name_another_sweep(sweep: Sweep) -> None:

@@ -128,6 +128,11 @@ def _template(says: str, seed: Callable[[Json], object], *, missed_because: str 
     return Fault(says=says, in_definition=False, seed=seed, missed_because=missed_because)
 
 
+def _container(template: Json) -> Json:
+    container: Json = _properties(template, "AWS::Batch::JobDefinition")["ContainerProperties"]
+    return container
+
+
 def _with_environment(definition: Json, variables: list[Json]) -> None:
     overrides = _train(definition)["Parameters"]["ContainerOverrides"]
     del overrides["Environment.$"]
@@ -354,6 +359,14 @@ TEMPLATE = (
     _template(
         "a machine image without a GPU driver",
         lambda t: _set(_properties(t, COMPUTE)["ComputeResources"]["Ec2Configuration"][0], "ImageType", "ECS_AL2023"),
+    ),
+    _template(
+        "a secret's value in place of its ARN",
+        lambda t: _set(_container(t), "Secrets", [{"Name": "WANDB_API_KEY", "ValueFrom": "0123456789abcdef"}]),
+    ),
+    _template(
+        "a secret as a plain variable",
+        lambda t: _container(t)["Environment"].append({"Name": "HF_TOKEN", "Value": "hf_0123456789"}),
     ),
     _template("a machine too small for a job", lambda t: _needs(t, "MEMORY", "16000")),
     _template("a job of more GPUs than a machine has", lambda t: _needs(t, "GPU", "2")),

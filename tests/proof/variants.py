@@ -3,8 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+SECRETS = {
+    "WANDB_API_KEY": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb-AbCdEf:key::",
+    "HF_TOKEN": "arn:aws:ssm:us-east-1:123456789012:parameter/mine/hf",
+}
+"""In either of AWS's stores, one of them a key of a secret's JSON."""
+
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    "spot": {"capacity": "spot-first", "notify": "me@example.com", "image": "public.ecr.aws/example/trainer:1"},
+    "spot": {
+        "capacity": "spot-first",
+        "notify": "me@example.com",
+        "image": "public.ecr.aws/example/trainer:1",
+        "secrets": SECRETS,
+    },
     "own network": {"vpc_id": "vpc-0a1b2c3d", "subnet_ids": ["subnet-0a1b2c3d"]},
 }

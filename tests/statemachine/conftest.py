@@ -53,6 +53,7 @@ def cloud(aws: tuple["S3Client", "CloudWatchLogsClient"], monkeypatch: pytest.Mo
     monkeypatch.setenv(keys.USD_PER_HOUR, "0.5")
     monkeypatch.setenv(keys.SECONDS_PER_EPOCH, "6")
     monkeypatch.setenv(keys.JOB_GPUS, "1")
+    monkeypatch.setenv(keys.SECRETS, '["HF_TOKEN"]')
     s3, logs = aws
     s3.create_bucket(Bucket=bucket)
     logs.create_log_group(logGroupName=log_group)

@@ -49,6 +49,15 @@ class TestPlan:
             variables = [text for variable in environment for text in variable.values()]
             assert all(type(text) is str for text in [*item.values(), *command, *variables])
 
+    def test_a_secret_that_jobs_are_not_given_is_wrong_input(self, cloud: Cloud) -> None:
+        assert cloud.plan({**SPEC, "secrets": ["HF_TOKEN", "WANDB_API_KEY"]}) == {
+            "fault": "secrets.WANDB_API_KEY: jobs are not given it, they have HF_TOKEN; "
+            "`sweep deploy -c secrets=…` says where its value is"
+        }
+        answer = cloud.plan({**SPEC, "secrets": ["HF_TOKEN"]})
+        item, *_ = cloud.bucket.get_json(answer["to_run_key"])
+        assert {"Name": "STEPSWEEP_SECRETS", "Value": '["HF_TOKEN"]'} in item["environment"]
+
     def test_an_item_names_the_trials_command_and_where_its_results_go(self, cloud: Cloud) -> None:
         answer = cloud.plan(SPEC)
         first, *_ = cloud.trials("s")

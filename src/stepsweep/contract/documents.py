@@ -4,6 +4,7 @@
 spec.json, and `contract.job_outcome` defines the outcomes.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -85,6 +86,7 @@ class TrialItem:
             environment={
                 keys.METRICS_URI: keys.uri(bucket, trial.metrics_key),
                 keys.CHECKPOINT_URI: keys.uri(bucket, keys.checkpoint_prefix(trial.trial_id)),
+                **({keys.SECRETS: json.dumps(spec.secrets)} if spec.secrets else {}),
                 **spec.environment,
             },
             outcome_key=keys.outcome_key(spec.name, trial.round_number, trial.trial_id),

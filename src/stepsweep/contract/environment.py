@@ -1,6 +1,6 @@
-"""Environment variables that a spec gives to every trial: rules for their names and values.
+"""Environment variables of every trial: rules for their names and values, and for the names of secrets.
 
-S3 stores the spec, and the console shows it and each job's environment. No secret belongs in either.
+S3 stores the spec, and the console shows it and each job's environment. Both hold a secret's name, never its value.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from stepsweep.contract.space import MAX_INTEGER, shown
 
 MAX_VARIABLES = 50
+MAX_SECRETS = 20
 MAX_VALUE = 2_048
 """Characters of one value."""
 
@@ -35,6 +36,23 @@ def environment_faults(raw: object) -> Iterator[str]:
             yield f"environment{fault}"
         elif fault := _value_fault(name, value):
             yield f"environment.{name}: {fault}"
+
+
+def secret_faults(raw: object, environment: object) -> Iterator[str]:
+    """Yields what is wrong with the field `secrets`, the names of variables whose values are kept elsewhere."""
+    if not isinstance(raw, list | tuple):
+        yield f'secrets: must be a list of names such as ["WANDB_API_KEY"], {_no_values(raw)}'
+        return
+    if len(raw) > MAX_SECRETS:
+        yield f"secrets: at most {MAX_SECRETS} names, got {len(raw)}"
+        return
+    for number, name in enumerate(raw):
+        if fault := name_fault(name):
+            yield f"secrets{fault}"
+        elif name in raw[:number]:
+            yield f"secrets.{name}: stands in the list twice; name it once"
+        elif isinstance(environment, Mapping) and name in environment:
+            yield f"secrets.{name}: stands in `environment` too; keep it in one of the two"
 
 
 def environment_of(raw: Mapping[str, str | int]) -> dict[str, str]:
@@ -64,6 +82,10 @@ def overrides_bytes(environment: Mapping[str, str]) -> int:
     return sum(len(json.dumps({"name": name, "value": value})) + 1 for name, value in environment.items())
 
 
+def _no_values(raw: object) -> str:
+    return "without their values" if isinstance(raw, Mapping) else f"got {shown(raw)}"
+
+
 def _value_fault(name: str, value: object) -> str | None:
     is_whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_INTEGER
     if not is_whole and not isinstance(value, str):
@@ -76,7 +98,7 @@ def _value_fault(name: str, value: object) -> str | None:
     if looks_secret(name) or _LOGIN.search(text):
         return (
             "looks like a secret, and everybody who sees the sweep could read it, in its spec, in S3 and in the "
-            "console; leave it out"
+            "console; name it in `secrets` (--secret) instead, without its value"
         )
     return None
 

@@ -14,6 +14,11 @@ While it trains, it may also write its metrics so far to `live.csv` there, for l
 DATA_DIR = "STEPSWEEP_DATA_DIR"
 """Folder with the data sets; the image's build puts them there."""
 
+SECRETS = "STEPSWEEP_SECRETS"
+"""JSON list of names: in a job of the secrets that the sweep asked for, in the planner of those that jobs can be given.
+
+On AWS a job is given all that its definition names."""
+
 # Environment of the Lambda functions.
 BUCKET = "STEPSWEEP_BUCKET"
 TRAINER_VERSION = "STEPSWEEP_TRAINER_VERSION"

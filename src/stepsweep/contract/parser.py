@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from stepsweep.contract.environment import environment_faults, environment_of, overrides_bytes
+from stepsweep.contract.environment import environment_faults, environment_of, overrides_bytes, secret_faults
 from stepsweep.contract.halving import DEFAULT_FACTOR, Halving, default_min_epochs
 from stepsweep.contract.limits import (
     MAX_BOUND,
@@ -43,7 +43,7 @@ from stepsweep.contract.space import (
 
 FIELDS = (
     "parameters", "search", "halving", "fixed", "epochs", "objective", "folds", "repeats", "seed", "name",
-    "environment", "max_concurrency", "budget_usd", "fresh", "accept_trainer",
+    "environment", "secrets", "max_concurrency", "budget_usd", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -81,6 +81,7 @@ class Parser:
             "repeats": (repeats := self._integer("repeats", default=1, low=1, high=MAX_REPEATS)),
             "seed": self._integer("seed", default=0, low=0, high=MAX_SEED - repeats + 1),
             "environment": (environment := self._environment()),
+            "secrets": self._secrets(),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
             "budget_usd": self._budget(),
             "fresh": self._boolean("fresh", self.data.get("fresh", False)),
@@ -391,6 +392,12 @@ class Parser:
         faults = list(environment_faults(raw))
         self.faults += faults
         return {} if faults else environment_of(raw)
+
+    def _secrets(self) -> tuple[str, ...]:
+        raw = self.data.get("secrets", [])
+        faults = list(secret_faults(raw, self.data.get("environment")))
+        self.faults += faults
+        return () if faults else tuple(sorted(raw))
 
     def _override_bytes(
         self, parameters: Mapping[str, Parameter], fixed: Mapping[str, Value], environment: Mapping[str, str]

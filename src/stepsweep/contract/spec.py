@@ -17,7 +17,7 @@ from stepsweep.contract.search import Search
 from stepsweep.contract.space import Parameter, Range, Value, shown
 from stepsweep.contract.trial import Trial, trial_id_of
 
-ABOUT_THE_RUN = ("max_concurrency", "budget_usd", "accept_trainer")
+ABOUT_THE_RUN = ("secrets", "max_concurrency", "budget_usd", "accept_trainer")
 """Fields that affect neither the trials nor the winner. They may change when a sweep is started again."""
 
 
@@ -36,6 +36,7 @@ class SweepSpec:
         repeats: number of trials of the same params, with one seed each.
         seed: seed of sampling and training; with repeats the first seed.
         environment: variables of every trial; part of its id, since they may change its numbers.
+        secrets: names of variables whose values are stored elsewhere; not part of the id.
         max_concurrency: the most trials at once; None means the stack's.
         budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
         fresh: trains finished trials again.
@@ -53,6 +54,7 @@ class SweepSpec:
     repeats: int = 1
     seed: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     max_concurrency: int | None = None
     budget_usd: float | None = None
     fresh: bool = False
@@ -91,6 +93,7 @@ class SweepSpec:
             "repeats": self.repeats,
             "seed": self.seed,
             "environment": dict(self.environment),
+            "secrets": list(self.secrets),
             "max_concurrency": self.max_concurrency,
             "budget_usd": self.budget_usd,
             "fresh": self.fresh,

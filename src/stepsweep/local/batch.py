@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machine, Process, threads
 from stepsweep.local.patches.batch import ProcessJob
@@ -31,6 +32,7 @@ class JobQueue:
     Args:
         images: by the tag of the image's URI.
         environment: returns what AWS would add to the environment of a job with a role: region, credentials, endpoint.
+        secrets: the values that a job may ask for.
         folders: holds the working folder of each attempt while it runs.
         logs: folder; `<trial>/<job id>-<attempt>.log` of each.
         vcpus: of all jobs that run at once.
@@ -43,6 +45,7 @@ class JobQueue:
         *,
         images: Mapping[str, Image],
         environment: Callable[[str], Mapping[str, str]],
+        secrets: HeldSecrets,
         folders: Path,
         logs: Path,
         vcpus: int,
@@ -51,6 +54,7 @@ class JobQueue:
         self._machine = machine
         self._images = images
         self._environment = environment
+        self._secrets = secrets
         self._folders = folders
         self._logs = logs
         self._waiting: SimpleQueue[ProcessJob | None] = SimpleQueue()
@@ -130,10 +134,17 @@ class JobQueue:
         log = self._logs / job.job_name / f"{job.job_id}-{number}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         image = self._images.get(job.job_definition.container_properties["image"].rsplit(":", 1)[-1])
+        secrets = {name: self._secrets.get(name) for name in job.secrets}
+        given = {name: value for name, value in secrets.items() if value is not None}
+        reason = ""
         if image is None:
             name = job.job_definition.container_properties["image"]
+            reason = f"CannotPullContainerError: the embedded cloud has no image {name}"
+        elif missing := sorted(secrets.keys() - given.keys()):
+            reason = f"ResourceInitializationError: the embedded cloud has no secret {', '.join(missing)}"
+        if image is None or reason:
             attempt["statusReason"] = "Task failed to start"
-            attempt["container"]["reason"] = f"CannotPullContainerError: the embedded cloud has no image {name}"
+            attempt["container"]["reason"] = reason
             job.attempts = [*job.attempts, attempt]
             return attempt
         with self._lock:
@@ -148,13 +159,14 @@ class JobQueue:
                     **self._environment(properties.get("jobRoleArn", "")),
                     **threads(vcpus),
                     **job.environment,
+                    **given,
                     "AWS_BATCH_JOB_ID": job.job_id,
                     "AWS_BATCH_JOB_ATTEMPT": str(number),
                     "AWS_BATCH_JQ_NAME": job.job_queue.name,
                 },
                 output=log,
                 # A fork has imported them already, and many read their variables then.
-                preload=() if job.has_variables_of_its_own else image.preload,
+                preload=() if job.has_variables_of_its_own or given else image.preload,
                 copy=self._folders / f"{job.job_id}-{number}",
             )
             self._processes[job.job_id] = process

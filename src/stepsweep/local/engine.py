@@ -21,6 +21,7 @@ from stepsweep.local.access import Access
 from stepsweep.local.batch import JobQueue
 from stepsweep.local.endpoint import ACCOUNT, Endpoint
 from stepsweep.local.functions import Functions
+from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machines
 from stepsweep.local.patches import install
@@ -77,6 +78,7 @@ def serving(
         fd=listening.fileno(),
     )
     threading.Thread(target=server.serve_forever, args=(SHUTDOWN_POLL_SECONDS,), name="server", daemon=True).start()
+    secrets = HeldSecrets(endpoint.region)
     with contextlib.ExitStack() as until_it_ends:
         # Closed in the reverse order: what jobs save when they are told to end reaches a server that is still there.
         until_it_ends.callback(server.shutdown)
@@ -85,6 +87,7 @@ def serving(
             machines.jobs,
             images=images,
             environment=environment,
+            secrets=secrets,
             folders=directory / "run" / "attempts",
             logs=directory / "logs",
             vcpus=vcpus,
@@ -100,6 +103,7 @@ def serving(
             functions=Functions(
                 machines.functions,
                 environment=environment,
+                held=secrets.names,
                 packages=Path(endpoint.assembly) / "unpacked",
                 folder=directory / "run",
             ),

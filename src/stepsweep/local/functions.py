@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepsweep.contract.keys import SECRETS
 from stepsweep.local.host import BARE
 from stepsweep.local.machine import Machine
 
@@ -28,13 +29,21 @@ class Functions:
     """Invokes functions; each invocation is a process of its own.
 
     Args:
+        held: returns the names of the secrets that jobs are given, which are not the template's here.
         packages: for unpacked code, which the next cloud finds there; made when it is not there.
         folder: for all else, and the logs of the functions.
     """
 
     def __init__(
-        self, machine: Machine, *, environment: Callable[[str], Mapping[str, str]], packages: Path, folder: Path
+        self,
+        machine: Machine,
+        *,
+        environment: Callable[[str], Mapping[str, str]],
+        held: Callable[[], list[str]],
+        packages: Path,
+        folder: Path,
     ) -> None:
+        self._held = held
         self._machine = machine
         self._environment = environment
         self._packages = packages
@@ -55,6 +64,7 @@ class Functions:
                 env={
                     **self._environment(function.role),
                     **function.environment_vars,
+                    **({SECRETS: json.dumps(self._held())} if SECRETS in function.environment_vars else {}),
                     "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
                     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
                 },

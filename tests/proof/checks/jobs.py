@@ -1,9 +1,13 @@
 """The job definition: which failures Batch tries again, how long an attempt takes, what a container may do."""
 
+import re
 from typing import Any
 
+from stepsweep.contract.environment import looks_secret
 from tests.proof.checks.check import Findings
 from tests.proof.subject import Subject
+
+SECRET_ARN = re.compile(r"arn:aws:(secretsmanager:[a-z0-9-]+:\d{12}:secret:|ssm:[a-z0-9-]+:\d{12}:parameter/)\S+")
 
 
 def findings(subject: Subject) -> Findings:
@@ -31,7 +35,12 @@ def findings(subject: Subject) -> Findings:
     for role in ("JobRoleArn", "ExecutionRoleArn"):
         if container.get(role) not in roles:
             yield f"{role}: {container.get(role)} is no role of the stack"
+    for secret in container.get("Secrets", []):
+        if not SECRET_ARN.match(str(secret["ValueFrom"])):
+            yield f"Secrets: {secret['Name']} is not the ARN of a secret or a parameter, and stands in the template"
     for variable in container.get("Environment", []):
+        if looks_secret(variable["Name"]):
+            yield f"Environment: {variable['Name']} looks like a secret, and stands in the template"
         if not isinstance(variable["Value"], str):
             yield f"Environment: {variable['Name']} must be a text"
 

@@ -1,6 +1,7 @@
 """Batch, where moto differs from AWS."""
 
 import copy
+import json
 import math
 import re
 from concurrent.futures import Future
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
 
+from stepsweep.contract.keys import SECRETS
 from stepsweep.local.patches.patching import add, patch
 
 
@@ -47,6 +49,11 @@ class ProcessJob(Job):
             *(self._submitted_overrides.get("environment") or []),
         ]
         return {entry["name"]: entry["value"] for entry in entries if "value" in entry}
+
+    @property
+    def secrets(self) -> list[str]:
+        """The variables whose values it is given beside these."""
+        return [str(name) for name in json.loads(self.environment.get(SECRETS, "[]"))]
 
     @property
     def has_variables_of_its_own(self) -> bool:
