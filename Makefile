@@ -12,7 +12,7 @@ EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: install data sweep test package bench proof screens notebooks lint lock clean
+.PHONY: install data sweep test package frameworks bench proof screens notebooks lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -49,6 +49,15 @@ test: data lint
 # Builds the package, and uses the wheel in environments of its own, which it fills from PyPI: a minute or two.
 package: install
 	$(BIN)/python -m pytest tests/package
+
+# The trial kit with the frameworks that it has callbacks for, in an environment of their own: a gigabyte, a few minutes.
+# It takes torch, and all else that is there already, from the development environment.
+frameworks: install
+	$(PYTHON) -m venv --clear $(VENV)-frameworks
+	for folder in $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') $(CURDIR)/src; do echo $$folder; done \
+	  > $$($(VENV)-frameworks/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/development.pth
+	$(VENV)-frameworks/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/frameworks/requirements.lock
+	FRAMEWORKS_PYTHON=$(CURDIR)/$(VENV)-frameworks/bin/python $(BIN)/python -m pytest tests/frameworks
 
 # Everything that has a figure in the docs, measured side by side, and written there; BENCH="--quick grid" is little of one.
 BENCH ?=
@@ -90,8 +99,9 @@ lock:
 	$(LOCK) --python-version 3.14 --python-platform aarch64-manylinux_2_28 --group sampler -c requirements.lock -o statemachine/sampler.lock
 	$(LOCK) $(EVERYWHERE) examples/your-trainer/requirements.txt -c requirements.lock -o examples/your-trainer/requirements.lock
 	$(LOCK) $(EVERYWHERE) --group peers -c requirements.lock -o benchmarks/requirements.lock
+	$(LOCK) $(EVERYWHERE) --group frameworks -c requirements.lock -c trainer/requirements.lock -o tests/frameworks/requirements.lock
 	$(LOCK) $(EVERYWHERE) --group package -o tests/package/requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) .stepsweep cdk.out tests/proof/node_modules
+	rm -rf $(VENV) $(VENV)-frameworks .stepsweep cdk.out tests/proof/node_modules
