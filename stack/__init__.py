@@ -1,1 +1,1 @@
-"""How a sweep's machinery is deployed."""
+"""The CDK stack: storage, compute, functions, network and permissions."""

@@ -1,7 +1,7 @@
-"""Findings of cdk-nag that stay: each is acknowledged beside the construct it is about, with its reason.
+"""Acknowledges cdk-nag findings that we accept, each beside its construct and with a reason.
 
-A plain synth only notes them. `make proof` runs cdk-nag, and fails for a finding that is not acknowledged and for an
-acknowledgement that nothing needs any more.
+A plain synth only records them. `make proof` runs cdk-nag. It fails on an unacknowledged finding, and on an
+acknowledgement without a finding.
 """
 
 import json
@@ -12,12 +12,12 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, rule: str, *, because: str) -> None:
-    """Lets a finding of `construct`, or of what it holds, stand."""
+    """Accepts a finding on `construct` or its children."""
     Validations.of(construct).acknowledge(Acknowledgment(id=f"AwsSolutions-{rule}", reason=because))
 
 
 def acknowledge_wildcards(construct: IConstruct, resources: Iterable[str], *, because: str) -> None:
-    """Lets policies in `construct` name these resources, one by one; those without a `*` are nothing to acknowledge."""
+    """Accepts policies in `construct` that name these resources; ignores resources without a `*`."""
     stack = Stack.of(construct)
     for resource in resources:
         name = _as_nag_writes_it(stack.resolve(resource))
@@ -26,7 +26,7 @@ def acknowledge_wildcards(construct: IConstruct, resources: Iterable[str], *, be
 
 
 def _as_nag_writes_it(value: object) -> str:
-    """Returns a resource of a policy as cdk-nag has it in the name of a finding."""
+    """Returns a policy's resource in the form that cdk-nag uses in a finding's name."""
     match value:
         case str():
             return value.replace("${", "<").replace("}", ">")

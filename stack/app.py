@@ -1,4 +1,4 @@
-"""The CDK app: `cdk synth`, `cdk deploy`, `cdk destroy` run this."""
+"""The CDK app, which `cdk synth`, `cdk deploy` and `cdk destroy` run."""
 
 import sys
 from importlib.util import find_spec
@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
     from stepsweep.stack.sweep_stack import SweepStack
 
-# Packages of the extra `deploy` are imported when the app is built: without them the command prints what to install.
+# `build` imports the packages of the extra `deploy`, so that without them the command can print what to install.
 PACKAGES = ("aws_cdk", "constructs", "pathspec")
 
 FLAGS = {
-    # CDK drops a Distributed Map's result writer without a word unless this is set.
+    # Without this flag CDK silently drops a Distributed Map's result writer.
     "@aws-cdk/aws-stepfunctions:useDistributedMapResultWriterV2": True,
     "@aws-cdk/aws-iam:minimizePolicies": True,
     "@aws-cdk/core:validateAgainstDefaultRules": True,
 }
-"""Context of every synthesis, whoever starts it and wherever: the CDK CLI, `sweep deploy`, the embedded cloud."""
+"""Context of every synthesis: by the CDK CLI, `sweep deploy` and the embedded cloud."""
 
 
 def build(app: "cdk.App") -> "SweepStack":
     """Adds the stack to the app, configured by the app's context.
 
     Raises:
-        InvalidInput: the context has values that cannot be deployed.
+        InvalidInput: the context has invalid values.
     """
     from stepsweep.stack.sweep_stack import SweepStack
 

@@ -1,4 +1,4 @@
-"""Where trials train: GPU machines from none up, the queue, the job."""
+"""Batch: GPU machines that scale from zero, the queue, the job definition."""
 
 from typing import cast
 
@@ -17,18 +17,19 @@ from stepsweep.stack.network import Network
 from stepsweep.stack_config import StackConfig
 
 MISCONFIGURED_MINUTES = 10
-"""The least that Batch allows. A job that no machine of the environment is large enough for will not get one."""
+"""Batch's minimum. Waiting does not help a job that is too large for every machine of the environment."""
 
 
 class Compute(Construct):
     """Batch: compute environments, queue and job definition.
 
-    No physical names: what CloudFormation cannot change in place it must be able to replace.
+    The resources have no physical names, so that CloudFormation can replace what it cannot change in place.
 
     Attributes:
-        job_queue, job_definition: what the state machine submits to.
-        job_role: what a trainer may do.
-        log_group: of all jobs.
+        job_queue: the queue of the state machine's jobs.
+        job_definition: the definition of the state machine's jobs.
+        job_role: the trainer's permissions.
+        log_group: the log group of all jobs.
     """
 
     def __init__(
@@ -68,14 +69,14 @@ class Compute(Construct):
             container=self._container(image, environment),
             timeout=Duration.minutes(config.job_timeout_minutes),
             retry_attempts=5,
-            # At most five rules. A failure that matches none is tried again, so the last rule ends it.
+            # Batch allows five rules. It retries a failure that matches none, so the last rule exits.
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.CANNOT_PULL_CONTAINER),
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=str(EXIT_INTERRUPTED))),
                 batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
             ],
-            # A deploy must not deregister what a sweep that runs names.
+            # A deploy must not deregister a revision that a running sweep uses.
             skip_deregister_on_update=True,
             propagate_tags=True,
         )
@@ -103,7 +104,7 @@ class Compute(Construct):
         template = ec2.LaunchTemplate(
             self,
             "Machine",
-            # A container gets its role's credentials from ECS; the machine's own are not for it (one hop).
+            # One hop keeps the machine's credentials from containers, which get their own from ECS.
             require_imdsv2=True,
             http_put_response_hop_limit=1,
             block_devices=[
@@ -130,18 +131,18 @@ class Compute(Construct):
             launch_template=self._launch_template,
             instance_types=[ec2.InstanceType(name) for name in config.instance_types],
             use_optimal_instance_classes=False,
-            minv_cpus=0,  # nothing runs, and nothing costs, when no sweep does
+            minv_cpus=0,  # no machine runs or costs anything between sweeps
             maxv_cpus=config.max_vcpus,
             images=[batch.EcsMachineImage(image_type=batch.EcsMachineImageType.ECS_AL2023_NVIDIA)],
             allocation_strategy=batch.AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
             if spot
             else batch.AllocationStrategy.BEST_FIT_PROGRESSIVE,
             update_to_latest_image_version=True,
-            terminate_on_update=False,  # a deploy lets running trials end
+            terminate_on_update=False,  # a deploy lets running trials finish
             update_timeout=Duration.minutes(config.job_timeout_minutes),
         )
         resource = cast(batch.CfnComputeEnvironment, environment.node.default_child)
-        # Without a version Batch takes the first one for ever, whatever a later deploy makes of the template.
+        # Without a version Batch keeps using the first one, even after a deploy changes the launch template.
         resource.add_property_override(
             "ComputeResources.LaunchTemplate.Version", self._launch_template.latest_version_number
         )
@@ -155,7 +156,7 @@ class Compute(Construct):
 
     def _container(self, image: ecs.ContainerImage, environment: dict[str, str]) -> batch.EcsEc2ContainerDefinition:
         config = self._config
-        # libraries write to /tmp, torch's data loader and NCCL to /dev/shm
+        # Libraries write to /tmp; torch's data loader and NCCL write to /dev/shm.
         limits = batch.LinuxParameters(
             self, "Limits", init_process_enabled=True, shared_memory_size=Size.mebibytes(1024)
         )
@@ -180,7 +181,7 @@ class Compute(Construct):
             job_role=self.job_role,
             environment=environment,
             privileged=False,
-            # A script saves its best model beside itself, as it does on a laptop (docs/decisions/016-…).
+            # Scripts save their best model in the working folder (docs/decisions/016-a-writable-working-folder.md).
             readonly_root_filesystem=False,
             linux_parameters=limits,
             logging=ecs.LogDriver.aws_logs(stream_prefix="trial", log_group=self.log_group),
@@ -192,7 +193,7 @@ class Compute(Construct):
 
 
 def _limits(config: StackConfig) -> list[batch.JobStateTimeLimitAction]:
-    """Returns when a job that cannot start is cancelled; Batch puts the reason into its status reason.
+    """Returns the limits after which Batch cancels a job that cannot start. The job's status reason says why.
 
     https://docs.aws.amazon.com/batch/latest/userguide/job-queue-state-time-limit-actions.html
     """

@@ -19,7 +19,7 @@ class Function(Construct):
 
     Attributes:
         function: the Lambda function.
-        role: what it may do; starts with its own log only.
+        role: its permissions; at first only for its own log.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Function(Construct):
             code=lambda_.Code.from_asset(staged(FUNCTION_FILES)),
             handler=f"stepsweep.statemachine.{module}.handler",
             runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,  # a fifth cheaper than x86 for the same work
+            architecture=lambda_.Architecture.ARM_64,  # a fifth cheaper than x86
             role=self.role,
             log_group=logs,
             layers=list(layers) or None,
@@ -62,10 +62,10 @@ class Function(Construct):
 
 
 class SamplerLayer(Construct):
-    """The packages of the function that asks a model.
+    """The packages of the function that asks the model.
 
     Attributes:
-        layer: for a function of Python 3.14 on ARM.
+        layer: a layer for Python 3.14 on ARM.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Log groups of our own: those that AWS makes by itself keep everything for ever, and outlive the stack."""
+"""Explicit log groups. Those that AWS creates by itself never expire, and outlive the stack."""
 
 from typing import cast
 
@@ -8,8 +8,8 @@ from constructs import Construct
 
 
 def log_group(scope: Construct, construct_id: str, *, retention_days: int) -> logs.LogGroup:
-    """Returns a log group that goes with the stack. `retention_days` is one of `stack_config.LOG_RETENTION_DAYS`."""
+    """Returns a log group that the stack deletes. `retention_days` is one of `stack_config.LOG_RETENTION_DAYS`."""
     group = logs.LogGroup(scope, construct_id, removal_policy=RemovalPolicy.DESTROY)
-    # The construct takes an enum with a name for each number of days; the resource takes the number.
+    # The construct takes an enum; the resource takes the number of days itself.
     cast(logs.CfnLogGroup, group.node.default_child).retention_in_days = retention_days
     return group

@@ -8,19 +8,20 @@ from stepsweep.stack_config import StackConfig
 
 
 class Network(Construct):
-    """Public subnets without a NAT gateway (about 33 USD a month each), into which nothing can come.
+    """Public subnets that accept no incoming connections, without a NAT gateway (about 33 USD per month each).
 
-    Trainers talk to S3, over the free gateway endpoint, and to ECR and CloudWatch Logs.
+    Trainers connect to ECR, CloudWatch Logs, and S3 through the free gateway endpoint.
 
     Attributes:
-        vpc, subnets: the new network, or the one of the configuration.
-        security_group: everything out, nothing in.
+        vpc: a new network, or the one of the configuration.
+        subnets: the subnets of the machines.
+        security_group: allows all outgoing and no incoming traffic.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StackConfig) -> None:
         super().__init__(scope, construct_id)
         if config.vpc_id:
-            # By its attributes, not by a look-up: synth must not need an account.
+            # From attributes, not by a look-up: synth must not need an account.
             self.vpc = ec2.Vpc.from_vpc_attributes(
                 self, "Vpc", vpc_id=config.vpc_id, availability_zones=["", *config.subnet_ids][1:]
             )
@@ -39,7 +40,7 @@ class Network(Construct):
                     )
                 ],
                 gateway_endpoints={"S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3)},
-                # It would take a function of CDK's own, with rights on EC2, to empty a group that nothing uses.
+                # Emptying a group that nothing uses would take a CDK function with EC2 permissions.
                 restrict_default_security_group=False,
             )
             acknowledge(

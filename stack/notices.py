@@ -1,4 +1,4 @@
-"""What a person is told without asking: an alarm when sweeps break, a message when one ends."""
+"""Notifications: alarms when sweeps break, and an e-mail when one ends."""
 
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -16,9 +16,10 @@ HOUR = Duration.hours(1)
 
 
 class Notices(Construct):
-    """Alarms on what is not a trial's fault, and, where an address is given, e-mails about ends and alarms.
+    """Alarms on failures that no trial caused, and e-mails about ended sweeps and alarms if an address is given.
 
-    Wrong input and a sweep without a winner are failed executions too, which whoever started them sees: no alarm.
+    Wrong input and a sweep without a winner also fail the execution, but raise no alarm: the person who started it sees
+    that.
     """
 
     def __init__(
@@ -66,8 +67,8 @@ class Notices(Construct):
         rule.add_target(
             targets.SnsTopic(
                 topic,
-                # Without its output: that is null where a sweep failed, full of quotes, and may be 256 KiB; a message
-                # that EventBridge cannot make of its text is lost without a word.
+                # Without the output: it is null if the sweep failed, full of quotes, and up to 256 KiB. EventBridge
+                # silently drops a message that it cannot build from its template.
                 message=events.RuleTargetInput.from_text(
                     f"The sweep {events.EventField.from_path('$.detail.name')} ended: "
                     f"{events.EventField.from_path('$.detail.status')}\n\n"

@@ -1,4 +1,4 @@
-"""What is deployed of this package: staged file by file from an include list, never the whole folder.
+"""Stages the files that a deployment includes, from explicit lists, never whole folders.
 
 `python -m stepsweep.stack.packages FOLDER` stages the trainer's image by hand; then
 `docker build --file FOLDER/stepsweep/trainer/Dockerfile FOLDER` builds it.
@@ -14,7 +14,7 @@ from pathlib import Path
 from stepsweep.trainer_files import trainer_files
 
 PACKAGE = Path(__file__).parent.parent
-"""The import package, in a clone or in site-packages."""
+"""The folder of the package `stepsweep`, in a clone or in site-packages."""
 
 FUNCTION_FILES = (
     "__init__.py",
@@ -30,19 +30,19 @@ FUNCTION_FILES = (
     "statemachine/reducer.py",
     "statemachine/sampler.py",
 )
-"""The Lambda functions: standard library and boto3, which the runtime brings, and in one of them a layer's packages
-(`stack/sampler_packages.py`). Never definition.py: that is CDK's."""
+"""The code of the Lambda functions. They use the standard library, the runtime's boto3, and in one function a layer's
+packages (`stack/sampler_packages.py`). definition.py stays out: it imports CDK."""
 
 TRAINER_FILES = ("__init__.py", "contract/*.py", "trainer/*.py", "trainer/Dockerfile", "trainer/requirements.lock")
 
 
 def staged(patterns: Iterable[str], folder: Path | None = None) -> str:
-    """Copies files of the package into a folder, below `stepsweep/`, and returns the folder's path.
+    """Copies files of the package to `stepsweep/` below a folder, and returns the folder's path.
 
-    The content of the folder depends on the content of the files alone.
+    The folder's content depends only on the files' content.
 
     Args:
-        folder: must be new or empty; by default a new temporary folder, deleted when this process ends.
+        folder: must be new or empty; by default a new temporary folder that is deleted when this process ends.
 
     Raises:
         FileNotFoundError: a pattern matches nothing.
@@ -61,10 +61,10 @@ def staged(patterns: Iterable[str], folder: Path | None = None) -> str:
 
 
 def staged_trainer(trainer: Path) -> str:
-    """Copies the files of somebody's trainer that count into a new temporary folder, and returns its path.
+    """Copies the relevant files of a user's trainer to a new temporary folder, and returns its path.
 
     Raises:
-        InvalidInput: they are too large.
+        InvalidInput: the files are too large.
     """
     folder = _temporary()
     for name in trainer_files(trainer):
@@ -75,7 +75,7 @@ def staged_trainer(trainer: Path) -> str:
 
 def _temporary() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="stepsweep-"))
-    # CDK has copied it by then, when its constructs were made.
+    # By then CDK has copied the folder: it does so when it creates a construct.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

@@ -1,10 +1,7 @@
-"""The packages of the function that asks a model, as a Lambda layer.
+"""The packages of the function that asks the model, as a Lambda layer.
 
-`python -m stepsweep.stack.sampler_packages` builds its ZIP.
-
-No synth does, which would then have to fetch them: the cloud assembly holds this command, and the CDK CLI runs it when
-it deploys a layer that is not in the account yet. The template names the layer by what it is made of, so it is the same
-bytes whether or not the layer was ever built. It needs no Docker, since all packages come as wheels.
+`python -m stepsweep.stack.sampler_packages` builds its ZIP. Synth does not build it;
+docs/decisions/008-packages-in-a-layer.md says why.
 """
 
 import hashlib
@@ -20,37 +17,38 @@ from stepsweep.stack.packages import PACKAGE
 
 LOCK = PACKAGE / "statemachine" / "sampler.lock"
 FOLDER = "STEPSWEEP_LAYERS"
-"""Environment variable: where built layers are kept; by default `.stepsweep/layers` in the working directory."""
+"""Environment variable: the folder for built layers; by default `.stepsweep/layers` in the working directory."""
 
 PYTHON = "3.14"
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
-"""Wheels that run on Lambda's ARM machines: Amazon Linux 2023 has glibc 2.34."""
+"""Platforms of wheels that run on Lambda's ARM machines: Amazon Linux 2023 has glibc 2.34."""
 
 COMMAND = ("python", "-m", "stepsweep.stack.sampler_packages")
-"""By the name that cdk.json has for Python."""
+"""Names Python as cdk.json does."""
 
 MAX_BYTES = 250 * 2**20
-"""Of a function and its layers, unzipped: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+"""Lambda's limit for a function and its layers, unzipped:
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 def made_of() -> str:
-    """Returns a digest of all that decides what is in the layer."""
+    """Returns a digest of everything that decides the layer's content."""
     return hashlib.sha256(LOCK.read_bytes() + repr((PYTHON, PLATFORMS)).encode()).hexdigest()
 
 
 def built(folder: Path) -> Path:
-    """Returns the layer's ZIP, which is built where it is not in `folder`.
+    """Returns the layer's ZIP in `folder`; builds it if it is missing.
 
     Raises:
-        ValueError: Lambda would not take it.
-        subprocess.CalledProcessError: pip failed; it has said why.
+        ValueError: the layer exceeds Lambda's limit.
+        subprocess.CalledProcessError: pip failed, and printed why.
     """
     target = folder / f"{made_of()}.zip"
     if target.exists():
         return target
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        packages = Path(scratch, "layer", "python")  # where Lambda's Python looks
+        packages = Path(scratch, "layer", "python")  # Lambda's Python imports from there
         print(f"Fetching the packages of {LOCK.name} …", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "pip", *_arguments(packages)], check=True, stdout=sys.stderr)
         if (size := size_of(packages)) > MAX_BYTES:
@@ -65,7 +63,7 @@ def size_of(folder: Path) -> int:
 
 
 def _arguments(target: Path) -> Sequence[str]:
-    # The lock file has all packages, and was made for this Python; pip would ask what the one needs that runs it.
+    # --no-deps: the lock file lists all packages for Lambda's Python; pip would resolve for the Python that runs it.
     return [
         *("install", "--quiet", "--disable-pip-version-check", "--no-compile", "--require-hashes"),
         *("--no-deps", "--ignore-requires-python"),

@@ -1,4 +1,4 @@
-"""Where everything of a sweep is: one private bucket, gone with the stack."""
+"""The private bucket with everything a sweep stores; the stack deletes it."""
 
 from typing import cast
 
@@ -12,10 +12,10 @@ from stepsweep.stack.log_groups import log_group
 
 
 class Storage(Construct):
-    """The bucket. `sweep destroy` empties and deletes it: results worth keeping are copied before.
+    """The bucket. `sweep destroy` empties and deletes it, so copy results that you want to keep.
 
     Attributes:
-        bucket: private, encrypted, reached over TLS only.
+        bucket: private, encrypted, accessible over TLS only.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, checkpoint_days: int, log_retention_days: int) -> None:
@@ -46,7 +46,7 @@ class Storage(Construct):
         self._keep_no_log_of_emptying(log_retention_days)
 
     def _keep_no_log_of_emptying(self, retention_days: int) -> None:
-        """CDK's function that empties the bucket would log to a group that Lambda makes, and that outlives all."""
+        """Gives CDK's function that empties the bucket a log group; Lambda's own would outlive the stack."""
         provider = Stack.of(self).node.find_child("Custom::S3AutoDeleteObjectsCustomResourceProvider")
         handler = cast(CfnResource, provider.node.find_child("Handler"))
         logs = log_group(self, "EmptyingLogs", retention_days=retention_days)

@@ -1,4 +1,4 @@
-"""The stack: wires the rooms together, and says in one place who may do what."""
+"""The stack: connects the constructs, and grants all permissions in one place."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from stepsweep.statemachine.definition import SweepDefinition
 
 
 class SweepStack(cdk.Stack):
-    """Everything that sweeps need in one account and region. Nothing of it runs, or costs, while no sweep does."""
+    """Everything that sweeps need in one account and region. Between sweeps nothing of it runs."""
 
     def __init__(self, scope: Construct, construct_id: str, *, config: StackConfig) -> None:
         super().__init__(
@@ -116,7 +116,7 @@ class SweepStack(cdk.Stack):
             logs=sfn.LogOptions(
                 destination=log_group(self, "ExecutionLogs", retention_days=config.log_retention_days),
                 level=sfn.LogLevel.ERROR,
-                include_execution_data=False,  # what a person searches for is theirs; it stays in the bucket
+                include_execution_data=False,  # a person's params stay in the bucket
             ),
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -130,7 +130,7 @@ class SweepStack(cdk.Stack):
             _allow(role, both, [storage.objects(keys.SWEEPS)], because=objects)
         for role in (planner.role, reducer.role):
             _allow(role, ["s3:GetObject"], [storage.objects(keys.TRIALS)], because=objects)
-        # Not from the group's ARN, which CloudFormation ends in `:*`.
+        # Not from the group's ARN, which ends in `:*` in CloudFormation.
         log_streams = self.format_arn(
             service="logs",
             resource="log-group",
@@ -144,9 +144,9 @@ class SweepStack(cdk.Stack):
             because="Batch names a job's log stream when the job starts; it is one of the jobs' own log group.",
         )
         for role in (compute.job_role, planner.role, reducer.role):
-            # The functions list; and without it S3 answers 403, and not 404, where an object is not there.
+            # The functions list objects. Also, without it S3 answers 403 instead of 404 for a missing object.
             _allow(role, ["s3:ListBucket"], [storage.bucket.bucket_arn])
-        # The items of a Map, its results, and outcomes.
+        # The Map's items and results, and outcomes.
         _allow(
             state_machine.role,
             [*both, "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
@@ -173,12 +173,12 @@ class SweepStack(cdk.Stack):
         self._output(Output.CAPACITY, config.capacity, "Which machines trials run on")
 
     def _allow_jobs(self, state_machine: sfn.StateMachine, compute: Compute) -> None:
-        """Grants what `batch:submitJob.sync` needs, and no more than that.
+        """Grants exactly what `batch:submitJob.sync` needs.
 
         https://docs.aws.amazon.com/step-functions/latest/dg/connect-batch.html
         """
         job_arn = self.format_arn(service="batch", resource="job", resource_name="*")
-        # Any revision: an execution that runs while the stack is deployed names the one before.
+        # Any revision: an execution that runs during a deploy uses the previous one.
         definition = cdk.Fn.select(5, cdk.Fn.split(":", compute.job_definition.job_definition_arn))
         definition_arn = cdk.Fn.join(":", ["arn", self.partition, "batch", self.region, self.account, definition, "*"])
         targets = [compute.job_queue.job_queue_arn, definition_arn]
@@ -186,7 +186,7 @@ class SweepStack(cdk.Stack):
             state_machine.role,
             ["batch:SubmitJob"],
             targets,
-            because="Revisions of the one job definition; an execution that runs during a deploy names the one before.",
+            because="Revisions of the one job definition; an execution that runs during a deploy uses an older one.",
         )
         # Stopping an execution terminates its jobs.
         _allow(
@@ -200,7 +200,7 @@ class SweepStack(cdk.Stack):
             state_machine.role,
             ["batch:DescribeJobs"],
             ["*"],
-            because="DescribeJobs knows no resources, and neither do X-Ray's actions and those that deliver logs.",
+            because="DescribeJobs, X-Ray's actions and the delivery of logs do not support resources.",
         )
         rule = self.format_arn(
             service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
@@ -208,7 +208,7 @@ class SweepStack(cdk.Stack):
         _allow(state_machine.role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
 
     def _acknowledge(self, state_machine: sfn.StateMachine, functions: Sequence[Function]) -> None:
-        """What CDK grants the state machine by itself."""
+        """Acknowledges what CDK grants the state machine by itself."""
         acknowledge(
             state_machine,
             "SF1",
@@ -233,7 +233,7 @@ class SweepStack(cdk.Stack):
 
 
 def _allow(role: iam.IRole, actions: list[str], resources: list[str], *, because: str | None = None) -> None:
-    """Grants the actions. `because` says why a resource has to have a `*` in it."""
+    """Grants the actions. `because` says why a resource needs a `*`."""
     role.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=resources))
     if because:
         acknowledge_wildcards(role, resources, because=because)
@@ -248,8 +248,8 @@ def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.Container
         "Trainer",
         directory=staged_trainer(Path(config.trainer)) if config.trainer else staged(TRAINER_FILES),
         file=None if config.trainer else "stepsweep/trainer/Dockerfile",
-        platform=ecr_assets.Platform.LINUX_AMD64,  # g4dn's; an image built on an Arm laptop would not start there
+        platform=ecr_assets.Platform.LINUX_AMD64,  # of g4dn; an image for an Arm laptop would not start there
     )
-    # The folder's name alone: its path is the business of the machine that deploys.
+    # Only the folder's name: its path would reveal details of the deploying machine.
     name = Path(config.trainer).resolve().name if config.trainer else "stepsweep.trainer"
     return ecs.ContainerImage.from_docker_image_asset(asset), asset.asset_hash, name

@@ -1,1 +1,1 @@
-"""What an execution runs: the chain of states, and the three Lambda functions in it."""
+"""The state machine of a sweep, and its three Lambda functions."""

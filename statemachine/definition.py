@@ -1,6 +1,6 @@
-"""The state machine: the chain of states of a sweep, as CDK constructs. The only file here that imports aws_cdk.
+"""The state machine of a sweep, as CDK constructs. Only this file of the room imports aws_cdk.
 
-The names of states and their comments are what a person reads in the console's graph while a sweep runs.
+People read the states' names and comments in the console's graph while a sweep runs.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ SUBMIT_ERRORS = [
     "Batch.AWSBatchException",
     "Batch.SdkClientException",
 ]
-"""Errors of SubmitJob itself. Never `States.TaskFailed`: that is a job that ran, and Batch has its own attempts."""
+"""Errors of SubmitJob itself. `States.TaskFailed` is not among them: then the job has run, and Batch has retried it."""
 
 FUNCTION_ERRORS = [
     "Lambda.ClientExecutionTimeoutException",
@@ -33,30 +33,30 @@ FUNCTION_ERRORS = [
     "Lambda.Unknown",
     "Runtime.ExitError",
 ]
-"""The last two: its process was lost. Every function writes the same again when it is run again."""
+"""The last two mean that the process was lost. A function that runs again writes the same objects."""
 
 STORE_ERRORS = ["S3.S3Exception", "S3.SdkClientException"]
 
 
 class _Reader(sfn.S3JsonItemReader):
-    """CDK's reader without its grant of every object of the bucket; `stack/sweep_stack.py` grants what is read."""
+    """CDK's reader without its grant on the whole bucket; `stack/sweep_stack.py` grants what it reads."""
 
     def provide_policy_statements(self) -> list[iam.PolicyStatement]:
         return []
 
 
 class _Writer(sfn.ResultWriterV2):
-    """CDK's writer without its grant of every object of the bucket; `stack/sweep_stack.py` grants what is written."""
+    """CDK's writer without its grant on the whole bucket; `stack/sweep_stack.py` grants what it writes."""
 
     def provide_policy_statements(self) -> list[iam.PolicyStatement]:
         return []
 
 
 class SweepDefinition(Construct):
-    """Plan → train every trial at once → pick the winner, in rounds until there is none left to plan.
+    """Plan → train all trials in parallel → pick the winner, in rounds until the search ends.
 
     Args:
-        sweeps: ARN of the objects of sweeps, all that the state machine itself may read and write.
+        sweeps: ARN of the objects under `sweeps/`. The state machine itself reads and writes only these.
 
     Attributes:
         start: the first state; `sfn.DefinitionBody.from_chainable(definition.start)`.
@@ -77,8 +77,8 @@ class SweepDefinition(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._sweeps = sweeps
-        # What follows must not read a person's input where it expects our own numbers, so it is replaced here;
-        # the planner is given it from the context object.
+        # Later states must not mistake a person's input for our own numbers, so this state replaces it. The planner
+        # gets the input from the context object.
         begin = sfn.Pass(
             self,
             "Begin",
@@ -113,7 +113,7 @@ class SweepDefinition(Construct):
             payload=one_round,
         )
         train = self._train_all(bucket, job_queue, job_definition)
-        # The Map's own record of itself spares requests; that it could not be written must not lose what was trained.
+        # The Map's own record only saves requests; a failure to write it must not lose the trained trials.
         train.add_catch(reduce, errors=["States.ResultWriterFailed"], result_path=sfn.JsonPath.DISCARD)
 
         after_plan = (
@@ -133,7 +133,7 @@ class SweepDefinition(Construct):
             .when(sfn.Condition.number_equals("$.to_run", 0), reduce, comment="All trials are trained already")
             .otherwise(train.next(reduce))
         )
-        # Where there is nothing to ask, as in a grid, that function is never started.
+        # A grid or random search never starts the function that asks the model.
         next_round = (
             sfn.Choice(self, "NextRound", state_name="Does a model search?")
             .when(sfn.Condition.boolean_equals("$.ask", True), ask, comment="A model proposes new params")
@@ -180,7 +180,7 @@ class SweepDefinition(Construct):
             comment=comment,
             payload=sfn.TaskInput.from_object(payload),
             output_path="$.Payload",
-            retry_on_service_exceptions=False,  # the same with jitter below
+            retry_on_service_exceptions=False,  # the retry below adds jitter
         )
         state.add_retry(
             errors=FUNCTION_ERRORS,
@@ -195,23 +195,24 @@ class SweepDefinition(Construct):
     def _train_all(
         self, bucket: s3.IBucket, job_queue: batch.IJobQueue, job_definition: batch.IJobDefinition
     ) -> sfn.DistributedMap:
-        """Returns the Map over the trials of a round. A trial never fails it: how each ended is data."""
+        """Returns the Map over the trials of a round. A failed trial never fails the Map: outcomes are data."""
         train_all = sfn.DistributedMap(
             self,
             "TrainAll",
             state_name="Train the trials",
-            comment="One child execution a trial; each trains as a Batch job and records how it ended.",
+            comment="One child execution per trial; each runs a Batch job and records the trial's outcome.",
             label="Trials",
-            # A child execution of its own history each, and the trials in S3: 10,000 of them fit.
+            # With one history per child and the trials in S3, 10,000 trials fit.
             map_execution_type=sfn.StateMachineType.STANDARD,
             item_reader=_Reader(bucket=bucket, key=sfn.JsonPath.string_at("$.to_run_key")),
             max_concurrency_path=sfn.JsonPath.string_at("$.max_concurrency"),
             tolerated_failure_percentage=100,
-            # With it the Map's result is where its record is; without, all that the children return, in 256 KiB.
+            # With the writer, the Map returns the place of its record; without, all outputs of its children, up to
+            # 256 KiB.
             result_writer_v2=_Writer(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
             result_path="$.map_results",
         )
-        # The one error of a Map that may be tried again: it has started nothing yet.
+        # The only error of a Map that is safe to retry: it has started nothing yet.
         train_all.add_retry(
             errors=["States.ItemReaderFailed"],
             interval=Duration.seconds(2),
@@ -241,7 +242,7 @@ class SweepDefinition(Construct):
         return train_all
 
     def _record(self, construct_id: str, bucket: s3.IBucket, state_name: str, status: Status) -> tasks.CallAwsService:
-        """Returns a trial's last state. What it writes is what it returns too, and so in the Map's own record."""
+        """Returns a trial's last state. It returns what it writes, so the Map's own record has the outcome too."""
         record = tasks.CallAwsService(
             self,
             construct_id,
@@ -271,19 +272,18 @@ class SweepDefinition(Construct):
 
 
 def _outcome(status: Status) -> str:
-    """Returns the path of what is recorded of a trial that ends so; the planner began it with id and status."""
+    """Returns the path of a trial's outcome with this status; the planner put id and status there."""
     return f"$.outcomes.{status.value}"
 
 
 def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
     """Returns the task state that trains one trial.
 
-    Written as Step Functions reads it, since CDK's BatchSubmitJob grants more than this needs (every job definition
-    of the account) and less (no TerminateJob, without which a stopped sweep leaves its GPUs running).
+    It is plain Amazon States Language, not CDK's BatchSubmitJob: docs/decisions/005-submit-job-in-asl.md says why.
     """
     return {
         "Type": "Task",
-        "Comment": "A Batch job on a GPU. Batch tries again when the machine is lost; a trainer's own error ends it.",
+        "Comment": "A Batch job on a GPU. Batch retries after a lost machine, not after a trainer's own error.",
         "Resource": f"arn:{Aws.PARTITION}:states:::batch:submitJob.sync",
         "Parameters": {
             "JobName.$": "$.trial_id",

@@ -9,7 +9,7 @@ class Invocation:
 
     Args:
         function: the function's name, such as `plan`.
-        sweep, round_number: what it works on.
+        sweep, round_number: the round that it works on.
     """
 
     def __init__(self, function: str, *, sweep: str, round_number: int) -> None:
@@ -17,9 +17,9 @@ class Invocation:
         self._began = time.monotonic()
 
     def ended(self, **counts: object) -> None:
-        """Prints one JSON object: what is known, the counts, and the milliseconds since the start.
+        """Prints one JSON object: function, sweep and round, the counts, and the milliseconds since the start.
 
-        Only numbers and names of ours go in: a person's params stay in the bucket.
+        It must contain only our own numbers and names: a person's params stay in the bucket.
         """
         milliseconds = round(1000 * (time.monotonic() - self._began))
         print(json.dumps({**self._known, **counts, "milliseconds": milliseconds}), flush=True)

@@ -1,6 +1,6 @@
-"""Lambda function "plan": what was asked and what is finished → the trials of this round.
+"""Lambda function "plan": the input and the finished trials → the trials of this round.
 
-Standard library and boto3 only; the function's package holds the rooms that it imports, as `stepsweep/…`.
+It uses only the standard library and boto3. The function's package contains the rooms that it imports.
 """
 
 import json
@@ -21,14 +21,14 @@ from stepsweep.statemachine.log import Invocation
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
-    """Plans one round; the state machine's first state, and the one that a search goes back to.
+    """Plans one round.
 
     Args:
-        event: `{"input": what the execution was given, "execution": its name, "round": number}`.
+        event: `{"input": the execution's input, "execution": its name, "round": number}`.
 
     Returns:
-        What the following states read: see `plan`. Wrong input comes back as `{"fault": text}`, so that the
-        execution ends in a state that says so, and not as an error of this function.
+        The input of the following states; see `plan`. For wrong input it returns `{"fault": text}`, so that the
+        execution ends in a state that shows the text, not as an error of this function.
     """
     bucket = Bucket(os.environ[keys.BUCKET], s3_client())
     rates = Rates(
@@ -63,15 +63,15 @@ def plan(
     max_concurrency: int,
     rates: Rates,
 ) -> dict[str, Any]:
-    """Writes the round's plan, and beside it the trials that still have to be trained.
+    """Writes the round's plan, and the trials that still have to be trained.
 
-    Trials whose metrics are there, of this sweep or any other, are planned and not trained again. A later round is
-    planned from the results of the one before it, and for the trainer of round 0, whose image the execution's jobs run
-    also where another one was deployed meanwhile.
+    Trials with metrics, from this sweep or any other, are planned but not trained again. A later round is planned from
+    the results of the one before. It keeps the trainer of round 0, whose image the execution's jobs run even if a
+    deploy has replaced it meanwhile.
 
     Raises:
-        InvalidSweep: the estimate is above the budget, the sweep's name was taken for another input, or the sweep was
-            planned for another trainer. Nothing is written then.
+        InvalidSweep: the estimate exceeds the budget, another input has the sweep's name, or the sweep was planned for
+            another trainer. Then nothing is written.
     """
     if round_number:
         key = keys.plan_key(spec.name, round_number - 1)
@@ -108,7 +108,7 @@ def plan(
         "to_run": len(to_run),
         "to_run_key": to_run_key,
         "map_results_prefix": keys.map_results_prefix(spec.name, round_number),
-        "map_results": {},  # until the Map puts its own there, and where it does not: the reducer is given them
+        "map_results": {},  # the reducer reads it; the Map replaces it with its own, if it runs and does not fail
         "max_concurrency": spec.max_concurrency or max_concurrency,
         "usd_at_most": round(usd, 4),
     }
@@ -136,7 +136,7 @@ def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_vers
 
 
 def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[Trial], rates: Rates) -> float:
-    """Returns the estimate of what all rounds cost at most. Raises InvalidSweep where the budget is below it."""
+    """Returns the estimated maximum cost of all rounds. Raises InvalidSweep if it exceeds the budget."""
     schedule = rounds.schedule(spec)
     finished = len(planned) - len(to_run)
     usd = rates.estimate_usd(epochs=sum(each.epochs for each in schedule) - finished * spec.rungs[0])
@@ -155,7 +155,7 @@ def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[T
 
 
 def _claim(bucket: Bucket, spec: SweepSpec) -> bool:
-    """Takes the sweep's name for this input; False where it was taken for the same one, so that the sweep goes on."""
+    """Claims the sweep's name for this input. Returns False if the same input has it already: the sweep continues."""
     key = keys.spec_key(spec.name)
     if bucket.put_json_once(key, spec.to_json()):
         return True
@@ -176,7 +176,7 @@ def _claim(bucket: Bucket, spec: SweepSpec) -> bool:
 
 
 def _check_trainer(bucket: Bucket, spec: SweepSpec, *, trainer_version: str, trainer_name: str) -> None:
-    """Refuses to go on with another trainer: a winner of one under the results of another would be a wrong one."""
+    """Refuses to continue with another trainer: comparing results of two trainers would give a wrong winner."""
     key, sweep = keys.plan_key(spec.name, 0), json.dumps(spec.name)
     try:
         document = bucket.get_json(key)

@@ -1,6 +1,6 @@
-"""Lambda function "reduce": the metrics in S3 → how every planned trial ended, the leaderboard, the winner.
+"""Lambda function "reduce": the metrics in S3 → every planned trial's outcome, the leaderboard, the winner.
 
-Standard library and boto3 only; the function's package holds the rooms that it imports, as `stepsweep/…`. Its output
+It uses only the standard library and boto3. The function's package contains the rooms that it imports. Its output
 depends only on the bucket's contents: if it is killed and runs again, it writes the same bytes.
 """
 
@@ -28,7 +28,7 @@ BEST = 10
 """How many trials of the leaderboard the execution's output lists. It holds at most 256 KiB; S3 has the whole table."""
 
 MAX_LOG_READS = 100
-"""For how many failed trials the last log line is read: GetLogEvents allows 25 requests a second."""
+"""Failed trials whose last log line is read: GetLogEvents allows 25 requests per second."""
 LOG_THREADS = 4
 
 MAX_SUMMARY_BYTES = 16_384
@@ -38,15 +38,15 @@ too deeply for Python to serialize."""
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
-    """Ends one round; the state machine's state after all trials.
+    """Ends one round.
 
     Args:
-        event: `{"sweep": name, "round": number, "map_results": what the Map returned}`.
+        event: `{"sweep": name, "round": number, "map_results": the Map's output}`.
 
     Returns:
         `{"another_round": true, "sweep": name, "round": the next one, "ask": whether a model proposes params for it}`
-        while the search goes on; `{"another_round": false, "output": …}` at its end, or
-        `{"another_round": false, "fault": text}` where no trial succeeded.
+        while the search continues; at its end `{"another_round": false, "output": …}`, or
+        `{"another_round": false, "fault": text}` if no trial succeeded.
     """
     bucket = Bucket(os.environ[keys.BUCKET], s3_client())
     logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
@@ -80,8 +80,8 @@ def reduce(
     At the end of the search it ranks them, and writes leaderboard.csv and winner.json.
 
     Args:
-        map_results: where the Map's own record of the round is; see `outcomes.of_map`. It spares a request a trial,
-            and decides nothing: without it the same is written.
+        map_results: the place of the Map's own record of the round; see `outcomes.of_map`. It saves one request per
+            trial, and decides nothing: without it the function writes the same.
     """
     key = keys.plan_key(sweep, round_number)
     plan = RoundPlan.from_json(bucket.written_json(key), where=key)
@@ -127,13 +127,13 @@ def reduce(
         cost=_cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=job_gpus),
     ).to_json()
     bucket.put_json(keys.winner_key(sweep), output)
-    # Last: a leaderboard that is newer than the plan says that the sweep is finished; its winner must be there then.
+    # Last: a leaderboard newer than the plan marks the sweep as finished, and then winner.json must exist.
     bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
     return {"another_round": False, "output": output}
 
 
 def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int) -> Spent:
-    """Returns what the jobs of this and all earlier rounds took."""
+    """Returns the time and epochs of the jobs of this and all earlier rounds."""
     before = Spent()
     if round_number:
         key = keys.results_key(spec.name, round_number - 1)
@@ -151,7 +151,7 @@ def _over_budget(
     next_round: int,
     usd_per_hour: float,
 ) -> str | None:
-    """Returns why there is no next round: with it, at the pace so far, more than the budget would be spent."""
+    """Returns why the sweep stops, if the next round at the pace so far would exceed the budget; None otherwise."""
     if spec.budget_usd is None or not spent.epochs:
         return None
     planned = rounds.next_round(spec, results, (), round_number=next_round, trainer_version="")
@@ -167,7 +167,7 @@ def _over_budget(
 
 
 def _with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result]:
-    """Puts the last log line behind the reasons of failed trials, of the first in the plan where there are many."""
+    """Appends the last log line to the reasons of failed trials; at most `MAX_LOG_READS`, in the order of the plan."""
     streams = [each.log_stream for each in read if each.log_stream][:MAX_LOG_READS]
     lines = dict(zip(streams, for_all(last_lines.of, streams, threads=LOG_THREADS), strict=True))
 
@@ -182,7 +182,7 @@ def _with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result
 
 
 def _cost(seconds: float, *, usd_per_hour: float, job_gpus: int) -> Cost:
-    """Returns what this sweep's jobs took, by Batch's own timestamps; the price is the stack's, so an estimate."""
+    """Returns the time of this sweep's jobs by Batch's timestamps, and their estimated cost at the stack's price."""
     return Cost(
         job_seconds=round(seconds, 1),
         gpu_seconds=round(seconds * job_gpus, 1),
@@ -204,7 +204,7 @@ def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) ->
 
 
 def _summary(bucket: Bucket, trial: Trial) -> dict[str, Any] | None:
-    """Returns what the trainer wrote about a trial; None where that is nothing, or no JSON object of a decent size."""
+    """Returns the trainer's summary of a trial; None if it is missing, too large, or not a JSON object."""
     data = bucket.get(keys.summary_key(trial.trial_id, trial.epochs), at_most=MAX_SUMMARY_BYTES + 1)
     if data is None or len(data) > MAX_SUMMARY_BYTES or data.count(b"{") + data.count(b"[") > MAX_SUMMARY_BRACKETS:
         return None

@@ -35,13 +35,13 @@ space; the planner then draws what is missing."""
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
-    """Proposes params for a round; the state machine's state before it is planned.
+    """Proposes params for a round, before the planner plans it.
 
     Args:
-        event: `{"sweep": name, "round": the number of the round that is next}`.
+        event: `{"sweep": name, "round": number of the next round}`.
 
     Returns:
-        The event, which the planner reads too. What is proposed is in the bucket.
+        The event, as the planner's input. The proposed params are in the bucket.
     """
     invocation = Invocation("ask", sweep=event["sweep"], round_number=event["round"])
     bucket = Bucket(os.environ[keys.BUCKET], s3_client())
@@ -51,7 +51,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
 
 
 def sample(bucket: Bucket, *, sweep: str, round_number: int) -> int:
-    """Writes the params that are proposed for a round, and returns how many there are."""
+    """Writes the params that the model proposes for a round, and returns their number."""
     spec = SweepSpec.from_json(bucket.written_json(keys.spec_key(sweep)))
     key = keys.results_key(sweep, round_number - 1)
     groups = grouped(RoundResults.from_json(bucket.written_json(key), where=key).results)
@@ -61,9 +61,9 @@ def sample(bucket: Bucket, *, sweep: str, round_number: int) -> int:
 
 
 def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> list[dict[str, Value]]:
-    """Returns params for a round, none that were tried and none twice: as many as are wanted, or fewer.
+    """Returns new params for a round without duplicates: as many as the round wants, or fewer.
 
-    A function of the spec and the outcomes: not of the order in which trials ended.
+    They depend on the spec and the outcomes, not on the order in which trials ended.
 
     Args:
         groups: of every trial so far, in the order of the plan.
@@ -74,7 +74,7 @@ def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> l
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction=spec.objective.direction.value,
-        # The liar takes what this batch holds already for bad, so that a batch is spread out.
+        # The constant liar treats the batch's other params as bad, which spreads the batch over the space.
         sampler=optuna.samplers.TPESampler(
             n_startup_trials=STARTUP, multivariate=True, constant_liar=True, seed=_seed(spec.seed, round_number)
         ),
@@ -98,19 +98,19 @@ def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> l
 
 
 def _seed(seed: int, round_number: int) -> int:
-    """Returns a seed of the round's own. Hashed, since seeds side by side must not share streams."""
+    """Returns the round's own seed, hashed, since neighbouring seeds must not share streams."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{round_number}".encode()).digest()[:4], "big")
 
 
 def told(spec: SweepSpec, group: Group) -> FrozenTrial:
-    """Returns what the model is told of the trials of some params.
+    """Returns the Optuna trial for a group of trials.
 
-    - Trained to the end: the value.
-    - On a rung below, as one that was stopped there: TPE ranks those behind the others, by their rung and then by the
-      value (`optuna/samplers/_tpe/sampler.py`, `_split_pruned_trials`).
-    - Diverged: as stopped before its first value, which TPE ranks last. It is the params' own doing, and a model that
-      is not told proposes them again; it takes no value that would have to be invented.
-    - Without metrics: as failed, which TPE leaves out, since a machine that was lost says nothing of the params.
+    - A group trained to the end has its value.
+    - A group on a lower rung is pruned there. TPE ranks it behind the others, by rung and then by value
+      (`optuna/samplers/_tpe/sampler.py`, `_split_pruned_trials`).
+    - A diverged group is pruned before its first value, which TPE ranks last. The params are to blame, and without that
+      the model would propose them again. This needs no invented value.
+    - A group without metrics has failed, and TPE ignores it: a lost machine says nothing about the params.
     """
     axes = _axes(spec)
     reached: dict[int, float] = {}
@@ -132,11 +132,11 @@ def told(spec: SweepSpec, group: Group) -> FrozenTrial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
-    """A parameter as the model sees it.
+    """A parameter in the model's form.
 
     Attributes:
-        told: a value → what the model is told.
-        value: what the model proposes → the value.
+        told: converts a value to the model's form.
+        value: converts the model's proposal to a value.
     """
 
     distribution: BaseDistribution
@@ -149,7 +149,7 @@ def _axes(spec: SweepSpec) -> dict[str, _Axis]:
 
 
 def _axis(parameter: Parameter) -> _Axis:
-    """Returns how the model sees a parameter: numbers in their order, also those of a list, and texts without one."""
+    """Returns the model's form of a parameter: numbers are ordered, also those of a list; texts are not."""
     match parameter:
         case Range() if parameter.log and parameter.kind is Kind.INT:
             scale = IntDistribution(int(parameter.low), int(parameter.high), log=True)

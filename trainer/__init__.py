@@ -1,5 +1,5 @@
-"""The trainer: what one Batch job runs. It trains one trial and writes one metrics.csv.
+"""The tutorial's trainer, which a Batch job runs. It trains one trial and writes one metrics file.
 
-`python -m stepsweep.trainer` trains, `python -m stepsweep.trainer.fetch` puts the data sets in place. Both run
-anywhere, with or without AWS.
+`python -m stepsweep.trainer` trains; `python -m stepsweep.trainer.fetch` installs the data sets. Both run with or
+without AWS.
 """

@@ -1,6 +1,6 @@
 """Trains one trial: `python -m stepsweep.trainer --lr 0.1 --momentum 0.5 --epochs 10`.
 
-The only reader of the environment.
+Only this module of the trainer reads the environment.
 """
 
 import os
@@ -23,7 +23,7 @@ WRONG_INPUT = 2
 
 
 class Interruption:
-    """Whether the process was asked to end: by SIGTERM, or by Ctrl-C, which ends it at once when it is repeated."""
+    """Records whether SIGTERM or Ctrl-C asked the process to end. A second Ctrl-C ends it at once."""
 
     def __init__(self) -> None:
         self._asked = False
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         threads = os.environ.get("OMP_NUM_THREADS") or str(_available_cpus())
         data_dir = os.environ.get(keys.DATA_DIR) or data.DEFAULT_DATA_DIR
-        # A job that was given a GPU must not train on the CPU at the GPU's price: without a driver that fits, say.
+        # A job with a GPU must not train on the CPU at the GPU's price, for example without a matching driver.
         given_gpu = os.environ.get("NVIDIA_VISIBLE_DEVICES", "void") not in ("", "void", "none")
         asked = options.parse(
             arguments,
@@ -57,13 +57,13 @@ def main(arguments: Sequence[str]) -> int:
         if store.finished():
             print(f"nothing to do: {store.results} is there already")
             return FINISHED
-        # A job's data set was looked at byte by byte when it was prepared: for its image, or on this machine.
+        # The data set's preparation, for the image or on this machine, has checked every byte for jobs.
         data.check(asked.dataset, asked.data_dir, by_length=isinstance(store, JobStore))
-        # cuBLAS is repeatable with a workspace of its own, which has to be set before CUDA starts.
+        # cuBLAS is deterministic only with a fixed workspace, which must be set before CUDA starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
         device.need_torch()
-        # Last, since it imports torch, which takes 5 s.
+        # Last: it imports torch, which takes 5 s.
         from stepsweep.trainer import trial
 
         return FINISHED if trial.run(asked, store, interrupted) else EXIT_INTERRUPTED
@@ -76,10 +76,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _store(asked: options.Options) -> Store:
-    """Returns where the trial's results go.
+    """Returns the store for the trial's results.
 
     Raises:
-        InvalidInput: the options do not fit the place: a job, or by hand.
+        InvalidInput: the options do not fit a job, or a trial run by hand.
     """
     job = None if asked.upload_s3 is False else Job.from_environment(os.environ, epochs=asked.epochs)
     if job:
@@ -92,13 +92,13 @@ def _store(asked: options.Options) -> Store:
         )
     lr, momentum = (as_option(parse_value(value)) for value in (asked.lr, asked.momentum))
     fold = f"-fold-{asked.fold}-of-{asked.folds}" if asked.folds else ""
-    name = f"metrics-lr-{lr}-momentum-{momentum}{fold}-e{asked.epochs}.csv"  # no two params share one, however small
+    name = f"metrics-lr-{lr}-momentum-{momentum}{fold}-e{asked.epochs}.csv"  # unique for the params
     return FileStore(output=asked.output or Path(name), checkpoint_file=asked.checkpoint)
 
 
 def _available_cpus() -> int:
     try:
-        return len(os.sched_getaffinity(0))  # what this process may use, where `cpu_count` counts the machine's
+        return len(os.sched_getaffinity(0))  # this process's cores; `cpu_count` counts the machine's
     except AttributeError:  # macOS has no affinity
         return os.cpu_count() or 1
 

@@ -1,7 +1,7 @@
-"""Says what is wrong with command lines of the trainer before any of them runs: options, and data sets they need.
+"""Checks command lines of the trainer before any of them runs: their options, and the data sets that they need.
 
-Reads a JSON list of command lines, lists of texts, and prints a JSON list of faults. The embedded cloud asks it before
-a sweep starts (the image's label `stepsweep.check`): otherwise each of a sweep's trials would fail for the same reason.
+Reads a JSON list of command lines (lists of texts), and prints a JSON list of faults. The embedded cloud runs it
+before a sweep starts (the image's label `stepsweep.check`). Otherwise every trial would fail for the same reason.
 """
 
 import json
@@ -16,7 +16,7 @@ from stepsweep.trainer import data, device, options
 
 
 def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
-    """Returns each fault once, in the order of the commands; those of data sets last, and only where torch is there."""
+    """Returns each fault once, in the order of the commands; faults of data sets come last, and only with torch."""
     faults: dict[str, None] = {}
     has_torch = device.has_torch()
     if not has_torch:
@@ -26,9 +26,9 @@ def faults_of(commands: Sequence[Sequence[str]], *, data_dir: str) -> list[str]:
         try:
             asked = options.parse(command, default_data_dir=data_dir, default_threads="1", default_device="auto")
             if not has_torch:
-                continue  # nobody needs to fetch data for a trainer that cannot run
+                continue  # the trainer cannot run, so its data does not matter
             needed[asked.dataset, asked.data_dir] = None
-            if asked.precision != device.FP32:  # else torch, which takes seconds to import, is not needed here
+            if asked.precision != device.FP32:  # fp32 needs no torch here, which takes seconds to import
                 device.choose(asked.device, precision=asked.precision)
         except InvalidInput as error:
             faults.update(dict.fromkeys(error.faults))

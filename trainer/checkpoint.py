@@ -1,4 +1,4 @@
-"""Checkpoints: a training's state as bytes, and the refusal of one that does not fit."""
+"""Checkpoints: converts a training's state to bytes and back, and refuses checkpoints of other trainings."""
 
 import io
 import zipfile
@@ -12,19 +12,19 @@ from stepsweep.contract.errors import SweepError
 from stepsweep.trainer.train import Row, State
 
 VERSION = 1
-"""Of the format and of the training: raise it when either changes, so that none continues from other code's state."""
+"""Version of format and training. Increase it when either changes, so that no training continues other code's state."""
 
 
 class CheckpointError(SweepError):
-    """A checkpoint is damaged, or of another training; the message says which."""
+    """A checkpoint is damaged, or belongs to another training; the message says which."""
 
 
 def to_bytes(state: State, identity: Mapping[str, Any]) -> bytes:
-    """Returns a file for `torch.load(weights_only=True)`: tensors and plain values only.
+    """Returns the bytes of a file for `torch.load(weights_only=True)`: only tensors and plain values.
 
     Args:
-        identity: all that decides the training's numbers, in plain values. Not the number of epochs: asking for
-            more continues the same training.
+        identity: everything that decides the training's numbers, as plain values. The number of epochs is not part of
+            it: more epochs continue the same training.
     """
     content = {
         "identity": {"checkpoint": VERSION, **identity},
@@ -42,10 +42,10 @@ def from_bytes(data: bytes, identity: Mapping[str, Any]) -> State:
     """Reads what `to_bytes` wrote.
 
     Raises:
-        CheckpointError: the bytes are damaged, or another identity wrote them.
+        CheckpointError: the bytes are damaged, or have another identity.
     """
     try:
-        damaged = zipfile.ZipFile(io.BytesIO(data)).testzip()  # torch.load itself does not look at the checksums
+        damaged = zipfile.ZipFile(io.BytesIO(data)).testzip()  # torch.load does not verify checksums
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         found = dict(content["identity"])
         state = State(
@@ -54,7 +54,7 @@ def from_bytes(data: bytes, identity: Mapping[str, Any]) -> State:
             momentum=content["momentum"],
             best=content["best"],
         )
-    except Exception as error:  # torch.load raises what its parsers of zip and pickle happen to raise
+    except Exception as error:  # torch.load raises whatever its zip and pickle parsers raise
         raise CheckpointError(f"it is damaged ({type(error).__name__})") from error
     if damaged:
         raise CheckpointError(f"it is damaged (the checksum of {damaged})")

@@ -1,7 +1,7 @@
-"""The data sets: what they are, whether they are whole, and their images as tensors.
+"""The data sets: their files and checksums, and their images as tensors.
 
-`python -m stepsweep.trainer.fetch --dataset fashion-mnist` puts one in place. A trial only reads: it
-never downloads, and never takes another data set than it was asked for.
+`python -m stepsweep.trainer.fetch --dataset fashion-mnist` installs one. A trial only reads: it never downloads, and
+never replaces one data set by another.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_DATA_DIR = ".stepsweep/data"
 
 SPLIT_SEED = 1008
-"""The tutorial's. The split is part of the data: no option and no seed changes it."""
+"""The tutorial's seed. The split is part of the data: no option and no other seed changes it."""
 TRAIN_IMAGES = 48_000
 VALIDATION_IMAGES = 12_000
 TEST_IMAGES = 10_000
@@ -27,7 +27,7 @@ TEST_IMAGES = 10_000
 TRAIN_X, TRAIN_Y = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
 TEST_X, TEST_Y = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 LENGTHS = {TRAIN_X: 47_040_016, TRAIN_Y: 60_008, TEST_X: 7_840_016, TEST_Y: 10_008}
-"""In bytes: a header, and a byte a pixel or label."""
+"""Lengths in bytes: a header, and one byte per pixel or label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,9 @@ class Dataset:
     """60,000 training and 10,000 test images of 28 x 28 grey pixels in ten classes, as four IDX files.
 
     Attributes:
-        mean, std: of the training pixels on a scale of 0 to 1; images are normalised with them.
-        sha256: file → digest of its bytes, unzipped. It pins the header too, so the reader may rely on it.
+        mean: mean of the training pixels on a scale of 0 to 1, for normalisation.
+        std: their standard deviation.
+        sha256: file → digest of its unzipped bytes. It covers the header, so the reader need not check that.
     """
 
     mean: float
@@ -69,11 +70,11 @@ DATASETS = {
 
 
 class DataSetError(SweepError):
-    """A data set is not where it was looked for, or not whole; the message says how to get it."""
+    """A data set is missing or damaged; the message says how to get it."""
 
 
 def fault_of(name: str, folder: Path, *, by_length: bool = False) -> str | None:
-    """Returns what is wrong with a data set's files in `folder`, None if they are all there and whole."""
+    """Returns the fault of a data set's files in `folder`; None if all are complete."""
     for file, digest in DATASETS[name].sha256.items():
         try:
             with (folder / file).open("rb") as stream:
@@ -89,10 +90,10 @@ def fault_of(name: str, folder: Path, *, by_length: bool = False) -> str | None:
 
 
 def check(name: str, data_dir: Path, *, by_length: bool = False) -> None:
-    """Raises DataSetError unless all files of the data set are in `data_dir` and whole.
+    """Raises DataSetError unless all files of the data set are in `data_dir` and complete.
 
     Args:
-        by_length: look at how long they are only, not at every byte, which takes up to 0.1 s.
+        by_length: checks only the files' lengths. Checking every byte takes up to 0.1 s.
     """
     if fault := fault_of(name, data_dir / name, by_length=by_length):
         raise DataSetError(
@@ -114,7 +115,7 @@ class Images:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """A data set as one trial sees it."""
+    """The data of one trial."""
 
     train: Images
     validation: Images
@@ -124,23 +125,22 @@ class Data:
 def load(
     name: str, data_dir: Path, *, train_images: int, device: "torch.device", folds: int = 0, fold: int = 0
 ) -> Data:
-    """Returns a data set that `check` found whole, in the device's memory, normalised once.
+    """Returns a data set that `check` has accepted, normalised, in the device's memory.
 
-    The split is `torch.utils.data.random_split(..., generator=torch.Generator().manual_seed(1008))` of the tutorial.
-
-    With folds the images of both sides of that split are dealt into so many parts, always the same ones.
+    The split is the tutorial's `torch.utils.data.random_split(..., generator=torch.Generator().manual_seed(1008))`.
+    With folds, the images of both sides are dealt into equal parts, always the same ones.
 
     Args:
-        train_images: how many, the first of the split; validation and test images in proportion.
-        folds: 0 keeps the tutorial's split.
-        fold: the part that is for validation, from 0; the others are for training.
+        train_images: number of training images, the first of the split; the others are reduced in proportion.
+        folds: number of parts; 0 keeps the tutorial's split.
+        fold: the part for validation, counted from 0; the others are for training.
     """
     import torch
 
     dataset, folder = DATASETS[name], data_dir / name
 
-    # torchvision has a reader for IDX files, and importing it costs every trial 8 s of CPU (torchvision 0.29.1).
-    # The file's pages themselves, which trials beside each other share; torch refuses what cannot be written to.
+    # torchvision has a reader for IDX files, but importing it costs every trial 8 s of CPU (torchvision 0.29.1).
+    # Parallel trials share the mapped pages. The mapping is copy-on-write, since torch warns about read-only memory.
     def read(file: str, header_bytes: int) -> torch.Tensor:
         with (folder / file).open("rb") as stream:
             mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_COPY)

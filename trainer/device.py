@@ -1,4 +1,4 @@
-"""What a trial is computed on, and in which precision. Imports torch only where it is asked about a machine."""
+"""The device and the precision of a trial. Imports torch only to inspect the machine."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -20,7 +20,7 @@ def has_torch() -> bool:
 
 
 def need_torch() -> None:
-    """Raises InvalidInput where torch is not installed."""
+    """Raises InvalidInput if torch is not installed."""
     if not has_torch():
         raise InvalidInput([NEEDS_TORCH])
 
@@ -29,7 +29,7 @@ def choose(name: str, *, precision: str) -> "torch.device":
     """Returns the device of `--device`.
 
     Raises:
-        InvalidInput: it is not there, or would only emulate the precision: slower than fp32, and less exact.
+        InvalidInput: the device is missing, or would only emulate the precision, slower than fp32 and less exact.
     """
     import torch
 
@@ -58,9 +58,9 @@ def _computes_bf16(device: "torch.device") -> bool:
 
 
 def computing_in(precision: str, device: "torch.device") -> "torch.autocast":
-    """Returns a context in which convolutions and matrix products are computed in the precision.
+    """Returns a context that computes convolutions and matrix products in the precision.
 
-    Weights, gradients, momentum and losses are fp32 in both, so that a small step is not rounded away.
+    Weights, gradients, momentum and losses are always fp32, so that small steps are not rounded away.
     """
     import torch
 

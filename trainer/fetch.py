@@ -1,4 +1,4 @@
-"""Putting the data sets in place, from wherever they can be had: what `python -m stepsweep.trainer.fetch` does."""
+"""Installs the data sets from the first source that works: `python -m stepsweep.trainer.fetch`."""
 
 import argparse
 import contextlib
@@ -25,29 +25,30 @@ from stepsweep.trainer.data import DATASETS, DEFAULT_DATA_DIR, fault_of
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = Path("usr/share/datasets/fashion-mnist")
 TIMEOUT_SECONDS = 10
-"""For a connection and for each read. Without a network the answer comes at once, behind a dead one within a minute."""
+"""For a connection and for each read. Without a network, failure is immediate; with a dead one it takes up to a minute.
+"""
 
 
 Source: TypeAlias = Callable[[str, Path], tuple[Path, str]]
-"""Given a data set's name and an empty folder: a folder with its files, still to be checked, and where they are from.
-Raises FetchError."""
+"""Takes a data set's name and an empty folder. Returns a folder with the unchecked files, and their origin. Raises
+FetchError."""
 
 
 class FetchError(SweepError):
-    """A data set could not be had from one source, or from none; the message is the reason, in one line."""
+    """A source, or every source, failed to provide a data set; the message is the reason in one line."""
 
 
 def prepare(name: str, data_dir: Path, sources: Sequence[Source] | None = None) -> str:
-    """Puts a data set into `data_dir`/`name` and returns where it came from.
+    """Puts a data set into `data_dir`/`name`, and returns its origin.
 
-    A file takes its place only when it is whole and its checksum is right, so that preparing may be interrupted, or
+    A file gets its final name only once it is complete and its checksum is right. So preparing may be interrupted, or
     run twice at the same time.
 
     Args:
-        sources: where to look, in order; by default all that have this data set.
+        sources: sources to try in order; by default all that have this data set.
 
     Raises:
-        FetchError: with the reason of every source.
+        FetchError: every source failed; has the reason of each.
     """
     folder = data_dir / name
     if fault_of(name, folder) is None:
@@ -58,7 +59,7 @@ def prepare(name: str, data_dir: Path, sources: Sequence[Source] | None = None) 
     reasons = []
     data_dir.mkdir(parents=True, exist_ok=True)
     for source in sources:
-        # Beside its place, since a file can be moved in one step only within a file system.
+        # In the same file system, since only there a move is atomic.
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=data_dir) as scratch:
             try:
                 found, where = source(name, Path(scratch).resolve())
@@ -84,13 +85,13 @@ def _from_installed_package(name: str, scratch: Path) -> tuple[Path, str]:
 
 
 def _from_torchvision(name: str, scratch: Path) -> tuple[Path, str]:
-    """Downloads from torchvision's mirrors, whose zipped files it checks against its own MD5s."""
+    """Downloads from torchvision's mirrors; torchvision checks the zipped files against its own MD5s."""
     if find_spec("torchvision") is None:
         raise FetchError("torchvision is missing: pip install 'stepsweep[tutorial]'")
     from torchvision.datasets import MNIST, FashionMNIST
 
     dataset = {"mnist": MNIST, "fashion-mnist": FashionMNIST}[name]
-    # torchvision sets no timeout, and its progress bar is for somebody who watches.
+    # torchvision sets no timeout, and prints a progress bar.
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
     quiet = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
     try:
@@ -105,7 +106,7 @@ def _from_torchvision(name: str, scratch: Path) -> tuple[Path, str]:
 
 
 def _from_debian(name: str, scratch: Path) -> tuple[Path, str]:
-    """Takes the files out of Debian's package, which needs neither root nor an installation."""
+    """Extracts the files from Debian's package, without root and without installing it."""
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise FetchError(f"no apt-get here, to take Debian's package {DEBIAN_PACKAGE}")
     apt = [
@@ -114,13 +115,11 @@ def _from_debian(name: str, scratch: Path) -> tuple[Path, str]:
         f"-oAcquire::http::Timeout={TIMEOUT_SECONDS}",
         f"-oAcquire::https::Timeout={TIMEOUT_SECONDS}",
         "-oAcquire::Retries=1",
-        "-oAPT::Sandbox::User=",  # as root apt would drop to a user who may not write into our folder, and warn
+        "-oAPT::Sandbox::User=",  # as root, apt would switch to a user who may not write to our folder, and warn
     ]
     try:
         _run([*apt, "download", DEBIAN_PACKAGE], scratch)
-    except (
-        FetchError
-    ):  # most often because nobody has run `apt-get update`, which without root works in a folder of ours
+    except FetchError:  # usually because nobody has run `apt-get update`; without root that works in our own folder
         for folder in ("state/lists/partial", "cache/archives/partial"):
             (scratch / folder).mkdir(parents=True)
         apt += [f"-oDir::State={scratch}/state", f"-oDir::Cache={scratch}/cache"]
@@ -153,13 +152,12 @@ def _in_one_line(text: object, limit: int = 300) -> str:
 
 
 def first_of(names: Sequence[str], data_dir: Path, sources: Sequence[Source] | None = None) -> tuple[str, str]:
-    """Returns the first data set that can be had, and why it is not the first that was asked for ("" if it is).
+    """Returns the first available data set, and why it is not the first of `names` ("" if it is).
 
-    What is in place already goes before what would have to be downloaded, so that asking again, with or without a
-    network, answers the same.
+    Installed data sets come before ones to download, so a repeated call returns the same, with or without a network.
 
     Raises:
-        FetchError: none can be had.
+        FetchError: none is available.
     """
     there = [name for name in names if fault_of(name, data_dir / name) is None]
     reasons = []

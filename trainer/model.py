@@ -8,11 +8,11 @@ from torch import Tensor, nn
 class Net(nn.Module):
     """Two convolutions and two linear layers, 1,199,882 weights.
 
-    Input (N, 1, 28, 28), output (N, 10) logarithms of probabilities.
+    Input (N, 1, 28, 28), output (N, 10) log probabilities.
 
-    The same function as PyTorch's MNIST example, in the order that computes fastest: max-pooling before ReLU instead
-    of after it (max and ReLU commute) leaves ReLU a fourth of the values, and ReLU overwrites its input, which nothing
-    else reads. It wants weights and images in channels_last, in which pooling is vectorized.
+    It computes the same function as PyTorch's MNIST example, but in a faster order: max-pooling before ReLU (they
+    commute) leaves ReLU a quarter of the values, and ReLU overwrites its input. Weights and images should be
+    channels_last, which vectorizes pooling.
     """
 
     def __init__(self) -> None:

@@ -9,13 +9,13 @@ from torch.optim.sgd import sgd
 
 
 class SGD:
-    """What `torch.optim.SGD` computes, by the function that the class itself calls.
+    """Computes the same as `torch.optim.SGD`, with the function that it calls.
 
-    Making the class imports torch._dynamo, which takes 7 s of CPU (torch 2.14.1): for a short trial longer than the
+    Creating a `torch.optim.SGD` imports torch._dynamo, which takes 7 s of CPU (torch 2.14.1): longer than a short
     training.
 
     Attributes:
-        buffers: the momentum of each parameter; with the weights, all the state there is.
+        buffers: the momentum of each parameter; the only state besides the weights.
     """
 
     def __init__(self, parameters: Iterable[Parameter], *, lr: float, momentum: float, weight_decay: float) -> None:
@@ -27,7 +27,7 @@ class SGD:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Takes a step along the gradients, and clears them."""
+        """Takes one step along the gradients, and clears them."""
         sgd(
             self._parameters,
             [parameter.grad for parameter in self._parameters if parameter.grad is not None],
@@ -44,6 +44,6 @@ class SGD:
             parameter.grad = None
 
     def load(self, buffers: Sequence[Tensor]) -> None:
-        """Copies momentum into place, so that it has its parameter's memory format, as the fused step needs."""
+        """Copies saved momentum into the buffers, which keep their parameter's memory format for the fused step."""
         for mine, saved in zip(self.buffers, buffers, strict=True):
             mine.copy_(saved)

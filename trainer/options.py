@@ -1,4 +1,4 @@
-"""The trainer's options: each with its rule, and all faults of a command line at once."""
+"""Parses the trainer's options: checks each by its rule, and reports all faults of a command line at once."""
 
 import argparse
 import difflib
@@ -27,16 +27,17 @@ that a GPU was given, --device is cuda.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a trial is asked to do, in types and in range.
+    """The options of a trial, validated.
 
     Attributes:
-        epochs: the most it trains.
-        patience: epochs without a lower val_loss after which it stops; 0 is never.
-        train_images: how many of the 48,000; fewer are the first so many, validation and test images in proportion.
-        folds: parts of the data for cross-validation; 0 keeps the tutorial's split.
-        fold: the part that is validated on, from 0.
-        upload_s3: None unless it was said.
-        output, checkpoint: files; None unless they were named.
+        epochs: the most epochs it trains.
+        patience: number of epochs without a lower val_loss after which it stops; 0 never stops.
+        train_images: number of training images, up to 48,000; validation and test images are reduced in proportion.
+        folds: number of parts for cross-validation; 0 keeps the tutorial's split.
+        fold: the part for validation, counted from 0.
+        upload_s3: None unless given.
+        output: file for the metrics; None unless given.
+        checkpoint: file for the checkpoint; None unless given.
     """
 
     lr: float
@@ -60,13 +61,13 @@ class Options:
 
 
 def parse(arguments: Sequence[str], *, default_data_dir: str, default_threads: str, default_device: str) -> Options:
-    """Reads a command line. `--help` prints and exits, as argparse has it.
+    """Parses a command line. `--help` prints the help and exits, as in argparse.
 
     Args:
-        default_data_dir, default_threads, default_device: where the command line does not say; texts as there.
+        default_data_dir, default_threads, default_device: values for options that are missing, as texts.
 
     Raises:
-        InvalidInput: with every fault.
+        InvalidInput: options break rules; lists every fault.
     """
     parser = _parser(default_data_dir, default_threads, default_device)
     given, unknown = parser.parse_known_args(arguments)
@@ -102,10 +103,10 @@ def parse(arguments: Sequence[str], *, default_data_dir: str, default_threads: s
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but a fault is raised and not printed below a usage text, and options are spelled both ways."""
+    """An argparse parser that raises faults instead of printing them, and accepts `_` and `-` in names."""
 
     def option(self, *names: str, default: str | None, metavar: str, text: str) -> None:
-        # A sweep passes the name of a parameter as it stands, so `batch_size` is --batch_size too.
+        # A sweep passes a parameter's name unchanged, so `batch_size` becomes --batch_size.
         spellings = dict.fromkeys(word for name in names for word in (name, name[:2] + name[2:].replace("-", "_")))
         shown_default = "" if default is None else f" (default {default})"
         self.add_argument(*spellings, default=default, metavar=metavar, help=f"{text}{shown_default}")
@@ -171,13 +172,13 @@ def _unknown(words: Sequence[str]) -> Iterator[str]:
             near = difflib.get_close_matches(name, known, n=1)
             remedy = f"did you mean {near[0]}?" if near else "--help lists the options"
             yield f"{shown(name)[1:-1]}: no such option; {remedy}"
-        elif not after_option:  # else it is the value of the option just named
+        elif not after_option:  # otherwise it is the value of the preceding option
             yield f"{shown(word)}: an option's name must stand before it; --help lists the options"
         after_option = word.startswith("-") and "=" not in word
 
 
 class _Reader:
-    """Collects the faults of a command line while it reads it; an option with a fault gets a stand-in value."""
+    """Reads the options of a command line and collects their faults. An option with a fault gets a stand-in value."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         self.given = given
@@ -189,7 +190,7 @@ class _Reader:
     def number(self, name: str, rule: str, holds: Callable[[float], bool]) -> float:
         text = self.given[name]
         try:
-            # float() accepts `1_000` and the digits of other scripts, which nobody means here.
+            # float() also accepts `1_000` and non-ASCII digits.
             value = float(text) if text.isascii() and "_" not in text else math.nan
         except ValueError:
             value = math.nan

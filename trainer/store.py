@@ -1,4 +1,4 @@
-"""Where a trial keeps its checkpoint and leaves its results: files by hand, S3 in a job."""
+"""Stores for a trial's checkpoint and results: files when run by hand, S3 in a job."""
 
 import contextlib
 import itertools
@@ -22,39 +22,39 @@ CONFLICT_WAIT_SECONDS = 1.0
 
 
 class StoreError(SweepError):
-    """Something could not be read or written; the message says what and why."""
+    """A read or write failed; the message says which and why."""
 
 
 class Store(Protocol):
-    """Where one trial keeps what it has to keep."""
+    """The storage of one trial."""
 
     @property
     def results(self) -> str:
-        """Where the CSV goes, for people."""
+        """The place of the CSV, for people."""
 
     @property
     def checkpoint(self) -> str | None:
-        """Where the checkpoint is, for people; None: this trial keeps none."""
+        """The place of the checkpoint, for people; None if this trial keeps none."""
 
     def finished(self) -> bool:
-        """Whether the results are there, so that nothing is left to do."""
+        """Whether the results exist, so that nothing is left to do."""
 
     def load_checkpoint(self) -> bytes | None:
-        """Returns the last checkpoint that was saved, None if there is none."""
+        """Returns the latest checkpoint; None if there is none."""
 
     def save_checkpoint(self, data: bytes) -> None:
-        """Replaces the checkpoint in one step: a reader finds the old one or the new one, whole."""
+        """Replaces the checkpoint atomically: a reader gets the complete old or new one."""
 
     def show_live(self, metrics: bytes) -> None:
-        """Replaces what those see who watch the training; never read by it."""
+        """Replaces the rows for live progress. The training never reads them."""
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
-        """Writes the CSV whole, and returns a sentence about it."""
+        """Writes the CSV atomically, and returns a sentence about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileStore:
-    """A trial that somebody runs by hand: a CSV, and a checkpoint if they named a file for one."""
+    """The store of a trial run by hand: a CSV, and a checkpoint if the person named a file for it."""
 
     output: Path
     checkpoint_file: Path | None
@@ -68,7 +68,7 @@ class FileStore:
         return str(self.checkpoint_file) if self.checkpoint_file else None
 
     def finished(self) -> bool:
-        return False  # who runs the same command again wants it done again
+        return False  # repeating a command by hand trains again
 
     def load_checkpoint(self) -> bytes | None:
         try:
@@ -83,7 +83,7 @@ class FileStore:
             _write(self.checkpoint_file, data)
 
     def show_live(self, metrics: bytes) -> None:
-        """Does nothing: who runs it by hand reads what it prints."""
+        """Does nothing: a person who runs it by hand reads its output."""
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:  # noqa: ARG002  a job's only
         replaced = self.output.exists()
@@ -92,7 +92,7 @@ class FileStore:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Replaces a file in one step, which also a crash of the machine does not leave half done."""
+    """Replaces a file atomically, even if the machine crashes."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with scratch.open("wb") as file:
@@ -108,7 +108,7 @@ def _write(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Which trial a sweep's job trains, as its environment says."""
+    """The trial of a sweep's job, from the job's environment."""
 
     bucket: str
     trial_id: str
@@ -116,10 +116,10 @@ class Job:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, epochs: int) -> Self | None:
-        """Reads the two variables of a job; None where neither is set.
+        """Reads the two variables of a job. Returns None if neither is set.
 
         Raises:
-            InvalidInput: only one is set, or they are not the URIs that `contract.keys` gives for this many epochs.
+            InvalidInput: only one is set, or they are not the URIs that `contract.keys` defines for these epochs.
         """
         checkpoint_uri, metrics_uri = environment.get(keys.CHECKPOINT_URI), environment.get(keys.METRICS_URI)
         if not checkpoint_uri and not metrics_uri:
@@ -149,7 +149,7 @@ class Job:
 
 
 class JobStore:
-    """A sweep's job: everything goes to S3. Each object is written by one PutObject, which is all or nothing."""
+    """The store of a sweep's job: writes to S3, one atomic PutObject per object."""
 
     def __init__(self, job: Job, s3: "S3Client") -> None:
         self._job = job
@@ -182,7 +182,7 @@ class JobStore:
         self._put(keys.live_key(self._job.trial_id), metrics)
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
-        """Writes the summary, then the CSV: when that is there the trial is finished."""
+        """Writes the summary, then the CSV, whose existence marks the trial as finished."""
         text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
         self._put(keys.summary_key(self._job.trial_id, self._job.epochs), text.encode())
         if self._put_metrics(metrics):
@@ -194,7 +194,7 @@ class JobStore:
             self._s3.put_object(Bucket=self._job.bucket, Key=key, Body=data)
 
     def _put_metrics(self, data: bytes) -> bool:
-        """Writes the CSV unless there is one, and returns whether it did."""
+        """Writes the CSV unless it exists. Returns whether it wrote."""
         with _explained("write", self.results):
             for attempt in itertools.count(1):
                 try:
@@ -203,8 +203,8 @@ class JobStore:
                     code = error.response["Error"]["Code"]
                     if code == "PreconditionFailed":
                         return False
-                    # While another conditional write of the key is under way S3 asks to try again, with a code that is
-                    # not among those that botocore retries.
+                    # During another conditional write of the key, S3 asks for a retry with a code that botocore does
+                    # not retry.
                     if code != "ConditionalRequestConflict" or attempt == CONFLICT_TRIES:
                         raise
                     time.sleep(CONFLICT_WAIT_SECONDS)
@@ -215,7 +215,7 @@ class JobStore:
 
 @contextlib.contextmanager
 def _explained(doing: str, uri: str) -> Iterator[None]:
-    """Turns what botocore raises into a StoreError that says what could not be done."""
+    """Turns botocore's errors into a StoreError that says what failed."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -225,10 +225,10 @@ def _explained(doing: str, uri: str) -> Iterator[None]:
 
 
 def s3_client() -> "S3Client":
-    """Returns a client for a job; the endpoint and the region are boto3's own settings."""
+    """Returns a client for a job; boto3's settings decide endpoint and region."""
     import boto3
     from botocore.config import Config
 
-    # A throttled or broken S3 must not cost a trained trial: about a minute of retries.
+    # Retries for about a minute, since a throttled or broken S3 must not lose a trained trial.
     retries: Any = {"mode": "standard", "max_attempts": 8}
     return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))

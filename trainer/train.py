@@ -1,9 +1,10 @@
-"""Training, epoch by epoch: each one starts from a `State` and gives the next.
+"""Trains epoch by epoch: each epoch turns a `State` into the next.
 
-What an epoch takes, beside the tutorial's way and the machine's floor, is in docs/performance.md. Not yet run on a GPU.
+docs/performance.md compares the time of an epoch with the tutorial's code and the machine's floor. Not yet run on a
+GPU.
 
-Numbers depend on the options, the data, the torch version, the device and the number of threads, and on nothing else:
-not on how often a training was interrupted, nor on how many epochs were asked for.
+The numbers depend only on the options, the data, the torch version, the device and the number of threads. They do not
+depend on interruptions, nor on the number of epochs.
 """
 
 import hashlib
@@ -28,12 +29,13 @@ Weights: TypeAlias = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What is known of one epoch: a row of metrics.csv, its columns in this order.
+    """The results of one epoch: a row of the metrics file, with its columns in this order.
 
     Attributes:
-        train_loss: mean over the images as they were trained on, so with dropout and before the epoch's end.
-        val_loss, val_accuracy: mean over the validation images after the epoch; accuracy is a fraction.
-        seconds: of training and validation.
+        train_loss: mean over the training images during the epoch, with dropout.
+        val_loss: mean over the validation images after the epoch.
+        val_accuracy: fraction of the validation images classified correctly.
+        seconds: duration of training and validation.
     """
 
     epoch: int
@@ -49,11 +51,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All that the next epoch depends on, in the CPU's memory, and the best weights so far.
+    """Everything that the next epoch depends on, in CPU memory, and the best weights so far.
 
     Attributes:
-        momentum: SGD's buffers, one a parameter of the network.
-        best: the weights after the epoch with the lowest val_loss; None where none was finite.
+        momentum: SGD's buffers, one per parameter of the network.
+        best: the weights after the epoch with the lowest val_loss; None if no val_loss was finite.
     """
 
     rows: tuple[Row, ...]
@@ -63,12 +65,12 @@ class State:
 
 
 def best_row(rows: Sequence[Row]) -> Row | None:
-    """Returns the first epoch with the lowest val_loss: the one that early stopping keeps. None: no epoch is finite."""
+    """Returns the first epoch with the lowest val_loss, which early stopping keeps; None if no epoch is finite."""
     return min((row for row in rows if row.finite), key=lambda row: row.val_loss, default=None)
 
 
 def why_stop(rows: Sequence[Row], *, patience: int) -> str | None:
-    """Returns "diverged" or "early" when another epoch is of no use, else None."""
+    """Returns "diverged" or "early" if another epoch would be useless, otherwise None."""
     if rows and not rows[-1].finite:
         return "diverged"
     best = best_row(rows)
@@ -78,17 +80,17 @@ def why_stop(rows: Sequence[Row], *, patience: int) -> str | None:
 
 
 def use_device(device: torch.device, threads: int) -> None:
-    """Makes computing on the device repeatable. For the whole process."""
+    """Makes computation on the device deterministic, for the whole process."""
     torch.set_num_threads(threads)
     if device.type == "cuda":
-        # cuDNN takes TF32 for convolutions from Ampere on unless it is told not to.
+        # By default cuDNN uses TF32 for convolutions on Ampere and newer.
         torch.backends.cudnn.allow_tf32 = False
-        # Enough for this network; `torch.use_deterministic_algorithms` imports torch._dynamo, 7 s of CPU a trial.
+        # Enough for this network. `torch.use_deterministic_algorithms` imports torch._dynamo, 7 s of CPU per trial.
         torch.backends.cudnn.deterministic = True
 
 
 def describe(device: torch.device) -> str:
-    """Returns the device with its kind, since another kind gives other last digits."""
+    """Returns the device with its model, since another model gives other last digits."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return f"cpu ({torch.backends.cpu.get_cpu_capability()})"
@@ -99,11 +101,11 @@ def epochs(
 ) -> Iterator[State]:
     """Trains, and yields the state after every epoch.
 
-    Ends when `options.epochs` are there, when another epoch is of no use (`why_stop`), or within one step after
-    `interrupted()` has become true; the epoch under way is then lost.
+    Ends after `options.epochs`, when another epoch would be useless (`why_stop`), or one step after `interrupted()`
+    returns true; then the unfinished epoch is lost.
 
     Args:
-        start: where to continue; None begins anew.
+        start: the state to continue from; None starts from the beginning.
     """
     _seed(options.seed, epoch=0)
     net = Net().to(device).to(memory_format=torch.channels_last)
@@ -140,7 +142,7 @@ def epochs(
 
 
 def _train(net: Net, optimizer: SGD, train: Images, options: Options, interrupted: Callable[[], bool]) -> float | None:
-    """Trains one epoch and returns its mean loss, None if it was interrupted."""
+    """Trains one epoch. Returns its mean loss, or None if it was interrupted."""
     device = train.labels.device
     net.train()
     total = torch.zeros((), dtype=torch.float64, device=device)
@@ -158,9 +160,9 @@ def _train(net: Net, optimizer: SGD, train: Images, options: Options, interrupte
 
 @torch.inference_mode()
 def evaluate(net: Net, images: Images, precision: str) -> tuple[float, float]:
-    """Returns the mean loss and the fraction that is classified rightly."""
+    """Returns the mean loss, and the fraction classified correctly."""
     net.eval()
-    # What fits a CPU's caches is fastest there (12,000 images on two cores: 2.5 s in 64s, 4 s in 1,000s).
+    # Batches that fit the caches are fastest on a CPU (12,000 images on two cores: 2.5 s in 64s, 4 s in 1,000s).
     device = images.labels.device
     size = 64 if device.type == "cpu" else 2000
     loss = torch.zeros((), dtype=torch.float64, device=device)
@@ -174,7 +176,7 @@ def evaluate(net: Net, images: Images, precision: str) -> tuple[float, float]:
 
 
 def evaluate_weights(weights: Weights, images: Images, precision: str) -> tuple[float, float]:
-    """As `evaluate`, of a network with these weights."""
+    """Evaluates a network with these weights."""
     net = Net().to(images.labels.device).to(memory_format=torch.channels_last)
     net.load_state_dict(weights)
     return evaluate(net, images, precision)
@@ -185,9 +187,9 @@ def _copy(net: Net) -> Weights:
 
 
 def _seed(seed: int, *, epoch: int) -> None:
-    """Starts an epoch's own stream of random numbers, for its order and dropout; epoch 0 is the initial weights.
+    """Starts an epoch's own stream of random numbers, for its order and dropout; epoch 0 is for the initial weights.
 
-    So no state of a generator has to be kept for an interrupted training to go on as if it had not been.
-    Hashed, since torch's CPU generator takes 32 bits only, and seeds side by side must not share streams.
+    So a checkpoint needs no generator state, and an interrupted training continues with the same numbers. The seed is
+    hashed, since torch's CPU generator takes only 32 bits, and neighbouring seeds must not share streams.
     """
     torch.manual_seed(int.from_bytes(hashlib.sha256(f"{seed}:{epoch}".encode()).digest()[:4], "big"))

@@ -1,4 +1,4 @@
-"""One trial, from its start or its checkpoint to its metrics."""
+"""Runs one trial, from its start or its checkpoint to its metrics."""
 
 import dataclasses
 import math
@@ -17,22 +17,22 @@ from stepsweep.trainer.store import Store, StoreError
 from stepsweep.trainer.train import Row, State
 
 CHECKPOINT_SECONDS = 15.0
-"""At least so long from one checkpoint to the next. So much work, or one epoch if that is longer, is the most that is
-lost with a Spot machine, which may go without a warning. A checkpoint is 14 MB, and on a GPU an epoch may take 2 s."""
+"""Shortest time between two checkpoints. A lost Spot machine loses at most this much work, or one epoch if that is
+longer. A checkpoint is 14 MB, and on a GPU an epoch may take only 2 s."""
 
 
 LIVE_SECONDS = 3.0
-"""At least so long from one live.csv to the next; a trial that is shorter writes none."""
+"""Shortest time between two writes of live.csv; a shorter trial writes none."""
 
 
 def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool:
-    """Trains one trial and writes its results, with a line a step for people.
+    """Trains one trial and writes its results. Prints a line per step for people.
 
     Returns:
-        Whether it is finished; if not, it was interrupted, and its checkpoint holds the last finished epoch.
+        Whether it finished. If not, it was interrupted, and its checkpoint holds the last finished epoch.
 
     Raises:
-        InvalidInput: the device is not there, or does not compute in the precision.
+        InvalidInput: the device is missing, or does not support the precision.
         StoreError: results or checkpoint cannot be read or written.
     """
     device = choose(options.device, precision=options.precision)
@@ -59,7 +59,7 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
     if state and state is not saved:
         _save(store, state, identity)
 
-    # A checkpoint of an earlier sweep that asked for more epochs holds these rows too.
+    # The checkpoint may be from an earlier sweep with more epochs.
     rows = state.rows[: options.epochs] if state else ()
     stopped = train.why_stop(rows, patience=options.patience)
     if not state or not (stopped or len(rows) == options.epochs):
@@ -71,9 +71,9 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
 
 
 class Live:
-    """Shows a training to those who watch it. It waits for nothing, and a failure is no more than a line.
+    """Publishes the rows of a training for live progress. It never blocks, and a failure only prints a line.
 
-    Each upload is a thread of its own, so that a slow S3 does not hold the training up.
+    Each upload has its own thread, so that a slow S3 does not delay the training.
     """
 
     def __init__(self, store: Store) -> None:
@@ -86,7 +86,7 @@ class Live:
         if self._failed or time.monotonic() < self._next or (self._upload and self._upload.is_alive()):
             return
         self._next = time.monotonic() + LIVE_SECONDS
-        # A daemon: it must not keep a training from ending.
+        # A daemon thread, so that it cannot keep the process from ending.
         self._upload = threading.Thread(target=self._put, args=(_csv(rows),), name="live", daemon=True)
         self._upload.start()
 
@@ -103,7 +103,7 @@ def _csv(rows: Sequence[Row]) -> bytes:
 
 
 def _identity(options: Options, device: torch.device) -> dict[str, Any]:
-    """All that decides the numbers of a trial, and when it stops early, in plain values."""
+    """Returns everything that decides a trial's numbers and its early stopping, as plain values."""
     return {
         "lr": options.lr,
         "momentum": options.momentum,
@@ -135,7 +135,7 @@ def _resume(store: Store, identity: dict[str, Any]) -> State | None:
 
 
 def _save(store: Store, state: State, identity: dict[str, Any]) -> bool:
-    """Saves a checkpoint and returns whether it could; if not, training goes on, since only a retry would need it."""
+    """Saves a checkpoint and returns whether it could. If not, training continues: only a retry needs one."""
     if store.checkpoint is None:
         return False
     try:
@@ -160,11 +160,11 @@ def _interrupted(store: Store, rows: Sequence[Row], epochs: int) -> bool:
 def _summary(
     options: Options, identity: dict[str, Any], images: data.Data, state: State, stopped: str
 ) -> dict[str, Any]:
-    """How the trial was trained and what came of it, in plain values that JSON can hold."""
+    """Returns how the trial was trained, and its results, as values for JSON."""
     rows = state.rows[: options.epochs]
     best = train.best_row(rows)
     test_accuracy = None
-    # Its weights are there, unless a longer training went on to a better epoch and kept that one's.
+    # Its weights exist, unless a longer training reached a better epoch and kept the weights of that one.
     if best and state.best and best == train.best_row(state.rows):
         _, test_accuracy = train.evaluate_weights(state.best, images.test, options.precision)
     dataset = data.DATASETS[options.dataset]
