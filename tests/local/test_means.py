@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from stepsweep.local.cloud import is_up
+from stepsweep.local.cloud import default_vcpus, is_up
 from tests.support.command import Sweep
 from tests.support.embedded import eventually
 
@@ -124,3 +125,51 @@ def test_another_environment_is_another_trial_and_under_the_same_name_another_sw
     assert ids[0] != ids[1] == ids[2]
     assert other.returncode == 2
     assert 'asked for something else (its environment was {"A": "1"})' in other.stderr
+
+
+GPU_SCRIPT = """
+import os, pathlib, sys, time
+folder = pathlib.Path(os.environ["STEPSWEEP_DATA_DIR"])
+folder.mkdir(exist_ok=True)
+gpu = os.environ["CUDA_VISIBLE_DEVICES"]
+(folder / f"gpu-{gpu}").touch(exist_ok=False)
+(folder / f"started-{os.getpid()}").touch()
+while len(list(folder.glob("started-*"))) < 2:
+    time.sleep(0.02)
+print("gpu", gpu)
+print("val_accuracy=0.5")
+(folder / f"gpu-{gpu}").unlink()
+"""
+
+
+@pytest.mark.skipif(default_vcpus() < 2, reason="two trials have to run at once")
+def test_gpus_are_handed_out_one_a_trial_by_index(sweep: Sweep) -> None:
+    trainer(sweep.folder, GPU_SCRIPT)
+    (sweep.folder / "bin").mkdir()
+    program = sweep.folder / "bin" / "nvidia-smi"
+    program.write_text("#!/bin/sh\nprintf '0\\n3\\n'\n")
+    program.chmod(0o755)
+    shell = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
+    ran = sweep("run", "--set", "lr=1,2,3,4", "--epochs", "1", "--trainer", "trainer", environment=shell)
+    assert ran.returncode == 0, ran.stderr + said(sweep.folder)
+    given = [line for line in said(sweep.folder).splitlines() if line.startswith("gpu ")]
+    assert len(given) == 4
+    assert set(given) == {"gpu 0", "gpu 3"}
+
+
+@pytest.mark.parametrize(
+    ("shell", "options", "given"),
+    [
+        ({"CUDA_VISIBLE_DEVICES": "2"}, (), "2"),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-1,GPU-2"}, (), "GPU-1"),
+        ({"CUDA_VISIBLE_DEVICES": ""}, (), ""),
+        ({"CUDA_VISIBLE_DEVICES": "0,1"}, ("--env", "CUDA_VISIBLE_DEVICES=0,1"), "0,1"),
+    ],
+)
+def test_the_shell_says_which_gpus_there_are_and_the_spec_may_say_who_gets_which(
+    sweep: Sweep, shell: dict[str, str], options: tuple[str, ...], given: str
+) -> None:
+    trainer(sweep.folder)
+    ran = sweep("run", *ASKED, *options, environment=shell)
+    assert ran.returncode == 0, ran.stderr
+    assert seen(sweep.folder)["CUDA_VISIBLE_DEVICES"] == given

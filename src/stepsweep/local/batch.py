@@ -13,8 +13,9 @@ from typing import Any
 
 from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
-from stepsweep.local.machine import Machine, Process, threads
+from stepsweep.local.machine import Machine, Process
 from stepsweep.local.patches.batch import ProcessJob
+from stepsweep.local.share import VISIBLE, Share, Shares
 
 STOP_GRACE_SECONDS = 30.0
 """Between SIGTERM and SIGKILL, as ECS has it."""
@@ -35,7 +36,7 @@ class JobQueue:
         secrets: the values that a job may ask for.
         folders: holds the working folder of each attempt while it runs.
         logs: folder; `<trial>/<job id>-<attempt>.log` of each.
-        vcpus: of all jobs that run at once.
+        shares: of the machine.
         job_vcpus: of a job whose submission asks for none.
     """
 
@@ -48,7 +49,7 @@ class JobQueue:
         secrets: HeldSecrets,
         folders: Path,
         logs: Path,
-        vcpus: int,
+        shares: Shares,
         job_vcpus: int,
     ) -> None:
         self._machine = machine
@@ -61,9 +62,7 @@ class JobQueue:
         self._processes: dict[str, Process] = {}
         self._lock = threading.Lock()
         self._closed = False
-        self._vcpus, self._job_vcpus = vcpus, job_vcpus
-        self._free = vcpus
-        self._freed = threading.Condition()
+        self._shares, self._job_vcpus = shares, job_vcpus
         threading.Thread(target=self._dispatch, name="job-queue", daemon=True).start()
 
     def submit(self, job: ProcessJob) -> None:
@@ -84,39 +83,35 @@ class JobQueue:
 
     def close(self) -> None:
         """No further job starts. What runs is ended by the machine."""
-        with self._freed:
-            self._closed = True
-            self._freed.notify()
+        self._closed = True
+        self._shares.close()
         self._waiting.put(None)
 
     def _dispatch(self) -> None:
         while (job := self._waiting.get()) is not None:
-            vcpus = min(self._vcpus, job.asked_vcpus or self._job_vcpus)
-            with self._freed:
-                self._freed.wait_for(lambda: self._closed or self._free >= vcpus)  # noqa: B023  in this turn
-                if self._closed:
-                    return
-                self._free -= vcpus
-            threading.Thread(target=self._work, args=(job, vcpus), name=f"job-{job.job_id}", daemon=True).start()
+            # Who names the GPUs in the environment hands them out.
+            gpus = 0 if VISIBLE in job.environment else job.gpus
+            share = self._shares.take(vcpus=job.asked_vcpus or self._job_vcpus, gpus=gpus)
+            if share is None:
+                return
+            threading.Thread(target=self._work, args=(job, share), name=f"job-{job.job_id}", daemon=True).start()
 
-    def _work(self, job: ProcessJob, vcpus: int) -> None:
+    def _work(self, job: ProcessJob, share: Share) -> None:
         try:
             if not job.ended.done():
-                self._run(job, vcpus)
+                self._run(job, share)
         except Exception as error:
             # Whatever it is: what dies here would leave this job and all that wait for it waiting for ever.
             logging.getLogger("moto").exception("job %s", job.job_id)
             job.job_stopped_reason = f"The embedded cloud could not run it: {error}"
             self._finish(job, succeeded=False)
         finally:
-            with self._freed:
-                self._free += vcpus
-                self._freed.notify()
+            self._shares.give_back(share)
 
-    def _run(self, job: ProcessJob, vcpus: int) -> None:
+    def _run(self, job: ProcessJob, share: Share) -> None:
         strategy = job.job_definition.retry_strategy or {}
         for number in range(1, int(strategy.get("attempts", 1)) + 1):
-            attempt = self._attempt(job, number, vcpus)
+            attempt = self._attempt(job, number, share)
             if attempt["container"].get("exitCode") == 0 and not job.stop:
                 self._finish(job, succeeded=True)
                 return
@@ -125,7 +120,7 @@ class JobQueue:
         job.job_stopped_reason = job.job_stopped_reason or attempt["statusReason"]
         self._finish(job, succeeded=False)
 
-    def _attempt(self, job: ProcessJob, number: int, vcpus: int) -> dict[str, Any]:
+    def _attempt(self, job: ProcessJob, number: int, share: Share) -> dict[str, Any]:
         """Runs one attempt to its end, and returns it as DescribeJobs shows it."""
         properties = job.job_definition.container_properties
         options = properties.get("logConfiguration", {}).get("options", {})
@@ -157,7 +152,7 @@ class JobQueue:
                 env={
                     **image.environment,
                     **self._environment(properties.get("jobRoleArn", "")),
-                    **threads(vcpus),
+                    **share.environment(),
                     **job.environment,
                     **given,
                     "AWS_BATCH_JOB_ID": job.job_id,

@@ -25,6 +25,7 @@ from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machines
 from stepsweep.local.patches import install
+from stepsweep.local.share import Shares, visible_gpus
 
 SHUTDOWN_POLL_SECONDS = 0.1
 """How often the server looks whether it is to end."""
@@ -90,7 +91,7 @@ def serving(
             secrets=secrets,
             folders=directory / "run" / "attempts",
             logs=directory / "logs",
-            vcpus=vcpus,
+            shares=Shares(vcpus=vcpus, visible_gpus=lambda: visible_gpus(os.environ)),
             job_vcpus=endpoint.job_vcpus,
         )
         until_it_ends.callback(jobs.close)

@@ -70,6 +70,16 @@ class ProcessJob(Job):
                 asked = requirement["value"]
         return math.ceil(float(asked)) if asked else None
 
+    @property
+    def gpus(self) -> int:
+        """The GPUs that the submission asks for, or else the job definition."""
+        asked = 0
+        for properties in (self.job_definition.container_properties, self._submitted_overrides):
+            for requirement in properties.get("resourceRequirements") or []:
+                if requirement["type"] == "GPU":
+                    asked = int(requirement["value"])
+        return asked
+
     def _container_details(self) -> dict[str, Any]:
         # moto's own method appends to the request's list on each call, so every description is longer than the last.
         properties = copy.deepcopy(self.job_definition.container_properties)

@@ -1,0 +1,101 @@
+"""What a job gets of this machine: cores, and GPUs that no other job uses at the same time."""
+
+import functools
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from stepsweep.local.machine import threads
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+NVIDIA_SMI_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """Cores, and the names of GPUs as CUDA knows them.
+
+    Attributes:
+        gpus: that programs see; None leaves it to them.
+        is_alone: no other job gets these GPUs at the same time.
+    """
+
+    vcpus: int
+    gpus: tuple[str, ...] | None
+    is_alone: bool
+
+    def environment(self) -> dict[str, str]:
+        if self.gpus is None:
+            return threads(self.vcpus)
+        # In nvidia-smi's order; CUDA's own starts with the fastest GPU.
+        return {**threads(self.vcpus), VISIBLE: ",".join(self.gpus), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
+
+
+class Shares:
+    """Hands out the machine's cores, and its GPUs where it has several. A single GPU is shared by all jobs.
+
+    Args:
+        vcpus: of all jobs that run at once.
+        visible_gpus: returns the machine's GPUs; called when the first job starts.
+    """
+
+    def __init__(self, *, vcpus: int, visible_gpus: Callable[[], tuple[str, ...] | None]) -> None:
+        self._vcpus = self._free = vcpus
+        self._visible = functools.cache(visible_gpus)
+        self._used: set[str] = set()
+        self._closed = False
+        self._changed = threading.Condition()
+
+    def take(self, *, vcpus: int, gpus: int) -> Share | None:
+        """Waits for a share, of all there is at most; returns None once nothing is handed out any more."""
+        vcpus = min(self._vcpus, vcpus)
+        visible = self._visible()
+        is_alone = gpus > 0 and visible is not None and len(visible) > 1
+        gpus = min(gpus, len(visible)) if visible and is_alone else 0
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or (self._free >= vcpus and len(self._unused()) >= gpus))
+            if self._closed:
+                return None
+            self._free -= vcpus
+            if not is_alone:
+                return Share(vcpus=vcpus, gpus=visible, is_alone=False)
+            own = self._unused()[:gpus]
+            self._used.update(own)
+            return Share(vcpus=vcpus, gpus=own, is_alone=True)
+
+    def give_back(self, share: Share) -> None:
+        with self._changed:
+            self._free += share.vcpus
+            if share.is_alone:
+                self._used.difference_update(share.gpus or ())
+            self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def _unused(self) -> tuple[str, ...]:
+        return tuple(gpu for gpu in self._visible() or () if gpu not in self._used)
+
+
+def visible_gpus(shell: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Returns the GPUs that the shell lets programs see, or all that nvidia-smi lists; None where there are none."""
+    if (visible := shell.get(VISIBLE)) is not None:
+        return tuple(name.strip() for name in visible.split(",") if name.strip())
+    if (program := shutil.which("nvidia-smi", path=shell.get("PATH"))) is None:
+        return None
+    try:
+        listed = subprocess.run(
+            [program, "--query-gpu=index", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=NVIDIA_SMI_SECONDS,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None  # its driver is not loaded
+    return tuple(listed.stdout.split()) or None
