@@ -1,1 +1,1 @@
-"""What a person touches: the command line and the Python API."""
+"""The client: the command line and the Python API."""

@@ -1,4 +1,4 @@
-"""Where sweeps run: a deployed stack, found by its outputs, on AWS or in the embedded cloud; and what can be wrong."""
+"""Finds a deployed stack by its outputs, on AWS or in the embedded cloud, and explains errors of AWS."""
 
 import functools
 import os
@@ -34,23 +34,23 @@ NOT_ACCEPTED = (
 DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
 
 RETRIES: "_RetryDict" = {"mode": "standard", "max_attempts": 6}
-"""With jitter, and for throttling, 5xx and lost connections alike."""
+"""Retries throttling, 5xx errors and lost connections, with jitter."""
 
 
 class CloudError(SweepError):
-    """A cloud did not do what it was asked; the message says what a person can do about it."""
+    """A cloud failed, or refused a request; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A stack, and the clients that speak to its services.
+    """A stack, and the clients of its services.
 
     Attributes:
-        stack: its name.
-        job_queue: a name.
-        patience_seconds: how long a service may not answer before that is an error, while a sweep is followed.
-        is_ours: it is an embedded cloud that this process keeps up.
-        folder: of the bucket of an embedded cloud, where its objects are files.
+        stack: the stack's name.
+        job_queue: the queue's name.
+        patience_seconds: while following a sweep, how long a service may fail to answer before that is an error.
+        is_ours: whether it is an embedded cloud that this process keeps up.
+        folder: folder of the bucket's objects in an embedded cloud; None on AWS.
     """
 
     stack: str
@@ -93,23 +93,23 @@ class Deployment:
 
 
 def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: str | None = None) -> Deployment:
-    """Finds the stack that was deployed with `sweep deploy`, in the account and region that boto3 finds.
+    """Finds the stack that `sweep deploy` deployed, in boto3's account and region.
 
     Raises:
-        CloudError: there is no such stack, or AWS cannot be asked.
-        InvalidInput: no such profile or region.
+        CloudError: there is no such stack, or AWS does not answer.
+        InvalidInput: there is no such profile or region.
     """
     with explained(profile=profile):
         session = boto3.Session(profile_name=profile, region_name=region)
-        # A laptop that sleeps or changes networks must not lose sight of a sweep of hours.
+        # Following a sweep for hours must survive a laptop that sleeps or changes networks.
         return _found(session, stack, config=Config(retries=RETRIES), endpoint_url=None, patience_seconds=3600)
 
 
 def clients_of(*, profile: str | None = None, region: str | None = None) -> Callable[[str], Any]:
-    """Returns what makes a client of any service, in the account and region that boto3 finds. Gives up soon.
+    """Returns a function that creates a client of a service, in boto3's account and region. The clients give up soon.
 
     Raises:
-        ProfileNotFound, InvalidRegionError: botocore's.
+        ProfileNotFound, InvalidRegionError: botocore's errors.
     """
     session = boto3.Session(profile_name=profile, region_name=region)
     quick: _RetryDict = {"mode": "standard", "max_attempts": 3}
@@ -128,10 +128,10 @@ def on_endpoint(
     """Finds the stack in an embedded cloud.
 
     Args:
-        folder: where that cloud keeps the objects of its buckets, which are then read there.
-        is_ours: this process keeps it up.
-        environment: what `local.endpoint.Endpoint.environment()` returns. Nothing else is read: neither a person's
-            environment nor their ~/.aws, so that no setting there can send a request to the real AWS.
+        folder: the cloud's folder of buckets, for reading objects as files.
+        is_ours: whether this process keeps the cloud up.
+        environment: the result of `local.endpoint.Endpoint.environment()`. The clients read neither a person's
+            environment nor their ~/.aws, so no setting there can send a request to the real AWS.
 
     Raises:
         CloudError: there is no such stack, or nothing answers.
@@ -201,7 +201,7 @@ def _found(
 
 @contextmanager
 def explained(*, profile: str | None = None) -> Iterator[None]:
-    """Turns botocore's errors into ours, which say in a line what a person can do."""
+    """Turns botocore's errors into ours, which say in one line what to do."""
     try:
         yield
     except aws.ProfileNotFound as error:
@@ -215,7 +215,7 @@ def explained(*, profile: str | None = None) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is wrong, and what to do about it; `remedy` is empty where nobody knows. As text it is one line."""
+    """What is wrong, and what to do about it; `remedy` is empty if nothing is known. As text it is one line."""
 
     what: str
     remedy: str = ""
@@ -225,7 +225,7 @@ class Explanation:
 
 
 def explanation(error: Exception, *, profile: str | None = None) -> Explanation:
-    """Returns what an error of botocore means to a person."""
+    """Returns the meaning of a botocore error for people."""
     login = "aws sso login" + (f" --profile {profile}" if profile else "")
     said = _sentence(error)
     match error:
@@ -246,7 +246,7 @@ def explanation(error: Exception, *, profile: str | None = None) -> Explanation:
 
 
 def _answer(code: str, said: str, login: str) -> Explanation:
-    """Returns what an answer that is an error means."""
+    """Returns the meaning of an error response."""
     if code in EXPIRED:
         return Explanation(
             f"the AWS credentials have expired ({code})", f"run `{login}`, or renew them where they come from"
@@ -261,7 +261,7 @@ def _answer(code: str, said: str, login: str) -> Explanation:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same request may be answered later: a network that is gone, a service that is busy."""
+    """Whether the same request may succeed later: the network is down, or the service is busy."""
     if isinstance(error, aws.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= 500 or "Throttl" in error.response["Error"].get("Code", "") or status == 429

@@ -1,4 +1,4 @@
-"""What only some commands need, and not everybody has installed."""
+"""Optional packages: checks for the extras that only some commands need."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "report": ("jinja2", "matplotlib", "pandas", "plotly"),
     "tutorial": ("torch", "torchvision"),
 }
-"""The modules of each extra of pyproject.toml, by the names that they are imported by."""
+"""The modules of each extra in pyproject.toml, by their import names."""
 
 
 def missing(extra: str) -> list[str]:
@@ -27,13 +27,14 @@ def installing(extra: str) -> str:
 
 
 def need(extra: str, what: str, modules: Sequence[str] = ()) -> None:
-    """Checks that what `what` imports is installed.
+    """Checks that the modules that `what` imports are installed.
 
     Args:
-        modules: those of the extra that `what` needs; by default all.
+        what: the name of a command or function, for the message.
+        modules: the modules of the extra that `what` needs; by default all.
 
     Raises:
-        InvalidInput: a module is missing; one line, with what to install.
+        InvalidInput: a module is missing; the message says what to install.
     """
     if absent := [module for module in missing(extra) if not modules or module in modules]:
         raise InvalidInput([f"{what} needs {', '.join(absent)}: {installing(extra)}"])

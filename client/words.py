@@ -1,4 +1,4 @@
-"""Sweeps, params and numbers in words: what lines for people are made of, wherever they are shown."""
+"""Texts for people: describes sweeps, params and numbers, for all interfaces."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_si
 from stepsweep.contract.spec import SweepSpec
 
 MAX_NAMED = 5
-"""Names in one line; the rest is a number."""
+"""Most names in one line; a number counts the rest."""
 
 
 def described(spec: SweepSpec) -> str:
-    """Returns a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
+    """Describes a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
     sizes = " x ".join(f"{name} {_extent(parameter)}" for name, parameter in spec.parameters.items())
     trials = number_of(spec.search.trials or grid_size(spec.parameters), "trial")
     each = [f"{spec.folds} folds"] if spec.folds else []
@@ -24,7 +24,7 @@ def described(spec: SweepSpec) -> str:
 
 
 def _extent(parameter: Parameter) -> str:
-    """Returns how many choices there are, or from where to where a range goes."""
+    """Returns the number of choices, or the bounds of a range."""
     if not isinstance(parameter, Range) or parameter.is_listed:
         return str(size_of(parameter))
     log = " log" if parameter.log else ""
@@ -37,7 +37,7 @@ def assignments(params: Mapping[str, Value]) -> str:
 
 
 def some(trials: Sequence[str]) -> str:
-    """Returns the first few in a line, and how many more there are."""
+    """Returns the first few in one line, and the number of the rest."""
     more = f"; and {len(trials) - MAX_NAMED:,} more" if len(trials) > MAX_NAMED else ""
     return "; ".join(trials[:MAX_NAMED]) + more
 
@@ -47,7 +47,7 @@ def shown_value(value: float, *, digits: int = 6) -> str:
 
 
 def readable(cause: str) -> list[str]:
-    """Returns the lines of an execution's cause; of a function that failed, what it said and not its traceback."""
+    """Returns the lines of an execution's cause; for a failed function its message without the traceback."""
     try:
         document = json.loads(cause)
     except ValueError:
@@ -58,7 +58,7 @@ def readable(cause: str) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Returns the text without control characters but the ends of lines: what a trainer printed may hold anything."""
+    """Returns the text without control characters except line ends: a trainer's output may contain anything."""
     return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
 
 

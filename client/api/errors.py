@@ -1,4 +1,4 @@
-"""What a sweep can end with instead of a winner; `sweep.errors` has the rest of the tree."""
+"""Errors of a sweep without a winner; `contract.errors` has the rest of the tree."""
 
 from collections.abc import Sequence
 
@@ -6,15 +6,15 @@ from stepsweep.contract.errors import SweepError
 
 
 class NoWinner(SweepError):
-    """There is no winner yet: the sweep runs, or was interrupted."""
+    """There is no winner yet: the sweep is running, or was interrupted."""
 
 
 class SweepFailed(SweepError):
     """A sweep ended without a winner.
 
     Attributes:
-        sweep: its name.
-        error: Step Functions' name for it, such as `NoTrialSucceeded`.
+        sweep: the sweep's name.
+        error: Step Functions' name of the error, such as `NoTrialSucceeded`.
         reasons: lines that say why.
     """
 

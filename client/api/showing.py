@@ -1,4 +1,4 @@
-"""How a sweep is shown while it runs: in a notebook as a bar that is replaced, elsewhere as the command line has it."""
+"""Shows a running sweep: in a notebook as a bar that updates itself, elsewhere as on the command line."""
 
 import sys
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ CELL = "padding:2px 10px 2px 0;text-align:right"
 
 @contextmanager
 def shown_here(spec: SweepSpec, *, quiet: bool) -> Iterator[Show]:
-    """Yields what shows a sweep where this process writes."""
+    """Yields the display for this process's output."""
     if quiet:
         yield Quiet()
     elif (display := _notebooks_display()) is not None:
@@ -34,7 +34,7 @@ def shown_here(spec: SweepSpec, *, quiet: bool) -> Iterator[Show]:
 
 
 class Notebook:
-    """Shows one output of a cell, which is replaced as the sweep goes on."""
+    """Shows progress in one output of a notebook cell, and updates it."""
 
     wants_training = True
 
@@ -63,7 +63,7 @@ class Notebook:
 
 
 def _notebooks_display() -> Any:
-    """Returns IPython's function that shows things, in the kernel of a notebook; None elsewhere."""
+    """Returns IPython's `display` in the kernel of a notebook; None elsewhere."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
@@ -74,7 +74,7 @@ def _notebooks_display() -> Any:
 
 
 def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
-    """Returns a bar, the numbers behind it, and a row each trial that trains."""
+    """Returns a bar, its numbers, and one row per running trial."""
     if progress.planned is None:
         return f"<div>{escape(spec.name)}: planning …</div>"
     done = progress.planned - progress.to_run + progress.ended
@@ -102,7 +102,7 @@ def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
 
 
 def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
-    """Returns a sweep in short: its winner, and the first of its leaderboard."""
+    """Returns a summary of a sweep: its winner, and the top of its leaderboard."""
     failed = sum(row.rank is None for row in standing.rows)
     title = f"<b>{escape(spec.name)}</b>: {len(standing.rows):,} of {standing.planned:,} trials ended"
     title += f", {failed:,} of them did not succeed" if failed else ""

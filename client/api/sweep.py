@@ -1,4 +1,4 @@
-"""One sweep: how it goes, and what came out of it."""
+"""One sweep: its status and its results."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CURVES = 10
-"""Trials whose curves are drawn unless somebody asks for more or fewer."""
+"""Default number of trials whose curves are drawn."""
 
 TrialName = int | str | Mapping[str, Value]
-"""By which a person names a trial: its rank, the beginning of its id, or params that no other has."""
+"""How a person names a trial: by its rank, the beginning of its id, or params that no other trial has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,10 @@ class Best:
 
     Attributes:
         params: the chosen values.
-        metric: of the objective; value: its best over the epochs, of several folds or seeds their mean.
-        epoch: the first that reached it, from 1.
-        options: the params as a line to paste behind a trainer's command.
+        metric: the objective's metric.
+        value: the best value over the epochs; with several folds or seeds their mean.
+        epoch: the first epoch that reached the value, counted from 1.
+        options: the params as options to append to a trainer's command.
     """
 
     params: dict[str, Value]
@@ -65,10 +66,10 @@ class Best:
 
 
 class Sweep:
-    """A sweep, running or not. `Sweeps` makes these; what is read of it is read when it is asked for.
+    """A sweep, running or not. `Sweeps` creates it; each property reads its data when you access it.
 
     Attributes:
-        spec: what it was asked.
+        spec: the sweep's input.
     """
 
     def __init__(self, cloud: Cloud, spec: SweepSpec, *, execution: Execution | None) -> None:
@@ -82,23 +83,23 @@ class Sweep:
 
     @property
     def status(self) -> str:
-        """`RUNNING`, `FINISHED`, with a winner or without one, or `INTERRUPTED`."""
+        """`RUNNING`, `FINISHED` (with or without a winner) or `INTERRUPTED`."""
         return settled(self._cloud, lambda: self._standing(self._cloud.looked_at()).status)
 
     def wait(self, *, quiet: bool = False) -> Self:
-        """Returns when it has a winner, and shows how it goes until then. An interrupt ends the waiting only.
+        """Waits until the sweep has a winner, and shows progress. An interrupt ends only the waiting.
 
         Raises:
-            SweepFailed: it ended without a winner.
-            InvalidSweep: the planner refused it: this name belongs to another input, say.
-            NoWinner: it does not run, and is not finished.
+            SweepFailed: the sweep ended without a winner.
+            InvalidSweep: the planner refused it, for example because another input has its name.
+            NoWinner: it is neither running nor finished.
             CloudError: the cloud failed.
         """
         with shown_here(self.spec, quiet=quiet) as show:
             return self.followed(show)
 
     def followed(self, show: Show) -> Self:
-        """Waits as `wait` does, and tells `show` how it goes."""
+        """Waits like `wait`, and reports progress to `show`."""
         last = watch(self.name, self._cloud, show, execution=self._execution)
         self._execution = None
         match last:
@@ -111,7 +112,7 @@ class Sweep:
         return self
 
     def stop(self) -> None:
-        """Stops it; returns when nothing of it runs. Finished trials are kept, and the same sweep goes on from there.
+        """Stops the sweep, and returns when nothing of it runs. Running it again continues from its finished trials.
 
         Raises:
             CloudError: a job is left, or the cloud failed.
@@ -122,45 +123,45 @@ class Sweep:
         if stopped.left:
             raise CloudError(f"still alive: {', '.join(stopped.left)}; look at them in AWS Batch, and stop it again")
 
-    # --- what came out
+    # --- results
 
     @property
     def winner(self) -> Best:
-        """Raises NoWinner while it runs, and SweepFailed where no trial succeeded."""
+        """The winner. Raises NoWinner while the sweep runs, and SweepFailed if no trial succeeded."""
         return self._best(self._output().winner)
 
     @property
     def ties(self) -> list[Best]:
-        """Trials behind the winner with the same value: a rule puts them there, not a result."""
+        """The params below the winner only by a tie-break."""
         return [self._best(entry) for entry in self._output().ties]
 
     @property
     def leaderboard(self) -> "DataFrame":
-        """All trials, best first; of those that have ended, while it runs. The columns are leaderboard.csv's."""
+        """All trials, best first; while the sweep runs, those that have ended. The columns are leaderboard.csv's."""
         return tables.leaderboard(self.spec, self._standing().rows)
 
     @property
     def metrics(self) -> "DataFrame":
-        """The curves of all trials: a row a trial and epoch, with its params and all that its trainer reports."""
+        """The curves of all trials: one row per trial and epoch, with the params and all metrics of the trainer."""
         plan, curves = self._curves()
         return tables.metrics(list(plan.trials.values()) if plan else [], self.spec, curves)
 
     def plot_heatmap(self, *, down: str | None = None, across: str | None = None) -> "Figure":
-        """Returns the best value over two parameters, by default the two with most choices."""
+        """Returns a heatmap of the best value over two parameters, by default the two with the most choices."""
         need("report", "plot_heatmap()", ["matplotlib"])
         from stepsweep.client.pictures.figures import heatmap
 
         return heatmap(self.spec, self._standing().rows, down=down, across=across)
 
     def plot_curves(self, trial: TrialName | None = None, *, top: int = CURVES) -> "Figure":
-        """Returns the learning curves of one trial, or of the first of the leaderboard.
+        """Returns the learning curves of one trial, or of the top of the leaderboard.
 
         Args:
-            trial: `1` is the winner; `{"lr": 0.1}` the trial with these params, or the beginning of its id.
-            top: how many trials of the leaderboard, where no trial is named.
+            trial: `1` is the winner, `{"lr": 0.1}` the trial with these params; or the beginning of its id.
+            top: number of trials of the leaderboard, if no trial is named.
 
         Raises:
-            InvalidInput: no trial is meant, or it has no curve.
+            InvalidInput: no trial has this name, or it has no curve.
         """
         need("report", "plot_curves()", ["matplotlib"])
         from stepsweep.client.pictures.figures import learning_curves
@@ -178,11 +179,11 @@ class Sweep:
         return learning_curves(found, self.spec.objective)
 
     def logs(self, trial: TrialName) -> str:
-        """Returns what a trial printed, all attempts of its job.
+        """Returns the output of a trial, from all attempts of its job.
 
         Raises:
-            InvalidInput: no trial is meant.
-            CloudError: it has printed nothing, or nothing is known of it any more.
+            InvalidInput: no trial has this name.
+            CloudError: it has printed nothing, or its log is gone.
         """
         attempts = settled(self._cloud, lambda: read_log(self._cloud, self.name, _words(trial)))["attempts"]
         several = len(attempts) > 1
@@ -192,24 +193,24 @@ class Sweep:
         return "\n".join(line for part in parts for line in part) + "\n"
 
     def report(self, file: str | Path | None = None, *, figures: str | Path | None = None) -> Path:
-        """Writes the report, one HTML file that needs no network, and returns its path.
+        """Writes the report, one HTML file that opens offline, and returns its path.
 
         Args:
             file: by default the sweep's name in the working directory.
-            figures: folder for the pictures as PNG and SVG, which are not written without it.
+            figures: folder for the figures as PNG and SVG; None writes none.
         """
         from stepsweep.client.report.making import make_report
 
         target, folder = (Path(each) if each is not None else None for each in (file, figures))
         return settled(self._cloud, lambda: make_report(self._cloud, self.name, file=target, figures=folder)).file
 
-    # --- how it is shown
+    # --- display
 
     def __repr__(self) -> str:
         return f"Sweep({self.name!r}, on={self._cloud.on!r})"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the winner, and the first of the leaderboard."""
+        """Returns what a notebook shows: the winner, and the top of the leaderboard."""
         standing = self._standing()
         winner = self._best(standing.output.winner) if standing.output else None
         return sweep_as_html(self.spec, standing, str(winner) if winner else "")
@@ -217,7 +218,7 @@ class Sweep:
     # --- parts
 
     def _archive(self) -> Archive:
-        # Not over HTTP on this machine: a cloud in the background ends just when its results are asked for.
+        # Not over HTTP on this machine: a background cloud may end just when its results are needed.
         return self._cloud.recorded()
 
     def _standing(self, found: Found | None = None) -> Standing:
@@ -225,7 +226,7 @@ class Sweep:
             found = found or Found(self._archive(), None)
             return found.standing(self.name)
         except InvalidInput:
-            # It is on record once it is planned, which takes a moment.
+            # Planning creates the record, which takes a moment.
             if self._execution is None:
                 raise
             runs = [] if self._cloud.is_gone else [self._execution.arn]
@@ -258,7 +259,7 @@ class Sweep:
 
 
 def settled(cloud: Cloud, ask: Callable[[], T]) -> T:
-    """Returns what is asked; once more where a cloud in the background ended in the middle of the answer."""
+    """Returns `ask()`. Calls it once more if a background cloud ended during the first call."""
     try:
         return ask()
     except CloudError:
@@ -268,7 +269,7 @@ def settled(cloud: Cloud, ask: Callable[[], T]) -> T:
 
 
 def _words(trial: TrialName) -> list[str]:
-    """Returns how the command line would name it."""
+    """Returns the words by which the command line would name it."""
     if isinstance(trial, Mapping):
         return [f"{name}={as_option(value)}" for name, value in trial.items()]
     return [str(trial)]

@@ -1,4 +1,4 @@
-"""Where sweeps run, and those that are there."""
+"""All sweeps of this machine or of a deployed stack."""
 
 import os
 from collections.abc import Mapping
@@ -30,16 +30,17 @@ class Sweeps:
     """The sweeps of this machine, or of a deployed stack.
 
     Args:
-        on: `local`, the embedded cloud on this machine; or `aws`, the stack that `sweep deploy` made.
-        directory: of the embedded cloud; by default as for the command line, STEPSWEEP_DIR or `.stepsweep`.
-        trainer: folder with the Dockerfile of your own trainer, for the embedded cloud; by default STEPSWEEP_TRAINER.
-        job_vcpus: cores, and so threads, of each trial in the embedded cloud; one by default.
-        profile, region, stack: of AWS; by default as the AWS CLI has them, and `Stepsweep`.
+        on: `local` for the embedded cloud on this machine, or `aws` for the stack that `sweep deploy` created.
+        directory: the embedded cloud's folder; by default STEPSWEEP_DIR or `.stepsweep`, as on the command line.
+        trainer: folder with your own trainer's Dockerfile, for the embedded cloud; by default STEPSWEEP_TRAINER.
+        job_vcpus: number of cores and threads of each trial in the embedded cloud; by default one.
+        profile, region: AWS profile and region; by default the AWS CLI's.
+        stack: name of the stack on AWS; by default `Stepsweep`.
 
-    As a context manager it stops those sweeps on this machine that it has started and that still run.
+    As a context manager, it stops the sweeps that it has started on this machine and that still run.
 
     Raises:
-        InvalidInput: with every fault.
+        InvalidInput: arguments break rules; lists every fault.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Sweeps:
             faults.append(f"job_vcpus: {fault}")
         if faults:
             raise InvalidInput(faults)
-        # Absolute, since a notebook may change its folder.
+        # Absolute, since a notebook may change its working directory.
         folder = Path(directory or os.environ.get("STEPSWEEP_DIR") or DEFAULT_DIRECTORY).resolve()
         own = trainer or os.environ.get("STEPSWEEP_TRAINER")
         self.cloud = Cloud(
@@ -86,19 +87,20 @@ class Sweeps:
     def run(
         self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None, quiet: bool = False
     ) -> Sweep:
-        """Runs a sweep and returns it when it has a winner. Finished trials are not trained again.
+        """Runs a sweep, and returns it when it has a winner. Finished trials are not trained again.
 
-        An interrupt (Ctrl-C, or a notebook's stop) ends a sweep on this machine, with nothing of it left running; on
-        AWS it goes on, and `get(name).wait()` waits for it again.
+        An interrupt (Ctrl-C, or a notebook's stop button) ends a sweep on this machine and leaves nothing of it
+        running. A sweep on AWS continues, and `get(name).wait()` waits for it again.
 
         Args:
-            asked: what a spec file holds, as an object; or the path of a spec file.
-            name: the sweep's; the same name with the same input goes on where it ended.
-            quiet: show nothing while it runs.
+            asked: the input of a sweep as a mapping, or the path of a spec file.
+            name: the sweep's name; the same name with the same input continues the sweep.
+            quiet: shows no progress.
 
         Raises:
-            InvalidInput: with every fault, before anything is started; or a sweep of this name runs.
-            SweepFailed: it ended without a winner.
+            InvalidInput: the input breaks rules; lists every fault, and nothing has started. Or the sweep is already
+                running.
+            SweepFailed: the sweep ended without a winner.
             CloudError: the cloud failed.
         """
         spec = self.spec(asked, name=name)
@@ -115,7 +117,7 @@ class Sweeps:
     def start(
         self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None, quiet: bool = False
     ) -> Sweep:
-        """Starts a sweep and returns at once; it goes on without this process. Takes and raises what `run` does."""
+        """Starts a sweep that continues without this process, and returns at once. Arguments and errors are `run`'s."""
         spec = self.spec(asked, name=name)
         with shown_here(spec, quiet=quiet) as show:
             sweep = self._started_one(spec, show)
@@ -128,10 +130,10 @@ class Sweeps:
         return sweep
 
     def get(self, name: str) -> Sweep:
-        """Returns a sweep that is there, whoever started it.
+        """Returns an existing sweep, whoever started it.
 
         Raises:
-            InvalidInput: there is none of this name; the message has names like it.
+            InvalidInput: there is no sweep with this name; the message suggests similar names.
         """
 
         def found() -> Sweep:
@@ -143,7 +145,7 @@ class Sweeps:
         return settled(self.cloud, found)
 
     def list(self) -> "DataFrame":
-        """Returns all sweeps, the newest first: a row each, with the columns that `sweep list --json` has."""
+        """Returns all sweeps, newest first: one row per sweep, with the columns of `sweep list --json`."""
         need("report", "Sweeps.list()", ["pandas"])
         import pandas as pd
 
@@ -154,7 +156,7 @@ class Sweeps:
         return table.astype({"planned": "Int64", "ended": "Int64", "failed": "Int64", "value": "float64"})
 
     def spec(self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None) -> SweepSpec:
-        """Returns the checked spec that `run` would run. Raises InvalidInput with every fault."""
+        """Returns the validated spec that `run` would run. Raises InvalidInput, which lists every fault."""
         now = datetime.now(UTC)
         if isinstance(asked, str | Path):
             return Asked(file=str(asked), name=name).spec(now=now)
@@ -176,7 +178,7 @@ class Sweeps:
 
 
 def plain(value: Any) -> Any:
-    """Returns a value as JSON would have it: tuples, ranges and NumPy's arrays and numbers as lists and numbers."""
+    """Returns a value in JSON's types: tuples, ranges and NumPy arrays become lists, NumPy numbers become numbers."""
     if isinstance(value, Mapping):
         return {name: plain(each) for name, each in value.items()}
     if isinstance(value, list | tuple | range):

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 SEVERAL = ("standard_error", "n", "values")
-"""Columns that say something only where params have several trials, one a fold and seed."""
+"""Columns for params with several trials, one per fold and seed; left out otherwise."""
 
 
 def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
-    """Returns a row each, in their order; the columns are those of leaderboard.csv."""
+    """Returns the rows in their order, with the columns of leaderboard.csv."""
     need("report", "Sweep.leaderboard", ["pandas"])
     import pandas as pd
 
@@ -39,7 +39,7 @@ def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
 
 
 def metrics(trials: Sequence[Trial], spec: SweepSpec, curves: Mapping[str, Metrics]) -> "DataFrame":
-    """Returns a row a trial and epoch: its id, params, fold and seed where they differ, and the trainer's columns."""
+    """Returns one row per trial and epoch: its id, params, fold and seed if they vary, and the trainer's columns."""
     need("report", "Sweep.metrics", ["pandas"])
     import pandas as pd
 

@@ -1,1 +1,1 @@
-"""What is recorded of sweeps: plans, outcomes, leaderboards, comparisons."""
+"""The records of sweeps: plans, outcomes, leaderboards, comparisons."""

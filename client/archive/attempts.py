@@ -1,4 +1,4 @@
-"""The attempts of jobs, as recorded outcomes describe them: when each ran, and how long."""
+"""The attempts of jobs, from recorded outcomes: when each one ran, and how long."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from stepsweep.contract.job_outcome import JobOutcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try of a job on a machine, by Batch's own clock.
+    """One attempt of a job on a machine, by Batch's clock.
 
     Attributes:
-        number: of the job's attempts, from 1.
+        number: counts the job's attempts, from 1.
         started, stopped: milliseconds since 1970.
-        went_well: whether it is the last of a job that succeeded.
+        went_well: whether it is the last attempt of a job that succeeded.
     """
 
     trial_id: str
@@ -24,7 +24,7 @@ class Attempt:
 
 
 def attempts_of(outcome: JobOutcome) -> Iterator[Attempt]:
-    """Yields the attempts of a job that ran; a description that is not Batch's has none."""
+    """Yields the attempts of a job that ran; skips malformed descriptions."""
     for number, attempt in enumerate(outcome.attempts, start=1):
         started, stopped = attempt.get("StartedAt"), attempt.get("StoppedAt")
         if isinstance(started, int) and isinstance(stopped, int) and 0 < started <= stopped:
@@ -38,5 +38,5 @@ def attempts_of(outcome: JobOutcome) -> Iterator[Attempt]:
 
 
 def spent_seconds(outcomes: Iterable[JobOutcome]) -> float:
-    """Returns how long jobs ran, by Batch's own clock."""
+    """Returns how long jobs ran, by Batch's clock."""
     return sum(outcome.job_seconds for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""Two or more sweeps side by side: winners, what they took, the trials in common, and what was asked differently."""
+"""Compares two or more sweeps: winners, time and cost, trials in common, and differences in the input."""
 
 import itertools
 import statistics
@@ -19,15 +19,18 @@ NAME = "name"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """One of the sweeps.
+    """One of the compared sweeps.
 
     Attributes:
-        value: the winner's; None where there is none. standard_error: of a mean of several trials.
-        difference: by how much the value is better than the first sweep's, negative where it is worse; None for the
-            first, and where the values are not comparable.
-        ended: trials of those `planned`; succeeded: those of them that have a value.
-        epochs: trained by all of its trials, also where another sweep had trained them before.
-        job_seconds: what its own jobs took; usd: an estimate of their price, None where there is none.
+        value: the winner's value; None without a winner.
+        standard_error: of the value, if it is a mean of several trials.
+        difference: by how much the value is better than the first sweep's, negative if worse; None for the first sweep,
+            and if the values do not compare.
+        ended: number of `planned` trials that have ended.
+        succeeded: number of trials with a value.
+        epochs: epochs of all its trials, including those that another sweep trained.
+        job_seconds: running time of its own jobs.
+        usd: their estimated price; None on this machine.
     """
 
     sweep: str
@@ -51,10 +54,10 @@ class InCommon:
     """The trials that two sweeps have in common.
 
     Attributes:
-        params: how many params both tried.
-        same_work: those of them that are the same trial, by its id: trained once, for both.
-        better, worse, equal: in how many of the others the later sweep is so; 0 where values are not comparable.
-        median_difference: over those; None where there is none.
+        params: number of params that both tried.
+        same_work: number of these that are one trial with the same id, trained once for both.
+        better, worse, equal: number of the other params for which the later sweep is so; 0 if values do not compare.
+        median_difference: median over those params; None if there are none.
     """
 
     sweeps: tuple[str, str]
@@ -68,7 +71,7 @@ class InCommon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A field of what was asked that is not the same in all sweeps; None where a sweep has no such field."""
+    """A field of the input that differs between sweeps; a value is None if a sweep lacks the field."""
 
     field: str
     values: Mapping[str, Any]
@@ -76,13 +79,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What `sweep compare` says.
+    """The result of `sweep compare`.
 
     Attributes:
-        not_comparable: why no value can be held against another; empty where they can.
-        caveats: what else to know before one does.
-        best: the sweep with the best value; None where there is none, they are not comparable, or the best are equal.
-        differing_params: params of the winners that are not the same in all.
+        not_comparable: why the values do not compare; empty if they do.
+        caveats: what else to consider when comparing values.
+        best: the sweep with the best value; None without a value, if they do not compare, or if the best are equal.
+        differing_params: params that differ between the winners.
     """
 
     sweeps: Sequence[Compared]
@@ -98,13 +101,14 @@ class Comparison:
 
 
 def compare(archive: Archive, names: Sequence[str], *, running: Sequence[str], is_on_aws: bool) -> Comparison:
-    """Reads sweeps and compares them; `is_on_aws` says whether their jobs cost money.
+    """Reads sweeps and compares them.
 
     Args:
-        running: ARNs of all executions that run.
+        running: ARNs of all running executions.
+        is_on_aws: whether the jobs cost money.
 
     Raises:
-        InvalidInput: fewer than two names, one of them twice, or no sweep of a name; all faults at once.
+        InvalidInput: there are fewer than two names, a name occurs twice, or a sweep does not exist; lists all faults.
     """
     faults = [] if len(names) > 1 else ["a comparison needs two sweeps or more"]
     faults += [f"the sweep {name} is named twice" for name in dict.fromkeys(names) if names.count(name) > 1]
@@ -121,7 +125,7 @@ def compare(archive: Archive, names: Sequence[str], *, running: Sequence[str], i
 
 
 def comparison(standings: Sequence[Standing], job_seconds: Sequence[float], *, is_on_aws: bool) -> Comparison:
-    """Compares sweeps whose records were read; `job_seconds` are one a sweep."""
+    """Compares sweeps from their records; `job_seconds` has one entry per sweep."""
     specs = [standing.spec for standing in standings]
     not_comparable = _not_comparable(specs)
     objective = None if not_comparable else specs[0].objective
@@ -244,7 +248,7 @@ def _in_common(one: Standing, other: Standing, objective: Objective | None) -> I
 
 
 def _asked(specs: Sequence[SweepSpec]) -> list[Difference]:
-    """Returns the fields that differ; of an object its own, such as `parameters.lr`."""
+    """Returns the fields that differ, with nested names such as `parameters.lr`."""
     flat = [_flat(spec.to_json()) for spec in specs]
     fields = dict.fromkeys(field for each in flat for field in each if field not in (NAME, *ABOUT_THE_RUN))
     values = {field: [each.get(field) for each in flat] for field in fields}

@@ -1,4 +1,4 @@
-"""A trial's metrics as curves: which columns belong into one picture, and which epoch is the best."""
+"""A trial's metrics as curves: which columns share a panel, and which epoch is best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ PREFIXES = ("train_", "val_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """Columns that are one thing on several images: `loss` of `train_loss` and `val_loss`."""
+    """Columns that measure the same on different data: `loss` for `train_loss` and `val_loss`."""
 
     name: str
     columns: tuple[str, ...]
 
 
 def panels(curves: Sequence[Metrics], objective: Objective) -> list[Panel]:
-    """Returns the panels of some trials' metrics: loss first, the objective's next, then as the files have them."""
+    """Returns the panels for the metrics: loss first, then the objective's, then in the order of the files."""
     grouped: dict[str, list[str]] = {}
     for name in dict.fromkeys(name for metrics in curves for name in metrics.columns):
         if name not in (EPOCH, SECONDS):
@@ -37,7 +37,7 @@ def panel_of(column: str) -> str:
 
 
 def best_epoch(metrics: Metrics, objective: Objective) -> int | None:
-    """Returns the first epoch with the best of the objective; None where the metrics have no such column."""
+    """Returns the first epoch with the best objective; None if the metrics lack its column."""
     try:
         return metrics.best(objective)[1]
     except InvalidMetrics:

@@ -1,4 +1,4 @@
-"""The leaderboard as rows, made of results: those that the reducer recorded, or those so far."""
+"""The leaderboard as rows, from the reducer's results or from the results so far."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,17 +10,19 @@ from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.space import Value, as_option
 
 PARAM = "params."
-"""What the names of the leaderboard's columns of parameters start with."""
+"""Prefix of the leaderboard's columns of parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One line of the leaderboard.
+    """One row of the leaderboard.
 
     Attributes:
         rank: from 1; None unless the trial succeeded.
-        value: of several trials, one a fold and seed, their mean; standard_error: of that mean; n: how many there are;
-            values: of each of them, or how it ended.
+        value: the trial's value; with several trials, one per fold and seed, their mean.
+        standard_error: of the mean.
+        n: number of trials.
+        values: each trial's value or status.
     """
 
     rank: int | None
@@ -37,7 +39,7 @@ class Row:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The params as the trainer is given them, and as tables show them."""
+        """The params as texts, as on the trainer's command line and in tables."""
         return {name: as_option(value) for name, value in self.params.items()}
 
     @classmethod
@@ -59,6 +61,6 @@ class Row:
 
 
 def rows_of(results: Iterable[Result], objective: Objective) -> list[Row]:
-    """Returns the leaderboard of results, which come in the order of the plan."""
+    """Returns the leaderboard of results that are in the order of the plan."""
     ranked = ranking.rank(ranking.grouped(results), objective)
     return [Row.of(group, place) for place, group in enumerate(ranked, start=1)]

@@ -1,4 +1,4 @@
-"""The objects of a bucket as one command sees them."""
+"""A consistent view of a bucket's objects for one command."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,9 +9,9 @@ from stepsweep.bucket.stores import Store
 
 
 class ReadOnce:
-    """A store that reads each object once and lists each prefix once, so that all that a command shows is of a piece.
+    """A store that reads each object once and lists each prefix once, so that a command shows consistent data.
 
-    Not for what follows a sweep: it never sees a change.
+    It never sees a change, so it cannot follow a sweep.
     """
 
     def __init__(self, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""The sweeps of one bucket, as their records have them."""
+"""The sweeps of one bucket, from their records."""
 
 import difflib
 import re
@@ -30,14 +30,14 @@ MAX_NEAR_NAMES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What is there of a sweep, whether it runs or not.
+    """The state of a sweep, running or not.
 
     Attributes:
-        planned: its trials; 0 where it was not planned yet.
-        rows: the leaderboard; of the trials so far, where the sweep is not finished.
-        output: what its execution gave; None where it is not finished, or where no trial succeeded.
+        planned: number of trials; 0 before it is planned.
+        rows: the leaderboard; if the sweep is not finished, that of the trials so far.
+        output: its execution's output; None if it is not finished, or if no trial succeeded.
         is_finished: whether the leaderboard belongs to the latest plan.
-        executions: ARNs of those that run.
+        executions: ARNs of its running executions.
     """
 
     spec: SweepSpec
@@ -64,15 +64,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A line of the list of sweeps.
+    """A row of the list of sweeps.
 
     Attributes:
-        started_at: when its name was taken.
+        started_at: when its spec was written.
         status: `FINISHED`, `RUNNING` or `INTERRUPTED`.
-        planned: its trials; None where it was not planned yet.
-        ended: trials with an outcome; failed: those of them that did not succeed, known once it is finished.
-        metric: the objective's; value: the winner's, None where there is none.
-        options: the winner's params as a line to paste; empty where there is none.
+        planned: number of trials; None before it is planned.
+        ended: number of trials with an outcome.
+        failed: number of trials that did not succeed; known once the sweep is finished.
+        metric: the objective's metric.
+        value: the winner's value; None without a winner.
+        options: the winner's params as options; empty without a winner.
     """
 
     sweep: str
@@ -90,7 +92,7 @@ class Entry:
 
 
 class Archive:
-    """The sweeps of one bucket, as their records have them. Which executions run it is told, where a status needs it.
+    """The sweeps of one bucket, from their records. For a status, the caller passes the running executions.
 
     Attributes:
         objects: where a person finds the bucket's objects.
@@ -106,10 +108,10 @@ class Archive:
             return self.records.leaderboard(spec, self.records.objects(spec.name))
 
     def spec(self, name: str) -> SweepSpec:
-        """Returns what a sweep asks for.
+        """Returns a sweep's spec.
 
         Raises:
-            InvalidInput: there is none of this name; the message has names like it.
+            InvalidInput: there is no sweep with this name; the message suggests similar names.
         """
         with explained():
             spec = self.records.spec(name)
@@ -118,18 +120,18 @@ class Archive:
             return spec
 
     def plan(self, spec: SweepSpec) -> Plan | None:
-        """Returns the latest plan of a sweep; None where it was not planned yet."""
+        """Returns the latest plan of a sweep; None before it is planned."""
         with explained():
             return self.records.plan(spec, self.records.objects(spec.name))
 
     def standing(self, name: str, running: Sequence[str]) -> Standing:
-        """Returns what is there of a sweep.
+        """Returns the state of a sweep.
 
         Args:
-            running: ARNs of all executions that run.
+            running: ARNs of all running executions.
 
         Raises:
-            InvalidInput: there is none of this name; the message has names like it.
+            InvalidInput: there is no sweep with this name; the message suggests similar names.
         """
         spec = self.spec(name)
         with explained():
@@ -150,29 +152,29 @@ class Archive:
             )
 
     def winner_s_curve(self, plan: Plan | None, rows: Sequence[Row]) -> Metrics | None:
-        """Returns the metrics of the first trial of a plan's leaderboard; None if there is none, or they are gone."""
+        """Returns the metrics of the winner's first trial; None without a winner, or if they are gone."""
         if plan is None or not rows or rows[0].rank != 1:
             return None
         with explained():
             return self.records.metrics(plan.trials[rows[0].trial_id])
 
     def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
-        """Returns the metrics that are there, by trial, also those of trials that diverged."""
+        """Returns the existing metrics by trial id, including those of diverged trials."""
         with explained():
             return self.records.curves(trials)
 
     def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
-        """Returns what the trainers of trials without metrics show, or showed before they failed."""
+        """Returns the live rows of trials without metrics, which may be running or have failed."""
         with explained():
             return self.records.live_curves(trials)
 
     def outcomes(self, name: str) -> list[JobOutcome]:
-        """Returns how each job of a sweep ended."""
+        """Returns the outcome of each job of a sweep."""
         with explained():
             return self.records.outcomes(self.records.objects(name))
 
     def entries(self, running: Sequence[str]) -> list[Entry]:
-        """Returns all sweeps, the newest first; `running` are ARNs of all executions that run."""
+        """Returns all sweeps, newest first; `running` holds the ARNs of all running executions."""
         with explained():
             found = for_all(lambda name: self._entry(name, running), self.records.sweeps())
         there = [entry for entry in found if entry is not None]
@@ -181,7 +183,7 @@ class Archive:
     def _entry(self, name: str, running: Sequence[str]) -> Entry | None:
         objects = self.records.objects(name)
         spec = self.records.spec(name)
-        if spec is None:  # it was deleted meanwhile
+        if spec is None:  # deleted meanwhile
             return None
         planned_at = self.records.planned_at(objects)
         is_finished = planned_at is not None and _is_finished(name, objects, planned_at)
@@ -225,15 +227,15 @@ def _is_finished(name: str, objects: Objects, planned_at: datetime) -> bool:
 
 
 def _status(*, is_finished: bool, runs: bool) -> str:
-    # An execution that runs has not planned yet, where there is a leaderboard still: the sweep runs again.
+    # If an old leaderboard still exists, the running execution has not planned yet: the sweep runs again.
     if runs:
         return "RUNNING"
     return "FINISHED" if is_finished else "INTERRUPTED"
 
 
 def of_sweep(name: str, executions: Sequence[str]) -> list[str]:
-    """Returns those executions that are of a sweep."""
-    # Ours, or one that was started elsewhere and gave the sweep its own name.
+    """Returns the executions of a sweep."""
+    # Either ours, or one that was started elsewhere and whose name is the sweep's.
     ours = re.compile(rf"{re.escape(execution_prefix(name))}-[0-9a-f]{{{2 * SUFFIX_BYTES}}}|{re.escape(name)}")
     return [arn for arn in executions if ours.fullmatch(arn.rpartition(":")[2])]
 

@@ -1,4 +1,4 @@
-"""What the bucket says of sweeps: what was planned, which trials ended, and how."""
+"""Reads sweeps from the bucket: plans, ended trials, and their results."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
 Objects = Mapping[str, datetime]
-"""Keys, and when each was written, by the bucket's own clock: whole seconds on AWS."""
+"""Key → time of writing by the bucket's clock, in whole seconds on AWS."""
 
 _TO_RUN = re.compile(r"/round-(\d+)/to-run\.json$")
 _OUTCOME = re.compile(r"/round-\d+/outcomes/([^/]+)\.json$")
@@ -28,12 +28,12 @@ _OUTCOME = re.compile(r"/round-\d+/outcomes/([^/]+)\.json$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One round as it was planned.
+    """The plan of one round.
 
     Attributes:
-        trials: all of the sweep so far, by id, in the order of the plan.
-        to_run: ids of those that were not finished when it was planned.
-        planned_at: by the bucket's clock.
+        trials: all trials of the sweep so far, by id, in the order of the plan.
+        to_run: ids of the trials that were not finished at planning.
+        planned_at: time of planning by the bucket's clock.
     """
 
     spec: SweepSpec
@@ -44,13 +44,13 @@ class Plan:
 
     @property
     def planned(self) -> list[Trial]:
-        """The trials that this round is about; the others are as the rounds before it left them."""
+        """The trials of this round; earlier rounds have dealt with the others."""
         return [trial for trial in self.trials.values() if trial.round_number == self.round_number]
 
     def ended(self, objects: Objects) -> dict[str, datetime]:
-        """Returns the trials of `to_run` whose outcome was recorded, and when.
+        """Returns the trials of `to_run` with a recorded outcome, and its time.
 
-        A sweep that goes on has outcomes of earlier executions too: those are older than the plan.
+        A resumed sweep also has outcomes of earlier executions; they are older than the plan and do not count.
         """
         prefix = keys.outcomes_prefix(self.spec.name, self.round_number)
         outcomes = {
@@ -61,13 +61,13 @@ class Plan:
         return {trial_id: written for trial_id, written in outcomes.items() if trial_id in self.to_run}
 
     def finished(self, objects: Objects) -> list[str]:
-        """Returns the trials that have ended, in this execution or before it."""
+        """Returns the ids of the trials that have ended, in this execution or an earlier one."""
         ended = self.ended(objects)
         return [trial_id for trial_id in self.trials if trial_id in ended or trial_id not in self.to_run]
 
 
 class Records:
-    """Reads one deployment's bucket. Raises botocore's errors as they are."""
+    """Reads one deployment's bucket. Raises botocore's errors."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -77,7 +77,7 @@ class Records:
         return self._store.folders(keys.SWEEPS)
 
     def spec(self, sweep: str) -> SweepSpec | None:
-        """Returns what a sweep asked for; None where there is no such sweep."""
+        """Returns a sweep's spec; None if there is no such sweep."""
         document = self._store.get_json(keys.spec_key(sweep))
         return None if document is None else SweepSpec.from_json(document)
 
@@ -89,17 +89,17 @@ class Records:
         return max((when for key, when in objects.items() if _TO_RUN.search(key)), default=None)
 
     def plan(self, spec: SweepSpec, objects: Objects) -> Plan | None:
-        """Returns the plan that was written last; None where none was."""
+        """Returns the latest plan; None if there is none."""
         written = self.rounds(objects)
         return self.plan_of(spec, *max(written, key=lambda each: (each[1], each[0]))) if written else None
 
     def rounds(self, objects: Objects, *, since: datetime | None = None) -> list[tuple[int, datetime]]:
-        """Returns the numbers of the rounds that were planned, `since` then or ever, and when, the first one first."""
+        """Returns the numbers and times of the planned rounds, in ascending order; `since` leaves out older ones."""
         written = [(int(match[1]), when) for key, when in objects.items() if (match := _TO_RUN.search(key))]
         return sorted((number, when) for number, when in written if since is None or when >= since)
 
     def plan_of(self, spec: SweepSpec, number: int, planned_at: datetime) -> Plan:
-        """Returns the plan of a round that was planned."""
+        """Returns the plan of a round."""
         plan_key, items_key = keys.plan_key(spec.name, number), keys.to_run_key(spec.name, number)
         trials = RoundPlan.from_json(self._store.get_json(plan_key), where=plan_key).trials
         items = items_from_json(self._store.get_json(items_key), where=items_key)
@@ -112,7 +112,7 @@ class Records:
         )
 
     def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[Read]:
-        """Returns how trials ended, in the reducer's words."""
+        """Returns the results of trials, with the reducer's reasons."""
 
         def read(trial_id: str) -> Read:
             trial = plan.trials[trial_id]
@@ -128,7 +128,7 @@ class Records:
         return rows_of(results, plan.spec.objective)
 
     def leaderboard(self, spec: SweepSpec, objects: Objects) -> list[Row]:
-        """Returns the leaderboard after the latest round that was planned; empty where that round has no results."""
+        """Returns the leaderboard after the latest planned round; empty if that round has no results yet."""
         written = self.rounds(objects)
         if not written:
             return []
@@ -140,10 +140,10 @@ class Records:
         return rows_of(RoundResults.from_json(document, where=key).results, spec.objective)
 
     def metrics(self, trial: Trial, *, may_diverge: bool = False) -> Metrics | None:
-        """Returns a trial's curve; None where it is not there, or breaks a rule.
+        """Returns a trial's curve; None if it is missing or invalid.
 
         Args:
-            may_diverge: of a trial that diverged too, with what it wrote in place of numbers.
+            may_diverge: accepts the curve of a diverged trial, with NaN and infinity.
         """
         data = self._store.get(trial.metrics_key, at_most=MAX_BYTES + 1)
         try:
@@ -152,7 +152,7 @@ class Records:
             return None
 
     def live(self, trial: Trial) -> Metrics | None:
-        """Returns what a trainer shows of a trial that has not ended; None where that is nothing, or something else."""
+        """Returns the live rows of an unfinished trial; None if they are missing or invalid."""
         data = self._store.get(keys.live_key(trial.trial_id), at_most=MAX_BYTES)
         try:
             return parse_csv(data, max_epochs=trial.epochs) if data else None
@@ -160,40 +160,40 @@ class Records:
             return None
 
     def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
-        """Returns the curves that are there, by trial, also those of trials that diverged."""
+        """Returns the existing curves by trial id, including those of diverged trials."""
         return _found(trials, for_all(lambda trial: self.metrics(trial, may_diverge=True), trials))
 
     def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
-        """Returns what the trainers of trials show, by trial."""
+        """Returns the live rows of trials, by trial id."""
         return _found(trials, for_all(self.live, trials))
 
     def output(self, sweep: str) -> Output | None:
-        """Returns what the last execution that found a winner gave; None where none did."""
+        """Returns the output of the last execution that found a winner; None if none did."""
         key = keys.winner_key(sweep)
         document = self._store.get_json(key)
         return None if document is None else Output.from_json(document, where=key)
 
     def documents(self, sweep: str) -> dict[str, str]:
-        """Returns the texts of a sweep's own files that are there, by their names."""
+        """Returns the texts of a sweep's existing files, by file name."""
         names = (keys.spec_key(sweep), keys.leaderboard_key(sweep), keys.winner_key(sweep))
         found = {name.rpartition("/")[2]: self._store.get(name) for name in names}
         return {name: data.decode() for name, data in found.items() if data is not None}
 
     def outcome(self, plan: Plan, trial_id: str) -> JobOutcome | None:
-        """Returns how a trial's job ended; None where nothing was recorded of it, or nothing that can be read."""
+        """Returns the outcome of a trial's job; None if it is missing or unreadable."""
         key = keys.outcome_key(plan.spec.name, plan.trials[trial_id].round_number, trial_id)
         found = recorded(self._store, key)
         return found if isinstance(found, JobOutcome) else None
 
     def outcomes(self, objects: Objects) -> list[JobOutcome]:
-        """Returns how each job ended that was recorded, of all rounds, by trial; what cannot be read is left out."""
+        """Returns the recorded outcomes of all jobs in all rounds, sorted by key; skips unreadable ones."""
         names = sorted(key for key in objects if _OUTCOME.search(key))
         found = for_all(lambda key: recorded(self._store, key), names)
         return [each for each in found if isinstance(each, JobOutcome)]
 
     def remove(self, sweep: str) -> int:
-        """Deletes what is recorded of a sweep, and returns how many objects that were."""
-        # spec.json last: while it is there, the sweep is, and what could not be deleted can be found.
+        """Deletes the records of a sweep, and returns the number of deleted objects."""
+        # spec.json last: as long as it exists, the sweep is listed, and a failed removal can be repeated.
         names = sorted(self.objects(sweep), key=lambda key: key == keys.spec_key(sweep))
         self._store.delete(names)
         return len(names)

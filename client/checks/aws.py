@@ -1,4 +1,4 @@
-"""`sweep doctor` on AWS: whether a sweep would run there, and what to do where it would not."""
+"""`sweep doctor` on AWS: checks whether a sweep would run, and says how to fix what it finds."""
 
 import math
 import re
@@ -28,10 +28,10 @@ STACK_REMEDIES = {
     "REVIEW_IN_PROGRESS": "a deploy was begun and never run; `sweep deploy`",
 }
 STILL_RUNS = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
-"""States of a stack in which sweeps run all the same."""
+"""States of a stack in which sweeps run nevertheless."""
 
 LONG_SECONDS = 900
-"""A GPU machine is up, with the image on it, in about five minutes."""
+"""A wait that is suspicious: a GPU machine usually starts, and pulls the image, in about five minutes."""
 
 ECR_IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
@@ -41,7 +41,7 @@ ECR_IMAGE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """A quota of EC2, in vCPUs that run at once: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html"""
+    """A quota of EC2, in vCPUs running at once: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html"""
 
     code: str
     name: str
@@ -58,15 +58,15 @@ QUOTAS = {
     ),
     ("P", False): Quota(code="L-417A185B", name="Running On-Demand P instances"),
 }
-"""Family and whether it is Spot; Spot P instances have several, by generation."""
+"""(Instance family, whether Spot) → quotas. Spot P instances have several, by generation."""
 
 
 @dataclass(kw_only=True)
 class AwsDoctor:
-    """Asks a deployed stack's services, one after the other; later checks need what earlier ones found.
+    """Asks a deployed stack's services in turn; later checks need the findings of earlier ones.
 
     Attributes:
-        options: `--profile` and `--region` as they were given, to put behind a command.
+        options: the given `--profile` and `--region`, to append to a command.
         now: seconds since 1970.
     """
 
@@ -77,7 +77,7 @@ class AwsDoctor:
     now: float = field(default_factory=time.time)
 
     def examine(self) -> list[Finding]:
-        """Returns what there is to say, in the order in which it is to be mended."""
+        """Returns the findings, in the order in which to fix them."""
         findings = [tool_finding(), *self._identity()]
         if findings[-1].state is State.PROBLEM:
             return findings
@@ -116,7 +116,7 @@ class AwsDoctor:
 
     def _identity(self) -> list[Finding]:
         try:
-            region = self.clients("cloudformation").meta.region_name  # STS has an answer without one
+            region = self.clients("cloudformation").meta.region_name  # STS works without a region
             caller = self.clients("sts").get_caller_identity()
         except aws.InvalidRegionError:
             raise  # a wrong option
@@ -266,7 +266,7 @@ class AwsDoctor:
                     remedy = "look for it at https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas"
                     findings.append(Finding(check="quota", state=State.WARNING, found=found, remedy=remedy))
                     continue
-                # Where there are other machines to take, none of this kind is not the end.
+                # With other machine types, a missing quota for this one is no problem.
                 only = len(kinds) * len(families) == 1
                 findings += self._ask(
                     "quota",
@@ -280,7 +280,7 @@ class AwsDoctor:
         return findings
 
     def _quota(self, quota: Quota, starved: list[Finding], *, max_vcpus: int, job_vcpus: int, is_only: bool) -> Finding:
-        """Returns what a quota allows; adds it to `starved` where not even one job fits."""
+        """Returns a finding about a quota; adds it to `starved` if not even one job fits."""
         service_quotas = self.clients("service-quotas")
         asking = {"ServiceCode": "ec2", "QuotaCode": quota.code}
         try:
@@ -345,7 +345,7 @@ class AwsDoctor:
 
 
 def tool_finding() -> Finding:
-    """Returns which stepsweep this is, and which Python runs it."""
+    """Returns the versions of stepsweep and Python."""
     try:
         tool = version("stepsweep")
     except PackageNotFoundError:
@@ -354,7 +354,7 @@ def tool_finding() -> Finding:
 
 
 def family_of(instance_type: str) -> str:
-    """Returns the family whose quota an instance type such as `g4dn.xlarge` counts against; the letters, if unknown."""
+    """Returns the family whose quota covers an instance type such as `g4dn.xlarge`; if unknown, its letters."""
     letters = re.match(r"[a-z]*", instance_type.lower())
     prefix = letters[0] if letters else ""
     if prefix in ("g", "gr", "vt"):
@@ -367,13 +367,13 @@ def family_of(instance_type: str) -> str:
 
 
 def vcpus_of(definition: Mapping[str, Any]) -> int:
-    """Returns the vCPUs of one job. The stack's job definition has whole ones."""
+    """Returns the vCPUs of one job. The stack's job definition has a whole number."""
     requirements = definition["containerProperties"]["resourceRequirements"]
     return next(int(requirement["value"]) for requirement in requirements if requirement["type"] == "VCPU")
 
 
 def remedy_of(reason: str) -> str:
-    """Returns what to do about jobs that wait.
+    """Returns what to do about waiting jobs.
 
     https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
     """

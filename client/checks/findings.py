@@ -1,4 +1,4 @@
-"""What a check of a cloud found: one small value a check, for a person's eyes and for scripts alike."""
+"""The findings of checks: one small value per check, for people and scripts."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -10,10 +10,10 @@ from botocore import exceptions as aws
 from stepsweep.client.deployment import explanation, is_denied
 
 Clients = Callable[[str], Any]
-"""Returns the client of a service, by the service's name in boto3."""
+"""Returns the client of a service by its boto3 name."""
 
 ACTIONS = {"ListObjectsV2": "ListBucket", "ListBuckets": "ListAllMyBuckets"}
-"""Operations of S3 whose permission has another name."""
+"""S3 operations whose permission has another name."""
 
 
 class State(StrEnum):
@@ -24,11 +24,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at.
+    """The finding of one check.
 
     Attributes:
-        found: what there is, in a sentence without its full stop.
-        remedy: what to do about it; empty where there is nothing to do.
+        found: a sentence without its full stop.
+        remedy: what to do about it; empty if there is nothing to do.
     """
 
     check: str
@@ -47,11 +47,11 @@ def is_a_problem(findings: Iterable[Finding]) -> bool:
 def asked(
     check: str, question: Callable[[], list[Finding]], *, service: str, unanswered: State, profile: str | None
 ) -> list[Finding]:
-    """Returns what a question finds; a question that AWS does not answer is a finding too, never an error.
+    """Returns the findings of a question. If AWS does not answer, that is a finding too, never an error.
 
     Args:
-        service: its prefix in IAM's actions.
-        unanswered: what it means that the answer may not be known, for want of a permission.
+        service: the service's prefix in IAM actions.
+        unanswered: state to report when a permission is missing.
     """
     try:
         return question()
@@ -72,7 +72,7 @@ def asked(
 
 
 def counted(names: Iterable[str], *, most: int = 3) -> str:
-    """Returns the first few names, and how many more there are."""
+    """Returns the first few names, and the number of the rest."""
     every = list(names)
     more = f" and {len(every) - most:,} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more

@@ -1,7 +1,7 @@
-"""`sweep teardown --check`: what is in the account of stepsweep, and which of it costs money. Deletes nothing.
+"""`sweep teardown --check`: finds stepsweep's resources in an account, and which of them cost money. Deletes nothing.
 
-Batch resources and what CloudFormation names have no name to know them by, so the tag is what counts; the names are for
-what has lost it.
+Batch resources, and those that CloudFormation names, have no recognizable names, so it searches by tag. It searches
+by name for resources that have lost the tag.
 """
 
 import shlex
@@ -24,15 +24,15 @@ FREE = {
 }
 EC2_COSTS = ("natgateway", "elastic-ip", "vpc-endpoint", "snapshot")
 GB_USD = {"ecr": 0.10, "logs": 0.03}
-"""A GB and month, in us-east-1: https://aws.amazon.com/ecr/pricing, https://aws.amazon.com/cloudwatch/pricing"""
+"""USD per GB and month in us-east-1: https://aws.amazon.com/ecr/pricing, https://aws.amazon.com/cloudwatch/pricing"""
 
 
 @dataclass(kw_only=True)
 class Leftovers:
-    """Looks for what is left of stepsweep in one account and region.
+    """Looks for stepsweep's resources in one account and region.
 
     Attributes:
-        options: `--profile` and `--region` as they were given, to put behind a command.
+        options: the given `--profile` and `--region`, to append to a command.
     """
 
     clients: Clients
@@ -41,9 +41,9 @@ class Leftovers:
     options: str = ""
 
     def look(self) -> list[Finding]:
-        """Returns what is left: a problem costs money, or may; a warning costs nothing."""
+        """Returns what is left. A problem costs money, or may; a warning costs nothing."""
         try:
-            self.clients("cloudformation")  # STS has an answer without a region
+            self.clients("cloudformation")  # raises without a region, unlike STS
             caller = self.clients("sts").get_caller_identity()
         except aws.InvalidRegionError:
             raise  # a wrong option
@@ -70,14 +70,14 @@ class Leftovers:
         return findings + others(arns)
 
     def _ask(self, check: str, service: str, question: Callable[[], list[Finding]]) -> list[Finding]:
-        # What cannot be seen may be there, and cost.
+        # A resource that we may not see could exist and cost money.
         return asked(check, question, service=service, unanswered=State.PROBLEM, profile=self.profile)
 
     def _is_ours(self, name: str, tags: object) -> bool:
         return (isinstance(tags, dict) and tags.get(TAG[0]) == TAG[1]) or self._is_named(name)
 
     def _is_named(self, name: str) -> bool:
-        """Whether CloudFormation gave this name to something of the stack: `Stepsweep-…`, `/aws/lambda/Stepsweep-…`."""
+        """Whether CloudFormation chose this name for the stack: `Stepsweep-…`, `/aws/lambda/Stepsweep-…`."""
         return name.rpartition("/")[2].lower().startswith(f"{self.stack}-".lower())
 
     # --- the services
@@ -123,7 +123,7 @@ class Leftovers:
         ]
 
     def _volumes(self) -> list[Finding]:
-        filters = [*tag_filter(), {"Name": "status", "Values": ["available"]}]  # others go with their instance
+        filters = [*tag_filter(), {"Name": "status", "Values": ["available"]}]  # others end with their instance
         pages = self.clients("ec2").get_paginator("describe_volumes").paginate(Filters=filters)
         volumes = [one for page in pages for one in page["Volumes"]]
         if not volumes:
@@ -176,7 +176,7 @@ class Leftovers:
         return findings
 
     def _images(self) -> list[Finding]:
-        """CDK's bootstrap repository keeps what was pushed; which of it was ours, the job definitions still say."""
+        """CDK's bootstrap repository keeps pushed images; the job definitions show which were ours."""
         tags: dict[tuple[str, str], set[str]] = {}
         for definition in self._our_definitions():
             parts = ECR_IMAGE.fullmatch(definition.get("containerProperties", {}).get("image", ""))
@@ -310,13 +310,13 @@ class Leftovers:
 
 
 def others(arns: Iterable[str]) -> list[Finding]:
-    """Returns what else has the tag. The tagging service may name for some time what is gone."""
+    """Returns other resources with the tag. The tagging service may list deleted ones for some time."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for arn in arns:
         service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
         kind = resource.replace(":", "/").split("/")[0]
         if service in ("s3", "logs", "states", "batch", "cloudformation") or kind in ("instance", "volume"):
-            continue  # asked about above
+            continue  # checked above
         kinds.setdefault((service, kind if service == "ec2" else ""), []).append(arn)
     findings = []
     for (service, kind), names in sorted(kinds.items()):

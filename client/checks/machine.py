@@ -1,4 +1,4 @@
-"""`sweep doctor` on this machine: whether the embedded cloud would run here, and what to do where it would not."""
+"""`sweep doctor` on this machine: checks whether the embedded cloud would run, and says how to fix what it finds."""
 
 import json
 import shutil
@@ -16,13 +16,13 @@ from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 PYTHON = (3, 11)
 DATASETS = ("fashion-mnist", "mnist")
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-"""Of either; trainer/data.py reads them, and checks every byte."""
+"""Files of each data set; trainer/data.py reads them and checks every byte."""
 
 LEAST_DISK_BYTES = 2 * 10**9
 
 
 def examine_machine(directory: Path) -> list[Finding]:
-    """Returns what there is to say. Starts nothing, and makes no folder."""
+    """Returns the findings. Starts nothing, and creates no folder."""
     return [
         _python(),
         *_packages("local", "the embedded cloud", State.PROBLEM, lambda: [_node(), _memory()]),
@@ -45,7 +45,7 @@ def _python() -> Finding:
 
 
 def _packages(extra: str, what: str, state: State, further: Callable[[], list[Finding]]) -> list[Finding]:
-    """Returns one finding where an extra is missing, whatever it lacks; otherwise also what `further` finds."""
+    """Returns one finding if modules of an extra are missing; otherwise its own and those of `further`."""
     check = f"packages [{extra}]"
     if absent := missing(extra):
         found = f"{', '.join(absent)}: missing, for {what}"

@@ -1,4 +1,4 @@
-"""Why jobs wait, in plain words."""
+"""Explains in plain words why jobs wait."""
 
 from stepsweep.client.checks.aws import remedy_of
 
@@ -8,7 +8,7 @@ PLAIN = {
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT": "no instance type of the stack is large enough for a job",
     "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS": "Batch's service role may not start machines",
 }
-"""What Batch writes before its own words about the job at the head of a queue:
+"""Codes with which Batch begins its reason for the job at the head of a queue:
 https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html"""
 
 NO_REASON = (
@@ -18,7 +18,7 @@ NO_REASON = (
 
 
 def why_jobs_wait(reason: str) -> str:
-    """Returns Batch's reason in plain words, and what to do.
+    """Returns an explanation of Batch's reason, and what to do.
 
     Args:
         reason: a job's `statusReason`.
