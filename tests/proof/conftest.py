@@ -1,10 +1,11 @@
-"""One proof for the tests of a session: synthesizing takes seconds."""
+"""One proof for all test processes: synthesizing takes seconds."""
 
 import pytest
 
 from tests.proof.proof import Proof
+from tests.support.once import shared_folder
 
 
 @pytest.fixture(scope="session")
 def proof(tmp_path_factory: pytest.TempPathFactory) -> Proof:
-    return Proof(tmp_path_factory.mktemp("proof"))
+    return Proof(shared_folder(tmp_path_factory, "proof"))

@@ -16,6 +16,7 @@ from tests.proof.faults import FAULTS, found_by
 from tests.proof.subject import Subject
 from tests.proof.tools import ROOT, cdk, run
 from tests.proof.variants import VARIANTS
+from tests.support.once import made_once
 
 STACK = "Stepsweep"
 
@@ -34,7 +35,7 @@ class Proof:
     """The stack as the CDK CLI synthesizes it, and in every other kind that there is.
 
     Args:
-        folder: an empty one, for cloud assemblies.
+        folder: for cloud assemblies. Proofs with the same folder make them once.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,22 +44,28 @@ class Proof:
     @cached_property
     def assembly(self) -> Path:
         """The cloud assembly of `cdk synth`, which ends with an error also where CDK's own rules find one."""
-        folder = self._folder / "assembly"
-        cdk("synth", "--quiet", "--output", str(folder))
-        return folder
+        return made_once(self._folder / "assembly", lambda folder: cdk("synth", "--quiet", "--output", str(folder)))
 
     @cached_property
     def subjects(self) -> dict[str, Subject]:
         """All kinds of stacks; the default one is that of `cdk synth`."""
-        folders = {**{name: self._folder / name for name in VARIANTS}, "default": self.assembly}
-        assert self.nag
+        folders = {**{name: self._nagged / name for name in VARIANTS}, "default": self.assembly}
         return {name: Subject(template=_template(folder), assembly=folder) for name, folder in folders.items()}
 
     @cached_property
+    def _nagged(self) -> Path:
+        """All kinds of stacks, and what cdk-nag finds in them: see `nagged.py`."""
+
+        def make(folder: Path) -> None:
+            folder.mkdir()
+            run([sys.executable, "-m", "tests.proof.nagged", str(folder)], cwd=ROOT)
+
+        return made_once(self._folder / "nagged", make)
+
+    @cached_property
     def nag(self) -> dict[str, dict[str, Any]]:
-        """What cdk-nag finds in all kinds of stacks: see `nagged.py`."""
-        run([sys.executable, "-m", "tests.proof.nagged", str(self._folder)], cwd=ROOT)
-        findings: dict[str, dict[str, Any]] = json.loads((self._folder / "nag.json").read_bytes())
+        """What cdk-nag finds in each kind of stack."""
+        findings: dict[str, dict[str, Any]] = json.loads((self._nagged / "nag.json").read_bytes())
         return findings
 
     @cached_property
