@@ -218,6 +218,16 @@ def test_metrics_of_a_file(tmp_path: Path, name: str, text: str) -> None:
     assert found == {"epoch": [1, 2], "train_loss": [0.9, 0.8], "val_loss": [0.5, 0.25]}
 
 
+def test_tensorboard_is_asked_for_before_anything_is_trained() -> None:
+    ended = script("--tensorboard", "runs", "--mlflow", "mlruns")
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    assert ended.stderr.splitlines() == [
+        "stepsweep-trial: --tensorboard: cannot go with --mlflow; leave one out",
+        f"stepsweep-trial: --tensorboard: needs the package tensorboard: {sys.executable} -m pip install tensorboard",
+    ]
+
+
 def test_a_file_and_a_pattern_do_not_go_together() -> None:
     ended = script("--metrics-file", "m.csv", "--metric", "a=a=(.*)")
     assert ended.returncode == 2

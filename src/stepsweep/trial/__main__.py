@@ -13,11 +13,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stepsweep.trial import names, places
+from stepsweep.trial import event_files, metrics_file, mlflow_runs, names, places
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
-from stepsweep.trial.metrics_file import collect
 from stepsweep.trial.process import Ended, run
 from stepsweep.trial.sources import Metrics
 from stepsweep.trial.values import typed
@@ -49,9 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for fault in wrong.faults:
                 print(f"stepsweep-trial: {fault}", file=sys.stderr)
             return WRONG_INPUT
-        file = functools.partial(collect, Path(asked.metrics_file)) if asked.metrics_file else None
         report = None if asked.metric or asked.epoch else workspace.report
-        metrics = Metrics(printed, report, file, command.epochs)
+        metrics = Metrics(printed, report, _file(asked, workspace, command.epochs), command.epochs)
         return _train(
             command,
             metrics,
@@ -63,8 +61,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_options(asked: argparse.Namespace) -> None:
-    if asked.metrics_file and (asked.metric or asked.epoch):
-        raise WrongCommand(["--metrics-file: cannot go with --metric or --epoch, which read the output; leave one out"])
+    faults = []
+    files = {"--metrics-file": asked.metrics_file, "--tensorboard": asked.tensorboard, "--mlflow": asked.mlflow}
+    given = [name for name, value in files.items() if value]
+    faults += [f"{given[0]}: cannot go with {other}; leave one out" for other in given[1:]]
+    if given and (asked.metric or asked.epoch):
+        faults.append(f"{given[0]}: cannot go with --metric or --epoch, which read the output; leave one out")
+    if asked.tensorboard and not event_files.installed():
+        faults.append(f"--tensorboard: needs the package tensorboard: {sys.executable} -m pip install tensorboard")
+    if faults:
+        raise WrongCommand(faults)
+
+
+def _file(asked: argparse.Namespace, workspace: Workspace, epochs: int | None) -> Callable[[Collector], None] | None:
+    """Returns what reads the metrics of the files that the options name; None where they name none."""
+
+    def path(text: str) -> Path:
+        for name, place in workspace.placeholders.items():
+            text = text.replace(f"{{{name}}}", place)
+        return Path(text)
+
+    if asked.metrics_file:
+        return functools.partial(metrics_file.collect, path(asked.metrics_file))
+    if asked.tensorboard:
+        return functools.partial(event_files.collect, path(asked.tensorboard), epochs)
+    if asked.mlflow:
+        return functools.partial(mlflow_runs.collect, path(asked.mlflow), epochs)
+    return None
 
 
 def _train(
@@ -250,6 +273,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-seed", action="store_true", help="the command has no option for the seed")
     parser.add_argument("--metric", metavar="NAME=REGEX", action="append", default=[], help="where a metric is printed")
     parser.add_argument("--metrics-file", metavar="PATH", help="CSV, JSON lines or trainer_state.json, read at the end")
+    parser.add_argument("--tensorboard", metavar="DIR", help="the folder of TensorBoard's event files")
+    parser.add_argument("--mlflow", metavar="PATH", help="mlflow.db, mlruns, or the folder that has one of them")
     parser.add_argument("--epoch", metavar="REGEX", help="where the epoch is printed")
     return parser
 

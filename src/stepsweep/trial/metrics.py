@@ -59,6 +59,7 @@ class Collector:
         self._uncounted: dict[str, list[float]] = {}
         self._order: dict[str, list[int]] = {}
         self._count = 0
+        self._resumed = False
         self._lost: dict[str, list[float]] = {}
 
     def feed(self, text: str) -> None:
@@ -121,6 +122,11 @@ class Collector:
         else:
             self._values.setdefault(name, {})[self._epoch + (self._first == 0)] = value
 
+    @property
+    def resumed(self) -> bool:
+        """Whether it began with the epochs of an earlier attempt."""
+        return self._resumed
+
     def state(self) -> dict[str, Any]:
         """Returns what was read, as JSON can hold it, for an attempt that goes on from a checkpoint of this moment."""
         return {
@@ -138,6 +144,7 @@ class Collector:
             for name, column in state["values"].items()
         }
         self._lost = state["uncounted"]
+        self._resumed = bool(self._values)
 
     def _counted(self, epochs: int | None) -> dict[str, dict[int, float]]:
         """Returns the values by epoch where none was named."""
