@@ -1,1 +1,1 @@
-"""The `sweep` command: click, and nothing else."""
+"""The `sweep` command, built with click."""

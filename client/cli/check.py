@@ -25,16 +25,16 @@ COMPLETION_EXIT_CODES = "Exit codes: 0 printed · 2 wrong options."
 
 SHELLS = ("bash", "zsh", "fish")
 COMPLETE_VARIABLE = "_SWEEP_COMPLETE"
-"""By which a shell asks for what may follow; click's name for the command `sweep`."""
+"""The variable through which a shell asks for completions; click derives it from the command's name."""
 
 
 @click.command(epilog=DOCTOR_EXIT_CODES)
 @place_options
 @json_option("A JSON list of {check, state, found, remedy} on stdout.")
 def doctor(cloud: Cloud, as_json: bool) -> int:
-    """Say whether a sweep would run, and what to do where it would not.
+    """Check whether a sweep would run, and say how to fix what is wrong.
 
-    On AWS: credentials, region, stack, queue, image, quotas, jobs that wait, bucket. Changes nothing.
+    On AWS: credentials, region, stack, queue, image, quotas, waiting jobs, bucket. Changes nothing.
 
     \b
     sweep doctor
@@ -86,7 +86,7 @@ def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
 @click.command(epilog=COMPLETION_EXIT_CODES)
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> int:
-    """Print what makes a shell complete commands and options.
+    """Print the setup for a shell to complete commands and options.
 
     \b
     eval "$(sweep completion bash)"          in ~/.bashrc
@@ -103,7 +103,7 @@ def completion(shell: str) -> int:
 
 
 def _found(findings: "Sequence[Finding]", *, as_json: bool) -> int:
-    """Prints what a check found; returns the exit code."""
+    """Prints the findings of a check, and returns the exit code."""
     from stepsweep.client.checks.findings import is_a_problem
     from stepsweep.client.terminal.view import View
 
@@ -115,7 +115,7 @@ def _found(findings: "Sequence[Finding]", *, as_json: bool) -> int:
 
 
 def _examiner(kind: Callable[..., Examiner], cloud: Cloud) -> Examiner:
-    """Returns what looks into the account that the options name: `AwsDoctor`, or `Leftovers`."""
+    """Returns an `AwsDoctor` or `Leftovers` for the account that the options name."""
     from stepsweep.client.deployment import DEFAULT_STACK, clients_of
 
     return kind(

@@ -1,4 +1,4 @@
-"""The commands that run the CDK CLI over the stack of this package."""
+"""Commands that run the CDK CLI on this package's stack."""
 
 import functools
 import sys
@@ -34,7 +34,7 @@ TABLE = f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a person chose, checked before anything is asked of AWS."""
+    """The choices of a person, checked before any request to AWS."""
 
     choices: dict[str, Any]
     profile: str | None
@@ -58,7 +58,7 @@ class Place:
 
 
 def deploy_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the options that say what is deployed and where, and gives them to the command as `place`."""
+    """Adds the options of a deployment, and passes them to the command as `place`."""
 
     @click.option("-c", "given", metavar="NAME=VALUE", multiple=True, help="A choice; `sweep deploy --help` has all.")
     @click.option("--profile", metavar="NAME", help="AWS profile.")
@@ -156,7 +156,7 @@ def destroy(place: Place, yes: bool, force: bool) -> int:
     if not _agreed(f"Destroy {found.stack}?", yes=yes):
         return ExitCode.FAILED
     with place.cdk(found.region) as cdk:
-        # A state machine is deleted only after its executions have ended, and their jobs would run on.
+        # Otherwise the state machine would stay until its executions end, and their jobs would keep running.
         with explained(profile=place.profile):
             stop_sweeps(found, profile=place.profile)
         cdk.run("destroy", "--force")

@@ -9,11 +9,11 @@ from typing import NoReturn
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Makes SIGTERM, and SIGHUP of a terminal that was closed, end a command as Ctrl-C does.
+    """Makes SIGTERM, and SIGHUP of a closed terminal, end a command like Ctrl-C.
 
-    Only the first signal does: what ends then is ended in order, and a second one must not leave jobs behind.
+    Only the first signal counts: a second one must not interrupt the cleanup and leave jobs behind.
     """
-    # A signal that is ignored, as `nohup` and a shell's `&` have it, stays so.
+    # `nohup` and a shell's `&` ignore some signals; these stay ignored.
     names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     numbers = [number for name in names if signal.getsignal(number := getattr(signal, name)) is not signal.SIG_IGN]
 

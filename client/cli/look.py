@@ -1,4 +1,4 @@
-"""Commands that read what is recorded, and change nothing in the cloud."""
+"""Commands that read records, and change nothing in the cloud."""
 
 import json
 from dataclasses import asdict
@@ -28,7 +28,7 @@ EXPORT_EXIT_CODES = (
 @cloud_options
 @json_option("A JSON list on stdout, the newest sweep first.")
 def list_(cloud: Cloud, as_json: bool) -> int:
-    """List the sweeps, the newest first: which run, which are finished, which were interrupted.
+    """List the sweeps, newest first: running, finished and interrupted ones.
 
     \b
     sweep list
@@ -51,7 +51,7 @@ def list_(cloud: Cloud, as_json: bool) -> int:
 @cloud_options
 @json_option("One JSON document on stdout.")
 def show(name: str, cloud: Cloud, as_json: bool) -> int:
-    """Show a sweep: its leaderboard and winner, or how far it is.
+    """Show a sweep: its leaderboard and winner, or the progress so far.
 
     \b
     sweep show tutorial-20261123-053012
@@ -80,10 +80,10 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, trial_id, attempts: [{number, lines}]}.")
 def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json: bool) -> int:
-    """Show what a trial printed.
+    """Show the output of a trial.
 
-    TRIAL is its rank in the leaderboard, its params, or the beginning of its id. Of a job that was tried again, all
-    attempts are shown.
+    TRIAL is its rank on the leaderboard, its params, or the beginning of its id. If Batch has retried the job, the
+    output of all attempts is shown.
 
     \b
     sweep logs first 1
@@ -123,15 +123,15 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     "--figures",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Write each picture there too, as PNG and SVG.",
+    help="Also write each figure to this folder, as PNG and SVG.",
 )
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, file, bytes, figures}.")
 def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_json: bool) -> int:
-    """Write a report of a sweep: one HTML file, which needs no network.
+    """Write a report of a sweep: one HTML file that opens offline.
 
-    Winner, leaderboard to sort and filter, how the values lie over the parameters, learning curves, what failed and
-    why, when the jobs ran and what they took. Of a sweep that runs or was interrupted it has what is there.
+    It shows the winner, a leaderboard to sort and filter, the values over the parameters, learning curves, failures
+    with their reasons, a timeline of the jobs, time and cost. It also works for running and interrupted sweeps.
 
     \b
     sweep report first
@@ -157,10 +157,10 @@ def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_
 @cloud_options
 @json_option("One JSON document on stdout.")
 def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
-    """Compare sweeps: winners, what they took, their trials in common, and what was asked differently.
+    """Compare sweeps: winners, time and cost, trials in common, and differences in the input.
 
-    Differences are to the first one, and positive where a sweep is better. Where the objectives differ, values are
-    not held against one another.
+    Differences are relative to the first sweep, and positive if a sweep is better. If the objectives differ, no
+    values are compared.
 
     \b
     sweep compare first second
@@ -188,14 +188,14 @@ def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
     metavar="NAME",
     default="stepsweep",
     show_default=True,
-    help="Of MLflow; made where it is not there.",
+    help="MLflow experiment; created if missing.",
 )
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, experiment, run_id, written, unchanged, removed}.")
 def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) -> int:
-    """Export a finished sweep to MLflow: a run of the sweep, and below it a run a trial.
+    """Export a finished sweep to MLflow: one run for the sweep, and below it one run per trial.
 
-    Exported again, it leaves the runs that are as they should be, and writes the others anew.
+    A second export keeps the runs that are up to date, and rewrites the others.
 
     \b
     sweep export first --mlflow sqlite:///mlflow.db

@@ -13,15 +13,15 @@ from stepsweep.client.cli.manage import rm, stop
 from stepsweep.client.cli.run import plan, resume, run, serve, start, watch
 from stepsweep.contract.errors import InvalidInput, SweepError
 
-# Each command imports boto3, rich and the embedded cloud where it needs them: `sweep --help` answers at once.
+# Commands import boto3, rich and the embedded cloud lazily, so that `sweep --help` answers at once.
 
 
 def main() -> NoReturn:
     """The console script `sweep`."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # what it has no sign for
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for characters that it cannot encode
     code = _exit_code()
-    if "stepsweep.local.engine" in sys.modules:  # an embedded cloud was up in this process
+    if "stepsweep.local.engine" in sys.modules:  # this process has run an embedded cloud
         from stepsweep.local.host import leave
 
         leave(code, closes_its_files=True)
@@ -29,7 +29,7 @@ def main() -> NoReturn:
 
 
 def _exit_code() -> int:
-    """Runs the command; an error that was written for a person is shown as lines, never as a traceback."""
+    """Runs the command, and returns its exit code. Shows our own errors as lines, never as a traceback."""
     try:
         return cli.main(prog_name="sweep", standalone_mode=False) or ExitCode.OK
     except click.exceptions.NoArgsIsHelpError as error:
@@ -53,7 +53,7 @@ def cli() -> None:
 
     \b
     sweep run examples/quick.json                  on this machine, no account needed
-    sweep run examples/tutorial.json --on aws      on the stack that `sweep deploy` made
+    sweep run examples/tutorial.json --on aws      on the stack that `sweep deploy` created
     """
 
 

@@ -20,9 +20,9 @@ RM_EXIT_CODES = "Exit codes: 0 removed · 1 the cloud failed, or you said no · 
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, executions, jobs, left}.")
 def stop(name: str, cloud: Cloud, as_json: bool) -> int:
-    """Stop a sweep, and make sure that no job of it is left.
+    """Stop a sweep, and make sure that none of its jobs is left.
 
-    Jobs get SIGTERM, and SIGKILL 30 seconds later. Finished trials are kept; `sweep resume` goes on.
+    Jobs get SIGTERM, and SIGKILL 30 seconds later. Finished trials are kept, and `sweep resume` continues the sweep.
 
     \b
     sweep stop first
@@ -47,10 +47,10 @@ def stop(name: str, cloud: Cloud, as_json: bool) -> int:
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, removed, left}.")
 def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
-    """Remove what is recorded of a sweep: spec, plan, outcomes, leaderboard.
+    """Remove the records of a sweep: spec, plan, outcomes, leaderboard.
 
-    The trials' own results stay, since other sweeps may count on them: a sweep that asks for the same trials finds
-    them. Asks first.
+    The trials' own results stay, since other sweeps may share them: a sweep with the same trials finds them. Asks
+    first.
 
     \b
     sweep rm first

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they make of them."""
+"""Options that several commands share."""
 
 import functools
 import os
@@ -26,14 +26,14 @@ def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def place_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the options that say where a command works, and gives them to it as `cloud`."""
+    """Adds the options that choose the cloud, and passes it to the command as `cloud`."""
 
     @click.option(
         "--on",
         type=click.Choice(["local", "aws"]),
         default="local",
         show_default=True,
-        is_eager=True,  # whether this machine's cores matter is known when --job-vcpus is checked
+        is_eager=True,  # known before --job-vcpus is checked, which depends on it
         help="Where trials run: in the embedded cloud on this machine, or on your AWS account.",
     )
     @directory_option
@@ -73,7 +73,7 @@ def directory_option(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def machine_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the options that say what runs in the embedded cloud, and on how much of this machine."""
+    """Adds the options for the embedded cloud's trainer and cores."""
     vcpus = click.option(
         "--job-vcpus", type=int, callback=_checked_vcpus, metavar="N", envvar="STEPSWEEP_JOB_VCPUS",
         show_envvar=True, help="Cores, and so threads, of each trial (embedded cloud).  [default: 1]",
@@ -95,7 +95,7 @@ def _checked_vcpus(context: click.Context, _option: click.Parameter, value: int 
 
 
 def spec_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the spec file and the options that override its fields, and gives them to the command as `asked`."""
+    """Adds the spec file and the options that override its fields, and passes them to the command as `asked`."""
 
     @click.argument("file", metavar="[SPEC]", required=False)
     @click.option(
@@ -108,15 +108,15 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     )
     @click.option("--search", metavar="METHOD", help="grid, random or tpe.  [default: grid]")
     @click.option("--trials", type=int, metavar="N", help="How many params a random or tpe search tries.")
-    @click.option("--batch", type=int, metavar="N", help="Of a tpe search: how many of them a round begins with.")
+    @click.option("--batch", type=int, metavar="N", help="New params per round of a tpe search.  [default: 9]")
     @click.option(
         "--halving",
         metavar="MIN:FACTOR",
-        help="3:3: all train 3 epochs, the best third goes on to 9, … Or auto, for the defaults.",
+        help="3:3: all train 3 epochs, the best third continues to 9, … Or auto, for the defaults.",
     )
-    @click.option("--folds", type=int, metavar="N", help="Cross-validation: a trial for each of N parts of the data.")
-    @click.option("--repeats", type=int, metavar="N", help="Trials with N seeds each.")
-    @click.option("--fixed", metavar="NAME=VALUE", multiple=True, help="An option given to every trial unchanged.")
+    @click.option("--folds", type=int, metavar="N", help="Cross-validation: one trial per fold, N folds.")
+    @click.option("--repeats", type=int, metavar="N", help="One trial per seed, N seeds.")
+    @click.option("--fixed", metavar="NAME=VALUE", multiple=True, help="An option that every trial gets unchanged.")
     @click.option(
         "--env",
         "environment",
@@ -137,10 +137,10 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option(
         "--objective", metavar="METRIC:DIRECTION", help="Such as val_loss:minimize.  [default: val_accuracy:maximize]"
     )
-    @click.option("--seed", type=int, metavar="N", help="Of random search and of the training.  [default: 0]")
-    @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan that is estimated above it.")
+    @click.option("--seed", type=int, metavar="N", help="Seed of random search and of the training.  [default: 0]")
+    @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan whose estimate exceeds it.")
     @click.option("--max-concurrency", type=int, metavar="N", help="Trials at once.  [default: the stack's]")
-    @click.option("--fresh", is_flag=True, help="Train again what is already there.")
+    @click.option("--fresh", is_flag=True, help="Train finished trials again.")
     @accept_trainer_option
     @functools.wraps(command)
     def with_asked(
@@ -166,10 +166,10 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
 def accept_trainer_option(command: Callable[..., int]) -> Callable[..., int]:
     return click.option(
         "--accept-trainer", is_flag=True,
-        help="Go on with another trainer than the sweep was planned for; all its trials count as new.",
+        help="Continue with another trainer than the sweep was planned for; all its trials count as new.",
     )(command)  # fmt: skip
 
 
 def json_option(meaning: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Adds `--json`, and gives it to the command as `as_json`."""
+    """Adds `--json`, and passes it to the command as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help=meaning)

@@ -36,12 +36,12 @@ SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud fail
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
 def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
-    """Run a sweep, show how it goes, and name the winner.
+    """Run a sweep, show its progress, and name the winner.
 
-    SPEC says what to try: a JSON or YAML file (- reads standard input); options override its fields, or stand for
-    all of it. Trials that are finished already are not trained again, so a sweep that was interrupted goes on.
+    SPEC is a JSON or YAML file (- reads standard input). Options override its fields, or replace the file. Finished
+    trials are not trained again, so an interrupted sweep continues.
 
-    Ctrl-C ends a sweep on this machine; on AWS it ends the showing, and the sweep goes on.
+    Ctrl-C ends a sweep on this machine; on AWS it ends only the display, and the sweep continues.
 
     \b
     sweep run examples/tutorial.json --epochs 5
@@ -66,8 +66,8 @@ def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
 def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     """Start a sweep and leave it running.
 
-    Takes what `sweep run` takes, and returns once the trials are planned. On this machine a process in the background
-    runs the sweep, and ends with it.
+    Takes the options of `sweep run`, and returns once the trials are planned. On this machine a background process runs
+    the sweep, and ends with it.
 
     \b
     sweep start examples/quick.json --name first
@@ -84,9 +84,9 @@ def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
 def watch(name: str, cloud: Cloud, as_json: bool) -> int:
-    """Show how a sweep goes until it has ended, and name the winner.
+    """Show a sweep's progress until it ends, and name the winner.
 
-    Ctrl-C ends the showing; the sweep goes on. A sweep that has ended is shown as it is.
+    Ctrl-C ends the display, and the sweep continues. For a sweep that has ended, it shows the results.
 
     \b
     sweep watch tutorial-20261123-053012
@@ -105,10 +105,10 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
 def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json: bool) -> int:
-    """Go on with a sweep that was interrupted, stopped, or had trials that failed.
+    """Continue a sweep that was interrupted, stopped, or had failed trials.
 
-    Starts the same sweep again, on this machine with the trainer that it was started with: finished trials are not
-    repeated, and others go on from their checkpoints.
+    Starts the same sweep again, on this machine with its original trainer. Finished trials are not repeated; others
+    continue from their checkpoints.
 
     \b
     sweep resume first
@@ -119,7 +119,7 @@ def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json:
     from stepsweep.client.terminal.view import View
 
     view = View(to_stderr=as_json)
-    # Said anew each time: what was accepted once is not accepted for ever.
+    # From the option only: accepting a trainer once must not accept it forever.
     spec = replace(cloud.looked_at().archive.spec(name), accept_trainer=accept_trainer)
     cloud = cloud.with_trainer_of(name)
     if detach:
@@ -135,7 +135,7 @@ def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json:
 def plan(asked: Asked, as_json: bool) -> int:
     """Show what a sweep would run, and start nothing.
 
-    Takes what `sweep run` takes, and checks it by the same rules. Needs no cloud.
+    Takes the options of `sweep run`, and checks them by the same rules. Needs no cloud.
 
     \b
     sweep plan examples/tutorial.json
@@ -154,7 +154,7 @@ def plan(asked: Asked, as_json: bool) -> int:
 @click.command(epilog=SERVE_EXIT_CODES)
 @directory_option
 @machine_options
-@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="To listen on.  [default: a free one]")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Port to listen on.  [default: a free one]")
 @click.option("--until-idle", is_flag=True, hidden=True, help="End when nothing runs; what `sweep start` starts.")
 @json_option("One JSON document on stdout once it is up: {endpoint, environment, state_machine_arn, bucket, objects}.")
 def serve(
@@ -162,9 +162,9 @@ def serve(
 ) -> int:
     """Keep the embedded cloud up, for other tools and commands.
 
-    The AWS CLI can use it, and all commands do that are given the same --dir.
+    The AWS CLI can use it, and so do all commands with the same --dir.
 
-    Ends with Ctrl-C or SIGTERM, and with it everything that runs in it.
+    Ctrl-C or SIGTERM ends it, and everything that runs in it.
 
     \b
     sweep serve
@@ -207,7 +207,7 @@ def serve(
 
 
 def _shown(ran: "Ran", *, as_json: bool) -> int:
-    """Prints the document, if it was asked for, and what went wrong; returns the exit code."""
+    """Prints the document with `--json`, prints the faults, and returns the exit code."""
     if as_json:
         click.echo(json.dumps(ran.document, indent=2))
     return said(ran.faults, ran.code)

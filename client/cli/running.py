@@ -1,4 +1,4 @@
-"""From a spec, or a sweep's name, to an exit code: shows the events of an operation, and how it ended."""
+"""Runs operations for commands: shows their events, and turns their ends into exit codes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ from stepsweep.contract.spec import SweepSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """How a command ended that runs, starts or watches a sweep.
+    """The end of a command that runs, starts or watches a sweep.
 
     Attributes:
-        document: what `--json` prints: the execution's output and its status, or why there is no output.
-        faults: what is wrong, in lines.
+        document: the document for `--json`: the execution's output and status, or why there is no output.
+        faults: error messages, one per line.
     """
 
     code: ExitCode
@@ -34,12 +34,12 @@ class Ran:
 
 
 def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
-    """Runs a sweep and shows how it goes, until it has ended or a person ends it or, on AWS, ends the showing.
+    """Runs a sweep and shows its progress, until it ends or a person interrupts it.
 
     Raises:
-        InvalidInput: a sweep of this name runs, or the trainer could not run it.
+        InvalidInput: the sweep is already running, or the trainer cannot run it.
         SweepError: the cloud failed.
-        KeyboardInterrupt: ended before anything was started.
+        KeyboardInterrupt: interrupted before anything was started.
     """
     view.line(f"Sweep {spec.name}: {described(spec)}.")
     show = _Shown(view, cloud)
@@ -47,14 +47,15 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
 
 
 def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
-    """Starts a sweep and returns when its trials are planned; it goes on without us. Raises what `run_sweep` does."""
+    """Starts a sweep that continues without this process, and returns when its trials are planned. Raises like
+    `run_sweep`."""
     view.line(f"Sweep {spec.name}: {described(spec)}.")
     show = _Shown(view, cloud)
     return _ran(show, lambda: follow.start_and_plan(spec, cloud, show))
 
 
 def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:
-    """Shows how a sweep goes that was started elsewhere, until it has ended or a person ends the showing.
+    """Shows the progress of a sweep that was started elsewhere, until it ends or a person ends the display.
 
     Raises:
         InvalidInput: there is no such sweep.
@@ -68,8 +69,8 @@ class _Shown(OnTerminal):
     """Shows a sweep from its start to its results.
 
     Attributes:
-        execution: the one that has begun.
-        has_ended: whether it has ended.
+        execution: the execution, once it has begun.
+        has_ended: whether the execution has ended.
     """
 
     def __init__(self, view: View, cloud: Cloud, *, has_title: bool = True) -> None:
@@ -103,7 +104,7 @@ class _Shown(OnTerminal):
                 self.view.line(f"{said} Ctrl-C ends them now.")
 
     def _results(self, execution: Execution, ending: Ending) -> None:
-        """Shows what there is: all of it where there is a winner, and why not where no trial succeeded."""
+        """Shows the results if there is a winner, or why no trial succeeded."""
         if ending.output is None and ending.error != "NoTrialSucceeded":
             return
         archive, spec = execution.recorded(), execution.spec
@@ -113,7 +114,7 @@ class _Shown(OnTerminal):
         self.view.result(spec, rows, ending.output, objects=archive.objects, is_on_aws=is_on_aws, curve=curve)
 
     def _standing(self, standing: Standing, archive: Archive) -> None:
-        """Shows a sweep that does not run, and how it ended."""
+        """Shows a sweep that is not running, and how it ended."""
         curve = archive.winner_s_curve(archive.plan(standing.spec), standing.rows)
         where, is_on_aws = self.cloud.where, not self.cloud.is_local
         self.view.standing(standing, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve)
@@ -137,10 +138,10 @@ class _Shown(OnTerminal):
 def _ran(
     show: _Shown, operation: Callable[[], Ended | AtRest | GoesOn | Interrupted], *, outlives_us: bool = True
 ) -> Ran:
-    """Returns how an operation ended, and says what goes on after it.
+    """Runs an operation and returns how it ended. Says if the sweep continues.
 
     Args:
-        outlives_us: whether the sweep goes on where an error or a person ends the operation.
+        outlives_us: whether the sweep continues after an error or an interrupt.
     """
     try:
         with signals_interrupt(), show:
@@ -185,7 +186,7 @@ def _ended(execution: Execution, ending: Ending) -> Ran:
     if ending.output is not None:
         return Ran(code=ExitCode.OK, document={**known, **ending.output.to_json()}, faults=[])
     document = {**known, "error": ending.error, "cause": ending.cause}
-    if ending.error == "InvalidSweep":  # the planner's: what it says is about the input, line by line
+    if ending.error == "InvalidSweep":  # the planner's cause lists the faults of the input, one per line
         return Ran(code=ExitCode.WRONG_INPUT, document=document, faults=readable(ending.cause))
     what = f"the execution {ending.status}" + (f": {ending.error}" if ending.error else "")
     return Ran(code=ExitCode.FAILED, document=document, faults=[what, *readable(ending.cause)])

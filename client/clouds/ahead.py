@@ -1,6 +1,7 @@
-"""What a sweep on this machine needs and another core can do, while this process imports the rest: half a second.
+"""Starts work for a sweep on this machine on another core, while this process still imports its modules. Saves half a
+second.
 
-Imports little itself, for the same reason.
+For the same reason this module imports little itself.
 """
 
 import contextlib
@@ -18,17 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ahead:
-    """What is under way; nothing where nobody can know yet what is needed.
+    """Work that has been started; empty if it is not yet known what the sweep needs.
 
     Attributes:
-        machines: for the cloud that is to be opened.
+        machines: machines for the cloud to open.
     """
 
     machines: "Machines | None" = None
     checking: "Future[None] | None" = None
 
     def check(self, cloud: Cloud, spec: SweepSpec, on_status: Callable[[str], None]) -> None:
-        """As `cloud.check` of the same sweep."""
+        """Does the same as `cloud.check`; uses the check that has been started."""
         if self.checking is None:
             cloud.check(spec, on_status)
         else:
@@ -37,8 +38,8 @@ class Ahead:
 
 @contextlib.contextmanager
 def working_ahead(cloud: Cloud, spec: SweepSpec) -> Iterator[Ahead]:
-    """Starts the machines of an embedded cloud, and the trainer's check of the sweep, where no cloud is up yet and its
-    template is there."""
+    """Starts the machines of an embedded cloud, and the trainer's check of the sweep, if no cloud is up yet and its
+    template exists."""
     if not cloud.is_local:
         yield Ahead()
         return

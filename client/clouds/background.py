@@ -1,4 +1,4 @@
-"""An embedded cloud in a process of its own, for sweeps that nobody waits for; it ends when nothing runs in it."""
+"""An embedded cloud in a background process, for sweeps in the background. It ends when nothing runs in it."""
 
 import contextlib
 import subprocess
@@ -17,17 +17,17 @@ from stepsweep.local.machine import Machines
 
 LOG = "background.log"
 LINGER_SECONDS = 2.0
-"""So that who watches the last sweep sees how it ended."""
+"""Delay before the end, so that a client that watches the last sweep sees how it ended."""
 LOOK_SECONDS = 0.5
 
 
 def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | None, job_vcpus: int | None) -> Endpoint:
-    """Returns where the cloud of `directory` answers; one that is not up is started in the background.
+    """Returns the endpoint of the cloud of `directory`. Starts the cloud in the background if it is not up.
 
-    The caller holds `local.cloud.starting`, until it has started an execution: a cloud without one ends.
+    The caller must hold `local.cloud.starting` until it has started an execution: a cloud without one ends.
 
     Raises:
-        CloudError: it did not start; the message has what it said.
+        CloudError: the cloud did not start; the message has its output.
     """
     if (endpoint := joined(directory)) is not None:
         return endpoint
@@ -35,7 +35,7 @@ def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | Non
     log = directory / LOG
     with log.open("wb") as output:
         process = subprocess.Popen(
-            # -P: what lies in the current folder stays out of the search path.
+            # -P keeps the current folder out of the search path.
             [sys.executable, "-P", "-m", "stepsweep", "serve", "--until-idle"]
             + ["--dir", str(directory.resolve())]
             + (["--trainer", str(trainer.resolve())] if trainer else [])
@@ -92,11 +92,11 @@ def wait_until_idle(
     linger_seconds: float = 0.0,
     on_busy: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> None:
-    """Returns when no execution runs, and none can be started before the cloud is down.
+    """Waits until no execution runs, and prevents new ones until the cloud is down.
 
     Args:
-        until_it_is_down: is left when the cloud has ended; what keeps others from starting executions ends with it.
-        on_busy: is told the ARNs of the executions that run.
+        until_it_is_down: context that lasts until the cloud is down; it holds the lock against new executions.
+        on_busy: receives the ARNs of the running executions.
     """
     lock = starting(directory)
     idle_since: float | None = None

@@ -25,7 +25,7 @@ DEFAULT_DIRECTORY = ".stepsweep"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """Where a command works, as the options said it."""
+    """The cloud that a command uses, from its options."""
 
     on: str
     directory: Path
@@ -41,7 +41,7 @@ class Cloud:
 
     @contextmanager
     def opened(self, on_status: Callable[[str], None], machines: "Machines | None") -> Iterator["Deployment"]:
-        """Finds the deployed stack, or runs the embedded cloud while the context lasts, on the machines if any."""
+        """Finds the deployed stack, or runs the embedded cloud during the context, with the given machines if any."""
         from stepsweep.client.deployment import on_endpoint
 
         if self.is_local:
@@ -60,9 +60,9 @@ class Cloud:
             yield self._on_aws()
 
     def kept_up(self, on_status: Callable[[str], None]) -> "Deployment":
-        """Finds the deployed stack, or an embedded cloud that is up without us; starts one in the background if not.
+        """Finds the deployed stack, or an embedded cloud of another process; starts one in the background if necessary.
 
-        The caller holds `starting` until it has started an execution.
+        The caller must hold `starting` until it has started an execution.
         """
         from stepsweep.client.deployment import on_endpoint
 
@@ -75,7 +75,7 @@ class Cloud:
         return self._on_aws()
 
     def looked_at(self) -> "Found":
-        """Finds the sweeps without starting a cloud; one that is not up has records only.
+        """Finds the sweeps without starting a cloud. If the cloud is not up, there are only records.
 
         Raises:
             InvalidInput: there is no embedded cloud in the folder.
@@ -93,29 +93,29 @@ class Cloud:
         return Found(self.recorded(), None)
 
     def check_it_is_there(self) -> None:
-        """Raises InvalidInput where there is no embedded cloud in the folder."""
+        """Raises InvalidInput if there is no embedded cloud in the folder."""
         if self.is_local and not self.directory.exists():
             raise InvalidInput(
                 [f"there is no embedded cloud in {self.directory}; say where it is with --dir, or --on aws"]
             )
 
     def recorded(self) -> "Archive":
-        """Finds the records of sweeps: of an embedded cloud in its folder, whether it is up or not."""
+        """Finds the records of sweeps; for an embedded cloud in its folder, whether or not it is up."""
         from stepsweep.bucket.stores import FolderStore
         from stepsweep.client.archive.recorded import Archive
 
         if not self.is_local:
             return self.looked_at().archive
-        # There is one, since its name is the stack's and does not change; none before the first sweep.
+        # Usually there is one bucket, since its name does not change; before the first sweep there is none.
         buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
         folder = buckets[-1].parent if buckets else self.objects
         return Archive(FolderStore(folder), objects=folder)
 
     def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
-        """Asks the trainer whether it could run these trials; on AWS it is asked by the first job.
+        """Asks the trainer whether it can run these trials. On AWS nothing is checked in advance.
 
         Raises:
-            InvalidInput: it could not, for want of a data set, say; with every fault.
+            InvalidInput: it cannot, for example because a data set is missing; lists every fault.
         """
         if not self.is_local:
             return
@@ -127,7 +127,7 @@ class Cloud:
         commands: list[list[str]] = []
         seen: set[tuple[str, Value]] = set()
         for trial in [*first_round(spec, trainer_version=""), *trials_at_the_ends(spec)]:
-            # Rules are of one option each, so that each choice has to stand in one command.
+            # Each rule concerns one option, so it is enough to check each choice in one command.
             if new := set(trial.options.items()) - seen:
                 seen |= new
                 commands.append(trial.command())
@@ -135,17 +135,17 @@ class Cloud:
             raise InvalidInput(faults)
 
     def check_secrets(self, spec: "SweepSpec") -> None:
-        """Raises InvalidInput where a sweep on this machine needs a secret that the shell does not have."""
+        """Raises InvalidInput if a sweep on this machine needs a secret that the shell does not have."""
         if self.is_local and (missing := [name for name in spec.secrets if not os.environ.get(name)]):
             raise InvalidInput([f"secrets.{name}: the shell has no such variable; export it first" for name in missing])
 
     def give_secrets(self, spec: "SweepSpec", deployment: "Deployment") -> None:
-        """Gives the shell's values of a sweep's secrets to the embedded cloud, which keeps them in memory."""
+        """Passes the shell's values of a sweep's secrets to the embedded cloud, which keeps them in memory."""
         if self.is_local and spec.secrets:
             deployment.give_secrets({name: os.environ[name] for name in spec.secrets})
 
     def remember_trainer(self, sweep: str) -> None:
-        """Keeps the folder of the trainer that a sweep on this machine is started with, for `with_trainer_of`."""
+        """Records the trainer's folder of a sweep on this machine, for `with_trainer_of`."""
         if self.is_local:
             file = self._trainer_file(sweep)
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -157,19 +157,19 @@ class Cloud:
             self._trainer_file(sweep).unlink(missing_ok=True)
 
     def with_trainer_of(self, sweep: str) -> "Cloud":
-        """Returns this cloud with the trainer that a sweep was started with last, unless another one was named.
+        """Returns this cloud with a sweep's latest trainer, unless the options name another one.
 
         The planner refuses a trainer whose code has changed since.
 
         Raises:
-            InvalidInput: its folder is gone.
+            InvalidInput: the trainer's folder is gone.
         """
         if not self.is_local or self.trainer is not None:
             return self
         try:
             folder = json.loads(self._trainer_file(sweep).read_bytes())["trainer"]
         except (OSError, ValueError, KeyError, TypeError):
-            return self  # started by a client elsewhere
+            return self  # another client has started the sweep
         if folder is None:
             return self
         if not Path(folder).is_dir():
@@ -177,17 +177,17 @@ class Cloud:
         return replace(self, trainer=Path(folder))
 
     def _trainer_file(self, sweep: str) -> Path:
-        # A sweep's name holds letters, digits, - and _ only.
+        # A sweep's name has only letters, digits, - and _.
         return self.directory / "trainers" / f"{sweep}.json"
 
     @property
     def objects(self) -> Path:
-        """Where an embedded cloud keeps the objects of its buckets."""
+        """The folder of an embedded cloud's buckets."""
         return self.directory / "s3"
 
     @property
     def logs(self) -> Path:
-        """Where an embedded cloud keeps what trials print."""
+        """The folder of an embedded cloud's trial logs."""
         return self.directory / "logs"
 
     @property
@@ -201,7 +201,7 @@ class Cloud:
 
     @contextmanager
     def starting(self, on_status: Callable[[str], None]) -> Iterator[Callable[[], None]]:
-        """Keeps embedded clouds from ending by themselves until what it yields is called, or the context ends."""
+        """Keeps idle embedded clouds from ending until the yielded function is called, or the context ends."""
         if not self.is_local:
             yield lambda: None
             return
@@ -237,14 +237,14 @@ class Cloud:
 
     @property
     def where(self) -> str:
-        """The options that lead here, to put behind a `sweep …` that a person can paste."""
+        """The options of this cloud, to append to a `sweep …` command for people to paste."""
         if not self.is_local:
             return " --on aws" + self.options("profile", "region", "stack")
         is_default = self.directory == Path(os.environ.get("STEPSWEEP_DIR") or DEFAULT_DIRECTORY)
         return "" if is_default else f" {shlex.join(['--dir', str(self.directory)])}"
 
     def options(self, *names: str) -> str:
-        """Returns those options that were given, to put behind a command that a person can paste."""
+        """Returns the named options if given, to append to a command for people to paste."""
         words = [word for name in names if (value := getattr(self, name)) for word in (f"--{name}", value)]
         return f" {shlex.join(words)}" if words else ""
 

@@ -1,4 +1,4 @@
-"""The CDK CLI, on the Node that comes from PyPI: installed once, run over the stack of this package."""
+"""Installs the CDK CLI once, and runs it on this package's stack, with the Node from PyPI."""
 
 import json
 import os
@@ -18,22 +18,22 @@ from stepsweep.local.template import APP, node_environment
 
 HERE = Path(__file__).parent
 NPM_FILES = ("package.json", "package-lock.json")
-"""What npm installs, with its integrity; 3.x of the CLI cannot read this library's assemblies."""
+"""The packages for npm, with hashes. CLI 3.x cannot read this library's assemblies."""
 
 VERSION: str = json.loads((HERE / "package.json").read_bytes())["dependencies"]["aws-cdk"]
 
 
 def cache_folder() -> Path:
-    """Returns where what was fetched for deploying is kept, by the XDG rules: relative paths do not count."""
+    """Returns the cache folder for downloads, by the XDG rules, which ignore relative paths."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (base if base.is_absolute() else Path.home() / ".cache") / "stepsweep"
 
 
 def installed(cache: Path, on_status: Callable[[str], None]) -> Path:
-    """Returns the CDK CLI's script, which npm installs on first use.
+    """Returns the CDK CLI's script. npm installs it on first use.
 
     Raises:
-        CloudError: npm failed, with what it printed.
+        CloudError: npm failed; the message has its output.
     """
     home = cache / f"aws-cdk-{VERSION}"
     script = home / "node_modules" / "aws-cdk" / "bin" / "cdk"
@@ -47,7 +47,7 @@ def installed(cache: Path, on_status: Callable[[str], None]) -> Path:
         for file in NPM_FILES:
             shutil.copyfile(HERE / file, folder / file)
         node = Path(node_environment()["JSII_NODE"])
-        # npm's own launcher in the wheel does not start.
+        # The wheel's own launcher of npm does not work.
         npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
         ended = subprocess.run(
@@ -69,8 +69,8 @@ class Cdk:
 
     Attributes:
         assembly: the cloud assembly.
-        environment: of the CLI's process.
-        profile: of AWS, where one was given.
+        environment: environment of the CLI's process.
+        profile: the AWS profile, if given.
     """
 
     script: Path
@@ -82,10 +82,10 @@ class Cdk:
         """Runs a command of the CLI, which prints to this process's stdout and stderr.
 
         Raises:
-            CloudError: it failed.
+            CloudError: the command failed.
         """
         profile = ("--profile", self.profile) if self.profile else ()
-        # In the assembly's folder: a cdk.json of the person's own project is not for this stack.
+        # In the assembly's folder, so that the CLI does not read a cdk.json of the person's own project.
         ended = subprocess.run(
             [
                 *(self.environment["JSII_NODE"], str(self.script), *arguments),
@@ -111,8 +111,8 @@ def cdk(
     """Synthesizes the stack, and yields the CLI over it.
 
     Raises:
-        InvalidInput: the stack cannot be made of these choices, with what the app printed.
-        CloudError: the CLI could not be installed.
+        InvalidInput: the app cannot synthesize the stack with these choices; the message has its output.
+        CloudError: npm could not install the CLI.
     """
     script = installed(cache, on_status)
     layers = {} if os.environ.get("STEPSWEEP_LAYERS") else {"STEPSWEEP_LAYERS": str(cache / "layers")}
@@ -120,7 +120,7 @@ def cdk(
         **os.environ,
         **node_environment(),
         **layers,
-        # A Lambda layer is built by `python -m stepsweep.…`, and only this Python has the package.
+        # `python -m stepsweep.…` builds a Lambda layer, and only this Python has the package.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

@@ -1,4 +1,4 @@
-"""The choices of a deployment: from a file in the current folder, and from the command line, which wins."""
+"""The choices of a deployment, from a file in the current folder and from the command line, which takes precedence."""
 
 import difflib
 import tomllib
@@ -10,19 +10,19 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.stack_config import StackConfig, names, parsed, table
 
 FILES = {"stepsweep.toml": ("deploy",), "pyproject.toml": ("tool", "stepsweep", "deploy")}
-"""Each file, and where its table of choices is."""
+"""Each file, and the path of its table of choices."""
 
 
 def chosen(folder: Path, given: Sequence[str], *, stack: str | None = None) -> dict[str, Any]:
-    """Returns the choices by name, as CDK's context takes them.
+    """Returns the choices by name, in the form of CDK's context.
 
     Args:
-        folder: where the files are looked for.
+        folder: the folder with the files.
         given: `NAME=VALUE` from the command line.
-        stack: stands for `stack_name=…`, and wins.
+        stack: value of `stack_name`; takes precedence.
 
     Raises:
-        InvalidInput: with every fault, each with its file or option.
+        InvalidInput: choices are invalid; lists every fault with its file or option.
     """
     faults: list[str] = []
     values: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Where a stack is deployed: an account and a region, and what is in it already."""
+"""The target of a deployment: an account and a region, and their current state."""
 
 import os
 import shutil
@@ -24,12 +24,12 @@ COSTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """An account and a region, as they are before anything is changed.
+    """An account and a region, before any change.
 
     Attributes:
         status: CloudFormation's, of the stack; None where there is no such stack.
-        is_bootstrapped: CDK's own bootstrap stack is there; true where that may not be seen.
-        running: ARNs of the executions that run.
+        is_bootstrapped: whether CDK's bootstrap stack exists; true if we may not see that.
+        running: ARNs of the running executions.
     """
 
     account: str
@@ -70,14 +70,14 @@ def target(*, stack: str, profile: str | None, region: str | None) -> Target:
 
 
 def check_docker(choices: Mapping[str, Any]) -> None:
-    """Raises InvalidInput where the trainer's image would have to be built, and Docker is missing."""
+    """Raises InvalidInput if the trainer's image must be built, but Docker is missing."""
     docker = os.environ.get("CDK_DOCKER", "docker")
     if "image" not in choices and shutil.which(docker) is None:
         raise InvalidInput([f"{docker} is missing, which builds the trainer's image; install it, or give -c image=URI"])
 
 
 def check_destroyable(found: Target, *, force: bool) -> None:
-    """Raises CloudError where there is no stack, and InvalidInput while sweeps run."""
+    """Raises CloudError if there is no stack, and InvalidInput if sweeps run without `force`."""
     if found.status is None:
         raise CloudError(
             f"there is no stack {found.stack} in {found.region}; name another one with --stack or --region"
@@ -90,7 +90,7 @@ def check_destroyable(found: Target, *, force: bool) -> None:
 
 
 def stop_sweeps(found: Target, *, profile: str | None) -> None:
-    """Stops the executions that run, which ends their jobs.
+    """Stops the running executions, which ends their jobs.
 
     Raises:
         botocore's errors.
@@ -115,7 +115,7 @@ def _is_bootstrapped(ssm: Any) -> bool:
         ssm.get_parameter(Name=BOOTSTRAP_VERSION)
     except aws.ClientError as error:
         if is_denied(error):
-            return True  # the CDK CLI says so, where it is not
+            return True  # if it is not, the CDK CLI reports that
         if error.response["Error"]["Code"] != "ParameterNotFound":
             raise
         return False

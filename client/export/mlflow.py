@@ -1,7 +1,8 @@
-"""A finished sweep in MLflow: a run of the sweep, and below it a run a trial, written through MLflow's own client.
+"""Exports a finished sweep to MLflow through MLflow's own client: one run for the sweep, and below it one run per
+trial.
 
-What is written is a function of what is in the bucket, times included. An export that is repeated leaves the runs that
-are as they should be, and writes anew those that are not: of a trial that failed at first and was then trained, say.
+The runs depend only on the bucket's contents, times included. A repeated export keeps the runs that are up to date, and
+rewrites the others, such as that of a trial that failed at first and was trained later.
 """
 
 import logging
@@ -40,7 +41,7 @@ METRICS_AT_ONCE, PARAMS_AT_ONCE = 1_000, 100
 """https://mlflow.org/docs/latest/api_reference/rest-api.html#log-batch"""
 MAX_TAG = 5_000
 
-# No metric of a trainer and no option has a dot in its name.
+# Tags, metrics and params of our own have this prefix.
 SWEEP, RESULTS, TRIAL_ID = "stepsweep.sweep", "stepsweep.results", "stepsweep.trial_id"
 STATUS, REASON = "stepsweep.status", "stepsweep.reason"
 VALUE, BEST_EPOCH = "stepsweep.value", "stepsweep.epoch"
@@ -48,17 +49,18 @@ PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
 
 class ExportFailed(SweepError):
-    """MLflow did not do what it was asked; the message has what it said."""
+    """MLflow failed or refused a request; the message has its answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
-        run_id: of the sweep's run; its trials' are its children.
-        written, unchanged, removed: trials: runs made or made anew, left as they were, and deleted since the sweep
-            has no such trial any more.
+        run_id: id of the sweep's run, the parent of its trials' runs.
+        written: number of trials' runs that were created or rewritten.
+        unchanged: number of trials' runs that were up to date.
+        removed: number of runs that were deleted because the sweep no longer has their trial.
     """
 
     sweep: str
@@ -74,9 +76,9 @@ class _Sweep:
     """A finished sweep.
 
     Attributes:
-        results_at: where its bucket is: together with the name that tells it from every other sweep.
+        results_at: the place of its bucket; with the sweep's name, it identifies the sweep.
         started_ms, ended_ms: when its latest plan and its leaderboard were written.
-        documents: what becomes artifacts, by the name of the file.
+        documents: texts of the artifacts, by file name.
     """
 
     spec: SweepSpec
@@ -96,7 +98,7 @@ def export(
 
     Args:
         uri: MLflow's tracking URI, such as `sqlite:///mlflow.db` or `http://localhost:5000`.
-        report: of the sweep, as HTML, which becomes an artifact too.
+        report: the sweep's report as HTML, for an artifact; None for none.
 
     Raises:
         InvalidInput: there is no such sweep, or it is not finished.
@@ -118,7 +120,7 @@ def export(
 
 
 def report_page(cloud: Cloud, found: Found, name: str) -> str | None:
-    """Returns a sweep's report; None where what draws it is not installed."""
+    """Returns a sweep's report; None if the extra `report` is not installed."""
     if missing("report"):
         return None
     from stepsweep.client.report.gather import gathered
@@ -128,7 +130,7 @@ def report_page(cloud: Cloud, found: Found, name: str) -> str | None:
 
 
 def _client(uri: str) -> "MlflowClient":
-    # Nobody who exports a sweep has asked that MLflow tells its makers, or that a wrong host is tried for minutes.
+    # No telemetry, and no minutes of retries with a wrong host, unless the person asks for them.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     from mlflow.tracking import MlflowClient
@@ -148,7 +150,7 @@ def _said_by_mlflow() -> Iterator[None]:
     except MlflowException as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ExportFailed(f"MLflow: {first}") from error
-    except ModuleNotFoundError as error:  # mlflow-skinny leaves the stores' own needs to people
+    except ModuleNotFoundError as error:  # mlflow-skinny lacks the packages of some stores
         raise InvalidInput(
             [f"--mlflow: this kind of store needs the package {error.name}; `pip install mlflow` brings it"]
         ) from None
@@ -194,7 +196,7 @@ class _Writer:
         self._others = {run.info.run_id: run for run in there if TRIAL_ID in run.data.tags}
 
     def _runs(self) -> "list[Run]":
-        """Returns the runs of this sweep that are there, of whatever export."""
+        """Returns the existing runs of this sweep, from all exports."""
         runs: list[Run] = []
         token = None
         while True:
@@ -206,7 +208,7 @@ class _Writer:
                 return runs
 
     def sweep(self) -> str:
-        """Writes the sweep's own run, or over it, and returns its id."""
+        """Creates or updates the sweep's own run, and returns its id."""
         from mlflow.entities import Metric, Param, RunTag
 
         found, spec = self._found, self._found.spec
@@ -243,7 +245,7 @@ class _Writer:
         return run_id
 
     def trials(self, parent_id: str) -> tuple[int, int]:
-        """Writes a run a trial; returns how many were written, and how many were there as they should be."""
+        """Writes one run per trial. Returns how many it wrote, and how many were up to date."""
         written = 0
         by_trial = {run.data.tags[TRIAL_ID]: run for run in self._others.values()}
         for result in self._found.results:
@@ -252,20 +254,20 @@ class _Writer:
             if run is not None and run.info.status != "RUNNING" and tags.items() <= run.data.tags.items():
                 del self._others[run.info.run_id]
                 continue
-            # Another one of this trial that is there is removed with the others: a run's metrics cannot be replaced.
+            # An older run of this trial is removed with the others: a run's metrics cannot be replaced.
             self._write(result, tags)
             written += 1
         return written, len(self._found.results) - written
 
     def remove_others(self) -> int:
-        """Deletes the runs of trials that are not as they should be; returns of how many that the sweep has no more."""
+        """Deletes outdated runs of trials. Returns how many of them belong to trials that the sweep no longer has."""
         known = {result.trial.trial_id for result in self._found.results}
         for run_id in self._others:
             self._client.delete_run(run_id)
         return len({run.data.tags[TRIAL_ID] for run in self._others.values()} - known)
 
     def _tags(self, result: Result, parent_id: str) -> dict[str, str]:
-        """Returns what tells a trial's run, and whether it is as it should be: a file of metrics never changes."""
+        """Returns tags that identify a trial's run and its state, which suffice because metrics files never change."""
         tags = {
             PARENT: parent_id,
             SWEEP: self._found.spec.name,
@@ -298,13 +300,13 @@ class _Writer:
 
 
 def _times(curve: Metrics, started_ms: int) -> list[int]:
-    """Returns when each epoch was done: as if the trial had started with the sweep, since a curve has no clock."""
+    """Returns the end of each epoch, as if the trial had started with the sweep, since a curve has no clock."""
     seconds = [max(0.0, each) if math.isfinite(each) else 0.0 for each in curve.columns.get("seconds", ())]
     return [started_ms + _milliseconds(at) for at in accumulate(seconds or [0.0] * curve.epochs)]
 
 
 def _points(curve: Metrics, times: Sequence[int]) -> "list[Point]":
-    """Returns a point a metric and epoch, NaN included."""
+    """Returns one point per metric and epoch, NaN included."""
     from mlflow.entities import Metric
 
     return [
@@ -316,7 +318,7 @@ def _points(curve: Metrics, times: Sequence[int]) -> "list[Point]":
 
 
 def _summary(value: float, epoch: int, at_ms: int) -> "list[Point]":
-    """Returns a trial's best, since MLflow shows the last value of a metric."""
+    """Returns a trial's best value as points, since MLflow itself shows a metric's last value."""
     from mlflow.entities import Metric
 
     return [Metric(VALUE, value, at_ms, 0), Metric(BEST_EPOCH, epoch, at_ms, 0)]
