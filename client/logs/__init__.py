@@ -1,1 +1,1 @@
-"""What a trial printed, while it runs and after it."""
+"""The output of trials, during and after their run."""

@@ -1,4 +1,4 @@
-"""The log of a trial, as the command line asks for it."""
+"""Reads or follows the log of a trial, for the command line and the Python API."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,8 +18,8 @@ def read_log(cloud: Cloud, name: str, words: Sequence[str]) -> dict[str, Any]:
     """Returns `{sweep, trial_id, attempts: [{number, lines}]}`.
 
     Raises:
-        InvalidInput: no trial is meant.
-        CloudError: it has printed nothing, or nothing is known of it any more.
+        InvalidInput: no trial has this name.
+        CloudError: it has printed nothing, or its log is gone.
     """
     log, trial_id = _log(cloud, name, words)
     attempts: dict[int, list[str]] = {}
@@ -35,7 +35,7 @@ def read_log(cloud: Cloud, name: str, words: Sequence[str]) -> dict[str, Any]:
 
 
 def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callable[[str], object]) -> None:
-    """Hands on what a trial prints until it has ended. Raises what `read_log` does."""
+    """Passes on each line that a trial prints until it has ended. Raises like `read_log`."""
     log, trial_id = _log(cloud, name, words)
     shown = 0
     while True:
@@ -62,7 +62,7 @@ def _log(cloud: Cloud, name: str, words: Sequence[str]) -> tuple[Log, str]:
 
 
 def log_of(cloud: Cloud, found: Found, plan: Plan, trial_id: str) -> Log:
-    """Returns the log of a trial, of the cloud that its records were found in."""
+    """Returns the log of a trial in its cloud."""
     if cloud.is_local:
         return LocalLog(cloud.logs, trial_id, found.control)
     assert found.control is not None  # noqa: S101  AWS is always up

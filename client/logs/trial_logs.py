@@ -1,4 +1,4 @@
-"""What a trial printed: which trial a person means, and the lines of its job's attempts, also while it runs."""
+"""The logs of trials: finds the trial that a person names, and reads the output of its job's attempts."""
 
 import re
 from collections import deque
@@ -19,7 +19,7 @@ from stepsweep.contract.space import as_option, shown
 from stepsweep.contract.trial import Trial
 
 Line = tuple[int, str]
-"""The number of an attempt, from 1, and a line that it printed."""
+"""The number of an attempt, from 1, and a line of its output."""
 
 MAX_NAMED = 5
 _PARAM = re.compile(rf"(?:--)?(?P<name>{OPTION})=(?P<value>.*)")
@@ -29,14 +29,14 @@ class Log(Protocol):
     """A trial's log."""
 
     def news(self, *, is_over: bool) -> Iterator[Line]:
-        """Yields what was printed since the last call.
+        """Yields the lines printed since the last call.
 
         Args:
-            is_over: what `is_over()` said just before: then a line without an end is one too.
+            is_over: the result of `is_over()` just before; if true, the last line need not be complete.
         """
 
     def is_over(self) -> bool:
-        """Whether nothing will be printed any more."""
+        """Whether the trial will print nothing more."""
 
     def tail(self, limit: int) -> list[str]:
         """Returns the last lines of the last attempt."""
@@ -46,7 +46,7 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     """Returns the trial that a person names: by its rank, its params, or the beginning of its id.
 
     Raises:
-        InvalidInput: no trial is meant, or more than one.
+        InvalidInput: no trial, or more than one, matches.
     """
     said = " ".join(words)
     trials = list(plan.trials.values())
@@ -68,7 +68,7 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     if not found:
         example = " ".join(f"{name}={as_option(value)}" for name, value in trials[0].params.items())
         raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
-    # Trials of the same params differ in their fold or seed.
+    # Trials with the same params differ in fold or seed.
     same = all(trial.params == found[0].params for trial in found)
     some = "; ".join(
         " ".join(f"{name}={value}" for name, value in _said_of(trial).items() if same or name in trial.params)
@@ -79,12 +79,12 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
 
 
 def _said_of(trial: Trial) -> dict[str, str]:
-    """Returns the words by which a trial may be named: its params, its fold and its seed."""
+    """Returns the words that may name a trial: its params, fold and seed."""
     return {name: as_option(value) for name, value in {**trial.member, **trial.params}.items()}
 
 
 def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:
-    """Returns the log files of the last job of a trial in an embedded cloud, by their attempt."""
+    """Returns the log files of a trial's last job in an embedded cloud, by attempt."""
     files = list((logs / trial_id).glob("*-*.log"))
     if not files:
         return {}
@@ -93,7 +93,7 @@ def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:
 
 
 class LocalLog:
-    """A trial's log in an embedded cloud: files, whether it is up or not."""
+    """A trial's log in an embedded cloud: reads files, whether or not the cloud is up."""
 
     def __init__(self, logs: Path, trial_id: str, control: Control | None) -> None:
         self._logs = logs
@@ -126,7 +126,7 @@ class CloudLog:
     """A trial's log in CloudWatch Logs.
 
     Args:
-        recorded: streams of the job's attempts that its outcome names: Batch forgets a job some days after its end.
+        recorded: log streams in the trial's outcome, needed because Batch forgets a job some days after its end.
     """
 
     def __init__(self, deployment: Deployment, trial_id: str, recorded: Sequence[str]) -> None:
@@ -184,14 +184,14 @@ class CloudLog:
 
 
 def recorded_streams(archive: Archive, plan: Plan, trial_id: str) -> list[str]:
-    """Returns the log streams of the attempts of a trial's job, as its outcome names them."""
+    """Returns the log streams of the attempts of a trial's job, from its outcome."""
     with explained():
         outcome = archive.records.outcome(plan, trial_id)
     return outcome.log_streams if outcome else []
 
 
 def _jobs_of(deployment: Deployment, trial_id: str, *, alive: bool) -> list[str]:
-    """Returns the ids of a trial's jobs that Batch still knows, the latest last."""
+    """Returns the ids of a trial's jobs that Batch still knows, oldest first."""
     with explained():
         pages = deployment.batch.get_paginator("list_jobs").paginate(
             jobQueue=deployment.job_queue, filters=[{"name": "JOB_NAME", "values": [trial_id]}]
@@ -200,7 +200,7 @@ def _jobs_of(deployment: Deployment, trial_id: str, *, alive: bool) -> list[str]
             job
             for page in pages
             for job in page["jobSummaryList"]
-            # The filter does not tell upper from lower case.
+            # The filter ignores case.
             if job["jobName"] == trial_id and (not alive or job.get("status") in ALIVE)
         ]
     return [job["jobId"] for job in sorted(jobs, key=lambda job: job.get("createdAt", 0))]

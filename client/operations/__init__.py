@@ -1,1 +1,1 @@
-"""Run, start, watch and stop a sweep, or remove its records; functions that tell events and return values."""
+"""Functions that run, start, watch or stop a sweep, or remove its records. They report events and return values."""

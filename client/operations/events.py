@@ -1,4 +1,4 @@
-"""What happens while a sweep starts and runs, as values: the command line and the Python API show them."""
+"""Events of a sweep that starts and runs. The command line and the Python API show them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,7 +16,7 @@ class Doing:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """There is an execution to follow: a new one, or one that ran already."""
+    """There is an execution to follow: a new one, or one that was already running."""
 
     execution: Execution
 
@@ -31,7 +31,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class AtRest:
-    """Nothing of the sweep runs, and this is what is recorded of it."""
+    """Nothing of the sweep runs; `standing` has its records."""
 
     standing: Standing
     archive: Archive
@@ -39,14 +39,14 @@ class AtRest:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The cloud that this process keeps up waits for the executions of others: `names`."""
+    """The cloud of this process stays up for the executions of others: `names`."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class GoesOn:
-    """The trials are planned, and the sweep goes on without us."""
+    """The trials are planned, and the sweep continues without this process."""
 
     execution: Execution
 
@@ -56,7 +56,7 @@ class Interrupted:
     """A person ended the sweep, and nothing of it runs.
 
     Attributes:
-        is_planned: whether it is on record, and so can go on.
+        is_planned: whether it has a plan, and so can be resumed.
     """
 
     execution: Execution
@@ -70,7 +70,7 @@ class Show(Protocol):
     """Receives the events of one sweep.
 
     Attributes:
-        wants_training: whether progress tells what the running trials show of themselves, which is a request a trial.
+        wants_training: whether progress includes the running trials' live rows, which takes one request per trial.
     """
 
     wants_training: bool

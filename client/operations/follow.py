@@ -1,4 +1,4 @@
-"""Runs, starts or watches a sweep: tells what happens as events, and returns the last one."""
+"""Runs, starts or watches a sweep. Each function reports events, and returns the last one."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -19,21 +19,21 @@ E = TypeVar("E", bound=Event)
 
 
 class CloudGone(CloudError):
-    """The embedded cloud of a sweep that was followed is not up any more."""
+    """The embedded cloud of the followed sweep is no longer up."""
 
 
 def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead) -> Ended | Interrupted:
-    """Runs a sweep to its end, in an embedded cloud of this process where none is up.
+    """Runs a sweep to its end. On this machine, it runs the embedded cloud in this process if none is up.
 
-    An interrupt ends a sweep on this machine. One on AWS goes on.
+    An interrupt ends a sweep on this machine. A sweep on AWS continues.
 
     Args:
-        ahead: what is under way for it.
+        ahead: work that has been started for it.
 
     Raises:
-        InvalidInput: a sweep of this name runs, or the trainer could not run it.
+        InvalidInput: the sweep is already running, or the trainer cannot run it.
         SweepError: the cloud failed.
-        KeyboardInterrupt: nothing was started, the sweep has ended already, or it goes on.
+        KeyboardInterrupt: nothing was started, the sweep has already ended, or it continues.
     """
     cloud.check_secrets(spec)
     execution = None
@@ -59,10 +59,10 @@ def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead) -> Ended | Inte
 
 
 def start(spec: SweepSpec, cloud: Cloud, show: Show) -> Execution:
-    """Starts an execution in a cloud that is up without us, and so goes on without us.
+    """Starts an execution in a cloud that another process keeps up, so that it continues without this process.
 
     Raises:
-        InvalidInput: a sweep of this name runs, or the trainer could not run it.
+        InvalidInput: the sweep is already running, or the trainer cannot run it.
         SweepError: the cloud failed.
     """
     cloud.check_secrets(spec)
@@ -74,7 +74,7 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show) -> Execution:
 
 
 def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show) -> Ended | GoesOn:
-    """Starts a sweep as `start` does, and returns when its trials are planned, or when it has ended."""
+    """Starts a sweep like `start`, and returns when its trials are planned, or when it has ended."""
     execution = start(spec, cloud, show)
     for progress in _shown_progress(execution, cloud, show):
         if progress.planned is not None and progress.to_run and progress.status == RUNNING:
@@ -83,10 +83,10 @@ def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show) -> Ended | GoesOn:
 
 
 def watch(name: str, cloud: Cloud, show: Show, *, execution: Execution | None = None) -> Ended | AtRest:
-    """Follows a sweep that runs to its end. Returns what is recorded of one that does not run.
+    """Follows a running sweep to its end. If it is not running, returns its records.
 
     Args:
-        execution: the sweep's, where it is known. By default the one that runs, if any.
+        execution: the sweep's execution, if known; by default the running one, if any.
 
     Raises:
         InvalidInput: there is no such sweep.
@@ -112,7 +112,7 @@ def _at_rest(found: Found, name: str, show: Show) -> AtRest:
 
 
 def _start(control: Control, spec: SweepSpec, cloud: Cloud) -> Execution:
-    # Two executions of a sweep would train its trials twice, at the same time.
+    # Two executions of a sweep would train its trials twice.
     if control.running(spec.name):
         shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
         raise InvalidInput([f"the sweep {spec.name} runs already: {shown} shows it, {ended} ends it"])
@@ -129,10 +129,10 @@ def _followed(execution: Execution, cloud: Cloud, show: Show) -> Ended:
 
 
 def _shown_progress(execution: Execution, cloud: Cloud, show: Show) -> Iterator[Progress]:
-    """Shows how far an execution is, and then yields it, until it has ended.
+    """Shows an execution's progress, and yields it, until the execution has ended.
 
     Raises:
-        CloudGone: the process of its embedded cloud has ended before.
+        CloudGone: its embedded cloud has ended first.
         CloudError: the cloud did not answer for too long.
     """
     show(Begun(execution))
@@ -144,7 +144,7 @@ def _shown_progress(execution: Execution, cloud: Cloud, show: Show) -> Iterator[
 
 
 def _wait_for_others(until_it_is_down: contextlib.ExitStack, control: Control, cloud: Cloud, show: Show) -> None:
-    """Keeps the cloud up for the sweeps that others have started in it."""
+    """Keeps the cloud up for sweeps that other commands have started in it."""
     from stepsweep.client.clouds.background import wait_until_idle
 
     shown: list[tuple[str, ...]] = []

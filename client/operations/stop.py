@@ -1,4 +1,4 @@
-"""Ends of a sweep: stopped, with nothing of it left running, or removed from the records."""
+"""Stops a sweep and leaves nothing of it running, or removes its records."""
 
 import time
 from collections.abc import Callable
@@ -13,11 +13,11 @@ from stepsweep.client.words import number_of
 from stepsweep.contract.errors import InvalidInput
 
 DOWN_SECONDS = 30.0
-"""The most that a cloud in the background is waited for that has nothing left to run."""
+"""How long to wait at most for an idle background cloud to end."""
 
 
 def stop_and_wait(cloud: Cloud, name: str, on_status: Callable[[str], None]) -> Stopped:
-    """Stops a sweep; returns when nothing of it runs, including the process in the background.
+    """Stops a sweep, and returns when nothing of it runs, including the background process.
 
     Args:
         on_status: receives a line about each step that takes time.
@@ -27,7 +27,7 @@ def stop_and_wait(cloud: Cloud, name: str, on_status: Callable[[str], None]) -> 
         CloudError: the cloud did not answer, or does not allow it.
     """
     cloud.check_it_is_there()
-    # A cloud in the background must not end between a look at it and the end of the last job, which may take its 30 s.
+    # A background cloud must stay up until the last job has ended, which may take 30 s.
     with cloud.starting(on_status):
         found = cloud.looked_at()
         if not found.running(name):
@@ -43,7 +43,7 @@ def stop_and_wait(cloud: Cloud, name: str, on_status: Callable[[str], None]) -> 
 
 
 def _wait_until_down(cloud: Cloud, control: Control) -> None:
-    """Waits for a cloud in the background that has nothing else to run."""
+    """Waits for an idle background cloud to end."""
     from stepsweep.local.cloud import joined
 
     endpoint = joined(cloud.directory)
@@ -56,10 +56,10 @@ def _wait_until_down(cloud: Cloud, control: Control) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """What `sweep rm` would do.
+    """The effect of `sweep rm`.
 
     Attributes:
-        objects: how many records there are.
+        objects: number of records.
         left: what stays, in words.
     """
 
@@ -76,10 +76,10 @@ class Removal:
 
 
 def removal(cloud: Cloud, name: str) -> Removal:
-    """Returns what removing a sweep would do.
+    """Returns the effect of removing a sweep.
 
     Raises:
-        InvalidInput: there is no such sweep, or it runs.
+        InvalidInput: there is no such sweep, or it is running.
     """
     found = cloud.looked_at()
     if found.running(name):
@@ -96,7 +96,7 @@ def removal(cloud: Cloud, name: str) -> Removal:
 
 
 def remove(cloud: Cloud, name: str) -> int:
-    """Deletes what is recorded of a sweep, and returns how many objects that were."""
+    """Deletes the records of a sweep, and returns the number of deleted objects."""
     archive = cloud.looked_at().archive
     with explained():
         removed = archive.records.remove(name)

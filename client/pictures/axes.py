@@ -1,4 +1,4 @@
-"""A parameter as an axis of a picture: which values its trials have, and where each has its place."""
+"""A parameter as an axis of a figure: the values of its trials, and their positions."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from stepsweep.contract.space import Parameter, Range, as_option
 from stepsweep.contract.spec import SweepSpec
 
 MAX_CELLS = 24
-"""Choices of a parameter in a heatmap; more are points."""
+"""Most choices of a parameter in a heatmap; with more, trials are points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +17,10 @@ class Axis:
     """One parameter.
 
     Attributes:
-        choices: as texts, as rows have them; in the spec's order where it lists them, else ascending.
-        is_listed: whether the spec lists them: then each has a place of its own, at equal distances. Else they are of a
-            range, and so numbers.
-        is_log: whether that range is one of orders of magnitude.
+        choices: the values as texts; in the spec's order if it lists them, otherwise ascending.
+        is_listed: whether the spec lists the choices, which are then at equal distances. Otherwise they are numbers
+            of a range.
+        is_log: whether the range has a log scale.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Axis:
     is_log: bool = False
 
     def share(self, number: float) -> float:
-        """Returns where a number of a range lies between the least of the choices, 0, and the greatest, 1."""
+        """Returns the position of a number between the smallest choice (0) and the largest (1)."""
         low, high = float(self.choices[0]), float(self.choices[-1])
         if self.is_log:
             number, low, high = math.log(number), math.log(low), math.log(high)
@@ -41,7 +41,7 @@ class Axis:
 
 
 def axes(spec: SweepSpec, rows: Sequence[Row]) -> list[Axis]:
-    """Returns an axis a parameter, in the spec's order."""
+    """Returns one axis per parameter, in the spec's order."""
     return [_axis(name, parameter, rows) for name, parameter in spec.parameters.items()]
 
 
@@ -53,7 +53,7 @@ def _axis(name: str, parameter: Parameter, rows: Sequence[Row]) -> Axis:
 
 
 def is_grid(down: Axis, across: Axis, rows: Sequence[Row]) -> bool:
-    """Whether the trials lie in cells: few choices of both parameters, and not one choice a trial."""
+    """Whether the trials form a grid: both parameters have few choices, and trials share them."""
     if max(len(down.choices), len(across.choices)) > MAX_CELLS:
         return False
     filled = {(row.texts.get(down.name), row.texts.get(across.name)) for row in rows}
@@ -66,15 +66,15 @@ def with_values(rows: Sequence[Row]) -> list[tuple[Row, float]]:
 
 
 def best_of_cells(rows: Sequence[Row], down: str, across: str) -> dict[tuple[str, str], Row]:
-    """Returns for each pair of choices its best trial over all other parameters; one that failed where all did."""
+    """Returns for each pair of choices the best trial over all other parameters; a failed one if all failed."""
     cells: dict[tuple[str, str], Row] = {}
-    for row in rows:  # the best first
+    for row in rows:  # best first
         cells.setdefault((row.texts[down], row.texts[across]), row)
     return cells
 
 
 def most_varied(all_axes: Sequence[Axis]) -> list[Axis]:
-    """Returns the two parameters with most choices, in the spec's order; fewer where fewer vary."""
+    """Returns the two parameters with the most choices, in the spec's order; fewer if fewer vary."""
     varied = [axis for axis in all_axes if axis.varies]
     chosen = sorted(varied, key=lambda axis: -len(axis.choices))[:2]
     return [axis for axis in varied if axis in chosen]

@@ -1,6 +1,6 @@
-"""The tutorial's pictures and two more, by matplotlib: for notebooks and papers.
+"""Draws the tutorial's figures and two more with matplotlib, for notebooks and papers.
 
-Data in, a figure out: no file is written, and pyplot's global state is not touched.
+The functions return figures. They write no files, and do not touch pyplot's global state.
 
 from stepsweep.client.pictures.figures import heatmap, learning_curves
 
@@ -30,7 +30,7 @@ from stepsweep.contract.metrics import EPOCH, Direction, Metrics, Objective
 from stepsweep.contract.spec import SweepSpec
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Told apart by everybody: Okabe and Ito, https://jfly.uni-koeln.de/color/"""
+"""Colour-blind safe colours by Okabe and Ito: https://jfly.uni-koeln.de/color/"""
 WINNER = "#D55E00"
 
 DIGITS = 4
@@ -48,14 +48,14 @@ STYLE: dict[Any, Any] = {
 
 
 MANY_CURVES = 5
-"""Above it, those on the training data are left out, and the legend has a place of its own."""
+"""With more curves, those on the training data are left out, and the legend is outside."""
 
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
-"""Behind a label that lines cross."""
+"""Background of a label that lines cross."""
 
 
 class Picture(Figure):
-    """A figure that a notebook shows by itself, whichever backend it has."""
+    """A figure that a notebook displays with any backend."""
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
@@ -64,15 +64,15 @@ class Picture(Figure):
 
 
 def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, across: str | None = None) -> Picture:
-    """Returns the value over two parameters: in each cell the best over all others, and the winner's framed.
+    """Returns a heatmap over two parameters. Each cell has the best value over all others; a frame marks the winner.
 
-    Where the parameters are ranges, or have many choices, each trial is a point.
+    If the parameters are ranges, or have many choices, each trial is a point.
 
     Args:
-        down, across: names of parameters; by default the two with most choices.
+        down, across: names of parameters; by default the two with the most choices.
 
     Raises:
-        InvalidInput: fewer than two parameters vary, or there is no parameter of a name.
+        InvalidInput: fewer than two parameters vary, or there is no parameter with a given name.
     """
     one, other = _two_axes(spec, rows, down, across)
     with mpl.rc_context(STYLE):
@@ -91,10 +91,10 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, ac
 
 
 def values_by_parameter(spec: SweepSpec, rows: Sequence[Row], name: str | None = None) -> Picture:
-    """Returns each trial's value over one parameter, by default the one with most choices; the winner is marked.
+    """Returns each trial's value over one parameter, by default the one with the most choices. Marks the winner.
 
     Raises:
-        InvalidInput: there is no parameter of this name.
+        InvalidInput: there is no parameter with this name.
     """
     known = axes(spec, rows)
     axis = _named(known, name) if name else max(known, key=lambda each: len(each.choices))
@@ -115,7 +115,7 @@ def values_by_parameter(spec: SweepSpec, rows: Sequence[Row], name: str | None =
 
 
 def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
-    """Returns a line a trial through its params and its value, the better the lighter; the winner's is drawn last.
+    """Returns one line per trial through its params and its value. Lighter is better; the winner's line is on top.
 
     Raises:
         InvalidInput: no parameter varies.
@@ -153,14 +153,13 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
 
 
 def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Picture:
-    """Returns the metrics by epoch: train beside validation, loss and accuracy each in a panel.
+    """Returns the metrics by epoch: train and validation together, with one panel for loss and one for accuracy.
 
-    The epoch with the best of the objective is marked. Of a single trial, the epochs after its lowest validation loss
-    are shaded where that loss is higher at the end: it fits the training images better and others worse. Of many
-    trials only what is measured on the validation data is drawn, since more lines are a tangle.
+    A mark shows the epoch with the best objective. For a single trial, shading marks overfitting: the epochs after the
+    lowest validation loss, if that loss is higher at the end. For many trials, only validation curves are drawn.
 
     Args:
-        curves: each trial's metrics, by the name that the legend has for it.
+        curves: legend label → the trial's metrics.
     """
     found = panels(list(curves.values()), objective)
     has_train = len(curves) <= MANY_CURVES
@@ -203,14 +202,14 @@ def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Pict
 
 
 def saved(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Writes each figure in each format into a folder, which is made, and returns the files."""
+    """Writes each figure in each format to a folder, which it creates, and returns the files."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for name, figure in figures.items():
         for form in formats:
             file = folder / f"{name}.{form}"
             with mpl.rc_context(STYLE):
-                # Without the date, so that the same sweep gives the same file.
+                # Without the date, so that a sweep always gives the same file.
                 figure.savefig(file, dpi=DPI, metadata={"Date": None} if form == "svg" else None)
             files.append(file)
     return files
@@ -242,7 +241,7 @@ def _named(known: Sequence[Axis], name: str) -> Axis:
 
 
 def _colours(objective: Objective) -> Colormap:
-    """Returns viridis, the better the lighter: equal steps look equal, to everybody and in grey."""
+    """Returns viridis, lighter for better values: perceptually uniform, also in grey and for the colour-blind."""
     return mpl.colormaps["viridis" if objective.direction is Direction.MAXIMIZE else "viridis_r"]
 
 
@@ -277,7 +276,7 @@ def _cells(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: Swee
 
 
 def _is_light(colour: tuple[float, float, float, float]) -> bool:
-    """Whether black reads better on it than white: relative luminance, as WCAG weighs the colours."""
+    """Whether black text reads better on the colour than white, by WCAG's relative luminance."""
     red, green, blue = ((part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4) for part in colour[:3])
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
 
@@ -302,12 +301,12 @@ def _points(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: Swe
 
 
 def _place(axis: Axis, choice: str) -> float:
-    """Returns where a choice lies: at its number where the axis is one of numbers, else at its turn."""
+    """Returns the position of a choice: its number for a range, its index for listed choices."""
     return axis.choices.index(choice) if axis.is_listed else float(choice)
 
 
 def _height(axis: Axis, choice: str) -> float:
-    """Returns where a choice lies between the bottom of an axis, 0, and its top, 1."""
+    """Returns the position of a choice between the bottom (0) and the top (1) of an axis."""
     if axis.is_listed:
         return axis.choices.index(choice) / max(1, len(axis.choices) - 1)
     return axis.share(float(choice))
@@ -323,7 +322,7 @@ def _ticks(plot: Axes, axis: Axis, *, vertical: bool) -> None:
 
 
 def _shades(number: int) -> list[str]:
-    """Returns colours from dark to light: trials come best first, so that what is alike in rank is alike in colour."""
+    """Returns colours from dark to light, so that trials with similar ranks have similar colours."""
     return [to_hex(mpl.colormaps["viridis"](0.95 * place / max(1, number - 1))) for place in range(number)]
 
 

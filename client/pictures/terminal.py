@@ -1,4 +1,4 @@
-"""The tutorial's two pictures in small, for a terminal: a heatmap of two parameters, and the winner's curve."""
+"""Small versions of the tutorial's two figures for a terminal: a heatmap of two parameters, and the winner's curve."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,16 +15,16 @@ DIGITS = 4
 CURVE_WIDTH = 48
 BLOCKS = "▁▂▃▄▅▆▇█"
 
-# From viridis, dark to light: equal steps look equal, in grey too. https://cran.r-project.org/package=viridis
+# From viridis, dark to light; perceptually uniform. https://cran.r-project.org/package=viridis
 COLOURS = ("#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725")
 DARK = 5
-"""The first of them on which black letters read better than white ones."""
+"""Index of the first colour on which black text reads better than white."""
 
 
 def heatmap(spec: SweepSpec, rows: Sequence[Row]) -> Table | None:
-    """Returns values by the choices of two parameters, the better the lighter; the winner's has a star.
+    """Returns the values over two parameters, lighter for better ones; a star marks the winner.
 
-    None where there are not two parameters with several choices each, or too many choices for a terminal.
+    Returns None unless there are exactly two parameters with several choices each that fit a terminal.
     """
     if len(spec.parameters) != 2:
         return None
@@ -54,13 +54,13 @@ def _cell(row: Row | None, values: Sequence[float], objective: Objective) -> Tex
     share = scaled(objective.rank(row.value), [objective.rank(value) for value in values])
     colour = round((1 - share) * (len(COLOURS) - 1))
     text = f"{'*' if row.rank == 1 else ' '}{row.value:.{DIGITS}g} "
-    # Not by name: a terminal's black may be grey.
+    # Not by name: a terminal's "black" may be grey.
     style = f"{'#000000' if colour >= DARK else '#ffffff'} on {COLOURS[colour]}"
     return Text(text, style=f"bold {style}" if row.rank == 1 else style)
 
 
 def curves(metrics: Metrics) -> list[tuple[str, str, str, str]]:
-    """Returns the columns of a trial's metrics as `(name, first value, line, last value)`, loss and accuracy alike."""
+    """Returns the columns of a trial's metrics as `(name, first value, sparkline, last value)`."""
     names = [name for name in metrics.columns if name not in (EPOCH, "seconds")]
     return [_curve(name, metrics.columns) for name in names]
 
@@ -69,14 +69,14 @@ def _curve(name: str, columns: Mapping[str, Sequence[float]]) -> tuple[str, str,
     values = columns[name]
     shown = values
     if len(values) > CURVE_WIDTH:
-        # Every so manyeth epoch, the first and the last among them.
+        # Thinned evenly, with the first and the last epoch.
         shown = [values[round(place * (len(values) - 1) / (CURVE_WIDTH - 1))] for place in range(CURVE_WIDTH)]
     line = "".join(BLOCKS[round(scaled(value, values) * (len(BLOCKS) - 1))] for value in shown)
     return name, f"{values[0]:.{DIGITS}g}", line, f"{values[-1]:.{DIGITS}g}"
 
 
 def scaled(value: float, values: Sequence[float]) -> float:
-    """Returns where a value lies between the least of all values, 0, and the greatest, 1."""
+    """Returns the position of a value between the smallest (0) and the largest (1) of all values."""
     least, greatest = min(values), max(values)
     # Halved first, since the difference of two finite numbers may be infinite.
     return (value / 2 - least / 2) / (greatest / 2 - least / 2) if greatest / 2 > least / 2 else 0.5

@@ -1,1 +1,1 @@
-"""`sweep report`: one HTML file of a sweep, which needs no network."""
+"""`sweep report`: one HTML file about a sweep, which opens offline."""

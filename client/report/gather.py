@@ -1,4 +1,4 @@
-"""What a report is made of: the records of one sweep, whether its cloud is up or not."""
+"""Gathers the data of a report from the records of one sweep, whether or not its cloud is up."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
 
 MAX_LOGS = 50
-"""Failed trials whose logs are read, those of the most frequent reasons first; one of each reason at least."""
+"""Failed trials whose logs are read: those with the most frequent reasons first, but at least one per reason."""
 LOG_THREADS = 4
-"""CloudWatch Logs allows 25 requests a second."""
+"""CloudWatch Logs allows 25 requests per second."""
 LOG_LINES = 40
 MAX_LINE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """All that a report says of a sweep.
+    """The data of a report.
 
     Attributes:
-        curves: metrics of the leaderboard's trials that have some, by id.
-        unfinished: those of them that are what a trainer showed before its trial had ended.
-        attempts: of all jobs of the sweep, by their start.
-        job_seconds: what the jobs took.
+        curves: existing metrics of the leaderboard's trials, by id.
+        unfinished: ids of the curves that are live rows of unfinished trials.
+        attempts: attempts of all jobs of the sweep, ordered by start.
+        job_seconds: running time of the jobs.
         logs: the last lines of failed trials, by id.
-        where: the options that lead to the sweep, to put behind a command.
-        is_on_aws: whether what its jobs took costs money.
+        where: the options of the sweep's cloud, to append to a command.
+        is_on_aws: whether the jobs cost money.
     """
 
     standing: Standing
@@ -50,10 +50,10 @@ class Gathered:
 
 
 def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
-    """Reads what is recorded of a sweep.
+    """Reads the records of a sweep.
 
     Raises:
-        InvalidInput: there is none of this name; the message has names like it.
+        InvalidInput: there is no sweep with this name; the message suggests similar names.
     """
     archive, standing = found.archive, found.standing(name)
     plan = archive.plan(standing.spec)
@@ -88,7 +88,7 @@ def _logs(
     cloud: Cloud, found: Found, standing: Standing, plan: Plan, outcomes: Sequence[JobOutcome]
 ) -> dict[str, list[str]]:
     failed = {outcome.trial_id for outcome in outcomes if not outcome.succeeded}
-    # Of several trials with the same params, the row names the first, and it may be another that failed.
+    # With several trials of the same params, the row names the first, but another one may have failed.
     of_params = {frozenset(plan.trials[each].params.items()): each for each in failed if each in plan.trials}
     by_reason: dict[str, list[str]] = {}
     for row in standing.rows:

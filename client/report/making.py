@@ -1,4 +1,4 @@
-"""Makes the files: the page, and where they are asked for the pictures."""
+"""Writes the files of a report: the page, and the figures if requested."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from stepsweep.client.pictures.figures import Picture
 
 MAX_CURVES = 5
-"""Trials in one picture of curves; more are a tangle."""
+"""Most trials in one figure of curves, so that it stays readable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """What `sweep report` wrote.
+    """The result of `sweep report`.
 
     Attributes:
-        bytes: of the HTML file, most of which are Plotly.
+        bytes: size of the HTML file, most of which is Plotly.
     """
 
     sweep: str
@@ -41,10 +41,10 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
 
     Args:
         file: by default the sweep's name in the working directory.
-        figures: folder for the pictures, which are not written without it.
+        figures: folder for the figures; None writes none.
 
     Raises:
-        InvalidInput: there is no such sweep, an extra is not installed, or a file cannot be written.
+        InvalidInput: there is no such sweep, an extra is missing, or a file cannot be written.
     """
     need("report", "`sweep report`")
     from stepsweep.client.pictures.figures import saved
@@ -62,7 +62,7 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Writes a file whole: a browser that reloads it never sees half of it."""
+    """Writes a file atomically, so that a browser that reloads it never sees half of it."""
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         beside.write_bytes(data)
@@ -72,7 +72,7 @@ def _write(file: Path, data: bytes) -> None:
 
 
 def pictures(report: Gathered) -> "dict[str, Picture]":
-    """Returns the pictures that there are of a sweep, by the names of their files."""
+    """Returns the figures that the sweep has data for, by file name."""
     from stepsweep.client.pictures.figures import heatmap, learning_curves, parallel_coordinates, values_by_parameter
 
     spec, rows = report.standing.spec, report.standing.rows

@@ -1,7 +1,7 @@
-"""The page: what was gathered, as one HTML file that loads nothing.
+"""Renders the report as one HTML file that loads nothing.
 
-All text that a person chose or a trainer printed is escaped: by Jinja in the HTML, and as JSON without `<`, `>` and `&`
-in the data. Beside that the page's own policy lets a browser run no script but the two whose hashes it names.
+Every text from a person or a trainer is escaped: by Jinja in the HTML, and as JSON without `<`, `>` and `&` in the
+data. In addition, the page's Content-Security-Policy allows only two scripts, by their hashes.
 """
 
 import base64
@@ -32,13 +32,13 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
 MAX_POINTS = 300
-"""Epochs of a curve in the page; of a longer one every so manyeth, and always the first, the best and the last."""
+"""Most epochs of a curve in the page; a longer curve is thinned evenly, but keeps the first, the best and the last."""
 
 DIGITS = 5
-"""Of a curve's values, which are drawn; the leaderboard has all digits."""
+"""Significant digits of a curve's values; the leaderboard has all digits."""
 
 BEST_SHOWN = 3
-"""Trials whose curves are shown at first."""
+"""Trials whose curves are visible at first."""
 
 STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrupted"}
 
@@ -64,12 +64,15 @@ def page(report: Gathered, *, now: datetime | None = None) -> str:
 
 
 def _hash(script: str) -> str:
-    """Returns what a Content-Security-Policy calls a script by. https://www.w3.org/TR/CSP3/#grammardef-hash-source"""
+    """Returns the hash source of a script for a Content-Security-Policy.
+
+    https://www.w3.org/TR/CSP3/#grammardef-hash-source
+    """
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _facts(report: Gathered) -> dict[str, Any]:
-    """Returns what stands in the page as text."""
+    """Returns the values of the page's texts."""
     standing, spec = report.standing, report.standing.spec
     rows, winner = standing.rows, _winner(standing.rows)
     output = standing.output
@@ -108,7 +111,7 @@ def _facts(report: Gathered) -> dict[str, Any]:
 
 
 def _has_losses(report: Gathered) -> bool:
-    """Whether a trainer reports `val_loss`, by which overfitting is told."""
+    """Whether a trainer reports `val_loss`, which shows overfitting."""
     return any("val_loss" in curve.columns for curve in report.curves.values())
 
 
@@ -117,7 +120,7 @@ def _winner(rows: Sequence[Row]) -> Row | None:
 
 
 def _ties(rows: Sequence[Row], winner: Row | None, output: Output | None) -> list[Row]:
-    """Returns those whose value is the winner's; of means those that the reducer's t-test does not tell from it."""
+    """Returns the rows with the winner's value; for means, those that the reducer's t-test cannot distinguish."""
     if winner and winner.n > 1:
         tied = {tie.trial_id for tie in output.ties} if output else set()
         return [row for row in rows if row.trial_id in tied]
@@ -136,7 +139,7 @@ def _counts(rows: Sequence[Row]) -> dict[str, int]:
 
 
 def _failures(report: Gathered) -> list[dict[str, Any]]:
-    """Returns the trials that did not succeed, by their reason, the most frequent first."""
+    """Returns the trials that did not succeed, grouped by reason, most frequent first."""
     found: dict[tuple[str, str], list[Row]] = {}
     for row in report.standing.rows:
         if row.rank is None:
@@ -157,7 +160,7 @@ def _failures(report: Gathered) -> list[dict[str, Any]]:
 
 
 def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
-    """Returns command lines to paste, each with what it does."""
+    """Returns command lines to paste, each with a description."""
     spec, where = report.standing.spec, report.where
     found = [
         ("The whole sweep; save the JSON above as spec.json. Trials that are there are not trained again",
@@ -190,11 +193,11 @@ def _spent(seconds: float) -> str:
     return str(timedelta(seconds=round(seconds)))
 
 
-# --- what is drawn
+# --- charts
 
 
 def drawn(report: Gathered) -> dict[str, Any]:
-    """Returns the data of the charts, compact: a list a column."""
+    """Returns the data of the charts in compact form: one list per column."""
     spec, rows = report.standing.spec, report.standing.rows
     index = {row.trial_id: number for number, row in enumerate(rows)}
     shown = [(index[trial_id], metrics) for trial_id, metrics in report.curves.items() if trial_id in index]
@@ -229,11 +232,11 @@ def drawn(report: Gathered) -> dict[str, Any]:
 
 
 def _thinned(metrics: Metrics, objective: Objective) -> dict[str, Any]:
-    """Returns a curve's columns; of a long one some epochs only; None where it is not finite."""
+    """Returns a curve's columns, thinned if it is long; numbers that are not finite become None."""
     count = metrics.epochs
     losses = metrics.columns.get("val_loss")
     is_finite = all(map(math.isfinite, metrics.columns.get(objective.metric, ())))
-    best = best_epoch(metrics, objective) if is_finite else None  # a trial that diverged has none
+    best = best_epoch(metrics, objective) if is_finite else None  # a diverged trial has none
     kept = set(range(count))
     if count > MAX_POINTS:
         kept = {round(place * (count - 1) / (MAX_POINTS - 1)) for place in range(MAX_POINTS)}
@@ -252,15 +255,15 @@ def _thinned(metrics: Metrics, objective: Objective) -> dict[str, Any]:
 
 
 def _short(value: float) -> float | None:
-    """Returns a number with the digits that are drawn; None for what JSON has no number for."""
+    """Returns a number rounded for drawing; None for NaN and infinity, which JSON lacks."""
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
 def _timeline(attempts: Sequence[Attempt], index: Mapping[str, int]) -> dict[str, Any]:
-    """Returns the attempts, each in the first lane that is free: as many lanes as jobs ran at once."""
+    """Returns the attempts, each in the first free lane; there are as many lanes as jobs ran at once."""
     free: list[int] = []
     lanes = []
-    for attempt in attempts:  # by their start
+    for attempt in attempts:  # ordered by start
         lane = next((number for number, until in enumerate(free) if until <= attempt.started), len(free))
         free[lane : lane + 1] = [attempt.stopped]
         lanes.append(lane)
