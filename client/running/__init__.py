@@ -1,1 +1,1 @@
-"""Executions and jobs of one deployment that is up."""
+"""Executions and jobs of a running deployment."""

@@ -1,4 +1,4 @@
-"""The executions of one deployment that is up: start them, and find those that run."""
+"""Starts the executions of a running deployment, and finds the running ones."""
 
 import json
 import secrets
@@ -13,13 +13,13 @@ from stepsweep.contract.spec import SweepSpec
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """Starts executions of a deployment that is up, and knows which run."""
+    """Starts executions of a running deployment, and finds the running ones."""
 
     deployment: Deployment
 
     def start(self, spec: SweepSpec) -> Execution:
-        """Starts an execution. A sweep whose name is there already goes on, if it asks for the same."""
-        # A sweep's name may be used again, an execution's not: not within 90 days.
+        """Starts an execution. If the sweep exists already with the same input, it continues."""
+        # Step Functions does not allow an execution's name again within 90 days; a sweep's name may be used again.
         name = f"{execution_prefix(spec.name)}-{secrets.token_hex(SUFFIX_BYTES)}"
         with explained():
             started = self.deployment.step_functions.start_execution(
@@ -28,12 +28,12 @@ class Control:
         return Execution(self.deployment, arn=started["executionArn"], spec=spec)
 
     def execution(self, name: str) -> Execution | None:
-        """Returns the execution of a sweep that was started last and runs; None where none does."""
+        """Returns the latest running execution of a sweep; None if none is running."""
         if not (running := self.running(name)):
             return None
         with explained():
             described = self.deployment.step_functions.describe_execution(executionArn=running[0])
-        # Its own input, since the sweep's spec.json is not there until the plan is made.
+        # From the execution's input, since spec.json does not exist before the plan.
         spec = SweepSpec.from_json(json.loads(described["input"]), default_name=described["name"])
         return Execution(self.deployment, arn=running[0], spec=spec)
 
@@ -54,11 +54,11 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The sweeps of a cloud, as one command sees them: each object is read once.
+    """The sweeps of a cloud for one command, which reads each object once.
 
     Attributes:
-        archive: what is recorded.
-        control: of what runs; None where the cloud is not up, and so nothing runs.
+        archive: the records.
+        control: the running executions; None if the cloud is not up, so that nothing runs.
     """
 
     archive: Archive
@@ -78,17 +78,17 @@ class Found:
         return of_sweep(name, self.executions())
 
     def execution(self, name: str) -> Execution | None:
-        """Returns the execution of a sweep that was started last and runs; None where none does."""
+        """Returns the latest running execution of a sweep; None if none is running."""
         return self.control.execution(name) if self.control else None
 
     def standing(self, name: str) -> Standing:
-        """Returns what is there of a sweep, and what runs of it.
+        """Returns the state of a sweep.
 
         Raises:
-            InvalidInput: there is none of this name; the message has names like it.
+            InvalidInput: there is no sweep with this name; the message suggests similar names.
         """
         return self.archive.standing(name, self.executions())
 
     def entries(self) -> list[Entry]:
-        """Returns all sweeps, the newest first."""
+        """Returns all sweeps, newest first."""
         return self.archive.entries(self.executions())

@@ -1,7 +1,7 @@
-"""One execution of the state machine: follow it, stop it, and how it ended.
+"""One execution of the state machine: follows it, stops it, and reads its end.
 
-What is known of it comes from three places: its status from Step Functions, what was planned and how trials ended from
-the bucket, and how many train at this moment from Batch.
+The data comes from three places: the status from Step Functions, the plan and the outcomes from the bucket, and the
+number of running jobs from Batch.
 """
 
 import json
@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from mypy_boto3_batch.literals import JobStatusType
 
 FIRST_SLEEP_SECONDS = 0.1
-"""Much happens at the start (wrong input, nothing left to run), and when all trials of a round have ended."""
+"""First delay of polling. Much happens at the start (wrong input, nothing to run), and at the end of a round."""
 MAX_SLEEP_SECONDS = 60.0
 ASK_BATCH_SECONDS = 2.0
-"""On a machine of one's own the client looks for trials that have ended more often, and shares the cores with them."""
+"""Shortest time between requests to Batch. On this machine the client polls outcomes more often than that, and shares
+the cores with the trials."""
 ASK_WHY_SECONDS = 15.0
 READ_LIVE_SECONDS = 2.0
 MAX_TRAINING = 32
-"""Running trials of which is read how far they are; a terminal has no room for more."""
+"""Most running trials whose live rows are read; a terminal has no room for more."""
 MAX_LOG_READS = 20
-"""Failed trials whose last log line is looked up while a sweep runs; its leaderboard has that of all."""
+"""Most failed trials whose last log line is read while a sweep runs; the leaderboard adds the others."""
 
 CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -53,10 +54,10 @@ SUCCEEDED = "SUCCEEDED"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A trial whose job runs at this moment.
+    """A trial whose job is running.
 
     Attributes:
-        latest: the last row of the metrics that its trainer shows while it trains; empty where it shows none yet.
+        latest: the last of its live rows; empty if there are none yet.
     """
 
     trial: Trial
@@ -64,29 +65,30 @@ class Training:
 
     @property
     def epoch(self) -> int:
-        """The last one that is finished; 0 before the first."""
+        """The last finished epoch; 0 before the first."""
         return int(self.latest.get(EPOCH, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far an execution is.
+    """The progress of an execution.
 
     Attributes:
-        status: the execution's, as Step Functions has it.
-        round_number: of the round that is under way, from 0; all numbers of trials are of this round.
-        planned: trials of the round; None until they are planned.
-        up_to: the epochs that they train at most, fewest first.
-        to_run: those that were not finished before this execution.
-        ended, failed: of `to_run`; the failed are among the ended.
-        running: jobs that train at this moment; None where Batch may not be asked.
-        starting: jobs that have a machine, and whose container is not up yet.
-        training: the running trials, where they were asked for.
-        waits_for: why Batch says that jobs wait; empty where it says nothing.
-        seconds: since the execution started.
-        round_began: the seconds that had passed when this round was planned; 0 in the first.
-        news: the trials that ended since the progress before, first things first.
-        trouble: why there is nothing new, where the cloud did not answer.
+        status: the execution's status in Step Functions.
+        round_number: the current round, from 0; all numbers of trials are about this round.
+        planned: number of the round's trials; None until they are planned.
+        up_to: the epochs that they train at most, in ascending order.
+        to_run: number of trials that were not finished before this execution.
+        ended: number of `to_run` that have ended, failed ones included.
+        failed: number of `to_run` that have failed.
+        running: number of running jobs; None if we may not ask Batch.
+        starting: number of jobs that have a machine, but no running container yet.
+        training: the running trials, if requested.
+        waits_for: Batch's reason why jobs wait; empty if it gives none.
+        seconds: time since the start of the execution.
+        round_began: value of `seconds` when this round was planned; 0 in the first round.
+        news: the trials that ended since the previous progress, in order.
+        trouble: why there is no news, if the cloud did not answer.
     """
 
     status: str = RUNNING
@@ -115,18 +117,20 @@ class Progress:
 
     @property
     def seconds_left(self) -> float | None:
-        """An estimate for the round, by what is done of it; None while nothing is. Early stopping makes it too long."""
+        """Estimated remaining time of the round, from its finished part; None if that is empty. Early stopping makes it
+        too long."""
         done = self.ended + sum(each.epoch / each.trial.epochs for each in self.training)
         return (self.seconds - self.round_began) * (self.to_run - done) / done if done else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How an execution ended.
+    """The end of an execution.
 
     Attributes:
-        output: the winner and what goes with it, as the state machine gives it; None unless it SUCCEEDED.
-        error, cause: a name and its explanation; empty if it SUCCEEDED.
+        output: the execution's output with the winner; None unless it SUCCEEDED.
+        error: name of the error; empty if it SUCCEEDED.
+        cause: explanation of the error; empty if it SUCCEEDED.
     """
 
     status: str
@@ -139,9 +143,9 @@ class Execution:
     """One execution, running or ended.
 
     Attributes:
-        arn: names it.
-        spec: what it was asked.
-        plan: the latest one that `follow` has seen; None before.
+        arn: the execution's ARN.
+        spec: the sweep's input.
+        plan: the latest plan that `follow` has seen; None before.
     """
 
     def __init__(self, deployment: Deployment, *, arn: str, spec: SweepSpec) -> None:
@@ -164,21 +168,21 @@ class Execution:
 
     @property
     def console_url(self) -> str:
-        """Where a browser shows the execution."""
+        """The URL of the execution in the AWS console."""
         _, partition, _, region, *_ = self.arn.split(":")
         domain = CONSOLES.get(partition, CONSOLES["aws"])
         return f"https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{self.arn}"
 
     def follow(self, *, poll_seconds: float = 5.0, with_training: bool = False) -> Iterator[Progress]:
-        """Yields how far the execution is until it has ended; each trial's end is in the `news` of one progress.
+        """Yields progress until the execution has ended. Each trial's end is in the `news` of exactly one progress.
+
+        Waits out network failures and busy services for up to `Deployment.patience_seconds`.
 
         Args:
-            with_training: read what the running trials show of themselves too, a request each.
-
-        A network that is gone and a service that is busy are waited for, for `Deployment.patience_seconds`.
+            with_training: also read the live rows of running trials, with one request each.
 
         Raises:
-            CloudError: the cloud did not answer for too long, or does not allow to ask.
+            CloudError: the cloud did not answer for too long, or refused a request.
         """
         progress = Progress()
         delay, answered_at = FIRST_SLEEP_SECONDS, time.monotonic()
@@ -187,7 +191,7 @@ class Execution:
                 had_ended = progress.all_ended
                 *earlier, progress = self._look(with_training=with_training)
                 delay, answered_at = min(1.5 * delay, poll_seconds), time.monotonic()
-                if progress.all_ended and not had_ended:  # only the winner is still to be picked
+                if progress.all_ended and not had_ended:  # only the reducer still has to run
                     delay = FIRST_SLEEP_SECONDS
             except (BotoCoreError, ClientError) as error:
                 if not may_pass(error) or time.monotonic() - answered_at > self._deployment.patience_seconds:
@@ -202,7 +206,7 @@ class Execution:
             time.sleep(delay)
 
     def ending(self) -> Ending:
-        """Returns how the execution ended; it must have."""
+        """Returns the end of the execution, which must have ended."""
         with explained():
             described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
         return Ending(
@@ -215,30 +219,30 @@ class Execution:
         )
 
     def recorded(self) -> Archive:
-        """Returns the records of its bucket as they are now: each object is read once."""
+        """Returns the current records of its bucket. Reads each object once."""
         return Archive(ReadOnce(self._deployment.store), objects=self._deployment.objects)
 
     def stop(self) -> None:
-        """Stops the execution, and with it its jobs. Trials that are finished stay finished."""
+        """Stops the execution and its jobs. Finished trials stay finished."""
         with explained():
             self._deployment.step_functions.stop_execution(
                 executionArn=self.arn, error="Interrupted", cause="stopped by the person who started it"
             )
 
     def _look(self, *, with_training: bool) -> list[Progress]:
-        """Returns how far the execution is, and before that the last of every round that has ended meanwhile."""
+        """Returns the current progress, preceded by the last progress of every round that has ended meanwhile."""
         described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
-        # Listed after the status was read, so that the last look sees all that the execution wrote.
+        # After reading the status, so that the last listing has everything that the execution wrote.
         objects = self._records.objects(self.spec.name)
         status, started = described["status"], described["startDate"]
         seconds = (datetime.now(UTC) - started).total_seconds()
         found: list[Progress] = []
-        # A sweep that goes on has plans of earlier executions.
+        # A resumed sweep also has plans of earlier executions.
         for number, planned_at in self._records.rounds(objects, since=started.replace(microsecond=0)):
             if self.plan is not None and number <= self.plan.round_number:
                 continue
             if self.plan is not None:
-                # A round is planned when all trials of the one before have ended.
+                # A new plan means that all trials of the previous round have ended.
                 found.append(self._progress(self.plan, objects, status=status, seconds=seconds))
             self.plan = self._records.plan_of(self.spec, number, planned_at)
             self._ended, self._failed = set(), 0
@@ -265,7 +269,7 @@ class Execution:
         )
 
     def _with_jobs(self, progress: Progress, plan: Plan, *, with_training: bool) -> Progress:
-        """Returns the progress with what Batch says of the jobs that are not over."""
+        """Returns the progress with Batch's data about the unfinished jobs."""
         if progress.status != RUNNING or progress.ended == progress.to_run:
             return replace(progress, running=0)
         if self._may_ask_batch and time.monotonic() - self._asked_batch_at >= ASK_BATCH_SECONDS:
@@ -289,7 +293,7 @@ class Execution:
         return news
 
     def _explained(self, result: Result, stream: str | None) -> Result:
-        """Puts a failed job's last log line behind its reason, as the reducer does at the end."""
+        """Appends a failed job's last log line to its reason, as the reducer does at the end."""
         if stream is None or self._failed > MAX_LOG_READS or not (line := self._last_lines.of(stream)):
             return result
         return replace(result, outcome=replace(result.outcome, reason=f"{result.outcome.reason}: {line}"))
@@ -304,12 +308,12 @@ class Execution:
         except ClientError as error:
             if not is_denied(error):
                 raise
-            self._may_ask_batch = False  # a policy that allows only what is needed to start sweeps
+            self._may_ask_batch = False  # the person's policy may allow only starting sweeps
 
     def _trials_with_jobs(self, plan: Plan, status: "JobStatusType") -> list[str] | None:
-        """Returns the trials of this plan that had a job of a status when Batch was asked, and have not ended since.
+        """Returns the unfinished trials of this plan that have a job with a status in Batch; None if we may not ask.
 
-        The queue has jobs of other sweeps too.
+        The queue also has jobs of other sweeps.
         """
         if not self._may_ask_batch:
             return None
@@ -317,7 +321,7 @@ class Execution:
         return [name for name in plan.trials if name in names and name in plan.to_run and name not in self._ended]
 
     def _why_jobs_wait(self, plan: Plan) -> str:
-        """Returns what Batch says of the job at the head of the queue: it gives a reason where that one is stuck."""
+        """Returns Batch's reason for the job at the head of the queue, which it gives if that job is stuck."""
         if self._may_ask_batch and time.monotonic() - self._asked_why_at >= ASK_WHY_SECONDS:
             self._asked_why_at = time.monotonic()
             answer = self._deployment.batch.list_jobs(
@@ -335,7 +339,7 @@ class Execution:
         return tuple(Training(trial=plan.trials[name], latest=self._live.get(name, {})) for name in running)
 
     def _latest(self, trial: Trial) -> dict[str, float]:
-        """Returns the last row that a trainer shows; none where it shows none, or something else."""
+        """Returns the last live row of a trial; empty if it is missing or invalid."""
         try:
             metrics = self._records.live(trial)
         except ClientError:

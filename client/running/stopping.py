@@ -1,4 +1,4 @@
-"""Stops a sweep: its executions, and whatever job of it is left after that."""
+"""Stops a sweep: its executions, and the jobs that are left after that."""
 
 import time
 from collections.abc import Callable
@@ -16,20 +16,20 @@ DESCRIBED_AT_ONCE = 100
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html"""
 
 PATIENCE_SECONDS = 120.0
-"""A job gets SIGTERM, and SIGKILL 30 s later; AWS then takes its time to say so."""
+"""Longest wait for jobs to end. A job gets SIGTERM, and SIGKILL 30 s later; AWS reports its end with a delay."""
 
 QUIET_LOOKS = 2
-"""A child execution that was stopped in the moment it submitted a job shows that job in the second look."""
+"""Listings without a job before the sweep counts as stopped: the first may miss a job that is just being submitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped:
-    """What became of a sweep that was stopped.
+    """The result of stopping a sweep.
 
     Attributes:
-        executions: ARNs of those that ran and were stopped.
-        jobs: ids of those that were alive then.
-        left: ids of those that still are.
+        executions: ARNs of the executions that were stopped.
+        jobs: ids of the jobs that were alive.
+        left: ids of the jobs that are still alive.
     """
 
     executions: list[str]
@@ -40,16 +40,16 @@ class Stopped:
 def stop_sweep(control: Control, name: str, *, poll_seconds: float, on_status: Callable[[str], None]) -> Stopped:
     """Stops the executions of a sweep, and terminates its jobs until none is alive.
 
-    Step Functions terminates the jobs of a stopped execution itself, but at its best effort.
+    Step Functions itself makes only a best effort to terminate the jobs of a stopped execution.
 
     Raises:
-        CloudError: the cloud did not answer, or does not allow it.
+        CloudError: the cloud did not answer, or refused a request.
     """
     executions = control.running(name)
     told: set[str] = set()
     quiet, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     with explained():
-        # Before the executions are stopped: their jobs may have ended a moment after that.
+        # Before stopping the executions, since their jobs may end a moment later.
         jobs = dict.fromkeys(jobs_alive(control, name))
         for arn in executions:
             control.deployment.step_functions.stop_execution(

@@ -1,6 +1,6 @@
-"""What a person asks for: a spec file (JSON or YAML), the options that override it, or both → SweepSpec.
+"""Combines a spec file (JSON or YAML) and the options that override it to a SweepSpec.
 
-Everything that can be wrong is found here, before anything is started.
+It finds every fault before anything starts.
 """
 
 import json
@@ -20,21 +20,21 @@ from stepsweep.contract.spec import SweepSpec
 STDIN = "-"
 
 MAX_INPUT_BYTES = 262_144
-"""Of an execution's input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+"""Limit of an execution's input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 _LIKE_A_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 _RANGE = re.compile(r"(?P<low>[+-]?[0-9][^,:]*?)\.\.(?P<high>[^,:]+)(?P<words>(?::[^,]*)?)")
-"""`low..high` and words behind colons, where `low` is a number: a text that is a choice may hold two dots too."""
+"""`low..high`, then words after colons. `low` must be a number, since a text may contain two dots too."""
 
 _TOKENS = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")\s*(?P<colon>:?)|[{}]|NaN|-?Infinity')
-"""In a text that is JSON: the texts (one before a colon is a key), the braces, and the numbers that are none."""
+"""Tokens of JSON: texts (before a colon they are keys), braces, and NaN or Infinity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A spec file and the options beside it; None and empty are what was not given.
+    """A spec file and the options that override it; None or empty if not given.
 
     Attributes:
         file: a path, or `-` for standard input.
@@ -70,10 +70,10 @@ class Asked:
     accept_trainer: bool = False
 
     def spec(self, *, now: datetime) -> SweepSpec:
-        """Returns the checked spec; a sweep without a name is given one of the file's name and the time.
+        """Returns the validated spec. A sweep without a name gets one from the file's name and the time.
 
         Raises:
-            InvalidInput: with every fault that can be found at once.
+            InvalidInput: the input breaks rules; lists every fault found.
         """
         document = read_spec(self.file) if self.file else {}
         if isinstance(document, dict):
@@ -81,13 +81,13 @@ class Asked:
         return checked(document, default_name=default_name(self.file, now))
 
     def _merged(self, document: dict[str, Any]) -> dict[str, Any]:
-        """Returns the file's fields with the options' in their places."""
+        """Returns the file's fields, overridden by the options'."""
         faults: list[str] = []
         merged = dict(document)
         for field, option, words in (("parameters", "--set", self.parameters), ("fixed", "--fixed", self.fixed)):
             given = _pairs(option, words, faults, several=field == "parameters")
             there = document.get(field, {})
-            # What is not an object is a fault of the file, and the spec's to name.
+            # If it is not an object, the spec's parser reports that.
             if given and isinstance(there, dict):
                 merged[field] = there | given
         if self.environment:
@@ -103,7 +103,7 @@ class Asked:
         searched = {"method": self.search, "trials": self.trials, "batch": self.batch}
         if given := {name: value for name, value in searched.items() if value is not None}:
             there = document.get("search", {})
-            # A grid has no numbers of its own to keep.
+            # A grid has no numbers to keep.
             known = there if isinstance(there, dict) and self.search != "grid" else {}
             merged["search"] = known | given
         if self.halving is not None:
@@ -120,10 +120,10 @@ class Asked:
 
 
 def checked(document: object, *, default_name: str) -> SweepSpec:
-    """Returns the spec of a document that Step Functions takes as an input.
+    """Returns the validated spec of a document that is small enough for Step Functions.
 
     Raises:
-        InvalidSweep: with every fault.
+        InvalidSweep: the document breaks rules; lists every fault.
     """
     spec = SweepSpec.from_json(document, default_name=default_name)
     if (size := len(json.dumps(spec.to_json()))) > MAX_INPUT_BYTES:
@@ -134,7 +134,7 @@ def checked(document: object, *, default_name: str) -> SweepSpec:
 
 
 def default_name(file: str | None, now: datetime) -> str:
-    """Returns a name for a sweep that was given none: `tutorial-20261123-053012`."""
+    """Returns a default name for a sweep: `tutorial-20261123-053012`."""
     stem = Path(file).stem if file and file != STDIN else ""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "sweep"
     time = f"{now:-%Y%m%d-%H%M%S}"
@@ -142,9 +142,9 @@ def default_name(file: str | None, now: datetime) -> str:
 
 
 def read_spec(file: str) -> Any:
-    """Reads a JSON or YAML document strictly: no key twice in an object, no NaN or Infinity.
+    """Reads a JSON or YAML document strictly: no duplicate keys, no NaN or Infinity.
 
-    YAML is what ends in .yaml or .yml, and on standard input what does not start with a brace.
+    A file is YAML if its name ends in .yaml or .yml. Standard input is YAML if it does not start with a brace.
 
     Raises:
         InvalidInput: the file cannot be read or breaks a rule; each fault names the file and the line.
@@ -172,7 +172,7 @@ def _json(name: str, text: str) -> Any:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidInput([f"{name}:{error.lineno}: not JSON: {error.msg} (column {error.colno})"]) from None
-    except (ValueError, RecursionError) as error:  # an integer of thousands of digits; brackets without end
+    except (ValueError, RecursionError) as error:  # an integer of thousands of digits, or deep nesting
         raise InvalidInput([f"{name}: not JSON that can be read here: {error}"]) from None
     if faults := [f"{name}:{line}: {fault}" for line, fault in _lax_json(text)]:
         raise InvalidInput(faults)
@@ -180,7 +180,7 @@ def _json(name: str, text: str) -> Any:
 
 
 def _lax_json(text: str) -> list[tuple[int, str]]:
-    """Returns the lines of what Python's parser lets pass: a key that stands twice, of which it takes the last; NaN."""
+    """Returns faults that Python's parser accepts, with their lines: duplicate keys, NaN, Infinity."""
     faults: list[tuple[int, str]] = []
     open_objects: list[set[str]] = []
     for token in _TOKENS.finditer(text):
@@ -200,7 +200,7 @@ def _lax_json(text: str) -> list[tuple[int, str]]:
 
 
 def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: bool) -> dict[str, Any]:
-    """Returns `name=value` words as an object; with `several` a value is choices between commas, or a range."""
+    """Returns `name=value` words as an object. With `several`, a value is a comma-separated list or a range."""
     pairs: dict[str, Any] = {}
     for word in words:
         name, equals, text = word.partition("=")
@@ -236,7 +236,7 @@ def _variables(words: Sequence[str], exported: Mapping[str, str], faults: list[s
 
 
 def _range(where: str, ends: re.Match[str], faults: list[str]) -> dict[str, Any]:
-    """Returns `1e-4..1:log` as the object that a spec has for it."""
+    """Returns `1e-4..1:log` as a spec's object for a range."""
     found: dict[str, Any] = {"low": _value(where, ends["low"], faults), "high": _value(where, ends["high"], faults)}
     for word in filter(None, ends["words"].split(":")):
         match word.partition("="):
@@ -262,7 +262,7 @@ def _halving(text: str, faults: list[str]) -> dict[str, Any]:
 
 
 def _value(where: str, text: str, faults: list[str]) -> int | float | str:
-    """Returns a JSON number as a number and everything else as a text; the spec decides what texts may be."""
+    """Returns a JSON number as a number, and everything else as a text, which the spec's parser checks."""
     value = number_or_text(text)
     if value is None:
         faults.append(f"{where}: {not_a_number(text)}")
@@ -271,7 +271,7 @@ def _value(where: str, text: str, faults: list[str]) -> int | float | str:
 
 
 def number_or_text(text: str) -> int | float | str | None:
-    """Returns a word as a number if JSON writes numbers so, else as a text; None where it only looks like a number."""
+    """Returns a word as a number if it is a JSON number, otherwise as a text; None if it only looks like a number."""
     if _JSON_NUMBER.fullmatch(text) and len(text) <= 400:
         number: int | float = json.loads(text)
         return number

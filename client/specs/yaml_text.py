@@ -1,7 +1,7 @@
-"""A spec in YAML, read as narrowly as JSON is.
+"""Reads a spec in YAML as strictly as JSON.
 
-PyYAML reads YAML 1.1, in which `1e-3` is a text, `no` is false, `010` is eight and `2026-01-01` a date. Here a plain
-word is a number where JSON writes it so, `true`, `false` and `null` are what they say, and everything else is a text.
+PyYAML reads YAML 1.1, in which `1e-3` is a text, `no` is false, `010` is eight and `2026-01-01` is a date. Here a plain
+word is a number if JSON would read it as one; `true`, `false` and `null` have their JSON meaning; all else is a text.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from stepsweep.contract.space import shown
 MAX_DEPTH = 50
 WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 PLAIN_TAGS = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))
-"""Of what is written without a tag."""
+"""Tags of values that are written without a tag."""
 
 
 def read_yaml(name: str, text: str) -> Any:
@@ -25,7 +25,7 @@ def read_yaml(name: str, text: str) -> Any:
         InvalidInput: it is not YAML or breaks a rule; each fault names the file and the line.
     """
     try:
-        node = yaml.compose(text, Loader=yaml.BaseLoader)  # to which every plain word is a text
+        node = yaml.compose(text, Loader=yaml.BaseLoader)  # it reads every plain word as a text
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise InvalidInput([f"{name}{line}: not YAML: {error.problem}"]) from None

@@ -1,1 +1,1 @@
-"""What a terminal shows: lines, tables, a live display."""
+"""Terminal output: lines, tables, a live display."""

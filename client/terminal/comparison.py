@@ -1,4 +1,4 @@
-"""A comparison of sweeps as lines and tables."""
+"""Shows a comparison of sweeps as lines and tables."""
 
 import json
 from datetime import timedelta
@@ -13,7 +13,7 @@ from stepsweep.client.words import number_of, shown_value
 from stepsweep.contract.ranking import options_line
 
 MAX_VALUE = 60
-"""Signs of a field that is shown; `--json` has all of it."""
+"""Most characters of a field; `--json` has the whole field."""
 
 
 def show(view: View, found: Comparison) -> None:

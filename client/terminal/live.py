@@ -1,4 +1,4 @@
-"""How a sweep goes, as it goes: a line each trial that ends, and below them on a terminal a bar and what trains."""
+"""Live progress of a sweep: one line per ended trial and, on a terminal, a bar and the running trials below them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -21,16 +21,16 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
 MAX_TRIAL_LINES = 100
-"""Where more trials are to run, each would be a line that nobody reads: then it is a line each twentieth of them."""
+"""With more trials than this, nobody would read one line per trial: then there are 20 lines in all."""
 
 NOTHING_STARTS_SECONDS = 600
-"""A new account's quota of GPUs is 0, and jobs then wait without a word."""
+"""When to warn that nothing has started: a new account's GPU quota is 0, and its jobs wait silently."""
 
 BAR_WIDTH = 30
 MAX_TRAINING_ROWS = 12
 MAX_TRAINING_METRICS = 3
 LINES_AROUND = 6
-"""Of a terminal, which the rows of running trials leave to all else."""
+"""Lines of a terminal that the rows of running trials leave free."""
 
 
 class Following:
@@ -38,7 +38,7 @@ class Following:
 
     def __init__(self, view: View, spec: SweepSpec) -> None:
         self.view = view
-        # Where params have more than one trial, their fold and seed tell them apart.
+        # If params have several trials, fold and seed distinguish them.
         self._several = spec.trials_each > 1
         self._objective = spec.objective
         self._best: float | None = None
@@ -57,7 +57,7 @@ class Following:
         return Live(self, console=self.view.console, transient=True, refresh_per_second=2)
 
     def __rich_console__(self, console: Console, _options: ConsoleOptions) -> RenderResult:
-        """Yields what stands below the lines on a terminal."""
+        """Yields the display below the lines on a terminal."""
         progress = self._progress
         if progress.planned is None:
             yield Text(f"planning  {clock(progress.seconds)}", style="dim")
@@ -75,7 +75,7 @@ class Following:
         self._progress = progress
         if progress.planned is not None and progress.round_number != self._round:
             self._round = progress.round_number
-            # Of trials that were finished before nothing is known here, and one of them may be better.
+            # Trials that were finished before are unknown here, and one of them may be better.
             self._all_seen = self._all_seen and progress.planned == progress.to_run
             self.view.line(planned(progress))
         self._trials(progress)
@@ -139,7 +139,7 @@ def planned(progress: Progress) -> str:
 
 
 def bar(progress: Progress) -> Text:
-    """Returns the trials as a bar, each kind of them with a sign of its own, and their numbers."""
+    """Returns the trials as a bar, with one character per state, and their numbers."""
     done = progress.ended - progress.failed
     if progress.running is None:
         kinds = [("done", done, "█", "green"), ("failed", progress.failed, "x", "bold red")]
@@ -169,7 +169,7 @@ def time_of(progress: Progress) -> Text:
 
 
 def widths(numbers: Sequence[int]) -> list[int]:
-    """Returns how many of `BAR_WIDTH` signs each number gets: its share, and one at least where it is not 0."""
+    """Returns how many of `BAR_WIDTH` characters each number gets: its share, but at least one unless it is 0."""
     total = sum(numbers)
     if not total:
         return [0] * len(numbers)

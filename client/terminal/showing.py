@@ -1,4 +1,4 @@
-"""What happens while a sweep runs, on a terminal: lines, and below them what changes."""
+"""Shows a running sweep on a terminal: lines, and below them a display that changes."""
 
 from contextlib import ExitStack
 from types import TracebackType
@@ -11,7 +11,7 @@ from stepsweep.client.terminal.view import View
 
 
 class OnTerminal:
-    """Shows steps and progress. What changes is gone when the sweep has ended, or the context has."""
+    """Shows steps and progress. The changing display disappears when the sweep or the context ends."""
 
     def __init__(self, view: View) -> None:
         self.view = view

@@ -1,4 +1,4 @@
-"""What a person sees: lines and tables. Plain text where the output is not a terminal."""
+"""Output for people: lines and tables, in plain text if the output is not a terminal."""
 
 import json
 import shlex
@@ -32,7 +32,7 @@ MAX_REASONS = 10
 STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
 ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow"}
 PLAIN_WIDTH = 10_000
-"""Of output that is not a terminal: nothing is cut or wrapped, so that grep and awk find whole lines."""
+"""Width of output that is not a terminal: no line is cut or wrapped, so that grep and awk find whole lines."""
 
 
 class View:
@@ -45,11 +45,11 @@ class View:
             self.console.width = PLAIN_WIDTH
 
     def line(self, text: str | Text = "", style: str = "") -> None:
-        """Writes a line; a terminal that is too narrow for it gets several, broken between words."""
+        """Writes a line, wrapped between words on a narrow terminal."""
         self.console.print(Text(printable(text), style=style) if isinstance(text, str) else text)
 
     def copyable(self, text: str | Text, style: str = "") -> None:
-        """Writes a line that somebody may copy, such as a command or a path: never broken by us."""
+        """Writes a line that a person may copy, such as a command or a path, without wrapping it."""
         self.console.print(Text(printable(text), style=style) if isinstance(text, str) else text, soft_wrap=True)
 
     def status(self, text: str) -> None:
@@ -64,10 +64,10 @@ class View:
         for line in capture.get().splitlines():
             self.line(line.rstrip())
 
-    # --- before
+    # --- before a sweep
 
     def plan(self, spec: SweepSpec) -> None:
-        """Shows which trials a spec asks for."""
+        """Shows the trials of a spec."""
         schedule = rounds.schedule(spec)
         epochs = sum(each.epochs for each in schedule)
         self.line(f"{described(spec)}: {epochs:,} epochs in all, unless they stop early.")
@@ -107,7 +107,7 @@ class View:
     # --- a cloud
 
     def serving(self, deployment: Deployment, environment: Mapping[str, str], *, is_ours: bool) -> None:
-        """Shows how to use an embedded cloud that is up."""
+        """Shows how to use a running embedded cloud."""
         self.line("The embedded cloud is up; Ctrl-C ends it." if is_ours else "Another process keeps this cloud up.")
         self.line()
         self.copyable(f"Endpoint       {environment['AWS_ENDPOINT_URL']}")
@@ -135,17 +135,17 @@ class View:
             if finding.remedy:
                 self.copyable(f"{'':<8}  -> {one_line(finding.remedy)}", "dim")
 
-    # --- after
+    # --- after a sweep
 
     def standing(
         self, standing: Standing, *, objects: Home, where: str, is_on_aws: bool, curve: Metrics | None = None
     ) -> None:
-        """Shows what is there of a sweep, finished or not.
+        """Shows the state of a sweep, finished or not.
 
         Args:
-            where: the options that lead to it, to put behind a command.
-            is_on_aws: whether what its jobs took costs money.
-            curve: the winner's metrics, where they are known.
+            where: the options of the sweep's cloud, to append to a command.
+            is_on_aws: whether the jobs cost money.
+            curve: the winner's metrics, if known.
         """
         spec = standing.spec
         self.line(f"Sweep {spec.name}: {described(spec)}.")
@@ -217,7 +217,7 @@ class View:
         self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
 
     def stopped(self, stopped: Stopped, name: str, *, where: str) -> None:
-        """Shows what became of a sweep that was stopped."""
+        """Shows the result of stopping a sweep."""
         if stopped.left:
             return
         if not stopped.executions and not stopped.jobs:
@@ -255,7 +255,7 @@ class View:
             self.line(f"… and {len(ranked) - MAX_ROWS:,} more {rest}")
 
     def failures(self, rows: Sequence[Row]) -> None:
-        """Shows why trials did not succeed, the most frequent reason first, and which trials those are."""
+        """Shows why trials did not succeed, most frequent reason first, and names the trials."""
         failed: dict[tuple[str, str], list[str]] = {}
         for row in rows:
             if row.rank is None:
@@ -282,7 +282,7 @@ class View:
             value += f" at epoch {winner.epoch}"
         self.line()
         self.copyable(Text.assemble(("Winner   ", "bold"), (winner.options, "bold green"), f"  {value}"))
-        # Of all rows: the execution's output has room for the first ties only.
+        # From all rows: the execution's output has only the first ties.
         accuracy = (output.summary or {}).get("test_accuracy")
         if isinstance(accuracy, float):
             self.line(f"         test_accuracy {shown_value(accuracy)}, at the epoch with the lowest val_loss")
@@ -305,7 +305,7 @@ class View:
             self.line(f"         by a t-test of the {n} values each, better than all others")
 
     def _pictures(self, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:
-        """Shows how the values lie over two parameters, and how the winner learned; on a terminal only."""
+        """Shows a heatmap of two parameters and the winner's curve, on a terminal only."""
         if (map_of_values := heatmap(spec, rows)) is not None:
             self.line()
             self.console.print(map_of_values)
@@ -319,7 +319,7 @@ class View:
 
 
 def plan_document(spec: SweepSpec) -> dict[str, Any]:
-    """Returns what `sweep plan --json` prints."""
+    """Returns the document of `sweep plan --json`."""
     schedule = rounds.schedule(spec)
     epochs = sum(each.epochs for each in schedule)
     usd = TUTORIAL_RATES.estimate_usd(epochs=epochs)
@@ -335,7 +335,7 @@ def plan_document(spec: SweepSpec) -> dict[str, Any]:
 
 
 def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Returns what `sweep serve --json` prints."""
+    """Returns the document of `sweep serve --json`."""
     return {
         "endpoint": environment["AWS_ENDPOINT_URL"],
         "environment": dict(environment),
@@ -357,6 +357,6 @@ def _counted(outcomes: Mapping[str, int]) -> str:
 
 
 def _spent(cost: Cost, *, on_aws: bool) -> str:
-    """Returns what the jobs took; what that costs only where it costs something."""
+    """Returns the time of the jobs, and their cost on AWS."""
     took = f"{timedelta(seconds=round(cost.job_seconds))} in all"
     return f"{took}, an estimated {cost.usd_estimate:.2f} USD" if on_aws else took

@@ -1,6 +1,6 @@
-"""What can be chosen when the stack is deployed: `sweep deploy -c max_vcpus=16`.
+"""The choices of a deployment, such as `sweep deploy -c max_vcpus=16`.
 
-The stack reads the choices from CDK's context, the client from the command line and a file: both import this module.
+The stack reads them from CDK's context, the client from the command line and a file. Both import this module.
 """
 
 import json
@@ -18,7 +18,7 @@ from stepsweep.contract.limits import MAX_CONCURRENCY
 CAPACITIES = ("on-demand", "spot", "spot-first")
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365)
-"""Those that CloudWatch Logs knows, up to a year."""
+"""The retention times that CloudWatch Logs allows, up to a year."""
 
 INTEGER_RANGES = {
     "max_vcpus": (1, 10_000),
@@ -48,7 +48,7 @@ def _choice(default: Value, meaning: str) -> Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackConfig:
-    """A deployment's choices, each with its meaning; the defaults are the tutorial's."""
+    """The choices of a deployment, each with its meaning. The defaults are the tutorial's."""
 
     stack_name: str = _choice("Stepsweep", "the CloudFormation stack's name; one account can have several stacks")
     instance_types: tuple[str, ...] = _choice(("g4dn.xlarge",), "machines that may start, separated by commas")
@@ -75,7 +75,7 @@ class StackConfig:
 
     @property
     def faults(self) -> list[str]:
-        """Which choices contradict one another."""
+        """Contradictions between the choices."""
         faults = []
         if self.job_vcpus > self.max_vcpus:
             faults.append(
@@ -89,10 +89,10 @@ class StackConfig:
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Self:
-        """Reads the fields from CDK context, where the command line's values are texts.
+        """Reads the fields from CDK context, in which values from a command line are texts.
 
         Raises:
-            InvalidInput: with every fault.
+            InvalidInput: choices are invalid; lists every fault.
         """
         faults: list[str] = []
         values: dict[str, Any] = {}
@@ -128,7 +128,7 @@ def _text(default: object) -> str:
 
 
 def parsed(name: str, raw: object) -> object:
-    """Returns the value of one field. Raises ValueError with the rule and the value."""
+    """Returns the value of one field. Raises ValueError, which names the rule and the value."""
     if name in INTEGER_RANGES:
         return _integer(raw, *INTEGER_RANGES[name])
     text = str(raw)
@@ -180,7 +180,7 @@ def _positive(raw: object) -> float:
 
 
 def _secrets(raw: object) -> tuple[tuple[str, str], ...]:
-    """Returns names and ARNs. A value is not repeated in an error: somebody may have written the secret itself."""
+    """Returns names and ARNs. Errors do not repeat a value: somebody may have written the secret itself."""
     example = '{"WANDB_API_KEY": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb-AbCdEf"}'
     try:
         found = json.loads(raw) if isinstance(raw, str) else raw

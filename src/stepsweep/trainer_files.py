@@ -1,4 +1,4 @@
-"""Which files of a trainer's folder count: one answer for its image, its hash, and its copy on this machine."""
+"""Selects the relevant files of a trainer's folder: the same ones for its image, its hash, and its local copies."""
 
 import os
 import posixpath
@@ -11,13 +11,13 @@ import pathspec
 from stepsweep.contract.errors import InvalidInput
 
 MAX_BYTES = 200 * 1000**2
-"""Every attempt on this machine gets a copy, and every deploy sends all of it to Docker."""
+"""Largest size, since every attempt on this machine gets a copy, and every deploy sends the files to Docker."""
 
 LEFT_OUT = frozenset({".stepsweep", ".git", "__pycache__", "node_modules", "cdk.out"})
-"""Never a trainer's code, and some of them would hold a copy of the folder that they lie in."""
+"""Folders that never hold a trainer's code. Some of them contain copies of the folder itself."""
 
 MARKS = ("pyvenv.cfg", "cloud.lock")
-"""A virtual environment has the first, the folder of an embedded cloud the second, whatever they are called."""
+"""Files that mark a virtual environment and the folder of an embedded cloud, whatever the folder's name."""
 
 IGNORE_FILE = ".dockerignore"
 
@@ -27,23 +27,23 @@ LARGEST_NAMED = 3
 def trainer_files(folder: Path) -> list[Path]:
     """Returns the files and symbolic links of a trainer's build context, relative to its folder and sorted.
 
-    `.dockerignore` counts as it does for Docker. It is not among them itself, since what it leaves out is gone.
-    Nothing is, where there is no Dockerfile: that may be anybody's home folder.
+    Applies `.dockerignore` as Docker does, and leaves that file itself out. Returns nothing without a Dockerfile: the
+    folder could be a home folder.
 
     Raises:
-        InvalidInput: they are larger than `MAX_BYTES`.
+        InvalidInput: the files are larger than `MAX_BYTES`.
     """
     if not (folder / "Dockerfile").is_file():
         return []
     patterns = _patterns(folder)
     sizes: dict[Path, int] = {}
-    # A data set of a million files is not looked through, unless a pattern might let one of them back in.
+    # Ignored folders are skipped, even with a million files, unless a pattern could include some of them again.
     leaves_out = [] if any(pattern.include is False for pattern in patterns) else patterns
     for path in _below(folder, leaves_out):
         name = path.relative_to(folder)
         status = path.lstat()
         is_sent = name == Path("Dockerfile") or not _is_ignored(name, patterns)
-        # A socket or a pipe has nothing that could be copied.
+        # Sockets and pipes cannot be copied.
         if is_sent and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
             sizes[name] = status.st_size
     if (total := sum(sizes.values())) > MAX_BYTES:
@@ -62,7 +62,7 @@ def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Pat
     for root, folders, files in os.walk(folder):
         here = Path(root)
         links = [name for name in folders if (here / name).is_symlink()]
-        # Changed in place: it is where `walk` goes on.
+        # Changed in place, since `walk` continues with this list.
         folders[:] = [
             name
             for name in folders
@@ -83,7 +83,7 @@ def _patterns(folder: Path) -> list[pathspec.Pattern]:
 
 
 def _is_ignored(name: Path, patterns: Sequence[pathspec.Pattern]) -> bool:
-    """The last pattern that matches the file, or a folder that it is in, decides; unlike Git's."""
+    """Whether a file is ignored. Unlike in Git, the last pattern that matches it or one of its folders decides."""
     names = [name.as_posix(), *(parent.as_posix() for parent in name.parents[:-1])]
     for pattern in reversed(patterns):
         if any(pattern.match_file(name) is not None for name in names):
@@ -92,7 +92,7 @@ def _is_ignored(name: Path, patterns: Sequence[pathspec.Pattern]) -> bool:
 
 
 def _as_gitignore(lines: Iterable[str]) -> Iterator[str]:
-    """Yields Docker's patterns as Git's: Docker starts every pattern at the folder, and cleans it like a path.
+    """Converts Docker's patterns to Git's: Docker anchors every pattern at the folder, and normalizes it like a path.
 
     https://docs.docker.com/build/concepts/context/#dockerignore-files
     """
