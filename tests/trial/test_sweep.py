@@ -1,4 +1,4 @@
-"""A script that nobody changed, as the trainer of a sweep on the embedded cloud."""
+"""The trial kit as the trainer of a sweep on the embedded cloud."""
 
 import json
 import os
@@ -59,3 +59,34 @@ def test_the_winner_is_the_one_of_the_script_by_hand(tmp_path: Path) -> None:
     assert by_hand[0.0001] != by_hand[10.0]
     assert winner["params"] == {"alpha": best}
     assert winner["value"] == by_hand[best]
+
+
+GOES_ON = """
+from stepsweep import trial
+
+file = trial.checkpoint_dir / "epochs.txt"
+began = int(file.read_text()) if file.exists() else 0
+for epoch in range(began + 1, trial.params["epochs"] + 1):
+    trial.report(began=began, lr=trial.params["lr"], epoch=epoch)
+    file.write_text(str(epoch))
+"""
+
+
+def test_a_halving_sweep_goes_on_from_what_the_script_left(tmp_path: Path) -> None:
+    folder = tmp_path / "trainer"
+    folder.mkdir()
+    (folder / "train.py").write_text(GOES_ON)
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    spec = {
+        "parameters": {"lr": [0.1, 0.2]},
+        "epochs": 2,
+        "halving": {"min_epochs": 1, "factor": 2},
+        "objective": {"metric": "began", "direction": "maximize"},
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    with Sweep(folder=tmp_path).popen("run", "spec.json", "--trainer", str(folder), "--json") as process:
+        out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    winner = json.loads(out)["winner"]
+    # The first epoch is of the first rung; the second one began where that ended.
+    assert (winner["value"], winner["epoch"]) == (1, 2)

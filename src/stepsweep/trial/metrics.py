@@ -195,7 +195,8 @@ class Collector:
             where = ", ".join(str(epoch) for epoch in missing[:10]) + (" …" if len(missing) > 10 else "")
             if name in self._named:
                 raise NoMetrics(f"--metric {name}: missing in epoch {where} of {last}; print it once per epoch")
-            dropped.append(f"{name} is left out: it is missing in epoch {where} of {last}")
+            hint = "; print an epoch's metrics before its checkpoint is saved" if self._resumed else ""
+            dropped.append(f"{name} is left out: it is missing in epoch {where} of {last}{hint}")
         if absent := [name for name in self._named if name not in values]:
             raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
         if not whole:
