@@ -327,6 +327,13 @@ def test_a_function_truly_runs(worlds: Worlds) -> None:
     assert embedded == {"with Docker": 42}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the probe limits the size of files as Linux does")
+@patched("functions_run")
+def test_a_function_on_a_full_disk_fails_with_lambdas_own_error(worlds: Worlds) -> None:
+    _, embedded = worlds.ask("function_on_a_full_disk")
+    assert embedded == "Lambda.ServiceException"
+
+
 # --- Step Functions ---------------------------------------------------------------------------------------------------
 
 
@@ -377,6 +384,11 @@ def test_times_in_a_tasks_answer_are_texts(worlds: Worlds) -> None:
 @patched("tasks_fail_with_named_errors")
 def test_a_task_without_an_answer_fails_as_the_sdk_does(worlds: Worlds) -> None:
     assert worlds.ask("task_without_an_answer") == ("States.Runtime", "S3.SdkClientException")
+
+
+@patched("tasks_fail_with_named_errors")
+def test_a_refused_task_has_the_services_error_though_the_answer_names_no_request(worlds: Worlds) -> None:
+    assert worlds.ask("task_refused_without_a_request_id") == ("States.Runtime", "S3.NoSuchBucketException")
 
 
 @patched("maps_fail_with_named_errors")
@@ -516,6 +528,14 @@ def test_a_request_is_neither_logged_nor_answered_for_a_page_of_another_site(wor
 def test_an_object_is_not_in_memory(worlds: Worlds) -> None:
     """That it is in a file is seen in test_cloud.py."""
     assert worlds.ask("where_an_object_is") == ("memory", "elsewhere")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the probe limits the size of files as Linux does")
+@patched("objects_are_files")
+def test_a_put_on_a_full_disk_is_an_error_that_is_tried_again(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("put_on_a_full_disk")
+    assert plain == [200, "", 1]
+    assert embedded == [500, "InternalError", 0]
 
 
 @patched("puts_are_atomic")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 from typing import Any
 
 from tests.local.probes.world import World, outcome, probe, simple, zipped_function
@@ -10,13 +11,7 @@ from tests.local.probes.world import World, outcome, probe, simple, zipped_funct
 @probe
 def answer_of_a_function(world: World) -> Any:
     client = world.client("lambda")
-    client.create_function(
-        FunctionName="doubles",
-        Runtime="python3.13",
-        Role=world.role(),
-        Handler="index.handler",
-        Code={"ZipFile": zipped_function("def handler(event, context): return event['number'] * 2")},
-    )
+    _make(world, "doubles")
 
     def called() -> Any:
         answer = client.invoke(FunctionName="doubles", Payload=json.dumps({"number": 21}))
@@ -27,3 +22,27 @@ def answer_of_a_function(world: World) -> Any:
         with simple("lambda"):
             answer["simple"] = outcome(called)
     return answer
+
+
+@probe
+def function_on_a_full_disk(world: World) -> Any:
+    """The error of a task whose function is called when no file may have a byte."""
+    _make(world, "fails")
+    parameters = {"FunctionName": "fails", "Payload": {"number": 21}}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": parameters, "End": True}
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        return world.executed({"It": task}).get("error")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+
+def _make(world: World, name: str) -> None:
+    world.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=world.role(),
+        Handler="index.handler",
+        Code={"ZipFile": zipped_function("def handler(event, context): return event['number'] * 2")},
+    )

@@ -1,9 +1,12 @@
 """Objects."""
 
 import contextlib
+import resource
 import threading
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.local.probes.world import World, probe
@@ -17,6 +20,31 @@ def where_an_object_is(world: World) -> Any:
     key = s3_backends["123456789012"]["aws"].buckets[world.bucket()].keys["a/b"]
     key._value_buffer.seek(0)
     return "memory" if key._value_buffer.read() == b"bytes" else "elsewhere"
+
+
+@probe
+def put_on_a_full_disk(world: World) -> Any:
+    """The status and the code of a put when no file may have a byte, and whether the object is there afterwards."""
+    world.bucket()
+    client = world.client("s3").meta
+    once = boto3.client(
+        "s3",
+        endpoint_url=client.endpoint_url,
+        region_name=client.region_name,
+        aws_access_key_id="me",
+        aws_secret_access_key="mine",  # noqa: S106
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
+    try:
+        once.put_object(Bucket=world.bucket(), Key="full", Body=b"bytes")
+        said: list[Any] = [200, ""]
+    except ClientError as error:
+        said = [error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    return [*said, once.list_objects_v2(Bucket=world.bucket(), Prefix="full")["KeyCount"]]
 
 
 @probe

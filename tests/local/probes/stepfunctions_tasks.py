@@ -69,6 +69,26 @@ def task_without_an_answer(world: World) -> Any:
 
 
 @probe
+def task_refused_without_a_request_id(world: World) -> Any:
+    """The error of a task that S3 refuses, in an answer that names no request."""
+    send = URLLib3Session.send
+
+    def without_an_id(self: Any, request: Any) -> Any:
+        response = send(self, request)
+        if "/no-such-bucket/" in request.url:
+            response.headers.pop("x-amzn-requestid")
+        return response
+
+    parameters = {"Bucket": "no-such-bucket", "Key": "it"}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Parameters": parameters, "End": True}
+    URLLib3Session.send = without_an_id  # type: ignore[method-assign]
+    try:
+        return world.executed({"It": task})["error"]
+    finally:
+        URLLib3Session.send = send  # type: ignore[method-assign]
+
+
+@probe
 def clients_of_ten_tasks(world: World) -> int:
     """How many clients are made for ten tasks of one kind."""
     world.bucket()

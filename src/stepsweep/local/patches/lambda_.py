@@ -2,9 +2,19 @@
 
 from typing import Any, Protocol
 
+from moto.awslambda.exceptions import LambdaClientError
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 
 from stepsweep.local.patches.patching import patch
+
+
+class _ServiceError(LambdaClientError):
+    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#API_Invoke_Errors"""
+
+    code = 500
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__("ServiceException", f"The embedded cloud cannot run the function: {error}")
 
 
 class FunctionRunner(Protocol):
@@ -18,7 +28,7 @@ class FunctionRunner(Protocol):
 def functions_run(runner: FunctionRunner) -> None:
     """AWS runs the function's code. moto runs it in Docker, or returns the input as the answer.
 
-    Here `runner` runs it.
+    Here `runner` runs it. Where it cannot, as on a full disk, the answer is Lambda's own error, which is tried again.
     """
 
     def invoke(
@@ -31,7 +41,10 @@ def functions_run(runner: FunctionRunner) -> None:
     ) -> bytes:
         function = self.get_function(function_name, qualifier)
         payload = body if isinstance(body, bytes) else (body or "{}").encode()
-        answer, is_error = runner.invoke(function, payload)
+        try:
+            answer, is_error = runner.invoke(function, payload)
+        except OSError as error:
+            raise _ServiceError(error) from error
         if is_error:
             response_headers["x-amz-function-error"] = "Unhandled"
         response_headers["Content-Length"] = str(len(answer))

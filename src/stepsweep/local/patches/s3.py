@@ -1,5 +1,6 @@
 """S3, where moto differs from AWS."""
 
+import errno
 import hashlib
 import os
 import threading
@@ -7,10 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 from moto.s3 import models as s3_models
 from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
 from moto.s3.responses import S3Response
+from werkzeug.exceptions import InternalServerError
 
 from stepsweep.bucket.folder import UNFINISHED, files_below, key_of, path_of
 from stepsweep.local.patches.patching import patch
@@ -18,9 +21,22 @@ from stepsweep.local.patches.patching import patch
 CDK_BUCKETS = "cdk-"
 """Prefix of the name of CDK's own bucket of assets, which every start fills again."""
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors of a full disk, a used quota, and a limit on the size of files. They may pass, so writers try again."""
+
 _writing = threading.Lock()
 _read_only: set[str] = set()
 """Buckets that are about to be deleted."""
+
+
+class _InternalError(InternalServerError):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList; moto has 400 for its code."""
+
+    def get_headers(self, *_args: Any) -> list[tuple[str, str]]:
+        return [("Content-Type", "application/xml")]
+
+    def get_body(self, *_args: Any) -> str:
+        return f"<Error><Code>InternalError</Code><Message>{escape(self.description or '')}</Message></Error>"
 
 
 def objects_are_files(folder: Path) -> None:
@@ -53,8 +69,11 @@ def objects_are_files(folder: Path) -> None:
                 return
             try:
                 _write_atomically(file, data)
-            except OSError as error:  # `a` and `a/b` are two keys but cannot be two files; a key can be too long
+            except OSError as error:
                 message = f"The embedded cloud keeps objects as files, and cannot keep this one: {error}"
+                if error.errno in NO_ROOM:
+                    raise _InternalError(message) from error
+                # `a` and `a/b` are two keys but cannot be two files; a key can be too long
                 raise S3ClientError("InvalidRequest", message) from error
             self.contentsize = len(data)
             self._etag = None

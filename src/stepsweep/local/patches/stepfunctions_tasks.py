@@ -30,11 +30,17 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service impor
     state_task_service_batch,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import StateTaskService
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_aws_sdk import (
+    StateTaskServiceAwsSdk,
+)
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch import (
     StateTaskServiceBatch,
 )
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
     StateTaskServiceCallback,
+)
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_lambda import (
+    StateTaskServiceLambda,
 )
 from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
@@ -149,8 +155,13 @@ def fitted(value: Any, shape: Shape | None, *, to_sfn: bool) -> Any:
 
 
 def tasks_fail_with_named_errors() -> None:
-    """On AWS a task whose request gets no answer fails with the SDK's error, such as `S3.SdkClientException`. In moto
-    it fails with States.Runtime, which no Retry and no Catch can name."""
+    """On AWS a task whose request gets no answer fails with the SDK's error, such as `S3.SdkClientException`, and a
+    refused one with the service's, such as `S3.S3Exception`. In moto the first fails with States.Runtime, and so does
+    the second where the answer has no request id; elsewhere its name is `s3.s3Exception`. No Retry names these."""
+
+    def with_capital(original: Callable[[str], str], service: str) -> str:
+        name = original(service)
+        return name[:1].upper() + name[1:]
 
     def from_error(
         original: Callable[..., Any], self: StateTaskServiceCallback, env: Any, ex: Exception
@@ -158,10 +169,19 @@ def tasks_fail_with_named_errors() -> None:
         if not isinstance(ex, BotoCoreError):
             return original(self, env, ex)
         name = self.resource.service_name
-        service = self.resource.api_name if name == "aws-sdk" else name
-        return _failed(env, CustomErrorName(f"{service[:1].upper()}{service[1:]}.SdkClientException"), str(ex))
+        service = with_capital(str, self.resource.api_name if name == "aws-sdk" else name)
+        return _failed(env, CustomErrorName(f"{service}.SdkClientException"), str(ex))
 
+    def from_answer(original: Callable[..., Any], self: Any, env: Any, ex: Exception) -> FailureEvent:
+        if isinstance(ex, ClientError):
+            ex.response["ResponseMetadata"].setdefault("RequestId", "unknown")
+        failure: FailureEvent = original(self, env, ex)
+        return failure
+
+    patch(StateTaskServiceAwsSdk, "_normalise_service_error_name", with_capital, with_original=True)
     patch(StateTaskServiceCallback, "_from_error", from_error, with_original=True)
+    for service in (StateTaskServiceAwsSdk, StateTaskServiceBatch, StateTaskServiceLambda):
+        patch(service, "_from_error", from_answer, with_original=True)
 
 
 def failing_with(error: StatesErrorNameType) -> Callable[..., None]:
