@@ -1,6 +1,7 @@
 """Finds a deployed stack by its outputs, on AWS or in the embedded cloud, and explains errors of AWS."""
 
 import functools
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ class Deployment:
     Attributes:
         stack: the stack's name.
         job_queue: the queue's name.
+        trainer_command: the entrypoint of the `command` that the stack was deployed for; empty without one.
         patience_seconds: while following a sweep, how long a service may fail to answer before that is an error.
         is_ours: whether it is an embedded cloud that this process keeps up.
         folder: folder of the bucket's objects in an embedded cloud; None on AWS.
@@ -59,6 +61,7 @@ class Deployment:
     state_machine_arn: str
     job_queue: str
     log_group: str
+    trainer_command: tuple[str, ...]
     patience_seconds: float
     s3: "S3Client"
     step_functions: "SFNClient"
@@ -191,6 +194,7 @@ def _found(
         state_machine_arn=outputs[Output.STATE_MACHINE_ARN],
         job_queue=outputs[Output.JOB_QUEUE],
         log_group=outputs[Output.JOB_LOG_GROUP],
+        trainer_command=tuple(json.loads(outputs[Output.TRAINER_COMMAND])),
         patience_seconds=patience_seconds,
         s3=session.client("s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url),
         step_functions=session.client("stepfunctions", config=config, endpoint_url=endpoint_url),

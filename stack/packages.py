@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from stepsweep.trainer_files import trainer_files
+from stepsweep.trainer_files import contents, copy
 
 PACKAGE = Path(__file__).parent.parent
 """The folder of the package `stepsweep`, in a clone or in site-packages."""
@@ -61,15 +61,13 @@ def staged(patterns: Iterable[str], folder: Path | None = None) -> str:
 
 
 def staged_trainer(trainer: Path) -> str:
-    """Copies the relevant files of a user's trainer to a new temporary folder, and returns its path.
+    """Copies the files of a user's trainer to a new temporary folder, and returns its path.
 
     Raises:
         InvalidInput: the files are too large.
     """
     folder = _temporary()
-    for name in trainer_files(trainer):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(trainer / name, folder / name, follow_symlinks=False)
+    copy(contents(trainer), folder)
     return str(folder)
 
 

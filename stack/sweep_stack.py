@@ -24,6 +24,7 @@ from stepsweep.stack.packages import TRAINER_FILES, staged, staged_trainer
 from stepsweep.stack.storage import Storage
 from stepsweep.stack_config import StackConfig
 from stepsweep.statemachine.definition import SweepDefinition
+from stepsweep.trainer_script import script_of, title
 
 
 class SweepStack(cdk.Stack):
@@ -171,6 +172,9 @@ class SweepStack(cdk.Stack):
         self._output(Output.JOB_LOG_GROUP, compute.log_group.log_group_name, "What trials print")
         self._output(Output.MAX_VCPUS, str(config.max_vcpus), "Of all trials at once")
         self._output(Output.CAPACITY, config.capacity, "Which machines trials run on")
+        script = script_of(Path(config.trainer)) if config.trainer else None
+        words = list(script.entrypoint) if script else []
+        self._output(Output.TRAINER_COMMAND, json.dumps(words), "The `command` of a spec file that it was deployed for")
 
     def _allow_jobs(self, state_machine: sfn.StateMachine, compute: Compute) -> None:
         """Grants exactly what `batch:submitJob.sync` needs.
@@ -251,5 +255,5 @@ def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.Container
         platform=ecr_assets.Platform.LINUX_AMD64,  # of g4dn; an image for an Arm laptop would not start there
     )
     # Only the folder's name: its path would reveal details of the deploying machine.
-    name = Path(config.trainer).resolve().name if config.trainer else "stepsweep.trainer"
+    name = title(Path(config.trainer)) if config.trainer else "stepsweep.trainer"
     return ecs.ContainerImage.from_docker_image_asset(asset), asset.asset_hash, name

@@ -23,6 +23,8 @@ from stepsweep.contract.spec import SweepSpec
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from stepsweep.trainer_script import Script
+
 CLOUDS = ("local", "aws")
 
 
@@ -103,11 +105,12 @@ class Sweeps:
             SweepFailed: the sweep ended without a winner.
             CloudError: the cloud failed.
         """
-        spec = self.spec(asked, name=name)
+        spec, script = self._checked(asked, name=name)
+        cloud = self.cloud.running(script)
         sweep = None
         try:
             with shown_here(spec, quiet=quiet) as show:
-                sweep = self._started_one(spec, show)
+                sweep = self._started_one(spec, cloud, show)
                 return sweep.followed(show)
         except KeyboardInterrupt:
             if sweep is not None and self.cloud.is_local:
@@ -118,14 +121,15 @@ class Sweeps:
         self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None, quiet: bool = False
     ) -> Sweep:
         """Starts a sweep that continues without this process, and returns at once. Arguments and errors are `run`'s."""
-        spec = self.spec(asked, name=name)
+        spec, script = self._checked(asked, name=name)
+        cloud = self.cloud.running(script)
         with shown_here(spec, quiet=quiet) as show:
-            sweep = self._started_one(spec, show)
+            sweep = self._started_one(spec, cloud, show)
             show(Doing(f"Started {spec.name}."))
             return sweep
 
-    def _started_one(self, spec: SweepSpec, show: Show) -> Sweep:
-        sweep = Sweep(self.cloud, spec, execution=start(spec, self.cloud, show))
+    def _started_one(self, spec: SweepSpec, cloud: Cloud, show: Show) -> Sweep:
+        sweep = Sweep(cloud, spec, execution=start(spec, cloud, show))
         self._started.append(sweep)
         return sweep
 
@@ -157,13 +161,18 @@ class Sweeps:
 
     def spec(self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None) -> SweepSpec:
         """Returns the validated spec that `run` would run. Raises InvalidInput, which lists every fault."""
+        return self._checked(asked, name=name)[0]
+
+    def _checked(
+        self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None
+    ) -> "tuple[SweepSpec, Script | None]":
         now = datetime.now(UTC)
         if isinstance(asked, str | Path):
-            return Asked(file=str(asked), name=name).spec(now=now)
+            return Asked(file=str(asked), name=name).checked(now=now)
         document = asked.to_json() if isinstance(asked, SweepSpec) else plain(asked)
         if isinstance(document, dict) and name is not None:
             document = document | {"name": name}
-        return checked(document, default_name=default_name(None, now))
+        return checked(document, default_name=default_name(None, now), folder=Path.cwd())
 
     def __enter__(self) -> Self:
         return self

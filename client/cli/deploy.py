@@ -4,15 +4,19 @@ import functools
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stepsweep.client.cli.exit_code import ExitCode
+from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY
 from stepsweep.client.deploying.choices import chosen, help_table
 from stepsweep.client.extras import need
+from stepsweep.client.specs.asked import Asked
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.stack_config import StackConfig
 
 if TYPE_CHECKING:
@@ -60,25 +64,49 @@ class Place:
 def deploy_options(command: Callable[..., int]) -> Callable[..., int]:
     """Adds the options of a deployment, and passes them to the command as `place`."""
 
+    @click.argument("file", metavar="[SPEC]", required=False)
     @click.option("-c", "given", metavar="NAME=VALUE", multiple=True, help="A choice; `sweep deploy --help` has all.")
     @click.option("--profile", metavar="NAME", help="AWS profile.")
     @click.option("--region", metavar="NAME", help="AWS region.")
     @click.option("--stack", metavar="NAME", help="The stack's name.  [default: Stepsweep]")
     @functools.wraps(command)
     def with_place(
-        *, given: tuple[str, ...], profile: str | None, region: str | None, stack: str | None, **others: Any
+        *,
+        file: str | None,
+        given: tuple[str, ...],
+        profile: str | None,
+        region: str | None,
+        stack: str | None,
+        **others: Any,
     ) -> int:
-        choices = chosen(Path(), given, stack=stack)
+        trainer = [f"trainer={trainer_of(file)}"] if file else []
+        choices = chosen(Path(), [*given, *trainer], stack=stack)
         need("deploy", f"`{click.get_current_context().command_path}`")
         return command(place=Place(choices=choices, profile=profile, region=region), **others)
 
     return with_place
 
 
+def trainer_of(file: str) -> Path:
+    """Returns the trainer of a spec file, as the stack takes it.
+
+    Raises:
+        InvalidInput: it has no command, or no Dockerfile lies beside it.
+    """
+    _, script = Asked(file=file).checked(now=datetime.now(UTC))
+    if script is None:
+        raise InvalidInput([f"{file}: has no `command`; a trainer with a Dockerfile goes with -c trainer=FOLDER"])
+    if not script.has_dockerfile:
+        raise InvalidInput([f"{file}: there is no Dockerfile in {script.folder}, and AWS needs one"])
+    return replace(script, python=None, data=()).written(Path(DEFAULT_DIRECTORY) / "scripts")
+
+
 yes_option = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
 
 DEPLOY_HELP = f"""Deploy the stack to your AWS account, or update it.
+
+    SPEC is a spec file with a `command`: the stack is then for that script, beside which a Dockerfile lies.
 
     Says what it creates and what costs money, and asks first. Builds the trainer's image with Docker, unless `image`
     names one.

@@ -12,6 +12,8 @@ from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fa
 from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
 
+SPEC_FILE = "sweep.yaml"
+
 
 def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
     """Adds `place_options`, for a command that cannot work on this machine without the embedded cloud's packages."""
@@ -79,7 +81,7 @@ def machine_options(command: Callable[..., int]) -> Callable[..., int]:
         show_envvar=True, help="Cores, and so threads, of each trial (embedded cloud).  [default: 1]",
     )  # fmt: skip
     trainer = click.option(
-        "--trainer", type=click.Path(file_okay=False, exists=True, path_type=Path), envvar="STEPSWEEP_TRAINER",
+        "--trainer", type=click.Path(exists=True, path_type=Path), envvar="STEPSWEEP_TRAINER",
         show_envvar=True, help="Folder with the Dockerfile of your own trainer (embedded cloud).",
     )  # fmt: skip
     return trainer(vcpus(command))
@@ -105,6 +107,12 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         multiple=True,
         help="A parameter and its choices, or a range: lr=1e-4..1:log, n=16..256:int, m=0..0.9:step=0.1. Numbers are "
         "numbers, anything else is a text.",
+    )
+    @click.option(
+        "--command",
+        "script",
+        metavar="COMMAND",
+        help="Your script, such as 'python train.py {args}', run as it is; {args} stands for the trial's options.",
     )
     @click.option("--search", metavar="METHOD", help="grid, random or tpe.  [default: grid]")
     @click.option("--trials", type=int, metavar="N", help="How many params a random or tpe search tries.")
@@ -144,7 +152,8 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     @accept_trainer_option
     @functools.wraps(command)
     def with_asked(
-        *, file: str | None, parameters: tuple[str, ...], search: str | None, trials: int | None, batch: int | None,
+        *, file: str | None, parameters: tuple[str, ...], script: str | None,
+        search: str | None, trials: int | None, batch: int | None,
         halving: str | None, folds: int | None, repeats: int | None,
         fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...],
         epochs: int | None, name: str | None, objective: str | None,
@@ -152,7 +161,8 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         fresh: bool, accept_trainer: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
-            file=file, parameters=parameters, search=search, trials=trials, batch=batch, halving=halving,
+            file=file or found_spec(), command=script, parameters=parameters,
+            search=search, trials=trials, batch=batch, halving=halving,
             folds=folds, repeats=repeats, fixed=fixed, environment=environment, secrets=secrets, exported=os.environ,
             epochs=epochs, name=name, objective=objective, seed=seed,
             max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
@@ -161,6 +171,14 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         return command(asked=asked, **others)
 
     return with_asked
+
+
+def found_spec() -> str | None:
+    """Returns the spec file of the current folder, which a person need not name."""
+    if not Path(SPEC_FILE).is_file():
+        return None
+    click.echo(f"Taking {SPEC_FILE}.", err=True)
+    return SPEC_FILE
 
 
 def accept_trainer_option(command: Callable[..., int]) -> Callable[..., int]:

@@ -50,7 +50,8 @@ def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     """
     from stepsweep.client.clouds.ahead import working_ahead
 
-    spec = asked.spec(now=datetime.now(UTC))
+    spec, script = asked.checked(now=datetime.now(UTC))
+    cloud = cloud.running(script)
     with working_ahead(cloud, spec) as ahead:
         from stepsweep.client.cli.running import run_sweep
         from stepsweep.client.terminal.view import View
@@ -76,7 +77,8 @@ def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.cli.running import start_sweep
     from stepsweep.client.terminal.view import View
 
-    return _shown(start_sweep(asked.spec(now=datetime.now(UTC)), cloud, View(to_stderr=as_json)), as_json=as_json)
+    spec, script = asked.checked(now=datetime.now(UTC))
+    return _shown(start_sweep(spec, cloud.running(script), View(to_stderr=as_json)), as_json=as_json)
 
 
 @click.command(epilog=EXIT_CODES)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.trainer_script import script_of
 
 if TYPE_CHECKING:
     from stepsweep.client.archive.recorded import Archive
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from stepsweep.contract.spec import SweepSpec
     from stepsweep.local.endpoint import Endpoint
     from stepsweep.local.machine import Machines
+    from stepsweep.trainer_script import Script
 
 DEFAULT_DIRECTORY = ".stepsweep"
 
@@ -122,8 +124,13 @@ class Cloud:
         from stepsweep.contract.rounds import first_round, trials_at_the_ends
         from stepsweep.local.checks import faults_of
 
-        if self.trainer is not None and not (self.trainer / "Dockerfile").is_file():
-            raise InvalidInput([f"--trainer: there is no Dockerfile in {self.trainer}; name the folder that has it"])
+        if self.trainer is not None and script_of(self.trainer) is None and not (self.trainer / "Dockerfile").is_file():
+            raise InvalidInput(
+                [
+                    f"--trainer: there is no Dockerfile in {self.trainer}; name the folder that has it, or say how "
+                    "your script is run with --command"
+                ]
+            )
         commands: list[list[str]] = []
         seen: set[tuple[str, Value]] = set()
         for trial in [*first_round(spec, trainer_version=""), *trials_at_the_ends(spec)]:
@@ -143,6 +150,29 @@ class Cloud:
         """Passes the shell's values of a sweep's secrets to the embedded cloud, which keeps them in memory."""
         if self.is_local and spec.secrets:
             deployment.give_secrets({name: os.environ[name] for name in spec.secrets})
+
+    def running(self, script: "Script | None") -> "Cloud":
+        """Returns this cloud for trials that run the script; itself for none.
+
+        Raises:
+            InvalidInput: a trainer was named too; or the stack was deployed with another command.
+        """
+        if script is None:
+            return self
+        if self.trainer is not None:
+            raise InvalidInput(["command: not together with --trainer (or STEPSWEEP_TRAINER); leave one out"])
+        if self.is_local:
+            return replace(self, trainer=script.written(self.directory / "scripts").resolve())
+        deployed = self._on_aws().trainer_command
+        if deployed != script.entrypoint:
+            there = f"`{replace(script, entrypoint=deployed).line}`" if deployed else "none"
+            raise InvalidInput(
+                [
+                    f"command: the stack was deployed with {there}, or reads metrics otherwise; got `{script.line}`. "
+                    "Deploy this one with `sweep deploy SPEC`, where SPEC is the file that has it"
+                ]
+            )
+        return self
 
     def remember_trainer(self, sweep: str) -> None:
         """Records the trainer's folder of a sweep on this machine, for `with_trainer_of`."""
@@ -172,9 +202,12 @@ class Cloud:
             return self  # another client has started the sweep
         if folder is None:
             return self
-        if not Path(folder).is_dir():
-            raise InvalidInput([f"--trainer: the trainer of the sweep {sweep}, {folder}, is gone; name its new folder"])
-        return replace(self, trainer=Path(folder))
+        trainer = Path(folder)
+        script = script_of(trainer)
+        if not trainer.exists() or (script and not script.folder.is_dir()):
+            gone = script.folder if script else trainer
+            raise InvalidInput([f"--trainer: the trainer of the sweep {sweep}, {gone}, is gone; name its new folder"])
+        return replace(self, trainer=trainer)
 
     def _trainer_file(self, sweep: str) -> Path:
         # A sweep's name has only letters, digits, - and _.
@@ -223,7 +256,9 @@ class Cloud:
     def _check_it_is_as_asked(self, endpoint: "Endpoint") -> None:
         faults = []
         if self.trainer is not None and endpoint.trainer != str(self.trainer.resolve()):
-            faults.append(("--trainer", endpoint.trainer or "stepsweep's own trainer"))
+            there = script_of(Path(endpoint.trainer)) if endpoint.trainer else None
+            option = "command" if script_of(self.trainer) else "--trainer"
+            faults.append((option, str(there or endpoint.trainer or "stepsweep's own trainer")))
         if self.job_vcpus is not None and endpoint.job_vcpus != self.job_vcpus:
             faults.append(("--job-vcpus", f"{endpoint.job_vcpus} a job"))
         if faults:

@@ -1,4 +1,4 @@
-"""Combines a spec file (JSON or YAML) and the options that override it to a SweepSpec.
+"""Combines a spec file (JSON or YAML) and the options that override it to a SweepSpec, and the script of its `command`.
 
 It finds every fault before anything starts.
 """
@@ -12,10 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from stepsweep.client.specs.script import FIELDS, split
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.limits import MAX_NAME
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.trainer_script import Script
 
 STDIN = "-"
 
@@ -46,9 +48,13 @@ class Asked:
         environment: `NAME=value` each, or `NAME`, whose value is the shell's.
         secrets: names of variables.
         exported: the variables of the shell.
+        command: the field of that name.
+        folder: the project's where there is no file; by default the current one.
     """
 
     file: str | None = None
+    command: str | None = None
+    folder: Path = Path()
     parameters: Sequence[str] = ()
     fixed: Sequence[str] = ()
     epochs: int | None = None
@@ -69,8 +75,10 @@ class Asked:
     fresh: bool = False
     accept_trainer: bool = False
 
-    def spec(self, *, now: datetime) -> SweepSpec:
-        """Returns the validated spec. A sweep without a name gets one from the file's name and the time.
+    def checked(self, *, now: datetime) -> tuple[SweepSpec, Script | None]:
+        """Returns the validated spec, and the script that `command` names.
+
+        A sweep without a name gets one from the file's name and the time.
 
         Raises:
             InvalidInput: the input breaks rules; lists every fault found.
@@ -78,7 +86,14 @@ class Asked:
         document = read_spec(self.file) if self.file else {}
         if isinstance(document, dict):
             document = self._merged(document)
-        return checked(document, default_name=default_name(self.file, now))
+        name = default_name(self.file, now)
+        if self.file and self.file != STDIN:
+            return checked(document, default_name=name, folder=Path(self.file).absolute().parent, file=self.file)
+        return checked(document, default_name=name, folder=self.folder.absolute())
+
+    def spec(self, *, now: datetime) -> SweepSpec:
+        """Returns the spec alone. Raises what `checked` does."""
+        return self.checked(now=now)[0]
 
     def _merged(self, document: dict[str, Any]) -> dict[str, Any]:
         """Returns the file's fields, overridden by the options'."""
@@ -108,7 +123,7 @@ class Asked:
             merged["search"] = known | given
         if self.halving is not None:
             merged["halving"] = _halving(self.halving, faults)
-        for field in ("epochs", "folds", "repeats", "name", "seed", "max_concurrency", "budget_usd"):
+        for field in ("command", "epochs", "folds", "repeats", "name", "seed", "max_concurrency", "budget_usd"):
             if (value := getattr(self, field)) is not None:
                 merged[field] = value
         for field in ("fresh", "accept_trainer"):
@@ -119,18 +134,41 @@ class Asked:
         return merged
 
 
-def checked(document: object, *, default_name: str) -> SweepSpec:
-    """Returns the validated spec of a document that is small enough for Step Functions.
+def checked(
+    document: object, *, default_name: str, folder: Path, file: str | None = None
+) -> tuple[SweepSpec, Script | None]:
+    """Returns the validated spec of a document that is small enough for Step Functions, and its `command`'s script.
+
+    Args:
+        folder: the project's folder.
+        file: the document's own path.
 
     Raises:
-        InvalidSweep: the document breaks rules; lists every fault.
+        InvalidInput: the document breaks rules; lists every fault.
     """
-    spec = SweepSpec.from_json(document, default_name=default_name)
+    faults: list[str] = []
+    command = None
+    if isinstance(document, dict):
+        try:
+            document, command = split(document, folder, file=file)
+        except InvalidInput as error:
+            faults += error.faults
+            document = {name: value for name, value in document.items() if name not in FIELDS}
+            document.setdefault("epochs", 1)
+    spec = None
+    try:
+        spec = SweepSpec.from_json(document, default_name=default_name)
+    except InvalidSweep as error:
+        faults += error.faults
+    if command is not None and isinstance(document, dict):
+        faults += command.faults(document)
+    if faults or spec is None:
+        raise InvalidSweep(faults)
     if (size := len(json.dumps(spec.to_json()))) > MAX_INPUT_BYTES:
         raise InvalidSweep(
             [f"the input has {size} bytes; Step Functions takes at most {MAX_INPUT_BYTES}, give fewer choices"]
         )
-    return spec
+    return spec, command.script if command else None
 
 
 def default_name(file: str | None, now: datetime) -> str:

@@ -14,6 +14,7 @@ from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.environment import secret_faults
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.limits import MAX_CONCURRENCY
+from stepsweep.trainer_script import script_of
 
 CAPACITIES = ("on-demand", "spot", "spot-first")
 
@@ -156,13 +157,22 @@ def parsed(name: str, raw: object) -> object:
         case "secrets":
             return _secrets(raw)
         case "trainer":
-            if not Path(text, "Dockerfile").is_file():
-                raise ValueError(f"must be a folder with a Dockerfile, got {raw!r}")
-            return text
+            return _trainer(text)
         case _:
             return _matching(
                 text, r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "an image such as public.ecr.aws/me/trainer:1"
             )
+
+
+def _trainer(text: str) -> str:
+    """The client names a script's file here, which people need not know of."""
+    try:
+        script = script_of(Path(text))
+    except InvalidInput:
+        script = None
+    if script is None and not Path(text, "Dockerfile").is_file():
+        raise ValueError(f"must be a folder with a Dockerfile, got {text!r}")
+    return text
 
 
 def _integer(raw: object, low: int, high: int) -> int:

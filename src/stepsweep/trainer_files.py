@@ -1,27 +1,75 @@
-"""Selects the relevant files of a trainer's folder: the same ones for its image, its hash, and its local copies."""
+"""Selects what a trainer consists of: the same files for its image, its hash, and its local copies."""
 
 import os
 import posixpath
+import shutil
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pathspec
 
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.trainer_script import Script, script_of
 
 MAX_BYTES = 200 * 1000**2
 """Largest size, since every attempt on this machine gets a copy, and every deploy sends the files to Docker."""
 
-LEFT_OUT = frozenset({".stepsweep", ".git", "__pycache__", "node_modules", "cdk.out"})
+_TOOLS = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", ".tox", ".nox", ".idea", ".vscode")
+LEFT_OUT = frozenset({".stepsweep", ".git", ".hg", ".svn", "__pycache__", "node_modules", "cdk.out", *_TOOLS})
 """Folders that never hold a trainer's code. Some of them contain copies of the folder itself."""
+
+NOTES = ("*.md", "LICENSE*", ".gitignore", ".gitattributes")
+"""No part of a script's trainer: nobody wants to train again after a line of README.md."""
 
 MARKS = ("pyvenv.cfg", "cloud.lock")
 """Files that mark a virtual environment and the folder of an embedded cloud, whatever the folder's name."""
 
 IGNORE_FILE = ".dockerignore"
 
+GIT_IGNORE_FILE = ".gitignore"
+
 LARGEST_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link to be made."""
+
+    target: Path
+
+
+def contents(trainer: Path) -> dict[Path, Path | bytes | Link]:
+    """Returns where each file of a trainer comes from, by its path in the build context, sorted.
+
+    Args:
+        trainer: a folder with a Dockerfile, or the file of a `Script`.
+
+    Raises:
+        InvalidInput: the files are larger than `MAX_BYTES`.
+    """
+    script = script_of(trainer)
+    if script is None:
+        return {name: trainer / name for name in trainer_files(trainer)}
+    found: dict[Path, Path | bytes | Link] = {name: script.folder / name for name in script_files(script)}
+    found |= {Path(name): Link((script.folder / name).resolve()) for name in script.data}
+    found[Path("Dockerfile")] = script.dockerfile()
+    return dict(sorted(found.items()))
+
+
+def copy(content: Mapping[Path, Path | bytes | Link], folder: Path) -> None:
+    """Writes what `contents` returned into a folder."""
+    for name, source in content.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        match source:
+            case bytes():
+                target.write_bytes(source)
+            case Link():
+                target.symlink_to(source.target)
+            case _:
+                shutil.copy2(source, target, follow_symlinks=False)
 
 
 def trainer_files(folder: Path) -> list[Path]:
@@ -35,7 +83,26 @@ def trainer_files(folder: Path) -> list[Path]:
     """
     if not (folder / "Dockerfile").is_file():
         return []
-    patterns = _patterns(folder)
+    return _chosen(folder, _docker_patterns(folder), ignore_file=IGNORE_FILE)
+
+
+def script_files(script: Script) -> list[Path]:
+    """Returns the files and symbolic links of a script's project that count, relative to its folder and sorted.
+
+    Those that `.dockerignore` leaves, or `.gitignore` where there is no `.dockerignore`; never data, notes (`*.md`)
+    and what the script itself leaves out.
+
+    Raises:
+        InvalidInput: they are larger than `MAX_BYTES`.
+    """
+    folder = script.folder
+    has_own = (folder / IGNORE_FILE).is_file()
+    patterns = _docker_patterns(folder) if has_own else _git_patterns(_lines(folder / GIT_IGNORE_FILE))
+    never = [*NOTES, *script.left_out, *(f"/{name}" for name in script.data)]
+    return _chosen(folder, [*patterns, *_git_patterns(never)], ignore_file=IGNORE_FILE if has_own else GIT_IGNORE_FILE)
+
+
+def _chosen(folder: Path, patterns: Sequence[pathspec.Pattern], *, ignore_file: str) -> list[Path]:
     sizes: dict[Path, int] = {}
     # Ignored folders are skipped, even with a million files, unless a pattern could include some of them again.
     leaves_out = [] if any(pattern.include is False for pattern in patterns) else patterns
@@ -52,7 +119,7 @@ def trainer_files(folder: Path) -> list[Path]:
         raise InvalidInput(
             [
                 f"trainer: the files of {folder} must be at most {_megabytes(MAX_BYTES)} together, got "
-                f"{_megabytes(total)}; the largest: {named}. List what a trial does not need in its .dockerignore"
+                f"{_megabytes(total)}; the largest: {named}. List what a trial does not need in its {ignore_file}"
             ]
         )
     return sorted(sizes)
@@ -74,12 +141,19 @@ def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Pat
         yield from (here / name for name in [*files, *links] if name not in LEFT_OUT)
 
 
-def _patterns(folder: Path) -> list[pathspec.Pattern]:
+def _docker_patterns(folder: Path) -> list[pathspec.Pattern]:
+    return _git_patterns([*_as_gitignore(_lines(folder / IGNORE_FILE)), f"/{IGNORE_FILE}"])
+
+
+def _git_patterns(lines: Iterable[str]) -> list[pathspec.Pattern]:
+    return [*pathspec.PathSpec.from_lines("gitignore", lines).patterns]
+
+
+def _lines(file: Path) -> list[str]:
     try:
-        lines = (folder / IGNORE_FILE).read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        return file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
     except FileNotFoundError:
-        lines = []
-    return [*pathspec.PathSpec.from_lines("gitignore", [*_as_gitignore(lines), f"/{IGNORE_FILE}"]).patterns]
+        return []
 
 
 def _is_ignored(name: Path, patterns: Sequence[pathspec.Pattern]) -> bool:

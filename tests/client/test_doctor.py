@@ -199,7 +199,7 @@ def test_a_stack_that_is_another_one(sweep: Sweep, made: Deployed) -> None:
     made.client("cloudformation").create_stack(StackName=f"{made.name}Other", TemplateBody=template)
     ended = sweep("doctor", "--on", "aws", "--stack", f"{made.name}Other", environment=made.environment)
     assert ended.returncode == 1
-    every = "Bucket, StateMachineArn, JobQueue, JobLogGroup, MaxVcpus, Capacity"
+    every = "Bucket, StateMachineArn, JobQueue, JobLogGroup, MaxVcpus, Capacity, TrainerCommand"
     assert f"problem outputs: the stack has no output {every}\n" in ended.stdout
 
 

@@ -75,6 +75,7 @@ def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, ima
         "JobLogGroup": f"{name}-Jobs",
         "MaxVcpus": str(max_vcpus),
         "Capacity": capacity,
+        "TrainerCommand": "[]",
     }
     container = {
         "Image": image or f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{made.repository}:abc",

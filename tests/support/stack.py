@@ -131,6 +131,7 @@ def make_stack(server: str, *, name: str) -> Stack:
         "JobLogGroup": LOG_GROUP,
         "MaxVcpus": "64",
         "Capacity": "on-demand",
+        "TrainerCommand": "[]",
     }
     template = {
         "Resources": {"Storage": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name.lower()}}},

@@ -15,3 +15,4 @@ class Output(StrEnum):
     JOB_LOG_GROUP = "JobLogGroup"
     MAX_VCPUS = "MaxVcpus"
     CAPACITY = "Capacity"
+    TRAINER_COMMAND = "TrainerCommand"

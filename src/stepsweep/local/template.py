@@ -35,6 +35,7 @@ SOURCES = (
     "trainer/**/*",
     "stack_config.py",
     "trainer_files.py",
+    "trainer_script.py",
 )
 """What the template and its assets are made of, beside the app's folder, except for a trainer of somebody's own."""
 
@@ -177,11 +178,17 @@ def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(os.path.relpath(file, root).encode() + b"\0" + file.read_bytes() + b"\0")
     if own_trainer := settings.get("trainer"):
-        from stepsweep.trainer_files import trainer_files  # most sweeps need no package that reads .dockerignore
+        from stepsweep.trainer_files import Link, contents  # most sweeps need no package that reads .dockerignore
 
-        for name in trainer_files(Path(own_trainer)):
-            file = Path(own_trainer, name)
-            content = os.fsencode(file.readlink()) if file.is_symlink() else file.read_bytes()
-            mode = file.lstat().st_mode & 0o111
+        for name, source in contents(Path(own_trainer)).items():
+            mode = 0
+            match source:
+                case bytes():
+                    content = source
+                case Link(target):
+                    content = os.fsencode(target)
+                case _:
+                    content = os.fsencode(source.readlink()) if source.is_symlink() else source.read_bytes()
+                    mode = source.lstat().st_mode & 0o111
             digest.update(os.fsencode(name) + b"\0%o\0%d\0" % (mode, len(content)) + content)
     return digest.hexdigest()[:16]

@@ -16,6 +16,7 @@ from pathlib import Path
 from stepsweep.trial import event_files, metrics_file, mlflow_runs, names, places
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import STYLES, Command, Dialect, WrongCommand, read
+from stepsweep.trial.interpreter import with_python
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
 from stepsweep.trial.process import Ended, run
 from stepsweep.trial.sources import Metrics
@@ -43,6 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             _check_options(asked)
             command = read(rest, _dialect(asked), workspace.placeholders)
+            if asked.python:
+                words, environment = with_python(asked.python, command.argv, command.environment)
+                command = Command(words, environment, command.epochs)
             printed = Collector(_patterns(asked.metric), _pattern("--epoch", asked.epoch) if asked.epoch else None)
         except WrongCommand as wrong:
             for fault in wrong.faults:
@@ -197,7 +201,10 @@ def _check(rows: list[dict[str, float]], epochs: int | None) -> None:
         looked = "`name=value`, `name: value` and JSON lines"
         raise NoMetrics(f"found no metrics; looked for {looked}. To fix it, {WHAT_TO_PRINT}")
     if epochs is not None and len(rows) > epochs:
-        raise NoMetrics(f"found {len(rows)} epochs, and only {epochs} were asked for. To fix it, {WHAT_TO_PRINT}")
+        raise NoMetrics(
+            f"found {len(rows)} epochs, and only {epochs} were asked for. To fix it, give the sweep at least "
+            f"`epochs: {len(rows)}`, and `arguments: {{epochs: false}}` if the script has no option for it"
+        )
 
 
 def _show_live(prefix: str, rows: Callable[[], list[dict[str, float]]], ended: threading.Event) -> None:
@@ -264,6 +271,7 @@ def _parser() -> argparse.ArgumentParser:
         usage="stepsweep-trial [options] -- COMMAND ... {args}",
         description="Runs a command as a trial: translates its options, and reads metrics from its output.",
     )
+    parser.add_argument("--python", metavar="PATH", help="the interpreter that runs the command's python")
     parser.add_argument("--style", choices=STYLES, default=STYLES[0], help="how options reach the command")
     parser.add_argument("--dashes", action="store_true", help="batch_size becomes batch-size")
     parser.add_argument("--booleans", choices=("value", "flag", "no-flag"), default="value", help="true and false")

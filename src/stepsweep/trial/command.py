@@ -74,6 +74,10 @@ def read(words: Sequence[str], dialect: Dialect, places: Mapping[str, str]) -> C
     named = {name for word in template if word != ARGS for name in _PLACEHOLDER.findall(word)}
     if missing := sorted(named - set(options) - set(places)):
         raise WrongCommand([f"{{{name}}}: the trial has no option --{name}" for name in missing])
+    if ARGS not in template and (lost := [name for name in options if name not in {*named, "epochs", "seed"}]):
+        raise WrongCommand(
+            [f"--{name}: has no place in the command; write {{{name}}} there, or {ARGS}" for name in lost]
+        )
     rest: list[str] = []
     environment: dict[str, str] = {}
     for name, value in options.items():

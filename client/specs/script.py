@@ -1,0 +1,279 @@
+"""The fields of a spec file that say how a script of somebody's is run: `command`, and what goes with it."""
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.space import shown
+from stepsweep.trainer_script import Script
+
+FIELDS = ("command", "python", "metrics", "arguments", "data")
+"""Of the spec file. They are the client's: the input of an execution has none of them."""
+
+STYLES = ("--name value", "--name=value", "name=value", "env")
+BOOLEANS = ("value", "flag", "no-flag")
+ARGUMENTS = ("style", "dashes", "booleans", "epochs", "seed")
+ENVIRONMENTS = (".venv", "venv")
+"""Where a project keeps its virtual environment, by habit."""
+
+OTHER_SPECS = ("/sweep*.yaml", "/sweep*.yml", "/sweep*.json")
+"""A project may have several; a change of what is swept is no change of what trains."""
+
+EPOCH = "epoch"
+_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_./-]*)\}")
+_ARGS = "{args}"
+_OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A checked `command`, and what goes with it.
+
+    Attributes:
+        script: what trials run.
+        epochs: whether the script is told for how many epochs it trains.
+        seed: whether it is given a seed.
+        names: the parameters that the command has a place for; None where it has one for all.
+    """
+
+    script: Script
+    epochs: bool
+    seed: bool
+    names: frozenset[str] | None
+
+    def faults(self, document: Mapping[str, Any]) -> list[str]:
+        """Returns what the rest of the spec asks of a script that this one cannot do."""
+        faults = []
+        given = [name for field in ("parameters", "fixed") for name in _keys(document.get(field))]
+        if self.names is not None:
+            faults += [
+                f"command: has no place for {name}; write {{{name}}} where its value belongs, or {_ARGS} at the end"
+                for name in given
+                if name not in self.names
+            ]
+            faults += [
+                f"command: {{{name}}} is no parameter; give it choices in `parameters`, or a value in `fixed`"
+                for name in sorted(self.names - {*given, "epochs", "seed", "fold", "folds", "checkpoint_dir"})
+            ]
+        if not self.epochs and document.get("halving") is not None:
+            faults.append(
+                "halving: the script is not told for how many epochs it trains; name its option in arguments.epochs"
+            )
+        if not self.seed and document.get("repeats") not in (None, 1):
+            faults.append("repeats: the script is given no seed; name its option in arguments.seed")
+        return faults
+
+
+def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[dict[str, Any], Command | None]:
+    """Returns the fields of a spec that an execution's input has, and how its trials are run.
+
+    A script that is told no epochs gets one: what it trains is its own affair.
+
+    Args:
+        folder: the project's, to which paths are relative.
+        file: the spec file's path; None where there is none.
+
+    Raises:
+        InvalidInput: with every fault of these fields.
+    """
+    fields = {name: document[name] for name in FIELDS if name in document}
+    rest = {name: value for name, value in document.items() if name not in FIELDS}
+    if not fields:
+        return rest, None
+    if "command" not in fields:
+        names = ", ".join(fields)
+        raise InvalidInput([f"{names}: goes with `command`; write command: python train.py, or leave it out"])
+    faults: list[str] = []
+    words = _words(fields["command"], faults)
+    asked = _arguments(fields.get("arguments"), faults)
+    asked.setdefault("seed", False)
+    if "epochs" not in rest:
+        asked.setdefault("epochs", False)
+        rest["epochs"] = 1
+    python = _python(fields.get("python"), folder, faults)
+    metrics = _metrics(fields.get("metrics"), faults)
+    data = _data(fields.get("data"), folder, faults)
+    _check_program(words, folder, faults)
+    if faults:
+        raise InvalidInput(faults)
+    named = {name for word in words if word != _ARGS for name in _PLACEHOLDER.findall(word)}
+    takes_all = _ARGS in words or not named
+    if takes_all and _ARGS not in words:
+        words.append(_ARGS)
+    own = [] if file is None else [f"/{os.path.relpath(file, folder)}"]
+    script = Script(
+        folder=folder,
+        entrypoint=(
+            "stepsweep-trial",
+            *_kit_options(asked),
+            *metrics,
+            "--",
+            *words,
+            *([] if takes_all else ["--"]),
+        ),
+        python=str(python) if python else None,
+        data=tuple(data),
+        left_out=(*own, *OTHER_SPECS),
+    )
+    return rest, Command(
+        script=script,
+        epochs=asked.get("epochs") is not False or "epochs" in named,
+        seed=asked["seed"] is not False or "seed" in named,
+        names=None if takes_all else frozenset(named),
+    )
+
+
+def _words(raw: object, faults: list[str]) -> list[str]:
+    what = "must be a command such as python train.py {args}, or a list of its words"
+    try:
+        words = shlex.split(raw) if isinstance(raw, str) else raw
+    except ValueError as error:
+        faults.append(f"command: {what}: {error}, got {shown(raw)}")
+        return []
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
+        faults.append(f"command: {what}, got {shown(raw)}")
+        return []
+    if words[0] == _ARGS:
+        faults.append(f"command: no program stands before {_ARGS}; write python train.py {_ARGS}")
+    if _ARGS in words[:-1]:
+        faults.append(f"command: {_ARGS} must be its last word, got {shown(raw)}")
+    for word in words:
+        if word in ("|", "||", "&&", ";", ">", ">>", "<", "&"):
+            faults.append(
+                f"command: {word} is the shell's, and no shell runs this; write [bash, -c, …], or a script of its own"
+            )
+    return list(words)
+
+
+def _arguments(raw: object, faults: list[str]) -> dict[str, Any]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        faults.append(f"arguments: must be an object of {', '.join(ARGUMENTS)}, got {shown(raw)}")
+        return {}
+    for name, value in raw.items():
+        match name:
+            case "style" | "booleans":
+                known = STYLES if name == "style" else BOOLEANS
+                if value not in known:
+                    faults.append(f"arguments.{name}: must be one of {', '.join(known)}, got {shown(value)}")
+            case "dashes":
+                if not isinstance(value, bool):
+                    faults.append(f"arguments.dashes: must be true or false, got {shown(value)}")
+            case "epochs" | "seed":
+                if value is not False and not (isinstance(value, str) and _OPTION.fullmatch(value)):
+                    faults.append(
+                        f"arguments.{name}: must be the name of the script's option, such as max_{name}, or false, got "
+                        f"{shown(value)}"
+                    )
+            case _:
+                faults.append(f"arguments.{name}: unknown; known are {', '.join(ARGUMENTS)}")
+    return dict(raw)
+
+
+def _kit_options(asked: Mapping[str, Any]) -> list[str]:
+    words = []
+    for name in ("style", "booleans"):
+        if name in asked:
+            words.append(f"--{name}={asked[name]}")
+    if asked.get("dashes"):
+        words.append("--dashes")
+    for name in ("epochs", "seed"):
+        if asked.get(name) is False:
+            words.append(f"--no-{name}")
+        elif name in asked:
+            words.append(f"--{name}-as={asked[name]}")
+    return words
+
+
+def _metrics(raw: object, faults: list[str]) -> list[str]:
+    match raw:
+        case None:
+            return []
+        case str() if raw:
+            return [f"--metrics-file={raw}"]
+        case dict() if raw:
+            words = []
+            for name, pattern in raw.items():
+                try:
+                    groups = re.compile(pattern).groups if isinstance(pattern, str) else 0
+                except re.error as error:
+                    faults.append(f"metrics.{name}: not a regular expression: {error}, got {shown(pattern)}")
+                    continue
+                if not groups:
+                    faults.append(
+                        f"metrics.{name}: must be a regular expression with the number in parentheses, such as "
+                        rf"'accuracy (\S+)', got {shown(pattern)}"
+                    )
+                words.append(f"--epoch={pattern}" if name == EPOCH else f"--metric={name}={pattern}")
+            return words
+        case _:
+            faults.append(
+                "metrics: must be an object of names and regular expressions, or the path of a file that the script "
+                f"writes, got {shown(raw)}"
+            )
+            return []
+
+
+def _python(raw: object, folder: Path, faults: list[str]) -> Path | None:
+    """Returns the interpreter of the project; None where it is the one that runs here."""
+    if raw is None:
+        found = [folder / name / "bin" / "python" for name in ENVIRONMENTS]
+        if activated := os.environ.get("VIRTUAL_ENV"):
+            found.append(Path(activated) / "bin" / "python")
+        python = next((path for path in found if path.is_file()), None)
+    elif isinstance(raw, str) and raw:
+        which = shutil.which(raw) if "/" not in raw else str(folder / Path(raw).expanduser())
+        python = Path(which) if which else None
+        if python is None or not os.access(python, os.X_OK) or python.is_dir():
+            faults.append(f"python: must be an interpreter such as .venv/bin/python, got {shown(raw)}")
+            return None
+    else:
+        faults.append(f"python: must be an interpreter such as .venv/bin/python, got {shown(raw)}")
+        return None
+    # Its folder is compared: a virtual environment's interpreter is a link, and knows its environment by its own path.
+    is_ours = python is not None and python.parent.resolve() == Path(sys.executable).parent.resolve()
+    return None if is_ours else python
+
+
+def _data(raw: object, folder: Path, faults: list[str]) -> list[str]:
+    paths = [raw] if isinstance(raw, str) else raw
+    if paths is None:
+        return []
+    if not isinstance(paths, list) or not all(isinstance(path, str) and path for path in paths):
+        faults.append(f"data: must be a path in the project's folder, or a list of them, got {shown(raw)}")
+        return []
+    found = []
+    for path in paths:
+        name = Path(os.path.normpath(path))
+        if name.is_absolute() or name.parts[:1] in ((), ("..",)):
+            faults.append(f"data: must be a path in the project's folder, such as data, got {shown(path)}")
+        elif not (folder / name).exists():
+            faults.append(f"data: there is no {name} in {folder}")
+        else:
+            found.append(name.as_posix())
+    return found
+
+
+def _check_program(words: list[str], folder: Path, faults: list[str]) -> None:
+    """What is missing would be missing in every trial."""
+    if not words:
+        return
+    program, *others = words
+    if re.fullmatch(r"python3?", program):
+        script = next((word for word in others if not word.startswith("-")), None)
+        if script and others[0] == script and script.endswith(".py") and not (folder / script).is_file():
+            faults.append(f"command: there is no {script} in {folder}")
+    elif "/" in program and not (folder / program).is_file():
+        faults.append(f"command: there is no {program} in {folder}")
+
+
+def _keys(raw: object) -> list[str]:
+    return [str(name) for name in raw] if isinstance(raw, dict) else []
