@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import json
 import os
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = read(rest, _dialect(asked), workspace.placeholders)
             if asked.python:
                 words, environment = with_python(asked.python, command.argv, command.environment)
-                command = Command(words, environment, command.epochs)
+                command = dataclasses.replace(command, argv=words, environment=environment)
             printed = Collector(_patterns(asked.metric), _pattern("--epoch", asked.epoch) if asked.epoch else None)
         except WrongCommand as wrong:
             for fault in wrong.faults:
