@@ -1,1 +1,1 @@
-"""The embedded cloud: moto serving the synthesized template, with jobs and functions that truly run."""
+"""The embedded cloud: moto serves the synthesized template, and real processes run its jobs and functions."""

@@ -1,12 +1,11 @@
-"""Who may do what: every request to the embedded cloud is checked against the synthesized policies of who sends it.
+"""Checks every request to the embedded cloud against the synthesized policies of its sender.
 
-A job, a function and the state machine each sign with the key of their role; a request by anybody else is the
-person's own, who may do everything here, as the one who deployed the stack may on AWS. What a role is not allowed
-fails as on AWS: 403, with the action, the resource and the role in the message.
+Jobs, functions and the state machine sign with the key of their role. Any other request comes from the person, who
+may do everything here. As on AWS, a denied request gets 403, with the action, the resource and the role in the message.
 
-The evaluation is moto's `IAMPolicy`, which knows actions, resources and effects, and few conditions; this stack's
-roles use none. Which action on which resource a request is, moto knows for few services (it takes `*` for most), so it
-is said here for the requests that roles send.
+moto's `IAMPolicy` evaluates the policies. It knows actions, resources and effects, but few conditions; this stack's
+roles use none. moto determines action and resource for few services (it takes `*` for most), so this module does so
+for the requests that roles send.
 """
 
 import io
@@ -29,7 +28,7 @@ _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<s
 
 @dataclass(frozen=True, slots=True)
 class Denied(Exception):
-    """A role asked for what its policies do not allow."""
+    """A role's policies do not allow its request."""
 
     role: str
     action: str
@@ -43,7 +42,7 @@ class Denied(Exception):
 
 
 class Access:
-    """The keys of roles, and the check of what they sign."""
+    """The keys of roles, and the check of signed requests."""
 
     def __init__(self, account: str, region: str) -> None:
         self._account = account
@@ -52,7 +51,7 @@ class Access:
         self._lock = threading.Lock()
 
     def key_of(self, role_arn: str) -> str:
-        """Returns the access key id of a role, the same one each time."""
+        """Returns the access key id of a role; always the same one."""
         key = "ROLE" + re.sub(r"[^A-Za-z0-9]", "", role_arn.rsplit("/", 1)[-1])[:60]
         with self._lock:
             self._roles[key] = role_arn
@@ -85,7 +84,7 @@ class Access:
     def _unlisted(
         self, role: str, server: Wsgi, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Answers for an object that is not there: 404 to those who may list the bucket, and 403 to all others.
+        """Turns a 404 for a missing object into 403, unless the role may list the bucket.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
         """
@@ -106,7 +105,7 @@ class Access:
         return [*map(_parsed, inline), *map(IAMPolicy, role.managed_policies.values())]
 
     def _asked(self, service: str, environ: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """Yields the actions that a request is, each with its resource."""
+        """Yields the IAM actions of a request, each with its resource."""
         method, path = environ["REQUEST_METHOD"], unquote(environ["PATH_INFO"])
         match service:
             case "s3":
@@ -157,7 +156,7 @@ def _s3(method: str, path: str, query: dict[str, list[str]]) -> tuple[str, str]:
             "PUT": "s3:CreateBucket",
             "DELETE": "s3:DeleteBucket",
         }
-        # Deleting many objects is a POST to the bucket.
+        # DeleteObjects is a POST to the bucket.
         return actions.get(method, "s3:DeleteObject"), f"arn:aws:s3:::{bucket}"
     actions = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}
     action = actions.get(method, "s3:PutObject")
@@ -171,7 +170,7 @@ def _target(environ: dict[str, Any]) -> str:
 
 
 def _body(environ: dict[str, Any]) -> dict[str, Any]:
-    """Returns the request's JSON, and leaves it to be read again."""
+    """Returns the request's JSON, and rewinds the body."""
     data = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(data)
     document = json.loads(data or b"{}")

@@ -18,26 +18,26 @@ from stepsweep.local.patches.batch import ProcessJob
 from stepsweep.local.share import VISIBLE, Share, Shares
 
 STOP_GRACE_SECONDS = 30.0
-"""Between SIGTERM and SIGKILL, as ECS has it."""
+"""Time between SIGTERM and SIGKILL, as on ECS."""
 
 MAX_LOG_EVENTS = 10_000
-"""Lines of one attempt that `aws logs` shows; the file has all."""
+"""Most lines per attempt in `aws logs`; the file has all."""
 
 
 class JobQueue:
-    """Runs jobs in the order of their submission, as many at once as there are vCPUs for.
+    """Runs jobs in the order of their submission, in parallel as far as vCPUs are free.
 
-    A job has as many threads as vCPUs: those that its submission asks for, at most all there are. Its definition's do
-    not count: they come with the machine that has the GPU; on a CPU a thread a trial and a trial a core is faster.
+    A job has as many threads as vCPUs. Its submission decides their number, not its definition
+    (docs/decisions/013-vcpus-on-a-laptop.md).
 
     Args:
-        images: by the tag of the image's URI.
-        environment: returns what AWS would add to the environment of a job with a role: region, credentials, endpoint.
+        images: the images by tag.
+        environment: returns the variables that AWS adds to a job with a role: region, credentials, endpoint.
         secrets: the values that a job may ask for.
-        folders: holds the working folder of each attempt while it runs.
-        logs: folder; `<trial>/<job id>-<attempt>.log` of each.
-        shares: of the machine.
-        job_vcpus: of a job whose submission asks for none.
+        folders: parent of the attempts' working folders.
+        logs: folder of the logs `<trial>/<job id>-<attempt>.log`.
+        shares: the machine's cores and GPUs.
+        job_vcpus: vCPUs of a job whose submission asks for none.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class JobQueue:
         self._waiting.put(job)
 
     def terminate(self, job: ProcessJob, reason: str) -> None:
-        """Ends a job wherever it is; it is FAILED with the reason, and not tried again."""
+        """Ends a job in any state. It becomes FAILED with the reason, without a retry."""
         with self._lock:
             if job.ended.done():
                 return
@@ -82,14 +82,14 @@ class JobQueue:
             self._finish(job, succeeded=False)
 
     def close(self) -> None:
-        """No further job starts. What runs is ended by the machine."""
+        """Starts no further job. The machine ends the running ones."""
         self._closed = True
         self._shares.close()
         self._waiting.put(None)
 
     def _dispatch(self) -> None:
         while (job := self._waiting.get()) is not None:
-            # Who names the GPUs in the environment hands them out.
+            # A person who names the GPUs in the environment assigns them.
             gpus = 0 if VISIBLE in job.environment else job.gpus
             share = self._shares.take(vcpus=job.asked_vcpus or self._job_vcpus, gpus=gpus)
             if share is None:
@@ -101,7 +101,7 @@ class JobQueue:
             if not job.ended.done():
                 self._run(job, share)
         except Exception as error:
-            # Whatever it is: what dies here would leave this job and all that wait for it waiting for ever.
+            # Any error: without this, the job and everything that waits for it would wait forever.
             logging.getLogger("moto").exception("job %s", job.job_id)
             job.job_stopped_reason = f"The embedded cloud could not run it: {error}"
             self._finish(job, succeeded=False)
@@ -121,7 +121,7 @@ class JobQueue:
         self._finish(job, succeeded=False)
 
     def _attempt(self, job: ProcessJob, number: int, share: Share) -> dict[str, Any]:
-        """Runs one attempt to its end, and returns it as DescribeJobs shows it."""
+        """Runs one attempt to its end, and returns it in the form of DescribeJobs."""
         properties = job.job_definition.container_properties
         options = properties.get("logConfiguration", {}).get("options", {})
         stream = f"{options.get('awslogs-stream-prefix', 'job')}/default/{job.job_id}-{number}"
@@ -160,7 +160,7 @@ class JobQueue:
                     "AWS_BATCH_JQ_NAME": job.job_queue.name,
                 },
                 output=log,
-                # A fork has imported them already, and many read their variables then.
+                # A fork has already imported these modules, and many read their variables at import.
                 preload=() if job.has_variables_of_its_own or given else image.preload,
                 copy=self._folders / f"{job.job_id}-{number}",
             )
@@ -205,7 +205,7 @@ class JobQueue:
 
 
 def retries(strategy: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:
-    """Whether Batch tries again: the first rule that matches decides, and no match means yes.
+    """Whether Batch retries: the first matching rule decides; without a match it retries.
 
     https://docs.aws.amazon.com/batch/latest/APIReference/API_EvaluateOnExit.html
     """
@@ -217,7 +217,7 @@ def retries(strategy: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:
     }
     for rule in strategy.get("evaluateOnExit", []):
         patterns = {name: pattern for name, pattern in rule.items() if name != "action"}
-        # A `*` matches what is not there too: an ending without an exit code ends at the last rule.
+        # A `*` also matches a missing value, so an end without an exit code matches the last rule.
         if all(
             fnmatch.fnmatchcase("" if said[name] is None else str(said[name]), _glob(pattern))
             for name, pattern in patterns.items()
@@ -227,7 +227,7 @@ def retries(strategy: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:
 
 
 def _glob(pattern: str) -> str:
-    """Batch's patterns know one sign, a `*` at the end."""
+    """Converts a pattern of Batch, which allows only a `*` at the end."""
     stem, star = (pattern[:-1], "*") if pattern.endswith("*") else (pattern, "")
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem) + star
 
@@ -239,13 +239,13 @@ def _ending(process: Process) -> dict[str, Any]:
 
 
 def _publish(job: ProcessJob, group: str | None, stream: str, log: Path) -> None:
-    """Puts what an attempt printed where `aws logs get-log-events` and the reducer read it."""
+    """Copies an attempt's output to the log group, for `aws logs get-log-events` and the reducer."""
     if group is None:
         return
     logs = job.backend.logs_backend
     now = int(time.time() * 1000)
     events = []
-    # There is none of a process that could not be started, and a person may delete what is on their disk.
+    # A process that could not start has no log, and a person may delete files.
     with contextlib.suppress(FileNotFoundError), log.open(errors="replace") as lines:
         events = [{"timestamp": now, "message": line.rstrip("\n")} for line in lines if line.strip()]
     logs.ensure_log_group(group)

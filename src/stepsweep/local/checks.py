@@ -1,7 +1,7 @@
-"""What a trainer says about a sweep before it starts, where its image has something to ask.
+"""Runs the trainer's own check of a sweep before it starts, if its image has one.
 
-An image may name a command in its label `stepsweep.check`. It is given the command lines of trials as a JSON list on
-standard input, and prints a JSON list of faults; stepsweep's own trainer finds wrong options and missing data sets so.
+The image label `stepsweep.check` names a command. It reads the trials' command lines as a JSON list from standard
+input, and prints a JSON list of faults. stepsweep's own trainer reports invalid options and missing data sets this way.
 """
 
 import json
@@ -26,21 +26,21 @@ OPTIONS_ARE_DROPPED = (
 
 
 class CheckFailed(SweepError):
-    """The trainer's own check broke."""
+    """The trainer's own check failed to run."""
 
 
 def faults_of(
     directory: Path, commands: Sequence[Sequence[str]], *, trainer: Path | None, on_status: Callable[[str], None]
 ) -> list[str]:
-    """Returns what is wrong with command lines of the trainer; nothing where its image has no check.
+    """Returns the faults of command lines of the trainer; none if its image has no check.
 
     Args:
-        directory: of the embedded cloud, which need not be up.
-        trainer: as `embedded_cloud` has it; of one that is up, its own is asked.
+        directory: the embedded cloud's folder; the cloud need not be up.
+        trainer: the trainer's folder, as for `embedded_cloud`; a running cloud uses its own.
 
     Raises:
-        CheckFailed: the check itself did not work.
-        SynthFailed: the template cannot be made.
+        CheckFailed: the check itself failed.
+        SynthFailed: the stack could not be synthesized.
     """
     endpoint = joined(directory)
     if endpoint is not None:
@@ -55,7 +55,7 @@ def faults_of(
             with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
                 ended = subprocess.run(
                     image.argv_of(image.check),
-                    # A copy, as trials have one: what a check writes is no part of the image.
+                    # A copy, as for trials: files that a check writes are not part of the image.
                     cwd=shutil.copytree(image.folder, Path(scratch, "work"), symlinks=True),
                     env={**os.environ, **image.environment, keys.DATA_DIR: str(data_folder(directory))},
                     input=json.dumps([list(command) for command in commands]),

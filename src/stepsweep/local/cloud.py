@@ -1,4 +1,4 @@
-"""The embedded cloud: from a folder to an endpoint that answers as AWS does, and back to nothing that runs."""
+"""Starts and ends the embedded cloud of a folder: an endpoint that answers like AWS."""
 
 import contextlib
 import gc
@@ -29,11 +29,11 @@ REGION = "us-east-1"
 START_TIMEOUT_SECONDS = 120.0
 
 LOCK, ADDRESS = "cloud.lock", "cloud.json"
-"""The process that runs the cloud holds the one, and says in the other where it answers."""
+"""The cloud's process holds the lock, and writes its endpoint to the other file."""
 
 
 _has_run = threading.Event()
-"""Set once a cloud has started in this process: moto's state is one for the process, and cannot be emptied safely."""
+"""Set once a cloud has started in this process: moto's state belongs to the process, and cannot be reset safely."""
 
 
 class CloudFailed(SweepError):
@@ -56,25 +56,26 @@ def embedded_cloud(
     seen_at: str | None = None,
     machines: "Machines | None" = None,
 ) -> Iterator[Endpoint]:
-    """Runs the cloud that lives in `directory` while the context lasts, or joins it where another process runs it.
+    """Runs the cloud of `directory` during the context, or joins it if another process runs it.
 
     Args:
-        directory: everything of the cloud; made when it is not there. Deleting it deletes the cloud.
-        on_status: is told in one line what takes time.
-        context: CDK context, as `sweep deploy -c` gives it.
-        app: the Python file of the CDK app; by default that of this package.
-        port: to listen on; 0 takes a free one.
-        vcpus: of all jobs at once; by default as many as there are cores, and memory for jobs of one.
-        job_vcpus: of a job that does not ask for some itself, and so its threads; by default one.
-        is_empty: an account without the stack, for the CDK CLI to deploy it into.
-        trainer: folder with the Dockerfile of the trainer, as `-c trainer=` has it; another way to say it in `context`.
-        ends_when_idle: the caller ends it when nothing runs in it; said to those who join it.
-        seen_at: where jobs, functions and the state machine reach it, by way of a proxy; by default at its endpoint.
-        machines: for its jobs and functions, from `machines_ahead`; by default it starts its own.
+        directory: the cloud's folder; created if missing. Deleting it deletes the cloud.
+        on_status: receives one line about each step that takes time.
+        context: CDK context, as for `sweep deploy -c`.
+        app: the Python file of the CDK app; by default this package's.
+        port: port to listen on; 0 takes a free one.
+        vcpus: vCPUs of all running jobs; by default as many as the machine has cores, and memory for one job each.
+        job_vcpus: vCPUs and threads of a job that does not ask for some itself; by default one.
+        is_empty: whether the account starts without the stack, for the CDK CLI to deploy it.
+        trainer: folder with the trainer's Dockerfile; sets `trainer` in `context`.
+        ends_when_idle: whether the caller ends the cloud when nothing runs in it; tells clients that join.
+        seen_at: URL at which jobs, functions and the state machine reach the cloud, such as a proxy's; by default its
+            endpoint.
+        machines: machines from `machines_ahead` for its jobs and functions; by default it starts its own.
 
     Raises:
-        CloudFailed: it cannot start.
-        SynthFailed: its template cannot be made.
+        CloudFailed: the cloud cannot start.
+        SynthFailed: the stack could not be synthesized.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ def embedded_cloud(
             machines=machines,
         ) as endpoint:
             known = {name: value for name, value in asdict(endpoint).items() if name != "started_here"}
-            # Renamed when it is whole: others read it at any moment.
+            # Atomic, since others may read it at any moment.
             unfinished = address.with_suffix(".unfinished")
             unfinished.write_text(json.dumps(known))
             unfinished.replace(address)
@@ -116,10 +117,10 @@ def embedded_cloud(
 
 @contextlib.contextmanager
 def machines_ahead(directory: Path, *, trainer: Path | None) -> "Iterator[Machines | None]":
-    """Starts the machines of the cloud that is to live in `directory`, for a process that is busy with other things
-    until it starts the cloud; they end with the context.
+    """Starts the machines for the cloud of `directory` early, while this process does other things. They end with the
+    context.
 
-    None where nobody knows yet what they need, since the template has to be made, and where a process runs the cloud.
+    Yields None if the template does not exist yet, so that their needs are unknown, or if a process runs the cloud.
     """
     from stepsweep.local import template
     from stepsweep.local.images import images_of
@@ -144,11 +145,11 @@ def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[s
     """Returns the folder of the template and assets with which the cloud of `directory` would start.
 
     Raises:
-        SynthFailed: they cannot be made.
+        SynthFailed: the stack could not be synthesized.
     """
     from stepsweep.local import template
 
-    # Marks the folder as a cloud's, so that it is no part of a trainer that it lies in.
+    # Marks the folder as a cloud's, so that it does not count as part of a trainer's folder around it.
     directory.mkdir(parents=True, exist_ok=True)
     (directory / LOCK).touch()
     folder = directory.resolve() / "templates"
@@ -156,7 +157,7 @@ def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[s
 
 
 def data_folder(directory: Path) -> Path:
-    """Returns where jobs find data sets."""
+    """Returns the folder of the jobs' data sets."""
     return directory.resolve() / "data"
 
 
@@ -165,10 +166,10 @@ def _context(trainer: Path | None) -> dict[str, Any]:
 
 
 def joined(directory: Path) -> Endpoint | None:
-    """Returns where the cloud that lives in `directory` answers; None where no process runs it.
+    """Returns the endpoint of the cloud of `directory`; None if no process runs it.
 
     Raises:
-        CloudFailed: a process holds it, but it does not come up.
+        CloudFailed: a process holds its lock, but it does not come up.
     """
     if not directory.is_dir():
         return None
@@ -180,7 +181,7 @@ def joined(directory: Path) -> Endpoint | None:
 
 
 def is_up(directory: Path) -> bool:
-    """Whether a process runs the cloud that lives in `directory`, or is about to."""
+    """Whether a process runs the cloud of `directory`, or is starting it."""
     try:
         with FileLock(directory.resolve() / LOCK).acquire(timeout=0):
             return False
@@ -189,18 +190,18 @@ def is_up(directory: Path) -> bool:
 
 
 def starting(directory: Path) -> FileLock:
-    """Returns what is held from looking for a cloud until an execution is started in it.
+    """Returns the lock that a client holds from finding a cloud until it has started an execution in it.
 
-    A cloud that ends when it is idle takes it to end, so that nobody starts an execution in a cloud that is about to.
+    An idle cloud takes it before it ends, so that nobody starts an execution in a cloud that is about to end.
     """
     directory.mkdir(parents=True, exist_ok=True)
     return FileLock(directory.resolve() / "starts.lock")
 
 
 def _joined(lock: FileLock, address: Path) -> Endpoint | None:
-    """Returns the endpoint of the process that holds the lock, which may be about to start its cloud or to end it.
+    """Returns the endpoint of the process that holds the lock, which may be starting or ending its cloud.
 
-    None: no process holds it any more, and it is ours.
+    Returns None if no process holds the lock any more; then this process has acquired it.
     """
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
@@ -245,7 +246,7 @@ def _running(
     with contextlib.ExitStack() as until_it_ends:
         listening = until_it_ends.enter_context(_listening(port))
         images = images_of(assembly, stack)
-        # On another core they import what they need, while this process imports moto.
+        # They import their modules on another core, while this process imports moto.
         machines = machines or until_it_ends.enter_context(contextlib.closing(_machines_for(images)))
         share_what_botocore_reads()  # moto makes several sessions
         with _without_garbage_collection():
@@ -282,7 +283,7 @@ def _running(
 
 @contextlib.contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Keeps the collector off the thousand modules that are imported meanwhile: then, later, and at the end."""
+    """Keeps the garbage collector off the thousand modules imported in the context, for good."""
     gc.disable()
     try:
         yield
@@ -299,8 +300,8 @@ def _listening(port: int) -> socket.socket:
 
 
 def _log_to(file: Path) -> None:
-    """moto and its server say much, and nothing that a person who runs a sweep could act on."""
-    # Bucket policies, which moto's CloudFormation does not know.
+    """Sends the log of moto and its server to a file: a person who runs a sweep can do nothing about it."""
+    # About bucket policies, which moto's CloudFormation does not support.
     warnings.filterwarnings("ignore", message="Tried to parse", module="moto")
     handler = logging.FileHandler(file)
     for name in ("werkzeug", "moto"):
@@ -317,6 +318,6 @@ def default_vcpus() -> int:
 
 
 def stack_of(assembly: Path) -> str:
-    """Returns the name of the assembly's one stack's artifact."""
+    """Returns the name of the assembly's only stack."""
     (template,) = assembly.glob("*.template.json")
     return template.name.removesuffix(".template.json")

@@ -1,22 +1,22 @@
-"""Where an embedded cloud answers, as its process says it to all others."""
+"""The endpoint of an embedded cloud, which its process publishes to others."""
 
 from dataclasses import dataclass
 
 ACCOUNT = "123456789012"
-"""moto's account, which every request without other credentials belongs to."""
+"""moto's default account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where an embedded cloud answers.
+    """The endpoint of an embedded cloud.
 
     Attributes:
-        pid: of the process that runs it.
+        pid: id of the cloud's process.
         assembly: the folder of its template and assets.
-        trainer: the folder of the trainer that they were made with; empty for stepsweep's own.
-        job_vcpus: of a job that does not ask for some itself.
-        ends_when_idle: that process ends when no execution runs any more.
-        started_here: this process runs it; False: another one does, and keeps it up.
+        trainer: the trainer's folder; empty for stepsweep's own trainer.
+        job_vcpus: vCPUs of a job that does not ask for some itself.
+        ends_when_idle: whether its process ends when no execution runs any more.
+        started_here: whether this process runs it; otherwise another one keeps it up.
     """
 
     url: str
@@ -29,7 +29,7 @@ class Endpoint:
     started_here: bool
 
     def environment(self) -> dict[str, str]:
-        """Returns what makes any AWS tool talk to this cloud, and to no other."""
+        """Returns the variables that make any AWS tool use this cloud, and no other."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_REGION": self.region,

@@ -1,6 +1,6 @@
-"""What runs in the process of an embedded cloud: moto's server, made to behave as AWS, and the stack in it.
+"""Runs moto's server with our patches, and deploys the stack into it.
 
-Imported by that process only, when it starts: moto is a thousand modules.
+Only an embedded cloud's process imports this module, at its start: moto has a thousand modules.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ from stepsweep.local.patches import install
 from stepsweep.local.share import Shares, visible_gpus
 
 SHUTDOWN_POLL_SECONDS = 0.1
-"""How often the server looks whether it is to end."""
+"""How often the server checks whether it should end."""
 
 
 @contextlib.contextmanager
@@ -43,22 +43,22 @@ def serving(
     vcpus: int,
     seen_at: str,
 ) -> Iterator[None]:
-    """Serves an empty account while the context lasts; its jobs and functions run on the machines, which it closes.
+    """Serves an empty account during the context. Its jobs and functions run on the machines, which it closes.
 
-    Once a process, since moto's state is one for the process and cannot be emptied safely.
+    Call it once per process: moto's state belongs to the process, and cannot be reset safely.
 
     Args:
-        directory: of the cloud.
-        data: where jobs find data sets.
-        images: of the jobs, by tag.
-        vcpus: of all jobs at once.
-        seen_at: where jobs, functions and the state machine reach it.
+        directory: the cloud's folder.
+        data: the folder of the jobs' data sets.
+        images: the images of the jobs, by tag.
+        vcpus: vCPUs of all running jobs.
+        seen_at: URL at which jobs, functions and the state machine reach the cloud.
     """
     access = Access(ACCOUNT, endpoint.region)
 
     def environment(role_arn: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        # `python` that a job starts is the one that runs here, as the first word of an entrypoint is.
+        # A job that starts `python` gets this Python, as for the first word of an entrypoint.
         own_python = str(Path(sys.executable).parent)
         path = kept.get("PATH", os.defpath).split(os.pathsep)
         kept["PATH"] = os.pathsep.join([own_python, *(folder for folder in path if folder != own_python)])
@@ -81,7 +81,7 @@ def serving(
     threading.Thread(target=server.serve_forever, args=(SHUTDOWN_POLL_SECONDS,), name="server", daemon=True).start()
     secrets = HeldSecrets(endpoint.region)
     with contextlib.ExitStack() as until_it_ends:
-        # Closed in the reverse order: what jobs save when they are told to end reaches a server that is still there.
+        # Closed in reverse order: jobs that are told to end can still save to the running server.
         until_it_ends.callback(server.shutdown)
         until_it_ends.callback(machines.close)
         jobs = JobQueue(
@@ -100,7 +100,7 @@ def serving(
             region=endpoint.region,
             objects=directory / "s3",
             jobs=jobs,
-            # Code is known by its hash, so it can stay with the template that it came with, compiled.
+            # Folders of code are named by hash, so unpacked and compiled code can stay beside its template.
             functions=Functions(
                 machines.functions,
                 environment=environment,
@@ -114,7 +114,7 @@ def serving(
 
 
 def deploy(endpoint: Endpoint, stack: str) -> None:
-    """Does what `sweep deploy` does with the assembly of the cloud."""
+    """Deploys the cloud's assembly, as `sweep deploy` does."""
     session = boto3.Session(
         aws_access_key_id="embedded",
         aws_secret_access_key="embedded",  # noqa: S106

@@ -1,4 +1,4 @@
-"""Lambda functions as local processes: the code that was uploaded, its environment, its timeout, its errors."""
+"""Runs Lambda functions as local processes, with their uploaded code, environment, timeout and errors."""
 
 import hashlib
 import io
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 RUNTIME = Path(__file__).with_name("lambda_runtime.py")
 
 PRELOAD = ("boto3",)
-"""Which Lambda's runtime has too."""
+"""Modules that Lambda's runtime provides too."""
 
 
 class Functions:
-    """Invokes functions; each invocation is a process of its own.
+    """Invokes functions. Each invocation is its own process.
 
     Args:
-        held: returns the names of the secrets that jobs are given, which are not the template's here.
-        packages: for unpacked code, which the next cloud finds there; made when it is not there.
-        folder: for all else, and the logs of the functions.
+        held: returns the names of the secrets for jobs, which on this machine are not the template's.
+        packages: folder for unpacked code, which the next cloud uses again; created if missing.
+        folder: folder for the logs of the functions and temporary files.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Functions:
         self._lock = threading.Lock()
 
     def invoke(self, function: "LambdaFunction", payload: bytes) -> tuple[bytes, bool]:
-        """Returns the function's answer, and whether it is an error, worded as Lambda does."""
+        """Returns the function's answer, and whether it is an error in Lambda's form."""
         code = self._unpacked(function.code_bytes)
         log = self._folder / f"{function.function_name}.log"
         with tempfile.TemporaryDirectory(dir=self._folder) as scratch:
@@ -87,7 +87,7 @@ class Functions:
         with self._lock:
             if not target.exists():
                 self._packages.mkdir(parents=True, exist_ok=True)
-                # Renamed when it is whole, so there may be nothing left to clean up.
+                # Renamed once it is complete, so there may be nothing to clean up.
                 with tempfile.TemporaryDirectory(dir=self._packages, ignore_cleanup_errors=True) as scratch:
                     zipfile.ZipFile(io.BytesIO(package)).extractall(scratch)
                     Path(scratch).rename(target)

@@ -1,4 +1,4 @@
-"""The secrets that the embedded cloud was given: in moto's Secrets Manager, and so in this process's memory only."""
+"""The secrets of the embedded cloud, in moto's Secrets Manager, and so only in this process's memory."""
 
 import sys
 
@@ -6,7 +6,7 @@ from stepsweep.local.endpoint import ACCOUNT
 
 
 class HeldSecrets:
-    """Secrets by the names of the variables that jobs get them in."""
+    """Secrets by the names of the jobs' variables."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -15,12 +15,12 @@ class HeldSecrets:
         return sorted(self._all())
 
     def get(self, name: str) -> str | None:
-        """Returns a secret's latest value; None where there is no such secret."""
+        """Returns a secret's latest value; None if there is no such secret."""
         found: str | None = self._all().get(name)
         return found
 
     def _all(self) -> dict[str, str]:
-        # Imported by the first request that gives it a secret: most sweeps have none, and a cloud is to start quickly.
+        # The first request with a secret imports the module. Most sweeps have none, and a cloud should start quickly.
         if "moto.secretsmanager.models" not in sys.modules:
             return {}
         from moto.secretsmanager.models import secretsmanager_backends

@@ -1,17 +1,16 @@
-"""The machine that jobs and functions run on: one process that starts others and ends them.
+"""The host that jobs and functions run on: a process that starts and ends other processes.
 
-It stands between the embedded cloud and what runs in it for three reasons. When the cloud is killed, even by SIGKILL,
-its pipe ends, and the host ends every process it started: nothing is left running. Each process has a parent of its
-own, as a container has an init: it adopts what the process leaves behind, and ends it. And where an image asks for
-it, a Python program is started by a fork of a process that has the slow libraries imported already, which saves each
-trial the seconds that importing torch takes.
+A separate process has three advantages. When the cloud is killed, even by SIGKILL, its pipe closes, and the host ends
+every process it started. Each process has its own parent, like a container's init, which adopts and ends what the
+process leaves behind. And if an image asks for it, a Python program starts as a fork of a process that has already
+imported the slow libraries, which saves each trial the seconds of importing torch.
 
-`python host.py` reads requests and writes answers, a JSON document a line:
+`python host.py` reads requests and writes answers, one JSON document per line:
 
     {"do": "start", "id": "…", "argv": […], "cwd": "…", "env": {…}, "output": file, "stdin": file, "preload": […],
-     "copy": folder}                                     a new folder: it runs in a copy of cwd there, until it ends
-    {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that
-    {"do": "warm", "preload": […]}                       imports now what will be asked for
+     "copy": folder}                                     runs in a copy of cwd in this new folder, until it ends
+    {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that time
+    {"do": "warm", "preload": […]}                       imports modules in advance
     {"id": "…", "started": pid}   {"id": "…", "ended": exit code, 128 + n for signal n}   {"id": "…", "error": "…"}
 """
 
@@ -42,22 +41,22 @@ from typing import Any, NoReturn
 import psutil
 
 BARE = ("-S", "-P")
-"""Options of a Python that finds nothing but the standard library."""
+"""Options of a Python that can import only the standard library."""
 
 FORK_IS_SAFE = sys.platform == "linux"
-"""macOS's own libraries may not be used in a forked process; there every job is a new process."""
+"""On macOS a forked process may not use the system libraries, so there every job is a new process."""
 
 LAST_GRACE_SECONDS = 5.0
-"""For what still runs when the cloud is gone."""
+"""Grace period for processes that still run when the cloud is gone."""
 
 END, KILL = signal.SIGTERM, signal.SIGUSR1
-"""What the host tells a container: its process is to end, is to be killed."""
+"""Signals from the host to a container: end its process, kill its process."""
 
 ANSWERS = 3
-"""The file descriptor of the answers; standard output could be printed to by a module that is imported."""
+"""File descriptor for answers. Not standard output, since an imported module could print to it."""
 
 MAX_ERROR_LETTERS = 1_000
-"""Several processes write answers to one pipe; only short writes (4,096 bytes on Linux, 512 by POSIX) are one piece."""
+"""Several processes write answers to one pipe. Only short writes are atomic (4,096 bytes on Linux, 512 by POSIX)."""
 
 FLUSH_FAILED = 120
 """Python's exit status when its last output cannot be written."""
@@ -67,14 +66,14 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 @dataclass(slots=True)
 class Container:
-    """The parent of one process that was asked for."""
+    """The parent of one requested process."""
 
     pid: int
     kill_at: float = field(default=float("inf"))
 
 
 class Forked(BaseException):
-    """Leaves the host's code in a process that is a fork of it, to become what the request says."""
+    """Unwinds the host's code in a forked process, which then becomes the requested program."""
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.request = request
@@ -86,17 +85,17 @@ class Host:
         self._selector = selectors.DefaultSelector()
 
     def serve(self) -> None:
-        """Handles requests until standard input ends, then ends everything that runs.
+        """Handles requests until standard input ends, then ends all running processes.
 
         Raises:
-            Forked: in the processes that it starts.
+            Forked: raised in the processes that it starts.
         """
         wake_read, wake_write = os.pipe()
         os.set_blocking(wake_write, False)
         os.set_blocking(wake_read, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        # Ctrl-C in a terminal reaches every process of its group; the cloud decides what to end, and how.
+        # Ctrl-C in a terminal reaches every process of the group, but the cloud decides what to end, and how.
         signal.signal(signal.SIGINT, lambda *_: None)
         os.set_blocking(0, False)
         self._selector.register(0, selectors.EVENT_READ)
@@ -123,7 +122,7 @@ class Host:
             except (Exception, SystemExit) as error:  # noqa: BLE001  a module that is imported may raise anything
                 answer(id=request["id"], error=_said(error))
         elif request["do"] == "warm":
-            with contextlib.suppress(Exception, SystemExit):  # whoever needs the module is told why it is not there
+            with contextlib.suppress(Exception, SystemExit):  # the process that needs the module will report the error
                 _preload(request["preload"] if FORK_IS_SAFE else [])
         elif container := self._running.get(request["id"]):
             self._end(container, request["grace_seconds"])
@@ -147,7 +146,7 @@ class Host:
         for job, container in list(self._running.items()):
             if container.pid in ended:
                 del self._running[job]
-                if status := ended[container.pid]:  # it was killed itself, and has not answered
+                if status := ended[container.pid]:  # the container itself was killed before it answered
                     answer(id=job, ended=_exit_code(status))
 
     def _end(self, container: Container, grace_seconds: float) -> None:
@@ -174,8 +173,9 @@ class Host:
 
 
 def _preload(modules: list[str]) -> None:
-    """Imports modules, and keeps the garbage collector off all that is there: a collection writes into every object it
-    looks at, and each page that a fork writes into is copied. Nor does it run meanwhile, a seventh of the time."""
+    """Imports modules, and keeps the garbage collector off all objects. A collection writes to every object it
+    visits, and a fork must copy each page that it writes to. Without the collector, importing also takes a seventh
+    less time."""
     if not sys.modules.keys() >= set(modules):
         gc.disable()
         try:
@@ -190,14 +190,13 @@ def _preload(modules: list[str]) -> None:
 
 
 def share_what_botocore_reads() -> None:
-    """Has all of this process's botocore sessions, and those of its forks, share what they read of AWS's APIs and work
-    out about events, which each does anew otherwise: an eighth of a second for a client of S3, which almost every
-    process makes."""
+    """Makes all botocore sessions of this process and its forks share parsed API models and event handlers. That
+    saves almost every process an eighth of a second, for a client of S3."""
     from botocore import hooks, session
 
     session.create_loader = functools.cache(session.create_loader)
     hooks.accepts_kwargs = functools.lru_cache(maxsize=1_000)(hooks.accepts_kwargs)
-    # All have the same aliases, botocore's own.
+    # All sessions have the same aliases: botocore's own.
     alias = hooks.EventAliaser._alias_event_name  # type: ignore[attr-defined]
     known: dict[str, str] = {}
 
@@ -223,21 +222,21 @@ def is_fork(request: dict[str, Any]) -> bool:
 
 
 def answer(**document: object) -> None:
-    with contextlib.suppress(BrokenPipeError):  # the cloud is gone, and standard input says so too
+    with contextlib.suppress(BrokenPipeError):  # the cloud is gone; standard input ends too
         os.write(ANSWERS, json.dumps(document).encode() + b"\n")
 
 
 def contain(request: dict[str, Any]) -> None:
-    """Starts the process, waits for its end, ends what it has left behind, and answers.
+    """Starts the process, waits for its end, ends what it leaves behind, and answers.
 
-    Returns in the process that is to become the module; otherwise this process ends here.
+    Returns only in the forked process that becomes the program; otherwise this process ends here.
     """
     processes: list[int] = []
     asked: list[int] = []
     own: list[Path] = []
 
     def hand_on(number: int, _: FrameType | None = None) -> None:
-        # As on AWS, only the first process of a container is told to end; when it has, the others are killed.
+        # As on AWS, only the first process of a container gets SIGTERM; after its end, the others are killed.
         asked.append(number)
         for pid in processes:
             with contextlib.suppress(ProcessLookupError):
@@ -260,7 +259,7 @@ def contain(request: dict[str, Any]) -> None:
         return
     processes.append(pid)
     answer(id=request["id"], started=pid)
-    # What was asked before there was a process. Copied, since handing on appends to it.
+    # Signals that arrived before the process existed. Copied, since `hand_on` appends to the list.
     for number in [*asked] if os.getppid() == host else [*asked, KILL]:
         hand_on(number)
     status = None
@@ -275,13 +274,13 @@ def contain(request: dict[str, Any]) -> None:
 
 
 def _give_own_folders(request: dict[str, Any], own: list[Path]) -> None:
-    """Makes the writable layer of a container: a copy of its working folder, and a folder for temporary files.
+    """Creates a container's writable layer: a copy of its working folder, and a folder for temporary files.
 
-    A copy of every file: a program that opens a hard link or a symbolic link to write changes the file for all others,
-    and a trainer's folder has a few megabytes. Times are kept, by which Python knows that compiled modules are current.
+    Every file is copied, since writing through a hard or symbolic link would change the file for all others, and a
+    trainer's folder has only a few megabytes. Copies keep their times, so that compiled modules stay valid.
 
     Args:
-        own: gets each folder before it is filled, so that the caller can delete it whatever happens.
+        own: receives each folder before it is filled, so that the caller can always delete it.
     """
     if not request["copy"]:
         return
@@ -289,7 +288,7 @@ def _give_own_folders(request: dict[str, Any], own: list[Path]) -> None:
     own.append(work)
     shutil.copytree(request["cwd"], work, symlinks=True)
     work.chmod(0o700)
-    # Not below the cloud's folder: a socket's path has 107 letters at most, and multiprocessing puts sockets there.
+    # Not below the cloud's folder: multiprocessing puts sockets there, and a socket's path has at most 107 characters.
     temporary = tempfile.mkdtemp(prefix="sweep-")
     own.append(Path(temporary))
     request["cwd"] = str(work)
@@ -301,7 +300,7 @@ def _delete(folders: list[Path]) -> None:
         try:
             shutil.rmtree(folder)
         except OSError:
-            # A program may have taken its own right to write away.
+            # A program may have removed its own write permission.
             for root, below, _ in os.walk(folder):
                 for name in below:
                     path = Path(root, name)
@@ -311,7 +310,7 @@ def _delete(folders: list[Path]) -> None:
 
 
 def _launched(request: dict[str, Any]) -> int:
-    """Returns the id of the process, and 0 in that process itself when it is a fork."""
+    """Returns the process's id; in the process itself, if it is a fork, returns 0."""
     if not request["argv"]:
         raise ValueError("neither the image nor the job says what to run")
     os.chdir(request["cwd"])
@@ -322,9 +321,9 @@ def _launched(request: dict[str, Any]) -> int:
     os.closerange(ANSWERS + 1, os.sysconf("SC_OPEN_MAX"))
     if not is_fork(request):
         process = subprocess.Popen(request["argv"], env=request["env"], start_new_session=True)
-        process.returncode = 0  # it is waited for by its id
+        process.returncode = 0  # `contain` waits for it by its id
         return process.pid
-    # A signal between the fork and the end of this handler would be lost.
+    # Otherwise a signal between the fork and the reset of the handler would be lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, {END})
     pid = os.fork()
     if pid == 0:
@@ -338,7 +337,7 @@ def _launched(request: dict[str, Any]) -> int:
 
 
 def become(request: dict[str, Any]) -> NoReturn:
-    """Is `python -m module …` or `python -S -P file …` in this forked process, with the environment and the search path
+    """Runs `python -m module …` or `python -S -P file …` in this forked process, with the environment and search path
     of a new one."""
     old_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ.clear()
@@ -350,7 +349,7 @@ def become(request: dict[str, Any]) -> NoReturn:
     sys.path_importer_cache.clear()
     tempfile.tempdir = None  # the host's own, if it has looked
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
-        finalizer.atexit = False  # it is the parent's, who made it: torch has 144
+        finalizer.atexit = False  # it belongs to the parent: torch has 144 of them
     if os.environ.get("PYTHONUNBUFFERED"):
         sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), encoding="utf-8", write_through=True)
     sys.argv = request["argv"][2 if is_module else 1 + len(BARE) :]
@@ -359,7 +358,7 @@ def become(request: dict[str, Any]) -> NoReturn:
             runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
         else:
             runpy.run_path(sys.argv[0], run_name="__main__")
-    except KeyboardInterrupt:  # ends a process by its signal, which is the interpreter's to do
+    except KeyboardInterrupt:  # the interpreter ends the process by the signal
         raise
     except SystemExit as leaving:
         leave(_status_of(leaving))
@@ -371,7 +370,7 @@ def become(request: dict[str, Any]) -> NoReturn:
 
 
 def _status_of(leaving: SystemExit) -> int:
-    """Returns the exit status that `sys.exit(code)` asks for; what is neither a number nor None is a message."""
+    """Returns the exit status for `sys.exit(code)`, and prints a code that is a message."""
     if leaving.code is None or isinstance(leaving.code, int):
         return (leaving.code or 0) & 0xFF
     print(leaving.code, file=sys.stderr)
@@ -379,14 +378,13 @@ def _status_of(leaving: SystemExit) -> int:
 
 
 def leave(status: int, *, closes_its_files: bool = False) -> NoReturn:
-    """Ends this process as the interpreter does, but for taking apart every module: that takes a third of a second
-    where moto is loaded; and what `torch` and the like consist of was made by a job's parent, and to take that apart
-    copies all of it, at 0.7 s of CPU a job.
+    """Ends this process as the interpreter does, but without tearing down modules.
 
-    https://docs.python.org/3/c-api/init.html#c.Py_FinalizeEx
+    The teardown takes a third of a second with moto. In a forked job with torch it takes 0.7 s of CPU, since it
+    copies the parent's memory. https://docs.python.org/3/c-api/init.html#c.Py_FinalizeEx
 
     Args:
-        closes_its_files: the program does, so that none need be looked for.
+        closes_its_files: whether the program closes its files, so that there are none to flush.
     """
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads, as `multiprocessing` does it
     atexit._run_exitfuncs()
@@ -402,9 +400,9 @@ def leave(status: int, *, closes_its_files: bool = False) -> NoReturn:
 
 
 def _write_out_open_files() -> None:
-    """What was written to files that are still open is written out as the modules that hold them go."""
-    gc.collect()  # of what the program made; all else is frozen
-    # By their types, since `isinstance` asks a weak proxy for what it stands for, which may be gone.
+    """Flushes files that are still open, which the teardown of modules would do."""
+    gc.collect()  # only the program's own objects; all others are frozen
+    # By type, since `isinstance` would resolve a weak proxy, whose object may be gone.
     held = [thing for thing in gc.get_objects() if issubclass(type(thing), io.TextIOBase | io.BufferedIOBase)]
     for file in sorted(held, key=lambda thing: isinstance(thing, io.BufferedIOBase)):  # texts into their buffers first
         with contextlib.suppress(OSError, ValueError):
@@ -412,7 +410,7 @@ def _write_out_open_files() -> None:
 
 
 def _end_what_is_left(pid: int) -> None:
-    """Kills all that descends from this process, and the group of the one that has ended."""
+    """Kills all descendants of this process, and the process group of the ended one."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
@@ -425,7 +423,7 @@ def _end_what_is_left(pid: int) -> None:
 
 
 def _as_init() -> None:
-    """On Linux what a process leaves behind becomes a child of this one; and this one hears of the host's end."""
+    """On Linux, makes this process adopt orphaned descendants, and get a signal when the host ends."""
     if sys.platform == "linux":
         prctl = ctypes.CDLL(None, use_errno=True).prctl
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -449,7 +447,7 @@ def main() -> None:
     except Forked as fork:
         request = fork.request
     else:
-        os._exit(0)  # nothing is left to be done, and taking apart what was imported takes a while
+        os._exit(0)  # nothing is left to do, and tearing down the imports would take a while
     contain(request)
     become(request)
 

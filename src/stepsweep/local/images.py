@@ -1,4 +1,4 @@
-"""Images without Docker: what `docker run` would start, read from the Dockerfile of the synthesized asset."""
+"""Images without Docker: reads from an asset's Dockerfile what `docker run` would start."""
 
 import contextlib
 import io
@@ -12,23 +12,23 @@ from pathlib import Path
 from dockerfile_parse import DockerfileParser
 
 PRELOAD_LABEL = "stepsweep.preload"
-"""A label of the image: the modules that are worth importing once for all trials."""
+"""Label of an image with the modules to import once for all trials."""
 
 SHELL = ("/bin/sh", "-c")
 
 CHECK_LABEL = "stepsweep.check"
-"""A label of the image: the command that says what is wrong with trials before they start; local/checks.py asks it."""
+"""Label of an image with the command that checks trials before they start; local/checks.py runs it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What a container of the image would run.
+    """An image, as far as running its containers needs it.
 
     Attributes:
         folder: the build context; each attempt runs in a copy of it.
-        command: what runs after the entrypoint when a job says nothing else.
-        preload: the modules that the image asks to be imported once for all jobs.
-        check: its command for that; empty where it has none.
+        command: the default command after the entrypoint, if a job has none.
+        preload: the modules to import once for all jobs.
+        check: the command that checks trials; empty if there is none.
     """
 
     folder: Path
@@ -39,17 +39,17 @@ class Image:
     check: tuple[str, ...] = ()
 
     def argv(self, command: list[str]) -> list[str]:
-        """Returns what runs when a job says `command`, or nothing; an empty list when neither says what to run."""
+        """Returns the command line for a job's `command`; empty if neither the image nor the job has a command."""
         return self.argv_of([*self.entrypoint, *(command or self.command)])
 
     @property
     def drops_options(self) -> bool:
-        """Whether a job's command does not reach the program: there is none, or a shell is given it and ignores it."""
+        """Whether a job's options do not reach the program: there is no entrypoint, or its shell ignores them."""
         return not self.entrypoint or (len(self.entrypoint) == 3 and self.entrypoint[:2] == SHELL)
 
     @staticmethod
     def argv_of(words: Sequence[str]) -> list[str]:
-        """Returns a command of the image as one of this machine: its Python is the one that runs here."""
+        """Converts a command of the image for this machine: it uses this Python."""
         words = list(words)
         if words[:1] == ["stepsweep-trial"]:
             return [sys.executable, "-m", "stepsweep.trial", *words[1:]]
@@ -57,7 +57,7 @@ class Image:
 
 
 def images_of(assembly: Path, stack: str) -> dict[str, Image]:
-    """Returns the images of a synthesized stack by their asset's hash, which is the tag of the image."""
+    """Returns the images of a synthesized stack by their asset's hash, which is the image's tag."""
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
     return {
         tag: _read(assembly / asset["source"]["directory"], asset["source"].get("dockerFile", "Dockerfile"))
@@ -95,7 +95,7 @@ def _read(folder: Path, dockerfile: str) -> Image:
 
 @dataclass(slots=True)
 class _Stage:
-    """What the instructions of one stage have said so far."""
+    """The state of one build stage after the instructions so far."""
 
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -104,12 +104,12 @@ class _Stage:
     labels: dict[str, str] = field(default_factory=dict)
 
     def started(self) -> "_Stage":
-        """Returns a stage that starts from this one."""
+        """Returns a new stage based on this one."""
         return replace(self, has_own_command=False, environment=dict(self.environment), labels=dict(self.labels))
 
 
 def _words(text: str) -> tuple[str, ...]:
-    """Returns what is run: a JSON list is taken as it is, all else goes to a shell.
+    """Returns the words of a command: a JSON list is used unchanged, anything else runs in a shell.
 
     https://docs.docker.com/reference/dockerfile/#shell-and-exec-form
     """

@@ -1,9 +1,9 @@
-"""What Lambda's Python runtime does, for one invocation: `lambda_runtime.py FOLDER HANDLER ANSWER SITE_PACKAGES`.
+"""Acts as Lambda's Python runtime for one invocation: `lambda_runtime.py FOLDER HANDLER ANSWER SITE_PACKAGES`.
 
-Started with `python -S -P`, so that a function finds its package, the standard library and boto3, and nothing of the
-folder or the environment that the embedded cloud itself was started in. The event comes from standard input, the
-answer goes into a file, so that what the function prints is its log, and as on AWS its last line is a report. Exit code
-1 says that the answer is an error.
+It runs with `python -S -P`, so that a function can import its package, the standard library and boto3, but nothing
+from the embedded cloud's folder or environment. It reads the event from standard input, and writes the answer to a
+file, so that standard output is the function's log. As on AWS, the log's last line is a report. Exit code 1 means
+that the answer is an error.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""The cloud's side of `local.host`: start a process, wait for its end, end it."""
+"""The cloud's side of `local.host`: starts processes, waits for their end, and ends them."""
 
 import contextlib
 import itertools
@@ -18,17 +18,17 @@ from stepsweep.local.host import BARE
 
 
 def threads(number: int) -> dict[str, str]:
-    """Returns the environment of a process that is to have so many threads.
+    """Returns the environment for a process with this number of threads.
 
-    Two processes with a thread each trained nine trials in 17.8 s on two cores, one with two threads in 19.6 s, two
-    with the libraries' default threads in 41.3 s.
+    On two cores, nine trials took 17.8 s in two processes with one thread each, 19.6 s in one process with two
+    threads, and 41.3 s in two processes with the libraries' default threads.
     """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     return dict.fromkeys(names, str(number))
 
 
 class HostGone(SweepError):
-    """The process that runs jobs has ended."""
+    """The host process has ended."""
 
 
 @dataclass(slots=True)
@@ -36,9 +36,9 @@ class Process:
     """A process on the host.
 
     Attributes:
-        ended: set when it has ended, or could not be started.
-        exit_code: 128 + n when signal n ended it; None when it could not be started.
-        error: why it could not be started.
+        ended: set when the process has ended, or could not start.
+        exit_code: its exit code; 128 + n if signal n ended it; None if it could not start.
+        error: why it could not start.
     """
 
     id: str
@@ -52,19 +52,19 @@ class Machine:
     """Starts the host, and passes requests on. Thread-safe.
 
     Args:
-        is_bare: what runs there finds the standard library only, until it says where else to look (`python -S`).
+        is_bare: whether its processes can import only the standard library, unless they extend the path (`python -S`).
     """
 
     def __init__(self, *, is_bare: bool = False) -> None:
-        # The host itself needs a package, and takes what PYTHONPATH names out of the search path of what it starts.
+        # The host itself needs a package. It removes the entries of PYTHONPATH from the search path of its processes.
         bare = {"PYTHONPATH": sysconfig.get_path("purelib")} if is_bare else {}
         self._host = subprocess.Popen(
-            # Not a module, and -P: what lies in the folder that the cloud was started in stays out of the search path.
+            # A file, not a module, and -P: this keeps the current folder out of the search path.
             [sys.executable, *(BARE if is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **threads(1), **bare},
-            start_new_session=True,  # Ctrl-C is for the cloud to answer
+            start_new_session=True,  # the cloud handles Ctrl-C
         )
         if self._host.stdin is None or self._host.stdout is None:
             raise HostGone("the process that runs jobs has no pipes")
@@ -87,11 +87,11 @@ class Machine:
         preload: Sequence[str] = (),
         copy: Path | None = None,
     ) -> Process:
-        """Starts a process; its standard output and error are appended to `output`.
+        """Starts a process, and appends its standard output and error to `output`.
 
         Args:
-            copy: a folder that is not there yet, for a copy of `cwd` to run in. It is deleted when the process ends,
-                as is the folder for temporary files that the process gets with it.
+            copy: a new folder for a copy of `cwd`, in which the process runs. The host deletes it when the process
+                ends, with the process's folder for temporary files.
 
         Raises:
             HostGone: the host has ended.
@@ -113,20 +113,20 @@ class Machine:
         return process
 
     def warm(self, preload: Sequence[str]) -> None:
-        """Has modules imported before a process asks for them; whoever starts a process meanwhile waits for that."""
+        """Imports modules in advance. A process that starts meanwhile waits for the imports."""
         self._send(do="warm", preload=list(preload))
 
     def end(self, process: Process, *, grace_seconds: float) -> None:
-        """Asks the process and all it started to end (SIGTERM), and makes them (SIGKILL) when the time is over."""
+        """Sends SIGTERM to the process, and SIGKILL to it and its descendants after the grace period."""
         self._send(do="end", id=process.id, grace_seconds=grace_seconds)
 
     def close(self, timeout_seconds: float = 15.0) -> None:
         """Ends every process. Returns when none is left."""
-        # What could not be sent to a host that has ended is tried again at the close.
+        # If the host has ended, closing tries to flush unsent requests, and fails.
         with self._lock, contextlib.suppress(OSError):
             self._requests.close()
         if not self._has_started_any:
-            self._host.kill()  # it has nothing to end, and hears of the close only when it has imported everything
+            self._host.kill()  # it has no processes to end, and would notice the close only after its imports
         try:
             self._host.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -159,20 +159,20 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machines:
-    """One for functions and one for jobs: the planner need not wait until the libraries of jobs are imported."""
+    """One machine for functions and one for jobs, so that the planner need not wait for the imports of jobs."""
 
     functions: Machine
     jobs: Machine
 
     @classmethod
     def started(cls, *, functions: Sequence[str], jobs: Sequence[str]) -> Self:
-        """Starts both, and has them import the modules that will be asked for."""
+        """Starts both, and lets them import the modules in advance."""
         machines = cls(jobs=Machine(), functions=Machine(is_bare=True))
         machines.jobs.warm(jobs)
         machines.functions.warm(functions)
         return machines
 
     def close(self) -> None:
-        """Ends every process of both. May be called again."""
+        """Ends every process of both. Further calls have no effect."""
         self.jobs.close()
         self.functions.close()

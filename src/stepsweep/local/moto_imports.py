@@ -1,6 +1,6 @@
-"""What of moto is not loaded when it is imported: a third of the time that takes, for what nothing here asks for.
+"""Skips unused parts of moto at import, which saves a third of the time.
 
-It must run before the first import of moto's services, so it is not in `local.patches`, which imports them.
+This must run before the first import of moto's services, so it is not in `local.patches`, which imports them.
 """
 
 import functools
@@ -9,14 +9,14 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 OFFERINGS = "ec2/resources/instance_type_offerings/"
-"""Which instance types each zone of each region has: 3 MB of JSON, compressed."""
+"""The instance types of each zone in each region: 3 MB of compressed JSON."""
 
 OPENAPI_VALIDATOR = "openapi_spec_validator"
-"""For descriptions of APIs; it brings 200 modules."""
+"""Validates descriptions of APIs; it has 200 modules."""
 
 
 def leave_out_what_nothing_asks_for() -> None:
-    """Has moto know of no instance type where it is offered, and refuse to check an API's description in OpenAPI."""
+    """Gives moto empty lists of offered instance types, and makes it refuse to validate OpenAPI descriptions."""
     from moto.utilities import utils
 
     load = utils.load_resource

@@ -1,4 +1,4 @@
-"""What a job gets of this machine: cores, and GPUs that no other job uses at the same time."""
+"""A job's share of this machine: cores, and GPUs that no other job uses at the same time."""
 
 import functools
 import shutil
@@ -16,11 +16,11 @@ NVIDIA_SMI_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Cores, and the names of GPUs as CUDA knows them.
+    """Cores, and CUDA's names of GPUs.
 
     Attributes:
-        gpus: that programs see; None leaves it to them.
-        is_alone: no other job gets these GPUs at the same time.
+        gpus: the GPUs that programs see; None leaves that to them.
+        is_alone: whether no other job gets these GPUs at the same time.
     """
 
     vcpus: int
@@ -35,10 +35,10 @@ class Share:
 
 
 class Shares:
-    """Hands out the machine's cores, and its GPUs where it has several. A single GPU is shared by all jobs.
+    """Hands out the machine's cores, and its GPUs if it has several. All jobs share a single GPU.
 
     Args:
-        vcpus: of all jobs that run at once.
+        vcpus: vCPUs of all running jobs.
         visible_gpus: returns the machine's GPUs; called when the first job starts.
     """
 
@@ -50,7 +50,7 @@ class Shares:
         self._changed = threading.Condition()
 
     def take(self, *, vcpus: int, gpus: int) -> Share | None:
-        """Waits for a share, of all there is at most; returns None once nothing is handed out any more."""
+        """Waits for a share, at most everything. Returns None after `close`."""
         vcpus = min(self._vcpus, vcpus)
         visible = self._visible()
         is_alone = gpus > 0 and visible is not None and len(visible) > 1
@@ -83,7 +83,7 @@ class Shares:
 
 
 def visible_gpus(shell: Mapping[str, str]) -> tuple[str, ...] | None:
-    """Returns the GPUs that the shell lets programs see, or all that nvidia-smi lists; None where there are none."""
+    """Returns the GPUs that the shell's environment allows, or all that nvidia-smi lists; None if there are none."""
     if (visible := shell.get(VISIBLE)) is not None:
         return tuple(name.strip() for name in visible.split(",") if name.strip())
     if (program := shutil.which("nvidia-smi", path=shell.get("PATH"))) is None:

