@@ -15,27 +15,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stepsweep.contract.trial import Status
-
-SUBMIT_ERRORS = [
-    "Batch.TooManyRequestsException",
-    "Batch.ServerException",
-    "Batch.AWSBatchException",
-    "Batch.SdkClientException",
-]
-"""Errors of SubmitJob itself. `States.TaskFailed` is not among them: then the job has run, and Batch has retried it."""
-
-FUNCTION_ERRORS = [
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.TooManyRequestsException",
-    "Lambda.Unknown",
-    "Runtime.ExitError",
-]
-"""The last two mean that the process was lost. A function that runs again writes the same objects."""
-
-STORE_ERRORS = ["S3.S3Exception", "S3.SdkClientException"]
+from stepsweep.statemachine.retried import FUNCTION_ERRORS, STORE_ERRORS, SUBMIT_ERRORS
 
 
 class _Reader(sfn.S3JsonItemReader):

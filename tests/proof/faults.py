@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from stepsweep.statemachine.definition import FUNCTION_ERRORS, STORE_ERRORS, SUBMIT_ERRORS
+from stepsweep.statemachine.retried import FUNCTION_ERRORS, STORE_ERRORS, SUBMIT_ERRORS
 from tests.proof.checks import CHECKS
 from tests.proof.checks.check import Check
 from tests.proof.subject import Subject

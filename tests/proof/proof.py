@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.local.template import synthesized
-from stepsweep.stack.app import FLAGS
 from tests.proof import image
 from tests.proof.checks import CHECKS
 from tests.proof.faults import FAULTS, found_by
@@ -105,6 +104,8 @@ class Proof:
 
     def faults_of_flags(self) -> Iterator[str]:
         """The app sets feature flags that the library knows and recommends as they are set."""
+        from stepsweep.stack.app import FLAGS  # starts CDK's kernel, which no other test process is to wait for
+
         manifest = json.loads((self.assembly / "manifest.json").read_bytes())
         known = manifest["artifacts"]["aws-cdk-lib/feature-flag-report"]["properties"]["flags"]
         for name, value in FLAGS.items():
