@@ -10,8 +10,7 @@ import pytest
 from stepsweep.contract.parser import FIELDS
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.local.template import synthesized
-from tests.support.embedded import REPOSITORY, SCRIPTED
+from tests.support.embedded import REPOSITORY, SCRIPTED, keep_template
 
 README = (REPOSITORY / "README.md").read_text()
 ARCHITECTURE = (REPOSITORY / "docs" / "architecture.md").read_text()
@@ -21,9 +20,9 @@ INPUT = (REPOSITORY / "docs" / "input.md").read_text()
 @pytest.fixture(scope="module")
 def definition(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The synthesized state machine, with every reference of the template as a text."""
-    folder = tmp_path_factory.mktemp("templates")
-    assembly = synthesized(folder, context={"trainer": str(SCRIPTED)})
-    (template,) = assembly.glob("*.template.json")
+    folder = tmp_path_factory.mktemp("cloud")
+    keep_template(folder, {"trainer": str(SCRIPTED)})
+    (template,) = folder.glob("templates/*/*.template.json")
     resources = json.loads(template.read_bytes())["Resources"].values()
     (machine,) = (each for each in resources if each["Type"] == "AWS::StepFunctions::StateMachine")
     parts = machine["Properties"]["DefinitionString"]["Fn::Join"][1]

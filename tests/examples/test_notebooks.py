@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from docs.notebooks import EXAMPLES, executed, read
-from tests.support.embedded import REPOSITORY, eventually
+from tests.support.embedded import REPOSITORY, eventually, keep_template
 
 NOTEBOOKS = ("one-trial.ipynb", "sweep.ipynb")
 MAX_BYTES = 400_000
@@ -21,6 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder for an embedded cloud, with the images that are prepared."""
     directory = tmp_path_factory.mktemp("cloud")
     (directory / "data").symlink_to(REPOSITORY / ".stepsweep" / "data")
+    keep_template(directory, {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEPSWEEP_DIR", str(directory))
         patch.setenv("STEPSWEEP_NOTEBOOK_IMAGES", "64")

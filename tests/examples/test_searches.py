@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.command import Sweep
-from tests.support.embedded import REPOSITORY
+from tests.support.embedded import REPOSITORY, keep_template
 
 STEPS = REPOSITORY / "tests" / "trainers" / "steps"
 EXAMPLES = REPOSITORY / "examples"
@@ -59,6 +59,7 @@ class Here:
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     sweep = Sweep(folder=tmp_path_factory.mktemp("searches"))
+    keep_template(sweep.folder / ".stepsweep", {"trainer": str(STEPS)})
     found = Here(sweep=sweep)
     with sweep.popen("serve", "--json", environment=found.environment()) as process:
         assert process.stdout is not None

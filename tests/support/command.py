@@ -1,5 +1,6 @@
 """The command line, as a person starts it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.support.embedded import REPOSITORY
 from tests.support.stack import Stack
@@ -68,6 +70,12 @@ class Sweep:
             "sso_account_id = 123456789012\nsso_role_name = me\n"
         )
         return {"AWS_CONFIG_FILE": str(config), "HOME": str(self.folder)}
+
+
+def document(ended: "subprocess.CompletedProcess[str]", code: int = 0) -> Any:
+    """Returns the JSON that a command printed."""
+    assert ended.returncode == code, ended.stderr
+    return json.loads(ended.stdout)
 
 
 def interrupt(process: "subprocess.Popen[str]", number: signal.Signals) -> tuple[str, str]:

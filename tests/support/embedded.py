@@ -1,7 +1,9 @@
 """An embedded cloud in a process of its own, as `sweep serve` runs one, with a trainer that does what it is told."""
 
 import contextlib
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +14,9 @@ from typing import Any
 
 import boto3
 import psutil
+from filelock import FileLock
+
+from stepsweep.local import template
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTED = REPOSITORY / "tests" / "trainers" / "scripted"
@@ -103,6 +108,8 @@ class Cloud:
 def running_cloud(directory: Path, **options: Any) -> Iterator[Cloud]:
     """Runs an embedded cloud. Options are those of `embedded_cloud`; the trainer is the scripted one by default."""
     options.setdefault("context", {"trainer": str(SCRIPTED)})
+    if "app" not in options and Path(options["context"]["trainer"]).is_relative_to(REPOSITORY):
+        keep_template(directory, options["context"])
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVE, json.dumps({"directory": str(directory), **options})],
         cwd=REPOSITORY,
@@ -123,6 +130,20 @@ def running_cloud(directory: Path, **options: Any) -> Iterator[Cloud]:
             with contextlib.suppress(BrokenPipeError):
                 process.stdin.close()
             process.wait(60)
+
+
+def keep_template(directory: Path, context: Mapping[str, Any]) -> None:
+    """Puts the template of our own stack where a cloud in `directory` keeps it: to synthesize it takes seconds.
+
+    Whoever starts a cloud from other sources or with another context makes a template anew.
+    """
+    kept = REPOSITORY / ".stepsweep" / "tests" / hashlib.sha256(repr(sorted(context.items())).encode()).hexdigest()[:16]
+    kept.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept / "lock"):
+        assembly = template.synthesized(kept, context=context)
+        own = directory / "templates" / assembly.name
+        if not own.exists():
+            shutil.copytree(assembly, own)
 
 
 def eventually(condition: Callable[[], Any], timeout_seconds: float = 60) -> Any:
