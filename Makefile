@@ -11,8 +11,10 @@ TORCH ?= default
 EPOCHS ?= 1
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Tests start hundreds of processes, and each would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install data sweep test package frameworks bench proof screens notebooks lint lock clean
+.PHONY: install data sweep test suite package frameworks bench proof screens notebooks lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -42,9 +44,13 @@ sweep: install
 	@dataset=$$($(BIN)/python -m stepsweep.trainer.fetch --first-of mnist,fashion-mnist --data-dir $(DATA)) && \
 	$(BIN)/sweep run examples/tutorial.json --epochs $(EPOCHS) --fixed dataset=$$dataset
 
+# The linters use one core, so they run beside the tests; what they find fails `make test` when the tests have ended.
+test: data
+	@$(MAKE) --no-print-directory --jobs 2 lint suite
+
 # Four at once on two cores too, since tests of the embedded cloud wait half of their time.
-test: data lint
-	$(BIN)/python -m pytest -n 4 --dist loadfile --ignore tests/package
+suite: install
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/package
 
 # Builds the package, and uses the wheel in environments of its own, which it fills from PyPI: a minute or two.
 package: install

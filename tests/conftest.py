@@ -1,0 +1,38 @@
+"""The order of the test files."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+
+SLOWEST = (
+    "client/test_life.py",
+    "proof/test_stack.py",
+    "faults/test_faults.py",
+    "local/test_sweep.py",
+    "client/test_life_on_aws.py",
+    "examples/test_searches.py",
+    "local/test_patches.py",
+    "local/test_jobs.py",
+    "api/test_python.py",
+    "examples/test_notebooks.py",
+    "proof/test_faults.py",
+    "local/test_folders.py",
+    "local/test_host.py",
+    "client/test_report_browser.py",
+    "client/test_doctor.py",
+    "local/test_means.py",
+    "trial/test_checkpoint.py",
+    "test_main_job.py",
+    "local/test_deploy.py",
+    "local/test_cdk_cli.py",
+)
+"""Test files that come first. A process runs whole files: one of these begun last would keep one process busy alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {HERE / name: number for number, name in enumerate(SLOWEST)}
+    if missing := [str(file) for file in places if not file.is_file()]:
+        raise pytest.UsageError(f"{__file__}: SLOWEST names files that do not exist: {', '.join(missing)}")
+    items.sort(key=lambda item: places.get(item.path, len(places)))
