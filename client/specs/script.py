@@ -130,6 +130,14 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     )
 
 
+def script_of_command(words: list[str], folder: Path, *, file: str) -> Script:
+    """Returns the script that a command alone names. Raises what `split` does."""
+    command = split({"command": words}, folder, file=file)[1]
+    if command is None:
+        raise ValueError("no command")
+    return command.script
+
+
 def _words(raw: object, faults: list[str]) -> list[str]:
     what = "must be a command such as python train.py {args}, or a list of its words"
     try:

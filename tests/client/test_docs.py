@@ -35,7 +35,7 @@ def test_every_command_takes_json_but_those_that_print_what_is_not_theirs() -> N
     without = [
         name for name, command in cli.commands.items() if "as_json" not in [each.name for each in command.params]
     ]
-    assert without == ["deploy", "diff", "destroy", "completion"]
+    assert without == ["init", "deploy", "diff", "destroy", "completion"]
 
 
 def test_the_fields_of_lists_and_logs() -> None:

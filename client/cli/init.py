@@ -1,0 +1,87 @@
+"""The command that proposes a spec file."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from stepsweep.client.cli.exit_code import ExitCode
+from stepsweep.client.cli.options import SPEC_FILE
+from stepsweep.client.extras import need
+from stepsweep.contract.errors import InvalidInput
+
+INIT_EXIT_CODES = "Exit codes: 0 written · 2 nothing was written: wrong options, or a file is there already."
+TRY_SECONDS = 120.0
+
+DOCKERFILE = """\
+# The image of the trials on AWS. It has no ENTRYPOINT: that is the `command` of {spec}.
+FROM {base}
+WORKDIR /app
+{install}
+COPY . .
+"""
+CPU, GPU = "python:3.11-slim", "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
+PROJECT_FILES = ("requirements.lock", "requirements.txt")
+
+
+@click.command(epilog=INIT_EXIT_CODES)
+@click.argument("script", required=False)
+@click.option("--no-run", is_flag=True, help="Do not run the script to find its metrics.")
+@click.option("--aws", is_flag=True, help="Write a Dockerfile too, which AWS needs.")
+@click.option("--gpu", is_flag=True, help="With --aws: for an image with CUDA.")
+def init(script: str | None, no_run: bool, aws: bool, gpu: bool) -> int:
+    """Propose a sweep.yaml for a script in this folder.
+
+    Reads the script's own options, if it has them from argparse or click, and runs it once for one epoch, for two
+    minutes at most, to find its metrics. Overwrites nothing.
+
+    \b
+    sweep init
+    sweep init train.py --aws --gpu
+    """
+    need("local", "`sweep init`")
+    from stepsweep.client.proposing.script import interpreter_of, options_of, script_in, tried
+    from stepsweep.client.proposing.spec import proposal, text_of
+    from stepsweep.client.specs.script import script_of_command
+
+    folder = Path.cwd()
+    if gpu and not aws:
+        raise click.UsageError("--gpu goes with --aws", click.get_current_context())
+    written = [SPEC_FILE, *(["Dockerfile"] if aws else [])]
+    if there := [name for name in written if (folder / name).exists()]:
+        raise InvalidInput([f"{name} is there already, and nothing is overwritten; rename it first" for name in there])
+    name = script_in(folder, script)
+    program = ["python", name] if name.endswith(".py") else ["sh", name]
+    runs = script_of_command(program, folder, file=str(folder / SPEC_FILE))
+    python = interpreter_of(runs)
+    options = options_of(name, folder, python)
+    known = proposal(options) if options is not None else None
+    found = None
+    if not no_run and not (known and known.required):
+        argv = [python if program[0] == "python" else program[0], name]
+        argv += [f"--{known.epochs}", "1"] if known and known.epochs else []
+        _say(f"Running `{shlex.join(argv)}` once, for at most {TRY_SECONDS:g} s …")
+        found = tried(runs, argv, TRY_SECONDS)
+        if not found.metrics:
+            _say(f"It {found.ended}, and printed no metrics that are known. Its last lines:")
+            for line in found.last_lines:
+                _say(f"  {line}")
+    (folder / SPEC_FILE).write_text(text_of(shlex.join(program), known, found), encoding="utf-8")
+    if aws:
+        (folder / "Dockerfile").write_text(_dockerfile(folder, gpu=gpu), encoding="utf-8")
+    options_found = "no options of its own parser" if known is None else f"{len(options or [])} options"
+    metrics_found = f"the metrics {', '.join(found.metrics)}" if found and found.metrics else "no metrics"
+    _say(f"Found {options_found} and {metrics_found}. Wrote {' and '.join(written)}. Look at it, then: sweep run")
+    return ExitCode.OK
+
+
+def _dockerfile(folder: Path, *, gpu: bool) -> str:
+    file = next((name for name in PROJECT_FILES if (folder / name).is_file()), None)
+    install = "RUN pip install --no-cache-dir stepsweep  # and what the script imports"
+    if file:
+        install = f"COPY {file} .\nRUN pip install --no-cache-dir stepsweep -r {file}"
+    return DOCKERFILE.format(spec=SPEC_FILE, base=GPU if gpu else CPU, install=install)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

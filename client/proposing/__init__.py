@@ -1,0 +1,1 @@
+"""Proposes a spec file for a script: `sweep init`."""

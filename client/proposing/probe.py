@@ -1,0 +1,86 @@
+"""Runs a script up to where it reads its options, and writes them to a file instead.
+
+`sweep init` starts this with the interpreter of the script's project, which need not have stepsweep: standard library
+only, for Python 3.8 and newer.
+
+    python probe.py RESULT SCRIPT
+
+RESULT gets a JSON list of {name, type, default, choices, required}, or nothing if the script never asks for options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import runpy
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+BOOLEAN, FLAG = "bool", "flag"
+
+
+def main() -> None:
+    result, script = sys.argv[1], sys.argv[2]
+
+    def found(options: list[Any]) -> NoReturn:
+        Path(result).write_text(json.dumps(options, default=str), encoding="utf-8")
+        sys.stdout.flush()
+        os._exit(0)  # past whatever the script does at its end
+
+    def parse_args(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+        found([option for action in parser._actions for option in _of_argparse(action)])
+
+    argparse.ArgumentParser.parse_args = parse_args  # type: ignore[method-assign, assignment]
+    argparse.ArgumentParser.parse_known_args = parse_args  # type: ignore[method-assign, assignment]
+    try:
+        import click
+    except ImportError:
+        pass
+    else:
+        click.Command.main = lambda command, *_, **__: found(  # type: ignore[method-assign, assignment]
+            [option for parameter in command.params for option in _of_click(parameter)]
+        )
+    sys.argv = [script]
+    sys.path[0] = str(Path(script).resolve().parent)
+    runpy.run_path(script, run_name="__main__")
+
+
+def _of_argparse(action: argparse.Action) -> list[Any]:
+    names = [name[2:] for name in action.option_strings if name.startswith("--")]
+    if not names or action.dest in ("help", "version") or action.nargs not in (None, 0):
+        return []
+    if action.nargs == 0:
+        is_pair = any(name == "no-" + names[0] for name in names[1:])
+        kind = BOOLEAN if is_pair else FLAG if isinstance(action.default, bool) and not action.default else None
+    else:
+        kind = getattr(action.type, "__name__", "str") if action.type else type(action.default).__name__
+    return [_option(names[0], kind, action.default, action.choices, action.required)] if kind else []
+
+
+def _of_click(parameter: Any) -> list[Any]:
+    names = [name[2:] for name in parameter.opts if name.startswith("--")]
+    if not names or parameter.multiple or parameter.nargs != 1:
+        return []
+    kind = parameter.type.name
+    if getattr(parameter, "is_flag", False):
+        kind = BOOLEAN if parameter.secondary_opts else FLAG
+    default = parameter.default if isinstance(parameter.default, (bool, int, float, str)) else None
+    choices = getattr(parameter.type, "choices", None)
+    names_of_types = {"integer": "int", "integer range": "int", "float range": "float", "text": "str", "choice": "str"}
+    return [_option(names[0], names_of_types.get(kind, kind), default, choices, parameter.required)]
+
+
+def _option(name: str, kind: str, default: Any, choices: Any, required: bool) -> Any:
+    return {
+        "name": name,
+        "type": kind,
+        "default": None if default is argparse.SUPPRESS else default,
+        "choices": list(choices) if choices else [],
+        "required": bool(required),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Finds out about a script: its options, from its own parser, and its metrics, from a short run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepsweep.client.proposing import probe
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.trainer_files import contents, copy
+from stepsweep.trainer_script import Script
+from stepsweep.trial.metrics import Collector, NoMetrics
+
+USUAL = ("train.py", "main.py")
+PROBE_SECONDS = 60
+LAST_LINES = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """An option of a script, as its parser has it.
+
+    Attributes:
+        name: as it is written behind `--`.
+        kind: `int`, `float`, `str`, `bool` for a pair of flags, `flag` for one, or the name of another type.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    choices: tuple[Any, ...]
+    required: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What a short run of a script printed.
+
+    Attributes:
+        metrics: the names, in the order of the output.
+        epochs: how many rows there were.
+        ended: how it ended, for a person.
+        last_lines: of its output.
+    """
+
+    metrics: tuple[str, ...]
+    epochs: int
+    ended: str
+    last_lines: tuple[str, ...]
+
+
+def script_in(folder: Path, name: str | None) -> str:
+    """Returns the path of the script, relative to the folder.
+
+    Raises:
+        InvalidInput: there is none, or several and none has a usual name.
+    """
+    if name is not None:
+        if not (folder / name).is_file():
+            raise InvalidInput([f"there is no file {name} in {folder}"])
+        return name
+    there = sorted(path.name for path in folder.glob("*.py"))
+    likely = [usual for usual in USUAL if usual in there] or there
+    if not likely or (len(likely) > 1 and likely == there):
+        what = f"there are {', '.join(likely)}" if likely else "there is no Python script"
+        raise InvalidInput([f"{what} in {folder}; name the script: sweep init SCRIPT"])
+    return likely[0]
+
+
+def options_of(script: str, folder: Path, python: str) -> list[Option] | None:
+    """Returns the options of an argparse or click script; None if it has no such parser, or fails before it asks."""
+    if not script.endswith(".py"):
+        return None
+    with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+        result = Path(scratch, "options.json")
+        _run([python, probe.__file__, str(result), script], folder, PROBE_SECONDS)
+        try:
+            found = json.loads(result.read_bytes())
+        except (OSError, ValueError):
+            return None
+    return [
+        Option(
+            name=one["name"],
+            kind=one["type"],
+            default=one["default"],
+            choices=tuple(one["choices"]),
+            required=one["required"],
+        )
+        for one in found
+    ]
+
+
+def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:
+    """Runs the script once in a copy of its folder, as a trial would, and returns what it printed."""
+    with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+        work = Path(scratch, "work")
+        work.mkdir()
+        copy(contents(script.written(Path(scratch, "script"))), work)
+        ended, output = _run(argv, work, seconds)
+    collector = Collector()
+    lines = output.splitlines()
+    rows: list[dict[str, float]] = []
+    try:
+        for line in lines:
+            collector.feed(line)
+        rows = collector.rows(None)[0]
+    except NoMetrics:
+        pass
+    names = tuple(name for name in rows[0] if name != "epoch") if rows else ()
+    return Tried(metrics=names, epochs=len(rows), ended=ended, last_lines=tuple(lines[-LAST_LINES:]))
+
+
+def _run(argv: Sequence[str], folder: Path, seconds: float) -> tuple[str, str]:
+    """Runs a command, and returns how it ended and what it printed. Ends it, with all it started, after a time."""
+    with subprocess.Popen(
+        argv,
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            output = process.communicate(timeout=seconds)[0]
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output = process.communicate()[0]
+            return f"was ended after {seconds:g} s", output
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return f"ended with exit code {process.returncode}", output
+
+
+def interpreter_of(script: Script) -> str:
+    return script.python or sys.executable

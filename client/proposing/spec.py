@@ -1,0 +1,195 @@
+"""Writes the proposal: a sweep.yaml that says of each line what it is."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stepsweep.client.proposing.script import Option, Tried
+from stepsweep.contract.names import is_option, known_direction, why_reserved
+from stepsweep.contract.space import as_option, parse_value
+
+EPOCHS = ("epochs", "num-epochs", "max-epochs", "n-epochs", "num-train-epochs", "nepochs")
+SEEDS = ("seed", "random-seed", "random-state", "manual-seed")
+
+RATES = ("lr", "learning-rate", "alpha", "c", "gamma", "weight-decay", "wd", "reg", "lambda", "eta", "temperature")
+"""Tried by factors of ten."""
+
+PORTIONS = ("momentum", "dropout", "subsample", "label-smoothing", "beta", "beta1", "mixup")
+"""Between 0 and 1."""
+
+SIZES = (
+    "batch-size", "hidden", "hidden-size", "hidden-dim", "width", "dim", "depth", "layers", "num-layers", "units",
+    "channels", "n-estimators", "max-depth", "num-leaves", "embedding-dim", "heads",
+)  # fmt: skip
+"""Tried by factors of two."""
+
+MOST_ACTIVE = 2
+"""Parameters that are swept unless a person says more: nine trials, and not a thousand."""
+
+DEFAULT_EPOCHS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What is known of a script before anything has run.
+
+    Attributes:
+        parameters: the choices of each, the most likely first.
+        others: options that no choices are proposed for.
+        required: options that the script insists on, and has no value for.
+        epochs, seed: the script's names for them.
+    """
+
+    parameters: dict[str, list[Any]]
+    others: list[str]
+    required: list[str]
+    epochs: str | None
+    seed: str | None
+    booleans: str | None = None
+    default_epochs: int = DEFAULT_EPOCHS
+    flags: list[str] = field(default_factory=list)
+
+
+def proposal(options: Sequence[Option]) -> Proposal:
+    """Returns what to sweep of a script's options."""
+    plain = {option.name.lower().replace("_", "-"): option for option in options}
+    epochs = next((plain[name] for name in EPOCHS if name in plain), None)
+    seed = next((plain[name] for name in SEEDS if name in plain), None)
+    found: dict[str, list[Any]] = {}
+    others, flags = [], []
+    for name, option in plain.items():
+        if option in (epochs, seed) or not is_option(option.name) or why_reserved(option.name):
+            continue
+        if option.kind in ("flag", "bool"):
+            flags.append(option.name)
+        elif choices := _choices(name, option):
+            found[option.name] = choices
+        else:
+            others.append(option.name)
+    pairs = [option.name for option in options if option.kind == "bool"]
+    order = {name: place for place, name in enumerate((*RATES, *PORTIONS, *SIZES))}
+    likely = sorted(found, key=lambda name: order.get(name.lower().replace("_", "-"), len(order)))
+    is_number = epochs is not None and isinstance(epochs.default, int) and not isinstance(epochs.default, bool)
+    return Proposal(
+        parameters={name: found[name] for name in likely},
+        others=others,
+        required=[option.name for option in options if option.required and option.default is None],
+        epochs=epochs.name if epochs else None,
+        seed=seed.name if seed else None,
+        booleans="no-flag" if pairs else "flag" if flags else None,
+        default_epochs=epochs.default if epochs and is_number and epochs.default > 0 else DEFAULT_EPOCHS,
+        flags=flags,
+    )
+
+
+def _choices(name: str, option: Option) -> list[Any]:
+    default = option.default
+    is_number = isinstance(default, int | float) and not isinstance(default, bool)
+    if option.choices:
+        return [value for value in option.choices if _is_value(value)]
+    if not is_number or default <= 0:
+        return []
+    if name in PORTIONS:
+        return sorted({0.0, default, 0.9 if name == "momentum" else 0.5})
+    if name in RATES:
+        return [_rounded(default / 10), default, _rounded(default * 10)]
+    if name in SIZES and default >= 1:
+        return sorted({max(1, int(default) // 2), int(default), int(default) * 2})
+    return []
+
+
+def _is_value(value: object) -> bool:
+    try:
+        parse_value(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def text_of(command: str, known: Proposal | None, found: Tried | None) -> str:
+    """Returns the text of sweep.yaml."""
+    lines = [
+        "# What `sweep run` does in this folder. `sweep plan` shows it, and starts nothing.",
+        "# All of it is a proposal: change what you know better.",
+        "",
+        f"command: {command}",
+    ]
+    lines += _arguments(known, found)
+    lines += _metrics(found)
+    lines += ["", *_parameters(known), *_epochs(known, found), *_objective(found)]
+    return "\n".join(lines) + "\n"
+
+
+def _arguments(known: Proposal | None, found: Tried | None) -> list[str]:
+    if known is None:
+        return ["# How the script takes its options, if not as --name value:", "# arguments: {style: name=value}"]
+    words = []
+    if known.epochs and known.epochs != "epochs":
+        words.append(f"epochs: {known.epochs}")
+    if known.epochs is None and found is not None and found.epochs > 1:
+        words.append("epochs: false")
+    if known.seed:
+        words.append(f"seed: {known.seed}")
+    if known.booleans:
+        words.append(f"booleans: {known.booleans}")
+    return [f"arguments: {{{', '.join(words)}}}"] if words else []
+
+
+def _metrics(found: Tried | None) -> list[str]:
+    if found is not None and found.metrics:
+        return [f"# In its output: {', '.join(found.metrics)}"]
+    return [
+        "# Where the metrics are, unless the script prints name=value, name: value or JSON; the number in parentheses:",
+        r"# metrics: {accuracy: 'Test accuracy: (\S+)%'}",
+        "# or a file that it writes:",
+        "# metrics: metrics.csv",
+    ]
+
+
+def _parameters(known: Proposal | None) -> list[str]:
+    lines = ["parameters:"]
+    active = list(known.parameters)[:MOST_ACTIVE] if known else []
+    for name, choices in known.parameters.items() if known else ():
+        sign = "  " if name in active else "  # "
+        lines.append(f"{sign}{name}: {_listed(choices)}")
+    if not active:
+        lines.append("  lr: [0.1, 0.01, 0.001]  # PROPOSED: name the options of your script, and their choices")
+    if known and known.flags:
+        lines += [f'  # {name}: ["false", "true"]' for name in known.flags]
+    if known and known.required:
+        lines += ["# The script insists on these; give each a value:", "# fixed:"]
+        lines += [f"#   {name}: VALUE" for name in known.required]
+    if known and known.others:
+        lines.append(f"# Other options: {', '.join(known.others)}")
+    return lines
+
+
+def _epochs(known: Proposal | None, found: Tried | None) -> list[str]:
+    if known is not None and known.epochs:
+        return ["", f"epochs: {known.default_epochs}"]
+    if found is not None and found.epochs > 1:
+        return ["", f"epochs: {found.epochs}  # as many as it printed by itself"]
+    return ["", "# epochs: 10  # if the script has an option for it"]
+
+
+def _objective(found: Tried | None) -> list[str]:
+    names = found.metrics if found else ()
+    known = [name for name in names if known_direction(name)]
+    validated = [name for name in known if name.lower().startswith(("val", "eval", "test", "dev"))]
+    scores = [name for name in known if known_direction(name) == "maximize"]
+    best = next(iter([*(name for name in validated if name in scores), *validated, *scores, *known, *names]), None)
+    if best is None:
+        return ["objective: {metric: accuracy, direction: maximize}  # PROPOSED: the metric that decides"]
+    direction = known_direction(best)
+    note = "" if direction else "  # PROPOSED: or minimize"
+    return [f"objective: {{metric: {best}, direction: {direction or 'maximize'}}}{note}"]
+
+
+def _listed(choices: Sequence[Any]) -> str:
+    words = [json.dumps(value) if isinstance(value, str) else as_option(parse_value(value)) for value in choices]
+    return f"[{', '.join(words)}]"

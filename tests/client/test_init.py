@@ -1,0 +1,143 @@
+"""`sweep init` proposes a sweep.yaml that runs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import Sweep
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+
+
+def prepared(sweep: Sweep, script: str) -> Path:
+    """Copies a script, without the sweep.yaml beside it."""
+    shutil.copytree(SCRIPTS / script, sweep.folder, dirs_exist_ok=True)
+    (sweep.folder / "sweep.yaml").unlink()
+    return sweep.folder / "sweep.yaml"
+
+
+def test_the_options_of_argparse_and_the_metrics_of_a_short_run(sweep: Sweep) -> None:
+    spec = prepared(sweep, "pytorch")
+    ended = sweep("init")
+    assert ended.returncode == 0, ended.stderr
+    assert spec.read_text().splitlines()[3:] == [
+        "command: python main.py",
+        "arguments: {booleans: flag}",
+        "# In its output: Loss, Accuracy, correct",
+        "",
+        "parameters:",
+        "  lr: [0.01, 0.1, 1]",
+        "  batch-size: [16, 32, 64]",
+        '  # no-momentum: ["false", "true"]',
+        "",
+        "epochs: 2",
+        "objective: {metric: Accuracy, direction: maximize}",
+    ]
+    assert not list(sweep.folder.rglob("*.pt")), "the short run has a folder of its own"
+
+    # It runs as it is.
+    ran = sweep("run", "--set", "lr=0.1", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["outcomes"]["SUCCEEDED"] == 3
+
+
+def test_the_options_of_click_and_one_score(sweep: Sweep) -> None:
+    spec = prepared(sweep, "sklearn")
+    assert sweep("init", "fit.py").returncode == 0
+    lines = spec.read_text().splitlines()
+    assert "arguments: {booleans: no-flag}" in lines
+    assert "  C: [0.1, 1, 10]" in lines
+    assert '  # intercept: ["false", "true"]' in lines
+    assert "objective: {metric: accuracy, direction: maximize}" in lines
+    plan = json.loads(sweep("plan", "--json").stdout)
+    assert plan["spec"]["epochs"] == 1
+
+
+def test_a_script_whose_options_nobody_knows(sweep: Sweep) -> None:
+    spec = prepared(sweep, "shell")
+    ended = sweep("init", "train.sh", "--no-run")
+    assert ended.returncode == 0, ended.stderr
+    assert "  lr: [0.1, 0.01, 0.001]  # PROPOSED" in spec.read_text()
+    assert sweep("plan").returncode == 0
+
+
+def test_options_that_the_script_insists_on_are_named_and_it_is_not_run(sweep: Sweep) -> None:
+    (sweep.folder / "only.py").write_text(
+        "import argparse\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--data', required=True)\n"
+        "parser.add_argument('--max_epochs', type=int, default=7)\n"
+        "parser.add_argument('--random-state', type=int, default=1)\n"
+        "parser.add_argument('--optimizer', choices=['sgd', 'adam'], default='sgd')\n"
+        "parser.add_argument('--dropout', type=float, default=0.1)\n"
+        "parser.add_argument('files', nargs='*')\n"
+        "parser.parse_args()\n"
+        "open('has-run', 'w')\n"
+    )
+    ended = sweep("init")
+    assert ended.returncode == 0, ended.stderr
+    assert "Running" not in ended.stderr
+    lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
+    assert "arguments: {epochs: max_epochs, seed: random-state}" in lines
+    assert "  dropout: [0, 0.1, 0.5]" in lines
+    assert '  optimizer: ["sgd", "adam"]' in lines
+    assert "#   data: VALUE" in lines
+    assert "epochs: 7" in lines
+    assert not (sweep.folder / "has-run").exists()
+
+
+def test_a_script_that_breaks_is_shown_and_a_spec_is_written_all_the_same(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").write_text("raise SystemExit('no data here')\n")
+    ended = sweep("init")
+    assert ended.returncode == 0
+    assert "It ended with exit code 1, and printed no metrics that are known. Its last lines:\n  no data here\n" in (
+        ended.stderr
+    )
+    assert (sweep.folder / "sweep.yaml").exists()
+
+
+@pytest.mark.parametrize("existing", ["sweep.yaml", "Dockerfile"])
+def test_nothing_is_overwritten(sweep: Sweep, existing: str) -> None:
+    (sweep.folder / "train.py").touch()
+    (sweep.folder / existing).write_text("mine")
+    ended = sweep("init", "--aws", "--no-run")
+    assert (ended.returncode, ended.stderr) == (
+        2, f"sweep: {existing} is there already, and nothing is overwritten; rename it first\n",
+    )  # fmt: skip
+    assert {path.name for path in sweep.folder.iterdir()} == {"train.py", existing}
+
+
+def test_for_aws_a_dockerfile_with_the_project_s_own_requirements(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").touch()
+    (sweep.folder / "requirements.txt").write_text("numpy\n")
+    assert sweep("init", "--aws", "--gpu", "--no-run").returncode == 0
+    lines = (sweep.folder / "Dockerfile").read_text().splitlines()
+    assert lines[1].startswith("FROM pytorch/pytorch:")
+    assert lines[2:] == [
+        "WORKDIR /app",
+        "COPY requirements.txt .",
+        "RUN pip install --no-cache-dir stepsweep -r requirements.txt",
+        "COPY . .",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "words", "fault"),
+    [
+        ((), (), "there is no Python script in "),
+        (("a.py", "b.py"), (), "there are a.py, b.py in "),
+        (("a.py",), ("c.py",), "there is no file c.py in "),
+        (("a.py",), ("--gpu",), "--gpu goes with --aws"),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_is_written(
+    sweep: Sweep, files: tuple[str, ...], words: tuple[str, ...], fault: str
+) -> None:
+    for name in files:
+        (sweep.folder / name).touch()
+    ended = sweep("init", *words)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"sweep: {fault}")
+    assert not (sweep.folder / "sweep.yaml").exists()
