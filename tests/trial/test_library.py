@@ -215,3 +215,20 @@ print("score=1")
     assert not Path(ended.stdout.splitlines()[0]).exists()
     assert (tmp_path / "artifacts" / "model").read_text() == "weights"
     assert sorted(os.listdir(tmp_path)) == ["artifacts", "metrics.csv", "train.py"]  # noqa: PTH208
+
+
+def test_a_python_without_stepsweep_finds_the_library_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "own")], check=True)
+    code = """
+import importlib.util
+from stepsweep import trial
+assert not importlib.util.find_spec("boto3")
+trial.report(lr=trial.params["lr"])
+"""
+    (tmp_path / "train.py").write_text(code)
+    python = str(tmp_path / "own" / "bin" / "python")
+    words = [*WRAPPER, python, "train.py", "{args}", *TRIAL]
+    env = environment(STEPSWEEP_METRICS_URI="metrics.csv")
+    ended = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "metrics.csv").read_text() == "epoch,lr\n1,0.1\n"

@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(own)
     metrics_uri, checkpoint_uri = os.environ.get("STEPSWEEP_METRICS_URI"), os.environ.get("STEPSWEEP_CHECKPOINT_URI")
     prefix = checkpoint_uri if checkpoint_uri and checkpoint_uri.startswith("s3://") else None
-    with Workspace(Path.cwd(), job=prefix is not None) as workspace:
+    python_path = os.environ.get("PYTHONPATH")
+    with Workspace(Path.cwd(), job=prefix is not None, python_path=python_path) as workspace:
         try:
             _check_options(asked)
             command = read(rest, _dialect(asked), workspace.placeholders)

@@ -155,8 +155,10 @@ class Checkpoint:
 
             def check() -> None:
                 packer.join()
-                if faults or _scan(self._folder) != now:
+                if _scan(self._folder) != now:
                     raise _Changed
+                if faults:
+                    raise faults[0]
 
             try:
                 self._client.upload_fileobj(
@@ -203,7 +205,7 @@ def _pack(folder: Path, state: bytes, target: int, faults: list[Exception]) -> N
             info.size = len(state)
             tar.addfile(info, io.BytesIO(state))
             tar.add(inside, arcname=os.path.basename(inside), filter=member)  # noqa: PTH119
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001  whatever it is, the tar is not whole
         faults.append(error)
 
 

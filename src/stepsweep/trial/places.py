@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def show_live(prefix: str, data: bytes) -> None:
     s3_client().put_object(Bucket=place.netloc, Key=place.path[1:] + "live.csv", Body=data)
 
 
+@functools.cache
 def s3_client() -> Any:
     """Returns a client for a job; the endpoint and the region are boto3's own settings."""
     import boto3

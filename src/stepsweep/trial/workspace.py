@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -19,15 +20,22 @@ class Workspace:
         folder: the working folder.
         job: whether it is a sweep's. A job has its folders under the same name in every attempt, since some frameworks
             write paths into their checkpoints; by hand they are temporary.
+        python_path: where Python looks for modules already, as in `PYTHONPATH`.
     """
 
-    def __init__(self, folder: Path, *, job: bool) -> None:
+    def __init__(self, folder: Path, *, job: bool, python_path: str | None) -> None:
         self.root = _made(folder if job else None)
         self.checkpoint = self.root / "checkpoint"
         self.artifacts = (self.root if job else folder) / "artifacts"
         self.report = self.root / "report.jsonl"
         self.checkpoint.mkdir()
         self.artifacts.mkdir(exist_ok=True)
+        # A link to this package alone: the script's Python may be another one, without stepsweep, and takes its modules
+        # from nowhere else.
+        library = self.root / "python"
+        library.mkdir()
+        (library / "stepsweep").symlink_to(Path(__file__).resolve().parent.parent)
+        self._python_path = os.pathsep.join([str(library), *([python_path] if python_path else [])])
 
     @property
     def placeholders(self) -> dict[str, str]:
@@ -40,6 +48,7 @@ class Workspace:
             names.CHECKPOINT_DIR: str(self.checkpoint),
             names.ARTIFACTS_DIR: str(self.artifacts),
             names.REPORT: str(self.report),
+            "PYTHONPATH": self._python_path,
         }
 
     def __enter__(self) -> Workspace:
