@@ -1,12 +1,12 @@
-"""Where the figures of README and docs come from: `make bench`, or `python -m benchmarks [--quick] [NAME …]`.
+"""Measures the figures of README and docs: `make bench`, or `python -m benchmarks [--quick] [NAME …]`.
 
-A benchmark is a module here, named in `BENCHMARKS`, with
+A benchmark is a module here, listed in `BENCHMARKS`, with
 
-    EXPECTED_SECONDS: int                          what a whole run takes on two idle cores
+    EXPECTED_SECONDS: int                          time of a full run on two idle cores
     def run(*, quick: bool) -> benchmarks.results.Result
 
-It compares things by `benchmarks.timing.alternating`: all of them in one run, turn by turn, so that what else the
-machine does falls on all alike; the tables give medians, and medians of the ratios within a turn.
+It compares things with `benchmarks.timing.alternating`: they take turns in one run, so that other load on the machine
+affects all alike. The tables show medians, and medians of the ratios within a turn.
 """
 
 BENCHMARKS: tuple[str, ...] = (
@@ -18,4 +18,4 @@ BENCHMARKS: tuple[str, ...] = (
     "grid",
     "search",
 )
-"""In the order in which they run."""
+"""All benchmarks, in the order in which they run."""

@@ -1,4 +1,4 @@
-"""Runs benchmarks one after another, keeps what they found, and writes the tables of the docs: `make bench`."""
+"""Runs benchmarks in turn, saves their results, and writes the tables of the docs: `make bench`."""
 
 import argparse
 import importlib
@@ -12,7 +12,7 @@ from benchmarks import BENCHMARKS, results, timing
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs what was named, or all; one that fails does not keep the others from running."""
+    """Runs the named benchmarks, or all. A failed benchmark does not keep the others from running."""
     asked = _asked(arguments)
     modules = {name: importlib.import_module(f"benchmarks.{name}") for name in asked.names or BENCHMARKS}
     expected = sum(module.EXPECTED_SECONDS for module in modules.values())

@@ -1,4 +1,4 @@
-"""An embedded cloud with a trainer that trains nothing, in this process, and what it is asked for."""
+"""Runs an embedded cloud in this process, with a trainer that does nothing, and counts its requests."""
 
 import json
 import os
@@ -36,7 +36,7 @@ class Requests:
         self._lock = threading.Lock()
 
     def install(self) -> None:
-        """Before the cloud starts, in its process."""
+        """Starts counting. Call it in the cloud's process, before the cloud starts."""
         checked = Access.middleware
 
         def counted(access: Access, server: Wsgi) -> Wsgi:
@@ -56,7 +56,7 @@ class Requests:
         Access.middleware = counted  # type: ignore[assignment,method-assign]
 
     def told(self, role: str, *, of: int = 1) -> str:
-        """Returns the requests of a role in words: `10,000 GET, 3 PUT`; of one of several times that were alike."""
+        """Returns the requests of a role in words, `10,000 GET, 3 PUT`, divided by the number of equal runs."""
         return ", ".join(f"{number // of:,} {kind}" for (who, kind), number in sorted(self.of.items()) if who == role)
 
 
@@ -87,7 +87,7 @@ class Cloud:
 
 @contextmanager
 def nothing_trains(folder: Path, *, vcpus: int | None = None) -> Iterator[Cloud]:
-    """Runs a cloud in a folder, with the trainer that trains nothing. One a process."""
+    """Runs a cloud in a folder, with the trainer that does nothing. Call it once per process."""
     folder.mkdir(parents=True, exist_ok=True)
     templates = WORK / "templates"
     templates.mkdir(exist_ok=True)
@@ -98,8 +98,8 @@ def nothing_trains(folder: Path, *, vcpus: int | None = None) -> Iterator[Cloud]
 
 
 def peak_mib() -> float:
-    """Returns the most memory that this process had so far."""
-    # What getrusage says on Linux begins at the peak of the process that started this one.
+    """Returns this process's peak memory so far."""
+    # On Linux getrusage starts at the peak of the parent process.
     status = Path("/proc/self/status")
     if status.exists():
         (kilobytes,) = re.findall(r"^VmHWM:\s+(\d+) kB$", status.read_text(), re.MULTILINE)
@@ -108,7 +108,7 @@ def peak_mib() -> float:
 
 
 def cpu_seconds() -> tuple[float, float]:
-    """Returns what this process took so far, and what its children and theirs did."""
+    """Returns the CPU time of this process so far, and of its descendants."""
     own = os.times()
     children = 0.0
     for child in psutil.Process().children(recursive=True):

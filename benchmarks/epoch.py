@@ -1,7 +1,7 @@
-"""An epoch, train and validation: the tutorial's way, the trainer's in fp32 and bf16, and the distance to the floor.
+"""Measures one epoch with validation: the tutorial's code, the trainer in fp32 and bf16, and the distance to the floor.
 
-The floor is the time that the epoch's multiplications and additions would take at the rate at which this machine does
-the largest of the network's parts, the second convolution, forward and backward, alone.
+The floor is the time that the epoch's multiplications and additions would take at the rate of the network's largest
+part, the second convolution, forward and backward, measured alone.
 """
 
 import time
@@ -28,12 +28,12 @@ CPU = torch.device("cpu")
 
 Contender = Callable[[], float]
 
-# Multiplications and additions of one image's way forward, two each: positions x channels out x weights of a channel.
+# Operations of one image's forward pass: 2 x positions x output channels x weights per channel.
 CONV1 = 2 * 26 * 26 * 32 * (9 * 1)
 CONV2 = 2 * 24 * 24 * 64 * (9 * 32)
 LINEAR = 2 * (9216 * 128 + 128 * 10)
 FORWARD = CONV1 + CONV2 + LINEAR
-# Backward is each part twice, for its input and for its weights; the images need no gradient.
+# The backward pass takes each part twice, for its input and its weights; the images need no gradient.
 TRAIN = FORWARD + 2 * FORWARD - CONV1
 EPOCH = TRAIN * data.TRAIN_IMAGES + FORWARD * data.VALIDATION_IMAGES
 
@@ -65,7 +65,7 @@ def run(*, quick: bool) -> Result:
 
 
 def _precisions() -> list[str]:
-    """Those that this processor computes in."""
+    """Returns the precisions that this processor supports."""
     try:
         choose("cpu", precision=BF16)
     except InvalidInput:
@@ -104,7 +104,7 @@ def _ours(precision: str, images: data.Data, train_images: int) -> Contender:
 
 
 def _rate(precision: str) -> Contender:
-    """The second convolution of a batch of 64, forward and backward, in operations a second: the best of some."""
+    """Measures the second convolution on a batch of 64, forward and backward, in operations per second; best of 20."""
     dtype = torch.bfloat16 if precision == BF16 else torch.float32
 
     def tensor(*size: int) -> torch.Tensor:
@@ -126,7 +126,7 @@ def _epochs(values: dict[str, dict[str, list[float]]], whole: float, precisions:
     rows = []
     for threads, found in values.items():
         theirs = found["tutorial"]
-        rows.append([f"the tutorial's way, {_threads(threads)}", f"{median(theirs) * whole:.1f} s", "1.00x", "", ""])
+        rows.append([f"the tutorial's code, {_threads(threads)}", f"{median(theirs) * whole:.1f} s", "1.00x", "", ""])
         for precision in precisions:
             floor = EPOCH / median(found[f"rate {precision}"])
             rows.append(
@@ -138,13 +138,13 @@ def _epochs(values: dict[str, dict[str, list[float]]], whole: float, precisions:
                     f"{floor / (median(found[precision]) * whole):.0%}",
                 ]
             )
-    columns = ["an epoch", "time", "faster", "floor", "the floor's share"]
+    columns = ["one epoch", "time", "faster", "floor", "floor / time"]
     return Table(
         columns=columns,
         rows=rows,
         caption=(
-            f"Medians of {how}, scaled to a whole epoch of {EPOCH / 1e12:.2f} TFLOP; "
-            "the ratio is the median of those within a turn."
+            f"Medians of {how}, scaled to a whole epoch of {EPOCH / 1e12:.2f} TFLOP. "
+            "The ratio is the median of the ratios within a turn."
         ),
     )
 
@@ -154,14 +154,14 @@ def _threads(count: str) -> str:
 
 
 def _profile(images: data.Data, precisions: list[str]) -> Table:
-    """Where the time of a training step goes, on one thread, by torch's own profiler."""
+    """Returns the operations of a training step on one thread, by torch's profiler."""
     torch.set_num_threads(1)
     found = {precision: _operations(precision, images) for precision in precisions}
     largest = sorted(found[FP32], key=lambda name: -found[FP32][name])[:9]
     rows = [[f"`{name}`", *(f"{found[one].get(name, 0):.2f}" for one in precisions)] for name in largest]
     rest = [sum(value for name, value in found[one].items() if name not in largest) for one in precisions]
     rows.append(["everything else", *(f"{value:.2f}" for value in rest)])
-    rows.append(["a step", *(f"{sum(found[one].values()):.2f}" for one in precisions)])
+    rows.append(["one step", *(f"{sum(found[one].values()):.2f}" for one in precisions)])
     return Table(
         columns=["operation", *(f"{precision}, ms" for precision in precisions)],
         rows=rows,
@@ -170,7 +170,7 @@ def _profile(images: data.Data, precisions: list[str]) -> Table:
 
 
 def _operations(precision: str, images: data.Data) -> dict[str, float]:
-    """Operation → milliseconds a step of its own, without those that it calls."""
+    """Returns operation → its own milliseconds per step, without the operations that it calls."""
     from torch.profiler import ProfilerActivity, profile
 
     net = Net().to(memory_format=torch.channels_last).train()

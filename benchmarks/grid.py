@@ -1,6 +1,6 @@
-"""The tutorial's nine trials, whole processes: multiprocessing, joblib, Optuna, Ray Tune, and `sweep run`.
+"""Times the tutorial's nine trials as whole processes: multiprocessing, joblib, Optuna, Ray Tune, and `sweep run`.
 
-All train the same trials on one thread, two at a time, and must come to the same best val_accuracy, to the last digit.
+All train the same trials on one thread, two at a time, and must find the same best val_accuracy to the last digit.
 """
 
 import json
@@ -27,7 +27,7 @@ NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """Of a trial, which is one epoch; images in training, a multiple of the batch of 64."""
+    """The size of a trial of one epoch; the number of images is a multiple of the batch size, 64."""
 
     train_images: int
     turns: int
@@ -44,7 +44,7 @@ QUICK = Size(train_images=320, turns=1)
 def run(*, quick: bool) -> Result:
     sizes = [QUICK] if quick else [SHORT, LONG]
     environment = _environment()
-    _sweep(QUICK, "warm-up")  # the template is synthesized once
+    _sweep(QUICK, "warm-up")  # synthesizes the template
     values, rows = {}, []
     for size in sizes:
         print(f" {size}", flush=True)
@@ -55,9 +55,9 @@ def run(*, quick: bool) -> Result:
             [f"{NAMES[way]}, {size}", f"{median(found[way]):.1f} s", f"{ratio(found[way], bare):.2f}x"] for way in NAMES
         ]
     turns = " and ".join(f"{size.turns} turns of {size}" for size in sizes)
-    caption = f"Wall clock of the whole process, medians of {turns}; beside it the ratio to bare multiprocessing."
+    caption = f"Wall-clock time of the whole process, medians of {turns}, and the ratio to plain multiprocessing."
     return Result(
-        tables=[Table(columns=["nine trials", "time", "to multiprocessing"], rows=rows, caption=caption)],
+        tables=[Table(columns=["nine trials", "time", "ratio"], rows=rows, caption=caption)],
         values=values,
     )
 
@@ -93,7 +93,7 @@ def _other(way: str, size: Size, environment: dict[str, str]) -> tuple[float, fl
 
 
 def _sweep(size: Size, name: str) -> tuple[float, float]:
-    """`sweep run` in a folder of its own, so that nothing is there already and nobody's records are touched."""
+    """Runs `sweep run` in an empty folder of its own, so that it uses and changes no other records."""
     folder = WORK / "cloud"
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "data").exists():
@@ -108,6 +108,6 @@ def _sweep(size: Size, name: str) -> tuple[float, float]:
 
 
 def _environment() -> dict[str, str]:
-    """In which this Python finds Ray and joblib too."""
+    """Returns an environment in which this Python can also import Ray and joblib."""
     (packages,) = peers.python().parent.parent.glob("lib/python3*/site-packages")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(packages)])}

@@ -1,7 +1,7 @@
-"""The nine-trial grid as people run it otherwise: `python -m benchmarks.grid_ways WAY TRAIN_IMAGES`.
+"""Runs the nine-trial grid with another tool: `python -m benchmarks.grid_ways WAY TRAIN_IMAGES`.
 
-Each way calls `train`, a trial as `python -m stepsweep.trainer` runs it, for each of the nine params, two at a time.
-The last line printed is `{"trials": N, "best": val_accuracy}`.
+Each way calls `train`, which trains like `python -m stepsweep.trainer`, for the nine params, two at a time. It prints
+`{"trials": N, "best": val_accuracy}` as the last line.
 """
 
 import itertools
@@ -57,7 +57,7 @@ def by_joblib(train: Train) -> list[float]:
 
 
 def by_optuna(train: Train) -> list[float]:
-    """Two processes that share a study, in a journal."""
+    """Two processes share a study in a journal."""
     import optuna
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,6 +1,6 @@
-"""What a trial costs besides its training: sweeps of trials that do nothing, on the embedded cloud.
+"""Measures the overhead of a trial: sweeps of trials that do nothing, on the embedded cloud.
 
-`python -m benchmarks.orchestration SIZE …` measures sweeps of other sizes, and prints what it found.
+`python -m benchmarks.orchestration SIZE …` measures sweeps of other sizes, and prints the results.
 """
 
 import json
@@ -30,14 +30,14 @@ def run(*, quick: bool) -> Result:
 
 
 def measured(sizes: Sequence[int], waiting: int) -> Result:
-    """Measures each sweep in a new process: moto's state is one for a process, and so is its peak of memory."""
+    """Measures each sweep in a new process, since moto's state and the peak memory belong to the process."""
     sweeps = [_apart("sweep", size) for size in sizes]
     idle = _apart("wait", waiting)
     costs = Table(
-        caption="Trials that do nothing, 5 % of which fail: state machine, queue, a process each, S3.",
+        caption="Sweeps of trials that do nothing, 5 % of which fail: state machine, queue, one process per trial, S3.",
         columns=(
             "trials",
-            "ms a trial",
+            "ms per trial",
             "CPU of the cloud, ms",
             "CPU of the jobs and functions, ms",
             "peak memory of the cloud, MiB",
@@ -56,7 +56,7 @@ def measured(sizes: Sequence[int], waiting: int) -> Result:
         ],
     )
     requests = Table(
-        caption="S3 requests and states of the same sweeps; the Map's own count as the state machine's.",
+        caption="S3 requests and states of the same sweeps. The state machine's requests include the Map's.",
         columns=("trials", "planner", "state machine", "reducer", "states entered by the sweep", "by its children"),
         rows=[
             (
@@ -70,7 +70,7 @@ def measured(sizes: Sequence[int], waiting: int) -> Result:
     )
     waits = Table(
         caption="A cloud whose trials all wait, for a free core or for their job.",
-        columns=("trials that wait", "CPU of the cloud, % of a core"),
+        columns=("waiting trials", "CPU of the cloud, % of a core"),
         rows=[(f"{idle['trials']:,}", f"{100 * idle['cpu_share']:.1f}")],
     )
     return Result(tables=[costs, requests, waits], values={"sweeps": sweeps, "waiting": idle})
@@ -126,7 +126,7 @@ def _sweep(trials: int) -> dict[str, Any]:
 
 
 def _wait(trials: int) -> dict[str, Any]:
-    """Measures a cloud whose jobs sleep: one on a core, and the others in the queue."""
+    """Measures a cloud whose jobs sleep, one on a core and the others in the queue."""
     with embedded.nothing_trains(WORK / "orchestration-wait", vcpus=1) as cloud:
         spec = {"parameters": {"number": list(range(trials))}, "epochs": 1, "name": "waiting"}
         cloud.start({**spec, "fixed": {"wait_seconds": 3600}, "max_concurrency": trials})
@@ -145,7 +145,7 @@ def _wait(trials: int) -> dict[str, Any]:
 
 
 def _count_states_of_children() -> list[str]:
-    """Returns a list that grows by each state which a child of the Map enters; call it before the cloud starts."""
+    """Returns a list that grows with each state that a child of the Map enters. Call it before the cloud starts."""
     from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
 
     from stepsweep.local import patches

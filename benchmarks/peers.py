@@ -1,4 +1,4 @@
-"""The virtual environment of what benchmarks compare with: made from benchmarks/requirements.lock when it is needed."""
+"""The virtual environment of the tools to compare with, created on demand from benchmarks/requirements.lock."""
 
 import hashlib
 import shutil
@@ -12,7 +12,7 @@ LOCK = ROOT / "benchmarks" / "requirements.lock"
 
 
 def python() -> Path:
-    """Returns the Python that finds Ray and joblib, which are installed where they are not yet: about a minute."""
+    """Returns a Python that has Ray and joblib. Installs them if necessary, which takes about a minute."""
     folder = WORK / f"peers-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]}"
     interpreter = folder / "bin" / "python"
     if (folder / "installed").exists():

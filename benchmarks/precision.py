@@ -1,4 +1,4 @@
-"""What bf16 does to the accuracy: the same trials in both precisions, a pair a seed."""
+"""Measures the effect of bf16 on the accuracy: the same trials in both precisions, one pair per seed."""
 
 import multiprocessing
 import time
@@ -23,7 +23,7 @@ METRICS = ("val_accuracy", "val_loss", "train_loss")
 def run(*, quick: bool) -> Result:
     seeds, epochs = (range(2), 1) if quick else (range(4), 3)
     asked = [(seed, precision, epochs) for seed in seeds for precision in (FP32, BF16)]
-    # A process each, since torch's threads do not survive a fork; one trial a core, so that none disturbs another.
+    # New processes, since torch's threads do not survive a fork; one trial per core, so that none disturbs another.
     with multiprocessing.get_context("spawn").Pool(2, initializer=train.use_device, initargs=(CPU, 1)) as pool:
         found = dict(zip(asked, pool.map(_trained, asked, chunksize=1), strict=True))
     by_metric = {
@@ -41,7 +41,7 @@ def run(*, quick: bool) -> Result:
         )
     caption = (
         f"Means over {len(seeds)} seeds after {epochs} epochs of {TRAIN_IMAGES:,} images, validated on "
-        f"{VALIDATION_IMAGES:,}; the difference of each seed's pair, with its standard error."
+        f"{VALIDATION_IMAGES:,}. The difference is the mean over the seeds' pairs, with its standard error."
     )
     columns = ["metric", FP32, BF16, "difference"]
     return Result(tables=[Table(columns=columns, rows=rows, caption=caption)], values=by_metric)
@@ -61,7 +61,7 @@ def _trained(asked: tuple[int, str, int]) -> train.Row:
 
 
 def _images() -> data.Data:
-    """Few to train on and many to validate on, so that the validation adds little to the noise."""
+    """Returns few images for training and many for validation, so that validation adds little noise."""
     whole = data.load("fashion-mnist", DATA_DIR, train_images=data.TRAIN_IMAGES, device=CPU)
 
     def first(images: data.Images, count: int) -> data.Images:

@@ -1,10 +1,10 @@
-"""Ray Tune's ASHA over recorded curves: `python ray_asha.py < request.json > answer.json`, by benchmarks/search.py.
+"""Runs Ray Tune's ASHA on recorded curves: `python ray_asha.py < request.json > answer.json`, for benchmarks/search.py.
 
-Runs in the virtual environment of benchmarks/peers.py, so it imports nothing of this repository.
+It runs in the virtual environment of benchmarks/peers.py, so it imports nothing from this repository.
 
-The request: `{"curves": [{"params": …, "values": [an epoch's val_accuracy, …]}, …], "epochs": 27, "grace_period": 3,
-"factor": 3, "budgets": [epochs, …], "seeds": [0, …], "at_once": 2}`. The answer: a list a seed of `{"budget", "params",
-"epochs"}`: the best params after so many epochs of all trials together, and the epochs that these had trained then.
+The request is `{"curves": [{"params": …, "values": [val_accuracy per epoch, …]}, …], "epochs": 27, "grace_period": 3,
+"factor": 3, "budgets": [epochs, …], "seeds": [0, …], "at_once": 2}`. The answer has, per seed, a list of `{"budget",
+"params", "epochs"}`: the best params when all trials together have trained the budget, and the epochs of these params.
 """
 
 import json
@@ -21,7 +21,7 @@ from ray.tune.schedulers import ASHAScheduler
 
 
 class Watch(tune.Callback):  # type: ignore[misc]  # Ray is not installed here
-    """Notes every epoch that is reported, in the order in which Ray is told of them."""
+    """Records every reported epoch, in the order in which Ray learns of them."""
 
     def __init__(self) -> None:
         self.reported: list[tuple[int, int, float]] = []
@@ -31,7 +31,7 @@ class Watch(tune.Callback):  # type: ignore[misc]  # Ray is not installed here
 
 
 def train(config: dict[str, Any]) -> None:
-    """Reports a recorded curve, an epoch at a time."""
+    """Reports a recorded curve, one epoch at a time."""
     for value in ray.get(config["curves"])[config["cell"]]["values"]:
         tune.report({"val_accuracy": value})
 
@@ -50,7 +50,7 @@ def main() -> None:
             train,
             param_space={"cell": tune.grid_search(order), "curves": curves},
             tune_config=tune.TuneConfig(
-                reuse_actors=True,  # else every trial starts a process anew, which takes seconds
+                reuse_actors=True,  # otherwise every trial starts a new process, which takes seconds
                 metric="val_accuracy",
                 mode="max",
                 scheduler=ASHAScheduler(

@@ -1,6 +1,6 @@
-"""The planner and the reducer as the functions they are, at the most trials that a sweep may have.
+"""Measures the planner and the reducer as Lambda functions, up to the most trials that a sweep may have.
 
-`python -m benchmarks.reducer SIZE …` measures other sizes, and prints what it found.
+`python -m benchmarks.reducer SIZE …` measures other sizes, and prints the results.
 """
 
 import json
@@ -40,11 +40,11 @@ def measured(sizes: Sequence[int]) -> Result:
     found = [_apart(size) for size in sizes]
     table = Table(
         caption=(
-            f"The functions against the embedded cloud's S3, medians of {REPETITIONS}: the planner with nothing "
-            f"trained yet, the reducer with what a sweep leaves, which is a CSV of {EPOCHS} epochs and an outcome of "
-            "every trial, and the Map's own record. Server and function share the cores."
+            f"The functions with the embedded cloud's S3, medians of {REPETITIONS}. The planner runs with nothing "
+            f"trained yet; the reducer runs after a sweep, with a CSV of {EPOCHS} epochs and an outcome for every "
+            "trial, and the Map's own record. Server and function share the cores."
         ),
-        columns=("function", "trials", "s", "memory, MB", "S3 requests", "what it writes, MiB"),
+        columns=("function", "trials", "s", "memory, MB", "S3 requests", "written, MiB"),
         rows=[
             (
                 name,
@@ -62,7 +62,7 @@ def measured(sizes: Sequence[int]) -> Result:
 
 
 def _apart(trials: int) -> dict[str, Any]:
-    """Plans in one cloud and reduces in the next, which finds what was put into its folder meanwhile."""
+    """Plans in one cloud and reduces in the next; meanwhile the sweep's results are written to the folder."""
     print(f"  {trials:,} trials …", flush=True)
     folder = WORK / f"functions-{trials}"
     shutil.rmtree(folder, ignore_errors=True)
@@ -112,7 +112,7 @@ def _function(cloud: embedded.Cloud, what: str) -> str:
 
 
 def _invoked(cloud: embedded.Cloud, folder: Path, function: str, payload: dict[str, Any]) -> tuple[float, int]:
-    """Returns the seconds that a function ran, and the memory that it used, by its own report."""
+    """Returns a function's running time in seconds and its memory in MB, from its report."""
     client = cloud.client("lambda", Config(read_timeout=900, retries={"max_attempts": 0}))
     answer = client.invoke(FunctionName=function, Payload=json.dumps(payload))
     said = json.loads(answer["Payload"].read())
@@ -123,7 +123,7 @@ def _invoked(cloud: embedded.Cloud, folder: Path, function: str, payload: dict[s
 
 
 def _train_all(folder: Path) -> None:
-    """Puts what a sweep of the planned trials leaves into the folder of the cloud, which is not up."""
+    """Writes the results of a sweep of the planned trials to the folder of the cloud, which is not running."""
     (bucket,) = (folder / "s3").iterdir()
 
     def put(key: str, text: str) -> None:

@@ -1,7 +1,7 @@
-"""Sweeps of recorded curves: the real planner, sampler and reducer, and jobs that look their curve up.
+"""Replays sweeps on recorded curves: the real planner, sampler and reducer, and jobs that look up their curve.
 
-The bucket is moto's, in this process. A job writes the rows that the trainer would have: up to the epochs that it is
-asked for, or to where the trainer's own rule of early stopping ends it.
+The bucket is moto's, in this process. A job writes the same rows as the trainer: up to its number of epochs, or until
+the trainer's early stopping.
 """
 
 import contextlib
@@ -39,10 +39,10 @@ Cell = tuple[Value, Value]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """Recorded trainings of every cell and seed, to the last epoch or to where it diverged.
+    """Recorded trainings of every cell and seed, up to the last epoch or divergence.
 
     Attributes:
-        about: what they were recorded of.
+        about: how the curves were recorded.
         rows: (lr, momentum), seed → the rows of a training.
     """
 
@@ -62,7 +62,7 @@ class Curves:
         return int(self.about["epochs"])
 
     def training(self, params: Mapping[str, Value], seed: int, *, epochs: int, patience: int) -> list[Row]:
-        """Returns the rows of a training as the trainer would end it; a seed beyond those recorded begins anew."""
+        """Returns the rows of a training with the trainer's early stopping; seeds wrap around the recorded ones."""
         recorded = self.rows[(params["lr"], params["momentum"]), self.seeds[seed % len(self.seeds)]]
         rows: list[Row] = []
         for row in recorded[:epochs]:
@@ -72,9 +72,9 @@ class Curves:
         return rows
 
     def accuracy(self, params: Mapping[str, Value], *, epochs: int, patience: int) -> float:
-        """Returns what the params reach: the mean over the recorded seeds of the best val_accuracy.
+        """Returns the best val_accuracy of the params, as the mean over the recorded seeds.
 
-        A seed that diverges counts with what it reached before.
+        A diverged seed counts with its best value before.
         """
         return fmean(
             max((row.val_accuracy for row in rows if row.finite), default=0.1)
@@ -100,7 +100,7 @@ def recorded(file: Path) -> Curves:
     for cell, seed in rows:
         seeds_of[seed].add(cell)
     whole = max(len(cells) for cells in seeds_of.values())
-    # A recording that was cut off has fewer cells of its last seed.
+    # An interrupted recording lacks cells of its last seed.
     kept = {place: found for place, found in rows.items() if len(seeds_of[place[1]]) == whole}
     return Curves(about=json.loads(file.with_suffix(".json").read_bytes()), rows=kept)
 
@@ -112,11 +112,11 @@ def _number(text: str) -> Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What a sweep found.
+    """The result of a sweep.
 
     Attributes:
-        epochs: of all its trials together; those of a trial that goes on from its checkpoint count once.
-        accuracy: what the winner's params reach by the same rules (`Curves.accuracy`).
+        epochs: epochs of all its trials together; those of a promoted trial count once.
+        accuracy: accuracy of the winner's params by the same rules (`Curves.accuracy`).
     """
 
     params: dict[str, Value]
@@ -193,7 +193,7 @@ class Cloud:
         rows = self._curves.training(
             options, int(options["seed"]), epochs=int(options["epochs"]), patience=int(options["patience"])
         )
-        self._trained[item["trial_id"]] = len(rows)  # also those of the rungs below, from whose checkpoint it goes on
+        self._trained[item["trial_id"]] = len(rows)  # with those of the rungs below, whose checkpoint it continues
         data = to_csv(
             [{"epoch": row.epoch, "val_loss": row.val_loss, "val_accuracy": row.val_accuracy} for row in rows]
         )
@@ -203,7 +203,7 @@ class Cloud:
 
 @contextlib.contextmanager
 def cloud(curves: Curves) -> Iterator[Cloud]:
-    """A bucket in this process; nothing is sent anywhere."""
+    """Yields a cloud with a bucket in this process; no request leaves it."""
     session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")  # noqa: S106
     with mock_aws(), mock.patch.object(boto3, "DEFAULT_SESSION", session):
         s3_client().create_bucket(Bucket=BUCKET)

@@ -1,4 +1,4 @@
-"""What a benchmark found: kept as JSON beside the machine it was found on, and as tables in the docs."""
+"""Results of benchmarks: saved as JSON with a description of the machine, and as tables in the docs."""
 
 import json
 import os
@@ -18,11 +18,11 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table as people read it.
+    """A table for people.
 
     Attributes:
-        rows: of texts, one a column.
-        caption: a sentence above it: what was compared, how often, in which unit.
+        rows: texts, one per column.
+        caption: a sentence above the table: what was compared, how often, in which unit.
     """
 
     columns: Sequence[str]
@@ -36,14 +36,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """Tables for people, and all values they were made of, in plain values that JSON can hold."""
+    """Tables for people, and all values behind them, as values for JSON."""
 
     tables: Sequence[Table]
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def machine() -> dict[str, Any]:
-    """Returns what figures depend on: the machine, and the versions of what ran on it."""
+    """Returns a description of the machine, and the versions of Python and torch."""
     import torch
 
     features = torch.cpu.get_capabilities()
@@ -59,7 +59,7 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """The model, and on Linux the family with it: virtual machines tell no more than the maker."""
+    """Returns the processor's model, on Linux with its family, since virtual machines may name only the maker."""
     if not (listed := Path("/proc/cpuinfo")).exists():
         return platform.processor()
     found = dict(re.findall(r"^(model name|cpu family|model)\s*: (.*)$", listed.read_text(), re.MULTILINE))
@@ -89,12 +89,12 @@ def keep(name: str, result: Result, facts: Mapping[str, Any], *, folder: Path = 
 
 
 def pages() -> list[Path]:
-    """Returns where tables may stand."""
+    """Returns the pages that may have tables."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def fill(name: str, result: Result, facts: Mapping[str, Any], *, among: Sequence[Path]) -> list[Path]:
-    """Puts a benchmark's tables between its markers, wherever these stand, and returns those pages."""
+    """Puts a benchmark's tables between its markers on all pages, and returns the changed pages."""
     block = re.compile(f"(<!-- bench:{re.escape(name)} -->\n).*?(<!-- /bench:{re.escape(name)} -->)", re.DOTALL)
     text = "\n\n".join([*(table.markdown() for table in result.tables), f"({told(facts)}.)"])
     filled = []

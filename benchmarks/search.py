@@ -1,8 +1,9 @@
-"""Searches on recorded learning curves: what each spends and finds, which rungs and patience do, and what others find.
+"""Compares searches on recorded learning curves: their cost and winner, the effect of rungs and patience, and other
+tools.
 
-The curves were trained once, to the last epoch (`benchmarks.search_curves`); each search is then replayed through the
-real planner, sampler and reducer (`benchmarks.replay`), and others' through their own code on the same curves. So all
-see the same numbers, and any number of searches costs no training.
+The curves were trained once, to the last epoch (`benchmarks.search_curves`). The real planner, sampler and reducer
+replay each search (`benchmarks.replay`); other tools run their own code on the same curves. So all searches get the
+same numbers, and need no training.
 """
 
 import json
@@ -29,12 +30,12 @@ EXPECTED_SECONDS = 360
 FILE = CURVES / "fashion-mnist-384.csv"
 
 RUNGS = {"min_epochs": 3, "factor": 3}
-"""Of the comparison with others: 3, 9 and 27 epochs, so that all have the same."""
+"""Rungs of the comparison with other tools: 3, 9 and 27 epochs for all."""
 PATIENCE = 5
 RANDOM = {"method": "random", "trials": 15}
 TPE = {"method": "tpe", "trials": 15, "batch": 9}
 BUDGETS = (0.125, 0.25, 0.5)
-"""Of the epochs of the whole grid."""
+"""Budgets of that comparison, as shares of the whole grid's epochs."""
 
 
 def run(*, quick: bool) -> Result:
@@ -47,12 +48,12 @@ def run(*, quick: bool) -> Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Many searches of one kind.
+    """A summary of many searches of one kind.
 
     Attributes:
-        epochs: of a search, on average.
-        accuracy: of the winners, on average.
-        reached: the share of the searches whose winner is at most a standard error below the grid's.
+        epochs: mean epochs per search.
+        accuracy: mean accuracy of the winners.
+        reached: share of searches whose winner is at most one standard error below the grid's.
     """
 
     epochs: float
@@ -64,7 +65,7 @@ class Compared:
     """All comparisons on the same curves.
 
     Args:
-        repetitions: searches of a kind for every recorded seed, where chance decides what is tried.
+        repetitions: number of searches per recorded seed, for searches that depend on chance.
     """
 
     def __init__(self, curves: Curves, replayed: Cloud, *, repetitions: int) -> None:
@@ -102,9 +103,9 @@ class Compared:
         caption = (
             f"{self._described()} The winner of the grid over all seeds is {_shown(self._best_params)}, with a mean "
             f"accuracy of {self._best:.4f} and a standard error of {self._error:.4f} (`sqrt(p(1-p)/n)`, "
-            f"n = {self._images:,}). Halving is the default, {json.dumps(halving)}. Accuracy: of the winner's params, "
-            "the mean over all seeds of the best epoch, averaged over the searches; reached: searches whose winner is "
-            "at most one standard error below the grid's."
+            f"n = {self._images:,}). Halving is the default, {json.dumps(halving)}. Accuracy is that of the winner's "
+            "params: the mean over all seeds of the best epoch, averaged over the searches. Reached is the share of "
+            "searches whose winner is at most one standard error below the grid's."
         )
         columns = ["search", "searches", "epochs", "of the grid's", "accuracy", "reached"]
         return Table(columns=columns, rows=rows, caption=caption)
@@ -128,9 +129,9 @@ class Compared:
             *(f"patience {patience or 'none'}" for patience in ((0, 5) if quick else (0, 3, 5, 8))),
         ]
         caption = (
-            "The same grid with other rungs and patience: epochs as a share of the grid's · points of accuracy that "
-            f"the winner is away from the grid's, on average (standard error {100 * self._error:.1f}) · reached, "
-            f"of {len(self._seeds)} searches, one a recorded seed."
+            "The same grid with other rungs and patience: epochs as a share of the grid's · mean difference of the "
+            f"winner's accuracy to the grid's, in points (standard error {100 * self._error:.1f}) · reached, of "
+            f"{len(self._seeds)} searches, one per recorded seed."
         )
         return Table(columns=columns, rows=[row, *rows], caption=caption)
 
@@ -169,10 +170,10 @@ class Compared:
         cells = [self._cell([answer[place] for answer in asha]) for place in range(len(budgets))]
         rows.append(["Ray Tune, ASHA", str(len(asha)), *cells])
         caption = (
-            "The same curves and budgets of epochs, with others' own code: the accuracy of the winner's params, as "
-            "above but within the epochs that they were trained for, and in brackets the epochs that were spent. All "
-            "with rungs of 3, 9 and 27 epochs; stepsweep with as many trials as the budget has room for. Optuna learns "
-            "after every trial, one after the other; Ray runs two at a time; stepsweep all trials of a round."
+            "Other tools on the same curves, with the same budgets of epochs and their own code: the accuracy of the "
+            "winner's params, as above but within their trained epochs, and in brackets the epochs spent. All have "
+            "rungs of 3, 9 and 27 epochs; stepsweep has as many trials as fit the budget. Optuna runs one trial at a "
+            "time and learns from each; Ray runs two at a time; stepsweep runs all trials of a round at once."
         )
         columns = ["", "searches", *(f"{share:.1%} of the grid's epochs" for share in BUDGETS)]
         return Table(columns=columns, rows=rows, caption=caption)
@@ -214,7 +215,7 @@ class Compared:
         return f"{accuracy:.4f} ({epochs:.0f})"
 
     def _fitting(self, search: Mapping[str, Any], budget: int) -> dict[str, Any]:
-        """Returns the search with as many trials as the budget has room for, by the plan's own schedule."""
+        """Returns the search with the most trials that fit the budget, by the plan's own schedule."""
         parameters = self._curves.parameters
         for trials in range(math.prod(map(len, parameters.values())), 0, -1):
             fields = {"search": {**search, "trials": trials}, "halving": RUNGS}
@@ -224,7 +225,7 @@ class Compared:
         raise ValueError(f"no trial fits {budget} epochs")
 
     def _best_of(self, trace: Sequence[tuple[dict[str, Value], int, float]]) -> tuple[float, float]:
-        """Returns what a search found, all that it was told until its budget was spent: accuracy and epochs."""
+        """Returns the accuracy and epochs of the best params that a search saw within its budget."""
         params, _, _ = max(trace, key=lambda told: told[2])
         epochs = max(epoch for other, epoch, _ in trace if other == params)
         return self._curves.accuracy(params, epochs=epochs, patience=0), len(trace)
@@ -258,7 +259,7 @@ class Compared:
 def _optuna(
     curves: Curves, seed: int, pruner: optuna.pruners.BasePruner, budget: int
 ) -> Iterator[tuple[dict[str, Value], int, float]]:
-    """Yields what Optuna's own search is told, an epoch at a time, until the budget is spent."""
+    """Yields what Optuna's own search reports, one epoch at a time, until the budget is spent."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=9), pruner=pruner

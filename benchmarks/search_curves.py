@@ -1,11 +1,10 @@
-"""Records learning curves of a grid once, for `python -m benchmarks.search` to replay under any search.
+"""Records the learning curves of a grid once, so that `python -m benchmarks.search` can replay any search on them.
 
     python -m benchmarks.search_curves
 
-Trains every cell of lr x momentum for every seed to the last epoch with the trainer's own functions, no early stopping,
-in one process of one thread, and appends each finished curve to one CSV; run again, it goes on where it was ended.
-Accuracy is noisy: a subset trains, and many more images validate, so that its standard error stays small for what an
-epoch costs.
+Trains every cell of lr x momentum with every seed to the last epoch, with the trainer's own functions and without early
+stopping, in one process with one thread. Appends each finished curve to one CSV, and continues there when run again.
+Few images train and many validate, so that the accuracy has a small standard error at a low cost per epoch.
 """
 
 import argparse
@@ -34,7 +33,7 @@ COLUMNS = ("lr", "momentum", "seed", "epoch", "train_loss", "val_loss", "val_acc
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Records what is not there yet, a seed of all cells after the other."""
+    """Records missing curves, all cells of one seed after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train-images", type=int, default=384)
     parser.add_argument("--validation-images", type=int, default=1200)
@@ -130,7 +129,7 @@ def _about(images: data.Data, device: torch.device) -> dict[str, object]:
 
 
 def _recorded(file: Path) -> set[tuple[str, str, str]]:
-    """Returns the curves that are in the file: each is appended whole."""
+    """Returns the curves in the file, which are all complete."""
     if not file.exists():
         return set()
     with file.open(newline="") as stream:

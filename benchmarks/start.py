@@ -1,4 +1,4 @@
-"""How soon a sweep trains: `sweep --help`, and from `sweep run` to the first training step."""
+"""Measures the start of a sweep: `sweep --help`, and from `sweep run` to the first training step."""
 
 import json
 import os
@@ -20,7 +20,7 @@ EXPECTED_SECONDS = 90
 
 REPETITIONS = 5
 TRAINS = "training on"
-"""What the trainer prints when the data is loaded and the first step comes next."""
+"""The trainer prints this after loading the data, before the first step."""
 
 PATIENCE_SECONDS = 180.0
 
@@ -30,11 +30,11 @@ def run(*, quick: bool) -> Result:
     sweep = str(Path(sys.executable).with_name("sweep"))
     helps = [run_process([sweep, "--help"]).cpu_seconds for _ in range(repetitions)]
     with _folder() as folder:
-        _to_first_step(sweep, folder, seed=0)  # makes the template, and the data set where it is missing
+        _to_first_step(sweep, folder, seed=0)  # synthesizes the template
         starts = [_to_first_step(sweep, folder, seed=seed) for seed in range(1, repetitions + 1)]
     seconds, cpu_seconds = ([start[place] for start in starts] for place in (0, 1))
     table = Table(
-        caption=f"Start, medians of {repetitions}; the template is there already.",
+        caption=f"Start with a cached template, medians of {repetitions}.",
         columns=("", "wall, s", "CPU, s"),
         rows=[
             ("`sweep --help`", "", f"{median(helps):.2f}"),
@@ -46,7 +46,7 @@ def run(*, quick: bool) -> Result:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Yields the folder of a cloud of its own, with the data sets of this machine."""
+    """Yields an empty cloud folder with this machine's data sets."""
     folder = WORK / "start"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -58,7 +58,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _to_first_step(sweep: str, folder: Path, *, seed: int) -> tuple[float, float]:
-    """Returns the seconds until a trial trains, and the CPU seconds that all processes of the sweep took until then."""
+    """Returns the seconds until a trial trains, and the CPU seconds of all the sweep's processes until then."""
     spec = {
         "parameters": {"lr": [0.1]},
         "epochs": 1,
@@ -91,7 +91,7 @@ def _trains(logs: Path) -> bool:
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    """Returns what a process, its descendants, and those of them that have ended took."""
+    """Returns the CPU seconds of a process and its descendants, ended ones included."""
     total = 0.0
     for each in [process, *process.children(recursive=True)]:
         times = each.cpu_times()

@@ -1,4 +1,4 @@
-"""Times of things that are compared: taken in turns, and told as medians and ratios."""
+"""Measures contenders in turns, and summarizes them as medians and ratios."""
 
 import os
 import resource
@@ -12,13 +12,13 @@ from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / ".stepsweep" / "bench"
-"""For what benchmarks write and install."""
+"""Folder for files and installations of benchmarks."""
 TIMEOUT_SECONDS = 900
-"""For one process: one that hangs must not keep the other benchmarks from running."""
+"""Timeout of one process, so that a hanging one does not block the other benchmarks."""
 
 
 def alternating(contenders: Mapping[str, Callable[[], float]], *, repetitions: int) -> dict[str, list[float]]:
-    """Runs all contenders once a turn, every second turn backwards, and returns what each gave, a value a turn."""
+    """Runs all contenders once per turn, in reverse order every second turn. Returns their values, one per turn."""
     values: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(repetitions):
         for name in list(contenders) if turn % 2 == 0 else reversed(list(contenders)):
@@ -29,16 +29,16 @@ def alternating(contenders: Mapping[str, Callable[[], float]], *, repetitions: i
 
 
 def ratio(slower: Sequence[float], faster: Sequence[float]) -> float:
-    """Returns the median of the ratios within the turns: what is common to a turn cancels out."""
+    """Returns the median of the ratios within each turn, in which common effects cancel out."""
     return median(one / other for one, other in zip(slower, faster, strict=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A process from its start to its end.
+    """A finished process.
 
     Attributes:
-        cpu_seconds: of it and of the children it waited for.
+        cpu_seconds: CPU time of the process and of the children that it waited for.
     """
 
     seconds: float
@@ -47,7 +47,7 @@ class Run:
 
 
 def run_process(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Run:
-    """Runs a command in the repository's root, and fails with what it printed if it fails."""
+    """Runs a command in the repository's root. If it fails, raises an error with its output."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(
         arguments,

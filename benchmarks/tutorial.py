@@ -1,4 +1,4 @@
-"""The tutorial's way to train, plainly: a DataLoader that transforms every image anew, and the default layout."""
+"""The tutorial's training code: a DataLoader that transforms every image in every epoch, and the default layout."""
 
 from collections.abc import Sized
 from pathlib import Path
@@ -13,7 +13,7 @@ from stepsweep.trainer import data
 
 
 class TutorialNet(nn.Module):
-    """The tutorial's network, as it is written there."""
+    """The tutorial's network, unchanged."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ Loader = DataLoader[tuple[Tensor, Tensor]]
 
 
 def loaders(data_dir: Path, *, train_images: int) -> tuple[Loader, Loader]:
-    """Returns the loaders of Fashion-MNIST for training and validation, of a subset as `data.load` has it."""
+    """Returns Fashion-MNIST's loaders for training and validation, with the same subset as `data.load`."""
     from torchvision import transforms
     from torchvision.datasets import FashionMNIST
 
     class Prepared(FashionMNIST):  # type: ignore[misc]  # no types are published for it
-        """Where `python -m stepsweep.trainer.fetch` puts the files."""
+        """Reads the files that `python -m stepsweep.trainer.fetch` installs."""
 
         @property
         def raw_folder(self) -> str:

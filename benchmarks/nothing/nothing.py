@@ -1,4 +1,4 @@
-"""Writes a metrics CSV and ends; one in twenty trials, chosen by its number, fails instead."""
+"""Writes a metrics file and ends. One in twenty trials, chosen by its number, fails instead."""
 
 import argparse
 import http.client
@@ -22,7 +22,7 @@ if random.Random(f"{options.seed}:{options.number}").random() < FAILING:  # noqa
     sys.exit("this trial was chosen to fail")
 
 uri = urllib.parse.urlparse(os.environ["STEPSWEEP_METRICS_URI"])
-# The embedded cloud looks at who asks, and not at the signature.
+# The embedded cloud checks the access key, not the signature.
 credential = f"{os.environ['AWS_ACCESS_KEY_ID']}/20260101/{os.environ['AWS_REGION']}/s3/aws4_request"
 connection = http.client.HTTPConnection(urllib.parse.urlparse(os.environ["AWS_ENDPOINT_URL"]).netloc)
 connection.request(

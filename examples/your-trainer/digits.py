@@ -1,8 +1,8 @@
-"""A trainer of somebody's own: a small network on scikit-learn's handwritten digits. It imports nothing of stepsweep.
+"""An example of your own trainer: a small network on scikit-learn's handwritten digits. It does not import stepsweep.
 
     python -m digits --hidden 32 --alpha 0.1 --epochs 30 --seed 0
 
-By hand it prints its CSV; in a sweep's job it writes it to S3. docs/your-trainer.md has the contract.
+Run by hand it prints its CSV; in a sweep's job it writes the CSV to S3. docs/your-trainer.md has the contract.
 """
 
 import argparse
@@ -19,23 +19,23 @@ from typing import Any, NoReturn
 from urllib.parse import urlparse
 
 WRONG_OPTIONS = 2
-TRY_AGAIN = 75  # another attempt of the job goes on from the checkpoint
+TRY_AGAIN = 75  # another attempt of the job continues from the checkpoint
 CHECKPOINT = "model.pickle"
-KEEP_SECONDS = 5.0  # from one checkpoint to the next, at least: an epoch takes less than a request to S3
+KEEP_SECONDS = 5.0  # shortest time between checkpoints: an epoch takes less than a request to S3
 
 Row = dict[str, float]
 interrupted: list[bool] = []
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a fault is raised, so that `--check` can tell those of many command lines."""
+    """An argparse parser that raises faults, so that `--check` can report those of many command lines."""
 
     def error(self, message: str) -> NoReturn:
         raise ValueError(message)
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """Reads one command line. Raises ValueError."""
+    """Parses one command line. Raises ValueError if it is invalid."""
     parser = Parser(prog="digits", allow_abbrev=False)
     parser.add_argument("--hidden", type=int, default=32, help="neurons of the hidden layer")
     parser.add_argument("--alpha", type=float, default=0.0001, help="L2 penalty")
@@ -43,14 +43,14 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--seed", type=int, required=True)
     options = parser.parse_args(arguments)
-    # Written so that NaN is refused too.
+    # These comparisons also refuse NaN.
     if not (options.hidden >= 1 and options.epochs >= 1 and 0 <= options.alpha < 1e9 and 0 < options.step < 1e9):
         raise ValueError("--hidden and --epochs must be at least 1, --alpha at least 0, --step above 0")
     return options
 
 
 def check() -> None:
-    """Says what is wrong with the trials of a sweep before one of them starts; the image's label names it."""
+    """Reports the faults of a sweep's trials before any of them starts; the image's label names this command."""
     faults: dict[str, None] = {}
     for command in json.load(sys.stdin):
         try:
@@ -61,7 +61,7 @@ def check() -> None:
 
 
 class Place:
-    """Where a job keeps its things: objects of a bucket, each written whole. By hand there is none."""
+    """A job's storage: objects in a bucket, each written atomically. A run by hand has none."""
 
     def __init__(self, metrics_uri: str, checkpoint_uri: str) -> None:
         import boto3
@@ -70,7 +70,7 @@ class Place:
         self._metrics, self._checkpoint = urlparse(metrics_uri), urlparse(checkpoint_uri)
 
     def put_metrics(self, data: bytes) -> None:
-        """Writes the one CSV, unless another attempt has. While that one is at it, S3 says so, and we try again."""
+        """Writes the CSV unless another attempt has written it. Retries while S3 reports a concurrent write."""
         try:
             self._s3.put_object(Bucket=self._metrics.netloc, Key=self._metrics.path[1:], Body=data, IfNoneMatch="*")
         except self._s3.exceptions.ClientError as error:
@@ -95,20 +95,20 @@ class Place:
 
 
 def train(options: argparse.Namespace, place: Place | None) -> list[Row]:
-    """Trains a row an epoch, and goes on where an attempt before this one ended."""
+    """Trains, and returns one row per epoch. Continues where an earlier attempt ended."""
     from sklearn.datasets import load_digits
     from sklearn.metrics import log_loss
     from sklearn.model_selection import train_test_split
     from sklearn.neural_network import MLPClassifier
 
-    images, labels = load_digits(return_X_y=True)  # 1,797 of 8 x 8, part of the package: a trial downloads nothing
+    images, labels = load_digits(return_X_y=True)  # 1,797 images of 8 x 8 in the package: no download
     x, x_val, y, y_val = train_test_split(images / 16, labels, test_size=0.25, random_state=0, stratify=labels)
     model: Any = MLPClassifier(
         (options.hidden,), solver="sgd", alpha=options.alpha, learning_rate_init=options.step,
         random_state=options.seed, batch_size=32,
     )  # fmt: skip
     rows: list[Row] = []
-    # The place is this trial's own: no other options or code lead there, only another number of epochs.
+    # Only this trial uses the place: other options or code have another one; more epochs have the same.
     if place and (saved := place.get(CHECKPOINT)):
         model, rows = pickle.loads(saved)  # noqa: S301  only jobs can write there
         print(f"going on after epoch {len(rows)}")
@@ -125,7 +125,7 @@ def train(options: argparse.Namespace, place: Place | None) -> list[Row]:
         })  # fmt: skip
         print(f"epoch {len(rows)}/{options.epochs}  val_log_loss {rows[-1]['val_log_loss']:.4f}", flush=True)
         if place and time.monotonic() - kept_at > KEEP_SECONDS:
-            place.put("live.csv", to_csv(rows))  # for those who watch
+            place.put("live.csv", to_csv(rows))  # for live progress
             place.put(CHECKPOINT, pickle.dumps((model, rows)))
             kept_at = time.monotonic()
     if place:

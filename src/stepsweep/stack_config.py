@@ -53,26 +53,26 @@ class StackConfig:
 
     stack_name: str = _choice("Stepsweep", "the CloudFormation stack's name; one account can have several stacks")
     instance_types: tuple[str, ...] = _choice(("g4dn.xlarge",), "machines that may start, separated by commas")
-    max_vcpus: int = _choice(64, "vCPUs of all jobs together; with spot-first on each kind of machine, so twice that")
+    max_vcpus: int = _choice(64, "vCPUs of all jobs together; spot-first allows as many on Spot and on demand each")
     job_vcpus: int = _choice(4, "vCPUs of one trial")
     job_gpus: int = _choice(1, "GPUs of one trial")
     job_memory_mib: int = _choice(12_000, "memory of one trial; 12000 is what a g4dn.xlarge's 16 GiB leave")
-    job_timeout_minutes: int = _choice(120, "how long one attempt may take")
-    max_concurrency: int = _choice(1_000, "trials that a sweep submits to Batch at once, unless its input says")
+    job_timeout_minutes: int = _choice(120, "longest time of one attempt")
+    max_concurrency: int = _choice(1_000, "most trials that a sweep submits to Batch at once, unless its input says")
     capacity: str = _choice("on-demand", "on-demand, spot (cheaper, may be reclaimed) or spot-first")
-    max_wait_minutes: int = _choice(60, "until a job that gets no machine is cancelled")
+    max_wait_minutes: int = _choice(60, "wait after which a job without a machine is cancelled")
     usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
-    seconds_per_epoch: float = _choice(TUTORIAL_RATES.seconds_per_epoch, "for estimates before anything has run")
-    checkpoint_days: int = _choice(30, "until checkpoints are deleted; metrics stay")
-    vpc_id: str | None = _choice(None, "a network of your own, with subnet_ids")
-    subnet_ids: tuple[str, ...] = _choice((), "its subnets; they need a way to S3, ECR and CloudWatch Logs")
-    notify: str | None = _choice(None, "an e-mail address that is told when a sweep ends")
-    log_retention_days: int = _choice(30, "until logs are deleted")
+    seconds_per_epoch: float = _choice(TUTORIAL_RATES.seconds_per_epoch, "time of one epoch, for estimates in advance")
+    checkpoint_days: int = _choice(30, "age at which checkpoints are deleted; metrics stay")
+    vpc_id: str | None = _choice(None, "your own network, with subnet_ids")
+    subnet_ids: tuple[str, ...] = _choice((), "its subnets; they need access to S3, ECR and CloudWatch Logs")
+    notify: str | None = _choice(None, "e-mail address that gets a message when a sweep ends")
+    log_retention_days: int = _choice(30, "age at which logs are deleted")
     secrets: tuple[tuple[str, str], ...] = _choice(
         (), "variables of trials by the ARNs of their values (Secrets Manager, Parameter Store); text or table of JSON"
     )
     trainer: str | None = _choice(None, "a folder with a Dockerfile, built instead of the tutorial's trainer")
-    image: str | None = _choice(None, "an image that is built already, as a URI")
+    image: str | None = _choice(None, "the URI of a ready-made image")
 
     @property
     def faults(self) -> list[str]:
