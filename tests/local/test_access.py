@@ -30,8 +30,9 @@ NOT_ASKED_FOR = (
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """A cloud of its own, since these tests change what is allowed in it."""
+    """A cloud of its own, since these tests change what is allowed in it. Each of its roles has been used."""
     with running_cloud(tmp_path_factory.mktemp("access")) as running:
+        assert model_is_asked(running, 0)
         yield running
 
 
@@ -51,14 +52,17 @@ def roles(cloud: Cloud) -> dict[str, str]:
 
 
 def signed_by(cloud: Cloud, role: str) -> Cloud:
-    """Returns the cloud as a role sees it."""
+    """Returns the cloud as a role sees it. A key that is no role's would be allowed everything."""
     key = "ROLE" + "".join(filter(str.isalnum, roles(cloud)[role]))[:60]
-    return Cloud(
+    signed = Cloud(
         process=cloud.process,
         directory=cloud.directory,
         environment={**cloud.environment, "AWS_ACCESS_KEY_ID": key},
         outputs=cloud.outputs,
     )
+    with pytest.raises(ClientError, match="not authorized"):
+        signed.client("stepfunctions").list_state_machines()
+    return signed
 
 
 def statements(cloud: Cloud, role: str) -> Iterator[tuple[str, dict[str, Any], int]]:
@@ -151,6 +155,7 @@ def test_the_planner_may_ask_for_a_trial_where_it_does_not_list_all(cloud: Cloud
         ("ComputeJobRole", "batch", "terminate_job", {"jobId": "1", "reason": "mine"}),
         ("PlannerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
         ("PlannerRole", "s3", "delete_object", {"Key": "sweeps/a/spec.json"}),
+        ("PlannerRole", "s3", "delete_objects", {"Delete": {"Objects": [{"Key": "sweeps/a/spec.json"}]}}),
         ("ReducerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
         ("SamplerRole", "s3", "get_object", {"Key": "trials/a/metrics-e1.csv"}),
         ("SamplerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),

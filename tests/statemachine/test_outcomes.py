@@ -83,6 +83,25 @@ def asked_for(caplog: pytest.LogCaptureFixture) -> list[str]:
     return sorted(name for name, ending, _ in gets if ending)
 
 
+class TestOutcomes:
+    def test_the_record_of_a_round_says_nothing_of_a_trial_of_an_earlier_round(
+        self, cloud: Cloud, trials: list[Trial]
+    ) -> None:
+        """Its outcome is the one that its own round recorded, or none."""
+        *_, lost = trials
+        outcome = {"schema": 1, "trial_id": lost.trial_id, "status": "FAILED", "failure": {"Error": "e", "Cause": "c"}}
+        map_results = written(cloud, [child(outcome)])
+
+        def of(round_number: int) -> Any:
+            found = outcomes.Outcomes(
+                cloud.bucket, [lost], sweep="s", round_number=round_number, map_results=map_results
+            )
+            return found.of(lost)
+
+        assert isinstance(of(0), JobOutcome)
+        assert of(1) is None
+
+
 class TestOfMap:
     def test_what_is_in_the_record_is_not_asked_for_and_the_same_bytes_come_out(
         self, cloud: Cloud, trials: list[Trial], caplog: pytest.LogCaptureFixture

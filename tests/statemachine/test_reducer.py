@@ -137,8 +137,9 @@ class TestSummary:
         [
             None, b"{", b"[]", b'{"a": NaN}', b'{"a": 1e999}', b'{"a": ' + b"9" * 5_000 + b"}",
             b'{"a":' * 3_000 + b"1" + b"}" * 3_000, b'{"a": "' + b"x" * 300_000 + b'"}',
+            b'{"a": ' + b"[" * 401 + b"1" + b"]" * 401 + b"}", b'{"a":[' * 201 + b"1" + b"]}" * 201,
         ],
-        ids=["none", "cut off", "list", "NaN", "infinity", "digits", "depth", "size"],
+        ids=["none", "cut off", "list", "NaN", "infinity", "digits", "depth", "size", "lists", "lists in objects"],
     )  # fmt: skip
     def test_a_summary_that_the_output_cannot_hold_costs_nobody_the_winner(
         self, cloud: Cloud, data: bytes | None

@@ -1,9 +1,12 @@
 """Where results go: files by hand, S3 in a job."""
 
 import json
+import socket
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.config import Config
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
@@ -66,6 +69,21 @@ def test_a_jobs_checkpoint(s3: S3Client) -> None:
     kept.save_checkpoint(b"two")
     assert kept.load_checkpoint() == b"two"
     assert body(s3, keys.checkpoint_key(JOB.trial_id)) == b"two"
+
+
+def test_a_network_that_is_gone_is_told_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    nobody = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    with pytest.raises(StoreError, match=r"^cannot write s3://.*/checkpoint.pt: Could not connect"):
+        JobStore(JOB, nobody).save_checkpoint(b"one")
 
 
 def test_what_is_shown_live_is_replaced_and_is_no_result(s3: S3Client) -> None:
