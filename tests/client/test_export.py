@@ -88,6 +88,31 @@ def test_each_trial_is_a_run_below_the_sweeps(finished: Stack, store: str) -> No
     assert parent.data.metrics["trials.FAILED"] == 1
 
 
+def test_a_search_in_rounds_has_each_trial_once_as_its_last_round_left_it(stack: Stack, store: str) -> None:
+    halving = {
+        "name": "mine",
+        "parameters": {"lr": [4, 3, 2, 1]},
+        "epochs": 2,
+        "halving": {"min_epochs": 1, "factor": 2},
+    }
+    for trial in stack.planned(**halving):
+        stack.succeeded("mine", trial, [float(trial.params["lr"]) / 10])
+    stack.reduced("mine")
+    promoted = stack.planned_again("mine", 1)
+    for trial in promoted:
+        stack.succeeded("mine", trial, [float(trial.params["lr"]) / 10, float(trial.params["lr"]) / 5])
+    stack.reduced("mine", round_number=1)
+
+    assert exported(stack, store).written == 4
+    parent, children = runs(stack, store)
+    assert {name: run.data.params["epochs"] for name, run in children.items()} == {
+        "lr=4": "2", "lr=3": "2", "lr=2": "1", "lr=1": "1",
+    }  # fmt: skip
+    assert history(store, children["lr=4"], "val_accuracy") == [(1, 0.4), (2, 0.8)]
+    assert history(store, children["lr=1"], "val_accuracy") == [(1, 0.1)]
+    assert (children["lr=3"].data.metrics["stepsweep.value"], parent.data.metrics["stepsweep.value"]) == (0.6, 0.8)
+
+
 def test_trials_that_did_not_succeed_say_why_and_show_what_they_have(finished: Stack, store: str) -> None:
     exported(finished, store)
     _, children = runs(finished, store)

@@ -115,6 +115,9 @@ def test_a_job_has_the_exit_code_of_its_last_attempt_and_times_in_milliseconds(t
     after = int(time.time() * 1000) + 1000  # a job's own times may be rounded to seconds
     assert [attempt["container"]["exitCode"] for attempt in job["attempts"]] == [1, 2]
     assert job["container"]["exitCode"] == 2
+    listed = tiny_cloud.client("batch").list_jobs(jobQueue=tiny_cloud.outputs["JobQueue"], jobStatus="FAILED")
+    (summary,) = [each for each in listed["jobSummaryList"] if each["jobId"] == job["jobId"]]
+    assert summary["container"]["exitCode"] == 2
     first, second = job["attempts"]
     times = [first["startedAt"], first["stoppedAt"], second["startedAt"], second["stoppedAt"]]
     assert before <= times[0]

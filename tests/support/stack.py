@@ -17,6 +17,7 @@ from stepsweep.bucket.s3 import Bucket
 from stepsweep.client.deployment import Deployment, on_endpoint
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
+from stepsweep.contract.documents import RoundPlan
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
@@ -52,6 +53,21 @@ class Stack:
         )
         return first_round(spec, trainer_version="1")
 
+    def planned_again(self, sweep: str, round_number: int) -> list[Trial]:
+        """Plans a later round of a sweep; returns its trials."""
+        spec = SweepSpec.from_json(self.bucket.get_json(keys.spec_key(sweep)))
+        plan(
+            self.bucket,
+            spec,
+            round_number=round_number,
+            trainer_version="1",
+            trainer_name="mine",
+            max_concurrency=10,
+            rates=RATES,
+        )
+        planned = RoundPlan.from_json(self.bucket.get_json(keys.plan_key(sweep, round_number)), where="plan.json")
+        return [trial for trial in planned.trials if trial.round_number == round_number]
+
     def succeeded(self, sweep: str, trial: Trial, values: list[float]) -> None:
         """Writes what a job, and the state machine after it, write of a trial that went well."""
         rows = [{"epoch": epoch, "val_accuracy": value} for epoch, value in enumerate(values, start=1)]
@@ -72,13 +88,19 @@ class Stack:
 
     def _record(self, sweep: str, trial: Trial, outcome: dict[str, Any]) -> None:
         document = {"schema": 1, "trial_id": trial.trial_id, **outcome}
-        self.bucket.put_json(keys.outcome_key(sweep, 0, trial.trial_id), document)
+        self.bucket.put_json(keys.outcome_key(sweep, trial.round_number, trial.trial_id), document)
 
-    def reduced(self, sweep: str) -> dict[str, Any]:
+    def reduced(self, sweep: str, *, round_number: int = 0) -> dict[str, Any]:
         """Picks the winner as the state machine does; returns the execution's output."""
         last_lines = LastLines(self.deployment.logs, LOG_GROUP)
         answer = reduce(
-            self.bucket, last_lines, sweep=sweep, round_number=0, map_results={}, usd_per_hour=1.0, job_gpus=1
+            self.bucket,
+            last_lines,
+            sweep=sweep,
+            round_number=round_number,
+            map_results={},
+            usd_per_hour=1.0,
+            job_gpus=1,
         )
         output: dict[str, Any] = answer.get("output", {})
         return output
