@@ -207,6 +207,10 @@ def _metrics(raw: object, faults: list[str]) -> list[str]:
             return []
         case str() if raw:
             return [f"--metrics-file={raw}"]
+        case {"tensorboard": str() as path, **rest} if not rest:
+            return [f"--tensorboard={path}"]
+        case {"mlflow": str() as path, **rest} if not rest:
+            return [f"--mlflow={path}"]
         case dict() if raw:
             words = []
             for name, pattern in raw.items():

@@ -65,6 +65,8 @@ def test_metrics_are_patterns_or_a_file(project: Path) -> None:
         r"--epoch=ep (\d+)",
     ]
     assert "--metrics-file=out.csv" in words(project, command="python train.py", metrics="out.csv")
+    assert "--tensorboard=runs" in words(project, command="python train.py", metrics={"tensorboard": "runs"})
+    assert "--mlflow=mlruns" in words(project, command="python train.py", metrics={"mlflow": "mlruns"})
 
 
 def test_placeholders_stand_for_all_parameters_or_for_none(project: Path) -> None:

@@ -259,3 +259,24 @@ for epoch in (1, 2, 3, 4):
     body = s3.get_object(Bucket=BUCKET, Key="trials/artifacts/files/model/weights.bin")["Body"].read()
     assert body == b"weights"
     assert len(mine.metrics()) == 5
+
+
+def test_links_lead_to_the_same_files_in_the_next_attempt(trial: Make) -> None:
+    code = """
+import os, pathlib
+folder = pathlib.Path(os.environ["STEPSWEEP_CHECKPOINT_DIR"])
+if not (folder / "step-2").exists():
+    (folder / "step-2").mkdir()
+    (folder / "step-2" / "model").write_text("weights")
+    (folder / "relative").symlink_to("step-2")
+    (folder / "absolute").symlink_to(folder / "step-2" / "model")
+    (folder / "outside").symlink_to("/etc/hostname")
+    raise SystemExit(75)
+print(sorted(path.name for path in folder.iterdir()), os.readlink(folder / "absolute"))
+print((folder / "relative" / "model").read_text(), (folder / "absolute").read_text())
+print("epoch 4 loss=1")
+"""
+    mine = trial("links", code)
+    assert mine.finish()[0] == 75
+    _, out, err = mine.finish()
+    assert out.splitlines()[1:3] == ["['absolute', 'relative', 'step-2'] step-2/model", "weights weights"], err
