@@ -65,6 +65,7 @@ class Trial:
         self.name, self._s3, self._folder = name, s3, folder
         (folder / "train.py").write_text(code)
         self._endpoint, self._attempts, self.epochs = endpoint, 0, EPOCHS
+        self.options: list[str] = []
 
     @contextlib.contextmanager
     def start(self, *words: str, **more: str) -> "Iterator[subprocess.Popen[str]]":
@@ -74,7 +75,18 @@ class Trial:
         folder.mkdir()
         script = [sys.executable, str(self._folder / "train.py")]
         with subprocess.Popen(
-            [sys.executable, "-m", "stepsweep.trial", "--", *script, *words, "{args}", "--epochs", str(self.epochs)],
+            [
+                sys.executable,
+                "-m",
+                "stepsweep.trial",
+                *self.options,
+                "--",
+                *script,
+                *words,
+                "{args}",
+                "--epochs",
+                str(self.epochs),
+            ],
             cwd=folder,
             env=environment(**{**job_environment(self._endpoint, trial_id=self.name, epochs=self.epochs), **more}),
             stdin=subprocess.PIPE,
@@ -280,3 +292,20 @@ print("epoch 4 loss=1")
     assert mine.finish()[0] == 75
     _, out, err = mine.finish()
     assert out.splitlines()[1:3] == ["['absolute', 'relative', 'step-2'] step-2/model", "weights weights"], err
+
+
+def test_metrics_of_a_file_that_died_with_the_first_attempt_are_kept(trial: Make) -> None:
+    code = """
+import os, pathlib
+done = pathlib.Path(os.environ["STEPSWEEP_CHECKPOINT_DIR"]) / "done"
+if not done.exists():
+    pathlib.Path("metrics.csv").write_text("epoch,loss\\n1,4\\n2,3\\n3,2\\n4,1\\n")
+    done.write_text("")
+    raise SystemExit(75)
+"""
+    mine = trial("file", code)
+    mine.options = ["--metrics-file", "metrics.csv"]
+    assert mine.finish()[0] == 75
+    ended, _, err = mine.finish()
+    assert ended == 0, err
+    assert mine.metrics() == ["epoch,loss", "1,4.0", "2,3.0", "3,2.0", "4,1.0"]

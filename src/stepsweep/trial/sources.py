@@ -78,7 +78,11 @@ class Metrics:
     def _collector(self) -> tuple[str, Collector]:
         if self._file is not None:
             collector = self._resumed(FILE)
-            self._file(collector)
+            try:
+                self._file(collector)
+            except NoMetrics:
+                if not collector.resumed:  # or else this attempt had nothing left to train
+                    raise
             return FILE, collector
         *lines, _ = self._report.read_text("utf-8").split("\n") if self._report and self._report.exists() else [""]
         if lines or self._before.get("source") == REPORTED:

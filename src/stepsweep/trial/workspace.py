@@ -26,7 +26,8 @@ class Workspace:
     def __init__(self, folder: Path, *, job: bool, python_path: str | None) -> None:
         self.root = _made(folder if job else None)
         self.checkpoint = self.root / "checkpoint"
-        self.artifacts = (self.root if job else folder) / "artifacts"
+        # By hand, unless nobody may write there, the artifacts stay in the working folder.
+        self.artifacts = (self.root if job or not os.access(folder, os.W_OK) else folder) / "artifacts"
         self.report = self.root / "report.jsonl"
         self.checkpoint.mkdir()
         self.artifacts.mkdir(exist_ok=True)
