@@ -23,6 +23,7 @@ from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import Bucket, for_all, s3_client
 from stepsweep.contract import keys
 from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
@@ -161,6 +162,7 @@ class Cloud:
                 trainer_name="replay",
                 max_concurrency=100,
                 rates=TUTORIAL_RATES,
+                job=StackJob(),
             )
             for_all(self._train, self._bucket.get_json(planned["to_run_key"]), threads=1)
             answer = reducer.reduce(
@@ -170,7 +172,7 @@ class Cloud:
                 round_number=number,
                 map_results={},
                 usd_per_hour=0.5,
-                job_gpus=1,
+                job=StackJob(),
             )
             if not answer["another_round"]:
                 break

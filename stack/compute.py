@@ -11,6 +11,7 @@ from constructs import Construct
 
 from stepsweep.contract.deployed import TAG
 from stepsweep.contract.jobs import EXIT_INTERRUPTED
+from stepsweep.contract.means import ATTEMPTS
 from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
 from stepsweep.stack.log_groups import log_group
 from stepsweep.stack.network import Network
@@ -68,7 +69,7 @@ class Compute(Construct):
             "Job",
             container=self._container(image, environment),
             timeout=Duration.minutes(config.job_timeout_minutes),
-            retry_attempts=5,
+            retry_attempts=ATTEMPTS,
             # Batch allows five rules. It retries a failure that matches none, so the last rule exits.
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),

@@ -14,6 +14,7 @@ from constructs import Construct
 
 from stepsweep.contract import keys
 from stepsweep.contract.deployed import TAG, Output
+from stepsweep.contract.means import StackJob
 from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
 from stepsweep.stack.compute import Compute
 from stepsweep.stack.functions import Function, SamplerLayer
@@ -51,7 +52,14 @@ class SweepStack(cdk.Stack):
             image=image,
             environment={keys.BUCKET: storage.bucket.bucket_name},
         )
-        prices = {keys.USD_PER_HOUR: str(config.usd_per_hour), keys.JOB_GPUS: str(config.job_gpus)}
+        job = StackJob(
+            vcpus=config.job_vcpus,
+            memory_mib=config.job_memory_mib,
+            gpus=config.job_gpus,
+            timeout_minutes=config.job_timeout_minutes,
+            max_vcpus=config.max_vcpus,
+        )
+        prices = {keys.USD_PER_HOUR: str(config.usd_per_hour), keys.JOB: json.dumps(job.to_json())}
         planner = Function(
             self,
             "Planner",

@@ -15,7 +15,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stepsweep.contract.trial import Status
-from stepsweep.statemachine.retried import FUNCTION_ERRORS, STORE_ERRORS, SUBMIT_ERRORS
+from stepsweep.statemachine.retried import FUNCTION_ERRORS, RETRY_RULES, STORE_ERRORS, SUBMIT_ERRORS
 
 
 class _Reader(sfn.S3JsonItemReader):
@@ -272,7 +272,11 @@ def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
             "ContainerOverrides": {
                 "Command.$": "$.command",
                 "Environment.$": "$.environment",
+                "ResourceRequirements.$": "$.requirements",
             },
+            "Timeout": {"AttemptDurationSeconds.$": "$.timeout_seconds"},
+            # It takes the place of the job definition's, rules and all.
+            "RetryStrategy": {"Attempts.$": "$.attempts", "EvaluateOnExit": RETRY_RULES},
             "Tags": {"sweep.$": "$.sweep", "trial.$": "$.trial_id"},
             "PropagateTags": True,
         },

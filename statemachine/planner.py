@@ -13,6 +13,7 @@ from stepsweep.contract import keys, rounds
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.ranking import grouped
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
@@ -36,7 +37,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     )
     try:
         spec = SweepSpec.from_json(event["input"], default_name=event["execution"])
-        _check_secrets(spec, held=json.loads(os.environ[keys.SECRETS]))
+        job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
+        _check_means(spec, job, held=json.loads(os.environ[keys.SECRETS]))
         invocation = Invocation("plan", sweep=spec.name, round_number=event["round"])
         state = plan(
             bucket,
@@ -46,6 +48,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
             trainer_name=os.environ[keys.TRAINER_NAME],
             max_concurrency=int(os.environ[keys.DEFAULT_MAX_CONCURRENCY]),
             rates=rates,
+            job=job,
         )
     except InvalidSweep as error:
         return {"fault": str(error)}
@@ -62,12 +65,17 @@ def plan(
     trainer_name: str,
     max_concurrency: int,
     rates: Rates,
+    job: StackJob,
 ) -> dict[str, Any]:
     """Writes the round's plan, and the trials that still have to be trained.
 
     Trials with metrics, from this sweep or any other, are planned but not trained again. A later round is planned from
     the results of the one before. It keeps the trainer of round 0, whose image the execution's jobs run even if a
     deploy has replaced it meanwhile.
+
+    Args:
+        rates: of a machine that the stack's own job fills; a trial that asks for more of it costs more.
+        job: what a trial gets that asks for nothing.
 
     Raises:
         InvalidSweep: the estimate exceeds the budget, another input has the sweep's name, or the sweep was planned for
@@ -83,6 +91,7 @@ def plan(
     planned = [trial for trial in trials if trial.round_number == round_number]
     finished = bucket.present(trial.metrics_key for trial in planned)
     to_run = [trial for trial in planned if trial.metrics_key not in finished]
+    rates = rates.of_machines(job.machines(spec.resources))
     usd = rates.estimate_usd(epochs=rounds.epochs_to_train(spec, to_run))
     if not round_number:
         usd = _within_budget(spec, planned, to_run, rates)
@@ -100,7 +109,9 @@ def plan(
         ).to_json(),
     )
     to_run_key = keys.to_run_key(spec.name, round_number)
-    bucket.put_json(to_run_key, [TrialItem.of(trial, spec=spec, bucket=bucket.name).to_json() for trial in to_run])
+    bucket.put_json(
+        to_run_key, [TrialItem.of(trial, spec=spec, bucket=bucket.name, job=job).to_json() for trial in to_run]
+    )
     return {
         "sweep": spec.name,
         "round": round_number,
@@ -114,14 +125,15 @@ def plan(
     }
 
 
-def _check_secrets(spec: SweepSpec, *, held: Sequence[str]) -> None:
-    """Raises InvalidSweep where a secret that the spec names is not given to jobs."""
+def _check_means(spec: SweepSpec, job: StackJob, *, held: Sequence[str]) -> None:
+    """Raises InvalidSweep where the spec asks for secrets or resources that no job of the stack gets."""
     there = ", ".join(held) or "none"
-    if faults := [
+    faults = [
         f"secrets.{name}: jobs are not given it, they have {there}; `sweep deploy -c secrets=…` says where its value is"
         for name in spec.secrets
         if name not in held
-    ]:
+    ]
+    if faults := [*faults, *job.faults_of(spec.resources)]:
         raise InvalidSweep(faults)
 
 

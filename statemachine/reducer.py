@@ -4,6 +4,7 @@ It uses only the standard library and boto3. The function's package contains the
 depends only on the bucket's contents: if it is killed and runs again, it writes the same bytes.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import keys, ranking, rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults, Spent
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
@@ -59,7 +61,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         round_number=event["round"],
         map_results=event["map_results"],
         usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
-        job_gpus=int(os.environ[keys.JOB_GPUS]),
+        job=StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB),
     )
     invocation.ended(another_round=state["another_round"], has_winner="output" in state)
     return state
@@ -73,7 +75,7 @@ def reduce(
     round_number: int,
     map_results: Any,
     usd_per_hour: float,
-    job_gpus: int,
+    job: StackJob,
 ) -> dict[str, Any]:
     """Reads every planned trial's metrics, and writes results.json, from which the next round is planned.
 
@@ -82,10 +84,13 @@ def reduce(
     Args:
         map_results: the place of the Map's own record of the round; see `outcomes.of_map`. It saves one request per
             trial, and decides nothing: without it the function writes the same.
+        usd_per_hour: of a machine that the stack's own job fills.
+        job: what a trial gets that asks for nothing.
     """
     key = keys.plan_key(sweep, round_number)
     plan = RoundPlan.from_json(bucket.written_json(key), where=key)
     spec, trials = plan.spec, plan.trials
+    usd_per_hour *= job.machines(spec.resources)
 
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=round_number, map_results=map_results)
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
@@ -124,7 +129,7 @@ def reduce(
         plan_key=keys.plan_key(sweep, round_number),
         epochs_trained=sum(result.epochs_trained or 0 for result in results),
         ended_by=ended_by,
-        cost=_cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=job_gpus),
+        cost=_cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=spec.resources.gpus or job.gpus),
     ).to_json()
     bucket.put_json(keys.winner_key(sweep), output)
     # Last: a leaderboard newer than the plan marks the sweep as finished, and then winner.json must exist.

@@ -19,8 +19,9 @@ from stepsweep.client.pictures.terminal import curves, heatmap
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.words import MAX_NAMED, assignments, described, number_of, printable, shown_value, some
 from stepsweep.contract import rounds
-from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.cost import TUTORIAL_RATES, Rates
 from stepsweep.contract.keys import leaderboard_key
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.space import as_option
@@ -71,7 +72,7 @@ class View:
         schedule = rounds.schedule(spec)
         epochs = sum(each.epochs for each in schedule)
         self.line(f"{described(spec)}: {epochs:,} epochs in all, unless they stop early.")
-        rates = TUTORIAL_RATES
+        rates = rates_of(spec)
         self.line(
             f"On AWS an estimated {rates.estimate_usd(epochs=epochs):.2f} USD at most: "
             f"{rates.seconds_per_epoch:g} s an epoch, {rates.usd_per_hour:g} USD an hour, as the tutorial had it."
@@ -80,7 +81,7 @@ class View:
             self.line(f"Every trial: {assignments(spec.fixed)}")
         if len(schedule) > 1:
             self.line()
-            self._rounds(schedule)
+            self._rounds(schedule, rates)
         self.line()
         first = rounds.first_params(spec)
         table = param_table("", *spec.parameters)
@@ -94,10 +95,10 @@ class View:
         self.line()
         self.line("Nothing was started.")
 
-    def _rounds(self, schedule: Sequence[rounds.Round]) -> None:
+    def _rounds(self, schedule: Sequence[rounds.Round], rates: Rates) -> None:
         table = param_table("round", "jobs", "up to epoch", "epochs", "USD")
         for number, each in enumerate(schedule[:MAX_PLANNED_ROWS]):
-            usd = f"{TUTORIAL_RATES.estimate_usd(epochs=each.epochs):.2f}"
+            usd = f"{rates.estimate_usd(epochs=each.epochs):.2f}"
             up_to = ", ".join(map(str, each.up_to))
             table.add_row(str(number), f"{each.trials:,}", up_to, f"{each.epochs:,}", usd)
         self.table(table)
@@ -318,11 +319,16 @@ class View:
             self.console.print(table)
 
 
+def rates_of(spec: SweepSpec) -> Rates:
+    """Returns the tutorial's rates for what a trial of the spec takes of a machine of the tutorial's stack."""
+    return TUTORIAL_RATES.of_machines(StackJob().machines(spec.resources))
+
+
 def plan_document(spec: SweepSpec) -> dict[str, Any]:
     """Returns the document of `sweep plan --json`."""
     schedule = rounds.schedule(spec)
     epochs = sum(each.epochs for each in schedule)
-    usd = TUTORIAL_RATES.estimate_usd(epochs=epochs)
+    usd = rates_of(spec).estimate_usd(epochs=epochs)
     return {
         "sweep": spec.name,
         "spec": spec.to_json(),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stepsweep.contract.documents import RoundPlan, RoundResults, Spent, TrialItem, items_from_json
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.job_outcome import JobOutcome, begun
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.rounds import first_round
@@ -34,7 +35,7 @@ RESULTS = RoundResults(
         Result(trial=TRIALS[1], outcome=Outcome(trial_id=TRIALS[1].trial_id, status=Status.FAILED, reason="no")),
     ),
 )
-ITEMS = [TrialItem.of(trial, spec=SPEC, bucket="b") for trial in TRIALS]
+ITEMS = [TrialItem.of(trial, spec=SPEC, bucket="b", job=StackJob()) for trial in TRIALS]
 
 
 NAMES = ("attempts", "Container", "LogStreamName", "StartedAt", "StoppedAt")
@@ -56,7 +57,7 @@ def test_any_plan_and_its_items_survive(document: Any) -> None:
         trials=tuple(first_round(spec, trainer_version="v")),
     )
     assert RoundPlan.from_json(stored(plan.to_json()), where="plan.json") == plan
-    items = [TrialItem.of(trial, spec=spec, bucket="b") for trial in plan.trials]
+    items = [TrialItem.of(trial, spec=spec, bucket="b", job=StackJob()) for trial in plan.trials]
     assert items_from_json(stored([item.to_json() for item in items]), where="to-run.json") == items
 
 
@@ -117,7 +118,7 @@ def test_results_with_a_status_that_is_none_are_refused() -> None:
 def test_an_item_has_the_variables_of_the_spec_after_its_own() -> None:
     spec = SweepSpec.from_json({"parameters": {"lr": [1]}, "epochs": 1, "name": "s", "environment": {"B": 2, "A": "1"}})
     (trial,) = first_round(spec, trainer_version="1")
-    assert TrialItem.of(trial, spec=spec, bucket="b").to_json()["environment"] == [
+    assert TrialItem.of(trial, spec=spec, bucket="b", job=StackJob()).to_json()["environment"] == [
         {"Name": "STEPSWEEP_METRICS_URI", "Value": f"s3://b/{trial.metrics_key}"},
         {"Name": "STEPSWEEP_CHECKPOINT_URI", "Value": f"s3://b/checkpoints/{trial.trial_id}/"},
         {"Name": "A", "Value": "1"},

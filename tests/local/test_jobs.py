@@ -126,6 +126,32 @@ def test_a_job_has_the_exit_code_of_its_last_attempt_and_times_in_milliseconds(t
     assert before - 1000 <= job["startedAt"] <= job["stoppedAt"] <= after
 
 
+def test_a_submission_s_timeout_and_attempts_take_the_place_of_the_definition_s(tiny_cloud: Cloud) -> None:
+    batch = tiny_cloud.client("batch")
+    name = f"job-{time.time_ns()}"
+    batch.register_job_definition(
+        jobDefinitionName=name,
+        type="container",
+        containerProperties={"image": SHELL_IMAGE, "command": ["exit 1"], "vcpus": 1, "memory": 128},
+        retryStrategy={"attempts": 1},
+        timeout={"attemptDurationSeconds": 600},
+    )
+
+    def submit(**more: Any) -> dict[str, Any]:
+        answer = batch.submit_job(jobName=name, jobQueue=tiny_cloud.outputs["JobQueue"], jobDefinition=name, **more)
+        return ended(tiny_cloud, answer["jobId"])
+
+    assert len(submit()["attempts"]) == 1
+    assert len(submit(retryStrategy={"attempts": 3})["attempts"]) == 3
+    needs = [{"type": "MEMORY", "value": "300"}]
+    late = submit(
+        timeout={"attemptDurationSeconds": 1},
+        containerOverrides={"command": ["exec sleep 600"], "resourceRequirements": needs},
+    )
+    assert late["statusReason"] == "Job attempt duration exceeded timeout"
+    assert late["container"]["resourceRequirements"] == needs
+
+
 def test_a_job_has_the_vcpus_that_its_submission_asks_for_and_waits_until_they_are_free(tiny_cloud: Cloud) -> None:
     two = {"resourceRequirements": [{"type": "VCPU", "value": "2"}]}  # all that this cloud has
     says = "echo $OMP_NUM_THREADS $MKL_NUM_THREADS"

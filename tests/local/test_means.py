@@ -173,3 +173,42 @@ def test_the_shell_says_which_gpus_there_are_and_the_spec_may_say_who_gets_which
     ran = sweep("run", *ASKED, *options, environment=shell)
     assert ran.returncode == 0, ran.stderr
     assert seen(sweep.folder)["CUDA_VISIBLE_DEVICES"] == given
+
+
+GREEDY = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; held = bytearray(400 * 2**20); time.sleep(600)"])
+time.sleep(600)
+"""
+
+
+def test_a_trial_that_uses_more_memory_than_it_has_is_killed_with_all_it_started(sweep: Sweep) -> None:
+    trainer(sweep.folder, GREEDY)
+    (sweep.folder / "spec.yaml").write_text("resources: {memory_mib: 200}\n")
+    ran = sweep("run", "spec.yaml", *ASKED)
+    assert ran.returncode == 1
+    assert "OutOfMemoryError: Container killed due to memory usage (killed at its 200 MiB)" in ran.stderr
+
+
+def test_a_trial_that_was_told_to_end_is_tried_again_as_often_as_the_spec_says(sweep: Sweep) -> None:
+    trainer(sweep.folder, "raise SystemExit(75)")
+    (sweep.folder / "spec.yaml").write_text("retries: 1\ntimeout_minutes: 3\n")
+    ran = sweep("run", "spec.yaml", *ASKED)
+    assert ran.returncode == 1
+    assert "exit code 75, attempt 2" in ran.stderr
+    again = sweep("run", *ASKED)
+    assert "exit code 75, attempt 5" in again.stderr
+
+
+def test_what_no_job_has_is_refused_before_anything_starts(sweep: Sweep) -> None:
+    trainer(sweep.folder)
+    (sweep.folder / "spec.yaml").write_text("resources: {vcpus: 65, memory: 1}\n")
+    wrong = sweep("run", "spec.yaml", *ASKED)
+    assert wrong.returncode == 2
+    assert wrong.stderr.splitlines() == [
+        "sweep: unknown field `resources.memory`; did you mean `resources.memory_mib`?",
+    ]
+    (sweep.folder / "spec.yaml").write_text("resources: {vcpus: 65}\n")
+    wrong = sweep("run", "spec.yaml", *ASKED)
+    assert wrong.returncode == 2
+    assert "resources.vcpus: 65, and all jobs of the stack together have 64" in wrong.stderr

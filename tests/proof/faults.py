@@ -187,6 +187,8 @@ DEFINITION = (
     _definition(
         "a job with the variables of no trial", lambda d: _with_environment(d, [{"Name": "EPOCHS", "Value": "10"}])
     ),
+    _definition("attempts without rules", lambda d: _train(d)["Parameters"]["RetryStrategy"].pop("EvaluateOnExit")),
+    _definition("a job whose attempts nobody says", lambda d: _train(d)["Parameters"].pop("RetryStrategy")),
     _definition(
         "a job that is not waited for", lambda d: _set(_train(d), "Resource", "arn:aws:states:::batch:submitJob")
     ),

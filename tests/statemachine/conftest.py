@@ -1,6 +1,7 @@
 """A moto server over HTTP for the tests of a session, and in it a bucket and a log group for each."""
 
 import itertools
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys
+from stepsweep.contract.means import StackJob
 from tests.support.functions import Cloud
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def cloud(aws: tuple["S3Client", "CloudWatchLogsClient"], monkeypatch: pytest.Mo
     monkeypatch.setenv(keys.DEFAULT_MAX_CONCURRENCY, "16")
     monkeypatch.setenv(keys.USD_PER_HOUR, "0.5")
     monkeypatch.setenv(keys.SECONDS_PER_EPOCH, "6")
-    monkeypatch.setenv(keys.JOB_GPUS, "1")
+    monkeypatch.setenv(keys.JOB, json.dumps(StackJob().to_json()))
     monkeypatch.setenv(keys.SECRETS, '["HF_TOKEN"]')
     s3, logs = aws
     s3.create_bucket(Bucket=bucket)

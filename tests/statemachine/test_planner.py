@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from stepsweep.contract import keys
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from tests.support.functions import SPEC, Cloud
@@ -45,6 +46,8 @@ class TestPlan:
         answer = cloud.plan({**SPEC, "fixed": {"batch_size": 64, "dataset": "mnist"}, "seed": 7})
         for item in cloud.bucket.get_json(answer["to_run_key"]):
             assert (item.pop("schema"), item.pop("outcomes").keys()) == (1, {"SUCCEEDED", "FAILED"})
+            assert (item.pop("attempts"), item.pop("timeout_seconds")) == (5, 7200), "which Batch takes as numbers"
+            assert item.pop("requirements") == [{"Type": "MEMORY", "Value": "12000"}]
             command, environment = item.pop("command"), item.pop("environment")
             variables = [text for variable in environment for text in variable.values()]
             assert all(type(text) is str for text in [*item.values(), *command, *variables])
@@ -57,6 +60,32 @@ class TestPlan:
         answer = cloud.plan({**SPEC, "secrets": ["HF_TOKEN"]})
         item, *_ = cloud.bucket.get_json(answer["to_run_key"])
         assert {"Name": "STEPSWEEP_SECRETS", "Value": '["HF_TOKEN"]'} in item["environment"]
+
+    def test_what_the_spec_asks_for_goes_into_the_items_and_the_estimate(self, cloud: Cloud) -> None:
+        usd = cloud.plan({**SPEC, "name": "plain"})["usd_at_most"]
+        asked = {"resources": {"vcpus": 8, "memory_mib": 4000, "gpus": 2}, "timeout_minutes": 5, "retries": 0}
+        answer = cloud.plan({**SPEC, **asked})
+        item, *_ = cloud.bucket.get_json(answer["to_run_key"])
+        assert item["requirements"] == [
+            {"Type": "MEMORY", "Value": "4000"},
+            {"Type": "VCPU", "Value": "8"},
+            {"Type": "GPU", "Value": "2"},
+        ]
+        assert (item["timeout_seconds"], item["attempts"]) == (300, 1)
+        assert answer["usd_at_most"] == pytest.approx(2 * usd), "a machine twice as large"
+        half = {"resources": {"vcpus": 2, "memory_mib": 6000}}
+        assert cloud.plan({**SPEC, **half, "name": "half"})["usd_at_most"] == usd, "the machine has one GPU"
+        cloud.monkeypatch.setenv(keys.JOB, json.dumps(StackJob(gpus=0).to_json()))
+        assert cloud.plan({**SPEC, **half, "name": "cpu"})["usd_at_most"] == pytest.approx(usd / 2)
+
+    def test_what_no_job_of_the_stack_gets_is_wrong_input_with_all_its_faults(self, cloud: Cloud) -> None:
+        cloud.monkeypatch.setenv(keys.JOB, json.dumps(StackJob(gpus=0, max_vcpus=16).to_json()))
+        answer = cloud.plan({**SPEC, "secrets": ["NONE"], "resources": {"vcpus": 17, "gpus": 1}})
+        assert [fault.split(",")[0].split(";")[0] for fault in answer["fault"].splitlines()] == [
+            "secrets.NONE: jobs are not given it",
+            "resources.vcpus: 17",
+            "resources.gpus: the stack's machines have none",
+        ]
 
     def test_an_item_names_the_trials_command_and_where_its_results_go(self, cloud: Cloud) -> None:
         answer = cloud.plan(SPEC)
@@ -76,6 +105,9 @@ class TestPlan:
                     "Value": f"s3://{cloud.bucket.name}/checkpoints/{first.trial_id}/",
                 },
             ],
+            "requirements": [{"Type": "MEMORY", "Value": "12000"}],
+            "timeout_seconds": 7200,
+            "attempts": 5,
             "outcome_key": f"sweeps/s/round-0/outcomes/{first.trial_id}.json",
             "outcomes": {
                 "SUCCEEDED": {"schema": 1, "trial_id": first.trial_id, "status": "SUCCEEDED"},

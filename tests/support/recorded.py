@@ -17,6 +17,7 @@ from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
@@ -94,6 +95,7 @@ class RecordedCloud:
             trainer_name="mine",
             max_concurrency=10,
             rates=rates,
+            job=StackJob(),
         )
         document = self.bucket.get_json(keys.plan_key(name, round_number))
         return [Trial.from_json(trial) for trial in document["trials"]]
@@ -129,4 +131,6 @@ class RecordedCloud:
     def reduced(self, name: str, *, round_number: int = 0) -> None:
         """Ends a round as the state machine does; the last one has a winner."""
         logs = cast(LastLines, _NoLogs())
-        reduce(self.bucket, logs, sweep=name, round_number=round_number, map_results={}, usd_per_hour=1.0, job_gpus=1)
+        reduce(
+            self.bucket, logs, sweep=name, round_number=round_number, map_results={}, usd_per_hour=1.0, job=StackJob()
+        )

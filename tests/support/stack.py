@@ -18,6 +18,7 @@ from stepsweep.client.deployment import Deployment, on_endpoint
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.documents import RoundPlan
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
@@ -49,7 +50,14 @@ class Stack:
         spec = SweepSpec.from_json(document)
         self.bucket.put_json_once(keys.spec_key(spec.name), spec.to_json())
         plan(
-            self.bucket, spec, round_number=0, trainer_version="1", trainer_name="mine", max_concurrency=10, rates=RATES
+            self.bucket,
+            spec,
+            round_number=0,
+            trainer_version="1",
+            trainer_name="mine",
+            max_concurrency=10,
+            rates=RATES,
+            job=StackJob(),
         )
         return first_round(spec, trainer_version="1")
 
@@ -64,6 +72,7 @@ class Stack:
             trainer_name="mine",
             max_concurrency=10,
             rates=RATES,
+            job=StackJob(),
         )
         planned = RoundPlan.from_json(self.bucket.get_json(keys.plan_key(sweep, round_number)), where="plan.json")
         return [trial for trial in planned.trials if trial.round_number == round_number]
@@ -100,7 +109,7 @@ class Stack:
             round_number=round_number,
             map_results={},
             usd_per_hour=1.0,
-            job_gpus=1,
+            job=StackJob(),
         )
         output: dict[str, Any] = answer.get("output", {})
         return output

@@ -1,7 +1,7 @@
 """The cost of a sweep: an estimate in advance, and afterwards the time that its jobs ran."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -16,6 +16,10 @@ class Rates:
 
     usd_per_hour: float
     seconds_per_epoch: float
+
+    def of_machines(self, number: float) -> "Rates":
+        """Returns the rates of a job that takes so many of the machines that these are of."""
+        return replace(self, usd_per_hour=self.usd_per_hour * number)
 
     def estimate_usd(self, *, epochs: int) -> float:
         """Returns the expected cost of the epochs of all trials together."""

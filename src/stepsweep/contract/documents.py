@@ -11,6 +11,7 @@ from typing import Any, Self
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.job_outcome import begun
+from stepsweep.contract.means import ATTEMPTS, StackJob
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.spec import SweepSpec
@@ -75,10 +76,13 @@ class TrialItem:
     trial_id: str
     command: tuple[str, ...]
     environment: dict[str, str]
+    requirements: tuple[dict[str, str], ...]
+    timeout_seconds: int
+    attempts: int
     outcome_key: str
 
     @classmethod
-    def of(cls, trial: Trial, *, spec: SweepSpec, bucket: str) -> Self:
+    def of(cls, trial: Trial, *, spec: SweepSpec, bucket: str, job: StackJob) -> Self:
         return cls(
             sweep=spec.name,
             trial_id=trial.trial_id,
@@ -89,6 +93,9 @@ class TrialItem:
                 **({keys.SECRETS: json.dumps(spec.secrets)} if spec.secrets else {}),
                 **spec.environment,
             },
+            requirements=tuple(job.requirements(spec.resources)),
+            timeout_seconds=60 * (spec.timeout_minutes or job.timeout_minutes),
+            attempts=ATTEMPTS if spec.retries is None else 1 + spec.retries,
             outcome_key=keys.outcome_key(spec.name, trial.round_number, trial.trial_id),
         )
 
@@ -100,6 +107,9 @@ class TrialItem:
             "command": list(self.command),
             # In SubmitJob's format: a state cannot turn an object into a list.
             "environment": [{"Name": name, "Value": value} for name, value in self.environment.items()],
+            "requirements": [dict(each) for each in self.requirements],
+            "timeout_seconds": self.timeout_seconds,
+            "attempts": self.attempts,
             "outcome_key": self.outcome_key,
             # The state machine adds Batch's part, and records one of them when the job ends.
             "outcomes": {status.value: begun(self.trial_id, status) for status in (Status.SUCCEEDED, Status.FAILED)},
@@ -115,10 +125,20 @@ class TrialItem:
             trial_id=fields.text("trial_id"),
             command=tuple(fields.texts("command")),
             environment=dict(_variable(each, place) for each, place in fields.children("environment")),
+            requirements=tuple(_requirement(each, place) for each, place in fields.children("requirements")),
+            timeout_seconds=fields.whole("timeout_seconds"),
+            attempts=fields.whole("attempts"),
             outcome_key=fields.text("outcome_key"),
         )
         fields.done()
         return item
+
+
+def _requirement(data: object, where: str) -> dict[str, str]:
+    fields = Fields(data, where)
+    requirement = {"Type": fields.text("Type"), "Value": fields.text("Value")}
+    fields.done()
+    return requirement
 
 
 def _variable(data: object, where: str) -> tuple[str, str]:

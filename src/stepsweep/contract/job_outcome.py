@@ -110,10 +110,20 @@ def _reason(failure: Mapping[str, Any], job: Mapping[str, Any] | None) -> str:
     if (exit_code := container.get("ExitCode")) is not None:
         said.append(f"exit code {exit_code}")
     if why and not (said and why == CONTAINER_EXITED):
-        said.append(str(why))
+        said.append(f"{why}{_memory(job, str(why))}")
     if isinstance(attempts, list) and len(attempts) > 1:
         said.append(f"attempt {len(attempts)}")
     return ", ".join(said) or "its job failed"
+
+
+def _memory(job: Mapping[str, Any], why: str) -> str:
+    """Returns the limit that a job was killed at, which Batch does not mention; empty for other reasons."""
+    needs = _object(job.get("Container")).get("ResourceRequirements")
+    for each in needs if why.startswith("OutOfMemoryError") and isinstance(needs, list) else ():
+        value = _object(each).get("Value")
+        if _object(each).get("Type") == "MEMORY" and isinstance(value, str) and value.isdecimal() and len(value) < 10:
+            return f" (killed at its {int(value):,} MiB)"
+    return ""
 
 
 def _object(value: object) -> dict[str, Any]:

@@ -23,6 +23,15 @@ from stepsweep.contract.limits import (
     MAX_SEED,
     MAX_TRIALS,
 )
+from stepsweep.contract.means import (
+    MAX_GPUS,
+    MAX_MEMORY_MIB,
+    MAX_RETRIES,
+    MAX_TIMEOUT_MINUTES,
+    MAX_VCPUS,
+    MIN_MEMORY_MIB,
+    Resources,
+)
 from stepsweep.contract.metrics import Direction, Objective
 from stepsweep.contract.names import OPTION_RULE, is_metric, is_option, known_direction, why_reserved
 from stepsweep.contract.ranking import COLUMNS
@@ -43,7 +52,8 @@ from stepsweep.contract.space import (
 
 FIELDS = (
     "parameters", "search", "halving", "fixed", "epochs", "objective", "folds", "repeats", "seed", "name",
-    "environment", "secrets", "max_concurrency", "budget_usd", "fresh", "accept_trainer",
+    "environment", "secrets", "resources", "timeout_minutes",
+    "retries", "max_concurrency", "budget_usd", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -82,6 +92,9 @@ class Parser:
             "seed": self._integer("seed", default=0, low=0, high=MAX_SEED - repeats + 1),
             "environment": (environment := self._environment()),
             "secrets": self._secrets(),
+            "resources": self._resources(),
+            "timeout_minutes": self._integer("timeout_minutes", default=None, low=1, high=MAX_TIMEOUT_MINUTES),
+            "retries": self._integer("retries", default=None, low=0, high=MAX_RETRIES),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
             "budget_usd": self._budget(),
             "fresh": self._boolean("fresh", self.data.get("fresh", False)),
@@ -392,6 +405,23 @@ class Parser:
         faults = list(environment_faults(raw))
         self.faults += faults
         return {} if faults else environment_of(raw)
+
+    def _resources(self) -> Resources:
+        raw = self.data.get("resources")
+        if raw is None:
+            return Resources()
+        if not isinstance(raw, dict):
+            example = '{"vcpus": 2, "memory_mib": 4000}'
+            self.faults.append(f"resources: must be an object such as {example}, got {shown(raw)}")
+            return Resources()
+        bounds = {"vcpus": (1, MAX_VCPUS), "memory_mib": (MIN_MEMORY_MIB, MAX_MEMORY_MIB), "gpus": (1, MAX_GPUS)}
+        self._unknown_fields(raw, known=tuple(bounds), where="resources.")
+        asked = {
+            name: self._whole(f"resources.{name}", raw[name], default=None, low=low, high=high)
+            for name, (low, high) in bounds.items()
+            if raw.get(name) is not None
+        }
+        return Resources(**asked)
 
     def _secrets(self) -> tuple[str, ...]:
         raw = self.data.get("secrets", [])

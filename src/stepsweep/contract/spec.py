@@ -11,13 +11,22 @@ from typing import Any, Self
 
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.halving import Halving
+from stepsweep.contract.means import Resources
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.search import Search
 from stepsweep.contract.space import Parameter, Range, Value, shown
 from stepsweep.contract.trial import Trial, trial_id_of
 
-ABOUT_THE_RUN = ("secrets", "max_concurrency", "budget_usd", "accept_trainer")
+ABOUT_THE_RUN = (
+    "secrets",
+    "resources",
+    "timeout_minutes",
+    "retries",
+    "max_concurrency",
+    "budget_usd",
+    "accept_trainer",
+)
 """Fields that affect neither the trials nor the winner. They may change when a sweep is started again."""
 
 
@@ -37,6 +46,9 @@ class SweepSpec:
         seed: seed of sampling and training; with repeats the first seed.
         environment: variables of every trial; part of its id, since they may change its numbers.
         secrets: names of variables whose values are stored elsewhere; not part of the id.
+        resources: of a trial's job, in place of the stack's.
+        timeout_minutes: of one attempt; None means the stack's.
+        retries: attempts after the first; None means the stack's.
         max_concurrency: the most trials at once; None means the stack's.
         budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
         fresh: trains finished trials again.
@@ -55,6 +67,9 @@ class SweepSpec:
     seed: int = 0
     environment: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
+    resources: Resources = field(default_factory=Resources)
+    timeout_minutes: int | None = None
+    retries: int | None = None
     max_concurrency: int | None = None
     budget_usd: float | None = None
     fresh: bool = False
@@ -94,6 +109,9 @@ class SweepSpec:
             "seed": self.seed,
             "environment": dict(self.environment),
             "secrets": list(self.secrets),
+            "resources": asdict(self.resources),
+            "timeout_minutes": self.timeout_minutes,
+            "retries": self.retries,
             "max_concurrency": self.max_concurrency,
             "budget_usd": self.budget_usd,
             "fresh": self.fresh,

@@ -14,11 +14,15 @@ from typing import Any
 from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machine, Process
+from stepsweep.local.memory import MemoryWatch
 from stepsweep.local.patches.batch import ProcessJob
 from stepsweep.local.share import VISIBLE, Share, Shares
 
 STOP_GRACE_SECONDS = 30.0
 """Time between SIGTERM and SIGKILL, as on ECS."""
+
+OUT_OF_MEMORY = {"exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}
+"""How ECS says it."""
 
 MAX_LOG_EVENTS = 10_000
 """Most lines per attempt in `aws logs`; the file has all."""
@@ -62,6 +66,7 @@ class JobQueue:
         self._processes: dict[str, Process] = {}
         self._lock = threading.Lock()
         self._closed = False
+        self._memory = MemoryWatch(end=lambda process: machine.end(process, grace_seconds=0))
         self._shares, self._job_vcpus = shares, job_vcpus
         threading.Thread(target=self._dispatch, name="job-queue", daemon=True).start()
 
@@ -109,7 +114,7 @@ class JobQueue:
             self._shares.give_back(share)
 
     def _run(self, job: ProcessJob, share: Share) -> None:
-        strategy = job.job_definition.retry_strategy or {}
+        strategy = job.retry_strategy
         for number in range(1, int(strategy.get("attempts", 1)) + 1):
             attempt = self._attempt(job, number, share)
             if attempt["container"].get("exitCode") == 0 and not job.stop:
@@ -174,14 +179,15 @@ class JobQueue:
         job.attempts = [*job.attempts, attempt]
 
         limit = (job.timeout or job.job_definition.timeout or {}).get("attemptDurationSeconds")
-        if not process.ended.wait(limit):
-            job.job_stopped_reason = "Job attempt duration exceeded timeout"
-            job.stop = True
-            self._machine.end(process, grace_seconds=STOP_GRACE_SECONDS)
-            process.ended.wait()
+        with self._memory.limited(process, job.memory_mib) as used_too_much:
+            if not process.ended.wait(limit):
+                job.job_stopped_reason = "Job attempt duration exceeded timeout"
+                job.stop = True
+                self._machine.end(process, grace_seconds=STOP_GRACE_SECONDS)
+                process.ended.wait()
         with self._lock:
             del self._processes[job.job_id]
-        ended = dict(attempt["container"], **_ending(process))
+        ended = dict(attempt["container"], **(OUT_OF_MEMORY if used_too_much.is_set() else _ending(process)))
         attempt.update(
             container=ended,
             stoppedAt=_milliseconds(datetime.now()),

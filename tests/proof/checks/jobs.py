@@ -13,6 +13,12 @@ SECRET_ARN = re.compile(r"arn:aws:(secretsmanager:[a-z0-9-]+:\d{12}:secret:|ssm:
 def findings(subject: Subject) -> Findings:
     definition = subject.one("AWS::Batch::JobDefinition")
     yield from _faults_of_retries(definition.get("RetryStrategy", {}))
+    # A submission's strategy takes the place of the definition's.
+    submitted = [state["Parameters"].get("RetryStrategy", {}) for _, state, _ in subject.states() if _submits(state)]
+    if [each.get("EvaluateOnExit") for each in submitted] != [
+        definition.get("RetryStrategy", {}).get("EvaluateOnExit")
+    ]:
+        yield "RetryStrategy: the state machine submits other rules than the job definition has"
     if not 60 <= definition.get("Timeout", {}).get("AttemptDurationSeconds", 0) <= 14 * 24 * 60 * 60:
         yield "Timeout: an attempt must end by itself"
     if not definition.get("ResourceRetentionPolicy", {}).get("SkipDeregisterOnUpdate"):
@@ -43,6 +49,10 @@ def findings(subject: Subject) -> Findings:
             yield f"Environment: {variable['Name']} looks like a secret, and stands in the template"
         if not isinstance(variable["Value"], str):
             yield f"Environment: {variable['Name']} must be a text"
+
+
+def _submits(state: dict[str, Any]) -> bool:
+    return state["Type"] == "Task" and "JobQueue" in state.get("Parameters", {})
 
 
 def _faults_of_retries(strategy: dict[str, Any]) -> Findings:

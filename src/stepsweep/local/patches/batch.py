@@ -4,14 +4,20 @@ import copy
 import json
 import math
 import re
+from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
+from moto.batch.responses import BatchResponse
 
 from stepsweep.contract.keys import SECRETS
 from stepsweep.local.patches.patching import add, patch
+
+_asked_retry_strategy: ContextVar[dict[str, Any] | None] = ContextVar("asked_retry_strategy", default=None)
+"""Of the submission that this thread answers, which moto does not hand on to its backend."""
 
 
 class JobRunner(Protocol):
@@ -27,6 +33,7 @@ class ProcessJob(Job):
 
     Attributes:
         ended: done once the job has succeeded or failed.
+        retry_strategy: the submission's, or else the job definition's.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -34,6 +41,7 @@ class ProcessJob(Job):
         self._submitted_overrides = copy.deepcopy(self.container_overrides)
         self.status = "RUNNABLE"
         self.ended: Future[None] = Future()
+        self.retry_strategy: dict[str, Any] = {}
 
     @property
     def command(self) -> list[str]:
@@ -64,21 +72,23 @@ class ProcessJob(Job):
     @property
     def asked_vcpus(self) -> int | None:
         """The vCPUs that the submission asks for; None where it leaves them to the job definition."""
-        asked = self._submitted_overrides.get("vcpus")
-        for requirement in self._submitted_overrides.get("resourceRequirements") or []:
-            if requirement["type"] == "VCPU":
-                asked = requirement["value"]
+        asked = _requirements(self._submitted_overrides).get("VCPU") or self._submitted_overrides.get("vcpus")
         return math.ceil(float(asked)) if asked else None
 
     @property
     def gpus(self) -> int:
         """The GPUs that the submission asks for, or else the job definition."""
-        asked = 0
-        for properties in (self.job_definition.container_properties, self._submitted_overrides):
-            for requirement in properties.get("resourceRequirements") or []:
-                if requirement["type"] == "GPU":
-                    asked = int(requirement["value"])
-        return asked
+        return int(self._requirements.get("GPU", 0))
+
+    @property
+    def memory_mib(self) -> int | None:
+        """The memory that the submission asks for, or else the job definition."""
+        asked = self._requirements.get("MEMORY")
+        return int(asked) if asked else None
+
+    @property
+    def _requirements(self) -> dict[str, str]:
+        return _requirements(self.job_definition.container_properties) | _requirements(self._submitted_overrides)
 
     def _container_details(self) -> dict[str, Any]:
         # moto's own method appends to the request's list on each call, so every description is longer than the last.
@@ -87,6 +97,7 @@ class ProcessJob(Job):
             **properties,
             "command": self.command,
             "environment": [{"name": name, "value": value} for name, value in self.environment.items()],
+            "resourceRequirements": [{"type": kind, "value": value} for kind, value in self._requirements.items()],
         }
         if self.attempts:
             details.update({key: value for key, value in self.attempts[-1]["container"].items() if value is not None})
@@ -96,6 +107,10 @@ class ProcessJob(Job):
         described: dict[str, Any] = super().describe()
         described["attempts"] = copy.deepcopy(self.attempts)
         return described
+
+
+def _requirements(properties: dict[str, Any]) -> dict[str, str]:
+    return {each["type"]: str(each["value"]) for each in properties.get("resourceRequirements") or []}
 
 
 def jobs_run(runner: JobRunner) -> None:
@@ -141,6 +156,7 @@ def jobs_run(runner: JobRunner) -> None:
             parameters=parameters,
             tags=tags,
         )
+        job.retry_strategy = _asked_retry_strategy.get() or definition.retry_strategy or {}
         self._jobs[job.job_id] = job
         runner.submit(job)
         return job_name, job.job_id, job.arn
@@ -159,6 +175,14 @@ def jobs_run(runner: JobRunner) -> None:
         if isinstance(job, ProcessJob) and job.status in ("SUBMITTED", "PENDING", "RUNNABLE"):
             runner.terminate(job, reason)
 
+    def submitjob(original: Callable[[BatchResponse], str], self: BatchResponse) -> str:
+        token = _asked_retry_strategy.set(self._get_param("retryStrategy"))
+        try:
+            return original(self)
+        finally:
+            _asked_retry_strategy.reset(token)
+
+    patch(BatchResponse, "submitjob", submitjob, with_original=True)
     patch(BatchBackend, "submit_job", submit_job)
     patch(BatchBackend, "describe_jobs", describe_jobs)
     patch(BatchBackend, "terminate_job", terminate_job)
