@@ -172,7 +172,7 @@ def run(tmp_path: Path, title: str, **more: str) -> "subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=280,
     )
 
 
@@ -197,7 +197,7 @@ def test_an_interrupted_training_goes_on_where_it_was(title: str, tmp_path: Path
     server.start()
     try:
         host, port = server.get_host_and_port()
-        job = job_environment(f"http://{host}:{port}", trial_id="mine", epochs=3)
+        job = job_environment(f"http://{host}:{port}", trial_id=title.replace(" ", "-"), epochs=3)
         del job["STEPSWEEP_METRICS_URI"]
         client = boto3.client(
             "s3",

@@ -24,7 +24,7 @@ def trial(tmp_path: Path, *options: str, code: str) -> "subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=280,
     )
 
 
