@@ -15,6 +15,9 @@ from stepsweep.client.deploying.cdk import VERSION
 from tests.support.deploying import deploying, image_in
 from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
 
+NAMED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION")
+"""What a profile names in place of the environment."""
+
 Ended = subprocess.CompletedProcess[str]
 
 
@@ -66,6 +69,29 @@ def folder(tmp_path: Path) -> Path:
     return mine
 
 
+def by_profile(cloud: Cloud, folder: Path) -> Callable[..., Ended]:
+    """Returns what runs `sweep` where nothing but the profile `mine` has credentials and a region."""
+    config = folder.parent / "aws-config"
+    key, secret = (cloud.environment[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
+    config.write_text(
+        f"[profile mine]\nregion = us-east-1\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
+    )
+    environment = deploying(cloud, folder.parent / "layers")
+    others = {name: value for name, value in environment.items() if name not in NAMED}
+    return runs(folder, **others | {"AWS_CONFIG_FILE": str(config)})
+
+
+def test_without_a_profile_that_has_credentials_nothing_is_deployed(tmp_path: Path, folder: Path) -> None:
+    with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
+        (folder / "stepsweep.toml").write_text(f'[deploy]\nimage = "{image_in(cloud)}"\n')
+        sweep = by_profile(cloud, folder)
+        nobody = sweep("deploy", "--yes", "--region", "us-east-1")
+        assert (nobody.returncode, "credentials" in nobody.stderr) == (1, True), nobody.stderr
+        missing = sweep("deploy", "--yes", "--profile", "other")
+        assert (missing.returncode, "other" in missing.stderr) == (2, True), missing.stderr
+        assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
+
+
 @pytest.mark.timeout(600)
 def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
     with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
@@ -85,7 +111,7 @@ def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
         assert declined.stderr.endswith("Deploy Stepsweep? [y/N]: sweep: nothing was changed\n")
         assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
 
-        deployed = sweep("deploy", answer="y")
+        deployed = by_profile(cloud, folder)("deploy", "--profile", "mine", answer="y")
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
         there = cloud.with_outputs()
         assert there.outputs["MaxVcpus"] == "12"
