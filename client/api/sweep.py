@@ -17,7 +17,7 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
 from stepsweep.client.logs.trial_logs import trial_meant
-from stepsweep.client.operations.events import AtRest, Ended, Show
+from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Show
 from stepsweep.client.operations.follow import watch
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
@@ -98,13 +98,21 @@ class Sweep:
         with shown_here(self.spec, quiet=quiet) as show:
             return self.followed(show)
 
-    def followed(self, show: Show) -> Self:
-        """Waits like `wait`, and reports progress to `show`."""
-        last = watch(self.name, self._cloud, show, execution=self._execution)
+    def followed(self, show: Show, *, keep_going: bool = True) -> Self:
+        """Waits like `wait`, and reports progress to `show`.
+
+        Args:
+            keep_going: False stops the sweep if the first three trials to end fail for the same reason.
+        """
+        last = watch(self.name, self._cloud, show, execution=self._execution, keep_going=keep_going)
         self._execution = None
         match last:
             case AtRest(standing):
                 self._output_of(standing)
+            case GaveUp(_, failed, spared, reason):
+                raise SweepFailed(
+                    self.name, "FirstTrialsFailed", [f"{failed} failed, {spared} were not trained", reason]
+                )
             case Ended(_, ending) if ending.error == "InvalidSweep":
                 raise InvalidSweep(readable(ending.cause))
             case Ended(_, ending) if ending.output is None:

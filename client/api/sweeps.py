@@ -87,7 +87,12 @@ class Sweeps:
         self._started: list[Sweep] = []
 
     def run(
-        self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None, quiet: bool = False
+        self,
+        asked: "Mapping[str, Any] | SweepSpec | str | Path",
+        *,
+        name: str | None = None,
+        quiet: bool = False,
+        keep_going: bool = False,
     ) -> Sweep:
         """Runs a sweep, and returns it when it has a winner. Finished trials are not trained again.
 
@@ -98,6 +103,8 @@ class Sweeps:
             asked: the input of a sweep as a mapping, or the path of a spec file.
             name: the sweep's name; the same name with the same input continues the sweep.
             quiet: shows no progress.
+            keep_going: trains all trials, even if the first three to end fail for the same reason. That stops the sweep
+                otherwise.
 
         Raises:
             InvalidInput: the input breaks rules; lists every fault, and nothing has started. Or the sweep is already
@@ -111,7 +118,7 @@ class Sweeps:
         try:
             with shown_here(spec, quiet=quiet) as show:
                 sweep = self._started_one(spec, cloud, show)
-                return sweep.followed(show)
+                return sweep.followed(show, keep_going=keep_going)
         except KeyboardInterrupt:
             if sweep is not None and self.cloud.is_local:
                 sweep.stop()

@@ -188,6 +188,13 @@ def accept_trainer_option(command: Callable[..., int]) -> Callable[..., int]:
     )(command)  # fmt: skip
 
 
+def keep_going_option(command: Callable[..., int]) -> Callable[..., int]:
+    return click.option(
+        "--keep-going", is_flag=True,
+        help="Train all trials. By default the sweep stops if the first three to end fail for the same reason.",
+    )(command)  # fmt: skip
+
+
 def json_option(meaning: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Adds `--json`, and passes it to the command as `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help=meaning)

@@ -16,6 +16,7 @@ from stepsweep.client.cli.options import (
     cloud_options,
     directory_option,
     json_option,
+    keep_going_option,
     machine_options,
     spec_options,
 )
@@ -34,8 +35,9 @@ SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud fail
 @click.command(epilog=EXIT_CODES)
 @spec_options
 @cloud_options
+@keep_going_option
 @json_option("One JSON document on stdout; progress goes to stderr.")
-def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
+def run(asked: Asked, cloud: Cloud, keep_going: bool, as_json: bool) -> int:
     """Run a sweep, show its progress, and name the winner.
 
     SPEC is a JSON or YAML file (- reads standard input). Options override its fields, or replace the file. Finished
@@ -56,7 +58,7 @@ def run(asked: Asked, cloud: Cloud, as_json: bool) -> int:
         from stepsweep.client.cli.running import run_sweep
         from stepsweep.client.terminal.view import View
 
-        ran = run_sweep(spec, cloud, View(to_stderr=as_json), ahead)
+        ran = run_sweep(spec, cloud, View(to_stderr=as_json), ahead, keep_going=keep_going)
     return _shown(ran, as_json=as_json)
 
 
@@ -104,9 +106,10 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
 @click.argument("name")
 @click.option("-d", "--detach", is_flag=True, help="Leave it running, as `sweep start` does.")
 @accept_trainer_option
+@keep_going_option
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
-def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json: bool) -> int:
+def resume(name: str, detach: bool, accept_trainer: bool, keep_going: bool, cloud: Cloud, as_json: bool) -> int:
     """Continue a sweep that was interrupted, stopped, or had failed trials.
 
     Starts the same sweep again, on this machine with its original trainer. Finished trials are not repeated; others
@@ -127,7 +130,7 @@ def resume(name: str, detach: bool, accept_trainer: bool, cloud: Cloud, as_json:
     if detach:
         return _shown(start_sweep(spec, cloud, view), as_json=as_json)
     with working_ahead(cloud, spec) as ahead:
-        ran = run_sweep(spec, cloud, view, ahead)
+        ran = run_sweep(spec, cloud, view, ahead, keep_going=keep_going)
     return _shown(ran, as_json=as_json)
 
 

@@ -10,7 +10,7 @@ from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.operations import follow
-from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GoesOn, Interrupted, Shared
+from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.running.execution import RUNNING, Ending, Execution
 from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
@@ -33,7 +33,7 @@ class Ran:
     faults: list[str]
 
 
-def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
+def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead, *, keep_going: bool) -> Ran:
     """Runs a sweep and shows its progress, until it ends or a person interrupts it.
 
     Raises:
@@ -43,7 +43,9 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead) -> Ran:
     """
     view.line(f"Sweep {spec.name}: {described(spec)}.")
     show = _Shown(view, cloud)
-    return _ran(show, lambda: follow.run(spec, cloud, show, ahead), outlives_us=not cloud.is_local)
+    return _ran(
+        show, lambda: follow.run(spec, cloud, show, ahead, keep_going=keep_going), outlives_us=not cloud.is_local
+    )
 
 
 def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
@@ -97,6 +99,9 @@ class _Shown(OnTerminal):
                 self._standing(standing, archive)
             case GoesOn(execution):
                 self.goes_on(execution.spec.name)
+            case GaveUp(execution):
+                self.has_ended = True
+                self._gave_up(execution.spec.name)
             case Interrupted(execution, is_planned):
                 self._interrupted(execution.spec.name, is_planned=is_planned)
             case Shared(names):
@@ -134,9 +139,17 @@ class _Shown(OnTerminal):
         self.view.line("Stopped. Finished trials are kept, and the sweep goes on with")
         self.view.copyable(f"  sweep resume {name}{self.cloud.where}")
 
+    def _gave_up(self, name: str) -> None:
+        self.view.line()
+        self.view.line(
+            "Stopped, since the others would probably fail too. A changed script is another trainer. Go on with"
+        )
+        self.view.copyable(f"  sweep resume {name}{self.cloud.where} --keep-going")
+        self.view.copyable(f"  sweep resume {name}{self.cloud.where} --accept-trainer")
+
 
 def _ran(
-    show: _Shown, operation: Callable[[], Ended | AtRest | GoesOn | Interrupted], *, outlives_us: bool = True
+    show: _Shown, operation: Callable[[], Ended | AtRest | GoesOn | Interrupted | GaveUp], *, outlives_us: bool = True
 ) -> Ran:
     """Runs an operation and returns how it ended. Says if the sweep continues.
 
@@ -162,6 +175,10 @@ def _ran(
             return _at_rest(standing)
         case GoesOn(execution):
             return _unfinished(execution, RUNNING, ExitCode.OK)
+        case GaveUp(execution, failed, spared, reason):
+            document = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": "INTERRUPTED"}
+            fault = f"the first {failed} trials failed for the same reason, and {spared} were not trained: {reason}"
+            return Ran(code=ExitCode.FAILED, document=document, faults=[fault])
         case Interrupted(execution):
             return _unfinished(execution, "INTERRUPTED", ExitCode.INTERRUPTED)
 

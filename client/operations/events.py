@@ -63,7 +63,23 @@ class Interrupted:
     is_planned: bool
 
 
-Event = Doing | Begun | Progress | Ended | AtRest | GoesOn | Interrupted | Shared
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """The first trials to end failed alike, so the sweep was stopped before the others cost anything.
+
+    Attributes:
+        failed: the number of these trials.
+        spared: the number of trials that had not ended.
+        reason: the first trial's reason.
+    """
+
+    execution: Execution
+    failed: int
+    spared: int
+    reason: str
+
+
+Event = Doing | Begun | Progress | Ended | AtRest | GoesOn | Interrupted | GaveUp | Shared
 
 
 class Show(Protocol):

@@ -7,9 +7,22 @@ from typing import TypeVar
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GoesOn, Interrupted, Shared, Show
+from stepsweep.client.operations.canary import Canary
+from stepsweep.client.operations.events import (
+    AtRest,
+    Begun,
+    Doing,
+    Ended,
+    Event,
+    GaveUp,
+    GoesOn,
+    Interrupted,
+    Shared,
+    Show,
+)
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
+from stepsweep.client.running.stopping import stop_sweep
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 
@@ -22,13 +35,14 @@ class CloudGone(CloudError):
     """The embedded cloud of the followed sweep is no longer up."""
 
 
-def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead) -> Ended | Interrupted:
+def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead, *, keep_going: bool) -> Ended | Interrupted | GaveUp:
     """Runs a sweep to its end. On this machine, it runs the embedded cloud in this process if none is up.
 
     An interrupt ends a sweep on this machine. A sweep on AWS continues.
 
     Args:
         ahead: work that has been started for it.
+        keep_going: trains all trials even if the first ones fail alike.
 
     Raises:
         InvalidInput: the sweep is already running, or the trainer cannot run it.
@@ -44,7 +58,7 @@ def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead) -> Ended | Inte
             try:
                 execution = _start(control, spec, cloud)
                 started()
-                ended = _followed(execution, cloud, show)
+                ended = _followed(execution, cloud, show, None if keep_going else control)
             except KeyboardInterrupt:
                 if execution is None or not cloud.is_local:
                     raise
@@ -82,7 +96,9 @@ def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show) -> Ended | GoesOn:
     return _told(show, Ended(execution, execution.ending()))
 
 
-def watch(name: str, cloud: Cloud, show: Show, *, execution: Execution | None = None) -> Ended | AtRest:
+def watch(
+    name: str, cloud: Cloud, show: Show, *, execution: Execution | None = None, keep_going: bool = True
+) -> Ended | AtRest | GaveUp:
     """Follows a running sweep to its end. If it is not running, returns its records.
 
     Args:
@@ -98,7 +114,7 @@ def watch(name: str, cloud: Cloud, show: Show, *, execution: Execution | None = 
             execution = found.execution(name)
             if execution is None:
                 return _at_rest(found, name, show)
-        ended = _followed(execution, cloud, show)
+        ended = _followed(execution, cloud, show, None if keep_going else cloud.looked_at().control)
     except CloudError:
         if not cloud.is_gone:
             raise
@@ -122,9 +138,18 @@ def _start(control: Control, spec: SweepSpec, cloud: Cloud) -> Execution:
     return execution
 
 
-def _followed(execution: Execution, cloud: Cloud, show: Show) -> Ended:
-    for _ in _shown_progress(execution, cloud, show):
-        pass
+def _followed(execution: Execution, cloud: Cloud, show: Show, control: Control | None) -> Ended | GaveUp:
+    """Follows an execution to its end.
+
+    Args:
+        control: stops the sweep if the first trials fail alike; None lets them.
+    """
+    canary = Canary()
+    for progress in _shown_progress(execution, cloud, show):
+        if control is not None and (reason := canary.why_all_fail(progress)) is not None:
+            name = execution.spec.name
+            stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=_doing(show))
+            return GaveUp(execution, progress.ended, progress.to_run - progress.ended, reason)
     return Ended(execution, execution.ending())
 
 

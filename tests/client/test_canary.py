@@ -1,0 +1,86 @@
+"""A sweep whose first trials all fail for the same reason is stopped, before the others cost anything."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from stepsweep import SweepFailed, Sweeps
+from stepsweep.client.operations.canary import Canary
+from stepsweep.client.running.execution import Progress
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.trial import Outcome, Status, Trial
+from tests.support.command import Sweep
+from tests.support.embedded import SCRIPTED
+
+REASON = "exit code 1: no file /tmp/sweep-abc1/data-7.csv"
+
+
+def ended(number: int, status: Status = Status.FAILED, reason: str = REASON) -> Result:
+    trial = Trial(trial_id=f"t{number}", params={"lr": number}, options={}, epochs=1)
+    return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason=reason))
+
+
+def why(*news: Result, **others: object) -> str | None:
+    progress = Progress(planned=9, to_run=9, ended=len(news), failed=len(news), news=news)
+    return Canary().why_all_fail(replace(progress, **others))  # type: ignore[arg-type]
+
+
+def test_three_failures_alike_apart_from_paths_numbers_and_ids() -> None:
+    assert why(ended(1), ended(2, reason="exit code 1: no file /tmp/sweep-99/data-8.csv"), ended(3)) == REASON
+    missing = [ended(number, Status.MISSING, "it wrote no metrics") for number in range(3)]
+    assert why(*missing) == "it wrote no metrics"
+
+
+def test_they_are_counted_over_several_looks() -> None:
+    canary = Canary()
+    for number in (1, 2):
+        assert canary.why_all_fail(Progress(planned=9, to_run=9, ended=number, news=(ended(number),))) is None
+    assert canary.why_all_fail(Progress(planned=9, to_run=9, ended=3, news=(ended(3),))) == REASON
+
+
+@pytest.mark.parametrize(
+    ("news", "others"),
+    [
+        ([ended(1), ended(2)], {}),
+        ([ended(1), ended(2), ended(3, reason="exit code 1: out of memory")], {}),
+        ([ended(1), ended(2), ended(3), ended(4, Status.SUCCEEDED, "")], {}),
+        ([ended(number, Status.INVALID, "loss is nan") for number in range(3)], {}),
+        ([ended(1), ended(2), ended(3)], {"planned": 12}),  # three have succeeded before
+        ([ended(1), ended(2), ended(3)], {"round_number": 1}),
+        ([ended(1), ended(2), ended(3)], {"planned": 3, "to_run": 3}),  # nothing is left to spare
+        ([ended(1), ended(2), ended(3)], {"status": "FAILED"}),
+    ],
+)
+def test_what_says_nothing_of_the_others(news: list[Result], others: dict[str, object]) -> None:
+    assert why(*news, **others) is None
+
+
+ASKED = ("--set", "lr=0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8", "--fixed", "act=crash", "--epochs", "1", "--name", "broken")
+
+
+def test_a_sweep_that_is_run_stops_and_goes_on_if_it_is_told(sweep: Sweep) -> None:
+    trainer = {"STEPSWEEP_TRAINER": str(SCRIPTED)}
+    stopped = sweep("run", *ASKED, "--json", environment=trainer)
+    assert stopped.returncode == 1
+    assert json.loads(stopped.stdout)["status"] == "INTERRUPTED"
+    fault = stopped.stderr.splitlines()[-1]
+    assert fault.startswith("sweep: the first ")
+    assert fault.endswith("were not trained: exit code 1: ValueError: this trainer was told to crash")
+    assert "  sweep resume broken --keep-going\n" in stopped.stderr
+    (listed,) = json.loads(sweep("list", "--json").stdout)
+    assert 3 <= listed["ended"] < listed["planned"] == 8
+
+    resumed = sweep("resume", "broken", "--keep-going", "--json")
+    assert json.loads(resumed.stdout)["error"] == "NoTrialSucceeded"
+    assert "8 FAILED" in resumed.stderr
+
+    with (
+        Sweeps(directory=sweep.folder / ".stepsweep", trainer=SCRIPTED) as sweeps,
+        pytest.raises(SweepFailed) as failed,
+    ):
+        sweeps.run(
+            {"parameters": {"lr": [number / 10 for number in range(1, 9)]}, "fixed": {"act": "crash"}, "epochs": 1},
+            quiet=True,
+        )
+    assert failed.value.error == "FirstTrialsFailed"
