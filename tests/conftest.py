@@ -7,6 +7,7 @@ import pytest
 HERE = Path(__file__).resolve().parent
 
 SLOWEST = (
+    "local/test_means.py",
     "client/test_life.py",
     "local/test_sweep.py",
     "proof/test_stack.py",
@@ -19,17 +20,17 @@ SLOWEST = (
     "client/test_life_on_aws.py",
     "examples/test_notebooks.py",
     "proof/test_faults.py",
-    "local/test_patches.py",
+    "local/test_cdk_cli.py",
     "local/test_jobs.py",
+    "local/test_doors.py",
+    "local/test_patches.py",
     "local/test_host.py",
-    "local/test_means.py",
     "local/test_cloud.py",
     "client/test_report_browser.py",
     "client/test_doctor.py",
     "trial/test_checkpoint.py",
     "test_main_job.py",
     "local/test_deploy.py",
-    "local/test_cdk_cli.py",
 )
 """Test files that come first. A process runs whole files: one of these begun last would keep one process busy alone."""
 

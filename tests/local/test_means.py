@@ -10,20 +10,11 @@ import pytest
 
 from stepsweep.local.cloud import default_vcpus, is_up
 from tests.support.command import Sweep
-from tests.support.embedded import eventually
+from tests.support.embedded import REPOSITORY, eventually, keep_template
 
-SCRIPT = """
-import hashlib, json, os
-print("val_accuracy=0.5")
-secret = os.environ.pop("WANDB_API_KEY", None)
-print("secret", secret and hashlib.sha256(secret.encode()).hexdigest())
-print("seen", json.dumps(dict(os.environ)))
-"""
-DOCKERFILE = """FROM python:3.11-slim
-ENV FROM_IMAGE=image BOTH=image
-COPY train.py .
-ENTRYPOINT ["stepsweep-trial", "--", "python", "train.py", "{args}"]
-"""
+TELLS = REPOSITORY / "tests" / "trainers" / "tells"
+SCRIPT = (TELLS / "train.py").read_text()
+DOCKERFILE = (TELLS / "Dockerfile").read_text()
 ASKED = ("--set", "lr=0.1", "--epochs", "1", "--trainer", "trainer")
 
 
@@ -31,6 +22,12 @@ def trainer(folder: Path, script: str = SCRIPT) -> None:
     (folder / "trainer").mkdir()
     (folder / "trainer" / "train.py").write_text(script)
     (folder / "trainer" / "Dockerfile").write_text(DOCKERFILE)
+
+
+def told(folder: Path) -> tuple[str, ...]:
+    """Returns `ASKED` of the trainer whose template lies in the folder already: to synthesize it takes seconds."""
+    keep_template(folder / ".stepsweep", {"trainer": str(TELLS)})
+    return (*ASKED[:-1], str(TELLS))
 
 
 def seen(folder: Path) -> dict[str, str]:
@@ -98,13 +95,13 @@ def test_a_secret_of_the_shell_reaches_the_trial_and_is_written_nowhere(sweep: S
 
 
 def test_a_cloud_that_is_up_already_is_given_the_latest_value(sweep: Sweep) -> None:
-    trainer(sweep.folder)
-    with sweep.popen("serve", "--trainer", "trainer", "--json") as serving:
+    asked = told(sweep.folder)
+    with sweep.popen("serve", "--trainer", str(TELLS), "--json") as serving:
         assert serving.stdout is not None
         serving.stdout.readline()
         for name, value in (("one", "first"), ("two", "second")):
-            asked = (*ASKED, "--secret", "WANDB_API_KEY", "--name", name, "--fresh")
-            ran = sweep("run", *asked, environment={"WANDB_API_KEY": value})
+            words = (*asked, "--secret", "WANDB_API_KEY", "--name", name, "--fresh")
+            ran = sweep("run", *words, environment={"WANDB_API_KEY": value})
             assert ran.returncode == 0, ran.stderr
             assert hashlib.sha256(value.encode()).hexdigest() in said(sweep.folder)
         serving.send_signal(signal.SIGTERM)
@@ -169,8 +166,7 @@ def test_gpus_are_handed_out_one_a_trial_by_index(sweep: Sweep) -> None:
 def test_the_shell_says_which_gpus_there_are_and_the_spec_may_say_who_gets_which(
     sweep: Sweep, shell: dict[str, str], options: tuple[str, ...], given: str
 ) -> None:
-    trainer(sweep.folder)
-    ran = sweep("run", *ASKED, *options, environment=shell)
+    ran = sweep("run", *told(sweep.folder), *options, environment=shell)
     assert ran.returncode == 0, ran.stderr
     assert seen(sweep.folder)["CUDA_VISIBLE_DEVICES"] == given
 
