@@ -16,6 +16,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.support.embedded import REPOSITORY
 from tests.support.trainer import BUCKET, environment, job_environment
 
 EPOCHS = 4
@@ -84,6 +85,8 @@ class Trial:
                 *script,
                 *words,
                 "{args}",
+                "--lr",
+                "0.1",
                 "--epochs",
                 str(self.epochs),
             ],
@@ -309,3 +312,32 @@ if not done.exists():
     ended, _, err = mine.finish()
     assert ended == 0, err
     assert mine.metrics() == ["epoch,loss", "1,4.0", "2,3.0", "3,2.0", "4,1.0"]
+
+
+TRAIN_ONE_EPOCH = """
+import torch
+torch.manual_seed(0)
+def train_one_epoch(model, optimizer):
+    x = torch.arange(32.0).reshape(8, 4) / 32
+    loss = ((model(x) - x.sum(1, keepdim=True)) ** 2).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss
+"""
+
+
+def test_the_documented_loop_trains_in_two_attempts_what_it_trains_in_one(trial: Make) -> None:
+    page = (REPOSITORY / "docs" / "trial-kit.md").read_text().partition("## Checkpoints")[2]
+    mine = trial("loop", TRAIN_ONE_EPOCH + page.partition("```python\n")[2].partition("```")[0])
+    mine.epochs = 2
+    code, _, err = mine.finish()
+    assert code == 0, err
+    mine.epochs = 4
+    _, out, err = mine.finish()
+    assert [line for line in out.splitlines() if line.startswith("epoch 2")] == [], err
+    in_two = mine.metrics()
+    mine.name = "loop-at-once"
+    mine.finish()
+    assert len(in_two) == 5
+    assert mine.metrics() == in_two
