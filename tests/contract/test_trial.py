@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,9 +132,11 @@ class TestTrials:
         assert ids["first", False] == ids["second", False]
         assert len(set(ids.values())) == 3
 
-    @given(documents())
-    def test_a_trial_survives_the_plan(self, document: Any) -> None:
-        for trial in first_round(SweepSpec.from_json(document), trainer_version="1"):
+    @given(documents(), st.tuples(*[st.integers(0, 20)] * 3))
+    def test_a_trial_survives_the_plan(self, document: Any, place: tuple[int, int, int]) -> None:
+        rung, batch, round_number = place
+        for first in first_round(SweepSpec.from_json(document), trainer_version="1"):
+            trial = replace(first, rung=rung, batch=batch, round_number=round_number)
             assert Trial.from_json(json.loads(json.dumps(trial.to_json()))) == trial
             assert all(type(word) is str for word in trial.command())
 

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -307,6 +308,27 @@ def test_a_training_is_shown_live_and_a_failure_to_do_so_does_not_end_it(
     assert (tmp_path / "m.csv").read_bytes().startswith(Watched.shown[0])
     assert metrics.parse_csv(Watched.shown[0], max_epochs=2).epochs == 1
     assert "not shown to those who watch: S3 is gone" in capsys.readouterr().out
+
+
+def test_each_epoch_is_shown_live_while_it_trains(
+    options: Callable[..., Options], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Seen(FileStore):
+        def show_live(self, metrics: bytes) -> None:
+            shown.append(metrics)
+
+    def uploads_are_over() -> bool:
+        for thread in threading.enumerate():
+            if thread.name == "live":
+                thread.join()
+        return False
+
+    shown: list[bytes] = []
+    monkeypatch.setattr(trial, "LIVE_SECONDS", 0.0)
+    store = Seen(output=tmp_path / "m.csv", checkpoint_file=None)
+    assert trial.run(options("--epochs", "3"), store, interrupted=uploads_are_over)
+    uploads_are_over()
+    assert [metrics.parse_csv(each, max_epochs=3).epochs for each in shown][:2] == [1, 2]
 
 
 def test_a_diverging_trial_ends_at_once_with_metrics_that_say_so(
