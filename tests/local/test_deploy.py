@@ -164,6 +164,18 @@ def test_all_faults_are_named_at_once_with_their_file(folder: Path) -> None:
     ]
 
 
+def test_a_secret_in_place_of_its_arn_is_refused_and_not_repeated(folder: Path) -> None:
+    (folder / "stepsweep.toml").write_text('[deploy.secrets]\nWANDB_API_KEY = "s3cr3t"\n')
+    ended = runs(folder)("deploy")
+    assert ended.returncode == 2
+    assert "stepsweep.toml [deploy]: secrets: WANDB_API_KEY must be the whole ARN of a secret" in ended.stderr
+    assert "s3cr3t" not in ended.stderr
+    for wrong in ("{", "[]", '{"AWS_X": "arn"}', '{"A": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb"}'):
+        ended = runs(folder)("deploy", "-c", f"secrets={wrong}")
+        assert ended.returncode == 2
+        assert "-c: secrets: " in ended.stderr
+
+
 def test_choices_in_both_files_or_that_contradict_are_faults(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[tool.stepsweep.deploy]\nmax_vcpus = 2\n")
     assert "job_vcpus: must be at most max_vcpus (2)" in runs(folder)("diff").stderr
