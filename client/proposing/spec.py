@@ -160,7 +160,7 @@ def _parameters(known: Proposal | None) -> list[str]:
     if not active:
         lines.append("  lr: [0.1, 0.01, 0.001]  # PROPOSED: name the options of your script, and their choices")
     if known and known.flags:
-        lines += [f'  # {name}: ["false", "true"]' for name in known.flags]
+        lines += [f"  # {name}: [false, true]" for name in known.flags]
     if known and known.required:
         lines += ["# The script insists on these; give each a value:", "# fixed:"]
         lines += [f"#   {name}: VALUE" for name in known.required]

@@ -30,7 +30,7 @@ def test_the_options_of_argparse_and_the_metrics_of_a_short_run(sweep: Sweep) ->
         "parameters:",
         "  lr: [0.01, 0.1, 1]",
         "  batch-size: [16, 32, 64]",
-        '  # no-momentum: ["false", "true"]',
+        "  # no-momentum: [false, true]",
         "",
         "epochs: 2",
         "objective: {metric: Accuracy, direction: maximize}",
@@ -49,7 +49,7 @@ def test_the_options_of_click_and_one_score(sweep: Sweep) -> None:
     lines = spec.read_text().splitlines()
     assert "arguments: {booleans: no-flag}" in lines
     assert "  C: [0.1, 1, 10]" in lines
-    assert '  # intercept: ["false", "true"]' in lines
+    assert "  # intercept: [false, true]" in lines
     assert "objective: {metric: accuracy, direction: maximize}" in lines
     plan = json.loads(sweep("plan", "--json").stdout)
     assert plan["spec"]["epochs"] == 1

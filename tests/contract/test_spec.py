@@ -142,7 +142,7 @@ class TestFaults:
         assert f", got {json.dumps(value)[:79]}" in fault
 
     NO_VALUES: ClassVar[tuple[Any, ...]] = (
-        None, True, False, math.nan, math.inf, -math.inf, HUGE, -HUGE, 2**53 + 1, [], {}, [0.1], "", " ", "a b", "-x",
+        None, math.nan, math.inf, -math.inf, HUGE, -HUGE, 2**53 + 1, [], {}, [0.1], "", " ", "a b", "-x",
         ".x", "ü", "\uff11", "a" * 65, "x\n", "a,b", "$(x)", "x;y", 'x"', "x'", "\\", "a\0", "\ud800",
     )  # fmt: skip
 
@@ -153,6 +153,14 @@ class TestFaults:
         assert choice_fault.startswith("parameters.lr[0]: must be ")
         assert fixed_fault.startswith("fixed.lr2: must be ")
         assert choice_fault.removeprefix("parameters.lr[0]") == fixed_fault.removeprefix("fixed.lr2")
+
+    def test_true_and_false_are_the_texts_that_a_trainer_is_given_and_no_numbers(self) -> None:
+        spec = parse(parameters={"a": [True, False]}, fixed={"b": True})
+        assert [trial.command()[1] for trial in first_round(spec, trainer_version="")] == ["true", "false"]
+        assert spec.fixed["b"] == "true"
+        (fault,) = faults(parameters={"a": [True, 1]})
+        assert fault.startswith("parameters.a: numbers and texts in one list, got [true, 1]")
+        assert len(faults(parameters={"a": [True, "true"]})) == 1
 
     @pytest.mark.parametrize("value", [2**53, -(2**53), 1e22, -1e-300, 5e-324, 0, "a" * 64, "resnet-18", "a/b:c@1.0+x"])
     def test_values_up_to_the_limits_are_taken(self, value: Any) -> None:
@@ -311,7 +319,7 @@ class TestFaults:
     def test_all_faults_of_an_input_are_named_at_once(self) -> None:
         found = faults_of(
             {
-                "parameters": {"lr": [], "momentum": [1, True], "seed": [1], "B=": [1]},
+                "parameters": {"lr": [], "momentum": [1, None], "seed": [1], "B=": [1]},
                 "fixed": {"momentum": 0.9, "x": None},
                 "epochs": 0,
                 "objective": {"metric": "", "direction": "up", "metrics": 1},

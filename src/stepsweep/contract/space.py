@@ -36,9 +36,8 @@ def parse_value(raw: object) -> Value:
     """
     match raw:
         case bool():
-            raise ValueError(
-                f'must be a number or a text, got {str(raw).lower()}; write "{str(raw).lower()}" as a text'
-            )
+            # As a trainer is given it. A bool would also be equal to a number of the same choices: `True == 1`.
+            return "true" if raw else "false"
         case int():
             if abs(raw) > MAX_INTEGER:
                 raise ValueError(f"must be a whole number of at most {MAX_INTEGER} (2**53), got {shown(raw)}")
