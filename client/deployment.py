@@ -260,7 +260,7 @@ def _answer(code: str, said: str, login: str) -> Explanation:
             f"AWS does not accept the credentials ({code})", "`aws sts get-caller-identity` says whose they are"
         )
     if code in DENIED:
-        return Explanation(f"AWS does not allow you this: {said}")
+        return Explanation(f"AWS does not allow this: {said}")
     return Explanation(f"AWS answered: {said}")
 
 

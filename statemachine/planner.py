@@ -159,7 +159,7 @@ def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[T
         raise InvalidSweep(
             [
                 f"budget_usd: {what} are estimated at {usd:.2f} USD "
-                f"({rates.seconds_per_epoch:g} s an epoch, {rates.usd_per_hour:g} USD an hour), more than "
+                f"({rates.seconds_per_epoch:g} s per epoch, {rates.usd_per_hour:g} USD per hour), more than "
                 f"{spec.budget_usd:g}; give fewer trials or epochs, or a larger budget"
             ]
         )
@@ -200,7 +200,7 @@ def _check_trainer(bucket: Bucket, spec: SweepSpec, *, trainer_version: str, tra
     if earlier is None or earlier.trainer_version == trainer_version:
         return
     then, now = json.dumps(earlier.trainer_name), json.dumps(trainer_name)
-    what = f"the sweep {sweep} was planned for the trainer {then}, and this is {now}"
+    what = f"the sweep {sweep} was planned for the trainer {then}, and this one is {now}"
     if then == now:
         what = f"the trainer {now} has changed since the sweep {sweep} was planned"
     raise InvalidSweep(

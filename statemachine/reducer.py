@@ -166,7 +166,7 @@ def _over_budget(
     if usd + more <= spec.budget_usd:
         return None
     return (
-        f"budget_usd: {usd:.2f} USD are spent by estimate, and the next round ({len(to_run)} trials) would take "
+        f"budget_usd: {usd:.2f} USD have been spent by estimate, and the next round ({len(to_run)} trials) would take "
         f"{more:.2f} more at the same pace; the budget is {spec.budget_usd:g}"
     )
 
@@ -204,7 +204,7 @@ def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) ->
     reasons = "\n".join(f"{trials}x {reason}" for reason, trials in ranking.reasons(results))
     who = f"None of {len(results)} trials succeeded"
     if counts[Status.SUCCEEDED]:
-        who = f"There are no params of which all trials succeeded, of {len(results)} trials"
+        who = f"No params succeeded in all of their trials, of {len(results)} trials"
     return f"{who} ({ended}). The reasons, most frequent first:\n{reasons}"
 
 

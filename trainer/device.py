@@ -36,14 +36,14 @@ def choose(name: str, *, precision: str) -> "torch.device":
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
         raise InvalidInput(
-            ["--device: cuda was asked for, or a GPU was given, and torch finds none; `--device cpu` does without"]
+            ["--device: cuda was requested, or the job has a GPU, but torch finds none; `--device cpu` needs none"]
         )
     device = torch.device("cuda" if there and name != "cpu" else "cpu")
     if precision == BF16 and not _computes_bf16(device):
         kind = "GPU" if device.type == "cuda" else "processor"
         which = "from Ampere on" if device.type == "cuda" else "with AVX512_BF16, AMX_BF16 or Arm's BF16"
         raise InvalidInput(
-            [f"--precision: bf16 needs a {kind} {which}, and this one is without; `--precision fp32` runs everywhere"]
+            [f"--precision: bf16 needs a {kind} {which}, which this one lacks; `--precision fp32` runs everywhere"]
         )
     return device
 

@@ -17,7 +17,7 @@ from stepsweep.trainer.device import FP32, PRECISIONS
 
 EPILOG = """\
 Exit codes: 0 finished, also when the trial diverged (its metrics say so) · 1 crashed · 2 wrong options, or the data set
-is not there · 75 ended by SIGTERM or Ctrl-C; the same command continues from the checkpoint, where one is kept.
+is missing · 75 ended by SIGTERM or Ctrl-C; the same command continues from the checkpoint, if it has one.
 
 In a sweep's job (STEPSWEEP_METRICS_URI and STEPSWEEP_CHECKPOINT_URI are set) results and checkpoints go to S3.
 STEPSWEEP_DATA_DIR is the default of --data-dir, OMP_NUM_THREADS that of --threads; where NVIDIA_VISIBLE_DEVICES says
@@ -118,7 +118,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser(default_data_dir: str, default_threads: str, default_device: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m stepsweep.trainer",
-        description="Train the MNIST tutorial's network once, and write one row an epoch to a CSV.",
+        description="Train the MNIST tutorial's network once, and write one row per epoch to a CSV.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -139,7 +139,7 @@ def _parser(default_data_dir: str, default_threads: str, default_device: str) ->
         metavar="N",
         text="a subset: always the same N, with validation and test images in proportion",
     )
-    add("--folds", default="0", metavar="N", text="deal the images into N parts for cross-validation; 0: do not")
+    add("--folds", default="0", metavar="N", text="split the images into N parts for cross-validation; 0: no folds")
     add("--fold", default="0", metavar="K", text="with --folds: validate on part K, from 0, and train on the others")
     add(
         "--data-dir",
@@ -147,18 +147,18 @@ def _parser(default_data_dir: str, default_threads: str, default_device: str) ->
         metavar="DIR",
         text="where `python -m stepsweep.trainer.fetch` put data",
     )
-    add("--device", default=default_device, metavar="auto|cpu|cuda", text="auto takes the GPU where there is one")
+    add("--device", default=default_device, metavar="auto|cpu|cuda", text="auto uses the GPU if there is one")
     add(
         "--precision",
         default=FP32,
         metavar="|".join(PRECISIONS),
-        text="of the layers; bf16 where the machine computes in it",
+        text="of the layers; bf16 if the machine supports it",
     )
     add("--threads", default=default_threads, metavar="N", text="CPU threads; another number gives other last digits")
     add(
         "--output", default=None, metavar="FILE", text="the CSV; by default its name is made of lr, momentum and epochs"
     )
-    add("--checkpoint", default=None, metavar="FILE", text="keep the state here, and continue from it when it is there")
+    add("--checkpoint", default=None, metavar="FILE", text="save the state to this file, and continue from it")
     add("-u", "--uploadS3", default=None, metavar="true|false", text="write to S3; by default only in a sweep's job")
     return parser
 

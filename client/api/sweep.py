@@ -183,7 +183,7 @@ class Sweep:
             chosen = [plan.trials[row.trial_id] for row in rows if row.trial_id in curves][:top]
         found = {_label(each): curves[each.trial_id] for each in chosen if each.trial_id in curves}
         if not found:
-            raise InvalidInput([f"no curve is there of {_label(chosen[0]) if chosen else f'a trial of {self.name}'}"])
+            raise InvalidInput([f"there is no curve of {_label(chosen[0]) if chosen else f'a trial of {self.name}'}"])
         return learning_curves(found, self.spec.objective)
 
     def logs(self, trial: TrialName) -> str:

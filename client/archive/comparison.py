@@ -210,7 +210,7 @@ def _caveats(standings: Sequence[Standing]) -> list[str]:
         if standing.status == "RUNNING":
             found.append(f"{standing.spec.name} still runs: its winner is the best so far")
         elif standing.status == "INTERRUPTED":
-            found.append(f"{standing.spec.name} was interrupted: its winner is the best of what is there")
+            found.append(f"{standing.spec.name} was interrupted: its winner is the best of its finished trials")
     return found
 
 

@@ -95,7 +95,7 @@ class AwsDoctor:
                 remedy="`sweep deploy`; or it is another stack, then name the right one with --stack",
             )
             return [*findings, there]
-        findings.append(Finding(check="outputs", state=State.OK, found=f"all {len(Output)} are there"))
+        findings.append(Finding(check="outputs", state=State.OK, found=f"all {len(Output)} exist"))
         findings += self._ask("state machine", "states", lambda: self._state_machine(outputs[Output.STATE_MACHINE_ARN]))
         environments: list[dict[str, Any]] = []
         findings += self._ask("job queue", "batch", lambda: self._queue(outputs[Output.JOB_QUEUE], environments))
@@ -200,12 +200,12 @@ class AwsDoctor:
         if reason:
             found += f": {reason}"
         if status in ("CREATING", "UPDATING"):
-            return Finding(check=check, state=State.WARNING, found=found, remedy="wait a minute, and ask again")
+            return Finding(check=check, state=State.WARNING, found=found, remedy="wait a minute, and try again")
         if state != "ENABLED":
             remedy = f"`aws batch update-{kind} --{kind} {name} --state ENABLED{self.options}`"
         else:
             remedy = (
-                "mend what the reason names, then `sweep deploy`; if it stays so, `sweep destroy` and `sweep deploy`"
+                "fix what the reason names, then `sweep deploy`; if it stays so, `sweep destroy` and `sweep deploy`"
             )
         return Finding(check=check, state=State.PROBLEM, found=found, remedy=remedy)
 
@@ -225,14 +225,14 @@ class AwsDoctor:
             return [Finding(check="job definition", state=State.PROBLEM, found=none, remedy=remedy)]
         definition.update(max(active, key=lambda one: one["revision"]))
         name = f"{definition['jobDefinitionName']}:{definition['revision']}"
-        each = f"{name} is ACTIVE; {vcpus_of(definition)} vCPUs a trial"
+        each = f"{name} is ACTIVE; {vcpus_of(definition)} vCPUs per trial"
         return [Finding(check="job definition", state=State.OK, found=each)]
 
     def _image(self, image: str) -> list[Finding]:
         parts = ECR_IMAGE.fullmatch(image)
         if parts is None:
             found = f"{image or 'none'} is not in ECR, so it was not checked"
-            remedy = f"`docker manifest inspect {image}` says whether it can be had"
+            remedy = f"`docker manifest inspect {image}` shows whether it can be pulled"
             return [Finding(check="image", state=State.WARNING, found=found, remedy=remedy)]
         asked_for = {"imageDigest": parts["digest"]} if parts["digest"] else {"imageTag": parts["tag"] or "latest"}
         ecr = self.clients("ecr")
@@ -321,7 +321,7 @@ class AwsDoctor:
             for status in ("STARTING", "RUNNING")
         )
         if not late or (runs and set(reasons) == {""}):
-            turn = ", which is their turn: others run" if late else ""
+            turn = ", until others have finished" if late else ""
             found = f"{len(jobs):,} wait for a machine{turn}" if jobs else "none"
             return [Finding(check="waiting jobs", state=State.OK, found=found)]
         return [

@@ -96,7 +96,7 @@ class Leftovers:
                 raise
             return [Finding(check="stack", state=State.OK, found=f"{self.stack} is not there")]
         status = stack["StackStatus"]
-        found = f"{self.stack} is there, {status}; it costs nothing but what is named below"
+        found = f"{self.stack} is there, {status}; it costs nothing except what is listed below"
         remedy = "wait, and ask again" if status == "DELETE_IN_PROGRESS" else "`sweep destroy`"
         if status == "DELETE_FAILED":
             remedy = f"`aws cloudformation describe-stack-events --stack-name {self.stack}{self.options}` says why; "
@@ -117,7 +117,7 @@ class Leftovers:
                 check="instances",
                 state=State.PROBLEM,
                 found=f"{len(ids):,} that cost{'s' * (len(ids) == 1)} money by the second: {each}",
-                remedy="while a sweep runs that is right, and Batch ends them some minutes after it; else "
+                remedy="expected while a sweep runs: Batch ends them some minutes later; otherwise "
                 f"`aws ec2 terminate-instances --instance-ids {shlex.join(ids)}{self.options}`",
             )
         ]
@@ -223,7 +223,7 @@ class Leftovers:
             Finding(
                 check="images",
                 state=State.PROBLEM,
-                found=f"CDK's repository holds images, which cost storage; whose they are is not known: {names}",
+                found=f"CDK's repository holds images, which cost storage; their owner is unknown: {names}",
                 remedy="no job definition of ours is left that names one. `cdk gc` deletes what no stack uses",
             )
         ]

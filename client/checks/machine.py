@@ -102,7 +102,7 @@ def _embedded(directory: Path) -> Finding:
     except FileNotFoundError:
         return Finding(check=check, state=State.OK, found=f"none runs in {directory}; `sweep run` starts one")
     except (OSError, ValueError, KeyError, TypeError):
-        found = f"{directory / 'cloud.json'} names one that does not answer, as one that was killed leaves it"
+        found = f"{directory / 'cloud.json'} names a cloud that does not answer; it was probably killed"
         return Finding(
             check=check, state=State.WARNING, found=found, remedy="the next `sweep run` or `sweep serve` replaces it"
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Examiner = TypeVar("Examiner")
 
 DOCTOR_EXIT_CODES = (
-    "Exit codes: 0 nothing is in the way, warnings apart · 1 a problem, such as a missing extra · 2 wrong options."
+    "Exit codes: 0 no problem found (warnings do not count) · 1 a problem, such as a missing extra · 2 wrong options."
 )
 TEARDOWN_EXIT_CODES = (
     "Exit codes: 0 nothing is left that costs money · 1 something is, or it could not be seen · 2 wrong options."
@@ -54,7 +54,7 @@ def doctor(cloud: Cloud, as_json: bool) -> int:
 
 @click.command(epilog=TEARDOWN_EXIT_CODES)
 @place_options
-@click.option("--check", is_flag=True, help="Needed: this command looks, and deletes nothing.")
+@click.option("--check", is_flag=True, help="Required: the command only checks, and deletes nothing.")
 @json_option("A JSON list of {check, state, found, remedy} on stdout.")
 def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
     """Show what is left of stepsweep in an account, and what of it costs money.

@@ -130,9 +130,7 @@ def deploy(place: Place, yes: bool) -> int:
     for line in (*found.lines(), *(line.format(**about, capacity=config.capacity) for line in COSTS)):
         _say(line)
     if not found.is_bootstrapped:
-        _say(
-            "CDK was never used here: `cdk bootstrap` makes its stack CDKToolkit first (a bucket, a repository, roles)."
-        )
+        _say("CDK is new to this account: `cdk bootstrap` first creates the stack CDKToolkit (bucket, images, roles).")
     if not _agreed(f"Deploy {found.stack}?", yes=yes):
         return ExitCode.FAILED
     with place.cdk(found.region) as cdk:
@@ -160,7 +158,7 @@ def diff(place: Place) -> int:
 @click.command(epilog=DESTROY_EXIT_CODES)
 @deploy_options
 @yes_option
-@click.option("--force", is_flag=True, help="Destroy it although sweeps run, which are stopped first.")
+@click.option("--force", is_flag=True, help="Stop running sweeps first, then destroy the stack.")
 def destroy(place: Place, yes: bool, force: bool) -> int:
     """Destroy the stack, with all results in its bucket, and show what is left in the account.
 
@@ -180,7 +178,7 @@ def destroy(place: Place, yes: bool, force: bool) -> int:
     check_destroyable(found, force=force)
     for line in found.lines():
         _say(line)
-    _say("All results in its bucket are deleted. Copy what you want to keep before.")
+    _say("This deletes all results in its bucket. Copy what you want to keep first.")
     if not _agreed(f"Destroy {found.stack}?", yes=yes):
         return ExitCode.FAILED
     with place.cdk(found.region) as cdk:
@@ -202,7 +200,7 @@ def _agreed(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here; add --yes to do it", click.get_current_context())
+        raise click.UsageError("cannot ask for confirmation here; add --yes", click.get_current_context())
     if click.confirm(question, err=True):
         return True
     click.echo("sweep: nothing was changed", err=True)

@@ -76,7 +76,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
 @click.command(epilog=LOGS_EXIT_CODES)
 @click.argument("name")
 @click.argument("trial", nargs=-1, required=True)
-@click.option("-f", "--follow", is_flag=True, help="Go on until the trial has ended.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log until the trial has ended.")
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, trial_id, attempts: [{number, lines}]}.")
 def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json: bool) -> int:
@@ -92,7 +92,7 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     from stepsweep.client.logs.reading import follow_log, read_log
 
     if follow and as_json:
-        raise click.UsageError("--json is one document; it does not go with --follow", click.get_current_context())
+        raise click.UsageError("--json prints one document; use it without --follow", click.get_current_context())
     with signals_interrupt():
         if follow:
             follow_log(cloud, name, trial, on_line=click.echo)

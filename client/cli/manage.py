@@ -66,7 +66,7 @@ def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
             view.line(line)
         if not yes:
             if not sys.stdin.isatty():
-                raise click.UsageError("nobody can be asked here; add --yes to remove it", click.get_current_context())
+                raise click.UsageError("cannot ask for confirmation here; add --yes", click.get_current_context())
             if not click.confirm(f"Remove {name}?", err=True):
                 return said(["nothing was removed"], ExitCode.FAILED)
         removed = remove(cloud, name)

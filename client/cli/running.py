@@ -127,7 +127,7 @@ class _Shown(OnTerminal):
     def goes_on(self, name: str) -> None:
         where = " in the background" if self.cloud.is_local else ", on AWS"
         self.view.line()
-        self.view.line(f"The sweep goes on{where}. Look at it, or end it, with")
+        self.view.line(f"The sweep continues{where}. To follow it, look at it or stop it:")
         for command in ("watch", "show", "stop"):
             self.view.copyable(f"  sweep {command} {name}{self.cloud.where}")
 
@@ -136,7 +136,7 @@ class _Shown(OnTerminal):
         if not is_planned:
             self.view.line("Stopped before a trial was planned: start it again.")
             return
-        self.view.line("Stopped. Finished trials are kept, and the sweep goes on with")
+        self.view.line("Stopped. Finished trials are kept. To continue the sweep:")
         self.view.copyable(f"  sweep resume {name}{self.cloud.where}")
 
     def _gave_up(self, name: str) -> None:

@@ -75,7 +75,7 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
         for trial in found[:MAX_NAMED]
     )
     more = "; …" if len(found) > MAX_NAMED else ""
-    raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); say more of its params"])
+    raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); give more of its params"])
 
 
 def _said_of(trial: Trial) -> dict[str, str]:

@@ -131,7 +131,7 @@ def _start(control: Control, spec: SweepSpec, cloud: Cloud) -> Execution:
     # Two executions of a sweep would train its trials twice.
     if control.running(spec.name):
         shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
-        raise InvalidInput([f"the sweep {spec.name} runs already: {shown} shows it, {ended} ends it"])
+        raise InvalidInput([f"the sweep {spec.name} is already running: {shown} shows it, {ended} ends it"])
     cloud.give_secrets(spec, control.deployment)
     execution = control.start(spec)
     cloud.remember_trainer(spec.name)

@@ -83,7 +83,7 @@ def removal(cloud: Cloud, name: str) -> Removal:
     """
     found = cloud.looked_at()
     if found.running(name):
-        raise InvalidInput([f"the sweep {name} runs; stop it first, with `sweep stop {name}{cloud.where}`"])
+        raise InvalidInput([f"the sweep {name} is running; stop it first with `sweep stop {name}{cloud.where}`"])
     archive = found.archive
     plan = archive.plan(archive.spec(name))
     trials = len(plan.trials) if plan else 0

@@ -163,14 +163,14 @@ def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
     """Returns command lines to paste, each with a description."""
     spec, where = report.standing.spec, report.where
     found = [
-        ("The whole sweep; save the JSON above as spec.json. Trials that are there are not trained again",
+        ("The whole sweep; save the JSON above as spec.json. Finished trials are not trained again",
          f"sweep run spec.json{where}"),
         ("Its leaderboard in a terminal", f"sweep show {spec.name}{where}"),
     ]  # fmt: skip
     trial = report.plan.trials.get(winner.trial_id) if report.plan and winner else None
     if trial:
-        found.insert(1, ("The winner alone, trained anew", f"sweep run {shlex.join(_alone(spec, trial))}{where}"))
-        found.insert(2, ("The winner's trainer by itself, with the arguments that its job had",
+        found.insert(1, ("The winner alone, trained again", f"sweep run {shlex.join(_alone(spec, trial))}{where}"))
+        found.insert(2, ("The winner's trainer alone, with its job's arguments",
                          f"python -m stepsweep.trainer {shlex.join(trial.command())}"))  # fmt: skip
     return found
 

@@ -29,7 +29,7 @@ def show(view: View, found: Comparison) -> None:
         for number, line in enumerate(_in_common(each)):
             view.line(f"{'' if number else 'Trials':<9}{line}")
     if not found.asked:
-        view.line("Asked    the same, but for the name")
+        view.line("Asked    the same, except for the name")
         return
     view.line()
     names = [each.sweep for each in found.sweeps]

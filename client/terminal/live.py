@@ -115,7 +115,7 @@ class Following:
 
     def _warn(self, progress: Progress) -> None:
         if progress.trouble and progress.trouble != self._trouble:
-            self.view.line(f"{progress.trouble}; trying again, the sweep goes on", "yellow")
+            self.view.line(f"{progress.trouble}; retrying; the sweep continues", "yellow")
         self._trouble = progress.trouble
         if progress.waits_for and progress.waits_for != self._waits_for:
             self.view.line(why_jobs_wait(progress.waits_for), "yellow")

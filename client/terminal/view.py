@@ -75,7 +75,7 @@ class View:
         rates = rates_of(spec)
         self.line(
             f"On AWS an estimated {rates.estimate_usd(epochs=epochs):.2f} USD at most: "
-            f"{rates.seconds_per_epoch:g} s an epoch, {rates.usd_per_hour:g} USD an hour, as the tutorial had it."
+            f"{rates.seconds_per_epoch:g} s per epoch, {rates.usd_per_hour:g} USD per hour, as in the tutorial."
         )
         if spec.fixed:
             self.line(f"Every trial: {assignments(spec.fixed)}")
@@ -91,7 +91,7 @@ class View:
         if len(first) > MAX_PLANNED_ROWS:
             self.line(f"… and {len(first) - MAX_PLANNED_ROWS:,} more")
         if spec.search.learns and (more := (spec.search.trials or 0) - len(first)):
-            self.line(f"… and {more:,} more, which a model chooses by the outcomes of these")
+            self.line(f"… and {more:,} more, which a model chooses from the outcomes of these")
         self.line()
         self.line("Nothing was started.")
 
@@ -153,7 +153,7 @@ class View:
         if standing.is_finished:
             self.result(spec, standing.rows, standing.output, objects=objects, is_on_aws=is_on_aws, curve=curve)
             return
-        self.line("It runs." if standing.executions else "It does not run, and is not finished: it was interrupted.")
+        self.line("It runs." if standing.executions else "It was interrupted: it is neither running nor finished.")
         self.line(
             f"{len(standing.rows):,} of {standing.planned:,} trials ended." if standing.planned else "Not planned."
         )
@@ -163,7 +163,7 @@ class View:
         self.failures(standing.rows)
         if not standing.executions:
             self.line()
-            self.line("Finished trials are kept, and it goes on with")
+            self.line("Finished trials are kept. To continue:")
             self.copyable(f"  sweep resume {spec.name}{where}")
 
     def entries(self, entries: Sequence[Entry], *, objects: Home, where: str) -> None:
@@ -188,7 +188,7 @@ class View:
         if interrupted:
             self.line()
         for name in interrupted[:MAX_NAMED]:
-            self.copyable(f"{name} was interrupted; go on with `sweep resume {name}{where}`")
+            self.copyable(f"{name} was interrupted; continue with `sweep resume {name}{where}`")
         if len(interrupted) > MAX_NAMED:
             self.line(f"… and {len(interrupted) - MAX_NAMED:,} more were")
 
@@ -227,7 +227,7 @@ class View:
         what = f"{number_of(len(stopped.executions), 'execution')} and {number_of(len(stopped.jobs), 'job')}"
         self.line(f"Stopped {what}; nothing of {name} runs.")
         if stopped.executions:
-            self.line("Finished trials are kept, and it goes on with")
+            self.line("Finished trials are kept. To continue:")
             self.copyable(f"  sweep resume {name}{where}")
 
     def leaderboard(self, spec: SweepSpec, rows: Sequence[Row], *, rest: str) -> None:

@@ -78,7 +78,7 @@ def test_tables_have_numbers_and_pictures_are_figures(sweeps: Sweeps, capfd: pyt
 
     for figure in (sweep.plot_heatmap(), sweep.plot_curves(), sweep.plot_curves({"lr": 0.01, "act": "train"})):
         assert isinstance(figure, Figure)
-    with pytest.raises(InvalidInput, match=r"no curve is there of lr=0.1 act=crash"):
+    with pytest.raises(InvalidInput, match=r"there is no curve of lr=0.1 act=crash"):
         sweep.plot_curves({"lr": 0.1, "act": "crash"})
     assert "this trainer was told to crash" in sweep.logs({"lr": 0.1, "act": "crash"})
     shown = sweep._repr_html_()
@@ -96,7 +96,7 @@ def test_a_sweep_that_runs_is_looked_at_and_stopped_when_the_context_ends(folder
         assert len(started.metrics) == 2
         with pytest.raises(NoWinner, match="gated has no winner yet: it is RUNNING"):
             _ = started.winner
-        with pytest.raises(InvalidInput, match="the sweep gated runs already"):
+        with pytest.raises(InvalidInput, match="the sweep gated is already running"):
             sweeps.start(started.spec, quiet=True)
         assert sweeps.list().set_index("sweep").loc["gated", "status"] == "RUNNING"
         background = psutil.Process(json.loads((folder / "cloud.json").read_bytes())["pid"])

@@ -98,7 +98,7 @@ def test_a_plan_shows_its_trials_in_order_and_starts_nothing(sweep: Sweep) -> No
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines() == [
         "4 trials (lr 2 x momentum 2), up to 3 epochs each: 12 epochs in all, unless they stop early.",
-        "On AWS an estimated 0.01 USD at most: 6 s an epoch, 0.526 USD an hour, as the tutorial had it.",
+        "On AWS an estimated 0.01 USD at most: 6 s per epoch, 0.526 USD per hour, as in the tutorial.",
         "Every trial: a=b",
         "",
         "     lr  momentum",

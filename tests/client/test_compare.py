@@ -106,7 +106,7 @@ def test_what_makes_a_difference_mean_less_is_said(recorded: RecordedCloud) -> N
     assert list(found.caveats) == [
         "the fixed options differ (dataset), so the values may be of another data set or model",
         "some values are means of several trials, others of one trial or of another number",
-        "second was interrupted: its winner is the best of what is there",
+        "second was interrupted: its winner is the best of its finished trials",
     ]
     assert found.best == "first"
     assert (found.sweeps[1].value, found.sweeps[1].difference) == (None, None)

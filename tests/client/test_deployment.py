@@ -19,7 +19,7 @@ def answer(code: str, status: int = 400) -> aws.ClientError:
     [
         (answer("ExpiredToken"), "the AWS credentials have expired (ExpiredToken); run `aws sso login --profile work`"),
         (answer("InvalidClientTokenId"), "AWS does not accept the credentials (InvalidClientTokenId); "),
-        (answer("AccessDeniedException"), "AWS does not allow you this: An error occurred (AccessDeniedException)"),
+        (answer("AccessDeniedException"), "AWS does not allow this: An error occurred (AccessDeniedException)"),
         (
             answer("Whatever"),
             "AWS answered: An error occurred (Whatever) when calling the DescribeStacks operation: no",

@@ -243,7 +243,7 @@ def test_a_compute_environment_that_is_invalid_says_batch_s_reason(doctor: Docto
     state, found, remedy = only(findings, "compute")
     assert state == "problem"
     assert found.endswith("is ENABLED and INVALID: CLIENT_ERROR - The launch template does not exist")
-    assert remedy.startswith("mend what the reason names")
+    assert remedy.startswith("fix what the reason names")
 
 
 def test_an_image_that_is_not_in_ecr_is_said_to_be_unchecked(doctor: Doctor, server: str) -> None:
@@ -367,7 +367,7 @@ def test_data_and_an_embedded_cloud_that_was_killed(sweep: Sweep, tmp_path: Path
     ended = sweep("doctor", "--dir", "cloud")
     assert ended.returncode == 0, ended.stdout
     assert "ok      data: mnist in cloud/data; not fashion-mnist\n" in ended.stdout
-    assert "warning embedded cloud: cloud/cloud.json names one that does not answer" in ended.stdout
+    assert "warning embedded cloud: cloud/cloud.json names a cloud that does not answer" in ended.stdout
 
 
 def test_an_embedded_cloud_that_runs(sweep: Sweep, server: str, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_cloud_that_does_not_answer_is_said_once_until_it_does(capsys: pytest.
     following = Following(View(), spec())
     for trouble in ("it is gone", "it is gone", "", "it is gone"):
         following.update(Progress(trouble=trouble))
-    assert capsys.readouterr().out == "it is gone; trying again, the sweep goes on\n" * 2
+    assert capsys.readouterr().out == "it is gone; retrying; the sweep continues\n" * 2
 
 
 def test_jobs_that_are_stuck_say_why_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def test_a_sweep_in_the_background_is_stopped_killed_and_gone_on_with(folder: Pa
     assert (entry["sweep"], entry["status"], entry["planned"]) == ("mine", "RUNNING", 6)
     again = sweep("start", *GRID, "--name", "mine")
     assert again.returncode == 2
-    assert "the sweep mine runs already: `sweep watch mine` shows it" in again.stderr
+    assert "the sweep mine is already running: `sweep watch mine` shows it" in again.stderr
 
     eventually(lambda: len(written(folder)) == 1)
     waiting = eventually(lambda: [trial for trial in logged(folder) if trial not in written(folder)])[0]
@@ -97,7 +97,7 @@ def test_a_sweep_in_the_background_is_stopped_killed_and_gone_on_with(folder: Pa
     assert psutil.wait_procs(children, timeout=30)[1] == [], "a job outlived the process that ran its cloud"
     listed = sweep("list")
     assert "INTERRUPTED" in listed.stdout
-    assert "mine was interrupted; go on with `sweep resume mine`\n" in listed.stdout
+    assert "mine was interrupted; continue with `sweep resume mine`\n" in listed.stdout
     watched = sweep("watch", "mine", "--json")
     assert (watched.returncode, json.loads(watched.stdout)["status"]) == (1, "INTERRUPTED")
 

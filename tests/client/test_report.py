@@ -228,7 +228,7 @@ def test_an_outcome_that_is_not_batch_s_has_no_attempts(outcome: Any) -> None:
 
 def test_the_commands_that_reproduce_are_the_client_s_own(recorded: RecordedCloud, sweep: Sweep) -> None:
     four(recorded)
-    (command,) = re.findall(r"anew: (sweep run .*?) Copy", opened(recorded, "mine").text)
+    (command,) = re.findall(r"alone, trained again: (sweep run .*?) Copy", opened(recorded, "mine").text)
     words = command.split()[2:]
     words = words[: words.index("--dir")]
     plan = json.loads(sweep("plan", *words, "--json").stdout)

@@ -170,7 +170,7 @@ def test_a_sweep_that_runs_shows_what_is_there(sweep: Sweep, stack: Stack) -> No
     stack.deployment.step_functions.stop_execution(executionArn=started["executionArn"])
     ended = sweep.on(stack, "show", "mine")
     assert ended.returncode == 0
-    assert f"it goes on with\n  sweep resume mine --on aws --stack {stack.name}\n" in ended.stdout
+    assert f"To continue:\n  sweep resume mine --on aws --stack {stack.name}\n" in ended.stdout
 
 
 def test_a_sweep_that_is_not_there_has_names_like_it(sweep: Sweep, finished: Stack) -> None:

@@ -385,7 +385,7 @@ class TestSizes:
         search = {"method": "random", "trials": 3}
         (fault,) = faults(parameters=parameters, fixed=fixed, search=search)
         assert fault.startswith("parameters and fixed: 6")
-        assert fault.endswith("bytes of options a trial; at most 6000, give fewer or shorter ones")
+        assert fault.endswith("bytes of options per trial; at most 6000, give fewer or shorter ones")
 
 
 class TestHostileInput:

@@ -239,7 +239,7 @@ def test_another_trainer_does_not_go_on_with_a_sweep(tmp_path: Path) -> None:
     with running_cloud(tmp_path / "cloud", context={"trainer": str(other)}) as second:
         refused = second.run(spec)
         assert refused["error"] == "InvalidSweep"
-        assert 'was planned for the trainer "scripted", and this is "other"' in refused["cause"]
+        assert 'was planned for the trainer "scripted", and this one is "other"' in refused["cause"]
         assert second.run({**spec, "accept_trainer": True})["outcomes"]["SUCCEEDED"] == 2
         assert len(jobs_of(second, "theirs")) == 2
 

@@ -9,8 +9,8 @@ class TestBudget:
     def test_a_plan_above_its_budget_is_refused_in_words_and_nothing_is_written(self, cloud: Cloud) -> None:
         answer = cloud.plan({**SPEC, "epochs": 600, "budget_usd": 1.99})
         assert answer == {
-            "fault": "budget_usd: 4 trials of up to 600 epochs are estimated at 2.00 USD (6 s an epoch, "
-            "0.5 USD an hour), more than 1.99; give fewer trials or epochs, or a larger budget"
+            "fault": "budget_usd: 4 trials of up to 600 epochs are estimated at 2.00 USD (6 s per epoch, "
+            "0.5 USD per hour), more than 1.99; give fewer trials or epochs, or a larger budget"
         }
         assert cloud.objects() == {}
 

@@ -193,7 +193,7 @@ class TestResume:
         ("name", "what"),
         [
             ("mine", 'the trainer "mine" has changed since the sweep "s" was planned'),
-            ("theirs", 'the sweep "s" was planned for the trainer "mine", and this is "theirs"'),
+            ("theirs", 'the sweep "s" was planned for the trainer "mine", and this one is "theirs"'),
         ],
     )
     def test_a_sweep_does_not_go_on_with_another_trainer_unless_it_is_accepted(

@@ -409,7 +409,7 @@ class TestFoldsAndSeeds:
         first, *_ = cloud.planned(**self.FOLDED)
         cloud.trained(first, 0.99)
         assert cloud.reduce()["fault"].startswith(
-            "There are no params of which all trials succeeded, of 6 trials (1 SUCCEEDED, 5 MISSING)."
+            "No params succeeded in all of their trials, of 6 trials (1 SUCCEEDED, 5 MISSING)."
         )
 
     def test_the_largest_output_with_folds_and_seeds_fits_into_a_state(self, cloud: Cloud) -> None:

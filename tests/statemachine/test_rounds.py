@@ -169,8 +169,8 @@ class TestBudget:
         # 2.25 are spent, and two trials of two more epochs each would take 1.
         output = cloud.reduce(round_number=1)["output"]
         assert output["ended_by"] == (
-            "budget_usd: 2.25 USD are spent by estimate, and the next round (2 trials) would take 1.00 more at the "
-            "same pace; the budget is 3"
+            "budget_usd: 2.25 USD have been spent by estimate, and the next round (2 trials) would take 1.00 more at "
+            "the same pace; the budget is 3"
         )
         assert output["winner"]["params"] == {"lr": 0.6}
         assert output["cost"]["usd_estimate"] == 2.25

@@ -354,13 +354,13 @@ def test_interrupted_before_the_first_epoch(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_told(options: Callable[..., Options], tmp_path: Path) -> None:
     store = FileStore(output=tmp_path / "m.csv", checkpoint_file=None)
-    with pytest.raises(InvalidInput, match="--device: cuda was asked for, or a GPU was given, and torch finds none"):
+    with pytest.raises(InvalidInput, match="--device: cuda was requested, or the job has a GPU, but torch finds none"):
         trial.run(options("--device", "cuda"), store, interrupted=lambda: False)
 
 
 @pytest.mark.parametrize(("given", "default"), [("GPU-1", "cuda"), ("all", "cuda"), ("void", "auto"), ("", "auto")])
 def test_a_job_that_was_given_a_gpu_must_use_it(finish: Finish, given: str, default: str) -> None:
     """And not train on the CPU at the GPU's price."""
-    assert f"auto takes the GPU where there is one (default {default})" in " ".join(
+    assert f"auto uses the GPU if there is one (default {default})" in " ".join(
         finish("--help", NVIDIA_VISIBLE_DEVICES=given).stdout.split()
     )

@@ -439,7 +439,7 @@ class Parser:
         size = sum(len(f'"--{name}","{text}",') for name, text in words)
         if size > MAX_COMMAND_BYTES:
             self.faults.append(
-                f"parameters and fixed: {size} bytes of options a trial; at most {MAX_COMMAND_BYTES}, "
+                f"parameters and fixed: {size} bytes of options per trial; at most {MAX_COMMAND_BYTES}, "
                 "give fewer or shorter ones"
             )
         elif (both := size + overrides_bytes(environment)) > MAX_OVERRIDES_BYTES:
