@@ -22,7 +22,7 @@ install: $(VENV)/installed-$(TORCH)
 data: install
 	$(BIN)/python -m stepsweep.trainer.fetch --dataset fashion-mnist --data-dir $(DATA)
 
-# The venv is made anew whenever a lock file changes, so that it never holds what no file asks for.
+# A changed lock file rebuilds the venv, so that it contains nothing that no file asks for.
 $(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock tests/proof/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepsweep needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	rm -rf $(VENV)
@@ -48,11 +48,11 @@ sweep: install
 test: data
 	@$(MAKE) --no-print-directory --jobs 2 lint suite
 
-# Four at once on two cores too, since tests of the embedded cloud wait half of their time.
+# Four workers even on two cores, since tests of the embedded cloud wait half of their time.
 suite: install
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/package
 
-# Builds the package, and uses the wheel in environments of its own, which it fills from PyPI: a minute or two.
+# Builds the package, and tests the wheel in new environments with packages from PyPI: takes a minute or two.
 package: install
 	$(BIN)/python -m pytest tests/package
 
@@ -65,20 +65,20 @@ frameworks: install
 	$(VENV)-frameworks/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/frameworks/requirements.lock
 	FRAMEWORKS_PYTHON=$(CURDIR)/$(VENV)-frameworks/bin/python $(BIN)/python -m pytest tests/frameworks
 
-# Everything that has a figure in the docs, measured side by side, and written there; BENCH="--quick grid" is little of one.
+# Measures every figure of the docs and writes it there; BENCH="--quick grid" runs a short version of one benchmark.
 BENCH ?=
 bench: data
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# What an account would show only when the stack is deployed or a sweep runs, as one table; tests/proof has it as tests.
+# Checks what an account would show only after a deploy or during a sweep, as one table; tests/proof has the checks as tests.
 proof: install
 	$(BIN)/python -m tests.proof
 
-# Everything that is done to sweeps in tests/faults, with the promises checked after each, as one table.
+# Injects the faults of tests/faults into sweeps, checks the promises after each, and prints one table.
 faults: install
 	$(BIN)/python -m tests.faults --write docs/reliability.md
 
-# The recorded terminal sessions of docs/, and pictures of the report: docs/session.md and docs/screens/.
+# Records terminal sessions and pictures of the report: docs/session.md and docs/screens/.
 screens: data
 	$(BIN)/python -m docs.record
 
