@@ -1,4 +1,4 @@
-"""The Python of the script, where it is another one than that of the wrapper."""
+"""Runs the script with another Python than the wrapper's."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class Collector:
         return self._resumed
 
     def state(self) -> dict[str, Any]:
-        """Returns what was read, as JSON can hold it, for an attempt that goes on from a checkpoint of this moment."""
+        """Returns the values so far, as JSON, for an attempt that continues from a checkpoint of this moment."""
         return {
             "first": self._first,
             "names": dict(self._raw_names),
@@ -137,7 +137,7 @@ class Collector:
         }
 
     def resume(self, state: Mapping[str, Any], epochs: int | None) -> None:
-        """Begins with what an earlier attempt read, at most `epochs` of it; what is read again replaces it."""
+        """Starts with the values of an earlier attempt, up to `epochs`; values that are read again replace them."""
         self._first, self._raw_names = state["first"], dict(state["names"])
         self._values = {
             name: {epoch: value for epoch, value in column if epochs is None or epoch <= epochs}
@@ -162,7 +162,7 @@ class Collector:
         return values
 
     def _check_replayed(self) -> None:
-        """Refuses values without epochs that go on after a checkpoint. An attempt that begins anew repeats them."""
+        """Refuses values without epochs that continue after a checkpoint. An attempt that starts over repeats them."""
         for name, list_ in self._uncounted.items():
             lost = self._lost.get(name, [])
             if any(now != before for now, before in zip(list_, lost)):  # noqa: B905  Python 3.9 has no `strict`

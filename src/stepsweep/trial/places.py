@@ -1,4 +1,4 @@
-"""Where a trial's metrics go: an object of S3, or a file by hand."""
+"""Writes a trial's metrics to S3 or, by hand, to a file."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ def upload(folder: Path, prefix: str) -> None:
 
 
 def show_live(prefix: str, data: bytes) -> None:
-    """Replaces `live.csv`, the rows so far for those who watch."""
+    """Replaces `live.csv`, the rows so far for live progress."""
     place = urlparse(prefix)
     s3_client().put_object(Bucket=place.netloc, Key=place.path[1:] + "live.csv", Body=data)
 
 
 @functools.cache
 def s3_client() -> Any:
-    """Returns a client for a job; the endpoint and the region are boto3's own settings."""
+    """Returns a client for a job; boto3's settings decide endpoint and region."""
     import boto3
     from botocore.config import Config
 
-    # A throttled S3 must not cost a trained trial: about a minute of retries.
+    # Retries for about a minute, since a throttled S3 must not lose a trained trial.
     retries: Any = {"mode": "standard", "max_attempts": 8}
     return boto3.client("s3", config=Config(retries=retries, connect_timeout=10, read_timeout=60))

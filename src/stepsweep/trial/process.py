@@ -37,7 +37,7 @@ def run(
     line: Callable[[str], None],
     terminated: Callable[[], None],
 ) -> Ended:
-    """Runs the script, hands each of its lines to `line`, and calls `terminated` when it is told to end.
+    """Runs the script, passes each line of its output to `line`, and calls `terminated` on SIGTERM or Ctrl-C.
 
     Raises:
         OSError: it cannot be started.

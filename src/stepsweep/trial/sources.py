@@ -15,7 +15,7 @@ FILE = "file"
 
 
 class Metrics:
-    """The metrics so far of this attempt, and of those before it whose checkpoint it goes on from. Threads share it.
+    """The metrics so far of this attempt, and of earlier ones whose checkpoint it continues. Threads share it.
 
     Args:
         printed: reads the output.
@@ -54,14 +54,14 @@ class Metrics:
             return self._collector()[1].rows(self._epochs)
 
     def rows_so_far(self) -> list[dict[str, float]]:
-        """Returns the rows while the script runs; none where they are no metrics file yet."""
+        """Returns the rows while the script runs; none if they do not yet make a metrics file."""
         try:
             return self.rows()[0]
         except NoMetrics:
             return []
 
     def state(self) -> dict[str, Any]:
-        """Returns what belongs to a checkpoint of this moment, as JSON can hold it."""
+        """Returns the state that belongs to a checkpoint of this moment, as JSON."""
         with self._lock:
             try:
                 source, collector = self._collector()

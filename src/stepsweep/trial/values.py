@@ -8,7 +8,7 @@ from typing import Any
 
 
 def typed(text: str) -> Any:
-    """Returns what the text is in JSON, or the text."""
+    """Returns the text's JSON value; the text itself if it is not JSON."""
     if text.startswith('"'):
         return text
     try:
