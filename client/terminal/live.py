@@ -110,7 +110,9 @@ class Following:
             text.append(result.outcome.status.value, "bold red")
             return text.append(" for the same reason" if is_known else f": {reason}")
         value = f"{self._objective.metric} {shown_value(result.value)}"
-        text.append(value, "bold green" if is_best else "").append(f", epoch {result.epoch} of {result.epochs_trained}")
+        text.append(value, "bold green" if is_best else "")
+        if result.trial.epochs > 1:
+            text.append(f", epoch {result.epoch} of {result.epochs_trained}")
         return text.append("  best so far") if is_best else text
 
     def _warn(self, progress: Progress) -> None:

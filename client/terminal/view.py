@@ -208,7 +208,7 @@ class View:
         if output is not None:
             if self.console.is_terminal:
                 self._pictures(spec, rows, curve)
-            self._winner(output, rows)
+            self._winner(spec, output, rows)
         self.line()
         if output is not None:
             if output.ended_by:
@@ -235,7 +235,9 @@ class View:
         if not ranked:
             return
         of_several = ("std. error", "n") if spec.trials_each > 1 else ()
-        table = param_table("", *spec.parameters, spec.objective.metric, *of_several, "epoch", "trained")
+        # One epoch is a whole result: a score.
+        of_epochs = ("epoch", "trained") if spec.epochs > 1 else ()
+        table = param_table("", *spec.parameters, spec.objective.metric, *of_several, *of_epochs)
         for row in ranked[:MAX_ROWS]:
             value = "" if row.value is None else shown_value(row.value)
             error = "" if row.standard_error is None else shown_value(row.standard_error, digits=2)
@@ -246,8 +248,7 @@ class View:
                 *row.texts.values(),
                 value,
                 *spread,
-                str(row.epoch),
-                str(row.epochs_trained),
+                *((str(row.epoch), str(row.epochs_trained)) if of_epochs else ()),
                 style=style,
             )
         self.line()
@@ -274,12 +275,12 @@ class View:
             rest = sum(len(trials) for _, trials in by_frequency[MAX_REASONS:])
             self.line(f"… and {number_of(rest, 'trial')} for other reasons")
 
-    def _winner(self, output: Output, rows: Sequence[Row]) -> None:
+    def _winner(self, spec: SweepSpec, output: Output, rows: Sequence[Row]) -> None:
         winner, metric = output.winner, output.objective.metric
         value = f"{metric} {shown_value(winner.value)}"
         if winner.n > 1 and winner.standard_error is not None:
             value += f" ± {shown_value(winner.standard_error, digits=2)}, the mean of {winner.n} and its standard error"
-        else:
+        elif spec.epochs > 1:
             value += f" at epoch {winner.epoch}"
         self.line()
         self.copyable(Text.assemble(("Winner   ", "bold"), (winner.options, "bold green"), f"  {value}"))
