@@ -100,6 +100,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     python = _python(fields.get("python"), folder, faults)
     metrics = _metrics(fields.get("metrics"), faults)
     data = _data(fields.get("data"), folder, faults)
+    file_of_metrics = _file_of_metrics(fields.get("metrics"), data, faults)
     _check_program(words, folder, faults)
     if faults:
         raise InvalidInput(faults)
@@ -120,7 +121,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
         ),
         python=str(python) if python else None,
         data=tuple(data),
-        left_out=(*own, *OTHER_SPECS),
+        left_out=(*own, *OTHER_SPECS, *file_of_metrics),
     )
     return rest, Command(
         script=script,
@@ -232,6 +233,21 @@ def _metrics(raw: object, faults: list[str]) -> list[str]:
                 f"writes, got {shown(raw)}"
             )
             return []
+
+
+def _file_of_metrics(raw: object, data: list[str], faults: list[str]) -> list[str]:
+    """Returns the pattern of the file that trials write: one of a run by hand is no part of the project."""
+    path = next(iter(raw.values()), None) if isinstance(raw, dict) and set(raw) & {"tensorboard", "mlflow"} else raw
+    if not isinstance(path, str) or path.startswith("{"):  # a folder of the trial's own
+        return []
+    name = Path(os.path.normpath(path))
+    if name.is_absolute() or name.parts[:1] == ("..",):
+        faults.append(f"metrics: must be a path in the project's folder, such as logs/metrics.csv, got {shown(path)}")
+    elif any(Path(shared) in (name, *name.parents) for shared in data):
+        faults.append(f"metrics: {path} lies in `data`, which all trials share; write it elsewhere")
+    elif isinstance(raw, str):
+        return [f"/{name.as_posix()}"]
+    return []
 
 
 def _python(raw: object, folder: Path, faults: list[str]) -> Path | None:

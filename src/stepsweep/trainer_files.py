@@ -20,8 +20,11 @@ _TOOLS = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", "
 LEFT_OUT = frozenset({".stepsweep", ".git", ".hg", ".svn", "__pycache__", "node_modules", "cdk.out", *_TOOLS})
 """Folders that never hold a trainer's code. Some of them contain copies of the folder itself."""
 
-NOTES = ("*.md", "LICENSE*", ".gitignore", ".gitattributes")
+NOTES = ("/README*", "/CHANGELOG*", "/CONTRIBUTING*", "/NOTES*", "/LICENSE*", ".gitignore", ".gitattributes")
 """No part of a script's trainer: nobody wants to train again after a line of README.md."""
+
+TRACKED = ("mlruns", "mlflow.db", "wandb", "lightning_logs", "*tfevents*")
+"""Results of runs by hand are no part of a script's trainer either."""
 
 MARKS = ("pyvenv.cfg", "cloud.lock")
 """Files that mark a virtual environment and the folder of an embedded cloud, whatever the folder's name."""
@@ -89,17 +92,26 @@ def trainer_files(folder: Path) -> list[Path]:
 def script_files(script: Script) -> list[Path]:
     """Returns the files and symbolic links of a script's project that count, relative to its folder and sorted.
 
-    Those that `.dockerignore` leaves, or `.gitignore` where there is no `.dockerignore`; never data, notes (`*.md`)
+    Those that `.dockerignore` leaves, or `.gitignore` where there is no `.dockerignore`; never data, `NOTES`, `TRACKED`
     and what the script itself leaves out.
 
     Raises:
-        InvalidInput: they are larger than `MAX_BYTES`.
+        InvalidInput: they are larger than `MAX_BYTES`, or a link among them leaves the project.
     """
     folder = script.folder
     has_own = (folder / IGNORE_FILE).is_file()
     patterns = _docker_patterns(folder) if has_own else _git_patterns(_lines(folder / GIT_IGNORE_FILE))
-    never = [*NOTES, *script.left_out, *(f"/{name}" for name in script.data)]
-    return _chosen(folder, [*patterns, *_git_patterns(never)], ignore_file=IGNORE_FILE if has_own else GIT_IGNORE_FILE)
+    never = [*NOTES, *TRACKED, *script.left_out, *(f"/{name}" for name in script.data)]
+    found = _chosen(folder, [*patterns, *_git_patterns(never)], ignore_file=IGNORE_FILE if has_own else GIT_IGNORE_FILE)
+    home = folder.resolve()
+    if faults := [
+        f"{name}: is a link to {(folder / name).readlink()}, outside the project, which trials would share, "
+        "or not find; name it in `data`"
+        for name in found
+        if (folder / name).is_symlink() and home not in (folder / name).resolve().parents
+    ]:
+        raise InvalidInput(faults)
+    return found
 
 
 def _chosen(folder: Path, patterns: Sequence[pathspec.Pattern], *, ignore_file: str) -> list[Path]:

@@ -162,3 +162,42 @@ def test_beside_a_dockerfile_the_command_is_its_entrypoint(project: Path) -> Non
     assert lines[0] == "FROM python:3.11"
     assert lines[-2].startswith('ENTRYPOINT ["stepsweep-trial", ')
     assert lines[-1] == "CMD []"
+
+
+def test_results_of_runs_by_hand_are_no_part_of_the_project(project: Path) -> None:
+    for name in ("logs/metrics.csv", "logs/other.csv", "mlruns/0/meta.yaml", "tb/events.out.tfevents.1", "prompt.md"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).touch()
+    found = script(project, command="python train.py", metrics="logs/metrics.csv")
+    there = contents(found.written(project / ".stepsweep" / "scripts"))
+    assert [str(name) for name in there] == ["Dockerfile", "logs/other.csv", "prompt.md", "train.py"]
+
+
+@pytest.mark.parametrize(
+    ("metrics", "fault"),
+    [
+        ("/absolute/m.csv", "metrics: must be a path in the project's folder, such as logs/metrics.csv, got "),
+        ({"tensorboard": "../runs"}, "metrics: must be a path in the project's folder, such as logs/metrics.csv, got "),
+        ("data/m.csv", "metrics: data/m.csv lies in `data`, which all trials share; write it elsewhere"),
+    ],
+)
+def test_metrics_that_trials_would_share_are_refused(project: Path, metrics: Any, fault: str) -> None:
+    (project / "data").mkdir()
+    (found,) = faults(project, command="python train.py", metrics=metrics, data="data")
+    assert found.startswith(fault)
+    assert words(project, command="python train.py", metrics="{checkpoint_dir}/trainer_state.json")
+
+
+def test_a_link_that_leaves_the_project_is_refused_unless_it_is_data(project: Path) -> None:
+    outside = project.parent / f"{project.name}-outside"
+    outside.mkdir()
+    (project / "ext").symlink_to(outside)
+    (project / "own.py").symlink_to("train.py")
+    with pytest.raises(InvalidInput) as raised:
+        contents(script(project, command="python train.py").written(project / ".stepsweep"))
+    assert raised.value.faults == (
+        f"ext: is a link to {outside}, outside the project, which trials would share, or not find; name it in `data`",
+    )
+    named = contents(script(project, command="python train.py", data="ext").written(project / ".stepsweep"))
+    assert named[Path("ext")] == Link(outside)
+    assert Path("own.py") in named

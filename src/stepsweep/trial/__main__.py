@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stepsweep.trial import event_files, metrics_file, mlflow_runs, names, places
+from stepsweep.trial import event_files, metrics_file, mlflow_runs, names, old_metrics, places
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.interpreter import with_python
@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for fault in wrong.faults:
                 print(f"stepsweep-trial: {fault}", file=sys.stderr)
             return WRONG_INPUT
+        if metrics_uri is not None and not _forget(asked, workspace):
+            return WRONG_INPUT
         report = None if asked.metric or asked.epoch else workspace.report
         metrics = Metrics(printed, report, _file(asked, workspace, command.epochs), command.epochs)
         return _train(
@@ -68,8 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _check_options(asked: argparse.Namespace) -> None:
     faults = []
-    files = {"--metrics-file": asked.metrics_file, "--tensorboard": asked.tensorboard, "--mlflow": asked.mlflow}
-    given = [name for name, value in files.items() if value]
+    given = list(_files(asked))
     faults += [f"{given[0]}: cannot go with {other}; leave one out" for other in given[1:]]
     if given and (asked.metric or asked.epoch):
         faults.append(f"{given[0]}: cannot go with --metric or --epoch, which read the output; leave one out")
@@ -79,20 +80,44 @@ def _check_options(asked: argparse.Namespace) -> None:
         raise WrongCommand(faults)
 
 
+def _forget(asked: argparse.Namespace, workspace: Workspace) -> bool:
+    """Removes old metrics from a job's folder, and returns whether that worked."""
+    for option, text in _files(asked).items():
+        try:
+            removed = old_metrics.remove(option, _place(text, workspace), here=Path.cwd(), keep=workspace.root)
+        except OSError as error:
+            print(f"stepsweep-trial: {option} {text}: old metrics cannot be removed: {error}", file=sys.stderr)
+            return False
+        for old in removed:
+            print(f"stepsweep-trial: removed {old}, which was there before the command ran", file=sys.stderr)
+    return True
+
+
+def _files(asked: argparse.Namespace) -> dict[str, str]:
+    """Returns the paths of metrics by their options."""
+    named = {
+        old_metrics.FILE: asked.metrics_file,
+        old_metrics.TENSORBOARD: asked.tensorboard,
+        old_metrics.MLFLOW: asked.mlflow,
+    }
+    return {option: text for option, text in named.items() if text}
+
+
+def _place(text: str, workspace: Workspace) -> Path:
+    for name, place in workspace.placeholders.items():
+        text = text.replace(f"{{{name}}}", place)
+    return Path(text)
+
+
 def _file(asked: argparse.Namespace, workspace: Workspace, epochs: int | None) -> Callable[[Collector], None] | None:
     """Returns what reads the metrics of the files that the options name; None where they name none."""
-
-    def path(text: str) -> Path:
-        for name, place in workspace.placeholders.items():
-            text = text.replace(f"{{{name}}}", place)
-        return Path(text)
-
-    if asked.metrics_file:
-        return functools.partial(metrics_file.collect, path(asked.metrics_file))
-    if asked.tensorboard:
-        return functools.partial(event_files.collect, path(asked.tensorboard), epochs)
-    if asked.mlflow:
-        return functools.partial(mlflow_runs.collect, path(asked.mlflow), epochs)
+    for option, text in _files(asked).items():
+        path = _place(text, workspace)
+        if option == old_metrics.FILE:
+            return functools.partial(metrics_file.collect, path)
+        if option == old_metrics.TENSORBOARD:
+            return functools.partial(event_files.collect, path, epochs)
+        return functools.partial(mlflow_runs.collect, path, epochs)
     return None
 
 
