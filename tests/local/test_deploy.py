@@ -137,7 +137,7 @@ def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
         assert answer["status"] == "RUNNING"
 
         destroyed = sweep("destroy", "--force", answer="y")
-        assert "All results in its bucket are deleted" in destroyed.stderr
+        assert "This deletes all results in its bucket." in destroyed.stderr
         assert "Stepsweep is not there" in destroyed.stdout, destroyed.stdout + destroyed.stderr
         assert destroyed.returncode == 0, "nothing that costs money is left"
         eventually(lambda: jobs_of(cloud) == [])
