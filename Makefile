@@ -52,9 +52,11 @@ test: data
 suite: install
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/package
 
-# Builds the package, and tests the wheel in new environments with packages from PyPI: takes a minute or two.
+# Builds the package, and tests the wheel in new environments with packages from PyPI: takes a few minutes.
+# PACKAGE has more options of pytest.
+PACKAGE ?=
 package: install
-	$(BIN)/python -m pytest tests/package
+	$(BIN)/python -m pytest tests/package $(PACKAGE)
 
 # The trial kit with the frameworks that it has callbacks for, in an environment of their own: a gigabyte, a few minutes.
 # It takes torch, and all else that is there already, from the development environment.
