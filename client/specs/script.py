@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import shown
 from stepsweep.trainer_script import Script
+from stepsweep.trial.command import ARGS, BOOLEANS, PLACEHOLDER, PLACES, STYLES
 
 FIELDS = ("command", "python", "metrics", "arguments", "data")
 """Of the spec file. They are the client's: the input of an execution has none of them."""
 
-STYLES = ("--name value", "--name=value", "name=value", "env")
-BOOLEANS = ("value", "flag", "no-flag")
 ARGUMENTS = ("style", "dashes", "booleans", "epochs", "seed")
 ENVIRONMENTS = (".venv", "venv")
 """Where a project keeps its virtual environment, by habit."""
@@ -26,9 +26,6 @@ ENVIRONMENTS = (".venv", "venv")
 OTHER_SPECS = ("/sweep*.yaml", "/sweep*.yml", "/sweep*.json")
 """A project may have several; a change of what is swept is no change of what trains."""
 
-EPOCH = "epoch"
-_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_./-]*)\}")
-_ARGS = "{args}"
 _OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 
 
@@ -54,13 +51,13 @@ class Command:
         given = [name for field in ("parameters", "fixed") for name in _keys(document.get(field))]
         if self.names is not None:
             faults += [
-                f"command: has no place for {name}; write {{{name}}} where its value belongs, or {_ARGS} at the end"
+                f"command: has no place for {name}; write {{{name}}} where its value belongs, or {ARGS} at the end"
                 for name in given
                 if name not in self.names
             ]
             faults += [
                 f"command: {{{name}}} is no parameter; give it choices in `parameters`, or a value in `fixed`"
-                for name in sorted(self.names - {*given, "epochs", "seed", "fold", "folds", "checkpoint_dir"})
+                for name in sorted(self.names - {*given, "epochs", "seed", "fold", "folds", *PLACES})
             ]
         if not self.epochs and document.get("halving") is not None:
             faults.append(
@@ -104,10 +101,10 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     _check_program(words, folder, faults)
     if faults:
         raise InvalidInput(faults)
-    named = {name for word in words if word != _ARGS for name in _PLACEHOLDER.findall(word)}
-    takes_all = _ARGS in words or not named
-    if takes_all and _ARGS not in words:
-        words.append(_ARGS)
+    named = {name for word in words if word != ARGS for name in PLACEHOLDER.findall(word)}
+    takes_all = ARGS in words or not named
+    if takes_all and ARGS not in words:
+        words.append(ARGS)
     own = [] if file is None else [f"/{os.path.relpath(file, folder)}"]
     script = Script(
         folder=folder,
@@ -149,10 +146,10 @@ def _words(raw: object, faults: list[str]) -> list[str]:
     if not isinstance(words, list) or not words or not all(isinstance(word, str) and word for word in words):
         faults.append(f"command: {what}, got {shown(raw)}")
         return []
-    if words[0] == _ARGS:
-        faults.append(f"command: no program stands before {_ARGS}; write python train.py {_ARGS}")
-    if _ARGS in words[:-1]:
-        faults.append(f"command: {_ARGS} must be its last word, got {shown(raw)}")
+    if words[0] == ARGS:
+        faults.append(f"command: no program stands before {ARGS}; write python train.py {ARGS}")
+    if ARGS in words[:-1]:
+        faults.append(f"command: {ARGS} must be its last word, got {shown(raw)}")
     for word in words:
         if word in ("|", "||", "&&", ";", ">", ">>", "<", "&"):
             faults.append(

@@ -6,17 +6,15 @@ and to the CDK app. Beside a Dockerfile the command takes the place of the image
 
 import hashlib
 import json
-import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.trial.command import PLACEHOLDER
 
 SUFFIX = ".json"
-
-_PLACEHOLDER = re.compile(r"\{[A-Za-z][A-Za-z0-9_./-]*\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +50,7 @@ class Script:
     def line(self) -> str:
         """The command as a person writes it, without what starts the kit."""
         words = self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else self.entrypoint
-        return " ".join(word if _PLACEHOLDER.search(word) else shlex.quote(word) for word in words)
+        return " ".join(word if PLACEHOLDER.search(word) else shlex.quote(word) for word in words)
 
     def __str__(self) -> str:
         """Returns what a person calls it."""

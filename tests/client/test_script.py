@@ -75,6 +75,7 @@ def test_placeholders_stand_for_all_parameters_or_for_none(project: Path) -> Non
         "command: has no place for decay; write {decay} where its value belongs, or {args} at the end",
         "command: {width} is no parameter; give it choices in `parameters`, or a value in `fixed`",
     ]
+    assert words(project, command="python train.py {lr} {checkpoint_dir} {artifacts_dir}")[-1] == "--"
     assert words(project, command="python train.py {lr} {args}", fixed={"decay": 1})[-1] == "{args}"
 
 

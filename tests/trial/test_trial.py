@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 import stepsweep.trial
 from stepsweep.contract.metrics import parse_csv
@@ -35,15 +34,6 @@ def script(
     return subprocess.run(
         words, env=environment(**(env or {})), capture_output=True, text=True, check=False, timeout=60
     )
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 def columns(tmp_path: Path, code: str, *own: str, epochs: int = 2) -> dict[str, list[float]]:
@@ -178,22 +168,14 @@ def test_sigterm_reaches_the_script() -> None:
         assert process.wait(60) == 75
 
 
-def test_the_csv_is_written_to_s3_once(endpoint: str) -> None:
+def test_the_csv_is_written_to_s3_once(endpoint: str, s3: Any) -> None:
     job = job_environment(endpoint, trial_id="mine", epochs=2)
-    client = boto3.client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",  # noqa: S106
-    )
-    client.create_bucket(Bucket=BUCKET)
     first = script(env=job)
     assert first.returncode == 0, first.stderr
     second = script(code=ECHO.replace("0.25", "0.75"), env=job)
     assert second.returncode == 0, second.stderr
     assert "exists already" in second.stdout
-    body = client.get_object(Bucket=BUCKET, Key="trials/mine/metrics-e2.csv")["Body"].read()
+    body = s3.get_object(Bucket=BUCKET, Key="trials/mine/metrics-e2.csv")["Body"].read()
     assert body == b"epoch,val_loss\n1,0.5\n2,0.25\n"
 
 

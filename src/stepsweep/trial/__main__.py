@@ -16,7 +16,7 @@ from pathlib import Path
 
 from stepsweep.trial import event_files, metrics_file, mlflow_runs, names, old_metrics, places
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
-from stepsweep.trial.command import STYLES, Command, Dialect, WrongCommand, read
+from stepsweep.trial.command import BOOLEANS, STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.interpreter import with_python
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
 from stepsweep.trial.process import Ended, run
@@ -301,7 +301,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--python", metavar="PATH", help="the interpreter that runs the command's python")
     parser.add_argument("--style", choices=STYLES, default=STYLES[0], help="how options reach the command")
     parser.add_argument("--dashes", action="store_true", help="batch_size becomes batch-size")
-    parser.add_argument("--booleans", choices=("value", "flag", "no-flag"), default="value", help="true and false")
+    parser.add_argument("--booleans", choices=BOOLEANS, default=BOOLEANS[0], help="true and false")
     parser.add_argument("--epochs-as", metavar="NAME", default="epochs", help="the command's name for epochs")
     parser.add_argument("--no-epochs", action="store_true", help="the command has no option for epochs")
     parser.add_argument("--seed-as", metavar="NAME", default="seed", help="the command's name for the seed")

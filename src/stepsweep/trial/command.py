@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 ARGS = "{args}"
-_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_./-]*)\}")
+PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9_./-]*)\}")
 STYLES = ("--name value", "--name=value", "name=value", "env")
+BOOLEANS = ("value", "flag", "no-flag")
+PLACES = ("checkpoint_dir", "artifacts_dir")
+"""Placeholders for folders, which are no options of the trial."""
 
 
 class WrongCommand(Exception):
@@ -71,7 +74,7 @@ def read(words: Sequence[str], dialect: Dialect, places: Mapping[str, str]) -> C
     epochs = options.get("epochs")
     if epochs is not None and not (epochs.isdecimal() and int(epochs) > 0):
         raise WrongCommand([f"--epochs: must be a number from 1, got {epochs!r}"])
-    named = {name for word in template if word != ARGS for name in _PLACEHOLDER.findall(word)}
+    named = {name for word in template if word != ARGS for name in PLACEHOLDER.findall(word)}
     if missing := sorted(named - set(options) - set(places)):
         raise WrongCommand([f"{{{name}}}: the trial has no option --{name}" for name in missing])
     if ARGS not in template and (lost := [name for name in options if name not in {*named, "epochs", "seed"}]):
@@ -93,7 +96,7 @@ def read(words: Sequence[str], dialect: Dialect, places: Mapping[str, str]) -> C
     argv: list[str] = []
     filled = {**places, **options}
     for word in template:
-        argv += rest if word == ARGS else [_PLACEHOLDER.sub(lambda found: filled[found.group(1)], word)]
+        argv += rest if word == ARGS else [PLACEHOLDER.sub(lambda found: filled[found.group(1)], word)]
     return Command(argv, environment, options, int(epochs) if epochs else None)
 
 
@@ -101,7 +104,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     if ARGS in words:
         end = words.index(ARGS) + 1
         template, pairs = words[:end], words[end:]
-    elif "--" in words and any(_PLACEHOLDER.search(word) for word in words[: words.index("--")]):
+    elif "--" in words and any(PLACEHOLDER.search(word) for word in words[: words.index("--")]):
         end = words.index("--")
         template, pairs = words[:end], words[end + 1 :]
     else:

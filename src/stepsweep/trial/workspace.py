@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from stepsweep.trial import names
+from stepsweep.trial.command import PLACES
 
 FOLDER = "stepsweep-trial"
 
@@ -41,7 +42,7 @@ class Workspace:
     @property
     def placeholders(self) -> dict[str, str]:
         """What a command may name in braces."""
-        return {"checkpoint_dir": str(self.checkpoint), "artifacts_dir": str(self.artifacts)}
+        return dict(zip(PLACES, (str(self.checkpoint), str(self.artifacts))))  # noqa: B905  Python 3.9 has no `strict`
 
     @property
     def environment(self) -> dict[str, str]:
