@@ -50,7 +50,13 @@ class SweepStack(cdk.Stack):
             config=config,
             network=network,
             image=image,
-            environment={keys.BUCKET: storage.bucket.bucket_name},
+            environment={
+                keys.BUCKET: storage.bucket.bucket_name,
+                # Only newer ECS agents set a region, and without one a client of any service but S3 cannot be made.
+                # https://github.com/aws/containers-roadmap/issues/1611
+                "AWS_REGION": self.region,
+                "AWS_DEFAULT_REGION": self.region,
+            },
         )
         job = StackJob(
             vcpus=config.job_vcpus,

@@ -16,6 +16,9 @@ from stepsweep.trial.command import PLACEHOLDER
 
 SUFFIX = ".json"
 
+_NO_IMAGE = "FROM scratch\nENV PYTHONUNBUFFERED=1"
+"""For this machine alone; lines of its output are seen when they are printed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
@@ -41,7 +44,7 @@ class Script:
 
     def dockerfile(self) -> bytes:
         """Returns the folder's own Dockerfile with the command as its ENTRYPOINT, or one that says nothing else."""
-        own = (self.folder / "Dockerfile").read_text(encoding="utf-8") if self.has_dockerfile else "FROM scratch"
+        own = (self.folder / "Dockerfile").read_text(encoding="utf-8") if self.has_dockerfile else _NO_IMAGE
         kit, *words = self.entrypoint
         start = [kit, *([f"--python={self.python}"] if self.python else []), *words]
         return f"{own.rstrip()}\nENTRYPOINT {json.dumps(start)}\nCMD []\n".encode()

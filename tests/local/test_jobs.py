@@ -1,6 +1,8 @@
 """Batch jobs one by one: what they see, how they end, and why they could not run."""
 
+import os
 import time
+from pathlib import Path
 from typing import Any
 
 from tests.support.embedded import Cloud, eventually
@@ -67,8 +69,22 @@ def test_a_job_sees_its_definitions_environment_what_is_submitted_and_what_batch
     assert (seen["FROM"], seen["OTHER"]) == ("submission", "definition")
     assert (seen["AWS_BATCH_JOB_ID"], seen["AWS_BATCH_JOB_ATTEMPT"]) == (job["jobId"], "1")
     assert seen["AWS_ENDPOINT_URL"] == tiny_cloud.environment["AWS_ENDPOINT_URL"]
-    assert "PYTHONPATH" not in seen
     assert [item["value"] for item in job["container"]["environment"] if item["name"] == "FROM"] == ["submission"]
+
+
+def test_nothing_of_the_shell_reaches_a_job_but_where_its_programs_are(tiny_cloud: Cloud) -> None:
+    job = ended(tiny_cloud, submitted(tiny_cloud, 'ls -A "$HOME"; env; touch "$HOME/kept"'))
+    seen = dict(line.split("=", 1) for line in printed(tiny_cloud, job).splitlines())
+    of_any_job = {"FROM", "OTHER", "PATH", "HOME", "TMPDIR", "TMP", "TEMP", "STEPSWEEP_DATA_DIR"}
+    of_aws = {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"}
+    of_batch = {"AWS_BATCH_JOB_ID", "AWS_BATCH_JOB_ATTEMPT", "AWS_BATCH_JQ_NAME"}
+    of_this_machine = {"PYTHONUSERBASE", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"}
+    of_the_shell_itself = {"PWD", "OLDPWD", "SHLVL", "_"}
+    given = {name for name in seen if not name.endswith("_NUM_THREADS") and name != "VECLIB_MAXIMUM_THREADS"}
+    # No region: on AWS only a newer agent sets one, so the job definition must.
+    assert given - of_this_machine - of_the_shell_itself == of_any_job | of_aws | of_batch
+    assert seen["HOME"] != os.environ.get("HOME")
+    assert not Path(seen["HOME"]).exists(), "as a container's, it is deleted with the attempt"
 
 
 def test_a_command_that_is_submitted_takes_the_place_of_the_definitions(tiny_cloud: Cloud) -> None:

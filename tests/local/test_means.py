@@ -51,6 +51,8 @@ def test_a_trial_sees_the_variables_of_the_spec_and_of_the_shell_where_they_are_
     assert {name: found[name] for name in wanted} == wanted
     assert found["FROM_SHELL"] == "shell's own = value"
     assert "NOT_NAMED" not in found
+    # By the job definition, as on AWS.
+    assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "us-east-1"
 
 
 def test_all_faults_are_said_before_anything_starts(sweep: Sweep) -> None:

@@ -366,6 +366,11 @@ TEMPLATE = (
         "a secret's value in place of its ARN",
         lambda t: _set(_container(t), "Secrets", [{"Name": "WANDB_API_KEY", "ValueFrom": "0123456789abcdef"}]),
     ),
+    _template("a job without a region", lambda t: _without_variable(t, "AWS_DEFAULT_REGION")),
+    _template(
+        "a region written out",
+        lambda t: [_set(v, "Value", "eu-west-1") for v in _container(t)["Environment"] if v["Name"] == "AWS_REGION"],
+    ),
     _template(
         "a secret as a plain variable",
         lambda t: _container(t)["Environment"].append({"Name": "HF_TOKEN", "Value": "hf_0123456789"}),
@@ -552,6 +557,11 @@ def _drop(template: Json, kind: str) -> None:
 def _machine(template: Json) -> Json:
     machine: Json = _properties(template, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
     return machine
+
+
+def _without_variable(template: Json, name: str) -> None:
+    environment = _container(template)["Environment"]
+    environment[:] = [variable for variable in environment if variable["Name"] != name]
 
 
 def _needs(template: Json, what: str, value: Any) -> None:

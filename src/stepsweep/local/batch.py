@@ -36,7 +36,7 @@ class JobQueue:
 
     Args:
         images: the images by tag.
-        environment: returns the variables that AWS adds to a job with a role: region, credentials, endpoint.
+        environment: returns the variables that AWS and an image add to a job with a role: credentials, endpoint, PATH.
         secrets: the values that a job may ask for.
         folders: parent of the attempts' working folders.
         logs: folder of the logs `<trial>/<job id>-<attempt>.log`.

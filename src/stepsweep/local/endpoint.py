@@ -32,9 +32,12 @@ class Endpoint:
         """Returns the variables that make any AWS tool use this cloud, and no other."""
         return {
             "AWS_ENDPOINT_URL": self.url,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
+            **self.region_environment(),
             "AWS_ACCESS_KEY_ID": "embedded",
             "AWS_SECRET_ACCESS_KEY": "embedded",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    def region_environment(self) -> dict[str, str]:
+        """Returns the variables that Lambda gives every function, and that a job has only by its definition."""
+        return {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}

@@ -5,6 +5,7 @@ Only an embedded cloud's process imports this module, at its start: moto has a t
 
 import contextlib
 import os
+import site
 import socket
 import sys
 import threading
@@ -56,19 +57,28 @@ def serving(
     """
     access = Access(ACCOUNT, endpoint.region)
 
-    def environment(role_arn: str) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        # A job that starts `python` gets this Python, as for the first word of an entrypoint.
+    def of_any(role_arn: str) -> dict[str, str]:
+        """Returns the variables that AWS, or a machine's image, gives jobs and functions with a role."""
+        # The machine's programs are what an image has installed. `python` is this Python, as for the first word of an
+        # entrypoint.
         own_python = str(Path(sys.executable).parent)
-        path = kept.get("PATH", os.defpath).split(os.pathsep)
-        kept["PATH"] = os.pathsep.join([own_python, *(folder for folder in path if folder != own_python)])
-        own = {
+        path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+        return {
+            "PATH": os.pathsep.join([own_python, *(folder for folder in path if folder != own_python)]),
             "AWS_ENDPOINT_URL": seen_at,
             "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
-            keys.DATA_DIR: str(data),
-            "PYTHONUNBUFFERED": "1",
+            "AWS_SECRET_ACCESS_KEY": "embedded",
+            "AWS_EC2_METADATA_DISABLED": "true",
         }
-        return {**kept, **endpoint.environment(), **own}
+
+    def of_job(role_arn: str) -> dict[str, str]:
+        # A job's home folder is a new one, which hides packages that were installed for the user alone.
+        packages = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
+        return {**of_any(role_arn), **packages, keys.DATA_DIR: str(data)}
+
+    def of_function(role_arn: str) -> dict[str, str]:
+        temporary = {name: os.environ[name] for name in ("TMPDIR",) if name in os.environ}
+        return {**temporary, **of_any(role_arn), **endpoint.region_environment()}
 
     server = make_server(
         "127.0.0.1",
@@ -87,7 +97,7 @@ def serving(
         jobs = JobQueue(
             machines.jobs,
             images=images,
-            environment=environment,
+            environment=of_job,
             secrets=secrets,
             folders=directory / "run" / "attempts",
             logs=directory / "logs",
@@ -103,7 +113,7 @@ def serving(
             # Folders of code are named by hash, so unpacked and compiled code can stay beside its template.
             functions=Functions(
                 machines.functions,
-                environment=environment,
+                environment=of_function,
                 held=secrets.names,
                 packages=Path(endpoint.assembly) / "unpacked",
                 folder=directory / "run",

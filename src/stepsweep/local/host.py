@@ -274,7 +274,7 @@ def contain(request: dict[str, Any]) -> None:
 
 
 def _give_own_folders(request: dict[str, Any], own: list[Path]) -> None:
-    """Creates a container's writable layer: a copy of its working folder, and a folder for temporary files.
+    """Creates a container's writable layer: a copy of its working folder, a home folder, and one for temporary files.
 
     Every file is copied, since writing through a hard or symbolic link would change the file for all others, and a
     trainer's folder has only a few megabytes. Copies keep their times, so that compiled modules stay valid.
@@ -288,11 +288,15 @@ def _give_own_folders(request: dict[str, Any], own: list[Path]) -> None:
     own.append(work)
     shutil.copytree(request["cwd"], work, symlinks=True)
     work.chmod(0o700)
+    # Not the person's: what a library keeps or finds there, on AWS it does not.
+    home = work.with_name(f"{work.name}-home")
+    own.append(home)
+    home.mkdir(0o700)
     # Not below the cloud's folder: multiprocessing puts sockets there, and a socket's path has at most 107 characters.
     temporary = tempfile.mkdtemp(prefix="sweep-")
     own.append(Path(temporary))
     request["cwd"] = str(work)
-    request["env"] |= dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary)
+    request["env"] |= {"HOME": str(home), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary)}
 
 
 def _delete(folders: list[Path]) -> None:

@@ -91,7 +91,7 @@ class Machine:
 
         Args:
             copy: a new folder for a copy of `cwd`, in which the process runs. The host deletes it when the process
-                ends, with the process's folder for temporary files.
+                ends, with the process's home folder and its folder for temporary files.
 
         Raises:
             HostGone: the host has ended.

@@ -5,7 +5,7 @@ from typing import Any
 
 from stepsweep.contract.environment import looks_secret
 from tests.proof.checks.check import Findings
-from tests.proof.subject import Subject
+from tests.proof.subject import REGION, Subject
 
 SECRET_ARN = re.compile(r"arn:aws:(secretsmanager:[a-z0-9-]+:\d{12}:secret:|ssm:[a-z0-9-]+:\d{12}:parameter/)\S+")
 
@@ -44,6 +44,10 @@ def findings(subject: Subject) -> Findings:
     for secret in container.get("Secrets", []):
         if not SECRET_ARN.match(str(secret["ValueFrom"])):
             yield f"Secrets: {secret['Name']} is not the ARN of a secret or a parameter, and stands in the template"
+    given = {variable["Name"]: variable["Value"] for variable in container.get("Environment", [])}
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        if given.get(name) != REGION:
+            yield f"Environment: {name} is {given.get(name)}, and no client of AWS can be made without a region"
     for variable in container.get("Environment", []):
         if looks_secret(variable["Name"]):
             yield f"Environment: {variable['Name']} looks like a secret, and stands in the template"
