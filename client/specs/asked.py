@@ -15,7 +15,8 @@ from typing import Any
 from stepsweep.client.specs.script import FIELDS, split
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.limits import MAX_NAME
-from stepsweep.contract.space import shown
+from stepsweep.contract.numbers import is_json_number, meant_by
+from stepsweep.contract.space import number_fault, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.trainer_script import Script
 
@@ -23,9 +24,6 @@ STDIN = "-"
 
 MAX_INPUT_BYTES = 262_144
 """Limit of an execution's input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
-
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
-_LIKE_A_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 _RANGE = re.compile(r"(?P<low>[+-]?[0-9][^,:]*?)\.\.(?P<high>[^,:]+)(?P<words>(?::[^,]*)?)")
 """`low..high`, then words after colons. `low` must be a number, since a text may contain two dots too."""
@@ -209,12 +207,23 @@ def _json(name: str, text: str) -> Any:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InvalidInput([f"{name}:{error.lineno}: not JSON: {error.msg} (column {error.colno})"]) from None
+        fault = _number_at(text, error) or f"not JSON: {error.msg} (column {error.colno})"
+        raise InvalidInput([f"{name}:{error.lineno}: {fault}"]) from None
     except (ValueError, RecursionError) as error:  # an integer of thousands of digits, or deep nesting
         raise InvalidInput([f"{name}: not JSON that can be read here: {error}"]) from None
     if faults := [f"{name}:{line}: {fault}" for line, fault in _lax_json(text)]:
         raise InvalidInput(faults)
     return document
+
+
+def _number_at(text: str, error: json.JSONDecodeError) -> str | None:
+    """Returns the fault of a number at which the parser gave up: `1_000`, `0x10`, `+1`; None for other faults."""
+    is_after_comma = error.msg.startswith("Expecting property name")  # `{"x": 1,5}`
+    signs = r"[\w.+,'\u2212-]" if is_after_comma else r"[\w.+'\u2212-]"
+    before = re.search(f"{signs}*$", text[max(0, error.pos - 100) : error.pos])
+    after = re.match(f"{signs}*", text[error.pos : error.pos + 100])
+    word = (before[0] if before else "") + (after[0] if after else "")
+    return number_fault(word) if meant_by(word) else None
 
 
 def _lax_json(text: str) -> list[tuple[int, str]]:
@@ -301,20 +310,8 @@ def _halving(text: str, faults: list[str]) -> dict[str, Any]:
 
 def _value(where: str, text: str, faults: list[str]) -> int | float | str:
     """Returns a JSON number as a number, and everything else as a text, which the spec's parser checks."""
-    value = number_or_text(text)
-    if value is None:
-        faults.append(f"{where}: {not_a_number(text)}")
+    if fault := number_fault(text):
+        faults.append(f"{where}: {fault}")
         return 0
-    return value
-
-
-def number_or_text(text: str) -> int | float | str | None:
-    """Returns a word as a number if it is a JSON number, otherwise as a text; None if it only looks like a number."""
-    if _JSON_NUMBER.fullmatch(text) and len(text) <= 400:
-        number: int | float = json.loads(text)
-        return number
-    return None if _LIKE_A_NUMBER.fullmatch(text) else text
-
-
-def not_a_number(text: str) -> str:
-    return f"{shown(text)} is not how JSON writes a number; write it as 0.1, 10 or 1e-3"
+    number: int | float | str = json.loads(text) if is_json_number(text) else text
+    return number

@@ -1,16 +1,19 @@
 """Reads a spec in YAML as strictly as JSON.
 
 PyYAML reads YAML 1.1, in which `1e-3` is a text, `no` is false, `010` is eight and `2026-01-01` is a date. Here a plain
-word is a number if JSON would read it as one; `true`, `false` and `null` have their JSON meaning; all else is a text.
+word is a number if JSON would read it as one; `true`, `false` and `null` have their JSON meaning; a word that only
+looks like a number, such as `1_000`, is a fault; all else is a text.
 """
 
+import json
+import re
 from typing import Any
 
 import yaml
 
-from stepsweep.client.specs.asked import not_a_number, number_or_text
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.space import shown
+from stepsweep.contract.numbers import is_json_number
+from stepsweep.contract.space import number_fault, shown
 
 MAX_DEPTH = 50
 WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -81,10 +84,10 @@ def _scalar(node: yaml.ScalarNode, faults: list[tuple[int, str]]) -> Any:
         return word
     if word in WORDS:
         return WORDS[word]
-    if word.lower() in (".nan", ".inf", "-.inf", "+.inf"):
+    if re.fullmatch(r"[+-]?\.(?:nan|inf)", word, re.IGNORECASE):
         faults.append((line, f"{word} is not a number in JSON; write a finite one"))
         return None
-    value = number_or_text(word)
-    if value is None:
-        faults.append((line, not_a_number(word)))
-    return value
+    if fault := number_fault(word):
+        faults.append((line, fault))
+        return None
+    return json.loads(word) if is_json_number(word) else word

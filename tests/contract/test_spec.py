@@ -143,7 +143,7 @@ class TestFaults:
 
     NO_VALUES: ClassVar[tuple[Any, ...]] = (
         None, math.nan, math.inf, -math.inf, HUGE, -HUGE, 2**53 + 1, [], {}, [0.1], "", " ", "a b", "-x",
-        ".x", "ü", "\uff11", "a" * 65, "x\n", "a,b", "$(x)", "x;y", 'x"', "x'", "\\", "a\0", "\ud800",
+        ".x", "ü", "a" * 65, "x\n", "a,b", "$(x)", "x;y", 'x"', "x'", "\\", "a\0", "\ud800",
     )  # fmt: skip
 
     @pytest.mark.parametrize("value", [pytest.param(value, id=ascii(value)[:30]) for value in NO_VALUES])
@@ -165,6 +165,15 @@ class TestFaults:
     @pytest.mark.parametrize("value", [2**53, -(2**53), 1e22, -1e-300, 5e-324, 0, "a" * 64, "resnet-18", "a/b:c@1.0+x"])
     def test_values_up_to_the_limits_are_taken(self, value: Any) -> None:
         assert parse(parameters={"p": [value]}).parameters == {"p": (value,)}
+
+    @pytest.mark.parametrize(
+        ("text", "number"),
+        [("1_000", "1000"), ("0x1F", "31"), ("0b11", "3"), ("5.", "5"), ("+1", "1"), (".5", "0.5"), ("\uff11", "1")],
+        ids=ascii,
+    )
+    def test_a_text_that_a_trainer_would_read_as_a_number_is_a_fault(self, text: str, number: str) -> None:
+        rule = f"{json.dumps(text)} is not how JSON writes a number; write {number}"
+        assert faults(parameters={"x": [text]}, fixed={"y": text}) == (f"parameters.x[0]: {rule}", f"fixed.y: {rule}")
 
     @pytest.mark.parametrize("choices", [None, 0.1, "0.1", True])
     def test_a_parameter_is_a_list_or_a_range(self, choices: Any) -> None:

@@ -12,6 +12,8 @@ from fractions import Fraction
 from random import Random
 from typing import Any, TypeAlias
 
+from stepsweep.contract.numbers import is_not_finite, meant_by, readable_as_number
+
 Value: TypeAlias = int | float | str
 """One value of one parameter. Numbers are finite. A float without a fraction becomes an int: JSON tools convert 1 and
 1.0 into each other, so they must be one value with one trial id."""
@@ -48,6 +50,9 @@ def parse_value(raw: object) -> Value:
             # float(), since NumPy's floats are floats with another `repr`.
             return int(raw) if raw.is_integer() and abs(raw) <= MAX_INTEGER else float(raw)
         case str():
+            if readable_as_number(raw):
+                meant = meant_by(raw)
+                raise ValueError(_not_how_json(raw) + (f"; write {shown(meant)[1:-1]}" if meant else ""))
             if len(raw) > MAX_TEXT or not _TEXT.fullmatch(raw):
                 raise ValueError(
                     f"must be a text of 1 to {MAX_TEXT} letters, digits and _ . : / @ + - "
@@ -56,6 +61,19 @@ def parse_value(raw: object) -> Value:
             return raw
         case _:
             raise ValueError(f"must be a number or a text, got {shown(raw)}")
+
+
+def number_fault(word: str) -> str | None:
+    """Returns what is wrong with a word without quotes that looks like a number; None for JSON numbers and texts."""
+    if is_not_finite(word):
+        return f"{shown(word)} is not a finite number; write one, or put the word in quotes if it is a text"
+    if (meant := meant_by(word)) is not None:
+        return f"{_not_how_json(word)}; write {shown(meant)[1:-1]}, or put the word in quotes if it is a text"
+    return _not_how_json(word) if readable_as_number(word) else None
+
+
+def _not_how_json(word: str) -> str:
+    return f"{shown(word)} is not how JSON writes a number"
 
 
 def as_option(value: Value) -> str:
