@@ -34,7 +34,9 @@ COLUMNS = ("lr", "momentum", "seed", "epoch", "train_loss", "val_loss", "val_acc
 
 def main(arguments: Sequence[str]) -> None:
     """Records missing curves, all cells of one seed after the other."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--train-images", type=int, default=384)
     parser.add_argument("--validation-images", type=int, default=1200)
     parser.add_argument("--data-dir", type=Path, default=Path(data.DEFAULT_DATA_DIR))

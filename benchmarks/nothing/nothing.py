@@ -10,7 +10,7 @@ import urllib.parse
 
 FAILING = 0.05
 
-parser = argparse.ArgumentParser()
+parser = argparse.ArgumentParser(allow_abbrev=False)
 parser.add_argument("--number", type=int, required=True)
 parser.add_argument("--wait_seconds", "--wait-seconds", type=float, default=0.0)
 parser.add_argument("--epochs", type=int, required=True)

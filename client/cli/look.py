@@ -54,8 +54,8 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     """Show a sweep: its leaderboard and winner, or the progress so far.
 
     \b
-    sweep show tutorial-20261123-053012
-    sweep show tutorial-20261123-053012 --on aws --region us-east-1
+    sweep show tutorial-20261123-053012-250731
+    sweep show tutorial-20261123-053012-250731 --on aws --region us-east-1
     """
     from stepsweep.client.terminal.view import View
 

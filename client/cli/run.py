@@ -93,8 +93,8 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
     Ctrl-C ends the display, and the sweep continues. For a sweep that has ended, it shows the results.
 
     \b
-    sweep watch tutorial-20261123-053012
-    sweep watch tutorial-20261123-053012 --on aws --region us-east-1
+    sweep watch tutorial-20261123-053012-250731
+    sweep watch tutorial-20261123-053012-250731 --on aws --region us-east-1
     """
     from stepsweep.client.cli.running import watch_sweep
     from stepsweep.client.terminal.view import View

@@ -1,8 +1,9 @@
 """The logs of trials: finds the trial that a person names, and reads the output of its job's attempts."""
 
+import json
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +16,8 @@ from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import ALIVE
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import OPTION
-from stepsweep.contract.space import as_option, shown
+from stepsweep.contract.numbers import is_json_number, meant_by
+from stepsweep.contract.space import Value, as_option, shown
 from stepsweep.contract.trial import Trial
 
 Line = tuple[int, str]
@@ -58,7 +60,7 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
         rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
     elif params and len(params) == len(parts):
         wanted = {match["name"]: match["value"] for match in params}
-        found = [trial for trial in trials if wanted.items() <= _said_of(trial).items()]
+        found = [trial for trial in trials if _is_said(trial, wanted)]
         rule = f"no trial has {said}"
     else:
         found = [trial for trial in trials if trial.trial_id.startswith(said)]
@@ -80,7 +82,24 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
 
 def _said_of(trial: Trial) -> dict[str, str]:
     """Returns the words that may name a trial: its params, fold and seed."""
-    return {name: as_option(value) for name, value in {**trial.member, **trial.params}.items()}
+    return {name: as_option(value) for name, value in _values_of(trial).items()}
+
+
+def _values_of(trial: Trial) -> dict[str, Value]:
+    return {**trial.member, **trial.params}
+
+
+def _is_said(trial: Trial, wanted: Mapping[str, str]) -> bool:
+    values = _values_of(trial)
+    return all(name in values and _means(text, values[name]) for name, text in wanted.items())
+
+
+def _means(text: str, value: Value) -> bool:
+    """Whether a person's text means a value: `0.10`, `1e-1` and `.1` are 0.1."""
+    if text == as_option(value):
+        return True
+    number = meant_by(text) or text
+    return not isinstance(value, str) and is_json_number(number) and bool(json.loads(number) == value)
 
 
 def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:

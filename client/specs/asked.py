@@ -170,10 +170,13 @@ def checked(
 
 
 def default_name(file: str | None, now: datetime) -> str:
-    """Returns a default name for a sweep: `tutorial-20261123-053012`."""
+    """Returns a default name for a sweep: `tutorial-20261123-053012-250731`.
+
+    The last digits are microseconds, since a script may start several sweeps in one second.
+    """
     stem = Path(file).stem if file and file != STDIN else ""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-_") or "sweep"
-    time = f"{now:-%Y%m%d-%H%M%S}"
+    time = f"{now:-%Y%m%d-%H%M%S-%f}"
     return stem[: MAX_NAME - len(time)] + time
 
 

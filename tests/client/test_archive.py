@@ -57,8 +57,10 @@ def test_a_search_in_rounds_is_shown_with_the_trials_of_its_last_round(
     assert statuses[last_params(in_rounds)] == "FAILED"
 
 
-def test_a_trial_of_the_last_round_has_its_log(sweep: Sweep, in_rounds: RecordedCloud) -> None:
-    ended = sweep("logs", "mine", last_params(in_rounds), "--dir", str(in_rounds.directory))
+@pytest.mark.parametrize("written", ["{}", "{}0", "{}e0"])
+def test_a_trial_of_the_last_round_has_its_log(sweep: Sweep, in_rounds: RecordedCloud, written: str) -> None:
+    named = written.format(last_params(in_rounds))
+    ended = sweep("logs", "mine", named, "--dir", str(in_rounds.directory))
     assert (ended.returncode, "ValueError: too hot\n" in ended.stdout) == (0, True), ended.stderr
 
 

@@ -2,6 +2,7 @@
 
 import json
 import string
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_options_alone_are_a_whole_input() -> None:
     assert spec.parameters == {"lr": (0.1, 0.001), "optimizer": ("sgd", "adam")}
     assert spec.fixed == {"batch_size": 64}
     assert spec.epochs == 3
-    assert spec.name == "sweep-20261123-053012"
+    assert spec.name == "sweep-20261123-053012-250731"
 
 
 def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
@@ -94,7 +95,7 @@ def test_the_file_s_own_name_of_the_sweep_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.json")), ids=lambda file: file.name)
 def test_the_examples_can_be_run(file: Path) -> None:
-    assert Asked(file=str(file)).spec(now=NOW).name == f"{file.stem}-20261123-053012"
+    assert Asked(file=str(file)).spec(now=NOW).name == f"{file.stem}-20261123-053012-250731"
 
 
 def test_the_tutorial_s_example_is_the_tutorial_s_sweep() -> None:
@@ -106,8 +107,13 @@ def test_the_tutorial_s_example_is_the_tutorial_s_sweep() -> None:
 @given(st.text(min_size=1).filter(lambda text: "/" not in text and "\0" not in text))
 def test_every_file_gives_a_name_that_a_sweep_may_have(stem: str) -> None:
     name = default_name(f"{stem}.json", NOW)
-    assert name.endswith("-20261123-053012")
+    assert name.endswith("-20261123-053012-250731")
     assert SweepSpec.from_json({"parameters": {"lr": [1]}, "epochs": 1}, default_name=name).name == name
+
+
+def test_sweeps_of_the_same_second_have_names_of_their_own() -> None:
+    names = {default_name(None, NOW + timedelta(microseconds=number)) for number in (0, 1, 1_000)}
+    assert len(names) == 3
 
 
 @given(st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False))

@@ -21,7 +21,7 @@ HEADER = ("Case", "What is done", "Attempts", "Promises", "Result", "In CI")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", allow_abbrev=False)
     parser.add_argument("words", nargs="*")
     parser.add_argument("--write", type=Path)
     asked = parser.parse_args()

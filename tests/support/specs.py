@@ -29,4 +29,4 @@ def faults(**fields: Any) -> tuple[str, ...]:
     return faults_of({**TUTORIAL, "name": "s", **fields})
 
 
-NOW = datetime(2026, 11, 23, 5, 30, 12, tzinfo=UTC)
+NOW = datetime(2026, 11, 23, 5, 30, 12, 250731, tzinfo=UTC)

@@ -42,7 +42,7 @@ def _with_last_value(data: bytes, value: bytes) -> bytes:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--lr", type=float, default=0.1)
     parser.add_argument("--momentum", type=float, default=0.5)
     parser.add_argument("--epochs", type=int, required=True)
