@@ -49,6 +49,8 @@ class Deployment:
     Attributes:
         stack: the stack's name.
         job_queue: the queue's name.
+        trainer_version: identifies the code that its trials run.
+        usd_per_hour: price of one job's machine.
         trainer_command: the entrypoint of the `command` that the stack was deployed for; empty without one.
         patience_seconds: while following a sweep, how long a service may fail to answer before that is an error.
         is_ours: whether it is an embedded cloud that this process keeps up.
@@ -62,6 +64,8 @@ class Deployment:
     job_queue: str
     log_group: str
     trainer_command: tuple[str, ...]
+    trainer_version: str
+    usd_per_hour: float
     patience_seconds: float
     s3: "S3Client"
     step_functions: "SFNClient"
@@ -195,6 +199,8 @@ def _found(
         job_queue=outputs[Output.JOB_QUEUE],
         log_group=outputs[Output.JOB_LOG_GROUP],
         trainer_command=tuple(json.loads(outputs[Output.TRAINER_COMMAND])),
+        trainer_version=outputs[Output.TRAINER_VERSION],
+        usd_per_hour=float(outputs[Output.USD_PER_HOUR]),
         patience_seconds=patience_seconds,
         s3=session.client("s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url),
         step_functions=session.client("stepfunctions", config=config, endpoint_url=endpoint_url),

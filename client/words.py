@@ -20,7 +20,8 @@ def described(spec: SweepSpec) -> str:
     times = f" x {' x '.join(each)}" if each else ""
     how = "" if spec.search.method is Method.GRID else f"{spec.search.method.value} search: "
     further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
-    return f"{how}{trials} ({sizes}){times}, up to {number_of(spec.epochs, 'epoch')} each{further}"
+    up_to = f", up to {spec.epochs:,} epochs each" if spec.epochs > 1 else ""
+    return f"{how}{trials} ({sizes}){times}{up_to}{further}"
 
 
 def _extent(parameter: Parameter) -> str:

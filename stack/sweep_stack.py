@@ -13,6 +13,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stepsweep.contract import keys
+from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.deployed import TAG, Output
 from stepsweep.contract.means import StackJob
 from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
@@ -26,6 +27,8 @@ from stepsweep.stack.storage import Storage
 from stepsweep.stack_config import StackConfig
 from stepsweep.statemachine.definition import SweepDefinition
 from stepsweep.trainer_script import script_of, title
+
+SECONDS_PER_EPOCH = str(TUTORIAL_RATES.seconds_per_epoch)
 
 
 class SweepStack(cdk.Stack):
@@ -77,8 +80,8 @@ class SweepStack(cdk.Stack):
                 keys.TRAINER_NAME: trainer_name,
                 keys.SECRETS: json.dumps([name for name, _ in config.secrets]),
                 keys.DEFAULT_MAX_CONCURRENCY: str(config.max_concurrency),
-                keys.SECONDS_PER_EPOCH: str(config.seconds_per_epoch),
                 **prices,
+                **({} if config.trainer or config.image else {keys.SECONDS_PER_EPOCH: SECONDS_PER_EPOCH}),
             },
             timeout=Duration.minutes(5),
             memory_mib=1769,  # one whole vCPU: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
@@ -188,6 +191,8 @@ class SweepStack(cdk.Stack):
         self._output(Output.CAPACITY, config.capacity, "Which machines trials run on")
         script = script_of(Path(config.trainer)) if config.trainer else None
         words = list(script.entrypoint) if script else []
+        self._output(Output.TRAINER_VERSION, trainer_version, "What names the trainer's code in the ids of trials")
+        self._output(Output.USD_PER_HOUR, str(config.usd_per_hour), "Price of one job's machine, for estimates")
         self._output(Output.TRAINER_COMMAND, json.dumps(words), "The `command` of a spec file that it was deployed for")
 
     def _allow_jobs(self, state_machine: sfn.StateMachine, compute: Compute) -> None:

@@ -6,6 +6,7 @@ It uses only the standard library and boto3. The function's package contains the
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from stepsweep.bucket.s3 import Bucket, s3_client
@@ -32,8 +33,9 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         execution ends in a state that shows the text, not as an error of this function.
     """
     bucket = Bucket(os.environ[keys.BUCKET], s3_client())
+    seconds = os.environ.get(keys.SECONDS_PER_EPOCH)
     rates = Rates(
-        usd_per_hour=float(os.environ[keys.USD_PER_HOUR]), seconds_per_epoch=float(os.environ[keys.SECONDS_PER_EPOCH])
+        usd_per_hour=float(os.environ[keys.USD_PER_HOUR]), seconds_per_epoch=float(seconds) if seconds else None
     )
     try:
         spec = SweepSpec.from_json(event["input"], default_name=event["execution"])
@@ -74,12 +76,13 @@ def plan(
     deploy has replaced it meanwhile.
 
     Args:
-        rates: of a machine that the stack's own job fills; a trial that asks for more of it costs more.
+        rates: of a machine that the stack's own job fills; a trial that asks for more of it costs more. The spec's
+            `seconds_per_epoch` takes the place of theirs.
         job: what a trial gets that asks for nothing.
 
     Raises:
-        InvalidSweep: the estimate exceeds the budget, another input has the sweep's name, or the sweep was planned for
-            another trainer. Then nothing is written.
+        InvalidSweep: the estimate exceeds the budget or is unknown, another input has the sweep's name, or the sweep
+            was planned for another trainer. Then nothing is written.
     """
     if round_number:
         key = keys.plan_key(spec.name, round_number - 1)
@@ -91,10 +94,13 @@ def plan(
     planned = [trial for trial in trials if trial.round_number == round_number]
     finished = bucket.present(trial.metrics_key for trial in planned)
     to_run = [trial for trial in planned if trial.metrics_key not in finished]
-    rates = rates.of_machines(job.machines(spec.resources))
+    rates = replace(
+        rates.of_machines(job.machines(spec.resources)),
+        seconds_per_epoch=spec.seconds_per_epoch or rates.seconds_per_epoch,
+    )
     usd = rates.estimate_usd(epochs=rounds.epochs_to_train(spec, to_run))
     if not round_number:
-        usd = _within_budget(spec, planned, to_run, rates)
+        usd = _within_budget(spec, planned, to_run, rates, trainer_name)
         if not _claim(bucket, spec) and not spec.accept_trainer:
             _check_trainer(bucket, spec, trainer_version=trainer_version, trainer_name=trainer_name)
 
@@ -121,7 +127,7 @@ def plan(
         "map_results_prefix": keys.map_results_prefix(spec.name, round_number),
         "map_results": {},  # the reducer reads it; the Map replaces it with its own, if it runs and does not fail
         "max_concurrency": spec.max_concurrency or max_concurrency,
-        "usd_at_most": round(usd, 4),
+        "usd_at_most": None if usd is None else round(usd, 4),
     }
 
 
@@ -147,12 +153,25 @@ def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_vers
     return rounds.next_round(spec, results, proposed, round_number=round_number, trainer_version=trainer_version)
 
 
-def _within_budget(spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[Trial], rates: Rates) -> float:
-    """Returns the estimated maximum cost of all rounds. Raises InvalidSweep if it exceeds the budget."""
+def _within_budget(
+    spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[Trial], rates: Rates, trainer_name: str
+) -> float | None:
+    """Returns the estimated maximum cost of all rounds; None if nobody has measured the trainer.
+
+    Raises InvalidSweep if the cost exceeds the budget, or is unknown and there is a budget.
+    """
     schedule = rounds.schedule(spec)
     finished = len(planned) - len(to_run)
     usd = rates.estimate_usd(epochs=sum(each.epochs for each in schedule) - finished * spec.rungs[0])
-    if spec.budget_usd is not None and usd > spec.budget_usd:
+    if spec.budget_usd is not None and usd is None and to_run:
+        raise InvalidSweep(
+            [
+                f"budget_usd: cannot be checked: the time that the trainer {json.dumps(trainer_name)} takes for an "
+                "epoch is unknown; give seconds_per_epoch (`sweep plan --calibrate` measures it), or leave "
+                "budget_usd out"
+            ]
+        )
+    if spec.budget_usd is not None and usd is not None and usd > spec.budget_usd:
         what = f"{len(to_run)} trials of up to {spec.epochs} epochs"
         if len(schedule) > 1:
             what += f" in {len(schedule)} rounds"

@@ -34,6 +34,7 @@ class Plan:
         trials: all trials of the sweep so far, by id, in the order of the plan.
         to_run: ids of the trials that were not finished at planning.
         planned_at: time of planning by the bucket's clock.
+        trainer_version: identifies the code that the trials run.
     """
 
     spec: SweepSpec
@@ -41,6 +42,7 @@ class Plan:
     trials: dict[str, Trial]
     to_run: frozenset[str]
     planned_at: datetime
+    trainer_version: str
 
     @property
     def planned(self) -> list[Trial]:
@@ -101,14 +103,15 @@ class Records:
     def plan_of(self, spec: SweepSpec, number: int, planned_at: datetime) -> Plan:
         """Returns the plan of a round."""
         plan_key, items_key = keys.plan_key(spec.name, number), keys.to_run_key(spec.name, number)
-        trials = RoundPlan.from_json(self._store.get_json(plan_key), where=plan_key).trials
+        planned = RoundPlan.from_json(self._store.get_json(plan_key), where=plan_key)
         items = items_from_json(self._store.get_json(items_key), where=items_key)
         return Plan(
             spec=spec,
             round_number=number,
-            trials={trial.trial_id: trial for trial in trials},
+            trials={trial.trial_id: trial for trial in planned.trials},
             to_run=frozenset(item.trial_id for item in items),
             planned_at=planned_at,
+            trainer_version=planned.trainer_version,
         )
 
     def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[Read]:

@@ -18,6 +18,7 @@ from stepsweep.client.cli.options import (
     json_option,
     keep_going_option,
     machine_options,
+    place_options,
     spec_options,
 )
 from stepsweep.client.clouds.cloud import Cloud
@@ -26,6 +27,7 @@ from stepsweep.client.specs.asked import Asked
 
 if TYPE_CHECKING:
     from stepsweep.client.cli.running import Ran
+    from stepsweep.contract.spec import SweepSpec
 
 START_EXIT_CODES = "Exit codes: 0 it runs, or has a winner already · 1 the sweep or the cloud failed · 2 wrong input."
 PLAN_EXIT_CODES = "Exit codes: 0 it could be run · 2 wrong input."
@@ -136,24 +138,53 @@ def resume(name: str, detach: bool, accept_trainer: bool, keep_going: bool, clou
 
 @click.command(epilog=PLAN_EXIT_CODES)
 @spec_options
+@place_options
+@click.option("--calibrate", is_flag=True, help="Train one trial for one epoch first, and measure its time.")
 @json_option("One JSON document on stdout: the spec, the trials' params and the estimate.")
-def plan(asked: Asked, as_json: bool) -> int:
-    """Show what a sweep would run, and start nothing.
+def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
+    """Show what a sweep would run, how long and at what price, and start nothing.
 
-    Takes the options of `sweep run`, and checks them by the same rules. Needs no cloud.
+    Takes the options of `sweep run`, and checks them by the same rules. Time and cost come from finished trials of the
+    same trainer; without any they are unknown. Needs no cloud, unless it calibrates.
 
     \b
     sweep plan examples/tutorial.json
     sweep plan --set lr=0.1,0.01 --epochs 3
+    sweep plan sweep.yaml --calibrate
     """
-    from stepsweep.client.terminal.view import View, plan_document
+    from stepsweep.client.operations.estimating import calibration, estimated
+    from stepsweep.client.terminal.planned import plan_document, show_plan
+    from stepsweep.client.terminal.view import View
 
-    spec = asked.spec(now=datetime.now(UTC))
+    spec, script = asked.checked(now=datetime.now(UTC))
+    if calibrate or not cloud.is_local:
+        cloud, script = cloud.running(script), None
+    if calibrate:
+        if cloud.is_local:
+            need("local", "`sweep plan --calibrate` on this machine")
+        ran = _calibrated(calibration(spec), cloud)
+        if ran.code is not ExitCode.OK:
+            return _shown(ran, as_json=False)
+    estimate = estimated(spec, cloud, script)
     if as_json:
-        click.echo(json.dumps(plan_document(spec), indent=2))
+        click.echo(json.dumps(plan_document(spec, estimate), indent=2))
     else:
-        View().plan(spec)
+        show_plan(View(), spec, estimate, was_calibrated=calibrate)
     return ExitCode.OK
+
+
+def _calibrated(spec: "SweepSpec", cloud: Cloud) -> "Ran":
+    """Trains what a calibration needs. Its progress goes to stderr: stdout is the plan's."""
+    from stepsweep.client.cli.running import run_sweep
+    from stepsweep.client.clouds.ahead import working_ahead
+    from stepsweep.client.terminal.view import View
+
+    view = View(to_stderr=True)
+    each = "one trial" if spec.trials_each == 1 else f"one trial per fold, {spec.trials_each} trials,"
+    where = "the embedded cloud on this machine" if cloud.is_local else "AWS, which costs its time"
+    view.line(f"Training {each} for one epoch, in {where} …")
+    with working_ahead(cloud, spec) as ahead:
+        return run_sweep(spec, cloud, view, ahead, keep_going=True)
 
 
 @click.command(epilog=SERVE_EXIT_CODES)

@@ -1,6 +1,5 @@
 """Where a command works: the embedded cloud of a folder, or a deployed stack on AWS."""
 
-import json
 import os
 import shlex
 from collections.abc import Callable, Iterator
@@ -9,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepsweep.client.clouds import trainers
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_script import script_of
 
@@ -175,16 +175,13 @@ class Cloud:
         return self
 
     def remember_trainer(self, sweep: str) -> None:
-        """Records the trainer's folder of a sweep on this machine, for `with_trainer_of`."""
+        """Records the trainer of a sweep on this machine."""
         if self.is_local:
-            file = self._trainer_file(sweep)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            folder = str(self.trainer.resolve()) if self.trainer else None
-            file.write_text(json.dumps({"trainer": folder}), encoding="utf-8")
+            trainers.remember(self.directory, sweep, self.trainer)
 
     def forget_trainer(self, sweep: str) -> None:
         if self.is_local:
-            self._trainer_file(sweep).unlink(missing_ok=True)
+            trainers.forget(self.directory, sweep)
 
     def with_trainer_of(self, sweep: str) -> "Cloud":
         """Returns this cloud with a sweep's latest trainer, unless the options name another one.
@@ -196,22 +193,15 @@ class Cloud:
         """
         if not self.is_local or self.trainer is not None:
             return self
-        try:
-            folder = json.loads(self._trainer_file(sweep).read_bytes())["trainer"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return self  # another client has started the sweep
-        if folder is None:
+        found = trainers.remembered(self.directory, sweep)
+        if found is None or found.place is None:
             return self
-        trainer = Path(folder)
+        trainer = found.place
         script = script_of(trainer)
         if not trainer.exists() or (script and not script.folder.is_dir()):
             gone = script.folder if script else trainer
             raise InvalidInput([f"--trainer: the trainer of the sweep {sweep}, {gone}, is gone; name its new folder"])
         return replace(self, trainer=trainer)
-
-    def _trainer_file(self, sweep: str) -> Path:
-        # A sweep's name has only letters, digits, - and _.
-        return self.directory / "trainers" / f"{sweep}.json"
 
     @property
     def objects(self) -> Path:

@@ -8,6 +8,7 @@ from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.canary import Canary
+from stepsweep.client.operations.estimating import with_pace
 from stepsweep.client.operations.events import (
     AtRest,
     Begun,
@@ -133,7 +134,7 @@ def _start(control: Control, spec: SweepSpec, cloud: Cloud) -> Execution:
         shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
         raise InvalidInput([f"the sweep {spec.name} is already running: {shown} shows it, {ended} ends it"])
     cloud.give_secrets(spec, control.deployment)
-    execution = control.start(spec)
+    execution = control.start(with_pace(spec, cloud))
     cloud.remember_trainer(spec.name)
     return execution
 

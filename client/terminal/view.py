@@ -18,17 +18,12 @@ from stepsweep.client.deployment import Deployment
 from stepsweep.client.pictures.terminal import curves, heatmap
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.words import MAX_NAMED, assignments, described, number_of, printable, shown_value, some
-from stepsweep.contract import rounds
-from stepsweep.contract.cost import TUTORIAL_RATES, Rates
 from stepsweep.contract.keys import leaderboard_key
-from stepsweep.contract.means import StackJob
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Cost, Output, Place
-from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 
 MAX_ROWS = 30
-MAX_PLANNED_ROWS = 20
 MAX_REASONS = 10
 STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
 ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow"}
@@ -64,46 +59,6 @@ class View:
             self.console.print(table)
         for line in capture.get().splitlines():
             self.line(line.rstrip())
-
-    # --- before a sweep
-
-    def plan(self, spec: SweepSpec) -> None:
-        """Shows the trials of a spec."""
-        schedule = rounds.schedule(spec)
-        epochs = sum(each.epochs for each in schedule)
-        self.line(f"{described(spec)}: {epochs:,} epochs in all, unless they stop early.")
-        rates = rates_of(spec)
-        self.line(
-            f"On AWS an estimated {rates.estimate_usd(epochs=epochs):.2f} USD at most: "
-            f"{rates.seconds_per_epoch:g} s per epoch, {rates.usd_per_hour:g} USD per hour, as in the tutorial."
-        )
-        if spec.fixed:
-            self.line(f"Every trial: {assignments(spec.fixed)}")
-        if len(schedule) > 1:
-            self.line()
-            self._rounds(schedule, rates)
-        self.line()
-        first = rounds.first_params(spec)
-        table = param_table("", *spec.parameters)
-        for number, params in enumerate(first[:MAX_PLANNED_ROWS], start=1):
-            table.add_row(str(number), *(as_option(value) for value in params.values()))
-        self.table(table)
-        if len(first) > MAX_PLANNED_ROWS:
-            self.line(f"… and {len(first) - MAX_PLANNED_ROWS:,} more")
-        if spec.search.learns and (more := (spec.search.trials or 0) - len(first)):
-            self.line(f"… and {more:,} more, which a model chooses from the outcomes of these")
-        self.line()
-        self.line("Nothing was started.")
-
-    def _rounds(self, schedule: Sequence[rounds.Round], rates: Rates) -> None:
-        table = param_table("round", "jobs", "up to epoch", "epochs", "USD")
-        for number, each in enumerate(schedule[:MAX_PLANNED_ROWS]):
-            usd = f"{rates.estimate_usd(epochs=each.epochs):.2f}"
-            up_to = ", ".join(map(str, each.up_to))
-            table.add_row(str(number), f"{each.trials:,}", up_to, f"{each.epochs:,}", usd)
-        self.table(table)
-        if len(schedule) > MAX_PLANNED_ROWS:
-            self.line(f"… and {len(schedule) - MAX_PLANNED_ROWS:,} rounds more")
 
     # --- a cloud
 
@@ -318,27 +273,6 @@ class View:
             self.line()
             self.line(f"The winner's {curve.epochs:,} epochs", "dim")
             self.console.print(table)
-
-
-def rates_of(spec: SweepSpec) -> Rates:
-    """Returns the tutorial's rates for what a trial of the spec takes of a machine of the tutorial's stack."""
-    return TUTORIAL_RATES.of_machines(StackJob().machines(spec.resources))
-
-
-def plan_document(spec: SweepSpec) -> dict[str, Any]:
-    """Returns the document of `sweep plan --json`."""
-    schedule = rounds.schedule(spec)
-    epochs = sum(each.epochs for each in schedule)
-    usd = rates_of(spec).estimate_usd(epochs=epochs)
-    return {
-        "sweep": spec.name,
-        "spec": spec.to_json(),
-        "usd_at_most": round(usd, 4),
-        "trials": rounds.first_params(spec),
-        "jobs_at_most": sum(each.trials for each in schedule),
-        "epochs_at_most": epochs,
-        "rounds": [{"jobs": each.trials, "epochs": each.epochs, "up_to": list(each.up_to)} for each in schedule],
-    }
 
 
 def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> dict[str, Any]:

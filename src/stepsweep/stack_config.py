@@ -62,7 +62,6 @@ class StackConfig:
     capacity: str = _choice("on-demand", "on-demand, spot (cheaper, may be reclaimed) or spot-first")
     max_wait_minutes: int = _choice(60, "wait after which a job without a machine is cancelled")
     usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
-    seconds_per_epoch: float = _choice(TUTORIAL_RATES.seconds_per_epoch, "time of one epoch, for estimates in advance")
     checkpoint_days: int = _choice(30, "age at which checkpoints are deleted; metrics stay")
     vpc_id: str | None = _choice(None, "your own network, with subnet_ids")
     subnet_ids: tuple[str, ...] = _choice((), "its subnets; they need access to S3, ECR and CloudWatch Logs")
@@ -134,7 +133,7 @@ def parsed(name: str, raw: object) -> object:
         return _integer(raw, *INTEGER_RANGES[name])
     text = str(raw)
     match name:
-        case "usd_per_hour" | "seconds_per_epoch":
+        case "usd_per_hour":
             return _positive(raw)
         case "capacity":
             return _matching(text, "|".join(CAPACITIES), f"one of {', '.join(CAPACITIES)}")

@@ -1,5 +1,6 @@
 """Selects what a trainer consists of: the same files for its image, its hash, and its local copies."""
 
+import hashlib
 import os
 import posixpath
 import shutil
@@ -35,6 +36,8 @@ GIT_IGNORE_FILE = ".gitignore"
 
 LARGEST_NAMED = 3
 
+DIGITS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -43,22 +46,37 @@ class Link:
     target: Path
 
 
-def contents(trainer: Path) -> dict[Path, Path | bytes | Link]:
+def contents(trainer: Path | Script) -> dict[Path, Path | bytes | Link]:
     """Returns where each file of a trainer comes from, by its path in the build context, sorted.
 
     Args:
-        trainer: a folder with a Dockerfile, or the file of a `Script`.
+        trainer: a folder with a Dockerfile, a `Script`, or its file.
 
     Raises:
         InvalidInput: the files are larger than `MAX_BYTES`.
     """
-    script = script_of(trainer)
-    if script is None:
-        return {name: trainer / name for name in trainer_files(trainer)}
-    found: dict[Path, Path | bytes | Link] = {name: script.folder / name for name in script_files(script)}
-    found |= {Path(name): Link((script.folder / name).resolve()) for name in script.data}
-    found[Path("Dockerfile")] = script.dockerfile()
+    if isinstance(trainer, Path):
+        script = script_of(trainer)
+        return contents(script) if script else {name: trainer / name for name in trainer_files(trainer)}
+    found: dict[Path, Path | bytes | Link] = {name: trainer.folder / name for name in script_files(trainer)}
+    found |= {Path(name): Link((trainer.folder / name).resolve()) for name in trainer.data}
+    found[Path("Dockerfile")] = trainer.dockerfile()
     return dict(sorted(found.items()))
+
+
+def digests(content: Mapping[Path, Path | bytes | Link]) -> dict[str, str]:
+    """Returns a digest of each file that `contents` returned, by its path in the build context."""
+    return {name.as_posix(): hashlib.sha256(_bytes(source)).hexdigest()[:DIGITS] for name, source in content.items()}
+
+
+def _bytes(source: Path | bytes | Link) -> bytes:
+    match source:
+        case bytes():
+            return source
+        case Link():
+            return os.fsencode(source.target)
+        case _:
+            return os.fsencode(source.readlink()) if source.is_symlink() else source.read_bytes()
 
 
 def copy(content: Mapping[Path, Path | bytes | Link], folder: Path) -> None:

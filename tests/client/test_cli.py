@@ -117,7 +117,21 @@ def test_a_plan_in_json(sweep: Sweep) -> None:
     document = json.loads(ended.stdout)
     assert (document["sweep"], document["trials"]) == ("mine", [{"lr": 0.1}, {"lr": 0.01}])
     assert SweepSpec.from_json(document["spec"]).epochs == 2
-    assert document["usd_at_most"] > 0
+    assert document["measured_on"] == "the tutorial"
+    assert document["seconds_per_epoch"] == [6, 6]
+    assert document["usd"] == [pytest.approx(4 * 6 / 3600 * 0.526, abs=1e-4)] * 2
+
+
+def test_the_tutorial_s_time_and_price_are_told_of_no_other_trainer(sweep: Sweep) -> None:
+    spec = '{"command": "true {args}", "parameters": {"lr": [0.1]}, "epochs": 2, "objective": {"metric": "acc"}}'
+    (sweep.folder / "mine.json").write_text(spec)
+    ended = sweep("plan", "mine.json")
+    assert ended.stdout.splitlines()[1] == (
+        "Time and cost are unknown: no trial of this trainer has finished on this machine. With --calibrate, "
+        "`sweep plan` trains one trial for one epoch first, and measures it."
+    )
+    document = json.loads(sweep("plan", "mine.json", "--json").stdout)
+    assert (document["seconds_per_epoch"], document["usd"], document["measured_on"]) == (None, None, None)
 
 
 def test_a_plan_of_several_rounds_shows_each_with_its_jobs_epochs_and_price_at_most(sweep: Sweep) -> None:

@@ -119,6 +119,7 @@ class TestFaults:
             *wrong("epochs", None, "5", 0, -1, 1.5, True, 1e308, HUGE, -HUGE, math.nan, math.inf, 100_001, [5], {}),
             *wrong("seed", None, "0", -1, 0.5, False, 2**32, HUGE, math.nan, [], {}),
             *wrong("budget_usd", 0, -1, "1", True, HUGE, math.inf, math.nan, [], {}),
+            *wrong("seconds_per_epoch", 0, -1, "1", []),
             *wrong("max_concurrency", "16", 0, -1, 1.5, True, 10_001, HUGE, math.inf, [], {}),
             *wrong(
                 "name", None, 5, True, [], "", "../a", "a/b", "a b", "a.b", "-a", "_a", "é", "\uff11", "a\n", "a" * 81

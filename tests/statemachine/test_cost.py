@@ -2,6 +2,7 @@
 
 import json
 
+from stepsweep.contract import keys
 from tests.support.functions import SPEC, Cloud, attempts, job_description, succeeded
 
 
@@ -16,6 +17,18 @@ class TestBudget:
 
     def test_a_plan_within_its_budget_says_what_it_costs_at_most(self, cloud: Cloud) -> None:
         assert cloud.plan({**SPEC, "epochs": 600, "budget_usd": 2})["usd_at_most"] == 2.0
+
+    def test_the_tutorial_s_pace_is_not_taken_for_another_trainer_s(self, cloud: Cloud) -> None:
+        cloud.monkeypatch.delenv(keys.SECONDS_PER_EPOCH)
+        assert cloud.plan(SPEC)["usd_at_most"] is None
+        refused = cloud.plan({**SPEC, "budget_usd": 5, "name": "held"})
+        assert refused == {
+            "fault": 'budget_usd: cannot be checked: the time that the trainer "mine" takes for an epoch is unknown; '
+            "give seconds_per_epoch (`sweep plan --calibrate` measures it), or leave budget_usd out"
+        }
+        measured = {**SPEC, "epochs": 600, "seconds_per_epoch": 12, "name": "measured"}
+        assert cloud.plan({**measured, "budget_usd": 4})["usd_at_most"] == 4.0
+        assert "(12 s per epoch, " in cloud.plan({**measured, "budget_usd": 3.99})["fault"]
 
     def test_trials_that_are_finished_cost_nothing_again(self, cloud: Cloud) -> None:
         for trial in cloud.planned(epochs=600, parameters=SPEC["parameters"])[:3]:

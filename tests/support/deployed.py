@@ -76,6 +76,8 @@ def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, ima
         "MaxVcpus": str(max_vcpus),
         "Capacity": capacity,
         "TrainerCommand": "[]",
+        "TrainerVersion": "1",
+        "UsdPerHour": "0.526",
     }
     container = {
         "Image": image or f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{made.repository}:abc",

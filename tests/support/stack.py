@@ -163,6 +163,8 @@ def make_stack(server: str, *, name: str) -> Stack:
         "MaxVcpus": "64",
         "Capacity": "on-demand",
         "TrainerCommand": "[]",
+        "TrainerVersion": "1",
+        "UsdPerHour": "0.526",
     }
     template = {
         "Resources": {"Storage": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name.lower()}}},

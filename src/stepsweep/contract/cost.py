@@ -11,23 +11,27 @@ class Rates:
 
     Attributes:
         usd_per_hour: price of one job's machine.
-        seconds_per_epoch: expected time of one epoch.
+        seconds_per_epoch: expected time of one epoch; None if nobody has measured the trainer.
     """
 
     usd_per_hour: float
-    seconds_per_epoch: float
+    seconds_per_epoch: float | None
 
     def of_machines(self, number: float) -> "Rates":
         """Returns the rates of a job that takes so many of the machines that these are of."""
         return replace(self, usd_per_hour=self.usd_per_hour * number)
 
-    def estimate_usd(self, *, epochs: int) -> float:
-        """Returns the expected cost of the epochs of all trials together."""
+    def estimate_usd(self, *, epochs: int) -> float | None:
+        """Returns the expected cost of the epochs of all trials together; None if the time of an epoch is unknown."""
+        if self.seconds_per_epoch is None:
+            return None
         return epochs * self.seconds_per_epoch / 3600 * self.usd_per_hour
 
 
 TUTORIAL_RATES = Rates(usd_per_hour=0.526, seconds_per_epoch=6.0)
-"""A g4dn.xlarge on demand in us-east-1 in 2021. There, 100 epochs of the tutorial took about ten minutes."""
+"""A g4dn.xlarge on demand in us-east-1 in 2021. There, 100 epochs of the tutorial took about ten minutes.
+
+The time is that of the tutorial's trainer, and says nothing about another one."""
 
 
 def job_seconds(attempts: object) -> float:

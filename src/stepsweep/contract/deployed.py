@@ -16,3 +16,5 @@ class Output(StrEnum):
     MAX_VCPUS = "MaxVcpus"
     CAPACITY = "Capacity"
     TRAINER_COMMAND = "TrainerCommand"
+    TRAINER_VERSION = "TrainerVersion"
+    USD_PER_HOUR = "UsdPerHour"

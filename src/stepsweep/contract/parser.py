@@ -53,7 +53,7 @@ from stepsweep.contract.space import (
 FIELDS = (
     "parameters", "search", "halving", "fixed", "epochs", "objective", "folds", "repeats", "seed", "name",
     "environment", "secrets", "resources", "timeout_minutes",
-    "retries", "max_concurrency", "budget_usd", "fresh", "accept_trainer",
+    "retries", "max_concurrency", "budget_usd", "seconds_per_epoch", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -96,7 +96,8 @@ class Parser:
             "timeout_minutes": self._integer("timeout_minutes", default=None, low=1, high=MAX_TIMEOUT_MINUTES),
             "retries": self._integer("retries", default=None, low=0, high=MAX_RETRIES),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
-            "budget_usd": self._budget(),
+            "budget_usd": self._positive("budget_usd", "a number of US dollars above 0"),
+            "seconds_per_epoch": self._positive("seconds_per_epoch", "a number of seconds above 0"),
             "fresh": self._boolean("fresh", self.data.get("fresh", False)),
             "accept_trainer": self._boolean("accept_trainer", self.data.get("accept_trainer", False)),
         }
@@ -345,8 +346,8 @@ class Parser:
             return "unnamed"
         return raw
 
-    def _budget(self) -> float | None:
-        raw = self.data.get("budget_usd")
+    def _positive(self, name: str, what: str) -> float | None:
+        raw = self.data.get(name)
         if raw is None:
             return None
         try:
@@ -354,7 +355,7 @@ class Parser:
         except ValueError:
             value = ""
         if isinstance(value, str) or value <= 0:
-            self.faults.append(f"budget_usd: must be a number of US dollars above 0, got {shown(raw)}")
+            self.faults.append(f"{name}: must be {what}, got {shown(raw)}")
             return None
         return float(value)
 

@@ -25,6 +25,7 @@ ABOUT_THE_RUN = (
     "retries",
     "max_concurrency",
     "budget_usd",
+    "seconds_per_epoch",
     "accept_trainer",
 )
 """Fields that affect neither the trials nor the winner. They may change when a sweep is started again."""
@@ -51,6 +52,7 @@ class SweepSpec:
         retries: attempts after the first; None means the stack's.
         max_concurrency: the most trials at once; None means the stack's.
         budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
+        seconds_per_epoch: expected job time of one epoch, for that estimate; None if nobody has measured the trainer.
         fresh: trains finished trials again.
         accept_trainer: continues a sweep that was planned for another trainer; its finished trials do not count.
     """
@@ -72,6 +74,7 @@ class SweepSpec:
     retries: int | None = None
     max_concurrency: int | None = None
     budget_usd: float | None = None
+    seconds_per_epoch: float | None = None
     fresh: bool = False
     accept_trainer: bool = False
 
@@ -114,6 +117,7 @@ class SweepSpec:
             "retries": self.retries,
             "max_concurrency": self.max_concurrency,
             "budget_usd": self.budget_usd,
+            "seconds_per_epoch": self.seconds_per_epoch,
             "fresh": self.fresh,
             "accept_trainer": self.accept_trainer,
         }

@@ -1,0 +1,75 @@
+"""Remembers which trainer each sweep of this machine had: where it is, and a digest of each of its files."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepsweep.trainer_script import Script
+
+FOLDER = "trainers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """The trainer of a sweep when it was started.
+
+    Attributes:
+        place: its folder, or the file of its script; None for the tutorial's trainer.
+        files: path in the build context → digest.
+    """
+
+    place: Path | None
+    files: Mapping[str, str]
+
+
+def files_of(trainer: Path | Script | None) -> dict[str, str]:
+    """Returns the digests of a trainer's files by path; nothing for the tutorial's trainer."""
+    if trainer is None:
+        return {}
+    from stepsweep.trainer_files import contents, digests  # needs an extra, which the tutorial's trainer does not
+
+    return digests(contents(trainer))
+
+
+def remember(directory: Path, sweep: str, trainer: Path | None) -> None:
+    """Writes the trainer of a sweep into the folder of its embedded cloud."""
+    file = _file(directory, sweep)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    place = str(trainer.resolve()) if trainer else None
+    file.write_text(json.dumps({"trainer": place, "files": files_of(trainer)}), encoding="utf-8")
+
+
+def forget(directory: Path, sweep: str) -> None:
+    _file(directory, sweep).unlink(missing_ok=True)
+
+
+def remembered(directory: Path, sweep: str) -> Remembered | None:
+    """Returns the trainer of a sweep; None if another client has started it."""
+    return _read(_file(directory, sweep))
+
+
+def sweeps_of(directory: Path, trainer: Path | Script | None) -> list[str]:
+    """Returns the sweeps that had this trainer as it is now, sorted by name."""
+    there = {file.stem: _read(file) for file in sorted((directory / FOLDER).glob("*.json"))}
+    if not there:
+        return []
+    files, is_tutorial = files_of(trainer), trainer is None
+    return [
+        name for name, each in there.items() if each and each.files == files and (each.place is None) is is_tutorial
+    ]
+
+
+def _read(file: Path) -> Remembered | None:
+    try:
+        document: dict[str, Any] = json.loads(file.read_bytes())
+        place = document["trainer"]
+        return Remembered(place=None if place is None else Path(place), files=dict(document["files"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _file(directory: Path, sweep: str) -> Path:
+    # A sweep's name has only letters, digits, - and _.
+    return directory / FOLDER / f"{sweep}.json"

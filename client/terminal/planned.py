@@ -1,0 +1,110 @@
+"""Shows the plan of a sweep: its rounds and trials, and what is known of its time and cost."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from stepsweep.client.operations.estimating import Estimate
+from stepsweep.client.terminal.view import View, param_table
+from stepsweep.client.words import assignments, described
+from stepsweep.contract import rounds
+from stepsweep.contract.space import as_option
+from stepsweep.contract.spec import SweepSpec
+
+MAX_ROWS = 20
+
+
+def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated: bool = False) -> None:
+    """Shows the trials of a spec.
+
+    Args:
+        was_calibrated: whether a trial was trained for the estimate.
+    """
+    schedule = rounds.schedule(spec)
+    epochs = sum(each.epochs for each in schedule)
+    in_all = f": {epochs:,} epochs in all, unless they stop early" if spec.epochs > 1 else ""
+    view.line(f"{described(spec)}{in_all}.")
+    for line in _estimated(spec, estimate, epochs):
+        view.line(line)
+    if spec.fixed:
+        view.line(f"Every trial: {assignments(spec.fixed)}")
+    if len(schedule) > 1:
+        view.line()
+        _rounds(view, schedule, estimate)
+    view.line()
+    first = rounds.first_params(spec)
+    table = param_table("", *spec.parameters)
+    for number, params in enumerate(first[:MAX_ROWS], start=1):
+        table.add_row(str(number), *(as_option(value) for value in params.values()))
+    view.table(table)
+    if len(first) > MAX_ROWS:
+        view.line(f"… and {len(first) - MAX_ROWS:,} more")
+    if spec.search.learns and (more := (spec.search.trials or 0) - len(first)):
+        view.line(f"… and {more:,} more, which a model chooses from the outcomes of these")
+    view.line()
+    view.line("Nothing else was started." if was_calibrated else "Nothing was started.")
+
+
+def plan_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
+    """Returns the document of `sweep plan --json`."""
+    schedule = rounds.schedule(spec)
+    epochs = sum(each.epochs for each in schedule)
+    pace, usd = estimate.pace, estimate.usd(epochs)
+    return {
+        "sweep": spec.name,
+        "spec": spec.to_json(),
+        "seconds_per_epoch": [round(pace.fastest, 3), round(pace.slowest, 3)] if pace else None,
+        "usd": [round(each, 4) for each in usd] if usd else None,
+        "measured_on": pace.measured_on if pace else None,
+        "trials": rounds.first_params(spec),
+        "jobs_at_most": sum(each.trials for each in schedule),
+        "epochs_at_most": epochs,
+        "rounds": [{"jobs": each.trials, "epochs": each.epochs, "up_to": list(each.up_to)} for each in schedule],
+    }
+
+
+def _estimated(spec: SweepSpec, estimate: Estimate, epochs: int) -> list[str]:
+    """Returns what is known of the time and cost, in sentences."""
+    pace, seconds, usd = estimate.pace, estimate.seconds(epochs), estimate.usd(epochs)
+    where = "in this stack" if estimate.is_of_machine else "on this machine"
+    if pace is None or seconds is None or usd is None:
+        return [
+            f"Time and cost are unknown: no trial of this trainer has finished {where}. With --calibrate, `sweep plan` "
+            "trains one trial for one epoch first, and measures it."
+        ]
+    each = "epoch" if spec.epochs > 1 else "trial"
+    time = f"{_range(*map(_seconds, (pace.fastest, pace.slowest)))} s per {each}"
+    price = f"{estimate.usd_per_hour:g} USD per hour"
+    cost = f"{_range(*map(_usd, usd))} USD at most"
+    if pace.measured_on == "the tutorial":
+        return [f"On AWS an estimated {cost}: {time}, {price}, as in the tutorial."]
+    took = _range(*(str(timedelta(seconds=round(each))) for each in seconds))
+    lines = [f"Job time {took} at most: {time}, as in {pace.measured_on}."]
+    if estimate.is_of_machine:
+        return [*lines, f"An estimated {cost}, at {price}."]
+    return [*lines, f"On AWS an estimated {cost} if a machine there is as fast as this one, at {price}."]
+
+
+def _rounds(view: View, schedule: Sequence[rounds.Round], estimate: Estimate) -> None:
+    has_price = estimate.pace is not None
+    table = param_table("round", "jobs", "up to epoch", "epochs", *(["USD"] if has_price else []))
+    for number, each in enumerate(schedule[:MAX_ROWS]):
+        usd = estimate.usd(each.epochs)
+        up_to = ", ".join(map(str, each.up_to))
+        price = [_range(*map(_usd, usd))] if usd else []
+        table.add_row(str(number), f"{each.trials:,}", up_to, f"{each.epochs:,}", *price)
+    view.table(table)
+    if len(schedule) > MAX_ROWS:
+        view.line(f"… and {len(schedule) - MAX_ROWS:,} rounds more")
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _usd(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.005 else f"{value:.1g}"

@@ -1,0 +1,127 @@
+"""Time and cost in advance: from finished trials of the same trainer, and of no other one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.trainers import remember
+from stepsweep.client.operations.estimating import calibration, estimated, with_pace
+from stepsweep.contract.spec import SweepSpec
+from tests.support.recorded import RecordedCloud
+
+SPEC = SweepSpec.from_json({"name": "next", "parameters": {"lr": {"low": 0.1, "high": 1, "log": True}},
+                            "search": {"method": "random", "trials": 9}, "halving": {"min_epochs": 2, "factor": 3},
+                            "epochs": 6, "repeats": 2, "fixed": {"a": "b"}})  # fmt: skip
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> RecordedCloud:
+    return RecordedCloud(directory=tmp_path / "cloud")
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Path:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text('FROM scratch\nENTRYPOINT ["python", "train.py"]\n')
+    (folder / "train.py").write_text("")
+    return folder
+
+
+def cloud_of(recorded: RecordedCloud, trainer: Path | None) -> Cloud:
+    return Cloud(
+        on="local", directory=recorded.directory, trainer=trainer, job_vcpus=None, profile=None, region=None, stack=None
+    )
+
+
+def finished(recorded: RecordedCloud, name: str, trainer: Path | None, seconds: list[float], *, epochs: int) -> None:
+    trials = recorded.planned(name, {"lr": [n + 1 for n in range(len(seconds))]}, epochs=epochs, fixed={"of": name})
+    for trial, each in zip(trials, seconds, strict=True):
+        recorded.succeeded(name, trial, {"val_accuracy": [0.5] * epochs}, seconds=each)
+    recorded.reduced(name)
+    remember(recorded.directory, name, trainer)
+
+
+def test_a_pace_is_the_range_of_the_trainer_s_finished_trials(recorded: RecordedCloud, trainer: Path) -> None:
+    cloud = cloud_of(recorded, trainer)
+    assert estimated(SPEC, cloud).pace is None
+    finished(recorded, "tutorial", None, [600], epochs=4)
+    assert estimated(SPEC, cloud).pace is None, "of another trainer"
+
+    finished(recorded, "first", trainer, [8, 20, 12], epochs=4)
+    estimate = estimated(SPEC, cloud)
+    assert estimate.pace is not None
+    assert (estimate.pace.fastest, estimate.pace.slowest) == (2, 5)
+    assert estimate.pace.measured_on == "3 finished trials of this trainer on this machine"
+    assert estimate.seconds(100) == (200, 500)
+    assert list(estimate.usd(100) or ()) == pytest.approx([200 / 3600 * 0.526, 500 / 3600 * 0.526])
+    assert not estimate.is_of_machine, "a laptop is no g4dn.xlarge"
+
+    finished(recorded, "calibration", trainer, [30], epochs=1)
+    again = estimated(SPEC, cloud).pace
+    assert again is not None
+    assert again.slowest == 5, "in one epoch the start of the job weighs most"
+
+    (trainer / "train.py").write_text("# changed")
+    assert estimated(SPEC, cloud).pace is None
+
+
+def test_a_trial_that_failed_or_was_not_trained_here_tells_nothing(recorded: RecordedCloud, trainer: Path) -> None:
+    one, other = recorded.planned("first", {"lr": [1, 2]}, epochs=2)
+    recorded.failed("first", one, "Killed\n")
+    recorded.succeeded("first", other, {"val_accuracy": [0.5, 0.5]}, seconds=6)
+    remember(recorded.directory, "first", trainer)
+    recorded.planned("again", {"lr": [2]}, epochs=2)
+    remember(recorded.directory, "again", trainer)
+    pace = estimated(SPEC, cloud_of(recorded, trainer)).pace
+    assert pace is not None
+    assert (pace.fastest, pace.slowest, pace.measured_on) == (3, 3, "1 finished trial of this trainer on this machine")
+
+
+def test_a_later_rung_s_job_trained_only_the_epochs_beyond_the_rung_before(
+    recorded: RecordedCloud, trainer: Path
+) -> None:
+    asked: dict[str, Any] = {"halving": {"min_epochs": 2, "factor": 2}, "epochs": 4}
+    trials = recorded.planned("first", {"lr": [1, 2]}, **asked)
+    for trial, value in zip(trials, (0.5, 0.6), strict=True):
+        recorded.succeeded("first", trial, {"val_accuracy": [value] * 2}, seconds=4)
+    recorded.reduced("first")
+    *_, best = recorded.planned("first", {"lr": [1, 2]}, round_number=1, **asked)
+    recorded.succeeded("first", best, {"val_accuracy": [0.6] * 4}, seconds=6)
+    remember(recorded.directory, "first", trainer)
+    pace = estimated(SPEC, cloud_of(recorded, trainer)).pace
+    assert pace is not None
+    assert (pace.fastest, pace.slowest) == (2, 3)
+
+
+def test_a_budget_is_checked_by_the_slowest_known_pace_unless_the_spec_has_one(
+    recorded: RecordedCloud, trainer: Path
+) -> None:
+    cloud = cloud_of(recorded, trainer)
+    held = SweepSpec.from_json({**SPEC.to_json(), "budget_usd": 1})
+    assert with_pace(held, cloud) == held
+    finished(recorded, "first", trainer, [8, 20], epochs=4)
+    assert with_pace(held, cloud).seconds_per_epoch == 5
+    assert with_pace(SPEC, cloud) == SPEC
+    told = SweepSpec.from_json({**held.to_json(), "seconds_per_epoch": 7})
+    assert with_pace(told, cloud) == told
+
+
+def test_a_calibration_is_one_new_trial_of_one_epoch() -> None:
+    spec = calibration(SPEC)
+    assert (spec.name, spec.epochs, spec.trials_each, spec.halving, spec.fresh) == (
+        "next-calibration",
+        1,
+        1,
+        None,
+        True,
+    )
+    assert list(spec.parameters) == ["lr"]
+    assert len(json.loads(json.dumps(spec.to_json()))["parameters"]["lr"]) == 1
+    assert spec.fixed == SPEC.fixed
+    score = calibration(SweepSpec.from_json({"name": "n" * 79, "parameters": {"C": [1, 2]}, "epochs": 1}))
+    assert not score.fresh, "its result counts"
+    assert score.name.endswith("-calibration")
