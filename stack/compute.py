@@ -2,23 +2,28 @@
 
 from typing import cast
 
-from aws_cdk import Duration, Size, Tags
+from aws_cdk import Duration, Size
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stepsweep.contract.deployed import TAG
 from stepsweep.contract.jobs import EXIT_INTERRUPTED
 from stepsweep.contract.means import ATTEMPTS
-from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
+from stepsweep.stack.acknowledged import acknowledge_wildcards
 from stepsweep.stack.log_groups import log_group
+from stepsweep.stack.machines import Machines
 from stepsweep.stack.network import Network
 from stepsweep.stack_config import StackConfig
 
 MISCONFIGURED_MINUTES = 10
-"""Batch's minimum. Waiting does not help a job that is too large for every machine of the environment."""
+"""Batch's minimum. Waiting does not help a job that needs more vCPUs than the environment may have."""
+
+MAX_UPDATE_MINUTES = 360
+"""How long Batch lets jobs run on machines that an update replaces, at most:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-batch-computeenvironment-updatepolicy.html"""
 
 
 class Compute(Construct):
@@ -41,12 +46,14 @@ class Compute(Construct):
         config: StackConfig,
         network: Network,
         image: ecs.ContainerImage,
+        repository: ecr.IRepository | None,
         environment: dict[str, str],
     ) -> None:
         super().__init__(scope, construct_id)
         self._config = config
         self._network = network
-        self._launch_template = self._machine()
+        self.log_group = log_group(self, "JobLogs", retention_days=config.log_retention_days)
+        self._machines = Machines(self, "Machines", repository=repository, log_group=self.log_group)
         kinds = {"on-demand": [False], "spot": [True], "spot-first": [True, False]}[config.capacity]
         self.job_queue = batch.JobQueue(
             self,
@@ -57,7 +64,6 @@ class Compute(Construct):
             ],
             job_state_time_limit_actions=_limits(config),
         )
-        self.log_group = log_group(self, "JobLogs", retention_days=config.log_retention_days)
         self.job_role = iam.Role(
             self,
             "JobRole",
@@ -70,12 +76,13 @@ class Compute(Construct):
             container=self._container(image, environment),
             timeout=Duration.minutes(config.job_timeout_minutes),
             retry_attempts=ATTEMPTS,
-            # Batch allows five rules. It retries a failure that matches none, so the last rule exits.
+            # Batch allows five rules, and retries what matches none; `statemachine/retried.py` has the same ones.
             retry_strategies=[
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
-                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.CANNOT_PULL_CONTAINER),
                 batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_exit_code=str(EXIT_INTERRUPTED))),
-                batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.custom(on_reason="*")),
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_reason="Cannot*")),
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_reason="Docker*")),
+                batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.NON_ZERO_EXIT_CODE),
             ],
             # A deploy must not deregister a revision that a running sweep uses.
             skip_deregister_on_update=True,
@@ -101,25 +108,6 @@ class Compute(Construct):
                     iam.PolicyStatement(actions=[action], resources=named)
                 )
 
-    def _machine(self) -> ec2.LaunchTemplate:
-        template = ec2.LaunchTemplate(
-            self,
-            "Machine",
-            # One hop keeps the machine's credentials from containers, which get their own from ECS.
-            require_imdsv2=True,
-            http_put_response_hop_limit=1,
-            block_devices=[
-                ec2.BlockDevice(
-                    device_name="/dev/xvda",
-                    volume=ec2.BlockDeviceVolume.ebs(
-                        100, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3, delete_on_termination=True
-                    ),
-                )
-            ],
-        )
-        Tags.of(template).add(*TAG)
-        return template
-
     def _environment(self, *, spot: bool) -> batch.ManagedEc2EcsComputeEnvironment:
         config = self._config
         environment = batch.ManagedEc2EcsComputeEnvironment(
@@ -129,7 +117,8 @@ class Compute(Construct):
             vpc=self._network.vpc,
             vpc_subnets=self._network.subnets,
             security_groups=[self._network.security_group],
-            launch_template=self._launch_template,
+            launch_template=self._machines.launch_template,
+            instance_role=self._machines.role,
             instance_types=[ec2.InstanceType(name) for name in config.instance_types],
             use_optimal_instance_classes=False,
             minv_cpus=0,  # no machine runs or costs anything between sweeps
@@ -140,18 +129,12 @@ class Compute(Construct):
             else batch.AllocationStrategy.BEST_FIT_PROGRESSIVE,
             update_to_latest_image_version=True,
             terminate_on_update=False,  # a deploy lets running trials finish
-            update_timeout=Duration.minutes(config.job_timeout_minutes),
+            update_timeout=Duration.minutes(min(config.job_timeout_minutes, MAX_UPDATE_MINUTES)),
         )
         resource = cast(batch.CfnComputeEnvironment, environment.node.default_child)
         # Without a version Batch keeps using the first one, even after a deploy changes the launch template.
         resource.add_property_override(
-            "ComputeResources.LaunchTemplate.Version", self._launch_template.latest_version_number
-        )
-        acknowledge(
-            environment,
-            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role]",
-            because="What the ECS agent on the machine needs is AWS's to know and changes with the agent; containers "
-            "cannot reach the machine's credentials.",
+            "ComputeResources.LaunchTemplate.Version", self._machines.launch_template.latest_version_number
         )
         return environment
 
@@ -169,6 +152,7 @@ class Compute(Construct):
                     batch.TmpfsMountOption.RW,
                     batch.TmpfsMountOption.NOSUID,
                     batch.TmpfsMountOption.NODEV,
+                    batch.TmpfsMountOption.EXEC,  # torch.compile loads libraries from there
                 ],
             )
         )
@@ -201,7 +185,8 @@ def _limits(config: StackConfig) -> list[batch.JobStateTimeLimitAction]:
     waits = {
         batch.JobStateTimeLimitActionsReason.INSUFFICIENT_INSTANCE_CAPACITY: config.max_wait_minutes,
         batch.JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: MISCONFIGURED_MINUTES,
-        batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT: MISCONFIGURED_MINUTES,
+        # Seen of jobs that only waited for the first machine of an environment without any.
+        batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT: config.max_wait_minutes,
     }
     return [
         batch.JobStateTimeLimitAction(

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_iam as iam
@@ -24,7 +26,7 @@ from stepsweep.stack.network import Network
 from stepsweep.stack.notices import Notices
 from stepsweep.stack.packages import TRAINER_FILES, staged, staged_trainer
 from stepsweep.stack.storage import Storage
-from stepsweep.stack_config import StackConfig
+from stepsweep.stack_config import ECR_IMAGE, StackConfig
 from stepsweep.statemachine.definition import SweepDefinition
 from stepsweep.trainer_script import script_of, title
 
@@ -42,7 +44,7 @@ class SweepStack(cdk.Stack):
             description="stepsweep: hyperparameter search with Step Functions and Batch",
             analytics_reporting=False,
         )
-        image, trainer_version, trainer_name = _trainer_image(self, config)
+        trainer = _trainer_image(self, config)
         storage = Storage(
             self, "Storage", checkpoint_days=config.checkpoint_days, log_retention_days=config.log_retention_days
         )
@@ -52,7 +54,8 @@ class SweepStack(cdk.Stack):
             "Compute",
             config=config,
             network=network,
-            image=image,
+            image=trainer.image,
+            repository=trainer.repository,
             environment={
                 keys.BUCKET: storage.bucket.bucket_name,
                 # Only newer ECS agents set a region, and without one a client of any service but S3 cannot be made.
@@ -76,8 +79,8 @@ class SweepStack(cdk.Stack):
             description="stepsweep: plans the trials of a sweep",
             environment={
                 keys.BUCKET: storage.bucket.bucket_name,
-                keys.TRAINER_VERSION: trainer_version,
-                keys.TRAINER_NAME: trainer_name,
+                keys.TRAINER_VERSION: trainer.version,
+                keys.TRAINER_NAME: trainer.name,
                 keys.SECRETS: json.dumps([name for name, _ in config.secrets]),
                 keys.DEFAULT_MAX_CONCURRENCY: str(config.max_concurrency),
                 **prices,
@@ -191,7 +194,7 @@ class SweepStack(cdk.Stack):
         self._output(Output.CAPACITY, config.capacity, "Which machines trials run on")
         script = script_of(Path(config.trainer)) if config.trainer else None
         words = list(script.entrypoint) if script else []
-        self._output(Output.TRAINER_VERSION, trainer_version, "What names the trainer's code in the ids of trials")
+        self._output(Output.TRAINER_VERSION, trainer.version, "What names the trainer's code in the ids of trials")
         self._output(Output.USD_PER_HOUR, str(config.usd_per_hour), "Price of one job's machine, for estimates")
         self._output(Output.TRAINER_COMMAND, json.dumps(words), "The `command` of a spec file that it was deployed for")
 
@@ -262,10 +265,27 @@ def _allow(role: iam.IRole, actions: list[str], resources: list[str], *, because
         acknowledge_wildcards(role, resources, because=because)
 
 
-def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.ContainerImage, str, str]:
-    """Returns the image that trials run, what names its code in every trial id, and what a person calls it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trainer:
+    """The image that trials run.
+
+    Attributes:
+        repository: where machines pull it from; None if that takes no permission.
+        version: names its code in every trial id.
+        name: what a person calls it.
+    """
+
+    image: ecs.ContainerImage
+    repository: ecr.IRepository | None
+    version: str
+    name: str
+
+
+def _trainer_image(scope: Construct, config: StackConfig) -> _Trainer:
     if config.image:
-        return ecs.ContainerImage.from_registry(config.image), config.image, config.image
+        image = ecs.ContainerImage.from_registry(config.image)
+        repository = _repository(scope, config.image)
+        return _Trainer(image=image, repository=repository, version=config.image, name=config.image)
     asset = ecr_assets.DockerImageAsset(
         scope,
         "Trainer",
@@ -273,6 +293,20 @@ def _trainer_image(scope: Construct, config: StackConfig) -> tuple[ecs.Container
         file=None if config.trainer else "stepsweep/trainer/Dockerfile",
         platform=ecr_assets.Platform.LINUX_AMD64,  # of g4dn; an image for an Arm laptop would not start there
     )
-    # Only the folder's name: its path would reveal details of the deploying machine.
-    name = title(Path(config.trainer)) if config.trainer else "stepsweep.trainer"
-    return ecs.ContainerImage.from_docker_image_asset(asset), asset.asset_hash, name
+    return _Trainer(
+        image=ecs.ContainerImage.from_docker_image_asset(asset),
+        repository=asset.repository,
+        version=asset.asset_hash,
+        # Only the folder's name: its path would reveal details of the deploying machine.
+        name=title(Path(config.trainer)) if config.trainer else "stepsweep.trainer",
+    )
+
+
+def _repository(scope: Construct, image: str) -> ecr.IRepository | None:
+    """Returns the private repository of ECR that an image is in; None if it is in another registry."""
+    found = ECR_IMAGE.fullmatch(image)
+    if found is None:
+        return None
+    name = found["repository"]
+    arn = f"arn:{cdk.Aws.PARTITION}:ecr:{found['region']}:{found['account']}:repository/{name}"
+    return ecr.Repository.from_repository_attributes(scope, "Repository", repository_arn=arn, repository_name=name)

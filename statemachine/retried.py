@@ -25,9 +25,13 @@ STORE_ERRORS = ["S3.S3Exception", "S3.SdkClientException"]
 
 RETRY_RULES = [
     {"OnStatusReason": "Host EC2*", "Action": "RETRY"},
-    {"OnReason": "CannotPullContainerError:*", "Action": "RETRY"},
     {"OnExitCode": str(EXIT_INTERRUPTED), "Action": "RETRY"},
-    {"OnReason": "*", "Action": "EXIT"},
+    {"OnReason": "Cannot*", "Action": "RETRY"},
+    {"OnReason": "Docker*", "Action": "RETRY"},
+    {"OnExitCode": "*", "Action": "EXIT"},
 ]
-"""Of a job, as the job definition has them: a lost machine, an image that could not be pulled, a trial that was told to
-end. A failure that matches no rule is tried again, so the last rule ends it. A proof compares the two."""
+"""Of a job, as the job definition has them. What ran and failed by itself ends: it has an exit code. Tried again are a
+lost machine, a trial that was told to end, and all that never started, which has no exit code and so matches no rule.
+Its two most frequent reasons are named (`CannotPullContainerError`, `CannotStartContainerError`, `DockerTimeoutError`
+and their like), should a missing exit code match `*` after all. A proof compares the two.
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html"""

@@ -6,6 +6,7 @@ Only this module of the trainer reads the environment.
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,9 @@ from stepsweep.trainer.store import FileStore, Job, JobStore, Store, StoreError,
 FINISHED = 0
 CRASHED = 1
 WRONG_INPUT = 2
+
+GPU_GONE_SECONDS = 120
+"""Before a trial whose machine has lost its GPU ends: such a machine would take one waiting trial after another."""
 
 
 class Interruption:
@@ -42,11 +46,11 @@ class Interruption:
 def main(arguments: Sequence[str]) -> int:
     """Runs one trial and returns the exit code."""
     interrupted = Interruption()
+    given_gpu = os.environ.get("NVIDIA_VISIBLE_DEVICES", "void") not in ("", "void", "none")
     try:
         threads = os.environ.get("OMP_NUM_THREADS") or str(_available_cpus())
         data_dir = os.environ.get(keys.DATA_DIR) or data.DEFAULT_DATA_DIR
         # A job with a GPU must not train on the CPU at the GPU's price, for example without a matching driver.
-        given_gpu = os.environ.get("NVIDIA_VISIBLE_DEVICES", "void") not in ("", "void", "none")
         asked = options.parse(
             arguments,
             default_data_dir=data_dir,
@@ -67,6 +71,12 @@ def main(arguments: Sequence[str]) -> int:
         from stepsweep.trainer import trial
 
         return FINISHED if trial.run(asked, store, interrupted) else EXIT_INTERRUPTED
+    except device.NoGpu as error:
+        print(error, file=sys.stderr)
+        if not given_gpu:
+            return WRONG_INPUT
+        time.sleep(GPU_GONE_SECONDS)
+        return EXIT_INTERRUPTED  # another machine may have one
     except (InvalidInput, data.DataSetError) as error:
         print(error, file=sys.stderr)
         return WRONG_INPUT

@@ -15,6 +15,10 @@ FP32, BF16 = "fp32", "bf16"
 PRECISIONS: Sequence[str] = (FP32, BF16)
 
 
+class NoGpu(InvalidInput):
+    """torch finds no GPU where one was requested."""
+
+
 def has_torch() -> bool:
     return find_spec("torch") is not None
 
@@ -29,13 +33,14 @@ def choose(name: str, *, precision: str) -> "torch.device":
     """Returns the device of `--device`.
 
     Raises:
+        NoGpu: there is no GPU.
         InvalidInput: the device is missing, or would only emulate the precision, slower than fp32 and less exact.
     """
     import torch
 
     there = torch.cuda.is_available()
     if name == "cuda" and not there:
-        raise InvalidInput(
+        raise NoGpu(
             ["--device: cuda was requested, or the job has a GPU, but torch finds none; `--device cpu` needs none"]
         )
     device = torch.device("cuda" if there and name != "cpu" else "cpu")

@@ -15,6 +15,7 @@ from botocore import exceptions as aws
 from stepsweep.client.checks.findings import Clients, Finding, State, asked, one_line
 from stepsweep.client.deployment import explanation
 from stepsweep.contract.deployed import Output
+from stepsweep.stack_config import ECR_IMAGE
 
 READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 STACK_REMEDIES = {
@@ -32,11 +33,6 @@ STILL_RUNS = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDA
 
 LONG_SECONDS = 900
 """A wait that is suspicious: a GPU machine usually starts, and pulls the image, in about five minutes."""
-
-ECR_IMAGE = re.compile(
-    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
-    r"(?P<repository>[^:@]+)(?::(?P<tag>[^:@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from typing import Any
 
 from botocore import exceptions as aws
 
-from stepsweep.client.checks.aws import ECR_IMAGE
 from stepsweep.client.checks.findings import Clients, Finding, State, asked, counted
 from stepsweep.client.deployment import explanation
 from stepsweep.contract.deployed import TAG
+from stepsweep.stack_config import ECR_IMAGE
 
 FREE = {
     "lambda": "costs nothing unless it is called",

@@ -38,6 +38,12 @@ _SECRET_ARN = re.compile(
     re.ASCII,
 )
 
+ECR_IMAGE = re.compile(
+    r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
+    r"(?P<repository>[^:@]+)(?::(?P<tag>[^:@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
+)
+"""An image in a private repository of ECR."""
+
 Value = TypeVar("Value")
 
 

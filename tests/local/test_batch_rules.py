@@ -42,8 +42,11 @@ def this_stacks(cloud: Cloud) -> dict[str, Any]:
         (attempt(status=SPOT), True),
         (attempt(status=SPOT, exit_code=137), True),
         (attempt(status="Task failed to start", reason="CannotPullContainerError: no such image"), True),
-        (attempt(status="Task failed to start", reason="CannotStartContainerError: no such file"), False),
-        (attempt(status=None), False),
+        (attempt(status="Task failed to start", reason="CannotPullImageManifestError: no such image"), True),
+        (attempt(status="Task failed to start", reason="CannotStartContainerError: no such file"), True),
+        (attempt(status="Task failed to start", reason="DockerTimeoutError: Could not transition to started"), True),
+        (attempt(status="Task failed to start"), True),
+        (attempt(status=None), True),
     ],
 )
 def test_this_stacks_rules_try_again_what_another_machine_may_do_better(

@@ -12,6 +12,7 @@ from typing import Any
 from stepsweep.statemachine.retried import FUNCTION_ERRORS, STORE_ERRORS, SUBMIT_ERRORS
 from tests.proof.checks import CHECKS
 from tests.proof.checks.check import Check
+from tests.proof.checks.machines import KEEPS_METADATA
 from tests.proof.subject import Subject
 
 Json = dict[str, Any]
@@ -396,6 +397,55 @@ TEMPLATE = (
             "optional",
         ),
     ),
+    _template(
+        "credentials of the machine in reach of a trial, which has the machine's network",
+        lambda t: _machine(t).pop("UserData"),
+    ),
+    _template(
+        "user data that Batch does not take",
+        lambda t: _set(_machine(t), "UserData", {"Fn::Base64": f"#!/bin/bash\n{KEEPS_METADATA}\n"}),
+    ),
+    _template(
+        "the metadata kept from root too, which the ECS agent is",
+        lambda t: _replaced(_machine(t)["UserData"], "Fn::Base64", "! --uid-owner root ", ""),
+    ),
+    _template(
+        "a machine that may do all that AWS's policy allows it",
+        lambda t: _statements(t, "MachinesRole").append({"Effect": "Allow", "Action": "logs:*", "Resource": "*"}),
+    ),
+    _template(
+        "a machine that cannot pull the image",
+        lambda t: _without_action(_statements(t, "MachinesRole"), "ecr:BatchGetImage"),
+    ),
+    _template(
+        "a machine that cannot join the cluster",
+        lambda t: _without_action(_statements(t, "MachinesRole"), "ecs:RegisterContainerInstance"),
+    ),
+    _template(
+        "an update that waits longer than Batch takes",
+        lambda t: _set(_properties(t, COMPUTE)["UpdatePolicy"], "JobExecutionTimeoutMinutes", 480),
+    ),
+    _template(
+        "jobs cancelled while their first machine starts",
+        lambda t: [
+            _set(limit, "MaxTimeSeconds", 600)
+            for limit in _properties(t, QUEUE)["JobStateTimeLimitActions"]
+            if "JOB_RESOURCE" in limit["Reason"]
+        ],
+    ),
+    _template("a /tmp from which nothing can be loaded", lambda t: _tmp(t)["MountOptions"].remove("exec")),
+    _template(
+        "a container that Docker could not start is not tried again",
+        lambda t: [
+            _set(rule, "OnReason", "CannotPullContainerError:*")
+            for rule in _rules(t)
+            if rule.get("OnReason") == "Cannot*"
+        ],
+    ),
+    _template(
+        "what never started ends a trial",
+        lambda t: _rules(t).append({"Action": "EXIT", "OnReason": _rules(t).pop()["OnExitCode"]}),
+    ),
     _template("jobs that wait for ever", lambda t: _properties(t, QUEUE).pop("JobStateTimeLimitActions")),
     _template(
         "an allocation strategy that does not exist",
@@ -419,12 +469,9 @@ TEMPLATE = (
     ),
     _template(
         "an image that cannot be pulled is not tried again",
-        lambda t: [
-            rules.remove(rule)
-            for rules in [_properties(t, JOB)["RetryStrategy"]["EvaluateOnExit"]]
-            for rule in list(rules)
-            if "CannotPull" in str(rule)
-        ],
+        lambda t: _set(
+            _properties(t, JOB)["RetryStrategy"], "EvaluateOnExit", [r for r in _rules(t) if "Cannot" not in str(r)]
+        ),
     ),
     _template(
         "a container without an init process",
@@ -562,6 +609,20 @@ def _machine(template: Json) -> Json:
 def _without_variable(template: Json, name: str) -> None:
     environment = _container(template)["Environment"]
     environment[:] = [variable for variable in environment if variable["Name"] != name]
+
+
+def _rules(template: Json) -> list[Json]:
+    rules: list[Json] = _properties(template, JOB)["RetryStrategy"]["EvaluateOnExit"]
+    return rules
+
+
+def _tmp(template: Json) -> Json:
+    mount: Json = _container(template)["LinuxParameters"]["Tmpfs"][0]
+    return mount
+
+
+def _replaced(place: Json, key: str, old: str, new: str) -> None:
+    place[key] = place[key].replace(old, new)
 
 
 def _needs(template: Json, what: str, value: Any) -> None:

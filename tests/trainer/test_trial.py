@@ -19,6 +19,7 @@ from mypy_boto3_s3 import S3Client
 
 from stepsweep.contract import keys, metrics
 from stepsweep.contract.errors import InvalidInput, InvalidMetrics
+from stepsweep.trainer import __main__ as program
 from stepsweep.trainer import trial
 from stepsweep.trainer.options import Options
 from stepsweep.trainer.store import FileStore, StoreError
@@ -356,6 +357,21 @@ def test_a_gpu_that_is_not_there_is_told(options: Callable[..., Options], tmp_pa
     store = FileStore(output=tmp_path / "m.csv", checkpoint_file=None)
     with pytest.raises(InvalidInput, match="--device: cuda was requested, or the job has a GPU, but torch finds none"):
         trial.run(options("--device", "cuda"), store, interrupted=lambda: False)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+@pytest.mark.parametrize(("given", "code"), [("GPU-1", 75), (None, 2)])
+def test_a_job_whose_machine_has_lost_its_gpu_is_left_to_another_machine(
+    given: str | None, code: int, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "GPU_GONE_SECONDS", 0)
+    monkeypatch.setattr(program, "Interruption", lambda: lambda: False)  # it handles this process's signals
+    monkeypatch.setenv(keys.DATA_DIR, str(data_dir))
+    monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", given or "void")
+    output = ("--output", str(tmp_path / "m.csv"))
+    asked = ("--lr", "0.1", "--momentum", "0.5", "--epochs", "1", "--dataset", "fashion-mnist", *output)
+    by_hand = () if given else ("--device", "cuda")
+    assert program.main([*asked, *by_hand]) == code
 
 
 @pytest.mark.parametrize(("given", "default"), [("GPU-1", "cuda"), ("all", "cuda"), ("void", "auto"), ("", "auto")])

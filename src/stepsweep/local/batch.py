@@ -223,13 +223,16 @@ def retries(strategy: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:
     }
     for rule in strategy.get("evaluateOnExit", []):
         patterns = {name: pattern for name, pattern in rule.items() if name != "action"}
-        # A `*` also matches a missing value, so an end without an exit code matches the last rule.
-        if all(
-            fnmatch.fnmatchcase("" if said[name] is None else str(said[name]), _glob(pattern))
-            for name, pattern in patterns.items()
-        ):
+        if all(_matches(name, said[name], pattern) for name, pattern in patterns.items()):
             return str(rule["action"]).upper() == "RETRY"
     return True
+
+
+def _matches(name: str, value: object, pattern: str) -> bool:
+    # A `*` matches a missing reason too. What Batch makes of a missing exit code is not documented.
+    if value is None and name == "onExitCode":
+        return False
+    return fnmatch.fnmatchcase("" if value is None else str(value), _glob(pattern))
 
 
 def _glob(pattern: str) -> str:

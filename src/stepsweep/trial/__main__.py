@@ -10,11 +10,12 @@ import os
 import re
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from stepsweep.trial import event_files, metrics_file, mlflow_runs, names, old_metrics, places
+from stepsweep.trial import event_files, gpu, metrics_file, mlflow_runs, names, old_metrics, places
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import BOOLEANS, STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.interpreter import with_python
@@ -54,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for fault in wrong.faults:
                 print(f"stepsweep-trial: {fault}", file=sys.stderr)
             return WRONG_INPUT
+        if reason := gpu.why_gone(os.environ):
+            print(f"stepsweep-trial: {reason}; another machine tries again", file=sys.stderr)
+            time.sleep(gpu.GONE_SECONDS)
+            return INTERRUPTED
         if metrics_uri is not None and not _forget(asked, workspace):
             return WRONG_INPUT
         report = None if asked.metric or asked.epoch else workspace.report

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from stepsweep.contract.environment import looks_secret
+from stepsweep.local.batch import retries
 from tests.proof.checks.check import Findings
 from tests.proof.subject import REGION, Subject
 
@@ -32,9 +33,11 @@ def findings(subject: Subject) -> Findings:
         yield "a trainer needs no privileges"
     if container.get("ReadonlyRootFilesystem"):
         yield "a script that saves a file beside itself dies"
-    mounts = {mount["ContainerPath"] for mount in container.get("LinuxParameters", {}).get("Tmpfs", [])}
+    mounts = {mount["ContainerPath"]: mount for mount in container.get("LinuxParameters", {}).get("Tmpfs", [])}
     if "/tmp" not in mounts:  # noqa: S108  the container's
         yield "temporary files go to the disk of the machine"
+    elif "exec" not in mounts["/tmp"].get("MountOptions", []):  # noqa: S108
+        yield "Docker mounts /tmp noexec, and torch.compile loads what it compiles from there"
     if not container.get("LinuxParameters", {}).get("InitProcessEnabled"):
         yield "a trainer that is process 1 gets no SIGTERM unless it handles it, and its children become zombies"
     roles = {subject.arn(name) for name in subject.ids("AWS::IAM::Role")}
@@ -65,15 +68,43 @@ def _faults_of_retries(strategy: dict[str, Any]) -> Findings:
         yield "RetryStrategy: from 2 to 10 attempts, or the loss of a machine is the loss of a trial"
     if len(rules) > 5:
         yield "RetryStrategy: Batch takes five rules"
-    everything = [{"Action": "EXIT", "OnReason": "*"}]
-    if rules[-1:] != everything:
-        yield "RetryStrategy: what matches no rule is tried again, so the last one must end all that is left"
+    if rules[-1:] != [{"Action": "EXIT", "OnExitCode": "*"}]:
+        yield "RetryStrategy: what matches no rule is tried again, so the last one must end all that ran and failed"
     for number, rule in enumerate(rules[:-1]):
         conditions = {key: value for key, value in rule.items() if key.startswith("On")}
         if rule["Action"] != "RETRY" or not conditions or "*" in conditions.values():
             yield f"RetryStrategy: rule {number + 1} leaves nothing to those after it, or tries nothing again"
-    retried = {value for rule in rules if rule["Action"] == "RETRY" for key, value in rule.items() if key != "Action"}
-    # 75 is the exit code of a trainer that was told to end and kept what it had learned (EX_TEMPFAIL).
-    for wanted in ("Host EC2*", "CannotPullContainerError:*", "75"):
-        if wanted not in retried:
-            yield f"RetryStrategy: {wanted} is not tried again"
+    for says, ended, again in ENDINGS:
+        if retries(_as_the_api_has_it(strategy), ended) is not again:
+            yield f"RetryStrategy: {says} is {'not ' if again else ''}tried again"
+    # Nobody has said whether Batch takes a missing exit code for one that matches `*`.
+    named = tuple(value.removesuffix("*") for rule in rules for key, value in rule.items() if key == "OnReason")
+    for error in ("CannotPullContainerError", "CannotPullImageManifestError", "CannotCreateContainerError", *DOCKER):
+        if not error.startswith(named or ("nothing",)):
+            yield f"RetryStrategy: only a missing exit code has {error} tried again"
+
+
+DOCKER = ("CannotStartContainerError", "DockerTimeoutError")
+
+
+def _ended(*, reason: str | None = None, exit_code: int | None = None, status: str = "") -> dict[str, Any]:
+    return {"statusReason": status, "container": {"reason": reason, "exitCode": exit_code}}
+
+
+ENDINGS = (
+    ("a trainer's own error", _ended(exit_code=1), False),
+    ("a trial that used too much memory", _ended(exit_code=137, reason="OutOfMemoryError: killed"), False),
+    # The exit code of a trainer that was told to end and kept what it had learned (EX_TEMPFAIL).
+    ("a trial that was told to end", _ended(exit_code=75), True),
+    ("a reclaimed machine", _ended(status="Host EC2 (instance i-1) terminated.", exit_code=137), True),
+    ("an image that could not be pulled", _ended(reason="CannotPullContainerError: context canceled"), True),
+    ("a container that could not start", _ended(reason="CannotStartContainerError: nvidia-container-cli"), True),
+    ("a Docker that did not answer", _ended(reason="DockerTimeoutError: Could not transition to created"), True),
+    ("a secret that could not be read", _ended(reason="ResourceInitializationError: throttled"), True),
+)
+"""How attempts end, and whether another one may end otherwise."""
+
+
+def _as_the_api_has_it(strategy: dict[str, Any]) -> dict[str, Any]:
+    rules = [{key[0].lower() + key[1:]: value for key, value in rule.items()} for rule in strategy["EvaluateOnExit"]]
+    return {"evaluateOnExit": rules}

@@ -1,5 +1,6 @@
 """Jobs get a machine that they fit on and that starts: one that cannot waits in RUNNABLE, and says nothing."""
 
+import email
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,9 @@ from tests.proof.subject import Subject
 
 KEPT_BACK = 0.90
 """Of a machine's memory, what the ECS agent leaves to containers; on g4dn.xlarge about 15,500 of 16,384 MiB."""
+
+MAX_UPDATE_MINUTES = 360
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-batch-computeenvironment-updatepolicy.html"""
 
 WAITS = {
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
@@ -34,19 +38,41 @@ def findings(subject: Subject) -> Findings:
         yield "LaunchTemplate: a container could read the machine's credentials (IMDSv1)"
     if template.get("MetadataOptions", {}).get("HttpPutResponseHopLimit") != 1:
         yield "LaunchTemplate: a container could read the machine's credentials (more than one hop)"
+    yield from _faults_of_user_data(template.get("UserData", {}).get("Fn::Base64", ""))
     # ECS's image of Amazon Linux 2023 has its root file system on /dev/xvda, of 30 GB unless the template says more.
     disks = {device["DeviceName"]: device["Ebs"] for device in template.get("BlockDeviceMappings", [])}
     root = disks.get("/dev/xvda", {})
     if not root.get("Encrypted") or not root.get("DeleteOnTermination") or root.get("VolumeSize", 0) < 60:
         yield "LaunchTemplate: the disk must be encrypted, deleted with the machine, and have room for the image"
     queue = subject.one("AWS::Batch::JobQueue")
-    limited = {limit["Reason"] for limit in queue.get("JobStateTimeLimitActions", []) if limit["Action"] == "CANCEL"}
-    yield from (f"JobQueue: a job may wait for ever for {reason}" for reason in sorted(WAITS - limited))
+    cancels = [limit for limit in queue.get("JobStateTimeLimitActions", []) if limit["Action"] == "CANCEL"]
+    limited = {limit["Reason"]: limit["MaxTimeSeconds"] for limit in cancels}
+    yield from (f"JobQueue: a job may wait for ever for {reason}" for reason in sorted(WAITS - limited.keys()))
+    # Batch gives this reason also while the first machine of an environment starts.
+    if limited.get("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", 1_800) < 1_800:
+        yield "JobQueue: cancels jobs while their first machine starts"
     environments = {subject.arn(name) for name in subject.ids("AWS::Batch::ComputeEnvironment")}
     used = {order["ComputeEnvironment"] for order in queue["ComputeEnvironmentOrder"]}
     if used != environments:
         yield f"JobQueue: uses {sorted(used)} of {sorted(environments)}"
     yield from _faults_of_image(subject)
+
+
+KEEPS_METADATA = "iptables --insert OUTPUT --destination 169.254.169.254 --match owner ! --uid-owner root --jump REJECT"
+
+
+def _faults_of_user_data(text: str) -> Iterator[str]:
+    """Batch takes MIME only: https://docs.aws.amazon.com/batch/latest/userguide/launch-templates.html"""
+    message = email.message_from_string(text)
+    scripts = [part.get_payload() for part in message.walk() if part.get_content_type() == "text/x-shellscript"]
+    if not message.is_multipart() or not scripts:
+        yield "LaunchTemplate: its user data is no MIME multi-part text with a script"
+    for script in scripts:
+        if not str(script).startswith("#!/bin/bash\n"):
+            yield "LaunchTemplate: cloud-init runs a script only with its interpreter in the first line"
+    # A container of Batch has the machine's network, where the limit of hops keeps nothing from it.
+    if KEEPS_METADATA not in [line for script in scripts for line in str(script).splitlines()]:
+        yield "LaunchTemplate: a trial could read the machine's credentials (it has the machine's network)"
 
 
 def _faults(resources: dict[str, Any], needs: dict[str, int]) -> Iterator[str]:
@@ -82,8 +108,11 @@ def _faults_of_updates(environment: dict[str, Any], definition: dict[str, Any]) 
     policy = environment.get("UpdatePolicy", {})
     if policy.get("TerminateJobsOnUpdate") is not False:
         yield "a deploy ends the trials that run"
-    if policy.get("JobExecutionTimeoutMinutes", 30) * 60 < definition["Timeout"]["AttemptDurationSeconds"]:
+    minutes = policy.get("JobExecutionTimeoutMinutes", 30)
+    if minutes * 60 < min(definition["Timeout"]["AttemptDurationSeconds"], MAX_UPDATE_MINUTES * 60):
         yield "a deploy leaves a trial less time than an attempt may take"
+    if minutes > MAX_UPDATE_MINUTES:
+        yield f"a deploy would leave trials {minutes} minutes, Batch takes {MAX_UPDATE_MINUTES} at most"
 
 
 def _faults_of_network(subject: Subject, resources: dict[str, Any]) -> Iterator[str]:

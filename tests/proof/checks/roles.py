@@ -13,6 +13,7 @@ from typing import Any
 from ministack.core import iam_evaluator
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
+from stepsweep.stack_config import ECR_IMAGE
 from tests.proof.checks.check import Findings
 from tests.proof.subject import ACCOUNT, REGION, Subject
 
@@ -204,15 +205,25 @@ RULES = [
     *_rules(
         "container start", may=False, rules={**NOBODY, **STARTS, "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",)}
     ),
-    *_rules("machine", may=True, rules={"ecs:RegisterContainerInstance ecs:Poll": ("*",)}),
+    *_rules(
+        "machine",
+        may=True,
+        rules={
+            "ecs:RegisterContainerInstance ecs:Poll ecs:DiscoverPollEndpoint ecs:StartTelemetrySession": ("*",),
+            "ecs:SubmitTaskStateChange ecs:SubmitContainerStateChange ecs:UpdateContainerInstancesState": ("*",),
+            "logs:CreateLogStream logs:PutLogEvents": ("{job_log_stream}",),
+        },
+    ),
     *_rules(
         "machine",
         may=False,
         rules={
-            # AWS's own policy for the ECS agent is what it is; of ours there is nothing.
+            **NOBODY,
             **STARTS,
             "s3:GetObject s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/sweeps/s/winner.json"),
-            "iam:PassRole": ("arn:aws:iam::{account}:role/Admin",),
+            "ecs:CreateCluster ecs:RunTask ecs:ExecuteCommand ecs:StopTask": ("*",),
+            "logs:PutLogEvents logs:GetLogEvents": ("{planner_log_stream}",),
+            "ecr:BatchGetImage ecr:PutImage": ("arn:aws:ecr:{region}:{account}:repository/theirs",),
         },
     ),
     *_rules(
@@ -257,6 +268,7 @@ def findings(subject: Subject) -> Findings:
     for who in TRUSTED:
         yield from (f"{who}: {fault}" for fault in access.faults_of_trust(who))
     yield from _faults_of_topics(subject)
+    yield from _faults_of_pulling(subject, access)
     strangers = set(subject.ids("AWS::IAM::Role")) - {role for roles in access.roles.values() for role in roles}
     yield from (f"{name}: nobody has said what this role is for" for name in sorted(strangers))
 
@@ -368,6 +380,25 @@ class Access:
         ]
         documents += [_managed(arn) for arn in properties.get("ManagedPolicyArns", [])]
         return map(iam_evaluator.parse_policy_document, documents)
+
+
+def _faults_of_pulling(subject: Subject, access: Access) -> Iterator[str]:
+    """Yields who cannot pull the image. AWS says the machine does it, and the agent's code that either may:
+    https://docs.aws.amazon.com/AmazonECR/latest/userguide/ECR_on_ECS.html"""
+    image = subject.one("AWS::Batch::JobDefinition")["ContainerProperties"]["Image"]
+    found = ECR_IMAGE.fullmatch(image)
+    if found is None:
+        return
+    repository = f"arn:aws:ecr:{found['region']}:{found['account']}:repository/{found['repository']}"
+    pulls = {
+        "ecr:GetAuthorizationToken": "*",
+        "ecr:BatchGetImage": repository,
+        "ecr:GetDownloadUrlForLayer": repository,
+    }
+    for who in ("machine", "container start"):
+        for action, resource in pulls.items():
+            if not access.is_allowed(Rule(who=who, may=True, action=action, resource=resource)):
+                yield f"{who}: cannot pull the image, {action} {resource} is denied"
 
 
 def _faults_of_topics(subject: Subject) -> Iterator[str]:

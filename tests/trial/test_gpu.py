@@ -1,0 +1,47 @@
+"""A machine that has lost its GPU does not take one trial after another."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stepsweep.trial import __main__ as kit
+from stepsweep.trial import gpu
+
+ECHO = ["--", "echo", "epoch 1 val_loss=0.5", "{args}", "--lr", "0.1", "--epochs", "1"]
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Returns the program that stands for nvidia-smi, first in PATH."""
+    program = tmp_path / "nvidia-smi"
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(gpu, "GONE_SECONDS", 0.0)
+    monkeypatch.chdir(tmp_path)
+    return program
+
+
+def says(program: Path, script: str) -> None:
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+
+
+def test_a_trial_whose_gpu_is_gone_is_left_to_another_machine(
+    driver: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    says(driver, "echo 'Unable to determine the device handle for GPU0: Unknown Error'; exit 15")
+    monkeypatch.setenv("NVIDIA_VISIBLE_DEVICES", "GPU-1234")
+    assert kit.main(ECHO) == 75
+    captured = capfd.readouterr()
+    assert "val_loss" not in captured.out, "it must not train on the processor at the GPU's price"
+    assert "GPU-1234 cannot be used: Unable to determine the device handle" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("given", "script"),
+    [("GPU-1234", "echo 'GPU 0: Tesla T4 (UUID: GPU-1234)'"), ("all", "exit 9"), ("void", "exit 9"), (None, "exit 9")],
+)
+def test_a_trial_starts_with_its_gpu_and_where_none_was_given(driver: Path, given: str | None, script: str) -> None:
+    says(driver, script)
+    variables = {"PATH": os.environ["PATH"], **({"NVIDIA_VISIBLE_DEVICES": given} if given is not None else {})}
+    assert gpu.why_gone(variables) is None
