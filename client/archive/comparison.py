@@ -11,6 +11,7 @@ from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Objective
+from stepsweep.contract.significance import difference
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
 
@@ -187,7 +188,7 @@ def _gain(one: Row | None, other: Row | None, objective: Objective | None) -> fl
     """Returns by how much the other value is better."""
     if objective is None or one is None or other is None or one.value is None or other.value is None:
         return None
-    return objective.rank(one.value) - objective.rank(other.value)
+    return difference(objective.rank(one.value), objective.rank(other.value))
 
 
 def _not_comparable(specs: Sequence[SweepSpec]) -> str:
@@ -243,7 +244,8 @@ def _in_common(one: Standing, other: Standing, objective: Objective | None) -> I
         better=sum(gain > 0 for gain in gains),
         worse=sum(gain < 0 for gain in gains),
         equal=sum(gain == 0 for gain in gains),
-        median_difference=statistics.median(gains) if gains else None,
+        # Of halves, since the median of two gains near 1.8e308 would overflow.
+        median_difference=2 * statistics.median(gain / 2 for gain in gains) if gains else None,
     )
 
 

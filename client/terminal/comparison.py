@@ -11,6 +11,7 @@ from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
 from stepsweep.client.terminal.view import ENTRY_STYLES, View
 from stepsweep.client.words import number_of, shown_value
 from stepsweep.contract.ranking import options_line
+from stepsweep.contract.significance import difference
 
 MAX_VALUE = 60
 """Most characters of a field; `--json` has the whole field."""
@@ -34,8 +35,8 @@ def show(view: View, found: Comparison) -> None:
     view.line()
     names = [each.sweep for each in found.sweeps]
     table = _columns("asked differently", *names)
-    for difference in found.asked:
-        table.add_row(difference.field, *(_short(difference.values[name]) for name in names))
+    for field in found.asked:
+        table.add_row(field.field, *(_short(field.values[name]) for name in names))
     view.table(table)
 
 
@@ -84,7 +85,7 @@ def _best(view: View, found: Comparison) -> None:
     if found.best and len(winners) > 1:
         best = next(each for each in found.sweeps if each.sweep == found.best)
         distances = ", ".join(
-            f"{shown_value(abs((best.value or 0) - (other.value or 0)), digits=3)} ahead of {other.sweep}"
+            f"{shown_value(abs(difference(best.value or 0, other.value or 0)), digits=3)} ahead of {other.sweep}"
             for other in winners
             if other is not best
         )

@@ -21,6 +21,7 @@ from stepsweep.client.words import MAX_NAMED, assignments, described, number_of,
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Cost, Output, Place
+from stepsweep.contract.significance import difference
 from stepsweep.contract.spec import SweepSpec
 
 MAX_ROWS = 30
@@ -250,7 +251,7 @@ class View:
             those = some([assignments(tie.params) for tie in ties])
             self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
         elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
-            distance = shown_value(abs(winner.value - second.value), digits=3)
+            distance = shown_value(abs(difference(winner.value, second.value)), digits=3)
             value = f"{metric} {shown_value(second.value)}, {distance} behind"
             self.line(f"Second   {assignments(second.params)}  {value}")
 

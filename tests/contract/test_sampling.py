@@ -6,9 +6,10 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stepsweep.contract.limits import MAX_BOUND, MIN_BOUND
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.space import Kind, Parameter, Range, Value, as_option, grid, grid_size, values_of
@@ -32,6 +33,23 @@ def first(count: int, parameters: dict[str, Parameter], seed: int = 0) -> list[d
 
 
 spaces = st.dictionaries(option_names, choices.map(tuple) | ranges().map(parsed), min_size=1, max_size=3)
+
+
+@st.composite
+def hostile_ranges(draw: st.DrawFn) -> Range:
+    """Ranges of a few values or of very many, narrow and wide, near the ends of what doubles can hold."""
+    log = draw(st.booleans())
+    low = draw(st.floats(MIN_BOUND, MAX_BOUND) if log else st.floats(-MAX_BOUND, MAX_BOUND))
+    wider = draw(st.sampled_from([0, 1e-16, 1e-15, 1e-6, 1e-4, 1e-3, 1, 1e9]))
+    high = min(low + abs(low) * wider, MAX_BOUND)
+    if draw(st.booleans()):
+        low, high = float(f"{low:.5g}"), max(float(f"{high:.5g}"), float(f"{low:.5g}"))
+    found = parsed({"low": low, "high": high, "log": log, "type": "float"})
+    assert isinstance(found, Range)
+    return found
+
+
+hostile = hostile_ranges()
 
 
 class TestRange:
@@ -71,6 +89,21 @@ class TestRange:
         if given.is_listed and given.size < 10_000:
             assert value in values_of(given)
         assert len(as_option(value)) < 40
+
+    @given(hostile)
+    @example(Range(low=0.10009, high=0.1009, log=True, kind=Kind.FLOAT))
+    @example(Range(low=0.10005, high=0.10015, log=True, kind=Kind.FLOAT))
+    @example(Range(low=10**15, high=10**15 + 1, kind=Kind.FLOAT))
+    @example(Range(low=2**53 - 9, high=2**53, log=True, kind=Kind.INT))
+    @example(Range(low=-1e300, high=1e300, kind=Kind.FLOAT))
+    def test_as_many_values_are_drawn_as_a_range_says_that_it_has(self, given: Range) -> None:
+        count = min(given.size, 60)
+        drawn_values = [params["p"] for params in first(count, {"p": given})]
+        assert len(set(drawn_values)) == len(drawn_values) == count
+        assert all(given.low <= value <= given.high for value in drawn_values if not isinstance(value, str))
+        if given.size == count:
+            assert set(drawn_values) == set(values_of(given))
+            assert not list(itertools.islice(drawn({"p": given}, seed=0), count, None))
 
     @given(ranges().map(parsed))
     def test_a_range_survives_being_written_and_read(self, given: Range) -> None:

@@ -33,6 +33,11 @@ class TestRanges:
             ({"low": 2.5, "high": 1.5}, ": low must be <= high, got 2.5 and 1.5"),
             ({"low": 0.1}, '.high: missing; a range is written as {"low": 0.001, "high": 0.1}'),
             ({"low": "a", "high": 0.5}, '.low: must be a number of at most 1e+300, got "a"'),
+            ({"low": 1e-301, "high": 1.5, "log": True}, ".low: must be at least 1e-300 on a log scale, got 1e-301"),
+            (
+                {"low": 1e15, "high": 1e15 + 9, "step": 0.1},
+                ".step: must be at least 0.25, since numbers near 1000000000000009 are no closer, got 0.1",
+            ),
             ({"low": 0.5, "high": 1e301}, ".high: must be a number of at most 1e+300, got 1e+301"),
             ({"low": 0, "high": 1, "step": 0}, ".step: must be > 0, got 0"),
             (

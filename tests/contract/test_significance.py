@@ -2,13 +2,22 @@
 
 import math
 import statistics
+import sys
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import special, stats  # type: ignore[import-untyped]
 
-from stepsweep.contract.significance import corrected_resampled_p, incomplete_beta, two_sided_p, welch_p
+from stepsweep.contract.significance import (
+    corrected_resampled_p,
+    difference,
+    incomplete_beta,
+    mean_of,
+    standard_error_of,
+    two_sided_p,
+    welch_p,
+)
 
 samples = st.lists(st.integers(0, 1_000).map(lambda n: n / 1_000), min_size=2, max_size=20)
 
@@ -42,17 +51,44 @@ def test_welch_s_test_is_scipy_s(first: list[float], second: list[float]) -> Non
 def test_the_corrected_test_by_hand() -> None:
     """Differences 1, 2, 3, 4, 5: mean 3, variance 2.5; t = 3 / sqrt((1/5 + 1/4) x 2.5) = 2.8284, where the plain test
     has 3 / sqrt(2.5 / 5) = 4.2426."""
-    assert corrected_resampled_p([1, 2, 3, 4, 5]) == pytest.approx(2 * stats.t.sf(math.sqrt(8), 4))
-    assert corrected_resampled_p([1, 2, 3, 4, 5]) == pytest.approx(0.0474, abs=1e-4)
+    assert corrected_resampled_p([2, 4, 6, 8, 10], [1, 2, 3, 4, 5]) == pytest.approx(2 * stats.t.sf(math.sqrt(8), 4))
+    assert corrected_resampled_p([2, 4, 6, 8, 10], [1, 2, 3, 4, 5]) == pytest.approx(0.0474, abs=1e-4)
 
 
 @given(samples)
 def test_folds_are_never_surer_than_a_plain_paired_test(differences: list[float]) -> None:
     if statistics.variance(differences) > 1e-12:
         plain = stats.ttest_1samp(differences, 0).pvalue
-        assert corrected_resampled_p(differences) >= plain - 1e-12
+        assert corrected_resampled_p(differences, [0.0] * len(differences)) >= plain - 1e-12
 
 
 def test_what_never_varies_is_certain() -> None:
-    assert welch_p([0.5, 0.5], [0.5, 0.5, 0.5]) == corrected_resampled_p([0.0, 0.0]) == 1
-    assert welch_p([0.5, 0.5], [0.6, 0.6]) == corrected_resampled_p([0.1, 0.1]) == 0
+    assert welch_p([0.5, 0.5], [0.5, 0.5, 0.5]) == corrected_resampled_p([0.5, 0.5], [0.5, 0.5]) == 1
+    assert welch_p([0.5, 0.5], [0.6, 0.6]) == corrected_resampled_p([0.6, 0.6], [0.5, 0.5]) == 0
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+extremes = st.lists(finite, min_size=2, max_size=8)
+
+
+@given(extremes, extremes)
+@example([1e160, 1e161], [0.2, 0.21])
+@example([sys.float_info.max] * 2, [-sys.float_info.max] * 2)
+@example([sys.float_info.max, -sys.float_info.max], [5e-324, 0.0])
+def test_any_finite_values_have_a_mean_an_error_and_a_p_value(first: list[float], second: list[float]) -> None:
+    assert 0 <= welch_p(first, second) <= 1
+    folds = min(len(first), len(second))
+    assert 0 <= corrected_resampled_p(first[:folds], second[:folds]) <= 1
+    assert min(first) <= mean_of(first) <= max(first)
+    assert 0 <= standard_error_of(first) <= sys.float_info.max
+    assert math.isfinite(difference(max(first), min(second)))
+
+
+def test_a_diverged_training_is_told_from_the_others() -> None:
+    assert welch_p([0.20, 0.21, 0.22], [1e160, 1.1e160, 1.2e160]) < 0.05
+    assert welch_p([2e150, 2.1e150], [2e153, 2.1e153]) == pytest.approx(welch_p([2.0, 2.1], [2e3, 2.1e3]))
+
+
+@given(samples)
+def test_the_standard_error_is_scipy_s(values: list[float]) -> None:
+    assert standard_error_of(values) == pytest.approx(stats.sem(values), rel=1e-9, abs=1e-12)

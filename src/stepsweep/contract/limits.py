@@ -19,4 +19,5 @@ MAX_FOLDS = 20
 MAX_REPEATS = 20
 MAX_FACTOR = 100
 MAX_BOUND = 1e300
+MIN_BOUND = 1e-300
 """Largest bound of a range, so that no sum or rounding of its values overflows."""

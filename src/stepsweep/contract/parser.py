@@ -1,6 +1,7 @@
 """Parses the input of a sweep: checks every field, and reports all faults at once."""
 
 import difflib
+import math
 import re
 import textwrap
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from stepsweep.contract.limits import (
     MAX_ROUNDS,
     MAX_SEED,
     MAX_TRIALS,
+    MIN_BOUND,
 )
 from stepsweep.contract.means import (
     MAX_GPUS,
@@ -174,8 +176,15 @@ class Parser:
             self.faults.append(f"{where}: low must be <= high, got {shown(low)} and {shown(high)}")
         if low is not None and log and low <= 0:
             self.faults.append(f"{where}.low: must be > 0 on a log scale, got {shown(low)}")
+        elif low is not None and log and low < MIN_BOUND:
+            self.faults.append(f"{where}.low: must be at least {MIN_BOUND:g} on a log scale, got {shown(low)}")
         if step is not None and step <= 0:
             self.faults.append(f"{where}.step: must be > 0, got {shown(step)}")
+        elif step is not None and low is not None and high is not None and step < (gap := _gap(low, high, step)):
+            self.faults.append(
+                f"{where}.step: must be at least {gap:.2g}, since numbers near {shown(high)} are no closer, "
+                f"got {shown(step)}"
+            )
         if step is not None and log:
             self.faults.append(f"{where}.step: not on a log scale; leave one of the two out, or list the choices")
         kind = self._kind(where, raw, [number for number in (low, high, step) if number is not None])
@@ -448,6 +457,11 @@ class Parser:
                 f"environment: {both} bytes, {size} of them of options; Batch takes {MAX_OVERRIDES_BYTES} a trial, "
                 "give fewer or shorter ones"
             )
+
+
+def _gap(*numbers: int | float) -> float:
+    """Returns the smallest step that keeps sums of these numbers apart; 0 for whole numbers, which are exact."""
+    return 0 if all(isinstance(number, int) for number in numbers) else 2 * math.ulp(max(map(abs, numbers)))
 
 
 def _widest(parameter: Parameter) -> str:

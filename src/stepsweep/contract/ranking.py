@@ -2,7 +2,6 @@
 
 import csv
 import io
-import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any, Self
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.reading import Fields
-from stepsweep.contract.significance import LEVEL, corrected_resampled_p, welch_p
+from stepsweep.contract.significance import LEVEL, corrected_resampled_p, mean_of, standard_error_of, welch_p
 from stepsweep.contract.space import Value, as_option, shown
 from stepsweep.contract.trial import Outcome, Status, Trial
 
@@ -114,14 +113,14 @@ class Group:
         """The mean of the trials' values; None unless all succeeded, since the mean must not hide a failed fold."""
         if not self.is_complete:
             return None
-        return self.values[0] if len(self.results) == 1 else statistics.fmean(self.values)
+        return self.values[0] if len(self.results) == 1 else mean_of(self.values)
 
     @property
     def standard_error(self) -> float | None:
         """The standard error of the mean; None without a mean, or with a single value."""
         if len(self.results) < 2 or not self.is_complete:
             return None
-        return statistics.stdev(self.values) / math.sqrt(len(self.results))
+        return standard_error_of(self.values)
 
     @property
     def epoch(self) -> int | None:
@@ -199,15 +198,14 @@ def p_value(first: Group, second: Group) -> float:
     """
     if "fold" not in first.trial.options:
         return welch_p(first.values, second.values)
-    means = zip(_by_fold(first), _by_fold(second), strict=True)
-    return corrected_resampled_p([one - other for one, other in means])
+    return corrected_resampled_p(_by_fold(first), _by_fold(second))
 
 
 def _by_fold(group: Group) -> list[float]:
     folds: dict[Value, list[float]] = {}
     for result, value in zip(group.results, group.values, strict=True):
         folds.setdefault(result.trial.options["fold"], []).append(value)
-    return [statistics.fmean(values) for values in folds.values()]
+    return [mean_of(values) for values in folds.values()]
 
 
 def counts(results: Iterable[Result]) -> dict[str, int]:

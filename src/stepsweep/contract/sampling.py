@@ -8,6 +8,9 @@ from random import Random
 
 from stepsweep.contract.space import Parameter, Range, Value, grid_size, is_listed, size_of, value_at
 
+DRAWS = 1_000
+"""Draws that may repeat earlier params, one after another."""
+
 
 def drawn(parameters: Mapping[str, Parameter], *, seed: int) -> Iterator[dict[str, Value]]:
     """Yields params without duplicates, until the space has no others."""
@@ -32,19 +35,30 @@ def _without_replacement(parameters: Mapping[str, Parameter], seed: int) -> Iter
 
 
 def _with_rejection(parameters: Mapping[str, Parameter], seed: int) -> Iterator[dict[str, Value]]:
-    """Draws each parameter separately, and again if these params were drawn before."""
+    """Draws each parameter separately, and again if these params were drawn before.
+
+    A value can be so unlikely that it is never drawn, such as an end of a range that only a single double rounds to. So
+    after `DRAWS` draws it takes the next params in the grid's order, from a random place on.
+    """
     seen: set[tuple[Value, ...]] = set()
-    for number in range(grid_size(parameters)):
+    size = grid_size(parameters)
+    for number in range(size):
         random = _random(seed, number)
-        while True:
-            values = tuple(
-                parameter.draw(random) if isinstance(parameter, Range) else random.choice(parameter)
-                for parameter in parameters.values()
-            )
-            if values not in seen:
-                break
-        seen.add(values)
-        yield dict(zip(parameters, values, strict=True))
+        draws = (_drawn(parameters, random) for _ in range(DRAWS))
+        params = next((params for params in draws if tuple(params.values()) not in seen), None)
+        if params is None:
+            start = random.randrange(size)
+            following = (_combination(parameters, (start + step) % size) for step in range(size))
+            params = next(params for params in following if tuple(params.values()) not in seen)
+        seen.add(tuple(params.values()))
+        yield params
+
+
+def _drawn(parameters: Mapping[str, Parameter], random: Random) -> dict[str, Value]:
+    return {
+        name: parameter.draw(random) if isinstance(parameter, Range) else random.choice(parameter)
+        for name, parameter in parameters.items()
+    }
 
 
 def _combination(parameters: Mapping[str, Parameter], index: int) -> dict[str, Value]:

@@ -10,6 +10,7 @@
 
 import math
 import statistics
+import sys
 from collections.abc import Sequence
 
 LEVEL = 0.05
@@ -21,27 +22,63 @@ _STEPS = 10_000
 
 def welch_p(first: Sequence[float], second: Sequence[float]) -> float:
     """Returns the two-sided p-value of Welch's t-test; both samples have at least two values."""
-    shares = [statistics.variance(sample) / len(sample) for sample in (first, second)]
-    difference = statistics.fmean(first) - statistics.fmean(second)
+    values = _scaled([*first, *second])
+    samples = values[: len(first)], values[len(first) :]
+    shares = [statistics.variance(sample) / len(sample) for sample in samples]
+    apart = statistics.fmean(samples[0]) - statistics.fmean(samples[1])
     if not sum(shares):
-        return _certain(difference)
+        return _certain(apart)
     # Welch-Satterthwaite degrees of freedom, from shares of the sum, since the squares of small variances would be 0.
     weights = [share / sum(shares) for share in shares]
-    freedom = 1 / sum(weight**2 / (len(sample) - 1) for weight, sample in zip(weights, (first, second), strict=True))
-    return two_sided_p(difference / math.sqrt(sum(shares)), freedom)
+    freedom = 1 / sum(weight**2 / (len(sample) - 1) for weight, sample in zip(weights, samples, strict=True))
+    return two_sided_p(apart / math.sqrt(sum(shares)), freedom)
 
 
-def corrected_resampled_p(differences: Sequence[float]) -> float:
+def corrected_resampled_p(first: Sequence[float], second: Sequence[float]) -> float:
     """Returns the two-sided p-value of Nadeau and Bengio's test.
 
     Args:
-        differences: between two sets of params, one per fold; at least two.
+        first, second: the values of two sets of params, one per fold, in the same order; at least two folds.
     """
-    folds = len(differences)
+    folds = len(first)
+    values = _scaled([*first, *second])
+    differences = [one - other for one, other in zip(values[:folds], values[folds:], strict=True)]
     mean, variance = statistics.fmean(differences), statistics.variance(differences)
     if not variance:
         return _certain(mean)
     return two_sided_p(mean / math.sqrt((1 / folds + 1 / (folds - 1)) * variance), folds - 1)
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Returns the mean, for any finite values: `fmean` and `sum` overflow where two values near 1.8e308 are added."""
+    return statistics.mean(values)
+
+
+def standard_error_of(values: Sequence[float]) -> float:
+    """Returns the standard error of the mean of at least two values, for any finite values."""
+    exponent = _exponent(values)
+    error = statistics.stdev(_scaled(values)) / math.sqrt(len(values))
+    # It is at most the largest value, but for rounding.
+    return min(math.ldexp(error / 2, exponent), sys.float_info.max / 2) * 2
+
+
+def difference(one: float, other: float) -> float:
+    """Returns `one - other`, or the largest double with its sign where that overflows: what is shown stays a number."""
+    return min(max(one - other, -sys.float_info.max), sys.float_info.max)
+
+
+def _scaled(values: Sequence[float]) -> list[float]:
+    """Returns the values divided by a power of two, so that none is above 1. A t does not depend on the scale.
+
+    Without it the square of a value from 1e154 on overflows, as does the difference of two values near 1.8e308. A power
+    of two keeps all bits.
+    """
+    exponent = _exponent(values)
+    return [math.ldexp(value, -exponent) for value in values]
+
+
+def _exponent(values: Sequence[float]) -> int:
+    return math.frexp(max(map(abs, values)))[1]
 
 
 def two_sided_p(t: float, freedom: float) -> float:

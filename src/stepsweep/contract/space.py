@@ -114,21 +114,26 @@ class Range:
 
     @property
     def size(self) -> int:
-        """The number of values; for a continuous range after rounding."""
+        """The number of different values that can be drawn."""
         if self.is_listed:
             return int((Fraction(repr(self.high)) - self._start) // self._step) + 1
-        if self.log:
-            return _place(self.high) - _place(self.low) + 1
-        return int((_exact(self.high) - _exact(self.low)).scaleb(self._decimals)) + 1
+        return self.index_of(self.high) + 1
 
     def value_at(self, index: int) -> Value:
-        """Returns the value at an index from 0 to `size` - 1 of a listed range."""
-        exact = self._start + index * self._step
-        return parse_value(int(exact) if self.kind is Kind.INT else float(exact))
+        """Returns the value at an index from 0 to `size` - 1, in ascending order."""
+        if self.is_listed:
+            exact = self._start + index * self._step
+            return parse_value(int(exact) if self.kind is Kind.INT else float(exact))
+        place = self._place(self.low) + index
+        number = _with_digits(place) if self.log else float(Fraction(place) / Fraction(10) ** self._decimals)
+        # Rounding may leave the range by half a place: there the range's own end is the value.
+        return parse_value(min(max(number, self.low), self.high))
 
-    def index_of(self, value: int | float) -> int:
-        """Returns the index of a value that `value_at` returned."""
-        return round((Fraction(repr(value)) - self._start) / self._step)
+    def index_of(self, value: float) -> int:
+        """Returns the index of the value that is nearest to a number; below 0 or from `size` on if it is outside."""
+        if self.is_listed:
+            return round((Fraction(value) - self._start) / self._step)
+        return self._place(value) - self._place(self.low)
 
     def draw(self, random: Random) -> Value:
         """Returns a random value, uniformly distributed on the range's scale."""
@@ -143,11 +148,7 @@ class Range:
 
     def nearest(self, number: float) -> Value:
         """Returns the range's value that is nearest to a number, rounded as when drawn."""
-        if self.is_listed:
-            index = round((Fraction(number) - self._start) / self._step)
-            return self.value_at(min(max(index, 0), self.size - 1))
-        rounded = float(f"{number:.{DIGITS - 1}e}") if self.log else round(number, self._decimals)
-        return parse_value(min(max(rounded, self.low), self.high))
+        return self.value_at(min(max(self.index_of(number), 0), self.size - 1))
 
     def to_json(self) -> dict[str, Any]:
         return {"low": self.low, "high": self.high, "log": self.log, "step": self.step, "type": self.kind.value}
@@ -163,8 +164,16 @@ class Range:
 
     @property
     def _decimals(self) -> int:
-        """Decimal places of a continuous, linear range: enough for at least 10,000 values over its width."""
-        return DIGITS - (_exact(self.high) - _exact(self.low)).adjusted()
+        """Decimal places of a continuous, linear range: enough for at least 10,000 values over its width.
+
+        There are fewer where doubles are coarser than that: neighbours must stay different numbers.
+        """
+        coarsest = _exact(2 * math.ulp(max(abs(self.low), abs(self.high)))).adjusted() + 1
+        return min(DIGITS - (_exact(self.high) - _exact(self.low)).adjusted(), -coarsest)
+
+    def _place(self, number: float) -> int:
+        """Returns the place of a number, once rounded, among all rounded numbers of a continuous range's scale."""
+        return _place(number) if self.log else round(Fraction(number) * Fraction(10) ** self._decimals)
 
 
 Parameter: TypeAlias = tuple[Value, ...] | Range
@@ -205,12 +214,18 @@ def _exact(number: int | float) -> Decimal:
     return Decimal(repr(number))
 
 
-def _place(number: int | float) -> int:
-    """Returns the index of a positive number among all numbers with `DIGITS` significant digits."""
-    exact, first = _exact(number), int(10 ** (DIGITS - 1))
-    exponent = exact.adjusted()
-    digits = int(exact.scaleb(DIGITS - 1 - exponent))
-    return 9 * exponent * first + digits - first
+def _place(number: float) -> int:
+    """Returns the index of a positive number, rounded to `DIGITS` significant digits, among all such numbers."""
+    rounded, first = Decimal(f"{number:.{DIGITS - 1}e}"), int(10 ** (DIGITS - 1))
+    exponent = rounded.adjusted()
+    return 9 * exponent * first + int(rounded.scaleb(DIGITS - 1 - exponent)) - first
+
+
+def _with_digits(place: int) -> float:
+    """Returns the number of `DIGITS` significant digits at an index that `_place` returned."""
+    first = int(10 ** (DIGITS - 1))
+    exponent, digits = divmod(place, 9 * first)
+    return float(f"{digits + first}e{exponent - DIGITS + 1}")
 
 
 def shown(raw: object, limit: int = 80) -> str:
