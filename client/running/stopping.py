@@ -1,7 +1,7 @@
 """Stops a sweep: its executions, and the jobs that are left after that."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,12 @@ ALIVE: tuple["JobStatusType", ...] = ("SUBMITTED", "PENDING", "RUNNABLE", "START
 DESCRIBED_AT_ONCE = 100
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html"""
 
+TERMINATED_AT_ONCE = 50
+"""https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html"""
+
 PATIENCE_SECONDS = 120.0
-"""Longest wait for jobs to end. A job gets SIGTERM, and SIGKILL 30 s later; AWS reports its end with a delay."""
+"""Longest wait for jobs to end, after the last request to end some. A job gets SIGTERM, and SIGKILL 30 s later; AWS
+reports its end with a delay."""
 
 QUIET_LOOKS = 2
 """Listings without a job before the sweep counts as stopped: the first may miss a job that is just being submitted."""
@@ -29,7 +33,7 @@ class Stopped:
     Attributes:
         executions: ARNs of the executions that were stopped.
         jobs: ids of the jobs that were alive.
-        left: ids of the jobs that are still alive.
+        left: ids of the jobs that Batch has not agreed to end. Others may still get their time to end.
     """
 
     executions: list[str]
@@ -46,7 +50,7 @@ def stop_sweep(control: Control, name: str, *, poll_seconds: float, on_status: C
         CloudError: the cloud did not answer, or refused a request.
     """
     executions = control.running(name)
-    told: set[str] = set()
+    accepted: set[str] = set()
     quiet, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     with explained():
         # Before stopping the executions, since their jobs may end a moment later.
@@ -57,17 +61,29 @@ def stop_sweep(control: Control, name: str, *, poll_seconds: float, on_status: C
             )
         while True:
             alive = jobs_alive(control, name)
-            new = [job_id for job_id in alive if job_id not in told]
+            new = [job_id for job_id in alive if job_id not in accepted]
             if new:
                 on_status(f"Ending {len(new):,} jobs …" if len(new) > 1 else "Ending a job …")
-            for job_id in new:
-                told.add(job_id)
-                control.deployment.batch.terminate_job(jobId=job_id, reason="The sweep was stopped")
+                accepted |= _terminated(control, new)
+                if accepted.issuperset(new):  # or a job that Batch refuses to end would be asked about for ever
+                    deadline = time.monotonic() + PATIENCE_SECONDS
             jobs |= dict.fromkeys(new)
             quiet = 0 if alive else quiet + 1
             if quiet == QUIET_LOOKS or time.monotonic() > deadline:
-                return Stopped(executions=executions, jobs=list(jobs), left=alive)
+                left = [job_id for job_id in alive if job_id not in accepted]
+                return Stopped(executions=executions, jobs=list(jobs), left=left)
             time.sleep(poll_seconds)
+
+
+def _terminated(control: Control, ids: Sequence[str]) -> set[str]:
+    """Returns which of the jobs Batch has agreed to end. It says so of each."""
+    return {
+        job_id
+        for first in range(0, len(ids), TERMINATED_AT_ONCE)
+        for job_id in control.deployment.batch.terminate_jobs(
+            jobs=ids[first : first + TERMINATED_AT_ONCE], reason="The sweep was stopped"
+        )["successful"]
+    }
 
 
 def jobs_alive(control: Control, name: str) -> list[str]:

@@ -2,15 +2,16 @@
 
 import pytest
 
+from stepsweep.client.running import stopping
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from tests.support.batch_queue import Job, Queue, served
 from tests.support.stack import Stack
 
 
-def stopped(stack: Stack, jobs: dict[str, Job]) -> Stopped:
-    """Stops the sweep `mine` while the queue of its stack has these jobs."""
-    with served(Queue(jobs)) as url:
+def stopped(stack: Stack, queue: Queue) -> Stopped:
+    """Stops the sweep `mine` while its stack has this queue."""
+    with served(queue) as url:
         control = Control(stack.with_batch(url))
         return stop_sweep(control, "mine", poll_seconds=0, on_status=lambda _: None)
 
@@ -18,20 +19,35 @@ def stopped(stack: Stack, jobs: dict[str, Job]) -> Stopped:
 @pytest.mark.parametrize("status", ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"])
 def test_a_job_in_any_state_before_its_end_is_terminated(stack: Stack, status: str) -> None:
     jobs = {"a": Job(sweep="mine", status=status), "b": Job(sweep="other", status=status)}
-    found = stopped(stack, jobs)
+    found = stopped(stack, Queue(jobs))
     assert (found.jobs, found.left) == (["a"], [])
     assert (jobs["a"].status, jobs["a"].reason) == ("FAILED", "The sweep was stopped")
     assert jobs["b"].status == status, "a job of another sweep was terminated"
 
 
-def test_more_jobs_than_batch_describes_at_once_are_all_terminated(stack: Stack) -> None:
-    jobs = {f"job-{number}": Job(sweep="mine") for number in range(230)}
-    found = stopped(stack, jobs)
-    assert (sorted(found.jobs), found.left) == (sorted(jobs), [])
-    assert {job.status for job in jobs.values()} == {"FAILED"}
+def test_a_thousand_jobs_are_terminated_with_twenty_requests(stack: Stack) -> None:
+    queue = Queue({f"job-{number}": Job(sweep="mine") for number in range(1000)})
+    found = stopped(stack, queue)
+    assert (sorted(found.jobs), found.left) == (sorted(queue.jobs), [])
+    assert {job.status for job in queue.jobs.values()} == {"FAILED"}
+    assert queue.requests == 20
+
+
+def test_a_job_that_batch_could_not_end_at_first_is_asked_for_again(stack: Stack) -> None:
+    queue = Queue({"a": Job(sweep="mine"), "b": Job(sweep="mine", refusals=2)})
+    assert stopped(stack, queue).left == []
+    assert queue.jobs["b"].status == "FAILED"
+
+
+def test_what_batch_has_agreed_to_end_is_not_left_and_what_it_refused_is(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stopping, "PATIENCE_SECONDS", 0.5)
+    queue = Queue({"slow": Job(sweep="mine", ends=False), "stuck": Job(sweep="mine", refusals=10**9)})
+    assert stopped(stack, queue).left == ["stuck"]
 
 
 def test_a_job_that_was_submitted_while_the_sweep_was_stopped_is_terminated_and_named(stack: Stack) -> None:
     jobs = {"a": Job(sweep="mine"), "late": Job(sweep="mine", from_look=2)}
-    assert stopped(stack, jobs).jobs == ["a", "late"]
+    assert stopped(stack, Queue(jobs)).jobs == ["a", "late"]
     assert jobs["late"].status == "FAILED"

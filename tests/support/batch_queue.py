@@ -17,6 +17,8 @@ class Job:
 
     Attributes:
         from_look: how often its status was listed before Batch shows it.
+        refusals: how often Batch answers that it cannot end this one.
+        ends: whether it has ended as soon as Batch has agreed to end it.
     """
 
     sweep: str
@@ -24,12 +26,15 @@ class Job:
     status: str = "RUNNING"
     from_look: int = 0
     reason: str = ""
+    refusals: int = 0
+    ends: bool = True
 
 
 @dataclass(slots=True)
 class Queue:
     jobs: dict[str, Job]
     looks: dict[str, int] = field(default_factory=dict)
+    requests: int = 0
 
     def answer(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         match path:
@@ -39,12 +44,23 @@ class Queue:
                 return 400, {"message": "jobs: at most 100"}
             case "/v1/describejobs":
                 return 200, {"jobs": [self._described(job_id) for job_id in asked["jobs"]]}
-            case "/v1/terminatejob":
-                job = self.jobs[asked["jobId"]]
-                job.status, job.reason = "FAILED", asked["reason"]
-                return 200, {}
+            case "/v1/terminatejobs" if len(asked["jobs"]) > 50:
+                return 400, {"message": "jobs: at most 50"}
+            case "/v1/terminatejobs":
+                self.requests += 1
+                refused = {name for name in asked["jobs"] if self.jobs[name].refusals > 0}
+                for job_id in asked["jobs"]:
+                    self._terminate(self.jobs[job_id], asked["reason"])
+                wrong = [{"job": name, "code": "ServerException", "message": "again"} for name in refused]
+                return 200, {"successful": [name for name in asked["jobs"] if name not in refused], "errors": wrong}
             case _:
                 return 404, {"message": path}
+
+    def _terminate(self, job: Job, reason: str) -> None:
+        if job.refusals > 0:
+            job.refusals -= 1
+        elif job.ends:
+            job.status, job.reason = "FAILED", reason
 
     def _list(self, status: str, first: int) -> dict[str, Any]:
         look = self.looks.get(status, 0)

@@ -132,6 +132,9 @@ class Access:
                     yield ("batch:TagResource", self._arn("batch", "job/new"))
             case "terminatejob":
                 yield ("batch:TerminateJob", self._arn("batch", f"job/{body['jobId']}"))
+            case "terminatejobs":
+                for job in body["jobs"]:
+                    yield ("batch:TerminateJob", self._arn("batch", f"job/{job}"))
             case "describejobs":
                 yield ("batch:DescribeJobs", "*")
             case other:

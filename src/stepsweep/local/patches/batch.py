@@ -9,15 +9,19 @@ from concurrent.futures import Future
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from moto.batch import urls as batch_urls
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
 from moto.batch.responses import BatchResponse
 
 from stepsweep.contract.keys import SECRETS
-from stepsweep.local.patches.patching import add, patch
+from stepsweep.local.patches.patching import add, add_path, patch
 
 _asked_retry_strategy: ContextVar[dict[str, Any] | None] = ContextVar("asked_retry_strategy", default=None)
 """Of the submission that this thread answers, which moto does not hand on to its backend."""
+
+
+MAX_TERMINATED = 50
 
 
 class JobRunner(Protocol):
@@ -117,7 +121,8 @@ def jobs_run(runner: JobRunner) -> None:
     """AWS Batch runs jobs and retries them as retryStrategy says. moto runs them in Docker, or marks them SUCCEEDED
     without running them, and ignores retryStrategy. Here `runner` runs them.
 
-    moto's describe_jobs also walks over all jobs, and fails when another one is submitted meanwhile.
+    moto has no TerminateJobs. Its describe_jobs also walks over all jobs, and fails when another one is submitted
+    meanwhile.
     """
 
     def submit_job(
@@ -182,6 +187,18 @@ def jobs_run(runner: JobRunner) -> None:
         finally:
             _asked_retry_strategy.reset(token)
 
+    def terminatejobs(self: BatchResponse) -> str:
+        # Jobs that can't be found are treated as successfully processed:
+        # https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html
+        jobs = self._get_param("jobs")
+        if len(jobs) > MAX_TERMINATED:
+            raise ClientException(f"jobs: at most {MAX_TERMINATED}, got {len(jobs)}")
+        for job_id in jobs:
+            self.batch_backend.terminate_job(job_id, self._get_param("reason"))
+        return json.dumps({"successful": jobs, "errors": []})
+
+    add(BatchResponse, "terminatejobs", terminatejobs)
+    add_path(batch_urls, "{0}/v1/terminatejobs$", BatchResponse.dispatch)
     patch(BatchResponse, "submitjob", submitjob, with_original=True)
     patch(BatchBackend, "submit_job", submit_job)
     patch(BatchBackend, "describe_jobs", describe_jobs)

@@ -65,6 +65,17 @@ def add(owner: Any, name: str, value: Any) -> None:
     setattr(owner, name, value)
 
 
+def add_path(urls: ModuleType, path: str, handler: Callable[..., Any]) -> None:
+    """Adds a path of an API, which moto lacks.
+
+    Raises:
+        PatchError: moto has it now, so the patch may be out of date.
+    """
+    if path in urls.url_paths:
+        raise PatchError(f"{urls.__name__} has {path} already, so the embedded cloud must not add it")
+    urls.url_paths[path] = handler
+
+
 def _given(original: Callable[..., Any], replacement: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def patched(*args: Any, **kwargs: Any) -> Any:
