@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
+from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
@@ -23,30 +24,46 @@ LOG_LINES = 40
 MAX_LINE = 500
 
 
+RUNNING = "RUNNING"
+"""What stands for the outcome of a trial that runs."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """The data of a report.
+    """The data of a sweep's page.
 
     Attributes:
-        curves: existing metrics of the leaderboard's trials, by id.
+        curves: metrics by trial id: of a report all that exist.
         unfinished: ids of the curves that are live rows of unfinished trials.
-        attempts: attempts of all jobs of the sweep, ordered by start.
-        job_seconds: running time of the jobs.
+        attempts: attempts of all jobs of the sweep, ordered by start; None if they have not been read.
+        job_seconds: running time of the jobs; None if it has not been read.
         logs: the last lines of failed trials, by id.
         where: the options of the sweep's cloud, to append to a command.
         is_on_aws: whether the jobs cost money.
+        running: the trials that run, as rows without a rank.
     """
 
     standing: Standing
     plan: Plan | None
     curves: Mapping[str, Metrics]
     unfinished: frozenset[str]
-    attempts: Sequence[Attempt]
-    job_seconds: float
+    attempts: Sequence[Attempt] | None
+    job_seconds: float | None
     logs: Mapping[str, Sequence[str]]
     objects: Home
     where: str
     is_on_aws: bool
+    running: Sequence[Row] = ()
+
+    @property
+    def rows(self) -> list[Row]:
+        """The leaderboard, and below it the trials that run."""
+        return [*self.standing.rows, *self.running]
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether a trainer reports `val_loss`, which shows overfitting."""
+        return any("val_loss" in curve.columns for curve in self.curves.values())
 
 
 def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
@@ -59,22 +76,24 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
     plan = archive.plan(standing.spec)
     curves, unfinished = _curves(archive, standing, plan) if plan else ({}, frozenset())
     outcomes = archive.outcomes(name)
-    attempts = sorted(
-        (attempt for outcome in outcomes for attempt in attempts_of(outcome)),
-        key=lambda attempt: (attempt.started, attempt.trial_id),
-    )
     return Gathered(
         standing=standing,
         plan=plan,
         curves=curves,
         unfinished=unfinished,
-        attempts=attempts,
+        attempts=in_order(outcomes),
         job_seconds=spent_seconds(outcomes),
         logs=_logs(cloud, found, standing, plan, outcomes) if plan else {},
         objects=archive.objects,
         where=cloud.where,
         is_on_aws=not cloud.is_local,
     )
+
+
+def in_order(outcomes: Sequence[JobOutcome]) -> list[Attempt]:
+    """Returns the attempts of jobs, ordered by start."""
+    attempts = (attempt for outcome in outcomes for attempt in attempts_of(outcome))
+    return sorted(attempts, key=lambda attempt: (attempt.started, attempt.trial_id))
 
 
 def _curves(archive: Archive, standing: Standing, plan: Plan) -> tuple[dict[str, Metrics], frozenset[str]]:

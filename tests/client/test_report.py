@@ -14,8 +14,9 @@ import pytest
 
 from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.report.drawn import MAX_POINTS, drawn
 from stepsweep.client.report.gather import Gathered, gathered
-from stepsweep.client.report.page import MAX_POINTS, drawn, page
+from stepsweep.client.report.page import page
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.trial import Status
 from tests.support.command import Sweep

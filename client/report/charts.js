@@ -1,0 +1,162 @@
+"use strict";
+// What every chart has in common, and learning curves: for the page of a sweep, and for the page of a trial.
+const Charts = (() => {
+  const byId = (id) => document.getElementById(id);
+
+  // Told apart by everybody (Okabe and Ito), on light and on dark; more trials than colours have other dashes.
+  const COLOURS = {
+    light: ["#0072B2", "#D55E00", "#008560", "#B0508A", "#9A6A00", "#2C86B8"],
+    dark: ["#56B4E9", "#FF8A3D", "#2BC49A", "#E59AC4", "#F0C440", "#9DB7FF"],
+  };
+  const darkness = matchMedia("(prefers-color-scheme: dark)");
+  const isPrinting = () => "printing" in document.documentElement.dataset;
+  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const palette = () => COLOURS[darkness.matches && !isPrinting() ? "dark" : "light"];
+  const colourOf = (place) => palette()[place % palette().length];
+  const short = (number) => (number === null || number === undefined ? "" : String(Number(number.toPrecision(5))));
+  const escaped = (text) => text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
+
+  // Without the button that sends a chart to Plotly's servers.
+  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], showSendToCloud: false, plotlyServerURL: "" };
+
+  function layout(more) {
+    const axis = { gridcolor: style("--line"), linecolor: style("--line"), zeroline: false, automargin: true, exponentformat: "power" };
+    const { xaxis, yaxis, ...rest } = more;
+    return {
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", hovermode: "closest",
+      font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: style("--ink") },
+      hoverlabel: { bgcolor: style("--raised"), bordercolor: style("--line"), font: { color: style("--ink") }, align: "left" },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: style("--soft"), activecolor: style("--accent") },
+      margin: { l: 60, r: 20, t: 30, b: 55 }, height: 380,
+      xaxis: { ...axis, ...xaxis }, yaxis: { ...axis, ...yaxis }, ...rest,
+    };
+  }
+
+  function draw(element, traces, chartLayout, onTrial) {
+    Plotly.react(element, traces, layout(chartLayout), config);
+    if (onTrial && !element.dataset.listens) {
+      element.dataset.listens = "yes";
+      element.on("plotly_click", (event) => {
+        const trial = event.points[0].customdata;
+        if (trial !== undefined && trial !== null) onTrial(trial);
+      });
+    }
+  }
+
+  // --- learning curves
+
+  const lowestOf = (values) => Math.min(...values.filter((value) => value !== null)); // null where a trial diverged
+  const epochsOf = (curve, values) => curve.epochs ?? values.map((_, place) => place + 1);
+
+  // One element for each panel, and one trace for each column of each curve.
+  // `lines` has {label, curve, place} for each trial; its place decides its colour.
+  function drawCurves(box, panels, lines, { metric, prefixes }) {
+    const known = panels.map((panel) => ({ ...panel, columns: [...panel.columns] }));
+    const columns = new Set(known.flatMap((panel) => panel.columns));
+    for (const { curve } of lines) {
+      for (const column of Object.keys(curve.columns)) {
+        if (columns.has(column)) continue;
+        columns.add(column);
+        const prefix = prefixes.find((each) => column.startsWith(each) && column !== each);
+        const name = prefix ? column.slice(prefix.length) : column;
+        const there = known.find((panel) => panel.name === name);
+        if (there) there.columns.push(column);
+        else known.push({ name, columns: [column] });
+      }
+    }
+    known.forEach((panel, number) => {
+      let element = byId(`panel-${number}`);
+      if (!element) {
+        element = document.createElement("div");
+        element.id = `panel-${number}`;
+        element.setAttribute("role", "img");
+        box.append(element);
+      }
+      element.setAttribute("aria-label", `${panel.columns.join(", ")} by epoch; the table has the same numbers`);
+      drawPanel(element, panel, lines, metric, prefixes);
+    });
+    for (const element of [...box.children].slice(known.length)) element.remove();
+  }
+
+  function drawPanel(element, panel, lines, metric, prefixes) {
+    const traces = [];
+    lines.forEach(({ label, curve, place }) => {
+      const dash = ["solid", "dashdot", "longdash"][Math.floor(place / palette().length) % 3];
+      for (const column of panel.columns) {
+        const values = curve.columns[column];
+        if (!values) continue;
+        const isTrain = column.startsWith(prefixes[0]);
+        const epochs = epochsOf(curve, values);
+        const about = (epoch, value) => `${escaped(label)}<br>epoch ${epoch}: ${escaped(column)} ${short(value)}`;
+        traces.push({
+          type: "scatter", mode: values.length > 1 ? "lines" : "markers", name: `${column} · ${label}`, showlegend: false, x: epochs, y: values, hoverinfo: "text",
+          hovertext: values.map((value, at) => about(epochs[at], value)), line: { color: colourOf(place), width: isTrain ? 1.5 : 2.5, dash: isTrain ? "dot" : dash },
+          marker: { color: colourOf(place), symbol: isTrain ? "circle-open" : "circle", size: 8 },
+        });
+        const at = column === metric ? epochs.indexOf(curve.best) : column === "val_loss" ? values.indexOf(lowestOf(values)) : -1;
+        if (at >= 0 && values.length > 1) {
+          traces.push({
+            type: "scatter", mode: "markers", showlegend: false, x: [epochs[at]], y: [values[at]], hoverinfo: "text", hovertext: [`best: ${about(epochs[at], values[at])}`],
+            marker: { color: colourOf(place), symbol: "circle-open", size: 13, line: { width: 2.5 } },
+          });
+        }
+      }
+    });
+    const longest = Math.max(1, ...traces.map((trace) => trace.x[trace.x.length - 1]));
+    const shapes = lines.length === 1 ? pastLowest(panel, lines[0].curve) : [];
+    draw(element, traces, {
+      height: 340, shapes, xaxis: { title: { text: "epoch" }, tickformat: "d", ...(longest <= 15 ? { dtick: 1 } : {}) }, yaxis: { title: { text: panel.name } },
+    });
+  }
+
+  function pastLowest(panel, curve) {
+    const losses = curve?.columns.val_loss;
+    if (!losses || !panel.columns.includes("val_loss")) return [];
+    const [from, to] = [losses.indexOf(lowestOf(losses)), losses.length - 1];
+    if (from === to) return [];
+    const epochs = epochsOf(curve, losses);
+    return [{ type: "rect", x0: epochs[from], x1: epochs[to], y0: 0, y1: 1, yref: "paper", fillcolor: style("--soft"), opacity: 0.15, line: { width: 0 }, layer: "below",
+      label: { text: "val_loss past its lowest", textposition: "top left", font: { size: 11, color: style("--soft") } } }];
+  }
+
+  function overfitting(curve) {
+    const { val_loss: losses, train_loss: train } = curve.columns;
+    if (!losses) return "";
+    const [lowest, last] = [lowestOf(losses), losses[losses.length - 1]];
+    const epochs = epochsOf(curve, losses);
+    if (losses.includes(null)) return `diverged at epoch ${epochsOf(curve, losses)[losses.indexOf(null)]}`;
+    if (last <= lowest) return "val_loss is lowest at the end";
+    const at = losses.indexOf(lowest);
+    const since = `since epoch ${epochs[at]}: val_loss ${short(last - lowest)} higher at the end`;
+    return train && train[train.length - 1] < train[at] ? `${since}, train_loss lower` : since;
+  }
+
+  // --- the page
+
+  function copies(button) {
+    button.addEventListener("click", async () => {
+      const source = byId(button.dataset.copies);
+      try {
+        await navigator.clipboard.writeText(source.textContent);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(source);
+        button.textContent = "Selected";
+      }
+    });
+  }
+
+  function redrawnWith(drawAll) {
+    darkness.addEventListener("change", drawAll);
+    addEventListener("beforeprint", () => {
+      document.documentElement.dataset.printing = "";
+      drawAll();
+    });
+    addEventListener("afterprint", () => {
+      delete document.documentElement.dataset.printing;
+      drawAll();
+    });
+  }
+
+  return { byId, style, colourOf, short, escaped, isPrinting, draw, drawCurves, epochsOf, lowestOf, overfitting, copies, redrawnWith };
+})();

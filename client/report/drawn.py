@@ -1,0 +1,142 @@
+"""The data of a sweep's charts and its leaderboard, as JSON for the page."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from stepsweep.client.archive.attempts import Attempt
+from stepsweep.client.archive.curves import PREFIXES, SECONDS, best_epoch, panels
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.pictures.axes import MAX_CELLS, axes
+from stepsweep.client.report.gather import RUNNING, Gathered
+from stepsweep.client.words import assignments, printable
+from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+from stepsweep.contract.space import as_option
+from stepsweep.contract.trial import Trial
+
+MAX_POINTS = 300
+"""Most epochs of a curve in the page; a longer curve is thinned evenly, but keeps the first, the best and the last."""
+
+DIGITS = 5
+"""Significant digits of a curve's values; the leaderboard has all digits."""
+
+BEST_SHOWN = 3
+"""Trials whose curves are visible at first."""
+
+RUNNING_SHOWN = 3
+"""Running trials whose curves are visible at first, beside the best."""
+
+
+def drawn(report: Gathered) -> dict[str, Any]:
+    """Returns the data of the charts and the leaderboard in compact form: one list per column."""
+    spec, rows = report.standing.spec, report.rows
+    index = {row.trial_id: number for number, row in enumerate(rows)}
+    shown = {index[trial_id]: metrics for trial_id, metrics in report.curves.items() if trial_id in index}
+    best = [number for number, row in enumerate(rows) if row.rank and number in shown][:BEST_SHOWN]
+    running = [index[row.trial_id] for row in report.running if row.trial_id in report.curves][:RUNNING_SHOWN]
+    return {
+        "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
+        "axes": [
+            {"name": axis.name, "choices": axis.choices, "listed": axis.is_listed, "log": axis.is_log}
+            for axis in axes(spec, rows)
+        ],
+        "max_cells": MAX_CELLS,
+        "trials": {
+            "id": [row.trial_id for row in rows],
+            "label": [assignments(row.params) for row in rows],
+            "rank": [row.rank for row in rows],
+            "value": [row.value for row in rows],
+            "error": [row.standard_error for row in rows],
+            "n": [row.n for row in rows],
+            "values": [row.values for row in rows],
+            "epoch": [row.epoch for row in rows],
+            "trained": [row.epochs_trained for row in rows],
+            "status": [row.status for row in rows],
+            "reason": [printable(row.reason) for row in rows],
+            "params": [list(row.texts.values()) for row in rows],
+        },
+        "panels": [
+            {"name": panel.name, "columns": panel.columns}
+            for panel in panels(list(report.curves.values()), spec.objective)
+        ],
+        "prefixes": PREFIXES,
+        "curves": {number: thinned(metrics, spec.objective) for number, metrics in shown.items()},
+        "unfinished": [index[trial_id] for trial_id in report.unfinished if trial_id in index],
+        "shown": [*best, *running],
+        "timeline": None if report.attempts is None else timeline(report.attempts),
+    }
+
+
+def running_row(trial: Trial, live: Metrics | None, objective: Objective, *, several: bool) -> Row:
+    """Returns a running trial as a row of the leaderboard, without a rank.
+
+    Args:
+        live: its rows so far; None if there are none yet.
+        several: whether params have several trials, which their folds and seeds tell apart.
+    """
+    member = trial.member if several else {}
+    reason = " ".join(f"{name} {as_option(value)}" for name, value in member.items())
+    best = None
+    if live is not None:
+        try:
+            best = live.best(objective)
+        except InvalidMetrics:
+            best = None
+    return Row(
+        rank=None,
+        trial_id=trial.trial_id,
+        params=trial.params,
+        value=None,
+        epoch=best[1] if best else None,
+        epochs_trained=live.epochs if live else None,
+        status=RUNNING,
+        reason=f"{reason}{', ' if reason and best else ''}" + (f"best so far {best[0]:.{DIGITS}g}" if best else ""),
+    )
+
+
+def thinned(metrics: Metrics, objective: Objective) -> dict[str, Any]:
+    """Returns a curve's columns, thinned if it is long; numbers that are not finite become None."""
+    count = metrics.epochs
+    losses = metrics.columns.get("val_loss")
+    is_finite = all(map(math.isfinite, metrics.columns.get(objective.metric, ())))
+    best = best_epoch(metrics, objective) if is_finite else None  # a diverged trial has none
+    kept = set(range(count))
+    if count > MAX_POINTS:
+        kept = {round(place * (count - 1) / (MAX_POINTS - 1)) for place in range(MAX_POINTS)}
+        kept |= {best - 1} if best else set()
+        kept |= {losses.index(min(losses))} if losses else set()
+    epochs = sorted(kept)
+    return {
+        "best": best,
+        **({"epochs": [epoch + 1 for epoch in epochs]} if len(epochs) < count else {}),
+        "columns": {
+            name: [_short(values[epoch]) for epoch in epochs]
+            for name, values in metrics.columns.items()
+            if name not in (EPOCH, SECONDS)
+        },
+    }
+
+
+def _short(value: float) -> float | None:
+    """Returns a number rounded for drawing; None for NaN and infinity, which JSON lacks."""
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+
+
+def timeline(attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """Returns the attempts, each in the first free lane; there are as many lanes as jobs ran at once."""
+    free: list[int] = []
+    lanes = []
+    for attempt in attempts:  # ordered by start
+        lane = next((number for number, until in enumerate(free) if until <= attempt.started), len(free))
+        free[lane : lane + 1] = [attempt.stopped]
+        lanes.append(lane)
+    return {
+        "lanes": len(free),
+        "lane": lanes,
+        "started": [attempt.started for attempt in attempts],
+        "milliseconds": [attempt.stopped - attempt.started for attempt in attempts],
+        "attempt": [attempt.number for attempt in attempts],
+        "well": [attempt.went_well for attempt in attempts],
+        "id": [attempt.trial_id for attempt in attempts],
+    }

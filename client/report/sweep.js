@@ -1,0 +1,690 @@
+"use strict";
+// The page of a sweep: draws its charts, sorts and filters its leaderboard. The data is in the page, or comes by `update`.
+const SweepPage = (() => {
+  const { byId, style, colourOf, short, escaped, epochsOf, lowestOf, overfitting } = Charts;
+  const MAX_WHOLE = 1000; // rows; of more only those in sight are in the document
+  const MAX_DRAWN = 2000; // trials in a chart of points or lines: the best
+  const MAX_FAILED_DRAWN = 500;
+
+  let data, trials, axes, objective, isBetter, varied, texts;
+  let index = new Map(); // trial's id → its place in the data
+  const curves = new Map(); // trial's id → its curve
+  let chosen = []; // ids of the trials whose curves are shown, in the order of their colours' places
+  let isChosenByHand = false;
+  let shown = []; // by the filter
+  let view = []; // the trials of the leaderboard, filtered and in order
+  let sorted = { column: "rank", isDescending: false };
+  const hidden = new Set(); // keys of the columns that are not shown
+  const plane = { down: null, across: null };
+  let fetchCurves = null; // of a live page
+  let trialUrl = null;
+
+  // A chart knows a trial by its place in the data, or by its id.
+  const draw = (id, traces, layout) => Charts.draw(byId(id), traces, layout, (trial) => toggle(trials.id[trial] ?? trial));
+
+  // --- parameters
+
+  const hover = (trial) => {
+    const value = trials.value[trial] === null ? trials.status[trial] : `${objective.metric} ${short(trials.value[trial])}`;
+    return `${escaped(trials.label[trial])}<br>${escaped(value)}`;
+  };
+  const visible = () => trials.rank.map((_, trial) => trial).filter((trial) => shown[trial]);
+  const valued = () => visible().filter((trial) => trials.value[trial] !== null).slice(0, MAX_DRAWN); // the best first
+  const hasEnded = (trial) => trials.status[trial] !== "RUNNING";
+  const scale = () => (objective.direction === "maximize" ? { colorscale: "Viridis" } : { colorscale: "Viridis", reversescale: true });
+
+  // As many steps as Plotly has between; equal ones look equal. https://cran.r-project.org/package=viridis
+  const VIRIDIS = ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#a0da39", "#fde725"];
+  const viridis = (share) => VIRIDIS[Math.round(share * (VIRIDIS.length - 1))];
+  const lightness = (share) => (objective.direction === "maximize" ? share : 1 - share);
+
+  function isLight(colour) { // relative luminance, as WCAG has it
+    const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16) / 255);
+    const [red, green, blue] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179;
+  }
+
+  function extent() {
+    const values = trials.value.filter((value) => value !== null);
+    const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+    return high > low ? [low, high] : [low - 0.5, high + 0.5];
+  }
+
+  function axisOf(number) {
+    const axis = axes[number];
+    if (axis.listed) return { title: { text: axis.name }, type: "category", categoryorder: "array", categoryarray: axis.choices };
+    return { title: { text: axis.name }, type: axis.log ? "log" : "linear" };
+  }
+
+  const MAX_COLOURED = 100; // choices of a parameter in a heatmap: cells without numbers, where there are many
+
+  function isGrid(down, across) {
+    const [rows, columns] = [axes[down].choices.length, axes[across].choices.length];
+    const areListed = axes[down].listed && axes[across].listed;
+    if (Math.max(rows, columns) > (areListed ? MAX_COLOURED : data.max_cells)) return false;
+    const filled = new Set(trials.params.map((params) => `${params[down]} ${params[across]}`)).size;
+    return areListed || 2 * filled >= rows * columns;
+  }
+
+  function drawPlane() {
+    const { down, across } = plane;
+    (isGrid(down, across) ? drawCells : drawPoints)(down, across);
+  }
+
+  function drawCells(down, across) {
+    const [rows, columns] = [axes[down].choices, axes[across].choices];
+    const grid = (fill) => rows.map(() => columns.map(fill));
+    const [z, customdata, hovers] = [grid(() => null), grid(() => null), grid(() => "")];
+    const [low, high] = extent();
+    const isSmall = rows.length * columns.length <= 150;
+    const annotations = [];
+    const write = (x, y, text, color, size) => annotations.push({ x, y, text, showarrow: false, captureevents: false, font: { color, size } });
+    let frame = [];
+    for (const trial of visible()) { // the best first
+      const [row, column] = [rows.indexOf(trials.params[trial][down]), columns.indexOf(trials.params[trial][across])];
+      if (customdata[row][column] !== null) continue;
+      customdata[row][column] = trial;
+      z[row][column] = trials.value[trial];
+      hovers[row][column] = hover(trial);
+      const value = trials.value[trial];
+      if (value === null) {
+        if (isSmall) write(column, row, trials.status[trial].toLowerCase(), style(hasEnded(trial) ? "--bad" : "--accent"), 11);
+      } else if (isSmall) {
+        const colour = viridis(lightness((value - low) / (high - low)));
+        const text = `${trials.rank[trial] === 1 ? "★ " : ""}${Number(value.toPrecision(4))}`;
+        write(column, row, text, isLight(colour) ? "#000000" : "#ffffff", 13);
+      }
+      if (trials.rank[trial] === 1) {
+        frame = [{ type: "rect", x0: column - 0.5, x1: column + 0.5, y0: row - 0.5, y1: row + 0.5, line: { color: "#D55E00", width: 3 } }];
+      }
+    }
+    const places = (names, name) => {
+      const every = Math.ceil(names.length / 20);
+      const named = names.map((_, place) => place).filter((place) => place % every === 0);
+      return { title: { text: name }, tickvals: named, ticktext: named.map((place) => names[place]), showgrid: false };
+    };
+    draw("plane", [{
+      type: "heatmap", z, customdata, hovertext: hovers, hoverinfo: "text",
+      x: columns.map((_, place) => place), y: rows.map((_, place) => place), zmin: low, zmax: high, xgap: isSmall ? 2 : 1, ygap: isSmall ? 2 : 1, ...scale(),
+      colorbar: { title: { text: objective.metric, side: "right" }, thickness: 14, outlinewidth: 0 },
+    }], {
+      height: Math.min(720, 130 + 56 * rows.length), annotations, shapes: frame,
+      xaxis: places(columns, axes[across].name), yaxis: { ...places(rows, axes[down].name), autorange: "reversed" },
+    });
+  }
+
+  const WINNER_RING = { symbol: "circle-open", size: 18, color: "#D55E00", line: { width: 3 } };
+
+  function drawPoints(down, across) {
+    const points = (some, marker, name) => ({
+      type: "scatter", mode: "markers", name, marker, showlegend: false, customdata: some, hoverinfo: "text", hovertext: some.map(hover),
+      x: some.map((trial) => trials.params[trial][across]), y: some.map((trial) => trials.params[trial][down]),
+    });
+    const [low, high] = extent();
+    const some = valued();
+    draw("plane", [
+      points(visible().filter((trial) => trials.value[trial] === null && hasEnded(trial)).slice(0, MAX_FAILED_DRAWN), { symbol: "x", color: style("--bad"), size: 8 }, "failed"),
+      points(visible().filter((trial) => !hasEnded(trial)), { symbol: "circle-open", color: style("--accent"), size: 10 }, "running"),
+      points(some, {
+        color: some.map((trial) => trials.value[trial]), cmin: low, cmax: high, size: 10, line: { color: style("--soft"), width: 1 }, ...scale(),
+        showscale: true, colorbar: { title: { text: objective.metric, side: "right" }, thickness: 14, outlinewidth: 0 },
+      }, "trials"),
+      { ...points(some.filter((trial) => trials.rank[trial] === 1), WINNER_RING, "winner"), hoverinfo: "skip" },
+    ], { height: 460, xaxis: axisOf(across), yaxis: axisOf(down) });
+  }
+
+  function drawOne(number) {
+    const some = valued();
+    const errors = some.map((trial) => trials.error[trial] ?? 0);
+    const points = (list, marker) => ({
+      type: "scatter", mode: "markers", marker, showlegend: false, customdata: list, hoverinfo: "text", hovertext: list.map(hover),
+      x: list.map((trial) => trials.params[trial][number]), y: list.map((trial) => trials.value[trial]),
+    });
+    const spread = errors.some((error) => error > 0) ? { error_y: { type: "data", array: errors, color: style("--soft") } } : {};
+    draw("plane", [
+      { ...points(some, { color: colourOf(0), size: 10 }), ...spread },
+      { ...points(some.filter((trial) => trials.rank[trial] === 1), WINNER_RING), hoverinfo: "skip" },
+    ], { xaxis: axisOf(number), yaxis: { title: { text: objective.metric } } });
+  }
+
+  function drawParallel(varied) {
+    const place = (number, choice) => {
+      const { choices, listed, log } = axes[number];
+      if (listed) return choices.indexOf(choice) / Math.max(1, choices.length - 1);
+      const at = (text) => (log ? Math.log(Number(text)) : Number(text));
+      const [low, high] = [at(choices[0]), at(choices[choices.length - 1])];
+      return high > low ? (at(choice) - low) / (high - low) : 0.5;
+    };
+    const [low, high] = extent();
+    const share = (value) => (value - low) / (high - low);
+    // A trace a colour and not a trial: a thousand lines stay quick.
+    const BINS = 20;
+    const bins = new Map();
+    for (const trial of valued().reverse()) {
+      const bin = trials.rank[trial] === 1 ? "winner" : Math.min(BINS - 1, Math.floor(share(trials.value[trial]) * BINS));
+      if (!bins.has(bin)) bins.set(bin, []);
+      bins.get(bin).push(trial);
+    }
+    const order = [...bins.keys()].sort((a, b) => (a === "winner") - (b === "winner") || (isBetter(a, b) ? 1 : -1));
+    const crowded = valued().length > 100;
+    const traces = order.map((bin) => {
+      const line = { type: "scatter", mode: "lines+markers", x: [], y: [], customdata: [], hovertext: [], hoverinfo: "text", showlegend: false, connectgaps: false };
+      for (const trial of bins.get(bin)) {
+        const heights = [...varied.map((number) => place(number, trials.params[trial][number])), share(trials.value[trial])];
+        heights.forEach((height, x) => {
+          line.x.push(x);
+          line.y.push(height);
+          line.customdata.push(trial);
+          line.hovertext.push(hover(trial));
+        });
+        line.x.push(null);
+        line.y.push(null);
+        line.customdata.push(null);
+        line.hovertext.push("");
+      }
+      const isWinner = bin === "winner";
+      const at = lightness((bin + 0.5) / BINS);
+      line.line = { width: isWinner ? 4 : 1.5, color: isWinner ? "#D55E00" : viridis(at) };
+      line.marker = { size: isWinner ? 7 : 4 };
+      line.opacity = isWinner ? 1 : crowded ? 0.5 : 0.8;
+      return line;
+    });
+    const names = [...varied.map((number) => axes[number].name), objective.metric];
+    const label = (x, y, text) => ({ x, y, text: escaped(text), showarrow: false, xanchor: "left", xshift: 6, font: { size: 11 }, bgcolor: style("--paper"), opacity: 0.85 });
+    const annotations = varied.flatMap((number, x) => {
+      const { choices, listed } = axes[number];
+      const named = listed && choices.length <= data.max_cells ? choices : [choices[0], choices[choices.length - 1]];
+      return named.map((choice) => label(x, place(number, choice), choice));
+    });
+    annotations.push(label(varied.length, 0, short(low)), label(varied.length, 1, short(high)));
+    draw("parallel", traces, {
+      height: 420, annotations, margin: { l: 30, r: 80, t: 20, b: 50 },
+      shapes: names.map((_, x) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, line: { color: style("--soft"), width: 1 }, layer: "below" })),
+      xaxis: { tickvals: names.map((_, x) => x), ticktext: names, showgrid: false, range: [-0.05, varied.length + 0.05], fixedrange: true },
+      yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true },
+    });
+  }
+
+  function drawSpace() {
+    const isThere = varied.length > 0 && trials.value.some((value) => value !== null);
+    byId("no-space").hidden = isThere;
+    byId("plane").hidden = !isThere;
+    byId("parallel").hidden = !isThere || varied.length < 3;
+    byId("too-many").hidden = !isThere || visible().length <= MAX_DRAWN;
+    if (!isThere) return;
+    choosePlane();
+    if (varied.length === 1) drawOne(varied[0]);
+    else drawPlane();
+    if (varied.length > 2) drawParallel(varied);
+  }
+
+  function choosePlane() {
+    byId("plane-choice").hidden = varied.length < 3;
+    if (varied.length < 2) return;
+    const two = [...varied].sort((a, b) => axes[b].choices.length - axes[a].choices.length || a - b).slice(0, 2).sort((a, b) => a - b);
+    if (!varied.includes(plane.down) || !varied.includes(plane.across) || plane.down === plane.across) [plane.down, plane.across] = two;
+    for (const side of ["down", "across"]) {
+      const select = byId(`plane-${side}`);
+      const names = varied.map((number) => axes[number].name);
+      if (names.join("\n") !== [...select.options].map((option) => option.text).join("\n")) {
+        select.replaceChildren(...varied.map((number) => new Option(axes[number].name, number)));
+      }
+      select.value = plane[side];
+    }
+  }
+
+  function planeChosen(side, other) {
+    const before = plane[side];
+    plane[side] = Number(byId(`plane-${side}`).value);
+    if (plane[other] === plane[side]) plane[other] = before;
+    drawSpace();
+    remember();
+  }
+
+  // --- curves
+
+  function drawCurves() {
+    const lines = chosen
+      .map((id, place) => ({ label: trials.label[index.get(id)], curve: curves.get(id), place }))
+      .filter(({ curve }) => curve);
+    Charts.drawCurves(byId("panels"), data.panels, lines, { metric: objective.metric, prefixes: data.prefixes });
+  }
+
+  function listChosen() {
+    const losses = [...curves.values()].some((curve) => "val_loss" in curve.columns);
+    const heads = ["Trial", "Best epoch", ...(losses ? ["Lowest val_loss", "At the end", "Overfitting"] : []), "Remove"];
+    byId("chosen").tHead.rows[0].replaceChildren(...heads.map((name, place) => {
+      const head = document.createElement("th");
+      head.scope = "col";
+      head.className = place > 0 && place < 4 && name !== "Remove" ? "number" : "";
+      const text = document.createElement("span");
+      text.className = name === "Remove" ? "visually-hidden" : "";
+      text.textContent = name;
+      head.append(text);
+      return head;
+    }));
+    byId("chosen").tBodies[0].replaceChildren(...chosen.map((id, place) => {
+      const trial = index.get(id);
+      const row = document.createElement("tr");
+      const curve = curves.get(id);
+      const cell = (text, className) => {
+        const made = row.insertCell();
+        made.textContent = text;
+        if (className) made.className = className;
+        return made;
+      };
+      const swatch = document.createElement("span");
+      swatch.className = "swatch";
+      swatch.style.backgroundColor = colourOf(place);
+      cell(`${trials.label[trial]}${data.unfinished.includes(trial) ? " (so far)" : ""}`).prepend(swatch);
+      cell(curve ? (curve.best ?? "") : "no metrics", "number");
+      if (losses) {
+        const own = curve?.columns.val_loss;
+        cell(own?.some((loss) => loss !== null) ? short(lowestOf(own)) : "", "number");
+        cell(own ? short(own[own.length - 1]) : "", "number");
+        cell(curve ? overfitting(curve) : "");
+      }
+      const remove = document.createElement("button");
+      remove.type = "button";
+      remove.textContent = "Remove";
+      remove.setAttribute("aria-label", `Remove the curve of ${trials.label[trial]}`);
+      remove.addEventListener("click", () => toggle(id));
+      row.insertCell().append(remove);
+      return row;
+    }));
+    byId("no-curves").hidden = chosen.length > 0;
+    byId("chosen").hidden = chosen.length === 0;
+    for (const row of byId("trials").tBodies[0].rows) mark(row);
+  }
+
+  function mark(row) {
+    if (!row.dataset.trial) return;
+    const place = chosen.indexOf(trials.id[Number(row.dataset.trial)]);
+    row.classList.toggle("chosen", place >= 0);
+    row.style.setProperty("--curve", place >= 0 ? colourOf(place) : "");
+    row.querySelector("input").checked = place >= 0;
+  }
+
+  function toggle(id) {
+    isChosenByHand = true;
+    const place = chosen.indexOf(id);
+    if (place >= 0) chosen.splice(place, 1);
+    else chosen.push(id);
+    showCurves();
+    remember();
+  }
+
+  async function showCurves() {
+    listChosen();
+    drawCurves();
+    const missing = fetchCurves ? chosen.filter((id) => !curves.has(id)) : [];
+    if (!missing.length) return;
+    for (const [id, curve] of Object.entries(await fetchCurves(missing))) curves.set(id, curve);
+    listChosen();
+    drawCurves();
+  }
+
+  // --- jobs
+
+  function drawJobs() {
+    const timeline = data.timeline;
+    if (!timeline) return; // not read yet
+    const { lane, lanes, started, milliseconds, attempt, well, id } = timeline;
+    const count = lane.length;
+    byId("about-jobs").textContent = count
+      ? `${count.toLocaleString("en")} attempt${count === 1 ? "" : "s"} on machines, by Batch's clock; one line per job that ran at the same time.`
+      : "No job that has ended told when it ran: nothing had to be trained, or nothing got a machine.";
+    byId("jobs").hidden = !count;
+    if (!count) return;
+    const kinds = [["well", "went well", style("--accent")], ["not", "did not", style("--bad")]];
+    const traces = kinds.map(([kind, name, color]) => {
+      const some = lane.map((_, place) => place).filter((place) => well[place] === (kind === "well"));
+      const text = some.map((place) => {
+        const what = index.has(id[place]) ? trials.label[index.get(id[place])] : id[place];
+        return `${escaped(what)}<br>${(milliseconds[place] / 1000).toFixed(1)} s, attempt ${attempt[place]}`;
+      });
+      return {
+        type: "bar", orientation: "h", name, x: some.map((place) => milliseconds[place]), base: some.map((place) => started[place]), y: some.map((place) => lane[place] + 1),
+        customdata: some.map((place) => (index.has(id[place]) ? id[place] : null)), hovertext: text, hoverinfo: "text", textposition: "none", width: 0.8, marker: { color, line: { color: style("--paper"), width: 1 }, pattern: kind === "not" ? { shape: "/", fillmode: "overlay", fgcolor: style("--paper"), size: 6 } : {} },
+      };
+    }).filter((trace) => trace.x.length);
+    draw("jobs", traces, {
+      height: Math.min(700, 120 + 22 * lanes), barmode: "overlay", showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 60, r: 20, t: 40, b: 50 },
+      xaxis: { type: "date", title: { text: "time (UTC)" } }, yaxis: { title: { text: "at the same time" }, autorange: "reversed", tickformat: "d", ...(lanes <= 20 ? { dtick: 1 } : {}) },
+    });
+  }
+
+  // --- leaderboard
+
+  // A column: how its header is called, its cells' texts, and what it is sorted by.
+  function columns() {
+    const text = (value) => (value === null || value === undefined ? "" : String(value));
+    const found = [
+      { key: "rank", name: "rank", by: (trial) => trials.rank[trial], isNumber: true },
+      ...axes.map((axis, number) => ({ key: `params.${number}`, name: axis.name, by: (trial) => trials.params[trial][number], isNumber: true })),
+      { key: "value", name: objective.metric, by: (trial) => trials.value[trial], text: (trial) => (trials.value[trial] === null ? "" : String(Number(trials.value[trial].toPrecision(6)))), isNumber: true },
+    ];
+    if (trials.error.some((error) => error !== null)) found.push({ key: "error", name: "± std error", by: (trial) => trials.error[trial], text: (trial) => (trials.error[trial] === null ? "" : String(Number(trials.error[trial].toPrecision(2)))), isNumber: true });
+    if (trials.n.some((n) => n > 1)) found.push({ key: "n", name: "n", by: (trial) => trials.n[trial], title: (trial) => trials.values[trial], isNumber: true });
+    found.push(
+      { key: "epoch", name: "epoch", by: (trial) => trials.epoch[trial], isNumber: true },
+      { key: "trained", name: "trained", by: (trial) => trials.trained[trial], isNumber: true },
+      { key: "status", name: "outcome", by: (trial) => trials.status[trial], className: (trial) => ({ SUCCEEDED: "", RUNNING: "soft" })[trials.status[trial]] ?? "bad" },
+    );
+    if (trials.reason.some((reason) => reason)) found.push({ key: "reason", name: "reason", by: (trial) => trials.reason[trial], className: () => "reason" });
+    return found.map((column) => ({ text: (trial) => text(column.by(trial)), ...column }));
+  }
+
+  const columnOf = (name) => {
+    const parameter = axes.findIndex((axis) => axis.name === name);
+    if (parameter >= 0) return (trial) => trials.params[trial][parameter];
+    if (name === objective.metric) return (trial) => trials.value[trial];
+    const known = { rank: "rank", epoch: "epoch", trained: "trained", outcome: "status" }[name];
+    return known ? (trial) => trials[known][trial] : null;
+  };
+
+  const COMPARE = { "=": (a, b) => a === b, "<": (a, b) => a < b, ">": (a, b) => a > b, "<=": (a, b) => a <= b, ">=": (a, b) => a >= b };
+
+  function condition(word) {
+    const [, name, sign, wanted] = word.match(/^([a-z][a-z0-9_./@-]*)(<=|>=|=|<|>)(.+)$/i) ?? [];
+    const column = name && columnOf(name);
+    if (!column) return (trial) => texts[trial].includes(word.toLowerCase());
+    return (trial) => {
+      const found = column(trial);
+      if (found === null || found === "") return false;
+      const numbers = [Number(found), Number(wanted)];
+      const sides = numbers.some(Number.isNaN) ? [String(found).toLowerCase(), wanted.toLowerCase()] : numbers;
+      return COMPARE[sign](...sides);
+    };
+  }
+
+  function filter() {
+    const conditions = byId("filter").value.split(/\s+/).filter(Boolean).map(condition);
+    const outcome = byId("outcome").value;
+    const all = columns();
+    texts = texts ?? trials.rank.map((_, trial) => all.map((column) => column.text(trial)).join(" ").toLowerCase());
+    shown = trials.rank.map((_, trial) => (!outcome || trials.status[trial] === outcome) && conditions.every((holds) => holds(trial)));
+    const [count, of] = [shown.filter(Boolean).length, shown.length];
+    const said = count === of ? `${count} trial${count === 1 ? "" : "s"}` : `${count} of ${of} trials`;
+    if (byId("shown").textContent !== said) byId("shown").textContent = said;
+    arrange();
+  }
+
+  // Sorts what the filter lets through, and writes the table.
+  function arrange() {
+    const column = columns().find(({ key }) => key === sorted.column) ?? columns()[0];
+    const keys = trials.rank.map((_, trial) => column.by(trial));
+    const areNumbers = keys.every((key) => key === null || (key !== "" && !Number.isNaN(Number(key))));
+    const compare = areNumbers ? (a, b) => Number(a) - Number(b) : (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+    // What has no value is last, whichever way it is sorted.
+    view = visible().sort((one, other) => {
+      const [a, b] = [keys[one], keys[other]];
+      return a === null || b === null ? (a === null) - (b === null) : sorted.isDescending ? compare(b, a) : compare(a, b);
+    });
+    writeHead();
+    writeRows({ isFresh: true });
+  }
+
+  function writeHead() {
+    const row = byId("trials").tHead.rows[0];
+    const focused = row.contains(document.activeElement) ? document.activeElement.dataset.column : null;
+    const heads = visibleColumns().map((column) => {
+      const head = document.createElement("th");
+      head.scope = "col";
+      if (column.isNumber) head.className = "number";
+      if (column.key === sorted.column) head.setAttribute("aria-sort", sorted.isDescending ? "descending" : "ascending");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.dataset.column = column.key;
+      button.textContent = column.name;
+      head.append(button);
+      return head;
+    });
+    const first = document.createElement("th");
+    first.scope = "col";
+    first.innerHTML = '<span class="visually-hidden">Curve</span>';
+    if (trialUrl) {
+      const last = document.createElement("th");
+      last.scope = "col";
+      last.innerHTML = '<span class="visually-hidden">Page</span>';
+      heads.push(last);
+    }
+    row.replaceChildren(first, ...heads);
+    if (focused) row.querySelector(`[data-column="${focused}"]`)?.focus();
+    byId("trials").setAttribute("aria-rowcount", String(view.length + 1));
+  }
+
+  const visibleColumns = () => columns().filter(({ key }) => !hidden.has(key));
+
+  function rowOf(place, shownColumns) {
+    const trial = view[place];
+    const row = document.createElement("tr");
+    row.dataset.trial = trial;
+    row.setAttribute("aria-rowindex", String(place + 2));
+    if (trials.rank[trial] === 1) row.className = "best";
+    const box = document.createElement("input");
+    box.type = "checkbox";
+    box.setAttribute("aria-label", `Show the curve of ${trials.label[trial]}`);
+    row.insertCell().append(box);
+    for (const column of shownColumns) {
+      const cell = row.insertCell();
+      const className = column.isNumber ? "number" : (column.className?.(trial) ?? "");
+      if (className === "bad") {
+        const mark = document.createElement("span");
+        mark.className = "bad";
+        mark.textContent = column.text(trial);
+        cell.append(mark);
+      } else {
+        cell.className = className;
+        cell.textContent = column.text(trial);
+      }
+      const title = column.title?.(trial);
+      if (title) cell.title = title;
+    }
+    if (trialUrl) {
+      const link = document.createElement("a");
+      link.href = trialUrl(trials.id[trial]);
+      link.textContent = "Open";
+      link.setAttribute("aria-label", `Open the trial ${trials.label[trial]}`);
+      row.insertCell().append(link);
+    }
+    mark(row);
+    return row;
+  }
+
+  let rowHeight = 0;
+  let windowed = null; // the first and the last place in the document
+
+  // Writes all rows, or of very many those in sight, between two empty ones that are as high as the others would be.
+  function writeRows({ isFresh }) {
+    const [scroll, table] = [byId("trials-scroll"), byId("trials")];
+    const body = table.tBodies[0];
+    const isWhole = view.length <= MAX_WHOLE || Charts.isPrinting();
+    table.classList.toggle("windowed", !isWhole);
+    let [from, to] = [0, view.length];
+    const shownColumns = visibleColumns();
+    if (!isWhole) {
+      if (!rowHeight) {
+        body.replaceChildren(rowOf(0, shownColumns));
+        rowHeight = body.rows[0].getBoundingClientRect().height || 32;
+      }
+      const [room, at] = [Math.ceil(scroll.clientHeight / rowHeight), Math.floor(scroll.scrollTop / rowHeight)];
+      from = Math.max(0, Math.min(at, view.length - room) - 20);
+      to = Math.min(view.length, from + room + 40);
+      if (!isFresh && windowed && Math.abs(windowed.from - from) < 10 && windowed.to - to < 10) return;
+      windowed = { from, to };
+    }
+    const focused = body.contains(document.activeElement) ? document.activeElement : null;
+    const again = focused && { id: trials.id[Number(focused.closest("tr").dataset.trial)], tag: focused.tagName };
+    const gap = (count) => {
+      const row = document.createElement("tr");
+      row.className = "gap";
+      row.hidden = !count;
+      row.setAttribute("aria-hidden", "true");
+      row.insertCell().colSpan = shownColumns.length + 2;
+      row.style.height = `${count * rowHeight}px`;
+      return row;
+    };
+    const rows = [];
+    for (let place = from; place < to; place += 1) rows.push(rowOf(place, shownColumns));
+    body.replaceChildren(...(isWhole ? rows : [gap(from), ...rows, gap(view.length - to)]));
+    if (again) rows.find((row) => trials.id[Number(row.dataset.trial)] === again.id)?.querySelector(again.tag)?.focus({ preventScroll: true });
+  }
+
+  function sortBy(key) {
+    sorted = { column: key, isDescending: sorted.column === key && !sorted.isDescending };
+    byId("trials-scroll").scrollTop = 0;
+    arrange();
+    remember();
+  }
+
+  function offerColumns() {
+    const box = byId("columns");
+    const all = columns().filter(({ key }) => key !== "rank");
+    if (box.children.length === all.length && all.every(({ name }, place) => box.children[place].textContent.trim() === name)) return;
+    box.replaceChildren(...all.map(({ key, name }) => {
+      const [label, tick] = [document.createElement("label"), document.createElement("input")];
+      tick.type = "checkbox";
+      tick.checked = !hidden.has(key);
+      tick.addEventListener("change", () => {
+        if (tick.checked) hidden.delete(key);
+        else hidden.add(key);
+        rowHeight = 0;
+        arrange();
+        remember();
+      });
+      label.append(tick, ` ${name}`);
+      return label;
+    }));
+  }
+
+  function offerOutcomes() {
+    const counts = new Map();
+    for (const status of trials.status) counts.set(status, (counts.get(status) ?? 0) + 1);
+    const select = byId("outcome");
+    const wanted = select.options.length ? select.value : (fromUrl.get("outcome") ?? "");
+    const options = [new Option("all", ""), ...[...counts].map(([status, count]) => new Option(`${status} (${count})`, status))];
+    if (wanted && !counts.has(wanted)) options.push(new Option(`${wanted} (0)`, wanted));
+    select.replaceChildren(...options);
+    select.value = wanted;
+  }
+
+  // --- what is seen, in the address of a live page
+
+  let fromUrl = new URLSearchParams();
+
+  function remember() {
+    if (!fetchCurves) return;
+    const seen = new URLSearchParams();
+    const set = (name, value) => value && seen.set(name, value);
+    set("filter", byId("filter").value.trim());
+    set("outcome", byId("outcome").value);
+    set("sort", sorted.column === "rank" && !sorted.isDescending ? "" : `${sorted.isDescending ? "-" : ""}${sorted.column}`);
+    set("without", [...hidden].join(","));
+    if (isChosenByHand) seen.set("trials", chosen.join(","));
+    if (varied.length > 2) [set("down", axes[plane.down].name), set("across", axes[plane.across].name)];
+    const query = seen.toString();
+    history.replaceState(null, "", `${location.pathname}${query ? `?${query}` : ""}${location.hash}`);
+  }
+
+  function recall() {
+    fromUrl = new URLSearchParams(location.search);
+    byId("filter").value = fromUrl.get("filter") ?? "";
+    const sort = fromUrl.get("sort");
+    if (sort) sorted = { column: sort.replace(/^-/, ""), isDescending: sort.startsWith("-") };
+    for (const key of (fromUrl.get("without") ?? "").split(",").filter(Boolean)) hidden.add(key);
+    if (fromUrl.has("trials")) {
+      isChosenByHand = true;
+      chosen = fromUrl.get("trials").split(",").filter(Boolean);
+    }
+  }
+
+  // --- the page
+
+  function drawAll() {
+    drawSpace();
+    listChosen();
+    drawCurves();
+    drawJobs();
+  }
+
+  let isFirst = true;
+
+  // Shows other data of the same sweep; what a person has chosen stays.
+  function update(fresh) {
+    const timeline = data?.timeline;
+    data = fresh;
+    data.timeline ??= timeline;
+    ({ trials, axes, objective } = data);
+    isBetter = objective.direction === "maximize" ? (a, b) => a > b : (a, b) => a < b;
+    index = new Map(trials.id.map((id, trial) => [id, trial]));
+    for (const [trial, curve] of Object.entries(data.curves)) curves.set(trials.id[trial], curve);
+    varied = axes.map((_, number) => number).filter((number) => axes[number].choices.length > 1);
+    texts = null;
+    if (isFirst) {
+      const named = (name) => axes.findIndex((axis) => axis.name === fromUrl.get(name));
+      [plane.down, plane.across] = [named("down"), named("across")];
+      isFirst = false;
+    }
+    chosen = isChosenByHand ? chosen.filter((id) => index.has(id)) : data.shown.map((trial) => trials.id[trial]);
+    byId("leaderboard-controls").hidden = !trials.rank.length;
+    byId("filter-help").hidden = !trials.rank.length;
+    byId("trials-scroll").hidden = !trials.rank.length;
+    byId("no-trials").hidden = trials.rank.length > 0;
+    offerOutcomes();
+    offerColumns();
+    filter();
+    drawSpace();
+    showCurves();
+    drawJobs();
+  }
+
+  function jobs(timeline) {
+    data.timeline = timeline;
+    drawJobs();
+  }
+
+  // Makes it the page of a running server: curves come on demand, trials have pages, the address holds what is seen.
+  function live(served) {
+    ({ fetchCurves, trialUrl } = served);
+    recall();
+  }
+
+  function filtered() {
+    byId("trials-scroll").scrollTop = 0;
+    filter();
+    drawSpace();
+    remember();
+  }
+
+  byId("filter").addEventListener("input", filtered);
+  byId("outcome").addEventListener("change", filtered);
+  byId("plane-down").addEventListener("change", () => planeChosen("down", "across"));
+  byId("plane-across").addEventListener("change", () => planeChosen("across", "down"));
+  byId("clear").addEventListener("click", () => {
+    isChosenByHand = true;
+    chosen = [];
+    showCurves();
+    remember();
+  });
+  byId("trials").tHead.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) sortBy(button.dataset.column);
+  });
+  byId("trials").tBodies[0].addEventListener("click", (event) => {
+    const row = event.target.closest("tr[data-trial]");
+    if (row && !event.target.closest("a")) toggle(trials.id[Number(row.dataset.trial)]); // the box too: it is set by what is chosen
+  });
+  byId("trials-scroll").addEventListener("scroll", () => {
+    if (view.length > MAX_WHOLE) writeRows({ isFresh: false });
+  });
+  document.querySelectorAll("[data-copies]").forEach(Charts.copies);
+  Charts.redrawnWith(() => {
+    if (!data) return;
+    if (view.length > MAX_WHOLE) writeRows({ isFresh: true });
+    drawAll();
+  });
+  const inside = byId("data");
+  if (inside) update(JSON.parse(inside.textContent));
+  return { update, jobs, live };
+})();
