@@ -12,6 +12,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "mlflow": ("mlflow",),
     "report": ("jinja2", "matplotlib", "pandas", "plotly"),
     "tutorial": ("torch", "torchvision"),
+    "ui": ("jinja2", "plotly", "starlette", "uvicorn"),
 }
 """The modules of each extra in pyproject.toml, by their import names."""
 

@@ -75,6 +75,8 @@ class Entry:
         metric: the objective's metric.
         value: the winner's value; None without a winner.
         options: the winner's params as options; empty without a winner.
+        job_seconds: running time of the jobs; None without a winner.
+        usd_estimate: their price on AWS; None without a winner.
     """
 
     sweep: str
@@ -86,6 +88,8 @@ class Entry:
     metric: str
     value: float | None
     options: str
+    job_seconds: float | None
+    usd_estimate: float | None
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "started_at": self.started_at.isoformat()}
@@ -173,10 +177,21 @@ class Archive:
         with explained():
             return self.records.outcomes(self.records.objects(name))
 
-    def entries(self, running: Sequence[str]) -> list[Entry]:
-        """Returns all sweeps, newest first; `running` holds the ARNs of all running executions."""
+    def names(self) -> list[str]:
+        """Returns the names of all sweeps, sorted."""
         with explained():
-            found = for_all(lambda name: self._entry(name, running), self.records.sweeps())
+            return self.records.sweeps()
+
+    def entries(self, running: Sequence[str], names: Sequence[str] | None = None) -> list[Entry]:
+        """Returns sweeps, newest first.
+
+        Args:
+            running: the ARNs of all running executions.
+            names: of the sweeps; by default of all.
+        """
+        asked = self.names() if names is None else names
+        with explained():
+            found = for_all(lambda name: self._entry(name, running), asked)
         there = [entry for entry in found if entry is not None]
         return sorted(there, key=lambda entry: (entry.started_at, entry.sweep), reverse=True)
 
@@ -206,6 +221,8 @@ class Archive:
             metric=spec.objective.metric,
             value=output.winner.value if output else None,
             options=output.winner.options if output else "",
+            job_seconds=output.cost.job_seconds if output else None,
+            usd_estimate=output.cost.usd_estimate if output else None,
         )
 
     def _no_sweep(self, name: str) -> str:

@@ -12,6 +12,7 @@ from stepsweep.client.cli.init import init
 from stepsweep.client.cli.look import compare, export, list_, logs, report, show
 from stepsweep.client.cli.manage import rm, stop
 from stepsweep.client.cli.run import plan, resume, run, serve, start, watch
+from stepsweep.client.cli.ui import ui
 from stepsweep.contract.errors import InvalidInput, SweepError
 
 # Commands import boto3, rich and the embedded cloud lazily, so that `sweep --help` answers at once.
@@ -60,7 +61,7 @@ def cli() -> None:
 
 for command in (
     *(init, run, start, watch, resume, plan, serve),
-    *(list_, show, logs, report, compare, export),
+    *(list_, show, logs, report, compare, export, ui),
     *(stop, rm),
     *(deploy, diff, destroy),
     *(doctor, teardown, completion),

@@ -82,17 +82,22 @@ class Cloud:
         Raises:
             InvalidInput: there is no embedded cloud in the folder.
         """
-        from stepsweep.client.deployment import on_endpoint
         from stepsweep.client.running.control import Found
 
+        self.check_it_is_there()
+        deployment = self.deployed()
+        return Found(self.recorded(), None) if deployment is None else Found.of(deployment)
+
+    def deployed(self) -> "Deployment | None":
+        """Finds the deployed stack, or an embedded cloud that is up; None if none is up."""
+        from stepsweep.client.deployment import on_endpoint
+
         if not self.is_local:
-            return Found.of(self._on_aws())
+            return self._on_aws()
         from stepsweep.local.cloud import joined
 
-        self.check_it_is_there()
-        if (endpoint := joined(self.directory)) is not None:
-            return Found.of(on_endpoint(endpoint.environment(), folder=self.objects))
-        return Found(self.recorded(), None)
+        endpoint = joined(self.directory)
+        return None if endpoint is None else on_endpoint(endpoint.environment(), folder=self.objects)
 
     def check_it_is_there(self) -> None:
         """Raises InvalidInput if there is no embedded cloud in the folder."""

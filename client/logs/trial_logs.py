@@ -1,11 +1,12 @@
 """The logs of trials: finds the trial that a person names, and reads the output of its job's attempts."""
 
 import json
+import os
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
@@ -24,17 +25,22 @@ Line = tuple[int, str]
 """The number of an attempt, from 1, and a line of its output."""
 
 MAX_NAMED = 5
+MAX_EVENTS = 10_000
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html"""
+EVENT_BYTES = 64
+"""About the length of a line."""
 _PARAM = re.compile(rf"(?:--)?(?P<name>{OPTION})=(?P<value>.*)")
 
 
 class Log(Protocol):
     """A trial's log."""
 
-    def news(self, *, is_over: bool) -> Iterator[Line]:
+    def news(self, *, is_over: bool, at_most: int | None = None) -> Iterator[Line]:
         """Yields the lines printed since the last call.
 
         Args:
             is_over: the result of `is_over()` just before; if true, the last line need not be complete.
+            at_most: leaves out the first of these lines if there are more bytes than that of an attempt.
         """
 
     def is_over(self) -> bool:
@@ -120,13 +126,19 @@ class LocalLog:
         self._control = control
         self._read: dict[Path, int] = {}
 
-    def news(self, *, is_over: bool) -> Iterator[Line]:
+    def news(self, *, is_over: bool, at_most: int | None = None) -> Iterator[Line]:
         for attempt, file in sorted(latest_attempts(self._logs, self._trial_id).items()):
             with file.open("rb") as stream:
-                stream.seek(self._read.get(file, 0))
-                data = stream.read()
+                began = self._read.get(file, 0)
+                size = stream.seek(0, os.SEEK_END)
+                if at_most is not None and size - began > at_most:
+                    stream.seek(size - at_most)
+                    stream.readline(at_most)  # the rest of a line
+                    began = stream.tell()
+                stream.seek(began)
+                data = stream.read(size - began)
             whole = len(data) if is_over else data.rfind(b"\n") + 1
-            self._read[file] = self._read.get(file, 0) + whole
+            self._read[file] = began + whole
             for line in data[:whole].decode(errors="replace").splitlines():
                 yield attempt, line
 
@@ -154,10 +166,10 @@ class CloudLog:
         self._recorded = recorded
         self._tokens: dict[str, str] = {}
 
-    def news(self, *, is_over: bool) -> Iterator[Line]:  # noqa: ARG002  events are whole lines
+    def news(self, *, is_over: bool, at_most: int | None = None) -> Iterator[Line]:  # noqa: ARG002  events are whole lines
         with explained():
             for attempt, stream in enumerate(self._streams(), start=1):
-                for line in self._lines(stream):
+                for line in self._lines(stream, at_most):
                     yield attempt, line
 
     def tail(self, limit: int) -> list[str]:
@@ -181,15 +193,19 @@ class CloudLog:
         names = [container.get("logStreamName") for container in [*containers, job.get("container", {})]]
         return list(dict.fromkeys(name for name in names if name))
 
-    def _lines(self, stream: str) -> Iterator[str]:
+    def _lines(self, stream: str, at_most: int | None) -> Iterator[str]:
         while True:
             token = self._tokens.get(stream)
+            is_tail = token is None and at_most is not None
+            more: dict[str, Any] = {"nextToken": token} if token else {}
+            if is_tail:
+                more["limit"] = min(MAX_EVENTS, 1 + (at_most or 0) // EVENT_BYTES)
             try:
                 answer = self._deployment.logs.get_log_events(
                     logGroupName=self._deployment.log_group,
                     logStreamName=stream,
-                    startFromHead=True,
-                    **({"nextToken": token} if token else {}),  # type: ignore[arg-type]
+                    startFromHead=not is_tail,
+                    **more,
                 )
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ResourceNotFoundException":

@@ -444,10 +444,10 @@ const SweepPage = (() => {
     first.scope = "col";
     first.innerHTML = '<span class="visually-hidden">Curve</span>';
     if (trialUrl) {
-      const last = document.createElement("th");
-      last.scope = "col";
-      last.innerHTML = '<span class="visually-hidden">Page</span>';
-      heads.push(last);
+      const link = document.createElement("th");
+      link.scope = "col";
+      link.innerHTML = '<span class="visually-hidden">Page</span>';
+      heads.unshift(link);
     }
     row.replaceChildren(first, ...heads);
     if (focused) row.querySelector(`[data-column="${focused}"]`)?.focus();
@@ -466,6 +466,13 @@ const SweepPage = (() => {
     box.type = "checkbox";
     box.setAttribute("aria-label", `Show the curve of ${trials.label[trial]}`);
     row.insertCell().append(box);
+    if (trialUrl) {
+      const link = document.createElement("a");
+      link.href = trialUrl(trials.id[trial]);
+      link.textContent = "Open";
+      link.setAttribute("aria-label", `Open the trial ${trials.label[trial]}`);
+      row.insertCell().append(link);
+    }
     for (const column of shownColumns) {
       const cell = row.insertCell();
       const className = column.isNumber ? "number" : (column.className?.(trial) ?? "");
@@ -480,13 +487,6 @@ const SweepPage = (() => {
       }
       const title = column.title?.(trial);
       if (title) cell.title = title;
-    }
-    if (trialUrl) {
-      const link = document.createElement("a");
-      link.href = trialUrl(trials.id[trial]);
-      link.textContent = "Open";
-      link.setAttribute("aria-label", `Open the trial ${trials.label[trial]}`);
-      row.insertCell().append(link);
     }
     mark(row);
     return row;

@@ -198,9 +198,24 @@ def read_spec(file: str) -> Any:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InvalidInput([f"{name}:{line}: not UTF-8"]) from None
-    is_json = text.lstrip().startswith("{") if file == STDIN else Path(file).suffix.lower() not in (".yaml", ".yml")
-    if is_json:
-        return _json(name, text)
+    if file == STDIN:
+        return spec_document(name, text)
+    return _yaml(name, text) if Path(file).suffix.lower() in (".yaml", ".yml") else _json(name, text)
+
+
+def spec_document(name: str, text: str) -> Any:
+    """Returns the document of a text that is no file: JSON if it starts with a brace, otherwise YAML.
+
+    Args:
+        name: names the text in faults.
+
+    Raises:
+        InvalidInput: it breaks a rule; each fault names the line.
+    """
+    return _json(name, text) if text.lstrip().startswith("{") else _yaml(name, text)
+
+
+def _yaml(name: str, text: str) -> Any:
     from stepsweep.client.specs.yaml_text import read_yaml
 
     return read_yaml(name, text)

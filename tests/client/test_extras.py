@@ -60,6 +60,7 @@ LOCAL = [
         for command in ("watch", "show", "report", "compare", "stop", "rm", "resume")
     ),
     ["list"],
+    ["ui"],
     ["logs", "first", "1"],
     ["export", "first", "--mlflow", "sqlite:///mlflow.db"],
     ["serve"],

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -22,39 +21,11 @@ from stepsweep.contract.trial import Status
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
 from tests.support.hostile import HOSTILE
+from tests.support.html import Document
 from tests.support.recorded import BEGAN, RecordedCloud
 from tests.support.stack import Stack
 
 CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
-
-
-class Document(HTMLParser):
-    """A page as a browser reads it: its elements, the scripts' texts, and all other text."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.scripts: list[str] = []
-        self.texts: list[str] = []
-        self._within = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        self._within = tag
-
-    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002
-        self._within = ""
-
-    def handle_data(self, data: str) -> None:
-        (self.scripts if self._within == "script" else self.texts).append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.texts).split())
-
-    def named(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 @pytest.fixture

@@ -28,19 +28,19 @@ def found() -> tuple[str, str] | None:
 
 
 class Browser:
-    """One browser, which opens files."""
+    """One browser, which opens files and addresses."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver  # a webdriver.Chrome; half of its methods have no types
 
-    def open(self, file: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
+    def open(self, page: Path | str, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.command("Emulation.setEmulatedMedia", features=scheme)
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.command("Emulation.setDeviceMetricsOverride", **metrics)
         self._log("browser")  # what earlier pages said
         self._log("performance")
-        self.driver.get(file.resolve().as_uri())
+        self.driver.get(page if isinstance(page, str) else page.resolve().as_uri())
 
     def command(self, name: str, **arguments: Any) -> Any:
         """Sends a command of the browser's own protocol. https://chromedevtools.github.io/devtools-protocol/"""

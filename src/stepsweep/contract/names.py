@@ -1,6 +1,10 @@
-"""Rules for the names of options and metrics, which follow people's own scripts."""
+"""Rules for the names of sweeps, and of options and metrics, which follow people's own scripts."""
 
 import re
+
+from stepsweep.contract.limits import MAX_NAME
+
+_SWEEP = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 OPTION = r"[A-Za-z][A-Za-z0-9_./-]{0,63}"
 """Examples: `lr`, `C`, `batch-size`, `optim.lr`. None of these characters is special in a shell or in HTML."""
@@ -31,6 +35,10 @@ BETTER_LOW = frozenset({
     "mape", "mse", "msle", "nll", "perplexity", "ppl", "rmse", "rmsle", "smape", "wer",
 })  # fmt: skip
 _SPLITS = ("train", "val", "valid", "validation", "eval", "test", "dev")
+
+
+def is_sweep(name: object) -> bool:
+    return isinstance(name, str) and bool(_SWEEP.fullmatch(name))
 
 
 def is_option(name: object) -> bool:

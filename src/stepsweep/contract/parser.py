@@ -2,7 +2,6 @@
 
 import difflib
 import math
-import re
 import textwrap
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -35,7 +34,7 @@ from stepsweep.contract.means import (
     Resources,
 )
 from stepsweep.contract.metrics import Direction, Objective
-from stepsweep.contract.names import OPTION_RULE, is_metric, is_option, known_direction, why_reserved
+from stepsweep.contract.names import OPTION_RULE, is_metric, is_option, is_sweep, known_direction, why_reserved
 from stepsweep.contract.ranking import COLUMNS
 from stepsweep.contract.search import DEFAULT_BATCH, Method, Search
 from stepsweep.contract.space import (
@@ -62,8 +61,6 @@ COMMENT = "Comment"
 """The console's default input has this field; the parser ignores it."""
 
 _T = TypeVar("_T")
-
-_SWEEP_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}", re.ASCII)
 
 
 class Parser:
@@ -345,7 +342,7 @@ class Parser:
 
     def _name(self, default_name: str | None) -> str:
         raw = self.data.get("name", default_name)
-        if not isinstance(raw, str) or not _SWEEP_NAME.fullmatch(raw):
+        if not isinstance(raw, str) or not is_sweep(raw):
             what = "the execution's name" if "name" not in self.data and default_name else "name"
             remedy = "; give the sweep a `name` of its own" if what != "name" else ""
             self.faults.append(

@@ -1,0 +1,298 @@
+"""The ASGI application: which address answers with what."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from stepsweep.client.archive.comparison import compare
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.logs.reading import LOOK_SECONDS
+from stepsweep.client.operations.follow import start
+from stepsweep.client.report.drawn import drawn, thinned, timeline
+from stepsweep.client.report.gather import gathered, in_order
+from stepsweep.client.report.page import page
+from stepsweep.client.specs.asked import checked, default_name, spec_document
+from stepsweep.client.ui.doings import Doings, Steps
+from stepsweep.client.ui.guard import Guard, Keys
+from stepsweep.client.ui.overview import Listed, Overview
+from stepsweep.client.ui.pages import ALIVE, Pages, event, said_of
+from stepsweep.client.ui.source import Source
+from stepsweep.client.ui.trial import TrialSeen, TrialWatch
+from stepsweep.client.ui.watching import SweepWatch
+from stepsweep.client.words import described
+from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.names import is_sweep
+from stepsweep.contract.space import shown
+
+MAX_CURVES = 50
+"""Most curves of one request."""
+PASTED = "the pasted spec"
+
+
+class Site:
+    """The pages over the sweeps of one cloud.
+
+    Args:
+        is_over: whether the server ends, so that pages need no further events.
+    """
+
+    def __init__(self, cloud: Cloud, pages: Pages, is_over: Callable[[], bool]) -> None:
+        self._cloud = cloud
+        self._pages = pages
+        self._is_over = is_over
+        self._source = Source(cloud)
+        self._watches: dict[str, SweepWatch] = {}
+        self._overview = Overview(self._source, self._watch)
+        self._doings = Doings(self._changed)
+
+    @property
+    def routes(self) -> list[Route]:
+        def read(path: str, handler: Callable[..., Any]) -> Route:
+            return Route(path, handler, methods=["GET"])
+
+        def change(path: str, handler: Callable[..., Any]) -> Route:
+            return Route(path, handler, methods=["POST"])
+
+        return [
+            read("/", self.sweeps),
+            read("/events", self.sweeps_events),
+            read("/static/{name}", self.static),
+            read("/start", self.start_form),
+            change("/start", self.start),
+            read("/compare", self.compare),
+            read("/sweeps/{sweep}", self.sweep),
+            read("/sweeps/{sweep}/events", self.sweep_events),
+            read("/sweeps/{sweep}/data", self.data),
+            read("/sweeps/{sweep}/curves", self.curves),
+            read("/sweeps/{sweep}/jobs", self.jobs),
+            read("/sweeps/{sweep}/report", self.report),
+            change("/sweeps/{sweep}/stop", self.stop),
+            change("/sweeps/{sweep}/resume", self.resume),
+            read("/sweeps/{sweep}/trials/{trial}", self.trial),
+            read("/sweeps/{sweep}/trials/{trial}/events", self.trial_events),
+        ]
+
+    # --- all sweeps
+
+    def sweeps(self, _request: Request) -> Response:
+        return HTMLResponse(self._pages.rendered("list.html", **self._listed(self._overview.now())))
+
+    async def sweeps_events(self, _request: Request) -> Response:
+        async def events() -> AsyncIterator[str]:
+            async for listed in self._overview.feed.changes(self._is_over):
+                yield event("list", {"rows": self._rows(listed)}) if listed else ALIVE
+
+        return _events(events())
+
+    def _rows(self, listed: Listed) -> str:
+        return self._pages.rendered("rows.html", **self._listed(listed))
+
+    def _listed(self, listed: Listed) -> dict[str, Any]:
+        return {"lines": listed.lines, "trouble": listed.trouble}
+
+    def compare(self, request: Request) -> Response:
+        names = [_checked_name(name) for name in request.query_params.getlist("sweep")]
+        found = self._source.found()
+        compared = compare(found.archive, names, running=found.executions(), is_on_aws=not self._cloud.is_local)
+        return HTMLResponse(self._pages.rendered("compare.html", found=compared))
+
+    def static(self, request: Request) -> Response:
+        file = self._pages.static.get(request.path_params["name"])
+        if file is None:
+            return self._fault(["there is no such file"], 404)
+        forever = {"Cache-Control": "private, max-age=31536000, immutable"}
+        return Response(file.data, media_type=file.media_type, headers=forever)
+
+    # --- a sweep
+
+    def sweep(self, request: Request) -> Response:
+        name = _name_of(request)
+        return HTMLResponse(self._pages.sweep(self._watch(name).now(), self._doings.of(name)))
+
+    async def sweep_events(self, request: Request) -> Response:
+        name = _name_of(request)
+        watch = self._watch(name)
+
+        async def events() -> AsyncIterator[str]:
+            async for seen in watch.feed.changes(self._is_over):
+                if seen is None:
+                    yield ALIVE
+                    continue
+                parts = await run_in_threadpool(self._pages.parts, seen, self._doings.of(name))
+                title = f"{seen.report.standing.status.lower()} · {name}"
+                yield event("sweep", {"parts": parts, "number": seen.number, "said": said_of(seen), "title": title})
+
+        return _events(events())
+
+    def data(self, request: Request) -> Response:
+        seen = self._watch(_name_of(request)).now()
+        return JSONResponse({**drawn(seen.report), "number": seen.number})
+
+    def curves(self, request: Request) -> Response:
+        name = _name_of(request)
+        archive = self._source.found().archive
+        spec = archive.spec(name)
+        plan = archive.plan(spec)
+        asked = request.query_params.getlist("trial")[:MAX_CURVES]
+        trials = [plan.trials[each] for each in asked if plan and each in plan.trials]
+        curves = archive.curves(trials)
+        curves |= archive.live_curves([each for each in trials if each.trial_id not in curves])
+        return JSONResponse({trial_id: thinned(each, spec.objective) for trial_id, each in curves.items()})
+
+    def jobs(self, request: Request) -> Response:
+        return JSONResponse(timeline(in_order(self._source.found().archive.outcomes(_name_of(request)))))
+
+    def report(self, request: Request) -> Response:
+        name = _name_of(request)
+        html = page(gathered(self._cloud, self._source.found(), name))
+        return Response(
+            html, media_type="text/html", headers={"Content-Disposition": f'attachment; filename="{name}.html"'}
+        )
+
+    def stop(self, request: Request) -> Response:
+        name = _name_of(request)
+        self._doings.stop(self._cloud, name)
+        return self._to_sweep(name)
+
+    def resume(self, request: Request) -> Response:
+        name = _name_of(request)
+        self._doings.resume(self._cloud, self._source.found().archive.spec(name))
+        return self._to_sweep(name)
+
+    # --- a trial
+
+    def trial(self, request: Request) -> Response:
+        name = _name_of(request)
+        watch = TrialWatch(self._source, name, request.path_params["trial"])
+        return HTMLResponse(self._pages.rendered("trial.html", **self._of_trial(name, watch, watch.look())))
+
+    async def trial_events(self, request: Request) -> Response:
+        name = _name_of(request)
+        watch = await run_in_threadpool(TrialWatch, self._source, name, request.path_params["trial"])
+        objective = watch.spec.objective
+
+        def look() -> tuple[Mapping[str, Any], bool]:
+            lines, goes_on = watch.lines()
+            seen = watch.look()
+            curve = thinned(seen.curve, objective) if seen.curve else None
+            facts = self._pages.rendered("trial_facts.html", **self._of_trial(name, watch, seen))
+            return {"lines": lines, "curve": curve, "facts": facts, "over": not goes_on}, goes_on
+
+        async def events() -> AsyncIterator[str]:
+            goes_on, last = True, None
+            while goes_on and not self._is_over():
+                try:
+                    told, goes_on = await run_in_threadpool(look)
+                except SweepError as error:
+                    told = {"trouble": str(error)}
+                yield event("trial", told) if told != last else ALIVE
+                last = {**told, "lines": []}
+                if goes_on:
+                    await anyio.sleep(LOOK_SECONDS[self._cloud.on])
+
+        return _events(events())
+
+    def _of_trial(self, name: str, watch: TrialWatch, seen: TrialSeen) -> dict[str, Any]:
+        return {
+            "spec": watch.spec,
+            "seen": seen,
+            "trial": seen.trial,
+            "metric": watch.spec.objective.metric,
+            "sweep": name,
+        }
+
+    # --- starting one
+
+    def start_form(self, _request: Request) -> Response:
+        return self._start_page(text="", name="")
+
+    def start(self, request: Request) -> Response:
+        form: Mapping[str, str] = request.state.form
+        text, name = form.get("spec", ""), form.get("name", "").strip()
+        try:
+            document = spec_document(PASTED, text)
+            if isinstance(document, dict) and name:
+                document = document | {"name": name}
+            default = default_name(None, datetime.now(UTC))
+            spec, script = checked(document, default_name=default, folder=Path.cwd())
+            if form.get("action") != "start":
+                return self._start_page(text=text, name=name, plan=described(spec))
+            start(spec, self._cloud.running(script), Steps(lambda _: None))
+        except InvalidInput as error:
+            return self._start_page(text=text, name=name, faults=error.faults, status=422)
+        except SweepError as error:
+            return self._start_page(text=text, name=name, faults=str(error).splitlines(), status=502)
+        self._changed(spec.name)
+        return self._to_sweep(spec.name)
+
+    def _start_page(
+        self, *, text: str, name: str, plan: str = "", faults: Sequence[str] = (), status: int = 200
+    ) -> Response:
+        html = self._pages.rendered("start.html", text=text, name=name, plan=plan, faults=faults)
+        return HTMLResponse(html, status_code=status)
+
+    # --- parts
+
+    def _watch(self, name: str) -> SweepWatch:
+        return self._watches.setdefault(name, SweepWatch(self._source, name))
+
+    def _changed(self, name: str) -> None:
+        self._watch(name).changed()
+        self._overview.feed.wake()
+
+    def _to_sweep(self, name: str) -> Response:
+        return RedirectResponse(self._pages.sweep_url(name), status_code=303)
+
+    def _fault(self, faults: Sequence[str], status: int) -> Response:
+        return HTMLResponse(self._pages.rendered("fault.html", faults=faults), status_code=status)
+
+    def explained(self, _request: Request, error: Exception) -> Response:
+        """Answers with the reason why a page cannot be shown."""
+        if isinstance(error, InvalidInput):
+            return self._fault(error.faults, 404)
+        return self._fault(str(error).splitlines(), 502)
+
+    def missing(self, _request: Request, _error: Exception) -> Response:
+        return self._fault(["there is no such page"], 404)
+
+
+def application(cloud: Cloud, *, keys: Keys, hosts: frozenset[str], base: str, is_over: Callable[[], bool]) -> ASGIApp:
+    """Returns the application.
+
+    Args:
+        hosts: the allowed values of `Host`.
+        base: the path below which all pages are; starts and ends with a slash.
+        is_over: whether the server ends.
+    """
+    place = str(cloud.directory) if cloud.is_local else f"the stack {cloud.stack or 'Stepsweep'} on AWS"
+    pages = Pages(base=base, csrf=keys.csrf, where=cloud.where, place=place, is_local=cloud.is_local)
+    site = Site(cloud, pages, is_over)
+    return Starlette(
+        routes=[Mount(base.rstrip("/"), routes=site.routes)],
+        middleware=[Middleware(Guard, keys=keys, hosts=hosts, base=base)],
+        exception_handlers={SweepError: site.explained, 404: site.missing, 405: site.missing},
+    )
+
+
+def _name_of(request: Request) -> str:
+    return _checked_name(request.path_params["sweep"])
+
+
+def _checked_name(name: str) -> str:
+    if not is_sweep(name):
+        raise InvalidInput([f"no sweep can have the name {shown(name)}"])
+    return name
+
+
+def _events(events: AsyncIterator[str]) -> Response:
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})

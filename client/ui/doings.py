@@ -1,0 +1,91 @@
+"""What the page was asked to do with a sweep: in a thread, told step by step."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
+from stepsweep.client.operations.events import Doing, Event
+from stepsweep.client.operations.follow import start
+from stepsweep.client.operations.stop import stop_and_wait
+from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.spec import SweepSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How far something is.
+
+    Attributes:
+        text: its present step; empty if it has ended.
+        faults: why it failed.
+    """
+
+    text: str = ""
+    faults: tuple[str, ...] = ()
+
+
+class Doings:
+    """At most one thing is done with a sweep at a time.
+
+    Args:
+        on_change: is told the name of the sweep.
+    """
+
+    def __init__(self, on_change: Callable[[str], None]) -> None:
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._known: dict[str, Done] = {}
+
+    def of(self, name: str) -> Done:
+        return self._known.get(name, Done())
+
+    def stop(self, cloud: Cloud, name: str) -> None:
+        def work(say: Callable[[str], None]) -> None:
+            if left := stop_and_wait(cloud, name, say).left:
+                raise CloudError(f"still alive: {', '.join(left)}; look at them in AWS Batch, and stop it again")
+
+        self._begin(name, f"Stopping {name} …", work)
+
+    def resume(self, cloud: Cloud, spec: SweepSpec) -> None:
+        def work(say: Callable[[str], None]) -> None:
+            start(replace(spec, accept_trainer=False), cloud.with_trainer_of(spec.name), Steps(say))
+
+        self._begin(spec.name, f"Resuming {spec.name} …", work)
+
+    def _begin(self, name: str, text: str, work: Callable[[Callable[[str], None]], None]) -> None:
+        with self._lock:
+            if self.of(name).text:
+                return
+            self._tell(name, Done(text=text))
+        threading.Thread(target=self._run, args=(name, work), name=text, daemon=True).start()
+
+    def _run(self, name: str, work: Callable[[Callable[[str], None]], None]) -> None:
+        end = Done(faults=("it ended unexpectedly; the terminal of `sweep ui` says more",))
+        try:
+            work(lambda text: self._tell(name, Done(text=text)))
+            end = Done()
+        except InvalidInput as error:
+            end = Done(faults=tuple(error.faults))
+        except SweepError as error:
+            end = Done(faults=tuple(str(error).splitlines()))
+        finally:
+            self._tell(name, end)
+
+    def _tell(self, name: str, done: Done) -> None:
+        self._known[name] = done
+        self._on_change(name)
+
+
+class Steps:
+    """Passes on the steps of an operation."""
+
+    wants_training = False
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Doing):
+            self._say(event.text)

@@ -1,0 +1,120 @@
+"use strict";
+// Keeps the page of a sweep as the server sees it, by server-sent events.
+(() => {
+  const { byId } = Charts;
+  const url = document.body.dataset.sweep;
+  const CALM = 1000; // milliseconds between two readings of the data; more where there are many trials
+  const MANY = 2000;
+
+  async function read(path) {
+    const answer = await fetch(`${url}/${path}`);
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.json();
+  }
+
+  SweepPage.live({
+    trialUrl: (id) => `${url}/trials/${encodeURIComponent(id)}`,
+    fetchCurves: (ids) => read(`curves?${new URLSearchParams(ids.map((id) => ["trial", id]))}`),
+  });
+
+  // --- the data: what changes the charts and the leaderboard
+
+  let wanted = 0; // the number of the newest data
+  let had = -1;
+  let isReading = false;
+  let readAt = -Infinity;
+  let pause = CALM;
+
+  async function readData() {
+    if (isReading) return;
+    isReading = true;
+    try {
+      await new Promise((resume) => setTimeout(resume, Math.max(0, readAt + pause - performance.now())));
+      readAt = performance.now();
+      const fresh = await read("data");
+      had = fresh.number;
+      pause = fresh.trials.id.length > MANY ? 5 * CALM : CALM;
+      SweepPage.update(fresh);
+      readJobs(fresh.trials.rank.length);
+    } catch (error) {
+      console.warn(error);
+    }
+    isReading = false;
+    if (had < wanted) readData();
+  }
+
+  let jobsOf = -1; // the number of trials that had ended when the jobs were read
+  let isInSight = false;
+  let ended = 0;
+
+  async function readJobs(count) {
+    ended = count;
+    if (!isInSight || jobsOf === ended) return;
+    jobsOf = ended;
+    SweepPage.jobs(await read("jobs"));
+  }
+
+  // Attempts are in the records of each job: they are read once somebody looks.
+  new IntersectionObserver((entries) => {
+    isInSight = entries.some((entry) => entry.isIntersecting);
+    if (had >= 0) readJobs(ended);
+  }, { rootMargin: "200px" }).observe(byId("timeline"));
+
+  // --- the parts: texts that the server renders
+
+  const parts = new Map();
+
+  function replace(id, html) {
+    if (parts.get(id) === html) return;
+    parts.set(id, html);
+    const element = byId(id);
+    const active = element.contains(document.activeElement) ? document.activeElement : null;
+    const open = [...element.querySelectorAll("details[open]")].map((each) => each.querySelector("summary").textContent);
+    element.innerHTML = html; // the server has escaped all that it was told
+    for (const each of element.querySelectorAll("details")) each.open = open.includes(each.querySelector("summary").textContent);
+    element.querySelectorAll("[data-copies]").forEach(Charts.copies);
+    if (!active) return;
+    const again = [...element.querySelectorAll("a, button, [tabindex]")].find((each) => each.textContent === active.textContent && each.tagName === active.tagName);
+    again?.focus({ preventScroll: true });
+  }
+
+  let toldAt = -Infinity;
+
+  function tell(sentence) { // to a screen reader, and not more often than it can be listened to
+    if (byId("said").textContent === sentence || performance.now() - toldAt < 10_000) return;
+    toldAt = performance.now();
+    byId("said").textContent = sentence;
+  }
+
+  const events = new EventSource(`${url}/events`);
+  events.addEventListener("sweep", (message) => {
+    const told = JSON.parse(message.data);
+    byId("connection").hidden = true;
+    document.title = `${told.title} · stepsweep`;
+    for (const [id, html] of Object.entries(told.parts)) replace(id, html);
+    tell(told.said);
+    wanted = Math.max(wanted, told.number);
+    if (had !== told.number) {
+      if (had > told.number) had = -1; // the server was restarted, and counts anew
+      wanted = told.number;
+      readData();
+    }
+  });
+  events.addEventListener("error", () => {
+    byId("connection").textContent = events.readyState === EventSource.CLOSED
+      ? "`sweep ui` was started anew, or has ended: open the address that it prints."
+      : "The connection to `sweep ui` is lost; trying again. Sweeps continue without it.";
+    byId("connection").hidden = false;
+  });
+
+  // --- what a person does
+
+  document.addEventListener("click", (event) => {
+    const opens = event.target.closest("[data-opens]");
+    if (opens) byId(opens.dataset.opens).showModal();
+    const closes = event.target.closest("[data-closes]");
+    if (closes) closes.closest("dialog").close();
+  });
+
+  readData();
+})();

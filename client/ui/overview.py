@@ -1,0 +1,120 @@
+"""The list of sweeps for the page, with the best value so far of those that have not finished."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from stepsweep.bucket.s3 import for_all
+from stepsweep.client.archive.recorded import Entry, of_sweep
+from stepsweep.client.running.control import Found
+from stepsweep.client.ui.feed import Feed
+from stepsweep.client.ui.source import Source
+from stepsweep.client.ui.watching import SweepWatch
+from stepsweep.contract.errors import InvalidDocument, SweepError
+from stepsweep.contract.ranking import options_line
+
+LOOK_SECONDS = {"local": 1.0, "aws": 10.0}
+REREAD_SECONDS = 60.0
+"""How long an entry of a sweep that does not run is believed: it changes only if somebody runs or removes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A sweep in the list.
+
+    Attributes:
+        entry: its records; of a running sweep `ended` and `failed` are what has been seen.
+        best: the best value so far, or the winner's; None without any.
+        options: its params as options.
+    """
+
+    entry: Entry
+    best: float | None
+    options: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    lines: tuple[Line, ...]
+    trouble: str = ""
+
+
+class Overview:
+    """All sweeps. It watches those that run, so that their lines are as new as their pages.
+
+    Args:
+        watch: returns the watch of a sweep.
+    """
+
+    def __init__(self, source: Source, watch: Callable[[str], SweepWatch]) -> None:
+        self.feed: Feed[Listed] = Feed("the list of sweeps", self._renew)
+        self._source = source
+        self._watch = watch
+        self._known: dict[str, tuple[float, Line]] = {}
+        self._lock = threading.Lock()
+
+    def now(self) -> Listed:
+        """Returns the list. Raises CloudError if the cloud did not answer."""
+        if self.feed.latest is not None and self.feed.is_watched:
+            return self.feed.latest
+        return self._look()
+
+    def _renew(self, feed: Feed[Listed]) -> None:
+        watched: dict[str, contextlib.ExitStack] = {}
+        try:
+            while feed.is_watched:
+                try:
+                    listed = self._look()
+                except SweepError as error:
+                    listed = Listed(lines=feed.latest.lines if feed.latest else (), trouble=str(error))
+                if listed != feed.latest:
+                    feed.publish(listed)
+                running = {line.entry.sweep for line in listed.lines if line.entry.status == "RUNNING"}
+                for name in running - watched.keys():
+                    watched[name] = contextlib.ExitStack()
+                    watched[name].enter_context(self._watch(name).feed.watched())
+                for name in watched.keys() - running:
+                    watched.pop(name).close()
+                feed.wait(LOOK_SECONDS[self._source.cloud.on])
+        finally:
+            for each in watched.values():
+                each.close()
+
+    def _look(self) -> Listed:
+        found = self._source.found()
+        running, names, now = found.executions(), found.archive.names(), time.monotonic()
+        with self._lock:
+            known = {name: self._known[name] for name in names if name in self._known}
+            asked = [name for name in names if name not in known or self._is_old(*known[name], now, running)]
+            read = for_all(lambda name: self._read(found, running, name), asked)
+            known |= {each.entry.sweep: (now, each) for each in read if isinstance(each, Line)}
+            self._known = known
+            lines = [line for _, line in known.values()]
+        newest = sorted(lines, key=lambda line: (line.entry.started_at, line.entry.sweep), reverse=True)
+        return Listed(lines=tuple(newest), trouble="; ".join(each for each in read if isinstance(each, str)))
+
+    def _read(self, found: Found, running: Sequence[str], name: str) -> Line | str | None:
+        """Returns a sweep's line, or why it cannot be read: the others can still be shown."""
+        try:
+            entries = found.archive.entries(running, [name])
+            return self._line(found, entries[0]) if entries else None
+        except InvalidDocument as error:
+            return str(error)
+
+    @staticmethod
+    def _is_old(read_at: float, line: Line, now: float, running: Sequence[str]) -> bool:
+        runs = line.entry.status == "RUNNING" or of_sweep(line.entry.sweep, running)
+        return bool(runs) or now - read_at > REREAD_SECONDS
+
+    def _line(self, found: Found, entry: Entry) -> Line:
+        if entry.value is not None or not entry.ended:
+            return Line(entry=entry, best=entry.value, options=entry.options)
+        if entry.status == "RUNNING":
+            seen = self._watch(entry.sweep).feed.latest
+            rows = seen.report.standing.rows if seen else []
+        else:
+            rows = found.standing(entry.sweep).rows if entry.status == "INTERRUPTED" else []
+        best = next((row for row in rows if row.rank == 1), None)
+        return Line(entry=entry, best=best.value if best else None, options=options_line(best.params) if best else "")

@@ -1,0 +1,160 @@
+"""Renders the pages: those of a sweep from the report's own templates."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+from plotly.offline import get_plotlyjs
+
+from stepsweep.client.checks.stuck_jobs import why_jobs_wait
+from stepsweep.client.report.page import PARTS, SCRIPTS, STYLE, environment, facts, own
+from stepsweep.client.running.execution import Progress
+from stepsweep.client.ui.doings import Done
+from stepsweep.client.ui.watching import Seen
+
+OURS = ("ui.css", "live.js", "list.js", "trial.js", "start.js")
+LIVE_PARTS = {"progress": "progress.html", "actions": "actions.html", "training": "training.html", **PARTS}
+"""The parts of a sweep's page that are sent again when they change: id of their element → template."""
+
+MAX_TRAINING_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Static:
+    data: bytes
+    media_type: str
+    version: str
+
+
+class Pages:
+    """All templates and files.
+
+    Args:
+        base: the path below which all pages are; starts and ends with a slash.
+        csrf: the token that a form brings back.
+        where: the options of the cloud, to append to a command.
+        place: what the sweeps are of, for people.
+    """
+
+    def __init__(self, *, base: str, csrf: str, where: str, place: str, is_local: bool) -> None:
+        self.base = base
+        self.static = {name: _static(name, own(name)) for name in (STYLE, *SCRIPTS)}
+        self.static |= {name: _static(name, (files(__package__) / name).read_text(encoding="utf-8")) for name in OURS}
+        self.static["plotly.js"] = _static("plotly.js", get_plotlyjs())
+        self._environment = environment(__package__)
+        self._environment.filters.update(clock=_clock, when=_when, moment=_moment, plain=_plain)
+        self._environment.globals.update(
+            base=base,
+            csrf=csrf,
+            where=where,
+            place=place,
+            is_local=is_local,
+            live=True,
+            file_url=self.file_url,
+            sweep_url=self.sweep_url,
+        )
+
+    def file_url(self, name: str) -> str:
+        return f"{self.base}static/{name}?v={self.static[name].version}"
+
+    def sweep_url(self, name: str) -> str:
+        return f"{self.base}sweeps/{quote(name, safe='')}"
+
+    def trial_url(self, sweep: str) -> Callable[[str], str]:
+        return lambda trial_id: f"{self.sweep_url(sweep)}/trials/{quote(trial_id, safe='')}"
+
+    def rendered(self, template: str, **values: Any) -> str:
+        return self._environment.get_template(template).render(**values)
+
+    def sweep(self, seen: Seen, done: Done) -> str:
+        return self.rendered("live.html", **self._of_sweep(seen, done))
+
+    def parts(self, seen: Seen, done: Done) -> dict[str, str]:
+        """Returns the parts of a sweep's page by the ids of their elements."""
+        values = self._of_sweep(seen, done)
+        return {name: self.rendered(template, **values) for name, template in LIVE_PARTS.items()}
+
+    def _of_sweep(self, seen: Seen, done: Done) -> dict[str, Any]:
+        progress = seen.progress
+        training = progress.training if progress else ()
+        return {
+            **facts(seen.report),
+            "trial_url": self.trial_url(seen.report.standing.spec.name),
+            "progress": progress,
+            "shares": _shares(progress) if progress else [],
+            "said": said_of(seen),
+            "waits": why_jobs_wait(progress.waits_for) if progress and progress.waits_for else "",
+            "trouble": seen.trouble,
+            "faults": seen.faults,
+            "done": done,
+            "training": training[:MAX_TRAINING_ROWS],
+            "more_training": max(0, len(training) - MAX_TRAINING_ROWS),
+        }
+
+
+def said_of(seen: Seen) -> str:
+    """Returns in one sentence how far a sweep is, for a screen reader too."""
+    standing, progress = seen.report.standing, seen.progress
+    best = standing.rows[0] if standing.rows and standing.rows[0].rank == 1 else None
+    value = f"; best {standing.spec.objective.metric} {best.value:.6g}" if best and best.value is not None else ""
+    if progress is not None and progress.planned is None:
+        return "The trials are being planned."
+    if progress is not None:
+        ended = (progress.planned or 0) - progress.to_run + progress.ended
+        of_round = f" of round {progress.round_number}" if progress.round_number else ""
+        return f"{ended:,} of {progress.planned:,} trials{of_round} have ended{value}."
+    return f"The sweep is {standing.status.lower()}{value}."
+
+
+def _shares(progress: Progress) -> list[dict[str, Any]]:
+    """Returns the numbers of trials in each state, with where each begins in a bar of 100."""
+    before = (progress.planned or 0) - progress.to_run
+    numbers = {
+        "finished before": before,
+        "done": progress.ended - progress.failed,
+        "failed": progress.failed,
+        "running": progress.running or 0,
+        "starting": progress.starting,
+        "not ended" if progress.running is None else "queued": progress.waiting,
+    }
+    total, at, found = sum(numbers.values()) or 1, 0.0, []
+    for name, number in numbers.items():
+        width = 100 * number / total
+        found.append({"name": name, "number": number, "x": round(at, 3), "width": round(width, 3)})
+        at += width
+    return found
+
+
+def event(name: str, data: Mapping[str, Any]) -> str:
+    """Returns a server-sent event. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
+    return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
+
+
+ALIVE = ": alive\n\n"
+
+
+def _static(name: str, text: str) -> Static:
+    data = text.encode()
+    kind = "text/css" if name.endswith(".css") else "text/javascript"
+    return Static(data=data, media_type=kind, version=hashlib.sha256(data).hexdigest()[:12])
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=round(seconds)))
+
+
+def _moment(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _plain(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone():%Y-%m-%d %H:%M}"

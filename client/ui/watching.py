@@ -1,0 +1,247 @@
+"""Follows a sweep for its page: the leaderboard so far, the running trials with their curves, and how it goes on."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from stepsweep.client.archive.leaderboard import Row, rows_of
+from stepsweep.client.archive.recorded import Archive, Standing
+from stepsweep.client.archive.records import Plan
+from stepsweep.client.deployment import explained
+from stepsweep.client.report.drawn import BEST_SHOWN, running_row
+from stepsweep.client.report.gather import Gathered
+from stepsweep.client.running.control import Found
+from stepsweep.client.running.execution import RUNNING, Execution, Progress
+from stepsweep.client.ui.feed import Feed
+from stepsweep.client.ui.source import Source
+from stepsweep.client.words import readable
+from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.ranking import Result
+
+MAX_RUNNING_CURVES = 32
+"""Most running trials whose live rows are read; more rows would not be told apart in a chart either."""
+LOOK_SECONDS = {"local": 1.0, "aws": 10.0}
+"""How often to see whether a sweep at rest runs again."""
+REREAD_SECONDS = 60.0
+"""After so long the records of a sweep at rest are read again: an execution may have come and gone meanwhile."""
+FRESH_SECONDS = 3.0
+"""How long what was read of a sweep at rest is new enough for another page."""
+CALM_SECONDS = 1.0
+"""Shortest time between two values without news. Epochs of small trainers take milliseconds."""
+SHARE = 0.2
+"""Part of the time that is spent on making values: those of very many trials take longer, and then come less often."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A sweep at one moment.
+
+    Attributes:
+        report: its data, without attempts and logs; of the curves only the best trials' and the running trials'.
+        progress: of the running execution; None at rest.
+        faults: why its last execution ended without results.
+        trouble: why there is no news.
+        number: counts the changes of the leaderboard and the curves.
+    """
+
+    report: Gathered
+    progress: Progress | None = None
+    faults: tuple[str, ...] = ()
+    trouble: str = ""
+    number: int = 0
+
+
+class SweepWatch:
+    """One sweep. Its `feed` has a value while a page is open, and `now` at any time."""
+
+    def __init__(self, source: Source, name: str) -> None:
+        self.feed: Feed[Seen] = Feed(f"sweep {name}", self._renew)
+        self._source = source
+        self._name = name
+        self._faults: tuple[str, ...] = ()
+        self._curves: dict[tuple[str, int], Metrics] = {}
+        self._looking = threading.Lock()
+        self._looked: tuple[float, Seen | None] = (0.0, None)
+
+    def now(self) -> Seen:
+        """Returns what is known, and looks if nothing is.
+
+        Raises:
+            InvalidInput: there is no such sweep.
+            CloudError: the cloud did not answer.
+        """
+        if self.feed.latest is not None and self.feed.is_watched:
+            return self.feed.latest
+        found = self._source.found()
+        execution = found.execution(self._name)
+        return self._at_rest(found) if execution is None else self._begun(found, execution)
+
+    def changed(self) -> None:
+        """Tells the pages that something is being done with the sweep, and looks at it again."""
+        if self.feed.latest is not None:
+            self.feed.publish(self.feed.latest)
+        self.feed.wake()
+
+    # --- in the feed's thread
+
+    def _renew(self, feed: Feed[Seen]) -> None:
+        while feed.is_watched:
+            try:
+                found = self._source.found()
+                execution = found.execution(self._name)
+                if execution is None:
+                    self._rest(feed, self._at_rest(found))
+                else:
+                    self._run(feed, found, execution)
+            except InvalidInput:  # it was removed, or is not planned yet
+                feed.wait(self._look_seconds)
+            except SweepError as error:
+                if feed.latest is not None:
+                    feed.publish(replace(feed.latest, trouble=str(error)))
+                feed.wait(self._look_seconds)
+
+    def _rest(self, feed: Feed[Seen], seen: Seen) -> None:
+        """Waits at rest, until the sweep runs again or its records should be read again."""
+        last = feed.latest
+        if last is None or replace(last, number=0) != seen:
+            feed.publish(replace(seen, number=last.number + 1 if last else 0))
+        deadline = time.monotonic() + REREAD_SECONDS
+        while feed.is_watched and time.monotonic() < deadline:
+            if feed.wait(self._look_seconds) or self._source.found().running(self._name):
+                return
+
+    def _run(self, feed: Feed[Seen], found: Found, execution: Execution) -> None:
+        """Follows an execution to its end, or until nobody looks any more."""
+        self._faults = ()
+        cloud, archive = self._source.cloud, found.archive
+        results: dict[tuple[str, int], Result] = {}
+        plan, rows, number = None, list[Row](), feed.latest.number + 1 if feed.latest else 0
+        told_at, cost = 0.0, 0.0
+        for progress in execution.follow(poll_seconds=self._source.poll_seconds, with_training=True):
+            if progress.trouble and cloud.is_gone:
+                return
+            began = time.monotonic()
+            if execution.plan is not plan and execution.plan is not None:
+                plan = execution.plan
+                before = [each for each in plan.trials.values() if each.trial_id not in plan.to_run]
+                new = [each.trial_id for each in before if (each.trial_id, each.epochs) not in results]
+                with explained():
+                    read = archive.records.results(plan, new)
+                results |= {(each.result.trial.trial_id, each.result.trial.epochs): each.result for each in read}
+            results |= {(each.trial.trial_id, each.trial.epochs): each for each in progress.news}
+            if progress.status == RUNNING and not progress.news and began - told_at < max(CALM_SECONDS, cost / SHARE):
+                continue
+            if plan is not None:
+                rows = _ranked(plan, results)
+            number += 1
+            seen = self._running(archive, execution, plan, rows, progress)
+            feed.publish(replace(seen, number=number))
+            told_at = time.monotonic()
+            cost = told_at - began
+            if not feed.is_watched:
+                return
+        self._looked = (0.0, None)
+        ending = execution.ending()
+        if ending.output is None and ending.error != "NoTrialSucceeded":
+            self._faults = tuple(readable(ending.cause)) or (f"the execution {ending.status}",)
+            if feed.latest is not None:
+                # An input that the planner refused has no records: this is all that there is to show.
+                report = feed.latest.report
+                standing = replace(report.standing, executions=[])
+                feed.publish(Seen(report=replace(report, standing=standing), faults=self._faults, number=number + 1))
+
+    @property
+    def _look_seconds(self) -> float:
+        return LOOK_SECONDS[self._source.cloud.on]
+
+    # --- values
+
+    def _at_rest(self, found: Found) -> Seen:
+        """Returns a sweep that does not run; a page, its data and its events ask for it at once."""
+        with self._looking:
+            at, seen = self._looked
+            if seen is None or time.monotonic() - at > FRESH_SECONDS:
+                seen = self._read(found)
+                self._looked = (time.monotonic(), seen)
+            return replace(seen, faults=self._faults)
+
+    def _read(self, found: Found) -> Seen:
+        standing = found.standing(self._name)
+        plan = found.archive.plan(standing.spec)
+        curves = self._best(found.archive, plan, standing.rows)
+        seconds = standing.output.cost.job_seconds if standing.output else None
+        return Seen(report=self._gathered(found.archive, standing, plan, curves, seconds))
+
+    def _begun(self, found: Found, execution: Execution) -> Seen:
+        """Returns a running sweep before its feed has looked."""
+        try:
+            seen = self._at_rest(found)
+        except InvalidInput:  # its record is written when it is planned
+            return self._running(found.archive, execution, None, [], Progress())
+        return replace(seen, progress=Progress())
+
+    def _running(
+        self, archive: Archive, execution: Execution, plan: Plan | None, rows: list[Row], progress: Progress
+    ) -> Seen:
+        standing = Standing(
+            spec=execution.spec,
+            planned=len(plan.trials) if plan else 0,
+            rows=rows,
+            output=None,
+            is_finished=False,
+            executions=[execution.arn],
+        )
+        trials = [each.trial for each in progress.training][:MAX_RUNNING_CURVES]
+        with explained():
+            live = archive.records.live_curves(trials)
+        several, objective = execution.spec.trials_each > 1, execution.spec.objective
+        curves = self._best(archive, plan, rows) | live
+        report = self._gathered(archive, standing, plan, curves, None)
+        running = [running_row(each, live.get(each.trial_id), objective, several=several) for each in trials]
+        return Seen(
+            report=replace(report, running=running, unfinished=frozenset(live)),
+            progress=progress,
+            trouble=progress.trouble,
+        )
+
+    def _best(self, archive: Archive, plan: Plan | None, rows: Sequence[Row]) -> dict[str, Metrics]:
+        """Returns the curves of the best trials, which never change once they are written."""
+        if plan is None:
+            return {}
+        best = [plan.trials[row.trial_id] for row in rows[:BEST_SHOWN] if row.rank and row.trial_id in plan.trials]
+        missing = [each for each in best if (each.trial_id, each.epochs) not in self._curves]
+        read = archive.curves(missing) if missing else {}
+        self._curves = {
+            (each.trial_id, each.epochs): curve
+            for each in best
+            if (curve := self._curves.get((each.trial_id, each.epochs)) or read.get(each.trial_id)) is not None
+        }
+        return {trial_id: curve for (trial_id, _), curve in self._curves.items()}
+
+    def _gathered(
+        self,
+        archive: Archive,
+        standing: Standing,
+        plan: Plan | None,
+        curves: dict[str, Metrics],
+        job_seconds: float | None,
+    ) -> Gathered:
+        return Gathered(
+            standing=standing,
+            plan=plan,
+            curves=curves,
+            unfinished=frozenset(),
+            attempts=None,
+            job_seconds=job_seconds,
+            logs={},
+            objects=archive.objects,
+            where=self._source.cloud.where,
+            is_on_aws=not self._source.cloud.is_local,
+        )
+
+
+def _ranked(plan: Plan, results: dict[tuple[str, int], Result]) -> list[Row]:
+    keys = ((trial.trial_id, trial.epochs) for trial in plan.trials.values())
+    return rows_of([results[key] for key in keys if key in results], plan.spec.objective)

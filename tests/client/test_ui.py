@@ -1,0 +1,295 @@
+"""`sweep ui` over real HTTP: who gets in, what changes anything, and that nothing that a trial wrote is markup."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.support.command import Sweep
+from tests.support.embedded import REPOSITORY
+from tests.support.hostile import HOSTILE
+from tests.support.html import Document
+from tests.support.recorded import RecordedCloud
+from tests.support.ui import Page, served
+
+CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
+HUGE = 50_000_000
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedCloud:
+    """A sweep of which a trial failed and said something hostile, an interrupted one, and one with a forged plan."""
+    recorded = RecordedCloud(directory=tmp_path_factory.mktemp("ui") / "cloud")
+    trials = recorded.planned("mine", {"lr": [0.1, 0.01], "act": ["a", "b"]})
+    for number, (trial, value) in enumerate(zip(trials, [0.7, 0.9, 0.8], strict=False)):
+        recorded.succeeded("mine", trial, {**CURVE, "val_accuracy": [0.5, value, 0.6]}, began=number)
+    recorded.failed("mine", trials[3], f"first\n{HOSTILE}\n", reason=HOSTILE, began=9)
+    recorded.reduced("mine")
+    first, *_ = recorded.planned("halfway", {"lr": [0.1, 0.01]})
+    recorded.succeeded("halfway", first, CURVE)
+    # No spec can ask for such params, but somebody who may write to the bucket can put them there.
+    recorded.planned("forged", {"lr": [0.1], "act": ["a"]})
+    (file,) = (recorded.directory / "s3").glob("*/sweeps/forged/round-0/plan.json")
+    file.write_text(re.sub(r'("act": ?)"a"', lambda found: found[1] + json.dumps(HOSTILE), file.read_text()))
+    return recorded
+
+
+@pytest.fixture(scope="module")
+def page(recorded: RecordedCloud) -> Iterator[Page]:
+    with served(recorded.directory.parent, "--dir", "cloud") as page:
+        yield page
+
+
+def trial_of(page: Page, sweep: str, place: int) -> str:
+    return str(page.get(f"sweeps/{sweep}/data").json()["trials"]["id"][place])
+
+
+# --- who gets in
+
+
+def test_it_listens_on_the_loopback_interface_only(page: Page) -> None:
+    name, port = page.host.split(":")
+    assert name == "127.0.0.1"
+    others = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)} - {"127.0.0.1"}
+    for address in others:
+        if not str(address).startswith("127."):
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection((str(address), int(port)), timeout=5)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "sweeps/mine", "sweeps/mine/data", "sweeps/mine/events", "static/page.css", "nix"]
+)
+def test_without_the_token_nothing_is_shown(page: Page, path: str) -> None:
+    answer = page.stranger(path)
+    assert answer.status_code == 403
+    assert answer.text == "Open the address that `sweep ui` printed: it has the token that this page asks for.\n"
+    assert page.stranger(path, Cookie=f"stepsweep-{page.host.split(':')[1]}=0").status_code == 403
+
+
+def test_a_wrong_token_sets_no_cookie_and_the_right_one_a_strict_one(page: Page) -> None:
+    wrong = page.stranger("?token=wrong")
+    assert (wrong.status_code, "Set-Cookie" in wrong.headers) == (403, False)
+    right = requests.get(page.address, timeout=30)
+    cookie = right.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
+    assert page.address.partition("token=")[2] not in cookie + right.text, "the token is in the address only"
+
+
+@pytest.mark.parametrize("target", ["//evil.example/", "/%5Cevil.example", "/%22onload=x"])
+def test_the_token_leads_to_no_other_site(page: Page, target: str) -> None:
+    token = page.address.partition("?")[2]
+    (refresh,) = Document(requests.get(f"http://{page.host}{target}?{token}", timeout=30).text).named("meta")
+    assert refresh["content"] is not None
+    url = refresh["content"].removeprefix("0; url=")
+    assert url.startswith("/")
+    assert not url.startswith(("//", "/\\"))
+    assert '"' not in url
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1", "localhost:1", ""])
+def test_another_name_of_this_machine_is_refused(page: Page, host: str) -> None:
+    """DNS rebinding: a page of evil.example whose name now means 127.0.0.1."""
+    assert page.get("", Host=host).status_code == 403
+    assert page.get("?token=" + page.address.partition("token=")[2], Host=host).status_code == 403
+
+
+def test_localhost_is_a_name_of_this_server(page: Page) -> None:
+    assert page.get("", Host=f"localhost:{page.host.split(':')[1]}").status_code == 200
+
+
+def test_every_answer_forbids_scripts_but_the_server_s_own(page: Page) -> None:
+    for path in ("", "sweeps/mine", "sweeps/nope", "static/page.css"):
+        headers = page.get(path).headers
+        policy = dict(rule.strip().split(" ", 1) for rule in headers["Content-Security-Policy"].split(";"))
+        assert (policy["default-src"], policy["script-src"]) == ("'none'", "'self'")
+        assert (policy["frame-ancestors"], policy["form-action"]) == ("'none'", "'self'")
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Referrer-Policy"] == "no-referrer"
+    for path in ("", "sweeps/mine", "start", "compare?sweep=mine&sweep=halfway"):
+        document = Document(page.get(path).text)
+        assert all(each.get("src", "").startswith("/static/") for each in document.named("script"))  # type: ignore[union-attr]
+        links = [
+            attributes[name] for _, attributes in document.elements for name in ("src", "href") if name in attributes
+        ]
+        assert [link for link in links if link and not link.startswith(("/", "#", "data:,"))] == []
+
+
+# --- what changes anything
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1:1"])
+def test_another_site_s_form_changes_nothing(page: Page, origin: str) -> None:
+    answer = page.post("sweeps/mine/stop", {}, Origin=origin)
+    assert (answer.status_code, answer.text) == (403, "Only this server's own pages may change anything.\n")
+
+
+def test_a_form_without_the_csrf_token_changes_nothing(page: Page) -> None:
+    for csrf in ("", "0" * 64, page.address.partition("token=")[2]):
+        assert page.post("sweeps/mine/resume", {"csrf": csrf}).status_code == 403
+    assert page.get("sweeps/mine/resume").status_code == 404, "a link changes nothing"
+
+
+def test_a_form_that_is_too_large_is_not_read(page: Page) -> None:
+    assert page.post("start", {"spec": "x" * 2_000_000}).status_code == 413
+
+
+def test_faults_of_a_pasted_spec_are_those_of_the_command_line(page: Page, sweep: Sweep) -> None:
+    spec = 'parameters:\n  lr: [0.1, "0.1"]\n  dup: []\nepoch: 3\n'
+    (sweep.folder / "spec.yaml").write_text(spec)
+    said = sweep("plan", "spec.yaml").stderr.splitlines()
+    answer = page.post("start", {"spec": spec, "action": "start"})
+    assert answer.status_code == 422
+    text = Document(answer.text).text
+    assert len(said) > 2
+    for line in said:
+        assert line.removeprefix("sweep: ") in text
+    assert "Nothing was started" in text
+    assert spec in answer.text.replace("&#34;", '"'), "what was pasted is still there"
+
+
+def test_a_checked_spec_is_described_and_not_started(page: Page) -> None:
+    answer = page.post("start", {"spec": '{"parameters": {"lr": [0.1, 0.01]}, "epochs": 3}', "action": "check"})
+    assert "It would run 2 trials (lr 2), up to 3 epochs each. Nothing was started." in Document(answer.text).text
+    broken = page.post("start", {"spec": "{", "action": "check"})
+    assert "the pasted spec:1: not JSON" in Document(broken.text).text
+
+
+# --- what trials wrote
+
+
+def test_params_reasons_and_logs_stay_text(page: Page) -> None:
+    for path in ("sweeps/mine", f"sweeps/mine/trials/{trial_of(page, 'mine', 3)}"):
+        document = Document(page.get(path).text)
+        assert [each for each in document.named("script") if "src" not in each] == []
+        assert document.named("img") == []
+        assert not [name for _, attributes in document.elements for name in attributes if name.startswith("on")]
+        assert "alert(1)" in document.text
+    told = next(page.events("sweeps/mine/events"))
+    assert "alert(1)" in told["parts"]["what-failed"]
+    assert "<script" not in json.dumps(told)
+    log = next(page.events(f"sweeps/mine/trials/{trial_of(page, 'mine', 3)}/events"))
+    assert log["lines"][0] == [2, "first"]
+    assert "</script><script>alert(1)" in log["lines"][1][1], "a text of JSON, which the page puts into textContent"
+    assert "\x1b" not in log["lines"][1][1]
+
+
+def test_forged_params_are_refused_and_named_as_text(page: Page) -> None:
+    for path in ("sweeps/forged", ""):
+        document = Document(page.get(path).text)
+        assert "sweeps/forged/round-0/plan.json: trials[0]: params" in document.text
+        assert "<script>alert(1)" in document.text
+        assert document.named("img") == []
+    assert "mine finished" in document.text, "the other sweeps are shown"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["sweeps/..%2F..%2Fetc/data", "sweeps/%2e%2e", "sweeps/..%5C..", "sweeps/.", "sweeps/a%00b", "sweeps/nope",
+     "sweeps/mine/trials/..%2F..", "sweeps/mine/trials/%2e%2e", "static/..%2F..%2Fpyproject.toml",
+     "static/%2e%2e%2fui.html", "static/ui.html", "sweeps/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+     "compare?sweep=../x&sweep=mine"],
+)  # fmt: skip
+def test_a_name_is_no_path(page: Page, path: str) -> None:
+    answer = page.session.send(_as_it_is(page, path), timeout=30)
+    assert answer.status_code == 404
+    assert "<script>alert" not in answer.text
+
+
+def _as_it_is(page: Page, path: str) -> requests.PreparedRequest:
+    request = page.session.prepare_request(requests.Request("GET", page.root))
+    request.url = page.root + path  # not made neat, as `requests` would
+    return request
+
+
+def test_of_a_huge_log_the_end_is_shown(page: Page, recorded: RecordedCloud) -> None:
+    trial = trial_of(page, "halfway", 0)
+    file = recorded.directory / "logs" / trial / "job-1.log"
+    file.parent.mkdir(parents=True)
+    with file.open("w") as log:
+        log.seek(HUGE)  # a file with a hole
+        log.write("\n" + "long " * 10_000 + "\nthe last line\n")
+    told = next(page.events(f"sweeps/halfway/trials/{trial}/events"))
+    assert told["lines"][-1] == [1, "the last line"]
+    assert len(json.dumps(told)) < 1_000_000
+    assert max(len(line) for _, line in told["lines"]) <= 2_000
+
+
+# --- what is shown
+
+
+def test_the_list_has_each_sweep_with_its_best_value(page: Page) -> None:
+    text = Document(page.get("").text).text
+    assert "mine finished 4 1 failed 0.9 val_accuracy" in text
+    assert "halfway interrupted 1 of 2 0.7 val_accuracy , so far --lr 0.1" in text.replace(
+        "accuracy, so", "accuracy , so"
+    )
+    assert "halfway" in next(page.events("events"))["rows"]
+
+
+def test_a_sweep_has_what_its_report_has(page: Page) -> None:
+    text = Document(page.get("sweeps/mine").text).text
+    assert "0.9 val_accuracy at epoch 2 of 3" in text
+    assert "What did not succeed" in text
+    data = page.get("sweeps/mine/data").json()
+    assert data["trials"]["rank"] == [1, 2, 3, None]
+    assert list(data["curves"]) == ["0", "1", "2"]
+    assert page.get("sweeps/mine/jobs").json()["lanes"] == 2
+    curve = page.get(f"sweeps/mine/curves?trial={data['trials']['id'][2]}&trial=nope").json()
+    assert list(curve) == [data["trials"]["id"][2]]
+    report = page.get("sweeps/mine/report")
+    assert report.headers["Content-Disposition"] == 'attachment; filename="mine.html"'
+    assert "0.9 val_accuracy at epoch 2 of 3" in Document(report.text).text
+
+
+def test_sweeps_side_by_side(page: Page) -> None:
+    text = Document(page.get("compare?sweep=mine&sweep=halfway").text).text
+    assert "halfway was interrupted" in text
+    assert "parameters.lr" not in text, "the same was asked of it"
+    assert "a comparison needs two sweeps or more" in Document(page.get("compare?sweep=mine").text).text
+
+
+# --- the command
+
+
+def test_behind_a_proxy_it_has_a_path_and_another_name(recorded: RecordedCloud) -> None:
+    options = ("--dir", "cloud", "--base-path", "/team/sweeps", "--proxy-host", "proxy.example")
+    environment = {"STEPSWEEP_UI_TOKEN": "a-token-of-my-own"}
+    with served(recorded.directory.parent, *options, environment=environment) as page:
+        assert page.address.endswith("/team/sweeps/?token=a-token-of-my-own")
+        document = Document(page.get("", Host="proxy.example").text)
+        links = [each["href"] for each in document.named("a") + document.named("link")]
+        assert [link for link in links if link and not link.startswith(("/team/sweeps/", "#", "data:"))] == []
+        assert page.get("sweeps/mine", Host="proxy.example").status_code == 200
+        assert requests.get(f"http://{page.host}/", timeout=30, cookies=page.session.cookies).status_code in (403, 404)
+
+
+def test_wrong_options_are_named_all_at_once(sweep: Sweep) -> None:
+    ended = sweep("ui", "--base-path", "/a b", environment={"STEPSWEEP_UI_TOKEN": "short"})
+    assert ended.returncode == 2
+    assert "--base-path: must be a path such as /sweeps" in ended.stderr
+    assert "STEPSWEEP_UI_TOKEN: must have 16 or more printable ASCII characters" in ended.stderr
+
+
+def test_a_port_in_use_is_named(sweep: Sweep) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = sweep("ui", "--port", str(port))
+    assert ended.returncode == 2
+    assert ended.stderr == f"sweep: --port: {port} cannot be listened on: Address already in use\n"
+
+
+def test_without_the_extra_it_is_said_how_to_install_it(tmp_path: Path) -> None:
+    program = "import sys; sys.modules['starlette'] = None; from stepsweep.client.cli.main import main; main()"
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "ui", "--dir", str(tmp_path)], cwd=REPOSITORY, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert ended.stderr == "sweep: `sweep ui` needs starlette: pip install 'stepsweep[ui]'\n"
