@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from stepsweep.bucket.s3 import THREADS
 from stepsweep.bucket.stores import Home, S3Store, S3Uri, ServedFolderStore, Store
 from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.local.sessions import ISOLATED, session_of
 
 if TYPE_CHECKING:
     from botocore.config import _RetryDict
@@ -85,13 +85,8 @@ class Deployment:
 
     def give_secrets(self, values: Mapping[str, str]) -> None:
         """Puts secrets into the Secrets Manager of an embedded cloud, under the names of their variables."""
-        client = boto3.client(
-            "secretsmanager",
-            region_name=self.region,
-            endpoint_url=self.s3.meta.endpoint_url,
-            aws_access_key_id="embedded",
-            aws_secret_access_key="embedded",  # noqa: S106
-        )
+        session = session_of(region=self.region, key="embedded", secret="embedded")  # noqa: S106
+        client = session.client("secretsmanager", endpoint_url=self.s3.meta.endpoint_url, config=ISOLATED)
         for name, value in values.items():
             try:
                 client.create_secret(Name=name, SecretString=value)
@@ -143,26 +138,11 @@ def on_endpoint(
     Raises:
         CloudError: there is no such stack, or nothing answers.
     """
-    isolated = botocore.session.Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-        }
-    )
-    config = Config(
-        retries=RETRIES,
-        connect_timeout=10,
-        proxies={},
-        use_fips_endpoint=False,
-        use_dualstack_endpoint=False,
-        s3={"addressing_style": "path"},
-    )
-    session = boto3.Session(
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        region_name=environment["AWS_REGION"],
-        botocore_session=isolated,
+    config = ISOLATED.merge(Config(retries=RETRIES, connect_timeout=10))
+    session = session_of(
+        region=environment["AWS_REGION"],
+        key=environment["AWS_ACCESS_KEY_ID"],
+        secret=environment["AWS_SECRET_ACCESS_KEY"],
     )
     with explained():
         found = _found(session, stack, config=config, endpoint_url=environment["AWS_ENDPOINT_URL"], patience_seconds=20)

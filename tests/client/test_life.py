@@ -126,6 +126,27 @@ def check_removal(sweep: Callable[..., "subprocess.CompletedProcess[str]"]) -> N
     assert sweep("show", "mine").returncode == 2
 
 
+def test_nothing_that_is_set_for_the_real_aws_reaches_a_sweep_on_this_machine(folder: Path) -> None:
+    (folder / "broken").write_text("[broken\n")
+    nowhere = "http://127.0.0.1:9"
+    environment = {
+        **ENVIRONMENT,
+        "HOME": str(folder),
+        "AWS_PROFILE": "not-there",
+        "AWS_CONFIG_FILE": str(folder / "broken"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "broken"),
+        "AWS_REGION": "us-gov-west-1",
+        "AWS_CA_BUNDLE": str(folder / "not-there.pem"),
+        **dict.fromkeys(("AWS_MAX_ATTEMPTS", "AWS_RETRY_MODE", "AWS_DEFAULTS_MODE", "AWS_USE_FIPS_ENDPOINT"), "abc"),
+        **dict.fromkeys(("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "HTTP_PROXY", "http_proxy", "ALL_PROXY"), nowhere),
+    }
+    said = Sweep(folder=folder)(
+        "run", "--set", "lr=0.1,0.01", "--epochs", "1", "--name", "here", environment=environment
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+    assert "2 SUCCEEDED" in said.stdout
+
+
 def test_a_run_ends_its_cloud_only_when_nothing_else_runs_in_it(folder: Path) -> None:
     sweep = Sweep(folder=folder)
     with sweep.popen(

@@ -233,6 +233,7 @@ def _running(
     from stepsweep.local.host import share_what_botocore_reads
     from stepsweep.local.images import images_of
     from stepsweep.local.moto_imports import leave_out_what_nothing_asks_for
+    from stepsweep.local.sessions import isolated, make_configuration_hidable, without_configuration
 
     if _has_run.is_set():
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
@@ -248,8 +249,9 @@ def _running(
         images = images_of(assembly, stack)
         # They import their modules on another core, while this process imports moto.
         machines = machines or until_it_ends.enter_context(contextlib.closing(_machines_for(images)))
-        share_what_botocore_reads()  # moto makes several sessions
-        with _without_garbage_collection():
+        make_configuration_hidable()
+        share_what_botocore_reads(isolated(REGION))  # moto makes several sessions
+        with _without_garbage_collection(), without_configuration():
             leave_out_what_nothing_asks_for()
             from stepsweep.local import engine
 

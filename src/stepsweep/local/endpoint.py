@@ -1,9 +1,13 @@
 """The endpoint of an embedded cloud, which its process publishes to others."""
 
+import os
 from dataclasses import dataclass
 
 ACCOUNT = "123456789012"
 """moto's default account."""
+
+WITHOUT_FILES = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+"""Variables that keep a process from reading the AWS configuration in a person's home folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,28 +4,30 @@ Only an embedded cloud's process imports this module, at its start: moto has a t
 """
 
 import contextlib
+import functools
 import os
 import site
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-import boto3
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
 from stepsweep.contract import keys
 from stepsweep.local import template
-from stepsweep.local.access import Access
+from stepsweep.local.access import Access, Wsgi
 from stepsweep.local.batch import JobQueue
-from stepsweep.local.endpoint import ACCOUNT, Endpoint
+from stepsweep.local.endpoint import ACCOUNT, WITHOUT_FILES, Endpoint
 from stepsweep.local.functions import Functions
 from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machines
 from stepsweep.local.patches import install
+from stepsweep.local.sessions import ISOLATED, session_of, without_configuration
 from stepsweep.local.share import Shares, visible_gpus
 
 SHUTDOWN_POLL_SECONDS = 0.1
@@ -78,12 +80,12 @@ def serving(
 
     def of_function(role_arn: str) -> dict[str, str]:
         temporary = {name: os.environ[name] for name in ("TMPDIR",) if name in os.environ}
-        return {**temporary, **of_any(role_arn), **endpoint.region_environment()}
+        return {**temporary, **of_any(role_arn), **endpoint.region_environment(), **WITHOUT_FILES}
 
     server = make_server(
         "127.0.0.1",
         listening.getsockname()[1],
-        access.middleware(DomainDispatcherApplication(create_backend_app)),
+        access.middleware(_unconfigured(DomainDispatcherApplication(create_backend_app))),
         threaded=True,
         request_handler=MotoRequestHandler,
         fd=listening.fileno(),
@@ -123,11 +125,16 @@ def serving(
         yield
 
 
+def _unconfigured(server: Wsgi) -> Wsgi:
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        with without_configuration():
+            return server(environ, start_response)
+
+    return answer
+
+
 def deploy(endpoint: Endpoint, stack: str) -> None:
     """Deploys the cloud's assembly, as `sweep deploy` does."""
-    session = boto3.Session(
-        aws_access_key_id="embedded",
-        aws_secret_access_key="embedded",  # noqa: S106
-        region_name=endpoint.region,
-    )
-    template.deploy(session, endpoint.url, Path(endpoint.assembly), stack)
+    session = session_of(region=endpoint.region, key="embedded", secret="embedded")  # noqa: S106
+    client = functools.partial(session.client, endpoint_url=endpoint.url, config=ISOLATED)
+    template.deploy(client, endpoint.region, Path(endpoint.assembly), stack)

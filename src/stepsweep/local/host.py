@@ -189,9 +189,13 @@ def _preload(modules: list[str]) -> None:
         gc.freeze()
 
 
-def share_what_botocore_reads() -> None:
+def share_what_botocore_reads(of: Any = None) -> None:
     """Makes all botocore sessions of this process and its forks share parsed API models and event handlers. That
-    saves almost every process an eighth of a second, for a client of S3."""
+    saves almost every process an eighth of a second, for a client of S3.
+
+    Args:
+        of: the botocore session that reads them; by default a new one.
+    """
     from botocore import hooks, session
 
     session.create_loader = functools.cache(session.create_loader)
@@ -206,7 +210,7 @@ def share_what_botocore_reads() -> None:
         return known[name]
 
     hooks.EventAliaser._alias_event_name = alias_once  # type: ignore[attr-defined]
-    session.Session().create_client(
+    (of or session.Session()).create_client(
         "s3",
         "us-east-1",
         aws_access_key_id="nobody",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from stepsweep.contract.errors import SweepError
+from stepsweep.local.endpoint import WITHOUT_FILES
 from stepsweep.local.host import BARE
 
 
@@ -58,12 +59,14 @@ class Machine:
     def __init__(self, *, is_bare: bool = False) -> None:
         # The host itself needs a package. It removes the entries of PYTHONPATH from the search path of its processes.
         bare = {"PYTHONPATH": sysconfig.get_path("purelib")} if is_bare else {}
+        # What is set for the real AWS is not for the embedded cloud, and a broken setting would end the host.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._host = subprocess.Popen(
             # A file, not a module, and -P: this keeps the current folder out of the search path.
             [sys.executable, *(BARE if is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **threads(1), **bare},
+            env={**inherited, **WITHOUT_FILES, **threads(1), **bare},
             start_new_session=True,  # the cloud handles Ctrl-C
         )
         if self._host.stdin is None or self._host.stdout is None:

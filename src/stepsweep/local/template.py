@@ -14,12 +14,9 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from stepsweep.contract.errors import SweepError
-
-if TYPE_CHECKING:
-    import boto3
 
 PACKAGE = Path(__file__).parent.parent
 APP = PACKAGE / "stack" / "app.py"
@@ -121,10 +118,14 @@ def node_environment() -> dict[str, str]:
     return {"JSII_NODE": str(node), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
 
 
-def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: str) -> None:
-    """Deploys like `sweep deploy`: uploads the assets to CDK's bucket, then creates the stack from the template."""
-    account = session.client("sts", endpoint_url=endpoint_url).get_caller_identity()["Account"]
-    s3 = session.client("s3", endpoint_url=endpoint_url)
+def deploy(client: Callable[[str], Any], region: str, assembly: Path, stack: str) -> None:
+    """Deploys like `sweep deploy`: uploads the assets to CDK's bucket, then creates the stack from the template.
+
+    Args:
+        client: creates the client of a service.
+    """
+    account = client("sts").get_caller_identity()["Account"]
+    s3 = client("s3")
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
     for asset in manifest["files"].values():
         source = assembly / asset["source"].get("path", "")
@@ -134,21 +135,19 @@ def deploy(session: "boto3.Session", endpoint_url: str, assembly: Path, stack: s
         else:
             data = zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
         for destination in asset["destinations"].values():
-            names = {"AWS::AccountId": account, "AWS::Region": session.region_name}
+            names = {"AWS::AccountId": account, "AWS::Region": region}
             bucket, key = (_substituted(destination[name], names) for name in ("bucketName", "objectKey"))
             s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key=key, Body=data)
             if source.name == f"{stack}.template.json":
                 # The CDK CLI's form of the URL.
-                template_url = f"https://s3.{session.region_name}.amazonaws.com/{bucket}/{key}"
+                template_url = f"https://s3.{region}.amazonaws.com/{bucket}/{key}"
     # The template's rule about the bootstrap version reads this parameter.
     version = json.loads((assembly / f"{stack}.template.json").read_bytes())["Parameters"]["BootstrapVersion"][
         "Default"
     ]
-    session.client("ssm", endpoint_url=endpoint_url).put_parameter(
-        Name=version, Value="32", Type="String", Overwrite=True
-    )
-    session.client("cloudformation", endpoint_url=endpoint_url).create_stack(
+    client("ssm").put_parameter(Name=version, Value="32", Type="String", Overwrite=True)
+    client("cloudformation").create_stack(
         StackName=stack, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"]
     )
 

@@ -49,6 +49,7 @@ from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from stepsweep.local.access import Access
 from stepsweep.local.endpoint import ACCOUNT
 from stepsweep.local.patches.patching import patch
+from stepsweep.local.sessions import ISOLATED, isolated
 
 
 class Clients:
@@ -56,9 +57,9 @@ class Clients:
 
     def __init__(self, endpoint_url: str, region: str, access: Access) -> None:
         self._lock = threading.Lock()
-        session = boto3.Session(region_name=region)
-        config = Config(
-            retries={"max_attempts": 0}, parameter_validation=False, max_pool_connections=256, read_timeout=900
+        session = boto3.Session(botocore_session=isolated(region))
+        config = ISOLATED.merge(
+            Config(retries={"max_attempts": 0}, parameter_validation=False, max_pool_connections=256, read_timeout=900)
         )
 
         @cache
