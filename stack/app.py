@@ -1,11 +1,12 @@
 """The CDK app, which `cdk synth`, `cdk deploy` and `cdk destroy` run."""
 
+import os
 import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.stack_config import StackConfig, names
+from stepsweep.stack_config import UMASK, StackConfig, names
 
 if TYPE_CHECKING:
     import aws_cdk as cdk
@@ -40,6 +41,7 @@ def main() -> None:
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         print(f"stepsweep: the stack needs {', '.join(missing)}: pip install 'stepsweep[deploy]'", file=sys.stderr)
         sys.exit(2)
+    os.umask(UMASK)  # before the import, which starts CDK's own process
     import aws_cdk as cdk
 
     app = cdk.App(context=FLAGS)

@@ -17,6 +17,10 @@ from stepsweep.stack.acknowledged import acknowledge_wildcards
 METADATA = "169.254.169.254"
 """Where a machine gets its own credentials: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html"""
 
+LEAVE_RECLAIMED_MACHINES = "echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config"
+"""The agent takes no further trial for a Spot machine that ends in two minutes:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-spot.html"""
+
 DISK_GB = 100
 
 
@@ -39,7 +43,7 @@ class Machines(Construct):
             # Keeps a container with a network of its own from the machine's credentials; `_keep_metadata_from_trials`
             # those of Batch, which have the machine's network.
             http_put_response_hop_limit=1,
-            user_data=_shell([_keep_metadata_from_trials()]),
+            user_data=_shell([_keep_metadata_from_trials(), LEAVE_RECLAIMED_MACHINES]),
             block_devices=[
                 ec2.BlockDevice(
                     device_name="/dev/xvda",

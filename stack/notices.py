@@ -16,7 +16,7 @@ HOUR = Duration.hours(1)
 
 
 class Notices(Construct):
-    """Alarms on failures that no trial caused, and e-mails about ended sweeps and alarms if an address is given.
+    """E-mails about ended sweeps, and about alarms on failures that no trial caused. Nothing without an address.
 
     Wrong input and a sweep without a winner also fail the execution, but raise no alarm: the person who started it sees
     that.
@@ -32,6 +32,8 @@ class Notices(Construct):
         notify: str | None,
     ) -> None:
         super().__init__(scope, construct_id)
+        if notify is None:
+            return
         alarms = [
             self._alarm(
                 f"{name}Errors",
@@ -47,8 +49,6 @@ class Notices(Construct):
                 "A sweep ran until its time was over",
             )
         )
-        if notify is None:
-            return
         topic = sns.Topic(self, "Ends", display_name="stepsweep", enforce_ssl=True)
         topic.add_subscription(subscriptions.EmailSubscription(notify))
         rule = events.Rule(

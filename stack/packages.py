@@ -5,13 +5,15 @@
 """
 
 import atexit
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from stepsweep.trainer_files import contents, copy
+from stepsweep.stack_config import UMASK
+from stepsweep.trainer_files import contents, copy, make_folders
 
 PACKAGE = Path(__file__).parent.parent
 """The folder of the package `stepsweep`, in a clone or in site-packages."""
@@ -54,7 +56,7 @@ def staged(patterns: Iterable[str], folder: Path | None = None) -> str:
             raise FileNotFoundError(f"no file matches {pattern} in {PACKAGE}")
         for file in files:
             target = folder / PACKAGE.name / file.relative_to(PACKAGE)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(target.parent, below=folder)
             shutil.copyfile(file, target)
             target.chmod(0o644)
     return str(folder)
@@ -79,4 +81,5 @@ def _temporary() -> Path:
 
 
 if __name__ == "__main__":
+    os.umask(UMASK)
     staged(TRAINER_FILES, Path(sys.argv[1]))

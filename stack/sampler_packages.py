@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stepsweep.stack.packages import PACKAGE
+from stepsweep.stack_config import UMASK
 
 LOCK = PACKAGE / "statemachine" / "sampler.lock"
 FOLDER = "STEPSWEEP_LAYERS"
@@ -74,4 +75,5 @@ def _arguments(target: Path) -> Sequence[str]:
 
 
 if __name__ == "__main__":
+    os.umask(UMASK)
     print(built(Path(os.environ.get(FOLDER) or Path(".stepsweep", "layers")).resolve()))

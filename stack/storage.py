@@ -3,6 +3,7 @@
 from typing import cast
 
 from aws_cdk import CfnResource, Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
@@ -37,6 +38,7 @@ class Storage(Construct):
                 ),
             ],
         )
+        self._keep_metrics()
         acknowledge(
             self.bucket,
             "S1",
@@ -44,6 +46,22 @@ class Storage(Construct):
             "whoever must know who read what turns on CloudTrail's data events for this bucket.",
         )
         self._keep_no_log_of_emptying(log_retention_days)
+
+    def _keep_metrics(self) -> None:
+        """Has S3 refuse to write metrics that are there already, whoever writes them.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+        """
+        self.bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:PutObject"],
+                resources=[self.objects(f"{keys.TRIALS}*/{keys.METRICS_NAME}")],
+                # The second condition leaves out the parts of an upload, of which only the last request may say it.
+                conditions={"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}},
+            )
+        )
 
     def _keep_no_log_of_emptying(self, retention_days: int) -> None:
         """Gives CDK's function that empties the bucket a log group; Lambda's own would outlive the stack."""

@@ -135,7 +135,14 @@ class SweepStack(cdk.Stack):
             timeout=Duration.days(14),
             tracing_enabled=True,
             logs=sfn.LogOptions(
-                destination=log_group(self, "ExecutionLogs", retention_days=config.log_retention_days),
+                destination=log_group(
+                    self,
+                    "ExecutionLogs",
+                    retention_days=config.log_retention_days,
+                    # Below this prefix a log adds nothing to the account's one policy for deliveries, which is limited:
+                    # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+                    name=f"/aws/vendedlogs/states/{config.stack_name}-sweep",
+                ),
                 level=sfn.LogLevel.ERROR,
                 include_execution_data=False,  # a person's params stay in the bucket
             ),

@@ -18,8 +18,11 @@ FUNCTION_ERRORS = [
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
     "Runtime.ExitError",
+    "Runtime.OutOfMemory",
+    "Sandbox.Timedout",
 ]
-"""The last two mean that the process was lost. A function that runs again writes the same objects."""
+"""The last four mean that the process was lost, or was too slow in a bad minute of S3. A function that runs again
+writes the same objects."""
 
 STORE_ERRORS = ["S3.S3Exception", "S3.SdkClientException"]
 

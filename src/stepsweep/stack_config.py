@@ -16,6 +16,9 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.limits import MAX_CONCURRENCY
 from stepsweep.trainer_script import script_of
 
+UMASK = 0o022
+"""Of all that writes what a deployment includes. Images and functions run as other users, who have to read it."""
+
 CAPACITIES = ("on-demand", "spot", "spot-first")
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365)
@@ -87,6 +90,7 @@ class StackConfig:
             faults.append(
                 f"job_vcpus: must be at most max_vcpus ({self.max_vcpus}), or no job ever starts, got {self.job_vcpus}"
             )
+        faults += [fault for name in self.instance_types if (fault := _fault_of_type(name, gpus=self.job_gpus))]
         if self.image and self.trainer:
             faults.append("image: not together with `trainer`; give the image's URI or the folder to build it from")
         if bool(self.vpc_id) != bool(self.subnet_ids):
@@ -167,6 +171,27 @@ def parsed(name: str, raw: object) -> object:
             return _matching(
                 text, r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "an image such as public.ecr.aws/me/trainer:1"
             )
+
+
+NO_DRIVER = frozenset({"p2", "p3", "p3dn", "g2", "g3", "g3s"})
+"""Families whose GPUs the driver of the machine image (ECS's of Amazon Linux 2023) does not know."""
+
+NOT_NVIDIA = frozenset({"g4ad", "dl1", "dl2q", "f1", "f2", "inf1", "inf2", "trn1", "trn1n", "trn2", "vt1"})
+
+
+def _fault_of_type(name: str, *, gpus: int) -> str | None:
+    """Returns why no trial would ever start on a machine of this type; None if nothing is known against it."""
+    family = name.partition(".")[0]
+    # https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html: g behind the number is Graviton.
+    if family == "a1" or re.match(r"[a-z]+\d+[a-z]*g|p6e-gb", family):
+        return f"instance_types: {name} has an Arm processor, and images are built for x86-64; take g4dn.xlarge, say"
+    if family in NO_DRIVER:
+        return f"instance_types: {name} has a GPU that the machine image's driver does not know; take g4dn.xlarge, say"
+    if gpus and (family in NOT_NVIDIA or family[0] not in "gp"):
+        return (
+            f"instance_types: {name} has no NVIDIA GPU, and a trial gets job_gpus={gpus}; without GPUs set job_gpus=0"
+        )
+    return None
 
 
 def _trainer(text: str) -> str:

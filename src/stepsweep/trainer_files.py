@@ -80,10 +80,10 @@ def _bytes(source: Path | bytes | Link) -> bytes:
 
 
 def copy(content: Mapping[Path, Path | bytes | Link], folder: Path) -> None:
-    """Writes what `contents` returned into a folder."""
+    """Writes what `contents` returned into a folder, with modes that an image's user can read, whatever the umask."""
     for name, source in content.items():
         target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent, below=folder)
         match source:
             case bytes():
                 target.write_bytes(source)
@@ -91,6 +91,16 @@ def copy(content: Mapping[Path, Path | bytes | Link], folder: Path) -> None:
                 target.symlink_to(source.target)
             case _:
                 shutil.copy2(source, target, follow_symlinks=False)
+        if not target.is_symlink():
+            target.chmod(0o755 if target.stat().st_mode & stat.S_IXUSR else 0o644)
+
+
+def make_folders(folder: Path, *, below: Path) -> None:
+    """Makes a folder, and all folders between it and `below`, which everybody can read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    while folder != below:
+        folder.chmod(0o755)
+        folder = folder.parent
 
 
 def trainer_files(folder: Path) -> list[Path]:

@@ -217,6 +217,10 @@ DEFINITION = (
         )
         for error in errors
     ),
+    _definition(
+        "submissions given up before Batch has taken 10,000",
+        lambda d: _set(_train(d)["Retry"][0], "MaxAttempts", 10),
+    ),
     _definition("throttling that is not tried again", lambda d: _train(d).pop("Retry")),
     _definition(
         "an error's name misspelt",
@@ -312,6 +316,16 @@ JOB = "AWS::Batch::JobDefinition"
 BUCKET = "AWS::S3::Bucket"
 MACHINE = "AWS::StepFunctions::StateMachine"
 
+ALARM = {
+    "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+    "EvaluationPeriods": 1,
+    "MetricName": "Errors",
+    "Namespace": "AWS/Lambda",
+    "Period": 3600,
+    "Statistic": "Sum",
+    "Threshold": 1,
+}
+
 TEMPLATE = (
     _template("the partition written out", _partition_written_out),
     _template("an EXPRESS state machine", lambda t: _set(_properties(t, MACHINE), "StateMachineType", "EXPRESS")),
@@ -328,6 +342,16 @@ TEMPLATE = (
     _template(
         "plain HTTP to the bucket",
         lambda t: _properties(t, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"].pop(0),
+    ),
+    _template(
+        "metrics that another job may replace",
+        lambda t: _properties(t, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"].pop(),
+    ),
+    _template(
+        "checkpoints that cannot be replaced",
+        lambda t: _set(
+            _properties(t, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"][-1], "Resource", _objects(t, "*")
+        ),
     ),
     _template(
         "a log group that is retained",
@@ -404,6 +428,10 @@ TEMPLATE = (
     _template(
         "user data that Batch does not take",
         lambda t: _set(_machine(t), "UserData", {"Fn::Base64": f"#!/bin/bash\n{KEEPS_METADATA}\n"}),
+    ),
+    _template(
+        "a reclaimed machine that gets further trials",
+        lambda t: _replaced(_machine(t)["UserData"], "Fn::Base64", "DRAINING=true", "DRAINING=false"),
     ),
     _template(
         "the metadata kept from root too, which the ECS agent is",
@@ -568,7 +596,19 @@ TEMPLATE = (
         ],
     ),
     _template("an output that the client reads", lambda t: t["Outputs"].pop("JobLogGroup")),
-    _template("a function whose errors nobody hears of", lambda t: _drop(t, "AWS::CloudWatch::Alarm")),
+    _template("an alarm that nobody hears of", lambda t: _add(t, "AWS::CloudWatch::Alarm", ALARM)),
+    _template(
+        "a log below a name that fills the account's policy",
+        lambda t: [
+            group.pop("LogGroupName")
+            for group in (resource["Properties"] for resource in _resources(t, "AWS::Logs::LogGroup"))
+            if "LogGroupName" in group
+        ],
+    ),
+    _template(
+        "a role that another account's tasks may take",
+        lambda t: _role(t, "JobRole")["AssumeRolePolicyDocument"]["Statement"][0].pop("Condition"),
+    ),
     _template(
         "a compute environment with a name", lambda t: _set(_properties(t, COMPUTE), "ComputeEnvironmentName", "gpus")
     ),

@@ -39,7 +39,7 @@ ARNS = {
 }
 """What it answers to the attribute that ends in `Arn`. That of a log group ends in `:*`."""
 
-NAMES = {"AWS::StepFunctions::StateMachine": "StateMachineName"}
+NAMES = {"AWS::Logs::LogGroup": "LogGroupName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
 """Properties that name a resource, instead of CloudFormation."""
 
 

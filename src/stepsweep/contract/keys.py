@@ -37,6 +37,8 @@ LOG_GROUP = "STEPSWEEP_LOG_GROUP"
 
 SWEEPS = "sweeps/"
 TRIALS = "trials/"
+METRICS_NAME = "metrics-"
+"""How the names of metrics begin; the bucket's policy refuses to replace them."""
 CHECKPOINTS = "checkpoints/"
 """Kept apart from results, so that a rule of the bucket can delete checkpoints by their prefix."""
 
@@ -91,7 +93,7 @@ def winner_key(sweep: str) -> str:
 
 
 def metrics_key(trial_id: str, epochs: int) -> str:
-    return f"{TRIALS}{trial_id}/metrics-e{epochs}.csv"
+    return f"{TRIALS}{trial_id}/{METRICS_NAME}e{epochs}.csv"
 
 
 def summary_key(trial_id: str, epochs: int) -> str:

@@ -1,6 +1,5 @@
 """What happens when a state fails: what is tried again, how, and what is caught."""
 
-import itertools
 from typing import Any
 
 from tests.proof.checks.check import Findings
@@ -41,6 +40,8 @@ PASSING = {
         "Lambda.TooManyRequestsException",
         "Lambda.Unknown",
         "Runtime.ExitError",
+        "Runtime.OutOfMemory",
+        "Sandbox.Timedout",
     },
     "batch": {
         "Batch.TooManyRequestsException",
@@ -63,11 +64,17 @@ def findings(subject: Subject) -> Findings:
             yield from (f"{name}.{kind}: {fault}" for fault in _faults_of_names(state.get(kind, []), service))
         for retrier in state.get("Retry", []):
             yield from (f"{name}.Retry: {fault}" for fault in _faults_of_retrier(retrier))
+            if service == "batch" and _longest_wait(retrier) < SUBMISSIONS_SECONDS:
+                yield f"{name}.Retry: gives up before Batch has taken 10,000 submissions"
         if service:
             retried = {error for retrier in state.get("Retry", []) for error in retrier["ErrorEquals"]}
             yield from (f"{name}: does not try again after {error}" for error in sorted(PASSING[service] - retried))
             if state["Resource"].endswith(".sync") and retried & {"States.ALL", "States.TaskFailed", "States.Timeout"}:
                 yield f"{name}: would start a new job after one that failed, on top of Batch's own attempts"
+
+
+SUBMISSIONS_SECONDS = 10_000 / 5
+"""For all trials of the largest sweep at a tenth of Batch's 50 submissions per second, which an account shares."""
 
 
 def _service(state: dict[str, Any]) -> str | None:
@@ -103,6 +110,12 @@ def _faults_of_retrier(retrier: dict[str, Any]) -> Findings:
         yield "MaxAttempts 0 tries nothing again"
     if retrier.get("JitterStrategy") != "FULL":
         yield "without jitter all trials come back at the same moment"
-    waits = itertools.islice((min(interval * rate**number, longest or 1e9) for number in itertools.count()), attempts)
-    if sum(waits) < 30:
+    if _longest_wait(retrier) < 30:
         yield "gives up within 30 seconds, which a service that throttles may need"
+
+
+def _longest_wait(retrier: dict[str, Any]) -> float:
+    """Returns the seconds until the last try, without jitter."""
+    interval, longest = retrier.get("IntervalSeconds", 1), retrier.get("MaxDelaySeconds") or 1e9
+    rate, attempts = retrier.get("BackoffRate", 2.0), retrier.get("MaxAttempts", 3)
+    return float(sum(min(interval * rate**number, longest) for number in range(attempts)))

@@ -33,7 +33,11 @@ def findings(subject: Subject) -> Findings:
     }
     used = {name for name, function in subject.all("AWS::Lambda::Function").items() if "python" in function["Runtime"]}
     used |= {subject.resolved({"Ref": name}) for name in subject.ids("AWS::StepFunctions::StateMachine")}
-    yield from (f"{name}: no alarm says that it breaks" for name in sorted(used - watched))
+    if subject.ids("AWS::SNS::Topic"):
+        yield from (f"{name}: no alarm says that it breaks" for name in sorted(used - watched))
+    for name, alarm in subject.all("AWS::CloudWatch::Alarm").items():
+        if not alarm.get("AlarmActions"):
+            yield f"{name}: costs money, and nobody hears of it"
     if not state_machine["StateMachineName"].endswith("-sweep"):
         yield "the state machine's name is not one that a person can type"
 

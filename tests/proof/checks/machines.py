@@ -58,6 +58,7 @@ def findings(subject: Subject) -> Findings:
     yield from _faults_of_image(subject)
 
 
+DRAINS = "echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config"
 KEEPS_METADATA = "iptables --insert OUTPUT --destination 169.254.169.254 --match owner ! --uid-owner root --jump REJECT"
 
 
@@ -70,6 +71,8 @@ def _faults_of_user_data(text: str) -> Iterator[str]:
     for script in scripts:
         if not str(script).startswith("#!/bin/bash\n"):
             yield "LaunchTemplate: cloud-init runs a script only with its interpreter in the first line"
+    if DRAINS not in [line for script in scripts for line in str(script).splitlines()]:
+        yield "LaunchTemplate: a Spot machine that is reclaimed gets another trial in its last two minutes"
     # A container of Batch has the machine's network, where the limit of hops keeps nothing from it.
     if KEEPS_METADATA not in [line for script in scripts for line in str(script).splitlines()]:
         yield "LaunchTemplate: a trial could read the machine's credentials (it has the machine's network)"

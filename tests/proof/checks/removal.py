@@ -82,6 +82,10 @@ def _faults_of_logs(subject: Subject) -> Iterator[str]:
     for name, group in groups.items():
         if not group.get("RetentionInDays"):
             yield f"{name}: keeps logs for ever"
+    # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
+    for destination in subject.one("AWS::StepFunctions::StateMachine")["LoggingConfiguration"]["Destinations"]:
+        if ":log-group:/aws/vendedlogs/" not in destination["CloudWatchLogsLogGroup"]["LogGroupArn"]:
+            yield "the state machine's log is added to the account's policy for deliveries, which stays"
     # A log group that AWS makes by itself has no retention and no stack.
     for name, function in subject.all("AWS::Lambda::Function").items():
         if function.get("LoggingConfig", {}).get("LogGroup") not in groups:

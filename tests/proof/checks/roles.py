@@ -25,6 +25,7 @@ class Rule:
     Attributes:
         resource: an ARN with names of `_names` in braces.
         tls: the version that the request comes over, None for plain HTTP.
+        replaces: whether a PutObject may take the place of an object, without `If-None-Match: *`.
     """
 
     who: str
@@ -32,10 +33,12 @@ class Rule:
     action: str
     resource: str
     tls: str | None = "1.3"
+    replaces: bool = False
 
     def __str__(self) -> str:
         over = "" if self.tls == "1.3" else f" over {f'TLS {self.tls}' if self.tls else 'plain HTTP'}"
-        return f"{self.who} {'may' if self.may else 'must not'} {self.action} {self.resource}{over}"
+        how = f"{over}{' in place of what is there' if self.replaces else ''}"
+        return f"{self.who} {'may' if self.may else 'must not'} {self.action} {self.resource}{how}"
 
 
 def _rules(who: str, *, may: bool, rules: Mapping[str, tuple[str, ...]]) -> list[Rule]:
@@ -247,6 +250,16 @@ RULES = [
         Rule(who="trainer", may=False, action="s3:PutObject", resource="{bucket}/trials/t/metrics-e1.csv", tls=tls)
         for tls in (None, "1.1")
     ),
+    *(
+        Rule(who="trainer", may=may, action="s3:PutObject", resource=f"{{bucket}}/{key}", replaces=True)
+        for may, key in (
+            (False, "trials/t/metrics-e1.csv"),
+            (True, "trials/t/summary-e1.json"),
+            (True, "checkpoints/t/checkpoint.pt"),
+            (True, "checkpoints/t/live.csv"),
+        )
+    ),
+    Rule(who="planner", may=True, action="s3:PutObject", resource="{bucket}/sweeps/s/plan.json", replaces=True),
 ]
 
 TRUSTED = {
@@ -260,6 +273,9 @@ TRUSTED = {
     "state machine": "states.amazonaws.com",
 }
 """Which service may take a role; nobody else may."""
+
+OF_ONE_ACCOUNT = ("trainer", "state machine")
+"""Whose service says for which account it takes the role. EC2 does not, nor, by its documentation, Lambda."""
 
 
 def findings(subject: Subject) -> Findings:
@@ -283,7 +299,13 @@ class Access:
 
     def is_allowed(self, rule: Rule) -> bool:
         """Whether every role of the principal is; it has more than one where there are two kinds of machines."""
-        context = partial(_context, action=rule.action, resource=rule.resource.format_map(self.names), tls=rule.tls)
+        context = partial(
+            _context,
+            action=rule.action,
+            resource=rule.resource.format_map(self.names),
+            tls=rule.tls,
+            replaces=rule.replaces,
+        )
         return all(
             self._decides(role, context(f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/session"))
             for role in self.roles[rule.who]
@@ -297,6 +319,8 @@ class Access:
             taken_by = {service for service in services if _trusts(document, service, source)}
             if taken_by != {TRUSTED[who]}:
                 yield f"its role may be taken by {sorted(taken_by)}"
+            if who in OF_ONE_ACCOUNT and _trusts(document, TRUSTED[who], source, account="999999999999"):
+                yield "its role may be taken for another account"
             for stranger in (f"arn:aws:iam::{ACCOUNT}:root", "arn:aws:iam::999999999999:user/stranger"):
                 context = _context(stranger, action="sts:AssumeRole", resource="*")
                 if iam_evaluator.evaluate_resource_policy(document, context).decision == "Allow":
@@ -416,7 +440,12 @@ def _faults_of_topics(subject: Subject) -> Iterator[str]:
                     yield f"{topic}: over TLS {tls}, {sorted(map(str, publish))} may publish"
 
 
-def _context(principal: str, *, action: str, resource: str, tls: str | None = "1.3") -> iam_evaluator.EvalContext:
+def _context(
+    principal: str, *, action: str, resource: str, tls: str | None = "1.3", replaces: bool = False
+) -> iam_evaluator.EvalContext:
+    conditions = {"s3:tlsversion": tls} if tls else {}
+    if action == "s3:PutObject":
+        conditions |= {"s3:objectcreationoperation": "true", **({} if replaces else {"s3:if-none-match": "*"})}
     return iam_evaluator.EvalContext(
         principal_arn=principal,
         principal_type="AssumedRole",
@@ -426,14 +455,15 @@ def _context(principal: str, *, action: str, resource: str, tls: str | None = "1
         region=REGION,
         source_ip="10.0.0.1",
         secure_transport=tls is not None,
-        service_context={"s3:tlsversion": tls} if tls else {},
+        service_context=conditions,
     )
 
 
-def _trusts(document: dict[str, Any], service: str, source: str | None) -> bool:
+def _trusts(document: dict[str, Any], service: str, source: str | None, *, account: str = ACCOUNT) -> bool:
     context = _context(f"arn:aws:iam::{ACCOUNT}:role/service", action="sts:AssumeRole", resource="*")
+    context.service_context["aws:sourceaccount"] = account
     if source:
-        context.service_context.update({"aws:sourcearn": source, "aws:sourceaccount": ACCOUNT})
+        context.service_context["aws:sourcearn"] = source
     return bool(iam_evaluator.evaluate_resource_policy(document, context, service=service).decision == "Allow")
 
 
