@@ -192,7 +192,7 @@ def _claim(bucket: Bucket, spec: SweepSpec) -> bool:
         return True
     try:
         earlier = SweepSpec.from_json(bucket.get_json(key))
-    except (InvalidSweep, ValueError):
+    except (InvalidSweep, InvalidDocument):
         difference = f"its {key} cannot be read"
     else:
         if spec.same_work(earlier):
@@ -212,7 +212,7 @@ def _check_trainer(bucket: Bucket, spec: SweepSpec, *, trainer_version: str, tra
     try:
         document = bucket.get_json(key)
         earlier = RoundPlan.from_json(document, where=key) if document is not None else None
-    except (InvalidDocument, ValueError) as error:
+    except InvalidDocument as error:
         raise InvalidSweep(
             [f"name: the plan of the sweep {sweep} cannot be read ({error}); choose another name"]
         ) from None

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from stepsweep.bucket.s3 import from_json
+from stepsweep.bucket.s3 import document_of
 from stepsweep.bucket.stores import Store
 
 
@@ -26,7 +26,7 @@ class ReadOnce:
 
     def get_json(self, key: str) -> Any:
         data = self.get(key)
-        return None if data is None else from_json(data)
+        return None if data is None else document_of(key, data)
 
     def listed(self, prefix: str) -> dict[str, datetime]:
         if prefix not in self._listed:

@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -13,7 +14,7 @@ from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.records import Objects, Plan, Records
 from stepsweep.client.deployment import explained
 from stepsweep.contract import keys
-from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.errors import InvalidDocument, InvalidInput
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output
@@ -68,7 +69,7 @@ class Entry:
 
     Attributes:
         started_at: when its spec was written.
-        status: `FINISHED`, `RUNNING` or `INTERRUPTED`.
+        status: `FINISHED`, `RUNNING`, `INTERRUPTED` or `UNREADABLE`.
         planned: number of trials; None before it is planned.
         ended: number of trials with an outcome.
         failed: number of trials that did not succeed; known once the sweep is finished.
@@ -77,19 +78,21 @@ class Entry:
         options: the winner's params as options; empty without a winner.
         job_seconds: running time of the jobs; None without a winner.
         usd_estimate: their price on AWS; None without a winner.
+        fault: which of its records cannot be read, and what to do; empty for all others.
     """
 
     sweep: str
     started_at: datetime
     status: str
-    planned: int | None
-    ended: int
-    failed: int | None
-    metric: str
-    value: float | None
-    options: str
-    job_seconds: float | None
-    usd_estimate: float | None
+    planned: int | None = None
+    ended: int = 0
+    failed: int | None = None
+    metric: str = ""
+    value: float | None = None
+    options: str = ""
+    job_seconds: float | None = None
+    usd_estimate: float | None = None
+    fault: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "started_at": self.started_at.isoformat()}
@@ -97,6 +100,10 @@ class Entry:
 
 class Archive:
     """The sweeps of one bucket, from their records. For a status, the caller passes the running executions.
+
+    Raises:
+        InvalidDocument: a record of a sweep is damaged; the message says where it is, and what to do.
+        CloudError: the cloud does not answer, or does not allow it.
 
     Attributes:
         objects: where a person finds the bucket's objects.
@@ -108,7 +115,7 @@ class Archive:
 
     def leaderboard(self, spec: SweepSpec) -> list[Row]:
         """Returns a finished sweep's trials, best first."""
-        with explained():
+        with self._reading(spec.name):
             return self.records.leaderboard(spec, self.records.objects(spec.name))
 
     def spec(self, name: str) -> SweepSpec:
@@ -117,7 +124,7 @@ class Archive:
         Raises:
             InvalidInput: there is no sweep with this name; the message suggests similar names.
         """
-        with explained():
+        with self._reading(name):
             spec = self.records.spec(name)
             if spec is None:
                 raise InvalidInput([self._no_sweep(name)])
@@ -125,7 +132,7 @@ class Archive:
 
     def plan(self, spec: SweepSpec) -> Plan | None:
         """Returns the latest plan of a sweep; None before it is planned."""
-        with explained():
+        with self._reading(spec.name):
             return self.records.plan(spec, self.records.objects(spec.name))
 
     def standing(self, name: str, running: Sequence[str]) -> Standing:
@@ -138,7 +145,7 @@ class Archive:
             InvalidInput: there is no sweep with this name; the message suggests similar names.
         """
         spec = self.spec(name)
-        with explained():
+        with self._reading(name):
             objects = self.records.objects(name)
             plan = self.records.plan(spec, objects)
             is_finished = plan is not None and _is_finished(name, objects, plan.planned_at)
@@ -197,8 +204,18 @@ class Archive:
 
     def _entry(self, name: str, running: Sequence[str]) -> Entry | None:
         objects = self.records.objects(name)
+        if keys.spec_key(name) not in objects:  # deleted meanwhile
+            return None
+        try:
+            with self._reading(name):
+                return self._readable_entry(name, objects, running)
+        except InvalidDocument as error:
+            started_at = objects[keys.spec_key(name)]
+            return Entry(sweep=name, started_at=started_at, status="UNREADABLE", fault=str(error))
+
+    def _readable_entry(self, name: str, objects: Objects, running: Sequence[str]) -> Entry | None:
         spec = self.records.spec(name)
-        if spec is None:  # deleted meanwhile
+        if spec is None:
             return None
         planned_at = self.records.planned_at(objects)
         is_finished = planned_at is not None and _is_finished(name, objects, planned_at)
@@ -224,6 +241,18 @@ class Archive:
             job_seconds=output.cost.job_seconds if output else None,
             usd_estimate=output.cost.usd_estimate if output else None,
         )
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Explains errors, and names the sweep and the file of a damaged record."""
+        try:
+            with explained():
+                yield
+        except InvalidDocument as error:
+            raise InvalidDocument(
+                f"the sweep {name} cannot be read: {self.objects}/{error}; bring this file back from a copy, or remove "
+                f"the sweep's records with `sweep rm {name}`"
+            ) from error
 
     def _no_sweep(self, name: str) -> str:
         names = self.records.sweeps()

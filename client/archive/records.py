@@ -12,7 +12,7 @@ from stepsweep.bucket.trials import Read, read_result
 from stepsweep.client.archive.leaderboard import Row, rows_of
 from stepsweep.contract import keys
 from stepsweep.contract.documents import RoundPlan, RoundResults, items_from_json
-from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.errors import InvalidDocument, InvalidMetrics, InvalidSweep
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.output import Output
@@ -69,7 +69,7 @@ class Plan:
 
 
 class Records:
-    """Reads one deployment's bucket. Raises botocore's errors."""
+    """Reads one deployment's bucket. Raises botocore's errors, and InvalidDocument for a damaged record."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -80,8 +80,12 @@ class Records:
 
     def spec(self, sweep: str) -> SweepSpec | None:
         """Returns a sweep's spec; None if there is no such sweep."""
-        document = self._store.get_json(keys.spec_key(sweep))
-        return None if document is None else SweepSpec.from_json(document)
+        key = keys.spec_key(sweep)
+        document = self._store.get_json(key)
+        try:
+            return None if document is None else SweepSpec.from_json(document)
+        except InvalidSweep as error:
+            raise InvalidDocument(f"{key}: {'; '.join(error.faults)}") from None
 
     def objects(self, sweep: str) -> Objects:
         return self._store.listed(keys.sweep_prefix(sweep))
@@ -180,7 +184,7 @@ class Records:
         """Returns the texts of a sweep's existing files, by file name."""
         names = (keys.spec_key(sweep), keys.leaderboard_key(sweep), keys.winner_key(sweep))
         found = {name.rpartition("/")[2]: self._store.get(name) for name in names}
-        return {name: data.decode() for name, data in found.items() if data is not None}
+        return {name: data.decode(errors="replace") for name, data in found.items() if data is not None}
 
     def outcome(self, plan: Plan, trial_id: str) -> JobOutcome | None:
         """Returns the outcome of a trial's job; None if it is missing or unreadable."""

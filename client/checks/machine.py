@@ -1,6 +1,7 @@
 """`sweep doctor` on this machine: checks whether the embedded cloud would run, and says how to fix what it finds."""
 
 import json
+import os
 import shutil
 import socket
 import sys
@@ -94,6 +95,9 @@ def _memory() -> Finding:
 
 def _embedded(directory: Path) -> Finding:
     check = "embedded cloud"
+    if directory.exists() and not os.access(directory, os.W_OK):
+        found = f"{directory} cannot be written: its sweeps can be read, and none can be started"
+        return Finding(check=check, state=State.WARNING, found=found, remedy="name another folder with --dir")
     try:
         url = str(json.loads((directory / "cloud.json").read_bytes())["url"])
         address = urlsplit(url)

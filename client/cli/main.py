@@ -1,5 +1,8 @@
 """The command `sweep`: its group of commands, and the exit code of each error."""
 
+import contextlib
+import io
+import os
 import sys
 from typing import NoReturn
 
@@ -20,8 +23,12 @@ from stepsweep.contract.errors import InvalidInput, SweepError
 
 def main() -> NoReturn:
     """The console script `sweep`."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # for characters that it cannot encode
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed, as `>&-` does it
+            setattr(sys, name, io.StringIO())
+        else:
+            stream.reconfigure(errors="backslashreplace")  # for characters that it cannot encode
     code = _exit_code()
     if "stepsweep.local.engine" in sys.modules:  # this process has run an embedded cloud
         from stepsweep.local.host import leave
@@ -33,7 +40,8 @@ def main() -> NoReturn:
 def _exit_code() -> int:
     """Runs the command, and returns its exit code. Shows our own errors as lines, never as a traceback."""
     try:
-        return cli.main(prog_name="sweep", standalone_mode=False) or ExitCode.OK
+        code: int = cli.main(prog_name="sweep", standalone_mode=False) or ExitCode.OK
+        sys.stdout.flush()  # here, where it can still be said that the disk is full
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
@@ -44,8 +52,23 @@ def _exit_code() -> int:
         return said(error.faults, ExitCode.WRONG_INPUT)
     except SweepError as error:
         return said(str(error).splitlines(), ExitCode.FAILED)
+    except BrokenPipeError:
+        _discard_output()
+        return ExitCode.FAILED
+    except OSError as error:
+        _discard_output()
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return said([f"{where}{error.strerror or error}"], ExitCode.FAILED)
     except (click.Abort, KeyboardInterrupt):
         return said(["interrupted"], ExitCode.INTERRUPTED)
+    else:
+        return code
+
+
+def _discard_output() -> None:
+    """Drops what standard output cannot take, such as after `| head`: the interpreter would complain at its end."""
+    with contextlib.suppress(OSError, ValueError):  # a stream of a test has no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

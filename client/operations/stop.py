@@ -10,7 +10,7 @@ from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.client.words import number_of
-from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.errors import InvalidDocument, InvalidInput
 
 DOWN_SECONDS = 30.0
 """How long to wait at most for an idle background cloud to end."""
@@ -85,9 +85,12 @@ def removal(cloud: Cloud, name: str) -> Removal:
     if found.running(name):
         raise InvalidInput([f"the sweep {name} is running; stop it first with `sweep stop {name}{cloud.where}`"])
     archive = found.archive
-    plan = archive.plan(archive.spec(name))
-    trials = len(plan.trials) if plan else 0
-    left = [f"the results of its {number_of(trials, 'trial')} in trials/, which other sweeps may share"]
+    try:
+        plan = archive.plan(archive.spec(name))
+        trials = number_of(len(plan.trials) if plan else 0, "trial")
+    except InvalidDocument:  # to remove it is what to do about a damaged record
+        trials = "trials"
+    left = [f"the results of its {trials} in trials/, which other sweeps may share"]
     left.append("checkpoints/, which the bucket empties by its own rule" if not cloud.is_local else "checkpoints/")
     left.append(f"what the trials printed, in {cloud.logs}" if cloud.is_local else "the jobs' logs, in CloudWatch Logs")
     with explained():

@@ -27,7 +27,7 @@ from stepsweep.contract.spec import SweepSpec
 MAX_ROWS = 30
 MAX_REASONS = 10
 STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
-ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow"}
+ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow", "UNREADABLE": "red"}
 PLAIN_WIDTH = 10_000
 """Width of output that is not a terminal: no line is cut or wrapped, so that grep and awk find whole lines."""
 
@@ -140,6 +140,10 @@ class View:
             status = Text(entry.status, style=ENTRY_STYLES[entry.status])
             table.add_row(entry.sweep, started, status, trials, winner)
         self.table(table)
+        for entry in entries:
+            if entry.fault:
+                self.line()
+                self.copyable(entry.fault)
         interrupted = [entry.sweep for entry in entries if entry.status == "INTERRUPTED"]
         if interrupted:
             self.line()

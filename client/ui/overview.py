@@ -99,7 +99,7 @@ class Overview:
         """Returns a sweep's line, or why it cannot be read: the others can still be shown."""
         try:
             entries = found.archive.entries(running, [name])
-            return self._line(found, entries[0]) if entries else None
+            return entries[0].fault or self._line(found, entries[0]) if entries else None
         except InvalidDocument as error:
             return str(error)
 

@@ -1,7 +1,9 @@
 """What is recorded of a sweep, as a person reads it: of all rounds, and also where something is broken."""
 
 import json
+import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidDocument
 from tests.support.command import Sweep
 from tests.support.recorded import RecordedCloud
 
@@ -94,6 +97,74 @@ class Interrupted(FolderStore):
     def delete(self, names: Iterable[str]) -> None:
         super().delete(list(names)[:-1])
         raise KeyboardInterrupt
+
+
+@pytest.fixture
+def good_and_bad(recorded: RecordedCloud) -> RecordedCloud:
+    """Two finished sweeps."""
+    for name in ("good", "bad"):
+        for trial in recorded.planned(name, parameters={"lr": [0.1, 0.2]}):
+            recorded.succeeded(name, trial, {"val_accuracy": [float(trial.params["lr"])] * 3})
+        recorded.reduced(name)
+    return recorded
+
+
+def read_all(archive: Archive, name: str) -> None:
+    spec = archive.spec(name)
+    archive.plan(spec)
+    archive.leaderboard(spec)
+    archive.standing(name, [])
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 9, b'{"schema": 1, "na', b"\xff\xfe[\0]\0", b"[]"], ids=range(5))
+@pytest.mark.parametrize("file", ["spec.json", "winner.json", "round-0/plan.json", "round-0/results.json"])
+def test_a_damaged_record_is_named_and_the_other_sweeps_are_there(
+    good_and_bad: RecordedCloud, file: str, content: bytes
+) -> None:
+    good_and_bad.bucket.put(f"sweeps/bad/{file}", content, "application/json")
+    (folder,) = good_and_bad.directory.glob("s3/*")
+    archive = Archive(FolderStore(folder), objects=folder)
+
+    listed = {entry.sweep: entry for entry in archive.entries([])}
+
+    assert listed["good"].value == 0.2
+    # The list reads neither the plan nor the results of a sweep that has a winner.
+    assert listed["bad"].status == ("UNREADABLE" if file in ("spec.json", "winner.json") else "FINISHED")
+    fault = rf"the sweep bad cannot be read: .*/sweeps/bad/{file}: "
+    with pytest.raises(InvalidDocument, match=fault):
+        read_all(archive, "bad")
+
+
+def test_what_to_do_about_a_damaged_record_is_said_and_helps(sweep: Sweep, good_and_bad: RecordedCloud) -> None:
+    where = ("--dir", str(good_and_bad.directory))
+    good_and_bad.bucket.put("sweeps/bad/spec.json", b"", "application/json")
+    listed = sweep("list", *where)
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "bad/spec.json: is empty; bring this file back from a copy, or remove" in listed.stdout
+    shown = sweep("show", "bad", *where)
+    assert (shown.returncode, shown.stdout, shown.stderr.count("\n")) == (1, "", 1)
+    assert sweep("rm", "bad", "--yes", *where).returncode == 0
+    assert [entry["sweep"] for entry in json.loads(sweep("list", *where, "--json").stdout)] == ["good"]
+
+
+def test_reading_needs_no_right_to_write(sweep: Sweep, good_and_bad: RecordedCloud, tmp_path: Path) -> None:
+    """A result on a read-only disk, or another person's."""
+    folder = good_and_bad.directory
+    (folder / "cloud.lock").touch()
+    # The root user may write to any folder, unless the right to do so is taken away.
+    by = ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-all") if os.geteuid() == 0 else ()
+    reader, where = replace(sweep, by=by), ("--dir", str(folder))
+    folder.chmod(0o555)
+    try:
+        assert "2/2" in reader("list", *where).stdout
+        assert "--lr 0.2" in reader("show", "good", *where).stdout
+        assert reader("report", "good", *where, "-o", str(tmp_path / "report.html")).returncode == 0
+        refused = reader("run", "--set", "lr=0.1", "--epochs", "1", *where)
+        assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+        assert str(folder) in refused.stderr
+        assert "cannot be written" in reader("doctor", *where).stdout
+    finally:
+        folder.chmod(0o755)
 
 
 def test_a_sweep_whose_removal_is_interrupted_is_there_and_can_be_removed(recorded: RecordedCloud) -> None:

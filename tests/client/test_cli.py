@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,22 @@ def test_a_plan_shows_its_trials_in_order_and_starts_nothing(sweep: Sweep) -> No
         "Nothing was started.",
     ]
     assert list(sweep.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [(">&-", 0, ""), (">/dev/full", 1, "sweep: No space left on device\n"), ("| head -n 1 >&2", 0, "sweep")],
+)
+def test_an_output_that_takes_nothing_is_a_line_at_most(sweep: Sweep, redirected: str, code: int, said: str) -> None:
+    ended = replace(sweep, by=("sh", "-c", f'"$@" {redirected}', "sh"))("plan", "--set", "lr=0.1,0.2", "--epochs", "1")
+    assert (ended.returncode, "Traceback" in ended.stderr) == (code, False)
+    assert ended.stderr == said or "head" in redirected
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(sweep: Sweep, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = sweep("run", "--set", "lr=0.1", "--epochs", "1", "--dir", str(tmp_path / "file" / "below"))
+    assert (ended.returncode, ended.stderr) == (1, f"sweep: {tmp_path / 'file' / 'below'}: Not a directory\n")
 
 
 def test_a_plan_in_json(sweep: Sweep) -> None:

@@ -22,9 +22,14 @@ def _hear_signals() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """The command line, in a process of its own, in a folder of its own, with no settings of the person who tests."""
+    """The command line, in a process of its own, in a folder of its own, with no settings of the person who tests.
+
+    Attributes:
+        by: the command that runs it, such as a shell that redirects its output.
+    """
 
     folder: Path
+    by: tuple[str, ...] = ()
 
     def popen(
         self, *words: str, environment: Mapping[str, str] | None = None, terminal: int = subprocess.PIPE
@@ -33,7 +38,7 @@ class Sweep:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
         nowhere = str(self.folder / "nowhere")
         return subprocess.Popen(
-            [sys.executable, "-m", "stepsweep", *words],
+            [*self.by, sys.executable, "-m", "stepsweep", *words],
             cwd=self.folder,
             preexec_fn=_hear_signals,  # noqa: PLW1509  it does nothing that a thread could hold
             env={

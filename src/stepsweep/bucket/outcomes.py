@@ -68,8 +68,6 @@ def recorded(bucket: Readable, key: str) -> JobOutcome | Unreadable | None:
     try:
         document = bucket.get_json(key)
         return None if document is None else JobOutcome.from_json(document, where=key)
-    except ValueError as error:
-        return Unreadable(fault=f"{key}: is not JSON ({error})")
     except InvalidDocument as error:
         return Unreadable(fault=str(error))
 

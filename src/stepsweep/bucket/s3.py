@@ -12,6 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from stepsweep.contract.errors import InvalidDocument
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
@@ -58,9 +60,9 @@ class Bucket:
             raise
 
     def get_json(self, key: str) -> Any:
-        """Returns the document; None if it is missing. Raises ValueError if it is not JSON."""
+        """Returns the document; None if it is missing. Raises InvalidDocument if it is not JSON."""
         data = self.get(key)
-        return None if data is None else from_json(data)
+        return None if data is None else document_of(key, data)
 
     def written_json(self, key: str) -> Any:
         """Returns a document that an earlier step of the sweep wrote. Raises FileNotFoundError if it is missing."""
@@ -154,6 +156,16 @@ def from_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def document_of(key: str, data: bytes) -> Any:
+    """Returns the document that an object holds. Raises InvalidDocument, which names the object, if it is not JSON."""
+    if not data.strip(b" \r\n\t\0"):
+        raise InvalidDocument(f"{key}: is empty")
+    try:
+        return from_json(data)
+    except ValueError as error:
+        raise InvalidDocument(f"{key}: is not JSON ({error})") from None
 
 
 def for_all(function: Callable[[_T], _R], items: Iterable[_T], *, threads: int = THREADS) -> list[_R]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NewType, Protocol
 
 from stepsweep.bucket.folder import files_below, key_of, path_of
-from stepsweep.bucket.s3 import Bucket, from_json
+from stepsweep.bucket.s3 import Bucket, document_of
 
 DELETED_AT_ONCE = 1_000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
@@ -71,7 +71,7 @@ class FolderStore:
 
     def get_json(self, key: str) -> Any:
         data = self.get(key)
-        return None if data is None else from_json(data)
+        return None if data is None else document_of(key, data)
 
     def listed(self, prefix: str) -> dict[str, datetime]:
         found: dict[str, datetime] = {}

@@ -1,6 +1,7 @@
 """Starts and ends the embedded cloud of a folder: an endpoint that answers like AWS."""
 
 import contextlib
+import fcntl
 import gc
 import json
 import logging
@@ -173,11 +174,27 @@ def joined(directory: Path) -> Endpoint | None:
     """
     if not directory.is_dir():
         return None
+    if not os.access(directory, os.W_OK):
+        return _joined_by_a_reader(directory.resolve())
     lock = FileLock(directory.resolve() / LOCK)
     endpoint = _joined(lock, directory.resolve() / ADDRESS)
     if endpoint is None:
         lock.release()
     return endpoint
+
+
+def _joined_by_a_reader(directory: Path) -> Endpoint | None:
+    """Does so where this person may read only, such as results on a read-only disk. It waits for no start."""
+    try:
+        with (directory / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+    except BlockingIOError:
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return Endpoint(**json.loads((directory / ADDRESS).read_bytes()), started_here=False)
+    except OSError:
+        pass
+    return None
 
 
 def is_up(directory: Path) -> bool:
