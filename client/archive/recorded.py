@@ -281,9 +281,13 @@ def _status(*, is_finished: bool, runs: bool) -> str:
 
 def of_sweep(name: str, executions: Sequence[str]) -> list[str]:
     """Returns the executions of a sweep."""
-    # Either ours, or one that was started elsewhere and whose name is the sweep's.
-    ours = re.compile(rf"{re.escape(execution_prefix(name))}-[0-9a-f]{{{2 * SUFFIX_BYTES}}}|{re.escape(name)}")
-    return [arn for arn in executions if ours.fullmatch(arn.rpartition(":")[2])]
+    return [arn for arn in executions if swept_by(name, arn.rpartition(":")[2])]
+
+
+def swept_by(sweep: str, execution: str) -> bool:
+    """Whether an execution's name is one of a sweep's: one of ours, or that of a sweep which was started elsewhere."""
+    ours = rf"{re.escape(execution_prefix(sweep))}-[0-9a-f]{{{2 * SUFFIX_BYTES}}}|{re.escape(sweep)}"
+    return re.fullmatch(ours, execution) is not None
 
 
 def execution_prefix(sweep: str) -> str:

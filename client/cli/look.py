@@ -8,7 +8,7 @@ import click
 
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
-from stepsweep.client.cli.options import cloud_options, json_option
+from stepsweep.client.cli.options import cloud_options, json_option, of_an_execution_too
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import need
 
@@ -50,6 +50,7 @@ def list_(cloud: Cloud, as_json: bool) -> int:
 @click.argument("name")
 @cloud_options
 @json_option("One JSON document on stdout.")
+@of_an_execution_too
 def show(name: str, cloud: Cloud, as_json: bool) -> int:
     """Show a sweep: its leaderboard and winner, or the progress so far.
 
@@ -79,6 +80,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
 @click.option("-f", "--follow", is_flag=True, help="Follow the log until the trial has ended.")
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, trial_id, attempts: [{number, lines}]}.")
+@of_an_execution_too
 def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json: bool) -> int:
     """Show the output of a trial.
 
@@ -127,6 +129,7 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
 )
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, file, bytes, figures}.")
+@of_an_execution_too
 def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_json: bool) -> int:
     """Write a report of a sweep: one HTML file that opens offline.
 
@@ -192,6 +195,7 @@ def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
 )
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, experiment, run_id, written, unchanged, removed}.")
+@of_an_execution_too
 def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) -> int:
     """Export a finished sweep to MLflow: one run for the sweep, and below it one run per trial.
 

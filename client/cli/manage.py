@@ -8,7 +8,7 @@ import click
 
 from stepsweep.client.cli.exit_code import ExitCode, said
 from stepsweep.client.cli.interrupts import signals_interrupt
-from stepsweep.client.cli.options import cloud_options, json_option
+from stepsweep.client.cli.options import cloud_options, json_option, of_an_execution_too
 from stepsweep.client.clouds.cloud import Cloud
 
 STOP_EXIT_CODES = "Exit codes: 0 nothing of it runs · 1 a job is left, or the cloud failed · 2 no such sweep."
@@ -19,6 +19,7 @@ RM_EXIT_CODES = "Exit codes: 0 removed · 1 the cloud failed, or you said no · 
 @click.argument("name")
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, executions, jobs, left}.")
+@of_an_execution_too
 def stop(name: str, cloud: Cloud, as_json: bool) -> int:
     """Stop a sweep, and make sure that none of its jobs is left.
 
@@ -46,6 +47,7 @@ def stop(name: str, cloud: Cloud, as_json: bool) -> int:
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @cloud_options
 @json_option("One JSON document on stdout: {sweep, removed, left}.")
+@of_an_execution_too
 def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
     """Remove the records of a sweep: spec, plan, outcomes, leaderboard.
 

@@ -11,6 +11,7 @@ import click
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
 from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
+from stepsweep.contract.errors import InvalidInput
 
 SPEC_FILE = "sweep.yaml"
 
@@ -65,6 +66,29 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
         )
 
     return with_cloud
+
+
+def of_an_execution_too(command: Callable[..., int]) -> Callable[..., int]:
+    """Passes the name of a sweep to the command as `name`, also where NAME is the name or ARN of an execution.
+
+    A command looks for the sweep before it does or prints anything, so it can be called again.
+    """
+
+    @functools.wraps(command)
+    def with_name(*, name: str, cloud: Cloud, **others: Any) -> int:
+        from stepsweep.client.operations.naming import sweep_of_execution
+
+        if name.startswith("arn:"):
+            name = sweep_of_execution(cloud, name) or name.rpartition(":")[2]
+        try:
+            return command(name=name, cloud=cloud, **others)
+        except InvalidInput:
+            other = sweep_of_execution(cloud, name)
+            if other in (None, name):
+                raise
+        return command(name=other, cloud=cloud, **others)
+
+    return with_name
 
 
 def directory_option(command: Callable[..., int]) -> Callable[..., int]:

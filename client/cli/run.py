@@ -18,6 +18,7 @@ from stepsweep.client.cli.options import (
     json_option,
     keep_going_option,
     machine_options,
+    of_an_execution_too,
     place_options,
     spec_options,
 )
@@ -89,6 +90,7 @@ def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
 @click.argument("name")
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
+@of_an_execution_too
 def watch(name: str, cloud: Cloud, as_json: bool) -> int:
     """Show a sweep's progress until it ends, and name the winner.
 
@@ -111,6 +113,7 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
 @keep_going_option
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
+@of_an_execution_too
 def resume(name: str, detach: bool, accept_trainer: bool, keep_going: bool, cloud: Cloud, as_json: bool) -> int:
     """Continue a sweep that was interrupted, stopped, or had failed trials.
 

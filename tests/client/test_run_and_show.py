@@ -67,6 +67,21 @@ def test_show_has_the_same_words(sweep: Sweep, finished: Stack) -> None:
     assert ended.stdout == header + RESULT.format(bucket=finished.bucket.name)
 
 
+def test_a_sweep_is_found_by_the_name_and_the_arn_of_its_execution(sweep: Sweep, finished: Stack) -> None:
+    """An e-mail names the execution, and so does the console; this one somebody started there."""
+    states = finished.deployment.step_functions
+    arn = states.start_execution(
+        stateMachineArn=finished.deployment.state_machine_arn, name="by-hand", input=json.dumps(DOCUMENT)
+    )["executionArn"]
+    for named in ("by-hand", arn, "mine-01234567"):
+        shown = sweep.on(finished, "show", named, "--json")
+        assert shown.returncode == 0, shown.stderr
+        assert json.loads(shown.stdout)["sweep"] == "mine"
+    missing = sweep.on(finished, "show", "by-foot")
+    assert missing.returncode == 2
+    assert "by-foot" in missing.stderr
+
+
 def test_json_is_one_document_on_stdout_and_the_rest_is_on_stderr(sweep: Sweep, finished: Stack) -> None:
     ended = sweep.on(finished, "run", *SPEC, "--json")
     document = json.loads(ended.stdout)
