@@ -6,6 +6,7 @@ bytes.
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.documents import RoundResults
 from stepsweep.contract.ranking import Group, grouped
 from stepsweep.contract.rounds import wanted
-from stepsweep.contract.space import Kind, Parameter, Range, Value
+from stepsweep.contract.space import Kind, Parameter, Range, Value, canonical, is_number, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 from stepsweep.statemachine.log import Invocation
@@ -83,7 +84,7 @@ def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> l
 
     axes = _axes(spec)
     distributions = {name: axis.distribution for name, axis in axes.items()}
-    tried = {tuple(group.params.items()) for group in groups}
+    tried = {key_of(group.params) for group in groups}
     proposed: list[dict[str, Value]] = []
     number = wanted(spec, groups)
     for _ in range(ASKS * number):
@@ -91,8 +92,8 @@ def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> l
             break
         asked = study.ask(distributions).params
         params = {name: axis.value(asked[name]) for name, axis in axes.items()}
-        if (items := tuple(params.items())) not in tried:
-            tried.add(items)
+        if (key := key_of(params)) not in tried:
+            tried.add(key)
             proposed.append(params)
     return proposed
 
@@ -149,7 +150,7 @@ def _axes(spec: SweepSpec) -> dict[str, _Axis]:
 
 
 def _axis(parameter: Parameter) -> _Axis:
-    """Returns the model's form of a parameter: numbers are ordered, also those of a list; texts are not."""
+    """Returns the model's form of a parameter: numbers are ordered, also those of a list; other choices are not."""
     match parameter:
         case Range() if parameter.log and parameter.kind is Kind.INT:
             scale = IntDistribution(int(parameter.low), int(parameter.high), log=True)
@@ -160,12 +161,20 @@ def _axis(parameter: Parameter) -> _Axis:
         case Range():
             places = IntDistribution(0, parameter.size - 1)
             return _Axis(distribution=places, told=parameter.index_of, value=parameter.value_at)
-        case _ if any(isinstance(choice, str) for choice in parameter):
-            return _Axis(distribution=CategoricalDistribution(parameter), told=_itself, value=_itself)
+        case _ if all(map(is_number, parameter)):
+            return _listed(sorted(parameter, key=_number), IntDistribution(0, len(parameter) - 1))
         case _:
-            ordered = sorted(parameter)
-            places = IntDistribution(0, len(ordered) - 1)
-            return _Axis(distribution=places, told=ordered.index, value=ordered.__getitem__)
+            # Places, since Optuna stores no lists, and takes true for 1.
+            return _listed(parameter, CategoricalDistribution(range(len(parameter))))
+
+
+def _listed(choices: Sequence[Value], places: BaseDistribution) -> _Axis:
+    place_of = {canonical(choice): place for place, choice in enumerate(choices)}
+    return _Axis(distribution=places, told=lambda value: place_of[canonical(value)], value=choices.__getitem__)
+
+
+def _number(choice: Value) -> int | float:
+    return choice if is_number(choice) else math.nan
 
 
 def _itself(value: Any) -> Any:

@@ -94,6 +94,7 @@ class TrialItem:
                 **({keys.ARTIFACTS_URI: keys.uri(bucket, trial.new_artifacts)} if spec.keep_artifacts != NONE else {}),
                 **({keys.ARTIFACTS: json.dumps(spec.artifacts)} if spec.artifacts else {}),
                 **({keys.SECRETS: json.dumps(spec.secrets)} if spec.secrets else {}),
+                **({keys.TEXTS: json.dumps(texts)} if (texts := trial.texts) else {}),
                 **spec.environment,
             },
             requirements=tuple(job.requirements(spec.resources)),

@@ -16,7 +16,7 @@ from stepsweep.contract.means import Resources
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.search import Search
-from stepsweep.contract.space import Parameter, Range, Value, shown
+from stepsweep.contract.space import Parameter, Range, Value, plain, shown
 from stepsweep.contract.trial import Trial, trial_id_of
 
 ABOUT_THE_RUN = (
@@ -111,7 +111,7 @@ class SweepSpec:
             "parameters": {name: _as_json(parameter) for name, parameter in self.parameters.items()},
             "search": self.search.to_json(),
             "halving": asdict(self.halving) if self.halving else None,
-            "fixed": dict(self.fixed),
+            "fixed": {name: plain(value) for name, value in self.fixed.items()},
             "epochs": self.epochs,
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
             "folds": self.folds,
@@ -175,5 +175,5 @@ class SweepSpec:
         )
 
 
-def _as_json(parameter: Parameter) -> list[Value] | dict[str, Any]:
-    return parameter.to_json() if isinstance(parameter, Range) else list(parameter)
+def _as_json(parameter: Parameter) -> list[Any] | dict[str, Any]:
+    return parameter.to_json() if isinstance(parameter, Range) else list(map(plain, parameter))
