@@ -83,11 +83,6 @@ class Deployment:
         served = S3Store(self.bucket, self.s3)
         return served if self.folder is None else ServedFolderStore(self.folder, served)
 
-    @property
-    def log_files(self) -> Path | None:
-        """The folder of the trials' logs in an embedded cloud; None on AWS."""
-        return self.folder.parent.parent / "logs" if self.folder else None
-
     def give_secrets(self, values: Mapping[str, str]) -> None:
         """Puts secrets into the Secrets Manager of an embedded cloud, under the names of their variables."""
         session = session_of(region=self.region, key="embedded", secret="embedded")  # noqa: S106

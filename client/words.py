@@ -4,33 +4,25 @@ import json
 from collections.abc import Mapping, Sequence
 
 from stepsweep.contract.search import Method
-from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, is_listed, size_of
+from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, size_of
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.words import as_word
 
 MAX_NAMED = 5
 """Most names in one line; a number counts the rest."""
-MAX_CHARACTERS = 240
-"""Most characters of such names, unless one alone is longer."""
 
 
 def described(spec: SweepSpec) -> str:
     """Describes a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
-    varied = varying(spec) or set(spec.parameters)
-    sizes = " x ".join(f"{name} {_extent(each)}" for name, each in spec.parameters.items() if name in varied)
+    sizes = " x ".join(f"{name} {_extent(parameter)}" for name, parameter in spec.parameters.items())
     trials = number_of(spec.search.trials or grid_size(spec.parameters), "trial")
     each = [f"{spec.folds} folds"] if spec.folds else []
     each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
     times = f" x {' x '.join(each)}" if each else ""
     how = "" if spec.search.method is Method.GRID else f"{spec.search.method.value} search: "
     further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
+    how = f"free-running {how}" if not spec.rounds else how
     up_to = f", up to {spec.epochs:,} epochs each" if spec.epochs > 1 else ""
     return f"{how}{trials} ({sizes}){times}{up_to}{further}"
-
-
-def varying(spec: SweepSpec) -> set[str]:
-    """Returns the parameters with more than one choice."""
-    return {name for name, each in spec.parameters.items() if not is_listed(each) or size_of(each) > 1}
 
 
 def _extent(parameter: Parameter) -> str:
@@ -42,17 +34,14 @@ def _extent(parameter: Parameter) -> str:
 
 
 def assignments(params: Mapping[str, Value]) -> str:
-    """Returns `lr=0.1 momentum=0.5`, as `sweep logs` reads it."""
-    return " ".join(f"{name}={as_word(value)}" for name, value in params.items())
+    """Returns `lr=0.1 momentum=0.5`."""
+    return " ".join(f"{name}={as_option(value)}" for name, value in params.items())
 
 
 def some(trials: Sequence[str]) -> str:
-    """Returns the first few, and the number of the rest; fewer if they are long."""
-    named = 1
-    while named < min(MAX_NAMED, len(trials)) and sum(map(len, trials[: named + 1])) <= MAX_CHARACTERS:
-        named += 1
-    more = f"; and {len(trials) - named:,} more" if len(trials) > named else ""
-    return "; ".join(trials[:named]) + more
+    """Returns the first few in one line, and the number of the rest."""
+    more = f"; and {len(trials) - MAX_NAMED:,} more" if len(trials) > MAX_NAMED else ""
+    return "; ".join(trials[:MAX_NAMED]) + more
 
 
 def shown_value(value: float, *, digits: int = 6) -> str:

@@ -22,16 +22,19 @@ FUNCTION_FILES = (
     "__init__.py",
     "contract/*.py",
     "bucket/__init__.py",
-    "bucket/artifacts.py",
     "bucket/job_logs.py",
     "bucket/outcomes.py",
     "bucket/s3.py",
+    "bucket/search_log.py",
     "bucket/trials.py",
     "statemachine/__init__.py",
+    "statemachine/asker.py",
+    "statemachine/claims.py",
     "statemachine/log.py",
     "statemachine/planner.py",
     "statemachine/reducer.py",
     "statemachine/sampler.py",
+    "statemachine/workers.py",
 )
 """The code of the Lambda functions. They use the standard library, the runtime's boto3, and in one function a layer's
 packages (`stack/sampler_packages.py`). definition.py stays out: it imports CDK."""

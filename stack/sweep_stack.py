@@ -83,6 +83,7 @@ class SweepStack(cdk.Stack):
                 keys.TRAINER_NAME: trainer.name,
                 keys.SECRETS: json.dumps([name for name, _ in config.secrets]),
                 keys.DEFAULT_MAX_CONCURRENCY: str(config.max_concurrency),
+                keys.JOBS_AT_ONCE: str(max(1, config.max_vcpus // config.job_vcpus)),
                 **prices,
                 **({} if config.trainer or config.image else {keys.SECONDS_PER_EPOCH: SECONDS_PER_EPOCH}),
             },
@@ -104,6 +105,7 @@ class SweepStack(cdk.Stack):
             memory_mib=1769,
             log_retention_days=config.log_retention_days,
         )
+        sampler_layer = SamplerLayer(self, "SamplerLayer").layer
         sampler = Function(
             self,
             "Sampler",
@@ -113,7 +115,18 @@ class SweepStack(cdk.Stack):
             timeout=Duration.minutes(15),
             memory_mib=1769,
             log_retention_days=config.log_retention_days,
-            layers=[SamplerLayer(self, "SamplerLayer").layer],
+            layers=[sampler_layer],
+        )
+        asker = Function(
+            self,
+            "Asker",
+            module="asker",
+            description="stepsweep: tells a worker of a free-running search what to train next",
+            environment={keys.BUCKET: storage.bucket.bucket_name, keys.JOB: prices[keys.JOB]},
+            timeout=Duration.minutes(15),
+            memory_mib=1769,
+            log_retention_days=config.log_retention_days,
+            layers=[sampler_layer],
         )
         definition = SweepDefinition(
             self,
@@ -125,6 +138,7 @@ class SweepStack(cdk.Stack):
             planner=planner.function,
             reducer=reducer.function,
             sampler=sampler.function,
+            asker=asker.function,
         )
         state_machine = sfn.StateMachine(
             self,
@@ -149,19 +163,14 @@ class SweepStack(cdk.Stack):
             removal_policy=RemovalPolicy.DESTROY,
         )
 
-        # Jobs write trials/*, checkpoints/* and artifacts/new/*, functions write sweeps/*.
+        # Jobs write trials/* and checkpoints/*, functions write sweeps/*.
         both = ["s3:GetObject", "s3:PutObject"]
         objects = "Objects below one prefix; their names are those of sweeps and trials, which nobody knows yet."
         trials = [storage.objects(keys.TRIALS), storage.objects(keys.CHECKPOINTS)]
         _allow(compute.job_role, both, trials, because=objects)
-        # A job cannot replace artifacts that are kept.
-        new, kept = storage.objects(keys.NEW_ARTIFACTS), storage.objects(keys.KEPT_ARTIFACTS)
-        _allow(compute.job_role, ["s3:PutObject"], [new], because=objects)
-        _allow(reducer.role, ["s3:GetObject"], [new], because=objects)
-        _allow(reducer.role, both, [kept], because=objects)
-        for role in (planner.role, reducer.role, sampler.role):
+        for role in (planner.role, reducer.role, sampler.role, asker.role):
             _allow(role, both, [storage.objects(keys.SWEEPS)], because=objects)
-        for role in (planner.role, reducer.role):
+        for role in (planner.role, reducer.role, asker.role):
             _allow(role, ["s3:GetObject"], [storage.objects(keys.TRIALS)], because=objects)
         # Not from the group's ARN, which ends in `:*` in CloudFormation.
         log_streams = self.format_arn(
@@ -176,7 +185,7 @@ class SweepStack(cdk.Stack):
             [log_streams],
             because="Batch names a job's log stream when the job starts; it is one of the jobs' own log group.",
         )
-        for role in (compute.job_role, planner.role, reducer.role):
+        for role in (compute.job_role, planner.role, reducer.role, asker.role):
             # The functions list objects. Also, without it S3 answers 403 instead of 404 for a missing object.
             _allow(role, ["s3:ListBucket"], [storage.bucket.bucket_arn])
         # The Map's items and results, and outcomes.
@@ -187,13 +196,18 @@ class SweepStack(cdk.Stack):
             because=objects,
         )
         self._allow_jobs(state_machine, compute)
-        self._acknowledge(state_machine, [planner, reducer, sampler])
+        self._acknowledge(state_machine, [planner, reducer, sampler, asker])
 
         Notices(
             self,
             "Notices",
             state_machine=state_machine,
-            functions={"Planner": planner.function, "Reducer": reducer.function, "Sampler": sampler.function},
+            functions={
+                "Planner": planner.function,
+                "Reducer": reducer.function,
+                "Sampler": sampler.function,
+                "Asker": asker.function,
+            },
             notify=config.notify,
         )
         cdk.Tags.of(self).add(*TAG)
@@ -262,7 +276,7 @@ class SweepStack(cdk.Stack):
         executions = cdk.Fn.join(":", ["arn", self.partition, "states", self.region, self.account, "execution", name])
         acknowledge_wildcards(
             state_machine,
-            [f"{executions}:*", f"{executions}/Trials:*"],
+            [f"{executions}:*", f"{executions}/Trials:*", f"{executions}/Workers:*"],
             because="Executions of this state machine, which a Distributed Map starts and stops, have random names.",
         )
 

@@ -15,6 +15,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stepsweep.contract.trial import Status
+from stepsweep.contract.worker import ASK, TRAIN
 from stepsweep.statemachine.retried import FUNCTION_ERRORS, RETRY_RULES, STORE_ERRORS, SUBMIT_ERRORS
 
 
@@ -35,6 +36,8 @@ class _Writer(sfn.ResultWriterV2):
 class SweepDefinition(Construct):
     """Plan → train all trials in parallel → pick the winner, in rounds until the search ends.
 
+    In a free-running search each worker trains one trial after the other, and asks which, until none is left.
+
     Args:
         sweeps: ARN of the objects under `sweeps/`. The state machine itself reads and writes only these.
 
@@ -54,6 +57,7 @@ class SweepDefinition(Construct):
         planner: lambda_.IFunction,
         reducer: lambda_.IFunction,
         sampler: lambda_.IFunction,
+        asker: lambda_.IFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         self._sweeps = sweeps
@@ -74,6 +78,7 @@ class SweepDefinition(Construct):
             payload={
                 "input": sfn.JsonPath.object_at("$$.Execution.Input"),
                 "execution": sfn.JsonPath.string_at("$$.Execution.Name"),
+                "started": sfn.JsonPath.string_at("$$.Execution.StartTime"),
                 "round": sfn.JsonPath.number_at("$.round"),
             },
         )
@@ -83,7 +88,11 @@ class SweepDefinition(Construct):
             reducer,
             state_name="Pick the winner",
             comment="Reads every trial's metrics from S3, ranks the trials, writes leaderboard.csv and winner.json.",
-            payload={**one_round, "map_results": sfn.JsonPath.object_at("$.map_results")},
+            payload={
+                **one_round,
+                "map_results": sfn.JsonPath.object_at("$.map_results"),
+                "leg": sfn.JsonPath.object_at("$.leg"),
+            },
         )
         ask = self._function(
             "Ask",
@@ -93,6 +102,7 @@ class SweepDefinition(Construct):
             payload=one_round,
         )
         train = self._train_all(bucket, job_queue, job_definition)
+        work = self._work(bucket, job_queue, job_definition, asker)
         # The Map's own record only saves requests; a failure to write it must not lose the trained trials.
         train.add_catch(reduce, errors=["States.ResultWriterFailed"], result_path=sfn.JsonPath.DISCARD)
 
@@ -111,6 +121,7 @@ class SweepDefinition(Construct):
                 comment="The input breaks rules",
             )
             .when(sfn.Condition.number_equals("$.to_run", 0), reduce, comment="All trials are trained already")
+            .when(sfn.Condition.is_numeric("$.leg"), work.next(reduce), comment="No worker waits for another")
             .otherwise(train.next(reduce))
         )
         # A grid or random search never starts the function that asks the model.
@@ -150,7 +161,13 @@ class SweepDefinition(Construct):
         self.start = begin
 
     def _function(
-        self, construct_id: str, function: lambda_.IFunction, *, state_name: str, comment: str, payload: dict[str, Any]
+        self,
+        construct_id: str,
+        function: lambda_.IFunction,
+        *,
+        state_name: str,
+        comment: str,
+        payload: dict[str, Any] | str,
     ) -> tasks.LambdaInvoke:
         state = tasks.LambdaInvoke(
             self,
@@ -158,7 +175,9 @@ class SweepDefinition(Construct):
             lambda_function=function,
             state_name=state_name,
             comment=comment,
-            payload=sfn.TaskInput.from_object(payload),
+            payload=sfn.TaskInput.from_json_path_at(payload)
+            if isinstance(payload, str)
+            else sfn.TaskInput.from_object(payload),
             output_path="$.Payload",
             retry_on_service_exceptions=False,  # the retry below adds jitter
         )
@@ -192,17 +211,78 @@ class SweepDefinition(Construct):
             result_writer_v2=_Writer(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
             result_path="$.map_results",
         )
-        # The only error of a Map that is safe to retry: it has started nothing yet.
-        train_all.add_retry(
-            errors=["States.ItemReaderFailed"],
-            interval=Duration.seconds(2),
-            backoff_rate=2,
-            max_attempts=8,
-            max_delay=Duration.seconds(60),
-            jitter_strategy=sfn.JitterType.FULL,
+        _retry_reading(train_all)
+        train_one = self._train_one(
+            "Train one trial", job_queue, job_definition, result_path=f"{_outcome(Status.SUCCEEDED)}.job"
         )
+        train_one.add_catch(
+            self._record("RecordFailure", bucket, "Record the failure", Status.FAILED),
+            errors=["States.ALL"],
+            result_path=f"{_outcome(Status.FAILED)}.failure",
+        )
+        train_one.next(self._record("RecordSuccess", bucket, "Record the success", Status.SUCCEEDED))
+        train_all.item_processor(train_one)
+        return train_all
+
+    def _work(
+        self,
+        bucket: s3.IBucket,
+        job_queue: batch.IJobQueue,
+        job_definition: batch.IJobDefinition,
+        asker: lambda_.IFunction,
+    ) -> sfn.DistributedMap:
+        """Returns the Map over the workers of a free-running search. A worker that fails leaves its trial to others."""
+        work = sfn.DistributedMap(
+            self,
+            "Work",
+            state_name="Let the workers train",
+            comment="One child execution per worker; each trains a trial, asks for the next one, and ends when none is "
+            "left.",
+            label="Workers",
+            map_execution_type=sfn.StateMachineType.STANDARD,
+            item_reader=_Reader(bucket=bucket, key=sfn.JsonPath.string_at("$.to_run_key")),
+            max_concurrency_path=sfn.JsonPath.string_at("$.max_concurrency"),
+            tolerated_failure_percentage=100,
+            # A worker's output says nothing: the log does.
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        _retry_reading(work)
+        train = self._train_one("Train the next trial", job_queue, job_definition, result_path="$.question.ended.job")
+        # The answer takes the place of the state, so that nothing grows from turn to turn.
+        ask = self._function(
+            "AskNext",
+            asker,
+            state_name="Ask what is next",
+            comment="Records how the trial ended, and takes the next one, in one event of the search's log.",
+            payload="$.question",
+        )
+        next_step = (
+            sfn.Choice(self, "NextStep", state_name="Another trial?")
+            .when(sfn.Condition.string_equals("$.do", TRAIN), train, comment="There is a trial to train")
+            .when(sfn.Condition.string_equals("$.do", ASK), ask, comment="Its trial is trained already")
+            .otherwise(
+                sfn.Succeed(
+                    self,
+                    "NothingLeft",
+                    state_name="Nothing is left",
+                    comment="Nothing that this worker could train.",
+                    output_path=sfn.JsonPath.DISCARD,
+                )
+            )
+        )
+        train.add_catch(ask, errors=["States.ALL"], result_path="$.question.ended.failure")
+        train.next(ask)
+        ask.next(next_step)
+        work.item_processor(next_step)
+        return work
+
+    def _train_one(
+        self, state_name: str, job_queue: batch.IJobQueue, job_definition: batch.IJobDefinition, *, result_path: str
+    ) -> sfn.CustomState:
         train_one = sfn.CustomState(
-            self, "Train one trial", state_json=_submit_job(job_queue.job_queue_arn, job_definition.job_definition_arn)
+            self,
+            state_name,
+            state_json=_submit_job(job_queue.job_queue_arn, job_definition.job_definition_arn, result_path=result_path),
         )
         train_one.add_retry(
             errors=SUBMIT_ERRORS,
@@ -214,14 +294,7 @@ class SweepDefinition(Construct):
             max_delay=Duration.seconds(300),
             jitter_strategy=sfn.JitterType.FULL,
         )
-        train_one.add_catch(
-            self._record("RecordFailure", bucket, "Record the failure", Status.FAILED),
-            errors=["States.ALL"],
-            result_path=f"{_outcome(Status.FAILED)}.failure",
-        )
-        train_one.next(self._record("RecordSuccess", bucket, "Record the success", Status.SUCCEEDED))
-        train_all.item_processor(train_one)
-        return train_all
+        return train_one
 
     def _record(self, construct_id: str, bucket: s3.IBucket, state_name: str, status: Status) -> tasks.CallAwsService:
         """Returns a trial's last state. It returns what it writes, so the Map's own record has the outcome too."""
@@ -253,12 +326,24 @@ class SweepDefinition(Construct):
         return record
 
 
+def _retry_reading(over: sfn.DistributedMap) -> None:
+    """Retries the only error of a Map that is safe to retry: it has started nothing yet."""
+    over.add_retry(
+        errors=["States.ItemReaderFailed"],
+        interval=Duration.seconds(2),
+        backoff_rate=2,
+        max_attempts=8,
+        max_delay=Duration.seconds(60),
+        jitter_strategy=sfn.JitterType.FULL,
+    )
+
+
 def _outcome(status: Status) -> str:
     """Returns the path of a trial's outcome with this status; the planner put id and status there."""
     return f"$.outcomes.{status.value}"
 
 
-def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
+def _submit_job(job_queue_arn: str, job_definition_arn: str, *, result_path: str) -> dict[str, Any]:
     """Returns the task state that trains one trial.
 
     It is plain Amazon States Language, not CDK's BatchSubmitJob: docs/decisions/005-submit-job-in-asl.md says why.
@@ -286,5 +371,5 @@ def _submit_job(job_queue_arn: str, job_definition_arn: str) -> dict[str, Any]:
             "job_id.$": "$.JobId",
             "attempts.$": "$.Attempts",
         },
-        "ResultPath": f"{_outcome(Status.SUCCEEDED)}.job",
+        "ResultPath": result_path,
     }

@@ -6,7 +6,7 @@ It uses only the standard library and boto3. The function's package contains the
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from stepsweep.bucket.s3 import Bucket, s3_client
@@ -17,16 +17,18 @@ from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.ranking import grouped
 from stepsweep.contract.space import parse_value
-from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
+from stepsweep.statemachine.claims import Trainer, check_trainer, claim, rates_of, within_budget
 from stepsweep.statemachine.log import Invocation
+from stepsweep.statemachine.workers import plan_workers
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
     """Plans one round.
 
     Args:
-        event: `{"input": the execution's input, "execution": its name, "round": number}`.
+        event: `{"input": the execution's input, "execution": its name, "started": when it started, "round": number}`.
 
     Returns:
         The input of the following states; see `plan`. For wrong input it returns `{"fault": text}`, so that the
@@ -42,16 +44,31 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
         _check_means(spec, job, held=json.loads(os.environ[keys.SECRETS]))
         invocation = Invocation("plan", sweep=spec.name, round_number=event["round"])
-        state = plan(
-            bucket,
-            spec,
-            round_number=event["round"],
-            trainer_version=os.environ[keys.TRAINER_VERSION],
-            trainer_name=os.environ[keys.TRAINER_NAME],
-            max_concurrency=int(os.environ[keys.DEFAULT_MAX_CONCURRENCY]),
-            rates=rates,
-            job=job,
-        )
+        trainer = Trainer(version=os.environ[keys.TRAINER_VERSION], name=os.environ[keys.TRAINER_NAME])
+        at_once = int(os.environ[keys.DEFAULT_MAX_CONCURRENCY])
+        if spec.rounds:
+            state = plan(
+                bucket,
+                spec,
+                round_number=event["round"],
+                trainer=trainer,
+                max_concurrency=at_once,
+                rates=rates,
+                job=job,
+            )
+        else:
+            machines = max(1, int(int(os.environ[keys.JOBS_AT_ONCE]) / job.machines(spec.resources)))
+            state = plan_workers(
+                bucket,
+                spec,
+                execution=event["execution"],
+                started=datetime.fromisoformat(event["started"]).timestamp(),
+                part=event["round"],
+                trainer=trainer,
+                workers=min(spec.max_concurrency or at_once, machines),
+                rates=rates,
+                job=job,
+            )
     except InvalidSweep as error:
         return {"fault": str(error)}
     invocation.ended(planned=state["planned"], to_run=state["to_run"])
@@ -63,8 +80,7 @@ def plan(
     spec: SweepSpec,
     *,
     round_number: int,
-    trainer_version: str,
-    trainer_name: str,
+    trainer: Trainer,
     max_concurrency: int,
     rates: Rates,
     job: StackJob,
@@ -87,30 +103,27 @@ def plan(
     if round_number:
         key = keys.plan_key(spec.name, round_number - 1)
         before = RoundPlan.from_json(bucket.written_json(key), where=key)
-        trainer_version, trainer_name = before.trainer_version, before.trainer_name
-        trials = _next_round(bucket, spec, round_number, trainer_version)
+        trainer = Trainer(version=before.trainer_version, name=before.trainer_name)
+        trials = _next_round(bucket, spec, round_number, trainer.version)
     else:
-        trials = rounds.first_round(spec, trainer_version=trainer_version)
+        trials = rounds.first_round(spec, trainer_version=trainer.version)
     planned = [trial for trial in trials if trial.round_number == round_number]
     finished = bucket.present(trial.metrics_key for trial in planned)
     to_run = [trial for trial in planned if trial.metrics_key not in finished]
-    rates = replace(
-        rates.of_machines(job.machines(spec.resources)),
-        seconds_per_epoch=spec.seconds_per_epoch or rates.seconds_per_epoch,
-    )
+    rates = rates_of(spec, rates, job)
     usd = rates.estimate_usd(epochs=rounds.epochs_to_train(spec, to_run))
     if not round_number:
-        usd = _within_budget(spec, planned, to_run, rates, trainer_name)
-        if not _claim(bucket, spec) and not spec.accept_trainer:
-            _check_trainer(bucket, spec, trainer_version=trainer_version, trainer_name=trainer_name)
+        usd = within_budget(spec, rates, trainer, finished=len(finished), to_run=len(to_run))
+        if not claim(bucket, spec) and not spec.accept_trainer:
+            _check_planned_trainer(bucket, spec, trainer)
 
     bucket.put_json(
         keys.plan_key(spec.name, round_number),
         RoundPlan(
             spec=spec,
             round_number=round_number,
-            trainer_version=trainer_version,
-            trainer_name=trainer_name,
+            trainer_version=trainer.version,
+            trainer_name=trainer.name,
             trials=tuple(trials),
         ).to_json(),
     )
@@ -128,6 +141,7 @@ def plan(
         "map_results": {},  # the reducer reads it; the Map replaces it with its own, if it runs and does not fail
         "max_concurrency": spec.max_concurrency or max_concurrency,
         "usd_at_most": None if usd is None else round(usd, 4),
+        "leg": None,
     }
 
 
@@ -153,84 +167,15 @@ def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_vers
     return rounds.next_round(spec, results, proposed, round_number=round_number, trainer_version=trainer_version)
 
 
-def _within_budget(
-    spec: SweepSpec, planned: Sequence[Trial], to_run: Sequence[Trial], rates: Rates, trainer_name: str
-) -> float | None:
-    """Returns the estimated maximum cost of all rounds; None if nobody has measured the trainer.
-
-    Raises InvalidSweep if the cost exceeds the budget, or is unknown and there is a budget.
-    """
-    schedule = rounds.schedule(spec)
-    finished = len(planned) - len(to_run)
-    usd = rates.estimate_usd(epochs=sum(each.epochs for each in schedule) - finished * spec.rungs[0])
-    if spec.budget_usd is not None and usd is None and to_run:
-        raise InvalidSweep(
-            [
-                f"budget_usd: cannot be checked: the time that the trainer {json.dumps(trainer_name)} takes for an "
-                "epoch is unknown; give seconds_per_epoch (`sweep plan --calibrate` measures it), or leave "
-                "budget_usd out"
-            ]
-        )
-    if spec.budget_usd is not None and usd is not None and usd > spec.budget_usd:
-        what = f"{len(to_run)} trials of up to {spec.epochs} epochs"
-        if len(schedule) > 1:
-            what += f" in {len(schedule)} rounds"
-        raise InvalidSweep(
-            [
-                f"budget_usd: {what} are estimated at {usd:.2f} USD "
-                f"({rates.seconds_per_epoch:g} s per epoch, {rates.usd_per_hour:g} USD per hour), more than "
-                f"{spec.budget_usd:g}; give fewer trials or epochs, or a larger budget"
-            ]
-        )
-    return usd
-
-
-def _claim(bucket: Bucket, spec: SweepSpec) -> bool:
-    """Claims the sweep's name for this input. Returns False if the same input has it already: the sweep continues."""
-    key = keys.spec_key(spec.name)
-    if bucket.put_json_once(key, spec.to_json()):
-        return True
-    try:
-        earlier = SweepSpec.from_json(bucket.get_json(key))
-    except (InvalidSweep, InvalidDocument):
-        difference = f"its {key} cannot be read"
-    else:
-        if spec.same_work(earlier):
-            return False
-        difference = _first_difference(spec, earlier)
-    raise InvalidSweep(
-        [
-            f"name: the sweep {json.dumps(spec.name)} is there already and asked for something else "
-            f"({difference}); choose another name, trials that are finished are not repeated"
-        ]
-    )
-
-
-def _check_trainer(bucket: Bucket, spec: SweepSpec, *, trainer_version: str, trainer_name: str) -> None:
-    """Refuses to continue with another trainer: comparing results of two trainers would give a wrong winner."""
-    key, sweep = keys.plan_key(spec.name, 0), json.dumps(spec.name)
+def _check_planned_trainer(bucket: Bucket, spec: SweepSpec, trainer: Trainer) -> None:
+    """Refuses to continue with another trainer than that of round 0."""
+    key = keys.plan_key(spec.name, 0)
     try:
         document = bucket.get_json(key)
         earlier = RoundPlan.from_json(document, where=key) if document is not None else None
     except InvalidDocument as error:
         raise InvalidSweep(
-            [f"name: the plan of the sweep {sweep} cannot be read ({error}); choose another name"]
+            [f"name: the plan of the sweep {json.dumps(spec.name)} cannot be read ({error}); choose another name"]
         ) from None
-    if earlier is None or earlier.trainer_version == trainer_version:
-        return
-    then, now = json.dumps(earlier.trainer_name), json.dumps(trainer_name)
-    what = f"the sweep {sweep} was planned for the trainer {then}, and this one is {now}"
-    if then == now:
-        what = f"the trainer {now} has changed since the sweep {sweep} was planned"
-    raise InvalidSweep(
-        [
-            f"name: {what}; choose another name, take the trainer that it was planned for, or set accept_trainer "
-            "(--accept-trainer): all of its trials then count as new"
-        ]
-    )
-
-
-def _first_difference(spec: SweepSpec, earlier: SweepSpec) -> str:
-    then, now = earlier.to_json(), spec.to_json()
-    name = next(name for name in now if json.dumps(now[name]) != json.dumps(then[name]) and name not in ABOUT_THE_RUN)
-    return f"its {name} was {json.dumps(then[name])[:200]}"
+    if earlier is not None:
+        check_trainer(spec, then=Trainer(version=earlier.trainer_version, name=earlier.trainer_name), now=trainer)

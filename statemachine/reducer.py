@@ -13,15 +13,16 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from stepsweep.bucket.artifacts import keep
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.outcomes import Outcomes
 from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
+from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.trials import Read, read_result
-from stepsweep.contract import artifacts, keys, ranking, rounds
+from stepsweep.contract import keys, ranking, rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults, Spent
+from stepsweep.contract.free_running import begin
 from stepsweep.contract.means import StackJob
-from stepsweep.contract.output import Cost, Kept, Output, Place
+from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import MAX_REASON, Status, Trial
@@ -44,7 +45,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     """Ends one round.
 
     Args:
-        event: `{"sweep": name, "round": number, "map_results": the Map's output}`.
+        event: `{"sweep": name, "round": number, "map_results": the Map's output, "leg": number}`. The last is null for
+            a search in rounds; for a free-running one the round is the leg of the execution.
 
     Returns:
         `{"another_round": true, "sweep": name, "round": the next one, "ask": whether a model proposes params for it}`
@@ -55,15 +57,19 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
     last_lines = LastLines(logs, os.environ[keys.LOG_GROUP])
     invocation = Invocation("reduce", sweep=event["sweep"], round_number=event["round"])
-    state = reduce(
-        bucket,
-        last_lines,
-        sweep=event["sweep"],
-        round_number=event["round"],
-        map_results=event["map_results"],
-        usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
-        job=StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB),
-    )
+    job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
+    if event["leg"] is None:
+        state = reduce(
+            bucket,
+            last_lines,
+            sweep=event["sweep"],
+            round_number=event["round"],
+            map_results=event["map_results"],
+            usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
+            job=job,
+        )
+    else:
+        state = end_leg(bucket, last_lines, sweep=event["sweep"], job=job)
     invocation.ended(another_round=state["another_round"], has_winner="output" in state)
     return state
 
@@ -80,7 +86,7 @@ def reduce(
 ) -> dict[str, Any]:
     """Reads every planned trial's metrics, and writes results.json, from which the next round is planned.
 
-    At the end of the search it ranks them, keeps the artifacts of the best, and writes leaderboard.csv and winner.json.
+    At the end of the search it ranks them, and writes leaderboard.csv and winner.json.
 
     Args:
         map_results: the place of the Map's own record of the round; see `outcomes.of_map`. It saves one request per
@@ -101,48 +107,107 @@ def reduce(
         keys.results_key(sweep, round_number),
         RoundResults(round_number=round_number, spent=spent, results=tuple(results)).to_json(),
     )
-    counts = ranking.counts(results)
     groups = ranking.grouped(results)
-    leaderboard = ranking.rank(groups, spec.objective)
-    has_winner = leaderboard[0].is_complete
+    has_winner = ranking.rank(groups, spec.objective)[0].is_complete
     goes_on = has_winner and rounds.goes_on(spec, groups)
     ended_by = _over_budget(spec, results, spent, round_number + 1, usd_per_hour) if goes_on else None
     if goes_on and not ended_by:
         ask = bool(rounds.wanted(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
 
+    cost = _cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=spec.resources.gpus or job.gpus)
+    return _ended(
+        bucket,
+        spec,
+        results,
+        rounds_run=round_number + 1,
+        plan_key=keys.plan_key(sweep, round_number),
+        ended_by=ended_by,
+        cost=cost,
+    )
+
+
+def end_leg(bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob) -> dict[str, Any]:
+    """Ends a leg of a free-running search, of which no worker runs any more.
+
+    If trials are left, such as those of workers that failed, another leg takes them up, unless this one got nowhere.
+    Otherwise it writes what `reduce` does at the end of the search.
+    """
+    state = SearchLog.read(bucket, sweep).state
+    if state is None:
+        raise FileNotFoundError(f"the log of {sweep} is not in the bucket: it was deleted while the sweep ran")
+    spec, leg = state.spec, state.began.leg
+    following = replace(state.began, leg=leg + 1, part=state.began.part + 1, first=())
+    got_somewhere = any(turn for turn, _ in state.turns.values())
+    if got_somewhere and not state.ended_by and begin(state, following, workers=1).workers:
+        return {"another_round": True, "sweep": sweep, "round": following.part, "ask": False}
+
+    trials = state.trials()
+    outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=None, map_results={})
+    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
+    results = _with_last_lines(all_read, last_lines)
+    plan = RoundPlan(
+        spec=spec,
+        round_number=leg,
+        trainer_version=state.began.trainer_version,
+        trainer_name=state.began.trainer_name,
+        trials=tuple(trials),
+    )
+    bucket.put_json(keys.free_plan_key(sweep), plan.to_json())
+    spent = Spent(job_seconds=state.job_seconds, epochs=state.epochs)
+    bucket.put_json(
+        keys.free_results_key(sweep),
+        RoundResults(round_number=leg, spent=spent, results=tuple(results)).to_json(),
+    )
+    return _ended(
+        bucket,
+        spec,
+        results,
+        rounds_run=1,
+        plan_key=keys.free_plan_key(sweep),
+        ended_by=state.ended_by or None,
+        cost=_cost(state.job_seconds, usd_per_hour=state.began.usd_per_hour, job_gpus=spec.resources.gpus or job.gpus),
+    )
+
+
+def _ended(
+    bucket: Bucket,
+    spec: SweepSpec,
+    results: Sequence[Result],
+    *,
+    rounds_run: int,
+    plan_key: str,
+    ended_by: str | None,
+    cost: Cost,
+) -> dict[str, Any]:
+    """Ranks the trials, writes leaderboard.csv and winner.json, and returns the function's answer."""
+    sweep, counts = spec.name, ranking.counts(results)
+    leaderboard = ranking.rank(ranking.grouped(results), spec.objective)
     table = ranking.leaderboard_csv(leaderboard, spec.objective)
-    if not has_winner:
+    if not leaderboard[0].is_complete:
         bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
-    trials_kept = artifacts.kept(leaderboard, spec.keep_artifacts)
-    files = keep(bucket, trials_kept)
     output = Output(
         sweep=sweep,
         winner=Place.of(leaderboard[0]),
         summary=_summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None,
-        artifacts=_kept(trials_kept[0], files[0]) if trials_kept else None,
         ties=tuple(_tie(leaderboard[0], group) for group in ranking.ties(leaderboard)[:BEST]),
         objective=spec.objective,
         outcomes=counts,
         best=tuple(Place.of(group) for group in leaderboard[:BEST] if group.is_complete),
         reasons=tuple(ranking.reasons(result for group in leaderboard for result in group.results)),
-        rounds=round_number + 1,
+        rounds=rounds_run,
         leaderboard_key=keys.leaderboard_key(sweep),
-        plan_key=keys.plan_key(sweep, round_number),
+        plan_key=plan_key,
         epochs_trained=sum(result.epochs_trained or 0 for result in results),
         ended_by=ended_by,
-        cost=_cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=spec.resources.gpus or job.gpus),
+        cost=cost,
     ).to_json()
     bucket.put_json(keys.winner_key(sweep), output)
     # Last: a leaderboard newer than the plan marks the sweep as finished, and then winner.json must exist.
     bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
     return {"another_round": False, "output": output}
-
-
-def _kept(trial: Trial, files: Mapping[str, int]) -> Kept | None:
-    return Kept(prefix=trial.kept_artifacts, files=len(files), bytes=sum(files.values())) if files else None
 
 
 def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int) -> Spent:

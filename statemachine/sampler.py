@@ -6,7 +6,6 @@ bytes.
 """
 
 import hashlib
-import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,16 +18,17 @@ from optuna.trial import FrozenTrial, TrialState
 from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys
 from stepsweep.contract.documents import RoundResults
+from stepsweep.contract.free_running import Candidate, SearchState
 from stepsweep.contract.ranking import Group, grouped
 from stepsweep.contract.rounds import wanted
-from stepsweep.contract.space import Kind, Parameter, Range, Value, canonical, is_number, key_of
+from stepsweep.contract.search import STARTUP
+from stepsweep.contract.space import Kind, Parameter, Range, Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 from stepsweep.statemachine.log import Invocation
 
-STARTUP = 9
-"""How many outcomes a model needs before it proposes params; with fewer it does no better than chance. Until then
-the planner draws, so that a model's first trials are those of a random search with the same seed."""
+SPARE = 3
+"""Params proposed to a worker of a free-running search: two more than it needs, as long as nobody else takes them."""
 
 ASKS = 10
 """How often the model is asked for each params wanted. It may repeat what was tried already, more often in a small
@@ -72,28 +72,42 @@ def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> l
     known = [told(spec, group) for group in groups]
     if sum(trial.state is not TrialState.FAIL for trial in known) < STARTUP:
         return []
+    tried = {tuple(group.params.items()) for group in groups}
+    return _proposed(spec, known, tried, number=wanted(spec, groups), seed=_seed(spec.seed, round_number))
+
+
+def propose_next(state: SearchState) -> list[dict[str, Value]]:
+    """Returns new params for a worker of a free-running search, best first: another worker may begin the first of them.
+
+    They depend on the events of the log. The model treats trials that run as bad until their outcomes are known.
+    """
+    known = [_told_of(state.spec, candidate) for candidate in state.candidates]
+    tried = {tuple(candidate.params.items()) for candidate in state.candidates}
+    return _proposed(state.spec, known, tried, number=SPARE, seed=_seed(state.spec.seed, state.events))
+
+
+def _proposed(
+    spec: SweepSpec, known: list[FrozenTrial], tried: set[tuple[tuple[str, Value], ...]], *, number: int, seed: int
+) -> list[dict[str, Value]]:
+    """Returns `number` params that have not been tried, or fewer."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction=spec.objective.direction.value,
-        # The constant liar treats the batch's other params as bad, which spreads the batch over the space.
-        sampler=optuna.samplers.TPESampler(
-            n_startup_trials=STARTUP, multivariate=True, constant_liar=True, seed=_seed(spec.seed, round_number)
-        ),
+        # The constant liar treats the params whose outcomes are unknown as bad, which spreads them over the space.
+        sampler=optuna.samplers.TPESampler(n_startup_trials=STARTUP, multivariate=True, constant_liar=True, seed=seed),
     )
     study.add_trials(known)
 
     axes = _axes(spec)
     distributions = {name: axis.distribution for name, axis in axes.items()}
-    tried = {key_of(group.params) for group in groups}
     proposed: list[dict[str, Value]] = []
-    number = wanted(spec, groups)
     for _ in range(ASKS * number):
         if len(proposed) == number:
             break
         asked = study.ask(distributions).params
         params = {name: axis.value(asked[name]) for name, axis in axes.items()}
-        if (key := key_of(params)) not in tried:
-            tried.add(key)
+        if (items := tuple(params.items())) not in tried:
+            tried.add(items)
             proposed.append(params)
     return proposed
 
@@ -104,7 +118,28 @@ def _seed(seed: int, round_number: int) -> int:
 
 
 def told(spec: SweepSpec, group: Group) -> FrozenTrial:
-    """Returns the Optuna trial for a group of trials.
+    """Returns the Optuna trial for a group of trials of a round."""
+    diverged = any(result.outcome.status is Status.INVALID for result in group.results)
+    return _frozen(spec, group.params, rung=group.rung, value=group.value, diverged=diverged)
+
+
+def _told_of(spec: SweepSpec, candidate: Candidate) -> FrozenTrial:
+    """Returns the Optuna trial for a candidate of a free-running search: what it reached last, or that it runs."""
+    if not candidate.reached:
+        axes = _axes(spec)
+        return optuna.trial.create_trial(
+            state=TrialState.RUNNING,
+            params={name: axis.told(candidate.params[name]) for name, axis in axes.items()},
+            distributions={name: axis.distribution for name, axis in axes.items()},
+        )
+    rung, last = len(candidate.reached) - 1, candidate.reached[-1]
+    return _frozen(spec, candidate.params, rung=rung, value=last.value, diverged=last.diverged)
+
+
+def _frozen(
+    spec: SweepSpec, params: Mapping[str, Value], *, rung: int, value: float | None, diverged: bool
+) -> FrozenTrial:
+    """Returns the Optuna trial of params that have ended on a rung.
 
     - A group trained to the end has its value.
     - A group on a lower rung is pruned there. TPE ranks it behind the others, by rung and then by value
@@ -115,17 +150,16 @@ def told(spec: SweepSpec, group: Group) -> FrozenTrial:
     """
     axes = _axes(spec)
     reached: dict[int, float] = {}
-    if group.value is None:
-        diverged = any(result.outcome.status is Status.INVALID for result in group.results)
+    if value is None:
         state = TrialState.PRUNED if diverged else TrialState.FAIL
-    elif group.rung < len(spec.rungs) - 1:
-        state, reached = TrialState.PRUNED, {spec.rungs[group.rung]: group.value}
+    elif rung < len(spec.rungs) - 1:
+        state, reached = TrialState.PRUNED, {spec.rungs[rung]: value}
     else:
         state = TrialState.COMPLETE
     return optuna.trial.create_trial(
         state=state,
-        value=group.value if state is TrialState.COMPLETE else None,
-        params={name: axis.told(group.params[name]) for name, axis in axes.items()},
+        value=value if state is TrialState.COMPLETE else None,
+        params={name: axis.told(params[name]) for name, axis in axes.items()},
         distributions={name: axis.distribution for name, axis in axes.items()},
         intermediate_values=reached,
     )
@@ -150,7 +184,7 @@ def _axes(spec: SweepSpec) -> dict[str, _Axis]:
 
 
 def _axis(parameter: Parameter) -> _Axis:
-    """Returns the model's form of a parameter: numbers are ordered, also those of a list; other choices are not."""
+    """Returns the model's form of a parameter: numbers are ordered, also those of a list; texts are not."""
     match parameter:
         case Range() if parameter.log and parameter.kind is Kind.INT:
             scale = IntDistribution(int(parameter.low), int(parameter.high), log=True)
@@ -161,20 +195,12 @@ def _axis(parameter: Parameter) -> _Axis:
         case Range():
             places = IntDistribution(0, parameter.size - 1)
             return _Axis(distribution=places, told=parameter.index_of, value=parameter.value_at)
-        case _ if all(map(is_number, parameter)):
-            return _listed(sorted(parameter, key=_number), IntDistribution(0, len(parameter) - 1))
+        case _ if any(isinstance(choice, str) for choice in parameter):
+            return _Axis(distribution=CategoricalDistribution(parameter), told=_itself, value=_itself)
         case _:
-            # Places, since Optuna stores no lists, and takes true for 1.
-            return _listed(parameter, CategoricalDistribution(range(len(parameter))))
-
-
-def _listed(choices: Sequence[Value], places: BaseDistribution) -> _Axis:
-    place_of = {canonical(choice): place for place, choice in enumerate(choices)}
-    return _Axis(distribution=places, told=lambda value: place_of[canonical(value)], value=choices.__getitem__)
-
-
-def _number(choice: Value) -> int | float:
-    return choice if is_number(choice) else math.nan
+            ordered = sorted(parameter)
+            places = IntDistribution(0, len(ordered) - 1)
+            return _Axis(distribution=places, told=ordered.index, value=ordered.__getitem__)
 
 
 def _itself(value: Any) -> Any:

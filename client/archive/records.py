@@ -4,38 +4,39 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.search_log import state_at
 from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.client.archive.leaderboard import Row, rows_of
 from stepsweep.contract import keys
-from stepsweep.contract.artifacts import parts_of
 from stepsweep.contract.documents import RoundPlan, RoundResults, items_from_json
-from stepsweep.contract.errors import InvalidDocument, InvalidInput, InvalidMetrics, InvalidSweep
+from stepsweep.contract.errors import InvalidDocument, InvalidMetrics, InvalidSweep
+from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.output import Output
-from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
 Objects = Mapping[str, datetime]
 """Key → time of writing by the bucket's clock, in whole seconds on AWS."""
 
-_TO_RUN = re.compile(r"/round-(\d+)/to-run\.json$")
+_TO_RUN = re.compile(r"/(?:round-(\d+)/to-run|leg-(\d+)/workers)\.json$")
+"""Written when a round is planned, or when workers of a free-running search begin."""
 _OUTCOME = re.compile(r"/round-\d+/outcomes/([^/]+)\.json$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The plan of one round.
+    """The plan of one round; of a free-running search, what it has begun.
 
     Attributes:
+        round_number: of a free-running search, its leg.
         trials: all trials of the sweep so far, by id, in the order of the plan.
-        to_run: ids of the trials that were not finished at planning.
+        to_run: ids of the trials that were not finished at planning; of a free-running search, that have not ended.
         planned_at: time of planning by the bucket's clock.
         trainer_version: identifies the code that the trials run.
     """
@@ -57,41 +58,16 @@ class Plan:
 
         A resumed sweep also has outcomes of earlier executions; they are older than the plan and do not count.
         """
-        prefix = keys.outcomes_prefix(self.spec.name, self.round_number)
-        outcomes = {
-            key.removeprefix(prefix).removesuffix(".json"): written
-            for key, written in objects.items()
-            if key.startswith(prefix) and written >= self.planned_at
+        written = {
+            trial_id: objects.get(keys.outcome_key(self.spec.name, self.trials[trial_id].round_number, trial_id))
+            for trial_id in self.to_run
         }
-        return {trial_id: written for trial_id, written in outcomes.items() if trial_id in self.to_run}
+        return {trial_id: when for trial_id, when in written.items() if when is not None and when >= self.planned_at}
 
     def finished(self, objects: Objects) -> list[str]:
         """Returns the ids of the trials that have ended, in this execution or an earlier one."""
         ended = self.ended(objects)
         return [trial_id for trial_id in self.trials if trial_id in ended or trial_id not in self.to_run]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """A file of a trial.
-
-    Attributes:
-        name: as the trial gave it.
-        is_kept: whether no rule of the bucket deletes it.
-    """
-
-    name: str
-    key: str
-    bytes: int
-    is_kept: bool
-
-    @property
-    def path(self) -> Path:
-        """The name as a relative path. Raises InvalidInput if it must not become one."""
-        try:
-            return Path(*parts_of(self.name))
-        except ValueError as error:
-            raise InvalidInput([f"the artifact {shown(self.key)} cannot be downloaded: its name {error}"]) from None
 
 
 class Records:
@@ -123,11 +99,21 @@ class Records:
     def plan(self, spec: SweepSpec, objects: Objects) -> Plan | None:
         """Returns the latest plan; None if there is none."""
         written = self.rounds(objects)
-        return self.plan_of(spec, *max(written, key=lambda each: (each[1], each[0]))) if written else None
+        if not written:
+            return None
+        number, planned_at = max(written, key=lambda each: (each[1], each[0]))
+        if spec.rounds:
+            return self.plan_of(spec, number, planned_at)
+        state = state_at(self._store, spec.name, objects)
+        return None if state is None else plan_of_state(state, planned_at)
 
     def rounds(self, objects: Objects, *, since: datetime | None = None) -> list[tuple[int, datetime]]:
-        """Returns the numbers and times of the planned rounds, in ascending order; `since` leaves out older ones."""
-        written = [(int(match[1]), when) for key, when in objects.items() if (match := _TO_RUN.search(key))]
+        """Returns the numbers and times of the planned rounds, or of legs, in ascending order.
+
+        Args:
+            since: leaves out older ones.
+        """
+        written = [(int(match[1] or match[2]), when) for key, when in objects.items() if (match := _TO_RUN.search(key))]
         return sorted((number, when) for number, when in written if since is None or when >= since)
 
     def plan_of(self, spec: SweepSpec, number: int, planned_at: datetime) -> Plan:
@@ -161,12 +147,12 @@ class Records:
         return rows_of(results, plan.spec.objective)
 
     def leaderboard(self, spec: SweepSpec, objects: Objects) -> list[Row]:
-        """Returns the leaderboard after the latest planned round; empty if that round has no results yet."""
+        """Returns the leaderboard after the latest planned round or leg; empty if that has no results yet."""
         written = self.rounds(objects)
         if not written:
             return []
         number, _ = max(written, key=lambda each: (each[1], each[0]))
-        key = keys.results_key(spec.name, number)
+        key = keys.results_key(spec.name, number) if spec.rounds else keys.free_results_key(spec.name)
         document = self._store.get_json(key)
         if document is None:
             return []
@@ -214,8 +200,11 @@ class Records:
 
     def outcome(self, plan: Plan, trial_id: str) -> JobOutcome | None:
         """Returns the outcome of a trial's job; None if it is missing or unreadable."""
-        key = keys.outcome_key(plan.spec.name, plan.trials[trial_id].round_number, trial_id)
-        found = recorded(self._store, key)
+        return self.outcome_of(plan.spec.name, plan.trials[trial_id])
+
+    def outcome_of(self, sweep: str, trial: Trial) -> JobOutcome | None:
+        """Returns the outcome of a trial's latest job; None if it is missing or unreadable."""
+        found = recorded(self._store, keys.outcome_key(sweep, trial.round_number, trial.trial_id))
         return found if isinstance(found, JobOutcome) else None
 
     def outcomes(self, objects: Objects) -> list[JobOutcome]:
@@ -224,24 +213,31 @@ class Records:
         found = for_all(lambda key: recorded(self._store, key), names)
         return [each for each in found if isinstance(each, JobOutcome)]
 
-    def artifacts(self, trial: Trial) -> list[Artifact]:
-        """Returns a trial's artifacts, sorted by name: the kept ones, and those that are not kept."""
-        found: dict[str, Artifact] = {}
-        for prefix, is_kept in ((trial.new_artifacts, False), (trial.kept_artifacts, True)):
-            for name, size in self._store.sizes(prefix).items():
-                found[name] = Artifact(name=name, key=prefix + name, bytes=size, is_kept=is_kept)
-        return [found[name] for name in sorted(found)]
-
-    def save(self, artifact: Artifact, file: Path) -> None:
-        """Writes an artifact to a file. Raises FileNotFoundError if it was deleted meanwhile."""
-        self._store.save(artifact.key, file)
-
     def remove(self, sweep: str) -> int:
         """Deletes the records of a sweep, and returns the number of deleted objects."""
         # spec.json last: as long as it exists, the sweep is listed, and a failed removal can be repeated.
         names = sorted(self.objects(sweep), key=lambda key: key == keys.spec_key(sweep))
         self._store.delete(names)
         return len(names)
+
+
+def plan_of_state(state: SearchState, planned_at: datetime) -> Plan:
+    """Returns what a free-running search has begun."""
+    trials, to_run = {}, set()
+    for number, candidate in enumerate(state.candidates):
+        for member, each in enumerate(candidate.members):
+            trial = state.trial(number, member)
+            trials[trial.trial_id] = trial
+            if each.end is None:
+                to_run.add(trial.trial_id)
+    return Plan(
+        spec=state.spec,
+        round_number=state.began.leg,
+        trainer_version=state.began.trainer_version,
+        trials=trials,
+        to_run=frozenset(to_run),
+        planned_at=planned_at,
+    )
 
 
 def _found(trials: Sequence[Trial], metrics: Sequence[Metrics | None]) -> dict[str, Metrics]:

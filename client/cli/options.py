@@ -129,8 +129,8 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         "parameters",
         metavar="NAME=A,B,…",
         multiple=True,
-        help="A parameter and its choices, or a range: lr=1e-4..1:log, n=16..256:int, m=0..0.9:step=0.1. Numbers, "
-        "true, false, null and [64,64] are what they are in JSON, anything else is a text.",
+        help="A parameter and its choices, or a range: lr=1e-4..1:log, n=16..256:int, m=0..0.9:step=0.1. Numbers are "
+        "numbers, anything else is a text.",
     )
     @click.option(
         "--command",
@@ -140,6 +140,11 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     )
     @click.option("--search", metavar="METHOD", help="grid, random or tpe.  [default: grid]")
     @click.option("--trials", type=int, metavar="N", help="How many params a random or tpe search tries.")
+    @click.option(
+        "--rounds/--no-rounds",
+        default=None,
+        help="Wait for all trials of a round before the next begins; or start the next trial when one ends.",
+    )
     @click.option("--batch", type=int, metavar="N", help="New params per round of a tpe search.  [default: 9]")
     @click.option(
         "--halving",
@@ -164,17 +169,10 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         help="A secret variable of every trial: of the shell on this machine, of the stack on AWS. Its value is kept "
         "nowhere.",
     )
-    @click.option(
-        "--artifact",
-        "artifacts",
-        metavar="PATTERN",
-        multiple=True,
-        help="Files that your script leaves in its folder, such as best.pt; `sweep download` gets the winner's.",
-    )
     @click.option("--epochs", type=int, metavar="N", help="The most epochs a trial trains.")
     @click.option("--name", metavar="NAME", help="The sweep's name.  [default: the file's, and the time]")
     @click.option(
-        "--objective", metavar="METRIC:DIRECTION", help="Such as val_loss, or gap:minimize.  [default: val_accuracy]"
+        "--objective", metavar="METRIC:DIRECTION", help="Such as val_loss:minimize.  [default: val_accuracy:maximize]"
     )
     @click.option("--seed", type=int, metavar="N", help="Seed of random search and of the training.  [default: 0]")
     @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan whose estimate exceeds it.")
@@ -184,18 +182,18 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(command)
     def with_asked(
         *, file: str | None, parameters: tuple[str, ...], script: str | None,
-        search: str | None, trials: int | None, batch: int | None,
+        search: str | None, trials: int | None, batch: int | None, rounds: bool | None,
         halving: str | None, folds: int | None, repeats: int | None,
-        fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...], artifacts: tuple[str, ...],
+        fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...],
         epochs: int | None, name: str | None, objective: str | None,
         seed: int | None, max_concurrency: int | None, budget_usd: float | None,
         fresh: bool, accept_trainer: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
             file=file or found_spec(), command=script, parameters=parameters,
-            search=search, trials=trials, batch=batch, halving=halving,
-            folds=folds, repeats=repeats, fixed=fixed, environment=environment, secrets=secrets, artifacts=artifacts,
-            exported=os.environ, epochs=epochs, name=name, objective=objective, seed=seed,
+            search=search, trials=trials, batch=batch, rounds=rounds, halving=halving,
+            folds=folds, repeats=repeats, fixed=fixed, environment=environment, secrets=secrets, exported=os.environ,
+            epochs=epochs, name=name, objective=objective, seed=seed,
             max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
             accept_trainer=accept_trainer,
         )  # fmt: skip

@@ -8,29 +8,25 @@ rewrites the others, such as that of a trial that failed at first and was traine
 import logging
 import math
 import os
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from stepsweep.bucket.s3 import for_all
-from stepsweep.client.archive.records import Artifact
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
 from stepsweep.client.extras import missing
 from stepsweep.client.running.control import Found
-from stepsweep.contract import keys, ranking
-from stepsweep.contract.artifacts import kept
+from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
+from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
-from stepsweep.contract.words import as_word
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric as Point
@@ -47,7 +43,7 @@ MAX_TAG = 5_000
 
 # Tags, metrics and params of our own have this prefix.
 SWEEP, RESULTS, TRIAL_ID = "stepsweep.sweep", "stepsweep.results", "stepsweep.trial_id"
-STATUS, REASON, ARTIFACTS = "stepsweep.status", "stepsweep.reason", "stepsweep.artifacts"
+STATUS, REASON = "stepsweep.status", "stepsweep.reason"
 VALUE, BEST_EPOCH = "stepsweep.value", "stepsweep.epoch"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
@@ -82,8 +78,7 @@ class _Sweep:
     Attributes:
         results_at: the place of its bucket; with the sweep's name, it identifies the sweep.
         started_ms, ended_ms: when its latest plan and its leaderboard were written.
-        documents: texts of the sweep's own files, by file name.
-        artifacts: what is kept of the trials' files, by trial id.
+        documents: texts of the artifacts, by file name.
     """
 
     spec: SweepSpec
@@ -94,7 +89,6 @@ class _Sweep:
     started_ms: int
     ended_ms: int
     documents: dict[str, str]
-    artifacts: dict[str, list[Artifact]]
 
 
 def export(
@@ -113,7 +107,7 @@ def export(
     finished = _finished(found, name)
     client = _client(uri)
     with _said_by_mlflow():
-        writer = _Writer(client, finished, _experiment_id(client, experiment), found.archive.records.save)
+        writer = _Writer(client, finished, _experiment_id(client, experiment))
         run_id = writer.sweep()
         if report is not None:
             client.log_text(run_id, report, "report.html")
@@ -178,31 +172,23 @@ def _finished(found: Found, name: str) -> _Sweep:
         raise InvalidInput([f"the sweep {name} is not finished ({standing.status}); export it when it is"])
     with explained():
         trials = list(plan.trials.values())
-        results = [read.result for read in archive.records.results(plan, list(plan.trials))]
-        objective, keep = standing.spec.objective, standing.spec.keep_artifacts
-        best = kept(ranking.rank(ranking.grouped(results), objective), keep)
-        artifacts = zip(best, for_all(archive.records.artifacts, best), strict=True)
         return _Sweep(
             spec=standing.spec,
             results_at=str(home.resolve() if isinstance(home, Path) else home),
-            results=results,
+            results=[read.result for read in archive.records.results(plan, list(plan.trials))],
             curves=archive.curves(trials),
             output=standing.output,
             started_ms=_milliseconds(plan.planned_at.timestamp()),
             ended_ms=_milliseconds(archive.records.objects(name)[keys.leaderboard_key(name)].timestamp()),
             documents=archive.records.documents(name),
-            artifacts={trial.trial_id: [file for file in files if file.is_kept] for trial, files in artifacts},
         )
 
 
 class _Writer:
     """Writes one sweep into one experiment."""
 
-    def __init__(
-        self, client: "MlflowClient", found: _Sweep, experiment_id: str, save: Callable[[Artifact, Path], None]
-    ) -> None:
+    def __init__(self, client: "MlflowClient", found: _Sweep, experiment_id: str) -> None:
         self._client = client
-        self._save = save
         self._found = found
         self._experiment_id = experiment_id
         there = self._runs()
@@ -236,7 +222,7 @@ class _Writer:
             "objective.direction": spec.objective.direction.value,
             "epochs": spec.epochs,
             "seed": spec.seed,
-            **{f"fixed.{name}": as_word(value) for name, value in spec.fixed.items()},
+            **{f"fixed.{name}": as_option(value) for name, value in spec.fixed.items()},
         }
         numbers: dict[str, float] = {f"trials.{status.value}": 0 for status in Status}
         for result in found.results:
@@ -290,8 +276,6 @@ class _Writer:
             STATUS: result.outcome.status.value,
             "stepsweep.epochs": str(result.trial.epochs),
         }
-        if files := self._found.artifacts.get(result.trial.trial_id):
-            tags[ARTIFACTS] = f"{len(files)} files, {sum(file.bytes for file in files)} bytes"
         return tags | ({REASON: result.outcome.reason[:MAX_TAG]} if result.outcome.reason else {})
 
     def _write(self, result: Result, tags: Mapping[str, str]) -> None:
@@ -303,7 +287,7 @@ class _Writer:
         )
         run_id = str(run.info.run_id)
         for some in _batches(trial.options.items(), PARAMS_AT_ONCE):
-            self._client.log_batch(run_id, params=[Param(name, as_word(value)) for name, value in some])
+            self._client.log_batch(run_id, params=[Param(name, as_option(value)) for name, value in some])
         curve = self._found.curves.get(trial.trial_id)
         times = _times(curve, started_ms) if curve else [started_ms]
         points = _points(curve, times) if curve else []
@@ -311,20 +295,8 @@ class _Writer:
             points += _summary(result.value, result.epoch, times[-1])
         for some_points in _batches(points, METRICS_AT_ONCE):
             self._client.log_batch(run_id, metrics=some_points)
-        self._write_artifacts(run_id, trial)
         status = "FINISHED" if result.outcome.status is Status.SUCCEEDED else "FAILED"
         self._client.set_terminated(run_id, status, end_time=times[-1])
-
-    def _write_artifacts(self, run_id: str, trial: Trial) -> None:
-        files = self._found.artifacts.get(trial.trial_id)
-        if not files:
-            return
-        with tempfile.TemporaryDirectory() as folder, explained():
-            for file in files:
-                target = Path(folder, file.path)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                self._save(file, target)
-            self._client.log_artifacts(run_id, folder)
 
 
 def _times(curve: Metrics, started_ms: int) -> list[int]:
@@ -353,7 +325,7 @@ def _summary(value: float, epoch: int, at_ms: int) -> "list[Point]":
 
 
 def _run_name(trial: Trial) -> str:
-    return " ".join(f"{name}={as_word(value)}" for name, value in trial.params.items())
+    return " ".join(f"{name}={as_option(value)}" for name, value in trial.params.items())
 
 
 def _milliseconds(seconds: float) -> int:

@@ -43,7 +43,6 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.titlesize": 10,
     "legend.frameon": False,
-    "text.parse_math": False,  # params may hold a dollar sign
     "svg.hashsalt": "stepsweep",  # the same figure gives the same file
 }
 
@@ -60,8 +59,7 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
-        with mpl.rc_context(STYLE):
-            self.savefig(data, format="png")
+        self.savefig(data, format="png")
         return data.getvalue()
 
 

@@ -18,9 +18,9 @@ from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.read_once import ReadOnce
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.archive.records import Objects, Plan, Records
+from stepsweep.client.archive.records import Objects, Plan, Records, plan_of_state
 from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
-from stepsweep.client.running.printed import last_printed
+from stepsweep.client.running.free_running import FollowedLog
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
@@ -59,12 +59,10 @@ class Training:
 
     Attributes:
         latest: the last of its live rows; empty if there are none yet.
-        printed: the last line that it printed, as long as there are no live rows.
     """
 
     trial: Trial
     latest: dict[str, float]
-    printed: str = ""
 
     @property
     def epoch(self) -> int:
@@ -78,7 +76,8 @@ class Progress:
 
     Attributes:
         status: the execution's status in Step Functions.
-        round_number: the current round, from 0; all numbers of trials are about this round.
+        round_number: the current round, from 0; all numbers of trials are about this round. A free-running search has
+            no rounds, and its numbers are about the whole execution.
         planned: number of the round's trials; None until they are planned.
         up_to: the epochs that they train at most, in ascending order.
         to_run: number of trials that were not finished before this execution.
@@ -162,12 +161,12 @@ class Execution:
         self._failed = 0
         self._round_began = 0.0
         self._may_ask_batch = True
-        self._jobs: dict[JobStatusType, dict[str, str]] = {}
+        self._jobs: dict[JobStatusType, set[str]] = {}
         self._asked_batch_at = -math.inf
         self._asked_why_at = -math.inf
         self._waits_for = ""
         self._live: dict[str, dict[str, float]] = {}
-        self._printed: dict[str, str] = {}
+        self._log = FollowedLog(deployment.store, spec.name, execution=arn.rpartition(":")[2])
         self._read_live_at = -math.inf
 
     @property
@@ -240,6 +239,8 @@ class Execution:
         objects = self._records.objects(self.spec.name)
         status, started = described["status"], described["startDate"]
         seconds = (datetime.now(UTC) - started).total_seconds()
+        if not self.spec.rounds:
+            return [self._look_at_log(objects, status=status, seconds=seconds, with_training=with_training)]
         found: list[Progress] = []
         # A resumed sweep also has plans of earlier executions.
         for number, planned_at in self._records.rounds(objects, since=started.replace(microsecond=0)):
@@ -255,6 +256,33 @@ class Execution:
             return [Progress(status=status, seconds=seconds)]
         progress = self._progress(self.plan, objects, status=status, seconds=seconds)
         return [*found, self._with_jobs(progress, self.plan, with_training=with_training)]
+
+    def _look_at_log(self, objects: Objects, *, status: str, seconds: float, with_training: bool) -> Progress:
+        """Returns the progress of a free-running search, of which the log tells everything."""
+        news = self._log.read(objects)
+        planned_at = self._records.planned_at(objects)
+        if self._log.state is None or planned_at is None:
+            return Progress(status=status, seconds=seconds)
+        self.plan = plan_of_state(self._log.state, planned_at)
+        jobs = self._log.jobs()
+        progress = Progress(
+            status=status,
+            planned=self._log.before + jobs,
+            up_to=self.spec.rungs,
+            to_run=jobs,
+            ended=self._log.ended,
+            failed=self._log.failed,
+            seconds=seconds,
+            news=tuple(self._with_last_line(result) for result in news),
+        )
+        return self._with_jobs(progress, self.plan, with_training=with_training)
+
+    def _with_last_line(self, result: Result) -> Result:
+        """Appends a failed job's last log line to its reason."""
+        if result.outcome.status is not Status.FAILED or self._log.failed > MAX_LOG_READS:
+            return result
+        outcome = self._records.outcome_of(self.spec.name, result.trial)
+        return result if outcome is None else self._explained(result, outcome.last_log_stream)
 
     def _progress(self, plan: Plan, objects: Objects, *, status: str, seconds: float) -> Progress:
         news = self._news(plan, objects)
@@ -308,7 +336,7 @@ class Execution:
         try:
             for status in statuses:
                 pages = listed.paginate(jobQueue=self._deployment.job_queue, jobStatus=status)
-                self._jobs[status] = {job["jobName"]: job["jobId"] for page in pages for job in page["jobSummaryList"]}
+                self._jobs[status] = {job["jobName"] for page in pages for job in page["jobSummaryList"]}
         except ClientError as error:
             if not is_denied(error):
                 raise
@@ -340,12 +368,7 @@ class Execution:
             self._read_live_at = time.monotonic()
             asked = running[:MAX_TRAINING]
             self._live = dict(zip(asked, for_all(lambda name: self._latest(plan.trials[name]), asked), strict=True))
-            silent = {name: self._jobs["RUNNING"][name] for name in asked if not self._live[name]}
-            self._printed = last_printed(self._deployment, silent)
-        return tuple(
-            Training(trial=plan.trials[name], latest=self._live.get(name, {}), printed=self._printed.get(name, ""))
-            for name in running
-        )
+        return tuple(Training(trial=plan.trials[name], latest=self._live.get(name, {})) for name in running)
 
     def _latest(self, trial: Trial) -> dict[str, float]:
         """Returns the last live row of a trial; empty if it is missing or invalid."""

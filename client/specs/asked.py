@@ -6,7 +6,7 @@ It finds every fault before anything starts.
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +15,9 @@ from typing import Any
 from stepsweep.client.specs.script import FIELDS, split
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.limits import MAX_NAME
-from stepsweep.contract.numbers import meant_by
+from stepsweep.contract.numbers import is_json_number, meant_by
 from stepsweep.contract.space import number_fault, shown
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.words import read_word, read_words
 from stepsweep.trainer_script import Script
 
 STDIN = "-"
@@ -41,12 +40,12 @@ class Asked:
         file: a path, or `-` for standard input.
         parameters: `name=choice,choice` or `name=low..high:log` each.
         search, trials, batch: the fields of `search`.
+        rounds: the field of that name.
         halving: `min_epochs:factor`, `min_epochs`, or `auto`.
         fixed: `name=value` each.
         objective: `metric:direction`.
         environment: `NAME=value` each, or `NAME`, whose value is the shell's.
         secrets: names of variables.
-        artifacts: patterns of files that trials leave.
         exported: the variables of the shell.
         command: the field of that name.
         folder: the project's where there is no file; by default the current one.
@@ -61,6 +60,7 @@ class Asked:
     search: str | None = None
     trials: int | None = None
     batch: int | None = None
+    rounds: bool | None = None
     halving: str | None = None
     folds: int | None = None
     repeats: int | None = None
@@ -69,7 +69,6 @@ class Asked:
     seed: int | None = None
     environment: Sequence[str] = ()
     secrets: Sequence[str] = ()
-    artifacts: Sequence[str] = ()
     exported: Mapping[str, str] | None = None
     max_concurrency: int | None = None
     budget_usd: float | None = None
@@ -110,12 +109,12 @@ class Asked:
             there = document.get("environment", {})
             given = _variables(self.environment, self.exported or {}, faults)
             merged["environment"] = there | given if isinstance(there, dict) else there
-        for field, more in (("secrets", self.secrets), ("artifacts", self.artifacts)):
-            there = document.get(field, [])
-            if more and isinstance(there, list):
-                merged[field] = [*there, *more]
+        if self.secrets:
+            there = document.get("secrets", [])
+            merged["secrets"] = [*there, *self.secrets] if isinstance(there, list) else there
         if self.objective is not None:
-            merged["objective"] = self.objective
+            metric, colon, direction = self.objective.partition(":")
+            merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})
         searched = {"method": self.search, "trials": self.trials, "batch": self.batch}
         if given := {name: value for name, value in searched.items() if value is not None}:
             there = document.get("search", {})
@@ -124,7 +123,17 @@ class Asked:
             merged["search"] = known | given
         if self.halving is not None:
             merged["halving"] = _halving(self.halving, faults)
-        for field in ("command", "epochs", "folds", "repeats", "name", "seed", "max_concurrency", "budget_usd"):
+        for field in (
+            "command",
+            "rounds",
+            "epochs",
+            "folds",
+            "repeats",
+            "name",
+            "seed",
+            "max_concurrency",
+            "budget_usd",
+        ):
             if (value := getattr(self, field)) is not None:
                 merged[field] = value
         for field in ("fresh", "accept_trainer"):
@@ -154,10 +163,8 @@ def checked(
             document, command = split(document, folder, file=file)
         except InvalidInput as error:
             faults += error.faults
-            has_command = "command" in document
             document = {name: value for name, value in document.items() if name not in FIELDS}
-            if has_command:  # then a spec without epochs is complete
-                document.setdefault("epochs", 1)
+            document.setdefault("epochs", 1)
     spec = None
     try:
         spec = SweepSpec.from_json(document, default_name=default_name)
@@ -286,7 +293,7 @@ def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: boo
         if several and (ends := _RANGE.fullmatch(text)):
             pairs[name] = _range(where, ends, faults)
         elif several:
-            pairs[name] = _values(where, text, faults)
+            pairs[name] = [_value(where, part, faults) for part in text.split(",")]
         else:
             pairs[name] = _value(where, text, faults)
     return pairs
@@ -331,18 +338,10 @@ def _halving(text: str, faults: list[str]) -> dict[str, Any]:
     return {"min_epochs": int(least)} | ({"factor": int(factor)} if colon else {})
 
 
-def _value(where: str, text: str, faults: list[str]) -> Any:
-    """Returns the value that a word means, which the spec's parser checks."""
-    return _read(where, read_word, text, faults)
-
-
-def _values(where: str, text: str, faults: list[str]) -> Any:
-    return _read(where, read_words, text, faults)
-
-
-def _read(where: str, read: Callable[[str], Any], text: str, faults: list[str]) -> Any:
-    try:
-        return read(text)
-    except ValueError as error:
-        faults.append(f"{where}: {error}")
+def _value(where: str, text: str, faults: list[str]) -> int | float | str:
+    """Returns a JSON number as a number, and everything else as a text, which the spec's parser checks."""
+    if fault := number_fault(text):
+        faults.append(f"{where}: {fault}")
         return 0
+    number: int | float | str = json.loads(text) if is_json_number(text) else text
+    return number

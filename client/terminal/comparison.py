@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
-from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import ENTRY_STYLES, View
 from stepsweep.client.words import number_of, shown_value
 from stepsweep.contract.ranking import options_line
@@ -20,12 +19,7 @@ MAX_VALUE = 60
 
 def show(view: View, found: Comparison) -> None:
     """Shows a comparison."""
-    table = _table(found, with_winners=True)
-    is_wide = width_of(table) > view.console.width
-    view.table(_table(found, with_winners=False) if is_wide else table)
-    if is_wide:
-        for sweep in found.sweeps:
-            view.copyable(f"Winner   of {sweep.sweep}: {options_line(sweep.params) or 'none'}")
+    view.table(_table(found))
     view.line()
     if found.not_comparable:
         view.line(f"The values are not comparable: {found.not_comparable}.", "yellow")
@@ -53,27 +47,27 @@ def _columns(*names: str) -> Table:
     return table
 
 
-def _table(found: Comparison, *, with_winners: bool) -> Table:
+def _table(found: Comparison) -> Table:
     metrics = dict.fromkeys(each.metric for each in found.sweeps)
-    usd = ["USD"] if any(each.usd is not None for each in found.sweeps) else []
-    winner = ["winner"] if with_winners else []
-    table = plain_table("sweep", "status", *winner, *metrics, "difference", "trials", "epochs", "job time", *usd)
-    for column in table.columns[: 2 + len(winner)]:
-        column.justify = "left"
+    table = _columns("sweep", "status", "winner")
+    for name in (*metrics, "difference", "trials", "epochs", "job time", "USD"):
+        if name == "USD" and all(each.usd is None for each in found.sweeps):
+            continue
+        table.add_column(name, justify="right", overflow="fold")
     for each in found.sweeps:
         options = options_line(each.params)
         style = "bold green" if each.sweep == found.best else ""
         cells: list[str | Text] = [
             each.sweep,
             Text(each.status, style=ENTRY_STYLES[each.status]),
-            *([options or "none"] if with_winners else []),
+            options or "none",
             *(_value(each) if metric == each.metric else "" for metric in metrics),
             "" if each.difference is None else f"{each.difference:+.3g}",
             f"{each.succeeded:,}/{each.planned:,}",
             f"{each.epochs:,}",
             str(timedelta(seconds=round(each.job_seconds))),
         ]
-        if usd:
+        if any(other.usd is not None for other in found.sweeps):
             cells.append("" if each.usd is None else f"{each.usd:.2f}")
         table.add_row(*cells, style=style)
     return table

@@ -5,12 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from stepsweep.client.operations.estimating import Estimate
-from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table
-from stepsweep.client.terminal.view import View
+from stepsweep.client.terminal.view import View, param_table
 from stepsweep.client.words import assignments, described
 from stepsweep.contract import rounds
+from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.words import as_cell
 
 MAX_ROWS = 20
 
@@ -23,20 +22,29 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
     """
     schedule = rounds.schedule(spec)
     epochs = sum(each.epochs for each in schedule)
+    _, most = rounds.at_most(spec)
     in_all = f": {epochs:,} epochs in all, unless they stop early" if spec.epochs > 1 else ""
+    if most > epochs:
+        in_all = f": about {epochs:,} epochs in all, at most {most:,} if all trials are promoted"
     view.line(f"{described(spec)}{in_all}.")
-    for line in _estimated(spec, estimate, epochs):
+    for line in _estimated(spec, estimate, most):
         view.line(line)
     if spec.fixed:
         view.line(f"Every trial: {assignments(spec.fixed)}")
+    if not spec.rounds:
+        view.line("The next trial starts when one ends; no trial waits for a round.")
+    if rules := spec.stop.to_json():
+        met = ", or ".join(f"{name} {value:g}" for name, value in rules.items())
+        view.line(f"The search stops early at {met}.")
     if len(schedule) > 1:
         view.line()
-        _rounds(view, schedule, estimate)
+        _rounds(view, schedule, estimate, name="round" if spec.rounds else "rung")
     view.line()
     first = rounds.first_params(spec)
-    texts = [{name: as_cell(value) for name, value in params.items()} for params in first]
-    rows = [TrialRow(lead=(str(n),), params=params, behind=()) for n, params in enumerate(texts[:MAX_ROWS], start=1)]
-    view.trials(rows, lead=("",), behind=(), differ=differing(texts))
+    table = param_table("", *spec.parameters)
+    for number, params in enumerate(first[:MAX_ROWS], start=1):
+        table.add_row(str(number), *(as_option(value) for value in params.values()))
+    view.table(table)
     if len(first) > MAX_ROWS:
         view.line(f"… and {len(first) - MAX_ROWS:,} more")
     if spec.search.learns and (more := (spec.search.trials or 0) - len(first)):
@@ -48,7 +56,7 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
 def plan_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
     """Returns the document of `sweep plan --json`."""
     schedule = rounds.schedule(spec)
-    epochs = sum(each.epochs for each in schedule)
+    jobs, epochs = rounds.at_most(spec)
     pace, usd = estimate.pace, estimate.usd(epochs)
     return {
         "sweep": spec.name,
@@ -57,9 +65,11 @@ def plan_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
         "usd": [round(each, 4) for each in usd] if usd else None,
         "measured_on": pace.measured_on if pace else None,
         "trials": rounds.first_params(spec),
-        "jobs_at_most": sum(each.trials for each in schedule),
+        "jobs_at_most": jobs,
         "epochs_at_most": epochs,
-        "rounds": [{"jobs": each.trials, "epochs": each.epochs, "up_to": list(each.up_to)} for each in schedule],
+        "rounds" if spec.rounds else "rungs": [
+            {"jobs": each.trials, "epochs": each.epochs, "up_to": list(each.up_to)} for each in schedule
+        ],
     }
 
 
@@ -85,9 +95,9 @@ def _estimated(spec: SweepSpec, estimate: Estimate, epochs: int) -> list[str]:
     return [*lines, f"On AWS an estimated {cost} if a machine there is as fast as this one, at {price}."]
 
 
-def _rounds(view: View, schedule: Sequence[rounds.Round], estimate: Estimate) -> None:
+def _rounds(view: View, schedule: Sequence[rounds.Round], estimate: Estimate, *, name: str) -> None:
     has_price = estimate.pace is not None
-    table = plain_table("round", "jobs", "up to epoch", "epochs", *(["USD"] if has_price else []))
+    table = param_table(name, "jobs", "up to epoch", "epochs", *(["USD"] if has_price else []))
     for number, each in enumerate(schedule[:MAX_ROWS]):
         usd = estimate.usd(each.epochs)
         up_to = ", ".join(map(str, each.up_to))
@@ -95,7 +105,7 @@ def _rounds(view: View, schedule: Sequence[rounds.Round], estimate: Estimate) ->
         table.add_row(str(number), f"{each.trials:,}", up_to, f"{each.epochs:,}", *price)
     view.table(table)
     if len(schedule) > MAX_ROWS:
-        view.line(f"… and {len(schedule) - MAX_ROWS:,} rounds more")
+        view.line(f"… and {len(schedule) - MAX_ROWS:,} {name}s more")
 
 
 def _range(low: str, high: str) -> str:

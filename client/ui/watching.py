@@ -235,7 +235,6 @@ class SweepWatch:
             unfinished=frozenset(),
             attempts=None,
             job_seconds=job_seconds,
-            artifacts=[],
             logs={},
             objects=archive.objects,
             where=self._source.cloud.where,

@@ -71,9 +71,7 @@ class StackConfig:
     capacity: str = _choice("on-demand", "on-demand, spot (cheaper, may be reclaimed) or spot-first")
     max_wait_minutes: int = _choice(60, "wait after which a job without a machine is cancelled")
     usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
-    checkpoint_days: int = _choice(
-        30, "age at which checkpoints, and artifacts that are not kept, are deleted; metrics stay"
-    )
+    checkpoint_days: int = _choice(30, "age at which checkpoints are deleted; metrics stay")
     vpc_id: str | None = _choice(None, "your own network, with subnet_ids")
     subnet_ids: tuple[str, ...] = _choice((), "its subnets; they need access to S3, ECR and CloudWatch Logs")
     notify: str | None = _choice(None, "e-mail address that gets a message when a sweep ends")

@@ -32,6 +32,24 @@ def reducer_killed(world: World, name: str) -> dict[str, Any]:
     return spec
 
 
+def question_repeated(world: World, name: str) -> dict[str, Any]:
+    spec = world.spec(name, rounds=False, max_concurrency=1)
+    lost = world.hop.add(Rule(Do.LOSE, "PUT", keys.event_key(name, 1)))
+    second = f"{keys.TRIALS}lr-0_1-momentum-0_9"
+    held = world.hop.add(Rule(Do.HOLD, "HEAD", second))
+    execution = world.cloud.start(spec)
+    assert held.seen.wait(120)
+    assert lost.done == 1
+    assert world.has(keys.event_key(name, 1))
+    (function,) = [child for child in world.cloud.processes() if "/unpacked/" in child.cwd() and not child.children()]
+    kill(function)
+    world.hop.clear()
+    assert outcomes(world, execution) == {"SUCCEEDED": 4}
+    events = [json.loads(data) for data in world.cloud.objects(keys.events_prefix(name)).values()]
+    assert [event["turn"] for event in events if event["event"] == "asked"] == [1, 2, 3, 4], "no turn has two events"
+    return spec
+
+
 def same_name(world: World, name: str) -> dict[str, Any]:
     spec = world.spec(name)
     first = world.cloud.run(spec)
@@ -145,6 +163,12 @@ CASES = [
         name="the reducer is killed half way",
         injected="SIGKILL to the function between winner.json and leaderboard.csv",
         run=reducer_killed,
+    ),
+    Case(
+        name="a question that is repeated",
+        injected="free-running: the answer to an event's PUT is lost, and after it the function gets SIGKILL",
+        run=question_repeated,
+        is_slow=True,
     ),
     Case(
         name="the same name again",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepsweep.bucket.search_log import state_at
 from stepsweep.contract import keys
 from stepsweep.contract.metrics import Direction, Objective
 from stepsweep.contract.spec import SweepSpec
@@ -34,7 +35,12 @@ class Snapshot:
         data = self.get(key)
         return None if data is None else json.loads(data)
 
+    def is_planned(self, sweep: str) -> bool:
+        return keys.plan_key(sweep, 0) in self.objects or keys.event_key(sweep, 0) in self.objects
+
     def plan(self, sweep: str) -> tuple[SweepSpec, list[Trial]]:
+        if (state := state_at(self, sweep, self.objects)) is not None:
+            return state.spec, state.trials()
         document = self.get_json(keys.plan_key(sweep, 0))
         return SweepSpec.from_json(document["spec"]), [Trial.from_json(trial) for trial in document["trials"]]
 

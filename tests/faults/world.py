@@ -124,10 +124,13 @@ class World:
 
     def attempts(self, sweep: str) -> list[Attempt]:
         """Returns all attempts that there were of a sweep's trials, in this life of the cloud or an earlier one."""
-        plan = next((self.directory / "s3").glob(f"*/{keys.plan_key(sweep, 0)}"), None)
-        if plan is None:
+        needed = (keys.plan_key(sweep, 0), f"{keys.events_prefix(sweep)}*", f"{keys.snapshots_prefix(sweep)}*")
+        folder = self.directory / "s3"
+        files = [file for pattern in needed for file in folder.glob(f"*/{pattern}")]
+        there = Snapshot(objects={"/".join(file.relative_to(folder).parts[1:]): file.read_bytes() for file in files})
+        if not there.is_planned(sweep):
             return []
-        _, trials = Snapshot(objects={keys.plan_key(sweep, 0): plan.read_bytes()}).plan(sweep)
+        _, trials = there.plan(sweep)
         found = []
         for trial in trials:
             for log in sorted((self.directory / "logs" / trial.trial_id).glob("*.log")):
@@ -163,7 +166,7 @@ class World:
         sweep = spec["name"]
         eventually(lambda: self.alive(sweep) == ([], []), 35)
         before = self.snapshot()
-        finished = before.metrics(sweep) if keys.plan_key(sweep, 0) in before.objects else {}
+        finished = before.metrics(sweep) if before.is_planned(sweep) else {}
         earlier = {attempt.job_id for attempt in self.attempts(sweep)}
         is_finished = keys.leaderboard_key(sweep) in before.objects
         if is_finished:

@@ -33,6 +33,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A cloud of its own, since these tests change what is allowed in it. Each of its roles has been used."""
     with running_cloud(tmp_path_factory.mktemp("access")) as running:
         assert model_is_asked(running, 0)
+        assert worker_asks(running, 1_000)
         yield running
 
 
@@ -45,7 +46,7 @@ def roles(cloud: Cloud) -> dict[str, str]:
     """Returns the roles that requests are made with, by what they are for."""
     found: dict[str, str] = {}
     for role in cloud.client("iam").list_roles(MaxItems=1000)["Roles"]:
-        for part in ("ComputeJobRole", "PlannerRole", "ReducerRole", "SamplerRole", "SweepRole"):
+        for part in ("ComputeJobRole", "PlannerRole", "ReducerRole", "SamplerRole", "AskerRole", "SweepRole"):
             if part in role["RoleName"]:
                 found[part] = role["RoleName"]
     return found
@@ -107,15 +108,24 @@ def model_is_asked(cloud: Cloud, number: int) -> bool:
     return bool(output(cloud, spec).get("outcomes", {}).get("SUCCEEDED") == 2)
 
 
+def worker_asks(cloud: Cloud, number: int) -> bool:
+    """Runs a free-running search, whose one worker asks for the second trial."""
+    parameters = {"lr": [number, number + 0.5]}
+    name = f"access-{number}"
+    spec = {"parameters": parameters, "rounds": False, "max_concurrency": 1, "epochs": 1, "name": name}
+    return bool(output(cloud, spec).get("outcomes", {}).get("SUCCEEDED") == 2)
+
+
 def test_a_sweep_needs_each_statement_of_each_role(cloud: Cloud, numbers: Iterator[int]) -> None:
     """Takes every action of every statement away, one at a time; then no sweep goes well."""
     iam = cloud.client("iam")
     assert sweep_goes_well(cloud, next(numbers))
     assert model_is_asked(cloud, next(numbers))
+    assert worker_asks(cloud, next(numbers))
     needless = []
     tried = 0
     for part, role in roles(cloud).items():
-        goes_well = model_is_asked if part == "SamplerRole" else sweep_goes_well
+        goes_well = {"SamplerRole": model_is_asked, "AskerRole": worker_asks}.get(part, sweep_goes_well)
         for name, document, place in list(statements(cloud, role)):
             actions = document["Statement"][place]["Action"]
             actions = [actions] if isinstance(actions, str) else actions
@@ -159,6 +169,8 @@ def test_the_planner_may_ask_for_a_trial_where_it_does_not_list_all(cloud: Cloud
         ("ReducerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
         ("SamplerRole", "s3", "get_object", {"Key": "trials/a/metrics-e1.csv"}),
         ("SamplerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
+        ("AskerRole", "s3", "get_object", {"Key": "checkpoints/a/checkpoint.pt"}),
+        ("AskerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
         ("SweepRole", "s3", "get_object", {"Key": "trials/a/metrics-e1.csv"}),
         ("SweepRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
     ],

@@ -1,6 +1,8 @@
 """Sweeps through the real state machine of the synthesized template, with jobs and functions that truly run."""
 
+import collections
 import csv
+import functools
 import io
 import json
 import os
@@ -66,6 +68,45 @@ def test_a_model_proposes_the_later_rounds_and_a_trial_that_fails_does_not_end_t
     planned = json.loads(cloud.objects(keys.plan_key("model", 1)).popitem()[1])["trials"]
     assert asked or output["outcomes"]["FAILED"] > 2, "a model proposes where nine outcomes are there"
     assert [trial["params"] for trial in planned[11:]][: len(asked)] == asked
+
+
+def test_free_workers_search_with_a_model_and_halving_and_go_on_after_a_stop(cloud: Cloud) -> None:
+    spec = {
+        "parameters": {"lr": {"low": 0.001, "high": 0.2, "log": True}, "momentum": [0.0, 0.5, 0.9]},
+        "fixed": {"act": "crash-on-large-lr"},
+        "search": {"method": "tpe", "trials": 14},
+        "halving": {"min_epochs": 1, "factor": 3},
+        "rounds": False,
+        "epochs": 3,
+        "max_concurrency": 3,
+        "name": "free",
+    }
+    log = functools.partial(cloud.objects, keys.events_prefix("free"))
+    execution = cloud.start(spec)
+    eventually(lambda: len(log()) > 4)
+    cloud.client("stepfunctions").stop_execution(executionArn=execution)
+    assert cloud.ended(execution)["status"] == "ABORTED"
+    eventually(lambda: {job["status"] for job in jobs_of(cloud, "free")} <= {"FAILED", "SUCCEEDED"}, 45)
+    done = [job["jobName"] for job in jobs_of(cloud, "free") if job["status"] == "SUCCEEDED"]
+
+    output = cloud.run(spec)
+
+    assert output["outcomes"]["SUCCEEDED"] + output["outcomes"]["FAILED"] == 14
+    assert output["outcomes"]["FAILED"] > 0
+    assert output["winner"]["epoch"] == 3
+    events = [json.loads(data) for _, data in sorted(log().items())]
+    assert [int(Path(key).stem) for key in sorted(log())] == list(range(len(events)))
+    assert [event["leg"] for event in events if event["event"] == "began"] == [0, 1]
+    assert any(event.get("seen") for event in events), "a model was asked"
+    jobs = collections.Counter(job["jobName"] for job in jobs_of(cloud, "free") if job["status"] == "SUCCEEDED")
+    promoted = {trial["trial_id"] for trial in trials_of(cloud, output) if trial["rung"]}
+    assert all(number == 1 + (name in promoted) for name, number in jobs.items()), "nothing is trained twice"
+    assert set(done) <= jobs.keys()
+
+
+def trials_of(cloud: Cloud, output: dict[str, Any]) -> list[dict[str, Any]]:
+    trials: list[dict[str, Any]] = json.loads(cloud.objects(output["plan_key"]).popitem()[1])["trials"]
+    return trials
 
 
 def test_a_sweep_that_is_started_again_trains_nothing_and_a_grown_one_only_what_is_new(cloud: Cloud) -> None:

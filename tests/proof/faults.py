@@ -61,9 +61,12 @@ def found_by(subject: Subject, faults: Sequence[Fault], checks: Sequence[Check] 
 # --- Where things are -------------------------------------------------------------------------------------------------
 
 
+MAP_OF_WORKERS = "Let the workers train"
+
+
 def _state(definition: Json, name: str) -> Json:
-    inner = definition["States"]["Train the trials"]["ItemProcessor"]["States"]
-    state: Json = definition["States"].get(name) or inner[name]
+    maps = (definition["States"][each]["ItemProcessor"]["States"] for each in ("Train the trials", MAP_OF_WORKERS))
+    state: Json = next(states[name] for states in (definition["States"], *maps) if name in states)
     return state
 
 
@@ -143,6 +146,11 @@ def _with_environment(definition: Json, variables: list[Json]) -> None:
 def _swap_functions(definition: Json) -> None:
     plan, reduce = (_state(definition, name)["Parameters"] for name in ("Plan the trials", "Pick the winner"))
     plan["FunctionName"], reduce["FunctionName"] = reduce["FunctionName"], plan["FunctionName"]
+
+
+def _swap_choices(definition: Json, name: str) -> None:
+    first, second = _state(definition, name)["Choices"][:2]
+    first["Next"], second["Next"] = second["Next"], first["Next"]
 
 
 def _without_error(state: str, error: str) -> Callable[[Json], object]:
@@ -304,6 +312,27 @@ DEFINITION = (
     _definition(
         "a time-out of a trial in seconds for minutes",
         lambda d: _set(_train(d), "TimeoutSeconds", 120),
+    ),
+    _definition("a worker that stops when its job fails", lambda d: _state(d, "Train the next trial").pop("Catch")),
+    _definition(
+        "a failure in the question's place", lambda d: _state(d, "Train the next trial")["Catch"][0].pop("ResultPath")
+    ),
+    _definition(
+        "a worker that trains one trial only",
+        lambda d: _set(_state(d, "Train the next trial"), "Next", "Nothing is left"),
+    ),
+    _definition(
+        "an answer that is kept beside the question", lambda d: _state(d, "Ask what is next").pop("OutputPath")
+    ),
+    _definition("a worker that is told where to ask again, and trains", lambda d: _swap_choices(d, "Another trial?")),
+    _definition("a worker's last state in its output", lambda d: _state(d, "Nothing is left").pop("OutputPath")),
+    _definition("the workers' output in the sweep's place", lambda d: _state(d, MAP_OF_WORKERS).pop("ResultPath")),
+    _definition(
+        "one worker that fails the others", lambda d: _state(d, MAP_OF_WORKERS).pop("ToleratedFailurePercentage")
+    ),
+    _definition(
+        "a free-running search whose trials go in rounds",
+        lambda d: _state(d, "Anything to train?")["Choices"].pop(2),
     ),
 )
 

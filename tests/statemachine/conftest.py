@@ -52,6 +52,7 @@ def cloud(aws: tuple["S3Client", "CloudWatchLogsClient"], monkeypatch: pytest.Mo
     monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-1")
     monkeypatch.setenv(keys.TRAINER_NAME, "mine")
     monkeypatch.setenv(keys.DEFAULT_MAX_CONCURRENCY, "16")
+    monkeypatch.setenv(keys.JOBS_AT_ONCE, "16")
     monkeypatch.setenv(keys.USD_PER_HOUR, "0.5")
     monkeypatch.setenv(keys.SECONDS_PER_EPOCH, "6")
     monkeypatch.setenv(keys.JOB, json.dumps(StackJob().to_json()))

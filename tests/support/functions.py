@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+STARTED = "2026-11-23T05:30:12.345000+00:00"
+"""When an execution started, as moto and AWS write it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
     """A bucket and a log group of one test's own, and the functions that work on them."""
@@ -30,14 +34,16 @@ class Cloud:
     monkeypatch: pytest.MonkeyPatch
 
     def plan(self, sweep_input: Any, *, execution: str = "execution-1", round_number: int = 0) -> dict[str, Any]:
-        event = {"input": sweep_input, "execution": execution, "round": round_number}
-        return _as_lambda_does(planner.handler, event)
+        event = {"input": sweep_input, "execution": execution, "started": STARTED, "round": round_number}
+        return as_lambda_does(planner.handler, event)
 
     def reduce(self, sweep: str = "s", round_number: int = 0, **more: Any) -> dict[str, Any]:
-        return _as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number, "map_results": {}, **more})
+        return as_lambda_does(
+            reducer.handler, {"sweep": sweep, "round": round_number, "map_results": {}, "leg": None, **more}
+        )
 
     def sample(self, sweep: str, round_number: int) -> dict[str, Any]:
-        return _as_lambda_does(sampler.handler, {"sweep": sweep, "round": round_number})
+        return as_lambda_does(sampler.handler, {"sweep": sweep, "round": round_number})
 
     def planned(self, *, sweep: str = "s", epochs: int = 3, **fields: Any) -> list[Trial]:
         """Plans a sweep, and returns its trials."""
@@ -52,11 +58,6 @@ class Cloud:
         """Puts what a trial that went well leaves behind, an accuracy an epoch."""
         rows = [{"epoch": n, "val_accuracy": accuracy} for n, accuracy in enumerate(accuracies, start=1)]
         self.bucket.put(trial.metrics_key, to_csv(rows), "text/csv")
-
-    def left(self, trial: Trial, **files: str) -> None:
-        """Puts artifacts of a trial, by names without their `.pt`."""
-        for name, text in files.items():
-            self.bucket.put(f"{trial.new_artifacts}{name}.pt", text.encode(), "application/octet-stream")
 
     def recorded(self, trial: Trial, outcome: Mapping[str, Any] | bytes, *, sweep: str = "s") -> None:
         """Puts what the state machine records of a trial."""
@@ -84,7 +85,7 @@ class Cloud:
         return dict(zip(names, for_all(lambda name: self.bucket.get(name) or b"", names), strict=True))
 
 
-def _as_lambda_does(handler: Any, event: dict[str, Any]) -> dict[str, Any]:
+def as_lambda_does(handler: Any, event: dict[str, Any]) -> dict[str, Any]:
     """Calls a function with JSON, and takes JSON from it."""
     answer: dict[str, Any] = json.loads(json.dumps(handler(json.loads(json.dumps(event)), None), allow_nan=False))
     return answer

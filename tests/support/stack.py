@@ -23,6 +23,7 @@ from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
+from stepsweep.statemachine.claims import Trainer
 from stepsweep.statemachine.planner import plan
 from stepsweep.statemachine.reducer import reduce
 
@@ -53,8 +54,7 @@ class Stack:
             self.bucket,
             spec,
             round_number=0,
-            trainer_version="1",
-            trainer_name="mine",
+            trainer=Trainer(version="1", name="mine"),
             max_concurrency=10,
             rates=RATES,
             job=StackJob(),
@@ -68,8 +68,7 @@ class Stack:
             self.bucket,
             spec,
             round_number=round_number,
-            trainer_version="1",
-            trainer_name="mine",
+            trainer=Trainer(version="1", name="mine"),
             max_concurrency=10,
             rates=RATES,
             job=StackJob(),

@@ -25,11 +25,12 @@ class Outcomes:
     """The recorded outcomes of the trials of a round, and of earlier rounds."""
 
     def __init__(
-        self, bucket: Bucket, trials: Sequence[Trial], *, sweep: str, round_number: int, map_results: Any
+        self, bucket: Bucket, trials: Sequence[Trial], *, sweep: str, round_number: int | None, map_results: Any
     ) -> None:
         """Reads the Map's record, and looks up which of the other trials have an outcome.
 
         Args:
+            round_number: of the round that has just ended; None for a free-running search.
             map_results: the Map's output; see `of_map`.
         """
         self._bucket = bucket

@@ -11,18 +11,8 @@ CHECKPOINT_URI = "STEPSWEEP_CHECKPOINT_URI"
 """Where a trial may keep checkpoints, to continue after it was killed: `s3://bucket/checkpoints/<trial_id>/`.
 
 While it trains, it may also write its metrics so far to `live.csv` there, for live progress."""
-ARTIFACTS_URI = "STEPSWEEP_ARTIFACTS_URI"
-"""Where a trial leaves files for people, such as its model, before its CSV:
-`s3://bucket/artifacts/new/<trial_id>/e<epochs>/`."""
-ARTIFACTS = "STEPSWEEP_ARTIFACTS"
-"""JSON list of patterns: the files of its working folder that are artifacts too."""
 DATA_DIR = "STEPSWEEP_DATA_DIR"
 """Folder with the data sets; the image's build puts them there."""
-
-TEXTS = "STEPSWEEP_TEXTS"
-"""JSON list of names of a job's options that are texts, though they look like another value: the text `1` is no number.
-
-Set if there are any. The trial kit reads it, since it hands typed values to scripts."""
 
 SECRETS = "STEPSWEEP_SECRETS"
 """JSON list of names: in a job of the secrets that the sweep asked for, in the planner of those that jobs can be given.
@@ -36,6 +26,9 @@ TRAINER_VERSION = "STEPSWEEP_TRAINER_VERSION"
 TRAINER_NAME = "STEPSWEEP_TRAINER_NAME"
 """The code's name for people: the trainer's folder, or an image. Not part of ids: a folder may be renamed."""
 DEFAULT_MAX_CONCURRENCY = "STEPSWEEP_MAX_CONCURRENCY"
+JOBS_AT_ONCE = "STEPSWEEP_JOBS_AT_ONCE"
+"""How many jobs all machines together hold, unless a spec asks for other resources: a free-running search has no more
+workers, since a trial that waits was chosen before others ended."""
 USD_PER_HOUR = "STEPSWEEP_USD_PER_HOUR"
 """Price of one job's machine; every amount computed from it is an estimate."""
 SECONDS_PER_EPOCH = "STEPSWEEP_SECONDS_PER_EPOCH"
@@ -51,10 +44,6 @@ METRICS_NAME = "metrics-"
 """How the names of metrics begin; the bucket's policy refuses to replace them."""
 CHECKPOINTS = "checkpoints/"
 """Kept apart from results, so that a rule of the bucket can delete checkpoints by their prefix."""
-NEW_ARTIFACTS = "artifacts/new/"
-"""What trials leave. A rule of the bucket deletes it."""
-KEPT_ARTIFACTS = "artifacts/kept/"
-"""The reducer's copies of the artifacts that stay."""
 
 
 def sweep_prefix(sweep: str) -> str:
@@ -83,6 +72,39 @@ def results_key(sweep: str, round_number: int) -> str:
 def proposed_key(sweep: str, round_number: int) -> str:
     """The params that a model proposes for a round: a JSON list of objects, name → value."""
     return f"{SWEEPS}{sweep}/round-{round_number}/proposed.json"
+
+
+def workers_key(sweep: str, leg: int) -> str:
+    """The items of the Map over the workers of a free-running search."""
+    return f"{SWEEPS}{sweep}/leg-{leg}/workers.json"
+
+
+def free_plan_key(sweep: str) -> str:
+    """All trials that a free-running search has begun, once it has ended."""
+    return f"{SWEEPS}{sweep}/plan.json"
+
+
+def free_results_key(sweep: str) -> str:
+    """The result of each of them."""
+    return f"{SWEEPS}{sweep}/results.json"
+
+
+def events_prefix(sweep: str) -> str:
+    """The log of a free-running search."""
+    return f"{SWEEPS}{sweep}/log/"
+
+
+def event_key(sweep: str, number: int) -> str:
+    return f"{events_prefix(sweep)}{number:08}.json"
+
+
+def snapshots_prefix(sweep: str) -> str:
+    """What the events of a log before a number say, so that few of them have to be read."""
+    return f"{SWEEPS}{sweep}/snapshots/"
+
+
+def snapshot_key(sweep: str, events: int) -> str:
+    return f"{snapshots_prefix(sweep)}{events:08}.json"
 
 
 def outcomes_prefix(sweep: str, round_number: int) -> str:
@@ -121,14 +143,6 @@ def checkpoint_prefix(trial_id: str) -> str:
 
 def checkpoint_key(trial_id: str) -> str:
     return f"{checkpoint_prefix(trial_id)}checkpoint.pt"
-
-
-def new_artifacts_prefix(trial_id: str, epochs: int) -> str:
-    return f"{NEW_ARTIFACTS}{trial_id}/e{epochs}/"
-
-
-def kept_artifacts_prefix(trial_id: str, epochs: int) -> str:
-    return f"{KEPT_ARTIFACTS}{trial_id}/e{epochs}/"
 
 
 def live_key(trial_id: str) -> str:

@@ -1,7 +1,6 @@
 """Rules for the names of sweeps, and of options and metrics, which follow people's own scripts."""
 
 import re
-from typing import TypeGuard
 
 from stepsweep.contract.limits import MAX_NAME
 
@@ -46,7 +45,7 @@ def is_option(name: object) -> bool:
     return isinstance(name, str) and bool(_OPTION.fullmatch(name))
 
 
-def is_metric(name: object) -> TypeGuard[str]:
+def is_metric(name: object) -> bool:
     return isinstance(name, str) and bool(_METRIC.fullmatch(name))
 
 

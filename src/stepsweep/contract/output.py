@@ -1,7 +1,7 @@
 """The output of an execution that found a winner. winner.json has the same content."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from stepsweep.contract import ranking
@@ -9,7 +9,7 @@ from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.metrics import Direction, Objective
 from stepsweep.contract.ranking import Group
 from stepsweep.contract.reading import Fields
-from stepsweep.contract.space import Value, plain
+from stepsweep.contract.space import Value
 from stepsweep.contract.trial import Status
 
 SCHEMA = 1
@@ -59,12 +59,7 @@ class Place:
     def to_json(self) -> dict[str, Any]:
         several = {"standard_error": self.standard_error, "n": self.n} if self.n > 1 else {}
         tied = {} if self.p_value is None else {"p_value": self.p_value}
-        place = {
-            "params": {name: plain(each) for name, each in self.params.items()},
-            "value": self.value,
-            "epoch": self.epoch,
-            "trial_id": self.trial_id,
-        }
+        place = {"params": dict(self.params), "value": self.value, "epoch": self.epoch, "trial_id": self.trial_id}
         return {**place, **several, **tied}
 
     @classmethod
@@ -98,40 +93,22 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """The artifacts of the winner's first trial, which stay.
-
-    Attributes:
-        prefix: of their keys.
-    """
-
-    prefix: str
-    files: int
-    bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """The output of an execution.
 
     Attributes:
         summary: the winner's summary file; None if there is none, or if the winner is a mean.
-        artifacts: None if the winner left none, or if the spec keeps none.
         ties: the first places below the winner only by a tie-break.
         outcomes: number of trials by status, zeros included.
         best: the first places of the leaderboard, with the winner.
         reasons: the most frequent reasons why trials did not succeed, each with its number of trials.
-        rounds: number of rounds.
+        rounds: number of rounds; 1 for a free-running search, which has none.
         ended_by: why the search ended early; None if it did not.
     """
 
     sweep: str
     winner: Place
     summary: Mapping[str, Any] | None
-    artifacts: Kept | None
     ties: tuple[Place, ...]
     objective: Objective
     outcomes: Mapping[str, int]
@@ -149,7 +126,6 @@ class Output:
             "schema": SCHEMA,
             "sweep": self.sweep,
             "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary},
-            "artifacts": self.artifacts.to_json() if self.artifacts else None,
             "ties": [place.to_json() for place in self.ties],
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
             "outcomes": dict(self.outcomes),
@@ -177,7 +153,6 @@ class Output:
             sweep=fields.text("sweep"),
             winner=Place.read(winner),
             summary=summary,
-            artifacts=_kept(fields),
             ties=_places(fields, "ties"),
             objective=_objective(fields.child("objective"), where),
             outcomes={status.value: outcomes.whole(status.value) for status in Status},
@@ -206,15 +181,6 @@ def _places(fields: Fields, name: str) -> tuple[Place, ...]:
         found.append(Place.read(place))
         place.done()
     return tuple(found)
-
-
-def _kept(fields: Fields) -> Kept | None:
-    if fields.raw("artifacts") is None:
-        return None
-    kept = fields.child("artifacts")
-    found = Kept(prefix=kept.text("prefix"), files=kept.whole("files"), bytes=kept.whole("bytes"))
-    kept.done()
-    return found
 
 
 def _objective(fields: Fields, where: str) -> Objective:

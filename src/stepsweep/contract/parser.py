@@ -1,13 +1,11 @@
 """Parses the input of a sweep: checks every field, and reports all faults at once."""
 
 import difflib
-import json
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from stepsweep.contract.artifacts import WINNER, keep_fault, pattern_faults, patterns_bytes
 from stepsweep.contract.environment import environment_faults, environment_of, overrides_bytes, secret_faults
 from stepsweep.contract.halving import DEFAULT_FACTOR, Halving, default_min_epochs
 from stepsweep.contract.limits import (
@@ -46,20 +44,18 @@ from stepsweep.contract.space import (
     Range,
     Value,
     as_option,
-    canonical,
     grid_size,
     is_listed,
-    is_number,
     parse_value,
     shown,
     size_of,
 )
+from stepsweep.contract.stop import Stop
 
 FIELDS = (
-    "parameters", "search", "halving", "fixed", "epochs", "objective", "folds", "repeats", "seed", "name",
-    "environment", "secrets", "resources", "timeout_minutes",
-    "retries", "artifacts", "keep_artifacts", "max_concurrency", "budget_usd", "seconds_per_epoch", "fresh",
-    "accept_trainer",
+    "parameters", "search", "halving", "rounds", "stop", "fixed", "epochs", "objective", "folds", "repeats", "seed",
+    "name", "environment", "secrets", "resources", "timeout_minutes", "retries",
+    "max_concurrency", "budget_usd", "seconds_per_epoch", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -87,7 +83,9 @@ class Parser:
             "parameters": parameters,
             "fixed": fixed,
             "name": self._name(default_name),
-            "search": self._search(),
+            "rounds": (rounds := self._rounds()),
+            "search": self._search(rounds=rounds),
+            "stop": self._stop(rounds=rounds),
             "epochs": (epochs := self._epochs()),
             "halving": self._halving(epochs),
             "objective": self._objective(),
@@ -99,8 +97,6 @@ class Parser:
             "resources": self._resources(),
             "timeout_minutes": self._integer("timeout_minutes", default=None, low=1, high=MAX_TIMEOUT_MINUTES),
             "retries": self._integer("retries", default=None, low=0, high=MAX_RETRIES),
-            "artifacts": (artifacts := self._artifacts()),
-            "keep_artifacts": self._keep_artifacts(),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
             "budget_usd": self._positive("budget_usd", "a number of US dollars above 0"),
             "seconds_per_epoch": self._positive("seconds_per_epoch", "a number of seconds above 0"),
@@ -108,7 +104,7 @@ class Parser:
             "accept_trainer": self._boolean("accept_trainer", self.data.get("accept_trainer", False)),
         }
         self._trials(values)
-        self._override_bytes(parameters, fixed, environment, artifacts)
+        self._override_bytes(parameters, fixed, environment)
         return values
 
     def _unknown_fields(self, there: Mapping[Any, Any], *, known: tuple[str, ...], where: str) -> None:
@@ -157,17 +153,17 @@ class Parser:
         if len(raw) > MAX_TRIALS:
             self.faults.append(f"{where}: at most {MAX_TRIALS} choices, got {len(raw)}")
             return ()
-        choices: dict[str, Value] = {}
+        choices: dict[Value, None] = {}
         for index, item in enumerate(raw):
-            found = self._value(f"{where}[{index}]", item)
-            for value in found:
-                if canonical(value) in choices:
-                    of_list = "; a list as one choice has brackets of its own: [[64, 64]]" if is_number(value) else ""
-                    self.faults.append(
-                        f"{where}[{index}]: {shown(item)} stands in the list twice; give every choice once{of_list}"
-                    )
-                choices[canonical(value)] = value
-        return tuple(choices.values())
+            value = self._value(f"{where}[{index}]", item)
+            if value is None:
+                continue
+            if value in choices:
+                self.faults.append(f"{where}[{index}]: {shown(item)} stands in the list twice; give every choice once")
+            choices[value] = None
+        if len({isinstance(value, str) for value in choices}) > 1:
+            self.faults.append(f"{where}: numbers and texts in one list, got {shown(raw)}; write all choices alike")
+        return tuple(choices)
 
     def _range(self, where: str, raw: dict[Any, Any]) -> Parameter:
         """Returns a range; an empty tuple of choices if it has a fault."""
@@ -201,8 +197,11 @@ class Parser:
             if f"{where}.{name}" not in self.meant:
                 self.faults.append(f'{where}.{name}: missing; a range is written as {{"low": 0.001, "high": 0.1}}')
             return None
-        value = _number(raw[name])
-        if value is None or abs(value) > MAX_BOUND:
+        try:
+            value = parse_value(raw[name])
+        except ValueError:
+            value = ""
+        if isinstance(value, str) or abs(value) > MAX_BOUND:
             self.faults.append(f"{where}.{name}: must be a number of at most {MAX_BOUND:g}, got {shown(raw[name])}")
             return None
         return value
@@ -238,9 +237,8 @@ class Parser:
             return {}
         fixed: dict[str, Value] = {}
         for name, item in raw.items():
-            if self._option_name("fixed", name):
-                for value in self._value(f"fixed.{name}", item):
-                    fixed[name] = value
+            if self._option_name("fixed", name) and (value := self._value(f"fixed.{name}", item)) is not None:
+                fixed[name] = value
         return fixed
 
     def _option_name(self, where: str, name: object) -> bool:
@@ -252,15 +250,52 @@ class Parser:
             return True
         return False
 
-    def _value(self, where: str, raw: object) -> tuple[()] | tuple[Value]:
-        """Returns the value alone; nothing if it has a fault."""
+    def _value(self, where: str, raw: object) -> Value | None:
         try:
-            return (parse_value(raw),)
+            return parse_value(raw)
         except ValueError as error:
             self.faults.append(f"{where}: {error}")
-            return ()
+            return None
 
-    def _search(self) -> Search:
+    def _rounds(self) -> bool:
+        """Returns whether the search goes in rounds; by default it does unless it has a rule to stop early."""
+        raw = self.data.get("rounds")
+        return not self.data.get("stop") if raw is None else self._boolean("rounds", raw)
+
+    def _stop(self, *, rounds: bool) -> Stop:
+        raw = self.data.get("stop")
+        if raw is None:
+            return Stop()
+        example = '{"metric_reached": 0.99, "max_hours": 8, "max_trials_without_improvement": 30}'
+        if not isinstance(raw, dict):
+            self.faults.append(f"stop: must be an object such as {example}, got {shown(raw)}")
+            return Stop()
+        self._unknown_fields(raw, known=tuple(Stop.__dataclass_fields__), where="stop.")
+        if raw and rounds:
+            self.faults.append("stop: a search in rounds has no such rules; leave rounds out, or write false")
+        patience = raw.get("max_trials_without_improvement")
+        return Stop(
+            metric_reached=self._number("stop.metric_reached", raw.get("metric_reached")),
+            max_hours=self._number("stop.max_hours", raw.get("max_hours"), above=0),
+            max_trials_without_improvement=None
+            if patience is None
+            else self._whole("stop.max_trials_without_improvement", patience, default=None, low=1, high=MAX_TRIALS),
+        )
+
+    def _number(self, where: str, raw: object, *, above: float = -MAX_BOUND) -> float | None:
+        if raw is None:
+            return None
+        try:
+            value = parse_value(raw)
+        except ValueError:
+            value = ""
+        if isinstance(value, str) or not above < value <= MAX_BOUND:
+            bound = f" above {above:g}" if above > -MAX_BOUND else ""
+            self.faults.append(f"{where}: must be a number{bound}, got {shown(raw)}")
+            return None
+        return value
+
+    def _search(self, *, rounds: bool) -> Search:
         raw = self.data.get("search", "grid")
         if not isinstance(raw, dict):
             if raw != "grid":
@@ -283,6 +318,10 @@ class Parser:
             if "batch" in raw:
                 self.faults.append('search.batch: only with "tpe", which learns from one batch for the next')
             return Search(method=Method.RANDOM, trials=trials)
+        if not rounds:
+            if raw.get("batch") is not None:
+                self.faults.append("search.batch: only for a search in rounds; leave it out, or write rounds true")
+            return Search(method=Method.TPE, trials=trials)
         batch = self._whole("search.batch", raw.get("batch", DEFAULT_BATCH), default=1, low=1, high=MAX_TRIALS)
         return Search(method=Method.TPE, trials=trials, batch=batch)
 
@@ -325,33 +364,26 @@ class Parser:
 
     def _objective(self) -> Objective:
         raw = self.data.get("objective", {})
-        if isinstance(raw, str):
-            named, colon, better = raw.partition(":")
-            raw = {"metric": named} | ({"direction": better} if colon else {})
         if not isinstance(raw, dict):
             example = '{"metric": "val_loss", "direction": "minimize"}'
-            self.faults.append(f"objective: must be a metric's name or an object such as {example}, got {shown(raw)}")
+            self.faults.append(f"objective: must be an object such as {example}, got {shown(raw)}")
             return Objective()
         self._unknown_fields(raw, known=("metric", "direction"), where="objective.")
-        metric: object = raw.get("metric", "val_accuracy")
-        direction = raw.get("direction")
+        metric = raw.get("metric", "val_accuracy")
+        known = known_direction(metric) if isinstance(metric, str) else None
+        direction = raw.get("direction", known or "maximize")
+        if "direction" not in raw and known is None and isinstance(metric, str):
+            self.faults.append('objective.direction: missing; write "maximize" or "minimize" beside the metric')
         if not is_metric(metric) or metric in COLUMNS:
             self.faults.append(
                 "objective.metric: must name a column of the metrics such as val_loss, and none of the leaderboard's "
                 f"own ({', '.join(COLUMNS)}), got {shown(metric)}"
             )
             metric = "val_accuracy"
-        elif "direction" not in raw:
-            direction = known_direction(metric)
-            if direction is None:
-                self.faults.append(
-                    f"objective.direction: missing, and which end of {metric} is better is not known; write "
-                    f'{{"metric": "{metric}", "direction": "maximize"}}, or "minimize"'
-                )
-        if "direction" in raw and direction not in tuple(Direction):
+        if direction not in tuple(Direction):
             self.faults.append(f'objective.direction: must be "maximize" or "minimize", got {shown(direction)}')
-            direction = None
-        return Objective(metric=metric, direction=Direction(direction or "maximize"))
+            direction = "maximize"
+        return Objective(metric=metric, direction=Direction(direction))
 
     def _name(self, default_name: str | None) -> str:
         raw = self.data.get("name", default_name)
@@ -369,8 +401,11 @@ class Parser:
         raw = self.data.get(name)
         if raw is None:
             return None
-        value = _number(raw)
-        if value is None or value <= 0:
+        try:
+            value = parse_value(raw)
+        except ValueError:
+            value = ""
+        if isinstance(value, str) or value <= 0:
             self.faults.append(f"{name}: must be {what}, got {shown(raw)}")
             return None
         return float(value)
@@ -423,19 +458,6 @@ class Parser:
         self.faults += faults
         return {} if faults else environment_of(raw)
 
-    def _artifacts(self) -> tuple[str, ...]:
-        raw = self.data.get("artifacts", [])
-        faults = list(pattern_faults(raw))
-        self.faults += faults
-        return () if faults else tuple(raw)
-
-    def _keep_artifacts(self) -> str:
-        raw = self.data.get("keep_artifacts", WINNER)
-        if fault := keep_fault(raw):
-            self.faults.append(fault)
-            return WINNER
-        return str(raw)
-
     def _resources(self) -> Resources:
         raw = self.data.get("resources")
         if raw is None:
@@ -460,24 +482,22 @@ class Parser:
         return () if faults else tuple(sorted(raw))
 
     def _override_bytes(
-        self,
-        parameters: Mapping[str, Parameter],
-        fixed: Mapping[str, Value],
-        environment: Mapping[str, str],
-        artifacts: Sequence[str],
+        self, parameters: Mapping[str, Parameter], fixed: Mapping[str, Value], environment: Mapping[str, str]
     ) -> None:
-        given = {name: _widest(parameter) for name, parameter in parameters.items()}
-        given |= {name: as_option(value) for name, value in fixed.items()}
-        size = sum(len(json.dumps([f"--{name}", text])) for name, text in given.items())
+        words = [
+            *((name, _widest(parameter)) for name, parameter in parameters.items()),
+            *((name, as_option(value)) for name, value in fixed.items()),
+        ]
+        size = sum(len(f'"--{name}","{text}",') for name, text in words)
         if size > MAX_COMMAND_BYTES:
             self.faults.append(
                 f"parameters and fixed: {size} bytes of options per trial; at most {MAX_COMMAND_BYTES}, "
                 "give fewer or shorter ones"
             )
-        elif (both := size + overrides_bytes(environment) + patterns_bytes(artifacts)) > MAX_OVERRIDES_BYTES:
+        elif (both := size + overrides_bytes(environment)) > MAX_OVERRIDES_BYTES:
             self.faults.append(
-                f"environment and artifacts: {both} bytes, {size} of them of options; "
-                f"Batch takes {MAX_OVERRIDES_BYTES} a trial, give fewer or shorter ones"
+                f"environment: {both} bytes, {size} of them of options; Batch takes {MAX_OVERRIDES_BYTES} a trial, "
+                "give fewer or shorter ones"
             )
 
 
@@ -491,13 +511,4 @@ def _widest(parameter: Parameter) -> str:
     if isinstance(parameter, Range):
         ends = max((as_option(value) for value in (parameter.low, parameter.high)), key=len)
         return ends + "0" * 24  # no value of a range has more digits than a double
-    return max(map(as_option, parameter), key=lambda text: len(json.dumps(text)), default="")
-
-
-def _number(raw: object) -> int | float | None:
-    """Returns a finite number; None for everything else."""
-    try:
-        value = parse_value(raw)
-    except ValueError:
-        return None
-    return value if is_number(value) else None
+    return max(map(as_option, parameter), key=len, default="")

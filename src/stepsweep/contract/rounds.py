@@ -11,8 +11,8 @@ from itertools import chain, islice
 from stepsweep.contract.halving import promoted
 from stepsweep.contract.ranking import Group, Result, grouped
 from stepsweep.contract.sampling import drawn
-from stepsweep.contract.search import Method
-from stepsweep.contract.space import Range, Value, grid, grid_size, key_of
+from stepsweep.contract.search import STARTUP, Method
+from stepsweep.contract.space import Range, Value, grid, grid_size
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -20,10 +20,14 @@ Params = dict[str, Value]
 
 
 def first_params(spec: SweepSpec) -> list[Params]:
-    """Returns the params of round 0: all of a grid or random search; for a model, a batch drawn at random."""
+    """Returns the params of round 0: all of a grid or random search; for a model, a batch drawn at random.
+
+    In a free-running search of a model these are the params that no outcome decides.
+    """
     if spec.search.method is Method.GRID:
         return list(grid(spec.parameters))
-    return list(islice(drawn(spec.parameters, seed=spec.seed), _new_at(spec, planned=0)))
+    known = _new_at(spec, planned=0) if spec.rounds or not spec.search.learns else STARTUP
+    return list(islice(drawn(spec.parameters, seed=spec.seed), min(known, spec.search.trials or known)))
 
 
 def first_round(spec: SweepSpec, *, trainer_version: str) -> list[Trial]:
@@ -112,6 +116,18 @@ def schedule(spec: SweepSpec) -> list[Round]:
     ]
 
 
+def at_most(spec: SweepSpec) -> tuple[int, int]:
+    """Returns the most jobs and epochs that a sweep takes.
+
+    That is its schedule, except for free-running halving, which may promote every trial: each better than those before.
+    """
+    if spec.rounds or spec.halving is None:
+        planned = schedule(spec)
+        return sum(each.trials for each in planned), sum(each.epochs for each in planned)
+    trials = _all(spec) * spec.trials_each
+    return trials * len(spec.rungs), trials * spec.epochs
+
+
 def epochs_to_train(spec: SweepSpec, trials: Iterable[Trial]) -> int:
     """Returns the most epochs that trials of a round train, without those of the rungs below."""
     before = (0, *spec.rungs)
@@ -144,12 +160,12 @@ def _further(spec: SweepSpec, result: Result, round_number: int) -> Trial:
 
 def _new_params(spec: SweepSpec, groups: Sequence[Group], asked: Sequence[Params]) -> list[Params]:
     """Returns the next round's new params: the proposed ones, then ones drawn at random, without duplicates."""
-    seen = {key_of(group.params) for group in groups}
+    seen = {tuple(group.params.items()) for group in groups}
     new: list[Params] = []
     for params in chain(asked, drawn(spec.parameters, seed=spec.seed)):
         if len(new) == wanted(spec, groups):
             break
-        if (key := key_of(params)) not in seen:
-            seen.add(key)
+        if (values := tuple(params.items())) not in seen:
+            seen.add(values)
             new.append(params)
     return new

@@ -8,13 +8,18 @@ DEFAULT_BATCH = 9
 """Params that a model proposes at once. Their trials run in parallel, and do not learn from each other."""
 
 
+STARTUP = 9
+"""How many outcomes a model needs before it proposes params; with fewer it does no better than chance. Until then
+params are drawn, so that a model's first trials are those of a random search with the same seed."""
+
+
 class Method(StrEnum):
     GRID = "grid"
     """Every combination."""
     RANDOM = "random"
     """Random combinations, decided by the seed."""
     TPE = "tpe"
-    """Batches proposed by a model of the outcomes so far: Optuna's tree-structured Parzen estimator."""
+    """Proposed by a model of the outcomes so far: Optuna's tree-structured Parzen estimator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +28,7 @@ class Search:
 
     Attributes:
         trials: number of params; None for a grid.
-        batch: number of new params per round; None unless the search learns from earlier rounds.
+        batch: number of new params per round; None unless a model proposes them in rounds.
     """
 
     method: Method = Method.GRID
@@ -32,7 +37,7 @@ class Search:
 
     @property
     def learns(self) -> bool:
-        """Whether the params of a later round depend on the outcomes of the earlier ones."""
+        """Whether later params depend on the outcomes of earlier ones."""
         return self.method is Method.TPE
 
     def to_json(self) -> str | dict[str, Any]:

@@ -9,14 +9,14 @@ from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any, Self
 
-from stepsweep.contract.artifacts import WINNER
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.halving import Halving
 from stepsweep.contract.means import Resources
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.search import Search
-from stepsweep.contract.space import Parameter, Range, Value, plain, shown
+from stepsweep.contract.space import Parameter, Range, Value, shown
+from stepsweep.contract.stop import Stop
 from stepsweep.contract.trial import Trial, trial_id_of
 
 ABOUT_THE_RUN = (
@@ -24,11 +24,10 @@ ABOUT_THE_RUN = (
     "resources",
     "timeout_minutes",
     "retries",
-    "artifacts",
-    "keep_artifacts",
     "max_concurrency",
     "budget_usd",
     "seconds_per_epoch",
+    "stop",
     "accept_trainer",
 )
 """Fields that affect neither the trials nor the winner. They may change when a sweep is started again."""
@@ -45,6 +44,9 @@ class SweepSpec:
         epochs: the most epochs a trial trains; early stopping may end it sooner.
         search: which params to try.
         halving: the rungs; None trains every trial to the end.
+        rounds: whether all trials of a round are waited for before the next begins. Otherwise the search runs freely:
+            the next trial starts when one ends (`contract.free_running`).
+        stop: rules that end a free-running search early.
         folds: number of folds of cross-validation, one trial each; None leaves the split to the trainer.
         repeats: number of trials of the same params, with one seed each.
         seed: seed of sampling and training; with repeats the first seed.
@@ -53,8 +55,6 @@ class SweepSpec:
         resources: of a trial's job, in place of the stack's.
         timeout_minutes: of one attempt; None means the stack's.
         retries: attempts after the first; None means the stack's.
-        artifacts: patterns of files in a trial's working folder that are artifacts too.
-        keep_artifacts: whose artifacts stay: `winner`, `best 3`, `all` or `none`.
         max_concurrency: the most trials at once; None means the stack's.
         budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
         seconds_per_epoch: expected job time of one epoch, for that estimate; None if nobody has measured the trainer.
@@ -67,6 +67,8 @@ class SweepSpec:
     epochs: int
     search: Search = field(default_factory=Search)
     halving: Halving | None = None
+    rounds: bool = True
+    stop: Stop = field(default_factory=Stop)
     fixed: dict[str, Value] = field(default_factory=dict)
     objective: Objective = field(default_factory=Objective)
     folds: int | None = None
@@ -77,8 +79,6 @@ class SweepSpec:
     resources: Resources = field(default_factory=Resources)
     timeout_minutes: int | None = None
     retries: int | None = None
-    artifacts: tuple[str, ...] = ()
-    keep_artifacts: str = WINNER
     max_concurrency: int | None = None
     budget_usd: float | None = None
     seconds_per_epoch: float | None = None
@@ -111,7 +111,9 @@ class SweepSpec:
             "parameters": {name: _as_json(parameter) for name, parameter in self.parameters.items()},
             "search": self.search.to_json(),
             "halving": asdict(self.halving) if self.halving else None,
-            "fixed": {name: plain(value) for name, value in self.fixed.items()},
+            "rounds": self.rounds,
+            "stop": self.stop.to_json(),
+            "fixed": dict(self.fixed),
             "epochs": self.epochs,
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
             "folds": self.folds,
@@ -122,8 +124,6 @@ class SweepSpec:
             "resources": asdict(self.resources),
             "timeout_minutes": self.timeout_minutes,
             "retries": self.retries,
-            "artifacts": list(self.artifacts),
-            "keep_artifacts": self.keep_artifacts,
             "max_concurrency": self.max_concurrency,
             "budget_usd": self.budget_usd,
             "seconds_per_epoch": self.seconds_per_epoch,
@@ -175,5 +175,5 @@ class SweepSpec:
         )
 
 
-def _as_json(parameter: Parameter) -> list[Any] | dict[str, Any]:
-    return parameter.to_json() if isinstance(parameter, Range) else list(map(plain, parameter))
+def _as_json(parameter: Parameter) -> list[Value] | dict[str, Any]:
+    return parameter.to_json() if isinstance(parameter, Range) else list(parameter)

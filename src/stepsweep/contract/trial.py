@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from stepsweep.contract import keys
 from stepsweep.contract.reading import Fields
-from stepsweep.contract.space import Value, as_option, plain, reads_as_json
+from stepsweep.contract.space import Value, as_option
 
 MAX_SLUG = 60
 """Length of the slug. With 20 more digits an id stays far below the 128 characters of a Batch job's name."""
@@ -71,16 +71,6 @@ class Trial:
         return keys.metrics_key(self.trial_id, self.epochs)
 
     @property
-    def new_artifacts(self) -> str:
-        """The prefix below which it leaves its artifacts."""
-        return keys.new_artifacts_prefix(self.trial_id, self.epochs)
-
-    @property
-    def kept_artifacts(self) -> str:
-        """The prefix of the copies that stay."""
-        return keys.kept_artifacts_prefix(self.trial_id, self.epochs)
-
-    @property
     def member(self) -> dict[str, Value]:
         """The options that distinguish it from the other trials of its params: the fold, if any, and the seed."""
         return {name: self.options[name] for name in ("fold", "seed") if name in self.options}
@@ -89,16 +79,11 @@ class Trial:
         """Returns the trainer's arguments. All are texts: a number in a Batch command would fail the whole Map."""
         return [word for name, value in self.options.items() for word in (f"--{name}", as_option(value))]
 
-    @property
-    def texts(self) -> list[str]:
-        """The names of options whose texts look like other values on a command line: the text `1` like the number."""
-        return [name for name, value in self.options.items() if isinstance(value, str) and reads_as_json(value)]
-
     def to_json(self) -> dict[str, Any]:
         return {
             "trial_id": self.trial_id,
-            "params": {name: plain(value) for name, value in self.params.items()},
-            "options": {name: plain(value) for name, value in self.options.items()},
+            "params": dict(self.params),
+            "options": dict(self.options),
             "epochs": self.epochs,
             "rung": self.rung,
             "batch": self.batch,

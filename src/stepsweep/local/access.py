@@ -110,8 +110,6 @@ class Access:
         match service:
             case "s3":
                 yield _s3(method, path, parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-                if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
-                    yield "s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/')}"
             case "batch":
                 yield from self._batch(path, _body(environ))
             case "lambda":

@@ -116,6 +116,7 @@ def serving(
             functions=Functions(
                 machines.functions,
                 environment=of_function,
+                jobs_at_once=max(1, vcpus // endpoint.job_vcpus),
                 held=secrets.names,
                 packages=Path(endpoint.assembly) / "unpacked",
                 folder=directory / "run",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stepsweep.contract.keys import SECRETS
+from stepsweep.contract.keys import JOBS_AT_ONCE, SECRETS
 from stepsweep.local.host import BARE
 from stepsweep.local.machine import Machine
 
@@ -29,6 +29,7 @@ class Functions:
     """Invokes functions. Each invocation is its own process.
 
     Args:
+        jobs_at_once: how many jobs this machine holds.
         held: returns the names of the secrets for jobs, which on this machine are not the template's.
         packages: folder for unpacked code, which the next cloud uses again; created if missing.
         folder: folder for the logs of the functions and temporary files.
@@ -39,11 +40,13 @@ class Functions:
         machine: Machine,
         *,
         environment: Callable[[str], Mapping[str, str]],
+        jobs_at_once: int,
         held: Callable[[], list[str]],
         packages: Path,
         folder: Path,
     ) -> None:
         self._held = held
+        self._jobs_at_once = str(jobs_at_once)
         self._machine = machine
         self._environment = environment
         self._packages = packages
@@ -65,6 +68,7 @@ class Functions:
                     **self._environment(function.role),
                     **function.environment_vars,
                     **({SECRETS: json.dumps(self._held())} if SECRETS in function.environment_vars else {}),
+                    **({JOBS_AT_ONCE: self._jobs_at_once} if JOBS_AT_ONCE in function.environment_vars else {}),
                     "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
                     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
                 },

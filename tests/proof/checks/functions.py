@@ -56,7 +56,7 @@ def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
         yield f"its code reads {name}, which is not in its environment"
     yield from (f"{name} must be a text" for name, value in variables.items() if not isinstance(value, str))
     is_layered = bool(function.get("Layers"))
-    if is_layered != bool(needs := _third_party(tree)):
+    if is_layered != bool(needs := _third_party(code, module)):
         yield f"it imports {needs}, and has {'a' if is_layered else 'no'} layer for it"
     rooms = sorted(path.relative_to(code).as_posix() for path in code.glob("*/*/"))
     if rooms != [f"stepsweep/{room}" for room in ROOMS] or len(list(code.iterdir())) > 1:
@@ -66,10 +66,18 @@ def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
         yield "10,000 trials take longer, or more memory"
 
 
-def _third_party(tree: ast.Module) -> list[str]:
-    """Returns what a module imports that neither Python, nor Lambda, nor our own code has."""
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+def _third_party(code: Path, module: Path) -> list[str]:
+    """Returns what a module, and what it imports of our code, imports that neither Python nor Lambda has."""
+    imported: set[str] = set()
+    waiting, read = [module], set()
+    while waiting:
+        read.add(file := waiting.pop())
+        tree = ast.parse(file.read_text())
+        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        imported |= names
+        ours = {code.joinpath(*name.split(".")).with_suffix(".py") for name in names if name.startswith("stepsweep.")}
+        waiting += [each for each in ours - read if each.is_file()]
     known = {*sys.stdlib_module_names, "boto3", "botocore", "mypy_boto3_logs", "mypy_boto3_s3", "stepsweep"}
     return sorted({name.partition(".")[0] for name in imported} - known)
 

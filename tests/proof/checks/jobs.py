@@ -16,9 +16,8 @@ def findings(subject: Subject) -> Findings:
     yield from _faults_of_retries(definition.get("RetryStrategy", {}))
     # A submission's strategy takes the place of the definition's.
     submitted = [state["Parameters"].get("RetryStrategy", {}) for _, state, _ in subject.states() if _submits(state)]
-    if [each.get("EvaluateOnExit") for each in submitted] != [
-        definition.get("RetryStrategy", {}).get("EvaluateOnExit")
-    ]:
+    rules = definition.get("RetryStrategy", {}).get("EvaluateOnExit")
+    if not submitted or any(each.get("EvaluateOnExit") != rules for each in submitted):
         yield "RetryStrategy: the state machine submits other rules than the job definition has"
     if not 60 <= definition.get("Timeout", {}).get("AttemptDurationSeconds", 0) <= 14 * 24 * 60 * 60:
         yield "Timeout: an attempt must end by itself"

@@ -32,7 +32,10 @@ MODEL = {
     "epochs": 1,
     "search": {"method": "tpe", "trials": 12, "batch": 9},
 }
+FREE = {**INPUT, "rounds": False}
 MOST_STEPS = 40
+LEAST_AT_ONCE = {"Trials": 2, "Workers": 1}
+"""Of a Map: the stack's own, or a worker for each trial that is left."""
 
 
 class NotAsAws(Exception):
@@ -63,6 +66,7 @@ class Stage:
     succeeds: Callable[[int], bool]
     jobs: list[dict[str, Any]] = field(default_factory=list)
     keeps: tuple[str, ...] = ("outcomes", "record")
+    executions: int = 0
 
     def keys(self, prefix: str) -> list[str]:
         return [
@@ -74,7 +78,7 @@ class Stage:
 
 
 def findings(subject: Subject) -> Findings:
-    for scene in (one_fails, from_the_record, without_a_record, all_fail, wrong_input, again, in_rounds):
+    for scene in (one_fails, from_the_record, without_a_record, all_fail, wrong_input, again, in_rounds, freely):
         try:
             with stage(subject, succeeds=lambda number: number == 0) as empty:
                 yield from (f"{scene.__doc__} {fault}" for fault in scene(empty))
@@ -148,6 +152,20 @@ def in_rounds(stage: Stage) -> Iterator[str]:
         yield f"the model proposes {asked}, and planned are {planned}"
 
 
+def freely(stage: Stage) -> Iterator[str]:
+    """Workers ask for their trials, and one of two trials fails:"""
+    output = play(stage, FREE)
+    yield from _one_of_two_won(output)
+    outcomes = [stage.document(key) for key in stage.keys(keys.outcomes_prefix(EXECUTION, 0))]
+    if sorted(outcome["status"] for outcome in outcomes) != ["FAILED", "SUCCEEDED"]:
+        yield f"the outcomes are {outcomes}"
+    log = [stage.document(key) for key in stage.keys(keys.events_prefix(EXECUTION))]
+    if [event["event"] for event in log] != ["began", "asked", "asked"]:
+        yield f"the log has {log}"
+    if play(stage, FREE)["winner"] != output["winner"] or len(stage.jobs) != 3:
+        yield f"started again, {len(stage.jobs) - 2} jobs run, not that of the trial that failed"
+
+
 def _one_of_two_won(output: dict[str, Any]) -> Iterator[str]:
     if output.get("outcomes") != {"SUCCEEDED": 1, "FAILED": 1, "MISSING": 0, "INVALID": 0}:
         yield f"the output counts {output.get('outcomes')}"
@@ -186,7 +204,10 @@ def _session() -> boto3.Session:
 
 def play(stage: Stage, document: Any) -> Any:
     """Returns the output of an execution. Raises Failed where it fails."""
-    context = {"Execution": {"Input": document, "Name": EXECUTION}}
+    stage.executions += 1
+    name = EXECUTION if stage.executions == 1 else f"{EXECUTION}-{stage.executions}"
+    document = {"name": EXECUTION, **document}
+    context = {"Execution": {"Input": document, "Name": name, "StartTime": "2026-11-23T05:30:12.345Z"}}
     return _run(stage, stage.subject.definition, document, context)
 
 
@@ -313,7 +334,7 @@ def _map(stage: Stage, state: dict[str, Any], given: Any, context: dict[str, Any
     source = _filled(state["ItemReader"]["Parameters"], given, context)
     if "MaxConcurrencyPath" in state:
         concurrency = _at(given, state["MaxConcurrencyPath"], context)
-        if not isinstance(concurrency, int) or not 1 < concurrency <= 10_000:
+        if not isinstance(concurrency, int) or not LEAST_AT_ONCE[state["Label"]] <= concurrency <= 10_000:
             raise NotAsAws(f"{concurrency!r} trials at once")
     if source["Bucket"] != stage.bucket or source["Key"] not in stage.keys(source["Key"]):
         raise NotAsAws(f"there are no items in {source}")
@@ -353,6 +374,10 @@ def _holds(choice: dict[str, Any], data: Any) -> bool:
             return wanted is True
         case {"Variable": path, "NumericEquals": wanted}:
             return bool(_at(data, path, {}) == wanted)
+        case {"Variable": path, "StringEquals": wanted}:
+            return bool(_at(data, path, {}) == wanted)
+        case {"Variable": path, "IsNumeric": wanted}:
+            return isinstance(_at(data, path, {}), int | float) is wanted
         case {"Variable": path, "BooleanEquals": wanted}:
             return _at(data, path, {}) is wanted
         case other:

@@ -71,7 +71,6 @@ RULES = [
         may=True,
         rules={
             "s3:GetObject s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
-            "s3:PutObject": ("{bucket}/artifacts/new/t/e1/best.pt",),
             "s3:ListBucket": ("{bucket}",),
         },
     ),
@@ -81,12 +80,7 @@ RULES = [
         rules={
             **NOBODY,
             **STARTS,
-            "s3:GetObject s3:PutObject": (
-                "{bucket}/sweeps/s/winner.json",
-                "{bucket}/artifacts/kept/t/e1/best.pt",
-                "arn:aws:s3:::another-bucket/trials/t/x",
-            ),
-            "s3:DeleteObject": ("{bucket}/artifacts/new/t/e1/best.pt", "{bucket}/artifacts/kept/t/e1/best.pt"),
+            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/winner.json", "arn:aws:s3:::another-bucket/trials/t/x"),
             "logs:GetLogEvents": ("{job_log_stream}",),
         },
     ),
@@ -115,8 +109,8 @@ RULES = [
         "reducer",
         may=True,
         rules={
-            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/leaderboard.csv", "{bucket}/artifacts/kept/t/e1/best.pt"),
-            "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/artifacts/new/t/e1/best.pt"),
+            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/leaderboard.csv",),
+            "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",),
             "s3:ListBucket": ("{bucket}",),
             "logs:CreateLogStream logs:PutLogEvents": ("{reducer_log_stream}",),
             "logs:GetLogEvents": ("{job_log_stream}",),
@@ -129,12 +123,7 @@ RULES = [
         rules={
             **NOBODY,
             **STARTS,
-            "s3:PutObject": (
-                "{bucket}/trials/t/metrics-e1.csv",
-                "{bucket}/checkpoints/t/checkpoint.pt",
-                "{bucket}/artifacts/new/t/e1/best.pt",
-            ),
-            "s3:DeleteObject": ("{bucket}/artifacts/new/t/e1/best.pt", "{bucket}/artifacts/kept/t/e1/best.pt"),
+            "s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
             "logs:GetLogEvents": ("{planner_log_stream}",),
             "logs:DeleteLogGroup logs:DeleteLogStream": ("{job_log_stream}",),
         },
@@ -165,10 +154,33 @@ RULES = [
         },
     ),
     *_rules(
+        "asker",
+        may=True,
+        rules={
+            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/log/00000001.json", "{bucket}/sweeps/s/snapshots/20.json"),
+            "s3:PutObject": ("{bucket}/sweeps/s/round-0/outcomes/t.json",),
+            "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",),
+            "s3:ListBucket": ("{bucket}",),
+            "logs:CreateLogStream logs:PutLogEvents": ("{asker_log_stream}",),
+            "xray:PutTraceSegments xray:PutTelemetryRecords": ("*",),
+        },
+    ),
+    *_rules(
+        "asker",
+        may=False,
+        rules={
+            **NOBODY,
+            **STARTS,
+            "s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
+            "s3:GetObject": ("{bucket}/checkpoints/t/checkpoint.pt",),
+            "logs:GetLogEvents": ("{job_log_stream}",),
+        },
+    ),
+    *_rules(
         "state machine",
         may=True,
         rules={
-            "lambda:InvokeFunction": ("{planner}", "{reducer}", "{sampler}"),
+            "lambda:InvokeFunction": ("{planner}", "{reducer}", "{sampler}", "{asker}"),
             "batch:SubmitJob": ("{queue}", "{definition}", "{next_revision}"),
             "batch:TagResource": ("{job}",),
             "batch:TerminateJob": ("{job}",),
@@ -185,7 +197,7 @@ RULES = [
             # https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
             "states:StartExecution": ("{machine}",),
             "states:DescribeExecution states:StopExecution": ("{executions}:e",),
-            "states:RedriveExecution": ("{executions}/{label}:e",),
+            "states:RedriveExecution": ("{executions}/{trials_label}:e", "{executions}/{workers_label}:e"),
             # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html
             "logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery": ("*",),
             "logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups": (
@@ -280,6 +292,7 @@ TRUSTED = {
     "planner": "lambda.amazonaws.com",
     "reducer": "lambda.amazonaws.com",
     "sampler": "lambda.amazonaws.com",
+    "asker": "lambda.amazonaws.com",
     "emptying function": "lambda.amazonaws.com",
     "state machine": "states.amazonaws.com",
 }
@@ -357,6 +370,7 @@ class Access:
             "planner": [by_arn[function["Role"]] for function in functions if "planner" in function["Handler"]],
             "reducer": [by_arn[function["Role"]] for function in functions if "reducer" in function["Handler"]],
             "sampler": [by_arn[function["Role"]] for function in functions if "sampler" in function["Handler"]],
+            "asker": [by_arn[function["Role"]] for function in functions if "asker" in function["Handler"]],
             "emptying function": [
                 by_arn[function["Role"]] for function in functions if "python" not in function["Runtime"]
             ],
@@ -378,14 +392,15 @@ class Access:
         }
         container = subject.one("AWS::Batch::JobDefinition")["ContainerProperties"]
         stream = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:log-stream:trial/default/0123".format
-        labels = [state["Label"] for _, state, _ in subject.states() if state["Type"] == "Map"]
+        trials, workers = (state["Label"] for _, state, _ in subject.states() if state["Type"] == "Map")
         return {
             "account": ACCOUNT,
             "region": REGION,
             "bucket": subject.arn(bucket),
             "machine": machine,
             "executions": machine.replace(":stateMachine:", ":execution:"),
-            "label": labels[0],
+            "trials_label": trials,
+            "workers_label": workers,
             "queue": queue,
             "definition": definition,
             "next_revision": f"{definition.rpartition(':')[0]}:2",
@@ -393,9 +408,11 @@ class Access:
             "planner": functions["planner"][0],
             "reducer": functions["reducer"][0],
             "sampler": functions["sampler"][0],
+            "asker": functions["asker"][0],
             "planner_log_stream": stream(functions["planner"][1]),
             "reducer_log_stream": stream(functions["reducer"][1]),
             "sampler_log_stream": stream(functions["sampler"][1]),
+            "asker_log_stream": stream(functions["asker"][1]),
             "job_log_stream": stream(container["LogConfiguration"]["Options"]["awslogs-group"]),
         }
 

@@ -1,0 +1,95 @@
+"""The log of a free-running search in the bucket: reads it from its latest snapshot on, and appends to it.
+
+S3 alone decides who takes a number. After a refused write nobody knows whose event is there, not even whether it is
+one's own: S3 may have written it, and its answer may have been lost before the client tried again
+(https://github.com/aws/aws-sdk-java-v2/issues/6580). So it reads on, and finds its own question answered or not.
+"""
+
+import itertools
+from collections.abc import Mapping
+
+from stepsweep.bucket.s3 import Bucket, Readable, for_all
+from stepsweep.contract import keys
+from stepsweep.contract.events import Began, Event, event_from_json
+from stepsweep.contract.free_running import SearchState
+
+SNAPSHOT_EVERY = 20
+"""Events. Fewer would write more than it saves; more would have each question read more events."""
+
+READ_AHEAD = 8
+"""Events asked for at once: more than one is new after each conflict, and few after a snapshot."""
+
+
+class SearchLog:
+    """The log of one sweep.
+
+    Attributes:
+        state: what the events read so far say; None for an empty log.
+    """
+
+    def __init__(self, bucket: Bucket, sweep: str) -> None:
+        self._bucket = bucket
+        self._sweep = sweep
+        self.state: SearchState | None = None
+
+    @classmethod
+    def read(cls, bucket: Bucket, sweep: str) -> "SearchLog":
+        log = cls(bucket, sweep)
+        snapshots = bucket.keys_after(keys.snapshots_prefix(sweep), keys.snapshots_prefix(sweep))
+        if snapshots:
+            log.state = SearchState.from_json(bucket.written_json(snapshots[-1]), where=snapshots[-1])
+        log.read_on()
+        return log
+
+    def read_on(self) -> None:
+        """Reads all events since, up to the first number that is free."""
+        while True:
+            first = self.state.events if self.state else 0
+            names = [keys.event_key(self._sweep, number) for number in range(first, first + READ_AHEAD)]
+            documents = zip(names, for_all(self._bucket.get_json, names, threads=READ_AHEAD), strict=True)
+            new = list(itertools.takewhile(lambda each: each[1] is not None, documents))
+            for name, document in new:
+                self._apply(event_from_json(document, where=name))
+            if len(new) < READ_AHEAD:
+                return
+
+    def append(self, event: Event) -> bool:
+        """Writes the event at the next number, and returns whether it did; otherwise reads what is there."""
+        number = self.state.events if self.state else 0
+        if not self._bucket.put_json_if_free(keys.event_key(self._sweep, number), event.to_json()):
+            self.read_on()
+            return False
+        state = self._apply(event)
+        if state.events % SNAPSHOT_EVERY == 0:
+            self._bucket.put_json(keys.snapshot_key(self._sweep, state.events), state.to_json())
+        return True
+
+    def _apply(self, event: Event) -> SearchState:
+        self.state = applied(self.state, event)
+        return self.state
+
+
+def applied(state: SearchState | None, event: Event) -> SearchState:
+    """Returns the state after the next event, which in an empty log begins a leg."""
+    if state is None:
+        if not isinstance(event, Began):
+            raise TypeError("a log starts with the event that begins a leg")
+        state = SearchState(event)
+    state.apply(event)
+    return state
+
+
+def state_at(store: Readable, sweep: str, objects: Mapping[str, object]) -> SearchState | None:
+    """Returns the state after all listed events; None for an empty log.
+
+    Args:
+        objects: the sweep's keys, from one listing.
+    """
+    prefix = keys.snapshots_prefix(sweep)
+    latest = max((key for key in objects if key.startswith(prefix)), default=None)
+    state = None if latest is None else SearchState.from_json(store.get_json(latest), where=latest)
+    first = keys.event_key(sweep, state.events if state else 0)
+    names = sorted(key for key in objects if key.startswith(keys.events_prefix(sweep)) and key >= first)
+    for name, document in zip(names, for_all(store.get_json, names), strict=True):
+        state = applied(state, event_from_json(document, where=name))
+    return state

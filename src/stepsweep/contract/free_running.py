@@ -1,0 +1,472 @@
+"""A free-running search: the next trial starts when a machine is free, and no one waits for the end of a round.
+
+`SearchState` is what the log's events say; `begin` and `answer` decide, as pure functions of it. A worker asks what to
+do next when its trial has ended. It takes up a trial that another worker left, or else trains a candidate that halving
+promotes, or else begins new params, while the search has any left.
+"""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from typing import Any
+
+from stepsweep.contract.asha import Reached, promotion
+from stepsweep.contract.events import Asked, Began, Choice, Event, Task, TaskEnd
+from stepsweep.contract.reading import Fields
+from stepsweep.contract.sampling import drawn
+from stepsweep.contract.search import STARTUP, Method
+from stepsweep.contract.space import Value, grid, grid_size
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status, Trial
+
+SCHEMA = 1
+"""Schema of a snapshot."""
+
+MAX_TURNS = 1_000
+"""Tasks of a worker in one leg. A turn takes 13 of the 25,000 events of its execution, and more if a state is retried;
+the sweep's next leg goes on with new workers."""
+
+Params = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One of a candidate's trials, on the candidate's rung.
+
+    Attributes:
+        epochs: the most epochs it trains.
+        end: how it ended; None before.
+        worker: of the current leg, which trains it; None if none does.
+    """
+
+    epochs: int
+    end: TaskEnd | None = None
+    worker: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.end is None and self.worker is None
+
+    @property
+    def stopped_early(self) -> bool:
+        return self.end is not None and self.end.epochs_trained is not None and self.end.epochs_trained < self.epochs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Params that the search tries.
+
+    Attributes:
+        rung: how often it has been promoted.
+        members: its trials, one per fold and seed.
+        reached: what it reached on each rung that all its trials have ended on.
+    """
+
+    params: dict[str, Value]
+    members: tuple[Member, ...]
+    rung: int = 0
+    reached: tuple[Reached, ...] = ()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all its trials have ended on its rung."""
+        return len(self.reached) > self.rung
+
+    def with_member(self, number: int, member: Member) -> "Candidate":
+        members = (*self.members[:number], member, *self.members[number + 1 :])
+        return replace(self, members=members, reached=self.reached[: self.rung]).settled()
+
+    def promoted(self, spec: SweepSpec) -> "Candidate":
+        """Returns it on the next rung. Trials that stopped early need no more training there."""
+        epochs = spec.rungs[self.rung + 1]
+        members = tuple(each if each.stopped_early else Member(epochs=epochs) for each in self.members)
+        return replace(self, rung=self.rung + 1, members=members).settled()
+
+    def settled(self) -> "Candidate":
+        """Returns it with what it reached on its rung, if all its trials have ended there."""
+        ends = [each.end for each in self.members if each.end is not None]
+        if self.has_ended or len(ends) < len(self.members):
+            return self
+        values = [end.value for end in ends if end.value is not None]
+        diverged = any(end.status is Status.INVALID for end in ends)
+        if len(values) < len(ends):
+            return replace(self, reached=(*self.reached, Reached(diverged=diverged)))
+        epoch = round(statistics.fmean(end.epoch or 0 for end in ends))
+        return replace(self, reached=(*self.reached, Reached(value=statistics.fmean(values), epoch=epoch)))
+
+
+class SearchState:
+    """What the events of a log say, in their order.
+
+    Attributes:
+        began: the latest leg.
+        events: number of events.
+        candidates: in the order in which the search began them.
+        turns: worker → the last turn of the current leg, and what it was told.
+        ended_by: the rule that ended the search in this leg; empty if none did.
+        best: the best value that a candidate reached on any rung.
+        since_best: how many candidates have ended on a rung since.
+        job_seconds, epochs: of all jobs so far.
+    """
+
+    def __init__(self, began: Began) -> None:
+        self.began = began
+        self.events = 0
+        self.candidates: list[Candidate] = []
+        self.turns: dict[int, tuple[int, Task | None]] = {}
+        self.ended_by = ""
+        self.best: float | None = None
+        self.since_best = 0
+        self.job_seconds = 0.0
+        self.epochs = 0
+        self._numbers: dict[tuple[Value, ...], int] = {}
+
+    @property
+    def spec(self) -> SweepSpec:
+        return self.began.spec
+
+    def copy(self) -> "SearchState":
+        other = SearchState(self.began)
+        other.__dict__.update(self.__dict__)
+        other.candidates, other.turns, other._numbers = list(self.candidates), dict(self.turns), dict(self._numbers)
+        return other
+
+    # --- events
+
+    def apply(self, event: Event) -> None:
+        """Takes the next event into account. The only place that says what an event means."""
+        self.events += 1
+        if isinstance(event, Began):
+            self._begin(event)
+            for worker, choice in enumerate(event.first):
+                self.told(worker, 0, choice)
+        elif event.leg == self.began.leg:
+            self.end_task(event.worker, event.ended)
+            self.told(event.worker, event.turn, event.choice)
+
+    def _begin(self, event: Began) -> None:
+        """Frees what earlier workers left. A new execution also retries failed trials."""
+        before, self.began = self.began, event
+        if before.trainer_version != event.trainer_version:  # all trials count as new
+            self.candidates, self._numbers, self.best, self.since_best = [], {}, None, 0
+        again = before.execution != event.execution
+        for number, candidate in enumerate(self.candidates):
+            for index, member in enumerate(candidate.members):
+                failed = member.end is not None and member.end.status in (Status.FAILED, Status.MISSING)
+                if member.worker is not None or (again and failed):
+                    candidate = candidate.with_member(index, Member(epochs=member.epochs))  # noqa: PLW2901
+            self.candidates[number] = candidate
+        self.turns, self.ended_by = {}, ""
+
+    def end_task(self, worker: int, end: TaskEnd | None) -> None:
+        """Records how the worker's task ended."""
+        _, task = self.turns.get(worker, (0, None))
+        if task is None or end is None:
+            return
+        candidate = self.candidates[task.candidate]
+        member = candidate.members[task.member]
+        candidate = candidate.with_member(task.member, replace(member, end=end, worker=None))
+        self.candidates[task.candidate] = candidate
+        self.job_seconds += end.job_seconds
+        if end.job_seconds:
+            self.epochs += max(0, (end.epochs_trained or 0) - (0, *self.spec.rungs)[task.rung])
+        if candidate.has_ended:
+            self._compare(candidate.reached[-1].value)
+
+    def _compare(self, value: float | None) -> None:
+        rank = self.spec.objective.rank
+        if value is not None and (self.best is None or rank(value) < rank(self.best)):
+            self.best, self.since_best = value, 0
+        else:
+            self.since_best += 1
+
+    def told(self, worker: int, turn: int, choice: Choice) -> None:
+        """Records what a worker was told."""
+        for number in choice.passed:
+            self.candidates[number] = self.candidates[number].promoted(self.spec)
+        task = choice.task
+        self.turns[worker] = (turn, task)
+        self.ended_by = self.ended_by or choice.ended_by
+        if task is None:
+            return
+        if task.candidate == len(self.candidates):
+            members = tuple(Member(epochs=self.spec.rungs[0]) for _ in range(self.spec.trials_each))
+            self.candidates.append(Candidate(params=dict(task.params), members=members))
+            self._numbers[tuple(task.params.values())] = task.candidate
+        candidate = self.candidates[task.candidate]
+        if task.rung > candidate.rung:
+            candidate = candidate.promoted(self.spec)
+        member = replace(candidate.members[task.member], worker=worker)
+        self.candidates[task.candidate] = candidate.with_member(task.member, member)
+
+    # --- questions
+
+    def task_of(self, worker: int) -> Task | None:
+        """Returns the task that the worker was told last, in this leg."""
+        return self.turns.get(worker, (0, None))[1]
+
+    def trial(self, candidate: int, member: int) -> Trial:
+        """Returns a trial on its candidate's rung. Its round number is the rung for whose epochs it trains."""
+        there = self.candidates[candidate]
+        first = self.spec.trials_of(there.params, trainer_version=self.began.trainer_version)[member]
+        epochs = there.members[member].epochs
+        options = {**first.options, "epochs": epochs}
+        number = self.spec.rungs.index(epochs)
+        return replace(first, rung=there.rung, epochs=epochs, options=options, round_number=number)
+
+    def trials(self) -> list[Trial]:
+        """Returns all trials that the search has begun, in order."""
+        return [
+            self.trial(number, member)
+            for number, candidate in enumerate(self.candidates)
+            for member in range(len(candidate.members))
+        ]
+
+    @property
+    def left(self) -> int:
+        """How many params the search has not begun."""
+        return number_of_params(self.spec) - len(self.candidates)
+
+    @property
+    def wants_workers(self) -> bool:
+        """Whether there is something to train that no worker trains, and no rule has ended the search."""
+        choice, wants_model = self.copy().choose(None, hours=0.0)
+        return not self.ended_by and (wants_model or choice.task is not None)
+
+    def knows_enough(self) -> bool:
+        """Whether a model can propose params: with fewer outcomes it does no better than chance."""
+        return sum(any(_tells(each) for each in candidate.reached) for candidate in self.candidates) >= STARTUP
+
+    # --- decisions
+
+    def choose(self, proposed: Sequence[Params] | None, *, hours: float) -> tuple[Choice, bool]:
+        """Returns what a worker does next, and whether a model has to be asked first; changes the state.
+
+        Args:
+            proposed: params that a model proposes, best first; None if none was asked. Known ones are skipped.
+            hours: since the execution started.
+        """
+        if ended_by := self.ended_by or self._why_stop(hours):
+            return Choice(ended_by=ended_by), False
+        passed: list[int] = []
+        while True:
+            for number, candidate in enumerate(self.candidates):
+                for member, each in enumerate(candidate.members):
+                    if each.is_open:
+                        return self._affordable(self._task(number, member), passed), False
+            promoted = self._promotion()
+            if promoted is None:
+                break
+            climbed = self.candidates[promoted].promoted(self.spec)
+            if any(each.is_open for each in climbed.members):
+                member = next(number for number, each in enumerate(climbed.members) if each.is_open)
+                task = Task(candidate=promoted, member=member, rung=climbed.rung, params=climbed.params)
+                return self._affordable(task, passed), False
+            self.candidates[promoted] = climbed
+            passed.append(promoted)
+        if self.left <= 0:
+            return Choice(passed=tuple(passed)), False
+        if self.spec.search.learns and proposed is None and self.knows_enough():
+            return Choice(passed=tuple(passed)), True
+        task = Task(candidate=len(self.candidates), member=0, rung=0, params=self._new_params(proposed or ()))
+        return self._affordable(task, passed), False
+
+    def _task(self, number: int, member: int) -> Task:
+        candidate = self.candidates[number]
+        return Task(candidate=number, member=member, rung=candidate.rung, params=candidate.params)
+
+    def _promotion(self) -> int | None:
+        halving = self.spec.halving
+        if halving is None:
+            return None
+        return promotion(
+            self.candidates,
+            self.spec.objective,
+            rungs=len(self.spec.rungs),
+            factor=halving.factor,
+            nothing_new=self.left <= 0,
+        )
+
+    def _why_stop(self, hours: float) -> str:
+        return self.spec.stop.why(self.spec.objective, best=self.best, since_best=self.since_best, hours=hours)
+
+    def _affordable(self, task: Task, passed: Sequence[int]) -> Choice:
+        """Returns the task as a choice, unless at the pace so far it and what trains would exceed the budget."""
+        budget = self.spec.budget_usd
+        if budget is None or not self.epochs:
+            return Choice(task=task, passed=tuple(passed))
+        running = sum(
+            _further(self.spec, candidate.rung)
+            for candidate in self.candidates
+            for member in candidate.members
+            if member.worker is not None
+        )
+        pace = self.job_seconds / self.epochs / 3600 * self.began.usd_per_hour
+        spent = self.job_seconds / 3600 * self.began.usd_per_hour
+        more = (running + _further(self.spec, task.rung)) * pace
+        if spent + more <= budget:
+            return Choice(task=task, passed=tuple(passed))
+        return Choice(
+            passed=tuple(passed),
+            ended_by=f"budget_usd: {spent:.2f} USD have been spent by estimate, and another trial and those that run "
+            f"would take {more:.2f} more at the same pace; the budget is {budget:g}",
+        )
+
+    def _new_params(self, proposed: Sequence[Params]) -> dict[str, Value]:
+        """Returns the first params that the search has not begun: proposed, or in the order of a grid or at random."""
+        spec = self.spec
+        others: Iterator[dict[str, Value]]
+        if spec.search.method is Method.GRID:
+            others = islice(grid(spec.parameters), len(self.candidates), None)
+        else:
+            others = drawn(spec.parameters, seed=spec.seed)
+        new = (dict(params) for params in chain(proposed, others))
+        return next(params for params in new if tuple(params.values()) not in self._numbers)
+
+    # --- snapshots
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns a snapshot: the same bytes, whoever writes it."""
+        return {
+            "schema": SCHEMA,
+            "events": self.events,
+            "began": replace(self.began, first=()).to_json(),
+            "ended_by": self.ended_by,
+            "best": self.best,
+            "since_best": self.since_best,
+            "job_seconds": self.job_seconds,
+            "epochs": self.epochs,
+            "turns": [[worker, turn, _place(task)] for worker, (turn, task) in sorted(self.turns.items())],
+            "candidates": [_candidate_to_json(each) for each in self.candidates],
+        }
+
+    @classmethod
+    def from_json(cls, data: object, *, where: str) -> "SearchState":
+        fields = Fields(data, where)
+        fields.schema(SCHEMA)
+        began = fields.child("began")
+        began.schema(1)
+        began.text("event")
+        state = cls(Began.read(began, where=where))
+        state.events = fields.whole("events")
+        state.ended_by = fields.text("ended_by")
+        state.best = fields.maybe_number("best")
+        state.since_best = fields.whole("since_best")
+        state.job_seconds = fields.number("job_seconds")
+        state.epochs = fields.whole("epochs")
+        names = list(state.spec.parameters)
+        for each in fields.raw("candidates"):
+            candidate = _candidate_from_json(each, names)
+            state._numbers[tuple(candidate.params.values())] = len(state.candidates)
+            state.candidates.append(candidate)
+        for worker, turn, place in fields.raw("turns"):
+            task = None
+            if place is not None:
+                number, member, rung = place
+                task = Task(candidate=number, member=member, rung=rung, params=state.candidates[number].params)
+            state.turns[worker] = (turn, task)
+        fields.done()
+        return state
+
+
+def begin(before: SearchState | None, event: Began, *, workers: int) -> Began:
+    """Returns the event with the number of workers, and what each does first.
+
+    There are no more workers than tasks. A worker whose first task a model has to propose has none, and asks.
+
+    Args:
+        event: without the two.
+        workers: the most that there may be.
+    """
+    state = before.copy() if before else SearchState(event)
+    state.apply(event)
+    first: list[Choice] = []
+    asking = 0
+    for worker in range(workers):
+        choice, wants_model = state.copy().choose(None, hours=0.0)
+        if wants_model:
+            asking = min(workers - worker, state.left)
+            break
+        if choice.task is None:
+            first += [choice] if choice.ended_by else []
+            break
+        state.told(worker, 0, choice)
+        first.append(choice)
+    number = sum(choice.task is not None for choice in first) + asking
+    return replace(event, workers=number, first=tuple(first))
+
+
+def answer(
+    state: SearchState,
+    *,
+    leg: int,
+    worker: int,
+    turn: int,
+    ended: TaskEnd | None,
+    proposed: Sequence[Params] | None = None,
+    seen: int | None = None,
+    hours: float = 0.0,
+) -> Asked | None:
+    """Returns the event that answers a worker; None if a model has to be asked first.
+
+    Raises:
+        LookupError: the leg is over, or the question has been answered.
+    """
+    if leg != state.began.leg or turn <= state.turns.get(worker, (-1, None))[0]:
+        raise LookupError("the leg is over, or the question has been answered")
+    after = state.copy()
+    after.end_task(worker, ended)
+    if turn > MAX_TURNS:
+        return Asked(leg=leg, worker=worker, turn=turn, ended=ended, choice=Choice())
+    choice, wants_model = after.choose(proposed, hours=hours)
+    if wants_model:
+        return None
+    return Asked(leg=leg, worker=worker, turn=turn, ended=ended, choice=choice, seen=seen if choice.task else None)
+
+
+def number_of_params(spec: SweepSpec) -> int:
+    """Returns how many params a search tries."""
+    return spec.search.trials or grid_size(spec.parameters)
+
+
+def _tells(reached: Reached) -> bool:
+    """Whether a model learns from it: a lost machine says nothing about the params."""
+    return reached.value is not None or reached.diverged
+
+
+def _further(spec: SweepSpec, rung: int) -> int:
+    """Returns the epochs of a rung that the one below it lacks."""
+    return spec.rungs[rung] - (0, *spec.rungs)[rung]
+
+
+def _place(task: Task | None) -> list[int] | None:
+    return None if task is None else [task.candidate, task.member, task.rung]
+
+
+def _candidate_to_json(candidate: Candidate) -> list[Any]:
+    members = [
+        [each.epochs, each.worker, [*each.end.to_json().values()] if each.end else None] for each in candidate.members
+    ]
+    reached = [[each.value, each.epoch, each.diverged] for each in candidate.reached]
+    return [list(candidate.params.values()), candidate.rung, members, reached]
+
+
+def _candidate_from_json(data: Any, names: Sequence[str]) -> Candidate:
+    values, rung, members, reached = data
+    return Candidate(
+        params=dict(zip(names, values, strict=True)),
+        rung=rung,
+        members=tuple(
+            Member(epochs=epochs, worker=worker, end=_end(end) if end else None) for epochs, worker, end in members
+        ),
+        reached=tuple(Reached(value=value, epoch=epoch, diverged=diverged) for value, epoch, diverged in reached),
+    )
+
+
+def _end(data: Any) -> TaskEnd:
+    status, reason, value, epoch, epochs_trained, job_seconds = data
+    return TaskEnd(
+        status=Status(status), reason=reason, value=value, epoch=epoch, epochs_trained=epochs_trained,
+        job_seconds=job_seconds,
+    )  # fmt: skip

@@ -1,0 +1,32 @@
+"""The state of a worker's execution in a free-running search: an item of the Map, and the answer to each question."""
+
+from typing import Any
+
+from stepsweep.contract.documents import TrialItem
+from stepsweep.contract.free_running import SearchState
+from stepsweep.contract.means import StackJob
+from stepsweep.contract.trial import Trial
+
+TRAIN, ASK, END = "train", "ask", "end"
+"""What the worker does next."""
+
+
+def worker_state(
+    state: SearchState,
+    worker: int,
+    *,
+    do: str,
+    turn: int,
+    bucket: str,
+    job: StackJob,
+    trial: Trial | None = None,
+) -> dict[str, Any]:
+    """Returns what a worker does next, and its next question; the state machine adds the job's end to that.
+
+    Args:
+        turn: of the next question.
+        trial: that it trains; the state then has all that its job needs.
+    """
+    question = {"sweep": state.spec.name, "leg": state.began.leg, "worker": worker, "turn": turn, "ended": {}}
+    item = TrialItem.of(trial, spec=state.spec, bucket=bucket, job=job).to_json() if trial else {}
+    return {**item, "do": do, "question": question}

@@ -1,0 +1,99 @@
+"""What a planner checks before anything starts: the budget, that a sweep's name means one input, and one trainer."""
+
+import json
+from dataclasses import dataclass, replace
+
+from stepsweep.bucket.s3 import Bucket
+from stepsweep.contract import keys, rounds
+from stepsweep.contract.cost import Rates
+from stepsweep.contract.errors import InvalidDocument, InvalidSweep
+from stepsweep.contract.means import StackJob
+from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """The code that trials run: what identifies it in their ids, and its name for people."""
+
+    version: str
+    name: str
+
+
+def rates_of(spec: SweepSpec, rates: Rates, job: StackJob) -> Rates:
+    """Returns the rates of a trial of the spec, from those of a machine that the stack's own job fills."""
+    return replace(
+        rates.of_machines(job.machines(spec.resources)),
+        seconds_per_epoch=spec.seconds_per_epoch or rates.seconds_per_epoch,
+    )
+
+
+def within_budget(spec: SweepSpec, rates: Rates, trainer: Trainer, *, finished: int, to_run: int) -> float | None:
+    """Returns the estimated cost of the whole search; None if nobody has measured the trainer.
+
+    Raises InvalidSweep if the cost exceeds the budget, or is unknown and there is a budget.
+    """
+    schedule = rounds.schedule(spec)
+    usd = rates.estimate_usd(epochs=sum(each.epochs for each in schedule) - finished * spec.rungs[0])
+    if spec.budget_usd is not None and usd is None and to_run:
+        raise InvalidSweep(
+            [
+                f"budget_usd: cannot be checked: the time that the trainer {json.dumps(trainer.name)} takes for an "
+                "epoch is unknown; give seconds_per_epoch (`sweep plan --calibrate` measures it), or leave "
+                "budget_usd out"
+            ]
+        )
+    if spec.budget_usd is not None and usd is not None and usd > spec.budget_usd:
+        what = f"{to_run} trials of up to {spec.epochs} epochs"
+        if spec.rounds and len(schedule) > 1:
+            what += f" in {len(schedule)} rounds"
+        raise InvalidSweep(
+            [
+                f"budget_usd: {what} are estimated at {usd:.2f} USD "
+                f"({rates.seconds_per_epoch:g} s per epoch, {rates.usd_per_hour:g} USD per hour), more than "
+                f"{spec.budget_usd:g}; give fewer trials or epochs, or a larger budget"
+            ]
+        )
+    return usd
+
+
+def claim(bucket: Bucket, spec: SweepSpec) -> bool:
+    """Claims the sweep's name for this input. Returns False if the same input has it already: the sweep continues."""
+    key = keys.spec_key(spec.name)
+    if bucket.put_json_once(key, spec.to_json()):
+        return True
+    try:
+        earlier = SweepSpec.from_json(bucket.get_json(key))
+    except (InvalidSweep, InvalidDocument):
+        difference = f"its {key} cannot be read"
+    else:
+        if spec.same_work(earlier):
+            return False
+        difference = _first_difference(spec, earlier)
+    raise InvalidSweep(
+        [
+            f"name: the sweep {json.dumps(spec.name)} is there already and asked for something else "
+            f"({difference}); choose another name, trials that are finished are not repeated"
+        ]
+    )
+
+
+def check_trainer(spec: SweepSpec, *, then: Trainer, now: Trainer) -> None:
+    """Refuses to continue with another trainer: comparing results of two trainers would give a wrong winner."""
+    if then.version == now.version:
+        return
+    sweep, before, this = (json.dumps(text) for text in (spec.name, then.name, now.name))
+    what = f"the sweep {sweep} was planned for the trainer {before}, and this one is {this}"
+    if before == this:
+        what = f"the trainer {this} has changed since the sweep {sweep} was planned"
+    raise InvalidSweep(
+        [
+            f"name: {what}; choose another name, take the trainer that it was planned for, or set accept_trainer "
+            "(--accept-trainer): all of its trials then count as new"
+        ]
+    )
+
+
+def _first_difference(spec: SweepSpec, earlier: SweepSpec) -> str:
+    then, now = earlier.to_json(), spec.to_json()
+    name = next(name for name in now if json.dumps(now[name]) != json.dumps(then[name]) and name not in ABOUT_THE_RUN)
+    return f"its {name} was {json.dumps(then[name])[:200]}"

@@ -1,0 +1,343 @@
+"""Free-running searches as functions of their logs, in random lives: workers die, and ask again what was answered."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stepsweep.contract.events import Asked, Began, Event, Task, TaskEnd, event_from_json
+from stepsweep.contract.free_running import MAX_TURNS, SearchState, answer, begin
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status
+
+SPACE = {"lr": {"low": 0.0, "high": 1.0, "type": "float"}}
+HALVED = {"halving": {"min_epochs": 1, "factor": 3}, "epochs": 9}
+
+
+def spec_of(trials: int = 9, **fields: Any) -> SweepSpec:
+    search = {"method": "random", "trials": trials}
+    document = {"parameters": SPACE, "search": search, "epochs": 1, "name": "s", "rounds": False, **fields}
+    return SweepSpec.from_json(document)
+
+
+def began(spec: SweepSpec, *, leg: int = 0, execution: str = "one", part: int = 0, trainer: str = "t") -> Began:
+    return Began(
+        leg=leg, execution=execution, part=part, started=0.0, spec=spec, trainer_version=trainer, trainer_name="mine",
+        usd_per_hour=1.0,
+    )  # fmt: skip
+
+
+def succeeded(value: float, epochs: int = 1, *, job_seconds: float = 1.0) -> TaskEnd:
+    return TaskEnd(
+        status=Status.SUCCEEDED, value=value, epoch=epochs, epochs_trained=epochs, job_seconds=job_seconds
+    )  # fmt: skip
+
+
+FAILED = TaskEnd(status=Status.FAILED, reason="no memory")
+
+
+@dataclass
+class Life:
+    """A search with workers, whose log grows one event at a time."""
+
+    spec: SweepSpec
+    workers: int
+    log: list[Event] = field(default_factory=list)
+    state: SearchState | None = None
+    tasks: dict[int, tuple[int, Task]] = field(default_factory=dict)
+
+    def begin(self, *, execution: str = "one", part: int = 0, spec: SweepSpec | None = None, **more: Any) -> None:
+        """Begins a leg. Workers of the one before are gone."""
+        leg = self.state.began.leg + 1 if self.state else 0
+        first = began(spec or self.spec, leg=leg, execution=execution, part=part, **more)
+        self.append(begin(self.state, first, workers=self.workers))
+        assert self.state is not None
+        self.tasks = {worker: (turn, task) for worker, (turn, task) in self.state.turns.items() if task}
+
+    def append(self, event: Event) -> None:
+        self.state = self.state or SearchState(event)  # type: ignore[arg-type]
+        self.log.append(event)
+        self.state.apply(event)
+
+    def ends(self, worker: int, end: TaskEnd, **more: Any) -> Task | None:
+        """A worker's trial ends, and it asks for the next; returns that."""
+        assert self.state is not None
+        turn, _ = self.tasks.pop(worker)
+        event = answer(self.state, leg=self.state.began.leg, worker=worker, turn=turn + 1, ended=end, **more)
+        assert event is not None
+        self.append(event)
+        if event.choice.task:
+            self.tasks[worker] = (turn + 1, event.choice.task)
+        return event.choice.task
+
+    def to_the_end(self, value: Any = lambda task: task.params["lr"]) -> None:
+        """The worker that began first always ends first."""
+        while self.tasks:
+            worker = next(iter(self.tasks))
+            _, task = self.tasks[worker]
+            self.ends(worker, succeeded(value(task), self.spec.rungs[task.rung]))
+
+    @property
+    def rungs(self) -> list[int]:
+        assert self.state is not None
+        return [candidate.rung for candidate in self.state.candidates]
+
+
+def life_of(workers: int = 3, trials: int = 9, **fields: Any) -> Life:
+    life = Life(spec=spec_of(trials, **fields), workers=workers)
+    life.begin()
+    return life
+
+
+def training(life: Life) -> Iterator[tuple[int, int]]:
+    assert life.state is not None
+    for number, candidate in enumerate(life.state.candidates):
+        for index, member in enumerate(candidate.members):
+            if member.worker is not None:
+                yield number, index
+
+
+FIELDS = st.fixed_dictionaries(
+    {},
+    optional={
+        "halving": st.sampled_from([{"min_epochs": 1, "factor": 3}, {"min_epochs": 2, "factor": 2}]),
+        "folds": st.just(2),
+    },
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 7), st.integers(1, 14), FIELDS)
+def test_in_any_life_each_params_is_begun_once_and_no_trial_is_trained_by_two(
+    seed: int, workers: int, trials: int, fields: dict[str, Any]
+) -> None:
+    random = Random(seed)
+    life = Life(spec=spec_of(trials, epochs=9, **fields), workers=workers)
+    execution, part = 0, 0
+    while True:
+        life.begin(execution=str(execution), part=part)
+        if not life.tasks:
+            break
+        while life.tasks:
+            assert life.state is not None
+            assert sorted(training(life)) == sorted((task.candidate, task.member) for _, task in life.tasks.values())
+            worker = random.choice(list(life.tasks))
+            turn, task = life.tasks[worker]
+            if random.random() < 0.1:  # it dies, and leaves its trial
+                del life.tasks[worker]
+                life.state = _read_again(life, random)
+                assert any(each == (task.candidate, task.member) for each in training(life))
+                break  # the others end too: a leg's tests are those of any moment
+            up_to = life.spec.rungs[task.rung]
+            trained = random.randint(1, up_to) if random.random() < 0.3 else up_to
+            end = succeeded(random.random(), trained) if random.random() < 0.85 else FAILED
+            told = life.ends(worker, end)
+            with pytest.raises(LookupError):  # the same question again finds its answer
+                answer(life.state, leg=life.state.began.leg, worker=worker, turn=turn + 1, ended=end)
+            assert life.state.task_of(worker) == told
+        if random.random() < 0.3:
+            execution, part = execution + 1, 0
+        else:
+            part += 1
+        if len(life.log) > 400:  # a new execution retries what failed, which may go on for long
+            break
+    state = life.state
+    assert state is not None
+    params = [tuple(candidate.params.items()) for candidate in state.candidates]
+    assert len(set(params)) == len(params) <= trials
+    if not life.tasks and len(life.log) <= 400:
+        assert len(params) == trials
+        assert all(candidate.has_ended for candidate in state.candidates)
+        with_value = [each for each in state.candidates if each.reached[0].value is not None]
+        if with_value and life.spec.halving:
+            best = max(with_value, key=lambda each: each.reached[0].value or 0)
+            assert best.rung > 0, "the best of a rung goes on"
+
+
+def _read_again(life: Life, random: Random) -> SearchState:
+    """Folds the log from nothing, and from a snapshot at some event; both are what the life has."""
+    assert life.state is not None
+    at = random.randint(1, len(life.log))
+    first = life.log[0]
+    assert isinstance(first, Began)
+    state = SearchState(first)
+    for event in life.log[:at]:
+        state.apply(event_from_json(json.loads(json.dumps(event.to_json())), where="event"))
+    state = SearchState.from_json(json.loads(json.dumps(state.to_json())), where="snapshot")
+    for event in life.log[at:]:
+        state.apply(event)
+    assert json.dumps(state.to_json()) == json.dumps(life.state.to_json())
+    return state
+
+
+class TestASearchWithoutHalving:
+    def test_it_begins_the_params_of_a_random_search_in_their_order(self) -> None:
+        life, alone = life_of(3), life_of(1)
+        for each in (life, alone):
+            each.to_the_end()
+        assert life.state is not None
+        assert alone.state is not None
+        assert len(life.state.candidates) == 9
+        assert [each.params for each in life.state.candidates] == [each.params for each in alone.state.candidates]
+
+    def test_there_are_no_more_workers_than_trials(self) -> None:
+        life = life_of(50, 4)
+        assert life.state is not None
+        assert life.state.began.workers == len(life.tasks) == 4
+
+    def test_a_worker_that_has_begun_too_many_hands_over_to_the_next_leg(self) -> None:
+        life = life_of(1)
+        life.tasks[0] = (MAX_TURNS, life.tasks[0][1])
+        assert life.ends(0, succeeded(0.5)) is None
+        life.begin(part=1)
+        life.to_the_end()
+        assert life.state is not None
+        assert len(life.state.candidates) == 9
+
+    def test_another_trainer_makes_all_trials_new(self) -> None:
+        life = life_of(2)
+        life.to_the_end()
+        life.begin(execution="two", trainer="other")
+        assert life.rungs == [0, 0]
+
+    def test_a_new_execution_retries_what_failed_and_a_later_leg_of_the_same_does_not(self) -> None:
+        life = life_of(1, 2)
+        life.ends(0, FAILED)
+        life.to_the_end()
+        life.begin(part=1)
+        assert not life.tasks
+        life.begin(execution="two")
+        assert [task.candidate for _, task in life.tasks.values()] == [0]
+
+    def test_an_old_leg_is_told_nothing(self) -> None:
+        life = life_of(1)
+        life.begin(part=1)
+        assert life.state is not None
+        with pytest.raises(LookupError):
+            answer(life.state, leg=0, worker=0, turn=1, ended=FAILED)
+
+
+class TestPromotion:
+    @pytest.mark.parametrize(("trials", "promoted"), [(1, 1), (2, 1), (3, 1), (9, 3), (10, 4)])
+    def test_a_third_goes_on_and_the_last_place_is_rounded_up(self, trials: int, promoted: int) -> None:
+        life = life_of(1, trials, **{**HALVED, "epochs": 3})
+        values = {number: 1.0 - number / 100 for number in range(trials)}  # the first is the best: nobody is overtaken
+        life.to_the_end(lambda task: values[task.candidate])
+        assert life.rungs == [1] * promoted + [0] * (trials - promoted)
+
+    def test_the_best_of_all_goes_on_however_late_it_comes(self) -> None:
+        life = life_of(2, 9, **HALVED)
+        life.to_the_end(lambda task: task.candidate / 10)
+        assert life.rungs[-1] == 2
+
+    def test_a_promotion_comes_before_new_params(self) -> None:
+        life = life_of(1, 9, **HALVED)
+        told = [life.ends(0, succeeded(0.5)) for _ in range(3)]
+        assert [(task.candidate, task.rung) for task in told if task] == [(1, 0), (2, 0), (0, 1)]
+
+    def test_failures_count_and_are_never_promoted(self) -> None:
+        life = life_of(1, 6, **{**HALVED, "epochs": 3})
+        for _ in range(6):
+            life.ends(0, FAILED)
+        assert not life.tasks
+        assert life.rungs == [0] * 6
+
+    def test_what_stopped_early_is_promoted_without_training(self) -> None:
+        life = life_of(1, 3, epochs=9, halving={"min_epochs": 3, "factor": 3})
+        for _ in range(3):
+            life.ends(0, succeeded(0.5, 2))
+        assert not life.tasks
+        assert life.rungs == [1, 0, 0]
+        assert life.state is not None
+        assert life.state.candidates[0].has_ended
+        assert life.state.trial(0, 0).epochs == 3
+
+    def test_all_folds_of_what_is_promoted_are_trained(self) -> None:
+        life = life_of(2, 3, folds=2, **{**HALVED, "epochs": 3})
+        life.to_the_end()
+        assert life.state is not None
+        assert sorted(life.rungs) == [0, 0, 1]
+        assert all(candidate.has_ended for candidate in life.state.candidates)
+
+
+class TestAModel:
+    def asked(self, life: Life, **more: Any) -> Asked | None:
+        assert life.state is not None
+        turn, _ = life.tasks[0]
+        return answer(life.state, leg=0, worker=0, turn=turn + 1, ended=succeeded(0.5), **more)
+
+    def test_it_is_asked_once_nine_outcomes_are_known_and_its_known_params_are_skipped(self) -> None:
+        life = life_of(1, 20, search={"method": "tpe", "trials": 20})
+        for _ in range(8):
+            life.ends(0, succeeded(0.5))
+        assert self.asked(life) is None
+        assert life.state is not None
+        known = life.state.candidates[0].params
+        event = self.asked(life, proposed=[known, {"lr": 0.125}], seen=7)
+        assert event is not None
+        assert event.choice.task is not None
+        assert event.choice.task.params == {"lr": 0.125}
+        assert event.seen == 7
+
+    def test_a_model_that_finds_nothing_new_leaves_it_to_chance(self) -> None:
+        life = life_of(1, 20, search={"method": "tpe", "trials": 20})
+        for _ in range(8):
+            life.ends(0, succeeded(0.5))
+        event = self.asked(life, proposed=[])
+        assert event is not None
+        assert event.choice.task is not None
+
+    def test_workers_that_begin_when_outcomes_are_known_ask_first(self) -> None:
+        life = life_of(4, 20, search={"method": "tpe", "trials": 20})
+        while len(life.log) < 8:
+            life.ends(0, succeeded(0.5))
+        for worker in (1, 2, 3):
+            life.ends(worker, succeeded(0.5), proposed=[])
+        life.workers = 6
+        life.begin(part=1)
+        assert life.state is not None
+        assert len(life.tasks) == 4, "the trials that were left"
+        assert life.state.began.workers == 6
+
+
+class TestStop:
+    def test_a_value_that_is_reached_ends_the_search(self) -> None:
+        life = life_of(2, 9, stop={"metric_reached": 0.9})
+        life.ends(0, succeeded(0.89))
+        assert life.ends(1, succeeded(0.9)) is None
+        assert life.ends(0, succeeded(0.1)) is None
+        assert life.state is not None
+        assert life.state.ended_by == "stop.metric_reached: val_accuracy reached 0.9; the target is 0.9"
+
+    def test_trials_without_improvement_end_it(self) -> None:
+        life = life_of(1, 9, stop={"max_trials_without_improvement": 2})
+        assert life.ends(0, succeeded(0.5))
+        assert life.ends(0, succeeded(0.6))
+        assert life.ends(0, succeeded(0.6))
+        assert life.ends(0, FAILED) is None
+        assert life.state is not None
+        assert life.state.ended_by.startswith("stop.max_trials_without_improvement: 2 trials ended")
+
+    def test_hours_end_it_and_a_new_execution_has_new_ones(self) -> None:
+        life = life_of(1, 9, stop={"max_hours": 2})
+        assert life.ends(0, succeeded(0.5), hours=1.9)
+        assert life.ends(0, succeeded(0.5), hours=2.1) is None
+        assert life.state is not None
+        assert life.state.ended_by == "stop.max_hours: 2.10 hours have passed, of 2"
+        life.begin(execution="two")
+        assert life.tasks
+
+    def test_a_budget_counts_what_runs(self) -> None:
+        life = life_of(2, 9, budget_usd=3.5)
+        assert life.ends(0, succeeded(0.5, job_seconds=3600)), "one spent, one runs, and one begins"
+        assert life.ends(1, succeeded(0.5, job_seconds=3600)) is None
+        assert life.state is not None
+        assert life.state.ended_by.startswith("budget_usd: 2.00 USD have been spent")
+        spec = replace(life.spec, budget_usd=100.0)
+        life.begin(execution="two", spec=spec)
+        assert len(life.tasks) == 2, "it goes on with a larger budget"

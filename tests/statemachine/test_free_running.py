@@ -1,0 +1,242 @@
+"""A free-running search through the functions, as the state machine calls them, on a bucket of moto's."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from stepsweep.bucket.search_log import SNAPSHOT_EVERY, SearchLog, state_at
+from stepsweep.contract import keys
+from stepsweep.contract.metrics import to_csv
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.statemachine import asker
+from tests.support.functions import Cloud, as_lambda_does, attempts
+
+SPEC: dict[str, Any] = {
+    "parameters": {"lr": {"low": 0.001, "high": 1, "log": True}},
+    "search": {"method": "random", "trials": 6},
+    "rounds": False,
+    "epochs": 1,
+    "name": "s",
+}
+
+
+@dataclass
+class Workers:
+    """The workers of a leg, each a state as the Map's children have it."""
+
+    cloud: Cloud
+    states: list[dict[str, Any]]
+    trained: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, cloud: Cloud, *, execution: str = "one", part: int = 0, **fields: Any) -> "Workers":
+        planned = cloud.plan({**SPEC, **fields}, execution=execution, round_number=part)
+        assert "fault" not in planned, planned
+        return cls(cloud=cloud, states=cloud.bucket.get_json(planned["to_run_key"]) if planned["to_run"] else [])
+
+    def ask(self, number: int, ended: dict[str, Any]) -> dict[str, Any]:
+        question = {**self.states[number]["question"], "ended": ended}
+        self.states[number] = as_lambda_does(asker.handler, question)
+        return self.states[number]
+
+    def train(self, number: int, *, fails: bool = False) -> dict[str, Any]:
+        """Plays the job of a worker, and asks what is next."""
+        state = self.states[number]
+        self.trained.append(state["trial_id"])
+        if fails:
+            return self.ask(number, {"failure": {"Error": "States.TaskFailed", "Cause": "no memory"}})
+        options = dict(zip(state["command"][::2], state["command"][1::2], strict=True))
+        epochs = int(options["--epochs"])
+        rows = [{"epoch": n, "val_accuracy": float(options["--lr"])} for n in range(1, epochs + 1)]
+        uri = next(each["Value"] for each in state["environment"] if each["Name"] == keys.METRICS_URI)
+        self.cloud.bucket.put(uri.removeprefix(keys.uri(self.cloud.bucket.name, "")), to_csv(rows), "text/csv")
+        return self.ask(number, {"job": {"job_id": "j", "attempts": attempts(1.0)}})
+
+    def to_the_end(self) -> None:
+        while waiting := [number for number, state in enumerate(self.states) if state["do"] != "end"]:
+            for number in waiting:
+                if self.states[number]["do"] == "train":
+                    self.train(number)
+                else:
+                    self.ask(number, {})
+
+    def reduce(self, leg: int = 0, part: int = 0) -> dict[str, Any]:
+        return self.cloud.reduce(round_number=part, leg=leg)
+
+
+def log(cloud: Cloud) -> list[dict[str, Any]]:
+    return [json.loads(data) for key, data in cloud.objects().items() if key.startswith(keys.events_prefix("s"))]
+
+
+def test_workers_train_all_trials_and_the_best_wins(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=2)
+    assert [state["do"] for state in workers.states] == ["train", "train"]
+    workers.to_the_end()
+    assert len(set(workers.trained)) == len(workers.trained) == 6
+    output = workers.reduce()["output"]
+    assert output["outcomes"] == {"SUCCEEDED": 6, "FAILED": 0, "MISSING": 0, "INVALID": 0}
+    assert output["winner"]["value"] == max(place["value"] for place in output["best"])
+    assert output["cost"]["job_seconds"] == 6 * 3600
+    assert cloud.bucket.has(output["plan_key"])
+    assert [event["event"] for event in log(cloud)] == ["began", *["asked"] * 6]
+
+
+def test_there_are_as_many_workers_as_the_machines_hold_of_jobs(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(keys.JOBS_AT_ONCE, "3")
+    assert len(Workers.of(cloud).states) == 3
+
+
+def test_a_question_that_is_asked_again_is_given_the_same_trial(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    question = workers.states[0]["question"]
+    first = workers.train(0)
+    again = as_lambda_does(asker.handler, {**question, "ended": {"job": {"job_id": "j", "attempts": attempts(1.0)}}})
+    assert again == first
+    assert len(log(cloud)) == 2
+
+
+def test_two_workers_at_the_same_number_get_two_trials(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first has read the log, and before it writes, the second has asked and was answered."""
+    workers = Workers.of(cloud, max_concurrency=2)
+    append, waiting = SearchLog.append, [1]
+
+    def after_the_other(self: SearchLog, event: Any) -> bool:
+        if waiting:
+            workers.train(waiting.pop())
+        return append(self, event)
+
+    monkeypatch.setattr(SearchLog, "append", after_the_other)
+    workers.train(0)
+    assert {state["do"] for state in workers.states} == {"train"}
+    assert workers.states[0]["trial_id"] != workers.states[1]["trial_id"]
+    assert [event["worker"] for event in log(cloud)[1:]] == [1, 0]
+
+
+def test_a_write_whose_answer_was_lost_is_found_in_the_log(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK repeats a write that S3 has done, and S3 refuses it: the event there is one's own."""
+    workers = Workers.of(cloud, max_concurrency=1)
+    bucket = type(cloud.bucket)
+    put, lost = bucket.put_json_if_free, [True]
+
+    def answer_lost(self: Any, key: str, document: object) -> bool:
+        if lost:
+            assert put(self, key, document)
+            lost.pop()
+        return put(self, key, document)
+
+    monkeypatch.setattr(bucket, "put_json_if_free", answer_lost)
+    told = workers.train(0)
+    assert told["do"] == "train"
+    assert len(log(cloud)) == 2
+
+
+def test_a_worker_that_fails_for_good_leaves_its_trial_to_the_next_leg(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=2)
+    left = workers.states[0]["trial_id"]
+    workers.train(1)
+    workers.states[0] = {"do": "end"}
+    workers.to_the_end()
+    assert workers.reduce() == {"another_round": True, "sweep": "s", "round": 1, "ask": False}
+    others = Workers.of(cloud, part=1)
+    assert [state["trial_id"] for state in others.states] == [left]
+    others.to_the_end()
+    assert others.reduce(leg=1, part=1)["output"]["outcomes"]["SUCCEEDED"] == 6
+
+
+def test_a_leg_that_got_nowhere_is_the_last_one(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    answer = workers.reduce()
+    assert "1 MISSING" in answer["fault"]
+    assert "it has no recorded outcome" in answer["fault"]
+
+
+def test_the_planner_that_runs_twice_begins_one_leg(cloud: Cloud) -> None:
+    first, again = Workers.of(cloud), Workers.of(cloud)
+    assert first.states == again.states
+    assert len(log(cloud)) == 1
+
+
+def test_a_sweep_that_is_started_again_trains_what_is_left_and_what_failed(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    workers.train(0)
+    failed, left = workers.states[0]["trial_id"], workers.train(0, fails=True)["trial_id"]
+    late = workers.states[0]["question"]
+    again = Workers.of(cloud, execution="two", max_concurrency=2)
+    assert [state["trial_id"] for state in again.states] == [failed, left]
+    assert as_lambda_does(asker.handler, {**late, "ended": {}})["do"] == "end", (
+        "a question of an execution that is over"
+    )
+    again.to_the_end()
+    assert len(again.trained) == 5
+    assert again.reduce(leg=1)["output"]["outcomes"]["SUCCEEDED"] == 6
+    assert Workers.of(cloud, execution="three").states == []
+
+
+def test_trials_of_another_sweep_are_not_trained_again(cloud: Cloud) -> None:
+    Workers.of(cloud, name="earlier", max_concurrency=1).to_the_end()
+    workers = Workers.of(cloud, max_concurrency=2, search={"method": "random", "trials": 8})
+    workers.to_the_end()
+    assert len(workers.trained) == 2
+    assert workers.reduce()["output"]["outcomes"]["SUCCEEDED"] == 8
+
+
+def test_halving_promotes_and_each_rung_has_its_outcome(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=2, epochs=9, halving={"min_epochs": 1, "factor": 3})
+    workers.to_the_end()
+    output = workers.reduce()["output"]
+    assert output["best"][0]["value"] == max(place["value"] for place in output["best"])
+    for rung in range(3):
+        assert cloud.bucket.has(keys.outcome_key("s", rung, output["winner"]["trial_id"]))
+
+
+def test_a_model_proposes_where_nine_outcomes_are_known(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=2, search={"method": "tpe", "trials": 12})
+    workers.to_the_end()
+    seen = [event["seen"] for event in log(cloud)[1:] if event["choice"]["task"]]
+    assert seen[:7] == [None] * 7
+    assert seen[-2:] == [9, 10]
+
+
+def test_a_snapshot_says_what_the_events_before_it_say(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=2, search={"method": "random", "trials": 2 * SNAPSHOT_EVERY + 3})
+    workers.to_the_end()
+    names = list(cloud.objects())
+    assert len([name for name in names if "/snapshots/" in name]) == 2
+    from_snapshot = SearchLog.read(cloud.bucket, "s").state
+    events_only = [name for name in names if "/snapshots/" not in name]
+    from_nothing = state_at(cloud.bucket, "s", dict.fromkeys(events_only))
+    assert from_snapshot is not None
+    assert from_nothing is not None
+    assert json.dumps(from_snapshot.to_json()) == json.dumps(from_nothing.to_json())
+
+
+def test_another_trainer_is_refused_unless_it_is_accepted(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    Workers.of(cloud, max_concurrency=1).to_the_end()
+    monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
+    assert "has changed since the sweep" in cloud.plan(SPEC, execution="two")["fault"]
+    workers = Workers.of(cloud, execution="two", accept_trainer=True)
+    workers.to_the_end()
+    assert len(workers.trained) == 6
+
+
+def test_a_rule_ends_the_search_and_the_output_says_which(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1, stop={"max_trials_without_improvement": 1}, rounds=None)
+    workers.to_the_end()
+    output = workers.reduce()["output"]
+    assert output["ended_by"].startswith("stop.max_trials_without_improvement: 1 trials ended")
+    assert output["outcomes"]["SUCCEEDED"] == len(workers.trained) < 6
+
+
+def test_the_log_refuses_a_number_that_is_taken(cloud: Cloud) -> None:
+    Workers.of(cloud)
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        cloud.s3.put_object(Bucket=cloud.bucket.name, Key=keys.event_key("s", 0), Body=b"", IfNoneMatch="*")
+
+
+def test_a_spec_in_rounds_and_a_free_running_one_are_two_searches(cloud: Cloud) -> None:
+    Workers.of(cloud)
+    assert "its rounds was false" in cloud.plan({**SPEC, "rounds": True}, execution="two")["fault"]
+    assert SweepSpec.from_json(SPEC).same_work(SweepSpec.from_json({**SPEC, "stop": {"max_hours": 1}}))
