@@ -34,7 +34,8 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # With no-referrer a browser would hide the origin of this server's own forms too.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
@@ -83,7 +84,7 @@ class Guard:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
@@ -122,7 +123,7 @@ class Guard:
         # Only the path: `//other.example` would lead to another site.
         target = quote("/" + request.url.path.lstrip("/"))
         page = f'<!DOCTYPE html><meta http-equiv="refresh" content="0; url={escape(target)}"><title>sweep ui</title>'
-        response = HTMLResponse(page)
+        response = HTMLResponse(page, headers={"Referrer-Policy": "no-referrer"})
         response.set_cookie(
             self._keys.cookie_name, self._keys.cookie, path=self._base, httponly=True, samesite="strict"
         )

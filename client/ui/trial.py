@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stepsweep.client.archive.curves import best_epoch
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.deployment import CloudError, explained
 from stepsweep.client.logs.reading import log_of
@@ -41,6 +42,7 @@ class TrialSeen:
         result: None until it has ended.
         runs: whether its job waits or runs.
         curve: its metrics, or its live rows so far.
+        so_far: the best value of the curve.
     """
 
     trial: Trial
@@ -48,6 +50,7 @@ class TrialSeen:
     runs: bool
     curve: Metrics | None
     tries: Sequence[Try]
+    so_far: float | None
 
     @property
     def status(self) -> str:
@@ -83,12 +86,14 @@ class TrialWatch:
             has_ended = self._trial_id in self._plan.finished(archive.records.objects(self.spec.name))
             outcome = archive.records.outcome(self._plan, self._trial_id)
             read = archive.records.results(self._plan, [self._trial_id]) if has_ended else []
-        curve = archive.curves([trial]) or archive.live_curves([trial])
+        curve = (archive.curves([trial]) or archive.live_curves([trial])).get(self._trial_id)
+        epoch = best_epoch(curve, self.spec.objective) if curve else None
         return TrialSeen(
             trial=trial,
             result=read[0].result if read else None,
             runs=not has_ended and not self._is_over(),
-            curve=curve.get(self._trial_id),
+            curve=curve,
+            so_far=curve.columns[self.spec.objective.metric][epoch - 1] if curve and epoch else None,
             tries=_tries(outcome) if outcome else [],
         )
 

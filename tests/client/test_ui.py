@@ -78,6 +78,7 @@ def test_a_wrong_token_sets_no_cookie_and_the_right_one_a_strict_one(page: Page)
     assert (wrong.status_code, "Set-Cookie" in wrong.headers) == (403, False)
     right = requests.get(page.address, timeout=30)
     cookie = right.headers["Set-Cookie"]
+    assert right.headers["Referrer-Policy"] == "no-referrer"
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
     assert page.address.partition("token=")[2] not in cookie + right.text, "the token is in the address only"
 
@@ -111,7 +112,7 @@ def test_every_answer_forbids_scripts_but_the_server_s_own(page: Page) -> None:
         assert (policy["default-src"], policy["script-src"]) == ("'none'", "'self'")
         assert (policy["frame-ancestors"], policy["form-action"]) == ("'none'", "'self'")
         assert headers["X-Content-Type-Options"] == "nosniff"
-        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["Referrer-Policy"] == "same-origin"
     for path in ("", "sweeps/mine", "start", "compare?sweep=mine&sweep=halfway"):
         document = Document(page.get(path).text)
         assert all(each.get("src", "").startswith("/static/") for each in document.named("script"))  # type: ignore[union-attr]

@@ -1,0 +1,95 @@
+"""The page of `sweep ui` in a real browser: a sweep of the embedded cloud, followed from its start to its winner."""
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.browser import HOW, Browser, browser, found
+from tests.support.embedded import SCRIPTED, eventually, keep_template
+from tests.support.ui import served
+
+pytestmark = pytest.mark.skipif(found() is None and not os.environ.get("CI"), reason=f"no browser here: {HOW}")
+
+SPEC = """
+parameters: {lr: [0.1, 0.01, 0.001]}
+fixed: FIXED
+epochs: 3
+"""
+ENVIRONMENT = {"STEPSWEEP_UI_TOKEN": "a-token-of-my-own", "STEPSWEEP_TRAINER": str(SCRIPTED)}
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    keep_template(tmp_path / ".stepsweep", {"trainer": str(SCRIPTED)})
+    yield tmp_path
+    with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):  # where a test failed half way
+        keeper = psutil.Process(json.loads((tmp_path / ".stepsweep" / "cloud.json").read_bytes())["pid"])
+        keeper.send_signal(signal.SIGTERM)
+        keeper.wait(60)
+
+
+def start(chromium: Browser, root: str, name: str, fixed: str) -> None:
+    """Pastes a spec and starts it, as a person does."""
+    chromium.open(f"{root}start")
+    chromium.run("document.getElementById('spec').value = arguments[0]", SPEC.replace("FIXED", fixed))
+    chromium.run("document.querySelector('[name=name]').value = arguments[0]", name)
+    chromium.run("document.querySelector('button[value=start]').click()")
+    eventually(lambda: chromium.driver.current_url.endswith(f"/sweeps/{name}"), 120)
+
+
+def text(chromium: Browser, selector: str) -> str:
+    return str(chromium.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
+
+
+def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chromium: Browser, folder: Path) -> None:
+    with served(folder, environment=ENVIRONMENT) as page:
+        root, port = page.root, page.host.split(":")[1]
+        chromium.open(page.address)
+        eventually(lambda: "There is no sweep here yet" in text(chromium, "#rows"))
+        start(chromium, root, "first", "{act: gate}")
+
+        # One trial has come through the gate, others have shown their first epoch.
+        eventually(lambda: "1 done" in text(chromium, "#progress") and "1/3" in text(chromium, "#training"))
+        eventually(lambda: "RUNNING" in text(chromium, "#trials"))
+        drawn = "return [...document.querySelectorAll('#panels > div')].map((panel) => (panel.data ?? []).length)"
+        eventually(lambda: max(chromium.run(drawn), default=0) >= 2)
+        trial = chromium.run("return document.querySelector('#training a').href")
+
+    # The server is gone, the sweep is not; with the same port and token the open page goes on.
+    eventually(lambda: "The connection to `sweep ui` is lost" in text(chromium, "#connection"))
+    with served(folder, "--port", port, environment=ENVIRONMENT) as page:
+        (folder / ".stepsweep" / "data" / "go").touch()
+        eventually(lambda: text(chromium, ".badge") == "finished", 120)
+        assert "Winner" in text(chromium, "#winner")
+        assert "--lr 0.1" in text(chromium, "#winner-options")
+        eventually(lambda: chromium.run("return document.querySelectorAll('#trials tbody tr').length") == 3)
+        assert "RUNNING" not in text(chromium, "#trials")
+        assert chromium.run("return document.getElementById('connection').hidden")
+
+        chromium.open(trial)
+        eventually(lambda: "act gate, attempt 1" in text(chromium, "#log"))
+        assert "SUCCEEDED" in text(chromium, "#facts")
+        assert chromium.complaints() == []
+
+        start(chromium, root, "second", "{act: train, sleep: 60}")
+        eventually(lambda: "running" in text(chromium, "#progress"))
+        chromium.run("document.querySelector('[data-opens]').click()")
+        chromium.run("document.querySelector('#stop-dialog form button').click()")
+        eventually(lambda: text(chromium, ".badge") == "interrupted", 120)
+        assert "Resume" in text(chromium, "#actions")
+        chromium.open(f"{root}")
+        eventually(lambda: "second" in text(chromium, "#rows"))
+        assert {"finished", "interrupted"} <= set(text(chromium, "#rows").split())
+        assert all(address.startswith((root, "data:", "blob:")) for address in chromium.requests())
