@@ -75,6 +75,7 @@ class Records:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._last: Plan | None = None  # a command asks for a plan several times, and 10,000 trials take a second
 
     def sweeps(self) -> list[str]:
         """Returns the names of all sweeps, sorted."""
@@ -118,10 +119,13 @@ class Records:
 
     def plan_of(self, spec: SweepSpec, number: int, planned_at: datetime) -> Plan:
         """Returns the plan of a round."""
+        last = self._last
+        if last and (last.spec.name, last.round_number, last.planned_at) == (spec.name, number, planned_at):
+            return last
         plan_key, items_key = keys.plan_key(spec.name, number), keys.to_run_key(spec.name, number)
         planned = RoundPlan.from_json(self._store.get_json(plan_key), where=plan_key)
         items = items_from_json(self._store.get_json(items_key), where=items_key)
-        return Plan(
+        plan = Plan(
             spec=spec,
             round_number=number,
             trials={trial.trial_id: trial for trial in planned.trials},
@@ -129,6 +133,8 @@ class Records:
             planned_at=planned_at,
             trainer_version=planned.trainer_version,
         )
+        self._last = plan
+        return plan
 
     def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[Read]:
         """Returns the results of trials, with the reducer's reasons."""

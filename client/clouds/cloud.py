@@ -107,8 +107,9 @@ class Cloud:
             )
 
     def recorded(self) -> "Archive":
-        """Finds the records of sweeps; for an embedded cloud in its folder, whether or not it is up."""
+        """Finds the records of sweeps as they are now; for an embedded cloud in its folder, whether or not it is up."""
         from stepsweep.bucket.stores import FolderStore
+        from stepsweep.client.archive.read_once import ReadOnce
         from stepsweep.client.archive.recorded import Archive
 
         if not self.is_local:
@@ -116,7 +117,7 @@ class Cloud:
         # Usually there is one bucket, since its name does not change; before the first sweep there is none.
         buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
         folder = buckets[-1].parent if buckets else self.objects
-        return Archive(FolderStore(folder), objects=folder)
+        return Archive(ReadOnce(FolderStore(folder)), objects=folder)
 
     def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
         """Asks the trainer whether it can run these trials. On AWS nothing is checked in advance.

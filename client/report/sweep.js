@@ -650,10 +650,15 @@ const SweepPage = (() => {
     recall();
   }
 
+  let toDraw = null;
+
+  // The table follows each letter. Charts of very many trials wait until no further one has come for a moment.
   function filtered() {
     byId("trials-scroll").scrollTop = 0;
     filter();
-    drawSpace();
+    clearTimeout(toDraw);
+    if (trials.rank.length > MAX_WHOLE) toDraw = setTimeout(drawSpace, 300);
+    else drawSpace();
     remember();
   }
 

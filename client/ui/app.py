@@ -117,7 +117,7 @@ class Site:
 
     def sweep(self, request: Request) -> Response:
         name = _name_of(request)
-        return HTMLResponse(self._pages.sweep(self._watch(name).now(), self._doings.of(name)))
+        return HTMLResponse(self._pages.sweep(self._watch(name).soon(), self._doings.of(name)))
 
     async def sweep_events(self, request: Request) -> Response:
         name = _name_of(request)

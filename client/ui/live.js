@@ -43,18 +43,32 @@
     if (had < wanted) readData();
   }
 
+  // Attempts are in the records of each job. Of few trials they are read at once, of more once somebody looks.
+  const FEW = 500;
   let jobsOf = -1; // the number of trials that had ended when the jobs were read
   let isInSight = false;
   let ended = 0;
 
   async function readJobs(count) {
     ended = count;
-    if (!isInSight || jobsOf === ended) return;
+    if ((!isInSight && ended > FEW) || jobsOf === ended) return;
     jobsOf = ended;
-    SweepPage.jobs(await read("jobs"));
+    const timeline = await read("jobs");
+    milliseconds = timeline.milliseconds.reduce((sum, each) => sum + each, 0);
+    showTime();
+    SweepPage.jobs(timeline);
   }
 
-  // Attempts are in the records of each job: they are read once somebody looks.
+  let milliseconds = null; // that jobs have run, where the sweep has no result yet that says so
+
+  function showTime() {
+    const element = byId("job-time");
+    if (!element || milliseconds === null) return;
+    const seconds = Math.round(milliseconds / 1000);
+    const two = (number) => String(number).padStart(2, "0");
+    element.textContent = `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+  }
+
   new IntersectionObserver((entries) => {
     isInSight = entries.some((entry) => entry.isIntersecting);
     if (had >= 0) readJobs(ended);
@@ -92,6 +106,7 @@
     byId("connection").hidden = true;
     document.title = `${told.title} · stepsweep`;
     for (const [id, html] of Object.entries(told.parts)) replace(id, html);
+    showTime();
     tell(told.said);
     wanted = Math.max(wanted, told.number);
     if (had !== told.number) {

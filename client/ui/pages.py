@@ -92,6 +92,7 @@ class Pages:
             "trouble": seen.trouble,
             "faults": seen.faults,
             "done": done,
+            "is_begun": seen.is_begun,
             "training": training[:MAX_TRAINING_ROWS],
             "more_training": max(0, len(training) - MAX_TRAINING_ROWS),
         }

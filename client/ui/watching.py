@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from stepsweep.client.archive.leaderboard import Row, rows_of
@@ -26,12 +27,17 @@ LOOK_SECONDS = {"local": 1.0, "aws": 10.0}
 """How often to see whether a sweep at rest runs again."""
 REREAD_SECONDS = 60.0
 """After so long the records of a sweep at rest are read again: an execution may have come and gone meanwhile."""
+SOON_SECONDS = 0.3
+"""How long the first answer waits for the records, which are read in well under that for a few hundred trials."""
 FRESH_SECONDS = 3.0
 """How long what was read of a sweep at rest is new enough for another page."""
 CALM_SECONDS = 1.0
 """Shortest time between two values without news. Epochs of small trainers take milliseconds."""
 SHARE = 0.2
 """Part of the time that is spent on making values: those of very many trials take longer, and then come less often."""
+
+
+_LOOKERS = ThreadPoolExecutor(8, thread_name_prefix="look")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,7 @@ class Seen:
         faults: why its last execution ended without results.
         trouble: why there is no news.
         number: counts the changes of the leaderboard and the curves.
+        is_begun: whether the records have been read.
     """
 
     report: Gathered
@@ -51,6 +58,7 @@ class Seen:
     faults: tuple[str, ...] = ()
     trouble: str = ""
     number: int = 0
+    is_begun: bool = True
 
 
 class SweepWatch:
@@ -77,6 +85,24 @@ class SweepWatch:
         found = self._source.found()
         execution = found.execution(self._name)
         return self._at_rest(found) if execution is None else self._begun(found, execution)
+
+    def soon(self) -> Seen:
+        """Returns what is known after a moment; of very many trials no more than what was asked.
+
+        Raises what `now` raises.
+        """
+        looking = _LOOKERS.submit(self.now)
+        try:
+            return looking.result(timeout=SOON_SECONDS)
+        except TimeoutError:
+            found = self._source.found()
+            execution = found.execution(self._name)
+            spec = execution.spec if execution else found.archive.spec(self._name)
+            executions = [execution.arn] if execution else []
+            standing = Standing(
+                spec=spec, planned=0, rows=[], output=None, is_finished=execution is None, executions=executions
+            )
+            return Seen(report=self._gathered(found.archive, standing, None, {}, None), is_begun=False)
 
     def changed(self) -> None:
         """Tells the pages that something is being done with the sweep, and looks at it again."""
