@@ -69,7 +69,7 @@ const Charts = (() => {
       if (!element) {
         element = document.createElement("div");
         element.id = `panel-${number}`;
-        element.setAttribute("role", "img");
+        element.setAttribute("role", "group");
         box.append(element);
       }
       element.setAttribute("aria-label", `${panel.columns.join(", ")} by epoch; the table has the same numbers`);
