@@ -5,17 +5,20 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
+from stepsweep.client.logs.trial_logs import CloudLog
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
 from tests.support.hostile import HOSTILE
 from tests.support.html import Document
 from tests.support.recorded import RecordedCloud
+from tests.support.stack import LOG_GROUP, Stack
 from tests.support.ui import Page, served
 
 CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
@@ -220,6 +223,32 @@ def test_of_a_huge_log_the_end_is_shown(page: Page, recorded: RecordedCloud) -> 
     assert told["lines"][-1] == [1, "the last line"]
     assert len(json.dumps(told)) < 1_000_000
     assert max(len(line) for _, line in told["lines"]) <= 2_000
+
+
+def test_on_aws_a_log_begins_with_its_last_lines_and_goes_on(stack: Stack) -> None:
+    (trial,) = stack.planned(name="mine", parameters={"a": [1]}, epochs=1)
+    stack.failed("mine", trial, "first")
+    logs, stream = stack.deployment.logs, f"{stack.name}/{trial.trial_id}"
+
+    def say(line: str) -> None:
+        events = [{"timestamp": int(time.time() * 1000), "message": line}]
+        logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)  # type: ignore[arg-type]
+
+    say("second")
+    say("third")
+    log = CloudLog(stack.deployment, trial.trial_id, [stream])
+    assert [line for _, line in log.news(is_over=False, at_most=64)] == ["second", "third"]
+    say("fourth")
+    assert [line for _, line in log.news(is_over=False, at_most=64)] == ["fourth"]
+
+
+def test_on_aws_the_list_has_the_cost(stack: Stack, tmp_path: Path) -> None:
+    for trial in stack.planned(name="mine", parameters={"a": [1]}, epochs=1):
+        stack.succeeded("mine", trial, [0.5])
+    stack.reduced("mine")
+    with served(tmp_path, "--on", "aws", "--stack", stack.name, environment=stack.environment) as page:
+        assert "mine finished 1 0.5 val_accuracy --a 1 0.00 USD" in Document(page.get("").text).text
+        assert page.get("sweeps/mine/data").json()["trials"]["rank"] == [1]
 
 
 # --- what is shown
