@@ -13,6 +13,7 @@ BENCHMARKS: tuple[str, ...] = (
     "start",
     "orchestration",
     "reducer",
+    "page",
     "epoch",
     "precision",
     "grid",

@@ -22,7 +22,7 @@ class Feed(Generic[T]):
         renew: renews the value, with `publish`, as long as `is_watched`; runs in a thread.
 
     Attributes:
-        latest: the last value; None before the first.
+        latest: the last value; None before the first, and when nobody has looked for a while.
     """
 
     def __init__(self, name: str, renew: Callable[["Feed[T]"], None]) -> None:
@@ -109,6 +109,6 @@ class Feed(Generic[T]):
                 with self._lock:
                     goes_on = self._watchers > 0
                     if not goes_on:
-                        self._thread = None
+                        self._thread, self.latest = None, None  # of many trials it is large
             if not goes_on:
                 return

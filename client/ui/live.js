@@ -100,10 +100,7 @@
     byId("said").textContent = sentence;
   }
 
-  const events = new EventSource(`${url}/events`);
-  events.addEventListener("sweep", (message) => {
-    const told = JSON.parse(message.data);
-    byId("connection").hidden = true;
+  function tellNews(told) {
     document.title = `${told.title} · stepsweep`;
     for (const [id, html] of Object.entries(told.parts)) replace(id, html);
     showTime();
@@ -114,13 +111,7 @@
       wanted = told.number;
       readData();
     }
-  });
-  events.addEventListener("error", () => {
-    byId("connection").textContent = events.readyState === EventSource.CLOSED
-      ? "`sweep ui` was started anew, or has ended: open the address that it prints."
-      : "The connection to `sweep ui` is lost; trying again. Sweeps continue without it.";
-    byId("connection").hidden = false;
-  });
+  }
 
   // --- what a person does
 
@@ -132,4 +123,5 @@
   });
 
   readData();
+  serverEvents(`${url}/events`, { sweep: tellNews });
 })();

@@ -17,7 +17,7 @@ from stepsweep.client.running.execution import Progress
 from stepsweep.client.ui.doings import Done
 from stepsweep.client.ui.watching import Seen
 
-OURS = ("ui.css", "live.js", "list.js", "trial.js", "start.js")
+OURS = ("ui.css", "events.js", "live.js", "list.js", "trial.js", "start.js")
 LIVE_PARTS = {"progress": "progress.html", "actions": "actions.html", "training": "training.html", **PARTS}
 """The parts of a sweep's page that are sent again when they change: id of their element → template."""
 

@@ -34,34 +34,28 @@
     if (byId("follow").checked) log.scrollTop = log.scrollHeight;
   }
 
-  const events = new EventSource(url);
-  events.addEventListener("open", () => { // it tells all of it again
-    log.replaceChildren();
-    attempt = 0;
-  });
-  events.addEventListener("trial", (message) => {
-    const told = JSON.parse(message.data);
-    byId("connection").hidden = !told.trouble;
-    if (told.trouble) {
-      byId("connection").textContent = told.trouble;
-      return;
-    }
-    if (told.facts !== facts) {
-      facts = told.facts;
-      byId("facts").innerHTML = facts; // the server has escaped all that it was told
-    }
-    if (JSON.stringify(told.curve) !== JSON.stringify(curve)) {
-      curve = told.curve;
-      draw();
-    }
-    append(told.lines);
-    if (told.over) events.close();
-  });
-  events.addEventListener("error", () => {
-    byId("connection").textContent = events.readyState === EventSource.CLOSED
-      ? "`sweep ui` was started anew, or has ended: open the address that it prints."
-      : "The connection to `sweep ui` is lost; trying again.";
-    byId("connection").hidden = false;
+  const events = serverEvents(url, {
+    open() { // it tells all of the log again
+      log.replaceChildren();
+      attempt = 0;
+    },
+    trial(told) {
+      if (told.trouble) {
+        byId("connection").textContent = told.trouble;
+        byId("connection").hidden = false;
+        return;
+      }
+      if (told.facts !== facts) {
+        facts = told.facts;
+        byId("facts").innerHTML = facts; // the server has escaped all that it was told
+      }
+      if (JSON.stringify(told.curve) !== JSON.stringify(curve)) {
+        curve = told.curve;
+        draw();
+      }
+      append(told.lines);
+      if (told.over) events.end();
+    },
   });
   document.querySelectorAll("[data-copies]").forEach(Charts.copies);
   Charts.redrawnWith(draw);

@@ -127,6 +127,7 @@ class SweepWatch:
                 if feed.latest is not None:
                     feed.publish(replace(feed.latest, trouble=str(error)))
                 feed.wait(self._look_seconds)
+        self._looked = (0.0, None)
 
     def _rest(self, feed: Feed[Seen], seen: Seen) -> None:
         """Waits at rest, until the sweep runs again or its records should be read again."""

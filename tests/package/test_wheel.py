@@ -71,6 +71,7 @@ def test_the_wheel_adds_one_name_to_site_packages_and_has_what_is_read_beside_th
         "stepsweep/client/report/sweep.js",
         "stepsweep/client/ui/actions.html",
         "stepsweep/client/ui/compare.html",
+        "stepsweep/client/ui/events.js",
         "stepsweep/client/ui/fault.html",
         "stepsweep/client/ui/list.html",
         "stepsweep/client/ui/list.js",

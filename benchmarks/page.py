@@ -1,0 +1,115 @@
+"""Measures the page of `sweep ui` in a browser, up to the most trials that a sweep may have.
+
+It needs a browser (tests/support/browser.py).
+"""
+
+import math
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.results import Result, Table
+from benchmarks.timing import WORK
+from tests.support.browser import Browser, browser
+from tests.support.recorded import RecordedCloud
+from tests.support.ui import Page, served
+
+EXPECTED_SECONDS = 240
+
+SIZES = (10, 1_000, 10_000)
+REPETITIONS = 10
+PATIENCE_SECONDS = 120.0
+
+PAINTED = "return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+FILLED = "return document.querySelector('#trials tbody tr') ? performance.now() : null"
+FILTERED = """
+const box = document.getElementById('filter');
+const began = performance.now();
+box.value = 'number>5';
+box.dispatchEvent(new Event('input'));
+document.body.getBoundingClientRect();
+return performance.now() - began;
+"""
+
+
+def run(*, quick: bool) -> Result:
+    sizes = (10,) if quick else SIZES
+    repetitions = 2 if quick else REPETITIONS
+    folder = WORK / "page"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for trials in sizes:
+        print(f"  {trials:,} trials are recorded …", flush=True)
+        _recorded(folder, trials)
+    with served(folder, "--dir", "cloud") as page, browser(folder / "profile") as opened:
+        opened.open(page.address)
+        found = [_measured(page, opened, trials, repetitions) for trials in sizes]
+    shutil.rmtree(folder)
+    return Result(tables=[_table(found, repetitions)], values={"page": found})
+
+
+def _table(found: Sequence[dict[str, Any]], repetitions: int) -> Table:
+    def shown(each: dict[str, Any], name: str) -> str:
+        first, *others = each[name]
+        return f"{first:,.0f} / {median(others):,.0f}"
+
+    return Table(
+        caption=(
+            f"A finished sweep in headless Chromium, in ms: the first time after the server's start / the median of "
+            f"{repetitions} further times. The leaderboard is there when its first rows are. The filter's time is the "
+            "script's, with layout. Server and browser share the cores."
+        ),
+        columns=("trials", "first byte", "first paint", "leaderboard", "data", "filter", "data, MB"),
+        rows=[
+            (
+                f"{each['trials']:,}",
+                *(shown(each, name) for name in ("first_byte", "first_paint", "leaderboard", "data", "filter")),
+                f"{each['bytes'] / 1e6:.2f}",
+            )
+            for each in found
+        ],
+    )
+
+
+def _recorded(folder: Path, trials: int) -> None:
+    cloud = RecordedCloud(directory=folder / "cloud")
+    name = f"trials-{trials}"
+    for number, trial in enumerate(cloud.planned(name, {"number": list(range(trials))}, epochs=10)):
+        value = 0.5 + 0.4 * math.sin(number) ** 2
+        curve = [value * epoch / 10 for epoch in range(1, 11)]
+        cloud.succeeded(name, trial, {"val_loss": curve[::-1], "val_accuracy": curve}, began=number // 16)
+    cloud.reduced(name)
+
+
+def _measured(page: Page, opened: Browser, trials: int, repetitions: int) -> dict[str, Any]:
+    name = f"sweeps/trials-{trials}"
+    found: dict[str, Any] = {"trials": trials}
+    for turn in range(1 + repetitions):
+        print(f"  {trials:,} trials, turn {turn}/{repetitions} …", flush=True)
+        taken = {"first_byte": 1000 * page.get(name).elapsed.total_seconds()}
+        opened.open(page.root + name)
+        taken |= {
+            "first_paint": _eventually(opened, PAINTED),
+            "leaderboard": _eventually(opened, FILLED),
+            "filter": float(opened.run(FILTERED)),
+        }
+        began = time.perf_counter()
+        answer = page.get(f"{name}/data")
+        taken["data"] = 1000 * (time.perf_counter() - began)
+        found["bytes"] = len(answer.content)
+        for what, milliseconds in taken.items():
+            found.setdefault(what, []).append(milliseconds)
+    return found
+
+
+def _eventually(opened: Browser, script: str) -> float:
+    """Returns the first number that the script returns."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        if (value := opened.run(script)) is not None:
+            return float(value)
+        time.sleep(0.01)
+    raise TimeoutError(f"not within {PATIENCE_SECONDS:.0f} s: {script}")
