@@ -60,6 +60,8 @@ class SweepStack(cdk.Stack):
                 keys.BUCKET: storage.bucket.bucket_name,
                 # Only newer ECS agents set a region, and without one a client of any service but S3 cannot be made.
                 # https://github.com/aws/containers-roadmap/issues/1611
+                # A container sees all processors of its machine, and two trials on one machine would compete for them.
+                keys.THREADS: str(config.job_vcpus),
                 "AWS_REGION": self.region,
                 "AWS_DEFAULT_REGION": self.region,
             },

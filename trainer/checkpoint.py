@@ -11,7 +11,7 @@ import torch
 from stepsweep.contract.errors import SweepError
 from stepsweep.trainer.train import Row, State
 
-VERSION = 1
+VERSION = 2
 """Version of format and training. Increase it when either changes, so that no training continues other code's state."""
 
 
@@ -32,6 +32,7 @@ def to_bytes(state: State, identity: Mapping[str, Any]) -> bytes:
         "weights": state.weights,
         "momentum": state.momentum,
         "best": state.best,
+        "devices": list(state.devices),
     }
     file = io.BytesIO()
     torch.save(content, file)
@@ -53,6 +54,7 @@ def from_bytes(data: bytes, identity: Mapping[str, Any]) -> State:
             weights=content["weights"],
             momentum=content["momentum"],
             best=content["best"],
+            devices=tuple(map(str, content["devices"])),
         )
     except Exception as error:  # torch.load raises whatever its zip and pickle parsers raise
         raise CheckpointError(f"it is damaged ({type(error).__name__})") from error

@@ -56,12 +56,14 @@ class State:
     Attributes:
         momentum: SGD's buffers, one per parameter of the network.
         best: the weights after the epoch with the lowest val_loss; None if no val_loss was finite.
+        devices: what trained the rows, in order, as `describe` returns it.
     """
 
     rows: tuple[Row, ...]
     weights: Weights
     momentum: list[Tensor]
     best: Weights | None
+    devices: tuple[str, ...]
 
 
 def best_row(rows: Sequence[Row]) -> Row | None:
@@ -112,11 +114,14 @@ def epochs(
     optimizer = SGD(net.parameters(), lr=options.lr, momentum=options.momentum, weight_decay=options.weight_decay)
     rows: tuple[Row, ...] = ()
     best: Weights | None = None
+    devices: tuple[str, ...] = ()
     if start:
-        rows, best = start.rows, start.best
+        rows, best, devices = start.rows, start.best, start.devices
         net.load_state_dict(start.weights)
         optimizer.load(start.momentum)
 
+    if describe(device) not in devices[-1:]:
+        devices = (*devices, describe(device))
     while len(rows) < options.epochs and not why_stop(rows, patience=options.patience):
         began = time.monotonic()
         epoch = len(rows) + 1
@@ -138,7 +143,7 @@ def epochs(
         if best_row(rows) is rows[-1]:
             best = weights
         momentum = [buffer.to("cpu", copy=True) for buffer in optimizer.buffers]
-        yield State(rows=rows, weights=weights, momentum=momentum, best=best)
+        yield State(rows=rows, weights=weights, momentum=momentum, best=best, devices=devices)
 
 
 def _train(net: Net, optimizer: SGD, train: Images, options: Options, interrupted: Callable[[], bool]) -> float | None:

@@ -48,7 +48,7 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
     )
     _say(_title(options, images, device))
 
-    state = saved = _resume(store, identity)
+    state = saved = _resume(store, identity, here=train.describe(device))
     saved_at = -math.inf
     live = Live(store)
     for state in train.epochs(options, images, device=device, start=saved, interrupted=interrupted):
@@ -103,7 +103,10 @@ def _csv(rows: Sequence[Row]) -> bytes:
 
 
 def _identity(options: Options, device: torch.device) -> dict[str, Any]:
-    """Returns everything that decides a trial's numbers and its early stopping, as plain values."""
+    """Returns everything that decides a trial's numbers and its early stopping, as plain values.
+
+    Of a GPU not its model, nor the processor's threads beside it (docs/decisions/024-gpu-models-in-one-trial.md).
+    """
     return {
         "lr": options.lr,
         "momentum": options.momentum,
@@ -114,14 +117,14 @@ def _identity(options: Options, device: torch.device) -> dict[str, Any]:
         "dataset": options.dataset,
         "train_images": options.train_images,
         **({"folds": options.folds, "fold": options.fold} if options.folds else {}),
-        "threads": options.threads,
-        "device": train.describe(device),
+        **({"threads": options.threads} if device.type == "cpu" else {}),
+        "device": train.describe(device) if device.type == "cpu" else device.type,
         "precision": options.precision,
         "torch": str(torch.__version__),
     }
 
 
-def _resume(store: Store, identity: dict[str, Any]) -> State | None:
+def _resume(store: Store, identity: dict[str, Any], *, here: str) -> State | None:
     found = store.load_checkpoint()
     if found is None:
         return None
@@ -131,6 +134,8 @@ def _resume(store: Store, identity: dict[str, Any]) -> State | None:
         _say(f"not continuing from {store.checkpoint}: {error}; training starts anew")
         return None
     _say(f"continuing after epoch {len(state.rows)} from {store.checkpoint}")
+    if here not in state.devices[-1:]:
+        _say(f"trained so far on {', '.join(state.devices)}, now on {here}: the last digits will be those of neither")
     return state
 
 
@@ -169,7 +174,8 @@ def _summary(
         _, test_accuracy = train.evaluate_weights(state.best, images.test, options.precision)
     dataset = data.DATASETS[options.dataset]
     return {
-        "options": {**identity, "epochs": options.epochs},
+        "options": {**identity, "threads": options.threads, "epochs": options.epochs},
+        "devices": list(state.devices),
         "data": {
             "dataset": options.dataset,
             "mean": dataset.mean,

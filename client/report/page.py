@@ -109,6 +109,7 @@ def facts(report: Gathered) -> dict[str, Any]:
         "options": _options(winner),
         "second": next((row for row in rows if row.rank == 2), None),
         "ties": _ties(rows, winner, output),
+        "devices": ((output and output.summary) or {}).get("devices", []),
         "test_accuracy": ((output and output.summary) or {}).get("test_accuracy"),
         "epochs": sum((row.epochs_trained or 0) * row.n for row in rows),
         "job_seconds": report.job_seconds,

@@ -248,6 +248,8 @@ class View:
         accuracy = (output.summary or {}).get("test_accuracy")
         if isinstance(accuracy, float):
             self.line(f"         test_accuracy {shown_value(accuracy)}, at the epoch with the lowest val_loss")
+        if len(devices := (output.summary or {}).get("devices") or ()) > 1:
+            self.line(f"         trained on {', then '.join(map(str, devices))}, which give other last digits")
         ties = [row for row in rows if row.value == winner.value and row.trial_id != winner.trial_id]
         if winner.n > 1:
             self._indistinguishable(output.ties, winner.n)

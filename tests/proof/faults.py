@@ -420,6 +420,9 @@ TEMPLATE = (
         "a secret's value in place of its ARN",
         lambda t: _set(_container(t), "Secrets", [{"Name": "WANDB_API_KEY", "ValueFrom": "0123456789abcdef"}]),
     ),
+    _template(
+        "a trial with a thread for each processor of its machine", lambda t: _without_variable(t, "OMP_NUM_THREADS")
+    ),
     _template("a job without a region", lambda t: _without_variable(t, "AWS_DEFAULT_REGION")),
     _template(
         "a region written out",

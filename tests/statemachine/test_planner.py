@@ -71,6 +71,7 @@ class TestPlan:
             {"Type": "VCPU", "Value": "8"},
             {"Type": "GPU", "Value": "2"},
         ]
+        assert {"Name": "OMP_NUM_THREADS", "Value": "8"} in item["environment"]
         assert (item["timeout_seconds"], item["attempts"]) == (300, 1)
         assert answer["usd_at_most"] == pytest.approx(2 * usd), "a machine twice as large"
         half = {"resources": {"vcpus": 2, "memory_mib": 6000}}

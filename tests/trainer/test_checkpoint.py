@@ -21,6 +21,7 @@ def made() -> State:
         weights={name: value.detach() for name, value in net.state_dict().items()},
         momentum=[torch.randn_like(parameter) for parameter in net.parameters()],
         best=None,
+        devices=("cpu (AVX512)",),
     )
 
 
@@ -36,7 +37,7 @@ def test_it_reads_what_it_wrote() -> None:
 def test_it_holds_only_tensors_and_plain_values() -> None:
     """A file from a bucket must not be able to run code."""
     content = torch.load(io.BytesIO(checkpoint.to_bytes(made(), IDENTITY)), weights_only=True)
-    assert set(content) == {"identity", "rows", "weights", "momentum", "best"}
+    assert set(content) == {"identity", "rows", "weights", "momentum", "best", "devices"}
 
 
 @pytest.mark.parametrize("length", [0, 10, 1_000, 9_600_000])

@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ from mypy_boto3_s3 import S3Client
 from stepsweep.contract import keys, metrics
 from stepsweep.contract.errors import InvalidInput, InvalidMetrics
 from stepsweep.trainer import __main__ as program
-from stepsweep.trainer import trial
+from stepsweep.trainer import train, trial
 from stepsweep.trainer.options import Options
 from stepsweep.trainer.store import FileStore, StoreError
 from tests.support.trainer import BUCKET, SMALL, Finish, Start, environment, job_environment, without_seconds
@@ -253,6 +253,30 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_not_used(
     assert lines[1] == f"not continuing from {tmp_path}/kept.pt: {told}; training starts anew"
     assert lines[2].startswith("epoch 1/2")
     assert csv_of(tmp_path)[-1][0] == "2"
+
+
+def test_a_checkpoint_of_another_gpu_model_is_used_and_both_are_named(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Kept(FileStore):
+        def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
+            summaries.append(summary)
+            return super().write_results(metrics, summary)
+
+    summaries: list[Mapping[str, Any]] = []
+    store = Kept(output=tmp_path / "m.csv", checkpoint_file=tmp_path / "kept.pt")
+    identity = trial._identity
+    monkeypatch.setattr(trial, "_identity", lambda made, _: identity(made, torch.device("cuda")))
+    for epochs, model in (("1", "Tesla T4"), ("2", "NVIDIA A10G")):
+        monkeypatch.setattr(train, "describe", lambda _, model=model: f"cuda ({model})")
+        assert trial.run(options("--epochs", epochs), store, interrupted=lambda: False)
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        "trained so far on cuda (Tesla T4), now on cuda (NVIDIA A10G): the last digits will be those of neither"
+        in lines
+    )
+    assert summaries[-1]["devices"] == ["cuda (Tesla T4)", "cuda (NVIDIA A10G)"]
+    assert summaries[-1]["epochs_trained"] == 2
 
 
 def test_early_stopping_is_told(

@@ -91,6 +91,7 @@ class TrialItem:
                 keys.METRICS_URI: keys.uri(bucket, trial.metrics_key),
                 keys.CHECKPOINT_URI: keys.uri(bucket, keys.checkpoint_prefix(trial.trial_id)),
                 **({keys.SECRETS: json.dumps(spec.secrets)} if spec.secrets else {}),
+                **({keys.THREADS: str(spec.resources.vcpus)} if spec.resources.vcpus else {}),
                 **spec.environment,
             },
             requirements=tuple(job.requirements(spec.resources)),

@@ -14,6 +14,9 @@ While it trains, it may also write its metrics so far to `live.csv` there, for l
 DATA_DIR = "STEPSWEEP_DATA_DIR"
 """Folder with the data sets; the image's build puts them there."""
 
+THREADS = "OMP_NUM_THREADS"
+"""Threads of a job: its vCPUs, unless a spec's environment says otherwise."""
+
 SECRETS = "STEPSWEEP_SECRETS"
 """JSON list of names: in a job of the secrets that the sweep asked for, in the planner of those that jobs can be given.
 

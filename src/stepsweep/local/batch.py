@@ -157,8 +157,9 @@ class JobQueue:
                 env={
                     **image.environment,
                     **self._environment(properties.get("jobRoleArn", "")),
-                    **share.environment(),
-                    **job.environment,
+                    **job.defined_environment,
+                    **share.environment(),  # a laptop's threads are not those of the job definition's machine
+                    **job.submitted_environment,
                     **given,
                     "AWS_BATCH_JOB_ID": job.job_id,
                     "AWS_BATCH_JOB_ATTEMPT": str(number),

@@ -50,6 +50,9 @@ def findings(subject: Subject) -> Findings:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         if given.get(name) != REGION:
             yield f"Environment: {name} is {given.get(name)}, and no client of AWS can be made without a region"
+    vcpus = next(need["Value"] for need in container["ResourceRequirements"] if need["Type"] == "VCPU")
+    if given.get("OMP_NUM_THREADS") != vcpus:
+        yield "Environment: a trial would start a thread for each processor of its machine"
     for variable in container.get("Environment", []):
         if looks_secret(variable["Name"]):
             yield f"Environment: {variable['Name']} looks like a secret, and stands in the template"

@@ -14,7 +14,7 @@ from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
 from moto.batch.responses import BatchResponse
 
-from stepsweep.contract.keys import SECRETS
+from stepsweep.contract.keys import SECRETS, THREADS
 from stepsweep.local.patches.patching import add, add_path, patch
 
 _asked_retry_strategy: ContextVar[dict[str, Any] | None] = ContextVar("asked_retry_strategy", default=None)
@@ -56,11 +56,15 @@ class ProcessJob(Job):
     @property
     def environment(self) -> dict[str, str]:
         """The variables of the definition and the submission, without those that AWS adds."""
-        entries = [
-            *(self.job_definition.container_properties.get("environment") or []),
-            *(self._submitted_overrides.get("environment") or []),
-        ]
-        return {entry["name"]: entry["value"] for entry in entries if "value" in entry}
+        return {**self.defined_environment, **self.submitted_environment}
+
+    @property
+    def defined_environment(self) -> dict[str, str]:
+        return _variables(self.job_definition.container_properties)
+
+    @property
+    def submitted_environment(self) -> dict[str, str]:
+        return _variables(self._submitted_overrides)
 
     @property
     def secrets(self) -> list[str]:
@@ -70,8 +74,11 @@ class ProcessJob(Job):
     @property
     def has_variables_of_its_own(self) -> bool:
         """Whether the submission gives it variables beside those that every trial has."""
-        submitted = self._submitted_overrides.get("environment") or []
-        return any(not entry["name"].startswith("STEPSWEEP_") for entry in submitted)
+        of_any = {THREADS: str(self.asked_vcpus)}
+        return any(
+            not name.startswith("STEPSWEEP_") and of_any.get(name) != value
+            for name, value in self.submitted_environment.items()
+        )
 
     @property
     def asked_vcpus(self) -> int | None:
@@ -111,6 +118,10 @@ class ProcessJob(Job):
         described: dict[str, Any] = super().describe()
         described["attempts"] = copy.deepcopy(self.attempts)
         return described
+
+
+def _variables(properties: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["value"] for each in properties.get("environment") or [] if "value" in each}
 
 
 def _requirements(properties: dict[str, Any]) -> dict[str, str]:
