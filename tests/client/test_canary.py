@@ -11,7 +11,7 @@ from stepsweep.client.running.execution import Progress
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial
 from tests.support.command import Sweep
-from tests.support.embedded import SCRIPTED
+from tests.support.embedded import SCRIPTED, keep_template
 
 REASON = "exit code 1: no file /tmp/sweep-abc1/data-7.csv"
 
@@ -63,6 +63,7 @@ MANY = [number / 100 for number in range(1, 41)]
 
 def test_a_sweep_that_is_run_stops_and_goes_on_if_it_is_told(sweep: Sweep) -> None:
     trainer = {"STEPSWEEP_TRAINER": str(SCRIPTED)}
+    keep_template(sweep.folder / ".stepsweep", {"trainer": str(SCRIPTED)})
     choices = ("--set", f"lr={','.join(map(str, MANY))}", "--fixed", "sleep=1")
     stopped = sweep("run", *choices, *CRASH, "--name", "broken", "--json", environment=trainer)
     assert stopped.returncode == 1

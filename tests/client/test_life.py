@@ -170,10 +170,11 @@ def test_a_run_ends_its_cloud_only_when_nothing_else_runs_in_it(folder: Path) ->
 
 
 def test_a_sweep_that_its_trainer_cannot_run_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    """With stepsweep's own trainer, in a folder without a data set; the second time the template is there."""
+    """With stepsweep's own trainer, in a folder without a data set."""
+    keep_template(tmp_path / ".stepsweep", {})
     sweep = Sweep(folder=tmp_path)
     words = ("--set", "lr=0.1,-1", "--epochs", "1", "--name", "mine")
-    for command in ("run", "run", "start"):
+    for command in ("run", "start"):
         ended = sweep(command, *words)
         assert ended.returncode == 2
         assert "Starting the embedded cloud" not in ended.stdout

@@ -16,7 +16,7 @@ import pytest
 
 from stepsweep.contract import keys
 from stepsweep.local.template import PACKAGE
-from tests.support.embedded import SCRIPTED, Cloud, eventually, running_cloud
+from tests.support.embedded import Cloud, eventually, running_cloud
 
 TUTORIAL = {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.1, 0.05]}
 
@@ -266,23 +266,6 @@ def test_results_survive_a_restart_and_a_killed_cloud_leaves_nothing_running(tmp
     with running_cloud(tmp_path) as after:
         assert after.run(spec) == first
         assert after.jobs("") == []
-
-
-def test_another_trainer_does_not_go_on_with_a_sweep(tmp_path: Path) -> None:
-    """Its winner would stand under the name of a sweep of another model."""
-    spec = {"parameters": {"lr": [0.1, 0.2]}, "epochs": 1, "name": "theirs"}
-    with running_cloud(tmp_path / "cloud") as first:
-        assert first.run(spec)["outcomes"]["SUCCEEDED"] == 2
-    other = tmp_path / "other"
-    shutil.copytree(SCRIPTED, other)
-    with (other / "scripted.py").open("a") as script:
-        script.write("# another version\n")
-    with running_cloud(tmp_path / "cloud", context={"trainer": str(other)}) as second:
-        refused = second.run(spec)
-        assert refused["error"] == "InvalidSweep"
-        assert 'was planned for the trainer "scripted", and this one is "other"' in refused["cause"]
-        assert second.run({**spec, "accept_trainer": True})["outcomes"]["SUCCEEDED"] == 2
-        assert len(jobs_of(second, "theirs")) == 2
 
 
 def test_the_template_that_is_synthesized_is_the_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
