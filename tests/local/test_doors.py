@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.embedded import REPOSITORY, Cloud
+from tests.support.command import Sweep
+from tests.support.embedded import Cloud
 
 WRONG: list[dict[str, Any]] = [
     {"paramters": {"lr": [0.1]}, "epochs": 1, "name": "wrong"},
@@ -19,13 +20,7 @@ WRONG: list[dict[str, Any]] = [
 
 
 def by_client(cloud: Cloud, spec: Path) -> list[str]:
-    ended = subprocess.run(
-        [sys.executable, "-m", "stepsweep", "run", str(spec), "--dir", str(cloud.directory)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = Sweep(folder=spec.parent)("run", str(spec), "--dir", str(cloud.directory))
     assert ended.returncode == 2, ended.stderr
     return [line.removeprefix("sweep: ") for line in ended.stderr.splitlines()]
 

@@ -2,12 +2,11 @@
 
 import csv
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
 
 SAVING = REPOSITORY / "tests" / "trainers" / "saving"
@@ -83,7 +82,7 @@ def test_a_trainers_folder_may_hold_the_cloud_and_notes(tmp_path: Path) -> None:
     for notes in ("one", "two"):
         (project / "NOTES.md").write_text(notes)
         shutil.rmtree(project / state / "templates", ignore_errors=True)  # the image is made anew
-        ended = sweep(project, "run", "sweep.json", "--trainer", ".", "--dir", state, "--name", notes)
+        ended = Sweep(folder=project)("run", "sweep.json", "--trainer", ".", "--dir", state, "--name", notes)
         assert ended.returncode == 0, ended.stderr
         trials.append(sorted(path.name for path in (project / state / "s3").glob("*/trials/*")))
         (image,) = (project / state / "templates").glob("assembly-*/asset.*/Dockerfile")
@@ -107,23 +106,12 @@ def test_a_folder_that_is_too_large_is_refused_with_its_largest_files(tmp_path: 
     (project / "sweep.json").write_text(
         '{"parameters": {"lr": [0.5]}, "fixed": {"trials": 1, "meeting": "here"}, "epochs": 1}'
     )
-    ended = sweep(project, "run", "sweep.json", "--trainer", ".")
+    ended = Sweep(folder=project)("run", "sweep.json", "--trainer", ".")
     assert ended.returncode == 2, ended.stderr
     assert f"the files of {project} must be at most 200.0 MB together, got 300.0 MB" in ended.stderr
     assert "data/images.bin (300.0 MB)" in ended.stderr
     assert ".dockerignore" in ended.stderr
     assert "Traceback" not in ended.stderr
     (project / ".dockerignore").write_text("data\n")
-    ended = sweep(project, "run", "sweep.json", "--trainer", ".")
+    ended = Sweep(folder=project)("run", "sweep.json", "--trainer", ".")
     assert ended.returncode == 0, ended.stderr
-
-
-def sweep(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "stepsweep", *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )

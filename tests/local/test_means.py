@@ -13,21 +13,17 @@ from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, eventually, keep_template
 
 TELLS = REPOSITORY / "tests" / "trainers" / "tells"
-SCRIPT = (TELLS / "train.py").read_text()
-DOCKERFILE = (TELLS / "Dockerfile").read_text()
-ASKED = ("--set", "lr=0.1", "--epochs", "1", "--trainer", "trainer")
+ASKED = ("--set", "lr=0.1", "--epochs", "1", "--trainer", str(TELLS))
 
 
-def trainer(folder: Path, script: str = SCRIPT) -> None:
-    (folder / "trainer").mkdir()
-    (folder / "trainer" / "train.py").write_text(script)
-    (folder / "trainer" / "Dockerfile").write_text(DOCKERFILE)
+def told(folder: Path, *, act: str = "tell") -> tuple[str, ...]:
+    """Returns `ASKED`, in a folder that has the trainer's template already: to synthesize it takes seconds.
 
-
-def told(folder: Path) -> tuple[str, ...]:
-    """Returns `ASKED` of the trainer whose template lies in the folder already: to synthesize it takes seconds."""
+    Args:
+        act: what the trainer does beside that it tells what it is given.
+    """
     keep_template(folder / ".stepsweep", {"trainer": str(TELLS)})
-    return (*ASKED[:-1], str(TELLS))
+    return ASKED if act == "tell" else (*ASKED, "--fixed", f"act={act}")
 
 
 def seen(folder: Path) -> dict[str, str]:
@@ -39,11 +35,11 @@ def seen(folder: Path) -> dict[str, str]:
 
 
 def test_a_trial_sees_the_variables_of_the_spec_and_of_the_shell_where_they_are_named(sweep: Sweep) -> None:
-    trainer(sweep.folder)
+    asked = told(sweep.folder)
     (sweep.folder / "spec.yaml").write_text("environment: {OMP_NUM_THREADS: 3, BOTH: spec, A: file}\n")
     shell = {"FROM_SHELL": "shell's own = value", "NOT_NAMED": "x"}
     ran = sweep(
-        "run", "spec.yaml", *ASKED, "--env", "A=option", "--env", "FROM_SHELL", "--name", "mine", environment=shell
+        "run", "spec.yaml", *asked, "--env", "A=option", "--env", "FROM_SHELL", "--name", "mine", environment=shell
     )
     assert ran.returncode == 0, ran.stderr
     found = seen(sweep.folder)
@@ -56,7 +52,6 @@ def test_a_trial_sees_the_variables_of_the_spec_and_of_the_shell_where_they_are_
 
 
 def test_all_faults_are_said_before_anything_starts(sweep: Sweep) -> None:
-    trainer(sweep.folder)
     wrong = sweep("run", *ASKED, "--env", "WANDB_API_KEY", "--env", "A B=1", environment={"WANDB_API_KEY": "s3cr3t"})
     assert wrong.returncode == 2
     assert [line.split(";")[0].split(",")[0] for line in wrong.stderr.splitlines()] == [
@@ -74,10 +69,10 @@ def said(folder: Path) -> str:
 
 @pytest.mark.parametrize("command", ["run", "start"])
 def test_a_secret_of_the_shell_reaches_the_trial_and_is_written_nowhere(sweep: Sweep, command: str) -> None:
-    trainer(sweep.folder)
+    asked = told(sweep.folder)
     secret = "s3cr3t-of-the-shell"  # noqa: S105  nobody's
     shell = {"WANDB_API_KEY": secret, "HF_TOKEN": "another"}
-    ran = sweep(command, *ASKED, "--secret", "WANDB_API_KEY", "--name", "mine", environment=shell)
+    ran = sweep(command, *asked, "--secret", "WANDB_API_KEY", "--name", "mine", environment=shell)
     assert ran.returncode == 0, ran.stderr
     if command == "start":
         assert sweep("watch", "mine").returncode == 0
@@ -110,9 +105,9 @@ def test_a_cloud_that_is_up_already_is_given_the_latest_value(sweep: Sweep) -> N
 
 
 def test_another_environment_is_another_trial_and_under_the_same_name_another_sweep(sweep: Sweep) -> None:
-    trainer(sweep.folder)
+    asked = told(sweep.folder)
     plain, one, again, other = (
-        sweep("run", *ASKED, "--name", name, *env, "--json")
+        sweep("run", *asked, "--name", name, *env, "--json")
         for name, env in (
             ("plain", ()),
             ("one", ("--env", "A=1")),
@@ -126,30 +121,15 @@ def test_another_environment_is_another_trial_and_under_the_same_name_another_sw
     assert 'asked for something else (its environment was {"A": "1"})' in other.stderr
 
 
-GPU_SCRIPT = """
-import os, pathlib, sys, time
-folder = pathlib.Path(os.environ["STEPSWEEP_DATA_DIR"])
-folder.mkdir(exist_ok=True)
-gpu = os.environ["CUDA_VISIBLE_DEVICES"]
-(folder / f"gpu-{gpu}").touch(exist_ok=False)
-(folder / f"started-{os.getpid()}").touch()
-while len(list(folder.glob("started-*"))) < 2:
-    time.sleep(0.02)
-print("gpu", gpu)
-print("val_accuracy=0.5")
-(folder / f"gpu-{gpu}").unlink()
-"""
-
-
 @pytest.mark.skipif(default_vcpus() < 2, reason="two trials have to run at once")
 def test_gpus_are_handed_out_one_a_trial_by_index(sweep: Sweep) -> None:
-    trainer(sweep.folder, GPU_SCRIPT)
+    asked = told(sweep.folder, act="meet")
     (sweep.folder / "bin").mkdir()
     program = sweep.folder / "bin" / "nvidia-smi"
     program.write_text("#!/bin/sh\nprintf '0\\n3\\n'\n")
     program.chmod(0o755)
     shell = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
-    ran = sweep("run", "--set", "lr=1,2,3,4", "--epochs", "1", "--trainer", "trainer", environment=shell)
+    ran = sweep("run", "--set", "lr=1,2,3,4", *asked[2:], environment=shell)
     assert ran.returncode == 0, ran.stderr + said(sweep.folder)
     given = [line for line in said(sweep.folder).splitlines() if line.startswith("gpu ")]
     assert len(given) == 4
@@ -173,40 +153,33 @@ def test_the_shell_says_which_gpus_there_are_and_the_spec_may_say_who_gets_which
     assert seen(sweep.folder)["CUDA_VISIBLE_DEVICES"] == given
 
 
-GREEDY = """
-import subprocess, sys, time
-subprocess.Popen([sys.executable, "-c", "import time; held = bytearray(400 * 2**20); time.sleep(600)"])
-time.sleep(600)
-"""
-
-
 def test_a_trial_that_uses_more_memory_than_it_has_is_killed_with_all_it_started(sweep: Sweep) -> None:
-    trainer(sweep.folder, GREEDY)
+    asked = told(sweep.folder, act="grow")
     (sweep.folder / "spec.yaml").write_text("resources: {memory_mib: 200}\n")
-    ran = sweep("run", "spec.yaml", *ASKED)
+    ran = sweep("run", "spec.yaml", *asked)
     assert ran.returncode == 1
     assert "OutOfMemoryError: Container killed due to memory usage (killed at its 200 MiB)" in ran.stderr
 
 
 def test_a_trial_that_was_told_to_end_is_tried_again_as_often_as_the_spec_says(sweep: Sweep) -> None:
-    trainer(sweep.folder, "raise SystemExit(75)")
+    asked = told(sweep.folder, act="leave")
     (sweep.folder / "spec.yaml").write_text("retries: 1\ntimeout_minutes: 3\n")
-    ran = sweep("run", "spec.yaml", *ASKED)
+    ran = sweep("run", "spec.yaml", *asked)
     assert ran.returncode == 1
     assert "exit code 75, attempt 2" in ran.stderr
-    again = sweep("run", *ASKED)
+    again = sweep("run", *asked)
     assert "exit code 75, attempt 5" in again.stderr
 
 
 def test_what_no_job_has_is_refused_before_anything_starts(sweep: Sweep) -> None:
-    trainer(sweep.folder)
+    asked = told(sweep.folder)
     (sweep.folder / "spec.yaml").write_text("resources: {vcpus: 65, memory: 1}\n")
-    wrong = sweep("run", "spec.yaml", *ASKED)
+    wrong = sweep("run", "spec.yaml", *asked)
     assert wrong.returncode == 2
     assert wrong.stderr.splitlines() == [
         "sweep: unknown field `resources.memory`; did you mean `resources.memory_mib`?",
     ]
     (sweep.folder / "spec.yaml").write_text("resources: {vcpus: 65}\n")
-    wrong = sweep("run", "spec.yaml", *ASKED)
+    wrong = sweep("run", "spec.yaml", *asked)
     assert wrong.returncode == 2
     assert "resources.vcpus: 65, and all jobs of the stack together have 64" in wrong.stderr

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.embedded import REPOSITORY
+from stepsweep.local.host import FORK_IS_SAFE
+from tests.support import forked
 from tests.support.stack import Stack
 
 
@@ -34,22 +35,12 @@ class Sweep:
     def popen(
         self, *words: str, environment: Mapping[str, str] | None = None, terminal: int = subprocess.PIPE
     ) -> "subprocess.Popen[str]":
-        """Starts it, with pipes, or with all of its three files in a terminal."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
-        nowhere = str(self.folder / "nowhere")
+        """Starts it as a new Python, with pipes, or with all of its three files in a terminal."""
         return subprocess.Popen(
             [*self.by, sys.executable, "-m", "stepsweep", *words],
             cwd=self.folder,
             preexec_fn=_hear_signals,  # noqa: PLW1509  it does nothing that a thread could hold
-            env={
-                **clean,
-                "PYTHONPATH": str(REPOSITORY),
-                "PYTHONWARNINGS": "error",
-                "AWS_CONFIG_FILE": nowhere,
-                "AWS_SHARED_CREDENTIALS_FILE": nowhere,
-                "AWS_EC2_METADATA_DISABLED": "true",
-                **(environment or {}),
-            },
+            env=self._environment(environment),
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
@@ -59,9 +50,25 @@ class Sweep:
     def __call__(
         self, *words: str, environment: Mapping[str, str] | None = None, text: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
+        """Runs it to its end: as a fork, if nothing is asked for that a Python reads at its start."""
+        given = self._environment(environment)
+        if FORK_IS_SAFE and not self.by and forked.VARIABLES.items() <= given.items():
+            return forked.run(words, folder=self.folder, environment=given, text=text, timeout_seconds=120)
         with self.popen(*words, environment=environment) as process:
             out, err = process.communicate(text, timeout=120)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
+        nowhere = str(self.folder / "nowhere")
+        return {
+            **clean,
+            **forked.VARIABLES,
+            "AWS_CONFIG_FILE": nowhere,
+            "AWS_SHARED_CREDENTIALS_FILE": nowhere,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **(more or {}),
+        }
 
     def on(self, stack: Stack, command: str, *words: str) -> "subprocess.CompletedProcess[str]":
         """Runs a command on a stack, found as a deployed one is."""
