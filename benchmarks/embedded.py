@@ -44,7 +44,8 @@ class Requests:
 
             def count(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
                 if (signed := _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))) is not None:
-                    role = next((role for name, role in _ROLES.items() if f"{name}Role" in signed["key"]), "person")
+                    arn = access.role_of(signed["key"])
+                    role = next((role for name, role in _ROLES.items() if f"{name}Role" in arn), "person")
                     method = environ["REQUEST_METHOD"]
                     kind = "LIST" if "list-type=2" in environ.get("QUERY_STRING", "") else method
                     with self._lock:
@@ -66,8 +67,8 @@ class Cloud:
 
     def client(self, service: str, config: Config | None = None) -> Any:
         session = boto3.Session(
-            aws_access_key_id="benchmark",
-            aws_secret_access_key="benchmark",  # noqa: S106
+            aws_access_key_id=self.endpoint.access_key_id,
+            aws_secret_access_key=self.endpoint.secret_access_key,
             region_name=self.endpoint.region,
         )
         return session.client(service, endpoint_url=self.endpoint.url, config=config)  # type: ignore[call-overload]

@@ -67,6 +67,7 @@ class Deployment:
     trainer_version: str
     usd_per_hour: float
     patience_seconds: float
+    session: boto3.Session
     s3: "S3Client"
     step_functions: "SFNClient"
     batch: "BatchClient"
@@ -85,8 +86,7 @@ class Deployment:
 
     def give_secrets(self, values: Mapping[str, str]) -> None:
         """Puts secrets into the Secrets Manager of an embedded cloud, under the names of their variables."""
-        session = session_of(region=self.region, key="embedded", secret="embedded")  # noqa: S106
-        client = session.client("secretsmanager", endpoint_url=self.s3.meta.endpoint_url, config=ISOLATED)
+        client = self.session.client("secretsmanager", endpoint_url=self.s3.meta.endpoint_url, config=ISOLATED)
         for name, value in values.items():
             try:
                 client.create_secret(Name=name, SecretString=value)
@@ -182,6 +182,7 @@ def _found(
         trainer_version=outputs[Output.TRAINER_VERSION],
         usd_per_hour=float(outputs[Output.USD_PER_HOUR]),
         patience_seconds=patience_seconds,
+        session=session,
         s3=session.client("s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url),
         step_functions=session.client("stepfunctions", config=config, endpoint_url=endpoint_url),
         batch=session.client("batch", config=config, endpoint_url=endpoint_url),

@@ -8,6 +8,10 @@ import sys
 import time
 import urllib.parse
 
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
 FAILING = 0.05
 
 parser = argparse.ArgumentParser(allow_abbrev=False)
@@ -22,18 +26,16 @@ if random.Random(f"{options.seed}:{options.number}").random() < FAILING:  # noqa
     sys.exit("this trial was chosen to fail")
 
 uri = urllib.parse.urlparse(os.environ["STEPSWEEP_METRICS_URI"])
-# The embedded cloud checks the access key, not the signature.
-credential = f"{os.environ['AWS_ACCESS_KEY_ID']}/20260101/{os.environ['AWS_REGION']}/s3/aws4_request"
-connection = http.client.HTTPConnection(urllib.parse.urlparse(os.environ["AWS_ENDPOINT_URL"]).netloc)
-connection.request(
+endpoint = os.environ["AWS_ENDPOINT_URL"]
+request = AWSRequest(
     "PUT",
-    f"/{uri.netloc}{uri.path}",
-    body=f"epoch,train_loss,val_loss,val_accuracy,seconds\n1,0.5,0.5,{options.number / 1e6},0.1\n".encode(),
-    headers={
-        "If-None-Match": "*",
-        "Content-Type": "text/csv",
-        "Authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0",
-    },
+    f"{endpoint}/{uri.netloc}{uri.path}",
+    headers={"If-None-Match": "*", "Content-Type": "text/csv"},
+    data=f"epoch,train_loss,val_loss,val_accuracy,seconds\n1,0.5,0.5,{options.number / 1e6},0.1\n".encode(),
 )
+key = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
+S3SigV4Auth(key, "s3", os.environ["AWS_REGION"]).add_auth(request)
+connection = http.client.HTTPConnection(urllib.parse.urlparse(endpoint).netloc)
+connection.request("PUT", f"/{uri.netloc}{uri.path}", body=request.data, headers=dict(request.headers.items()))
 if (status := connection.getresponse().status) != 200:
     sys.exit(f"the metrics could not be written: {status}")

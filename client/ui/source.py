@@ -34,13 +34,13 @@ class Source:
         return Found(self.cloud.recorded(), None) if deployment is None else Found.of(deployment)
 
     def _address(self) -> str:
-        """Returns where the cloud answers; empty if none is up."""
+        """Returns what tells this start of the cloud from another; empty if none is up."""
         if not self.cloud.is_local:
             return IN_THE_CLOUD
         from stepsweep.local.cloud import joined
 
         endpoint = joined(self.cloud.directory)
-        return "" if endpoint is None else endpoint.url
+        return "" if endpoint is None else endpoint.access_key_id
 
     @property
     def poll_seconds(self) -> float:

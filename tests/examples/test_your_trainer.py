@@ -94,7 +94,7 @@ def test_an_interrupted_job_goes_on_to_the_same_numbers_and_never_replaces_them(
     assert process.returncode == 75
     client = s3(job)
     assert [item["Key"] for item in client.list_objects_v2(Bucket="results")["Contents"]] == [
-        f"{CHECKPOINTS}model.pickle"
+        f"{CHECKPOINTS}model.json"
     ]
     ended = ran(*OPTIONS, "--epochs", "4", environment=job)
     assert ended.returncode == 0, ended.stderr
@@ -168,7 +168,7 @@ def test_a_sweep_runs_it_and_its_image_holds_nothing_of_ours(tmp_path: Path) -> 
 
     bucket = next((tmp_path / ".stepsweep" / "s3").iterdir())
     trial_id = document["winner"]["trial_id"]
-    assert (bucket / "checkpoints" / trial_id / "model.pickle").exists()
+    assert (bucket / "checkpoints" / trial_id / "model.json").exists()
     (assembly,) = (tmp_path / ".stepsweep" / "templates").glob("assembly-*")
     assert list(faults_of_context(assembly)) == []
     manifest = json.loads(next(assembly.glob("*.assets.json")).read_bytes())

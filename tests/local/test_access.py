@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,14 +54,15 @@ def roles(cloud: Cloud) -> dict[str, str]:
 
 
 def signed_by(cloud: Cloud, role: str) -> Cloud:
-    """Returns the cloud as a role sees it. A key that is no role's would be allowed everything."""
-    key = "ROLE" + "".join(filter(str.isalnum, roles(cloud)[role]))[:60]
-    signed = Cloud(
-        process=cloud.process,
-        directory=cloud.directory,
-        environment={**cloud.environment, "AWS_ACCESS_KEY_ID": key},
-        outputs=cloud.outputs,
-    )
+    """Returns the cloud as a role sees it. The person's key would be allowed everything."""
+    arn = cloud.client("iam").get_role(RoleName=roles(cloud)[role])["Role"]["Arn"]
+    key = cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    given = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": key["SessionToken"],
+    }
+    signed = replace(cloud, environment={**cloud.environment, **given})
     with pytest.raises(ClientError, match="not authorized"):
         signed.client("stepfunctions").list_state_machines()
     return signed

@@ -18,6 +18,7 @@ from stepsweep.local import cloud as local_cloud
 from stepsweep.local.cloud import CloudFailed, embedded_cloud
 from stepsweep.local.template import SynthFailed
 from tests.support.embedded import Cloud, running_cloud
+from tests.support.signing import signed_headers
 from tests.support.tiny import tiny_app
 from tests.support.worlds import Worlds
 
@@ -152,7 +153,7 @@ def test_a_bucket_is_never_outside_the_folder(tiny_cloud: Cloud, bucket: str) ->
     address = urlparse(tiny_cloud.environment["AWS_ENDPOINT_URL"])
     for path in (f"/{bucket}", f"/{bucket}/key"):
         connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
-        connection.request("PUT", path, b"data")
+        connection.request("PUT", path, b"data", signed_headers(tiny_cloud.environment, "PUT", path, body=b"data"))
         connection.getresponse().read()
         connection.close()
     new = files(tiny_cloud.directory.parent) - outside

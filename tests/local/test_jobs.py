@@ -76,7 +76,7 @@ def test_nothing_of_the_shell_reaches_a_job_but_where_its_programs_are(tiny_clou
     job = ended(tiny_cloud, submitted(tiny_cloud, 'ls -A "$HOME"; env; touch "$HOME/kept"'))
     seen = dict(line.split("=", 1) for line in printed(tiny_cloud, job).splitlines())
     of_any_job = {"FROM", "OTHER", "PATH", "HOME", "TMPDIR", "TMP", "TEMP", "STEPSWEEP_DATA_DIR"}
-    of_aws = {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"}
+    of_aws = {"AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED"}  # no key: this job has no role
     of_batch = {"AWS_BATCH_JOB_ID", "AWS_BATCH_JOB_ATTEMPT", "AWS_BATCH_JQ_NAME"}
     of_this_machine = {"PYTHONUSERBASE", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"}
     of_the_shell_itself = {"PWD", "OLDPWD", "SHLVL", "_"}

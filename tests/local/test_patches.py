@@ -565,7 +565,9 @@ def test_a_policy_that_denies_an_object_is_heeded(worlds: Worlds) -> None:
     assert embedded == plain
 
 
-@patched("bodies_are_read_in_one_piece")
+# --- what local/signatures.py reads ----------------------------------------------------------------------------------
+
+
 def test_a_body_is_read_in_one_piece(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("pieces_of_a_body")
     assert plain[0] > 10
@@ -573,7 +575,6 @@ def test_a_body_is_read_in_one_piece(worlds: Worlds) -> None:
     assert embedded == [0, True]
 
 
-@patched("bodies_are_read_in_one_piece")
 def test_a_body_that_breaks_off_leaves_no_object(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("a_body_that_breaks_off")
     assert plain[0] == "400"

@@ -1,29 +1,32 @@
-"""Checks every request to the embedded cloud against the synthesized policies of its sender.
+"""Checks every request to the embedded cloud: who has signed it, and whether the synthesized policies allow it.
 
-Jobs, functions and the state machine sign with the key of their role. Any other request comes from the person, who
-may do everything here. As on AWS, a denied request gets 403, with the action, the resource and the role in the message.
+Jobs, functions and the state machine sign with the key of their role, which is valid as long as the cloud's process
+lives. A request with the key of the person whose cloud it is may do everything here, and any other is refused. As on
+AWS, a denied request gets 403, with the action, the resource and the role in the message.
 
 moto's `IAMPolicy` evaluates the policies. It knows actions, resources and effects, but few conditions; this stack's
 roles use none. moto determines action and resource for few services (it takes `*` for most), so this module does so
 for the requests that roles send.
 """
 
-import io
 import json
-import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.models import iam_backends
+from moto.s3.responses import ACTION_MAP
+from moto.sts.models import sts_backends
+
+from stepsweep.local.endpoint import KeyPair
+from stepsweep.local.refused import Refused
+from stepsweep.local.signatures import Signatures, Signer, path_of, read_body
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
-_CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +45,46 @@ class Denied(Exception):
 
 
 class Access:
-    """The keys of roles, and the check of signed requests."""
+    """The keys of the person and of roles, and the check of signed requests.
 
-    def __init__(self, account: str, region: str) -> None:
+    Args:
+        person: the key of the person whose cloud it is.
+        url: the endpoint.
+        seen_at: URL at which jobs, functions and the state machine reach it.
+    """
+
+    def __init__(self, account: str, region: str, *, person: KeyPair, url: str, seen_at: str) -> None:
         self._account = account
         self._region = region
-        self._roles: dict[str, str] = {}
+        self._signers = {person.access_key_id: Signer(key=person)}
+        self._keys = {"": person}
         self._lock = threading.Lock()
+        self._signatures = Signatures(self._signer_of, url=url, seen_at=seen_at)
 
-    def key_of(self, role_arn: str) -> str:
-        """Returns the access key id of a role; always the same one."""
-        key = "ROLE" + re.sub(r"[^A-Za-z0-9]", "", role_arn.rsplit("/", 1)[-1])[:60]
+    def key_of(self, role_arn: str) -> KeyPair:
+        """Returns the key of a role, which is always the same one; for an empty ARN, the person's."""
         with self._lock:
-            self._roles[key] = role_arn
-        return key
+            if role_arn not in self._keys:
+                key = self._keys[role_arn] = KeyPair.random()
+                self._signers[key.access_key_id] = Signer(key=key, role=role_arn)
+            return self._keys[role_arn]
+
+    def role_of(self, access_key_id: str) -> str:
+        """Returns the ARN of the role that has a key; empty if none has."""
+        signer = self._signer_of(access_key_id)
+        return signer.role if signer else ""
+
+    def _signer_of(self, access_key_id: str) -> Signer | None:
+        if (signer := self._signers.get(access_key_id)) is not None:
+            return signer
+        assumed = sts_backends[self._account]["aws"].get_assumed_role_from_access_key(access_key_id)
+        if assumed is None:
+            return None
+        key = KeyPair(access_key_id=access_key_id, secret_access_key=assumed.secret_access_key)
+        # Of the roles that the CDK CLI assumes, policies have conditions and resources that are not modelled here. Only
+        # the person can assume one: no role of the stack may.
+        role = "" if "role/cdk-" in assumed.role_arn else assumed.role_arn
+        return Signer(key=key, role=role, token=assumed.session_token)
 
     def check(self, role_arn: str, action: str, resource: str) -> None:
         """Raises Denied unless a policy of the role allows the action on the resource, and none denies it."""
@@ -67,16 +96,21 @@ class Access:
         """Returns the server with the check in front."""
 
         def checked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-            signed = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-            role = self._roles.get(signed["key"]) if signed else None
-            if signed and role:
-                try:
-                    for action, resource in self._asked(signed["service"], environ):
-                        self.check(role, action, resource)
-                except Denied as denied:
-                    return _refusal(signed["service"], str(denied), start_response)
-            if signed and role and signed["service"] == "s3" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
-                return self._unlisted(role, server, environ, start_response)
+            try:
+                signed = self._signatures.check(environ)
+                role = signed.signer.role
+                # With it moto would look in another account.
+                environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
+                if not role:
+                    return server(environ, start_response)
+                for action, resource in self._asked(signed.service, environ):
+                    self.check(role, action, resource)
+                if signed.service == "s3" and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+                    return self._unlisted(role, server, environ, start_response)
+            except Denied as denied:
+                return Refused(403, "AccessDenied", str(denied)).answer(environ, start_response)
+            except Refused as refused:
+                return refused.answer(environ, start_response)
             return server(environ, start_response)
 
         return checked
@@ -84,18 +118,15 @@ class Access:
     def _unlisted(
         self, role: str, server: Wsgi, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        """Turns a 404 for a missing object into 403, unless the role may list the bucket.
+        """Raises Denied instead of a 404 for a missing object, unless the role may list the bucket.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
         """
         answer: list[Any] = []
         body = server(environ, lambda *status_and_headers: answer.extend(status_and_headers))
         if answer[0].startswith("404"):
-            bucket = unquote(environ["PATH_INFO"]).lstrip("/").partition("/")[0]
-            try:
-                self.check(role, "s3:ListBucket", f"arn:aws:s3:::{bucket}")
-            except Denied as denied:
-                return _refusal("s3", str(denied), start_response)
+            bucket = path_of(environ).lstrip("/").partition("/")[0]
+            self.check(role, "s3:ListBucket", f"arn:aws:s3:::{bucket}")
         start_response(*answer)
         return body
 
@@ -106,25 +137,28 @@ class Access:
 
     def _asked(self, service: str, environ: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yields the IAM actions of a request, each with its resource."""
-        method, path = environ["REQUEST_METHOD"], unquote(environ["PATH_INFO"])
+        method, path = environ["REQUEST_METHOD"], path_of(environ)
+        named = [] if service == "s3" else list(_named_actions(environ))
+        yield from ((f"{service}:{action}", "*") for action in named)
         match service:
             case "s3":
-                yield _s3(method, path, parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+                yield from _s3(environ, method, path)
             case "batch":
                 yield from self._batch(path, _body(environ))
             case "lambda":
                 name = path.split("/functions/", 1)[-1].split("/", 1)[0]
                 arn = name if name.startswith("arn:") else self._arn("lambda", f"function:{name}")
-                yield ("lambda:InvokeFunction" if path.endswith("/invocations") else "lambda:GetFunction", arn)
+                yield ("lambda:InvokeFunction" if path.endswith("/invocations") else f"lambda:{method} {path}", arn)
             case "logs":
                 body = _body(environ)
                 stream = f"log-group:{body.get('logGroupName')}:log-stream:{body.get('logStreamName')}"
                 yield (f"logs:{_target(environ)}", self._arn("logs", stream))
-            case _:
+            case _ if "HTTP_X_AMZ_TARGET" in environ or not named:
                 yield (f"{service}:{_target(environ)}", "*")
 
     def _batch(self, path: str, body: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        match path.rsplit("/", 1)[-1]:
+        # moto takes the second part of the path, whatever follows.
+        match [*path.lstrip("/").split("/"), ""][1]:
             case "submitjob":
                 for resource in (body["jobQueue"], body["jobDefinition"]):
                     yield ("batch:SubmitJob", resource)
@@ -149,23 +183,52 @@ def _parsed(document: str) -> IAMPolicy:
     return IAMPolicy(document)
 
 
-def _s3(method: str, path: str, query: dict[str, list[str]]) -> tuple[str, str]:
+PLAIN = {
+    "key": {"x-id", "partNumber", "uploadId", "uploads"},
+    "bucket": {
+        "x-id", "list-type", "prefix", "delimiter", "max-keys", "marker", "continuation-token", "start-after",
+        "encoding-type", "fetch-owner",
+    },
+}  # fmt: skip
+"""Parameters of S3 that change nothing about which action is asked for, but for those in moto's map of actions."""
+
+
+def _s3(environ: dict[str, Any], method: str, path: str) -> Iterator[tuple[str, str]]:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"""
     bucket, _, key = path.lstrip("/").partition("/")
-    if not key:
-        actions = {
-            "GET": "s3:ListBucket",
-            "HEAD": "s3:ListBucket",
-            "PUT": "s3:CreateBucket",
-            "DELETE": "s3:DeleteBucket",
-        }
-        # DeleteObjects is a POST to the bucket.
-        return actions.get(method, "s3:DeleteObject"), f"arn:aws:s3:::{bucket}"
-    actions = {"GET": "s3:GetObject", "HEAD": "s3:GetObject", "DELETE": "s3:DeleteObject"}
-    action = actions.get(method, "s3:PutObject")
-    if method == "DELETE" and "uploadId" in query:
-        action = "s3:AbortMultipartUpload"
-    return action, f"arn:aws:s3:::{bucket}/{key}"
+    query = parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    resource = f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
+    if not bucket:
+        yield "s3:ListAllMyBuckets", "*"
+    elif method == "POST" and not key:
+        # It deletes objects, which no role here may. A form of a page has no key that is known.
+        yield "s3:DeleteObject", resource
+    else:
+        of = ACTION_MAP["KEY" if key else "BUCKET"].get(method, {})
+        named = [of[name] for name in query if name in of]
+        # What neither the map nor this module knows is allowed to nobody but who may do everything.
+        named += [
+            f"{method} {name}"
+            for name in query
+            if name not in of
+            and name not in PLAIN["key" if key else "bucket"]
+            and not name.lower().startswith(("x-amz-", "response-"))
+        ]
+        default = "PutObject" if key else "ListBucket"
+        usual = default if (method, key) == ("HEAD", "") else of.get("DEFAULT", default)
+        yield from ((f"s3:{action}", resource) for action in named or [usual])
+    if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):
+        # Read as moto reads it.
+        yield "s3:GetObject", f"arn:aws:s3:::{unquote(urlsplit(source).path).lstrip('/')}"
+
+
+def _named_actions(environ: dict[str, Any]) -> Iterator[str]:
+    """Yields actions that the request names as a parameter. moto does such an action, wherever the name is found: in
+    the query, in a header, or between two `&` in the text of a JSON document."""
+    yield from parse_qs(environ.get("QUERY_STRING", "")).get("Action", [])
+    if "HTTP_ACTION" in environ:
+        yield environ["HTTP_ACTION"]
+    yield from (value for name, value in parse_qsl(read_body(environ).decode(errors="replace")) if name == "Action")
 
 
 def _target(environ: dict[str, Any]) -> str:
@@ -173,19 +236,9 @@ def _target(environ: dict[str, Any]) -> str:
 
 
 def _body(environ: dict[str, Any]) -> dict[str, Any]:
-    """Returns the request's JSON, and rewinds the body."""
-    data = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(data)
-    document = json.loads(data or b"{}")
+    """Returns the request's JSON; empty for a body that is none."""
+    try:
+        document = json.loads(read_body(environ) or b"{}")
+    except ValueError:
+        return {}
     return document if isinstance(document, dict) else {}
-
-
-def _refusal(service: str, message: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    if service == "s3":
-        body = f"<Error><Code>AccessDenied</Code><Message>{message}</Message></Error>".encode()
-        headers = [("Content-Type", "application/xml")]
-    else:
-        body = json.dumps({"__type": "AccessDeniedException", "message": message}).encode()
-        headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", "AccessDeniedException")]
-    start_response("403 Forbidden", [*headers, ("Content-Length", str(len(body)))])
-    return [body]

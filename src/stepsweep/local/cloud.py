@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from stepsweep.contract.errors import SweepError
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
-from stepsweep.local.endpoint import Endpoint
+from stepsweep.local.endpoint import Endpoint, KeyPair
 
 if TYPE_CHECKING:
     from stepsweep.local.images import Image
@@ -30,7 +30,8 @@ REGION = "us-east-1"
 START_TIMEOUT_SECONDS = 120.0
 
 LOCK, ADDRESS = "cloud.lock", "cloud.json"
-"""The cloud's process holds the lock, and writes its endpoint to the other file."""
+"""The cloud's process holds the lock, and writes its endpoint to the other file, with the key to it: only the person
+whose cloud it is can read that file."""
 
 
 _has_run = threading.Event()
@@ -106,7 +107,9 @@ def embedded_cloud(
             known = {name: value for name, value in asdict(endpoint).items() if name != "started_here"}
             # Atomic, since others may read it at any moment.
             unfinished = address.with_suffix(".unfinished")
-            unfinished.write_text(json.dumps(known))
+            unfinished.unlink(missing_ok=True)
+            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                json.dump(known, file)
             unfinished.replace(address)
             try:
                 yield endpoint
@@ -275,6 +278,7 @@ def _running(
         endpoint = Endpoint(
             url=f"http://127.0.0.1:{listening.getsockname()[1]}",
             region=REGION,
+            **asdict(KeyPair.random()),
             pid=os.getpid(),
             assembly=str(assembly),
             trainer=str((context or {}).get("trainer", "")),

@@ -57,7 +57,7 @@ def serving(
         vcpus: vCPUs of all running jobs.
         seen_at: URL at which jobs, functions and the state machine reach the cloud.
     """
-    access = Access(ACCOUNT, endpoint.region)
+    access = Access(ACCOUNT, endpoint.region, person=endpoint.key, url=endpoint.url, seen_at=seen_at)
 
     def of_any(role_arn: str) -> dict[str, str]:
         """Returns the variables that AWS, or a machine's image, gives jobs and functions with a role."""
@@ -68,8 +68,7 @@ def serving(
         return {
             "PATH": os.pathsep.join([own_python, *(folder for folder in path if folder != own_python)]),
             "AWS_ENDPOINT_URL": seen_at,
-            "AWS_ACCESS_KEY_ID": access.key_of(role_arn),
-            "AWS_SECRET_ACCESS_KEY": "embedded",
+            **(access.key_of(role_arn).environment() if role_arn else {}),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
@@ -136,6 +135,7 @@ def _unconfigured(server: Wsgi) -> Wsgi:
 
 def deploy(endpoint: Endpoint, stack: str) -> None:
     """Deploys the cloud's assembly, as `sweep deploy` does."""
-    session = session_of(region=endpoint.region, key="embedded", secret="embedded")  # noqa: S106
+    key = endpoint.key
+    session = session_of(region=endpoint.region, key=key.access_key_id, secret=key.secret_access_key)
     client = functools.partial(session.client, endpoint_url=endpoint.url, config=ISOLATED)
     template.deploy(client, endpoint.region, Path(endpoint.assembly), stack)

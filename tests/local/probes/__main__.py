@@ -42,7 +42,7 @@ def another_cloud_in_this_process(world: World) -> Any:
 
 
 @contextlib.contextmanager
-def plain_moto() -> Iterator[str]:
+def plain_moto() -> Iterator[dict[str, str]]:
     from moto.core.config import default_user_config
     from moto.server import ThreadedMotoServer
 
@@ -54,16 +54,20 @@ def plain_moto() -> Iterator[str]:
         MOTO_PORT=str(port),  # where its states look for it
         DOCKER_HOST="unix:///nowhere/docker.sock",  # the same on a machine with Docker
     )
-    yield f"http://{host}:{port}"
+    yield {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "me",
+        "AWS_SECRET_ACCESS_KEY": "mine",
+    }
     server.stop()
 
 
 @contextlib.contextmanager
-def embedded(folder: Path) -> Iterator[str]:
+def embedded(folder: Path) -> Iterator[dict[str, str]]:
     from stepsweep.local.cloud import embedded_cloud
 
     with embedded_cloud(folder / "cloud", app=tiny.tiny_app(folder / "app"), vcpus=4) as endpoint:
-        yield endpoint.url
+        yield endpoint.environment()
 
 
 def main() -> None:
@@ -71,8 +75,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
-    with plain_moto() if kind == "plain" else embedded(Path(folder)) as url:
-        world = World(url)
+    with plain_moto() if kind == "plain" else embedded(Path(folder)) as environment:
+        world = World(environment)
         print(json.dumps("ready"), file=answers)
         for line in sys.stdin:
             try:

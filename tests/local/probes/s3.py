@@ -5,7 +5,6 @@ import resource
 import threading
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -26,15 +25,7 @@ def where_an_object_is(world: World) -> Any:
 def put_on_a_full_disk(world: World) -> Any:
     """The status and the code of a put when no file may have a byte, and whether the object is there afterwards."""
     world.bucket()
-    client = world.client("s3").meta
-    once = boto3.client(
-        "s3",
-        endpoint_url=client.endpoint_url,
-        region_name=client.region_name,
-        aws_access_key_id="me",
-        aws_secret_access_key="mine",  # noqa: S106
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+    once = world.client("s3", Config(retries={"total_max_attempts": 1}))
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, most))
     try:

@@ -4,12 +4,14 @@ import json
 import os
 import socket
 import time
+import urllib.error
 import urllib.request
 from typing import Any
 
 from tests.local.probes.stepfunctions_map import distributed
 from tests.local.probes.world import World, calls_of, outcome, probe
 from tests.support.embedded import eventually
+from tests.support.signing import signed_headers
 
 
 @probe
@@ -181,8 +183,13 @@ def pieces_of_a_body(world: World) -> list[Any]:
 def a_body_that_breaks_off(world: World) -> Any:
     host, port = world.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as connection:
-        head = f"PUT /{world.bucket()}/half HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 20"
-        connection.sendall(f"{head}\r\n\r\nhalf of it".encode())
+        path = f"/{world.bucket()}/half"
+        headers = {
+            **signed_headers(world.environment, "PUT", path, body=b"20 bytes, half of it"),
+            "Content-Length": "20",
+        }
+        lines = [f"PUT {path} HTTP/1.1", f"Host: {host}:{port}", *(f"{name}: {headers[name]}" for name in headers)]
+        connection.sendall("\r\n".join([*lines, "", "20 bytes, "]).encode())
         connection.shutdown(socket.SHUT_WR)
         status = connection.makefile("rb").readline().decode().split(" ", 2)[1]
     return [status, outcome(lambda: bool(world.client("s3").head_object(Bucket=world.bucket(), Key="half")))]
@@ -216,7 +223,11 @@ def what_a_request_brings_about(world: World) -> Any:
     WSGIRequestHandler.log = lambda *line: lines.append(line)  # type: ignore[method-assign]
     try:
         asked = urllib.request.Request(world.url + "/moto-api/config", headers={"Origin": "http://elsewhere"})
-        with urllib.request.urlopen(asked) as answer:
+        try:
+            answer: Any = urllib.request.urlopen(asked)
+        except urllib.error.HTTPError as refused:
+            answer = refused
+        with answer:
             headers = [name for name in answer.headers if name.startswith("Access-Control-Allow-Origin")]
     finally:
         WSGIRequestHandler.log = log  # type: ignore[method-assign]

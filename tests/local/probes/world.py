@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from tests.support import tiny
 from tests.support.embedded import eventually
@@ -24,13 +25,15 @@ def probe(function: Callable[["World"], Any]) -> Callable[["World"], Any]:
 class World:
     """One moto server, reached over HTTP, with what a probe needs in it."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._session = boto3.Session(aws_access_key_id="me", aws_secret_access_key="mine", region_name=REGION)  # noqa: S106
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = environment
+        self.url = environment["AWS_ENDPOINT_URL"]
+        key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
+        self._session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
 
     @cache  # noqa: B019  one world a process
-    def client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self.url)  # type: ignore[call-overload]
+    def client(self, service: str, config: Config | None = None) -> Any:
+        return self._session.client(service, endpoint_url=self.url, config=config)  # type: ignore[call-overload]
 
     @cache  # noqa: B019
     def role(self) -> str:

@@ -36,7 +36,7 @@ for epoch in range(1, args.epochs + 1):
         best = correct
         torch.save(model.state_dict(), "best.pt")
 
-model.load_state_dict(torch.load("best.pt"))
+model.load_state_dict(torch.load("best.pt", weights_only=True))
 with torch.no_grad():
     correct = int((model(inputs[192:]).argmax(1) == targets[192:]).sum())
 print(f"Final correct: {correct}")

@@ -83,4 +83,3 @@ def install(
     speed.models_are_listed_once()
     speed.no_cors_and_no_request_log()
     speed.whole_objects_bypass_flask()
-    speed.bodies_are_read_in_one_piece()

@@ -1,6 +1,5 @@
 """Patches that make moto faster and change nothing else."""
 
-import io
 import json
 import re
 import uuid
@@ -168,17 +167,3 @@ def _whole_object(environ: dict[str, Any]) -> s3_models.FakeKey | None:
         return None
     denied = bucket.get_permission("s3:GetObject", f"arn:aws:s3:::{path['bucket']}/{path['key']}")
     return None if denied is PermissionResult.DENIED else key
-
-
-def bodies_are_read_in_one_piece() -> None:
-    """moto's server reads the body of a request in pieces and joins them: a fifth of the work to save a checkpoint."""
-
-    def with_its_body(original: Callable[..., Any], self: Any, environ: dict[str, Any], start_response: Any) -> Any:
-        if (length := int(environ.get("CONTENT_LENGTH") or 0)) > 0:
-            body = environ["wsgi.input"].read(length)
-            environ["wsgi.input"] = io.BytesIO(body)
-            if len(body) == length:  # a shorter body was cut off; the reader that expects all of it refuses it
-                environ["wsgi.input_terminated"] = True
-        return original(self, environ, start_response)
-
-    patch(DomainDispatcherApplication, "__call__", with_its_body, with_original=True, on_top_of=answer_whole_object)

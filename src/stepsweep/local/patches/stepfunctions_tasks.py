@@ -64,11 +64,12 @@ class Clients:
 
         @cache
         def make(service: str, role_arn: str) -> Any:
+            key = access.key_of(role_arn)
             return session.client(  # type: ignore[call-overload]  # boto3-stubs want a literal name
                 service,
                 endpoint_url=endpoint_url,
-                aws_access_key_id=access.key_of(role_arn) if role_arn else "embedded",
-                aws_secret_access_key="embedded",  # noqa: S106
+                aws_access_key_id=key.access_key_id,
+                aws_secret_access_key=key.secret_access_key,
                 config=config,
             )
 

@@ -1,0 +1,277 @@
+"""Nobody but the person whose cloud it is uses it: attacks over real HTTP, as another user or a web page would."""
+
+import base64
+import gzip
+import hashlib
+import http.client
+import json
+import stat
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.support.embedded import Cloud
+from tests.support.signing import signed_headers
+from tests.support.tiny import TRUST
+
+
+def answer(
+    cloud: Cloud, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(urlsplit(cloud.environment["AWS_ENDPOINT_URL"]).netloc, timeout=30)
+    connection.request(method, path, body, dict(headers or {}))
+    response = connection.getresponse()
+    try:
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+JSON = {"Content-Type": "application/json"}
+FORGED = "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body"),
+    [
+        pytest.param("POST", "/2015-03-31/functions", JSON, {"FunctionName": "mine"}, id="CreateFunction"),
+        pytest.param("POST", "/2015-03-31/functions/mine/invocations", JSON, {}, id="Invoke"),
+        pytest.param(
+            "POST",
+            "/v1/submitjob",
+            {"Authorization": FORGED.format(key="me", service="batch")},
+            {"containerOverrides": {"environment": [{"name": "LD_PRELOAD", "value": "mine.so"}]}},
+            id="SubmitJob",
+        ),
+        pytest.param("GET", "/{bucket}/kept", {}, None, id="GetObject"),
+        pytest.param("PUT", "/{bucket}/kept", {}, "mine", id="PutObject"),
+        pytest.param("DELETE", "/{bucket}/kept", {"Authorization": "AWS me:bWluZQ=="}, None, id="SigV2"),
+        pytest.param("POST", "/", {"Content-Type": "application/x-www-form-urlencoded"}, "Action=ListRoles", id="IAM"),
+        pytest.param("POST", "/moto-api/reset", {}, None, id="reset"),
+        pytest.param("GET", "/moto-api/data.json", {}, None, id="state"),
+        pytest.param("GET", "/latest/meta-data/iam/security-credentials/", {}, None, id="metadata"),
+        pytest.param("GET", "http://127.0.0.1/{bucket}/kept", {}, None, id="absolute"),
+    ],
+)
+def test_another_user_of_the_machine_gets_nothing(
+    tiny_cloud: Cloud, method: str, path: str, headers: dict[str, str], body: object
+) -> None:
+    s3, bucket = tiny_cloud.client("s3"), tiny_cloud.outputs["Bucket"]
+    s3.put_object(Bucket=bucket, Key="kept", Body=b"kept")
+    data = b"" if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
+    status, said = answer(tiny_cloud, method, path.format(bucket=bucket), headers, data)
+    assert 400 <= status < 500, said
+    assert "kept</" not in said
+    assert s3.get_object(Bucket=bucket, Key="kept")["Body"].read() == b"kept"
+    assert tiny_cloud.client("lambda").list_functions()["Functions"] == []
+    assert tiny_cloud.jobs("") == tiny_cloud.jobs("SUCCEEDED") + tiny_cloud.jobs("FAILED")
+
+
+def test_the_key_is_in_a_file_that_only_its_person_can_read(tiny_cloud: Cloud) -> None:
+    found = [
+        file
+        for file in tiny_cloud.directory.rglob("*")
+        if file.is_file() and tiny_cloud.environment["AWS_SECRET_ACCESS_KEY"].encode() in file.read_bytes()
+    ]
+    assert [(file.name, stat.S_IMODE(file.stat().st_mode)) for file in found] == [("cloud.json", 0o600)]
+
+
+def page(cloud: Cloud, **headers: str) -> tuple[int, str]:
+    """Asks as a browser does for a page; with a right signature, so that only the page's own marks are refused."""
+    signed = signed_headers(cloud.environment, "GET", f"/{cloud.outputs['Bucket']}")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return answer(cloud, "GET", f"/{cloud.outputs['Bucket']}", {**signed, **named})
+
+
+def test_a_web_page_gets_nothing(tiny_cloud: Cloud) -> None:
+    assert page(tiny_cloud)[0] == 200
+    assert page(tiny_cloud, Sec_Fetch_Site="none")[0] == 200, "a person opens a presigned URL"
+    for headers in ({"Origin": "http://elsewhere"}, {"Sec_Fetch_Site": "cross-site"}, {"Host": "rebound.example:80"}):
+        status, said = page(tiny_cloud, **headers)
+        assert (status, "AccessDenied" in said) == (403, True), headers
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "another"}, "SignatureDoesNotMatch"),
+        ({"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"}, "InvalidAccessKeyId"),
+        ({"AWS_SESSION_TOKEN": "mine"}, "InvalidAccessKeyId"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("service", "operation"), [("s3", "list_buckets"), ("iam", "list_roles"), ("batch", "describe_job_queues")]
+)
+def test_a_wrong_key_is_named_as_on_aws(
+    tiny_cloud: Cloud, change: dict[str, str], code: str, service: str, operation: str
+) -> None:
+    other = replace(tiny_cloud, environment={**tiny_cloud.environment, **change})
+    with pytest.raises(ClientError) as refused:
+        getattr(other.client(service), operation)()
+    assert refused.value.response["Error"]["Code"].removesuffix("Exception") == code
+
+
+def test_what_was_changed_after_it_was_signed_is_refused(tiny_cloud: Cloud) -> None:
+    path = f"/{tiny_cloud.outputs['Bucket']}/changed"
+    headers = signed_headers(tiny_cloud.environment, "PUT", path, body=b"signed")
+    assert answer(tiny_cloud, "PUT", path, headers, b"forged")[0] == 400
+    assert answer(tiny_cloud, "PUT", f"{path}-too", headers, b"signed")[0] == 403
+    assert answer(tiny_cloud, "DELETE", path, headers, b"signed")[0] == 403
+    assert answer(tiny_cloud, "PUT", path, {**headers, "X-Amz-Date": "20260101T000000Z"}, b"signed")[0] == 403
+    assert answer(tiny_cloud, "PUT", path, headers, b"signed")[0] == 200
+
+
+def test_a_streamed_upload_arrives(tiny_cloud: Cloud) -> None:
+    """Chunks with a checksum behind them, as SDKs other than boto3 send them over HTTP too."""
+    path = f"/{tiny_cloud.outputs['Bucket']}/streamed"
+    checksum = base64.b64encode(hashlib.sha256(b"a,b\n1,2\n").digest()).decode()
+    body = f"8\r\na,b\n1,2\n\r\n0\r\nx-amz-checksum-sha256:{checksum}\r\n\r\n".encode()
+    given = {
+        "Content-Encoding": "aws-chunked",
+        "X-Amz-Trailer": "x-amz-checksum-sha256",
+        "X-Amz-Decoded-Content-Length": "8",
+        "X-Amz-Content-SHA256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+    }
+    headers = signed_headers(tiny_cloud.environment, "PUT", path, headers=given, trailer=True)
+    assert answer(tiny_cloud, "PUT", path, headers, body)[0] == 200
+    found = tiny_cloud.client("s3").get_object(Bucket=tiny_cloud.outputs["Bucket"], Key="streamed")
+    assert found["Body"].read() == b"a,b\n1,2\n"
+    refused, _ = answer(tiny_cloud, "PUT", f"{path}-2", headers, body)
+    assert refused == 403
+
+
+def presigned(cloud: Cloud, operation: str, key: str, *, seconds: int = 60, version: str = "s3v4") -> str:
+    """Returns the target of a presigned URL."""
+    s3 = boto3.client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=cloud.environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id=cloud.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=cloud.environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=cloud.environment.get("AWS_SESSION_TOKEN"),
+        config=Config(signature_version=version, s3={"addressing_style": "path"}),
+    )
+    url = urlsplit(s3.generate_presigned_url(operation, {"Bucket": cloud.outputs["Bucket"], "Key": key}, seconds))
+    return f"{url.path}?{url.query}"
+
+
+def test_a_presigned_url_does_what_was_signed(tiny_cloud: Cloud) -> None:
+    put, get = presigned(tiny_cloud, "put_object", "a b+ü"), presigned(tiny_cloud, "get_object", "a b+ü")
+    assert answer(tiny_cloud, "PUT", put, body=b"by url")[0] == 200
+    assert answer(tiny_cloud, "GET", get) == (200, "by url")
+    assert answer(tiny_cloud, "DELETE", get)[0] == 403
+    assert answer(tiny_cloud, "GET", get.replace("X-Amz-Expires=60", "X-Amz-Expires=600"))[0] == 403
+    assert answer(tiny_cloud, "GET", presigned(tiny_cloud, "get_object", "a b+ü", seconds=-1))[0] == 403
+    assert answer(tiny_cloud, "GET", presigned(tiny_cloud, "get_object", "a b+ü", version="s3"))[0] == 403
+
+
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::{}/trials/*"},
+        {"Effect": "Allow", "Action": "logs:GetLogEvents", "Resource": "*"},
+        {"Effect": "Allow", "Action": "xray:PutTraceSegments", "Resource": "*"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def trainer(tiny_cloud: Cloud) -> Cloud:
+    """The cloud with temporary credentials of a role that may use `trials/` and read logs."""
+    iam, bucket = tiny_cloud.client("iam"), tiny_cloud.outputs["Bucket"]
+    arn = iam.create_role(RoleName="trainer", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    policy = json.dumps(POLICY).replace("{}", bucket)
+    iam.put_role_policy(RoleName="trainer", PolicyName="trials", PolicyDocument=policy)
+    tiny_cloud.client("s3").put_object(Bucket=bucket, Key="sweeps/a/spec.json", Body=b"secret")
+    tiny_cloud.client("s3").put_object(Bucket=bucket, Key="trials/a/metrics.csv", Body=b"epoch")
+    given = tiny_cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    key = {
+        "AWS_ACCESS_KEY_ID": given["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": given["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": given["SessionToken"],
+    }
+    return replace(tiny_cloud, environment={**tiny_cloud.environment, **key})
+
+
+def test_a_roles_presigned_urls_are_judged_as_its_other_requests(trainer: Cloud) -> None:
+    assert answer(trainer, "GET", presigned(trainer, "get_object", "trials/a/metrics.csv")) == (200, "epoch")
+    assert answer(trainer, "GET", presigned(trainer, "get_object", "sweeps/a/spec.json"))[0] == 403
+    assert answer(trainer, "PUT", presigned(trainer, "put_object", "sweeps/a/winner.json"), body=b"mine")[0] == 403
+
+
+def test_a_role_copies_only_what_it_may_read(trainer: Cloud) -> None:
+    s3, bucket = trainer.client("s3"), trainer.outputs["Bucket"]
+    s3.copy_object(Bucket=bucket, Key="trials/b", CopySource={"Bucket": bucket, "Key": "trials/a/metrics.csv"})
+    with pytest.raises(ClientError, match=r"s3:GetObject on resource: arn:aws:s3:::.*/sweeps/a/spec.json"):
+        s3.copy_object(Bucket=bucket, Key="trials/b", CopySource={"Bucket": bucket, "Key": "sweeps/a/spec.json"})
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="trials/b")["UploadId"]
+    source = f"{bucket}/%73weeps/a/spec.json"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.upload_part_copy(Bucket=bucket, Key="trials/b", UploadId=upload, PartNumber=1, CopySource=source)
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("get_bucket_policy", {}),
+        ("get_bucket_encryption", {}),
+        ("put_bucket_policy", {"Policy": "{}"}),
+        ("list_buckets", None),
+        ("list_objects_v2", {}),
+        ("get_object_tagging", {"Key": "trials/a/metrics.csv"}),
+        ("put_object_acl", {"Key": "trials/a/metrics.csv", "ACL": "public-read"}),
+        ("delete_object", {"Key": "trials/a/metrics.csv"}),
+        ("delete_objects", {"Delete": {"Objects": [{"Key": "trials/a/metrics.csv"}]}}),
+    ],
+)
+def test_a_permission_for_an_object_is_none_for_what_is_beside_it(
+    trainer: Cloud, operation: str, arguments: dict[str, object] | None
+) -> None:
+    bucket = {} if arguments is None else {"Bucket": trainer.outputs["Bucket"]}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        getattr(trainer.client("s3"), operation)(**bucket, **(arguments or {}))
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "body"),
+    [
+        ("?Action=DeleteLogGroup&logGroupName=jobs", {}, "{}"),
+        ("", {"Action": "DeleteLogGroup"}, ""),
+        ("", {}, json.dumps({"logGroupName": "jobs", "logStreamName": "&Action=DeleteLogGroup&"})),
+    ],
+)
+def test_an_action_that_moto_would_read_is_judged(
+    trainer: Cloud, tiny_cloud: Cloud, query: str, header: dict[str, str], body: str
+) -> None:
+    """moto does what a parameter `Action` says, which it looks for in places where AWS does not."""
+    tiny_cloud.client("logs").create_log_group(logGroupName="jobs")
+    given = {
+        "Content-Type": "application/x-amz-json-1.1",
+        "X-Amz-Target": "Logs_20140328.GetLogEvents",
+        "X-Amz-Security-Token": trainer.environment["AWS_SESSION_TOKEN"],
+        **header,
+    }
+    path, data = f"/{query}", body.encode()
+    headers = signed_headers(trainer.environment, "POST", path, service="logs", body=data, headers=given)
+    status, said = answer(trainer, "POST", path, headers, data)
+    groups = tiny_cloud.client("logs").describe_log_groups()["logGroups"]
+    tiny_cloud.client("logs").delete_log_group(logGroupName="jobs")
+    assert (status, "logs:DeleteLogGroup" in said) == (403, True)
+    assert [group["logGroupName"] for group in groups if group["logGroupName"] == "jobs"] == ["jobs"]
+
+
+def test_a_url_that_was_signed_for_another_service_is_none_of_s3(trainer: Cloud) -> None:
+    target = presigned(trainer, "get_object", "sweeps/a/spec.json").replace("%2Fs3%2F", "%2Fxray%2F")
+    assert answer(trainer, "GET", target, {"X-Amz-Target": "AWSXRay.PutTraceSegments"})[0] == 403
+
+
+def test_a_compressed_body_is_that_which_was_signed(tiny_cloud: Cloud) -> None:
+    body = gzip.compress(json.dumps({"computeEnvironments": []}).encode())
+    path, given = "/v1/describecomputeenvironments", {**JSON, "Content-Encoding": "gzip"}
+    headers = signed_headers(tiny_cloud.environment, "POST", path, service="batch", body=body, headers=given)
+    assert answer(tiny_cloud, "POST", path, headers, body)[0] == 200
