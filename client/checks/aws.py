@@ -13,6 +13,7 @@ from typing import Any
 from botocore import exceptions as aws
 
 from stepsweep.client.checks.findings import Clients, Finding, State, asked, one_line
+from stepsweep.client.checks.scaling import machine_images, why_machines_do_not_start
 from stepsweep.client.deployment import explanation
 from stepsweep.contract.deployed import Output
 from stepsweep.stack_config import ECR_IMAGE
@@ -95,12 +96,16 @@ class AwsDoctor:
         findings += self._ask("state machine", "states", lambda: self._state_machine(outputs[Output.STATE_MACHINE_ARN]))
         environments: list[dict[str, Any]] = []
         findings += self._ask("job queue", "batch", lambda: self._queue(outputs[Output.JOB_QUEUE], environments))
+        findings += machine_images(environments)
         definition: dict[str, Any] = {}
         findings += self._ask("job definition", "batch", lambda: self._definition(definition))
         if definition:
             image = definition.get("containerProperties", {}).get("image", "")
             findings += self._ask("image", "ecr", lambda: self._image(image))
             findings += self._quotas(outputs, environments, job_vcpus=vcpus_of(definition))
+        findings += self._ask(
+            "machines", "autoscaling", lambda: why_machines_do_not_start(self.clients, environments, now=self.now)
+        )
         findings += self._ask("waiting jobs", "batch", lambda: self._waiting(outputs[Output.JOB_QUEUE]))
         findings += self._ask("bucket", "s3", lambda: self._bucket(outputs[Output.BUCKET]))
         return findings

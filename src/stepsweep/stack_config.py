@@ -69,7 +69,9 @@ class StackConfig:
     job_timeout_minutes: int = _choice(120, "longest time of one attempt")
     max_concurrency: int = _choice(1_000, "most trials that a sweep submits to Batch at once, unless its input says")
     capacity: str = _choice("on-demand", "on-demand, spot (cheaper, may be reclaimed) or spot-first")
-    max_wait_minutes: int = _choice(60, "wait after which a job without a machine is cancelled")
+    max_wait_minutes: int = _choice(
+        60, "wait after which Batch cancels the first job in the queue, if it knows why there is no machine"
+    )
     usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
     checkpoint_days: int = _choice(30, "age at which checkpoints are deleted; metrics stay")
     vpc_id: str | None = _choice(None, "your own network, with subnet_ids")

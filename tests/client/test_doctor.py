@@ -342,6 +342,53 @@ def test_jobs_that_wait_for_long_say_why(doctor: Doctor, made: Deployed, minutes
         assert ("max_vcpus" in remedy) is bool(reason)
 
 
+QUOTA_OF_0 = (
+    "You have requested more vCPU capacity than your current vCPU limit of 0 allows for the instance bucket that the "
+    "specified instance type belongs to. Launching EC2 instance failed."
+)
+
+
+def of_autoscaling(operation: str, result: str) -> Answer:
+    body = f'<{operation}Response xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/"><{operation}Result>{result}'
+    return Answer(status=200, type="text/xml", body=f"{body}</{operation}Result></{operation}Response>")
+
+
+def test_ec2_s_own_reason_for_machines_that_do_not_start_and_an_old_machine_image(
+    doctor: Doctor, made: Deployed
+) -> None:
+    def old(body: str) -> str:
+        document = json.loads(body)
+        for one in document["computeEnvironments"]:
+            one["computeResources"] = {"ec2Configuration": [{"batchImageStatus": "UPDATE_AVAILABLE"}]}
+        return json.dumps(document)
+
+    group = f"<member><AutoScalingGroupName>{made.compute}-asg-1</AutoScalingGroupName></member>"
+    moments = {"Failed": time.time() - 60, "Successful": time.time() - 30, "old": time.time() - 7200}
+    activities = "".join(
+        f"<member><StatusCode>{'Failed' if code == 'old' else code}</StatusCode>"
+        f"<StatusMessage>{QUOTA_OF_0}</StatusMessage>"
+        f"<StartTime>{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(moment))}</StartTime></member>"
+        for code, moment in moments.items()
+    )
+    findings = doctor(
+        made,
+        {
+            "/v1/describecomputeenvironments": old,
+            "DescribeAutoScalingGroups": of_autoscaling(
+                "DescribeAutoScalingGroups", f"<AutoScalingGroups>{group}</AutoScalingGroups>"
+            ),
+            "DescribeScalingActivities": of_autoscaling(
+                "DescribeScalingActivities", f"<Activities>{activities}</Activities>"
+            ),
+        },
+        code=0,
+    )
+    state, found, remedy = only(findings, "machines")
+    assert (state, found) == ("warning", f"1 could not be started in the last hour: {QUOTA_OF_0}")
+    assert "larger quota" in remedy
+    assert only(findings, "machine image")[0] == "warning"
+
+
 # --- this machine -----------------------------------------------------------------------------------------------------
 
 
