@@ -250,16 +250,24 @@ class Cloud:
             lock.release()
 
     def _check_it_is_as_asked(self, endpoint: "Endpoint") -> None:
+        """Refuses a cloud that would train something else than this command names."""
+        from stepsweep.local.cloud import code_of
+
+        if endpoint.started_here:
+            return
+        there = script_of(Path(endpoint.trainer)) if endpoint.trainer else None
+        trained = str(there or endpoint.trainer or "stepsweep's own trainer")
+        up = f"the cloud in {self.directory} is up with {{}}; wait until its sweeps have ended, or use another --dir"
+        option = "command" if self.trainer is not None and script_of(self.trainer) else "--trainer"
         faults = []
-        if self.trainer is not None and endpoint.trainer != str(self.trainer.resolve()):
-            there = script_of(Path(endpoint.trainer)) if endpoint.trainer else None
-            option = "command" if script_of(self.trainer) else "--trainer"
-            faults.append((option, str(there or endpoint.trainer or "stepsweep's own trainer")))
+        if endpoint.trainer != (str(self.trainer.resolve()) if self.trainer else ""):
+            faults.append(f"{option}: {up.format(trained)}")
+        elif endpoint.code != code_of(self.trainer):
+            faults.append(f"{option}: {up.format(f'an earlier version of {trained}, which has changed since')}")
         if self.job_vcpus is not None and endpoint.job_vcpus != self.job_vcpus:
-            faults.append(("--job-vcpus", f"{endpoint.job_vcpus} a job"))
+            faults.append(f"--job-vcpus: {up.format(f'{endpoint.job_vcpus} a job')}")
         if faults:
-            otherwise = f"the cloud in {self.directory} is up with {{}}; end it first, or use another --dir"
-            raise InvalidInput([f"{option}: {otherwise.format(there)}" for option, there in faults])
+            raise InvalidInput(faults)
 
     def _on_aws(self) -> "Deployment":
         from stepsweep.client.deployment import DEFAULT_STACK, on_aws

@@ -155,7 +155,18 @@ def test_a_run_ends_its_cloud_only_when_nothing_else_runs_in_it(folder: Path) ->
         eventually((folder / ".stepsweep" / "cloud.json").exists)
         (folder / ".stepsweep" / "data").mkdir()
         (folder / ".stepsweep" / "data" / "first").touch()
-        started = sweep("start", "--set", "lr=0.05", "--epochs", "1", "--fixed", "act=gate", "--name", "guest")
+        started = sweep(
+            "start",
+            "--set",
+            "lr=0.05",
+            "--epochs",
+            "1",
+            "--fixed",
+            "act=gate",
+            "--name",
+            "guest",
+            environment=ENVIRONMENT,
+        )
         assert started.returncode == 0, started.stderr
         assert run.stdout is not None
         said = next(line for line in run.stdout if line.startswith("Other executions run"))

@@ -1,8 +1,16 @@
 """A sweep on this machine goes on with the trainer that it was started with."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
+import pytest
+from filelock import FileLock
+
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.local.cloud import code_of
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED
 
@@ -40,3 +48,34 @@ def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(swee
     assert sweep("rm", "first-calibration", "--yes").returncode == 0
     assert sweep("rm", "first", "--yes").returncode == 0
     assert list((sweep.folder / ".stepsweep" / "trainers").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("trainer", "code", "said"),
+    [
+        ("", "old", "is up with stepsweep's own trainer"),
+        ("elsewhere", "old", "is up with elsewhere"),
+        (str(SCRIPTED), "old", f"is up with an earlier version of {SCRIPTED}, which has changed since"),
+    ],
+)
+def test_a_cloud_that_is_up_never_trains_another_trainer_than_the_command_names(
+    tmp_path: Path, trainer: str, code: str, said: str
+) -> None:
+    up = {"url": "http://127.0.0.1:9", "region": "us-east-1", "pid": os.getpid(), "assembly": "", "job_vcpus": 1}
+    (tmp_path / "cloud.json").write_text(json.dumps({**up, "trainer": trainer, "code": code, "ends_when_idle": False}))
+    cloud = Cloud(
+        on="local", directory=tmp_path, trainer=SCRIPTED, job_vcpus=None, profile=None, region=None, stack=None
+    )
+    with FileLock(tmp_path / "cloud.lock"), pytest.raises(InvalidInput) as refused:
+        cloud.kept_up(print)
+    (fault,) = refused.value.faults
+    assert fault.startswith(f"--trainer: the cloud in {tmp_path} {said}; wait until")
+
+
+def test_the_code_of_a_trainer_is_that_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM python\nCOPY . .\n")
+    (tmp_path / "train.py").write_text("lr = 1\n")
+    before = code_of(tmp_path)
+    assert code_of(tmp_path) == before != code_of(None)
+    (tmp_path / "train.py").write_text("lr = 2\n")
+    assert code_of(tmp_path) != before

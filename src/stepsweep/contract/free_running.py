@@ -16,6 +16,7 @@ from stepsweep.contract.events import Asked, Began, Choice, Event, Task, TaskEnd
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.search import STARTUP, Method
+from stepsweep.contract.significance import mean_of
 from stepsweep.contract.space import Value, grid, grid_size
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
@@ -93,7 +94,7 @@ class Candidate:
         if len(values) < len(ends):
             return replace(self, reached=(*self.reached, Reached(diverged=diverged)))
         epoch = round(statistics.fmean(end.epoch or 0 for end in ends))
-        return replace(self, reached=(*self.reached, Reached(value=statistics.fmean(values), epoch=epoch)))
+        return replace(self, reached=(*self.reached, Reached(value=mean_of(values), epoch=epoch)))
 
 
 class SearchState:

@@ -160,6 +160,13 @@ def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[s
     return template.synthesized(folder, context=_context(trainer), on_status=on_status)
 
 
+def code_of(trainer: Path | None) -> str:
+    """Returns the `code` that a cloud with this trainer would have, if it started now."""
+    from stepsweep.local import template
+
+    return template.code_of(_context(trainer))
+
+
 def data_folder(directory: Path) -> Path:
     """Returns the folder of the jobs' data sets."""
     return directory.resolve() / "data"
@@ -258,6 +265,7 @@ def _running(
     if _has_run.is_set():
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
     assembly = template.synthesized(directory / "templates", app=app, context=context, on_status=on_status)
+    code = template.code_of(context or {})
     stack = stack_of(assembly)
     on_status("Starting the embedded cloud …")
     scratch = directory / "run"
@@ -282,6 +290,7 @@ def _running(
             pid=os.getpid(),
             assembly=str(assembly),
             trainer=str((context or {}).get("trainer", "")),
+            code=code,
             job_vcpus=job_vcpus,
             ends_when_idle=ends_when_idle,
             started_here=True,

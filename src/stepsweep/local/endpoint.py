@@ -38,6 +38,7 @@ class Endpoint:
         pid: id of the cloud's process.
         assembly: the folder of its template and assets.
         trainer: the trainer's folder; empty for stepsweep's own trainer.
+        code: a hash of what trains, as it was when the cloud started.
         job_vcpus: vCPUs of a job that does not ask for some itself.
         ends_when_idle: whether its process ends when no execution runs any more.
         started_here: whether this process runs it; otherwise another one keeps it up.
@@ -50,6 +51,7 @@ class Endpoint:
     pid: int
     assembly: str
     trainer: str
+    code: str
     job_vcpus: int
     ends_when_idle: bool
     started_here: bool

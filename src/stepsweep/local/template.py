@@ -170,6 +170,11 @@ def _substituted(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
+def code_of(context: Mapping[str, Any], *, app: Path = APP) -> str:
+    """Returns a hash of what trains in a cloud: the files of its trainer, and stepsweep's own."""
+    return _fingerprint(app.parent.parent, {name: value for name, value in context.items() if name == "trainer"})
+
+
 def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps([settings, importlib.metadata.version("aws-cdk-lib")], sort_keys=True).encode())
     files = [file for pattern in SOURCES for file in sorted(root.glob(pattern))]
