@@ -84,6 +84,11 @@ class Deployment:
         served = S3Store(self.bucket, self.s3)
         return served if self.folder is None else ServedFolderStore(self.folder, served)
 
+    @property
+    def log_files(self) -> Path | None:
+        """The folder of the trials' logs in an embedded cloud; None on AWS."""
+        return self.folder.parent.parent / "logs" if self.folder else None
+
     def give_secrets(self, values: Mapping[str, str]) -> None:
         """Puts secrets into the Secrets Manager of an embedded cloud, under the names of their variables."""
         client = self.session.client("secretsmanager", endpoint_url=self.s3.meta.endpoint_url, config=ISOLATED)

@@ -4,16 +4,19 @@ import json
 from collections.abc import Mapping, Sequence
 
 from stepsweep.contract.search import Method
-from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, size_of
+from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, is_listed, size_of
 from stepsweep.contract.spec import SweepSpec
 
 MAX_NAMED = 5
 """Most names in one line; a number counts the rest."""
+MAX_CHARACTERS = 240
+"""Most characters of such names, unless one alone is longer."""
 
 
 def described(spec: SweepSpec) -> str:
     """Describes a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
-    sizes = " x ".join(f"{name} {_extent(parameter)}" for name, parameter in spec.parameters.items())
+    varied = varying(spec) or set(spec.parameters)
+    sizes = " x ".join(f"{name} {_extent(each)}" for name, each in spec.parameters.items() if name in varied)
     trials = number_of(spec.search.trials or grid_size(spec.parameters), "trial")
     each = [f"{spec.folds} folds"] if spec.folds else []
     each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
@@ -23,6 +26,11 @@ def described(spec: SweepSpec) -> str:
     how = f"free-running {how}" if not spec.rounds else how
     up_to = f", up to {spec.epochs:,} epochs each" if spec.epochs > 1 else ""
     return f"{how}{trials} ({sizes}){times}{up_to}{further}"
+
+
+def varying(spec: SweepSpec) -> set[str]:
+    """Returns the parameters with more than one choice."""
+    return {name for name, each in spec.parameters.items() if not is_listed(each) or size_of(each) > 1}
 
 
 def _extent(parameter: Parameter) -> str:
@@ -39,9 +47,12 @@ def assignments(params: Mapping[str, Value]) -> str:
 
 
 def some(trials: Sequence[str]) -> str:
-    """Returns the first few in one line, and the number of the rest."""
-    more = f"; and {len(trials) - MAX_NAMED:,} more" if len(trials) > MAX_NAMED else ""
-    return "; ".join(trials[:MAX_NAMED]) + more
+    """Returns the first few, and the number of the rest; fewer if they are long."""
+    named = 1
+    while named < min(MAX_NAMED, len(trials)) and sum(map(len, trials[: named + 1])) <= MAX_CHARACTERS:
+        named += 1
+    more = f"; and {len(trials) - named:,} more" if len(trials) > named else ""
+    return "; ".join(trials[:named]) + more
 
 
 def shown_value(value: float, *, digits: int = 6) -> str:

@@ -21,6 +21,7 @@ from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.archive.records import Objects, Plan, Records, plan_of_state
 from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
 from stepsweep.client.running.free_running import FollowedLog
+from stepsweep.client.running.printed import last_printed
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
@@ -59,10 +60,12 @@ class Training:
 
     Attributes:
         latest: the last of its live rows; empty if there are none yet.
+        printed: the last line that it printed, as long as there are no live rows.
     """
 
     trial: Trial
     latest: dict[str, float]
+    printed: str = ""
 
     @property
     def epoch(self) -> int:
@@ -161,12 +164,13 @@ class Execution:
         self._failed = 0
         self._round_began = 0.0
         self._may_ask_batch = True
-        self._jobs: dict[JobStatusType, set[str]] = {}
+        self._jobs: dict[JobStatusType, dict[str, str]] = {}
         self._asked_batch_at = -math.inf
         self._asked_why_at = -math.inf
         self._waits_for = ""
         self._live: dict[str, dict[str, float]] = {}
         self._log = FollowedLog(deployment.store, spec.name, execution=arn.rpartition(":")[2])
+        self._printed: dict[str, str] = {}
         self._read_live_at = -math.inf
 
     @property
@@ -336,7 +340,7 @@ class Execution:
         try:
             for status in statuses:
                 pages = listed.paginate(jobQueue=self._deployment.job_queue, jobStatus=status)
-                self._jobs[status] = {job["jobName"] for page in pages for job in page["jobSummaryList"]}
+                self._jobs[status] = {job["jobName"]: job["jobId"] for page in pages for job in page["jobSummaryList"]}
         except ClientError as error:
             if not is_denied(error):
                 raise
@@ -368,7 +372,12 @@ class Execution:
             self._read_live_at = time.monotonic()
             asked = running[:MAX_TRAINING]
             self._live = dict(zip(asked, for_all(lambda name: self._latest(plan.trials[name]), asked), strict=True))
-        return tuple(Training(trial=plan.trials[name], latest=self._live.get(name, {})) for name in running)
+            silent = {name: self._jobs["RUNNING"][name] for name in asked if not self._live[name]}
+            self._printed = last_printed(self._deployment, silent)
+        return tuple(
+            Training(trial=plan.trials[name], latest=self._live.get(name, {}), printed=self._printed.get(name, ""))
+            for name in running
+        )
 
     def _latest(self, trial: Trial) -> dict[str, float]:
         """Returns the last live row of a trial; empty if it is missing or invalid."""

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
+from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import ENTRY_STYLES, View
 from stepsweep.client.words import number_of, shown_value
 from stepsweep.contract.ranking import options_line
@@ -19,7 +20,12 @@ MAX_VALUE = 60
 
 def show(view: View, found: Comparison) -> None:
     """Shows a comparison."""
-    view.table(_table(found))
+    table = _table(found, with_winners=True)
+    is_wide = width_of(table) > view.console.width
+    view.table(_table(found, with_winners=False) if is_wide else table)
+    if is_wide:
+        for sweep in found.sweeps:
+            view.copyable(f"Winner   of {sweep.sweep}: {options_line(sweep.params) or 'none'}")
     view.line()
     if found.not_comparable:
         view.line(f"The values are not comparable: {found.not_comparable}.", "yellow")
@@ -47,27 +53,27 @@ def _columns(*names: str) -> Table:
     return table
 
 
-def _table(found: Comparison) -> Table:
+def _table(found: Comparison, *, with_winners: bool) -> Table:
     metrics = dict.fromkeys(each.metric for each in found.sweeps)
-    table = _columns("sweep", "status", "winner")
-    for name in (*metrics, "difference", "trials", "epochs", "job time", "USD"):
-        if name == "USD" and all(each.usd is None for each in found.sweeps):
-            continue
-        table.add_column(name, justify="right", overflow="fold")
+    usd = ["USD"] if any(each.usd is not None for each in found.sweeps) else []
+    winner = ["winner"] if with_winners else []
+    table = plain_table("sweep", "status", *winner, *metrics, "difference", "trials", "epochs", "job time", *usd)
+    for column in table.columns[: 2 + len(winner)]:
+        column.justify = "left"
     for each in found.sweeps:
         options = options_line(each.params)
         style = "bold green" if each.sweep == found.best else ""
         cells: list[str | Text] = [
             each.sweep,
             Text(each.status, style=ENTRY_STYLES[each.status]),
-            options or "none",
+            *([options or "none"] if with_winners else []),
             *(_value(each) if metric == each.metric else "" for metric in metrics),
             "" if each.difference is None else f"{each.difference:+.3g}",
             f"{each.succeeded:,}/{each.planned:,}",
             f"{each.epochs:,}",
             str(timedelta(seconds=round(each.job_seconds))),
         ]
-        if any(other.usd is not None for other in found.sweeps):
+        if usd:
             cells.append("" if each.usd is None else f"{each.usd:.2f}")
         table.add_row(*cells, style=style)
     return table

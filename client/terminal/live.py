@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 
+from rich.cells import set_cell_size
 from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.live import Live
 from rich.table import Table
@@ -12,9 +13,10 @@ from rich.text import Text
 from stepsweep.client.archive.curves import SECONDS
 from stepsweep.client.checks.stuck_jobs import NO_REASON, why_jobs_wait
 from stepsweep.client.running.execution import RUNNING, Progress, Training
-from stepsweep.client.terminal.view import View, param_table
-from stepsweep.client.words import assignments, printable, shown_value
-from stepsweep.contract.metrics import EPOCH, Objective
+from stepsweep.client.terminal.trial_table import GAP, TrialRow, trial_table, width_of
+from stepsweep.client.terminal.view import View
+from stepsweep.client.words import assignments, printable, shown_value, varying
+from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import Value, as_option
 from stepsweep.contract.spec import SweepSpec
@@ -29,6 +31,8 @@ NOTHING_STARTS_SECONDS = 600
 BAR_WIDTH = 30
 MAX_TRAINING_ROWS = 12
 MAX_TRAINING_METRICS = 3
+LEAST_PRINTED = 24
+"""Characters of a printed line that fit beside the params; otherwise it stands below them."""
 LINES_AROUND = 6
 """Lines of a terminal that the rows of running trials leave free."""
 
@@ -38,8 +42,10 @@ class Following:
 
     def __init__(self, view: View, spec: SweepSpec) -> None:
         self.view = view
+        self._spec = spec
         # If params have several trials, fold and seed distinguish them.
         self._several = spec.trials_each > 1
+        self._differ = {*(varying(spec) or spec.parameters), "fold", "seed"}
         self._objective = spec.objective
         self._best: float | None = None
         self._round: int | None = None
@@ -67,7 +73,8 @@ class Following:
         if progress.training:
             room = max(1, min(MAX_TRAINING_ROWS, console.height - LINES_AROUND))
             shown = progress.training[:room]
-            yield Group(Text(), training_table(shown, self._objective, [self._words(each.trial) for each in shown]))
+            words = [self._words(each.trial) for each in shown]
+            yield Group(Text(), training_table(shown, self._spec, words, console.width))
             if (more := len(progress.training) - room) > 0:
                 yield Text(f"… and {more:,} more that train", style="dim")
 
@@ -102,7 +109,9 @@ class Following:
         return True
 
     def _trial(self, result: Result, number: str, is_best: bool) -> Text:
-        text = Text(f"{number}  {assignments(self._words(result.trial))}  ")
+        words = self._words(result.trial)
+        differ = {name: value for name, value in words.items() if name in self._differ}
+        text = Text(f"{number}  {assignments(differ)}  ")
         if result.outcome.status is not Status.SUCCEEDED or result.value is None:
             reason = printable(result.outcome.reason)
             is_known = reason in self._reasons
@@ -180,16 +189,41 @@ def widths(numbers: Sequence[int]) -> list[int]:
     return shares
 
 
-def training_table(training: Sequence[Training], objective: Objective, words: Sequence[Mapping[str, Value]]) -> Table:
-    """Returns one row per running trial: its words, its epoch, and the first metrics that its trainer shows."""
+def training_table(
+    training: Sequence[Training], spec: SweepSpec, words: Sequence[Mapping[str, Value]], width: int
+) -> Group:
+    """Returns one row per running trial: its words, its epoch, and the first metrics that its trainer shows.
+
+    Before a trial has metrics, the last line that it printed is the only sign of life.
+    """
     shown = (name for each in training for name in each.latest if name not in (EPOCH, SECONDS))
-    metrics = list(dict.fromkeys((objective.metric, *shown)))[:MAX_TRAINING_METRICS]
-    table = param_table("training", *words[0], "epoch", *metrics)
-    for each, named in zip(training, words, strict=True):
-        values = [shown_value(each.latest[name], digits=4) if name in each.latest else "" for name in metrics]
-        epoch = f"{each.epoch or '…'}/{each.trial.epochs}"
-        table.add_row("", *map(as_option, named.values()), epoch, *values)
-    return table
+    metrics = list(dict.fromkeys((spec.objective.metric, *shown)))[:MAX_TRAINING_METRICS]
+    if not any(each.latest for each in training):
+        metrics = []
+    texts = [{name: as_option(value) for name, value in named.items()} for named in words]
+    varied = varying(spec)
+    differ = [name for name in texts[0] if name in varied or name not in spec.parameters]
+
+    def table(lead: Sequence[str], last: Sequence[str] | None) -> Table:
+        rows = []
+        for place, each in enumerate(training):
+            epoch = [f"{each.epoch or '…'}/{each.trial.epochs}"] if spec.epochs > 1 else []
+            values = [shown_value(each.latest[name], digits=4) if name in each.latest else "" for name in metrics]
+            behind = (*epoch, *values, *([last[place]] if last else ()))
+            rows.append(TrialRow(lead=(lead[place],), params=texts[place], behind=behind))
+        heads = (*(["epoch"] if spec.epochs > 1 else ()), *metrics, *(["prints"] if last else ()))
+        return trial_table(width, rows, lead=("training",), behind=heads, differ=differ)[0]
+
+    nothing = [""] * len(training)
+    printed = ["" if each.latest else each.printed for each in training]
+    if not any(printed):
+        return Group(table(nothing, None))
+    room = width - width_of(table(nothing, None)) - GAP
+    if room >= LEAST_PRINTED:
+        return Group(table(nothing, [set_cell_size(line, room).rstrip() for line in printed]))
+    numbers = [str(place) for place, _ in enumerate(training, start=1)]
+    lines = [set_cell_size(f"{number}  {line}", width) for number, line in zip(numbers, printed, strict=True) if line]
+    return Group(table(numbers, None), *(Text(line, "dim") for line in lines))
 
 
 def clock(seconds: float) -> str:

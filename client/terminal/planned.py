@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from stepsweep.client.operations.estimating import Estimate
-from stepsweep.client.terminal.view import View, param_table
+from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table
+from stepsweep.client.terminal.view import View
 from stepsweep.client.words import assignments, described
 from stepsweep.contract import rounds
 from stepsweep.contract.space import as_option
@@ -41,10 +42,9 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
         _rounds(view, schedule, estimate, name="round" if spec.rounds else "rung")
     view.line()
     first = rounds.first_params(spec)
-    table = param_table("", *spec.parameters)
-    for number, params in enumerate(first[:MAX_ROWS], start=1):
-        table.add_row(str(number), *(as_option(value) for value in params.values()))
-    view.table(table)
+    texts = [{name: as_option(value) for name, value in params.items()} for params in first]
+    rows = [TrialRow(lead=(str(n),), params=params, behind=()) for n, params in enumerate(texts[:MAX_ROWS], start=1)]
+    view.trials(rows, lead=("",), behind=(), differ=differing(texts))
     if len(first) > MAX_ROWS:
         view.line(f"… and {len(first) - MAX_ROWS:,} more")
     if spec.search.learns and (more := (spec.search.trials or 0) - len(first)):
@@ -97,7 +97,7 @@ def _estimated(spec: SweepSpec, estimate: Estimate, epochs: int) -> list[str]:
 
 def _rounds(view: View, schedule: Sequence[rounds.Round], estimate: Estimate, *, name: str) -> None:
     has_price = estimate.pace is not None
-    table = param_table(name, "jobs", "up to epoch", "epochs", *(["USD"] if has_price else []))
+    table = plain_table(name, "jobs", "up to epoch", "epochs", *(["USD"] if has_price else []))
     for number, each in enumerate(schedule[:MAX_ROWS]):
         usd = estimate.usd(each.epochs)
         up_to = ", ".join(map(str, each.up_to))

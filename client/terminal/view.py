@@ -17,6 +17,7 @@ from stepsweep.client.checks.findings import Finding, State, one_line
 from stepsweep.client.deployment import Deployment
 from stepsweep.client.pictures.terminal import curves, heatmap
 from stepsweep.client.running.stopping import Stopped
+from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table, trial_table, width_of
 from stepsweep.client.words import MAX_NAMED, assignments, described, number_of, printable, shown_value, some
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.metrics import Metrics
@@ -127,18 +128,9 @@ class View:
         if not entries:
             self.line(f"There is no sweep in {objects} yet.")
             return
-        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-        for name, justify in (("sweep", "left"), ("started", "left"), ("status", "left"), ("trials", "right")):
-            table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
-        table.add_column("winner", overflow="fold")
-        for entry in entries:
-            trials = "" if entry.planned is None else f"{entry.ended:,}/{entry.planned:,}"
-            winner = f"{entry.options}  {entry.metric} {shown_value(entry.value)}" if entry.value is not None else ""
-            if entry.status == "FINISHED" and not winner:
-                winner = "none: no trial succeeded"
-            started = f"{entry.started_at.astimezone():%Y-%m-%d %H:%M}"
-            status = Text(entry.status, style=ENTRY_STYLES[entry.status])
-            table.add_row(entry.sweep, started, status, trials, winner)
+        table = _entry_table(entries, with_options=True)
+        if width_of(table) > self.console.width:
+            table = _entry_table(entries, with_options=False)
         self.table(table)
         for entry in entries:
             if entry.fault:
@@ -197,31 +189,45 @@ class View:
         of_several = ("std. error", "n") if spec.trials_each > 1 else ()
         # One epoch is a whole result: a score.
         of_epochs = ("epoch", "trained") if spec.epochs > 1 else ()
-        table = param_table("", *spec.parameters, spec.objective.metric, *of_several, *of_epochs)
+        table_rows = []
         for row in ranked[:MAX_ROWS]:
             value = "" if row.value is None else shown_value(row.value)
             error = "" if row.standard_error is None else shown_value(row.standard_error, digits=2)
             spread = (error, str(row.n)) if of_several else ()
+            epochs = (str(row.epoch), str(row.epochs_trained)) if of_epochs else ()
             style = "bold green" if row.rank == 1 else ""
-            table.add_row(
-                str(row.rank),
-                *row.texts.values(),
-                value,
-                *spread,
-                *((str(row.epoch), str(row.epochs_trained)) if of_epochs else ()),
-                style=style,
+            table_rows.append(
+                TrialRow(lead=(str(row.rank),), params=row.texts, behind=(value, *spread, *epochs), style=style)
             )
+        behind = (spec.objective.metric, *of_several, *of_epochs)
         self.line()
-        self.table(table)
+        differ = differing([row.texts for row in rows])
+        self.trials(table_rows, lead=("",), behind=behind, differ=differ, optional=of_epochs)
         if len(ranked) > MAX_ROWS:
             self.line(f"… and {len(ranked) - MAX_ROWS:,} more {rest}")
+
+    def trials(
+        self,
+        rows: Sequence[TrialRow],
+        *,
+        lead: Sequence[str],
+        behind: Sequence[str],
+        differ: Sequence[str],
+        optional: Sequence[str] = (),
+    ) -> None:
+        """Shows a table of trials, and below it what it has no room for since it is the same in all trials."""
+        table, same = trial_table(self.console.width, rows, lead=lead, behind=behind, differ=differ, optional=optional)
+        self.table(table)
+        if same:
+            self.line(f"All of these: {' '.join(f'{name}={text}' for name, text in same.items())}", "dim")
 
     def failures(self, rows: Sequence[Row]) -> None:
         """Shows why trials did not succeed, most frequent reason first, and names the trials."""
         failed: dict[tuple[str, str], list[str]] = {}
+        differ = differing([row.texts for row in rows])
         for row in rows:
             if row.rank is None:
-                failed.setdefault((row.status, row.reason), []).append(assignments(row.params))
+                failed.setdefault((row.status, row.reason), []).append(_told_apart(row, differ))
         if not failed:
             return
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -250,16 +256,17 @@ class View:
             self.line(f"         test_accuracy {shown_value(accuracy)}, at the epoch with the lowest val_loss")
         if len(devices := (output.summary or {}).get("devices") or ()) > 1:
             self.line(f"         trained on {', then '.join(map(str, devices))}, which give other last digits")
+        differ = differing([row.texts for row in rows])
         ties = [row for row in rows if row.value == winner.value and row.trial_id != winner.trial_id]
         if winner.n > 1:
             self._indistinguishable(output.ties, winner.n)
         elif ties:
-            those = some([assignments(tie.params) for tie in ties])
+            those = some([_told_apart(tie, differ) for tie in ties])
             self.line(f"Tie      the same value, at a later epoch or later in the plan: {those}")
         elif (second := next((row for row in rows if row.rank == 2), None)) and second.value is not None:
             distance = shown_value(abs(difference(winner.value, second.value)), digits=3)
             value = f"{metric} {shown_value(second.value)}, {distance} behind"
-            self.line(f"Second   {assignments(second.params)}  {value}")
+            self.line(f"Second   {_told_apart(second, differ)}  {value}")
 
     def _indistinguishable(self, ties: Sequence[Place], n: int) -> None:
         if ties:
@@ -270,7 +277,8 @@ class View:
 
     def _pictures(self, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:
         """Shows a heatmap of two parameters and the winner's curve, on a terminal only."""
-        if (map_of_values := heatmap(spec, rows)) is not None:
+        map_of_values = heatmap(spec, rows)
+        if map_of_values is not None and self.console.measure(map_of_values).maximum <= self.console.width:
             self.line()
             self.console.print(map_of_values)
         if curve is not None and curve.epochs > 1:
@@ -293,11 +301,26 @@ def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> 
     }
 
 
-def param_table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in columns:
-        table.add_column(name, justify="right", overflow="fold")
+def _entry_table(entries: Sequence[Entry], *, with_options: bool) -> Table:
+    """Returns the table of sweeps; without options it has the winners' values alone."""
+    table = plain_table("sweep", "started", "status", "trials", "winner")
+    for column in table.columns:
+        column.justify = "right" if column.header == "trials" else "left"
+    for entry in entries:
+        trials = "" if entry.planned is None else f"{entry.ended:,}/{entry.planned:,}"
+        options = f"{entry.options}  " if with_options else ""
+        winner = f"{options}{entry.metric} {shown_value(entry.value)}" if entry.value is not None else ""
+        if entry.status == "FINISHED" and not winner:
+            winner = "none: no trial succeeded" if with_options else "none"
+        started = f"{entry.started_at.astimezone():%Y-%m-%d %H:%M}"
+        status = Text(entry.status, style=ENTRY_STYLES[entry.status])
+        table.add_row(entry.sweep, started, status, trials, winner)
     return table
+
+
+def _told_apart(row: Row, differ: Sequence[str]) -> str:
+    """Returns the params of a trial that differ between the trials."""
+    return assignments({name: value for name, value in row.params.items() if name in differ})
 
 
 def _counted(outcomes: Mapping[str, int]) -> str:
