@@ -17,7 +17,7 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
 from stepsweep.client.logs.trial_logs import trial_meant
-from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Show
+from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Show
 from stepsweep.client.operations.follow import watch
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
@@ -127,7 +127,7 @@ class Sweep:
         """
         from stepsweep.client.operations.stop import stop_and_wait
 
-        stopped = stop_and_wait(self._cloud, self.name, lambda _: None)
+        stopped = stop_and_wait(self._cloud, self.name, Quiet())
         if stopped.left:
             raise CloudError(f"still alive: {', '.join(stopped.left)}; look at them in AWS Batch, and stop it again")
 

@@ -1,5 +1,6 @@
 """Events of a sweep that starts and runs. The command line and the Python API show them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -92,6 +93,11 @@ class Show(Protocol):
     wants_training: bool
 
     def __call__(self, event: Event, /) -> None: ...
+
+
+def doing(show: Show) -> Callable[[str], None]:
+    """Returns a function that shows a step that takes time."""
+    return lambda text: show(Doing(text))
 
 
 class Quiet:

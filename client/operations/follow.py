@@ -1,7 +1,7 @@
 """Runs, starts or watches a sweep. Each function reports events, and returns the last one."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from stepsweep.client.clouds.ahead import Ahead
@@ -20,6 +20,7 @@ from stepsweep.client.operations.events import (
     Interrupted,
     Shared,
     Show,
+    doing,
 )
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
@@ -52,9 +53,9 @@ def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead, *, keep_going: 
     """
     cloud.check_secrets(spec)
     execution = None
-    with contextlib.ExitStack() as until_it_is_down, cloud.starting(_doing(show)) as started:
-        ahead.check(cloud, spec, _doing(show))
-        with cloud.opened(_doing(show), ahead.machines) as deployment:
+    with contextlib.ExitStack() as until_it_is_down, cloud.starting(doing(show)) as started:
+        ahead.check(cloud, spec, doing(show))
+        with cloud.opened(doing(show), ahead.machines) as deployment:
             control = Control(deployment)
             try:
                 execution = _start(control, spec, cloud)
@@ -81,9 +82,9 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show) -> Execution:
         SweepError: the cloud failed.
     """
     cloud.check_secrets(spec)
-    with cloud.starting(_doing(show)) as started:
-        cloud.check(spec, _doing(show))
-        execution = _start(Control(cloud.kept_up(_doing(show))), spec, cloud)
+    with cloud.starting(doing(show)) as started:
+        cloud.check(spec, doing(show))
+        execution = _start(Control(cloud.kept_up(doing(show))), spec, cloud)
         started()
     return execution
 
@@ -149,7 +150,7 @@ def _followed(execution: Execution, cloud: Cloud, show: Show, control: Control |
     for progress in _shown_progress(execution, cloud, show):
         if control is not None and (reason := canary.why_all_fail(progress)) is not None:
             name = execution.spec.name
-            stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=_doing(show))
+            stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=doing(show))
             return GaveUp(execution, progress.ended, progress.to_run - progress.ended, reason)
     return Ended(execution, execution.ending())
 
@@ -186,7 +187,3 @@ def _wait_for_others(until_it_is_down: contextlib.ExitStack, control: Control, c
 def _told(show: Show, last: E) -> E:
     show(last)
     return last
-
-
-def _doing(show: Show) -> Callable[[str], None]:
-    return lambda text: show(Doing(text))

@@ -1,11 +1,11 @@
 """Stops a sweep and leaves nothing of it running, or removes its records."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
+from stepsweep.client.operations.events import Doing, Show, doing
 from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
@@ -16,11 +16,8 @@ DOWN_SECONDS = 30.0
 """How long to wait at most for an idle background cloud to end."""
 
 
-def stop_and_wait(cloud: Cloud, name: str, on_status: Callable[[str], None]) -> Stopped:
+def stop_and_wait(cloud: Cloud, name: str, show: Show) -> Stopped:
     """Stops a sweep, and returns when nothing of it runs, including the background process.
-
-    Args:
-        on_status: receives a line about each step that takes time.
 
     Raises:
         InvalidInput: there is no such sweep.
@@ -28,15 +25,15 @@ def stop_and_wait(cloud: Cloud, name: str, on_status: Callable[[str], None]) -> 
     """
     cloud.check_it_is_there()
     # A background cloud must stay up until the last job has ended, which may take 30 s.
-    with cloud.starting(on_status):
+    with cloud.starting(doing(show)):
         found = cloud.looked_at()
         if not found.running(name):
             found.archive.spec(name)
         control = found.control
         if control is None:
             return Stopped(executions=[], jobs=[], left=[])
-        on_status(f"Stopping {name} …")
-        stopped = stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=on_status)
+        show(Doing(f"Stopping {name} …"))
+        stopped = stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=doing(show))
     if cloud.is_local:
         _wait_until_down(cloud, control)
     return stopped

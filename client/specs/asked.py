@@ -163,8 +163,10 @@ def checked(
             document, command = split(document, folder, file=file)
         except InvalidInput as error:
             faults += error.faults
+            has_command = "command" in document
             document = {name: value for name, value in document.items() if name not in FIELDS}
-            document.setdefault("epochs", 1)
+            if has_command:  # then a spec without epochs is complete
+                document.setdefault("epochs", 1)
     spec = None
     try:
         spec = SweepSpec.from_json(document, default_name=default_name)

@@ -43,7 +43,7 @@ class Doings:
 
     def stop(self, cloud: Cloud, name: str) -> None:
         def work(say: Callable[[str], None]) -> None:
-            if left := stop_and_wait(cloud, name, say).left:
+            if left := stop_and_wait(cloud, name, Steps(say)).left:
                 raise CloudError(f"still alive: {', '.join(left)}; look at them in AWS Batch, and stop it again")
 
         self._begin(name, f"Stopping {name} …", work)

@@ -120,6 +120,9 @@ def test_a_shell_s_words_are_refused_since_no_shell_would_read_them(project: Pat
 def test_what_goes_with_a_command_goes_with_nothing_else(project: Path) -> None:
     (fault,) = faults(project, metrics="out.csv", epochs=1)
     assert fault == "metrics: goes with `command`; write command: python train.py, or leave it out"
+    fault, missing = faults(project, metrics="out.csv")
+    assert fault.startswith("metrics: ")
+    assert missing.startswith("epochs: missing")
 
 
 def test_halving_and_repeats_need_a_script_that_is_told(project: Path) -> None:
