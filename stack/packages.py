@@ -22,6 +22,7 @@ FUNCTION_FILES = (
     "__init__.py",
     "contract/*.py",
     "bucket/__init__.py",
+    "bucket/artifacts.py",
     "bucket/job_logs.py",
     "bucket/outcomes.py",
     "bucket/s3.py",

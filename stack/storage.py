@@ -36,6 +36,10 @@ class Storage(Construct):
                 s3.LifecycleRule(
                     id="DeleteCheckpoints", prefix=keys.CHECKPOINTS, expiration=Duration.days(checkpoint_days)
                 ),
+                # The reducer has copied those that stay.
+                s3.LifecycleRule(
+                    id="DeleteArtifacts", prefix=keys.NEW_ARTIFACTS, expiration=Duration.days(checkpoint_days)
+                ),
             ],
         )
         self._keep_metrics()

@@ -165,11 +165,16 @@ class SweepStack(cdk.Stack):
             removal_policy=RemovalPolicy.DESTROY,
         )
 
-        # Jobs write trials/* and checkpoints/*, functions write sweeps/*.
+        # Jobs write trials/*, checkpoints/* and artifacts/new/*, functions write sweeps/*.
         both = ["s3:GetObject", "s3:PutObject"]
         objects = "Objects below one prefix; their names are those of sweeps and trials, which nobody knows yet."
         trials = [storage.objects(keys.TRIALS), storage.objects(keys.CHECKPOINTS)]
         _allow(compute.job_role, both, trials, because=objects)
+        # A job cannot replace artifacts that are kept.
+        new, kept = storage.objects(keys.NEW_ARTIFACTS), storage.objects(keys.KEPT_ARTIFACTS)
+        _allow(compute.job_role, ["s3:PutObject"], [new], because=objects)
+        _allow(reducer.role, ["s3:GetObject"], [new], because=objects)
+        _allow(reducer.role, both, [kept], because=objects)
         for role in (planner.role, reducer.role, sampler.role, asker.role):
             _allow(role, both, [storage.objects(keys.SWEEPS)], because=objects)
         for role in (planner.role, reducer.role, asker.role):

@@ -13,16 +13,17 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from stepsweep.bucket.artifacts import keep
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.outcomes import Outcomes
 from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.trials import Read, read_result
-from stepsweep.contract import keys, ranking, rounds
+from stepsweep.contract import artifacts, keys, ranking, rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults, Spent
 from stepsweep.contract.free_running import begin
 from stepsweep.contract.means import StackJob
-from stepsweep.contract.output import Cost, Output, Place
+from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import MAX_REASON, Status, Trial
@@ -86,7 +87,7 @@ def reduce(
 ) -> dict[str, Any]:
     """Reads every planned trial's metrics, and writes results.json, from which the next round is planned.
 
-    At the end of the search it ranks them, and writes leaderboard.csv and winner.json.
+    At the end of the search it ranks them, keeps the artifacts of the best, and writes leaderboard.csv and winner.json.
 
     Args:
         map_results: the place of the Map's own record of the round; see `outcomes.of_map`. It saves one request per
@@ -188,10 +189,13 @@ def _ended(
         bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
+    trials_kept = artifacts.kept(leaderboard, spec.keep_artifacts)
+    files = keep(bucket, trials_kept)
     output = Output(
         sweep=sweep,
         winner=Place.of(leaderboard[0]),
         summary=_summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None,
+        artifacts=_kept(trials_kept[0], files[0]) if trials_kept else None,
         ties=tuple(_tie(leaderboard[0], group) for group in ranking.ties(leaderboard)[:BEST]),
         objective=spec.objective,
         outcomes=counts,
@@ -208,6 +212,10 @@ def _ended(
     # Last: a leaderboard newer than the plan marks the sweep as finished, and then winner.json must exist.
     bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
     return {"another_round": False, "output": output}
+
+
+def _kept(trial: Trial, files: Mapping[str, int]) -> Kept | None:
+    return Kept(prefix=trial.kept_artifacts, files=len(files), bytes=sum(files.values())) if files else None
 
 
 def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int) -> Spent:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -10,13 +10,13 @@ from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
 from stepsweep.client.api.showing import shown_here, sweep_as_html
 from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.archive.named import trial_meant
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
-from stepsweep.client.logs.trial_logs import trial_meant
 from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Show
 from stepsweep.client.operations.follow import watch
 from stepsweep.client.running.control import Found
@@ -60,6 +60,20 @@ class Best:
     epoch: int
     trial_id: str
     options: str
+    _download: Callable[[str | Path | None, bool], Path] = field(repr=False, compare=False)
+
+    def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
+        """Downloads its artifacts, such as its model, and returns the folder.
+
+        Args:
+            folder: created if missing; by default it has the sweep's name.
+            force: replaces files that are there.
+
+        Raises:
+            InvalidInput: it has no artifacts, or files are there.
+            CloudError: the cloud failed.
+        """
+        return self._download(folder, force)
 
     def __str__(self) -> str:
         return f"{self.options}  {self.metric} {self.value:.6g} at epoch {self.epoch}"
@@ -136,12 +150,12 @@ class Sweep:
     @property
     def winner(self) -> Best:
         """The winner. Raises NoWinner while the sweep runs, and SweepFailed if no trial succeeded."""
-        return self._best(self._output().winner)
+        return self._best(self._output().winner, None)
 
     @property
     def ties(self) -> list[Best]:
         """The params below the winner only by a tie-break."""
-        return [self._best(entry) for entry in self._output().ties]
+        return [self._best(entry, entry.trial_id) for entry in self._output().ties]
 
     @property
     def leaderboard(self) -> "DataFrame":
@@ -200,6 +214,27 @@ class Sweep:
         ]
         return "\n".join(line for part in parts for line in part) + "\n"
 
+    def download(
+        self, trial: TrialName | None = None, folder: str | Path | None = None, *, force: bool = False
+    ) -> Path:
+        """Downloads the artifacts of a trial, by default the winner's, and returns the folder.
+
+        Args:
+            trial: its rank, the beginning of its id, or its params.
+            folder: created if missing; by default it has the sweep's name.
+            force: replaces files that are there.
+
+        Raises:
+            InvalidInput: there is no such trial, it has no artifacts, or files are there.
+            CloudError: the cloud failed.
+        """
+        from stepsweep.client.operations.download import download
+
+        words = [] if trial is None else _words(trial)
+        target = None if folder is None else Path(folder)
+        made = settled(self._cloud, lambda: download(self._cloud, self.name, words, folder=target, force=force))
+        return made.folder
+
     def report(self, file: str | Path | None = None, *, figures: str | Path | None = None) -> Path:
         """Writes the report, one HTML file that opens offline, and returns its path.
 
@@ -220,7 +255,7 @@ class Sweep:
     def _repr_html_(self) -> str:
         """Returns what a notebook shows: the winner, and the top of the leaderboard."""
         standing = self._standing()
-        winner = self._best(standing.output.winner) if standing.output else None
+        winner = self._best(standing.output.winner, None) if standing.output else None
         return sweep_as_html(self.spec, standing, str(winner) if winner else "")
 
     # --- parts
@@ -255,7 +290,7 @@ class Sweep:
         plan = archive.plan(self.spec)
         return plan, archive.curves(list(plan.trials.values())) if plan else {}
 
-    def _best(self, place: Place) -> Best:
+    def _best(self, place: Place, trial: TrialName | None) -> Best:
         return Best(
             params=dict(place.params),
             metric=self.spec.objective.metric,
@@ -263,6 +298,7 @@ class Sweep:
             epoch=place.epoch,
             trial_id=place.trial_id,
             options=place.options,
+            _download=lambda folder, force: self.download(trial, folder, force=force),
         )
 
 

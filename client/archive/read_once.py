@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from stepsweep.bucket.s3 import document_of
@@ -35,6 +36,12 @@ class ReadOnce:
 
     def folders(self, prefix: str) -> list[str]:
         return self._store.folders(prefix)
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        return self._store.sizes(prefix)
+
+    def save(self, key: str, file: Path) -> None:
+        self._store.save(key, file)
 
     def delete(self, names: Iterable[str]) -> None:
         self._store.delete(names)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.s3 import for_all
@@ -12,12 +13,14 @@ from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.client.archive.leaderboard import Row, rows_of
 from stepsweep.contract import keys
+from stepsweep.contract.artifacts import parts_of
 from stepsweep.contract.documents import RoundPlan, RoundResults, items_from_json
-from stepsweep.contract.errors import InvalidDocument, InvalidMetrics, InvalidSweep
+from stepsweep.contract.errors import InvalidDocument, InvalidInput, InvalidMetrics, InvalidSweep
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.output import Output
+from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -68,6 +71,29 @@ class Plan:
         """Returns the ids of the trials that have ended, in this execution or an earlier one."""
         ended = self.ended(objects)
         return [trial_id for trial_id in self.trials if trial_id in ended or trial_id not in self.to_run]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file of a trial.
+
+    Attributes:
+        name: as the trial gave it.
+        is_kept: whether no rule of the bucket deletes it.
+    """
+
+    name: str
+    key: str
+    bytes: int
+    is_kept: bool
+
+    @property
+    def path(self) -> Path:
+        """The name as a relative path. Raises InvalidInput if it must not become one."""
+        try:
+            return Path(*parts_of(self.name))
+        except ValueError as error:
+            raise InvalidInput([f"the artifact {shown(self.key)} cannot be downloaded: its name {error}"]) from None
 
 
 class Records:
@@ -218,6 +244,18 @@ class Records:
         names = sorted(key for key in objects if _OUTCOME.search(key))
         found = for_all(lambda key: recorded(self._store, key), names)
         return [each for each in found if isinstance(each, JobOutcome)]
+
+    def artifacts(self, trial: Trial) -> list[Artifact]:
+        """Returns a trial's artifacts, sorted by name: the kept ones, and those that are not kept."""
+        found: dict[str, Artifact] = {}
+        for prefix, is_kept in ((trial.new_artifacts, False), (trial.kept_artifacts, True)):
+            for name, size in self._store.sizes(prefix).items():
+                found[name] = Artifact(name=name, key=prefix + name, bytes=size, is_kept=is_kept)
+        return [found[name] for name in sorted(found)]
+
+    def save(self, artifact: Artifact, file: Path) -> None:
+        """Writes an artifact to a file. Raises FileNotFoundError if it was deleted meanwhile."""
+        self._store.save(artifact.key, file)
 
     def remove(self, sweep: str) -> int:
         """Deletes the records of a sweep, and returns the number of deleted objects."""

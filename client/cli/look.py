@@ -11,11 +11,16 @@ from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.cli.options import cloud_options, json_option, of_an_execution_too
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import need
+from stepsweep.contract.errors import InvalidInput
 
 SHOW_EXIT_CODES = (
     "Exit codes: 0 shown, however the sweep went · 1 the cloud failed · 2 no such sweep · 130 interrupted."
 )
 LOGS_EXIT_CODES = "Exit codes: 0 shown · 1 there is no log, or the cloud failed · 2 no such trial · 130 interrupted."
+DOWNLOAD_EXIT_CODES = (
+    "Exit codes: 0 downloaded · 1 the cloud failed · 2 no such trial, no artifacts, or files are there · "
+    "130 interrupted."
+)
 REPORT_EXIT_CODES = (
     "Exit codes: 0 written · 1 the cloud failed · 2 no such sweep, or no place to write · 130 interrupted."
 )
@@ -153,6 +158,66 @@ def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_
         for picture in made.figures:
             view.copyable(f"Picture  {picture}")
     return ExitCode.OK
+
+
+@click.command(epilog=DOWNLOAD_EXIT_CODES)
+@click.argument("name", required=False)
+@click.argument("trial", nargs=-1)
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="The folder, created if missing.  [default: NAME]",
+)
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+@cloud_options
+@json_option("One JSON document on stdout: {sweep, folder, trials, files, bytes}.")
+def download(
+    name: str | None, trial: tuple[str, ...], folder: Path | None, force: bool, cloud: Cloud, as_json: bool
+) -> int:
+    """Download the winner's artifacts, such as its model, or those of another trial.
+
+    NAME is the sweep, by default the newest. TRIAL is its rank on the leaderboard, its params, or the beginning of its
+    id. Either all files arrive, or none does. Files that are there are not replaced.
+
+    \b
+    sweep download
+    sweep download first -o models
+    sweep download first lr=0.1 momentum=0.5 --on aws
+    """
+    from rich.filesize import decimal
+
+    from stepsweep.client.operations.download import download as downloaded_to
+    from stepsweep.client.terminal.view import View
+    from stepsweep.client.words import number_of
+
+    view = View(to_stderr=as_json)
+
+    def begin(files: int, size: int, where: Path) -> None:
+        view.copyable(f"Downloading {number_of(files, 'file')}, {decimal(size)}, to {where} …", "dim")
+
+    with signals_interrupt():
+        if name is None:
+            name = _newest(cloud)
+        made = downloaded_to(cloud, name, trial, folder=folder, force=force, on_start=begin)
+    if as_json:
+        click.echo(json.dumps(made.to_json(), indent=2))
+        return ExitCode.OK
+    for file in made.files:
+        view.copyable(str(made.folder / file))
+    if made.expiring:
+        view.line("The bucket will delete these: the sweep does not keep this trial's artifacts (keep_artifacts).")
+    return ExitCode.OK
+
+
+def _newest(cloud: Cloud) -> str:
+    entries = cloud.looked_at().entries()
+    if not entries:
+        raise InvalidInput(["there is no sweep yet"])
+    click.echo(f"Taking {entries[0].sweep}, the newest sweep.", err=True)
+    return entries[0].sweep
 
 
 @click.command(epilog=SHOW_EXIT_CODES)

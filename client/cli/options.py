@@ -169,6 +169,13 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         help="A secret variable of every trial: of the shell on this machine, of the stack on AWS. Its value is kept "
         "nowhere.",
     )
+    @click.option(
+        "--artifact",
+        "artifacts",
+        metavar="PATTERN",
+        multiple=True,
+        help="Files that your script leaves in its folder, such as best.pt; `sweep download` gets the winner's.",
+    )
     @click.option("--epochs", type=int, metavar="N", help="The most epochs a trial trains.")
     @click.option("--name", metavar="NAME", help="The sweep's name.  [default: the file's, and the time]")
     @click.option(
@@ -184,7 +191,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         *, file: str | None, parameters: tuple[str, ...], script: str | None,
         search: str | None, trials: int | None, batch: int | None, rounds: bool | None,
         halving: str | None, folds: int | None, repeats: int | None,
-        fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...],
+        fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...], artifacts: tuple[str, ...],
         epochs: int | None, name: str | None, objective: str | None,
         seed: int | None, max_concurrency: int | None, budget_usd: float | None,
         fresh: bool, accept_trainer: bool, **others: Any,
@@ -192,8 +199,8 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         asked = Asked(
             file=file or found_spec(), command=script, parameters=parameters,
             search=search, trials=trials, batch=batch, rounds=rounds, halving=halving,
-            folds=folds, repeats=repeats, fixed=fixed, environment=environment, secrets=secrets, exported=os.environ,
-            epochs=epochs, name=name, objective=objective, seed=seed,
+            folds=folds, repeats=repeats, fixed=fixed, environment=environment, secrets=secrets, artifacts=artifacts,
+            exported=os.environ, epochs=epochs, name=name, objective=objective, seed=seed,
             max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
             accept_trainer=accept_trainer,
         )  # fmt: skip

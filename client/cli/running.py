@@ -115,8 +115,10 @@ class _Shown(OnTerminal):
         archive, spec = execution.recorded(), execution.spec
         rows = archive.leaderboard(spec)
         curve = archive.winner_s_curve(execution.plan or archive.plan(spec), rows)
-        is_on_aws = not self.cloud.is_local
-        self.view.result(spec, rows, ending.output, objects=archive.objects, is_on_aws=is_on_aws, curve=curve)
+        where, is_on_aws = self.cloud.where, not self.cloud.is_local
+        self.view.result(
+            spec, rows, ending.output, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve
+        )
 
     def _standing(self, standing: Standing, archive: Archive) -> None:
         """Shows a sweep that is not running, and how it ended."""

@@ -8,18 +8,22 @@ rewrites the others, such as that of a trial that failed at first and was traine
 import logging
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from stepsweep.bucket.s3 import for_all
+from stepsweep.client.archive.records import Artifact
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
 from stepsweep.client.extras import missing
 from stepsweep.client.running.control import Found
-from stepsweep.contract import keys
+from stepsweep.contract import keys, ranking
+from stepsweep.contract.artifacts import kept
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.output import Output
@@ -43,7 +47,7 @@ MAX_TAG = 5_000
 
 # Tags, metrics and params of our own have this prefix.
 SWEEP, RESULTS, TRIAL_ID = "stepsweep.sweep", "stepsweep.results", "stepsweep.trial_id"
-STATUS, REASON = "stepsweep.status", "stepsweep.reason"
+STATUS, REASON, ARTIFACTS = "stepsweep.status", "stepsweep.reason", "stepsweep.artifacts"
 VALUE, BEST_EPOCH = "stepsweep.value", "stepsweep.epoch"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
@@ -78,7 +82,8 @@ class _Sweep:
     Attributes:
         results_at: the place of its bucket; with the sweep's name, it identifies the sweep.
         started_ms, ended_ms: when its latest plan and its leaderboard were written.
-        documents: texts of the artifacts, by file name.
+        documents: texts of the sweep's own files, by file name.
+        artifacts: what is kept of the trials' files, by trial id.
     """
 
     spec: SweepSpec
@@ -89,6 +94,7 @@ class _Sweep:
     started_ms: int
     ended_ms: int
     documents: dict[str, str]
+    artifacts: dict[str, list[Artifact]]
 
 
 def export(
@@ -107,7 +113,7 @@ def export(
     finished = _finished(found, name)
     client = _client(uri)
     with _said_by_mlflow():
-        writer = _Writer(client, finished, _experiment_id(client, experiment))
+        writer = _Writer(client, finished, _experiment_id(client, experiment), found.archive.records.save)
         run_id = writer.sweep()
         if report is not None:
             client.log_text(run_id, report, "report.html")
@@ -172,23 +178,31 @@ def _finished(found: Found, name: str) -> _Sweep:
         raise InvalidInput([f"the sweep {name} is not finished ({standing.status}); export it when it is"])
     with explained():
         trials = list(plan.trials.values())
+        results = [read.result for read in archive.records.results(plan, list(plan.trials))]
+        objective, keep = standing.spec.objective, standing.spec.keep_artifacts
+        best = kept(ranking.rank(ranking.grouped(results), objective), keep)
+        artifacts = zip(best, for_all(archive.records.artifacts, best), strict=True)
         return _Sweep(
             spec=standing.spec,
             results_at=str(home.resolve() if isinstance(home, Path) else home),
-            results=[read.result for read in archive.records.results(plan, list(plan.trials))],
+            results=results,
             curves=archive.curves(trials),
             output=standing.output,
             started_ms=_milliseconds(plan.planned_at.timestamp()),
             ended_ms=_milliseconds(archive.records.objects(name)[keys.leaderboard_key(name)].timestamp()),
             documents=archive.records.documents(name),
+            artifacts={trial.trial_id: [file for file in files if file.is_kept] for trial, files in artifacts},
         )
 
 
 class _Writer:
     """Writes one sweep into one experiment."""
 
-    def __init__(self, client: "MlflowClient", found: _Sweep, experiment_id: str) -> None:
+    def __init__(
+        self, client: "MlflowClient", found: _Sweep, experiment_id: str, save: Callable[[Artifact, Path], None]
+    ) -> None:
         self._client = client
+        self._save = save
         self._found = found
         self._experiment_id = experiment_id
         there = self._runs()
@@ -276,6 +290,8 @@ class _Writer:
             STATUS: result.outcome.status.value,
             "stepsweep.epochs": str(result.trial.epochs),
         }
+        if files := self._found.artifacts.get(result.trial.trial_id):
+            tags[ARTIFACTS] = f"{len(files)} files, {sum(file.bytes for file in files)} bytes"
         return tags | ({REASON: result.outcome.reason[:MAX_TAG]} if result.outcome.reason else {})
 
     def _write(self, result: Result, tags: Mapping[str, str]) -> None:
@@ -295,8 +311,20 @@ class _Writer:
             points += _summary(result.value, result.epoch, times[-1])
         for some_points in _batches(points, METRICS_AT_ONCE):
             self._client.log_batch(run_id, metrics=some_points)
+        self._write_artifacts(run_id, trial)
         status = "FINISHED" if result.outcome.status is Status.SUCCEEDED else "FAILED"
         self._client.set_terminated(run_id, status, end_time=times[-1])
+
+    def _write_artifacts(self, run_id: str, trial: Trial) -> None:
+        files = self._found.artifacts.get(trial.trial_id)
+        if not files:
+            return
+        with tempfile.TemporaryDirectory() as folder, explained():
+            for file in files:
+                target = Path(folder, file.path)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._save(file, target)
+            self._client.log_artifacts(run_id, folder)
 
 
 def _times(curve: Metrics, started_ms: int) -> list[int]:

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stepsweep.client.archive.named import trial_meant
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.logs.trial_logs import CloudLog, LocalLog, Log, recorded_streams, trial_meant
+from stepsweep.client.logs.trial_logs import CloudLog, LocalLog, Log, recorded_streams
 from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput
 

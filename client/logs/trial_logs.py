@@ -1,10 +1,8 @@
-"""The logs of trials: finds the trial that a person names, and reads the output of its job's attempts."""
+"""The logs of trials: reads the output of their jobs' attempts."""
 
-import json
 import os
-import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,21 +13,14 @@ from stepsweep.client.archive.records import Plan
 from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import ALIVE
-from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.names import OPTION
-from stepsweep.contract.numbers import is_json_number, meant_by
-from stepsweep.contract.space import Value, as_option, shown
-from stepsweep.contract.trial import Trial
 
 Line = tuple[int, str]
 """The number of an attempt, from 1, and a line of its output."""
 
-MAX_NAMED = 5
 MAX_EVENTS = 10_000
 """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html"""
 EVENT_BYTES = 64
 """About the length of a line."""
-_PARAM = re.compile(rf"(?:--)?(?P<name>{OPTION})=(?P<value>.*)")
 
 
 class Log(Protocol):
@@ -48,64 +39,6 @@ class Log(Protocol):
 
     def tail(self, limit: int) -> list[str]:
         """Returns the last lines of the last attempt."""
-
-
-def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
-    """Returns the trial that a person names: by its rank, its params, or the beginning of its id.
-
-    Raises:
-        InvalidInput: no trial, or more than one, matches.
-    """
-    said = " ".join(words)
-    trials = list(plan.trials.values())
-    parts = [part for word in words for part in word.split(",") if part]
-    params = [match for part in parts if (match := _PARAM.fullmatch(part))]
-    if len(words) == 1 and said.isascii() and said.isdigit():
-        standing = archive.standing(plan.spec.name, running=[])
-        found = [plan.trials[row.trial_id] for row in standing.rows if row.rank == int(said)]
-        rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
-    elif params and len(params) == len(parts):
-        wanted = {match["name"]: match["value"] for match in params}
-        found = [trial for trial in trials if _is_said(trial, wanted)]
-        rule = f"no trial has {said}"
-    else:
-        found = [trial for trial in trials if trial.trial_id.startswith(said)]
-        rule = f"no trial's id starts with {shown(said)}"
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        example = " ".join(f"{name}={as_option(value)}" for name, value in trials[0].params.items())
-        raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
-    # Trials with the same params differ in fold or seed.
-    same = all(trial.params == found[0].params for trial in found)
-    some = "; ".join(
-        " ".join(f"{name}={value}" for name, value in _said_of(trial).items() if same or name in trial.params)
-        for trial in found[:MAX_NAMED]
-    )
-    more = "; …" if len(found) > MAX_NAMED else ""
-    raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); give more of its params"])
-
-
-def _said_of(trial: Trial) -> dict[str, str]:
-    """Returns the words that may name a trial: its params, fold and seed."""
-    return {name: as_option(value) for name, value in _values_of(trial).items()}
-
-
-def _values_of(trial: Trial) -> dict[str, Value]:
-    return {**trial.member, **trial.params}
-
-
-def _is_said(trial: Trial, wanted: Mapping[str, str]) -> bool:
-    values = _values_of(trial)
-    return all(name in values and _means(text, values[name]) for name, text in wanted.items())
-
-
-def _means(text: str, value: Value) -> bool:
-    """Whether a person's text means a value: `0.10`, `1e-1` and `.1` are 0.1."""
-    if text == as_option(value):
-        return True
-    number = meant_by(text) or text
-    return not isinstance(value, str) and is_json_number(number) and bool(json.loads(number) == value)
 
 
 def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:

@@ -8,8 +8,9 @@ from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Archive, Standing
-from stepsweep.client.archive.records import Plan
+from stepsweep.client.archive.records import Artifact, Plan
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import explained
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import SweepError
@@ -37,6 +38,7 @@ class Gathered:
         unfinished: ids of the curves that are live rows of unfinished trials.
         attempts: attempts of all jobs of the sweep, ordered by start; None if they have not been read.
         job_seconds: running time of the jobs; None if it has not been read.
+        artifacts: the files of the winner's first trial.
         logs: the last lines of failed trials, by id.
         where: the options of the sweep's cloud, to append to a command.
         is_on_aws: whether the jobs cost money.
@@ -49,6 +51,7 @@ class Gathered:
     unfinished: frozenset[str]
     attempts: Sequence[Attempt] | None
     job_seconds: float | None
+    artifacts: Sequence[Artifact]
     logs: Mapping[str, Sequence[str]]
     objects: Home
     where: str
@@ -83,6 +86,7 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
         unfinished=unfinished,
         attempts=in_order(outcomes),
         job_seconds=spent_seconds(outcomes),
+        artifacts=_artifacts(archive, standing, plan) if plan else [],
         logs=_logs(cloud, found, standing, plan, outcomes) if plan else {},
         objects=archive.objects,
         where=cloud.where,
@@ -94,6 +98,12 @@ def in_order(outcomes: Sequence[JobOutcome]) -> list[Attempt]:
     """Returns the attempts of jobs, ordered by start."""
     attempts = (attempt for outcome in outcomes for attempt in attempts_of(outcome))
     return sorted(attempts, key=lambda attempt: (attempt.started, attempt.trial_id))
+
+
+def _artifacts(archive: Archive, standing: Standing, plan: Plan) -> list[Artifact]:
+    winner = next((row.trial_id for row in standing.rows if row.rank == 1), None)
+    with explained():
+        return archive.records.artifacts(plan.trials[winner]) if winner in plan.trials else []
 
 
 def _curves(archive: Archive, standing: Standing, plan: Plan) -> tuple[dict[str, Metrics], frozenset[str]]:

@@ -11,12 +11,17 @@ import shlex
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
+from rich.filesize import decimal
 
+from stepsweep.bucket.folder import path_of
+from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.report.drawn import drawn
 from stepsweep.client.report.gather import Gathered
@@ -119,6 +124,9 @@ def facts(report: Gathered) -> dict[str, Any]:
         "counts": _counts(report.rows),
         "failures": _failures(report),
         "spec_json": json.dumps(spec.to_json(), indent=2),
+        "artifacts": [
+            (file.name, decimal(file.bytes), _address(report.objects, file.key)) for file in report.artifacts
+        ],
         "commands": _commands(report, winner),
         "objects": report.objects,
         "where": report.where,
@@ -169,6 +177,14 @@ def _failures(report: Gathered) -> list[dict[str, Any]]:
     ]
 
 
+def _address(objects: Home, key: str) -> str:
+    """Returns a link to an object: its file, or its page in the console."""
+    if isinstance(objects, Path):
+        return path_of(objects.resolve().parent, objects.name, key).as_uri()
+    bucket = objects.removeprefix("s3://")
+    return f"https://console.aws.amazon.com/s3/object/{bucket}?prefix={quote(key, safe='')}"
+
+
 def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
     """Returns command lines to paste, each with a description."""
     spec, where = report.standing.spec, report.where
@@ -178,6 +194,8 @@ def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
         ("Its leaderboard in a terminal", f"sweep show {spec.name}{where}"),
     ]  # fmt: skip
     trial = report.plan.trials.get(winner.trial_id) if report.plan and winner else None
+    if report.artifacts:
+        found.append(("The winner's files", f"sweep download {spec.name}{where}"))
     if trial:
         found.insert(1, ("The winner alone, trained again", f"sweep run {shlex.join(_alone(spec, trial))}{where}"))
         found.insert(2, ("The winner's trainer alone, with its job's arguments",

@@ -46,6 +46,7 @@ class Asked:
         objective: `metric:direction`.
         environment: `NAME=value` each, or `NAME`, whose value is the shell's.
         secrets: names of variables.
+        artifacts: patterns of files that trials leave.
         exported: the variables of the shell.
         command: the field of that name.
         folder: the project's where there is no file; by default the current one.
@@ -69,6 +70,7 @@ class Asked:
     seed: int | None = None
     environment: Sequence[str] = ()
     secrets: Sequence[str] = ()
+    artifacts: Sequence[str] = ()
     exported: Mapping[str, str] | None = None
     max_concurrency: int | None = None
     budget_usd: float | None = None
@@ -109,9 +111,10 @@ class Asked:
             there = document.get("environment", {})
             given = _variables(self.environment, self.exported or {}, faults)
             merged["environment"] = there | given if isinstance(there, dict) else there
-        if self.secrets:
-            there = document.get("secrets", [])
-            merged["secrets"] = [*there, *self.secrets] if isinstance(there, list) else there
+        for field, more in (("secrets", self.secrets), ("artifacts", self.artifacts)):
+            there = document.get(field, [])
+            if more and isinstance(there, list):
+                merged[field] = [*there, *more]
         if self.objective is not None:
             metric, colon, direction = self.objective.partition(":")
             merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})

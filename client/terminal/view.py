@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ from stepsweep.client.pictures.terminal import curves, heatmap
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table, trial_table, width_of
 from stepsweep.client.words import MAX_NAMED, assignments, described, number_of, printable, shown_value, some
+from stepsweep.contract.artifacts import NONE
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Cost, Output, Place
@@ -108,7 +110,9 @@ class View:
         spec = standing.spec
         self.line(f"Sweep {spec.name}: {described(spec)}.")
         if standing.is_finished:
-            self.result(spec, standing.rows, standing.output, objects=objects, is_on_aws=is_on_aws, curve=curve)
+            self.result(
+                spec, standing.rows, standing.output, objects=objects, where=where, is_on_aws=is_on_aws, curve=curve
+            )
             return
         self.line("It runs." if standing.executions else "It was interrupted: it is neither running nor finished.")
         self.line(
@@ -151,10 +155,15 @@ class View:
         output: Output | None,
         *,
         objects: Home,
+        where: str,
         is_on_aws: bool,
         curve: Metrics | None = None,
     ) -> None:
-        """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed."""
+        """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed.
+
+        Args:
+            where: the options of the sweep's cloud, to append to a command.
+        """
         self.leaderboard(spec, rows, rest=f"in {objects}/{leaderboard_key(spec.name)}")
         self.failures(rows)
         if output is not None:
@@ -167,7 +176,17 @@ class View:
                 self.line(f"Ended    {output.ended_by}", "yellow")
             self.line(f"Trials   {_counted(output.outcomes)}")
             self.line(f"Jobs     {_spent(output.cost, on_aws=is_on_aws)}")
+            self._artifacts(spec, output, where)
         self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
+
+    def _artifacts(self, spec: SweepSpec, output: Output, where: str) -> None:
+        """Shows how to get the winner's files, or that it left none of those that the spec names."""
+        if kept := output.artifacts:
+            what = f"{number_of(kept.files, 'file')} of the winner, {decimal(kept.bytes)}"
+            self.copyable(f"Files    {what}: sweep download {spec.name}{where}")
+        elif spec.artifacts and spec.keep_artifacts != NONE:
+            why = f"`sweep logs {spec.name} 1{where}` says why"
+            self.copyable(f"Files    none: the winner left no {', '.join(spec.artifacts)}; {why}", "yellow")
 
     def stopped(self, stopped: Stopped, name: str, *, where: str) -> None:
         """Shows the result of stopping a sweep."""

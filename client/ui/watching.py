@@ -262,6 +262,7 @@ class SweepWatch:
             unfinished=frozenset(),
             attempts=None,
             job_seconds=job_seconds,
+            artifacts=[],
             logs={},
             objects=archive.objects,
             where=self._source.cloud.where,

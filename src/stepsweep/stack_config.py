@@ -73,7 +73,9 @@ class StackConfig:
         60, "wait after which Batch cancels the first job in the queue, if it knows why there is no machine"
     )
     usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
-    checkpoint_days: int = _choice(30, "age at which checkpoints are deleted; metrics stay")
+    checkpoint_days: int = _choice(
+        30, "age at which checkpoints, and artifacts that are not kept, are deleted; metrics stay"
+    )
     vpc_id: str | None = _choice(None, "your own network, with subnet_ids")
     subnet_ids: tuple[str, ...] = _choice((), "its subnets; they need access to S3, ECR and CloudWatch Logs")
     notify: str | None = _choice(None, "e-mail address that gets a message when a sweep ends")

@@ -39,6 +39,9 @@ def finished(stack: Stack) -> Stack:
     stack.failed("mine", first, "ValueError: out of paper")
     stack.succeeded("mine", second, [0.4, float("nan")])
     stack.succeeded("mine", third, [0.9, 0.8])
+    for name, body in (("best.pt", b"model"), ("out/loss.json", b"{}")):
+        stack.bucket.put(third.new_artifacts + name, body, "application/octet-stream")
+    stack.bucket.put(fourth.new_artifacts + "best.pt", b"of the second", "application/octet-stream")
     stack.succeeded("mine", fourth, [0.7, 0.8])
     stack.reduced("mine")
     return stack
@@ -135,6 +138,17 @@ def test_the_sweeps_own_files_are_artifacts(finished: Stack, store: str, tmp_pat
     }  # fmt: skip
     file = Path(client.download_artifacts(run_id, "leaderboard.csv", str(tmp_path)))
     assert file.read_bytes() == finished.bucket.get("sweeps/mine/leaderboard.csv")
+
+
+def test_the_winners_model_is_an_artifact_of_its_run(finished: Stack, store: str, tmp_path: Path) -> None:
+    client = MlflowClient(store)
+    exported(finished, store)
+    children = runs(finished, store)[1]
+    there = {name: [file.path for file in client.list_artifacts(run.info.run_id)] for name, run in children.items()}
+    assert there.pop("lr=0.01 momentum=0.5") == ["best.pt", "out"]
+    assert set(map(len, there.values())) == {0}
+    best = children["lr=0.01 momentum=0.5"].info.run_id
+    assert Path(client.download_artifacts(best, "best.pt", str(tmp_path))).read_bytes() == b"model"
 
 
 def test_an_export_that_is_repeated_doubles_nothing_and_writes_what_has_changed(finished: Stack, store: str) -> None:

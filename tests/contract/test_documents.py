@@ -1,6 +1,7 @@
 """What one step of a sweep writes, the next one reads; and what is not that names the object and the field."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from stepsweep.contract.documents import RoundPlan, RoundResults, Spent, TrialIt
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.means import StackJob
-from stepsweep.contract.output import Cost, Output, Place
+from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
@@ -121,6 +122,7 @@ def test_an_item_has_the_variables_of_the_spec_after_its_own() -> None:
     assert TrialItem.of(trial, spec=spec, bucket="b", job=StackJob()).to_json()["environment"] == [
         {"Name": "STEPSWEEP_METRICS_URI", "Value": f"s3://b/{trial.metrics_key}"},
         {"Name": "STEPSWEEP_CHECKPOINT_URI", "Value": f"s3://b/checkpoints/{trial.trial_id}/"},
+        {"Name": "STEPSWEEP_ARTIFACTS_URI", "Value": f"s3://b/artifacts/new/{trial.trial_id}/e1/"},
         {"Name": "A", "Value": "1"},
         {"Name": "B", "Value": "2"},
     ]
@@ -138,6 +140,7 @@ OUTPUT = Output(
     sweep="s",
     winner=PLACE,
     summary={"test_accuracy": 0.8, "any": [None, {"thing": "of the trainer's"}]},
+    artifacts=Kept(prefix="artifacts/kept/t/e2/", files=2, bytes=7),
     ties=(MEAN,),
     objective=SPEC.objective,
     outcomes={"SUCCEEDED": 2, "FAILED": 1, "MISSING": 0, "INVALID": 0},
@@ -156,6 +159,8 @@ def test_an_output_survives_and_has_the_line_to_paste() -> None:
     document = stored(OUTPUT.to_json())
     assert Output.from_json(document, where="winner.json") == OUTPUT
     assert document["winner"]["options"] == "--lr 0.1"
+    without = replace(OUTPUT, artifacts=None)
+    assert Output.from_json(stored(without.to_json()), where="winner.json") == without
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -21,13 +22,24 @@ def project(tmp_path: Path, request: pytest.FixtureRequest) -> Sweep:
     return Sweep(folder=tmp_path)
 
 
-def by_hand(project: Sweep, *words: str) -> str:
-    """Runs the script as its author does, elsewhere, and returns the last word that it prints."""
+ONE_AFTER_ANOTHER = """
+import contextlib, json, runpy, sys
+for words in json.loads(sys.argv.pop()):
+    sys.argv = words
+    with contextlib.suppress(SystemExit):
+        runpy.run_path(words[0], run_name="__main__")
+    print("@")
+"""
+"""Imports what the script imports once."""
+
+
+def by_hand(project: Sweep, *runs: Sequence[str]) -> list[str]:
+    """Runs the script as its author does, elsewhere, and returns the last word that each run prints."""
     elsewhere = project.folder.parent / "by-hand"
-    shutil.rmtree(elsewhere, ignore_errors=True)
     shutil.copytree(project.folder, elsewhere, ignore=shutil.ignore_patterns(".stepsweep"))
-    ended = subprocess.run([sys.executable, *words], cwd=elsewhere, capture_output=True, text=True, check=True)
-    return ended.stdout.split()[-1]
+    words = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps(runs)]
+    ended = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=True)
+    return [text.split()[-1] for text in ended.stdout.split("@\n")[:-1]]
 
 
 @pytest.mark.parametrize("project", ["pytorch"], indirect=True)
@@ -38,15 +50,20 @@ def test_a_torch_script_with_a_best_pt_and_sentences_for_metrics(project: Sweep)
     document = json.loads(ran.stdout)
     assert document["outcomes"]["SUCCEEDED"] == 4
 
-    # The winner is the one by hand, and each trial had a best.pt of its own.
-    found = {}
-    for entry in json.loads(project("show", "first", "--json").stdout)["trials"]:
-        lr, batch_size = entry["params"]["lr"], entry["params"]["batch_size"]
-        options = ("--lr", str(lr), "--batch-size", str(batch_size), "--epochs", "3")
-        found[lr, batch_size] = int(by_hand(project, "main.py", *options))
-        assert entry["value"] == found[lr, batch_size]
-    assert document["winner"]["value"] == max(found.values())
-    assert [path.name for path in project.folder.rglob("best.pt")] == []
+    # The winner is the one by hand, and so is its model: each trial had a best.pt of its own.
+    *others, winner = reversed(json.loads(project("show", "first", "--json").stdout)["trials"])
+    params = [trial["params"] for trial in (*others, winner)]
+    names = {"lr": "--lr", "batch_size": "--batch-size"}
+    options = [[word for name, value in each.items() for word in (names[name], str(value))] for each in params]
+    found = by_hand(project, *(["main.py", *words, "--epochs", "3"] for words in options))
+    assert [trial["value"] for trial in (*others, winner)] == list(map(int, found))
+    assert document["winner"]["value"] == max(map(int, found))
+    assert not (project.folder / "best.pt").exists()
+    assert "Files    1 file of the winner" in ran.stderr
+    assert project("download").returncode == 0
+    model = (project.folder / "first" / "best.pt").read_bytes()
+    assert model == (project.folder.parent / "by-hand" / "best.pt").read_bytes()
+    shutil.rmtree(project.folder / "first")
 
     # Other choices and a README are no other trainer; another line of the script is.
     (project.folder / "README.md").write_text("# Mine")
@@ -63,12 +80,11 @@ def test_a_torch_script_with_a_best_pt_and_sentences_for_metrics(project: Sweep)
 
 @pytest.mark.parametrize("project", ["sklearn"], indirect=True)
 def test_a_script_without_epochs_in_an_environment_of_its_own(project: Sweep) -> None:
+    (value,) = by_hand(project, ["fit.py", "--C", "1", "--intercept"])
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", project.folder / ".venv"], check=True)
     own = next((project.folder / ".venv").glob("lib/python*/site-packages"))
     packages = next(path for path in map(Path, sys.path) if (path / "sklearn").is_dir())
     (own / "packages.pth").write_text(f"{packages}\n")
-    with (project.folder / "fit.py").open("a") as script:
-        script.write("\n")
     (project.folder / "fit.py").write_text(
         f"import sys\nassert sys.prefix == {str(project.folder / '.venv')!r}, sys.prefix\n"
         + (project.folder / "fit.py").read_text()
@@ -77,12 +93,8 @@ def test_a_script_without_epochs_in_an_environment_of_its_own(project: Sweep) ->
     assert ran.returncode == 0, ran.stderr + ran.stdout
     document = json.loads(ran.stdout)
     assert document["outcomes"]["SUCCEEDED"] == 4
-    by_hand_value = float(by_hand(project, "-c", _WITHOUT_FIRST_LINES, "--C", "1", "--intercept"))
     assert document["winner"]["params"]["C"] == 1
-    assert document["winner"]["value"] >= by_hand_value
-
-
-_WITHOUT_FIRST_LINES = "exec(open('fit.py').read().split('\\n', 2)[2])"
+    assert document["winner"]["value"] >= float(value)
 
 
 @pytest.mark.parametrize("project", ["shell"], indirect=True)

@@ -105,6 +105,10 @@ class TestPlan:
                     "Name": "STEPSWEEP_CHECKPOINT_URI",
                     "Value": f"s3://{cloud.bucket.name}/checkpoints/{first.trial_id}/",
                 },
+                {
+                    "Name": "STEPSWEEP_ARTIFACTS_URI",
+                    "Value": f"s3://{cloud.bucket.name}/artifacts/new/{first.trial_id}/e3/",
+                },
             ],
             "requirements": [{"Type": "MEMORY", "Value": "12000"}],
             "timeout_seconds": 7200,

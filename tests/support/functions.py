@@ -59,6 +59,11 @@ class Cloud:
         rows = [{"epoch": n, "val_accuracy": accuracy} for n, accuracy in enumerate(accuracies, start=1)]
         self.bucket.put(trial.metrics_key, to_csv(rows), "text/csv")
 
+    def left(self, trial: Trial, **files: str) -> None:
+        """Puts artifacts of a trial, by names without their `.pt`."""
+        for name, text in files.items():
+            self.bucket.put(f"{trial.new_artifacts}{name}.pt", text.encode(), "application/octet-stream")
+
     def recorded(self, trial: Trial, outcome: Mapping[str, Any] | bytes, *, sweep: str = "s") -> None:
         """Puts what the state machine records of a trial."""
         data = outcome if isinstance(outcome, bytes) else json.dumps({"schema": 1, **outcome}).encode()

@@ -60,6 +60,15 @@ class _S3:
         page = behind[: named["MaxKeys"]]
         return {"Contents": [{"Key": key} for key in page], "IsTruncated": len(page) < len(behind)}
 
+    def copy_object(self, **named: Any) -> dict[str, Any]:
+        target = self._file(named)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(self._there(named["CopySource"], code="NoSuchKey").read_bytes())
+        return {}
+
+    def get_paginator(self, _operation: str) -> "_Pages":
+        return _Pages(self._objects)
+
     def _file(self, named: Mapping[str, str]) -> Path:
         return path_of(self._objects, named["Bucket"], named["Key"])
 
@@ -67,6 +76,17 @@ class _S3:
         if not (file := self._file(named)).is_file():
             raise ClientError({"Error": {"Code": code}}, "GetObject")
         return file
+
+
+class _Pages:
+    def __init__(self, objects: Path) -> None:
+        self._objects = objects
+
+    def paginate(self, **named: str) -> list[dict[str, Any]]:
+        home = self._objects / named["Bucket"]
+        sizes = {key_of(file, home): file.stat().st_size for file in files_below(home)}
+        found = [{"Key": key, "Size": sizes[key]} for key in sorted(sizes) if key.startswith(named["Prefix"])]
+        return [{"Contents": found}]
 
 
 class _NoLogs:
@@ -111,6 +131,11 @@ class RecordedCloud:
         self.bucket.put(trial.metrics_key, to_csv(rows), "text/csv")
         attempts = [{"StartedAt": BEGAN + 1000 * began, "StoppedAt": BEGAN + int(1000 * (began + seconds))}]
         self._record(name, trial, {"status": "SUCCEEDED", "job": {"job_id": "1", "attempts": attempts}})
+
+    def left(self, trial: Trial, files: Mapping[str, str]) -> None:
+        """Writes a trial's artifacts."""
+        for file, text in files.items():
+            self.bucket.put(trial.new_artifacts + file, text.encode(), "application/octet-stream")
 
     def failed(self, name: str, trial: Trial, log: str, *, reason: str = "", began: int = 0) -> None:
         """Writes what is there of a trial whose job failed at its second attempt."""

@@ -16,6 +16,7 @@ from stepsweep.contract.errors import InvalidDocument
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 THREADS = 32
 """Parallel requests. On AWS a small object takes about 20 ms, of which the client works about one, so this many keep
@@ -27,6 +28,10 @@ KEYS_LISTED = 1_000
 HEADS_FOR_A_LIST = 12
 """HEAD requests that cost as much as one LIST: $0.0004 and $0.005 per thousand (https://aws.amazon.com/s3/pricing/,
 us-east-1)."""
+
+COPIED_AT_ONCE = 5 * 2**30
+"""Bytes that one CopyObject copies at most; larger objects are copied in parts:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
 
 CONFLICT_TRIES = 8
 CONFLICT_WAIT_SECONDS = 0.2
@@ -55,7 +60,7 @@ class Bucket:
         try:
             return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read(at_most)
         except ClientError as error:
-            if _is_missing(error):
+            if is_missing(error):
                 return None
             raise
 
@@ -75,7 +80,7 @@ class Bucket:
         try:
             self._s3.head_object(Bucket=self.name, Key=key)
         except ClientError as error:
-            if _is_missing(error):
+            if is_missing(error):
                 return False
             raise
         return True
@@ -104,6 +109,26 @@ class Bucket:
 
     def put(self, key: str, data: bytes, content_type: str) -> None:
         self._s3.put_object(Bucket=self.name, Key=key, Body=data, ContentType=content_type)
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Returns the bytes of each object below the prefix, by the rest of its key, in the order of the keys."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+        found = [entry for page in pages for entry in page.get("Contents", [])]
+        return {entry["Key"].removeprefix(prefix): entry["Size"] for entry in found}
+
+    def copy(self, source: str, target: str, *, size: int) -> bool:
+        """Copies an object of `size` bytes, without reading it. Returns False if it is missing."""
+        place: CopySourceTypeDef = {"Bucket": self.name, "Key": source}
+        try:
+            if size < COPIED_AT_ONCE:
+                self._s3.copy_object(Bucket=self.name, Key=target, CopySource=place)
+            else:
+                self._s3.copy(place, self.name, target)
+        except ClientError as error:
+            if is_missing(error):
+                return False
+            raise
+        return True
 
     def put_json(self, key: str, document: object) -> None:
         self.put(key, as_json(document), "application/json")
@@ -194,6 +219,6 @@ def for_all(function: Callable[[_T], _R], items: Iterable[_T], *, threads: int =
         return list(pool.map(function, items))
 
 
-def _is_missing(error: ClientError) -> bool:
+def is_missing(error: ClientError) -> bool:
     # HEAD has no body, so its code is the bare status.
     return error.response["Error"]["Code"] in ("NoSuchKey", "404")

@@ -1,13 +1,16 @@
 """Access to a bucket for clients: over HTTP, or through the files of an embedded cloud."""
 
 import contextlib
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NewType, Protocol
 
+from botocore.exceptions import ClientError
+
 from stepsweep.bucket.folder import files_below, key_of, path_of
-from stepsweep.bucket.s3 import Bucket, document_of
+from stepsweep.bucket.s3 import Bucket, document_of, is_missing
 
 DELETED_AT_ONCE = 1_000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
@@ -30,6 +33,12 @@ class Store(Protocol):
     def folders(self, prefix: str) -> list[str]:
         """Returns the names between `prefix` and the next slash, sorted."""
 
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """Returns the bytes of each object below the prefix, by the rest of its key."""
+
+    def save(self, key: str, file: Path) -> None:
+        """Writes an object of any size to a file. Raises FileNotFoundError if it is missing."""
+
     def delete(self, names: Iterable[str]) -> None: ...
 
 
@@ -44,6 +53,14 @@ class S3Store(Bucket):
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, Delimiter="/")
         found = [folder["Prefix"] for page in pages for folder in page.get("CommonPrefixes", [])]
         return sorted(each.removeprefix(prefix).rstrip("/") for each in found)
+
+    def save(self, key: str, file: Path) -> None:
+        try:
+            self._s3.download_file(self.name, key, str(file))
+        except ClientError as error:
+            if is_missing(error):
+                raise FileNotFoundError(key) from None
+            raise
 
     def delete(self, names: Iterable[str]) -> None:
         left = list(names)
@@ -83,6 +100,16 @@ class FolderStore:
     def folders(self, prefix: str) -> list[str]:
         folder = self._file(prefix.rstrip("/"))
         return sorted(key_of(each, folder) for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for file in files_below(self._file(prefix.rstrip("/"))):
+            with contextlib.suppress(FileNotFoundError):  # deleted since
+                found[key_of(file, self._folder).removeprefix(prefix)] = file.stat().st_size
+        return {name: found[name] for name in sorted(found)}
+
+    def save(self, key: str, file: Path) -> None:
+        shutil.copyfile(self._file(key), file)
 
     def delete(self, names: Iterable[str]) -> None:
         for key in names:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from stepsweep.contract import keys
+from stepsweep.contract.artifacts import NONE
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.job_outcome import begun
 from stepsweep.contract.means import ATTEMPTS, StackJob
@@ -90,6 +91,8 @@ class TrialItem:
             environment={
                 keys.METRICS_URI: keys.uri(bucket, trial.metrics_key),
                 keys.CHECKPOINT_URI: keys.uri(bucket, keys.checkpoint_prefix(trial.trial_id)),
+                **({keys.ARTIFACTS_URI: keys.uri(bucket, trial.new_artifacts)} if spec.keep_artifacts != NONE else {}),
+                **({keys.ARTIFACTS: json.dumps(spec.artifacts)} if spec.artifacts else {}),
                 **({keys.SECRETS: json.dumps(spec.secrets)} if spec.secrets else {}),
                 **({keys.THREADS: str(spec.resources.vcpus)} if spec.resources.vcpus else {}),
                 **spec.environment,

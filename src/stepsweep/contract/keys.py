@@ -11,6 +11,11 @@ CHECKPOINT_URI = "STEPSWEEP_CHECKPOINT_URI"
 """Where a trial may keep checkpoints, to continue after it was killed: `s3://bucket/checkpoints/<trial_id>/`.
 
 While it trains, it may also write its metrics so far to `live.csv` there, for live progress."""
+ARTIFACTS_URI = "STEPSWEEP_ARTIFACTS_URI"
+"""Where a trial leaves files for people, such as its model, before its CSV:
+`s3://bucket/artifacts/new/<trial_id>/e<epochs>/`."""
+ARTIFACTS = "STEPSWEEP_ARTIFACTS"
+"""JSON list of patterns: the files of its working folder that are artifacts too."""
 DATA_DIR = "STEPSWEEP_DATA_DIR"
 """Folder with the data sets; the image's build puts them there."""
 
@@ -47,6 +52,10 @@ METRICS_NAME = "metrics-"
 """How the names of metrics begin; the bucket's policy refuses to replace them."""
 CHECKPOINTS = "checkpoints/"
 """Kept apart from results, so that a rule of the bucket can delete checkpoints by their prefix."""
+NEW_ARTIFACTS = "artifacts/new/"
+"""What trials leave. A rule of the bucket deletes it."""
+KEPT_ARTIFACTS = "artifacts/kept/"
+"""The reducer's copies of the artifacts that stay."""
 
 
 def sweep_prefix(sweep: str) -> str:
@@ -146,6 +155,14 @@ def checkpoint_prefix(trial_id: str) -> str:
 
 def checkpoint_key(trial_id: str) -> str:
     return f"{checkpoint_prefix(trial_id)}checkpoint.pt"
+
+
+def new_artifacts_prefix(trial_id: str, epochs: int) -> str:
+    return f"{NEW_ARTIFACTS}{trial_id}/e{epochs}/"
+
+
+def kept_artifacts_prefix(trial_id: str, epochs: int) -> str:
+    return f"{KEPT_ARTIFACTS}{trial_id}/e{epochs}/"
 
 
 def live_key(trial_id: str) -> str:

@@ -10,8 +10,9 @@ MAX_EPOCHS = 100_000
 MAX_CONCURRENCY = 10_000
 MAX_COMMAND_BYTES = 6_000
 """Size of a trial's options. Batch allows 8,192 bytes of container overrides, with its JSON and our environment."""
-MAX_OVERRIDES_BYTES = 7_000
-"""Size of a trial's options and environment together. The URIs of its results take up to 700 of the 8,192 bytes."""
+MAX_OVERRIDES_BYTES = 6_800
+"""Size of a trial's options, environment and patterns of artifacts together. The URIs of its results take up to 1,000
+of the 8,192 bytes."""
 MAX_NAME = 80
 """Length of a sweep's name: Step Functions' limit for an execution's name, which is the sweep's default name."""
 MAX_SEED = 2**32 - 1

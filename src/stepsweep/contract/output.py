@@ -1,7 +1,7 @@
 """The output of an execution that found a winner. winner.json has the same content."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from stepsweep.contract import ranking
@@ -93,11 +93,28 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The artifacts of the winner's first trial, which stay.
+
+    Attributes:
+        prefix: of their keys.
+    """
+
+    prefix: str
+    files: int
+    bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """The output of an execution.
 
     Attributes:
         summary: the winner's summary file; None if there is none, or if the winner is a mean.
+        artifacts: None if the winner left none, or if the spec keeps none.
         ties: the first places below the winner only by a tie-break.
         outcomes: number of trials by status, zeros included.
         best: the first places of the leaderboard, with the winner.
@@ -109,6 +126,7 @@ class Output:
     sweep: str
     winner: Place
     summary: Mapping[str, Any] | None
+    artifacts: Kept | None
     ties: tuple[Place, ...]
     objective: Objective
     outcomes: Mapping[str, int]
@@ -126,6 +144,7 @@ class Output:
             "schema": SCHEMA,
             "sweep": self.sweep,
             "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary},
+            "artifacts": self.artifacts.to_json() if self.artifacts else None,
             "ties": [place.to_json() for place in self.ties],
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
             "outcomes": dict(self.outcomes),
@@ -153,6 +172,7 @@ class Output:
             sweep=fields.text("sweep"),
             winner=Place.read(winner),
             summary=summary,
+            artifacts=_kept(fields),
             ties=_places(fields, "ties"),
             objective=_objective(fields.child("objective"), where),
             outcomes={status.value: outcomes.whole(status.value) for status in Status},
@@ -181,6 +201,15 @@ def _places(fields: Fields, name: str) -> tuple[Place, ...]:
         found.append(Place.read(place))
         place.done()
     return tuple(found)
+
+
+def _kept(fields: Fields) -> Kept | None:
+    if fields.raw("artifacts") is None:
+        return None
+    kept = fields.child("artifacts")
+    found = Kept(prefix=kept.text("prefix"), files=kept.whole("files"), bytes=kept.whole("bytes"))
+    kept.done()
+    return found
 
 
 def _objective(fields: Fields, where: str) -> Objective:

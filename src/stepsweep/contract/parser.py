@@ -3,9 +3,10 @@
 import difflib
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+from stepsweep.contract.artifacts import WINNER, keep_fault, pattern_faults, patterns_bytes
 from stepsweep.contract.environment import environment_faults, environment_of, overrides_bytes, secret_faults
 from stepsweep.contract.halving import DEFAULT_FACTOR, Halving, default_min_epochs
 from stepsweep.contract.limits import (
@@ -54,7 +55,7 @@ from stepsweep.contract.stop import Stop
 
 FIELDS = (
     "parameters", "search", "halving", "rounds", "stop", "fixed", "epochs", "objective", "folds", "repeats", "seed",
-    "name", "environment", "secrets", "resources", "timeout_minutes", "retries",
+    "name", "environment", "secrets", "resources", "timeout_minutes", "retries", "artifacts", "keep_artifacts",
     "max_concurrency", "budget_usd", "seconds_per_epoch", "fresh", "accept_trainer",
 )  # fmt: skip
 
@@ -97,6 +98,8 @@ class Parser:
             "resources": self._resources(),
             "timeout_minutes": self._integer("timeout_minutes", default=None, low=1, high=MAX_TIMEOUT_MINUTES),
             "retries": self._integer("retries", default=None, low=0, high=MAX_RETRIES),
+            "artifacts": (artifacts := self._artifacts()),
+            "keep_artifacts": self._keep_artifacts(),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
             "budget_usd": self._positive("budget_usd", "a number of US dollars above 0"),
             "seconds_per_epoch": self._positive("seconds_per_epoch", "a number of seconds above 0"),
@@ -104,7 +107,7 @@ class Parser:
             "accept_trainer": self._boolean("accept_trainer", self.data.get("accept_trainer", False)),
         }
         self._trials(values)
-        self._override_bytes(parameters, fixed, environment)
+        self._override_bytes(parameters, fixed, environment, artifacts)
         return values
 
     def _unknown_fields(self, there: Mapping[Any, Any], *, known: tuple[str, ...], where: str) -> None:
@@ -458,6 +461,19 @@ class Parser:
         self.faults += faults
         return {} if faults else environment_of(raw)
 
+    def _artifacts(self) -> tuple[str, ...]:
+        raw = self.data.get("artifacts", [])
+        faults = list(pattern_faults(raw))
+        self.faults += faults
+        return () if faults else tuple(raw)
+
+    def _keep_artifacts(self) -> str:
+        raw = self.data.get("keep_artifacts", WINNER)
+        if fault := keep_fault(raw):
+            self.faults.append(fault)
+            return WINNER
+        return str(raw)
+
     def _resources(self) -> Resources:
         raw = self.data.get("resources")
         if raw is None:
@@ -482,7 +498,11 @@ class Parser:
         return () if faults else tuple(sorted(raw))
 
     def _override_bytes(
-        self, parameters: Mapping[str, Parameter], fixed: Mapping[str, Value], environment: Mapping[str, str]
+        self,
+        parameters: Mapping[str, Parameter],
+        fixed: Mapping[str, Value],
+        environment: Mapping[str, str],
+        artifacts: Sequence[str],
     ) -> None:
         words = [
             *((name, _widest(parameter)) for name, parameter in parameters.items()),
@@ -494,10 +514,10 @@ class Parser:
                 f"parameters and fixed: {size} bytes of options per trial; at most {MAX_COMMAND_BYTES}, "
                 "give fewer or shorter ones"
             )
-        elif (both := size + overrides_bytes(environment)) > MAX_OVERRIDES_BYTES:
+        elif (both := size + overrides_bytes(environment) + patterns_bytes(artifacts)) > MAX_OVERRIDES_BYTES:
             self.faults.append(
-                f"environment: {both} bytes, {size} of them of options; Batch takes {MAX_OVERRIDES_BYTES} a trial, "
-                "give fewer or shorter ones"
+                f"environment and artifacts: {both} bytes, {size} of them of options; "
+                f"Batch takes {MAX_OVERRIDES_BYTES} a trial, give fewer or shorter ones"
             )
 
 

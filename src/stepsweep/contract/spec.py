@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import product
 from typing import Any, Self
 
+from stepsweep.contract.artifacts import WINNER
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.halving import Halving
 from stepsweep.contract.means import Resources
@@ -24,6 +25,8 @@ ABOUT_THE_RUN = (
     "resources",
     "timeout_minutes",
     "retries",
+    "artifacts",
+    "keep_artifacts",
     "max_concurrency",
     "budget_usd",
     "seconds_per_epoch",
@@ -55,6 +58,8 @@ class SweepSpec:
         resources: of a trial's job, in place of the stack's.
         timeout_minutes: of one attempt; None means the stack's.
         retries: attempts after the first; None means the stack's.
+        artifacts: patterns of files in a trial's working folder that are artifacts too.
+        keep_artifacts: whose artifacts stay: `winner`, `best 3`, `all` or `none`.
         max_concurrency: the most trials at once; None means the stack's.
         budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
         seconds_per_epoch: expected job time of one epoch, for that estimate; None if nobody has measured the trainer.
@@ -79,6 +84,8 @@ class SweepSpec:
     resources: Resources = field(default_factory=Resources)
     timeout_minutes: int | None = None
     retries: int | None = None
+    artifacts: tuple[str, ...] = ()
+    keep_artifacts: str = WINNER
     max_concurrency: int | None = None
     budget_usd: float | None = None
     seconds_per_epoch: float | None = None
@@ -124,6 +131,8 @@ class SweepSpec:
             "resources": asdict(self.resources),
             "timeout_minutes": self.timeout_minutes,
             "retries": self.retries,
+            "artifacts": list(self.artifacts),
+            "keep_artifacts": self.keep_artifacts,
             "max_concurrency": self.max_concurrency,
             "budget_usd": self.budget_usd,
             "seconds_per_epoch": self.seconds_per_epoch,

@@ -71,6 +71,16 @@ class Trial:
         return keys.metrics_key(self.trial_id, self.epochs)
 
     @property
+    def new_artifacts(self) -> str:
+        """The prefix below which it leaves its artifacts."""
+        return keys.new_artifacts_prefix(self.trial_id, self.epochs)
+
+    @property
+    def kept_artifacts(self) -> str:
+        """The prefix of the copies that stay."""
+        return keys.kept_artifacts_prefix(self.trial_id, self.epochs)
+
+    @property
     def member(self) -> dict[str, Value]:
         """The options that distinguish it from the other trials of its params: the fold, if any, and the seed."""
         return {name: self.options[name] for name in ("fold", "seed") if name in self.options}

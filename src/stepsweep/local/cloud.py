@@ -257,6 +257,7 @@ def _running(
     machines: "Machines | None",
 ) -> Iterator[Endpoint]:
     from stepsweep.local import template
+    from stepsweep.local.expiry import expire
     from stepsweep.local.host import share_what_botocore_reads
     from stepsweep.local.images import images_of
     from stepsweep.local.moto_imports import leave_out_what_nothing_asks_for
@@ -275,6 +276,7 @@ def _running(
     with contextlib.ExitStack() as until_it_ends:
         listening = until_it_ends.enter_context(_listening(port))
         images = images_of(assembly, stack)
+        expire(directory / "s3", assembly, stack, now=time.time())
         # They import their modules on another core, while this process imports moto.
         machines = machines or until_it_ends.enter_context(contextlib.closing(_machines_for(images)))
         make_configuration_hidable()

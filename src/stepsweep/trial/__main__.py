@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stepsweep.trial import event_files, gpu, metrics_file, mlflow_runs, names, old_metrics, places
+from stepsweep.trial.artifacts import Artifacts, patterns_of
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import BOOLEANS, STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.interpreter import with_python
@@ -61,6 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return INTERRUPTED
         if metrics_uri is not None and not _forget(asked, workspace):
             return WRONG_INPUT
+        try:
+            patterns = patterns_of(os.environ.get("STEPSWEEP_ARTIFACTS"))
+        except ValueError as error:
+            print(f"stepsweep-trial: STEPSWEEP_ARTIFACTS: {error}", file=sys.stderr)
+            return WRONG_INPUT
         report = None if asked.metric or asked.epoch else workspace.report
         metrics = Metrics(printed, report, _file(asked, workspace, command.epochs), command.epochs)
         return _train(
@@ -69,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             workspace,
             metrics_uri=metrics_uri,
             prefix=prefix,
+            artifacts=Artifacts(workspace.artifacts, Path.cwd(), patterns, workspace.root),
             artifacts_uri=os.environ.get("STEPSWEEP_ARTIFACTS_URI"),
         )
 
@@ -133,6 +140,7 @@ def _train(
     *,
     metrics_uri: str | None,
     prefix: str | None,
+    artifacts: Artifacts,
     artifacts_uri: str | None,
 ) -> int:
     last_lines: deque[str] = deque(maxlen=5)
@@ -169,9 +177,12 @@ def _train(
         print(f"stepsweep-trial: {error}", file=sys.stderr)
         return NO_METRICS
     if artifacts_uri:
+        files, left_out = artifacts.found()
+        for line in left_out:
+            print(f"stepsweep-trial: artifacts: {line}", file=sys.stderr)
         try:
             # Before the metrics: a trial that has them is finished.
-            places.upload(workspace.artifacts, artifacts_uri)
+            places.upload(files, artifacts_uri)
         except Exception as error:  # noqa: BLE001  botocore's errors have no common root
             print(f"stepsweep-trial: cannot write {artifacts_uri}: {error}", file=sys.stderr)
             return INTERRUPTED

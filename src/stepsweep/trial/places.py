@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -38,15 +39,14 @@ def write_once(uri: str, data: bytes) -> str:
     return f"wrote {uri}"
 
 
-def upload(folder: Path, prefix: str) -> None:
-    """Writes each file of the folder below `s3://bucket/prefix/`, under its path in the folder."""
+def upload(files: Mapping[str, Path], prefix: str) -> None:
+    """Writes each file below `s3://bucket/prefix/`, under its name."""
     place = urlparse(prefix)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
     if not files:
         return
     client = s3_client()
-    for path in files:
-        client.upload_file(str(path), place.netloc, place.path[1:] + path.relative_to(folder).as_posix())
+    for name, path in files.items():
+        client.upload_file(str(path), place.netloc, place.path[1:] + name)
     print(f"stepsweep-trial: wrote {len(files)} artifact{'' if len(files) == 1 else 's'} to {prefix}")
 
 

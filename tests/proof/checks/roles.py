@@ -71,6 +71,7 @@ RULES = [
         may=True,
         rules={
             "s3:GetObject s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
+            "s3:PutObject": ("{bucket}/artifacts/new/t/e1/best.pt",),
             "s3:ListBucket": ("{bucket}",),
         },
     ),
@@ -80,7 +81,12 @@ RULES = [
         rules={
             **NOBODY,
             **STARTS,
-            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/winner.json", "arn:aws:s3:::another-bucket/trials/t/x"),
+            "s3:GetObject s3:PutObject": (
+                "{bucket}/sweeps/s/winner.json",
+                "{bucket}/artifacts/kept/t/e1/best.pt",
+                "arn:aws:s3:::another-bucket/trials/t/x",
+            ),
+            "s3:DeleteObject": ("{bucket}/artifacts/new/t/e1/best.pt", "{bucket}/artifacts/kept/t/e1/best.pt"),
             "logs:GetLogEvents": ("{job_log_stream}",),
         },
     ),
@@ -109,8 +115,8 @@ RULES = [
         "reducer",
         may=True,
         rules={
-            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/leaderboard.csv",),
-            "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",),
+            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/leaderboard.csv", "{bucket}/artifacts/kept/t/e1/best.pt"),
+            "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/artifacts/new/t/e1/best.pt"),
             "s3:ListBucket": ("{bucket}",),
             "logs:CreateLogStream logs:PutLogEvents": ("{reducer_log_stream}",),
             "logs:GetLogEvents": ("{job_log_stream}",),
@@ -123,7 +129,12 @@ RULES = [
         rules={
             **NOBODY,
             **STARTS,
-            "s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
+            "s3:PutObject": (
+                "{bucket}/trials/t/metrics-e1.csv",
+                "{bucket}/checkpoints/t/checkpoint.pt",
+                "{bucket}/artifacts/new/t/e1/best.pt",
+            ),
+            "s3:DeleteObject": ("{bucket}/artifacts/new/t/e1/best.pt", "{bucket}/artifacts/kept/t/e1/best.pt"),
             "logs:GetLogEvents": ("{planner_log_stream}",),
             "logs:DeleteLogGroup logs:DeleteLogStream": ("{job_log_stream}",),
         },

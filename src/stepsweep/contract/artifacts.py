@@ -1,0 +1,87 @@
+"""Artifacts: files that a trial leaves for people, such as its model; and which trials' artifacts are kept."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from stepsweep.contract.ranking import Group
+from stepsweep.contract.space import shown
+from stepsweep.contract.trial import Trial
+
+WINNER = "winner"
+"""The default of `keep_artifacts`."""
+ALL, NONE = "all", "none"
+_BEST = re.compile(r"best ([1-9][0-9]{0,3})", re.ASCII)
+
+MAX_PATTERNS = 20
+MAX_PATTERN = 200
+MAX_PART_BYTES = 255
+"""Length of one part of a path: the limit of the usual file systems."""
+
+
+def keep_fault(raw: object) -> str | None:
+    """Returns the fault of the field `keep_artifacts`; None if it has none."""
+    if isinstance(raw, str) and (raw in (WINNER, ALL, NONE) or _BEST.fullmatch(raw)):
+        return None
+    return f'keep_artifacts: must be "winner", "best 3", "all" or "none", got {shown(raw)}'
+
+
+def kept(leaderboard: Sequence[Group], keep: str) -> list[Trial]:
+    """Returns the trials whose artifacts stay, best first; of params with several trials all of them.
+
+    Args:
+        leaderboard: all groups, ranked.
+        keep: a value of `keep_artifacts` without fault.
+    """
+    if keep == ALL:
+        results = [result for group in leaderboard for result in group.results]
+        return [result.trial for result in results if result.value is not None]
+    best = _BEST.fullmatch(keep)
+    count = int(best[1]) if best else 0 if keep == NONE else 1
+    return [result.trial for group in leaderboard[:count] if group.is_complete for result in group.results]
+
+
+def pattern_faults(raw: object) -> Iterator[str]:
+    """Yields the faults of the field `artifacts`."""
+    example = '["best.pt", "out/*.json"]'
+    if not isinstance(raw, list | tuple) or not all(isinstance(pattern, str) for pattern in raw):
+        yield f"artifacts: must be a list of files and patterns such as {example}, got {shown(raw)}"
+        return
+    if len(raw) > MAX_PATTERNS:
+        yield f"artifacts: at most {MAX_PATTERNS} patterns, got {len(raw)}"
+        return
+    for pattern in raw:
+        rule = None
+        if len(pattern) > MAX_PATTERN:
+            rule = f"at most {MAX_PATTERN} characters, got {len(pattern)}"
+        elif pattern.startswith(("/", "~")):
+            rule = f"must be a path in the trial's working folder, such as best.pt, got {shown(pattern)}"
+        else:
+            try:
+                if any("**" in part and part != "**" for part in parts_of(pattern.removesuffix("/"))):
+                    rule = f"** must be a whole part of the path, as in out/**/*.json, got {shown(pattern)}"
+            except ValueError as error:
+                rule = f"{error}, got {shown(pattern)}"
+        if rule:
+            yield f"artifacts: {rule}"
+
+
+def patterns_bytes(patterns: Sequence[str]) -> int:
+    """Returns how many bytes of Batch's container overrides the patterns take."""
+    return len(json.dumps(json.dumps(list(patterns)))) if patterns else 0
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """Returns the parts of an artifact's name, which is a path below the trial's own folder.
+
+    Raises:
+        ValueError: the name must not become a path on a person's machine.
+    """
+    parts = tuple(name.split("/"))
+    if any(part in ("", ".", "..") for part in parts):
+        raise ValueError("must be a relative path without empty parts, . and ..")
+    if "\\" in name or not name.isprintable():
+        raise ValueError("must have printable characters only, and no backslash")
+    if any(len(part.encode()) > MAX_PART_BYTES for part in parts):
+        raise ValueError(f"must have parts of at most {MAX_PART_BYTES} bytes")
+    return parts

@@ -1,0 +1,157 @@
+"""`sweep download`: what arrives, what is never replaced, and names that are no paths."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepsweep import Sweeps
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.operations.download import Downloaded, download
+from stepsweep.client.terminal.view import View
+from stepsweep.contract.errors import InvalidInput
+from tests.support.command import Sweep, document
+from tests.support.recorded import RecordedCloud
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> RecordedCloud:
+    return RecordedCloud(directory=tmp_path / "cloud")
+
+
+def finished(recorded: RecordedCloud, files: Mapping[str, str], **fields: Any) -> None:
+    """A sweep of which each trial leaves the files, with its rate at their ends; the larger one wins."""
+    for trial in recorded.planned("mine", {"lr": [0.1, 0.2]}, **fields):
+        recorded.succeeded("mine", trial, {"val_accuracy": [float(trial.params["lr"])] * 3})
+        recorded.left(trial, {name: f"{text} {trial.params['lr']}" for name, text in files.items()})
+    recorded.reduced("mine")
+
+
+def cloud_of(recorded: RecordedCloud) -> Cloud:
+    return Cloud(
+        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )
+
+
+def downloaded(recorded: RecordedCloud, *words: str, folder: Path, force: bool = False) -> Downloaded:
+    return download(cloud_of(recorded), "mine", words, folder=folder, force=force)
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_the_winners_files_arrive_under_their_names(sweep: Sweep, recorded: RecordedCloud) -> None:
+    finished(recorded, {"best.pt": "model", "out/loss.json": "loss"}, artifacts=["best.pt"])
+    where = ("--dir", str(recorded.directory))
+    shown = sweep("show", "mine", *where).stdout
+    assert f"Files    2 files of the winner, 17 bytes: sweep download mine --dir {recorded.directory}\n" in shown
+    ended = sweep("download", *where)
+    assert (ended.returncode, ended.stderr) == (0, "Taking mine, the newest sweep.\n")
+    assert ended.stdout.splitlines() == [
+        "Downloading 2 files, 17 bytes, to mine …", "mine/best.pt", "mine/out/loss.json"
+    ]  # fmt: skip
+    assert texts(sweep.folder / "mine") == {"best.pt": "model 0.2", "out/loss.json": "loss 0.2"}
+    other = document(sweep("download", "mine", "lr=0.1", "-o", "other", "--json", *where))
+    assert texts(sweep.folder / "other") == {"best.pt": "model 0.1", "out/loss.json": "loss 0.1"}
+    assert (other["folder"], other["bytes"], other["files"]) == ("other", 17, ["best.pt", "out/loss.json"])
+    assert {path.name for path in sweep.folder.iterdir()} == {"cloud", "mine", "other"}
+
+
+def test_from_python_the_winner_is_downloaded_to_the_folder_that_is_returned(
+    recorded: RecordedCloud, tmp_path: Path
+) -> None:
+    finished(recorded, {"best.pt": "model"})
+    sweep = Sweeps(directory=recorded.directory).get("mine")
+    folder = sweep.winner.download(tmp_path / "mine")
+    assert (folder / "best.pt").read_text() == "model 0.2"
+    with pytest.raises(InvalidInput, match="there already"):
+        sweep.download({"lr": 0.1}, folder)
+    assert (sweep.download({"lr": 0.1}, folder, force=True) / "best.pt").read_text() == "model 0.1"
+
+
+def test_files_that_are_there_stay_and_nothing_else_arrives(recorded: RecordedCloud, tmp_path: Path) -> None:
+    finished(recorded, {"a.pt": "a", "b.pt": "b"})
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "b.pt").write_text("of a person")
+    with pytest.raises(InvalidInput) as caught:
+        downloaded(recorded, folder=folder)
+    assert caught.value.faults == (
+        f"{folder}/b.pt: there already; replace with --force, or give another folder with -o",
+    )
+    assert texts(folder) == {"b.pt": "of a person"}
+    downloaded(recorded, folder=folder, force=True)
+    assert texts(folder) == {"a.pt": "a 0.2", "b.pt": "b 0.2"}
+
+
+def test_a_folder_in_the_way_is_never_replaced(recorded: RecordedCloud, tmp_path: Path) -> None:
+    finished(recorded, {"a": "a", "b/c": "c"})
+    (tmp_path / "mine" / "a").mkdir(parents=True)
+    (tmp_path / "mine" / "b").write_text("of a person")
+    with pytest.raises(InvalidInput) as caught:
+        downloaded(recorded, folder=tmp_path / "mine", force=True)
+    assert [fault.partition(";")[0] for fault in caught.value.faults] == [
+        f"{tmp_path}/mine/a: is a folder, and the artifact is a file",
+        f"{tmp_path}/mine/b: is a file",
+    ]
+
+
+def test_a_winner_of_several_trials_has_a_folder_for_each(recorded: RecordedCloud, tmp_path: Path) -> None:
+    finished(recorded, {"best.pt": "model"}, repeats=2)
+    assert len(downloaded(recorded, folder=tmp_path / "mine").trials) == 2
+    assert texts(tmp_path / "mine") == {"seed-0/best.pt": "model 0.2", "seed-1/best.pt": "model 0.2"}
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a\x1b[31m", "a//b"])
+def test_a_name_that_leads_elsewhere_is_refused_and_nothing_arrives(
+    recorded: RecordedCloud, tmp_path: Path, name: str
+) -> None:
+    finished(recorded, {"best.pt": "model", name: "x"})
+    with pytest.raises(InvalidInput) as caught:
+        downloaded(recorded, folder=tmp_path / "deep" / "mine")
+    (fault,) = caught.value.faults
+    assert "cannot be downloaded: its name must " in fault
+    assert "\x1b" not in fault
+    assert {path.name for path in tmp_path.iterdir()} == {"cloud"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        (
+            {},
+            "has no artifacts; name its files in the spec, as in `artifacts: [best.pt]`, and train it again (--fresh)",
+        ),
+        ({"artifacts": ["best.pt"]}, "has no artifacts: it left no best.pt, was trained before the sweep asked for"),
+        ({"keep_artifacts": "none"}, "has no artifacts: the sweep has `keep_artifacts: none`"),
+    ],
+)
+def test_a_winner_without_artifacts_has_the_reason(
+    recorded: RecordedCloud, tmp_path: Path, fields: dict[str, Any], why: str
+) -> None:
+    finished(recorded, {}, **fields)
+    with pytest.raises(InvalidInput) as caught:
+        downloaded(recorded, folder=tmp_path / "mine")
+    assert why in caught.value.faults[0]
+    assert not (tmp_path / "mine").exists()
+
+
+def test_results_name_what_the_winner_did_not_leave(
+    recorded: RecordedCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finished(recorded, {}, artifacts=["bets.pt"])
+    found = cloud_of(recorded).recorded()
+    View().standing(found.standing("mine", []), objects=found.objects, where="", is_on_aws=False)
+    assert "Files    none: the winner left no bets.pt; `sweep logs mine 1` says why\n" in capsys.readouterr().out
+
+
+def test_the_report_names_the_winners_files_as_links(recorded: RecordedCloud, sweep: Sweep) -> None:
+    finished(recorded, {"<b>best.pt": "model"})
+    ended = sweep("report", "mine", "--dir", str(recorded.directory), "--json")
+    page = Path(sweep.folder, json.loads(ended.stdout)["file"]).read_text()
+    (found,) = [line for line in page.splitlines() if "Its files:" in line]
+    assert '/e3/%253Cb%253Ebest.pt">&lt;b&gt;best.pt</a> (9 bytes).</p>' in found
+    assert f"sweep download mine --dir {recorded.directory}" in page
