@@ -25,7 +25,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.metrics import to_csv
-from stepsweep.contract.space import Value
+from stepsweep.contract.space import Value, as_option
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.statemachine import planner, reducer, sampler
 from stepsweep.statemachine.claims import Trainer
@@ -53,7 +53,10 @@ class Curves:
 
     @property
     def parameters(self) -> dict[str, list[Value]]:
-        return {name: sorted({cell[place] for cell, _ in self.rows}) for place, name in enumerate(("lr", "momentum"))}
+        def listed(place: int) -> list[Value]:
+            return sorted({cell[place] for cell, _ in self.rows}, key=lambda value: float(as_option(value)))
+
+        return {name: listed(place) for place, name in enumerate(("lr", "momentum"))}
 
     @property
     def seeds(self) -> list[int]:
@@ -90,7 +93,7 @@ def recorded(file: Path) -> Curves:
     rows: dict[tuple[Cell, int], list[Row]] = defaultdict(list)
     with file.open(newline="") as stream:
         for line in csv.DictReader(stream):
-            cell = (_number(line["lr"]), _number(line["momentum"]))
+            cell: Cell = (_number(line["lr"]), _number(line["momentum"]))
             rows[cell, int(line["seed"])].append(
                 Row(
                     epoch=int(line["epoch"]),
@@ -107,7 +110,7 @@ def recorded(file: Path) -> Curves:
     return Curves(about=json.loads(file.with_suffix(".json").read_bytes()), rows=kept)
 
 
-def _number(text: str) -> Value:
+def _number(text: str) -> int | float:
     number = float(text)
     return int(number) if number.is_integer() else number
 
@@ -191,9 +194,11 @@ class Cloud:
 
     def _train(self, item: Mapping[str, Any]) -> None:
         words = iter(item["command"])
-        options = {name.removeprefix("--"): _number(value) for name, value in zip(words, words, strict=True)}
+        options: dict[str, int | float] = {
+            name.removeprefix("--"): _number(value) for name, value in zip(words, words, strict=True)
+        }
         rows = self._curves.training(
-            options, int(options["seed"]), epochs=int(options["epochs"]), patience=int(options["patience"])
+            {**options}, int(options["seed"]), epochs=int(options["epochs"]), patience=int(options["patience"])
         )
         self._trained[item["trial_id"]] = len(rows)  # with those of the rungs below, whose checkpoint it continues
         data = to_csv(

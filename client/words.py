@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from stepsweep.contract.search import Method
 from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, is_listed, size_of
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.words import as_word
 
 MAX_NAMED = 5
 """Most names in one line; a number counts the rest."""
@@ -42,8 +43,8 @@ def _extent(parameter: Parameter) -> str:
 
 
 def assignments(params: Mapping[str, Value]) -> str:
-    """Returns `lr=0.1 momentum=0.5`."""
-    return " ".join(f"{name}={as_option(value)}" for name, value in params.items())
+    """Returns `lr=0.1 momentum=0.5`, as `sweep logs` reads it."""
+    return " ".join(f"{name}={as_word(value)}" for name, value in params.items())
 
 
 def some(trials: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ bytes.
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from stepsweep.contract.free_running import Candidate, SearchState
 from stepsweep.contract.ranking import Group, grouped
 from stepsweep.contract.rounds import wanted
 from stepsweep.contract.search import STARTUP
-from stepsweep.contract.space import Kind, Parameter, Range, Value
+from stepsweep.contract.space import Kind, Parameter, Range, Value, canonical, is_number, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 from stepsweep.statemachine.log import Invocation
@@ -72,7 +73,7 @@ def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> l
     known = [told(spec, group) for group in groups]
     if sum(trial.state is not TrialState.FAIL for trial in known) < STARTUP:
         return []
-    tried = {tuple(group.params.items()) for group in groups}
+    tried = {key_of(group.params) for group in groups}
     return _proposed(spec, known, tried, number=wanted(spec, groups), seed=_seed(spec.seed, round_number))
 
 
@@ -82,12 +83,12 @@ def propose_next(state: SearchState) -> list[dict[str, Value]]:
     They depend on the events of the log. The model treats trials that run as bad until their outcomes are known.
     """
     known = [_told_of(state.spec, candidate) for candidate in state.candidates]
-    tried = {tuple(candidate.params.items()) for candidate in state.candidates}
+    tried = {key_of(candidate.params) for candidate in state.candidates}
     return _proposed(state.spec, known, tried, number=SPARE, seed=_seed(state.spec.seed, state.events))
 
 
 def _proposed(
-    spec: SweepSpec, known: list[FrozenTrial], tried: set[tuple[tuple[str, Value], ...]], *, number: int, seed: int
+    spec: SweepSpec, known: list[FrozenTrial], tried: set[tuple[tuple[str, str], ...]], *, number: int, seed: int
 ) -> list[dict[str, Value]]:
     """Returns `number` params that have not been tried, or fewer."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -106,8 +107,8 @@ def _proposed(
             break
         asked = study.ask(distributions).params
         params = {name: axis.value(asked[name]) for name, axis in axes.items()}
-        if (items := tuple(params.items())) not in tried:
-            tried.add(items)
+        if (key := key_of(params)) not in tried:
+            tried.add(key)
             proposed.append(params)
     return proposed
 
@@ -184,7 +185,7 @@ def _axes(spec: SweepSpec) -> dict[str, _Axis]:
 
 
 def _axis(parameter: Parameter) -> _Axis:
-    """Returns the model's form of a parameter: numbers are ordered, also those of a list; texts are not."""
+    """Returns the model's form of a parameter: numbers are ordered, also those of a list; other choices are not."""
     match parameter:
         case Range() if parameter.log and parameter.kind is Kind.INT:
             scale = IntDistribution(int(parameter.low), int(parameter.high), log=True)
@@ -195,12 +196,20 @@ def _axis(parameter: Parameter) -> _Axis:
         case Range():
             places = IntDistribution(0, parameter.size - 1)
             return _Axis(distribution=places, told=parameter.index_of, value=parameter.value_at)
-        case _ if any(isinstance(choice, str) for choice in parameter):
-            return _Axis(distribution=CategoricalDistribution(parameter), told=_itself, value=_itself)
+        case _ if all(map(is_number, parameter)):
+            return _listed(sorted(parameter, key=_number), IntDistribution(0, len(parameter) - 1))
         case _:
-            ordered = sorted(parameter)
-            places = IntDistribution(0, len(ordered) - 1)
-            return _Axis(distribution=places, told=ordered.index, value=ordered.__getitem__)
+            # Places, since Optuna stores no lists, and takes true for 1.
+            return _listed(parameter, CategoricalDistribution(range(len(parameter))))
+
+
+def _listed(choices: Sequence[Value], places: BaseDistribution) -> _Axis:
+    place_of = {canonical(choice): place for place, choice in enumerate(choices)}
+    return _Axis(distribution=places, told=lambda value: place_of[canonical(value)], value=choices.__getitem__)
+
+
+def _number(choice: Value) -> int | float:
+    return choice if is_number(choice) else math.nan
 
 
 def _itself(value: Any) -> Any:

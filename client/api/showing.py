@@ -14,8 +14,8 @@ from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
 from stepsweep.client.words import shown_value
 from stepsweep.contract.metrics import EPOCH
-from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.words import as_cell
 
 MAX_ROWS = 10
 CELL = "padding:2px 10px 2px 0;text-align:right"
@@ -92,7 +92,7 @@ def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
     names = [*progress.training[0].trial.params, EPOCH, metric]
     rows = [
         [
-            *map(as_option, each.trial.params.values()),
+            *map(as_cell, each.trial.params.values()),
             f"{each.epoch or '…'}/{each.trial.epochs}",
             shown_value(each.latest[metric], digits=4) if metric in each.latest else "",
         ]

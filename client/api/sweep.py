@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
@@ -21,13 +21,14 @@ from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Sho
 from stepsweep.client.operations.follow import watch
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
-from stepsweep.client.words import readable
+from stepsweep.client.words import assignments, readable
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output, Place
-from stepsweep.contract.space import Value, as_option
+from stepsweep.contract.space import parse_value, plain
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
+from stepsweep.contract.words import as_word
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +39,7 @@ T = TypeVar("T")
 CURVES = 10
 """Default number of trials whose curves are drawn."""
 
-TrialName = int | str | Mapping[str, Value]
+TrialName = int | str | Mapping[str, Any]
 """How a person names a trial: by its rank, the beginning of its id, or params that no other trial has."""
 
 
@@ -54,7 +55,7 @@ class Best:
         options: the params as options to append to a trainer's command.
     """
 
-    params: dict[str, Value]
+    params: dict[str, Any]
     metric: str
     value: float
     epoch: int
@@ -292,7 +293,7 @@ class Sweep:
 
     def _best(self, place: Place, trial: TrialName | None) -> Best:
         return Best(
-            params=dict(place.params),
+            params={name: plain(value) for name, value in place.params.items()},
             metric=self.spec.objective.metric,
             value=place.value,
             epoch=place.epoch,
@@ -315,13 +316,13 @@ def settled(cloud: Cloud, ask: Callable[[], T]) -> T:
 def _words(trial: TrialName) -> list[str]:
     """Returns the words by which the command line would name it."""
     if isinstance(trial, Mapping):
-        return [f"{name}={as_option(value)}" for name, value in trial.items()]
+        return [f"{name}={as_word(parse_value(value))}" for name, value in trial.items()]
     return [str(trial)]
 
 
 def _label(trial: Trial) -> str:
     member = {name: value for name, value in trial.member.items() if name == "fold"}
-    return " ".join(f"{name}={as_option(value)}" for name, value in {**trial.params, **member}.items())
+    return assignments({**trial.params, **member})
 
 
 def _reasons(rows: list[Row]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from stepsweep.client.archive.leaderboard import PARAM, Row
 from stepsweep.client.extras import need
 from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.space import plain
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -24,7 +25,7 @@ def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
     columns: dict[str, Any] = {
         "rank": pd.array([row.rank for row in rows], dtype="Int64"),
         "trial_id": pd.array([row.trial_id for row in rows], dtype="str"),
-        **{f"{PARAM}{name}": [row.params[name] for row in rows] for name in spec.parameters},
+        **{f"{PARAM}{name}": [plain(row.params[name]) for row in rows] for name in spec.parameters},
         spec.objective.metric: pd.array([row.value for row in rows], dtype="Float64").to_numpy(
             "float64", na_value=None
         ),
@@ -49,7 +50,10 @@ def metrics(trials: Sequence[Trial], spec: SweepSpec, curves: Mapping[str, Metri
         pd.DataFrame(
             {
                 "trial_id": trial.trial_id,
-                **{f"{PARAM}{name}": value for name, value in trial.params.items()},
+                **{
+                    f"{PARAM}{name}": [plain(value)] * curves[trial.trial_id].epochs
+                    for name, value in trial.params.items()
+                },
                 **{name: trial.member[name] for name in differ},
                 **curves[trial.trial_id].columns,
             }

@@ -12,7 +12,7 @@ from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.significance import difference
-from stepsweep.contract.space import Value
+from stepsweep.contract.space import Value, canonical, key_of
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
 
 NAME = "name"
@@ -229,12 +229,12 @@ def _best(standings: Sequence[Standing], winners: Sequence[Row | None], objectiv
 
 def _differing(all_params: Sequence[Mapping[str, Any]]) -> list[str]:
     names = dict.fromkeys(name for params in all_params for name in params)
-    return [name for name in names if len({params.get(name) for params in all_params}) > 1]
+    return [name for name in names if len({canonical(params.get(name)) for params in all_params}) > 1]
 
 
 def _in_common(one: Standing, other: Standing, objective: Objective | None) -> InCommon:
-    by_params = {frozenset(row.params.items()): row for row in one.rows}
-    pairs = [(by_params[key], row) for row in other.rows if (key := frozenset(row.params.items())) in by_params]
+    by_params = {frozenset(key_of(row.params)): row for row in one.rows}
+    pairs = [(by_params[key], row) for row in other.rows if (key := frozenset(key_of(row.params))) in by_params]
     differ = [pair for pair in pairs if pair[0].trial_id != pair[1].trial_id]
     gains = [gain for pair in differ if (gain := _gain(*pair, objective)) is not None]
     return InCommon(

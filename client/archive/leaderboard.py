@@ -7,7 +7,8 @@ from typing import Self
 from stepsweep.contract import ranking
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.ranking import Group, Result
-from stepsweep.contract.space import Value, as_option
+from stepsweep.contract.space import Value
+from stepsweep.contract.words import as_cell
 
 PARAM = "params."
 """Prefix of the leaderboard's columns of parameters."""
@@ -39,8 +40,8 @@ class Row:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The params as texts, as on the trainer's command line and in tables."""
-        return {name: as_option(value) for name, value in self.params.items()}
+        """The params as words, as in tables."""
+        return {name: as_cell(value) for name, value in self.params.items()}
 
     @classmethod
     def of(cls, group: Group, rank: int) -> Self:

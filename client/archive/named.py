@@ -1,6 +1,5 @@
 """Finds the trial that a person names."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 
@@ -8,11 +7,14 @@ from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.archive.records import Plan
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import OPTION
-from stepsweep.contract.numbers import is_json_number, meant_by
-from stepsweep.contract.space import Value, as_option, shown
+from stepsweep.contract.numbers import meant_by
+from stepsweep.contract.space import Value, as_option, canonical, parse_value, shown
 from stepsweep.contract.trial import Trial
+from stepsweep.contract.words import as_word, read_word
 
 MAX_NAMED = 5
+_BETWEEN = re.compile(rf",(?=(?:--)?{OPTION}=)")
+"""Commas between params, and not within a value."""
 _PARAM = re.compile(rf"(?:--)?(?P<name>{OPTION})=(?P<value>.*)")
 
 
@@ -24,7 +26,7 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     """
     said = " ".join(words)
     trials = list(plan.trials.values())
-    parts = [part for word in words for part in word.split(",") if part]
+    parts = [part for word in words for part in _BETWEEN.split(word) if part]
     params = [match for part in parts if (match := _PARAM.fullmatch(part))]
     if len(words) == 1 and said.isascii() and said.isdigit():
         standing = archive.standing(plan.spec.name, running=[])
@@ -32,7 +34,8 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
         rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
     elif params and len(params) == len(parts):
         wanted = {match["name"]: match["value"] for match in params}
-        found = [trial for trial in trials if _is_said(trial, wanted)]
+        found = [trial for trial in trials if wanted.items() <= _said_of(trial).items()]
+        found = found or [trial for trial in trials if _is_meant(trial, wanted)]
         rule = f"no trial has {said}"
     else:
         found = [trial for trial in trials if trial.trial_id.startswith(said)]
@@ -40,7 +43,7 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     if len(found) == 1:
         return found[0]
     if not found:
-        example = " ".join(f"{name}={as_option(value)}" for name, value in trials[0].params.items())
+        example = " ".join(f"{name}={as_word(value)}" for name, value in trials[0].params.items())
         raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
     # Trials with the same params differ in fold or seed.
     same = all(trial.params == found[0].params for trial in found)
@@ -54,21 +57,23 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
 
 def _said_of(trial: Trial) -> dict[str, str]:
     """Returns the words that may name a trial: its params, fold and seed."""
-    return {name: as_option(value) for name, value in _values_of(trial).items()}
+    return {name: as_word(value) for name, value in _values_of(trial).items()}
 
 
 def _values_of(trial: Trial) -> dict[str, Value]:
     return {**trial.member, **trial.params}
 
 
-def _is_said(trial: Trial, wanted: Mapping[str, str]) -> bool:
+def _is_meant(trial: Trial, wanted: Mapping[str, str]) -> bool:
     values = _values_of(trial)
     return all(name in values and _means(text, values[name]) for name, text in wanted.items())
 
 
 def _means(text: str, value: Value) -> bool:
-    """Whether a person's text means a value: `0.10`, `1e-1` and `.1` are 0.1."""
+    """Whether a person's text means a value: `0.10`, `1e-1` and `.1` are 0.1, `[64, 64]` is the list."""
     if text == as_option(value):
         return True
-    number = meant_by(text) or text
-    return not isinstance(value, str) and is_json_number(number) and bool(json.loads(number) == value)
+    try:
+        return canonical(parse_value(read_word(meant_by(text) or text))) == canonical(value)
+    except ValueError:
+        return False

@@ -129,8 +129,8 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         "parameters",
         metavar="NAME=A,B,…",
         multiple=True,
-        help="A parameter and its choices, or a range: lr=1e-4..1:log, n=16..256:int, m=0..0.9:step=0.1. Numbers are "
-        "numbers, anything else is a text.",
+        help="A parameter and its choices, or a range: lr=1e-4..1:log, n=16..256:int, m=0..0.9:step=0.1. Numbers, "
+        "true, false, null and [64,64] are what they are in JSON, anything else is a text.",
     )
     @click.option(
         "--command",
@@ -179,7 +179,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option("--epochs", type=int, metavar="N", help="The most epochs a trial trains.")
     @click.option("--name", metavar="NAME", help="The sweep's name.  [default: the file's, and the time]")
     @click.option(
-        "--objective", metavar="METRIC:DIRECTION", help="Such as val_loss:minimize.  [default: val_accuracy:maximize]"
+        "--objective", metavar="METRIC:DIRECTION", help="Such as val_loss, or gap:minimize.  [default: val_accuracy]"
     )
     @click.option("--seed", type=int, metavar="N", help="Seed of random search and of the training.  [default: 0]")
     @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan whose estimate exceeds it.")

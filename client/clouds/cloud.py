@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from stepsweep.client.archive.recorded import Archive
     from stepsweep.client.deployment import Deployment
     from stepsweep.client.running.control import Found
-    from stepsweep.contract.space import Value
     from stepsweep.contract.spec import SweepSpec
     from stepsweep.local.endpoint import Endpoint
     from stepsweep.local.machine import Machines
@@ -128,6 +127,7 @@ class Cloud:
         if not self.is_local:
             return
         from stepsweep.contract.rounds import first_round, trials_at_the_ends
+        from stepsweep.contract.space import key_of
         from stepsweep.local.checks import faults_of
 
         if self.trainer is not None and script_of(self.trainer) is None and not (self.trainer / "Dockerfile").is_file():
@@ -138,10 +138,10 @@ class Cloud:
                 ]
             )
         commands: list[list[str]] = []
-        seen: set[tuple[str, Value]] = set()
+        seen: set[tuple[str, str]] = set()
         for trial in [*first_round(spec, trainer_version=""), *trials_at_the_ends(spec)]:
             # Each rule concerns one option, so it is enough to check each choice in one command.
-            if new := set(trial.options.items()) - seen:
+            if new := set(key_of(trial.options)) - seen:
                 seen |= new
                 commands.append(trial.command())
         if faults := faults_of(self.directory, commands, trainer=self.trainer, on_status=on_status):

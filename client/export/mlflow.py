@@ -28,9 +28,9 @@ from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
-from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
+from stepsweep.contract.words import as_word
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric as Point
@@ -236,7 +236,7 @@ class _Writer:
             "objective.direction": spec.objective.direction.value,
             "epochs": spec.epochs,
             "seed": spec.seed,
-            **{f"fixed.{name}": as_option(value) for name, value in spec.fixed.items()},
+            **{f"fixed.{name}": as_word(value) for name, value in spec.fixed.items()},
         }
         numbers: dict[str, float] = {f"trials.{status.value}": 0 for status in Status}
         for result in found.results:
@@ -303,7 +303,7 @@ class _Writer:
         )
         run_id = str(run.info.run_id)
         for some in _batches(trial.options.items(), PARAMS_AT_ONCE):
-            self._client.log_batch(run_id, params=[Param(name, as_option(value)) for name, value in some])
+            self._client.log_batch(run_id, params=[Param(name, as_word(value)) for name, value in some])
         curve = self._found.curves.get(trial.trial_id)
         times = _times(curve, started_ms) if curve else [started_ms]
         points = _points(curve, times) if curve else []
@@ -353,7 +353,7 @@ def _summary(value: float, epoch: int, at_ms: int) -> "list[Point]":
 
 
 def _run_name(trial: Trial) -> str:
-    return " ".join(f"{name}={as_option(value)}" for name, value in trial.params.items())
+    return " ".join(f"{name}={as_word(value)}" for name, value in trial.params.items())
 
 
 def _milliseconds(seconds: float) -> int:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.contract.space import Parameter, Range, as_option
+from stepsweep.contract.space import Parameter, Range
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.words import as_cell
 
 MAX_CELLS = 24
 """Most choices of a parameter in a heatmap; with more, trials are points."""
@@ -49,7 +50,7 @@ def _axis(name: str, parameter: Parameter, rows: Sequence[Row]) -> Axis:
     if isinstance(parameter, Range):
         found = {row.texts[name] for row in rows}
         return Axis(name=name, choices=tuple(sorted(found, key=float)), is_listed=False, is_log=parameter.log)
-    return Axis(name=name, choices=tuple(map(as_option, parameter)), is_listed=True)
+    return Axis(name=name, choices=tuple(map(as_cell, parameter)), is_listed=True)
 
 
 def is_grid(down: Axis, across: Axis, rows: Sequence[Row]) -> bool:

@@ -43,6 +43,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.titlesize": 10,
     "legend.frameon": False,
+    "text.parse_math": False,  # params may hold a dollar sign
     "svg.hashsalt": "stepsweep",  # the same figure gives the same file
 }
 
@@ -59,7 +60,8 @@ class Picture(Figure):
 
     def _repr_png_(self) -> bytes:
         data = io.BytesIO()
-        self.savefig(data, format="png")
+        with mpl.rc_context(STYLE):
+            self.savefig(data, format="png")
         return data.getvalue()
 
 

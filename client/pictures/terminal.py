@@ -7,8 +7,9 @@ from rich.text import Text
 
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.contract.metrics import EPOCH, Metrics, Objective
-from stepsweep.contract.space import as_option, is_listed, size_of, values_of
+from stepsweep.contract.space import is_listed, size_of, values_of
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.words import as_cell
 
 MAX_COLUMNS, MAX_ROWS = 10, 16
 DIGITS = 4
@@ -39,10 +40,10 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row]) -> Table | None:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=0, collapse_padding=True)
     table.add_column(f"{down} \\ {across} ", justify="right", style="dim")
     for choice in acrosses:
-        table.add_column(f" {as_option(choice)} ", justify="right")
+        table.add_column(f" {as_cell(choice)} ", justify="right")
     for one in downs:
-        cells = [found.get((as_option(one), as_option(other))) for other in acrosses]
-        table.add_row(f"{as_option(one)} ", *(_cell(cell, values, spec.objective) for cell in cells))
+        cells = [found.get((as_cell(one), as_cell(other))) for other in acrosses]
+        table.add_row(f"{as_cell(one)} ", *(_cell(cell, values, spec.objective) for cell in cells))
     return table
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from stepsweep.client.proposing.script import Option, Tried
 from stepsweep.contract.names import is_option, known_direction, why_reserved
-from stepsweep.contract.space import as_option, parse_value
+from stepsweep.contract.space import parse_value
+from stepsweep.contract.words import as_word
 
 EPOCHS = ("epochs", "num-epochs", "max-epochs", "n-epochs", "num-train-epochs", "nepochs")
 SEEDS = ("seed", "random-seed", "random-state", "manual-seed")
@@ -191,5 +192,5 @@ def _objective(found: Tried | None) -> list[str]:
 
 
 def _listed(choices: Sequence[Any]) -> str:
-    words = [json.dumps(value) if isinstance(value, str) else as_option(parse_value(value)) for value in choices]
+    words = [json.dumps(value) if isinstance(value, str) else as_word(parse_value(value)) for value in choices]
     return f"[{', '.join(words)}]"

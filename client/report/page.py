@@ -28,9 +28,9 @@ from stepsweep.client.report.gather import Gathered
 from stepsweep.client.words import assignments, described, number_of, printable, shown_value
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import options_line
-from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
+from stepsweep.contract.words import as_word
 
 STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrupted"}
 
@@ -210,7 +210,7 @@ def _alone(spec: SweepSpec, trial: Trial) -> list[str]:
     repeats = ["--repeats", str(spec.repeats)] if spec.repeats > 1 else []
     given = [("--set", name, value) for name, value in trial.params.items()]
     given += [("--fixed", name, value) for name, value in spec.fixed.items()]
-    words = [word for option, name, value in given for word in (option, f"{name}={as_option(value)}")]
+    words = [word for option, name, value in given for word in (option, f"{name}={as_word(value)}")]
     return [
         *words, *folds, *repeats, "--epochs", str(trial.epochs), "--seed", str(spec.seed), "--objective", objective,
         "--name", f"{spec.name[:70]}-winner", "--fresh",

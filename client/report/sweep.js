@@ -52,7 +52,7 @@ const SweepPage = (() => {
 
   function axisOf(number) {
     const axis = axes[number];
-    if (axis.listed) return { title: { text: axis.name }, type: "category", categoryorder: "array", categoryarray: axis.choices };
+    if (axis.listed) return { title: { text: axis.name }, type: "category", categoryorder: "array", categoryarray: axis.choices.map(escaped) };
     return { title: { text: axis.name }, type: axis.log ? "log" : "linear" };
   }
 
@@ -62,7 +62,7 @@ const SweepPage = (() => {
     const [rows, columns] = [axes[down].choices.length, axes[across].choices.length];
     const areListed = axes[down].listed && axes[across].listed;
     if (Math.max(rows, columns) > (areListed ? MAX_COLOURED : data.max_cells)) return false;
-    const filled = new Set(trials.params.map((params) => `${params[down]} ${params[across]}`)).size;
+    const filled = new Set(trials.params.map((params) => JSON.stringify([params[down], params[across]]))).size;
     return areListed || 2 * filled >= rows * columns;
   }
 
@@ -101,7 +101,7 @@ const SweepPage = (() => {
     const places = (names, name) => {
       const every = Math.ceil(names.length / 20);
       const named = names.map((_, place) => place).filter((place) => place % every === 0);
-      return { title: { text: name }, tickvals: named, ticktext: named.map((place) => names[place]), showgrid: false };
+      return { title: { text: name }, tickvals: named, ticktext: named.map((place) => escaped(names[place])), showgrid: false };
     };
     draw("plane", [{
       type: "heatmap", z, customdata, hovertext: hovers, hoverinfo: "text",
@@ -118,7 +118,7 @@ const SweepPage = (() => {
   function drawPoints(down, across) {
     const points = (some, marker, name) => ({
       type: "scatter", mode: "markers", name, marker, showlegend: false, customdata: some, hoverinfo: "text", hovertext: some.map(hover),
-      x: some.map((trial) => trials.params[trial][across]), y: some.map((trial) => trials.params[trial][down]),
+      x: some.map((trial) => escaped(trials.params[trial][across])), y: some.map((trial) => escaped(trials.params[trial][down])),
     });
     const [low, high] = extent();
     const some = valued();
@@ -138,7 +138,7 @@ const SweepPage = (() => {
     const errors = some.map((trial) => trials.error[trial] ?? 0);
     const points = (list, marker) => ({
       type: "scatter", mode: "markers", marker, showlegend: false, customdata: list, hoverinfo: "text", hovertext: list.map(hover),
-      x: list.map((trial) => trials.params[trial][number]), y: list.map((trial) => trials.value[trial]),
+      x: list.map((trial) => escaped(trials.params[trial][number])), y: list.map((trial) => trials.value[trial]),
     });
     const spread = errors.some((error) => error > 0) ? { error_y: { type: "data", array: errors, color: style("--soft") } } : {};
     draw("plane", [

@@ -6,7 +6,7 @@ It finds every fault before anything starts.
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 from stepsweep.client.specs.script import FIELDS, split
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.limits import MAX_NAME
-from stepsweep.contract.numbers import is_json_number, meant_by
+from stepsweep.contract.numbers import meant_by
 from stepsweep.contract.space import number_fault, shown
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.words import read_word, read_words
 from stepsweep.trainer_script import Script
 
 STDIN = "-"
@@ -116,8 +117,7 @@ class Asked:
             if more and isinstance(there, list):
                 merged[field] = [*there, *more]
         if self.objective is not None:
-            metric, colon, direction = self.objective.partition(":")
-            merged["objective"] = {"metric": metric} | ({"direction": direction} if colon else {})
+            merged["objective"] = self.objective
         searched = {"method": self.search, "trials": self.trials, "batch": self.batch}
         if given := {name: value for name, value in searched.items() if value is not None}:
             there = document.get("search", {})
@@ -298,7 +298,7 @@ def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: boo
         if several and (ends := _RANGE.fullmatch(text)):
             pairs[name] = _range(where, ends, faults)
         elif several:
-            pairs[name] = [_value(where, part, faults) for part in text.split(",")]
+            pairs[name] = _values(where, text, faults)
         else:
             pairs[name] = _value(where, text, faults)
     return pairs
@@ -343,10 +343,18 @@ def _halving(text: str, faults: list[str]) -> dict[str, Any]:
     return {"min_epochs": int(least)} | ({"factor": int(factor)} if colon else {})
 
 
-def _value(where: str, text: str, faults: list[str]) -> int | float | str:
-    """Returns a JSON number as a number, and everything else as a text, which the spec's parser checks."""
-    if fault := number_fault(text):
-        faults.append(f"{where}: {fault}")
+def _value(where: str, text: str, faults: list[str]) -> Any:
+    """Returns the value that a word means, which the spec's parser checks."""
+    return _read(where, read_word, text, faults)
+
+
+def _values(where: str, text: str, faults: list[str]) -> Any:
+    return _read(where, read_words, text, faults)
+
+
+def _read(where: str, read: Callable[[str], Any], text: str, faults: list[str]) -> Any:
+    try:
+        return read(text)
+    except ValueError as error:
+        faults.append(f"{where}: {error}")
         return 0
-    number: int | float | str = json.loads(text) if is_json_number(text) else text
-    return number

@@ -14,12 +14,12 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import shown
 from stepsweep.trainer_script import Script
-from stepsweep.trial.command import ARGS, BOOLEANS, PLACEHOLDER, PLACES, STYLES
+from stepsweep.trial.command import ARGS, BOOLEANS, FILES, LISTS, NULLS, PLACEHOLDER, PLACES, STYLES
 
 FIELDS = ("command", "python", "metrics", "arguments", "data")
 """Of the spec file. They are the client's: the input of an execution has none of them."""
 
-ARGUMENTS = ("style", "dashes", "booleans", "epochs", "seed")
+ARGUMENTS = ("style", "dashes", "booleans", "lists", "nulls", "epochs", "seed")
 ENVIRONMENTS = (".venv", "venv")
 """Where a project keeps its virtual environment, by habit."""
 
@@ -53,11 +53,11 @@ class Command:
             faults += [
                 f"command: has no place for {name}; write {{{name}}} where its value belongs, or {ARGS} at the end"
                 for name in given
-                if name not in self.names
+                if name not in self.names and self.names.isdisjoint(FILES)
             ]
             faults += [
                 f"command: {{{name}}} is no parameter; give it choices in `parameters`, or a value in `fixed`"
-                for name in sorted(self.names - {*given, "epochs", "seed", "fold", "folds", *PLACES})
+                for name in sorted(self.names - {*given, "epochs", "seed", "fold", "folds", *PLACES, *FILES})
             ]
         if not self.epochs and document.get("halving") is not None:
             faults.append(
@@ -166,8 +166,8 @@ def _arguments(raw: object, faults: list[str]) -> dict[str, Any]:
         return {}
     for name, value in raw.items():
         match name:
-            case "style" | "booleans":
-                known = STYLES if name == "style" else BOOLEANS
+            case "style" | "booleans" | "lists" | "nulls":
+                known = {"style": STYLES, "booleans": BOOLEANS, "lists": LISTS, "nulls": NULLS}[name]
                 if value not in known:
                     faults.append(f"arguments.{name}: must be one of {', '.join(known)}, got {shown(value)}")
             case "dashes":
@@ -186,7 +186,7 @@ def _arguments(raw: object, faults: list[str]) -> dict[str, Any]:
 
 def _kit_options(asked: Mapping[str, Any]) -> list[str]:
     words = []
-    for name in ("style", "booleans"):
+    for name in ("style", "booleans", "lists", "nulls"):
         if name in asked:
             words.append(f"--{name}={asked[name]}")
     if asked.get("dashes"):

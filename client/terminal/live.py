@@ -18,9 +18,10 @@ from stepsweep.client.terminal.view import View
 from stepsweep.client.words import assignments, printable, shown_value, varying
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
-from stepsweep.contract.space import Value, as_option
+from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
+from stepsweep.contract.words import as_cell
 
 MAX_TRIAL_LINES = 100
 """With more trials than this, nobody would read one line per trial: then there are 20 lines in all."""
@@ -200,7 +201,7 @@ def training_table(
     metrics = list(dict.fromkeys((spec.objective.metric, *shown)))[:MAX_TRAINING_METRICS]
     if not any(each.latest for each in training):
         metrics = []
-    texts = [{name: as_option(value) for name, value in named.items()} for named in words]
+    texts = [{name: as_cell(value) for name, value in named.items()} for named in words]
     varied = varying(spec)
     differ = [name for name in texts[0] if name in varied or name not in spec.parameters]
 

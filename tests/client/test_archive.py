@@ -15,6 +15,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument
 from tests.support.command import Sweep
 from tests.support.recorded import RecordedCloud
+from tests.support.specs import as_number
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def in_rounds(recorded: RecordedCloud) -> RecordedCloud:
     }
     first = recorded.planned("mine", **asked)
     for trial in first:
-        recorded.succeeded("mine", trial, {"val_accuracy": [float(trial.params["lr"])] * 3})
+        recorded.succeeded("mine", trial, {"val_accuracy": [as_number(trial.params["lr"])] * 3})
     recorded.reduced("mine")
     (left,) = {0.1, 0.2, 0.3} - {trial.params["lr"] for trial in first}
     recorded.bucket.put_json(keys.proposed_key("mine", 1), [{"lr": left}])
@@ -104,7 +105,7 @@ def good_and_bad(recorded: RecordedCloud) -> RecordedCloud:
     """Two finished sweeps."""
     for name in ("good", "bad"):
         for trial in recorded.planned(name, parameters={"lr": [0.1, 0.2]}):
-            recorded.succeeded(name, trial, {"val_accuracy": [float(trial.params["lr"])] * 3})
+            recorded.succeeded(name, trial, {"val_accuracy": [as_number(trial.params["lr"])] * 3})
         recorded.reduced(name)
     return recorded
 

@@ -77,8 +77,8 @@ def test_a_wrong_option_is_one_line_and_says_where_help_is(sweep: Sweep, words: 
 
 def test_the_faults_of_an_input_are_a_line_each_and_nothing_is_started(sweep: Sweep) -> None:
     with pytest.raises(InvalidSweep) as planner:
-        SweepSpec.from_json({"parameters": {"lr": [0.1, "x"]}, "fixed": {"seed": 1}, "epochs": 0}, default_name="x")
-    ended = sweep("run", "--set", "lr=0.1,x", "--fixed", "seed=1", "--epochs", "0")
+        SweepSpec.from_json({"parameters": {"lr": [0.1, "-x"]}, "fixed": {"seed": 1}, "epochs": 0}, default_name="x")
+    ended = sweep("run", "--set", "lr=0.1,-x", "--fixed", "seed=1", "--epochs", "0")
     assert faults(ended, 2) == list(planner.value.faults)
     assert len(planner.value.faults) == 3
     assert ended.stdout == ""

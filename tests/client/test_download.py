@@ -14,6 +14,7 @@ from stepsweep.client.terminal.view import View
 from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep, document
 from tests.support.recorded import RecordedCloud
+from tests.support.specs import as_number
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def recorded(tmp_path: Path) -> RecordedCloud:
 def finished(recorded: RecordedCloud, files: Mapping[str, str], **fields: Any) -> None:
     """A sweep of which each trial leaves the files, with its rate at their ends; the larger one wins."""
     for trial in recorded.planned("mine", {"lr": [0.1, 0.2]}, **fields):
-        recorded.succeeded("mine", trial, {"val_accuracy": [float(trial.params["lr"])] * 3})
+        recorded.succeeded("mine", trial, {"val_accuracy": [as_number(trial.params["lr"])] * 3})
         recorded.left(trial, {name: f"{text} {trial.params['lr']}" for name, text in files.items()})
     recorded.reduced("mine")
 

@@ -14,6 +14,7 @@ from stepsweep.client.export.mlflow import Exported, ExportFailed, export
 from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep
+from tests.support.specs import as_number
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow calls of SQLAlchemy
@@ -99,11 +100,11 @@ def test_a_search_in_rounds_has_each_trial_once_as_its_last_round_left_it(stack:
         "halving": {"min_epochs": 1, "factor": 2},
     }
     for trial in stack.planned(**halving):
-        stack.succeeded("mine", trial, [float(trial.params["lr"]) / 10])
+        stack.succeeded("mine", trial, [as_number(trial.params["lr"]) / 10])
     stack.reduced("mine")
     promoted = stack.planned_again("mine", 1)
     for trial in promoted:
-        stack.succeeded("mine", trial, [float(trial.params["lr"]) / 10, float(trial.params["lr"]) / 5])
+        stack.succeeded("mine", trial, [as_number(trial.params["lr"]) / 10, as_number(trial.params["lr"]) / 5])
     stack.reduced("mine", round_number=1)
 
     assert exported(stack, store).written == 4

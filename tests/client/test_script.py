@@ -89,11 +89,11 @@ def test_every_fault_is_named_at_once_beside_those_of_the_rest(project: Path) ->
         data=["/etc", "..", "there-is-none"],
         objective={"metric": "x"},
     ) == [
-        'arguments.style: must be one of --name value, --name=value, name=value, env, got "windows"',
+        'arguments.style: must be one of --name value, --name=value, name=value, hydra, env, got "windows"',
         "arguments.booleans: must be one of value, flag, no-flag, got 1",
         'arguments.dashes: must be true or false, got "yes"',
         "arguments.epochs: must be the name of the script's option, such as max_epochs, or false, got true",
-        "arguments.speed: unknown; known are style, dashes, booleans, epochs, seed",
+        "arguments.speed: unknown; known are style, dashes, booleans, lists, nulls, epochs, seed",
         'python: must be an interpreter such as .venv/bin/python, got "no/python"',
         r"metrics.acc: must be a regular expression with the number in parentheses, such as 'accuracy (\S+)', got "
         '"no group"',
@@ -102,7 +102,8 @@ def test_every_fault_is_named_at_once_beside_those_of_the_rest(project: Path) ->
         'data: must be a path in the project\'s folder, such as data, got ".."',
         f"data: there is no there-is-none in {project}",
         f"command: there is no missing.py in {project}",
-        'objective.direction: missing; write "maximize" or "minimize" beside the metric',
+        "objective.direction: missing, and which end of x is better is not known; write "
+        '{"metric": "x", "direction": "maximize"}, or "minimize"',
     ]
 
 
@@ -190,6 +191,16 @@ def test_metrics_that_trials_would_share_are_refused(project: Path, metrics: Any
     (found,) = faults(project, command="python train.py", metrics=metrics, data="data")
     assert found.startswith(fault)
     assert words(project, command="python train.py", metrics="{checkpoint_dir}/trainer_state.json")
+
+
+def test_a_file_of_params_takes_all_of_them(project: Path) -> None:
+    found = words(
+        project, command="python train.py --config {params_yaml}", arguments={"lists": "comma", "nulls": "omit"}
+    )
+    assert found == [
+        "stepsweep-trial", "--lists=comma", "--nulls=omit", "--no-epochs", "--no-seed", "--",
+        "python", "train.py", "--config", "{params_yaml}", "--",
+    ]  # fmt: skip
 
 
 def test_a_link_that_leaves_the_project_is_refused_unless_it_is_data(project: Path) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.terminal import BLOCKS, CURVE_WIDTH, curves, heatmap, scaled
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.space import Value, parse_value
 from stepsweep.contract.spec import SweepSpec
 
 
@@ -20,11 +21,16 @@ def spec(**parameters: list[float]) -> SweepSpec:
     return SweepSpec.from_json({"name": "mine", "parameters": parameters, "epochs": 9})
 
 
+def number(text: str) -> Value:
+    return parse_value(float(text))
+
+
 def rows(values: Mapping[tuple[str, str], float | None]) -> list[Row]:
     """Returns a leaderboard of params and values, the best first."""
     return [
-        Row(rank=None if value is None else place, trial_id=str(place), params=dict(zip("ab", params, strict=True)),
-            value=value, epoch=1, epochs_trained=1, status="SUCCEEDED" if value else "FAILED", reason="")
+        Row(rank=None if value is None else place, trial_id=str(place),
+            params=dict(zip("ab", map(number, params), strict=True)), value=value, epoch=1, epochs_trained=1,
+            status="SUCCEEDED" if value else "FAILED", reason="")
         for place, (params, value) in enumerate(values.items(), start=1)
     ]  # fmt: skip
 

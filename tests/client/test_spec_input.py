@@ -138,7 +138,7 @@ def test_an_option_that_cannot_be_read_is_named(asked: Asked, fault: str) -> Non
 
 
 def test_the_faults_of_a_spec_come_all_at_once_and_in_the_planner_s_words(tmp_path: Path) -> None:
-    document = {"parameters": {"lr": [0.1, "x"], "momentum": []}, "epoch": 5, "seed": -1}
+    document = {"parameters": {"lr": [0.1, {}], "momentum": []}, "epoch": 5, "seed": -1}
     with pytest.raises(InvalidSweep) as planner:
         SweepSpec.from_json(document, default_name="x")
     assert faults(Asked(file=written(tmp_path, json.dumps(document)))) == list(planner.value.faults)
@@ -313,6 +313,37 @@ def test_yaml_that_cannot_be_a_spec(tmp_path: Path, text: str, fault: str) -> No
     with pytest.raises(InvalidInput) as raised:
         read_spec(file)
     assert raised.value.faults[0].startswith(file + fault)
+
+
+@pytest.mark.parametrize("ending", ["json", "yaml", "options"])
+def test_every_kind_of_value_is_the_same_in_json_in_yaml_and_in_options(tmp_path: Path, ending: str) -> None:
+    parameters = {"layers": [[64, 64], [128]], "mixed": [1, "1", True, None, "a, b"], "plain": ["sgd", "/data/x"]}
+    document = {"parameters": parameters, "fixed": {"note": "a, b", "sizes": [1, 2]}, "objective": "auc", "epochs": 1}
+    if ending == "options":
+        asked = Asked(
+            parameters=["layers=[64, 64],[128]", 'mixed=1,"1",true,null,"a, b"', "plain=sgd,/data/x"],
+            fixed=["note=a, b", "sizes=[1,2]"],
+            objective="auc",
+            epochs=1,
+        )
+    elif ending == "json":
+        asked = Asked(file=written(tmp_path, json.dumps(document)))
+    else:
+        text = """
+parameters:
+  layers: [[64, 64], [128]]
+  mixed: [1, "1", true, null, 'a, b']
+  plain:
+  - sgd
+  - /data/x
+fixed: {note: "a, b", sizes: [1, 2]}
+objective: auc
+epochs: 1
+"""
+        asked = Asked(file=in_yaml(tmp_path, text))
+    assert asked.spec(now=NOW).to_json() == SweepSpec.from_json(document, default_name="x").to_json() | {
+        "name": asked.spec(now=NOW).name
+    }
 
 
 class TestSearches:

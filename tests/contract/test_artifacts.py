@@ -14,6 +14,7 @@ from stepsweep.contract.ranking import Result, grouped, rank
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
+from tests.support.specs import as_number
 
 
 def parse(**fields: Any) -> SweepSpec:
@@ -46,7 +47,7 @@ def _kept(spec: SweepSpec, values: list[float | None]) -> list[float]:
         for trial, value in zip(first_round(spec, trainer_version="1"), values, strict=True)
     ]
     ranked = rank(grouped(results), Objective(metric="a", direction=Direction.MAXIMIZE))
-    return [float(trial.params["lr"]) for trial in kept(ranked, spec.keep_artifacts)]
+    return [as_number(trial.params["lr"]) for trial in kept(ranked, spec.keep_artifacts)]
 
 
 def test_a_job_is_told_where_artifacts_go_and_which_files_are_some() -> None:

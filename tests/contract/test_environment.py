@@ -69,7 +69,7 @@ def test_too_many_variables_or_bytes_are_a_fault() -> None:
     many = {f"A{number}": "1" for number in range(51)}
     assert faults(environment=many) == ("environment: at most 50 variables, got 51",)
     (fault,) = faults(environment={f"A{number}": "x" * 1_750 for number in range(4)})
-    assert fault.startswith("environment and artifacts: 7147 bytes, 35 of them of options; Batch takes 6800 a trial")
+    assert fault.startswith("environment and artifacts: 7151 bytes, 39 of them of options; Batch takes 6800 a trial")
 
 
 def test_secrets_are_names_and_part_of_neither_ids_nor_the_question() -> None:

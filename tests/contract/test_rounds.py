@@ -25,6 +25,7 @@ from stepsweep.contract.sampling import drawn
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
+from tests.support.specs import as_number
 
 ACCURACY = Objective()
 LOSS = Objective(metric="val_loss", direction=Direction.MINIMIZE)
@@ -49,7 +50,7 @@ def result(trial: Trial, value: float | None, epochs_trained: int | None = None)
 
 def results(trials: list[Trial], values: Mapping[float, float | None]) -> list[Result]:
     """Returns results by the learning rate of each trial."""
-    return [result(trial, values[float(trial.params["lr"])]) for trial in trials]
+    return [result(trial, values[as_number(trial.params["lr"])]) for trial in trials]
 
 
 def after(spec: SweepSpec, trials: list[Trial], values: Mapping[float, float | None], number: int) -> list[Trial]:
@@ -58,7 +59,7 @@ def after(spec: SweepSpec, trials: list[Trial], values: Mapping[float, float | N
 
 def at(trials: list[Trial], round_number: int) -> list[float]:
     """Returns the learning rates that a round trains, in the order of the plan."""
-    return [float(trial.params["lr"]) for trial in trials if trial.round_number == round_number]
+    return [as_number(trial.params["lr"]) for trial in trials if trial.round_number == round_number]
 
 
 def group(name: str, value: float | None, *, rung: int = 0, epoch: int = 1, batch: int = 0) -> Group:
@@ -167,7 +168,9 @@ class TestRounds:
     def test_a_trial_that_stopped_by_itself_is_on_the_next_rung_without_another_job(self) -> None:
         spec = spec_of(halving={"min_epochs": 3})
         first = first_round(spec, trainer_version="1")
-        stopped = [result(trial, float(trial.params["lr"]), 2 if trial.params["lr"] == 0.9 else 3) for trial in first]
+        stopped = [
+            result(trial, as_number(trial.params["lr"]), 2 if trial.params["lr"] == 0.9 else 3) for trial in first
+        ]
         second = next_round(spec, stopped, (), round_number=1, trainer_version="1")
         assert at(second, 1) == [0.7, 0.8]
         assert (second[-1].rung, second[-1].epochs, second[-1].round_number) == (1, 3, 0)
@@ -180,7 +183,7 @@ class TestRounds:
         self,
     ) -> None:
         spec = spec_of(search={"method": "tpe", "trials": 8, "batch": 3}, halving=None)
-        sequence = [float(params["lr"]) for params in drawn(spec.parameters, seed=0)]
+        sequence = [as_number(params["lr"]) for params in drawn(spec.parameters, seed=0)]
         first = first_round(spec, trainer_version="1")
         assert at(first, 0) == sequence[:3]
         known = results(first, self.VALUES)

@@ -22,6 +22,10 @@ from tests.support.specs import TUTORIAL, faults, faults_of, parse
 from tests.support.strategies import any_json, documents, mutated_documents
 
 HUGE = 10**400
+MISSING_DIRECTION = (
+    "objective.direction: missing, and which end of gap is better is not known; write "
+    '{"metric": "gap", "direction": "maximize"}, or "minimize"'
+)
 DEEP: list[Any] = []
 for _ in range(100_000):
     DEEP = [DEEP]
@@ -127,7 +131,7 @@ class TestFaults:
             *wrong("name", "\0", "\x1b[2J", "\u202e", "\ud800"),
             *wrong("search", None, "random", "Grid", 1, [], HUGE),
             *wrong("fixed", None, [], "x", 5, False),
-            *wrong("objective", None, [], "val_loss", 5, True),
+            *wrong("objective", None, [], 5, True),
             *wrong("halving", 3, "3:3", True, [], HUGE),
             *wrong("folds", "5", 1, 21, 2.5, True, [], HUGE),
             *wrong("repeats", None, "3", 0, 21, True, [], HUGE),
@@ -143,27 +147,49 @@ class TestFaults:
         assert f", got {json.dumps(value)[:79]}" in fault
 
     NO_VALUES: ClassVar[tuple[Any, ...]] = (
-        None, math.nan, math.inf, -math.inf, HUGE, -HUGE, 2**53 + 1, [], {}, [0.1], "", " ", "a b", "-x",
-        ".x", "ü", "a" * 65, "x\n", "a,b", "$(x)", "x;y", 'x"', "x'", "\\", "a\0", "\ud800",
+        math.nan, math.inf, -math.inf, HUGE, -HUGE, 2**53 + 1, {}, [math.nan], "", " ", " a", "a ", "-x", "Ref::x",
+        "a" * 257, "x\n", "a\tb", "a\0", "\ud800", "\u202e", "\xa0a", [1] * 65, [[[[[1]]]]], [{}],
     )  # fmt: skip
 
     @pytest.mark.parametrize("value", [pytest.param(value, id=ascii(value)[:30]) for value in NO_VALUES])
-    def test_a_value_is_a_finite_number_or_a_short_plain_text(self, value: Any) -> None:
+    def test_what_no_trainer_can_be_given_is_a_fault(self, value: Any) -> None:
         (choice_fault,) = faults(parameters={"lr": [value]})
         (fixed_fault,) = faults(fixed={"lr2": value})
-        assert choice_fault.startswith("parameters.lr[0]: must be ")
-        assert fixed_fault.startswith("fixed.lr2: must be ")
+        assert choice_fault.startswith(("parameters.lr[0]: must be ", "parameters.lr[0]: must not "))
         assert choice_fault.removeprefix("parameters.lr[0]") == fixed_fault.removeprefix("fixed.lr2")
 
-    def test_true_and_false_are_the_texts_that_a_trainer_is_given_and_no_numbers(self) -> None:
-        spec = parse(parameters={"a": [True, False]}, fixed={"b": True})
-        assert [trial.command()[1] for trial in first_round(spec, trainer_version="")] == ["true", "false"]
-        assert spec.fixed["b"] == "true"
-        (fault,) = faults(parameters={"a": [True, 1]})
-        assert fault.startswith("parameters.a: numbers and texts in one list, got [true, 1]")
-        assert len(faults(parameters={"a": [True, "true"]})) == 1
+    def test_all_kinds_of_values_may_stand_in_one_list_and_are_what_they_are(self) -> None:
+        listed = [1, "1", True, "true", None, "null", [64, 64], "[64,64]", [], [1.0, "a, b", [None]]]
+        spec = parse(parameters={"a": listed}, fixed={"b": [True, None], "c": "/data, x"})
+        assert spec.to_json()["parameters"]["a"] == [*listed[:-1], [1, "a, b", [None]]]
+        assert SweepSpec.from_json(json.loads(json.dumps(spec.to_json()))).to_json() == spec.to_json()
+        trials = first_round(spec, trainer_version="")
+        assert [trial.command()[1] for trial in trials] == [
+            "1", "1", "true", "true", "null", "null", "[64,64]", "[64,64]", "[]", '[1,"a, b",[null]]',
+        ]  # fmt: skip
+        assert [trial.texts for trial in trials[:8]] == [[], ["a"]] * 4
+        assert trials[0].command()[2:6] == ["--b", "[true,null]", "--c", "/data, x"]
+        assert len({trial.trial_id for trial in trials}) == len(listed)
 
-    @pytest.mark.parametrize("value", [2**53, -(2**53), 1e22, -1e-300, 5e-324, 0, "a" * 64, "resnet-18", "a/b:c@1.0+x"])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            2**53,
+            -(2**53),
+            1e22,
+            -1e-300,
+            5e-324,
+            0,
+            "a" * 256,
+            "a/b:c@1.0+x",
+            "1",
+            "a, b",
+            "$(x);\\'<b>",
+            "ü",
+            None,
+            True,
+        ],
+    )
     def test_values_up_to_the_limits_are_taken(self, value: Any) -> None:
         assert parse(parameters={"p": [value]}).parameters == {"p": (value,)}
 
@@ -186,15 +212,13 @@ class TestFaults:
     def test_an_empty_list_has_nothing_to_choose(self) -> None:
         assert faults(parameters={"lr": []}) == ("parameters.lr: must have at least one choice, got []",)
 
-    @pytest.mark.parametrize("twice", [(1, 1.0), (1.0, 1), (0.0, -0.0), (0.1, 0.1), ("a", "a")])
+    @pytest.mark.parametrize("twice", [(1, 1.0), (1.0, 1), (0.0, -0.0), (0.1, 0.1), ("a", "a"), ([1], [1.0])])
     def test_a_choice_given_twice_would_be_one_trial_and_is_a_fault(self, twice: tuple[Any, Any]) -> None:
         assert faults(parameters={"lr": list(twice)}) == (
-            f"parameters.lr[1]: {json.dumps(twice[1])} stands in the list twice; give every choice once",
-        )
-
-    def test_numbers_and_texts_are_not_mixed_in_one_list(self) -> None:
-        assert faults(parameters={"lr": [1, "1"]}) == (
-            'parameters.lr: numbers and texts in one list, got [1, "1"]; write all choices alike',
+            f"parameters.lr[1]: {json.dumps(twice[1])} stands in the list twice; give every choice once"
+            + (
+                "" if isinstance(twice[1], str | list) else "; a list as one choice has brackets of its own: [[64, 64]]"
+            ),
         )
 
     @pytest.mark.parametrize("field", ["parameters", "fixed"])
@@ -241,7 +265,8 @@ class TestFaults:
          ("AUC", "maximize"), ("val_f1", "maximize"), ("r2", "maximize"), ("validation_accuracy", "maximize")],
     )  # fmt: skip
     def test_some_metrics_say_by_their_name_which_end_is_better(self, metric: str, direction: str) -> None:
-        assert parse(objective={"metric": metric}).objective == Objective(metric=metric, direction=Direction(direction))
+        known = Objective(metric=metric, direction=Direction(direction))
+        assert parse(objective=metric).objective == parse(objective={"metric": metric}).objective == known
         other = "minimize" if direction == "maximize" else "maximize"
         assert parse(objective={"metric": metric, "direction": other}).objective.direction == other
 
@@ -254,7 +279,9 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("objective", "fault"),
         [
-            ({"metric": "gap"}, 'objective.direction: missing; write "maximize" or "minimize" beside the metric'),
+            ({"metric": "gap"}, MISSING_DIRECTION),
+            ("gap", MISSING_DIRECTION),
+            ("gap:up", 'objective.direction: must be "maximize" or "minimize", got "up"'),
             ({"direction": "up"}, 'objective.direction: must be "maximize" or "minimize", got "up"'),
             ({"direction": None}, 'objective.direction: must be "maximize" or "minimize", got null'),
             ({"direction": ["maximize"]}, 'objective.direction: must be "maximize" or "minimize", got ["maximize"]'),
@@ -329,8 +356,8 @@ class TestFaults:
     def test_all_faults_of_an_input_are_named_at_once(self) -> None:
         found = faults_of(
             {
-                "parameters": {"lr": [], "momentum": [1, None], "seed": [1], "B=": [1]},
-                "fixed": {"momentum": 0.9, "x": None},
+                "parameters": {"lr": [], "momentum": [1, {}], "seed": [1], "B=": [1]},
+                "fixed": {"momentum": 0.9, "x": {}},
                 "epochs": 0,
                 "objective": {"metric": "", "direction": "up", "metrics": 1},
                 "search": "random",

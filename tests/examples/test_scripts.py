@@ -1,5 +1,6 @@
 """Scripts of people, unchanged, swept with one file beside each, by the command line and from Python."""
 
+import csv
 import json
 import shutil
 import subprocess
@@ -107,6 +108,42 @@ def test_a_shell_script_with_data_from_python(project: Sweep, monkeypatch: pytes
         winner = sweeps.run("sweep.yaml", quiet=True).winner
     assert (winner.params, winner.epoch) == ({"RATE": 3}, 3)
     assert winner.value == pytest.approx(1 / 3, abs=1e-5)
+
+
+CONFIGURED = """
+import json, os, sys
+given = json.load(open(sys.argv[1]))
+assert given["layers"] == [64, 64] and given["optim"] == {"lr": 1e-05}, given
+assert sys.argv[2:] == ["a, 'b' $HOME <i>", "64,64"], sys.argv
+print("score", "=", 7 if given["mixed"] is True else [1, "1", 0, None, "a, b"].index(given["mixed"]), sep="")
+print("given", type(given["mixed"]).__name__)
+"""
+
+
+def test_every_kind_of_value_reaches_the_script_and_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(CONFIGURED)
+    spec = {
+        "command": "python train.py {params_json} {note} {layers}",
+        "arguments": {"lists": "comma"},
+        "parameters": {"mixed": [1, "1", True, None, "a, b"]},
+        "fixed": {"layers": [64, 64], "optim.lr": 1e-05, "note": "a, 'b' $HOME <i>"},
+        "objective": "score",
+    }
+    project = Sweep(folder=tmp_path)
+    ran = project("run", "-", "--json", "--name", "kinds", text=json.dumps(spec))
+    assert ran.returncode == 0, ran.stderr
+    winner = json.loads(ran.stdout)["winner"]
+    assert (winner["params"], winner["options"], winner["value"]) == ({"mixed": True}, "--mixed true", 7)
+
+    shown = json.loads(project("show", "kinds", "--json").stdout)["trials"]
+    # Typed, and ranked by what each was to the script.
+    assert [trial["params"]["mixed"] for trial in shown] == [True, "a, b", None, "1", 1]
+    assert [type(trial["params"]["mixed"]) for trial in shown[3:]] == [str, int]
+    table = next(tmp_path.rglob("leaderboard.csv"))
+    with table.open(newline="") as lines:
+        assert [row["params.mixed"] for row in csv.DictReader(lines)] == ["true", "a, b", "null", '"1"', "1"]
+    for word, kind in (('mixed="1"', "str"), ("mixed=1", "int"), ("mixed=null", "NoneType"), ("mixed=a, b", "str")):
+        assert f"given {kind}\n" in project("logs", "kinds", word).stdout
 
 
 @pytest.mark.parametrize("project", ["shell"], indirect=True)

@@ -10,6 +10,7 @@ from stepsweep.bucket.trials import NO_METRICS
 from stepsweep.contract import keys
 from stepsweep.contract.trial import Trial
 from tests.support.functions import Cloud, succeeded
+from tests.support.specs import as_number
 
 HALVED: dict[str, Any] = {
     "parameters": {"lr": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]},
@@ -30,7 +31,7 @@ def plan(cloud: Cloud, round_number: int, **changes: Any) -> list[Trial]:
 def train(cloud: Cloud, trials: list[Trial], *, more: float = 0.0) -> None:
     """Trains trials whose accuracy is their learning rate, and a little more each epoch."""
     for trial in trials:
-        lr = float(trial.params["lr"])
+        lr = as_number(trial.params["lr"])
         cloud.trained(trial, *(round(more + lr + epoch / 1000, 6) for epoch in range(1, trial.epochs + 1)))
 
 
@@ -39,7 +40,7 @@ def to_the_end(cloud: Cloud, **changes: Any) -> tuple[list[list[float]], dict[st
     trained = []
     for number in range(10):
         trials = plan(cloud, number, **changes)
-        trained.append([float(trial.params["lr"]) for trial in trials])
+        trained.append([as_number(trial.params["lr"]) for trial in trials])
         train(cloud, trials)
         answer = cloud.reduce(round_number=number)
         if not answer["another_round"]:

@@ -2,7 +2,9 @@
 
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.contract.metrics import Objective
+from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.words import read_word
 
 ACCURACY = Objective()
 
@@ -17,9 +19,10 @@ def spec(objective: Objective = ACCURACY, **parameters: object) -> SweepSpec:
 
 
 def rows(values: list[tuple[dict[str, str], float | None]]) -> list[Row]:
-    """Returns a leaderboard of params and values, given best first."""
+    """Returns a leaderboard of params, as words, and values, given best first."""
     return [
-        Row(rank=None if value is None else place, trial_id=f"t{place}", params=params, value=value, epoch=1,
+        Row(rank=None if value is None else place, trial_id=f"t{place}",
+            params={name: parse_value(read_word(word)) for name, word in params.items()}, value=value, epoch=1,
             epochs_trained=1, status="SUCCEEDED" if value is not None else "FAILED", reason="")
         for place, (params, value) in enumerate(values, start=1)
     ]  # fmt: skip

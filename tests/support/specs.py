@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from stepsweep.contract.errors import InvalidSweep
+from stepsweep.contract.space import Value, is_number
 from stepsweep.contract.spec import SweepSpec
 
 TUTORIAL: dict[str, Any] = {
@@ -30,3 +31,9 @@ def faults(**fields: Any) -> tuple[str, ...]:
 
 
 NOW = datetime(2026, 11, 23, 5, 30, 12, 250731, tzinfo=UTC)
+
+
+def as_number(value: Value) -> int | float:
+    """Returns a value that is a number."""
+    assert is_number(value)
+    return value

@@ -5,6 +5,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from stepsweep.contract.names import OPTION, why_reserved
+from stepsweep.contract.numbers import readable_as_number
+from stepsweep.contract.space import canonical, parse_value
 
 any_text = st.text(st.characters())  # lone surrogates too, which JSON can carry and UTF-8 cannot
 
@@ -16,11 +18,16 @@ any_json: st.SearchStrategy[Any] = st.recursive(
 
 option_names = st.from_regex(OPTION, fullmatch=True).filter(lambda name: why_reserved(name) is None)
 numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-texts = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,63}", fullmatch=True)
-values = numbers | texts
+texts = (
+    st.from_regex(r"[A-Za-z0-9/=][A-Za-z0-9_.:/@+, '\"<>$&\[\]{}ü-]{0,63}", fullmatch=True)
+    .map(str.strip)
+    .filter(lambda text: not readable_as_number(text) and text.isprintable())
+)
+scalars: st.SearchStrategy[Any] = numbers | texts | st.booleans() | st.none()
+values: st.SearchStrategy[Any] = scalars | st.lists(scalars, max_size=3)
 
-choices: st.SearchStrategy[list[Any]] = st.lists(numbers, min_size=1, max_size=3, unique=True) | st.lists(
-    texts, min_size=1, max_size=3, unique=True
+choices: st.SearchStrategy[list[Any]] = st.lists(
+    values, min_size=1, max_size=3, unique_by=lambda raw: canonical(parse_value(raw))
 )
 
 

@@ -95,6 +95,7 @@ class TrialItem:
                 **({keys.ARTIFACTS: json.dumps(spec.artifacts)} if spec.artifacts else {}),
                 **({keys.SECRETS: json.dumps(spec.secrets)} if spec.secrets else {}),
                 **({keys.THREADS: str(spec.resources.vcpus)} if spec.resources.vcpus else {}),
+                **({keys.TEXTS: json.dumps(texts)} if (texts := trial.texts) else {}),
                 **spec.environment,
             },
             requirements=tuple(job.requirements(spec.resources)),

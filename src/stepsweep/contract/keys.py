@@ -22,6 +22,11 @@ DATA_DIR = "STEPSWEEP_DATA_DIR"
 THREADS = "OMP_NUM_THREADS"
 """Threads of a job: its vCPUs, unless a spec's environment says otherwise."""
 
+TEXTS = "STEPSWEEP_TEXTS"
+"""JSON list of names of a job's options that are texts, though they look like another value: the text `1` is no number.
+
+Set if there are any. The trial kit reads it, since it hands typed values to scripts."""
+
 SECRETS = "STEPSWEEP_SECRETS"
 """JSON list of names: in a job of the secrets that the sweep asked for, in the planner of those that jobs can be given.
 

@@ -1,6 +1,7 @@
 """Rules for the names of sweeps, and of options and metrics, which follow people's own scripts."""
 
 import re
+from typing import TypeGuard
 
 from stepsweep.contract.limits import MAX_NAME
 
@@ -45,7 +46,7 @@ def is_option(name: object) -> bool:
     return isinstance(name, str) and bool(_OPTION.fullmatch(name))
 
 
-def is_metric(name: object) -> bool:
+def is_metric(name: object) -> TypeGuard[str]:
     return isinstance(name, str) and bool(_METRIC.fullmatch(name))
 
 

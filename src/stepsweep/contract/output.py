@@ -9,7 +9,7 @@ from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.metrics import Direction, Objective
 from stepsweep.contract.ranking import Group
 from stepsweep.contract.reading import Fields
-from stepsweep.contract.space import Value
+from stepsweep.contract.space import Value, plain
 from stepsweep.contract.trial import Status
 
 SCHEMA = 1
@@ -59,7 +59,12 @@ class Place:
     def to_json(self) -> dict[str, Any]:
         several = {"standard_error": self.standard_error, "n": self.n} if self.n > 1 else {}
         tied = {} if self.p_value is None else {"p_value": self.p_value}
-        place = {"params": dict(self.params), "value": self.value, "epoch": self.epoch, "trial_id": self.trial_id}
+        place = {
+            "params": {name: plain(each) for name, each in self.params.items()},
+            "value": self.value,
+            "epoch": self.epoch,
+            "trial_id": self.trial_id,
+        }
         return {**place, **several, **tied}
 
     @classmethod

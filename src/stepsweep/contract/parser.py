@@ -1,6 +1,7 @@
 """Parses the input of a sweep: checks every field, and reports all faults at once."""
 
 import difflib
+import json
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -45,8 +46,10 @@ from stepsweep.contract.space import (
     Range,
     Value,
     as_option,
+    canonical,
     grid_size,
     is_listed,
+    is_number,
     parse_value,
     shown,
     size_of,
@@ -156,17 +159,17 @@ class Parser:
         if len(raw) > MAX_TRIALS:
             self.faults.append(f"{where}: at most {MAX_TRIALS} choices, got {len(raw)}")
             return ()
-        choices: dict[Value, None] = {}
+        choices: dict[str, Value] = {}
         for index, item in enumerate(raw):
-            value = self._value(f"{where}[{index}]", item)
-            if value is None:
-                continue
-            if value in choices:
-                self.faults.append(f"{where}[{index}]: {shown(item)} stands in the list twice; give every choice once")
-            choices[value] = None
-        if len({isinstance(value, str) for value in choices}) > 1:
-            self.faults.append(f"{where}: numbers and texts in one list, got {shown(raw)}; write all choices alike")
-        return tuple(choices)
+            found = self._value(f"{where}[{index}]", item)
+            for value in found:
+                if canonical(value) in choices:
+                    of_list = "; a list as one choice has brackets of its own: [[64, 64]]" if is_number(value) else ""
+                    self.faults.append(
+                        f"{where}[{index}]: {shown(item)} stands in the list twice; give every choice once{of_list}"
+                    )
+                choices[canonical(value)] = value
+        return tuple(choices.values())
 
     def _range(self, where: str, raw: dict[Any, Any]) -> Parameter:
         """Returns a range; an empty tuple of choices if it has a fault."""
@@ -200,11 +203,8 @@ class Parser:
             if f"{where}.{name}" not in self.meant:
                 self.faults.append(f'{where}.{name}: missing; a range is written as {{"low": 0.001, "high": 0.1}}')
             return None
-        try:
-            value = parse_value(raw[name])
-        except ValueError:
-            value = ""
-        if isinstance(value, str) or abs(value) > MAX_BOUND:
+        value = _number(raw[name])
+        if value is None or abs(value) > MAX_BOUND:
             self.faults.append(f"{where}.{name}: must be a number of at most {MAX_BOUND:g}, got {shown(raw[name])}")
             return None
         return value
@@ -240,8 +240,9 @@ class Parser:
             return {}
         fixed: dict[str, Value] = {}
         for name, item in raw.items():
-            if self._option_name("fixed", name) and (value := self._value(f"fixed.{name}", item)) is not None:
-                fixed[name] = value
+            if self._option_name("fixed", name):
+                for value in self._value(f"fixed.{name}", item):
+                    fixed[name] = value
         return fixed
 
     def _option_name(self, where: str, name: object) -> bool:
@@ -253,12 +254,13 @@ class Parser:
             return True
         return False
 
-    def _value(self, where: str, raw: object) -> Value | None:
+    def _value(self, where: str, raw: object) -> tuple[()] | tuple[Value]:
+        """Returns the value alone; nothing if it has a fault."""
         try:
-            return parse_value(raw)
+            return (parse_value(raw),)
         except ValueError as error:
             self.faults.append(f"{where}: {error}")
-            return None
+            return ()
 
     def _rounds(self) -> bool:
         """Returns whether the search goes in rounds; by default it does unless it has a rule to stop early."""
@@ -367,26 +369,33 @@ class Parser:
 
     def _objective(self) -> Objective:
         raw = self.data.get("objective", {})
+        if isinstance(raw, str):
+            named, colon, better = raw.partition(":")
+            raw = {"metric": named} | ({"direction": better} if colon else {})
         if not isinstance(raw, dict):
             example = '{"metric": "val_loss", "direction": "minimize"}'
-            self.faults.append(f"objective: must be an object such as {example}, got {shown(raw)}")
+            self.faults.append(f"objective: must be a metric's name or an object such as {example}, got {shown(raw)}")
             return Objective()
         self._unknown_fields(raw, known=("metric", "direction"), where="objective.")
-        metric = raw.get("metric", "val_accuracy")
-        known = known_direction(metric) if isinstance(metric, str) else None
-        direction = raw.get("direction", known or "maximize")
-        if "direction" not in raw and known is None and isinstance(metric, str):
-            self.faults.append('objective.direction: missing; write "maximize" or "minimize" beside the metric')
+        metric: object = raw.get("metric", "val_accuracy")
+        direction = raw.get("direction")
         if not is_metric(metric) or metric in COLUMNS:
             self.faults.append(
                 "objective.metric: must name a column of the metrics such as val_loss, and none of the leaderboard's "
                 f"own ({', '.join(COLUMNS)}), got {shown(metric)}"
             )
             metric = "val_accuracy"
-        if direction not in tuple(Direction):
+        elif "direction" not in raw:
+            direction = known_direction(metric)
+            if direction is None:
+                self.faults.append(
+                    f"objective.direction: missing, and which end of {metric} is better is not known; write "
+                    f'{{"metric": "{metric}", "direction": "maximize"}}, or "minimize"'
+                )
+        if "direction" in raw and direction not in tuple(Direction):
             self.faults.append(f'objective.direction: must be "maximize" or "minimize", got {shown(direction)}')
-            direction = "maximize"
-        return Objective(metric=metric, direction=Direction(direction))
+            direction = None
+        return Objective(metric=metric, direction=Direction(direction or "maximize"))
 
     def _name(self, default_name: str | None) -> str:
         raw = self.data.get("name", default_name)
@@ -404,11 +413,8 @@ class Parser:
         raw = self.data.get(name)
         if raw is None:
             return None
-        try:
-            value = parse_value(raw)
-        except ValueError:
-            value = ""
-        if isinstance(value, str) or value <= 0:
+        value = _number(raw)
+        if value is None or value <= 0:
             self.faults.append(f"{name}: must be {what}, got {shown(raw)}")
             return None
         return float(value)
@@ -504,11 +510,9 @@ class Parser:
         environment: Mapping[str, str],
         artifacts: Sequence[str],
     ) -> None:
-        words = [
-            *((name, _widest(parameter)) for name, parameter in parameters.items()),
-            *((name, as_option(value)) for name, value in fixed.items()),
-        ]
-        size = sum(len(f'"--{name}","{text}",') for name, text in words)
+        given = {name: _widest(parameter) for name, parameter in parameters.items()}
+        given |= {name: as_option(value) for name, value in fixed.items()}
+        size = sum(len(json.dumps([f"--{name}", text])) for name, text in given.items())
         if size > MAX_COMMAND_BYTES:
             self.faults.append(
                 f"parameters and fixed: {size} bytes of options per trial; at most {MAX_COMMAND_BYTES}, "
@@ -531,4 +535,13 @@ def _widest(parameter: Parameter) -> str:
     if isinstance(parameter, Range):
         ends = max((as_option(value) for value in (parameter.low, parameter.high)), key=len)
         return ends + "0" * 24  # no value of a range has more digits than a double
-    return max(map(as_option, parameter), key=len, default="")
+    return max(map(as_option, parameter), key=lambda text: len(json.dumps(text)), default="")
+
+
+def _number(raw: object) -> int | float | None:
+    """Returns a finite number; None for everything else."""
+    try:
+        value = parse_value(raw)
+    except ValueError:
+        return None
+    return value if is_number(value) else None

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shlex
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +13,9 @@ from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.significance import LEVEL, corrected_resampled_p, mean_of, standard_error_of, welch_p
-from stepsweep.contract.space import Value, as_option, shown
+from stepsweep.contract.space import Value, as_option, key_of, shown
 from stepsweep.contract.trial import Outcome, Status, Trial
+from stepsweep.contract.words import as_cell
 
 COLUMNS = ("rank", "trial_id", "epoch", "epochs_trained", "status", "reason", "standard_error", "n", "values")
 """Columns of the leaderboard besides params and metric; it has the last three only if params have several trials."""
@@ -153,9 +155,9 @@ class Group:
 
 def grouped(results: Iterable[Result]) -> list[Group]:
     """Returns the results grouped by their params, in the order of the first result of each."""
-    groups: dict[tuple[tuple[str, Value], ...], list[Result]] = {}
+    groups: dict[tuple[tuple[str, str], ...], list[Result]] = {}
     for result in results:
-        groups.setdefault(tuple(result.trial.params.items()), []).append(result)
+        groups.setdefault(key_of(result.trial.params), []).append(result)
     return [Group(results=tuple(members)) for members in groups.values()]
 
 
@@ -238,7 +240,7 @@ def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective) -> bytes
     for place, group in enumerate(leaderboard, start=1):
         writer.writerow(
             [place if group.is_complete else "", group.trial.trial_id]
-            + [as_option(group.params[name]) for name in names]
+            + [_param(group.params[name]) for name in names]
             + [_or_empty(value) for value in (group.value, group.epoch, group.epochs_trained)]
             + [group.status.value, _as_text(group.reason)]
             + ([_or_empty(group.standard_error), len(group.results), listed(group)] if several else [])
@@ -258,10 +260,14 @@ def listed(group: Group) -> str:
 
 
 def options_line(params: Mapping[str, Value]) -> str:
-    """Returns params as options to append to a trainer's command: `--lr 0.1 --momentum 0.5`."""
-    return " ".join(f"--{name} {as_option(value)}" for name, value in params.items())
+    """Returns params as options to append to a trainer's command in a shell: `--lr 0.1 --note 'a b'`."""
+    return shlex.join(word for name, value in params.items() for word in (f"--{name}", as_option(value)))
+
+
+def _param(value: Value) -> str:
+    return _as_text(as_cell(value)) if isinstance(value, str) else as_cell(value)
 
 
 def _as_text(cell: str) -> str:
-    """Reasons contain a trainer's output. A leading quote makes spreadsheets show it instead of running it."""
+    """Reasons and params may be any text. A leading quote makes spreadsheets show it instead of running it."""
     return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell

@@ -65,14 +65,14 @@ class Fields:
         return None if self._get(name) is None else self.number(name)
 
     def values(self, name: str) -> dict[str, Value]:
-        """Returns an object whose values are numbers or texts."""
+        """Returns an object whose values are those of parameters."""
         found = self._get(name)
         if not isinstance(found, dict):
             raise self._wrong(name, "must be an object", found)
         try:
             return {option: parse_value(value) for option, value in found.items()}
         except ValueError as error:
-            raise self._wrong(name, f"must hold numbers and texts only ({error})", found) from None
+            raise self._wrong(name, f"must hold values of parameters ({error})", found) from None
 
     def texts(self, name: str) -> list[str]:
         found = self._get(name)

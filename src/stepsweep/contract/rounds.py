@@ -12,7 +12,7 @@ from stepsweep.contract.halving import promoted
 from stepsweep.contract.ranking import Group, Result, grouped
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.search import STARTUP, Method
-from stepsweep.contract.space import Range, Value, grid, grid_size
+from stepsweep.contract.space import Range, Value, grid, grid_size, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -160,12 +160,12 @@ def _further(spec: SweepSpec, result: Result, round_number: int) -> Trial:
 
 def _new_params(spec: SweepSpec, groups: Sequence[Group], asked: Sequence[Params]) -> list[Params]:
     """Returns the next round's new params: the proposed ones, then ones drawn at random, without duplicates."""
-    seen = {tuple(group.params.items()) for group in groups}
+    seen = {key_of(group.params) for group in groups}
     new: list[Params] = []
     for params in chain(asked, drawn(spec.parameters, seed=spec.seed)):
         if len(new) == wanted(spec, groups):
             break
-        if (values := tuple(params.items())) not in seen:
-            seen.add(values)
+        if (key := key_of(params)) not in seen:
+            seen.add(key)
             new.append(params)
     return new

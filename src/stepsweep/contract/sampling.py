@@ -6,7 +6,7 @@ The n-th params depend on the seed and the n - 1 before them, so more trials lat
 from collections.abc import Iterator, Mapping
 from random import Random
 
-from stepsweep.contract.space import Parameter, Range, Value, grid_size, is_listed, size_of, value_at
+from stepsweep.contract.space import Parameter, Range, Value, grid_size, is_listed, key_of, size_of, value_at
 
 DRAWS = 1_000
 """Draws that may repeat earlier params, one after another."""
@@ -40,17 +40,17 @@ def _with_rejection(parameters: Mapping[str, Parameter], seed: int) -> Iterator[
     A value can be so unlikely that it is never drawn, such as an end of a range that only a single double rounds to. So
     after `DRAWS` draws it takes the next params in the grid's order, from a random place on.
     """
-    seen: set[tuple[Value, ...]] = set()
+    seen: set[tuple[tuple[str, str], ...]] = set()
     size = grid_size(parameters)
     for number in range(size):
         random = _random(seed, number)
         draws = (_drawn(parameters, random) for _ in range(DRAWS))
-        params = next((params for params in draws if tuple(params.values()) not in seen), None)
+        params = next((params for params in draws if key_of(params) not in seen), None)
         if params is None:
             start = random.randrange(size)
             following = (_combination(parameters, (start + step) % size) for step in range(size))
-            params = next(params for params in following if tuple(params.values()) not in seen)
-        seen.add(tuple(params.values()))
+            params = next(params for params in following if key_of(params) not in seen)
+        seen.add(key_of(params))
         yield params
 
 

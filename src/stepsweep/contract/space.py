@@ -3,64 +3,103 @@
 import itertools
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from stepsweep.contract.numbers import is_not_finite, meant_by, readable_as_number
 
-Value: TypeAlias = int | float | str
+Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 """One value of one parameter. Numbers are finite. A float without a fraction becomes an int: JSON tools convert 1 and
-1.0 into each other, so they must be one value with one trial id."""
+1.0 into each other, so they must be one value with one trial id. A list is a tuple, which Python can hash."""
+
+Params: TypeAlias = "Mapping[str, Value]"
 
 MAX_INTEGER = 2**53
 """JSON tools, like every double, round larger integers."""
 
-MAX_TEXT = 64
+MAX_TEXT = 256
+MAX_ITEMS = 64
+"""Values in a list."""
+MAX_DEPTH = 4
+"""Lists within lists."""
 
 DIGITS = 4
 """Significant digits of a value drawn from a range. Rounding keeps ids, commands and tables readable, and hides the
 last bits of `exp` and `log`, which differ between machines."""
 
-_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]*", re.ASCII)
+_BATCH_REFERENCE = "Ref::"
+"""Batch replaces words of a command that begin so: https://docs.aws.amazon.com/batch/latest/userguide/job_definition_parameters.html"""
 
 
-def parse_value(raw: object) -> Value:
+def parse_value(raw: object, *, depth: int = 0) -> Value:
     """Returns `raw` as a value of a parameter.
 
     Raises:
         ValueError: with the rule and the value, without the field's name.
     """
     match raw:
-        case bool():
-            # As a trainer is given it. A bool would also be equal to a number of the same choices: `True == 1`.
-            return "true" if raw else "false"
-        case int():
-            if abs(raw) > MAX_INTEGER:
-                raise ValueError(f"must be a whole number of at most {MAX_INTEGER} (2**53), got {shown(raw)}")
-            return int(raw)
-        case float():
-            if not math.isfinite(raw):
-                raise ValueError(f"must be a finite number, got {shown(raw)}")
-            # float(), since NumPy's floats are floats with another `repr`.
-            return int(raw) if raw.is_integer() and abs(raw) <= MAX_INTEGER else float(raw)
+        case None | bool():
+            return raw
+        case int() | float():
+            return _parse_number(raw)
         case str():
             if readable_as_number(raw):
                 meant = meant_by(raw)
                 raise ValueError(_not_how_json(raw) + (f"; write {shown(meant)[1:-1]}" if meant else ""))
-            if len(raw) > MAX_TEXT or not _TEXT.fullmatch(raw):
+            if not 0 < len(raw) <= MAX_TEXT or not raw.isprintable() or raw != raw.strip():
                 raise ValueError(
-                    f"must be a text of 1 to {MAX_TEXT} letters, digits and _ . : / @ + - "
-                    f"that starts with a letter or digit, got {shown(raw)}"
+                    f"must be a text of 1 to {MAX_TEXT} printable characters without spaces at its ends, "
+                    f"got {shown(raw)}"
                 )
+            if raw.startswith(("-", _BATCH_REFERENCE)):
+                why = "an option" if raw.startswith("-") else "a parameter of its own"
+                taker = "a trainer" if raw.startswith("-") else "Batch"
+                raise ValueError(f"must not begin as {shown(raw)} does, since {taker} may take it for {why}")
             return raw
+        case list() | tuple():
+            if len(raw) > MAX_ITEMS or depth == MAX_DEPTH:
+                raise ValueError(
+                    f"must be a list of at most {MAX_ITEMS} values and {MAX_DEPTH} levels, got {shown(raw)}"
+                )
+            return tuple(parse_value(item, depth=depth + 1) for item in raw)
         case _:
-            raise ValueError(f"must be a number or a text, got {shown(raw)}")
+            raise ValueError(f"must be a number, a text, true, false, null or a list of these, got {shown(raw)}")
+
+
+def _parse_number(raw: int | float) -> int | float:
+    if isinstance(raw, int):
+        if abs(raw) > MAX_INTEGER:
+            raise ValueError(f"must be a whole number of at most {MAX_INTEGER} (2**53), got {shown(raw)}")
+        return int(raw)
+    if not math.isfinite(raw):
+        raise ValueError(f"must be a finite number, got {shown(raw)}")
+    # float(), since NumPy's floats are floats with another `repr`.
+    return int(raw) if raw.is_integer() and abs(raw) <= MAX_INTEGER else float(raw)
+
+
+def canonical(value: Value) -> str:
+    """Returns the value as JSON: the same text for the same value, and for no other, while in Python `True == 1`."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def key_of(params: Params) -> tuple[tuple[str, str], ...]:
+    """Returns a key that only the same params have, in the same order."""
+    return tuple((name, canonical(value)) for name, value in params.items())
+
+
+def plain(value: Value) -> Any:
+    """Returns a value for people's own code: a list as a list."""
+    return [plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether the value is a number, and not true or false, which Python takes for numbers."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def number_fault(word: str) -> str | None:
@@ -77,14 +116,24 @@ def _not_how_json(word: str) -> str:
 
 
 def as_option(value: Value) -> str:
-    """Returns the text of `value` on a trainer's command line: the shortest that reads back as the same number.
+    """Returns the text of `value` on a trainer's command line.
 
-    A negative number has no exponent, since option parsers such as Python's argparse before 3.14 take `-1e-05` for an
+    A number has the shortest text that reads back as the same number. `true`, `false`, `null` and lists are JSON. A
+    negative number has no exponent, since option parsers such as Python's argparse before 3.14 take `-1e-05` for an
     option.
     """
     if isinstance(value, float) and value < 0:
         return format(Decimal(repr(value)), "f")
-    return str(value)
+    return value if isinstance(value, str) else canonical(value)
+
+
+def reads_as_json(text: str) -> bool:
+    """Whether a text looks like another value on a command line: the text `1` like the number."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 class Kind(StrEnum):
@@ -119,15 +168,15 @@ class Range:
             return int((Fraction(repr(self.high)) - self._start) // self._step) + 1
         return self.index_of(self.high) + 1
 
-    def value_at(self, index: int) -> Value:
+    def value_at(self, index: int) -> int | float:
         """Returns the value at an index from 0 to `size` - 1, in ascending order."""
         if self.is_listed:
             exact = self._start + index * self._step
-            return parse_value(int(exact) if self.kind is Kind.INT else float(exact))
+            return _parse_number(int(exact) if self.kind is Kind.INT else float(exact))
         place = self._place(self.low) + index
         number = _with_digits(place) if self.log else float(Fraction(place) / Fraction(10) ** self._decimals)
         # Rounding may leave the range by half a place: there the range's own end is the value.
-        return parse_value(min(max(number, self.low), self.high))
+        return _parse_number(min(max(number, self.low), self.high))
 
     def index_of(self, value: float) -> int:
         """Returns the index of the value that is nearest to a number; below 0 or from `size` on if it is outside."""
@@ -135,7 +184,7 @@ class Range:
             return round((Fraction(value) - self._start) / self._step)
         return self._place(value) - self._place(self.low)
 
-    def draw(self, random: Random) -> Value:
+    def draw(self, random: Random) -> int | float:
         """Returns a random value, uniformly distributed on the range's scale."""
         if self.is_listed and not self.log:
             return self.value_at(random.randrange(self.size))
@@ -146,7 +195,7 @@ class Range:
             return self.nearest(math.exp(random.uniform(math.log(low), math.log(high))))
         return self.nearest(random.uniform(low, high))
 
-    def nearest(self, number: float) -> Value:
+    def nearest(self, number: float) -> int | float:
         """Returns the range's value that is nearest to a number, rounded as when drawn."""
         return self.value_at(min(max(self.index_of(number), 0), self.size - 1))
 

@@ -16,7 +16,7 @@ from stepsweep.contract.means import Resources
 from stepsweep.contract.metrics import Objective
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.search import Search
-from stepsweep.contract.space import Parameter, Range, Value, shown
+from stepsweep.contract.space import Parameter, Range, Value, plain, shown
 from stepsweep.contract.stop import Stop
 from stepsweep.contract.trial import Trial, trial_id_of
 
@@ -120,7 +120,7 @@ class SweepSpec:
             "halving": asdict(self.halving) if self.halving else None,
             "rounds": self.rounds,
             "stop": self.stop.to_json(),
-            "fixed": dict(self.fixed),
+            "fixed": {name: plain(value) for name, value in self.fixed.items()},
             "epochs": self.epochs,
             "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
             "folds": self.folds,
@@ -184,5 +184,5 @@ class SweepSpec:
         )
 
 
-def _as_json(parameter: Parameter) -> list[Value] | dict[str, Any]:
-    return parameter.to_json() if isinstance(parameter, Range) else list(parameter)
+def _as_json(parameter: Parameter) -> list[Any] | dict[str, Any]:
+    return parameter.to_json() if isinstance(parameter, Range) else list(map(plain, parameter))

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from stepsweep.contract import keys
 from stepsweep.contract.reading import Fields
-from stepsweep.contract.space import Value, as_option
+from stepsweep.contract.space import Value, as_option, plain, reads_as_json
 
 MAX_SLUG = 60
 """Length of the slug. With 20 more digits an id stays far below the 128 characters of a Batch job's name."""
@@ -89,11 +89,16 @@ class Trial:
         """Returns the trainer's arguments. All are texts: a number in a Batch command would fail the whole Map."""
         return [word for name, value in self.options.items() for word in (f"--{name}", as_option(value))]
 
+    @property
+    def texts(self) -> list[str]:
+        """The names of options whose texts look like other values on a command line: the text `1` like the number."""
+        return [name for name, value in self.options.items() if isinstance(value, str) and reads_as_json(value)]
+
     def to_json(self) -> dict[str, Any]:
         return {
             "trial_id": self.trial_id,
-            "params": dict(self.params),
-            "options": dict(self.options),
+            "params": {name: plain(value) for name, value in self.params.items()},
+            "options": {name: plain(value) for name, value in self.options.items()},
             "epochs": self.epochs,
             "rung": self.rung,
             "batch": self.batch,

@@ -14,16 +14,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from stepsweep.trial import event_files, gpu, metrics_file, mlflow_runs, names, old_metrics, places
+from stepsweep.trial import event_files, gpu, metrics_file, mlflow_runs, names, old_metrics, params_file, places
 from stepsweep.trial.artifacts import Artifacts, patterns_of
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
-from stepsweep.trial.command import BOOLEANS, STYLES, Command, Dialect, WrongCommand, read
+from stepsweep.trial.command import BOOLEANS, LISTS, NULLS, STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.interpreter import with_python
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
 from stepsweep.trial.process import Ended, run
 from stepsweep.trial.sources import Metrics
-from stepsweep.trial.values import typed
 from stepsweep.trial.workspace import Workspace
 
 FINISHED = 0
@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Workspace(Path.cwd(), job=prefix is not None, python_path=python_path) as workspace:
         try:
             _check_options(asked)
-            command = read(rest, _dialect(asked), workspace.placeholders)
+            command = read(rest, _dialect(asked), workspace.placeholders, _texts())
+            for path, document in command.files.items():
+                params_file.write(Path(path), document)
             if asked.python:
                 words, environment = with_python(asked.python, command.argv, command.environment)
                 command = dataclasses.replace(command, argv=words, environment=environment)
@@ -226,8 +228,14 @@ def _run(
     return ended
 
 
-def _params(options: dict[str, str]) -> dict[str, str]:
-    return {names.PARAMS: json.dumps({name: typed(text) for name, text in options.items()})}
+def _params(options: dict[str, Any]) -> dict[str, str]:
+    return {names.PARAMS: json.dumps(options)}
+
+
+def _texts() -> list[str]:
+    """Returns the names of options that are texts, though they look like other values."""
+    found: list[str] = json.loads(os.environ.get("STEPSWEEP_TEXTS", "[]"))
+    return found
 
 
 def _write(uri: str, rows: list[dict[str, float]]) -> int:
@@ -302,6 +310,8 @@ def _dialect(asked: argparse.Namespace) -> Dialect:
         style=asked.style,
         dashes=asked.dashes,
         booleans=asked.booleans,
+        lists=asked.lists,
+        nulls=asked.nulls,
         epochs_as=None if asked.no_epochs else asked.epochs_as,
         seed_as=None if asked.no_seed else asked.seed_as,
     )
@@ -318,6 +328,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--style", choices=STYLES, default=STYLES[0], help="how options reach the command")
     parser.add_argument("--dashes", action="store_true", help="batch_size becomes batch-size")
     parser.add_argument("--booleans", choices=BOOLEANS, default=BOOLEANS[0], help="true and false")
+    parser.add_argument("--lists", choices=LISTS, default=LISTS[0], help="[64,64] as one value")
+    parser.add_argument("--nulls", choices=NULLS, help="leave null out, or pass it; the style says which by default")
     parser.add_argument("--epochs-as", metavar="NAME", default="epochs", help="the command's name for epochs")
     parser.add_argument("--no-epochs", action="store_true", help="the command has no option for epochs")
     parser.add_argument("--seed-as", metavar="NAME", default="seed", help="the command's name for the seed")

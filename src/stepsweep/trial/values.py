@@ -1,9 +1,11 @@
-"""A trial's options as values: the numbers, booleans and lists that their texts stand for."""
+"""A trial's options as values: the numbers, booleans, lists and null that their texts stand for."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 
@@ -15,6 +17,16 @@ def typed(text: str) -> Any:
         return json.loads(text, parse_constant=_text)
     except (ValueError, RecursionError):
         return text
+
+
+def as_text(value: Any) -> str:
+    """Returns the text of a value on a command line.
+
+    A negative number has no exponent: argparse takes `-1e-05` for an option.
+    """
+    if isinstance(value, float) and value < 0 and math.isfinite(value):
+        return format(Decimal(repr(value)), "f")
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def from_words(words: Sequence[str]) -> dict[str, Any]:

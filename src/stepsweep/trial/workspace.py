@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from stepsweep.trial import names
-from stepsweep.trial.command import PLACES
+from stepsweep.trial.command import FILES, PLACES
 
 FOLDER = "stepsweep-trial"
 
@@ -42,7 +42,9 @@ class Workspace:
     @property
     def placeholders(self) -> dict[str, str]:
         """What a command may name in braces."""
-        return dict(zip(PLACES, (str(self.checkpoint), str(self.artifacts))))  # noqa: B905  Python 3.9 has no `strict`
+        files = (self.root / "params.json", self.root / "params.yaml")
+        places = (self.checkpoint, self.artifacts, *files)
+        return dict(zip((*PLACES, *FILES), map(str, places)))  # noqa: B905  Python 3.9 has no `strict`
 
     @property
     def environment(self) -> dict[str, str]:
