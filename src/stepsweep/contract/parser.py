@@ -290,11 +290,8 @@ class Parser:
     def _number(self, where: str, raw: object, *, above: float = -MAX_BOUND) -> float | None:
         if raw is None:
             return None
-        try:
-            value = parse_value(raw)
-        except ValueError:
-            value = ""
-        if isinstance(value, str) or not above < value <= MAX_BOUND:
+        value = _number(raw)
+        if value is None or not above < value <= MAX_BOUND:
             bound = f" above {above:g}" if above > -MAX_BOUND else ""
             self.faults.append(f"{where}: must be a number{bound}, got {shown(raw)}")
             return None
