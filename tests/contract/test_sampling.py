@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stepsweep.contract.limits import MAX_BOUND, MIN_BOUND
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.sampling import drawn
-from stepsweep.contract.space import Kind, Parameter, Range, Value, as_option, grid, grid_size, values_of
+from stepsweep.contract.space import Kind, Parameter, Range, Value, as_option, grid, grid_size, key_of, values_of
 from tests.support.specs import as_number
 from tests.support.strategies import choices, option_names, ranges
 
@@ -144,7 +144,7 @@ class TestDrawn:
         self, parameters: dict[str, Parameter], seed: int, count: int
     ) -> None:
         found = first(count, parameters, seed)
-        assert len({tuple(params.items()) for params in found}) == len(found) == min(count, grid_size(parameters))
+        assert len({key_of(params) for params in found}) == len(found) == min(count, grid_size(parameters))
         assert found == first(count, parameters, seed)
         for params in found:
             assert list(params) == list(parameters)

@@ -261,7 +261,7 @@ class TestResume:
 
 class TestWrongInput:
     def test_every_fault_comes_back_as_a_line_and_nothing_is_written(self, cloud: Cloud) -> None:
-        answer = cloud.plan({"parameters": {"lr": [0.1, None]}, "epoch": 3, "name": "../s"})
+        answer = cloud.plan({"parameters": {"lr": [0.1, {}]}, "epoch": 3, "name": "../s"})
         assert answer.keys() == {"fault"}
         assert [line.split(":")[0].split(";")[0] for line in answer["fault"].splitlines()] == [
             "unknown field `epoch`",
