@@ -32,6 +32,8 @@ STACK_REMEDIES = {
 STILL_RUNS = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
 """States of a stack in which sweeps run nevertheless."""
 
+NEVER = "no job will ever start on these machines"
+
 LONG_SECONDS = 900
 """A wait that is suspicious: a GPU machine usually starts, and pulls the image, in about five minutes."""
 
@@ -109,6 +111,33 @@ class AwsDoctor:
         findings += self._ask("waiting jobs", "batch", lambda: self._waiting(outputs[Output.JOB_QUEUE]))
         findings += self._ask("bucket", "s3", lambda: self._bucket(outputs[Output.BUCKET]))
         return findings
+
+    def why_nothing_would_start(self) -> list[Finding]:
+        """Returns the quotas that let no trial start; nothing if one could start, or if that cannot be known."""
+        described: dict[str, Any] = {}
+        environments: list[dict[str, Any]] = []
+        definition: dict[str, Any] = {}
+        self._ask("stack", "cloudformation", lambda: self._stack(described))
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+        if any(name not in outputs for name in Output):
+            return []
+
+        def look() -> list[Finding]:
+            batch = self.clients("batch")
+            for queue in batch.describe_job_queues(jobQueues=[outputs[Output.JOB_QUEUE]])["jobQueues"]:
+                arns = [order["computeEnvironment"] for order in queue["computeEnvironmentOrder"]]
+                environments.extend(
+                    batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
+                )
+            return self._definition(definition)
+
+        self._ask("job definition", "batch", look)
+        if not definition or not environments:
+            return []
+        found = self._quotas(outputs, environments, job_vcpus=vcpus_of(definition))
+        return (
+            found if all(each.state is State.PROBLEM and each.remedy and NEVER in each.found for each in found) else []
+        )
 
     def _ask(self, check: str, service: str, question: Any) -> list[Finding]:
         return asked(check, question, service=service, unanswered=State.WARNING, profile=self.profile)
@@ -299,7 +328,7 @@ class AwsDoctor:
         if vcpus < job_vcpus:
             state = State.PROBLEM if is_only else State.WARNING
             needs = "" if vcpus == 0 else f", and a trial needs {job_vcpus}"
-            found = f"{has}{needs}: no job will ever start on these machines"
+            found = f"{has}{needs}: {NEVER}"
             finding = Finding(check="quota", state=state, found=found, remedy=remedy)
             starved.append(finding)
             return finding

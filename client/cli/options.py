@@ -224,6 +224,21 @@ def accept_trainer_option(command: Callable[..., int]) -> Callable[..., int]:
     )(command)  # fmt: skip
 
 
+def checked_first(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds `--no-check`, without which a sweep on AWS is refused whose trials would never start."""
+
+    @click.option("--no-check", is_flag=True, help="Start although no trial could, by the account's quota (--on aws).")
+    @functools.wraps(command)
+    def with_check(*, cloud: Cloud, no_check: bool, **others: Any) -> int:
+        if not cloud.is_local and not no_check:
+            from stepsweep.client.operations.capacity import check_capacity
+
+            check_capacity(cloud)
+        return command(cloud=cloud, **others)
+
+    return with_check
+
+
 def keep_going_option(command: Callable[..., int]) -> Callable[..., int]:
     return click.option(
         "--keep-going", is_flag=True,

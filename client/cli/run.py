@@ -13,6 +13,7 @@ from stepsweep.client.cli.exit_code import EXIT_CODES, ExitCode, said
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.cli.options import (
     accept_trainer_option,
+    checked_first,
     cloud_options,
     directory_option,
     json_option,
@@ -40,6 +41,7 @@ SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud fail
 @cloud_options
 @keep_going_option
 @json_option("One JSON document on stdout; progress goes to stderr.")
+@checked_first
 def run(asked: Asked, cloud: Cloud, keep_going: bool, as_json: bool) -> int:
     """Run a sweep, show its progress, and name the winner.
 
@@ -69,6 +71,7 @@ def run(asked: Asked, cloud: Cloud, keep_going: bool, as_json: bool) -> int:
 @spec_options
 @cloud_options
 @json_option("One JSON document on stdout; all else goes to stderr.")
+@checked_first
 def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     """Start a sweep and leave it running.
 
@@ -113,6 +116,7 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
 @keep_going_option
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
+@checked_first
 @of_an_execution_too
 def resume(name: str, detach: bool, accept_trainer: bool, keep_going: bool, cloud: Cloud, as_json: bool) -> int:
     """Continue a sweep that was interrupted, stopped, or had failed trials.

@@ -342,6 +342,25 @@ def test_jobs_that_wait_for_long_say_why(doctor: Doctor, made: Deployed, minutes
         assert ("max_vcpus" in remedy) is bool(reason)
 
 
+def test_a_sweep_whose_trials_would_never_start_is_refused_before_it_starts(
+    sweep: Sweep, server: str, made: Deployed
+) -> None:
+    def started(words: tuple[str, ...], answer: Answer) -> tuple[int, str]:
+        with answering(server, {"GetServiceQuota": answer, "StartExecution": refused}) as url:
+            asked = ("run", "--set", "lr=1", "--epochs", "1", "--on", "aws", "--stack", made.name, *words)
+            ended = sweep(*asked, environment={**made.environment, "AWS_ENDPOINT_URL": url})
+        return ended.returncode, ended.stderr
+
+    refused = Answer.json_error("AccessDeniedException", "it would have been started")
+    code, said = started((), quota(0))
+    assert (code, "L-DB2E81BA) is 0 vCPUs: no job will ever start" in said) == (2, True)
+    assert "request-service-quota-increase" in said
+    assert "it would have been started" not in said
+    unknown = Answer.json_error("AccessDeniedException", "you may not")
+    for words, answer in ((("--no-check",), quota(0)), ((), quota(64)), ((), unknown)):
+        assert "it would have been started" in started(words, answer)[1]
+
+
 QUOTA_OF_0 = (
     "You have requested more vCPU capacity than your current vCPU limit of 0 allows for the instance bucket that the "
     "specified instance type belongs to. Launching EC2 instance failed."
