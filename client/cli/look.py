@@ -97,12 +97,13 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     sweep logs first lr=0.1 momentum=0.5 -f
     """
     from stepsweep.client.logs.reading import follow_log, read_log
+    from stepsweep.client.words import printable
 
     if follow and as_json:
         raise click.UsageError("--json prints one document; use it without --follow", click.get_current_context())
     with signals_interrupt():
         if follow:
-            follow_log(cloud, name, trial, on_line=click.echo)
+            follow_log(cloud, name, trial, on_line=lambda line: click.echo(printable(line)))
             return ExitCode.OK
         document = read_log(cloud, name, trial)
     if as_json:
@@ -112,7 +113,7 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
             if len(document["attempts"]) > 1:
                 click.echo(f"--- attempt {attempt['number']}")
             for line in attempt["lines"]:
-                click.echo(line)
+                click.echo(printable(line))
     return ExitCode.OK
 
 

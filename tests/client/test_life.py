@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -58,6 +59,22 @@ def test_a_sweep_whose_jobs_do_not_listen_is_stopped(folder: Path) -> None:
     assert psutil.wait_procs([background, *children], timeout=30)[1] == []
 
 
+def stopped_while_its_log_is_followed(folder: Path, waiting: str) -> Any:
+    """Stops the sweep `mine` while the log of one of its trials is followed; returns the document of the stop."""
+    (log,) = (folder / ".stepsweep" / "logs" / waiting).glob("*.log")
+    eventually(lambda: "act gate" in log.read_text())
+    with log.open("a") as file:
+        file.write("\x1b]0;a title\x07\n")
+    with Sweep(folder=folder).popen("logs", "mine", waiting, "-f") as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == "act gate, attempt 1\n"
+        assert following.stdout.readline() == " ]0;a title \n", "no escape reaches a terminal"
+        stopped = document(Sweep(folder=folder)("stop", "mine", "--json", environment=ENVIRONMENT))
+        assert following.communicate(timeout=60) == ("", "")
+    assert following.returncode == 0
+    return stopped
+
+
 def test_a_sweep_in_the_background_is_stopped_killed_and_gone_on_with(folder: Path) -> None:
     def sweep(*words: str) -> "subprocess.CompletedProcess[str]":
         return Sweep(folder=folder)(*words, environment=ENVIRONMENT)
@@ -74,12 +91,7 @@ def test_a_sweep_in_the_background_is_stopped_killed_and_gone_on_with(folder: Pa
 
     eventually(lambda: len(written(folder)) == 1)
     waiting = eventually(lambda: [trial for trial in logged(folder) if trial not in written(folder)])[0]
-    with Sweep(folder=folder).popen("logs", "mine", waiting, "-f") as following:
-        assert following.stdout is not None
-        assert following.stdout.readline() == "act gate, attempt 1\n"
-        stopped = document(sweep("stop", "mine", "--json"))
-        assert following.communicate(timeout=60) == ("", "")
-    assert following.returncode == 0
+    stopped = stopped_while_its_log_is_followed(folder, waiting)
     assert (len(stopped["executions"]), stopped["left"]) == (1, [])
     assert stopped["jobs"]
     assert psutil.wait_procs([background, *children], timeout=30)[1] == []

@@ -1,10 +1,15 @@
 """Batch jobs one by one: what they see, how they end, and why they could not run."""
 
 import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from stepsweep.local.endpoint import WITHOUT_FILES
+from stepsweep.local.machine import NEEDED
 from tests.support.embedded import Cloud, eventually
 from tests.support.tiny import EMPTY_IMAGE, SHELL_IMAGE
 
@@ -85,6 +90,18 @@ def test_nothing_of_the_shell_reaches_a_job_but_where_its_programs_are(tiny_clou
     assert given - of_this_machine - of_the_shell_itself == of_any_job | of_aws | of_batch
     assert seen["HOME"] != os.environ.get("HOME")
     assert not Path(seen["HOME"]).exists(), "as a container's, it is deleted with the attempt"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_job_reads_no_secret_of_the_shell_in_the_process_that_started_it(tiny_cloud: Cloud) -> None:
+    job = ended(tiny_cloud, submitted(tiny_cloud, "tr '\\0' '\\n' < /proc/$PPID/environ"))
+    seen = {line.partition("=")[0] for line in printed(tiny_cloud, job).splitlines()}
+    assert "PATH" in seen
+    assert {name for name in seen if not name.endswith("_NUM_THREADS")} <= {
+        *NEEDED,
+        *WITHOUT_FILES,
+        "VECLIB_MAXIMUM_THREADS",
+    }
 
 
 def test_a_command_that_is_submitted_takes_the_place_of_the_definitions(tiny_cloud: Cloud) -> None:

@@ -6,7 +6,7 @@ import hashlib
 import http.client
 import json
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -240,16 +240,16 @@ def test_a_permission_for_an_object_is_none_for_what_is_beside_it(
 @pytest.mark.parametrize(
     ("query", "header", "body"),
     [
-        ("?Action=DeleteLogGroup&logGroupName=jobs", {}, "{}"),
+        ("?Action=DeleteLogGroup&logGroupName=kept", {}, "{}"),
         ("", {"Action": "DeleteLogGroup"}, ""),
-        ("", {}, json.dumps({"logGroupName": "jobs", "logStreamName": "&Action=DeleteLogGroup&"})),
+        ("", {}, json.dumps({"logGroupName": "kept", "logStreamName": "&Action=DeleteLogGroup&"})),
     ],
 )
 def test_an_action_that_moto_would_read_is_judged(
     trainer: Cloud, tiny_cloud: Cloud, query: str, header: dict[str, str], body: str
 ) -> None:
     """moto does what a parameter `Action` says, which it looks for in places where AWS does not."""
-    tiny_cloud.client("logs").create_log_group(logGroupName="jobs")
+    tiny_cloud.client("logs").create_log_group(logGroupName="kept")
     given = {
         "Content-Type": "application/x-amz-json-1.1",
         "X-Amz-Target": "Logs_20140328.GetLogEvents",
@@ -260,9 +260,33 @@ def test_an_action_that_moto_would_read_is_judged(
     headers = signed_headers(trainer.environment, "POST", path, service="logs", body=data, headers=given)
     status, said = answer(trainer, "POST", path, headers, data)
     groups = tiny_cloud.client("logs").describe_log_groups()["logGroups"]
-    tiny_cloud.client("logs").delete_log_group(logGroupName="jobs")
+    tiny_cloud.client("logs").delete_log_group(logGroupName="kept")
     assert (status, "logs:DeleteLogGroup" in said) == (403, True)
-    assert [group["logGroupName"] for group in groups if group["logGroupName"] == "jobs"] == ["jobs"]
+    assert [group["logGroupName"] for group in groups if group["logGroupName"] == "kept"] == ["kept"]
+
+
+def test_a_result_is_written_once(trainer: Cloud, tiny_cloud: Cloud) -> None:
+    """As the policy of the bucket has it on AWS."""
+    s3, bucket = trainer.client("s3"), trainer.outputs["Bucket"]
+    result = {"Bucket": bucket, "Key": "trials/once/metrics-e1.csv"}
+    s3.put_object(**result, Body=b"first", IfNoneMatch="*")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(**result, Body=b"second", IfNoneMatch="*")
+    upload = s3.create_multipart_upload(**result)["UploadId"]
+    part = s3.upload_part(**result, UploadId=upload, PartNumber=1, Body=b"second")["ETag"]
+    ways: list[Callable[[], object]] = [
+        lambda: s3.put_object(**result, Body=b"second"),
+        lambda: tiny_cloud.client("s3").put_object(**result, Body=b"second"),
+        lambda: s3.copy_object(**result, CopySource=f"{bucket}/trials/a/metrics.csv"),
+        lambda: s3.complete_multipart_upload(
+            **result, UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]}
+        ),
+    ]
+    for way in ways:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            way()
+    assert answer(trainer, "PUT", presigned(trainer, "put_object", result["Key"]), body=b"second")[0] == 403
+    assert s3.get_object(**result)["Body"].read() == b"first"
 
 
 def test_a_url_that_was_signed_for_another_service_is_none_of_s3(trainer: Cloud) -> None:

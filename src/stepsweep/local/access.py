@@ -10,6 +10,7 @@ for the requests that roles send.
 """
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from moto.iam.models import iam_backends
 from moto.s3.responses import ACTION_MAP
 from moto.sts.models import sts_backends
 
+from stepsweep.contract import keys
 from stepsweep.local.endpoint import KeyPair
 from stepsweep.local.refused import Refused
 from stepsweep.local.signatures import Signatures, Signer, path_of, read_body
@@ -98,6 +100,8 @@ class Access:
         def checked(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
             try:
                 signed = self._signatures.check(environ)
+                if signed.service == "s3":
+                    _keep_metrics(environ)
                 role = signed.signer.role
                 # With it moto would look in another account.
                 environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
@@ -191,6 +195,25 @@ PLAIN = {
     },
 }  # fmt: skip
 """Parameters of S3 that change nothing about which action is asked for, but for those in moto's map of actions."""
+
+
+_METRICS = re.compile(rf"/[^/]+/{keys.TRIALS}.*/{keys.METRICS_NAME}", re.DOTALL)
+
+
+def _keep_metrics(environ: dict[str, Any]) -> None:
+    """Refuses to replace metrics, as the bucket's policy does on AWS (`stack/storage.py`), which moto does not deploy.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+    method, query = environ["REQUEST_METHOD"], parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
+    # Neither a part of an upload nor its beginning makes an object.
+    makes_one = (method == "PUT" and not {"partNumber", "acl", "tagging"} & query.keys()) or (
+        method == "POST" and "uploadId" in query
+    )
+    if makes_one and _METRICS.match(path_of(environ)) and "HTTP_IF_NONE_MATCH" not in environ:
+        raise Refused(
+            403, "AccessDenied", "The policy of the bucket denies s3:PutObject of metrics without If-None-Match: *"
+        )
 
 
 def _s3(environ: dict[str, Any], method: str, path: str) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,8 @@
 """Batch jobs as local processes: the queue, attempts and their retry rules, timeouts, logs."""
 
-import contextlib
 import fnmatch
 import logging
 import threading
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
+from stepsweep.local.job_logs import JobLogs
 from stepsweep.local.machine import Machine, Process
 from stepsweep.local.memory import MemoryWatch
 from stepsweep.local.patches.batch import ProcessJob
@@ -23,9 +22,6 @@ STOP_GRACE_SECONDS = 30.0
 
 OUT_OF_MEMORY = {"exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}
 """How ECS says it."""
-
-MAX_LOG_EVENTS = 10_000
-"""Most lines per attempt in `aws logs`; the file has all."""
 
 
 class JobQueue:
@@ -64,6 +60,7 @@ class JobQueue:
         self._logs = logs
         self._waiting: SimpleQueue[ProcessJob | None] = SimpleQueue()
         self._processes: dict[str, Process] = {}
+        self._job_logs = JobLogs()
         self._lock = threading.Lock()
         self._closed = False
         self._memory = MemoryWatch(end=lambda process: machine.end(process, grace_seconds=0))
@@ -196,7 +193,8 @@ class JobQueue:
             if process.exit_code is not None
             else "Task failed to start",
         )
-        _publish(job, options.get("awslogs-group"), stream, log)
+        if group := options.get("awslogs-group"):
+            self._job_logs.publish(job.backend.logs_backend, group, stream, log, now_ms=_milliseconds(datetime.now()))
         return attempt
 
     def _finish(self, job: ProcessJob, *, succeeded: bool) -> None:
@@ -246,22 +244,6 @@ def _ending(process: Process) -> dict[str, Any]:
     if process.exit_code is None:
         return {"reason": f"CannotStartContainerError: {process.error}"}
     return {"exitCode": process.exit_code}
-
-
-def _publish(job: ProcessJob, group: str | None, stream: str, log: Path) -> None:
-    """Copies an attempt's output to the log group, for `aws logs get-log-events` and the reducer."""
-    if group is None:
-        return
-    logs = job.backend.logs_backend
-    now = int(time.time() * 1000)
-    events = []
-    # A process that could not start has no log, and a person may delete files.
-    with contextlib.suppress(FileNotFoundError), log.open(errors="replace") as lines:
-        events = [{"timestamp": now, "message": line.rstrip("\n")} for line in lines if line.strip()]
-    logs.ensure_log_group(group)
-    logs.ensure_log_stream(group, stream)
-    if events:
-        logs.put_log_events(group, stream, events[-MAX_LOG_EVENTS:])
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -109,6 +110,7 @@ def serving(
         install(
             endpoint_url=seen_at,
             region=endpoint.region,
+            identity=_identity(directory),
             objects=directory / "s3",
             jobs=jobs,
             # Folders of code are named by hash, so unpacked and compiled code can stay beside its template.
@@ -131,6 +133,14 @@ def _unconfigured(server: Wsgi) -> Wsgi:
             return server(environ, start_response)
 
     return answer
+
+
+def _identity(directory: Path) -> str:
+    """Returns a random text that stays the same for a folder, and goes with its copies."""
+    file = directory / "identity"
+    if not file.is_file():
+        file.write_text(token_hex(16))
+    return file.read_text()
 
 
 def deploy(endpoint: Endpoint, stack: str) -> None:

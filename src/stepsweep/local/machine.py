@@ -28,6 +28,22 @@ def threads(number: int) -> dict[str, str]:
     return dict.fromkeys(names, str(number))
 
 
+NEEDED = (
+    "HOME", "PATH", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH",
+    "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE",
+)  # fmt: skip
+"""Variables with which Python finds its modules and their libraries."""
+
+
+def _needed(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns what a host needs of the person's environment.
+
+    A job can read all that its host has, in /proc. And what is set for the real AWS is not for the embedded cloud: a
+    broken setting would end the host.
+    """
+    return {name: environment[name] for name in NEEDED if name in environment}
+
+
 class HostGone(SweepError):
     """The host process has ended."""
 
@@ -59,14 +75,12 @@ class Machine:
     def __init__(self, *, is_bare: bool = False) -> None:
         # The host itself needs a package. It removes the entries of PYTHONPATH from the search path of its processes.
         bare = {"PYTHONPATH": sysconfig.get_path("purelib")} if is_bare else {}
-        # What is set for the real AWS is not for the embedded cloud, and a broken setting would end the host.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         self._host = subprocess.Popen(
             # A file, not a module, and -P: this keeps the current folder out of the search path.
             [sys.executable, *(BARE if is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**inherited, **WITHOUT_FILES, **threads(1), **bare},
+            env={**_needed(os.environ), **WITHOUT_FILES, **threads(1), **bare},
             start_new_session=True,  # the cloud handles Ctrl-C
         )
         if self._host.stdin is None or self._host.stdout is None:

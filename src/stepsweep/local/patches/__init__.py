@@ -27,6 +27,7 @@ def install(
     *,
     endpoint_url: str,
     region: str,
+    identity: str,
     objects: Path,
     jobs: batch.JobRunner,
     functions: lambda_.FunctionRunner,
@@ -37,6 +38,7 @@ def install(
 
     Args:
         endpoint_url: of this process's moto server.
+        identity: what is different in every folder of a cloud; part of the names that CloudFormation chooses.
         objects: folder of the objects of all buckets except CDK's own.
         access: checks what the roles of state machines may do.
 
@@ -54,7 +56,7 @@ def install(
     cloudformation.parameters_from_ssm_keep_their_value()
     cloudformation.updates_reach_dependents()
     cloudformation.unknown_updates_are_refused()
-    cloudformation.generated_names_are_stable()
+    cloudformation.generated_names_are_stable(identity)
     cloudformation.custom_resources_empty_buckets()
     ec2.stacks_delete_dependents_first()
     ec2.networks_are_deleted_with_their_stack()

@@ -127,12 +127,13 @@ def references(value: Any) -> Iterator[str]:
 _suffix: ContextVar[str] = ContextVar("suffix")
 
 
-def generated_names_are_stable() -> None:
-    """AWS and moto end the names that they generate in random characters. Here they end in a hash of the stack and the
-    logical id, so that a restarted cloud finds the same bucket on disk."""
+def generated_names_are_stable(identity: str) -> None:
+    """AWS and moto end the names that they generate in random characters. Here they end in a hash of the cloud's
+    identity, the stack and the logical id: a restarted cloud finds the same bucket on disk, and nobody else knows its
+    name."""
 
     def generate(original: Callable[..., str], resource_type: str, stack_name: str, logical_id: str) -> str:
-        _suffix.set(hashlib.sha256(f"{stack_name}/{logical_id}".encode()).hexdigest()[:12].upper())
+        _suffix.set(hashlib.sha256(f"{identity}/{stack_name}/{logical_id}".encode()).hexdigest()[:12].upper())
         return original(resource_type, stack_name, logical_id)
 
     patch(parsing, "generate_resource_name", generate, with_original=True)
