@@ -113,6 +113,15 @@ def test_what_counts_as_a_metric(tmp_path: Path, code: str) -> None:
     assert columns(tmp_path, code) == {"epoch": [1, 2], "val_loss": [0.5, 1.5]}
 
 
+def test_a_warning_of_python_is_no_metric(tmp_path: Path) -> None:
+    """scikit-learn 1.8 warns with "Use l1_ratio=0 instead": that was the winner's metric."""
+    code = """import sys, warnings
+warnings.warn("use l1_ratio=0 instead, or l1_ratio=1", FutureWarning)
+print("fit.py:3: UserWarning: alpha=0 is odd\\n  fit(beta=1)", file=sys.stderr)
+print("accuracy: 0.5")"""
+    assert columns(tmp_path, code) == {"epoch": [1], "accuracy": [0.5]}
+
+
 def test_one_number_and_no_epoch_is_one_row(tmp_path: Path) -> None:
     assert columns(tmp_path, "print('val_auc=0.9')") == {"epoch": [1], "val_auc": [0.9]}
 

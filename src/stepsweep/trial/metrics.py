@@ -5,6 +5,7 @@
 - Without any epoch, the n-th time that a name is printed is epoch n. A name that is printed more often than there are
   epochs, such as the loss of a batch, has the last value before the others of its epoch.
 - A name printed several times in an epoch has the last value.
+- A warning of Python, with the line of code below it, counts for nothing: "use l1_ratio=0 instead" is no metric.
 - A column that some epochs lack is dropped, and a line says so; one that `--metric` names is an error instead.
 """
 
@@ -27,6 +28,8 @@ _PAIR = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*\[?(\d+)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
+_WARNING = re.compile(r":\d+: \w*Warning: ")
+"""As `warnings.formatwarning` writes it: `train.py:3: FutureWarning: …`, and then the indented line of code."""
 _NOT_METRICS = {"epoch", "epochs", "step", "steps", "iteration", "iter", "batch"}
 
 
@@ -60,6 +63,7 @@ class Collector:
         self._order: dict[str, list[int]] = {}
         self._count = 0
         self._resumed = False
+        self._after_warning = False
         self._lost: dict[str, list[float]] = {}
 
     def feed(self, text: str) -> None:
@@ -68,7 +72,8 @@ class Collector:
             self._line(_NUMPY.sub(r"\1", part))
 
     def _line(self, line: str) -> None:
-        if not line.strip():
+        was_after_warning, self._after_warning = self._after_warning, bool(_WARNING.search(line))
+        if not line.strip() or self._after_warning or (was_after_warning and line[0].isspace()):
             return
         document = _json_object(line)
         found_epoch = document.get(EPOCH) if document is not None else None
