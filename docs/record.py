@@ -1,8 +1,8 @@
 """Records the terminal sessions of docs/: `make screens`.
 
 Each command is the real one, in a terminal of its own, read as a terminal shows it. Written are docs/session.md, the
-text, and in docs/screens/ pictures of some moments and of the report. It takes minutes: the sweeps are real, on a part
-of Fashion-MNIST. The report's pictures need a browser (tests/support/browser.py).
+text, and in docs/screens/ pictures of some moments, of the report and of the page in the browser. It takes minutes:
+the sweeps are real, on a part of Fashion-MNIST. The pictures of pages need a browser (tests/support/browser.py).
 """
 
 import contextlib
@@ -26,6 +26,8 @@ from rich.console import Console
 from rich.text import Text
 
 from tests.support.browser import browser
+from tests.support.embedded import eventually
+from tests.support.ui import served
 
 ROOT = Path(__file__).resolve().parent.parent
 SESSION, SCREENS = ROOT / "docs" / "session.md", ROOT / "docs" / "screens"
@@ -138,6 +140,17 @@ def picture_report(html: Path, profile: Path) -> None:
             opened.picture(SCREENS / f"{name}.png", whole=False)
 
 
+def picture_page(folder: Path, sweep: str, profile: Path) -> None:
+    """Writes what the page of a running sweep looks like: on light, on dark, and on a narrow window."""
+    drawn = "return document.querySelectorAll('#panels .js-plotly-plot, #training tbody tr').length > 2"
+    with served(folder) as page, browser(profile) as opened:
+        opened.open(page.address)
+        for name, width, dark in (("ui", 1120, False), ("ui-dark", 1120, True), ("ui-narrow", 360, False)):
+            opened.open(f"{page.root}sweeps/{sweep}", width=width, height=1500, dark=dark)
+            eventually(lambda: opened.run(drawn), 120)
+            opened.picture(SCREENS / f"{name}.png", whole=False)
+
+
 def _block(text: str) -> str:
     return f"```\n{text}\n```"
 
@@ -161,6 +174,7 @@ def main() -> None:
         record.say("## In the background")
         record.run("sweep start examples/quick.json --name second --epochs 8 --fixed train_images=12800")
         record.run("sweep watch second", moment=lambda shown: bool(re.search(r" 1/8 ", shown)), interrupted=True)
+        picture_page(folder, "second", folder / "page-profile")
         record.run("sweep stop second")
         record.run("sweep list")
         record.run("sweep logs first 1")

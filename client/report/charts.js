@@ -64,7 +64,8 @@ const Charts = (() => {
         else known.push({ name, columns: [column] });
       }
     }
-    known.forEach((panel, number) => {
+    // All of them before the first is drawn, since they share the width.
+    const elements = known.map((panel, number) => {
       let element = byId(`panel-${number}`);
       if (!element) {
         element = document.createElement("div");
@@ -73,9 +74,15 @@ const Charts = (() => {
         box.append(element);
       }
       element.setAttribute("aria-label", `${panel.columns.join(", ")} by epoch; the table has the same numbers`);
-      drawPanel(element, panel, lines, metric, prefixes);
+      return element;
     });
     for (const element of [...box.children].slice(known.length)) element.remove();
+    known.forEach((panel, number) => {
+      // A chart keeps its width until the window's changes; another number of them has another width.
+      if (Number(box.dataset.panels ?? known.length) !== known.length && elements[number].data) Plotly.Plots.resize(elements[number]);
+      drawPanel(elements[number], panel, lines, metric, prefixes);
+    });
+    box.dataset.panels = known.length;
   }
 
   function drawPanel(element, panel, lines, metric, prefixes) {

@@ -1,5 +1,6 @@
 """The ASGI application: which address answers with what."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +18,11 @@ from starlette.types import ASGIApp
 from stepsweep.client.archive.comparison import compare
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.reading import LOOK_SECONDS
-from stepsweep.client.operations.follow import start
 from stepsweep.client.report.drawn import drawn, thinned, timeline
 from stepsweep.client.report.gather import gathered, in_order
 from stepsweep.client.report.page import page
 from stepsweep.client.specs.asked import checked, default_name, spec_document
-from stepsweep.client.ui.doings import Doings, Steps
+from stepsweep.client.ui.doings import Doings
 from stepsweep.client.ui.guard import Guard, Keys
 from stepsweep.client.ui.overview import Listed, Overview
 from stepsweep.client.ui.pages import ALIVE, Pages, event, said_of
@@ -213,8 +213,14 @@ class Site:
 
     # --- starting one
 
-    def start_form(self, _request: Request) -> Response:
-        return self._start_page(text="", name="")
+    def start_form(self, request: Request) -> Response:
+        """Answers with a form, which may begin with the spec of another sweep."""
+        like = request.query_params.get("like")
+        if like is None:
+            return self._start_page(text="", name="")
+        document = self._watch(_checked_name(like)).spec().to_json()
+        del document["name"]
+        return self._start_page(text=json.dumps(document, indent=2), name="")
 
     def start(self, request: Request) -> Response:
         form: Mapping[str, str] = request.state.form
@@ -227,12 +233,13 @@ class Site:
             spec, script = checked(document, default_name=default, folder=Path.cwd())
             if form.get("action") != "start":
                 return self._start_page(text=text, name=name, plan=described(spec))
-            start(spec, self._cloud.running(script), Steps(lambda _: None))
+            cloud = self._cloud.running(script)
         except InvalidInput as error:
             return self._start_page(text=text, name=name, faults=error.faults, status=422)
         except SweepError as error:
             return self._start_page(text=text, name=name, faults=str(error).splitlines(), status=502)
-        self._changed(spec.name)
+        self._watch(spec.name).expect(spec)
+        self._doings.start(cloud, spec)
         return self._to_sweep(spec.name)
 
     def _start_page(

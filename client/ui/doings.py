@@ -41,6 +41,10 @@ class Doings:
     def of(self, name: str) -> Done:
         return self._known.get(name, Done())
 
+    def start(self, cloud: Cloud, spec: SweepSpec) -> None:
+        """On this machine an embedded cloud may have to be started first, which takes seconds."""
+        self._begin(spec.name, f"Starting {spec.name} …", lambda say: _start(spec, cloud, say))
+
     def stop(self, cloud: Cloud, name: str) -> None:
         def work(say: Callable[[str], None]) -> None:
             if left := stop_and_wait(cloud, name, Steps(say)).left:
@@ -50,7 +54,7 @@ class Doings:
 
     def resume(self, cloud: Cloud, spec: SweepSpec) -> None:
         def work(say: Callable[[str], None]) -> None:
-            start(replace(spec, accept_trainer=False), cloud.with_trainer_of(spec.name), Steps(say))
+            _start(replace(spec, accept_trainer=False), cloud.with_trainer_of(spec.name), say)
 
         self._begin(spec.name, f"Resuming {spec.name} …", work)
 
@@ -76,6 +80,10 @@ class Doings:
     def _tell(self, name: str, done: Done) -> None:
         self._known[name] = done
         self._on_change(name)
+
+
+def _start(spec: SweepSpec, cloud: Cloud, say: Callable[[str], None]) -> None:
+    start(spec, cloud, Steps(say))
 
 
 class Steps:

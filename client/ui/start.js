@@ -1,5 +1,5 @@
 "use strict";
-// Says that a sweep is being started, which takes some seconds, and that a second click would start it twice.
+// A second click would start the sweep twice.
 document.querySelector("form.start").addEventListener("submit", (event) => {
   if (event.submitter?.value !== "start") return;
   if (event.target.dataset.began) {

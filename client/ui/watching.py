@@ -20,6 +20,7 @@ from stepsweep.client.words import readable
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.ranking import Result
+from stepsweep.contract.spec import SweepSpec
 
 MAX_RUNNING_CURVES = 32
 """Most running trials whose live rows are read; more rows would not be told apart in a chart either."""
@@ -50,7 +51,7 @@ class Seen:
         faults: why its last execution ended without results.
         trouble: why there is no news.
         number: counts the changes of the leaderboard and the curves.
-        is_begun: whether the records have been read.
+        is_begun: whether records have been read; otherwise only what was asked is known.
     """
 
     report: Gathered
@@ -69,9 +70,23 @@ class SweepWatch:
         self._source = source
         self._name = name
         self._faults: tuple[str, ...] = ()
+        self._expected: SweepSpec | None = None
         self._curves: dict[tuple[str, int], Metrics] = {}
         self._looking = threading.Lock()
         self._looked: tuple[float, Seen | None] = (0.0, None)
+
+    def expect(self, spec: SweepSpec) -> None:
+        """Shows what was asked until the sweep has records: an embedded cloud has to be started first."""
+        self._expected = spec
+
+    def spec(self) -> SweepSpec:
+        """Returns what was asked. Raises InvalidInput: there is no such sweep."""
+        try:
+            return self._source.found().archive.spec(self._name)
+        except InvalidInput:
+            if self._expected is None:
+                raise
+            return self._expected
 
     def now(self) -> Seen:
         """Returns what is known, and looks if nothing is.
@@ -84,7 +99,14 @@ class SweepWatch:
             return self.feed.latest
         found = self._source.found()
         execution = found.execution(self._name)
-        return self._at_rest(found) if execution is None else self._begun(found, execution)
+        if execution is not None:
+            return self._begun(found, execution)
+        try:
+            return self._at_rest(found)
+        except InvalidInput:
+            if self._expected is None:
+                raise
+            return self._only_asked(found.archive, self._expected, [])
 
     def soon(self) -> Seen:
         """Returns what is known after a moment; of very many trials no more than what was asked.
@@ -97,12 +119,8 @@ class SweepWatch:
         except TimeoutError:
             found = self._source.found()
             execution = found.execution(self._name)
-            spec = execution.spec if execution else found.archive.spec(self._name)
-            executions = [execution.arn] if execution else []
-            standing = Standing(
-                spec=spec, planned=0, rows=[], output=None, is_finished=execution is None, executions=executions
-            )
-            return Seen(report=self._gathered(found.archive, standing, None, {}, None), is_begun=False)
+            spec = execution.spec if execution else self.spec()
+            return self._only_asked(found.archive, spec, [execution.arn] if execution else [])
 
     def changed(self) -> None:
         """Tells the pages that something is being done with the sweep, and looks at it again."""
@@ -122,6 +140,8 @@ class SweepWatch:
                 else:
                     self._run(feed, found, execution)
             except InvalidInput:  # it was removed, or is not planned yet
+                if self._expected is not None and feed.latest is None:
+                    feed.publish(self._only_asked(self._source.found().archive, self._expected, []))
                 feed.wait(self._look_seconds)
             except SweepError as error:
                 if feed.latest is not None:
@@ -200,6 +220,11 @@ class SweepWatch:
         curves = self._best(found.archive, plan, standing.rows)
         seconds = standing.output.cost.job_seconds if standing.output else None
         return Seen(report=self._gathered(found.archive, standing, plan, curves, seconds))
+
+    def _only_asked(self, archive: Archive, spec: SweepSpec, executions: list[str]) -> Seen:
+        """Returns a sweep of which no records have been read."""
+        standing = Standing(spec=spec, planned=0, rows=[], output=None, is_finished=False, executions=executions)
+        return Seen(report=self._gathered(archive, standing, None, {}, None), is_begun=False)
 
     def _begun(self, found: Found, execution: Execution) -> Seen:
         """Returns a running sweep before its feed has looked."""
