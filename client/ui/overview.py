@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.recorded import Entry, of_sweep
 from stepsweep.client.running.control import Found
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.watching import SweepWatch
-from stepsweep.contract.errors import InvalidDocument, SweepError
+from stepsweep.contract.errors import SweepError
 from stepsweep.contract.ranking import options_line
 
 LOOK_SECONDS = {"local": 1.0, "aws": 10.0}
@@ -88,20 +87,11 @@ class Overview:
         with self._lock:
             known = {name: self._known[name] for name in names if name in self._known}
             asked = [name for name in names if name not in known or self._is_old(*known[name], now, running)]
-            read = for_all(lambda name: self._read(found, running, name), asked)
-            known |= {each.entry.sweep: (now, each) for each in read if isinstance(each, Line)}
+            known |= {each.sweep: (now, self._line(found, each)) for each in found.archive.entries(running, asked)}
             self._known = known
             lines = [line for _, line in known.values()]
         newest = sorted(lines, key=lambda line: (line.entry.started_at, line.entry.sweep), reverse=True)
-        return Listed(lines=tuple(newest), trouble="; ".join(each for each in read if isinstance(each, str)))
-
-    def _read(self, found: Found, running: Sequence[str], name: str) -> Line | str | None:
-        """Returns a sweep's line, or why it cannot be read: the others can still be shown."""
-        try:
-            entries = found.archive.entries(running, [name])
-            return entries[0].fault or self._line(found, entries[0]) if entries else None
-        except InvalidDocument as error:
-            return str(error)
+        return Listed(lines=tuple(newest))
 
     @staticmethod
     def _is_old(read_at: float, line: Line, now: float, running: Sequence[str]) -> bool:
