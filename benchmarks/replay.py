@@ -7,6 +7,7 @@ the trainer's early stopping.
 import contextlib
 import csv
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -202,7 +203,15 @@ class Cloud:
         )
         self._trained[item["trial_id"]] = len(rows)  # with those of the rungs below, whose checkpoint it continues
         data = to_csv(
-            [{"epoch": row.epoch, "val_loss": row.val_loss, "val_accuracy": row.val_accuracy} for row in rows]
+            [
+                # As the trainer writes it: the accuracy of a model that diverged means nothing.
+                {
+                    "epoch": row.epoch,
+                    "val_loss": row.val_loss,
+                    "val_accuracy": row.val_accuracy if math.isfinite(row.val_loss) else math.nan,
+                }
+                for row in rows
+            ]
         )
         environment = {variable["Name"]: variable["Value"] for variable in item["environment"]}
         self._bucket.put(environment[keys.METRICS_URI].removeprefix(keys.uri(BUCKET, "")), data, "text/csv")

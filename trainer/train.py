@@ -34,7 +34,7 @@ class Row:
     Attributes:
         train_loss: mean over the training images during the epoch, with dropout.
         val_loss: mean over the validation images after the epoch.
-        val_accuracy: fraction of the validation images classified correctly.
+        val_accuracy: fraction of the validation images classified correctly; NaN if a loss is not finite.
         seconds: duration of training and validation.
     """
 
@@ -135,7 +135,8 @@ def epochs(
                 epoch=epoch,
                 train_loss=train_loss,
                 val_loss=val_loss,
-                val_accuracy=val_accuracy,
+                # The accuracy of a model that diverged means nothing.
+                val_accuracy=val_accuracy if math.isfinite(train_loss + val_loss) else math.nan,
                 seconds=round(time.monotonic() - began, 3),
             ),
         )

@@ -30,6 +30,8 @@ def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
             "float64", na_value=None
         ),
         "epoch": pd.array([row.epoch for row in rows], dtype="Int64"),
+        "best": pd.array([row.best for row in rows], dtype="Float64").to_numpy("float64", na_value=None),
+        "last": pd.array([row.last for row in rows], dtype="Float64").to_numpy("float64", na_value=None),
         "epochs_trained": pd.array([row.epochs_trained for row in rows], dtype="Int64"),
         "status": pd.array([row.status for row in rows], dtype="str"),
         "reason": pd.array([row.reason for row in rows], dtype="str"),

@@ -10,7 +10,7 @@ from stepsweep.client.archive.attempts import spent_seconds
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.significance import difference
 from stepsweep.contract.space import Value, canonical, key_of
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepsweep.contract.errors import InvalidMetrics
-from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.objective import Objective
 
 SECONDS = "seconds"
 PREFIXES = ("train_", "val_")
@@ -37,8 +38,8 @@ def panel_of(column: str) -> str:
 
 
 def best_epoch(metrics: Metrics, objective: Objective) -> int | None:
-    """Returns the first epoch with the best objective; None if the metrics lack its column."""
+    """Returns the epoch that decides a trial's value; None if it has none."""
     try:
-        return metrics.best(objective)[1]
+        return objective.value_of(metrics).epoch
     except InvalidMetrics:
         return None

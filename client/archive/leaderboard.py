@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from stepsweep.contract import ranking
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.space import Value
 from stepsweep.contract.words import as_cell
@@ -20,6 +20,7 @@ class Row:
 
     Attributes:
         rank: from 1; None unless the trial succeeded.
+        best, last: the best and the last value of the objective, whichever decides.
         value: the trial's value; with several trials, one per fold and seed, their mean.
         standard_error: of the mean.
         n: number of trials.
@@ -31,6 +32,8 @@ class Row:
     params: Mapping[str, Value]
     value: float | None
     epoch: int | None
+    best: float | None = None
+    last: float | None = None
     epochs_trained: int | None
     status: str
     reason: str
@@ -52,6 +55,8 @@ class Row:
             params=dict(group.params),
             value=group.value,
             epoch=group.epoch,
+            best=group.best,
+            last=group.last,
             epochs_trained=group.epochs_trained,
             status=group.status.value,
             reason=group.reason,

@@ -190,15 +190,11 @@ class Records:
             return []
         return rows_of(RoundResults.from_json(document, where=key).results, spec.objective)
 
-    def metrics(self, trial: Trial, *, may_diverge: bool = False) -> Metrics | None:
-        """Returns a trial's curve; None if it is missing or invalid.
-
-        Args:
-            may_diverge: accepts the curve of a diverged trial, with NaN and infinity.
-        """
+    def metrics(self, trial: Trial) -> Metrics | None:
+        """Returns a trial's curve; None if it is missing or invalid. That of a diverged trial has NaN or infinity."""
         data = self._store.get(trial.metrics_key, at_most=MAX_BYTES + 1)
         try:
-            return None if data is None else parse_csv(data, max_epochs=trial.epochs, may_diverge=may_diverge)
+            return None if data is None else parse_csv(data, max_epochs=trial.epochs)
         except InvalidMetrics:
             return None
 
@@ -212,7 +208,7 @@ class Records:
 
     def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
         """Returns the existing curves by trial id, including those of diverged trials."""
-        return _found(trials, for_all(lambda trial: self.metrics(trial, may_diverge=True), trials))
+        return _found(trials, for_all(self.metrics, trials))
 
     def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
         """Returns the live rows of trials, by trial id."""

@@ -334,14 +334,14 @@ def _times(curve: Metrics, started_ms: int) -> list[int]:
 
 
 def _points(curve: Metrics, times: Sequence[int]) -> "list[Point]":
-    """Returns one point per metric and epoch, NaN included."""
+    """Returns one point per metric and epoch in which it was measured, NaN included."""
     from mlflow.entities import Metric
 
     return [
         Metric(name, values[epoch], times[epoch], epoch + 1)
         for epoch in range(curve.epochs)
         for name, values in curve.columns.items()
-        if name != EPOCH
+        if name != EPOCH and epoch + 1 not in curve.blank.get(name, ())
     ]
 
 

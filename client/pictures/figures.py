@@ -9,6 +9,7 @@ learning_curves({"lr=0.1": metrics}, spec.objective)
 """
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -26,7 +27,8 @@ from stepsweep.client.archive.curves import best_epoch, panels
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.axes import MAX_CELLS, Axis, axes, best_of_cells, is_grid, most_varied, with_values
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.metrics import EPOCH, Direction, Metrics, Objective
+from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.objective import Direction, Objective
 from stepsweep.contract.spec import SweepSpec
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -344,8 +346,9 @@ def _mark(
 
 def _shade_overfitting(plot: Axes, metrics: Metrics) -> None:
     losses = metrics.columns.get("val_loss", [])
-    if losses and losses[-1] > min(losses):
-        lowest = losses.index(min(losses)) + 1
+    finite = [loss for loss in losses if math.isfinite(loss)]
+    if finite and losses[-1] > min(finite):
+        lowest = losses.index(min(finite)) + 1
         plot.axvspan(lowest, len(losses), color="0.5", alpha=0.12, linewidth=0)
         plot.annotate(
             "val_loss is past its lowest", (lowest, 1), xycoords=("data", "axes fraction"), xytext=(3, -3),

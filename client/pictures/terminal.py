@@ -1,12 +1,14 @@
 """Small versions of the tutorial's two figures for a terminal: a heatmap of two parameters, and the winner's curve."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.space import is_listed, size_of, values_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cell
@@ -72,8 +74,12 @@ def _curve(name: str, columns: Mapping[str, Sequence[float]]) -> tuple[str, str,
     if len(values) > CURVE_WIDTH:
         # Thinned evenly, with the first and the last epoch.
         shown = [values[round(place * (len(values) - 1) / (CURVE_WIDTH - 1))] for place in range(CURVE_WIDTH)]
-    line = "".join(BLOCKS[round(scaled(value, values) * (len(BLOCKS) - 1))] for value in shown)
-    return name, f"{values[0]:.{DIGITS}g}", line, f"{values[-1]:.{DIGITS}g}"
+    finite = [value for value in values if math.isfinite(value)]
+    line = "".join(
+        BLOCKS[round(scaled(value, finite) * (len(BLOCKS) - 1))] if math.isfinite(value) else " " for value in shown
+    )
+    ends = [f"{value:.{DIGITS}g}" for value in (finite[0], finite[-1])] if finite else ["", ""]
+    return name, ends[0], line, ends[1]
 
 
 def scaled(value: float, values: Sequence[float]) -> float:

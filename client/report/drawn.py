@@ -11,7 +11,8 @@ from stepsweep.client.pictures.axes import MAX_CELLS, axes
 from stepsweep.client.report.gather import RUNNING, Gathered
 from stepsweep.client.words import assignments, printable
 from stepsweep.contract.errors import InvalidMetrics
-from stepsweep.contract.metrics import EPOCH, Metrics, Objective
+from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.space import as_option
 from stepsweep.contract.trial import Trial
 
@@ -77,35 +78,35 @@ def running_row(trial: Trial, live: Metrics | None, objective: Objective, *, sev
     """
     member = trial.member if several else {}
     reason = " ".join(f"{name} {as_option(value)}" for name, value in member.items())
-    best = None
+    reached = None
     if live is not None:
         try:
-            best = live.best(objective)
+            reached = objective.value_of(live)
         except InvalidMetrics:
-            best = None
+            reached = None
     return Row(
         rank=None,
         trial_id=trial.trial_id,
         params=trial.params,
         value=None,
-        epoch=best[1] if best else None,
+        epoch=reached.epoch if reached else None,
         epochs_trained=live.epochs if live else None,
         status=RUNNING,
-        reason=f"{reason}{', ' if reason and best else ''}" + (f"best so far {best[0]:.{DIGITS}g}" if best else ""),
+        reason=f"{reason}{', ' if reason and reached else ''}"
+        + (f"so far {reached.value:.{DIGITS}g}" if reached else ""),
     )
 
 
 def thinned(metrics: Metrics, objective: Objective) -> dict[str, Any]:
     """Returns a curve's columns, thinned if it is long; numbers that are not finite become None."""
     count = metrics.epochs
-    losses = metrics.columns.get("val_loss")
-    is_finite = all(map(math.isfinite, metrics.columns.get(objective.metric, ())))
-    best = best_epoch(metrics, objective) if is_finite else None  # a diverged trial has none
+    losses = [(value, place) for place, value in enumerate(metrics.columns.get("val_loss", ())) if math.isfinite(value)]
+    best = best_epoch(metrics, objective)
     kept = set(range(count))
     if count > MAX_POINTS:
         kept = {round(place * (count - 1) / (MAX_POINTS - 1)) for place in range(MAX_POINTS)}
         kept |= {best - 1} if best else set()
-        kept |= {losses.index(min(losses))} if losses else set()
+        kept |= {min(losses)[1]} if losses else set()
     epochs = sorted(kept)
     return {
         "best": best,

@@ -23,6 +23,7 @@ from stepsweep.client.words import MAX_NAMED, assignments, described, number_of,
 from stepsweep.contract.artifacts import NONE
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.objective import When
 from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.significance import difference
 from stepsweep.contract.spec import SweepSpec
@@ -207,13 +208,16 @@ class View:
             return
         of_several = ("std. error", "n") if spec.trials_each > 1 else ()
         # One epoch is a whole result: a score.
-        of_epochs = ("epoch", "trained") if spec.epochs > 1 else ()
+        ends = _ends(spec.objective.at.when, ranked) if spec.epochs > 1 else ()
+        of_epochs = ("epoch", *ends, "trained") if spec.epochs > 1 else ()
         table_rows = []
         for row in ranked[:MAX_ROWS]:
             value = "" if row.value is None else shown_value(row.value)
             error = "" if row.standard_error is None else shown_value(row.standard_error, digits=2)
             spread = (error, str(row.n)) if of_several else ()
-            epochs = (str(row.epoch), str(row.epochs_trained)) if of_epochs else ()
+            known = {"best": row.best, "last": row.last}
+            between = ("" if (end := known[name]) is None else shown_value(end) for name in ends)
+            epochs = (str(row.epoch), *between, str(row.epochs_trained)) if of_epochs else ()
             style = "bold green" if row.rank == 1 else ""
             table_rows.append(
                 TrialRow(lead=(str(row.rank),), params=row.texts, behind=(value, *spread, *epochs), style=style)
@@ -350,3 +354,12 @@ def _spent(cost: Cost, *, on_aws: bool) -> str:
     """Returns the time of the jobs, and their cost on AWS."""
     took = f"{timedelta(seconds=round(cost.job_seconds))} in all"
     return f"{took}, an estimated {cost.usd_estimate:.2f} USD" if on_aws else took
+
+
+def _ends(when: When, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Returns which of `best` and `last` the leaderboard shows beside the value: those that differ from it."""
+    differ = {
+        "best": any(row.best not in (None, row.value) for row in rows),
+        "last": any(row.last not in (None, row.value) for row in rows),
+    }
+    return tuple(name for name in differ if differ[name] and name != when)

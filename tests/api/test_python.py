@@ -52,7 +52,8 @@ def test_tables_have_numbers_and_pictures_are_figures(sweeps: Sweeps, capfd: pyt
     assert capfd.readouterr() == ("", "")
     table = sweep.leaderboard
     assert list(table.columns) == [
-        "rank", "trial_id", "params.lr", "params.act", "val_loss", "epoch", "epochs_trained", "status", "reason",
+        "rank", "trial_id", "params.lr", "params.act", "val_loss", "epoch", "best", "last", "epochs_trained",
+        "status", "reason",
     ]  # fmt: skip
     kinds = {name: str(kind) for name, kind in table.dtypes.items()}
     assert (kinds["rank"], kinds["params.lr"], kinds["params.act"], kinds["val_loss"], kinds["epoch"]) == (

@@ -24,7 +24,8 @@ from stepsweep.client.pictures.figures import (
     values_by_parameter,
 )
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.metrics import Direction, Metrics, Objective
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.objective import Direction, Objective
 from tests.support.planes import ACCURACY, PLANE, PLANE_ROWS, rows, spec
 
 LOSS = Objective(metric="val_loss", direction=Direction.MINIMIZE)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stepsweep.client.archive.leaderboard import rows_of
 from stepsweep.contract import ranking
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.trial import Outcome, Status, Trial
@@ -34,7 +34,15 @@ def groups(draw: st.DrawFn) -> list[Group]:
         if draw(st.booleans()):
             value = draw(st.floats(allow_nan=False, allow_infinity=False))
             outcome = Outcome(trial_id=trial_id, status=Status.SUCCEEDED)
-            result = Result(trial=trial, outcome=outcome, value=value, epoch=2, epochs_trained=9)
+            result = Result(
+                trial=trial,
+                outcome=outcome,
+                value=value,
+                epoch=2,
+                best=value,
+                last=draw(st.none() | st.floats(allow_nan=False, allow_infinity=False)),
+                epochs_trained=9,
+            )
         else:
             outcome = Outcome(trial_id=trial_id, status=Status.FAILED, reason=draw(REASONS))
             result = Result(trial=trial, outcome=outcome)
@@ -57,7 +65,7 @@ def test_rows_are_the_leaderboard_s(found: list[Group]) -> None:
         assert row.params == trial.params
         assert line[:2] == ["" if row.rank is None else str(row.rank), row.trial_id]
         assert line[2 : 2 + len(row.params)] == list(row.texts.values())
-        numbers = (row.value, row.epoch, row.epochs_trained)
-        assert line[2 + len(row.params) :][:3] == ["" if number is None else repr(number) for number in numbers]
+        numbers = (row.value, row.epoch, row.best, row.last, row.epochs_trained)
+        assert line[2 + len(row.params) :][:5] == ["" if number is None else repr(number) for number in numbers]
         assert line[-2] == row.status
         assert line[-1].removeprefix("'") == row.reason

@@ -151,7 +151,7 @@ def test_a_curve_that_diverged_ends_in_a_gap(recorded: RecordedCloud) -> None:
         "best": None,
         "columns": {"val_loss": [2.0, None], "val_accuracy": [0.5, None]},
     }
-    assert "val_loss is nan at epoch 2: the trial diverged" in Document(page(report)).text
+    assert "val_accuracy is nan at epoch 2: the trial diverged" in Document(page(report)).text
 
 
 def test_a_long_curve_keeps_its_best_epoch_and_its_ends(recorded: RecordedCloud) -> None:

@@ -17,9 +17,9 @@ DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01], "momentum": [0.5, 
 
 RESULT = """\
 
-     lr  momentum  val_accuracy  epoch  trained
-1  0.01       0.5           0.9      1        2
-2  0.01       0.9           0.9      2        2
+     lr  momentum  val_accuracy  epoch  last  trained
+1  0.01       0.5           0.9      1   0.8        2
+2  0.01       0.9           0.9      2   0.9        2
 
 1 FAILED   exit code 1: ValueError: [red] is no colour
            lr=0.1 momentum=0.5

@@ -9,7 +9,7 @@ from stepsweep.contract.artifacts import kept, parts_of
 from stepsweep.contract.documents import TrialItem
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.means import StackJob
-from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.objective import Direction, Objective
 from stepsweep.contract.ranking import Result, grouped, rank
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsweep.contract import ranking
-from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.objective import Direction, Objective
 from stepsweep.contract.ranking import FORMULA_STARTS, Group, Result
 from stepsweep.contract.space import Value, as_option, is_number, parse_value
 from stepsweep.contract.trial import Outcome, Status, Trial
@@ -39,6 +39,8 @@ def result(
         trial=Trial(trial_id=name, params=params or {"lr": 0.1}, options={}, epochs=5),
         outcome=Outcome(trial_id=name, status=Status.SUCCEEDED if succeeded else status, reason=reason),
         value=value,
+        best=value,
+        last=value,
         epoch=epoch if succeeded else None,
         epochs_trained=5 if succeeded else None,
     )
@@ -205,9 +207,9 @@ class TestLeaderboard:
             result("lost", reason="exit code 1", params={"lr": -1e-5, "act": "tanh"}),
         ]
         assert ranking.leaderboard_csv(leaderboard, ACCURACY).decode() == (
-            "rank,trial_id,params.lr,params.act,val_accuracy,epoch,epochs_trained,status,reason\n"
-            "1,winner,1e-05,relu,0.9,2,5,SUCCEEDED,\n"
-            ",lost,-0.00001,tanh,,,,FAILED,exit code 1\n"
+            "rank,trial_id,params.lr,params.act,val_accuracy,epoch,best,last,epochs_trained,status,reason\n"
+            "1,winner,1e-05,relu,0.9,2,0.9,0.9,5,SUCCEEDED,\n"
+            ",lost,-0.00001,tanh,,,,,,FAILED,exit code 1\n"
         )
 
     def test_pandas_reads_numbers_as_numbers_and_ranks_as_we_do(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsweep.contract.halving import Halving, promoted
-from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.objective import Direction, Objective
 from stepsweep.contract.ranking import Group, Result, grouped
 from stepsweep.contract.rounds import (
     Round,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidSweep, SweepError
-from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.objective import Direction, Objective
 from stepsweep.contract.parser import FIELDS
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.search import Search

@@ -164,7 +164,7 @@ def test_a_sweep_runs_it_and_its_image_holds_nothing_of_ours(tmp_path: Path) -> 
     assert ended.returncode == 0, ended.stderr
     document = json.loads(ended.stdout)
     assert document["winner"]["options"] == "--hidden 8 --alpha 0.01"
-    assert document["objective"] == {"metric": "val_log_loss", "direction": "minimize"}
+    assert document["objective"] == {"metric": "val_log_loss", "direction": "minimize", "at": "best"}
 
     bucket = next((tmp_path / ".stepsweep" / "s3").iterdir())
     trial_id = document["winner"]["trial_id"]

@@ -16,7 +16,7 @@ from typing import Any
 
 from stepsweep.bucket.search_log import state_at
 from stepsweep.contract import keys
-from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.objective import Direction, Objective
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
@@ -146,28 +146,29 @@ def ranked_plainly(
     """Ranks trials without the code under test: by the best value, then the earlier epoch, then the plan.
 
     Returns:
-        Trial id, best value and its epoch of each trial whose file is a whole curve of finite numbers, the best first.
+        Trial id, best value and its epoch of each trial with a whole file that ends with a finite value, best first.
     """
     sign = 1 if objective.direction is Direction.MINIMIZE else -1
     found = []
     for place, trial_id in enumerate(plan):
-        if rows := curve(metrics.get(trial_id, b"")):
-            value, epoch = min((sign * row[objective.metric], int(row["epoch"])) for row in rows)
+        rows = curve(metrics.get(trial_id, b""))
+        if rows and math.isfinite(rows[-1][objective.metric]):
+            finite = [row for row in rows if math.isfinite(row[objective.metric])]
+            value, epoch = min((sign * row[objective.metric], int(row["epoch"])) for row in finite)
             found.append((value, epoch, place, trial_id))
     return [(trial_id, sign * value, epoch) for value, epoch, _, trial_id in sorted(found)]
 
 
 def curve(data: bytes) -> list[dict[str, float]]:
-    """Returns the rows of a metrics file, one per epoch; none where it is no metrics file, or a value is not finite."""
+    """Returns the rows of a metrics file, one per epoch; none where it is no metrics file."""
     try:
         header, *lines = [line.split(",") for line in data.decode().removesuffix("\n").split("\n")]
         rows = [dict(zip(header, map(float, line), strict=True)) for line in lines]
     except ValueError:  # also what is not UTF-8
         return []
     is_whole = data.endswith(b"\n") and header[0] == "epoch" and len(set(header)) == len(header)
-    is_finite = all(math.isfinite(value) for row in rows for value in row.values())
     are_epochs = is_whole and [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
-    return rows if is_finite and are_epochs else []
+    return rows if are_epochs else []
 
 
 def the_same_results_are_written_as_the_same_bytes(before: Snapshot, after: Snapshot, sweep: str) -> int:

@@ -80,6 +80,10 @@ def attempted(parse: Callable[[], _T]) -> tuple[_T | None, str]:
         return None, str(error)
 
 
+def _is_number(word: str) -> bool:
+    return bool(re.fullmatch(r"-[0-9.]+", word))
+
+
 def check_that_it_does_no_harm(spec: SweepSpec) -> None:
     """Checks all that a spec decides outside of its own document: keys, names of jobs, command lines."""
     params = [dict.fromkeys(spec.parameters, "x")]
@@ -88,9 +92,10 @@ def check_that_it_does_no_harm(spec: SweepSpec) -> None:
     for trial in spec.trials_of(params[0], trainer_version="v"):  # type: ignore[arg-type]
         assert BATCH_JOB_NAME.fullmatch(trial.trial_id)
         assert len(json.dumps(trial.command())) < OVERRIDES_BYTES
-        line = ranking.options_line(trial.params)
-        assert shlex.split(line) == line.split()
-        assert all(word.isascii() and word.isprintable() for word in trial.command())
+        words = trial.command()
+        assert shlex.split(ranking.options_line(trial.params)) == words[: 2 * len(trial.params)]
+        assert all(word.isprintable() and not word.startswith("Ref::") for word in words)
+        assert not any(value.startswith("-") and not _is_number(value) for value in words[1::2])
         for key in (
             keys.outcome_key(spec.name, 0, trial.trial_id),
             keys.metrics_key(trial.trial_id, trial.epochs),

@@ -144,7 +144,7 @@ def test_a_trial_that_diverges_is_invalid_with_its_reason_and_never_wins(cloud: 
     output = cloud.run(spec)
     assert output["winner"]["params"] == {"act": "train"}
     assert output["outcomes"]["INVALID"] == 1
-    assert output["reasons"] == [{"reason": "train_loss is nan at epoch 1: the trial diverged", "trials": 1}]
+    assert output["reasons"] == [{"reason": "val_accuracy is nan at epoch 1: the trial diverged", "trials": 1}]
     cloud.run(spec)
     assert len(jobs_of(cloud, "diverges")) == 2, "its numbers would be the same again, so it is not trained again"
 

@@ -64,7 +64,7 @@ class TestWinner:
         cloud.trained(second, 0.3, 0.9)
         output = cloud.reduce()["output"]
         assert output["winner"]["trial_id"] == first.trial_id
-        assert output["objective"] == {"metric": "val_accuracy", "direction": "minimize"}
+        assert output["objective"] == {"metric": "val_accuracy", "direction": "minimize", "at": "best"}
 
     def test_trials_as_good_as_the_winner_are_named(self, cloud: Cloud) -> None:
         first, second, third = cloud.planned()

@@ -1,7 +1,7 @@
 """A leaderboard of two parameters, to draw."""
 
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import read_word

@@ -19,6 +19,7 @@ from mypy_boto3_s3 import S3Client
 
 from stepsweep.contract import keys, metrics
 from stepsweep.contract.errors import InvalidInput, InvalidMetrics
+from stepsweep.contract.objective import Objective
 from stepsweep.trainer import __main__ as program
 from stepsweep.trainer import train, trial
 from stepsweep.trainer.options import Options
@@ -362,8 +363,8 @@ def test_a_diverging_trial_ends_at_once_with_metrics_that_say_so(
     lines = run(options("--lr", "1e10", "--epochs", "50", "--output", str(tmp_path / "m.csv")), capsys)
     assert lines[-2].startswith("diverged at epoch 1 (train_loss ")
     assert len(csv_of(tmp_path)) == 2
-    with pytest.raises(InvalidMetrics, match="at epoch 1: the trial diverged"):
-        metrics.parse_csv((tmp_path / "m.csv").read_bytes(), max_epochs=50)
+    with pytest.raises(InvalidMetrics, match="val_accuracy is nan at epoch 1: the trial diverged"):
+        Objective().value_of(metrics.parse_csv((tmp_path / "m.csv").read_bytes(), max_epochs=50))
 
 
 def test_interrupted_before_the_first_epoch(

@@ -1,6 +1,7 @@
 """`stepsweep-trial` as it is run: a real process around a script, against S3 over HTTP."""
 
 import ast
+import math
 import os
 import signal
 import subprocess
@@ -144,10 +145,11 @@ def test_steps_in_place_of_epochs_are_too_many_rows() -> None:
 
 def test_a_named_metric_and_a_column_with_gaps(tmp_path: Path) -> None:
     code = "print('epoch 1 a=1 b=2'); print('epoch 2 a=3')"
-    assert columns(tmp_path, code) == {"epoch": [1, 2], "a": [1, 3]}
-    ended = script("--metric", r"b=b=(\d+)", code="print('epoch 2 b=1'); print('epoch 3 b=2')")
-    assert ended.returncode == 1
-    assert "--metric b: missing in epoch 1 of 3" in ended.stderr
+    assert str(columns(tmp_path, code)) == str({"epoch": [1.0, 2.0], "a": [1.0, 3.0], "b": [2.0, math.nan]})
+    (tmp_path / "metrics.csv").unlink()
+    code = "print('epoch 1 b=1'); print('epoch 2 c=2'); print('epoch 3 b=2')"
+    found = columns(tmp_path, code, "--metric", r"b=b=(\d+)", epochs=3)
+    assert str(found) == str({"epoch": [1.0, 2.0, 3.0], "b": [1.0, math.nan, 2.0]})
 
 
 def test_no_metrics_is_a_failure_that_says_what_to_print() -> None:

@@ -1,12 +1,13 @@
 """Determines a trial's outcome. Its metrics decide; without metrics, the record of its job gives the reason."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from stepsweep.bucket.outcomes import Unreadable
 from stepsweep.bucket.s3 import Readable
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.job_outcome import JobOutcome
-from stepsweep.contract.metrics import MAX_BYTES, Objective, parse_csv
+from stepsweep.contract.metrics import MAX_BYTES, parse_csv
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial, one_line
 
@@ -45,11 +46,11 @@ def read_result(
         return replace(_without_metrics(trial, outcome), job_seconds=seconds)
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
-        value, epoch = metrics.best(objective)
+        reached = objective.value_of(metrics)
     except InvalidMetrics as error:
         return Read(result=_ended(trial, Status.INVALID, str(error)), job_seconds=seconds)
     succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
-    result = Result(trial=trial, outcome=succeeded, value=value, epoch=epoch, epochs_trained=metrics.epochs)
+    result = Result(trial=trial, outcome=succeeded, epochs_trained=metrics.epochs, **asdict(reached))
     return Read(result=result, job_seconds=seconds)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ trial has the same curve as without rungs.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.ranking import Group, rank
 
 DEFAULT_FACTOR = 3

@@ -5,18 +5,16 @@ These rules are a trainer's whole contract about results (docs/your-trainer.md):
 - The file is UTF-8 without a byte-order mark. After a header it has one row per epoch: 1, 2, 3, …, at most `epochs`.
 - The first column is `epoch`. The other names are unique, have letters, digits and `_ . / @ -`, and start with a
   letter.
-- Every value is a decimal number as `repr(float)` writes it. `nan`, `inf` and `-inf` are allowed and mean that the
-  trial diverged. Such a file is complete, so the trial is not trained again; it is `INVALID`, so it never wins.
+- Every value is a decimal number as `repr(float)` writes it, `nan`, `inf` or `-inf`; an empty cell was not measured.
+  `contract.objective` says when a trial has diverged. Such a file is complete, so the trial is not trained again.
 """
 
 import csv
 import io
 import math
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.names import is_metric
@@ -31,47 +29,26 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
 
 
-class Direction(StrEnum):
-    MAXIMIZE = "maximize"
-    MINIMIZE = "minimize"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
-    """What a sweep optimizes: a column of the metrics, and the better direction."""
-
-    metric: str = "val_accuracy"
-    direction: Direction = Direction.MAXIMIZE
-
-    def rank(self, value: float) -> float:
-        """Returns a sort key: the better the value, the smaller the key."""
-        return -value if self.direction is Direction.MAXIMIZE else value
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """A trial's curve: `columns[name][i]` is the value of epoch i + 1. All are finite, unless `may_diverge` was set."""
+    """A trial's curve: `columns[name][i]` is the value of epoch i + 1.
+
+    Attributes:
+        columns: NaN where a column was not measured.
+        blank: the epochs without a measurement, by column; other NaN are values that the trainer reported.
+    """
 
     columns: dict[str, list[float]]
+    blank: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
     @property
     def epochs(self) -> int:
         return len(self.columns[EPOCH])
 
-    def best(self, objective: Objective) -> tuple[float, int]:
-        """Returns the best value of the objective, and the first epoch that reached it, counted from 1.
-
-        Raises:
-            InvalidMetrics: the objective's column is missing.
-        """
-        try:
-            values = self.columns[objective.metric]
-        except KeyError:
-            there = textwrap.shorten(", ".join(self.columns), 200, placeholder=" …")
-            raise InvalidMetrics(f"no column `{objective.metric}`, which is the objective; it has {there}") from None
-        ranks = [objective.rank(value) for value in values]
-        index = ranks.index(min(ranks))
-        return values[index], index + 1
+    def measured(self, column: str) -> list[tuple[int, float]]:
+        """Returns the epochs in which a column was measured, each with its value, which may be NaN or infinite."""
+        blank = self.blank.get(column, frozenset())
+        return [(epoch, value) for epoch, value in enumerate(self.columns[column], start=1) if epoch not in blank]
 
 
 def to_csv(rows: Sequence[Mapping[str, float]]) -> bytes:
@@ -87,11 +64,8 @@ def to_csv(rows: Sequence[Mapping[str, float]]) -> bytes:
     return text.getvalue().encode()
 
 
-def parse_csv(data: bytes, *, max_epochs: int, may_diverge: bool = False) -> Metrics:
+def parse_csv(data: bytes, *, max_epochs: int) -> Metrics:
     """Reads a metrics file by the rules above.
-
-    Args:
-        may_diverge: accept NaN and infinity, to show how a trial diverged; never for ranking.
 
     Raises:
         InvalidMetrics: the file breaks a rule; the message names the line, the column and the value.
@@ -118,14 +92,17 @@ def parse_csv(data: bytes, *, max_epochs: int, may_diverge: bool = False) -> Met
     if not text.endswith("\n"):
         raise InvalidMetrics(f"line {len(rows) + 1} has no end: the file was cut off")
     columns: dict[str, list[float]] = {name: [] for name in header}
+    blank: dict[str, set[int]] = {}
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise InvalidMetrics(f"line {number + 1}: {len(row)} values for {len(header)} columns")
         for name, cell in zip(header, row, strict=True):
-            columns[name].append(_number(cell, line=number + 1, column=name, epoch=number, may_diverge=may_diverge))
+            if not cell and name != EPOCH:
+                blank.setdefault(name, set()).add(number)
+            columns[name].append(_number(cell, line=number + 1, column=name))
         if columns[EPOCH][-1] != number:
             raise InvalidMetrics(f"line {number + 1}: epoch {shown(row[0])}, where {number} has its place")
-    return Metrics(columns=columns)
+    return Metrics(columns=columns, blank={name: frozenset(epochs) for name, epochs in blank.items()})
 
 
 def _check_header(header: Sequence[str]) -> None:
@@ -137,13 +114,13 @@ def _check_header(header: Sequence[str]) -> None:
         raise InvalidMetrics(f"a column stands twice in {shown(','.join(header))}")
 
 
-def _number(cell: str, *, line: int, column: str, epoch: int, may_diverge: bool) -> float:
+def _number(cell: str, *, line: int, column: str) -> float:
     if len(cell) <= 64 and _NUMBER.fullmatch(cell):
         if math.isfinite(value := float(cell)):
             return value
         raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is too large for a number")
-    if not _NOT_FINITE.fullmatch(cell):
+    if column != EPOCH and not cell:
+        return math.nan
+    if column == EPOCH or not _NOT_FINITE.fullmatch(cell):
         raise InvalidMetrics(f"line {line}: {column} is {shown(cell)}, which is not a number")
-    if may_diverge and column != EPOCH:
-        return float(cell)
-    raise InvalidMetrics(f"{column} is {cell} at epoch {epoch}: the trial diverged")
+    return float(cell)

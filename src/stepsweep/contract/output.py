@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from stepsweep.contract import ranking
 from stepsweep.contract.errors import InvalidDocument
-from stepsweep.contract.metrics import Direction, Objective
+from stepsweep.contract.objective import At, Direction, Objective
 from stepsweep.contract.ranking import Group
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, plain
@@ -151,7 +151,7 @@ class Output:
             "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary},
             "artifacts": self.artifacts.to_json() if self.artifacts else None,
             "ties": [place.to_json() for place in self.ties],
-            "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
+            "objective": self.objective.to_json(),
             "outcomes": dict(self.outcomes),
             "best": [place.to_json() for place in self.best],
             "reasons": [{"reason": reason, "trials": trials} for reason, trials in self.reasons],
@@ -218,11 +218,14 @@ def _kept(fields: Fields) -> Kept | None:
 
 
 def _objective(fields: Fields, where: str) -> Objective:
-    metric, direction = fields.text("metric"), fields.text("direction")
+    metric, direction, at = fields.text("metric"), fields.text("direction"), fields.raw("at")
     fields.done()
     if direction not in list(Direction):
         raise InvalidDocument(f"{where}: objective: direction must be one of {', '.join(Direction)}, got {direction}")
-    return Objective(metric=metric, direction=Direction(direction))
+    try:
+        return Objective(metric=metric, direction=Direction(direction), at=At.from_json(at))
+    except ValueError as error:
+        raise InvalidDocument(f"{where}: objective: at {error}") from None
 
 
 def _reason(fields: Fields) -> tuple[str, int]:

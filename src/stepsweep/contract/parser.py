@@ -35,8 +35,8 @@ from stepsweep.contract.means import (
     MIN_MEMORY_MIB,
     Resources,
 )
-from stepsweep.contract.metrics import Direction, Objective
 from stepsweep.contract.names import OPTION_RULE, is_metric, is_option, is_sweep, known_direction, why_reserved
+from stepsweep.contract.objective import At, Direction, Objective
 from stepsweep.contract.ranking import COLUMNS
 from stepsweep.contract.search import DEFAULT_BATCH, Method, Search
 from stepsweep.contract.space import (
@@ -92,7 +92,7 @@ class Parser:
             "stop": self._stop(rounds=rounds),
             "epochs": (epochs := self._epochs()),
             "halving": self._halving(epochs),
-            "objective": self._objective(),
+            "objective": self._objective(epochs),
             "folds": self._integer("folds", default=None, low=2, high=MAX_FOLDS),
             "repeats": (repeats := self._integer("repeats", default=1, low=1, high=MAX_REPEATS)),
             "seed": self._integer("seed", default=0, low=0, high=MAX_SEED - repeats + 1),
@@ -364,7 +364,7 @@ class Parser:
             return default
         return int(raw)  # type: ignore[call-overload, no-any-return]
 
-    def _objective(self) -> Objective:
+    def _objective(self, epochs: int) -> Objective:
         raw = self.data.get("objective", {})
         if isinstance(raw, str):
             named, colon, better = raw.partition(":")
@@ -373,7 +373,7 @@ class Parser:
             example = '{"metric": "val_loss", "direction": "minimize"}'
             self.faults.append(f"objective: must be a metric's name or an object such as {example}, got {shown(raw)}")
             return Objective()
-        self._unknown_fields(raw, known=("metric", "direction"), where="objective.")
+        self._unknown_fields(raw, known=("metric", "direction", "at"), where="objective.")
         metric: object = raw.get("metric", "val_accuracy")
         direction = raw.get("direction")
         if not is_metric(metric) or metric in COLUMNS:
@@ -392,7 +392,12 @@ class Parser:
         if "direction" in raw and direction not in tuple(Direction):
             self.faults.append(f'objective.direction: must be "maximize" or "minimize", got {shown(direction)}')
             direction = None
-        return Objective(metric=metric, direction=Direction(direction or "maximize"))
+        at = At()
+        try:
+            at = At.from_json(raw.get("at", "best"), epochs=epochs)
+        except ValueError as error:
+            self.faults.append(f"objective.at: {error}, got {shown(raw['at'])}")
+        return Objective(metric=metric, direction=Direction(direction or "maximize"), at=at)
 
     def _name(self, default_name: str | None) -> str:
         raw = self.data.get("name", default_name)

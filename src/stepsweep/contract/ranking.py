@@ -10,14 +10,26 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from stepsweep.contract.errors import InvalidDocument
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.significance import LEVEL, corrected_resampled_p, mean_of, standard_error_of, welch_p
 from stepsweep.contract.space import Value, as_option, key_of, shown
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.contract.words import as_cell
 
-COLUMNS = ("rank", "trial_id", "epoch", "epochs_trained", "status", "reason", "standard_error", "n", "values")
+COLUMNS = (
+    "rank",
+    "trial_id",
+    "epoch",
+    "best",
+    "last",
+    "epochs_trained",
+    "status",
+    "reason",
+    "standard_error",
+    "n",
+    "values",
+)
 """Columns of the leaderboard besides params and metric; it has the last three only if params have several trials."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -29,8 +41,10 @@ class Result:
     """The result of one planned trial after a round.
 
     Attributes:
-        value: the best objective over the trial's epochs; None unless it succeeded.
-        epoch: the first epoch that reached the value, counted from 1.
+        value: what the trial is ranked by, see `Objective.value_of`; None unless it succeeded.
+        epoch: the epoch of the value, counted from 1.
+        best: the best value of the objective over all epochs.
+        last: its last value.
         epochs_trained: number of rows of its metrics.
     """
 
@@ -38,6 +52,8 @@ class Result:
     outcome: Outcome
     value: float | None = None
     epoch: int | None = None
+    best: float | None = None
+    last: float | None = None
     epochs_trained: int | None = None
 
     @property
@@ -52,6 +68,8 @@ class Result:
             "reason": self.outcome.reason,
             "value": self.value,
             "epoch": self.epoch,
+            "best": self.best,
+            "last": self.last,
             "epochs_trained": self.epochs_trained,
         }
 
@@ -68,6 +86,8 @@ class Result:
             outcome=Outcome(trial_id=trial.trial_id, status=Status(status), reason=fields.text("reason")),
             value=fields.maybe_number("value"),
             epoch=fields.maybe_whole("epoch"),
+            best=fields.maybe_number("best"),
+            last=fields.maybe_number("last"),
             epochs_trained=fields.maybe_whole("epochs_trained"),
         )
         fields.done()
@@ -116,6 +136,22 @@ class Group:
         if not self.is_complete:
             return None
         return self.values[0] if len(self.results) == 1 else mean_of(self.values)
+
+    @property
+    def best(self) -> float | None:
+        """The mean of the trials' best values; None unless all succeeded."""
+        return self._mean([result.best for result in self.results])
+
+    @property
+    def last(self) -> float | None:
+        """The mean of the trials' last values; None unless all succeeded."""
+        return self._mean([result.last for result in self.results])
+
+    def _mean(self, values: Sequence[float | None]) -> float | None:
+        found = [value for value in values if value is not None]
+        if not self.is_complete or len(found) < len(values):
+            return None
+        return found[0] if len(found) == 1 else mean_of(found)
 
     @property
     def standard_error(self) -> float | None:
@@ -225,7 +261,8 @@ def reasons(results: Iterable[Result], limit: int = 5) -> list[tuple[str, int]]:
 def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective) -> bytes:
     """Returns the leaderboard as a table for people, spreadsheets and pandas, one row per params.
 
-    The columns are rank, trial_id, one per parameter, the objective's metric, epoch, epochs_trained, status and reason.
+    The columns are rank, trial_id, one per parameter, the objective's metric, epoch, the best and the last value,
+    epochs_trained, status and reason.
     Parameters have the prefix `params.`, and an objective's metric must not be one of `COLUMNS`, so names are unique.
     If params have several trials, one per fold and seed, the metric is their mean, trial_id is that of the first, and
     three columns follow: standard_error (of the mean), n, and values, with each trial's value or status in the order of
@@ -241,7 +278,7 @@ def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective) -> bytes
         writer.writerow(
             [place if group.is_complete else "", group.trial.trial_id]
             + [_param(group.params[name]) for name in names]
-            + [_or_empty(value) for value in (group.value, group.epoch, group.epochs_trained)]
+            + [_or_empty(value) for value in (group.value, group.epoch, group.best, group.last, group.epochs_trained)]
             + [group.status.value, _as_text(group.reason)]
             + ([_or_empty(group.standard_error), len(group.results), listed(group)] if several else [])
         )

@@ -13,7 +13,7 @@ from stepsweep.contract.artifacts import WINNER
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.halving import Halving
 from stepsweep.contract.means import Resources
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.search import Search
 from stepsweep.contract.space import Parameter, Range, Value, plain, shown
@@ -122,7 +122,7 @@ class SweepSpec:
             "stop": self.stop.to_json(),
             "fixed": {name: plain(value) for name, value in self.fixed.items()},
             "epochs": self.epochs,
-            "objective": {"metric": self.objective.metric, "direction": self.objective.direction.value},
+            "objective": self.objective.to_json(),
             "folds": self.folds,
             "repeats": self.repeats,
             "seed": self.seed,

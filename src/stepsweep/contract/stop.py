@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stepsweep.contract.metrics import Objective
+from stepsweep.contract.objective import Objective
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

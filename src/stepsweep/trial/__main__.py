@@ -21,7 +21,7 @@ from stepsweep.trial.artifacts import Artifacts, patterns_of
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import BOOLEANS, LISTS, NULLS, STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.interpreter import with_python
-from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, to_csv, valid_name
+from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, columns_of, to_csv, valid_name
 from stepsweep.trial.process import Ended, run
 from stepsweep.trial.sources import Metrics
 from stepsweep.trial.workspace import Workspace
@@ -170,8 +170,8 @@ def _train(
         print(f"stepsweep-trial: interrupted after epoch {done} of {command.epochs}", file=sys.stderr)
         return INTERRUPTED
     try:
-        found, dropped = metrics.rows()
-        for line in dropped:
+        found, notices = metrics.rows()
+        for line in notices:
             print(f"stepsweep-trial: {line}", file=sys.stderr)
         _check(found, command.epochs)
     except NoMetrics as error:
@@ -272,8 +272,8 @@ def _show_live(prefix: str, rows: Callable[[], list[dict[str, float]]], ended: t
 
 
 def _show_table(rows: list[dict[str, float]]) -> None:
-    names = list(rows[0])
-    cells = [names] + [[f"{row[name]:g}" for name in names] for row in rows]
+    names = columns_of(rows)
+    cells = [names] + [[f"{row[name]:g}" if name in row else "" for name in names] for row in rows]
     widths = [max(len(line[at]) for line in cells) for at in range(len(names))]
     for line in cells:
         print("  ".join(cell.rjust(width) for cell, width in zip(line, widths)))  # noqa: B905  Python 3.9 has no `strict`

@@ -6,7 +6,7 @@
   epochs, such as the loss of a batch, has the last value before the others of its epoch.
 - A name printed several times in an epoch has the last value.
 - A warning of Python, with the line of code below it, counts for nothing: "use l1_ratio=0 instead" is no metric.
-- A column that some epochs lack is dropped, and a line says so; one that `--metric` names is an error instead.
+- A name that some epochs lack was not measured there; its cells are empty.
 """
 
 from __future__ import annotations
@@ -176,13 +176,13 @@ class Collector:
                 )
 
     def rows(self, epochs: int | None) -> tuple[list[dict[str, float]], list[str]]:
-        """Returns a row per epoch, and a line for each column that was dropped.
+        """Returns a row per epoch, and a line for each column that an earlier attempt seems to have lost.
 
         Args:
             epochs: how many were asked for; None by hand.
 
         Raises:
-            NoMetrics: a metric that was asked for by name lacks epochs.
+            NoMetrics: a metric that was asked for by name is missing.
         """
         values = self._values
         if not values:
@@ -191,33 +191,44 @@ class Collector:
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
-        whole, dropped = [], []
-        for name, column in values.items():
-            missing = [epoch for epoch in range(1, last + 1) if epoch not in column]
-            if not missing:
-                whole.append(name)
-                continue
-            where = ", ".join(str(epoch) for epoch in missing[:10]) + (" …" if len(missing) > 10 else "")
-            if name in self._named:
-                raise NoMetrics(f"--metric {name}: missing in epoch {where} of {last}; print it once per epoch")
-            hint = "; print an epoch's metrics before its checkpoint is saved" if self._resumed else ""
-            dropped.append(f"{name} is left out: it is missing in epoch {where} of {last}{hint}")
         if absent := [name for name in self._named if name not in values]:
             raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
-        if not whole:
-            return [], dropped
+        if not values:
+            return [], []
+        notices = []
+        for name, column in values.items():
+            missing = [epoch for epoch in range(1, last + 1) if epoch not in column]
+            if missing and self._resumed:
+                where = ", ".join(str(epoch) for epoch in missing[:10]) + (" …" if len(missing) > 10 else "")
+                notices.append(
+                    f"{name} is missing in epoch {where} of {last}; print metrics before the checkpoint is saved"
+                )
         return [
-            {EPOCH: epoch, **{name: values[name][epoch] for name in whole}} for epoch in range(1, last + 1)
-        ], dropped
+            {EPOCH: epoch, **{name: column[epoch] for name, column in values.items() if epoch in column}}
+            for epoch in range(1, last + 1)
+        ], notices
+
+
+def columns_of(rows: list[dict[str, float]]) -> list[str]:
+    """Returns the names of all columns; a row lacks those that were not measured in its epoch."""
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def to_csv(rows: list[dict[str, float]]) -> bytes:
-    """Returns the bytes of a metrics file: a header, then one row per epoch, floats as `repr` writes them."""
-    lines = [",".join(rows[0])]
-    lines += [
-        ",".join(str(int(value)) if name == EPOCH else repr(value) for name, value in row.items()) for row in rows
-    ]
+    """Returns the bytes of a metrics file: a header, then one row per epoch.
+
+    Floats are as `repr` writes them; the cell of a value that was not measured is empty.
+    """
+    names = columns_of(rows)
+    lines = [",".join(names)]
+    lines += [",".join(_cell(name, row) for name in names) for row in rows]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _cell(name: str, row: Mapping[str, float]) -> str:
+    if name == EPOCH:
+        return str(int(row[name]))
+    return repr(row[name]) if name in row else ""
 
 
 def _json_object(line: str) -> dict[str, object] | None:

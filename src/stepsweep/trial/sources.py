@@ -45,7 +45,7 @@ class Metrics:
                 self._fault = self._fault or error
 
     def rows(self) -> tuple[list[dict[str, float]], list[str]]:
-        """Returns a row per epoch, and a line for each column that was dropped.
+        """Returns a row per epoch, and a line for each column that an earlier attempt seems to have lost.
 
         Raises:
             NoMetrics: what was found can be no metrics file.

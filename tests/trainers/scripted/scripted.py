@@ -82,7 +82,7 @@ match options.act:
     case "crash-on-large-lr":
         put(curve().encode())
     case "diverge":
-        put(b"epoch,train_loss,val_loss,val_accuracy,seconds\n1,nan,nan,0.1,0.1\n")
+        put(b"epoch,train_loss,val_loss,val_accuracy,seconds\n1,nan,nan,nan,0.1\n")
     case "nothing":
         print("no metrics are written")
     case "garbage":

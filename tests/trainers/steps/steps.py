@@ -24,8 +24,8 @@ from stepsweep.trainer.store import Job, JobStore, StoreError, s3_client
 MANGLED: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "truncated": lambda data: data[:-9],
-    "nan": lambda data: _with_last_value(data, b"nan"),
-    "inf": lambda data: _with_last_value(data, b"-inf"),
+    "nan": lambda data: _with_last_accuracy(data, b"nan"),
+    "inf": lambda data: _with_last_accuracy(data, b"-inf"),
     "header": lambda data: data.replace(b"epoch", b"step", 1),
     "bom": lambda data: b"\xef\xbb\xbf" + data,
     "rows-twice": lambda data: data + data.partition(b"\n")[2],
@@ -37,8 +37,9 @@ MANGLED: dict[str, Callable[[bytes], bytes]] = {
 """What a broken trainer, or a broken disk, makes of a metrics file."""
 
 
-def _with_last_value(data: bytes, value: bytes) -> bytes:
-    return data.rstrip().rpartition(b",")[0] + b"," + value + b"\n"
+def _with_last_accuracy(data: bytes, value: bytes) -> bytes:
+    *before, _accuracy, seconds = data.rstrip().split(b",")
+    return b",".join([*before, value, seconds]) + b"\n"
 
 
 def main() -> int:

@@ -1,0 +1,138 @@
+"""What a sweep optimizes, and which epoch of a trial counts.
+
+One function, `Objective.value_of`, decides a trial's value for the reducer, for halving and for the client.
+"""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Self
+
+from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.significance import mean_of
+
+
+class Direction(StrEnum):
+    MAXIMIZE = "maximize"
+    MINIMIZE = "minimize"
+
+
+class When(StrEnum):
+    """Which epochs decide a trial's value."""
+
+    BEST = "best"
+    LAST = "last"
+    EPOCH = "epoch"
+    MEAN_OF_LAST = "mean_of_last"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """The epochs that decide.
+
+    Attributes:
+        number: the epoch, or how many of the last ones; None for the best and for the last.
+    """
+
+    when: When = When.BEST
+    number: int | None = None
+
+    def to_json(self) -> str | dict[str, int]:
+        return self.when.value if self.number is None else {self.when.value: self.number}
+
+    @classmethod
+    def from_json(cls, raw: object, *, epochs: int | None = None) -> Self:
+        """Reads `"best"`, `"last"`, `{"epoch": 10}` or `{"mean_of_last": 3}`.
+
+        Raises:
+            ValueError: it is none of these, without the field's name.
+        """
+        match raw:
+            case "best" | "last":
+                return cls(when=When(raw))
+            case {"epoch": int() as number, **rest} if not rest:
+                when = When.EPOCH
+            case {"mean_of_last": int() as number, **rest} if not rest:
+                when = When.MEAN_OF_LAST
+            case _:
+                raise ValueError('must be "best", "last", {"epoch": 10} or {"mean_of_last": 3}')
+        if isinstance(number, bool) or number < 1 or (epochs is not None and number > epochs):
+            raise ValueError(f"{when} must be a whole number from 1 to the sweep's epochs")
+        return cls(when=when, number=number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a sweep optimizes: a column of the metrics, the better direction, and the epochs that decide."""
+
+    metric: str = "val_accuracy"
+    direction: Direction = Direction.MAXIMIZE
+    at: At = field(default_factory=At)
+
+    def rank(self, value: float) -> float:
+        """Returns a sort key: the better the value, the smaller the key."""
+        return -value if self.direction is Direction.MAXIMIZE else value
+
+    def to_json(self) -> dict[str, Any]:
+        return {"metric": self.metric, "direction": self.direction.value, "at": self.at.to_json()}
+
+    def value_of(self, metrics: Metrics) -> "Reached":
+        """Returns a trial's value.
+
+        An epoch counts if the metric was measured there and is finite. A trial whose last measured value is not finite
+        has diverged, whatever it reached before.
+
+        Raises:
+            InvalidMetrics: the trial diverged, or the metric was never measured.
+        """
+        measured = self._measured(metrics)
+        number, last = measured[-1]
+        if not math.isfinite(last):
+            begin = next((epoch for epoch, value in reversed(measured) if math.isfinite(value)), 0)
+            first, value = next((epoch, value) for epoch, value in measured if epoch > begin)
+            raise InvalidMetrics(f"{self.metric} is {value} at epoch {first}: the trial diverged")
+        counted = [(epoch, value) for epoch, value in measured if math.isfinite(value)]
+        best = min(counted, key=lambda each: self.rank(each[1]))
+        match self.at.when:
+            case When.BEST:
+                epoch, value = best
+            case When.LAST:
+                epoch, value = number, last
+            case When.EPOCH:
+                # A trial of a lower rung, or one that stopped early, has not reached it.
+                until = [each for each in counted if each[0] <= (self.at.number or 0)]
+                if not until:
+                    raise InvalidMetrics(f"{self.metric} was not measured up to epoch {self.at.number}")
+                epoch, value = until[-1]
+            case When.MEAN_OF_LAST:
+                epoch, value = number, mean_of([each for _, each in counted[-(self.at.number or 1) :]])
+        return Reached(value=value, epoch=epoch, best=best[1], last=last)
+
+    def _measured(self, metrics: Metrics) -> Sequence[tuple[int, float]]:
+        if self.metric not in metrics.columns:
+            there = textwrap.shorten(", ".join(metrics.columns), 200, placeholder=" …")
+            raise InvalidMetrics(f"no column `{self.metric}`, which is the objective; it has {there}")
+        measured = metrics.measured(self.metric)
+        if not measured:
+            raise InvalidMetrics(f"{self.metric}, the objective, was not measured in any epoch")
+        return measured
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """What a trial reached.
+
+    Attributes:
+        value: what it is ranked by.
+        epoch: the epoch of the value, counted from 1; of a mean the last one.
+        best: the best value over all epochs.
+        last: the value of the last epoch that was measured.
+    """
+
+    value: float
+    epoch: int
+    best: float
+    last: float
