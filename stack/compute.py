@@ -53,7 +53,9 @@ class Compute(Construct):
         self._config = config
         self._network = network
         self.log_group = log_group(self, "JobLogs", retention_days=config.log_retention_days)
-        self._machines = Machines(self, "Machines", repository=repository, log_group=self.log_group)
+        self._machines = Machines(
+            self, "Machines", repository=repository, log_group=self.log_group, shares_gpus=config.trials_per_gpu > 1
+        )
         kinds = {"on-demand": [False], "spot": [True], "spot-first": [True, False]}[config.capacity]
         self.job_queue = batch.JobQueue(
             self,
@@ -163,9 +165,9 @@ class Compute(Construct):
             self,
             "Container",
             image=image,
-            cpu=config.job_vcpus,
-            memory=Size.mebibytes(config.job_memory_mib),
-            gpu=config.job_gpus or None,
+            cpu=config.job.vcpus,
+            memory=Size.mebibytes(config.job.memory_mib),
+            gpu=config.job.gpus or None,
             job_role=self.job_role,
             environment=environment,
             privileged=False,

@@ -21,6 +21,14 @@ LEAVE_RECLAIMED_MACHINES = "echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/
 """The agent takes no further trial for a Spot machine that ends in two minutes:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/container-instance-spot.html"""
 
+SHARE_GPUS = (
+    "sed -i 's/^OPTIONS=\"/OPTIONS=\"--default-runtime nvidia /' /etc/sysconfig/docker && systemctl restart docker"
+)
+"""Gives GPUs to containers that ask for none, if `SEES_ALL_GPUS` is in their environment:
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-gpu.html"""
+
+SEES_ALL_GPUS = {"NVIDIA_VISIBLE_DEVICES": "all"}
+
 DISK_GB = 100
 
 
@@ -33,7 +41,13 @@ class Machines(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, repository: ecr.IRepository | None, log_group: logs.ILogGroup
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        repository: ecr.IRepository | None,
+        log_group: logs.ILogGroup,
+        shares_gpus: bool,
     ) -> None:
         super().__init__(scope, construct_id)
         self.launch_template = ec2.LaunchTemplate(
@@ -43,7 +57,9 @@ class Machines(Construct):
             # Keeps a container with a network of its own from the machine's credentials; `_keep_metadata_from_trials`
             # those of Batch, which have the machine's network.
             http_put_response_hop_limit=1,
-            user_data=_shell([_keep_metadata_from_trials(), LEAVE_RECLAIMED_MACHINES]),
+            user_data=_shell(
+                [_keep_metadata_from_trials(), LEAVE_RECLAIMED_MACHINES, *([SHARE_GPUS] if shares_gpus else [])]
+            ),
             block_devices=[
                 ec2.BlockDevice(
                     device_name="/dev/xvda",

@@ -17,11 +17,11 @@ from constructs import Construct
 from stepsweep.contract import keys
 from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.deployed import TAG, Output
-from stepsweep.contract.means import StackJob
 from stepsweep.stack.acknowledged import acknowledge, acknowledge_wildcards
 from stepsweep.stack.compute import Compute
 from stepsweep.stack.functions import Function, SamplerLayer
 from stepsweep.stack.log_groups import log_group
+from stepsweep.stack.machines import SEES_ALL_GPUS
 from stepsweep.stack.network import Network
 from stepsweep.stack.notices import Notices
 from stepsweep.stack.packages import TRAINER_FILES, staged, staged_trainer
@@ -61,19 +61,14 @@ class SweepStack(cdk.Stack):
                 # Only newer ECS agents set a region, and without one a client of any service but S3 cannot be made.
                 # https://github.com/aws/containers-roadmap/issues/1611
                 # A container sees all processors of its machine, and two trials on one machine would compete for them.
-                keys.THREADS: str(config.job_vcpus),
+                keys.THREADS: str(config.job.vcpus),
+                **(SEES_ALL_GPUS if config.trials_per_gpu > 1 else {}),
                 "AWS_REGION": self.region,
                 "AWS_DEFAULT_REGION": self.region,
             },
         )
-        job = StackJob(
-            vcpus=config.job_vcpus,
-            memory_mib=config.job_memory_mib,
-            gpus=config.job_gpus,
-            timeout_minutes=config.job_timeout_minutes,
-            max_vcpus=config.max_vcpus,
-        )
-        prices = {keys.USD_PER_HOUR: str(config.usd_per_hour), keys.JOB: json.dumps(job.to_json())}
+        job = config.job
+        prices = {keys.USD_PER_HOUR: str(config.usd_per_job_hour), keys.JOB: json.dumps(job.to_json())}
         planner = Function(
             self,
             "Planner",
@@ -85,7 +80,7 @@ class SweepStack(cdk.Stack):
                 keys.TRAINER_NAME: trainer.name,
                 keys.SECRETS: json.dumps([name for name, _ in config.secrets]),
                 keys.DEFAULT_MAX_CONCURRENCY: str(config.max_concurrency),
-                keys.JOBS_AT_ONCE: str(max(1, config.max_vcpus // config.job_vcpus)),
+                keys.JOBS_AT_ONCE: str(max(1, config.max_vcpus // job.vcpus)),
                 **prices,
                 **({} if config.trainer or config.image else {keys.SECONDS_PER_EPOCH: SECONDS_PER_EPOCH}),
             },
@@ -228,7 +223,7 @@ class SweepStack(cdk.Stack):
         script = script_of(Path(config.trainer)) if config.trainer else None
         words = list(script.entrypoint) if script else []
         self._output(Output.TRAINER_VERSION, trainer.version, "What names the trainer's code in the ids of trials")
-        self._output(Output.USD_PER_HOUR, str(config.usd_per_hour), "Price of one job's machine, for estimates")
+        self._output(Output.USD_PER_HOUR, str(config.usd_per_job_hour), "Price of one job's machine, for estimates")
         self._output(Output.TRAINER_COMMAND, json.dumps(words), "The `command` of a spec file that it was deployed for")
 
     def _allow_jobs(self, state_machine: sfn.StateMachine, compute: Compute) -> None:

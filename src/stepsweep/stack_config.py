@@ -14,6 +14,7 @@ from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.environment import secret_faults
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.limits import MAX_CONCURRENCY
+from stepsweep.contract.means import StackJob
 from stepsweep.trainer_script import script_of
 
 UMASK = 0o022
@@ -28,6 +29,7 @@ INTEGER_RANGES = {
     "max_vcpus": (1, 10_000),
     "job_vcpus": (1, 192),
     "job_gpus": (0, 8),
+    "trials_per_gpu": (1, 16),
     "job_memory_mib": (512, 2_000_000),
     "job_timeout_minutes": (1, 14 * 24 * 60),
     "max_concurrency": (1, MAX_CONCURRENCY),
@@ -65,6 +67,7 @@ class StackConfig:
     max_vcpus: int = _choice(64, "vCPUs of all jobs together; spot-first allows as many on Spot and on demand each")
     job_vcpus: int = _choice(4, "vCPUs of one trial")
     job_gpus: int = _choice(1, "GPUs of one trial")
+    trials_per_gpu: int = _choice(1, "trials that share one GPU, and the vCPUs and memory above; untested on AWS")
     job_memory_mib: int = _choice(12_000, "memory of one trial; 12000 is what a g4dn.xlarge's 16 GiB leave")
     job_timeout_minutes: int = _choice(120, "longest time of one attempt")
     max_concurrency: int = _choice(1_000, "most trials that a sweep submits to Batch at once, unless its input says")
@@ -87,6 +90,24 @@ class StackConfig:
     image: str | None = _choice(None, "the URI of a ready-made image")
 
     @property
+    def job(self) -> StackJob:
+        """What one trial gets, where several share the GPU a part of it."""
+        shared = self.trials_per_gpu
+        return StackJob(
+            vcpus=self.job_vcpus // shared,
+            memory_mib=self.job_memory_mib // shared,
+            # ECS gives a GPU to one container. Who shares one asks for none.
+            gpus=self.job_gpus if shared == 1 else 0,
+            timeout_minutes=self.job_timeout_minutes,
+            max_vcpus=self.max_vcpus,
+        )
+
+    @property
+    def usd_per_job_hour(self) -> float:
+        """The price of what one trial takes of a machine."""
+        return self.usd_per_hour / self.trials_per_gpu
+
+    @property
     def faults(self) -> list[str]:
         """Contradictions between the choices."""
         faults = []
@@ -95,6 +116,13 @@ class StackConfig:
                 f"job_vcpus: must be at most max_vcpus ({self.max_vcpus}), or no job ever starts, got {self.job_vcpus}"
             )
         faults += [fault for name in self.instance_types if (fault := _fault_of_type(name, gpus=self.job_gpus))]
+        if self.trials_per_gpu > 1 and self.job_gpus != 1:
+            faults.append(f"trials_per_gpu: goes with job_gpus=1, the GPU to share, got {self.job_gpus}")
+        if self.job_vcpus < self.trials_per_gpu:
+            faults.append(
+                f"trials_per_gpu: must be at most job_vcpus ({self.job_vcpus}), which trials share too, "
+                f"got {self.trials_per_gpu}"
+            )
         if self.image and self.trainer:
             faults.append("image: not together with `trainer`; give the image's URI or the folder to build it from")
         if bool(self.vpc_id) != bool(self.subnet_ids):

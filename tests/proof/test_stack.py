@@ -1,6 +1,8 @@
 """The stack, in every kind that a configuration makes, passes every check; and so says the CDK CLI."""
 
+import copy
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,21 @@ def test_outputs_name_what_was_chosen(proof: Proof, variant: str, capacity: str)
     """The doctor reads them, to ask for the quota of machines of this kind."""
     outputs = proof.subjects[variant].template["Outputs"]
     assert (outputs["Capacity"]["Value"], outputs["MaxVcpus"]["Value"]) == (capacity, "64")
+
+
+def test_trials_that_share_a_gpu_ask_for_none_and_for_their_part_of_the_rest(proof: Proof) -> None:
+    """`trials_per_gpu`. The planner's price is that of a part of the machine, too."""
+    subject = proof.subjects["spot"]
+    container = subject.one("AWS::Batch::JobDefinition")["ContainerProperties"]
+    needs = {need["Type"]: need["Value"] for need in container["ResourceRequirements"]}
+    assert needs == {"VCPU": "2", "MEMORY": "6000"}
+    assert {"Name": "OMP_NUM_THREADS", "Value": "2"} in container["Environment"]
+    functions = subject.all("AWS::Lambda::Function").values()
+    variables = [function.get("Environment", {}).get("Variables", {}) for function in functions]
+    assert {each[keys.USD_PER_HOUR] for each in variables if keys.USD_PER_HOUR in each} == {"0.263"}
+    (machines,) = [check for check in CHECKS if check.name == "machines"]
+    template = copy.deepcopy(subject.template)
+    data = template["Resources"][subject.ids("AWS::EC2::LaunchTemplate")[0]]["Properties"]["LaunchTemplateData"]
+    data["UserData"]["Fn::Base64"] = data["UserData"]["Fn::Base64"].replace("--default-runtime nvidia", "")
+    (found,) = machines.of(replace(subject, template=template))
+    assert found.startswith("jobs share a GPU only with both")

@@ -13,6 +13,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     "spot": {
         "capacity": "spot-first",
+        "trials_per_gpu": 2,
         "notify": "me@example.com",
         "image": "public.ecr.aws/example/trainer:1",
         "secrets": SECRETS,

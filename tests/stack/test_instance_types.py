@@ -44,3 +44,11 @@ def test_every_type_that_ec2_has_is_judged_by_its_processor_and_its_gpu() -> Non
         if name.startswith(("mac", "u-", "u7")):
             continue  # no machines of Batch
         assert (faults(name) == []) == wanted, name
+
+
+@pytest.mark.parametrize("others", [{"job_gpus": 0}, {"job_gpus": 2}, {"job_vcpus": 1}])
+def test_trials_share_one_gpu_and_vcpus_of_which_each_gets_some(others: dict[str, int]) -> None:
+    assert faults("g4dn.xlarge", trials_per_gpu=4) == []
+    assert [fault.partition(":")[0] for fault in faults("g4dn.xlarge", trials_per_gpu=2, **others)] == [
+        "trials_per_gpu"
+    ]

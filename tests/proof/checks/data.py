@@ -36,7 +36,7 @@ def _faults(bucket: dict[str, Any]) -> Iterator[str]:
     if "ExpirationInDays" not in rules.get(keys.CHECKPOINTS, {}):
         yield "checkpoints are kept for ever"
     for prefix, rule in rules.items():
-        if "ExpirationInDays" in rule and prefix != keys.CHECKPOINTS:
+        if "ExpirationInDays" in rule and prefix not in (keys.CHECKPOINTS, keys.NEW_ARTIFACTS):
             yield f"{prefix or 'everything'} is deleted after {rule['ExpirationInDays']} days, metrics with it"
         if rule.get("Status") != "Enabled":
             yield f"the rule for {prefix} is not enabled"

@@ -38,6 +38,7 @@ def findings(subject: Subject) -> Findings:
         yield "LaunchTemplate: a container could read the machine's credentials (IMDSv1)"
     if template.get("MetadataOptions", {}).get("HttpPutResponseHopLimit") != 1:
         yield "LaunchTemplate: a container could read the machine's credentials (more than one hop)"
+    yield from _faults_of_sharing(definition, template.get("UserData", {}).get("Fn::Base64", ""))
     yield from _faults_of_user_data(template.get("UserData", {}).get("Fn::Base64", ""))
     # ECS's image of Amazon Linux 2023 has its root file system on /dev/xvda, of 30 GB unless the template says more.
     disks = {device["DeviceName"]: device["Ebs"] for device in template.get("BlockDeviceMappings", [])}
@@ -60,6 +61,17 @@ def findings(subject: Subject) -> Findings:
 
 DRAINS = "echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config"
 KEEPS_METADATA = "iptables --insert OUTPUT --destination 169.254.169.254 --match owner ! --uid-owner root --jump REJECT"
+
+
+def _faults_of_sharing(definition: dict[str, Any], user_data: str) -> Iterator[str]:
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-gpu.html"""
+    container = definition["ContainerProperties"]
+    asks = any(need["Type"] == "GPU" for need in container["ResourceRequirements"])
+    sees = {"Name": "NVIDIA_VISIBLE_DEVICES", "Value": "all"} in container["Environment"]
+    if sees and asks:
+        yield "a job that has a GPU of its own would see those of the others"
+    if sees is not ("--default-runtime nvidia " in user_data):
+        yield "jobs share a GPU only with both: NVIDIA as Docker's runtime, and a variable that says which they see"
 
 
 def _faults_of_user_data(text: str) -> Iterator[str]:
