@@ -327,6 +327,13 @@ def test_a_function_truly_runs(worlds: Worlds) -> None:
     assert embedded == {"with Docker": 42}
 
 
+@patched("layers_in_templates_are_arns")
+def test_a_layer_in_a_template_is_an_arn(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("layer_of_a_template")
+    arn = re.compile(r"arn:aws:lambda:us-east-1:\d{12}:layer:.*:1")
+    assert (arn.fullmatch(str(plain)), bool(arn.fullmatch(embedded))) == (None, True)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the probe limits the size of files as Linux does")
 @patched("functions_run")
 def test_a_function_on_a_full_disk_fails_with_lambdas_own_error(worlds: Worlds) -> None:

@@ -38,6 +38,17 @@ def function_on_a_full_disk(world: World) -> Any:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
+@probe
+def layer_of_a_template(world: World) -> Any:
+    """What a template's Ref to a layer is."""
+    s3 = world.client("s3")
+    s3.create_bucket(Bucket="layers")
+    s3.put_object(Bucket="layers", Key="layer.zip", Body=zipped_function(""))
+    content = {"S3Bucket": "layers", "S3Key": "layer.zip"}
+    layer = {"Type": "AWS::Lambda::LayerVersion", "Properties": {"LayerName": "held", "Content": content}}
+    return outcome(lambda: world.stack({"Layer": layer}, {"Layer": {"Ref": "Layer"}})["Layer"])
+
+
 def _make(world: World, name: str) -> None:
     world.client("lambda").create_function(
         FunctionName=name,

@@ -51,6 +51,7 @@ def install(
     batch.job_queues_from_templates()
     batch.job_definitions_from_templates()
     lambda_.functions_run(functions)
+    lambda_.layers_in_templates_are_arns()
     cloudformation.change_sets_leave_outputs()
     cloudformation.change_sets_can_be_missing()
     cloudformation.parameters_from_ssm_keep_their_value()

@@ -3,9 +3,9 @@
 from typing import Any, Protocol
 
 from moto.awslambda.exceptions import LambdaClientError
-from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction, LayerVersion
 
-from stepsweep.local.patches.patching import patch
+from stepsweep.local.patches.patching import add, patch
 
 
 class _ServiceError(LambdaClientError):
@@ -51,3 +51,10 @@ def functions_run(runner: FunctionRunner) -> None:
         return answer
 
     patch(LambdaBackend, "invoke", invoke)
+
+
+def layers_in_templates_are_arns() -> None:
+    """A template's Ref to a layer is the ARN of its version. In moto it is an object, and the update of a function that
+    has the layer fails, in the middle of the stack's update.
+    """
+    add(LayerVersion, "physical_resource_id", property(lambda self: self.arn))
