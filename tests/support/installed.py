@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
-PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
+PIP = ("install", "--quiet", "--disable-pip-version-check", "--no-compile")
 
 TAKEN = ("client", "sweep", "local", "stack", "trainer", "contract", "bucket", "statemachine", "tests")
 """Names that a person's own modules may well have."""
@@ -62,10 +62,11 @@ class Installed:
 
 
 def environment(folder: Path, *packages: str) -> Path:
-    """Makes a virtual environment with packages, and returns its Python."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    """Makes a virtual environment with packages, and returns its Python. It has no pip of its own, which would have to
+    be installed too."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
-    subprocess.run([python, *PIP, *packages], check=True, cwd=folder)
+    subprocess.run([sys.executable, "-m", "pip", "--python", python, *PIP, *packages], check=True, cwd=folder)
     return python
 
 
