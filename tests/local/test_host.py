@@ -306,6 +306,37 @@ def test_whoever_is_killed_nothing_stays_alive(tmp_path: Path, victims: str) -> 
 
 
 @orphans_only_on_linux
+def test_a_process_ends_with_its_parent_and_leaves_no_folder(shell: Shell) -> None:
+    """Whoever kills the parent of a job, by mistake or in a fault, leaves nothing that uses the GPU unseen."""
+    (shell.folder / "image").mkdir()
+    copy = shell.folder / "copy"
+    process = shell.start(
+        "sh", "-c", "echo $TMPDIR; setsid sleep 600 & sleep 600", cwd=shell.folder / "image", copy=copy
+    )
+    inside = Shell(shell.machine, copy)
+    started = eventually(lambda: sleepers(inside) if len(sleepers(inside)) == 2 else None)
+    parent = psutil.Process(process.pid).parent()
+    assert parent is not None
+    parent.kill()
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == 137
+    assert not any(is_alive(each.pid) for each in started)
+    folders = [copy, Path(f"{copy}-home"), Path(shell.output.read_text().strip())]
+    assert [folder for folder in folders if folder.exists()] == []
+
+
+@pytest.mark.parametrize("stopped", ["the process", "its parent"])
+def test_a_stopped_process_ends_too(shell: Shell, stopped: str) -> None:
+    process = shell.start("sleep", "600")
+    (sleeper,) = eventually(lambda: sleepers(shell) or None)
+    victim = sleeper if stopped == "the process" else sleeper.parent()
+    victim.suspend()
+    shell.machine.end(process, grace_seconds=600)
+    assert process.ended.wait(PATIENCE_SECONDS)
+    assert process.exit_code == 143
+
+
+@orphans_only_on_linux
 def test_when_the_host_is_gone_its_processes_have_ended_and_no_other_starts(tmp_path: Path) -> None:
     shell = Shell(Machine(), tmp_path)
     process = shell.start("sleep", "600")

@@ -66,9 +66,14 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 @dataclass(slots=True)
 class Container:
-    """The parent of one requested process."""
+    """The parent of one requested process.
+
+    Attributes:
+        own: folders to delete when it has ended without doing so itself.
+    """
 
     pid: int
+    own: list[Path]
     kill_at: float = field(default=float("inf"))
 
 
@@ -97,6 +102,7 @@ class Host:
         signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
         # Ctrl-C in a terminal reaches every process of the group, but the cloud decides what to end, and how.
         signal.signal(signal.SIGINT, lambda *_: None)
+        _adopt_orphans()
         os.set_blocking(0, False)
         self._selector.register(0, selectors.EVENT_READ)
         self._selector.register(wake_read, selectors.EVENT_READ)
@@ -130,13 +136,19 @@ class Host:
     def _start(self, request: dict[str, Any]) -> None:
         if is_fork(request):
             _preload(request["preload"])
+        own = []
+        if request["copy"]:
+            # Not below the cloud's folder: multiprocessing puts sockets there, and a socket's path has at most 107
+            # characters.
+            request["temporary"] = tempfile.mkdtemp(prefix="sweep-")
+            own = _own_folders(request)
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
         if pid == 0:
             self._selector.close()
             raise Forked(request)
-        self._running[request["id"]] = Container(pid)
+        self._running[request["id"]] = Container(pid, own)
 
     def _reap(self) -> None:
         ended = {}
@@ -147,16 +159,34 @@ class Host:
             if container.pid in ended:
                 del self._running[job]
                 if status := ended[container.pid]:  # the container itself was killed before it answered
+                    self._end_strays()
+                    _delete([folder for folder in container.own if folder.exists()])
                     answer(id=job, ended=_exit_code(status))
 
+    def _end_strays(self) -> None:
+        """Kills what a container has left that was killed: its processes are this host's children now."""
+        while strays := self._strays():
+            for stray in strays:
+                for process in (*stray.children(recursive=True), stray):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(stray.pid, 0)
+
+    def _strays(self) -> list[psutil.Process]:
+        known = {container.pid for container in self._running.values()}
+        return [child for child in psutil.Process().children() if child.pid not in known]
+
     def _end(self, container: Container, grace_seconds: float) -> None:
-        os.kill(container.pid, END)
+        for number in (signal.SIGCONT, END):  # a stopped process handles no signal
+            os.kill(container.pid, number)
         container.kill_at = min(container.kill_at, time.monotonic() + grace_seconds)
 
     def _kill_overdue(self) -> None:
         for container in self._running.values():
             if container.kill_at <= time.monotonic():
-                os.kill(container.pid, KILL)
+                for number in (signal.SIGCONT, KILL):
+                    os.kill(container.pid, number)
                 container.kill_at = time.monotonic() + 1.0
 
     def _next_deadline(self) -> float | None:
@@ -237,7 +267,7 @@ def contain(request: dict[str, Any]) -> None:
     """
     processes: list[int] = []
     asked: list[int] = []
-    own: list[Path] = []
+    own = _own_folders(request)
 
     def hand_on(number: int, _: FrameType | None = None) -> None:
         # As on AWS, only the first process of a container gets SIGTERM; after its end, the others are killed.
@@ -245,15 +275,17 @@ def contain(request: dict[str, Any]) -> None:
         for pid in processes:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL if number == KILL else signal.SIGTERM)
+                os.kill(pid, signal.SIGCONT)
 
     signal.signal(KILL, hand_on)
     signal.signal(END, hand_on)
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     host = os.getppid()
-    _as_init()
+    _adopt_orphans()
+    _get_signal_when_parent_ends(KILL)
     try:
-        _give_own_folders(request, own)
+        _give_own_folders(request)
         pid = _launched(request)
     except (OSError, ValueError, TypeError) as error:
         _delete(own)
@@ -277,30 +309,29 @@ def contain(request: dict[str, Any]) -> None:
     os._exit(0)
 
 
-def _give_own_folders(request: dict[str, Any], own: list[Path]) -> None:
+def _own_folders(request: dict[str, Any]) -> list[Path]:
+    """Returns a container's working folder, its home folder, and the one for temporary files; none without a copy."""
+    if not request["copy"]:
+        return []
+    work = Path(request["copy"])
+    return [work, work.with_name(f"{work.name}-home"), Path(request["temporary"])]
+
+
+def _give_own_folders(request: dict[str, Any]) -> None:
     """Creates a container's writable layer: a copy of its working folder, a home folder, and one for temporary files.
 
     Every file is copied, since writing through a hard or symbolic link would change the file for all others, and a
     trainer's folder has only a few megabytes. Copies keep their times, so that compiled modules stay valid.
-
-    Args:
-        own: receives each folder before it is filled, so that the caller can always delete it.
     """
     if not request["copy"]:
         return
-    work = Path(request["copy"])
-    own.append(work)
+    work, home, temporary = _own_folders(request)
     shutil.copytree(request["cwd"], work, symlinks=True)
     work.chmod(0o700)
     # Not the person's: what a library keeps or finds there, on AWS it does not.
-    home = work.with_name(f"{work.name}-home")
-    own.append(home)
     home.mkdir(0o700)
-    # Not below the cloud's folder: multiprocessing puts sockets there, and a socket's path has at most 107 characters.
-    temporary = tempfile.mkdtemp(prefix="sweep-")
-    own.append(Path(temporary))
     request["cwd"] = str(work)
-    request["env"] |= {"HOME": str(home), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary)}
+    request["env"] |= {"HOME": str(home), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(temporary))}
 
 
 def _delete(folders: list[Path]) -> None:
@@ -328,7 +359,12 @@ def _launched(request: dict[str, Any]) -> int:
         os.dup2(source, target)
     os.closerange(ANSWERS + 1, os.sysconf("SC_OPEN_MAX"))
     if not is_fork(request):
-        process = subprocess.Popen(request["argv"], env=request["env"], start_new_session=True)
+        process = subprocess.Popen(
+            request["argv"],
+            env=request["env"],
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509  this process has one thread
+        )
         process.returncode = 0  # `contain` waits for it by its id
         return process.pid
     # Otherwise a signal between the fork and the reset of the handler would be lost.
@@ -339,6 +375,7 @@ def _launched(request: dict[str, Any]) -> int:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
+        _end_with_parent()
         os.close(ANSWERS)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {END})
     return pid
@@ -430,12 +467,28 @@ def _end_what_is_left(pid: int) -> None:
                 os.wait()
 
 
-def _as_init() -> None:
-    """On Linux, makes this process adopt orphaned descendants, and get a signal when the host ends."""
+def _adopt_orphans() -> None:
+    """On Linux, makes this process the parent of descendants whose parent has ended."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _end_with_parent() -> None:
+    """On Linux, kills this process when its parent ends, even by SIGKILL."""
+    _get_signal_when_parent_ends(signal.SIGKILL)
+
+
+def _get_signal_when_parent_ends(number: int) -> None:
+    _prctl(PR_SET_PDEATHSIG, number)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        prctl(PR_SET_PDEATHSIG, KILL, 0, 0, 0)
+        _libc().prctl(option, value, 0, 0, 0)
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _exit_code(status: int) -> int:
