@@ -282,16 +282,6 @@ def test_a_word_that_is_nearly_a_number_is_a_fault_that_names_the_number(
         assert faults(Asked(parameters=[f"x=7,{word}"], epochs=1)) == [f"--set x: {fault}"]
 
 
-@pytest.mark.parametrize("word", ["nan", "-Infinity", "Inf"])
-def test_a_word_for_a_number_that_is_not_finite_is_a_fault(tmp_path: Path, word: str) -> None:
-    fault = f'"{word}" is not a finite number; write one, or put the word in quotes if it is a text'
-    file = in_yaml(tmp_path, f"x: {word}\n")
-    with pytest.raises(InvalidInput) as raised:
-        read_spec(file)
-    assert raised.value.faults == (f"{file}:1: {fault}",)
-    assert faults(Asked(parameters=[f"x={word}"], epochs=1)) == [f"--set x: {fault}"]
-
-
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

@@ -270,6 +270,17 @@ class TestFaults:
         other = "minimize" if direction == "maximize" else "maximize"
         assert parse(objective={"metric": metric, "direction": other}).objective.direction == other
 
+    def test_fixed_options_are_as_many_as_fit_a_command_and_may_be_paths(self) -> None:
+        fixed = {f"option_{number}": number for number in range(150)} | {"data": "/mnt/data, 2/x.csv", "out": "~/o"}
+        (trial, *_) = first_round(parse(fixed=fixed), trainer_version="1")
+        words = trial.command()
+        assert dict(zip(words[::2], words[1::2], strict=True))["--data"] == "/mnt/data, 2/x.csv"
+        assert len(words) == 2 * (len(fixed) + 4)
+        (fault,) = faults(fixed={f"option_{number}": number for number in range(300)})
+        assert fault.startswith("parameters and fixed: ")
+        # Names of texts that look like numbers take bytes too.
+        assert faults(fixed={f"o{number:062}": "1" for number in range(60)})
+
     def test_an_option_is_either_searched_or_fixed(self) -> None:
         assert faults(fixed={"momentum": 0.9, "batch_size": 64, "lr": 1}) == (
             "fixed.momentum: already one of `parameters`; keep it in one of the two",
@@ -289,7 +300,7 @@ class TestFaults:
                 {"metrc": "val_loss", "direction": "minimize"},
                 "unknown field `objective.metrc`; did you mean `objective.metric`?",
             ),
-            ({"Comment": ""}, "unknown field `objective.Comment`; known are metric, direction"),
+            ({"Comment": ""}, "unknown field `objective.Comment`; known are metric, direction, at"),
         ],
     )
     def test_an_objective_names_a_metric_and_which_end_of_it_is_better(self, objective: Any, fault: str) -> None:
@@ -410,11 +421,11 @@ class TestSizes:
     def test_a_list_that_is_too_long_is_a_fault(self) -> None:
         assert faults(parameters={"lr": list(range(10_001))}) == ("parameters.lr: at most 10000 choices, got 10001",)
 
-    @pytest.mark.parametrize("field", ["parameters", "fixed"])
-    def test_more_names_than_a_command_has_room_for_are_a_fault(self, field: str) -> None:
+    @pytest.mark.parametrize(("field", "most"), [("parameters", 32), ("fixed", 1_000)])
+    def test_more_names_than_anybody_has_are_a_fault(self, field: str, most: int) -> None:
         value: Any = [1] if field == "parameters" else 1
-        (fault,) = faults(**{field: {f"p{number}": value for number in range(33)}})
-        assert fault.startswith(f"{field}: at most 32 ")
+        (fault,) = faults(**{field: {f"p{number}": value for number in range(most + 1)}})
+        assert fault.startswith(f"{field}: at most {most} ")
 
     def test_options_that_batch_could_not_take_are_a_fault_by_the_longest_choice(self) -> None:
         parameters = {f"p{number:060}": ["y", "y" * 64, "y" * 9] for number in range(16)}

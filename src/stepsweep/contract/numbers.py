@@ -37,10 +37,6 @@ def meant_by(word: str) -> str | None:
     return next((found for read in readings if (found := read(plain)) is not None), None)
 
 
-def is_not_finite(word: str) -> bool:
-    return bool(_NOT_FINITE.fullmatch(word))
-
-
 def readable_as_number(word: str) -> bool:
     """Whether Python reads the word as a number that JSON writes otherwise: `1_000`, `0x10`, `+1`, `.5`, but not `007`.
 

@@ -16,6 +16,7 @@ from stepsweep.contract.limits import (
     MAX_CONCURRENCY,
     MAX_EPOCHS,
     MAX_FACTOR,
+    MAX_FIXED,
     MAX_FOLDS,
     MAX_NAME,
     MAX_OVERRIDES_BYTES,
@@ -51,6 +52,7 @@ from stepsweep.contract.space import (
     is_listed,
     is_number,
     parse_value,
+    reads_as_json,
     shown,
     size_of,
 )
@@ -235,8 +237,8 @@ class Parser:
         if not isinstance(raw, dict):
             self.faults.append(f'fixed: must be an object of options such as {{"batch_size": 64}}, got {shown(raw)}')
             return {}
-        if len(raw) > MAX_PARAMETERS:
-            self.faults.append(f"fixed: at most {MAX_PARAMETERS} options, got {len(raw)}")
+        if len(raw) > MAX_FIXED:
+            self.faults.append(f"fixed: at most {MAX_FIXED} options, got {len(raw)}")
             return {}
         fixed: dict[str, Value] = {}
         for name, item in raw.items():
@@ -515,6 +517,15 @@ class Parser:
         given = {name: _widest(parameter) for name, parameter in parameters.items()}
         given |= {name: as_option(value) for name, value in fixed.items()}
         size = sum(len(json.dumps([f"--{name}", text])) for name, text in given.items())
+        # The variable that names the texts among them.
+        listed = {name: parameter for name, parameter in parameters.items() if not isinstance(parameter, Range)}
+        values = {**listed, **{name: (value,) for name, value in fixed.items()}}
+        texts = [
+            name
+            for name, choices in values.items()
+            if any(isinstance(value, str) and reads_as_json(value) for value in choices)
+        ]
+        size += len(json.dumps(texts)) if texts else 0
         if size > MAX_COMMAND_BYTES:
             self.faults.append(
                 f"parameters and fixed: {size} bytes of options per trial; at most {MAX_COMMAND_BYTES}, "

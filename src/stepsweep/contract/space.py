@@ -11,7 +11,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any, TypeAlias, TypeGuard
 
-from stepsweep.contract.numbers import is_not_finite, meant_by, readable_as_number
+from stepsweep.contract.numbers import meant_by, readable_as_number
 
 Value: TypeAlias = "bool | int | float | str | tuple[Value, ...] | None"
 """One value of one parameter. Numbers are finite. A float without a fraction becomes an int: JSON tools convert 1 and
@@ -104,8 +104,6 @@ def is_number(value: object) -> TypeGuard[int | float]:
 
 def number_fault(word: str) -> str | None:
     """Returns what is wrong with a word without quotes that looks like a number; None for JSON numbers and texts."""
-    if is_not_finite(word):
-        return f"{shown(word)} is not a finite number; write one, or put the word in quotes if it is a text"
     if (meant := meant_by(word)) is not None:
         return f"{_not_how_json(word)}; write {shown(meant)[1:-1]}, or put the word in quotes if it is a text"
     return _not_how_json(word) if readable_as_number(word) else None
