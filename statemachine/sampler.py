@@ -28,8 +28,8 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 from stepsweep.statemachine.log import Invocation
 
-SPARE = 3
-"""Params proposed to a worker of a free-running search: two more than it needs, as long as nobody else takes them."""
+SPARE = 2
+"""Params proposed to a worker of a free-running search: one more than it needs, in case another takes the first."""
 
 ASKS = 10
 """How often the model is asked for each params wanted. It may repeat what was tried already, more often in a small
@@ -82,7 +82,8 @@ def propose_next(state: SearchState) -> list[dict[str, Value]]:
 
     They depend on the events of the log. The model treats trials that run as bad until their outcomes are known.
     """
-    known = [_told_of(state.spec, candidate) for candidate in state.candidates]
+    axes = _axes(state.spec)
+    known = [_told_of(state.spec, axes, candidate) for candidate in state.candidates]
     tried = {key_of(candidate.params) for candidate in state.candidates}
     return _proposed(state.spec, known, tried, number=SPARE, seed=_seed(state.spec.seed, state.events))
 
@@ -121,24 +122,29 @@ def _seed(seed: int, round_number: int) -> int:
 def told(spec: SweepSpec, group: Group) -> FrozenTrial:
     """Returns the Optuna trial for a group of trials of a round."""
     diverged = any(result.outcome.status is Status.INVALID for result in group.results)
-    return _frozen(spec, group.params, rung=group.rung, value=group.value, diverged=diverged)
+    return _frozen(spec, _axes(spec), group.params, rung=group.rung, value=group.value, diverged=diverged)
 
 
-def _told_of(spec: SweepSpec, candidate: Candidate) -> FrozenTrial:
+def _told_of(spec: SweepSpec, axes: Mapping[str, "_Axis"], candidate: Candidate) -> FrozenTrial:
     """Returns the Optuna trial for a candidate of a free-running search: what it reached last, or that it runs."""
     if not candidate.reached:
-        axes = _axes(spec)
         return optuna.trial.create_trial(
             state=TrialState.RUNNING,
             params={name: axis.told(candidate.params[name]) for name, axis in axes.items()},
             distributions={name: axis.distribution for name, axis in axes.items()},
         )
     rung, last = len(candidate.reached) - 1, candidate.reached[-1]
-    return _frozen(spec, candidate.params, rung=rung, value=last.value, diverged=last.diverged)
+    return _frozen(spec, axes, candidate.params, rung=rung, value=last.value, diverged=last.diverged)
 
 
 def _frozen(
-    spec: SweepSpec, params: Mapping[str, Value], *, rung: int, value: float | None, diverged: bool
+    spec: SweepSpec,
+    axes: Mapping[str, "_Axis"],
+    params: Mapping[str, Value],
+    *,
+    rung: int,
+    value: float | None,
+    diverged: bool,
 ) -> FrozenTrial:
     """Returns the Optuna trial of params that have ended on a rung.
 
@@ -149,7 +155,6 @@ def _frozen(
       the model would propose them again. This needs no invented value.
     - A group without metrics has failed, and TPE ignores it: a lost machine says nothing about the params.
     """
-    axes = _axes(spec)
     reached: dict[int, float] = {}
     if value is None:
         state = TrialState.PRUNED if diverged else TrialState.FAIL

