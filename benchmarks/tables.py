@@ -233,7 +233,7 @@ def of_optuna(table: Measured, *, seed: int, until: float) -> list[End]:
     def ask(clock: float) -> None:
         trial = study.ask()
         for name, choices in table.space.items():
-            trial.suggest_categorical(name, list(choices))
+            trial.suggest_categorical(name, choices)  # type: ignore[arg-type]
         cell = table.cell(trial.params)
         heapq.heappush(running, (clock + cell.seconds, trial.number, trial, cell.value))
 
