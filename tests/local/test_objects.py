@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stepsweep.bucket.folder import UNFINISHED, files_below, key_of, path_of
+from stepsweep.bucket.stores import FolderStore
 
 
 @pytest.mark.parametrize("key", ["a", "a/b.csv", "a//b", ".hidden/..", "a b+ü%/%41", "/a/"])
@@ -37,3 +38,11 @@ def test_a_folder_that_goes_meanwhile_has_no_more(tmp_path: Path) -> None:
     (other / "object").unlink()
     other.rmdir()
     assert [*found] == []
+
+
+def test_a_folder_without_an_object_is_none(tmp_path: Path) -> None:
+    """`sweep rm` of a sweep deletes its objects; a suggestion of similar names would name it still."""
+    (tmp_path / "bucket" / "sweeps" / "removed" / "round-0").mkdir(parents=True)
+    (tmp_path / "bucket" / "sweeps" / "kept" / "round-0").mkdir(parents=True)
+    (tmp_path / "bucket" / "sweeps" / "kept" / "round-0" / "plan.json").write_text("{}")
+    assert FolderStore(tmp_path / "bucket").folders("sweeps/") == ["kept"]

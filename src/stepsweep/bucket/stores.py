@@ -99,7 +99,10 @@ class FolderStore:
 
     def folders(self, prefix: str) -> list[str]:
         folder = self._file(prefix.rstrip("/"))
-        return sorted(key_of(each, folder) for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
+        if not folder.is_dir():
+            return []
+        # S3 has no empty folders. A deleted object leaves those that it was in.
+        return sorted(key_of(each, folder) for each in folder.iterdir() if any(True for _ in files_below(each)))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         found: dict[str, int] = {}
