@@ -5,7 +5,6 @@ Each raises AssertionError with what was found, and returns how many things it c
 
 import csv
 import io
-import json
 import math
 import threading
 from collections import Counter
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepsweep.bucket.s3 import document_of
 from stepsweep.bucket.search_log import state_at
 from stepsweep.contract import keys
 from stepsweep.contract.objective import Direction, Objective
@@ -33,7 +33,7 @@ class Snapshot:
 
     def get_json(self, key: str) -> Any:
         data = self.get(key)
-        return None if data is None else json.loads(data)
+        return None if data is None else document_of(key, data)
 
     def is_planned(self, sweep: str) -> bool:
         return keys.plan_key(sweep, 0) in self.objects or keys.event_key(sweep, 0) in self.objects
