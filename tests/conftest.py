@@ -20,7 +20,6 @@ SLOWEST = (
     "client/test_life_on_aws.py",
     "examples/test_notebooks.py",
     "proof/test_faults.py",
-    "local/test_cdk_cli.py",
     "local/test_jobs.py",
     "local/test_doors.py",
     "local/test_patches.py",

@@ -81,20 +81,54 @@ def by_profile(cloud: Cloud, folder: Path) -> Callable[..., Ended]:
     return runs(folder, **others | {"AWS_CONFIG_FILE": str(config)})
 
 
-def test_without_a_profile_that_has_credentials_nothing_is_deployed(tmp_path: Path, folder: Path) -> None:
-    with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
-        (folder / "stepsweep.toml").write_text(f'[deploy]\nimage = "{image_in(cloud)}"\n')
-        sweep = by_profile(cloud, folder)
-        nobody = sweep("deploy", "--yes", "--region", "us-east-1")
-        assert (nobody.returncode, "credentials" in nobody.stderr) == (1, True), nobody.stderr
-        missing = sweep("deploy", "--yes", "--profile", "other")
-        assert (missing.returncode, "other" in missing.stderr) == (2, True), missing.stderr
-        assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
+def names_of_networks(cloud: Cloud) -> set[str]:
+    return {network["VpcId"] for network in cloud.client("ec2").describe_vpcs()["Vpcs"]}
+
+
+def check_credentials(by_mine: Callable[..., Ended], cloud: Cloud) -> None:
+    """Without a profile that has credentials nothing is deployed."""
+    nobody = by_mine("deploy", "--yes", "--region", "us-east-1")
+    assert (nobody.returncode, "credentials" in nobody.stderr) == (1, True), nobody.stderr
+    missing = by_mine("deploy", "--yes", "--profile", "other")
+    assert (missing.returncode, "other" in missing.stderr) == (2, True), missing.stderr
+    assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def check_deploy_in_the_middle_of_a_sweep(sweep: Callable[..., Ended], cloud: Cloud, there: Cloud) -> None:
+    """The sweep keeps the job definition that it was started with."""
+    # One trial at a time: one ends before the deploy, one waits for its end, and one is submitted after it.
+    waits = {"parameters": {"lr": [0.1, 0.2, 0.3]}, "fixed": {"act": "gate"}, "epochs": 1, "max_concurrency": 1}
+    before = there.start(waits, name="before")
+    eventually(lambda: there.jobs("SUCCEEDED") and there.jobs("RUNNING"))
+    updated = sweep("deploy", "--yes", "-c", f"image={image_in(cloud, 'second')}", "-c", "max_vcpus=8")
+    assert updated.returncode == 0, updated.stdout + updated.stderr
+    assert cloud.client("stepfunctions").describe_execution(executionArn=before)["status"] == "RUNNING"
+    assert cloud.with_outputs().outputs["MaxVcpus"] == "8"
+    (cloud.directory / "data" / "go").touch()
+    after = there.run({"parameters": {"lr": [0.1]}, "epochs": 1}, name="after")
+    assert after["outcomes"]["SUCCEEDED"] == 1
+    assert json.loads(there.ended(before)["output"])["outcomes"]["SUCCEEDED"] == 3
+    revisions = {(job["tags"]["sweep"], job["jobDefinition"].rpartition(":")[2]) for job in there.jobs("")}
+    assert revisions == {("before", "1"), ("after", "2")}
+
+
+def check_that_nothing_is_left(cloud: Cloud) -> None:
+    stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
+    assert [stack["StackName"] for stack in stacks] == ["CDKToolkit"]
+    batch = cloud.client("batch")
+    assert batch.describe_compute_environments()["computeEnvironments"] == []
+    assert batch.describe_job_queues()["jobQueues"] == []
+    assert cloud.client("lambda").list_functions()["Functions"] == []
+    assert cloud.client("stepfunctions").list_state_machines()["stateMachines"] == []
+    assert cloud.client("logs").describe_log_groups()["logGroups"] == []
+    buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
+    assert [name for name in buckets if not name.startswith("cdk-")] == []
 
 
 @pytest.mark.timeout(600)
-def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
+def test_deploy_diff_a_deploy_in_the_middle_of_a_sweep_and_destroy(tmp_path: Path, folder: Path) -> None:
     with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
+        networks = names_of_networks(cloud)
         (folder / "stepsweep.toml").write_text(f'[deploy]\nimage = "{image_in(cloud)}"\nmax_vcpus = 12\n')
         sweep = runs(folder, **deploying(cloud, tmp_path / "layers"))
 
@@ -111,8 +145,12 @@ def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
         assert declined.stderr.endswith("Deploy Stepsweep? [y/N]: sweep: nothing was changed\n")
         assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
 
-        deployed = by_profile(cloud, folder)("deploy", "--profile", "mine", answer="y")
+        by_mine = by_profile(cloud, folder)
+        check_credentials(by_mine, cloud)
+
+        deployed = by_mine("deploy", "--profile", "mine", answer="y")
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
+        assert names_of_networks(cloud) != networks
         there = cloud.with_outputs()
         assert there.outputs["MaxVcpus"] == "12"
         assert (tmp_path / "cache" / "stepsweep" / f"aws-cdk-{VERSION}" / "node_modules").is_dir()
@@ -122,6 +160,8 @@ def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
         assert changed.returncode == 0, changed.stdout + changed.stderr
         assert '"Value":"12"} to {"Description":"Of all trials at once","Value":"8"}' in changed.stdout
         assert cloud.with_outputs().outputs["MaxVcpus"] == "12"
+
+        check_deploy_in_the_middle_of_a_sweep(sweep, cloud, there)
 
         waits = {"parameters": {"lr": [0.1]}, "fixed": {"sleep": 600}, "epochs": 1}
         execution = there.start(waits, name="busy")
@@ -141,10 +181,8 @@ def test_deploy_diff_and_destroy(tmp_path: Path, folder: Path) -> None:
         assert "Stepsweep is not there" in destroyed.stdout, destroyed.stdout + destroyed.stderr
         assert destroyed.returncode == 0, "nothing that costs money is left"
         eventually(lambda: jobs_of(cloud) == [])
-        stacks = cloud.client("cloudformation").describe_stacks()["Stacks"]
-        assert [stack["StackName"] for stack in stacks] == ["CDKToolkit"]
-        buckets = [bucket["Name"] for bucket in cloud.client("s3").list_buckets()["Buckets"]]
-        assert [name for name in buckets if not name.startswith("cdk-")] == []
+        check_that_nothing_is_left(cloud)
+        assert names_of_networks(cloud) == networks
         assert sweep("destroy", "--yes").returncode == 1
 
 
