@@ -58,7 +58,8 @@ PACKAGE ?=
 package: install
 	$(BIN)/python -m pytest tests/package $(PACKAGE)
 
-# The trial kit with the frameworks that it has callbacks for, in an environment of their own: a gigabyte, a few minutes.
+# The trial kit's callbacks, and scripts as people write them, with their frameworks in an environment of their own: a
+# gigabyte, a quarter of an hour.
 # It takes torch, and all else that is there already, from the development environment.
 frameworks: install
 	$(PYTHON) -m venv --clear $(VENV)-frameworks

@@ -11,6 +11,7 @@ affects all alike. The tables show medians, and medians of the ratios within a t
 
 BENCHMARKS: tuple[str, ...] = (
     "start",
+    "first_winner",
     "orchestration",
     "reducer",
     "page",

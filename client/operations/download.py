@@ -14,7 +14,7 @@ from stepsweep.client.archive.records import Artifact, Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError, explained
 from stepsweep.client.words import MAX_NAMED, number_of
-from stepsweep.contract.artifacts import NONE
+from stepsweep.contract.artifacts import DOWNLOADED, NONE
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import as_option, shown
 from stepsweep.contract.spec import SweepSpec
@@ -162,6 +162,7 @@ def _save(archive: Archive, files: Sequence[_File], folder: Path) -> None:
         with explained():
             for_all(lambda each: archive.records.save(each[0], beside / each[1]), files, threads=THREADS)
         if is_new:
+            (beside / DOWNLOADED).touch()  # in a project's folder it is no part of the trainer
             beside.rename(whole)
             return
         for _, path in files:

@@ -88,6 +88,7 @@ def removal(cloud: Cloud, name: str) -> Removal:
     except InvalidDocument:  # to remove it is what to do about a damaged record
         trials = "trials"
     left = [f"the results of its {trials} in trials/, which other sweeps may share"]
+    left.append("what is kept of their artifacts, in artifacts/kept/")
     left.append("checkpoints/, which the bucket empties by its own rule" if not cloud.is_local else "checkpoints/")
     left.append(f"what the trials printed, in {cloud.logs}" if cloud.is_local else "the jobs' logs, in CloudWatch Logs")
     with explained():

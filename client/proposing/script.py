@@ -21,6 +21,12 @@ USUAL = ("train.py", "main.py")
 PROBE_SECONDS = 60
 LAST_LINES = 10
 
+MODELS = (
+    ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".onnx", ".joblib", ".pkl", ".pickle", ".ubj", ".cbm",
+    ".rds",
+)  # fmt: skip
+"""Endings of files that scripts save models in."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
@@ -45,12 +51,14 @@ class Tried:
     Attributes:
         metrics: the names, in the order of the output.
         epochs: how many rows there were.
+        models: files that it left and that look like models, as paths in its folder.
         ended: how it ended, for a person.
         last_lines: of its output.
     """
 
     metrics: tuple[str, ...]
     epochs: int
+    models: tuple[str, ...]
     ended: str
     last_lines: tuple[str, ...]
 
@@ -102,7 +110,9 @@ def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:
         work = Path(scratch, "work")
         work.mkdir()
         copy(contents(script.written(Path(scratch, "script"))), work)
+        before = _models(work)
         ended, output = _run(argv, work, seconds)
+        after = _models(work)
     collector = Collector()
     lines = output.splitlines()
     rows: list[dict[str, float]] = []
@@ -113,7 +123,19 @@ def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:
     except NoMetrics:
         pass
     names = tuple(name for name in rows[0] if name != "epoch") if rows else ()
-    return Tried(metrics=names, epochs=len(rows), ended=ended, last_lines=tuple(lines[-LAST_LINES:]))
+    return Tried(
+        metrics=names,
+        epochs=len(rows),
+        models=tuple(name for name, written in after.items() if before.get(name) != written),
+        ended=ended,
+        last_lines=tuple(lines[-LAST_LINES:]),
+    )
+
+
+def _models(folder: Path) -> dict[str, int]:
+    """Returns the files that look like models, with the times of writing."""
+    found = sorted(path for path in folder.rglob("*") if path.suffix in MODELS and path.is_file())
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in found}
 
 
 def _run(argv: Sequence[str], folder: Path, seconds: float) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Writes the proposal: a sweep.yaml that says of each line what it is."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,9 @@ MOST_ACTIVE = 2
 """Parameters that are swept unless a person says more: nine trials, and not a thousand."""
 
 DEFAULT_EPOCHS = 10
+
+MOST_MODELS = 3
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,7 @@ def text_of(command: str, known: Proposal | None, found: Tried | None) -> str:
     ]
     lines += _arguments(known, found)
     lines += _metrics(found)
+    lines += _artifacts(found)
     lines += ["", *_parameters(known), *_epochs(known, found), *_objective(found)]
     return "\n".join(lines) + "\n"
 
@@ -150,6 +155,23 @@ def _metrics(found: Tried | None) -> list[str]:
         "# or a file that it writes:",
         "# metrics: metrics.csv",
     ]
+
+
+def _artifacts(found: Tried | None) -> list[str]:
+    models = [name for name in found.models if _is_plain(name)] if found else []
+    if not models:
+        return ["# Files that it leaves, which `sweep download` gets of the winner:", "# artifacts: [best.pt]"]
+    # A name with a number may be another one in the next run.
+    sign = "" if len(models) <= MOST_MODELS and not any(map(str.isdigit, "".join(models))) else "# "
+    return [
+        "# It left these; `sweep download` gets the winner's:",
+        f"{sign}artifacts: [{', '.join(models[:MOST_MODELS])}]",
+    ]
+
+
+def _is_plain(path: str) -> bool:
+    """Whether YAML needs no quotes around a path in a list."""
+    return bool(_PLAIN.fullmatch(path))
 
 
 def _parameters(known: Proposal | None) -> list[str]:

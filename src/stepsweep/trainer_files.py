@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pathspec
 
+from stepsweep.contract.artifacts import DOWNLOADED
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_script import Script, script_of
 
@@ -27,8 +28,9 @@ NOTES = ("/README*", "/CHANGELOG*", "/CONTRIBUTING*", "/NOTES*", "/LICENSE*", ".
 TRACKED = ("mlruns", "mlflow.db", "wandb", "lightning_logs", "*tfevents*")
 """Results of runs by hand are no part of a script's trainer either."""
 
-MARKS = ("pyvenv.cfg", "cloud.lock")
-"""Files that mark a virtual environment and the folder of an embedded cloud, whatever the folder's name."""
+MARKS = ("pyvenv.cfg", "cloud.lock", DOWNLOADED)
+"""Files that mark a virtual environment, the folder of an embedded cloud, and one of downloaded artifacts, whatever the
+folder's name."""
 
 IGNORE_FILE = ".dockerignore"
 

@@ -41,7 +41,7 @@ def downloaded(recorded: RecordedCloud, *words: str, folder: Path, force: bool =
 
 
 def texts(folder: Path) -> dict[str, str]:
-    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("*") if file.is_file()}
+    return {str(file.relative_to(folder)): file.read_text() for file in folder.rglob("[!.]*") if file.is_file()}
 
 
 def test_the_winners_files_arrive_under_their_names(sweep: Sweep, recorded: RecordedCloud) -> None:

@@ -26,6 +26,8 @@ def test_the_options_of_argparse_and_the_metrics_of_a_short_run(sweep: Sweep) ->
         "command: python main.py",
         "arguments: {booleans: flag}",
         "# In its output: Loss, Accuracy, correct",
+        "# It left these; `sweep download` gets the winner's:",
+        "artifacts: [best.pt]",
         "",
         "parameters:",
         "  lr: [0.01, 0.1, 1]",

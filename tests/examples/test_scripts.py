@@ -2,19 +2,20 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from stepsweep import Sweeps
+from tests.support.by_hand import by_hand
 from tests.support.command import Sweep
-from tests.support.embedded import running_cloud
+from tests.support.embedded import REPOSITORY, running_cloud
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+SCRIPTS = REPOSITORY / "tests" / "scripts"
 
 
 @pytest.fixture
@@ -23,55 +24,32 @@ def project(tmp_path: Path, request: pytest.FixtureRequest) -> Sweep:
     return Sweep(folder=tmp_path)
 
 
-ONE_AFTER_ANOTHER = """
-import contextlib, json, runpy, sys
-for words in json.loads(sys.argv.pop()):
-    sys.argv = words
-    with contextlib.suppress(SystemExit):
-        runpy.run_path(words[0], run_name="__main__")
-    print("@")
-"""
-"""Imports what the script imports once."""
-
-
-def by_hand(project: Sweep, *runs: Sequence[str]) -> list[str]:
-    """Runs the script as its author does, elsewhere, and returns the last word that each run prints."""
-    elsewhere = project.folder.parent / "by-hand"
-    shutil.copytree(project.folder, elsewhere, ignore=shutil.ignore_patterns(".stepsweep"))
-    words = [sys.executable, "-c", ONE_AFTER_ANOTHER, json.dumps(runs)]
-    ended = subprocess.run(words, cwd=elsewhere, capture_output=True, text=True, check=True)
-    return [text.split()[-1] for text in ended.stdout.split("@\n")[:-1]]
-
-
 @pytest.mark.parametrize("project", ["pytorch"], indirect=True)
 def test_a_torch_script_with_a_best_pt_and_sentences_for_metrics(project: Sweep) -> None:
     ran = project("run", "--json", "--name", "first")
     assert ran.returncode == 0, ran.stderr
     assert "Taking sweep.yaml." in ran.stderr
     document = json.loads(ran.stdout)
-    assert document["outcomes"]["SUCCEEDED"] == 4
+    assert document["outcomes"]["SUCCEEDED"] == 2
 
     # The winner is the one by hand, and so is its model: each trial had a best.pt of its own.
     *others, winner = reversed(json.loads(project("show", "first", "--json").stdout)["trials"])
-    params = [trial["params"] for trial in (*others, winner)]
-    names = {"lr": "--lr", "batch_size": "--batch-size"}
-    options = [[word for name, value in each.items() for word in (names[name], str(value))] for each in params]
-    found = by_hand(project, *(["main.py", *words, "--epochs", "3"] for words in options))
+    options = [["--lr", str(trial["params"]["lr"]), "--batch-size", "16"] for trial in (*others, winner)]
+    found = by_hand(project.folder, [["main.py", *words, "--epochs", "3"] for words in options], python=sys.executable)
     assert [trial["value"] for trial in (*others, winner)] == list(map(int, found))
     assert document["winner"]["value"] == max(map(int, found))
     assert not (project.folder / "best.pt").exists()
     assert "Files    1 file of the winner" in ran.stderr
     assert project("download").returncode == 0
     model = (project.folder / "first" / "best.pt").read_bytes()
-    assert model == (project.folder.parent / "by-hand" / "best.pt").read_bytes()
-    shutil.rmtree(project.folder / "first")
+    assert model == project.folder.with_name(f"{project.folder.name}-by-hand").joinpath("best.pt").read_bytes()
 
-    # Other choices and a README are no other trainer; another line of the script is.
+    # Other choices, a README and the downloaded model are no other trainer; another line of the script is.
     (project.folder / "README.md").write_text("# Mine")
     with (project.folder / "sweep.yaml").open("a") as spec:
         spec.write("budget_usd: 100\n")
     again = project("run", "--json", "--name", "first")
-    assert "4 finished before: nothing left to run" in again.stderr, again.stderr
+    assert "2 finished before: nothing left to run" in again.stderr, again.stderr
     with (project.folder / "main.py").open("a") as script:
         script.write("# changed\n")
     changed = project("resume", "first")
@@ -81,7 +59,7 @@ def test_a_torch_script_with_a_best_pt_and_sentences_for_metrics(project: Sweep)
 
 @pytest.mark.parametrize("project", ["sklearn"], indirect=True)
 def test_a_script_without_epochs_in_an_environment_of_its_own(project: Sweep) -> None:
-    (value,) = by_hand(project, ["fit.py", "--C", "1", "--intercept"])
+    (value,) = by_hand(project.folder, [["fit.py", "--C", "1", "--intercept"]], python=sys.executable)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", project.folder / ".venv"], check=True)
     own = next((project.folder / ".venv").glob("lib/python*/site-packages"))
     packages = next(path for path in map(Path, sys.path) if (path / "sklearn").is_dir())
@@ -156,3 +134,9 @@ def test_on_aws_a_command_that_the_stack_was_not_deployed_with_is_refused(projec
         "sweep: command: the stack was deployed with none, or reads metrics otherwise; got `sh train.sh {args}`. "
         "Deploy this one with `sweep deploy SPEC`, where SPEC is the file that has it"
     )
+
+
+def test_the_table_of_scripts_has_each_with_its_lines() -> None:
+    page = (REPOSITORY / "docs" / "scripts.md").read_text()
+    told = {folder: int(lines) for folder, lines in re.findall(r"tests/scripts/(\w+)\).*\| 0 \| (\d+) \|", page)}
+    assert told == {file.parent.name: len(file.read_text().splitlines()) for file in SCRIPTS.glob("*/sweep.yaml")}

@@ -13,6 +13,9 @@ WINNER = "winner"
 ALL, NONE = "all", "none"
 _BEST = re.compile(r"best ([1-9][0-9]{0,3})", re.ASCII)
 
+DOWNLOADED = ".sweep-download"
+"""The file that marks a folder of downloaded artifacts."""
+
 MAX_PATTERNS = 20
 MAX_PATTERN = 200
 MAX_PART_BYTES = 255
