@@ -69,8 +69,14 @@ def _timed(words: Sequence[str], folder: Path) -> tuple[float, str]:
 
 def _wheel(folder: Path) -> Path:
     """Builds the wheel, which is not part of what a user waits for."""
+    source = folder / "source"  # setuptools leaves its own files beside what it builds
+    names = ("client", "src", "stack", "statemachine", "trainer")
+    for name in names:
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
+        shutil.copy(ROOT / name, source)
     words = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), "."]
-    subprocess.run(words, cwd=ROOT, check=True)
+    subprocess.run(words, cwd=source, check=True)
     return next(folder.glob("*.whl"))
 
 
