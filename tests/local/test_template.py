@@ -33,6 +33,14 @@ def test_the_template_is_what_the_app_writes(app: Path, tmp_path: Path) -> None:
     assert '"Description": "tiny"' in (assembly / "Stepsweep.template.json").read_text()
 
 
+def test_a_synthesis_leaves_no_temporary_files(app: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    with app.open("a") as source:
+        source.write(f"import tempfile\nPath({str(kept)!r}).write_text(tempfile.mkdtemp())\n")
+    synthesized(tmp_path / "templates", app=app)
+    assert not Path(kept.read_text()).exists()
+
+
 def test_a_trainers_modules_are_compiled_once_for_all_trials(app: Path, tmp_path: Path) -> None:
     """And what a function's package holds stays as the app wrote it."""
     files = {"shell/train.py": "EPOCHS = 1", "shell/broken.py": "EPOCHS =", "function/handler.py": "LAYERS = 2"}

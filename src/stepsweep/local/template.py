@@ -69,19 +69,22 @@ def synthesized(
     on_status("Preparing the stack's template …")
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder, prefix="synth-"))
-    ended = subprocess.run(
-        [sys.executable, "-P", str(app)],
-        env={
-            **os.environ,
-            **node_environment(),
-            "CDK_OUTDIR": str(scratch),
-            "CDK_CONTEXT_JSON": json.dumps(settings),
-            "CDK_VALIDATION": "false",  # saves a third of the time; `make proof` and the real CLI validate
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # jsii leaves half a megabyte among the temporary files.
+    with tempfile.TemporaryDirectory(prefix="sweep-synth-", ignore_cleanup_errors=True) as temporary:
+        ended = subprocess.run(
+            [sys.executable, "-P", str(app)],
+            env={
+                **os.environ,
+                **node_environment(),
+                **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary),
+                "CDK_OUTDIR": str(scratch),
+                "CDK_CONTEXT_JSON": json.dumps(settings),
+                "CDK_VALIDATION": "false",  # saves a third of the time; `make proof` and the real CLI validate
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     if ended.returncode:
         shutil.rmtree(scratch)
         raise SynthFailed(f"the stack could not be synthesized:\n{(ended.stderr or ended.stdout).strip()}")
