@@ -19,5 +19,6 @@ BENCHMARKS: tuple[str, ...] = (
     "precision",
     "grid",
     "search",
+    "tables",
 )
 """All benchmarks, in the order in which they run."""
