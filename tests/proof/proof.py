@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from stepsweep.local.template import synthesized
 from tests.proof import image
 from tests.proof.checks import CHECKS
 from tests.proof.faults import FAULTS, found_by
 from tests.proof.subject import Subject
 from tests.proof.tools import ROOT, cdk, run
 from tests.proof.variants import VARIANTS
+from tests.support.embedded import kept_template
 from tests.support.once import made_once
 
 STACK = "Stepsweep"
@@ -98,7 +98,7 @@ class Proof:
 
     def faults_of_parity(self) -> Iterator[str]:
         """What the embedded cloud runs is what is deployed."""
-        embedded = _template(synthesized(ROOT / ".stepsweep" / "proof"))
+        embedded = _template(kept_template({}))
         if _without_metadata(embedded) != _without_metadata(_template(self.assembly)):
             yield "the embedded cloud's template is another one than that of cdk synth"
 

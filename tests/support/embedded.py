@@ -138,13 +138,18 @@ def keep_template(directory: Path, context: Mapping[str, Any]) -> None:
 
     Whoever starts a cloud from other sources or with another context makes a template anew.
     """
+    assembly = kept_template(context)
+    own = directory / "templates" / assembly.name
+    if not own.exists():
+        shutil.copytree(assembly, own)
+
+
+def kept_template(context: Mapping[str, Any]) -> Path:
+    """Returns the cloud assembly of our own stack as an embedded cloud synthesizes it, which is done once."""
     kept = REPOSITORY / ".stepsweep" / "tests" / hashlib.sha256(repr(sorted(context.items())).encode()).hexdigest()[:16]
     kept.mkdir(parents=True, exist_ok=True)
     with FileLock(kept / "lock"):
-        assembly = template.synthesized(kept, context=context)
-        own = directory / "templates" / assembly.name
-        if not own.exists():
-            shutil.copytree(assembly, own)
+        return template.synthesized(kept, context=context)
 
 
 def eventually(condition: Callable[[], Any], timeout_seconds: float = 60) -> Any:
