@@ -10,6 +10,7 @@ learning_curves({"lr=0.1": metrics}, spec.objective)
 
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -23,7 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator
 
-from stepsweep.client.archive.curves import best_epoch, panels
+from stepsweep.client.archive.curves import best_epoch, losses, panels
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.axes import MAX_CELLS, Axis, axes, best_of_cells, is_grid, most_varied, with_values
 from stepsweep.contract.errors import InvalidInput
@@ -52,6 +53,11 @@ STYLE: dict[Any, Any] = {
 
 MANY_CURVES = 5
 """With more curves, those on the training data are left out, and the legend is outside."""
+
+MAX_LABEL = 40
+"""Characters of a label in a legend beside the curves; longer ones stand below them."""
+MAX_TITLE = 48
+"""Characters of a line of a title, for each panel below it."""
 
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 """Background of a label that lines cross."""
@@ -179,7 +185,7 @@ def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Pict
                 for column in panel.columns:
                     if column not in metrics.columns:
                         continue
-                    is_train = column.startswith("train_")
+                    is_train = column in panel.training
                     if is_train and not has_train and len(panel.columns) > 1:
                         continue
                     plot.plot(
@@ -189,19 +195,25 @@ def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Pict
                         label=column if alone else None if is_train else label,
                     )  # fmt: skip
                 _mark(plot, metrics, objective, panel.columns, colour, with_line=has_train)
-                if alone and panel.name == "loss":
+                if alone and losses(metrics.columns)[0] in panel.columns:
                     _shade_overfitting(plot, metrics)
             plot.set(xlabel="epoch", ylabel=panel.name)
             plot.xaxis.set_major_locator(MaxNLocator(integer=True))
             plot.grid(alpha=0.3)
-            if has_train and (len(curves) == 1 or plot is plots[0]):
+            if len(curves) == 1:
                 plot.legend(fontsize=8)
-        if not has_train and found:
-            figure.legend(*plots[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
+        if len(curves) > 1 and found:
+            # Long labels would cover the curves, or leave them no room.
+            is_long = max(map(len, curves)) > MAX_LABEL
+            handles, labels = plots[0].get_legend_handles_labels()
+            if is_long or has_train:
+                figure.legend(handles, labels, loc="outside lower center", fontsize=8, ncols=1 if is_long else 3)
+            else:
+                figure.legend(handles, labels, loc="outside right upper", fontsize=8)
         if len(curves) == 1:
-            figure.suptitle(next(iter(curves)))
-        elif has_train and any(column.startswith("train_") for panel in found for column in panel.columns):
-            figure.supxlabel("dashed: on the training data · solid: on the validation data", fontsize=8)
+            figure.suptitle(textwrap.fill(next(iter(curves)), MAX_TITLE * max(1, len(found))))
+        elif has_train and any(panel.training for panel in found):
+            figure.suptitle("dashed: on the training data · solid: on the validation data", fontsize=8)
     return figure
 
 
@@ -345,12 +357,13 @@ def _mark(
 
 
 def _shade_overfitting(plot: Axes, metrics: Metrics) -> None:
-    losses = metrics.columns.get("val_loss", [])
-    finite = [loss for loss in losses if math.isfinite(loss)]
-    if finite and losses[-1] > min(finite):
-        lowest = losses.index(min(finite)) + 1
-        plot.axvspan(lowest, len(losses), color="0.5", alpha=0.12, linewidth=0)
+    name = losses(metrics.columns)[0]
+    values = metrics.columns[name] if name else []
+    finite = [value for value in values if math.isfinite(value)]
+    if finite and values[-1] > min(finite):
+        lowest = values.index(min(finite)) + 1
+        plot.axvspan(lowest, len(values), color="0.5", alpha=0.12, linewidth=0)
         plot.annotate(
-            "val_loss is past its lowest", (lowest, 1), xycoords=("data", "axes fraction"), xytext=(3, -3),
+            f"{name} is past its lowest", (lowest, 1), xycoords=("data", "axes fraction"), xytext=(3, -3),
             textcoords="offset points", va="top", fontsize=7, color="0.35",
         )  # fmt: skip

@@ -48,22 +48,43 @@ const Charts = (() => {
   const lowestOf = (values) => Math.min(...values.filter((value) => value !== null)); // null where a trial diverged
   const epochsOf = (curve, values) => curve.epochs ?? values.map((_, place) => place + 1);
 
+  // What a column measures, and on which data, by its name: as client/archive/curves.py reads it.
+  const DATA = "train|training|val|valid|validation|eval|evaluation|dev|test";
+  const NAME = new RegExp(`^(?:(${DATA})[_/.-](.+)|(.+)[_/.-](${DATA}))$`, "i");
+
+  function measured(column) {
+    const found = column.match(NAME);
+    if (!found) return { what: column.toLowerCase(), on: null };
+    return { what: (found[2] ?? found[3]).toLowerCase(), on: /^train/i.test(found[1] ?? found[4]) ? "training" : "validation" };
+  }
+
+  // Columns that measure the same share a panel. Beside validation data, a column that names no data is of the training data.
+  function panelsOf(columns, metric) {
+    const grouped = new Map();
+    for (const column of columns) {
+      const { what } = measured(column);
+      if (!grouped.has(what)) grouped.set(what, []);
+      grouped.get(what).push(column);
+    }
+    const first = (what) => (what === "loss" ? 0 : what === measured(metric).what ? 1 : 2);
+    return [...grouped].sort(([a], [b]) => first(a) - first(b)).map(([what, some]) => {
+      const hasValidation = some.some((column) => measured(column).on === "validation");
+      const training = some.filter((column) => measured(column).on === "training" || (measured(column).on === null && hasValidation));
+      return { name: some.length > 1 ? what : some[0], columns: some, training };
+    });
+  }
+
+  // The trainer's names for the loss on validation and on training data.
+  function lossesOf(columns) {
+    const some = columns.filter((column) => measured(column).what === "loss");
+    const [panel] = panelsOf(some, "loss");
+    return { validation: some.find((column) => measured(column).on === "validation"), training: panel?.training[0] };
+  }
+
   // One element for each panel, and one trace for each column of each curve.
   // `lines` has {label, curve, place} for each trial; its place decides its colour.
-  function drawCurves(box, panels, lines, { metric, prefixes }) {
-    const known = panels.map((panel) => ({ ...panel, columns: [...panel.columns] }));
-    const columns = new Set(known.flatMap((panel) => panel.columns));
-    for (const { curve } of lines) {
-      for (const column of Object.keys(curve.columns)) {
-        if (columns.has(column)) continue;
-        columns.add(column);
-        const prefix = prefixes.find((each) => column.startsWith(each) && column !== each);
-        const name = prefix ? column.slice(prefix.length) : column;
-        const there = known.find((panel) => panel.name === name);
-        if (there) there.columns.push(column);
-        else known.push({ name, columns: [column] });
-      }
-    }
+  function drawCurves(box, columns, lines, metric) {
+    const known = panelsOf(new Set([...columns, ...lines.flatMap(({ curve }) => Object.keys(curve.columns))]), metric);
     // All of them before the first is drawn, since they share the width.
     const elements = known.map((panel, number) => {
       let element = byId(`panel-${number}`);
@@ -80,19 +101,20 @@ const Charts = (() => {
     known.forEach((panel, number) => {
       // A chart keeps its width until the window's changes; another number of them has another width.
       if (Number(box.dataset.panels ?? known.length) !== known.length && elements[number].data) Plotly.Plots.resize(elements[number]);
-      drawPanel(elements[number], panel, lines, metric, prefixes);
+      drawPanel(elements[number], panel, lines, metric);
     });
     box.dataset.panels = known.length;
   }
 
-  function drawPanel(element, panel, lines, metric, prefixes) {
+  function drawPanel(element, panel, lines, metric) {
     const traces = [];
     lines.forEach(({ label, curve, place }) => {
       const dash = ["solid", "dashdot", "longdash"][Math.floor(place / palette().length) % 3];
+      const watched = lossesOf(Object.keys(curve.columns)).validation;
       for (const column of panel.columns) {
         const values = curve.columns[column];
         if (!values) continue;
-        const isTrain = column.startsWith(prefixes[0]);
+        const isTrain = panel.training.includes(column);
         const epochs = epochsOf(curve, values);
         const about = (epoch, value) => `${escaped(label)}<br>epoch ${epoch}: ${escaped(column)} ${short(value)}`;
         traces.push({
@@ -100,7 +122,7 @@ const Charts = (() => {
           hovertext: values.map((value, at) => about(epochs[at], value)), line: { color: colourOf(place), width: isTrain ? 1.5 : 2.5, dash: isTrain ? "dot" : dash },
           marker: { color: colourOf(place), symbol: isTrain ? "circle-open" : "circle", size: 8 },
         });
-        const at = column === metric ? epochs.indexOf(curve.best) : column === "val_loss" ? values.indexOf(lowestOf(values)) : -1;
+        const at = column === metric ? epochs.indexOf(curve.best) : column === watched ? values.indexOf(lowestOf(values)) : -1;
         if (at >= 0 && values.length > 1) {
           traces.push({
             type: "scatter", mode: "markers", showlegend: false, x: [epochs[at]], y: [values[at]], hoverinfo: "text", hovertext: [`best: ${about(epochs[at], values[at])}`],
@@ -117,25 +139,27 @@ const Charts = (() => {
   }
 
   function pastLowest(panel, curve) {
-    const losses = curve?.columns.val_loss;
-    if (!losses || !panel.columns.includes("val_loss")) return [];
+    const { validation } = lossesOf(Object.keys(curve?.columns ?? {}));
+    if (!validation || !panel.columns.includes(validation)) return [];
+    const losses = curve.columns[validation];
     const [from, to] = [losses.indexOf(lowestOf(losses)), losses.length - 1];
     if (from === to) return [];
     const epochs = epochsOf(curve, losses);
     return [{ type: "rect", x0: epochs[from], x1: epochs[to], y0: 0, y1: 1, yref: "paper", fillcolor: style("--soft"), opacity: 0.15, line: { width: 0 }, layer: "below",
-      label: { text: "val_loss past its lowest", textposition: "top left", font: { size: 11, color: style("--soft") } } }];
+      label: { text: `${escaped(validation)} past its lowest`, textposition: "top left", font: { size: 11, color: style("--soft") } } }];
   }
 
   function overfitting(curve) {
-    const { val_loss: losses, train_loss: train } = curve.columns;
-    if (!losses) return "";
+    const { validation, training } = lossesOf(Object.keys(curve.columns));
+    if (!validation) return "";
+    const [losses, train] = [curve.columns[validation], curve.columns[training]];
     const [lowest, last] = [lowestOf(losses), losses[losses.length - 1]];
     const epochs = epochsOf(curve, losses);
-    if (losses.includes(null)) return `diverged at epoch ${epochsOf(curve, losses)[losses.indexOf(null)]}`;
-    if (last <= lowest) return "val_loss is lowest at the end";
+    if (losses.includes(null)) return `diverged at epoch ${epochs[losses.indexOf(null)]}`;
+    if (last <= lowest) return `${validation} is lowest at the end`;
     const at = losses.indexOf(lowest);
-    const since = `since epoch ${epochs[at]}: val_loss ${short(last - lowest)} higher at the end`;
-    return train && train[train.length - 1] < train[at] ? `${since}, train_loss lower` : since;
+    const since = `since epoch ${epochs[at]}: ${validation} ${short(last - lowest)} higher at the end`;
+    return train && train[train.length - 1] < train[at] ? `${since}, ${training} lower` : since;
   }
 
   // --- the page
@@ -165,5 +189,5 @@ const Charts = (() => {
     });
   }
 
-  return { byId, style, colourOf, short, escaped, isPrinting, draw, drawCurves, epochsOf, lowestOf, overfitting, copies, redrawnWith };
+  return { byId, style, colourOf, short, escaped, isPrinting, draw, drawCurves, lossesOf, lowestOf, overfitting, copies, redrawnWith };
 })();

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepsweep.client.archive.attempts import Attempt
-from stepsweep.client.archive.curves import PREFIXES, SECONDS, best_epoch, panels
+from stepsweep.client.archive.curves import SECONDS, best_epoch, losses, metrics_of
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.axes import MAX_CELLS, axes
 from stepsweep.client.report.gather import RUNNING, Gathered
-from stepsweep.client.words import assignments, printable
+from stepsweep.client.words import assignments, printable, varying
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.space import as_option
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
 MAX_POINTS = 300
@@ -43,9 +44,11 @@ def drawn(report: Gathered) -> dict[str, Any]:
             for axis in axes(spec, rows)
         ],
         "max_cells": MAX_CELLS,
+        "is_score": spec.epochs == 1,
+        "others": _other_scores(report) if spec.epochs == 1 else [],
         "trials": {
             "id": [row.trial_id for row in rows],
-            "label": [assignments(row.params) for row in rows],
+            "label": [label(spec, row) for row in rows],
             "rank": [row.rank for row in rows],
             "value": [row.value for row in rows],
             "error": [row.standard_error for row in rows],
@@ -57,16 +60,34 @@ def drawn(report: Gathered) -> dict[str, Any]:
             "reason": [printable(row.reason) for row in rows],
             "params": [list(row.texts.values()) for row in rows],
         },
-        "panels": [
-            {"name": panel.name, "columns": panel.columns}
-            for panel in panels(list(report.curves.values()), spec.objective)
-        ],
-        "prefixes": PREFIXES,
+        "columns": metrics_of(report.curves.values()),
         "curves": {number: thinned(metrics, spec.objective) for number, metrics in shown.items()},
         "unfinished": [index[trial_id] for trial_id in report.unfinished if trial_id in index],
         "shown": [*best, *running],
         "timeline": None if report.attempts is None else timeline(report.attempts),
     }
+
+
+def label(spec: SweepSpec, row: Row) -> str:
+    """Returns the params of a trial that tell it from others."""
+    varied = varying(spec) or set(spec.parameters)
+    return assignments({name: value for name, value in row.params.items() if name in varied})
+
+
+def _other_scores(report: Gathered) -> list[dict[str, Any]]:
+    """Returns the metrics of trials without epochs beside the objective: one value per row.
+
+    Nothing if a row is the mean of several trials, since only the first one's metrics are read.
+    """
+    if any(row.n > 1 for row in report.rows):
+        return []
+    names = [name for name in metrics_of(report.curves.values()) if name != report.standing.spec.objective.metric]
+    curves = [report.curves.get(row.trial_id) for row in report.rows]
+    return [{"name": name, "values": [_first(curve, name) for curve in curves]} for name in names]
+
+
+def _first(curve: Metrics | None, name: str) -> float | None:
+    return _short(curve.columns[name][0]) if curve and name in curve.columns else None
 
 
 def running_row(trial: Trial, live: Metrics | None, objective: Objective, *, several: bool) -> Row:
@@ -100,13 +121,15 @@ def running_row(trial: Trial, live: Metrics | None, objective: Objective, *, sev
 def thinned(metrics: Metrics, objective: Objective) -> dict[str, Any]:
     """Returns a curve's columns, thinned if it is long; numbers that are not finite become None."""
     count = metrics.epochs
-    losses = [(value, place) for place, value in enumerate(metrics.columns.get("val_loss", ())) if math.isfinite(value)]
+    watched = losses(metrics.columns)[0]
+    of_losses = metrics.columns[watched] if watched else ()
+    finite = [(value, place) for place, value in enumerate(of_losses) if math.isfinite(value)]
     best = best_epoch(metrics, objective)
     kept = set(range(count))
     if count > MAX_POINTS:
         kept = {round(place * (count - 1) / (MAX_POINTS - 1)) for place in range(MAX_POINTS)}
         kept |= {best - 1} if best else set()
-        kept |= {min(losses)[1]} if losses else set()
+        kept |= {min(finite)[1]} if finite else set()
     epochs = sorted(kept)
     return {
         "best": best,

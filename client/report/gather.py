@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
+from stepsweep.client.archive.curves import losses, metrics_of
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Artifact, Plan
@@ -64,9 +65,9 @@ class Gathered:
         return [*self.standing.rows, *self.running]
 
     @property
-    def has_losses(self) -> bool:
-        """Whether a trainer reports `val_loss`, which shows overfitting."""
-        return any("val_loss" in curve.columns for curve in self.curves.values())
+    def losses(self) -> tuple[str | None, str | None]:
+        """The trainer's names for the loss on validation and on training data."""
+        return losses(metrics_of(self.curves.values()))
 
 
 def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:

@@ -9,7 +9,6 @@ from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import need
 from stepsweep.client.pictures.axes import axes
 from stepsweep.client.report.gather import Gathered, gathered
-from stepsweep.client.words import assignments
 from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -74,6 +73,7 @@ def _write(file: Path, data: bytes) -> None:
 def pictures(report: Gathered) -> "dict[str, Picture]":
     """Returns the figures that the sweep has data for, by file name."""
     from stepsweep.client.pictures.figures import heatmap, learning_curves, parallel_coordinates, values_by_parameter
+    from stepsweep.client.report.drawn import label
 
     spec, rows = report.standing.spec, report.standing.rows
     varied = sum(axis.varies for axis in axes(spec, rows)) if rows else 0
@@ -85,9 +85,9 @@ def pictures(report: Gathered) -> "dict[str, Picture]":
     if varied > 2:
         found["parallel-coordinates"] = parallel_coordinates(spec, rows)
     curves = {
-        assignments(row.params): report.curves[row.trial_id]
+        label(spec, row): report.curves[row.trial_id]
         for row in rows
-        if row.rank is not None and row.trial_id in report.curves
+        if spec.epochs > 1 and row.rank is not None and row.trial_id in report.curves
     }
     best = dict(list(curves.items())[:MAX_CURVES])
     if best:

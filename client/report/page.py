@@ -5,6 +5,7 @@ data. In addition, the file's Content-Security-Policy allows only two scripts, b
 """
 
 import base64
+import functools
 import hashlib
 import json
 import shlex
@@ -23,9 +24,9 @@ from rich.filesize import decimal
 from stepsweep.bucket.folder import path_of
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.report.drawn import drawn
+from stepsweep.client.report.drawn import drawn, label
 from stepsweep.client.report.gather import Gathered
-from stepsweep.client.words import assignments, described, number_of, printable, shown_value
+from stepsweep.client.words import assignments, described, number_of, printable, shown_value, varying
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import options_line
 from stepsweep.contract.spec import SweepSpec
@@ -109,7 +110,11 @@ def facts(report: Gathered) -> dict[str, Any]:
         "rows": rows,
         "ended": sum(row.n for row in rows),
         "has_several": any(row.n > 1 for row in rows),
-        "has_losses": report.has_losses,
+        "losses": report.losses,
+        "is_score": spec.epochs == 1,
+        "has_space": bool(varying(spec)) and any(row.value is not None for row in rows),
+        "has_curves": spec.epochs > 1 and bool(report.curves),
+        "label": functools.partial(label, spec),
         "winner": winner,
         "options": _options(winner),
         "second": next((row for row in rows if row.rank == 2), None),

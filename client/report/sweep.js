@@ -1,7 +1,7 @@
 "use strict";
 // The page of a sweep: draws its charts, sorts and filters its leaderboard. The data is in the page, or comes by `update`.
 const SweepPage = (() => {
-  const { byId, style, colourOf, short, escaped, epochsOf, lowestOf, overfitting } = Charts;
+  const { byId, style, colourOf, short, escaped, lossesOf, lowestOf, overfitting } = Charts;
   const MAX_WHOLE = 1000; // rows; of more only those in sight are in the document
   const MAX_DRAWN = 2000; // trials in a chart of points or lines: the best
   const MAX_FAILED_DRAWN = 500;
@@ -50,9 +50,30 @@ const SweepPage = (() => {
     return high > low ? [low, high] : [low - 0.5, high + 0.5];
   }
 
+  // A long text without its middle: its ends usually tell it from others. Numbers stay whole.
+  function cut(text, room = innerWidth < 600 ? 14 : 26) {
+    if (text.length <= room || !Number.isNaN(Number(text))) return text;
+    const last = Math.floor(room / 3);
+    return `${text.slice(0, room - last - 1)}…${text.slice(-last)}`;
+  }
+
+  // A long name in lines that break behind `_`, `.`, `/` or `-`.
+  function folded(name, room = 13) {
+    const lines = [""];
+    for (const part of name.match(/[^_./-]*[_./-]?/g).filter(Boolean)) {
+      if (lines.at(-1) && (lines.at(-1) + part).length > room) lines.push("");
+      lines[lines.length - 1] += part;
+    }
+    return lines.map(escaped).join("<br>");
+  }
+
   function axisOf(number) {
     const axis = axes[number];
-    if (axis.listed) return { title: { text: axis.name }, type: "category", categoryorder: "array", categoryarray: axis.choices.map(escaped) };
+    if (axis.listed) {
+      const categories = axis.choices.map(escaped);
+      const texts = { tickmode: "array", tickvals: categories, ticktext: axis.choices.map((choice) => escaped(cut(choice))) };
+      return { title: { text: axis.name }, type: "category", categoryorder: "array", categoryarray: categories, ...(categories.length <= 20 ? texts : {}) };
+    }
     return { title: { text: axis.name }, type: axis.log ? "log" : "linear" };
   }
 
@@ -101,7 +122,7 @@ const SweepPage = (() => {
     const places = (names, name) => {
       const every = Math.ceil(names.length / 20);
       const named = names.map((_, place) => place).filter((place) => place % every === 0);
-      return { title: { text: name }, tickvals: named, ticktext: named.map((place) => escaped(names[place])), showgrid: false };
+      return { title: { text: name }, tickvals: named, ticktext: named.map((place) => escaped(cut(names[place]))), showgrid: false };
     };
     draw("plane", [{
       type: "heatmap", z, customdata, hovertext: hovers, hoverinfo: "text",
@@ -133,7 +154,10 @@ const SweepPage = (() => {
     ], { height: 460, xaxis: axisOf(across), yaxis: axisOf(down) });
   }
 
-  function drawOne(number) {
+  const isText = (number) => axes[number].choices.some((choice) => Number.isNaN(Number(choice)));
+
+  // Values over one parameter; with many trials per choice also their mean.
+  function drawOne(id, number) {
     const some = valued();
     const errors = some.map((trial) => trials.error[trial] ?? 0);
     const points = (list, marker) => ({
@@ -141,11 +165,43 @@ const SweepPage = (() => {
       x: list.map((trial) => escaped(trials.params[trial][number])), y: list.map((trial) => trials.value[trial]),
     });
     const spread = errors.some((error) => error > 0) ? { error_y: { type: "data", array: errors, color: style("--soft") } } : {};
-    draw("plane", [
-      { ...points(some, { color: colourOf(0), size: 10 }), ...spread },
+    const means = [];
+    if (axes[number].listed && some.length > axes[number].choices.length) {
+      const of = (choice) => some.filter((trial) => trials.params[trial][number] === choice).map((trial) => trials.value[trial]);
+      const there = axes[number].choices.filter((choice) => of(choice).length > 0);
+      const mean = (values) => values.reduce((sum, value) => sum + value / values.length, 0);
+      means.push({
+        type: "scatter", mode: "markers", showlegend: false, x: there.map(escaped), y: there.map((choice) => mean(of(choice))), hoverinfo: "text",
+        hovertext: there.map((choice) => `${escaped(axes[number].name)}=${escaped(choice)}<br>mean of ${of(choice).length}: ${short(mean(of(choice)))}`),
+        marker: { symbol: "line-ew", size: 34, line: { width: 3, color: style("--soft") } },
+      });
+    }
+    draw(id, [
+      ...means,
+      { ...points(some, { color: colourOf(0), size: 10, opacity: 0.8 }), ...spread },
       { ...points(some.filter((trial) => trials.rank[trial] === 1), WINNER_RING), hoverinfo: "skip" },
-    ], { xaxis: axisOf(number), yaxis: { title: { text: objective.metric } } });
+    ], { height: 340, xaxis: axisOf(number), yaxis: { title: { text: objective.metric } } });
   }
+
+  // A picture for each parameter of a sweep without epochs, in which there are no curves to look at.
+  function drawScores() {
+    const numbers = data.is_score && varied.length > 1 ? varied : [];
+    const box = byId("scores");
+    numbers.forEach((number, at) => {
+      let element = byId(`score-${at}`);
+      if (!element) {
+        element = document.createElement("div");
+        element.id = `score-${at}`;
+        element.setAttribute("role", "group");
+        box.append(element);
+      }
+      element.setAttribute("aria-label", `${objective.metric} by ${axes[number].name}; the leaderboard has the same numbers`);
+      drawOne(element.id, number);
+    });
+    for (const element of [...box.children].slice(numbers.length)) element.remove();
+  }
+
+  const WIDTH_OF_AXIS = 104; // pixels: of a folded name
 
   function drawParallel(varied) {
     const place = (number, choice) => {
@@ -190,32 +246,38 @@ const SweepPage = (() => {
       return line;
     });
     const names = [...varied.map((number) => axes[number].name), objective.metric];
+    const width = Math.max(byId("parallel").parentElement.clientWidth, WIDTH_OF_AXIS * names.length);
+    const room = Math.floor((width - 140) / Math.max(1, varied.length) / 7);
     const label = (x, y, text) => ({ x, y, text: escaped(text), showarrow: false, xanchor: "left", xshift: 6, font: { size: 11 }, bgcolor: style("--paper"), opacity: 0.85 });
     const annotations = varied.flatMap((number, x) => {
       const { choices, listed } = axes[number];
       const named = listed && choices.length <= data.max_cells ? choices : [choices[0], choices[choices.length - 1]];
-      return named.map((choice) => label(x, place(number, choice), choice));
+      return named.map((choice) => label(x, place(number, choice), cut(choice, room)));
     });
     annotations.push(label(varied.length, 0, short(low)), label(varied.length, 1, short(high)));
+    // So that names and values of one axis end before the next one; the chart scrolls where there is no room.
+    byId("parallel").style.minWidth = `${WIDTH_OF_AXIS * names.length}px`;
     draw("parallel", traces, {
-      height: 420, annotations, margin: { l: 30, r: 80, t: 20, b: 50 },
+      height: 420, annotations, margin: { l: 60, r: 80, t: 20, b: 70 },
       shapes: names.map((_, x) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, line: { color: style("--soft"), width: 1 }, layer: "below" })),
-      xaxis: { tickvals: names.map((_, x) => x), ticktext: names, showgrid: false, range: [-0.05, varied.length + 0.05], fixedrange: true },
+      xaxis: { tickvals: names.map((_, x) => x), ticktext: names.map((name) => folded(name)), showgrid: false, range: [-0.05, varied.length + 0.05], fixedrange: true },
       yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true },
     });
   }
 
   function drawSpace() {
     const isThere = varied.length > 0 && trials.value.some((value) => value !== null);
+    byId("space").hidden = !isThere && !fetchCurves; // a live page may have something to draw later
     byId("no-space").hidden = isThere;
     byId("plane").hidden = !isThere;
     byId("parallel").hidden = !isThere || varied.length < 3;
     byId("too-many").hidden = !isThere || visible().length <= MAX_DRAWN;
     if (!isThere) return;
     choosePlane();
-    if (varied.length === 1) drawOne(varied[0]);
+    if (varied.length === 1) drawOne("plane", varied[0]);
     else drawPlane();
     if (varied.length > 2) drawParallel(varied);
+    drawScores();
   }
 
   function choosePlane() {
@@ -247,12 +309,12 @@ const SweepPage = (() => {
     const lines = chosen
       .map((id, place) => ({ label: trials.label[index.get(id)], curve: curves.get(id), place }))
       .filter(({ curve }) => curve);
-    Charts.drawCurves(byId("panels"), data.panels, lines, { metric: objective.metric, prefixes: data.prefixes });
+    Charts.drawCurves(byId("panels"), data.columns, lines, objective.metric);
   }
 
   function listChosen() {
-    const losses = [...curves.values()].some((curve) => "val_loss" in curve.columns);
-    const heads = ["Trial", "Best epoch", ...(losses ? ["Lowest val_loss", "At the end", "Overfitting"] : []), "Remove"];
+    const losses = lossesOf([...new Set([...curves.values()].flatMap((curve) => Object.keys(curve.columns)))]).validation;
+    const heads = ["Trial", "Best epoch", ...(losses ? [`Lowest ${losses}`, "At the end", "Overfitting"] : []), "Remove"];
     byId("chosen").tHead.rows[0].replaceChildren(...heads.map((name, place) => {
       const head = document.createElement("th");
       head.scope = "col";
@@ -279,7 +341,7 @@ const SweepPage = (() => {
       cell(`${trials.label[trial]}${data.unfinished.includes(trial) ? " (so far)" : ""}`).prepend(swatch);
       cell(curve ? (curve.best ?? "") : "no metrics", "number");
       if (losses) {
-        const own = curve?.columns.val_loss;
+        const own = curve?.columns[losses];
         cell(own?.some((loss) => loss !== null) ? short(lowestOf(own)) : "", "number");
         cell(own ? short(own[own.length - 1]) : "", "number");
         cell(curve ? overfitting(curve) : "");
@@ -299,13 +361,15 @@ const SweepPage = (() => {
 
   function mark(row) {
     if (!row.dataset.trial) return;
-    const place = chosen.indexOf(trials.id[Number(row.dataset.trial)]);
+    const place = hasCurves() ? chosen.indexOf(trials.id[Number(row.dataset.trial)]) : -1;
     row.classList.toggle("chosen", place >= 0);
     row.style.setProperty("--curve", place >= 0 ? colourOf(place) : "");
-    row.querySelector("input").checked = place >= 0;
+    const box = row.querySelector("input");
+    if (box) box.checked = place >= 0;
   }
 
   function toggle(id) {
+    if (!hasCurves()) return;
     isChosenByHand = true;
     const place = chosen.indexOf(id);
     if (place >= 0) chosen.splice(place, 1);
@@ -314,7 +378,13 @@ const SweepPage = (() => {
     remember();
   }
 
+  // One value is no curve; a live page may get some later.
+  const hasCurves = () => !data.is_score && (fetchCurves !== null || curves.size > 0);
+
   async function showCurves() {
+    byId("curves").hidden = !hasCurves();
+    byId("clear").hidden = byId("curves").hidden;
+    if (!hasCurves()) return;
     listChosen();
     drawCurves();
     const missing = fetchCurves ? chosen.filter((id) => !curves.has(id)) : [];
@@ -333,10 +403,10 @@ const SweepPage = (() => {
     const count = lane.length;
     byId("about-jobs").textContent = count
       ? `${count.toLocaleString("en")} attempt${count === 1 ? "" : "s"} on machines, by Batch's clock; one line per job that ran at the same time.`
-      : "No job that has ended told when it ran: nothing had to be trained, or nothing got a machine.";
+      : "No job has run: nothing had to be trained, or nothing got a machine.";
     byId("jobs").hidden = !count;
     if (!count) return;
-    const kinds = [["well", "went well", style("--accent")], ["not", "did not", style("--bad")]];
+    const kinds = [["well", "succeeded", style("--accent")], ["not", "failed", style("--bad")]];
     const traces = kinds.map(([kind, name, color]) => {
       const some = lane.map((_, place) => place).filter((place) => well[place] === (kind === "well"));
       const text = some.map((place) => {
@@ -350,7 +420,7 @@ const SweepPage = (() => {
     }).filter((trace) => trace.x.length);
     draw("jobs", traces, {
       height: Math.min(700, 120 + 22 * lanes), barmode: "overlay", showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 60, r: 20, t: 40, b: 50 },
-      xaxis: { type: "date", title: { text: "time (UTC)" } }, yaxis: { title: { text: "at the same time" }, autorange: "reversed", tickformat: "d", ...(lanes <= 20 ? { dtick: 1 } : {}) },
+      xaxis: { type: "date", title: { text: "time (UTC)" } }, yaxis: { title: { text: "at once" }, autorange: "reversed", tickformat: "d", ...(lanes <= 20 ? { dtick: 1 } : {}) },
     });
   }
 
@@ -359,16 +429,23 @@ const SweepPage = (() => {
   // A column: how its header is called, its cells' texts, and what it is sorted by.
   function columns() {
     const text = (value) => (value === null || value === undefined ? "" : String(value));
-    const found = [
-      { key: "rank", name: "rank", by: (trial) => trials.rank[trial], isNumber: true },
-      ...axes.map((axis, number) => ({ key: `params.${number}`, name: axis.name, by: (trial) => trials.params[trial][number], isNumber: true })),
-      { key: "value", name: objective.metric, by: (trial) => trials.value[trial], text: (trial) => (trials.value[trial] === null ? "" : String(Number(trials.value[trial].toPrecision(6)))), isNumber: true },
-    ];
+    const hasValues = trials.value.some((value) => value !== null);
+    const found = [];
+    if (trials.rank.some((rank) => rank !== null)) found.push({ key: "rank", name: "rank", by: (trial) => trials.rank[trial], isNumber: true });
+    if (hasValues) found.push({ key: "value", name: objective.metric, by: (trial) => trials.value[trial], text: (trial) => (trials.value[trial] === null ? "" : String(Number(trials.value[trial].toPrecision(6)))), isNumber: true });
     if (trials.error.some((error) => error !== null)) found.push({ key: "error", name: "± std error", by: (trial) => trials.error[trial], text: (trial) => (trials.error[trial] === null ? "" : String(Number(trials.error[trial].toPrecision(2)))), isNumber: true });
     if (trials.n.some((n) => n > 1)) found.push({ key: "n", name: "n", by: (trial) => trials.n[trial], title: (trial) => trials.values[trial], isNumber: true });
+    data.others.forEach(({ name, values }, number) => found.push({ key: `others.${number}`, name, by: (trial) => values[trial], isNumber: true }));
+    for (const number of varied.length ? varied : axes.keys()) {
+      found.push({ key: `params.${number}`, name: axes[number].name, by: (trial) => trials.params[trial][number], isNumber: !isText(number), className: () => "text" });
+    }
+    if (!data.is_score && (hasValues || fetchCurves)) {
+      found.push(
+        { key: "epoch", name: "epoch", by: (trial) => trials.epoch[trial], isNumber: true },
+        { key: "trained", name: "trained", by: (trial) => trials.trained[trial], isNumber: true },
+      );
+    }
     found.push(
-      { key: "epoch", name: "epoch", by: (trial) => trials.epoch[trial], isNumber: true },
-      { key: "trained", name: "trained", by: (trial) => trials.trained[trial], isNumber: true },
       { key: "status", name: "outcome", by: (trial) => trials.status[trial], className: (trial) => ({ SUCCEEDED: "", RUNNING: "soft" })[trials.status[trial]] ?? "bad" },
     );
     if (trials.reason.some((reason) => reason)) found.push({ key: "reason", name: "reason", by: (trial) => trials.reason[trial], className: () => "reason" });
@@ -436,7 +513,7 @@ const SweepPage = (() => {
       const button = document.createElement("button");
       button.type = "button";
       button.dataset.column = column.key;
-      button.textContent = column.name;
+      appendParts(button, column.name);
       head.append(button);
       return head;
     });
@@ -449,9 +526,14 @@ const SweepPage = (() => {
       link.innerHTML = '<span class="visually-hidden">Page</span>';
       heads.unshift(link);
     }
-    row.replaceChildren(first, ...heads);
+    row.replaceChildren(...(hasCurves() ? [first] : []), ...heads);
     if (focused) row.querySelector(`[data-column="${focused}"]`)?.focus();
     byId("trials").setAttribute("aria-rowcount", String(view.length + 1));
+  }
+
+  // A long name or text may break where a person would break it.
+  function appendParts(element, text) {
+    for (const part of text.split(/(?<=[_./-])/)) element.append(part, document.createElement("wbr"));
   }
 
   const visibleColumns = () => columns().filter(({ key }) => !hidden.has(key));
@@ -462,10 +544,12 @@ const SweepPage = (() => {
     row.dataset.trial = trial;
     row.setAttribute("aria-rowindex", String(place + 2));
     if (trials.rank[trial] === 1) row.className = "best";
-    const box = document.createElement("input");
-    box.type = "checkbox";
-    box.setAttribute("aria-label", `Show the curve of ${trials.label[trial]}`);
-    row.insertCell().append(box);
+    if (hasCurves()) {
+      const box = document.createElement("input");
+      box.type = "checkbox";
+      box.setAttribute("aria-label", `Show the curve of ${trials.label[trial]}`);
+      row.insertCell().append(box);
+    }
     if (trialUrl) {
       const link = document.createElement("a");
       link.href = trialUrl(trials.id[trial]);
@@ -483,7 +567,8 @@ const SweepPage = (() => {
         cell.append(mark);
       } else {
         cell.className = className;
-        cell.textContent = column.text(trial);
+        if (className === "text") appendParts(cell, column.text(trial));
+        else cell.textContent = column.text(trial);
       }
       const title = column.title?.(trial);
       if (title) cell.title = title;
@@ -603,8 +688,7 @@ const SweepPage = (() => {
 
   function drawAll() {
     drawSpace();
-    listChosen();
-    drawCurves();
+    showCurves();
     drawJobs();
   }
 
@@ -631,6 +715,9 @@ const SweepPage = (() => {
     byId("filter-help").hidden = !trials.rank.length;
     byId("trials-scroll").hidden = !trials.rank.length;
     byId("no-trials").hidden = trials.rank.length > 0;
+    const same = varied.length ? axes.filter((axis) => axis.choices.length === 1) : [];
+    byId("constant").hidden = !same.length;
+    byId("constant").textContent = `In all trials: ${same.map((axis) => `${axis.name}=${axis.choices[0]}`).join(" ")}`;
     offerOutcomes();
     offerColumns();
     filter();

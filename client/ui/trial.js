@@ -12,7 +12,7 @@
   function draw() {
     byId("no-curves").hidden = curve !== null;
     const lines = curve ? [{ label, curve, place: 0 }] : [];
-    Charts.drawCurves(byId("panels"), [], lines, { metric, prefixes: ["train_", "val_"] });
+    Charts.drawCurves(byId("panels"), [], lines, metric);
   }
 
   function append(lines) {

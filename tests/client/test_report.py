@@ -120,7 +120,7 @@ def test_the_charts_have_curves_and_attempts(recorded: RecordedCloud) -> None:
     data = drawn(gathered_at(recorded, "mine"))
     assert data["trials"]["label"][0] == "lr=0.1 momentum=0.9"
     assert data["curves"][0] == {"best": 2, "columns": {**CURVE, "val_accuracy": [0.5, 0.9, 0.6]}}
-    assert [panel["name"] for panel in data["panels"]] == ["loss", "accuracy"]
+    assert data["columns"] == ["train_loss", "val_loss", "val_accuracy"]
     assert data["shown"] == [0, 1, 2]
     timeline = data["timeline"]
     assert timeline["started"] == [BEGAN + 1000 * second for second in (0, 1, 2, 9, 10)]

@@ -9,6 +9,7 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,14 +102,14 @@ def test_a_click_on_a_header_sorts_and_again_the_other_way(
     opened(chromium, recorded, plane)
     click = "document.querySelector('th button[data-column=\"params.0\"]').click()"
     chromium.run(click)
-    assert [float(row[2]) for row in chromium.run(ROWS)] == [0.001, 0.001, 0.01, 0.01, 0.1, 0.1]
+    assert [float(row[3]) for row in chromium.run(ROWS)] == [0.001, 0.001, 0.01, 0.01, 0.1, 0.1]
     chromium.run(click)
-    assert [float(row[2]) for row in chromium.run(ROWS)] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+    assert [float(row[3]) for row in chromium.run(ROWS)] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
     assert chromium.run("return [...document.querySelectorAll('th[aria-sort]')].map((th) => th.textContent)") == ["lr"]
     value = "document.querySelector('th button[data-column=\"value\"]').click()"
     for _ in range(2):
         chromium.run(value)
-        assert chromium.run(ROWS)[-1][4] == "", "what failed has no value, and is last either way"
+        assert chromium.run(ROWS)[-1][2] == "", "what failed has no value, and is last either way"
 
 
 @pytest.mark.parametrize(
@@ -140,11 +141,55 @@ def test_a_trainer_s_own_names_are_filtered_by_and_no_loss_is_asked_for(
         recorded.succeeded("own", trial, {"eval/rmse": [1.0, 0.5 + number / 10]}, began=number)
     opened(chromium, recorded, "own")
     chromium.run(FILTER, "optim.lr=0.1 batch-size=64 eval/rmse<1")
-    assert [row[1:5] for row in chromium.run(ROWS)] == [["2", "0.1", "64", "0.6"]]
+    assert [row[1:5] for row in chromium.run(ROWS)] == [["2", "0.6", "0.1", "64"]]
     heads = chromium.run("return [...document.querySelectorAll('#chosen th')].map((th) => th.textContent)")
     assert heads == ["Trial", "Best epoch", "Remove"]
     assert "images" not in chromium.run("return document.body.innerText")
     assert chromium.complaints() == []
+
+
+def test_hugging_face_s_names_share_panels_and_overfitting_is_said_in_them(
+    chromium: Browser, recorded: RecordedCloud
+) -> None:
+    asked: dict[str, Any] = {"objective": {"metric": "eval_accuracy", "direction": "maximize"}, "epochs": 2}
+    parameters = {"learning_rate": [1e-5, 2e-5], "per_device_train_batch_size": [8], "weight_decay": [0, 0.01]}
+    for number, trial in enumerate(recorded.planned("hugging", parameters, **asked)):
+        columns = {"loss": [0.9, 0.5], "eval_loss": [0.6, 0.7], "eval_accuracy": [0.5, 0.6 + number / 10]}
+        recorded.succeeded("hugging", trial, columns, began=number)
+    recorded.reduced("hugging")
+    opened(chromium, recorded, "hugging")
+    best = "learning_rate=2e-05 weight_decay=0.01"
+    assert chromium.run(CHOSEN)[0] == best, "the batch size is the same in all trials"
+    assert chromium.run(LINES)[0][:2] == [f"loss · {best}", f"eval_loss · {best}"]
+    dashes = chromium.run("return document.getElementById('panel-0').data.slice(0, 2).map((trace) => trace.line.dash)")
+    assert dashes == ["dot", "solid"], "beside eval_loss, loss is that on the training data"
+    (head,) = chromium.run("return [document.querySelector('#chosen thead').textContent]")
+    assert head == "TrialBest epochLowest eval_lossAt the endOverfittingRemove"
+    text = chromium.run("return document.body.innerText")
+    assert "since epoch 1: eval_loss 0.1 higher at the end, loss lower" in text
+    assert "val_loss" not in text.replace("eval_loss", "")
+    assert "In all trials: per_device_train_batch_size=8" in text
+
+
+def test_a_sweep_without_epochs_has_scores_and_no_curves(chromium: Browser, recorded: RecordedCloud) -> None:
+    asked: dict[str, Any] = {"objective": {"metric": "accuracy", "direction": "maximize"}, "epochs": 1}
+    for number, trial in enumerate(recorded.planned("score", {"C": [1, 10], "kernel": ["rbf", "poly"]}, **asked)):
+        recorded.succeeded("score", trial, {"accuracy": [0.5 + number / 10], "f1": [0.25]}, began=number)
+    recorded.reduced("score")
+    opened(chromium, recorded, "score")
+    assert chromium.run("return document.getElementById('curves').hidden")
+    assert chromium.run("return [...document.querySelectorAll('#trials th')].map((th) => th.textContent.trim())") == [
+        "rank", "accuracy", "f1", "C", "kernel", "outcome",
+    ]  # fmt: skip
+    assert chromium.run(ROWS)[0] == ["1", "0.8", "0.25", "10", "poly", "SUCCEEDED"]
+    axes = chromium.run(
+        "return [...document.querySelectorAll('#scores > div')].map((one) => one.layout.xaxis.title.text)"
+    )
+    assert axes == ["C", "kernel"]
+    means = chromium.run("return document.getElementById('score-0').data[0].y")
+    assert means == pytest.approx([0.55, 0.75])
+    assert "epoch" not in chromium.run("return document.getElementById('main').innerText.split('Spec')[0]").lower()
+    assert_quiet(chromium)
 
 
 def test_a_click_on_a_row_shows_its_curve_and_again_takes_it_away(
@@ -199,7 +244,7 @@ def test_a_thousand_trials_of_three_parameters(chromium: Browser, recorded: Reco
     opened(chromium, recorded, "many")
     assert len(chromium.run(ROWS)) == 1000
     chromium.run("document.querySelector('th button[data-column=\"value\"]').click()")
-    values = [float(row[5]) for row in chromium.run(ROWS)]
+    values = [float(row[2]) for row in chromium.run(ROWS)]
     assert values == sorted(values)
     chromium.run(FILTER, "width=3 momentum>0.5")
     assert len(chromium.run(ROWS)) == 40
