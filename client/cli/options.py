@@ -244,6 +244,14 @@ def checked_first(command: Callable[..., int]) -> Callable[..., int]:
     return with_check
 
 
+def keep_results_option(command: Callable[..., int]) -> Callable[..., int]:
+    return click.option(
+        "--keep-results", is_flag=True,
+        help="Count finished trials of the trainer as it was before it changed: the change cannot matter to their "
+        "numbers.",
+    )(command)  # fmt: skip
+
+
 def keep_going_option(command: Callable[..., int]) -> Callable[..., int]:
     return click.option(
         "--keep-going", is_flag=True,

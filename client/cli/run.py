@@ -18,6 +18,7 @@ from stepsweep.client.cli.options import (
     directory_option,
     json_option,
     keep_going_option,
+    keep_results_option,
     machine_options,
     of_an_execution_too,
     place_options,
@@ -40,9 +41,10 @@ SERVE_EXIT_CODES = "Exit codes: 0 ended by Ctrl-C or SIGTERM · 1 the cloud fail
 @spec_options
 @cloud_options
 @keep_going_option
+@keep_results_option
 @json_option("One JSON document on stdout; progress goes to stderr.")
 @checked_first
-def run(asked: Asked, cloud: Cloud, keep_going: bool, as_json: bool) -> int:
+def run(asked: Asked, cloud: Cloud, keep_going: bool, keep_results: bool, as_json: bool) -> int:
     """Run a sweep, show its progress, and name the winner.
 
     SPEC is a JSON or YAML file (- reads standard input). Options override its fields, or replace the file. Finished
@@ -63,16 +65,18 @@ def run(asked: Asked, cloud: Cloud, keep_going: bool, as_json: bool) -> int:
         from stepsweep.client.cli.running import run_sweep
         from stepsweep.client.terminal.view import View
 
-        ran = run_sweep(spec, cloud, View(to_stderr=as_json), ahead, keep_going=keep_going)
+        view = View(to_stderr=as_json)
+        ran = run_sweep(spec, cloud, view, ahead, keep_going=keep_going, keep_results=keep_results)
     return _shown(ran, as_json=as_json)
 
 
 @click.command(epilog=START_EXIT_CODES)
 @spec_options
 @cloud_options
+@keep_results_option
 @json_option("One JSON document on stdout; all else goes to stderr.")
 @checked_first
-def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
+def start(asked: Asked, cloud: Cloud, keep_results: bool, as_json: bool) -> int:
     """Start a sweep and leave it running.
 
     Takes the options of `sweep run`, and returns once the trials are planned. On this machine a background process runs
@@ -86,7 +90,8 @@ def start(asked: Asked, cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.terminal.view import View
 
     spec, script = asked.checked(now=datetime.now(UTC))
-    return _shown(start_sweep(spec, cloud.running(script), View(to_stderr=as_json)), as_json=as_json)
+    view = View(to_stderr=as_json)
+    return _shown(start_sweep(spec, cloud.running(script), view, keep_results=keep_results), as_json=as_json)
 
 
 @click.command(epilog=EXIT_CODES)
@@ -113,12 +118,15 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
 @click.argument("name")
 @click.option("-d", "--detach", is_flag=True, help="Leave it running, as `sweep start` does.")
 @accept_trainer_option
+@keep_results_option
 @keep_going_option
 @cloud_options
 @json_option("One JSON document on stdout; progress goes to stderr.")
 @checked_first
 @of_an_execution_too
-def resume(name: str, detach: bool, accept_trainer: bool, keep_going: bool, cloud: Cloud, as_json: bool) -> int:
+def resume(
+    name: str, detach: bool, accept_trainer: bool, keep_results: bool, keep_going: bool, cloud: Cloud, as_json: bool
+) -> int:
     """Continue a sweep that was interrupted, stopped, or had failed trials.
 
     Starts the same sweep again, on this machine with its original trainer. Finished trials are not repeated; others
@@ -137,9 +145,9 @@ def resume(name: str, detach: bool, accept_trainer: bool, keep_going: bool, clou
     spec = replace(cloud.looked_at().archive.spec(name), accept_trainer=accept_trainer)
     cloud = cloud.with_trainer_of(name)
     if detach:
-        return _shown(start_sweep(spec, cloud, view), as_json=as_json)
+        return _shown(start_sweep(spec, cloud, view, keep_results=keep_results), as_json=as_json)
     with working_ahead(cloud, spec) as ahead:
-        ran = run_sweep(spec, cloud, view, ahead, keep_going=keep_going)
+        ran = run_sweep(spec, cloud, view, ahead, keep_going=keep_going, keep_results=keep_results)
     return _shown(ran, as_json=as_json)
 
 

@@ -33,7 +33,9 @@ class Ran:
     faults: list[str]
 
 
-def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead, *, keep_going: bool) -> Ran:
+def run_sweep(
+    spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead, *, keep_going: bool, keep_results: bool = False
+) -> Ran:
     """Runs a sweep and shows its progress, until it ends or a person interrupts it.
 
     Raises:
@@ -44,16 +46,18 @@ def run_sweep(spec: SweepSpec, cloud: Cloud, view: View, ahead: Ahead, *, keep_g
     view.line(f"Sweep {spec.name}: {described(spec)}.")
     show = _Shown(view, cloud)
     return _ran(
-        show, lambda: follow.run(spec, cloud, show, ahead, keep_going=keep_going), outlives_us=not cloud.is_local
+        show,
+        lambda: follow.run(spec, cloud, show, ahead, keep_going=keep_going, keep_results=keep_results),
+        outlives_us=not cloud.is_local,
     )
 
 
-def start_sweep(spec: SweepSpec, cloud: Cloud, view: View) -> Ran:
+def start_sweep(spec: SweepSpec, cloud: Cloud, view: View, *, keep_results: bool = False) -> Ran:
     """Starts a sweep that continues without this process, and returns when its trials are planned. Raises like
     `run_sweep`."""
     view.line(f"Sweep {spec.name}: {described(spec)}.")
     show = _Shown(view, cloud)
-    return _ran(show, lambda: follow.start_and_plan(spec, cloud, show))
+    return _ran(show, lambda: follow.start_and_plan(spec, cloud, show, keep_results=keep_results))
 
 
 def watch_sweep(name: str, cloud: Cloud, view: View) -> Ran:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepsweep.trainer_script import Script
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.trainer_script import SUFFIX, Script, script_of
 
 FOLDER = "trainers"
 
@@ -59,6 +60,23 @@ def sweeps_of(directory: Path, trainer: Path | Script | None) -> list[str]:
     return [
         name for name, each in there.items() if each and each.files == files and (each.place is None) is is_tutorial
     ]
+
+
+def sweeps_at(directory: Path, place: Path | None) -> list[str]:
+    """Returns the sweeps whose trainer was in a folder, the latest first; for None those of the tutorial's trainer."""
+    files = sorted((directory / FOLDER).glob("*.json"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    return [file.stem for file in files if (had := _read(file)) and _folder_of(had.place) == place]
+
+
+def _folder_of(place: Path | None) -> Path | None:
+    """Returns the folder of a trainer; a script's file may be gone, and then its folder is unknown."""
+    if place is None or place.suffix != SUFFIX:
+        return place
+    try:
+        script = script_of(place)
+    except InvalidInput:
+        return place
+    return script.folder if script else place
 
 
 def _read(file: Path) -> Remembered | None:

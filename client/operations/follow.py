@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from stepsweep.client.clouds.ahead import Ahead
@@ -22,9 +23,11 @@ from stepsweep.client.operations.events import (
     Show,
     doing,
 )
+from stepsweep.client.operations.keeping import former, keep
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
 from stepsweep.client.running.stopping import stop_sweep
+from stepsweep.client.words import number_of
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 
@@ -37,7 +40,9 @@ class CloudGone(CloudError):
     """The embedded cloud of the followed sweep is no longer up."""
 
 
-def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead, *, keep_going: bool) -> Ended | Interrupted | GaveUp:
+def run(
+    spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead, *, keep_going: bool, keep_results: bool = False
+) -> Ended | Interrupted | GaveUp:
     """Runs a sweep to its end. On this machine, it runs the embedded cloud in this process if none is up.
 
     An interrupt ends a sweep on this machine. A sweep on AWS continues.
@@ -45,6 +50,7 @@ def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead, *, keep_going: 
     Args:
         ahead: work that has been started for it.
         keep_going: trains all trials even if the first ones fail alike.
+        keep_results: counts finished trials of the trainer as it was before it changed.
 
     Raises:
         InvalidInput: the sweep is already running, or the trainer cannot run it.
@@ -58,7 +64,7 @@ def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead, *, keep_going: 
         with cloud.opened(doing(show), ahead.machines) as deployment:
             control = Control(deployment)
             try:
-                execution = _start(control, spec, cloud)
+                execution = _start(control, spec, cloud, show, keep_results=keep_results)
                 started()
                 ended = _followed(execution, cloud, show, None if keep_going else control)
             except KeyboardInterrupt:
@@ -74,7 +80,7 @@ def run(spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead, *, keep_going: 
     return ended
 
 
-def start(spec: SweepSpec, cloud: Cloud, show: Show) -> Execution:
+def start(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Execution:
     """Starts an execution in a cloud that another process keeps up, so that it continues without this process.
 
     Raises:
@@ -84,14 +90,14 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show) -> Execution:
     cloud.check_secrets(spec)
     with cloud.starting(doing(show)) as started:
         cloud.check(spec, doing(show))
-        execution = _start(Control(cloud.kept_up(doing(show))), spec, cloud)
+        execution = _start(Control(cloud.kept_up(doing(show))), spec, cloud, show, keep_results=keep_results)
         started()
     return execution
 
 
-def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show) -> Ended | GoesOn:
+def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Ended | GoesOn:
     """Starts a sweep like `start`, and returns when its trials are planned, or when it has ended."""
-    execution = start(spec, cloud, show)
+    execution = start(spec, cloud, show, keep_results=keep_results)
     for progress in _shown_progress(execution, cloud, show):
         if progress.planned is not None and progress.to_run and progress.status == RUNNING:
             return _told(show, GoesOn(execution))
@@ -129,11 +135,18 @@ def _at_rest(found: Found, name: str, show: Show) -> AtRest:
     return _told(show, AtRest(found.standing(name), found.archive))
 
 
-def _start(control: Control, spec: SweepSpec, cloud: Cloud) -> Execution:
+def _start(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool) -> Execution:
     # Two executions of a sweep would train its trials twice.
     if control.running(spec.name):
         shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
         raise InvalidInput([f"the sweep {spec.name} is already running: {shown} shows it, {ended} ends it"])
+    if (found := former(spec, cloud, control.deployment)) is not None:
+        if keep_results:
+            show(Doing(f"Keeping {number_of(len(found.trials), 'finished trial')} of the trainer before its change …"))
+            keep(found, control.deployment)
+            spec = replace(spec, accept_trainer=True)
+        else:
+            show(Doing(str(found)))
     cloud.give_secrets(spec, control.deployment)
     execution = control.start(with_pace(spec, cloud))
     cloud.remember_trainer(spec.name)

@@ -162,13 +162,16 @@ def _shortened(rows: Sequence[TrialRow], names: Sequence[str]) -> list[TrialRow]
 
 def _cut(texts: Collection[str]) -> dict[str, str]:
     for room in range(LEAST_CUT, max(map(len, texts)) + 1):
-        cut = {text: text if len(text) <= room or _is_number(text) else f"{text[: room - 1]}…" for text in texts}
+        cut = {text: text if len(text) <= room or _has_numbers(text) else f"{text[: room - 1]}…" for text in texts}
         if len(set(cut.values())) == len(texts):
             return cut
     return {text: text for text in texts}
 
 
-def _is_number(text: str) -> bool:
+def _has_numbers(text: str) -> bool:
+    """Whether a text is a number, or a list, which may hold some."""
+    if text.startswith("["):
+        return True
     try:
         float(text)
     except ValueError:

@@ -133,7 +133,7 @@ def test_curves_have_loss_beside_accuracy_and_mark_the_best_epoch() -> None:
     metrics = curve(train_loss=[3, 2, 1, 0.5], val_loss=[3, 2, 2.5, 2.6], val_accuracy=[0.1, 0.5, 0.6, 0.55])
     figure = learning_curves({"lr=0.1": metrics}, ACCURACY)
     loss, accuracy = figure.axes
-    assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "accuracy")
+    assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "val_accuracy")
     labels = [str(line.get_label()) for line in loss.lines]
     assert [label for label in labels if not label.startswith("_")] == ["train_loss", "val_loss"]
     (circle,) = (line for line in accuracy.lines if line.get_marker() == "o")
@@ -150,9 +150,9 @@ def test_nothing_is_shaded_where_the_validation_loss_is_lowest_at_the_end() -> N
 
 def test_several_trials_have_a_colour_each_and_one_legend() -> None:
     both = {"one": curve(train_loss=[3, 2], val_loss=[3, 2]), "other": curve(train_loss=[3, 1], val_loss=[3, 1])}
-    (plot,) = learning_curves(both, LOSS).axes
-    legend = plot.get_legend()
-    assert legend is not None
+    figure = learning_curves(both, LOSS)
+    (plot,) = figure.axes
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["one", "other"]
     assert {line.get_color() for line in plot.lines} == set(COLOURS[:2])
 

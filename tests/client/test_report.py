@@ -242,7 +242,7 @@ def test_on_aws_a_report_has_the_cost_and_the_log_of_what_failed(sweep: Sweep, s
     ended = sweep.on(stack, "report", "mine")
     assert ended.returncode == 0, ended.stderr
     text = Document((sweep.folder / "mine.html").read_text()).text
-    assert "Cost 0.00 USD an estimate" in text
+    assert "Cost 0.00 USD estimated from the stack's price per hour" in text
     assert "The last lines of a=2 ValueError: <b>no</b>" in text
     assert f"sweep show mine --on aws --stack {stack.name}" in text
 

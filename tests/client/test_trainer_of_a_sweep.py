@@ -25,7 +25,7 @@ def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(swee
     assert calibrated.returncode == 0, calibrated.stderr
     assert "Training one trial for one epoch" in calibrated.stderr
     assert ", as in 1 finished trial of this trainer on this machine.\n" in calibrated.stdout
-    assert sweep("run", *asked, "--trainer", "mine").returncode == 0
+    first = json.loads(sweep("run", *asked, "--trainer", "mine", "--json").stdout)
     # One epoch is a whole trial here, so the one that was measured is not trained again.
     assert json.loads(sweep(*planned, "--json").stdout)["measured_on"].startswith("2 finished trials ")
 
@@ -35,6 +35,14 @@ def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(swee
     changed = sweep("resume", "first")
     assert changed.returncode == 2
     assert 'the trainer "mine" has changed since the sweep "first" was planned' in changed.stderr
+    assert "The trainer has changed (scripted.py): 2 finished trials do not count." in changed.stdout
+    kept = sweep("resume", "first", "--keep-results", "--json")
+    assert kept.returncode == 0, kept.stderr
+    assert "Keeping 2 finished trials of the trainer before its change" in kept.stderr
+    assert "nothing left to run" in kept.stderr
+    assert json.loads(kept.stdout)["winner"]["value"] == first["winner"]["value"]
+    with (trainer / "scripted.py").open("a") as script:
+        script.write("# a third version\n")
 
     trainer.rename(sweep.folder / "moved")
     gone = sweep("resume", "first")

@@ -1,0 +1,153 @@
+"""Finished trials of a trainer that has changed since: says that they do not count, or counts them on request."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from stepsweep.bucket.s3 import Bucket, for_all
+from stepsweep.client.archive.records import Plan, Records
+from stepsweep.client.clouds import trainers
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import Deployment, explained
+from stepsweep.client.words import number_of
+from stepsweep.contract import keys
+from stepsweep.contract.rounds import first_round
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Trial, trial_id_of
+from stepsweep.trainer_script import script_of
+
+MAX_NAMED = 3
+MAX_CANDIDATES = 5
+"""Earlier sweeps that are looked at."""
+
+KEPT_FROM = "kept-from.json"
+"""Beside metrics that another version of the trainer wrote: says which."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """Results of the trainer as it was before it changed.
+
+    Attributes:
+        version: identifies that code.
+        changed: the files that differ, if known.
+        trials: id of a finished trial → id of the same trial of the trainer as it is now.
+    """
+
+    version: str
+    changed: tuple[str, ...]
+    trials: dict[str, str]
+
+    def __str__(self) -> str:
+        more = f" and {len(self.changed) - MAX_NAMED} more" if len(self.changed) > MAX_NAMED else ""
+        files = f" ({', '.join(self.changed[:MAX_NAMED])}{more})" if self.changed else ""
+        trials = number_of(len(self.trials), "finished trial")
+        return (
+            f"The trainer has changed{files}: {trials} {'does' if len(self.trials) == 1 else 'do'} not count. If the "
+            "change cannot matter to their numbers, --keep-results counts them."
+        )
+
+
+def former(spec: SweepSpec, cloud: Cloud, deployment: Deployment) -> Former | None:
+    """Returns the results that the sweep would have if its trainer had not changed; None if there are none.
+
+    Looks at the sweep with this name, or else, on this machine, at the latest ones with a trainer in the same place.
+
+    Raises:
+        CloudError: the cloud did not answer, or does not allow it.
+    """
+    if spec.fresh:
+        return None
+    records = Records(deployment.store)
+    with explained():
+        for name in islice(_candidates(spec, cloud), MAX_CANDIDATES):
+            earlier = records.spec(name)
+            plan = records.plan(earlier, records.objects(name)) if earlier else None
+            if plan is None:
+                continue
+            if plan.trainer_version == deployment.trainer_version:
+                return None
+            pairs = dict(_pairs(spec, plan, deployment.trainer_version))
+            has_ended = for_all(lambda trial_id: bool(_metrics(deployment, trial_id)), pairs)
+            trials = {old: new for (old, new), ended in zip(pairs.items(), has_ended, strict=True) if ended}
+            if trials:
+                return Former(version=plan.trainer_version, changed=_changed(cloud, name), trials=trials)
+    return None
+
+
+def keep(found: Former, deployment: Deployment) -> None:
+    """Makes the results of the former trainer those of the present one, with a note beside each.
+
+    Raises:
+        CloudError: the cloud did not answer, or does not allow it.
+    """
+    bucket = Bucket(deployment.bucket, deployment.s3)
+
+    def copied(pair: tuple[str, str]) -> None:
+        old, new = pair
+        note = {"trial_id": old, "trainer_version": found.version}
+        for key in _metrics(deployment, old):
+            name = key.rpartition("/")[2]
+            data = deployment.store.get(key)
+            if data is not None and deployment.store.get(f"{keys.TRIALS}{new}/{name}", at_most=1) is None:
+                bucket.put_json(f"{keys.TRIALS}{new}/{KEPT_FROM}", note)
+                bucket.put(f"{keys.TRIALS}{new}/{name}", data, "text/csv")
+
+    with explained():
+        for_all(copied, list(found.trials.items()))
+
+
+def _candidates(spec: SweepSpec, cloud: Cloud) -> Iterator[str]:
+    """Yields the names of sweeps whose trainer may be this one, the likeliest first."""
+    yield spec.name
+    if cloud.is_local:
+        yield from trainers.sweeps_at(cloud.directory, _home(cloud.trainer))
+
+
+def _home(trainer: Path | None) -> Path | None:
+    script = script_of(trainer) if trainer else None
+    return script.folder if script else trainer.resolve() if trainer else None
+
+
+def _changed(cloud: Cloud, name: str) -> tuple[str, ...]:
+    then = trainers.remembered(cloud.directory, name) if cloud.is_local else None
+    if then is None:
+        return ()
+    now = trainers.files_of(cloud.trainer)
+    names = sorted(each for each in {*then.files, *now} if then.files.get(each) != now.get(each))
+    script = script_of(cloud.trainer) if cloud.trainer else None
+    # A script's Dockerfile is made from its command.
+    if script and not script.has_dockerfile:
+        names = ["the command" if each == "Dockerfile" else each for each in names]
+    return tuple(names)
+
+
+def _pairs(spec: SweepSpec, plan: Plan, version: str) -> Iterator[tuple[str, str]]:
+    """Yields the ids of the same trials of the former and of the present trainer."""
+    olds = first_round(spec, trainer_version=plan.trainer_version)
+    news = first_round(spec, trainer_version=version)
+    yield from ((old.trial_id, new.trial_id) for old, new in zip(olds, news, strict=True))
+    if (plan.spec.fixed, plan.spec.environment) == (spec.fixed, spec.environment):
+        yield from ((trial.trial_id, _id_of(trial, spec, version)) for trial in plan.trials.values())
+
+
+def _id_of(trial: Trial, spec: SweepSpec, version: str) -> str:
+    whole: dict[str, int] = {
+        name: int(str(trial.options[name])) for name in ("folds", "fold", "seed") if name in trial.options
+    }
+    seed = whole.pop("seed")
+    return trial_id_of(
+        params=trial.params,
+        fixed=spec.fixed,
+        seed=seed,
+        fold=whole,
+        trainer_version=version,
+        environment=spec.environment,
+    )
+
+
+def _metrics(deployment: Deployment, trial_id: str) -> list[str]:
+    """Returns the keys of a trial's metrics."""
+    prefix = f"{keys.TRIALS}{trial_id}/"
+    return [key for key in deployment.store.listed(prefix) if key.startswith(f"{prefix}metrics-e")]
