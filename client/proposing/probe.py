@@ -1,7 +1,7 @@
-"""Runs a script up to where it reads its options, and writes them to a file instead.
+"""Runs a script until it parses its options, and writes the parser's options to a file instead.
 
-`sweep init` starts this with the interpreter of the script's project, which need not have stepsweep: standard library
-only, for Python 3.8 and newer.
+`sweep init` runs this file with the interpreter of the script's project, which need not have stepsweep. So it uses only
+the standard library, and works with Python 3.8 and newer.
 
     python probe.py RESULT SCRIPT
 
@@ -27,7 +27,7 @@ def main() -> None:
     def found(options: list[Any]) -> NoReturn:
         Path(result).write_text(json.dumps(options, default=str), encoding="utf-8")
         sys.stdout.flush()
-        os._exit(0)  # past whatever the script does at its end
+        os._exit(0)  # skips everything that the script does at its end
 
     def parse_args(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
         found([option for action in parser._actions for option in _of_argparse(action)])

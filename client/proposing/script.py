@@ -1,4 +1,4 @@
-"""Finds out about a script: its options, from its own parser, and its metrics, from a short run."""
+"""Inspects a script: finds its options through its own parser, and its metrics in a short run."""
 
 import json
 import os
@@ -30,11 +30,11 @@ MODELS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """An option of a script, as its parser has it.
+    """An option of a script, as its parser defines it.
 
     Attributes:
-        name: as it is written behind `--`.
-        kind: `int`, `float`, `str`, `bool` for a pair of flags, `flag` for one, or the name of another type.
+        name: the name after `--`.
+        kind: `int`, `float`, `str`, `bool` for a pair of flags, `flag` for a single one, or the name of another type.
     """
 
     name: str
@@ -49,11 +49,11 @@ class Tried:
     """What a short run of a script printed.
 
     Attributes:
-        metrics: the names, in the order of the output.
-        epochs: how many rows there were.
+        metrics: the metrics' names, in the order of the output.
+        epochs: the number of rows.
         models: files that it left and that look like models, as paths in its folder.
-        ended: how it ended, for a person.
-        last_lines: of its output.
+        ended: how the run ended, in words.
+        last_lines: the last lines of its output.
     """
 
     metrics: tuple[str, ...]
@@ -67,7 +67,7 @@ def script_in(folder: Path, name: str | None) -> str:
     """Returns the path of the script, relative to the folder.
 
     Raises:
-        InvalidInput: there is none, or several and none has a usual name.
+        InvalidInput: there is no script, or there are several and none has a usual name.
     """
     if name is not None:
         if not (folder / name).is_file():
@@ -82,7 +82,7 @@ def script_in(folder: Path, name: str | None) -> str:
 
 
 def options_of(script: str, folder: Path, python: str) -> list[Option] | None:
-    """Returns the options of an argparse or click script; None if it has no such parser, or fails before it asks."""
+    """Returns the options of an argparse or click script; None if it has no such parser, or fails before it parses."""
     if not script.endswith(".py"):
         return None
     with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
@@ -139,7 +139,7 @@ def _models(folder: Path) -> dict[str, int]:
 
 
 def _run(argv: Sequence[str], folder: Path, seconds: float) -> tuple[str, str]:
-    """Runs a command, and returns how it ended and what it printed. Ends it, with all it started, after a time."""
+    """Runs a command, and returns how it ended and what it printed. After `seconds`, kills it and all its children."""
     with subprocess.Popen(
         argv,
         cwd=folder,

@@ -1,4 +1,4 @@
-"""Writes the proposal: a sweep.yaml that says of each line what it is."""
+"""Writes the proposal: a sweep.yaml that explains each of its lines."""
 
 import json
 import re
@@ -15,19 +15,19 @@ EPOCHS = ("epochs", "num-epochs", "max-epochs", "n-epochs", "num-train-epochs", 
 SEEDS = ("seed", "random-seed", "random-state", "manual-seed")
 
 RATES = ("lr", "learning-rate", "alpha", "c", "gamma", "weight-decay", "wd", "reg", "lambda", "eta", "temperature")
-"""Tried by factors of ten."""
+"""Options to vary by factors of ten."""
 
 PORTIONS = ("momentum", "dropout", "subsample", "label-smoothing", "beta", "beta1", "mixup")
-"""Between 0 and 1."""
+"""Options with values between 0 and 1."""
 
 SIZES = (
     "batch-size", "hidden", "hidden-size", "hidden-dim", "width", "dim", "depth", "layers", "num-layers", "units",
     "channels", "n-estimators", "max-depth", "num-leaves", "embedding-dim", "heads",
 )  # fmt: skip
-"""Tried by factors of two."""
+"""Options to vary by factors of two."""
 
 MOST_ACTIVE = 2
-"""Parameters that are swept unless a person says more: nine trials, and not a thousand."""
+"""Most parameters that the proposal sweeps: two make nine trials, all of them could make a thousand."""
 
 DEFAULT_EPOCHS = 10
 
@@ -37,13 +37,13 @@ _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """What is known of a script before anything has run.
+    """What the script's parser tells about a sweep.
 
     Attributes:
-        parameters: the choices of each, the most likely first.
-        others: options that no choices are proposed for.
-        required: options that the script insists on, and has no value for.
-        epochs, seed: the script's names for them.
+        parameters: name → proposed choices, the likeliest parameter first.
+        others: options without proposed choices.
+        required: options that the script requires and has no default for.
+        epochs, seed: the script's own names for these two.
     """
 
     parameters: dict[str, list[Any]]
@@ -57,7 +57,7 @@ class Proposal:
 
 
 def proposal(options: Sequence[Option]) -> Proposal:
-    """Returns what to sweep of a script's options."""
+    """Returns the options of a script that are worth sweeping, with choices."""
     plain = {option.name.lower().replace("_", "-"): option for option in options}
     epochs = next((plain[name] for name in EPOCHS if name in plain), None)
     seed = next((plain[name] for name in SEEDS if name in plain), None)

@@ -1,4 +1,4 @@
-"""The fields of a spec file that say how a script of somebody's is run: `command`, and what goes with it."""
+"""The fields of a spec file that say how to run a person's own script: `command` and its companions."""
 
 import os
 import re
@@ -17,27 +17,27 @@ from stepsweep.trainer_script import Script
 from stepsweep.trial.command import ARGS, BOOLEANS, FILES, LISTS, NULLS, PLACEHOLDER, PLACES, STYLES
 
 FIELDS = ("command", "python", "metrics", "arguments", "data")
-"""Of the spec file. They are the client's: the input of an execution has none of them."""
+"""Fields of the spec file that only the client reads; the input of an execution has none of them."""
 
 ARGUMENTS = ("style", "dashes", "booleans", "lists", "nulls", "epochs", "seed")
 ENVIRONMENTS = (".venv", "venv")
-"""Where a project keeps its virtual environment, by habit."""
+"""Where projects usually keep their virtual environment."""
 
 OTHER_SPECS = ("/sweep*.yaml", "/sweep*.yml", "/sweep*.json")
-"""A project may have several; a change of what is swept is no change of what trains."""
+"""Other spec files of the project. A change of what is swept does not change the trainer."""
 
 _OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A checked `command`, and what goes with it.
+    """A valid `command` with its companions.
 
     Attributes:
-        script: what trials run.
-        epochs: whether the script is told for how many epochs it trains.
-        seed: whether it is given a seed.
-        names: the parameters that the command has a place for; None where it has one for all.
+        script: the script that trials run.
+        epochs: whether the script gets the number of epochs.
+        seed: whether the script gets a seed.
+        names: the parameters that the command has a placeholder for; None if it has one for all.
     """
 
     script: Script
@@ -46,7 +46,7 @@ class Command:
     names: frozenset[str] | None
 
     def faults(self, document: Mapping[str, Any]) -> list[str]:
-        """Returns what the rest of the spec asks of a script that this one cannot do."""
+        """Returns the requirements in the rest of the spec that this script does not meet."""
         faults = []
         given = [name for field in ("parameters", "fixed") for name in _keys(document.get(field))]
         if self.names is not None:
@@ -69,16 +69,16 @@ class Command:
 
 
 def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[dict[str, Any], Command | None]:
-    """Returns the fields of a spec that an execution's input has, and how its trials are run.
+    """Splits a spec into the fields of an execution's input, and the command that runs its trials.
 
-    A script that is told no epochs gets one: what it trains is its own affair.
+    If a script does not take a number of epochs, the input has one epoch; the script decides how long it trains.
 
     Args:
-        folder: the project's, to which paths are relative.
-        file: the spec file's path; None where there is none.
+        folder: the project's folder, to which paths are relative.
+        file: the spec file's path; None if there is none.
 
     Raises:
-        InvalidInput: with every fault of these fields.
+        InvalidInput: these fields break rules; lists every fault.
     """
     fields = {name: document[name] for name in FIELDS if name in document}
     rest = {name: value for name, value in document.items() if name not in FIELDS}
@@ -129,7 +129,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
 
 
 def script_of_command(words: list[str], folder: Path, *, file: str) -> Script:
-    """Returns the script that a command alone names. Raises what `split` does."""
+    """Returns the script of a command without companions. Raises the same errors as `split`."""
     command = split({"command": words}, folder, file=file)[1]
     if command is None:
         raise ValueError("no command")
@@ -233,7 +233,7 @@ def _metrics(raw: object, faults: list[str]) -> list[str]:
 
 
 def _file_of_metrics(raw: object, data: list[str], faults: list[str]) -> list[str]:
-    """Returns the pattern of the file that trials write: one of a run by hand is no part of the project."""
+    """Returns the pattern of the file that trials write, since a file from a run by hand is not part of the trainer."""
     path = next(iter(raw.values()), None) if isinstance(raw, dict) and set(raw) & {"tensorboard", "mlflow"} else raw
     if not isinstance(path, str) or path.startswith("{"):  # a folder of the trial's own
         return []
@@ -248,7 +248,7 @@ def _file_of_metrics(raw: object, data: list[str], faults: list[str]) -> list[st
 
 
 def _python(raw: object, folder: Path, faults: list[str]) -> Path | None:
-    """Returns the interpreter of the project; None where it is the one that runs here."""
+    """Returns the project's interpreter; None if it is the current one."""
     if raw is None:
         found = [folder / name / "bin" / "python" for name in ENVIRONMENTS]
         if activated := os.environ.get("VIRTUAL_ENV"):
@@ -263,7 +263,7 @@ def _python(raw: object, folder: Path, faults: list[str]) -> Path | None:
     else:
         faults.append(f"python: must be an interpreter such as .venv/bin/python, got {shown(raw)}")
         return None
-    # Its folder is compared: a virtual environment's interpreter is a link, and knows its environment by its own path.
+    # Compares folders, since a virtual environment's interpreter is a link, and finds its environment by its own path.
     is_ours = python is not None and python.parent.resolve() == Path(sys.executable).parent.resolve()
     return None if is_ours else python
 
@@ -288,7 +288,7 @@ def _data(raw: object, folder: Path, faults: list[str]) -> list[str]:
 
 
 def _check_program(words: list[str], folder: Path, faults: list[str]) -> None:
-    """What is missing would be missing in every trial."""
+    """Reports a missing program or script, which would fail every trial."""
     if not words:
         return
     program, *others = words

@@ -1,7 +1,7 @@
-"""A script as a trainer: the folder that it lies in, and the command that runs it as a trial.
+"""A script as a trainer: its folder, and the command that runs it as a trial.
 
-The client writes one as a file, and names the file where the folder of a trainer is named else: to the embedded cloud
-and to the CDK app. Beside a Dockerfile the command takes the place of the image's ENTRYPOINT.
+The client writes it to a file. The embedded cloud and the CDK app take the path of that file in place of a trainer's
+folder. If the folder has a Dockerfile, the command replaces its ENTRYPOINT.
 """
 
 import hashlib
@@ -17,19 +17,19 @@ from stepsweep.trial.command import PLACEHOLDER
 SUFFIX = ".json"
 
 _NO_IMAGE = "FROM scratch\nENV PYTHONUNBUFFERED=1"
-"""For this machine alone; lines of its output are seen when they are printed."""
+"""Used on this machine only. Unbuffered, so that each line of output appears when it is printed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """How a script of somebody's is run.
+    """How to run a person's own script.
 
     Attributes:
-        folder: the project, of which each trial gets a copy.
-        entrypoint: the words that start the trial kit, up to where the options of a trial follow.
-        python: the interpreter that runs it on this machine; None for the one that runs here, and in an image.
-        data: paths below the folder that trials see through a link; they are neither copied nor part of the trainer.
-        left_out: patterns, as a .gitignore has them, of files that are no part of the trainer either.
+        folder: the project's folder; each trial gets a copy.
+        entrypoint: the words that start the trial kit; a trial's options follow them.
+        python: the interpreter that runs the script on this machine; None for the current one, and in an image.
+        data: paths in the folder that trials see through a link; not copied, and not part of the trainer.
+        left_out: patterns, as in a .gitignore, of other files that are not part of the trainer.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class Script:
         return (self.folder / "Dockerfile").is_file()
 
     def dockerfile(self) -> bytes:
-        """Returns the folder's own Dockerfile with the command as its ENTRYPOINT, or one that says nothing else."""
+        """Returns the folder's Dockerfile, or an empty one, with the command as its ENTRYPOINT."""
         own = (self.folder / "Dockerfile").read_text(encoding="utf-8") if self.has_dockerfile else _NO_IMAGE
         kit, *words = self.entrypoint
         start = [kit, *([f"--python={self.python}"] if self.python else []), *words]
@@ -51,16 +51,16 @@ class Script:
 
     @property
     def line(self) -> str:
-        """The command as a person writes it, without what starts the kit."""
+        """The command as a person writes it, without the words that start the kit."""
         words = self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else self.entrypoint
         return " ".join(word if PLACEHOLDER.search(word) else shlex.quote(word) for word in words)
 
     def __str__(self) -> str:
-        """Returns what a person calls it."""
+        """Names the script for people."""
         return f"`{self.line}` in {self.folder}"
 
     def written(self, folder: Path) -> Path:
-        """Writes the script to a file of `folder`, whose name depends on its content alone, and returns the file."""
+        """Writes the script to a file in `folder`, named after a hash of its content, and returns the file."""
         document = {
             "folder": str(self.folder),
             "entrypoint": list(self.entrypoint),
@@ -76,10 +76,10 @@ class Script:
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """Reads what `written` wrote.
+        """Reads a file that `written` wrote.
 
         Raises:
-            InvalidInput: the file is no such file.
+            InvalidInput: the file is not one of these.
         """
         try:
             document = json.loads(file.read_bytes())
@@ -93,11 +93,11 @@ class Script:
 
 
 def script_of(trainer: Path) -> Script | None:
-    """Returns the script that a trainer's path names; None where it names a folder."""
+    """Returns the script that a trainer's path names; None if the path names a folder."""
     return Script.read(trainer) if trainer.suffix == SUFFIX and trainer.is_file() else None
 
 
 def title(trainer: Path) -> str:
-    """Returns what a person calls the trainer: the name of its folder."""
+    """Returns the trainer's name for people: that of its folder."""
     script = script_of(trainer)
     return (script.folder if script else trainer).resolve().name

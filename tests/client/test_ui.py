@@ -266,7 +266,7 @@ def test_the_list_has_each_sweep_with_its_best_value(page: Page) -> None:
 def test_a_sweep_has_what_its_report_has(page: Page) -> None:
     text = Document(page.get("sweeps/mine").text).text
     assert "0.9 val_accuracy at epoch 2 of 3" in text
-    assert "What did not succeed" in text
+    assert "Failures" in text
     data = page.get("sweeps/mine/data").json()
     assert data["trials"]["rank"] == [1, 2, 3, None]
     assert list(data["curves"]) == ["0", "1", "2"]
