@@ -75,7 +75,7 @@ CASES = [
     *(
         Case(
             name=f"S3 {fault} on {verb}",
-            injected=f"each third {operation} is {said}",
+            injected=f"every third {operation} request is {said}",
             run=s3(operation, rule),
             is_slow=(verb, fault) not in (("put", "503"),),
         )
@@ -84,24 +84,24 @@ CASES = [
     ),
     Case(
         name="a put whose answer is lost",
-        injected="metrics are put, and the connection ends without an answer, twice",
+        injected="S3 stores the metrics, but closes the connection without an answer; twice",
         run=put_without_an_answer,
     ),
     Case(
         name="SubmitJob throttled",
-        injected="30 % of the SubmitJob requests of ten trials are answered with 429 TooManyRequestsException",
+        injected="Batch answers 30 % of ten trials' SubmitJob requests with 429 TooManyRequestsException",
         run=throttled,
         is_slow=True,
     ),
     Case(
         name="SubmitJob fails after acceptance",
-        injected="two jobs are accepted, and the answer is 500 ServerException: each trial is submitted again",
+        injected="Batch accepts two jobs but answers 500 ServerException, so each trial is submitted again",
         run=fails_after_acceptance(Do.FAIL),
         is_slow=True,
     ),
     Case(
         name="SubmitJob's answer is lost",
-        injected="two jobs are accepted, and the connection ends without an answer",
+        injected="Batch accepts two jobs, but closes the connection without an answer",
         run=fails_after_acceptance(Do.LOSE),
         is_slow=True,
     ),

@@ -1,4 +1,4 @@
-"""What is done to sweeps: a list that pytest and `make faults` run alike."""
+"""The faults injected into sweeps; pytest and `make faults` run the same list."""
 
 import re
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from tests.faults.world import World
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """What came of a case.
+    """The result of a case.
 
     Attributes:
-        attempts: of all jobs of its sweep, until the promises were checked.
-        promises: of each promise, by its number, how many things were checked.
+        attempts: number of attempts of all jobs of its sweep before the promises were checked.
+        promises: promise's number → how many things were checked for it.
     """
 
     attempts: int
@@ -23,13 +23,13 @@ class Ran:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A fault, and a sweep that meets it.
+    """A fault, and a sweep that suffers it.
 
     Attributes:
-        injected: what happens, for people.
-        run: does it to a sweep of the name that it is given, and returns the sweep's spec once it has ended.
-        is_slow: takes longer than CI has time for; `make faults` runs it.
-        not_here: returns why it cannot be run on this machine; nothing where it can.
+        injected: describes the fault.
+        run: injects it into a sweep with the given name, and returns the sweep's spec after its end.
+        is_slow: too slow for CI; only `make faults` runs it.
+        not_here: returns why it cannot run on this machine; an empty text if it can.
     """
 
     name: str
@@ -50,7 +50,7 @@ def run(case: Case, world: World) -> Ran:
     """Runs a case and checks the promises after it.
 
     Raises:
-        AssertionError: a promise does not hold, or what the case itself expects.
+        AssertionError: a promise is broken, or an expectation of the case.
     """
     sweep = re.sub("[^a-z0-9]+", "-", case.name.lower())
     spec = case.run(world, sweep)

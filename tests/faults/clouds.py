@@ -172,20 +172,20 @@ CASES = [
     ),
     Case(
         name="the same name again",
-        injected="the same sweep again, and its name with another input",
+        injected="the same sweep is started again, and another one under its name",
         run=same_name,
         is_slow=True,
     ),
     Case(
         name="the cloud is killed at many points",
-        injected="SIGKILL to the whole embedded cloud five times: after plan, items, a checkpoint, metrics, "
-        "winner were written; then the same sweep again each time",
+        injected="SIGKILL to the whole embedded cloud five times, after plan, items, a checkpoint, metrics and winner "
+        "were written; each time the same sweep is started again",
         run=killed_at_many_points,
         is_slow=True,
     ),
     Case(
         name="the disk is full",
-        injected="no write to the bucket succeeds from the first epoch until every trial has given up; then again",
+        injected="from the first epoch until all trials have given up every write to the bucket fails; then again",
         run=disk_full,
         is_slow=True,
         not_here=no_prlimit,
@@ -204,7 +204,7 @@ CASES = [
     ),
     Case(
         name="stopped, and its jobs do not listen",
-        injected="`sweep stop NAME --on aws` while jobs and their children ignore SIGTERM: all are gone after 35 s",
+        injected="`sweep stop NAME --on aws` while jobs and their children ignore SIGTERM; all have ended after 35 s",
         run=stopped_deaf,
         is_slow=True,
     ),

@@ -161,33 +161,33 @@ CASES = [
     ),
     Case(
         name="told to end, then killed",
-        injected="SIGTERM, and SIGKILL before the epoch is over",
+        injected="SIGTERM to a trainer, and SIGKILL before its epoch ends",
         run=told_to_end_then_killed,
         is_slow=True,
     ),
     Case(
         name="killed while it writes a checkpoint",
-        injected="SIGKILL when half of a checkpoint's PUT is sent",
+        injected="SIGKILL to a trainer that has sent half of a checkpoint",
         run=killed_while_it_writes_a_checkpoint,
     ),
-    Case(name="crashes", injected="half of the trials raise an error each time", run=crashing, is_slow=True),
+    Case(name="crashes", injected="half of the trials raise an error in every attempt", run=crashing, is_slow=True),
     Case(
         name="metrics that are none",
-        injected="missing, empty, cut off, NaN, inf, another header, a byte-order mark, rows, file and columns twice, "
-        "binary, Latin-1",
+        injected="metrics that are missing, empty or cut off; NaN, inf, a wrong header, a byte-order mark; repeated "
+        "rows, columns or file; binary, Latin-1",
         run=mangled_metrics,
         is_slow=True,
     ),
     Case(name="all trials fail", injected="every trial raises an error", run=all_failing, is_slow=True),
     Case(
         name="one in twenty fails",
-        injected="200 trials, of which 5 % fail, chosen at random",
+        injected="5 % of 200 trials fail, chosen at random",
         run=one_in_twenty_fails,
         is_slow=True,
     ),
     Case(
         name="hangs past the timeout",
-        injected="half of the trials ignore SIGTERM, start a child that does too, and never end",
+        injected="half of the trials never end; they and their children ignore SIGTERM",
         run=hanging,
         is_slow=True,
     ),

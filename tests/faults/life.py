@@ -146,7 +146,7 @@ def in_any_order(world: World, name: str) -> dict[str, Any]:
 CASES = [
     Case(
         name="in any order",
-        injected="submit, kill a trial, kill the cloud, stop, resume, destroy: lives of eight steps, drawn at random",
+        injected="eight random steps: submit, kill a trial, kill the cloud, stop, resume, destroy",
         run=in_any_order,
         is_slow=True,
     )
