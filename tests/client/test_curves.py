@@ -3,7 +3,8 @@
 import pytest
 
 from stepsweep.client.archive.curves import losses, panels
-from stepsweep.contract.metrics import Direction, Metrics, Objective
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.objective import Direction, Objective
 
 
 def panels_of(*columns: str, metric: str) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
