@@ -367,7 +367,14 @@ TEMPLATE = (
     _template(
         "metrics that expire", lambda t: _properties(t, BUCKET)["LifecycleConfiguration"]["Rules"][1].pop("Prefix")
     ),
-    _template("checkpoints for ever", lambda t: _properties(t, BUCKET)["LifecycleConfiguration"]["Rules"].pop()),
+    _template(
+        "checkpoints for ever",
+        lambda t: [
+            _set(rule, "Prefix", "elsewhere/")
+            for rule in _properties(t, BUCKET)["LifecycleConfiguration"]["Rules"]
+            if rule.get("Prefix") == "checkpoints/"
+        ],
+    ),
     _template(
         "plain HTTP to the bucket",
         lambda t: _properties(t, "AWS::S3::BucketPolicy")["PolicyDocument"]["Statement"].pop(0),
