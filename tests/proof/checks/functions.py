@@ -3,6 +3,7 @@
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from stepsweep.contract import keys
@@ -48,7 +49,7 @@ def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
     if not module.is_file():
         yield f"its handler {handler} is not in its code"
         return
-    tree = ast.parse(module.read_text())
+    tree = _parsed(module)
     if handler.rpartition(".")[2] not in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
         yield f"its handler {handler} is not in its code"
     variables = function["Environment"]["Variables"]  # type: ignore[index]
@@ -66,13 +67,20 @@ def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
         yield "10,000 trials take longer, or more memory"
 
 
+@cache
+def _parsed(file: Path) -> ast.Module:
+    """The code is that of every seeded fault."""
+    return ast.parse(file.read_text())
+
+
+@cache
 def _third_party(code: Path, module: Path) -> list[str]:
     """Returns what a module, and what it imports of our code, imports that neither Python nor Lambda has."""
     imported: set[str] = set()
     waiting, read = [module], set()
     while waiting:
         read.add(file := waiting.pop())
-        tree = ast.parse(file.read_text())
+        tree = _parsed(file)
         names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         imported |= names
