@@ -2,7 +2,7 @@
 // The page of a sweep: draws its charts, sorts and filters its leaderboard. The data is in the page, or comes by `update`.
 const SweepPage = (() => {
   const { byId, style, colourOf, short, escaped, lossesOf, lowestOf, overfitting } = Charts;
-  const MAX_WHOLE = 1000; // rows; of more only those in sight are in the document
+  let mostWhole = 1000; // rows; of more only those in sight are in the document
   const MAX_DRAWN = 2000; // trials in a chart of points or lines: the best
   const MAX_FAILED_DRAWN = 500;
 
@@ -584,7 +584,7 @@ const SweepPage = (() => {
   function writeRows({ isFresh }) {
     const [scroll, table] = [byId("trials-scroll"), byId("trials")];
     const body = table.tBodies[0];
-    const isWhole = view.length <= MAX_WHOLE || Charts.isPrinting();
+    const isWhole = view.length <= mostWhole || Charts.isPrinting();
     table.classList.toggle("windowed", !isWhole);
     let [from, to] = [0, view.length];
     const shownColumns = visibleColumns();
@@ -734,6 +734,7 @@ const SweepPage = (() => {
   // Makes it the page of a running server: curves come on demand, trials have pages, the address holds what is seen.
   function live(served) {
     ({ fetchCurves, trialUrl } = served);
+    mostWhole = 200; // it is written again and again
     recall();
   }
 
@@ -744,7 +745,7 @@ const SweepPage = (() => {
     byId("trials-scroll").scrollTop = 0;
     filter();
     clearTimeout(toDraw);
-    if (trials.rank.length > MAX_WHOLE) toDraw = setTimeout(drawSpace, 300);
+    if (trials.rank.length > mostWhole) toDraw = setTimeout(drawSpace, 300);
     else drawSpace();
     remember();
   }
@@ -768,12 +769,12 @@ const SweepPage = (() => {
     if (row && !event.target.closest("a")) toggle(trials.id[Number(row.dataset.trial)]); // the box too: it is set by what is chosen
   });
   byId("trials-scroll").addEventListener("scroll", () => {
-    if (view.length > MAX_WHOLE) writeRows({ isFresh: false });
+    if (view.length > mostWhole) writeRows({ isFresh: false });
   });
   document.querySelectorAll("[data-copies]").forEach(Charts.copies);
   Charts.redrawnWith(() => {
     if (!data) return;
-    if (view.length > MAX_WHOLE) writeRows({ isFresh: true });
+    if (view.length > mostWhole) writeRows({ isFresh: true });
     drawAll();
   });
   const inside = byId("data");
