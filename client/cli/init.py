@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from stepsweep.client.cli.exit_code import ExitCode
-from stepsweep.client.cli.options import SPEC_FILE
+from stepsweep.client.clouds.cloud import SPEC_FILE
 from stepsweep.client.extras import need
 from stepsweep.contract.errors import InvalidInput
 

@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 
-from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
+from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, SPEC_FILE, Cloud, job_vcpus_fault
 from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
 from stepsweep.contract.errors import InvalidInput
-
-SPEC_FILE = "sweep.yaml"
 
 
 def cloud_options(command: Callable[..., int]) -> Callable[..., int]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 DEFAULT_DIRECTORY = ".stepsweep"
 
+SPEC_FILE = "sweep.yaml"
+"""What `sweep run` takes where it is in the current folder and no spec is named."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:

@@ -1,5 +1,6 @@
 """Gathers the data of a report from the records of one sweep, whether or not its cloud is up."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,13 +11,15 @@ from stepsweep.client.archive.curves import losses, metrics_of
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Artifact, Plan
-from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.cloud import SPEC_FILE, Cloud
+from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.deployment import explained
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.running.control import Found
-from stepsweep.contract.errors import SweepError
+from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
+from stepsweep.trainer_script import script_of
 
 MAX_LOGS = 50
 """Failed trials whose logs are read: those with the most frequent reasons first, but at least one per reason."""
@@ -28,6 +31,23 @@ MAX_LINE = 500
 
 RUNNING = "RUNNING"
 """What stands for the outcome of a trial that runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerCommand:
+    """How a person runs the trainer of a sweep again.
+
+    Attributes:
+        entrypoint: the words before a job's arguments; empty if they are the Dockerfile's, or unknown.
+        options: of `sweep run`, for this trainer.
+        place: the start of a command line that goes to the folder of a script; empty for others.
+        can_run: whether `sweep run` with these options takes this trainer.
+    """
+
+    entrypoint: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    place: str = ""
+    can_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +64,7 @@ class Gathered:
         where: the options of the sweep's cloud, to append to a command.
         is_on_aws: whether the jobs cost money.
         running: the trials that run, as rows without a rank.
+        trainer: how to run it again; by default nothing is known of it.
     """
 
     standing: Standing
@@ -58,6 +79,7 @@ class Gathered:
     where: str
     is_on_aws: bool
     running: Sequence[Row] = ()
+    trainer: TrainerCommand = TrainerCommand()
 
     @property
     def rows(self) -> list[Row]:
@@ -92,7 +114,27 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
         objects=archive.objects,
         where=cloud.where,
         is_on_aws=not cloud.is_local,
+        trainer=_trainer(cloud, name),
     )
+
+
+def _trainer(cloud: Cloud, sweep: str) -> TrainerCommand:
+    if not cloud.is_local:
+        return TrainerCommand(can_run=True)  # the stack has it
+    had = remembered(cloud.directory, sweep)
+    if had is None:
+        return TrainerCommand()
+    if had.place is None:
+        return TrainerCommand(entrypoint=("python", "-m", "stepsweep.trainer"), can_run=True)
+    try:
+        script = script_of(had.place)
+    except InvalidInput:
+        return TrainerCommand()
+    if script is None:
+        return TrainerCommand(options=("--trainer", str(had.place)), can_run=True)
+    place = f"{shlex.join(['cd', str(script.folder)])} && "
+    can_run = (script.folder / SPEC_FILE).is_file()
+    return TrainerCommand(entrypoint=script.started_by, place=place, can_run=can_run)
 
 
 def in_order(outcomes: Sequence[JobOutcome]) -> list[Attempt]:

@@ -192,19 +192,21 @@ def _address(objects: Home, key: str) -> str:
 
 def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
     """Returns command lines to paste, each with a description."""
-    spec, where = report.standing.spec, report.where
+    spec, where, trainer = report.standing.spec, report.where, report.trainer
     found = [
-        ("The whole sweep; save the JSON above as spec.json. Finished trials are not trained again",
-         f"sweep run spec.json{where}"),
+        ("The whole sweep, with the trainer that it had. Finished trials are not trained again",
+         f"sweep resume {spec.name}{where}"),
         ("Its leaderboard in a terminal", f"sweep show {spec.name}{where}"),
     ]  # fmt: skip
     trial = report.plan.trials.get(winner.trial_id) if report.plan and winner else None
     if report.artifacts:
         found.append(("The winner's files", f"sweep download {spec.name}{where}"))
-    if trial:
-        found.insert(1, ("The winner alone, trained again", f"sweep run {shlex.join(_alone(spec, trial))}{where}"))
-        found.insert(2, ("The winner's trainer alone, with its job's arguments",
-                         f"python -m stepsweep.trainer {shlex.join(trial.command())}"))  # fmt: skip
+    if trial and trainer.can_run:
+        alone = shlex.join(["sweep", "run", *_alone(spec, trial), *trainer.options])
+        found.insert(1, ("The winner alone, trained again", f"{trainer.place}{alone}{where}"))
+    if trial and trainer.entrypoint:
+        words = shlex.join([*trainer.entrypoint, *trial.command()])
+        found.append(("The winner's trainer alone, with its job's arguments", f"{trainer.place}{words}"))
     return found
 
 

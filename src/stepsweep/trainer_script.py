@@ -45,9 +45,13 @@ class Script:
     def dockerfile(self) -> bytes:
         """Returns the folder's Dockerfile, or an empty one, with the command as its ENTRYPOINT."""
         own = (self.folder / "Dockerfile").read_text(encoding="utf-8") if self.has_dockerfile else _NO_IMAGE
+        return f"{own.rstrip()}\nENTRYPOINT {json.dumps(list(self.started_by))}\nCMD []\n".encode()
+
+    @property
+    def started_by(self) -> tuple[str, ...]:
+        """The words that start the trial kit with the script's interpreter; a trial's options follow them."""
         kit, *words = self.entrypoint
-        start = [kit, *([f"--python={self.python}"] if self.python else []), *words]
-        return f"{own.rstrip()}\nENTRYPOINT {json.dumps(start)}\nCMD []\n".encode()
+        return (kit, *([f"--python={self.python}"] if self.python else []), *words)
 
     @property
     def line(self) -> str:

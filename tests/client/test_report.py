@@ -13,13 +13,15 @@ import pytest
 
 from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.trainers import remember
 from stepsweep.client.report.drawn import MAX_POINTS, drawn
 from stepsweep.client.report.gather import Gathered, gathered
 from stepsweep.client.report.page import page
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.trial import Status
+from stepsweep.trainer_script import Script
 from tests.support.command import Sweep
-from tests.support.embedded import REPOSITORY
+from tests.support.embedded import REPOSITORY, SCRIPTED
 from tests.support.hostile import HOSTILE
 from tests.support.html import Document
 from tests.support.recorded import BEGAN, RecordedCloud
@@ -198,14 +200,35 @@ def test_an_outcome_that_is_not_batch_s_has_no_attempts(outcome: Any) -> None:
     assert list(attempts_of(read)) == []
 
 
+def commands(recorded: RecordedCloud) -> list[str]:
+    return re.findall(r": ((?:cd|sweep) .*?) Copy", opened(recorded, "mine").text)
+
+
 def test_the_commands_that_reproduce_are_the_client_s_own(recorded: RecordedCloud, sweep: Sweep) -> None:
     four(recorded)
-    (command,) = re.findall(r"alone, trained again: (sweep run .*?) Copy", opened(recorded, "mine").text)
-    words = command.split()[2:]
+    remember(recorded.directory, "mine", SCRIPTED)
+    resume, alone, show = commands(recorded)
+    assert resume.startswith("sweep resume mine ")
+    assert show.startswith("sweep show mine ")
+    words = alone.split()[2:]
+    assert words[words.index("--trainer") + 1] == str(SCRIPTED)
     words = words[: words.index("--dir")]
     plan = json.loads(sweep("plan", *words, "--json").stdout)
     assert plan["trials"] == [{"lr": 0.1, "momentum": 0.9}]
     assert plan["spec"]["epochs"] == 3
+
+
+def test_a_script_is_reproduced_in_its_folder_and_an_unknown_trainer_not_at_all(
+    recorded: RecordedCloud, tmp_path: Path
+) -> None:
+    """`sweep run` without a spec would train the tutorial's network under these params, and name it the winner."""
+    four(recorded)
+    assert len(commands(recorded)) == 2
+    script = Script(folder=tmp_path, entrypoint=("stepsweep-trial", "--", "python", "fit.py", "{args}"))
+    remember(recorded.directory, "mine", script.written(tmp_path / "scripts"))
+    assert [each.split()[:4] for each in commands(recorded)][2:] == [["cd", str(tmp_path), "&&", "stepsweep-trial"]]
+    (tmp_path / "sweep.yaml").write_text("command: python fit.py\n")
+    assert commands(recorded)[1].startswith(f"cd {tmp_path} && sweep run --set lr=0.1 ")
 
 
 # --- the command
