@@ -31,8 +31,9 @@ def definition(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_the_picture_of_the_state_machine_has_its_states(definition: dict[str, Any]) -> None:
-    inner = definition["Train the trials"]["ItemProcessor"]["States"]
-    assert set(re.findall(r'state "([^"]+)" as', ARCHITECTURE)) == definition.keys() | inner.keys()
+    maps = [each["ItemProcessor"]["States"] for each in definition.values() if each["Type"] == "Map"]
+    assert len(maps) == 2
+    assert set(re.findall(r'state "([^"]+)" as', ARCHITECTURE)) == definition.keys() | maps[0].keys() | maps[1].keys()
 
 
 def test_the_whole_input_is_one() -> None:

@@ -11,7 +11,7 @@ import click
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, SPEC_FILE, Cloud, job_vcpus_fault
 from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
-from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.errors import InvalidInput, SweepError
 
 
 def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -80,8 +80,11 @@ def of_an_execution_too(command: Callable[..., int]) -> Callable[..., int]:
             name = sweep_of_execution(cloud, name) or name.rpartition(":")[2]
         try:
             return command(name=name, cloud=cloud, **others)
-        except InvalidInput:
-            other = sweep_of_execution(cloud, name)
+        except InvalidInput as fault:
+            try:
+                other = sweep_of_execution(cloud, name)
+            except SweepError:  # the fault need not be the name
+                raise fault from None
             if other in (None, name):
                 raise
         return command(name=other, cloud=cloud, **others)

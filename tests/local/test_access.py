@@ -138,6 +138,9 @@ def test_a_sweep_needs_each_statement_of_each_role(cloud: Cloud, numbers: Iterat
                 "states:StopExecution",
             }:
                 continue  # for when a sweep is stopped
+            resources = document["Statement"][place]["Resource"]
+            if all("/artifacts/" in each for each in ([resources] if isinstance(resources, str) else resources)):
+                continue  # for what a trial leaves; the scripts of tests/examples leave a model
             if part == "PlannerRole" and actions == ["s3:GetObject"]:
                 continue  # for when the bucket has more results than it lists; see the next test
             less = copy.deepcopy(document)
