@@ -202,18 +202,18 @@ class Sweep:
         return learning_curves(found, self.spec.objective)
 
     def logs(self, trial: TrialName) -> str:
-        """Returns the output of a trial, from all attempts of its job.
+        """Returns the output of a trial, from all attempts of its job; an empty text if it printed nothing.
 
         Raises:
             InvalidInput: no trial has this name.
-            CloudError: it has printed nothing, or its log is gone.
+            CloudError: it has not started, or its log is gone.
         """
         attempts = settled(self._cloud, lambda: read_log(self._cloud, self.name, _words(trial)))["attempts"]
         several = len(attempts) > 1
         parts = [
             [*([f"--- attempt {attempt['number']}"] if several else []), *attempt["lines"]] for attempt in attempts
         ]
-        return "\n".join(line for part in parts for line in part) + "\n"
+        return "".join(f"{line}\n" for part in parts for line in part)
 
     def download(
         self, trial: TrialName | None = None, folder: str | Path | None = None, *, force: bool = False

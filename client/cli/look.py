@@ -21,6 +21,7 @@ DOWNLOAD_EXIT_CODES = (
     "Exit codes: 0 downloaded · 1 the cloud failed · 2 no such trial, no artifacts, or files are there · "
     "130 interrupted."
 )
+SILENT = "The trial printed nothing."
 REPORT_EXIT_CODES = (
     "Exit codes: 0 written · 1 the cloud failed · 2 no such sweep, or no place to write · 130 interrupted."
 )
@@ -103,11 +104,14 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
         raise click.UsageError("--json prints one document; use it without --follow", click.get_current_context())
     with signals_interrupt():
         if follow:
-            follow_log(cloud, name, trial, on_line=lambda line: click.echo(printable(line)))
+            if not follow_log(cloud, name, trial, on_line=lambda line: click.echo(printable(line))):
+                click.echo(SILENT, err=True)
             return ExitCode.OK
         document = read_log(cloud, name, trial)
     if as_json:
         click.echo(json.dumps(document, indent=2))
+    elif not document["attempts"]:
+        click.echo(SILENT, err=True)
     else:
         for attempt in document["attempts"]:
             if len(document["attempts"]) > 1:

@@ -20,13 +20,13 @@ def read_log(cloud: Cloud, name: str, words: Sequence[str]) -> dict[str, Any]:
 
     Raises:
         InvalidInput: no trial has this name.
-        CloudError: it has printed nothing, or its log is gone.
+        CloudError: it has not started, or its log is gone.
     """
     log, trial_id = _log(cloud, name, words)
     attempts: dict[int, list[str]] = {}
     for attempt, line in log.news(is_over=log.is_over()):
         attempts.setdefault(attempt, []).append(line)
-    if not attempts:
+    if not log.is_there:
         raise _no_log(trial_id)
     return {
         "sweep": name,
@@ -35,8 +35,11 @@ def read_log(cloud: Cloud, name: str, words: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callable[[str], object]) -> None:
-    """Passes on each line that a trial prints until it has ended. Raises like `read_log`."""
+def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callable[[str], object]) -> bool:
+    """Passes on each line that a trial prints until it has ended, and returns whether there was one.
+
+    Raises like `read_log`.
+    """
     log, trial_id = _log(cloud, name, words)
     shown = 0
     while True:
@@ -49,8 +52,9 @@ def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callab
         if is_over:
             break
         time.sleep(LOOK_SECONDS[cloud.on])
-    if not shown:
+    if not log.is_there:
         raise _no_log(trial_id)
+    return bool(shown)
 
 
 def _log(cloud: Cloud, name: str, words: Sequence[str]) -> tuple[Log, str]:

@@ -24,7 +24,13 @@ EVENT_BYTES = 64
 
 
 class Log(Protocol):
-    """A trial's log."""
+    """A trial's log.
+
+    Attributes:
+        is_there: whether the last call of `news` found a log, which may be empty.
+    """
+
+    is_there: bool
 
     def news(self, *, is_over: bool, at_most: int | None = None) -> Iterator[Line]:
         """Yields the lines printed since the last call.
@@ -58,9 +64,11 @@ class LocalLog:
         self._trial_id = trial_id
         self._control = control
         self._read: dict[Path, int] = {}
+        self.is_there = False
 
     def news(self, *, is_over: bool, at_most: int | None = None) -> Iterator[Line]:
         for attempt, file in sorted(latest_attempts(self._logs, self._trial_id).items()):
+            self.is_there = True
             with file.open("rb") as stream:
                 began = self._read.get(file, 0)
                 size = stream.seek(0, os.SEEK_END)
@@ -98,6 +106,7 @@ class CloudLog:
         self._trial_id = trial_id
         self._recorded = recorded
         self._tokens: dict[str, str] = {}
+        self.is_there = False
 
     def news(self, *, is_over: bool, at_most: int | None = None) -> Iterator[Line]:  # noqa: ARG002  events are whole lines
         with explained():
@@ -144,6 +153,7 @@ class CloudLog:
                 if error.response["Error"]["Code"] != "ResourceNotFoundException":
                     raise
                 return  # it has printed nothing yet
+            self.is_there = True
             for event in answer["events"]:
                 yield from event["message"].splitlines()
             self._tokens[stream] = answer["nextForwardToken"]

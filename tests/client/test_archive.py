@@ -100,6 +100,18 @@ class Interrupted(FolderStore):
         raise KeyboardInterrupt
 
 
+def test_a_trial_that_printed_nothing_has_an_empty_log(sweep: Sweep, in_rounds: RecordedCloud) -> None:
+    trial_id = in_rounds.bucket.get_json(keys.plan_key("mine", 1))["trials"][-1]["trial_id"]
+    log = in_rounds.directory / "logs" / trial_id / "job-2.log"
+    words = ("logs", "mine", last_params(in_rounds), "--dir", str(in_rounds.directory))
+    log.write_bytes(b"")
+    for more in ([], ["-f"]):
+        silent = sweep(*words, *more)
+        assert (silent.returncode, silent.stdout, silent.stderr) == (0, "", "The trial printed nothing.\n")
+    log.unlink()
+    assert "it has not started, or its log was deleted" in sweep(*words).stderr
+
+
 @pytest.fixture
 def good_and_bad(recorded: RecordedCloud) -> RecordedCloud:
     """Two finished sweeps."""
