@@ -139,11 +139,14 @@ def end_leg(bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob)
         raise FileNotFoundError(f"the log of {sweep} is not in the bucket: it was deleted while the sweep ran")
     spec, leg = state.spec, state.began.leg
     following = replace(state.began, leg=leg + 1, part=state.began.part + 1, first=())
-    got_somewhere = any(turn for turn, _ in state.turns.values())
-    if got_somewhere and not state.ended_by and begin(state, following, workers=1).workers:
+    is_left = not state.ended_by and begin(state, following, workers=1).workers > 0
+    if is_left and any(turn for turn, _ in state.turns.values()):
         return {"another_round": True, "sweep": sweep, "round": following.part, "ask": False}
+    ended_by = state.ended_by or None
+    if is_left:
+        ended_by = f"every worker failed before it could ask for its next trial; {state.left} params were not tried"
 
-    trials = state.trials()
+    trials = state.ended().trials()
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=None, map_results={})
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
@@ -166,7 +169,7 @@ def end_leg(bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob)
         results,
         rounds_run=1,
         plan_key=keys.free_plan_key(sweep),
-        ended_by=state.ended_by or None,
+        ended_by=ended_by,
         cost=_cost(state.job_seconds, usd_per_hour=state.began.usd_per_hour, job_gpus=spec.resources.gpus or job.gpus),
     )
 

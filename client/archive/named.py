@@ -8,7 +8,7 @@ from stepsweep.client.archive.records import Plan
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import OPTION
 from stepsweep.contract.numbers import meant_by
-from stepsweep.contract.space import Value, as_option, canonical, parse_value, shown
+from stepsweep.contract.space import Value, as_option, canonical, key_of, parse_value, shown
 from stepsweep.contract.trial import Trial
 from stepsweep.contract.words import as_word, read_word
 
@@ -46,7 +46,7 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
         example = " ".join(f"{name}={as_word(value)}" for name, value in trials[0].params.items())
         raise InvalidInput([f"{rule}; name one by its rank, its params ({example}), or the beginning of its id"])
     # Trials with the same params differ in fold or seed.
-    same = all(trial.params == found[0].params for trial in found)
+    same = all(key_of(trial.params) == key_of(found[0].params) for trial in found)
     some = "; ".join(
         " ".join(f"{name}={value}" for name, value in _said_of(trial).items() if same or name in trial.params)
         for trial in found[:MAX_NAMED]

@@ -132,7 +132,9 @@ class Records:
         if spec.rounds:
             return self.plan_of(spec, number, planned_at)
         state = state_at(self._store, spec.name, objects)
-        return None if state is None else plan_of_state(state, planned_at)
+        if state is None:
+            return None
+        return plan_of_state(state.ended() if state.ended_by else state, planned_at)
 
     def rounds(self, objects: Objects, *, since: datetime | None = None) -> list[tuple[int, datetime]]:
         """Returns the numbers and times of the planned rounds, or of legs, in ascending order.

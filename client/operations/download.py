@@ -16,7 +16,7 @@ from stepsweep.client.deployment import CloudError, explained
 from stepsweep.client.words import MAX_NAMED, number_of
 from stepsweep.contract.artifacts import DOWNLOADED, NONE
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.space import as_option, shown
+from stepsweep.contract.space import as_option, key_of, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -108,7 +108,7 @@ def download(
 def _trials(archive: Archive, plan: Plan, words: Sequence[str]) -> list[Trial]:
     """Returns the trial that a person names, or all trials of the winner."""
     trial = trial_meant(archive, plan, words or ["1"])
-    return [trial] if words else [each for each in plan.trials.values() if each.params == trial.params]
+    return [trial] if words else [each for each in plan.trials.values() if key_of(each.params) == key_of(trial.params)]
 
 
 def _folder_of(trial: Trial) -> str:

@@ -137,6 +137,8 @@ def calibration(spec: SweepSpec) -> SweepSpec:
         "epochs": 1,
         "repeats": 1,
         "budget_usd": None,
+        # Of one epoch it makes no difference, and the spec's own may ask for more.
+        "objective": {**spec.to_json()["objective"], "at": "last"},
         "fresh": spec.epochs > 1,
     }
     return SweepSpec.from_json(document)

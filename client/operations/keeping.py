@@ -13,6 +13,7 @@ from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.words import number_of
 from stepsweep.contract import keys
 from stepsweep.contract.rounds import first_round
+from stepsweep.contract.space import key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial, trial_id_of
 from stepsweep.trainer_script import script_of
@@ -128,7 +129,8 @@ def _pairs(spec: SweepSpec, plan: Plan, version: str) -> Iterator[tuple[str, str
     olds = first_round(spec, trainer_version=plan.trainer_version)
     news = first_round(spec, trainer_version=version)
     yield from ((old.trial_id, new.trial_id) for old, new in zip(olds, news, strict=True))
-    if (plan.spec.fixed, plan.spec.environment) == (spec.fixed, spec.environment):
+    same_options = key_of(plan.spec.fixed) == key_of(spec.fixed)
+    if same_options and plan.spec.environment == spec.environment:
         yield from ((trial.trial_id, _id_of(trial, spec, version)) for trial in plan.trials.values())
 
 

@@ -19,6 +19,7 @@ from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.space import key_of
 from stepsweep.trainer_script import script_of
 
 MAX_LOGS = 50
@@ -161,7 +162,7 @@ def _logs(
 ) -> dict[str, list[str]]:
     failed = {outcome.trial_id for outcome in outcomes if not outcome.succeeded}
     # With several trials of the same params, the row names the first, but another one may have failed.
-    of_params = {frozenset(plan.trials[each].params.items()): each for each in failed if each in plan.trials}
+    of_params = {key_of(plan.trials[each].params): each for each in failed if each in plan.trials}
     by_reason: dict[str, list[str]] = {}
     for row in standing.rows:
         if row.rank is None and row.trial_id in plan.trials:
@@ -172,7 +173,7 @@ def _logs(
 
     def tail(trial_id: str) -> list[str]:
         if trial_id not in failed:
-            trial_id = of_params.get(frozenset(plan.trials[trial_id].params.items()), trial_id)
+            trial_id = of_params.get(key_of(plan.trials[trial_id].params), trial_id)
         try:
             return log_of(cloud, found, plan, trial_id).tail(LOG_LINES)
         except SweepError as error:

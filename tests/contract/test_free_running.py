@@ -314,6 +314,16 @@ class TestStop:
         assert life.state is not None
         assert life.state.ended_by == "stop.metric_reached: val_accuracy reached 0.9; the target is 0.9"
 
+    def test_with_halving_a_value_counts_where_the_winner_stands(self) -> None:
+        """Otherwise the search would end by a value on a lower rung, and name a winner that is below the target."""
+        life = life_of(1, 3, stop={"metric_reached": 0.9}, epochs=3, halving={"min_epochs": 1, "factor": 3})
+        for value in (0.5, 0.95, 0.5):
+            assert life.ends(0, succeeded(value))
+        assert life.rungs == [0, 1, 0]
+        assert life.ends(0, succeeded(0.92, 3)) is None
+        assert life.state is not None
+        assert life.state.ended_by.endswith("reached 0.92; the target is 0.9")
+
     def test_trials_without_improvement_end_it(self) -> None:
         life = life_of(1, 9, stop={"max_trials_without_improvement": 2})
         assert life.ends(0, succeeded(0.5))
@@ -341,3 +351,26 @@ class TestStop:
         spec = replace(life.spec, budget_usd=100.0)
         life.begin(execution="two", spec=spec)
         assert len(life.tasks) == 2, "it goes on with a larger budget"
+
+    def test_params_between_two_trials_of_a_rung_keep_the_result_of_the_one_below(self) -> None:
+        """A promoted candidate has trained one of its two seeds when the search is ended."""
+        life = life_of(workers=1, trials=3, repeats=2, epochs=9, halving={"min_epochs": 3, "factor": 3})
+        for number in range(7):  # three params with two seeds each, then the first seed of the promoted ones
+            life.ends(0, succeeded(0.9 if number in (2, 3, 6) else 0.1, 9 if number == 6 else 3))
+        assert life.state is not None
+        (climbed,) = [each for each in life.state.candidates if each.rung]
+        assert [each.end is None for each in climbed.members] == [False, True]
+        assert {(trial.rung, trial.epochs) for trial in life.state.ended().trials()} == {(0, 3)}
+
+
+@pytest.mark.parametrize("choices", [[1, True, 2], [0, False], [[1], [True], ["1"]], [[64, 64], [128]], ["1", 1, None]])
+def test_values_that_python_takes_for_equal_are_params_of_their_own(choices: list[Any]) -> None:
+    life = Life(
+        SweepSpec.from_json({"parameters": {"x": choices}, "epochs": 1, "name": "s", "rounds": False}), workers=1
+    )
+    life.begin()
+    life.to_the_end(lambda _: 0.5)
+    assert life.state is not None
+    assert len({trial.trial_id for trial in life.state.trials()}) == len(choices)
+    again = SearchState.from_json(json.loads(json.dumps(life.state.to_json())), where="snapshot")
+    assert [trial.trial_id for trial in again.trials()] == [trial.trial_id for trial in life.state.trials()]

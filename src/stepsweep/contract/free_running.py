@@ -17,7 +17,7 @@ from stepsweep.contract.reading import Fields
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.search import STARTUP, Method
 from stepsweep.contract.significance import mean_of
-from stepsweep.contract.space import Value, grid, grid_size
+from stepsweep.contract.space import Value, grid, grid_size, key_of, parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
@@ -121,7 +121,7 @@ class SearchState:
         self.since_best = 0
         self.job_seconds = 0.0
         self.epochs = 0
-        self._numbers: dict[tuple[Value, ...], int] = {}
+        self._numbers: dict[tuple[tuple[str, str], ...], int] = {}
 
     @property
     def spec(self) -> SweepSpec:
@@ -194,7 +194,7 @@ class SearchState:
         if task.candidate == len(self.candidates):
             members = tuple(Member(epochs=self.spec.rungs[0]) for _ in range(self.spec.trials_each))
             self.candidates.append(Candidate(params=dict(task.params), members=members))
-            self._numbers[tuple(task.params.values())] = task.candidate
+            self._numbers[key_of(task.params)] = task.candidate
         candidate = self.candidates[task.candidate]
         if task.rung > candidate.rung:
             candidate = candidate.promoted(self.spec)
@@ -223,6 +223,19 @@ class SearchState:
             for number, candidate in enumerate(self.candidates)
             for member in range(len(candidate.members))
         ]
+
+    def ended(self) -> "SearchState":
+        """Returns the search as it is ranked at its end: params that did not get through a rung are on the one below.
+
+        Otherwise params that have a result would rank last, since a rule ended the search between two of their trials.
+        """
+        after = self.copy()
+        for number, candidate in enumerate(after.candidates):
+            if candidate.rung and any(each.end is None for each in candidate.members):
+                epochs = self.spec.rungs[candidate.rung - 1]
+                members = tuple(Member(epochs=min(each.epochs, epochs)) for each in candidate.members)
+                after.candidates[number] = replace(candidate, rung=candidate.rung - 1, members=members)
+        return after
 
     @property
     def left(self) -> int:
@@ -290,7 +303,11 @@ class SearchState:
         )
 
     def _why_stop(self, hours: float) -> str:
-        return self.spec.stop.why(self.spec.objective, best=self.best, since_best=self.since_best, hours=hours)
+        # A target counts on the last rung only: the winner stands there, and values of other rungs do not compare.
+        last = len(self.spec.rungs)
+        ended = [each.reached[-1].value for each in self.candidates if len(each.reached) == last]
+        best = min((value for value in ended if value is not None), key=self.spec.objective.rank, default=None)
+        return self.spec.stop.why(self.spec.objective, best=best, since_best=self.since_best, hours=hours)
 
     def _affordable(self, task: Task, passed: Sequence[int]) -> Choice:
         """Returns the task as a choice, unless at the pace so far it and what trains would exceed the budget."""
@@ -323,7 +340,7 @@ class SearchState:
         else:
             others = drawn(spec.parameters, seed=spec.seed)
         new = (dict(params) for params in chain(proposed, others))
-        return next(params for params in new if tuple(params.values()) not in self._numbers)
+        return next(params for params in new if key_of(params) not in self._numbers)
 
     # --- snapshots
 
@@ -359,7 +376,7 @@ class SearchState:
         names = list(state.spec.parameters)
         for each in fields.raw("candidates"):
             candidate = _candidate_from_json(each, names)
-            state._numbers[tuple(candidate.params.values())] = len(state.candidates)
+            state._numbers[key_of(candidate.params)] = len(state.candidates)
             state.candidates.append(candidate)
         for worker, turn, place in fields.raw("turns"):
             task = None
@@ -456,7 +473,7 @@ def _candidate_to_json(candidate: Candidate) -> list[Any]:
 def _candidate_from_json(data: Any, names: Sequence[str]) -> Candidate:
     values, rung, members, reached = data
     return Candidate(
-        params=dict(zip(names, values, strict=True)),
+        params={name: parse_value(value) for name, value in zip(names, values, strict=True)},
         rung=rung,
         members=tuple(
             Member(epochs=epochs, worker=worker, end=_end(end) if end else None) for epochs, worker, end in members

@@ -11,7 +11,7 @@ class Stop:
     """Rules after which no further trial starts; trials that run then finish. None is no rule.
 
     Attributes:
-        metric_reached: a trial's value at least as good.
+        metric_reached: a trial's value at least as good; with halving, one on the last rung.
         max_hours: since the execution started.
         max_trials_without_improvement: that ended since the best value was found. With halving, each rung counts.
     """
@@ -27,7 +27,7 @@ class Stop:
         """Returns the first rule that is met, for people; an empty text if none is.
 
         Args:
-            best: the best value so far.
+            best: the best value so far on the last rung.
             since_best: how many trials have ended since.
             hours: since the execution started.
         """
