@@ -18,7 +18,7 @@ def expire(objects: Path, assembly: Path, stack: str, *, now: float) -> None:
         now: seconds since 1970.
     """
     resources = json.loads((assembly / f"{stack}.template.json").read_bytes())["Resources"].values()
-    buckets = [each["Properties"] for each in resources if each["Type"] == "AWS::S3::Bucket"]
+    buckets = [each.get("Properties", {}) for each in resources if each["Type"] == "AWS::S3::Bucket"]
     for rule in [rule for each in buckets for rule in each.get("LifecycleConfiguration", {}).get("Rules", [])]:
         if rule["Status"] != "Enabled" or "ExpirationInDays" not in rule:
             continue
