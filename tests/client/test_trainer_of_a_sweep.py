@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from filelock import FileLock
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.local.cloud import code_of
+from stepsweep.local.endpoint import Endpoint
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED
 
@@ -69,8 +71,12 @@ def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(swee
 def test_a_cloud_that_is_up_never_trains_another_trainer_than_the_command_names(
     tmp_path: Path, trainer: str, code: str, said: str
 ) -> None:
-    up = {"url": "http://127.0.0.1:9", "region": "us-east-1", "pid": os.getpid(), "assembly": "", "job_vcpus": 1}
-    (tmp_path / "cloud.json").write_text(json.dumps({**up, "trainer": trainer, "code": code, "ends_when_idle": False}))
+    up = Endpoint(
+        url="http://127.0.0.1:9", region="us-east-1", access_key_id="key", secret_access_key="secret",  # noqa: S106
+        pid=os.getpid(), assembly="", trainer=trainer, code=code, job_vcpus=1, ends_when_idle=False, started_here=False,
+    )  # fmt: skip
+    known = {name: value for name, value in asdict(up).items() if name != "started_here"}
+    (tmp_path / "cloud.json").write_text(json.dumps(known))
     cloud = Cloud(
         on="local", directory=tmp_path, trainer=SCRIPTED, job_vcpus=None, profile=None, region=None, stack=None
     )
