@@ -19,6 +19,7 @@ class ReadOnce:
         self._store = store
         self._objects: dict[tuple[str, int | None], bytes | None] = {}
         self._listed: dict[str, dict[str, datetime]] = {}
+        self._sizes: dict[str, dict[str, int]] = {}
 
     def get(self, key: str, *, at_most: int | None = None) -> bytes | None:
         if (key, at_most) not in self._objects:
@@ -38,7 +39,9 @@ class ReadOnce:
         return self._store.folders(prefix)
 
     def sizes(self, prefix: str) -> dict[str, int]:
-        return self._store.sizes(prefix)
+        if prefix not in self._sizes:
+            self._sizes[prefix] = self._store.sizes(prefix)
+        return self._sizes[prefix]
 
     def save(self, key: str, file: Path) -> None:
         self._store.save(key, file)
@@ -47,3 +50,4 @@ class ReadOnce:
         self._store.delete(names)
         self._objects.clear()
         self._listed.clear()
+        self._sizes.clear()

@@ -93,7 +93,7 @@ def keep(found: Former, deployment: Deployment) -> None:
             data = deployment.store.get(key)
             if data is not None and deployment.store.get(f"{keys.TRIALS}{new}/{name}", at_most=1) is None:
                 bucket.put_json(f"{keys.TRIALS}{new}/{KEPT_FROM}", note)
-                bucket.put(f"{keys.TRIALS}{new}/{name}", data, "text/csv")
+                bucket.put_once(f"{keys.TRIALS}{new}/{name}", data, "text/csv")
 
     with explained():
         for_all(copied, list(found.trials.items()))

@@ -155,11 +155,13 @@ class Bucket:
 
     def put_json_once(self, key: str, document: object) -> bool:
         """Writes the document unless the key exists. Returns whether it wrote."""
+        return self.put_once(key, as_json(document), "application/json")
+
+    def put_once(self, key: str, data: bytes, content_type: str) -> bool:
+        """Writes the object unless the key exists, as the bucket demands of metrics. Returns whether it wrote."""
         for attempt in itertools.count(1):
             try:
-                self._s3.put_object(
-                    Bucket=self.name, Key=key, Body=as_json(document), ContentType="application/json", IfNoneMatch="*"
-                )
+                self._s3.put_object(Bucket=self.name, Key=key, Body=data, ContentType=content_type, IfNoneMatch="*")
             except ClientError as error:
                 code = error.response["Error"]["Code"]
                 if code == "PreconditionFailed":
