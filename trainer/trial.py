@@ -105,7 +105,7 @@ def _csv(rows: Sequence[Row]) -> bytes:
 def _identity(options: Options, device: torch.device) -> dict[str, Any]:
     """Returns everything that decides a trial's numbers and its early stopping, as plain values.
 
-    Of a GPU not its model, nor the processor's threads beside it (docs/decisions/024-gpu-models-in-one-trial.md).
+    Of a GPU not its model, nor the processor's threads beside it (docs/decisions/021-gpu-models-in-one-trial.md).
     """
     return {
         "lr": options.lr,
