@@ -181,14 +181,7 @@ class SweepDefinition(Construct):
             output_path="$.Payload",
             retry_on_service_exceptions=False,  # the retry below adds jitter
         )
-        state.add_retry(
-            errors=FUNCTION_ERRORS,
-            interval=Duration.seconds(2),
-            backoff_rate=2,
-            max_attempts=6,
-            max_delay=Duration.seconds(60),
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        _retry(state, FUNCTION_ERRORS, first_seconds=2, tries=6, most_seconds=60)
         return state
 
     def _train_all(
@@ -284,16 +277,9 @@ class SweepDefinition(Construct):
             state_name,
             state_json=_submit_job(job_queue.job_queue_arn, job_definition.job_definition_arn, result_path=result_path),
         )
-        train_one.add_retry(
-            errors=SUBMIT_ERRORS,
-            interval=Duration.seconds(2),
-            backoff_rate=2,
-            # Batch takes 25 to 50 submissions a second. With 10 tries and 120 s, a simulation of 10,000 trials at once
-            # lost 14 of them at 40 a second, and 1,016 at 25.
-            max_attempts=20,
-            max_delay=Duration.seconds(300),
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        # Batch takes 25 to 50 submissions a second. With 10 tries and 120 s, a simulation of 10,000 trials at once
+        # lost 14 of them at 40 a second, and 1,016 at 25.
+        _retry(train_one, SUBMIT_ERRORS, first_seconds=2, tries=20, most_seconds=300)
         return train_one
 
     def _record(self, construct_id: str, bucket: s3.IBucket, state_name: str, status: Status) -> tasks.CallAwsService:
@@ -315,27 +301,32 @@ class SweepDefinition(Construct):
             result_path=sfn.JsonPath.DISCARD,
             output_path=_outcome(status),
         )
-        record.add_retry(
-            errors=STORE_ERRORS,
-            interval=Duration.seconds(1),
-            backoff_rate=2,
-            max_attempts=8,
-            max_delay=Duration.seconds(30),
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        _retry(record, STORE_ERRORS, first_seconds=1, tries=8, most_seconds=30)
         return record
+
+
+def _retry(
+    state: sfn.TaskStateBase | sfn.CustomState | sfn.DistributedMap,
+    errors: list[str],
+    *,
+    first_seconds: int,
+    tries: int,
+    most_seconds: int,
+) -> None:
+    """Retries a state after pauses that double, each cut at random so that many do not come back at once."""
+    state.add_retry(
+        errors=errors,
+        interval=Duration.seconds(first_seconds),
+        backoff_rate=2,
+        max_attempts=tries,
+        max_delay=Duration.seconds(most_seconds),
+        jitter_strategy=sfn.JitterType.FULL,
+    )
 
 
 def _retry_reading(over: sfn.DistributedMap) -> None:
     """Retries the only error of a Map that is safe to retry: it has started nothing yet."""
-    over.add_retry(
-        errors=["States.ItemReaderFailed"],
-        interval=Duration.seconds(2),
-        backoff_rate=2,
-        max_attempts=8,
-        max_delay=Duration.seconds(60),
-        jitter_strategy=sfn.JitterType.FULL,
-    )
+    _retry(over, ["States.ItemReaderFailed"], first_seconds=2, tries=8, most_seconds=60)
 
 
 def _outcome(status: Status) -> str:

@@ -1,11 +1,9 @@
 """Follows the log of a free-running search: which trials have ended, and what is left."""
 
-from stepsweep.bucket.s3 import for_all
-from stepsweep.bucket.search_log import applied
+from stepsweep.bucket.search_log import applied, listed_events
 from stepsweep.bucket.stores import Store
 from stepsweep.client.archive.records import Objects
-from stepsweep.contract import keys
-from stepsweep.contract.events import Asked, Began, event_from_json
+from stepsweep.contract.events import Asked, Began
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status
@@ -35,11 +33,9 @@ class FollowedLog:
 
     def read(self, objects: Objects) -> list[Result]:
         """Reads the events that are listed, and returns the trials that have ended since the last call, in order."""
-        first = keys.event_key(self._sweep, self._state.events if self._state else 0)
-        names = sorted(key for key in objects if key.startswith(keys.events_prefix(self._sweep)) and key >= first)
         news = []
-        for name, document in zip(names, for_all(self._store.get_json, names), strict=True):
-            event = event_from_json(document, where=name)
+        since = self._state.events if self._state else 0
+        for event in listed_events(self._store, self._sweep, objects, since=since):
             if isinstance(event, Asked) and (result := self._result(event)) is not None:
                 news.append(result)
             self._state = applied(self._state, event)

@@ -6,7 +6,7 @@ one's own: S3 may have written it, and its answer may have been lost before the 
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator
 
 from stepsweep.bucket.s3 import Bucket, Readable, for_all
 from stepsweep.contract import keys
@@ -79,7 +79,19 @@ def applied(state: SearchState | None, event: Event) -> SearchState:
     return state
 
 
-def state_at(store: Readable, sweep: str, objects: Mapping[str, object]) -> SearchState | None:
+def listed_events(store: Readable, sweep: str, objects: Iterable[str], *, since: int) -> Iterator[Event]:
+    """Yields the listed events from a number on, in their order.
+
+    Args:
+        objects: the sweep's keys, from one listing.
+    """
+    first, prefix = keys.event_key(sweep, since), keys.events_prefix(sweep)
+    names = sorted(key for key in objects if key.startswith(prefix) and key >= first)
+    for name, document in zip(names, for_all(store.get_json, names), strict=True):
+        yield event_from_json(document, where=name)
+
+
+def state_at(store: Readable, sweep: str, objects: Iterable[str]) -> SearchState | None:
     """Returns the state after all listed events; None for an empty log.
 
     Args:
@@ -88,8 +100,6 @@ def state_at(store: Readable, sweep: str, objects: Mapping[str, object]) -> Sear
     prefix = keys.snapshots_prefix(sweep)
     latest = max((key for key in objects if key.startswith(prefix)), default=None)
     state = None if latest is None else SearchState.from_json(store.get_json(latest), where=latest)
-    first = keys.event_key(sweep, state.events if state else 0)
-    names = sorted(key for key in objects if key.startswith(keys.events_prefix(sweep)) and key >= first)
-    for name, document in zip(names, for_all(store.get_json, names), strict=True):
-        state = applied(state, event_from_json(document, where=name))
+    for event in listed_events(store, sweep, objects, since=state.events if state else 0):
+        state = applied(state, event)
     return state

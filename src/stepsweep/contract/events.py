@@ -79,7 +79,7 @@ class Choice:
         task = fields.raw("task")
         choice = cls(
             task=None if task is None else Task.from_json(task, where=f"{where}: task"),
-            passed=tuple(_whole(each, place) for each, place in fields.children("passed")),
+            passed=tuple(fields.wholes("passed")),
             ended_by=fields.text("ended_by"),
         )
         fields.done()
@@ -111,11 +111,8 @@ class TaskEnd:
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
-        status = fields.text("status")
-        if status not in list(Status):
-            raise InvalidDocument(f"{where}: status: must be one of {', '.join(Status)}, got {shown(status)}")
         end = cls(
-            status=Status(status),
+            status=fields.one_of("status", Status),
             reason=fields.text("reason"),
             value=fields.maybe_number("value"),
             epoch=fields.maybe_whole("epoch"),
@@ -245,9 +242,3 @@ def event_from_json(data: object, *, where: str) -> Event:
     event: Event = Began.read(fields, where=where) if kind == BEGAN else Asked.read(fields, where=where)
     fields.done()
     return event
-
-
-def _whole(data: object, where: str) -> int:
-    if not isinstance(data, int) or isinstance(data, bool):
-        raise InvalidDocument(f"{where}: must be a whole number, got {shown(data)}")
-    return data

@@ -5,14 +5,15 @@ do next when its trial has ended. It takes up a trial that another worker left, 
 promotes, or else begins new params, while the search has any left.
 """
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
 
 from stepsweep.contract.asha import Reached, promotion
-from stepsweep.contract.events import Asked, Began, Choice, Event, Task, TaskEnd
+from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.events import SCHEMA, Asked, Began, Choice, Event, Task, TaskEnd, event_from_json
+from stepsweep.contract.ranking import mean_epoch
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.search import STARTUP, Method
@@ -20,9 +21,6 @@ from stepsweep.contract.significance import mean_of
 from stepsweep.contract.space import Value, grid, grid_size, key_of, parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
-
-SCHEMA = 1
-"""Schema of a snapshot."""
 
 MAX_TURNS = 1_000
 """Tasks of a worker in one leg. A turn takes 13 of the 25,000 events of its execution, and more if a state is retried;
@@ -93,7 +91,7 @@ class Candidate:
         diverged = any(end.status is Status.INVALID for end in ends)
         if len(values) < len(ends):
             return replace(self, reached=(*self.reached, Reached(diverged=diverged)))
-        epoch = round(statistics.fmean(end.epoch or 0 for end in ends))
+        epoch = mean_epoch([end.epoch or 0 for end in ends])
         return replace(self, reached=(*self.reached, Reached(value=mean_of(values), epoch=epoch)))
 
 
@@ -363,10 +361,10 @@ class SearchState:
     def from_json(cls, data: object, *, where: str) -> "SearchState":
         fields = Fields(data, where)
         fields.schema(SCHEMA)
-        began = fields.child("began")
-        began.schema(1)
-        began.text("event")
-        state = cls(Began.read(began, where=where))
+        began = event_from_json(fields.raw("began"), where=f"{where}: began")
+        if not isinstance(began, Began):
+            raise InvalidDocument(f"{where}: began: must be the event that begins a leg")
+        state = cls(began)
         state.events = fields.whole("events")
         state.ended_by = fields.text("ended_by")
         state.best = fields.maybe_number("best")

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.significance import LEVEL, corrected_resampled_p, mean_of, standard_error_of, welch_p
-from stepsweep.contract.space import Value, as_option, key_of, shown
+from stepsweep.contract.space import Value, as_option, key_of
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.contract.words import as_cell
 
@@ -78,12 +77,10 @@ class Result:
         """Reads what `to_json` wrote. Raises InvalidDocument as `Trial.from_json` does."""
         fields = Fields(data, where)
         trial = Trial.from_json(fields.raw("trial"), where=f"{where}: trial")
-        status = fields.text("status")
-        if status not in list(Status):
-            raise InvalidDocument(f"{where}: status: must be one of {', '.join(Status)}, got {shown(status)}")
+        status = fields.one_of("status", Status)
         result = cls(
             trial=trial,
-            outcome=Outcome(trial_id=trial.trial_id, status=Status(status), reason=fields.text("reason")),
+            outcome=Outcome(trial_id=trial.trial_id, status=status, reason=fields.text("reason")),
             value=fields.maybe_number("value"),
             epoch=fields.maybe_whole("epoch"),
             best=fields.maybe_number("best"),
@@ -133,9 +130,7 @@ class Group:
     @property
     def value(self) -> float | None:
         """The mean of the trials' values; None unless all succeeded, since the mean must not hide a failed fold."""
-        if not self.is_complete:
-            return None
-        return self.values[0] if len(self.results) == 1 else mean_of(self.values)
+        return self._mean([result.value for result in self.results])
 
     @property
     def best(self) -> float | None:
@@ -164,7 +159,7 @@ class Group:
     def epoch(self) -> int | None:
         """The epoch that reached the value; with several trials the rounded mean of their epochs."""
         epochs = [result.epoch for result in self.results if result.epoch is not None]
-        return round(statistics.fmean(epochs)) if self.is_complete else None
+        return mean_epoch(epochs) if self.is_complete else None
 
     @property
     def epochs_trained(self) -> int | None:
@@ -187,6 +182,11 @@ class Group:
     @property
     def _worst(self) -> Result:
         return next((result for result in self.results if result.value is None), self.results[0])
+
+
+def mean_epoch(epochs: Sequence[int]) -> int:
+    """Returns the epoch that stands for those that reached the values of several trials."""
+    return round(statistics.fmean(epochs))
 
 
 def grouped(results: Iterable[Result]) -> list[Group]:

@@ -1,12 +1,15 @@
 """Reads JSON documents strictly: it checks the type of each field, and errors name the object and the field."""
 
 from collections.abc import Iterator
-from typing import Any, Self
+from enum import StrEnum
+from typing import Any, Self, TypeVar
 
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.space import Value, parse_value, shown
 
 MISSING = object()
+
+_Kind = TypeVar("_Kind", bound=StrEnum)
 
 
 class Fields:
@@ -78,6 +81,21 @@ class Fields:
         found = self._get(name)
         if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
             raise self._wrong(name, "must be a list of texts", found)
+        return found
+
+    def one_of(self, name: str, kind: type[_Kind]) -> _Kind:
+        """Returns a text as the member of an enumeration that it names."""
+        value = self.text(name)
+        if value not in list(kind):
+            raise self._wrong(name, f"must be one of {', '.join(kind)}", value)
+        return kind(value)
+
+    def wholes(self, name: str) -> list[int]:
+        found = self._get(name)
+        if not isinstance(found, list) or not all(
+            isinstance(each, int) and not isinstance(each, bool) for each in found
+        ):
+            raise self._wrong(name, "must be a list of whole numbers", found)
         return found
 
     def child(self, name: str) -> "Fields":

@@ -201,7 +201,7 @@ def _joined_by_a_reader(directory: Path) -> Endpoint | None:
             return None
     except BlockingIOError:
         with contextlib.suppress(OSError, ValueError, TypeError):
-            return Endpoint(**json.loads((directory / ADDRESS).read_bytes()), started_here=False)
+            return _published(directory / ADDRESS)
     except OSError:
         pass
     return None
@@ -225,6 +225,11 @@ def starting(directory: Path) -> FileLock:
     return FileLock(directory.resolve() / "starts.lock")
 
 
+def _published(address: Path) -> Endpoint:
+    """Reads the file that a cloud's process writes for others."""
+    return Endpoint(**json.loads(address.read_bytes()), started_here=False)
+
+
 def _joined(lock: FileLock, address: Path) -> Endpoint | None:
     """Returns the endpoint of the process that holds the lock, which may be starting or ending its cloud.
 
@@ -236,7 +241,7 @@ def _joined(lock: FileLock, address: Path) -> Endpoint | None:
             lock.acquire(timeout=0)
             return None
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            return Endpoint(**json.loads(address.read_bytes()), started_here=False)
+            return _published(address)
         time.sleep(0.1)
     raise CloudFailed(f"another process holds {lock.lock_file} but its cloud does not answer")
 
