@@ -10,9 +10,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "deploy": DEPLOY,
     "local": (*DEPLOY, "moto", "dockerfile_parse", "filelock", "optuna", "psutil"),
     "mlflow": ("mlflow",),
-    "report": ("jinja2", "matplotlib", "pandas", "plotly"),
+    "report": ("jinja2", "matplotlib", "optuna", "pandas", "plotly"),
     "tutorial": ("torch", "torchvision"),
-    "ui": ("jinja2", "plotly", "starlette", "uvicorn"),
+    "ui": ("jinja2", "optuna", "plotly", "starlette", "uvicorn"),
 }
 """The modules of each extra in pyproject.toml, by their import names."""
 

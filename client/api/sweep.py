@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
 from stepsweep.client.api.showing import shown_here, sweep_as_html
+from stepsweep.client.archive.endings import Ending
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.named import trial_meant
 from stepsweep.client.archive.recorded import Archive, Standing
@@ -176,6 +177,18 @@ class Sweep:
 
         return heatmap(self.spec, self._standing().rows, down=down, across=across)
 
+    def plot_importance(self) -> "Figure":
+        """Returns how much each parameter decides whether a trial is among the best, and how sure that is.
+
+        Raises:
+            InvalidInput: the trials cannot say, since they are too few or fewer than two parameters vary.
+        """
+        need("report", "plot_importance()", ["matplotlib", "optuna"])
+        from stepsweep.client.pictures.importance import importance
+        from stepsweep.client.pictures.search_figures import importance_of_parameters
+
+        return importance_of_parameters(importance(self.spec, self._standing().rows, self._endings()))
+
     def plot_curves(self, trial: TrialName | None = None, *, top: int = CURVES) -> "Figure":
         """Returns the learning curves of one trial, or of the top of the leaderboard.
 
@@ -187,7 +200,7 @@ class Sweep:
             InvalidInput: no trial has this name, or it has no curve.
         """
         need("report", "plot_curves()", ["matplotlib"])
-        from stepsweep.client.pictures.figures import learning_curves
+        from stepsweep.client.pictures.curve_figures import learning_curves
 
         rows, (plan, curves) = self._standing().rows, self._curves()
         if plan is None:
@@ -290,6 +303,10 @@ class Sweep:
         archive = self._archive()
         plan = archive.plan(self.spec)
         return plan, archive.curves(list(plan.trials.values())) if plan else {}
+
+    def _endings(self) -> list[Ending]:
+        archive = self._archive()
+        return archive.endings(archive.plan(self.spec), archive.outcomes(self.name))
 
     def _best(self, place: Place, trial: TrialName | None) -> Best:
         return Best(

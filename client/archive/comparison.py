@@ -149,7 +149,7 @@ def comparison(standings: Sequence[Standing], job_seconds: Sequence[float], *, i
 def _job_seconds(archive: Archive, standing: Standing) -> float:
     if standing.output:
         return standing.output.cost.job_seconds
-    return spent_seconds(archive.outcomes(standing.spec.name))
+    return spent_seconds(archive.outcomes(standing.spec.name).values())
 
 
 def _compared(

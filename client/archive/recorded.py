@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,6 +10,7 @@ from typing import Any
 
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home, Store
+from stepsweep.client.archive.endings import Ending, timed
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.records import Objects, Plan, Records
 from stepsweep.client.deployment import explained
@@ -179,10 +180,21 @@ class Archive:
         with explained():
             return self.records.live_curves(trials)
 
-    def outcomes(self, name: str) -> list[JobOutcome]:
-        """Returns the outcome of each job of a sweep."""
+    def outcomes(self, name: str) -> dict[str, JobOutcome]:
+        """Returns the outcome of each job of a sweep, by key."""
         with explained():
             return self.records.outcomes(self.records.objects(name))
+
+    def endings(self, plan: Plan | None, outcomes: Mapping[str, JobOutcome]) -> list[Ending]:
+        """Returns how the search went so far, in the order in which its trials ended.
+
+        Args:
+            outcomes: of its jobs, by key.
+        """
+        if plan is None:
+            return []
+        with self._reading(plan.spec.name):
+            return timed(self.records.endings(plan, self.records.objects(plan.spec.name)), outcomes)
 
     def names(self) -> list[str]:
         """Returns the names of all sweeps, sorted."""

@@ -11,6 +11,8 @@ from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.search_log import state_at
 from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read, read_result
+from stepsweep.client.archive import endings
+from stepsweep.client.archive.endings import Ending
 from stepsweep.client.archive.leaderboard import Row, rows_of
 from stepsweep.contract import keys
 from stepsweep.contract.artifacts import parts_of
@@ -20,7 +22,7 @@ from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.output import Output
-from stepsweep.contract.space import shown
+from stepsweep.contract.space import key_of, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -237,11 +239,26 @@ class Records:
         found = recorded(self._store, keys.outcome_key(sweep, trial.round_number, trial.trial_id))
         return found if isinstance(found, JobOutcome) else None
 
-    def outcomes(self, objects: Objects) -> list[JobOutcome]:
-        """Returns the recorded outcomes of all jobs in all rounds, sorted by key; skips unreadable ones."""
+    def outcomes(self, objects: Objects) -> dict[str, JobOutcome]:
+        """Returns the recorded outcomes of all jobs in all rounds by key, sorted; skips unreadable ones."""
         names = sorted(key for key in objects if _OUTCOME.search(key))
         found = for_all(lambda key: recorded(self._store, key), names)
-        return [each for each in found if isinstance(each, JobOutcome)]
+        return {key: each for key, each in zip(names, found, strict=True) if isinstance(each, JobOutcome)}
+
+    def endings(self, plan: Plan, objects: Objects) -> list[Ending]:
+        """Returns how the search went so far, without the times of its jobs."""
+        spec = plan.spec
+        if not spec.rounds:
+            state = state_at(self._store, spec.name, objects)
+            return endings.of_state(state) if state else []
+        written = [keys.results_key(spec.name, number) for number in range(plan.round_number + 1)]
+        rounds = [
+            RoundResults.from_json(self._store.get_json(key), where=key).results for key in written if key in objects
+        ]
+        if written[-1] not in objects or objects[written[-1]] < plan.planned_at:
+            rounds.append(tuple(read.result for read in self.results(plan, plan.finished(objects))))
+        climbed = {key_of(trial.params): trial.rung for trial in plan.trials.values()}
+        return endings.of_rounds(spec, rounds, climbed)
 
     def artifacts(self, trial: Trial) -> list[Artifact]:
         """Returns a trial's artifacts, sorted by name: the kept ones, and those that are not kept."""

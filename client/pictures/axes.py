@@ -48,7 +48,7 @@ def axes(spec: SweepSpec, rows: Sequence[Row]) -> list[Axis]:
 
 def _axis(name: str, parameter: Parameter, rows: Sequence[Row]) -> Axis:
     if isinstance(parameter, Range):
-        found = {row.texts[name] for row in rows}
+        found = {row.texts[name] for row in rows if name in row.params}
         return Axis(name=name, choices=tuple(sorted(found, key=float)), is_listed=False, is_log=parameter.log)
     return Axis(name=name, choices=tuple(map(as_cell, parameter)), is_listed=True)
 

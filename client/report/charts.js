@@ -16,6 +16,13 @@ const Charts = (() => {
   const short = (number) => (number === null || number === undefined ? "" : String(Number(number.toPrecision(5))));
   const escaped = (text) => text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
 
+  // A long text without its middle: its ends usually tell it from others. Numbers stay whole.
+  function cut(text, room = innerWidth < 600 ? 14 : 26) {
+    if (text.length <= room || !Number.isNaN(Number(text))) return text;
+    const last = Math.floor(room / 3);
+    return `${text.slice(0, room - last - 1)}…${text.slice(-last)}`;
+  }
+
   // Without the button that sends a chart to Plotly's servers.
   const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], showSendToCloud: false, plotlyServerURL: "" };
 
@@ -189,5 +196,5 @@ const Charts = (() => {
     });
   }
 
-  return { byId, style, colourOf, short, escaped, isPrinting, draw, drawCurves, lossesOf, lowestOf, overfitting, copies, redrawnWith };
+  return { byId, style, colourOf, short, escaped, cut, isPrinting, draw, drawCurves, lossesOf, lowestOf, overfitting, copies, redrawnWith };
 })();

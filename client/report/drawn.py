@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from stepsweep.client.archive.attempts import Attempt
@@ -58,12 +59,13 @@ def drawn(report: Gathered) -> dict[str, Any]:
             "trained": [row.epochs_trained for row in rows],
             "status": [row.status for row in rows],
             "reason": [printable(row.reason) for row in rows],
-            "params": [list(row.texts.values()) for row in rows],
+            "params": [[row.texts.get(name) for name in spec.parameters] for row in rows],
         },
         "columns": metrics_of(report.curves.values()),
         "curves": {number: thinned(metrics, spec.objective) for number, metrics in shown.items()},
         "unfinished": [index[trial_id] for trial_id in report.unfinished if trial_id in index],
         "shown": [*best, *running],
+        "importance": None if report.importance is None else asdict(report.importance),
         "timeline": None if report.attempts is None else timeline(report.attempts),
     }
 

@@ -1,13 +1,14 @@
 """Gathers the data of a report from the records of one sweep, whether or not its cloud is up."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
 from stepsweep.client.archive.curves import losses, metrics_of
+from stepsweep.client.archive.endings import Ending
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Archive, Standing
 from stepsweep.client.archive.records import Artifact, Plan
@@ -15,6 +16,7 @@ from stepsweep.client.clouds.cloud import SPEC_FILE, Cloud
 from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.deployment import explained
 from stepsweep.client.logs.reading import log_of
+from stepsweep.client.pictures.importance import Importance, importance
 from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.job_outcome import JobOutcome
@@ -60,6 +62,8 @@ class Gathered:
         unfinished: ids of the curves that are live rows of unfinished trials.
         attempts: attempts of all jobs of the sweep, ordered by start; None if they have not been read.
         job_seconds: running time of the jobs; None if it has not been read.
+        endings: how the search went, in the order in which its trials ended; None if it has not been read.
+        importance: of the parameters; None if fewer than two vary, or if the endings have not been read.
         artifacts: the files of the winner's first trial.
         logs: the last lines of failed trials, by id.
         where: the options of the sweep's cloud, to append to a command.
@@ -79,6 +83,8 @@ class Gathered:
     objects: Home
     where: str
     is_on_aws: bool
+    endings: Sequence[Ending] | None = None
+    importance: Importance | None = None
     running: Sequence[Row] = ()
     trainer: TrainerCommand = TrainerCommand()
 
@@ -102,7 +108,9 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
     archive, standing = found.archive, found.standing(name)
     plan = archive.plan(standing.spec)
     curves, unfinished = _curves(archive, standing, plan) if plan else ({}, frozenset())
-    outcomes = archive.outcomes(name)
+    by_key = archive.outcomes(name)
+    outcomes = list(by_key.values())
+    endings = archive.endings(plan, by_key)
     return Gathered(
         standing=standing,
         plan=plan,
@@ -115,6 +123,8 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
         objects=archive.objects,
         where=cloud.where,
         is_on_aws=not cloud.is_local,
+        endings=endings,
+        importance=importance(standing.spec, standing.rows, endings),
         trainer=_trainer(cloud, name),
     )
 
@@ -138,7 +148,7 @@ def _trainer(cloud: Cloud, sweep: str) -> TrainerCommand:
     return TrainerCommand(entrypoint=script.started_by, place=place, can_run=can_run)
 
 
-def in_order(outcomes: Sequence[JobOutcome]) -> list[Attempt]:
+def in_order(outcomes: Iterable[JobOutcome]) -> list[Attempt]:
     """Returns the attempts of jobs, ordered by start."""
     attempts = (attempt for outcome in outcomes for attempt in attempts_of(outcome))
     return sorted(attempts, key=lambda attempt: (attempt.started, attempt.trial_id))

@@ -12,7 +12,7 @@ from stepsweep.client.report.gather import Gathered, gathered
 from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from stepsweep.client.pictures.figures import Picture
+    from stepsweep.client.pictures.canvas import Picture
 
 MAX_CURVES = 5
 """Most trials in one figure of curves, so that it stays readable."""
@@ -46,7 +46,7 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
         InvalidInput: there is no such sweep, an extra is missing, or a file cannot be written.
     """
     need("report", "`sweep report`")
-    from stepsweep.client.pictures.figures import saved
+    from stepsweep.client.pictures.canvas import saved
     from stepsweep.client.report.page import page
 
     report = gathered(cloud, cloud.looked_at(), name)
@@ -72,7 +72,9 @@ def _write(file: Path, data: bytes) -> None:
 
 def pictures(report: Gathered) -> "dict[str, Picture]":
     """Returns the figures that the sweep has data for, by file name."""
-    from stepsweep.client.pictures.figures import heatmap, learning_curves, parallel_coordinates, values_by_parameter
+    from stepsweep.client.pictures.curve_figures import learning_curves
+    from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, values_by_parameter
+    from stepsweep.client.pictures.search_figures import importance_of_parameters
     from stepsweep.client.report.drawn import label
 
     spec, rows = report.standing.spec, report.standing.rows
@@ -84,6 +86,8 @@ def pictures(report: Gathered) -> "dict[str, Picture]":
         found["heatmap"] = heatmap(spec, rows)
     if varied > 2:
         found["parallel-coordinates"] = parallel_coordinates(spec, rows)
+    if report.importance and report.importance.weights:
+        found["importance"] = importance_of_parameters(report.importance)
     curves = {
         label(spec, row): report.curves[row.trial_id]
         for row in rows

@@ -24,6 +24,7 @@ from rich.filesize import decimal
 from stepsweep.bucket.folder import path_of
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.pictures import sentences
 from stepsweep.client.report.drawn import drawn, label
 from stepsweep.client.report.gather import Gathered
 from stepsweep.client.words import assignments, described, number_of, printable, shown_value, varying
@@ -37,7 +38,7 @@ STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrup
 
 
 STYLE = "page.css"
-SCRIPTS = ("charts.js", "sweep.js")
+SCRIPTS = ("charts.js", "search.js", "sweep.js")
 """What the file has inside, and `sweep ui` serves."""
 
 PARTS = {
@@ -78,7 +79,7 @@ def environment(*more: str) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters.update(value=shown_value, spent=_spent, count=number_of)
-    made.globals.update(assignments=assignments, shown=shown_value, live=False, trial_url=None)
+    made.globals.update(sentences=sentences, assignments=assignments, shown=shown_value, live=False, trial_url=None)
     return made
 
 

@@ -1,7 +1,7 @@
 "use strict";
 // The page of a sweep: draws its charts, sorts and filters its leaderboard. The data is in the page, or comes by `update`.
 const SweepPage = (() => {
-  const { byId, style, colourOf, short, escaped, lossesOf, lowestOf, overfitting } = Charts;
+  const { byId, style, colourOf, short, escaped, cut, lossesOf, lowestOf, overfitting } = Charts;
   let mostWhole = 1000; // rows; of more only those in sight are in the document
   const MAX_DRAWN = 2000; // trials in a chart of points or lines: the best
   const MAX_FAILED_DRAWN = 500;
@@ -28,6 +28,7 @@ const SweepPage = (() => {
     const value = trials.value[trial] === null ? trials.status[trial] : `${objective.metric} ${short(trials.value[trial])}`;
     return `${escaped(trials.label[trial])}<br>${escaped(value)}`;
   };
+  const choiceOf = (trial, number) => escaped(trials.params[trial][number] ?? ""); // a trial may lack a parameter
   const visible = () => trials.rank.map((_, trial) => trial).filter((trial) => shown[trial]);
   const valued = () => visible().filter((trial) => trials.value[trial] !== null).slice(0, MAX_DRAWN); // the best first
   const hasEnded = (trial) => trials.status[trial] !== "RUNNING";
@@ -48,13 +49,6 @@ const SweepPage = (() => {
     const values = trials.value.filter((value) => value !== null);
     const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
     return high > low ? [low, high] : [low - 0.5, high + 0.5];
-  }
-
-  // A long text without its middle: its ends usually tell it from others. Numbers stay whole.
-  function cut(text, room = innerWidth < 600 ? 14 : 26) {
-    if (text.length <= room || !Number.isNaN(Number(text))) return text;
-    const last = Math.floor(room / 3);
-    return `${text.slice(0, room - last - 1)}…${text.slice(-last)}`;
   }
 
   // A long name in lines that break behind `_`, `.`, `/` or `-`.
@@ -103,7 +97,7 @@ const SweepPage = (() => {
     let frame = [];
     for (const trial of visible()) { // the best first
       const [row, column] = [rows.indexOf(trials.params[trial][down]), columns.indexOf(trials.params[trial][across])];
-      if (customdata[row][column] !== null) continue;
+      if (row < 0 || column < 0 || customdata[row][column] !== null) continue; // a trial may lack a parameter
       customdata[row][column] = trial;
       z[row][column] = trials.value[trial];
       hovers[row][column] = hover(trial);
@@ -139,7 +133,7 @@ const SweepPage = (() => {
   function drawPoints(down, across) {
     const points = (some, marker, name) => ({
       type: "scatter", mode: "markers", name, marker, showlegend: false, customdata: some, hoverinfo: "text", hovertext: some.map(hover),
-      x: some.map((trial) => escaped(trials.params[trial][across])), y: some.map((trial) => escaped(trials.params[trial][down])),
+      x: some.map((trial) => choiceOf(trial, across)), y: some.map((trial) => choiceOf(trial, down)),
     });
     const [low, high] = extent();
     const some = valued();
@@ -162,7 +156,7 @@ const SweepPage = (() => {
     const errors = some.map((trial) => trials.error[trial] ?? 0);
     const points = (list, marker) => ({
       type: "scatter", mode: "markers", marker, showlegend: false, customdata: list, hoverinfo: "text", hovertext: list.map(hover),
-      x: list.map((trial) => escaped(trials.params[trial][number])), y: list.map((trial) => trials.value[trial]),
+      x: list.map((trial) => choiceOf(trial, number)), y: list.map((trial) => trials.value[trial]),
     });
     const spread = errors.some((error) => error > 0) ? { error_y: { type: "data", array: errors, color: style("--soft") } } : {};
     const means = [];
@@ -205,6 +199,7 @@ const SweepPage = (() => {
 
   function drawParallel(varied) {
     const place = (number, choice) => {
+      if (choice === null) return null; // a trial may lack a parameter
       const { choices, listed, log } = axes[number];
       if (listed) return choices.indexOf(choice) / Math.max(1, choices.length - 1);
       const at = (text) => (log ? Math.log(Number(text)) : Number(text));
@@ -274,6 +269,7 @@ const SweepPage = (() => {
     byId("too-many").hidden = !isThere || visible().length <= MAX_DRAWN;
     if (!isThere) return;
     choosePlane();
+    SearchCharts.drawImportance(data.importance);
     if (varied.length === 1) drawOne("plane", varied[0]);
     else drawPlane();
     if (varied.length > 2) drawParallel(varied);
@@ -428,7 +424,7 @@ const SweepPage = (() => {
 
   // A column: how its header is called, its cells' texts, and what it is sorted by.
   function columns() {
-    const text = (value) => (value === null || value === undefined ? "" : String(value));
+    const text = (value) => String(value ?? "");
     const hasValues = trials.value.some((value) => value !== null);
     const found = [];
     if (trials.rank.some((rank) => rank !== null)) found.push({ key: "rank", name: "rank", by: (trial) => trials.rank[trial], isNumber: true });
@@ -696,9 +692,9 @@ const SweepPage = (() => {
 
   // Shows other data of the same sweep; what a person has chosen stays.
   function update(fresh) {
-    const timeline = data?.timeline;
+    const later = { timeline: data?.timeline, importance: data?.importance };
     data = fresh;
-    data.timeline ??= timeline;
+    for (const [name, known] of Object.entries(later)) data[name] ??= known;
     ({ trials, axes, objective } = data);
     isBetter = objective.direction === "maximize" ? (a, b) => a > b : (a, b) => a < b;
     index = new Map(trials.id.map((id, trial) => [id, trial]));
@@ -726,9 +722,11 @@ const SweepPage = (() => {
     drawJobs();
   }
 
-  function jobs(timeline) {
-    data.timeline = timeline;
-    drawJobs();
+  // Takes what a live page reads later, since it takes long: data by their names.
+  function add(more) {
+    Object.assign(data, more);
+    if ("timeline" in more) drawJobs();
+    if ("importance" in more) drawSpace();
   }
 
   // Makes it the page of a running server: curves come on demand, trials have pages, the address holds what is seen.
@@ -779,5 +777,5 @@ const SweepPage = (() => {
   });
   const inside = byId("data");
   if (inside) update(JSON.parse(inside.textContent));
-  return { update, jobs, live };
+  return { update, add, live };
 })();

@@ -1,7 +1,9 @@
 """The ASGI application: which address answers with what."""
 
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from starlette.types import ASGIApp
 from stepsweep.client.archive.comparison import compare
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.reading import LOOK_SECONDS
+from stepsweep.client.pictures.importance import importance
 from stepsweep.client.report.drawn import drawn, thinned, timeline
 from stepsweep.client.report.gather import gathered, in_order
 from stepsweep.client.report.page import page
@@ -54,6 +57,7 @@ class Site:
         self._watches: dict[str, SweepWatch] = {}
         self._overview = Overview(self._source, self._watch)
         self._doings = Doings(self._changed)
+        self._weighing = threading.Lock()
 
     @property
     def routes(self) -> list[Route]:
@@ -75,6 +79,7 @@ class Site:
             read("/sweeps/{sweep}/data", self.data),
             read("/sweeps/{sweep}/curves", self.curves),
             read("/sweeps/{sweep}/jobs", self.jobs),
+            read("/sweeps/{sweep}/importance", self.importance),
             read("/sweeps/{sweep}/report", self.report),
             change("/sweeps/{sweep}/stop", self.stop),
             change("/sweeps/{sweep}/resume", self.resume),
@@ -150,7 +155,16 @@ class Site:
         return JSONResponse({trial_id: thinned(each, spec.objective) for trial_id, each in curves.items()})
 
     def jobs(self, request: Request) -> Response:
-        return JSONResponse(timeline(in_order(self._source.found().archive.outcomes(_name_of(request)))))
+        outcomes = self._source.found().archive.outcomes(_name_of(request))
+        return JSONResponse({"timeline": timeline(in_order(outcomes.values()))})
+
+    def importance(self, request: Request) -> Response:
+        name = _name_of(request)
+        archive, standing = self._source.found().archive, self._watch(name).now().report.standing
+        endings = archive.endings(archive.plan(standing.spec), {}) if standing.spec.halving else []
+        with self._weighing:  # one after the other: each takes up to three seconds of a core
+            found = importance(standing.spec, standing.rows, endings)
+        return JSONResponse({"importance": asdict(found) if found else None})
 
     def report(self, request: Request) -> Response:
         name = _name_of(request)

@@ -35,7 +35,7 @@
       had = fresh.number;
       pause = fresh.trials.id.length > MANY ? 5 * CALM : CALM;
       SweepPage.update(fresh);
-      readJobs(fresh.trials.rank.length);
+      readLater(fresh.trials);
     } catch (error) {
       console.warn(error);
     }
@@ -43,20 +43,48 @@
     if (had < wanted) readData();
   }
 
-  // Attempts are in the records of each job. Of few trials they are read at once, of more once somebody looks.
+  // What takes long to read: of few trials at once, of more once somebody looks at its section.
   const FEW = 500;
-  let jobsOf = -1; // the number of trials that had ended when the jobs were read
-  let isInSight = false;
-  let ended = 0;
 
-  async function readJobs(count) {
-    ended = count;
-    if ((!isInSight && ended > FEW) || jobsOf === ended) return;
-    jobsOf = ended;
-    const timeline = await read("jobs");
-    milliseconds = timeline.milliseconds.reduce((sum, each) => sum + each, 0);
+  function later(path, section, use, rest = 0) {
+    let [isInSight, isBusy, count, wantedFor, hadFor] = [false, false, 0, null, null];
+    async function look() {
+      if (isBusy || wantedFor === hadFor || (!isInSight && count > FEW)) return;
+      isBusy = true;
+      hadFor = wantedFor;
+      try {
+        use(await read(path));
+      } catch (error) {
+        console.warn(error);
+      }
+      setTimeout(() => {
+        isBusy = false;
+        look();
+      }, rest);
+    }
+    new IntersectionObserver((entries) => {
+      isInSight = entries.some((entry) => entry.isIntersecting);
+      look();
+    }, { rootMargin: "200px" }).observe(byId(section));
+    return (number, state) => {
+      [count, wantedFor] = [number, state];
+      look();
+    };
+  }
+
+  const lookAtJobs = later("jobs", "timeline", (more) => {
+    milliseconds = more.timeline.milliseconds.reduce((sum, each) => sum + each, 0);
     showTime();
-    SweepPage.jobs(timeline);
+    SweepPage.add(more);
+  });
+  const lookAtImportance = later("importance", "space", SweepPage.add, 10_000); // seconds of the server's time
+
+  function readLater({ rank, trained, status }) {
+    const ended = rank.map((_, trial) => trial).filter((trial) => status[trial] !== "RUNNING");
+    const epochs = ended.reduce((sum, trial) => sum + (trained[trial] ?? 0), 0);
+    const state = `${ended.length} ${epochs}`; // changes when a trial ends, also a promoted one
+    lookAtJobs(ended.length, state);
+    lookAtImportance(ended.length, state);
   }
 
   let milliseconds = null; // that jobs have run, where the sweep has no result yet that says so
@@ -68,11 +96,6 @@
     const two = (number) => String(number).padStart(2, "0");
     element.textContent = `${Math.floor(seconds / 3600)}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
   }
-
-  new IntersectionObserver((entries) => {
-    isInSight = entries.some((entry) => entry.isIntersecting);
-    if (had >= 0) readJobs(ended);
-  }, { rootMargin: "200px" }).observe(byId("timeline"));
 
   // --- the parts: texts that the server renders
 

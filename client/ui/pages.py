@@ -55,6 +55,7 @@ class Pages:
             place=place,
             is_local=is_local,
             live=True,
+            scripts=SCRIPTS,
             file_url=self.file_url,
             sweep_url=self.sweep_url,
         )

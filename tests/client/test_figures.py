@@ -14,15 +14,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from stepsweep.client.pictures.figures import (
-    COLOURS,
-    WINNER,
-    heatmap,
-    learning_curves,
-    parallel_coordinates,
-    saved,
-    values_by_parameter,
-)
+from stepsweep.client.pictures.canvas import COLOURS, WINNER, saved
+from stepsweep.client.pictures.curve_figures import learning_curves
+from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, values_by_parameter
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import Direction, Objective

@@ -1,0 +1,104 @@
+"""How a search went: what the trials of each params reached on each rung, and when and after how much time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from stepsweep.client.archive.attempts import attempts_of
+from stepsweep.contract import keys
+from stepsweep.contract.free_running import SearchState
+from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.ranking import Result, grouped
+from stepsweep.contract.space import Params, key_of
+from stepsweep.contract.spec import SweepSpec
+
+Key = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The end of the trials of the same params on one rung. Without halving there is one rung, number 0.
+
+    Attributes:
+        trial_id: of the first trial, which represents them in the leaderboard.
+        value: the mean of their values; None unless all succeeded.
+        jobs: the keys of their outcomes; empty if they needed no job on this rung, since they had stopped early.
+        promoted: whether they went on to the next rung.
+        ended: when the last of their jobs stopped, in milliseconds since 1970 by Batch's clock; None without a job.
+        seconds: how long their jobs ran.
+    """
+
+    trial_id: str
+    params: Params
+    rung: int
+    value: float | None
+    jobs: tuple[str, ...] = ()
+    promoted: bool = False
+    ended: int | None = None
+    seconds: float = 0.0
+
+
+def of_rounds(spec: SweepSpec, rounds: Sequence[Sequence[Result]], climbed: Mapping[Key, int]) -> list[Ending]:
+    """Returns the endings of a search in rounds.
+
+    Args:
+        rounds: the results after each round, in order; those of a running round so far.
+        climbed: the rung that the latest plan has params on, by `key_of`.
+    """
+    reached: dict[Key, int] = {}
+    known: set[str] = set()
+    found = []
+    for results in rounds:
+        for group in grouped(results):
+            key = key_of(group.params)
+            if len(group.results) < spec.trials_each or group.rung <= reached.get(key, -1):
+                continue
+            reached[key] = group.rung
+            trials = [result.trial for result in group.results]
+            jobs = [keys.outcome_key(spec.name, trial.round_number, trial.trial_id) for trial in trials]
+            found.append(
+                Ending(
+                    trial_id=group.trial.trial_id,
+                    params=group.params,
+                    rung=group.rung,
+                    value=group.value,
+                    jobs=tuple(job for job in jobs if job not in known),
+                    promoted=climbed.get(key, 0) > group.rung,
+                )
+            )
+            known.update(jobs)
+    return found
+
+
+def of_state(state: SearchState) -> list[Ending]:
+    """Returns the endings of a free-running search."""
+    found = []
+    for number, candidate in enumerate(state.candidates):
+        trial_ids = [state.trial(number, member).trial_id for member in range(len(candidate.members))]
+        for rung, there in enumerate(candidate.reached):
+            found.append(
+                Ending(
+                    trial_id=trial_ids[0],
+                    params=candidate.params,
+                    rung=rung,
+                    value=there.value,
+                    # The outcomes of a free-running search are recorded by rung.
+                    jobs=tuple(keys.outcome_key(state.spec.name, rung, trial_id) for trial_id in trial_ids),
+                    promoted=candidate.rung > rung,
+                )
+            )
+    return found
+
+
+def timed(endings: Sequence[Ending], outcomes: Mapping[str, JobOutcome]) -> list[Ending]:
+    """Returns the endings with the times of their jobs, in the order of their ends; those without a job come first.
+
+    Args:
+        outcomes: by key.
+    """
+    found = []
+    for ending in endings:
+        there = [outcomes[key] for key in ending.jobs if key in outcomes]
+        stopped = [attempt.stopped for outcome in there for attempt in attempts_of(outcome)]
+        seconds = sum(outcome.job_seconds for outcome in there)
+        found.append(replace(ending, ended=max(stopped, default=None), seconds=seconds))
+    return sorted(found, key=lambda each: (each.ended or 0, each.rung))

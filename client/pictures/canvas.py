@@ -1,0 +1,99 @@
+"""What all figures have in common: colours, sizes, axes of parameters, the sentence below, and their files.
+
+Nothing here or in the figures touches pyplot's global state.
+"""
+
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedFormatter, FixedLocator
+
+from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.pictures.axes import Axis, with_values
+from stepsweep.contract.objective import Direction, Objective
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Colour-blind safe colours by Okabe and Ito: https://jfly.uni-koeln.de/color/"""
+WINNER = "#D55E00"
+
+FORMATS = ("png", "svg")
+DPI = 200
+
+STYLE: dict[Any, Any] = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "legend.frameon": False,
+    "text.parse_math": False,  # params may hold a dollar sign
+    "svg.hashsalt": "stepsweep",  # the same figure gives the same file
+}
+
+
+SMALL = 8
+"""Size of what explains a figure, in points."""
+
+
+class Picture(Figure):
+    """A figure that a notebook displays with any backend."""
+
+    def _repr_png_(self) -> bytes:
+        data = io.BytesIO()
+        with mpl.rc_context(STYLE):
+            self.savefig(data, format="png")
+        return data.getvalue()
+
+
+def new_picture(*, width: float, height: float) -> Picture:
+    return Picture(figsize=(width, height), layout="constrained")
+
+
+def explained(figure: Figure, sentence: str) -> None:
+    """Writes below a figure what to read from it."""
+    letters = int(figure.get_figwidth() * 72 / SMALL * 1.9)  # in a line: a letter is about half as wide as high
+    figure.supxlabel(textwrap.fill(sentence, letters), fontsize=SMALL, color="0.35")
+
+
+def colours_of(objective: Objective) -> Colormap:
+    """Returns viridis, lighter for better values: perceptually uniform, also in grey and for the colour-blind."""
+    return mpl.colormaps["viridis" if objective.direction is Direction.MAXIMIZE else "viridis_r"]
+
+
+def normalized_by(rows: Sequence[Row]) -> Normalize:
+    values = [value for _, value in with_values(rows)] or [0.0, 1.0]
+    return Normalize(min(values), max(values))
+
+
+def place_of(axis: Axis, choice: str) -> float:
+    """Returns the position of a choice: its number for a range, its index for listed choices."""
+    return axis.choices.index(choice) if axis.is_listed else float(choice)
+
+
+def ticks(plot: Axes, axis: Axis, *, vertical: bool) -> None:
+    ticks = plot.yaxis if vertical else plot.xaxis
+    if axis.is_listed:
+        ticks.set_major_locator(FixedLocator(range(len(axis.choices))))
+        ticks.set_major_formatter(FixedFormatter(list(axis.choices)))
+    elif axis.is_log:
+        (plot.set_yscale if vertical else plot.set_xscale)("log")
+
+
+def saved(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Writes each figure in each format to a folder, which it creates, and returns the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for name, figure in figures.items():
+        for form in formats:
+            file = folder / f"{name}.{form}"
+            with mpl.rc_context(STYLE):
+                # Without the date, so that a sweep always gives the same file.
+                figure.savefig(file, dpi=DPI, metadata={"Date": None} if form == "svg" else None)
+            files.append(file)
+    return files
