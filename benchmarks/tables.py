@@ -23,6 +23,7 @@ import optuna
 from benchmarks.results import Result, Table
 from stepsweep.contract import rounds
 from stepsweep.contract.events import Began, TaskEnd
+from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import SearchState, answer, begin
 from stepsweep.contract.ranking import Result as TrialResult
 from stepsweep.contract.ranking import grouped
@@ -193,7 +194,8 @@ def freely(table: Measured, *, seed: int, method: str, until: float) -> list[End
     """Each worker trains the next trial when its own has ended."""
     spec = spec_of(table, seed=seed, trials=MOST_TRIALS, method=method, rounds=False)
     began = Began(
-        leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t", usd_per_hour=1.0
+        leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t",
+        fleet=Fleet(usd_per_hour=1.0, at_once=MACHINES),
     )  # fmt: skip
     began = begin(None, began, workers=MACHINES)
     state = SearchState(began)

@@ -17,6 +17,7 @@ from stepsweep.bucket.s3 import THREADS
 from stepsweep.bucket.stores import Home, S3Store, S3Uri, ServedFolderStore, Store
 from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.means import StackJob
 from stepsweep.local.sessions import ISOLATED, session_of
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ class Deployment:
         stack: the stack's name.
         job_queue: the queue's name.
         trainer_version: identifies the code that its trials run.
-        usd_per_hour: price of one job's machine.
+        usd_per_hour: price of one job's part of a machine.
+        job: what a trial gets that asks for nothing.
+        instance_types: machines that may start.
+        max_concurrency: most trials that a sweep submits at once, unless its input says.
         trainer_command: the entrypoint of the `command` that the stack was deployed for; empty without one.
         patience_seconds: while following a sweep, how long a service may fail to answer before that is an error.
         is_ours: whether it is an embedded cloud that this process keeps up.
@@ -66,6 +70,9 @@ class Deployment:
     trainer_command: tuple[str, ...]
     trainer_version: str
     usd_per_hour: float
+    job: StackJob
+    instance_types: tuple[str, ...]
+    max_concurrency: int
     patience_seconds: float
     session: boto3.Session
     s3: "S3Client"
@@ -186,6 +193,9 @@ def _found(
         trainer_command=tuple(json.loads(outputs[Output.TRAINER_COMMAND])),
         trainer_version=outputs[Output.TRAINER_VERSION],
         usd_per_hour=float(outputs[Output.USD_PER_HOUR]),
+        job=StackJob.from_json(json.loads(outputs[Output.JOB]), where=Output.JOB),
+        instance_types=tuple(outputs[Output.INSTANCE_TYPES].split(",")),
+        max_concurrency=int(outputs[Output.MAX_CONCURRENCY]),
         patience_seconds=patience_seconds,
         session=session,
         s3=session.client("s3", config=config.merge(Config(max_pool_connections=THREADS)), endpoint_url=endpoint_url),

@@ -78,3 +78,12 @@ def printable(text: str) -> str:
 
 def number_of(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def usd_text(value: float) -> str:
+    return f"{value:,.2f}" if value >= 0.005 else f"{value:.1g}"
+
+
+def between(low: str, high: str) -> str:
+    """Returns a range in words; one text if both ends read alike."""
+    return low if low == high else f"{low} to {high}"

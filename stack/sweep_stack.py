@@ -224,6 +224,9 @@ class SweepStack(cdk.Stack):
         words = list(script.entrypoint) if script else []
         self._output(Output.TRAINER_VERSION, trainer.version, "What names the trainer's code in the ids of trials")
         self._output(Output.USD_PER_HOUR, str(config.usd_per_job_hour), "Price of one job's machine, for estimates")
+        self._output(Output.JOB, prices[keys.JOB], "What a trial gets that asks for nothing")
+        self._output(Output.INSTANCE_TYPES, ",".join(config.instance_types), "Machines that may start")
+        self._output(Output.MAX_CONCURRENCY, str(config.max_concurrency), "Most trials that a sweep submits at once")
         self._output(Output.TRAINER_COMMAND, json.dumps(words), "The `command` of a spec file that it was deployed for")
 
     def _allow_jobs(self, state_machine: sfn.StateMachine, compute: Compute) -> None:

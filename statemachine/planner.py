@@ -19,7 +19,7 @@ from stepsweep.contract.ranking import grouped
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
-from stepsweep.statemachine.claims import Trainer, check_trainer, claim, rates_of, within_budget
+from stepsweep.statemachine.claims import Trainer, check_trainer, claim, within_budget
 from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.workers import plan_workers
 
@@ -110,10 +110,9 @@ def plan(
     planned = [trial for trial in trials if trial.round_number == round_number]
     finished = bucket.present(trial.metrics_key for trial in planned)
     to_run = [trial for trial in planned if trial.metrics_key not in finished]
-    rates = rates_of(spec, rates, job)
-    usd = rates.estimate_usd(epochs=rounds.epochs_to_train(spec, to_run))
+    usd = None
     if not round_number:
-        usd = within_budget(spec, rates, trainer, finished=len(finished), to_run=len(to_run))
+        usd = within_budget(spec, rates, job, trainer, finished=len(finished), to_run=len(to_run))
         if not claim(bucket, spec) and not spec.accept_trainer:
             _check_planned_trainer(bucket, spec, trainer)
 

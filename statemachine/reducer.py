@@ -20,12 +20,16 @@ from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import artifacts, keys, ranking, rounds
-from stepsweep.contract.documents import RoundPlan, RoundResults, Spent
+from stepsweep.contract.assumed import Span
+from stepsweep.contract.bill import Work, of_rounds
+from stepsweep.contract.documents import RoundPlan, RoundResults
+from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import begin
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import MAX_REASON, Status, Trial
 from stepsweep.statemachine.log import Invocation
 
@@ -98,12 +102,12 @@ def reduce(
     key = keys.plan_key(sweep, round_number)
     plan = RoundPlan.from_json(bucket.written_json(key), where=key)
     spec, trials = plan.spec, plan.trials
-    usd_per_hour *= job.machines(spec.resources)
+    fleet = Fleet.of(spec, job, usd_per_hour=usd_per_hour)
 
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=round_number, map_results=map_results)
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
-    spent = _spent(bucket, spec, all_read, round_number)
+    spent = _spent(bucket, spec, all_read, round_number, fleet)
     bucket.put_json(
         keys.results_key(sweep, round_number),
         RoundResults(round_number=round_number, spent=spent, results=tuple(results)).to_json(),
@@ -111,12 +115,12 @@ def reduce(
     groups = ranking.grouped(results)
     has_winner = ranking.rank(groups, spec.objective)[0].is_complete
     goes_on = has_winner and rounds.goes_on(spec, groups)
-    ended_by = _over_budget(spec, results, spent, round_number + 1, usd_per_hour) if goes_on else None
+    ended_by = _over_budget(spec, results, spent, round_number + 1, fleet) if goes_on else None
     if goes_on and not ended_by:
         ask = bool(rounds.wanted(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
 
-    cost = _cost(spent.job_seconds, usd_per_hour=usd_per_hour, job_gpus=spec.resources.gpus or job.gpus)
+    cost = _cost(spent, fleet, job_gpus=spec.resources.gpus or job.gpus)
     return _ended(
         bucket,
         spec,
@@ -158,10 +162,9 @@ def end_leg(bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob)
         trials=tuple(trials),
     )
     bucket.put_json(keys.free_plan_key(sweep), plan.to_json())
-    spent = Spent(job_seconds=state.job_seconds, epochs=state.epochs)
     bucket.put_json(
         keys.free_results_key(sweep),
-        RoundResults(round_number=leg, spent=spent, results=tuple(results)).to_json(),
+        RoundResults(round_number=leg, spent=state.spent, results=tuple(results)).to_json(),
     )
     return _ended(
         bucket,
@@ -170,7 +173,7 @@ def end_leg(bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob)
         rounds_run=1,
         plan_key=keys.free_plan_key(sweep),
         ended_by=ended_by,
-        cost=_cost(state.job_seconds, usd_per_hour=state.began.usd_per_hour, job_gpus=spec.resources.gpus or job.gpus),
+        cost=_cost(state.spent, state.began.fleet, job_gpus=spec.resources.gpus or job.gpus),
     )
 
 
@@ -221,16 +224,19 @@ def _kept(trial: Trial, files: Mapping[str, int]) -> Kept | None:
     return Kept(prefix=trial.kept_artifacts, files=len(files), bytes=sum(files.values())) if files else None
 
 
-def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int) -> Spent:
-    """Returns the time and epochs of the jobs of this and all earlier rounds."""
-    before = Spent()
+def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int, fleet: Fleet) -> Spent:
+    """Returns what the jobs of this and all earlier rounds took."""
+    spent = Spent()
     if round_number:
         key = keys.results_key(spec.name, round_number - 1)
-        before = RoundResults.from_json(bucket.written_json(key), where=key).spent
+        spent = RoundResults.from_json(bucket.written_json(key), where=key).spent
     ran = [each for each in all_read if each.result.trial.round_number == round_number and each.job_seconds]
-    below = (0, *spec.rungs)
-    epochs = sum(max(0, (each.result.epochs_trained or 0) - below[each.result.trial.rung]) for each in ran)
-    return Spent(job_seconds=before.job_seconds + sum(each.job_seconds for each in ran), epochs=before.epochs + epochs)
+    rungs = (0, *spec.rungs)
+    for each in ran:
+        before, whole = rungs[each.result.trial.rung : each.result.trial.rung + 2]
+        epochs = max(0, (each.result.epochs_trained or 0) - before)
+        spent = spent.with_job(each.job_seconds, epochs, is_whole=epochs == whole - before)
+    return spent.with_starts(fleet.machines(len(ran)))
 
 
 def _over_budget(
@@ -238,20 +244,25 @@ def _over_budget(
     results: Sequence[Result],
     spent: Spent,
     next_round: int,
-    usd_per_hour: float,
+    fleet: Fleet,
 ) -> str | None:
-    """Returns why the sweep stops, if the next round at the pace so far would exceed the budget; None otherwise."""
-    if spec.budget_usd is None or not spent.epochs:
+    """Returns why the sweep stops, if the next round might exceed the budget; None otherwise."""
+    if spec.budget_usd is None or (pace := spent.pace) is None:
         return None
     planned = rounds.next_round(spec, results, (), round_number=next_round, trainer_version="")
     to_run = [trial for trial in planned if trial.round_number == next_round]
-    usd = spent.job_seconds / 3600 * usd_per_hour
-    more = rounds.epochs_to_train(spec, to_run) * spent.job_seconds / spent.epochs / 3600 * usd_per_hour
+    before = (0, *spec.rungs)
+    work = Work(
+        jobs=len(to_run),
+        epochs=rounds.epochs_to_train(spec, to_run),
+        longest=max((trial.epochs - before[trial.rung] for trial in to_run), default=0),
+    )
+    usd, more = spent.usd_at_most(fleet), of_rounds([work], fleet, Span(pace, pace)).usd.high
     if usd + more <= spec.budget_usd:
         return None
     return (
-        f"budget_usd: {usd:.2f} USD have been spent by estimate, and the next round ({len(to_run)} trials) would take "
-        f"{more:.2f} more at the same pace; the budget is {spec.budget_usd:g}"
+        f"budget_usd: up to {usd:.2f} USD have been spent, and the next round ({len(to_run)} trials) may take "
+        f"{more:.2f} more; the budget is {spec.budget_usd:g}"
     )
 
 
@@ -270,12 +281,13 @@ def _with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result
     return [explained(each) for each in read]
 
 
-def _cost(seconds: float, *, usd_per_hour: float, job_gpus: int) -> Cost:
+def _cost(spent: Spent, fleet: Fleet, *, job_gpus: int) -> Cost:
     """Returns the time of this sweep's jobs by Batch's timestamps, and their estimated cost at the stack's price."""
     return Cost(
-        job_seconds=round(seconds, 1),
-        gpu_seconds=round(seconds * job_gpus, 1),
-        usd_estimate=round(seconds / 3600 * usd_per_hour, 4),
+        job_seconds=round(spent.job_seconds, 1),
+        gpu_seconds=round(spent.job_seconds * job_gpus, 1),
+        usd_estimate=round(spent.usd(fleet), 4),
+        usd_at_most=round(spent.usd_at_most(fleet), 4),
     )
 
 

@@ -9,11 +9,12 @@ from stepsweep.bucket.search_log import SearchLog
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.events import Began
+from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import SearchState, begin, number_of_params
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.worker import ASK, TRAIN, worker_state
-from stepsweep.statemachine.claims import Trainer, check_trainer, claim, rates_of, within_budget
+from stepsweep.statemachine.claims import Trainer, check_trainer, claim, within_budget
 
 
 def plan_workers(
@@ -44,9 +45,8 @@ def plan_workers(
         InvalidSweep: as `plan` does.
     """
     log = SearchLog.read(bucket, spec.name)
-    rates = rates_of(spec, rates, job)
     if not part:
-        within_budget(spec, rates, trainer, finished=0, to_run=_trials(spec))
+        within_budget(spec, rates, job, trainer, finished=0, to_run=_trials(spec))
         if not claim(bucket, spec) and log.state is not None and not spec.accept_trainer:
             check_trainer(spec, then=_trainer_of(log.state.began), now=trainer)
     elif log.state is not None:  # an execution's jobs run the image that it started with
@@ -59,7 +59,7 @@ def plan_workers(
         spec=spec,
         trainer_version=trainer.version,
         trainer_name=trainer.name,
-        usd_per_hour=rates.usd_per_hour,
+        fleet=Fleet.of(spec, job, usd_per_hour=rates.usd_per_hour),
     )
     state = _begun(log, began, workers=workers)
     tasks = {worker: task for worker, (_, task) in state.turns.items() if task is not None}

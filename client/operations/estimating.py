@@ -1,28 +1,41 @@
-"""Estimates the time and cost of a sweep from finished trials of the same trainer; without any, they are unknown."""
+"""Estimates the time and cost of a sweep from finished trials of the same trainer; without any, they are unknown.
+
+`contract.bill` makes a bill of the pace, with everything that machines cost.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stepsweep.bucket.s3 import for_all
+from stepsweep.client.archive.recorded import execution_prefix
 from stepsweep.client.archive.records import Plan, Records
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import sweeps_of
 from stepsweep.client.deployment import explained
+from stepsweep.client.operations.prices import Price, price_of
 from stepsweep.client.words import number_of
 from stepsweep.contract import rounds
+from stepsweep.contract.assumed import Span
+from stepsweep.contract.bill import Bill, bill_of
 from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.limits import MAX_NAME
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 
 if TYPE_CHECKING:
+    from stepsweep.client.running.control import Found
     from stepsweep.trainer_script import Script
 
 MAX_SWEEPS = 10
 MAX_TRIALS = 100
 """Most sweeps and trials of each that are read; more would not change the estimate much."""
+
+MAX_READ = 30
+"""Sweeps of a stack whose plans are read to find those of the trainer."""
 
 CALIBRATION = "-calibration"
 
@@ -47,26 +60,38 @@ class Estimate:
 
     Attributes:
         pace: None if no trial of the trainer has finished there, and it is not the tutorial's.
-        usd_per_hour: price of what one trial takes of a machine.
+        fleet: the machines that its jobs would get on AWS, and their price.
+        widest: the same, if the spec did not limit them.
+        price_from: where the price is from, in words.
+        budget_usd_per_hour: the price by which the stack checks budgets; None on this machine.
         is_of_machine: whether the pace was measured where the jobs will run.
     """
 
     pace: Pace | None
-    usd_per_hour: float
+    fleet: Fleet
+    widest: Fleet
+    price_from: str
+    budget_usd_per_hour: float | None
     is_of_machine: bool
 
-    def seconds(self, epochs: int) -> tuple[float, float] | None:
-        """Returns the shortest and the longest job time of all trials together."""
-        return (epochs * self.pace.fastest, epochs * self.pace.slowest) if self.pace else None
+    @property
+    def paces(self) -> Span | None:
+        return Span(self.pace.fastest, self.pace.slowest) if self.pace else None
 
-    def usd(self, epochs: int) -> tuple[float, float] | None:
-        """Returns the lowest and the highest cost of all trials together, at most; see `is_of_machine`."""
-        seconds = self.seconds(epochs)
-        return (seconds[0] / 3600 * self.usd_per_hour, seconds[1] / 3600 * self.usd_per_hour) if seconds else None
+    def seconds(self, epochs: int) -> Span | None:
+        """Returns the shortest and the longest job time of all trials together."""
+        return self.paces * epochs if self.paces else None
+
+    def jobs_usd(self, epochs: int) -> Span | None:
+        """Returns the cost of the trials alone."""
+        return self.paces * (epochs / 3600) * self.fleet.usd if self.paces else None
+
+    def bill(self, spec: SweepSpec) -> Bill | None:
+        return bill_of(spec, self.fleet, self.paces) if self.paces else None
 
 
 def estimated(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> Estimate:
-    """Returns what finished trials tell about a sweep.
+    """Returns what finished trials, and on AWS the stack and its prices, tell about a sweep.
 
     Args:
         script: the trainer, if it is not the cloud's.
@@ -74,17 +99,28 @@ def estimated(spec: SweepSpec, cloud: Cloud, script: "Script | None" = None) -> 
     Raises:
         CloudError: AWS did not answer, or does not allow it.
     """
-    price = TUTORIAL_RATES.usd_per_hour
-    if not cloud.is_local:
-        control = cloud.looked_at().control
-        price = control.deployment.usd_per_hour if control else price
-    price *= StackJob().machines(spec.resources)
     pace = pace_of(cloud, script)
     is_of_machine = not cloud.is_local
     if pace is None and cloud.is_local and script is None and cloud.trainer is None:
         seconds = TUTORIAL_RATES.seconds_per_epoch or 0.0
         pace, is_of_machine = Pace(fastest=seconds, slowest=seconds, measured_on="the tutorial"), True
-    return Estimate(pace=pace, usd_per_hour=price, is_of_machine=is_of_machine)
+    control = None if cloud.is_local else cloud.looked_at().control
+    if control is None:
+        price = Price(usd_per_hour=TUTORIAL_RATES.usd_per_hour, told="a g4dn.xlarge in us-east-1 in 2021")
+        job, most, budgets = StackJob(), None, None
+    else:
+        deployed = control.deployment
+        price, job, most = price_of(deployed), deployed.job, deployed.max_concurrency
+        budgets = deployed.usd_per_hour * job.machines(spec.resources)
+    fleet = partial(Fleet.of, job=job, usd_per_hour=price.usd_per_hour)
+    return Estimate(
+        pace=pace,
+        fleet=fleet(replace(spec, max_concurrency=spec.max_concurrency or most)),
+        widest=fleet(replace(spec, max_concurrency=None)),
+        price_from=price.told,
+        budget_usd_per_hour=budgets,
+        is_of_machine=is_of_machine,
+    )
 
 
 def pace_of(cloud: Cloud, script: "Script | None" = None) -> Pace | None:
@@ -100,8 +136,7 @@ def pace_of(cloud: Cloud, script: "Script | None" = None) -> Pace | None:
     else:
         found = cloud.looked_at()
         archive, version = found.archive, found.control.deployment.trainer_version if found.control else None
-        with explained():
-            names = archive.records.sweeps()
+        names = _latest(found, most=MAX_READ)
     with explained():
         plans = [plan for plan in for_all(lambda name: _plan(archive.records, name), names) if plan is not None]
         plans = [plan for plan in plans if version is None or plan.trainer_version == version]
@@ -142,6 +177,23 @@ def calibration(spec: SweepSpec) -> SweepSpec:
         "fresh": spec.epochs > 1,
     }
     return SweepSpec.from_json(document)
+
+
+def _latest(found: "Found", *, most: int) -> list[str]:
+    """Returns the stack's latest sweeps by the start of their executions: one request, however many there are."""
+    with explained():
+        names = found.archive.records.sweeps()
+        if found.control is None or len(names) <= most:
+            return names[:most]
+        deployed = found.control.deployment
+        answer = deployed.step_functions.list_executions(stateMachineArn=deployed.state_machine_arn, maxResults=1000)
+    latest: dict[str, None] = {}
+    known = {execution_prefix(name): name for name in names}
+    for execution in answer["executions"]:
+        name = execution["name"]
+        if (sweep := known.get(name) or known.get(name.rpartition("-")[0])) is not None:
+            latest[sweep] = None
+    return list(latest)[:most]
 
 
 def _plan(records: Records, name: str) -> Plan | None:

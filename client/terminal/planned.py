@@ -1,10 +1,10 @@
 """Shows the plan of a sweep: its rounds and trials, and what is known of its time and cost."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from stepsweep.client.operations.estimating import Estimate
+from stepsweep.client.terminal.bill import bill_document, told, usd_range
 from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table
 from stepsweep.client.terminal.view import View
 from stepsweep.client.words import assignments, described
@@ -28,7 +28,7 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
     if most > epochs:
         in_all = f": about {epochs:,} epochs in all, at most {most:,} if all trials are promoted"
     view.line(f"{described(spec)}{in_all}.")
-    for line in _estimated(spec, estimate, most):
+    for line in told(spec, estimate, most):
         view.line(line)
     if spec.fixed:
         view.line(f"Every trial: {assignments(spec.fixed)}")
@@ -57,13 +57,10 @@ def plan_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
     """Returns the document of `sweep plan --json`."""
     schedule = rounds.schedule(spec)
     jobs, epochs = rounds.at_most(spec)
-    pace, usd = estimate.pace, estimate.usd(epochs)
     return {
         "sweep": spec.name,
         "spec": spec.to_json(),
-        "seconds_per_epoch": [round(pace.fastest, 3), round(pace.slowest, 3)] if pace else None,
-        "usd": [round(each, 4) for each in usd] if usd else None,
-        "measured_on": pace.measured_on if pace else None,
+        **bill_document(spec, estimate),
         "trials": rounds.first_params(spec),
         "jobs_at_most": jobs,
         "epochs_at_most": epochs,
@@ -73,48 +70,14 @@ def plan_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
     }
 
 
-def _estimated(spec: SweepSpec, estimate: Estimate, epochs: int) -> list[str]:
-    """Returns what is known of the time and cost, in sentences."""
-    pace, seconds, usd = estimate.pace, estimate.seconds(epochs), estimate.usd(epochs)
-    where = "in this stack" if estimate.is_of_machine else "on this machine"
-    if pace is None or seconds is None or usd is None:
-        return [
-            f"Time and cost are unknown: no trial of this trainer has finished {where}. With --calibrate, `sweep plan` "
-            "trains one trial for one epoch first, and measures it."
-        ]
-    each = "epoch" if spec.epochs > 1 else "trial"
-    time = f"{_range(*map(_seconds, (pace.fastest, pace.slowest)))} s per {each}"
-    price = f"{estimate.usd_per_hour:g} USD per hour"
-    cost = f"{_range(*map(_usd, usd))} USD at most"
-    if pace.measured_on == "the tutorial":
-        return [f"On AWS an estimated {cost}: {time}, {price}, as in the tutorial."]
-    took = _range(*(str(timedelta(seconds=round(each))) for each in seconds))
-    lines = [f"Job time {took} at most: {time}, as in {pace.measured_on}."]
-    if estimate.is_of_machine:
-        return [*lines, f"An estimated {cost}, at {price}."]
-    return [*lines, f"On AWS an estimated {cost} if a machine there is as fast as this one, at {price}."]
-
-
 def _rounds(view: View, schedule: Sequence[rounds.Round], estimate: Estimate, *, name: str) -> None:
     has_price = estimate.pace is not None
-    table = plain_table(name, "jobs", "up to epoch", "epochs", *(["USD"] if has_price else []))
+    table = plain_table(name, "jobs", "up to epoch", "epochs", *(["USD of trials"] if has_price else []))
     for number, each in enumerate(schedule[:MAX_ROWS]):
-        usd = estimate.usd(each.epochs)
+        usd = estimate.jobs_usd(each.epochs)
         up_to = ", ".join(map(str, each.up_to))
-        price = [_range(*map(_usd, usd))] if usd else []
+        price = [usd_range(usd)] if usd else []
         table.add_row(str(number), f"{each.trials:,}", up_to, f"{each.epochs:,}", *price)
     view.table(table)
     if len(schedule) > MAX_ROWS:
         view.line(f"… and {len(schedule) - MAX_ROWS:,} {name}s more")
-
-
-def _range(low: str, high: str) -> str:
-    return low if low == high else f"{low} to {high}"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
-
-
-def _usd(value: float) -> str:
-    return f"{value:.2f}" if value >= 0.005 else f"{value:.1g}"

@@ -19,7 +19,17 @@ from stepsweep.client.deployment import Deployment
 from stepsweep.client.pictures.terminal import curves, heatmap
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table, trial_table, width_of
-from stepsweep.client.words import MAX_NAMED, assignments, described, number_of, printable, shown_value, some
+from stepsweep.client.words import (
+    MAX_NAMED,
+    assignments,
+    between,
+    described,
+    number_of,
+    printable,
+    shown_value,
+    some,
+    usd_text,
+)  # fmt: skip
 from stepsweep.contract.artifacts import NONE
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.metrics import Metrics
@@ -353,7 +363,11 @@ def _counted(outcomes: Mapping[str, int]) -> str:
 def _spent(cost: Cost, *, on_aws: bool) -> str:
     """Returns the time of the jobs, and their cost on AWS."""
     took = f"{timedelta(seconds=round(cost.job_seconds))} in all"
-    return f"{took}, an estimated {cost.usd_estimate:.2f} USD" if on_aws else took
+    return (
+        f"{took}, {between(usd_text(cost.usd_estimate), usd_text(cost.usd_at_most))} USD by estimate"
+        if on_aws
+        else took
+    )
 
 
 def _ends(when: When, rows: Sequence[Row]) -> tuple[str, ...]:

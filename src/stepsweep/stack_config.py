@@ -14,13 +14,11 @@ from stepsweep.contract.cost import TUTORIAL_RATES
 from stepsweep.contract.environment import secret_faults
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.limits import MAX_CONCURRENCY
-from stepsweep.contract.means import StackJob
+from stepsweep.contract.means import Capacity, StackJob
 from stepsweep.trainer_script import script_of
 
 UMASK = 0o022
 """Of all that writes what a deployment includes. Images and functions run as other users, who have to read it."""
-
-CAPACITIES = ("on-demand", "spot", "spot-first")
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365)
 """The retention times that CloudWatch Logs allows, up to a year."""
@@ -100,6 +98,8 @@ class StackConfig:
             gpus=self.job_gpus if shared == 1 else 0,
             timeout_minutes=self.job_timeout_minutes,
             max_vcpus=self.max_vcpus,
+            per_machine=shared,
+            capacity=Capacity(self.capacity),
         )
 
     @property
@@ -178,7 +178,7 @@ def parsed(name: str, raw: object) -> object:
         case "usd_per_hour":
             return _positive(raw)
         case "capacity":
-            return _matching(text, "|".join(CAPACITIES), f"one of {', '.join(CAPACITIES)}")
+            return _matching(text, "|".join(Capacity), f"one of {', '.join(Capacity)}")
         case "log_retention_days":
             if not text.isdecimal() or int(text) not in LOG_RETENTION_DAYS:
                 raise ValueError(f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}, got {raw!r}")

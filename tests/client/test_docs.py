@@ -50,7 +50,8 @@ def test_the_fields_of_lists_and_logs() -> None:
 
 def test_the_fields_of_a_plan(sweep: Sweep) -> None:
     document = json.loads(sweep("plan", "--set", "a=1", "--epochs", "1", "--json").stdout)
-    assert document.keys() | {"rungs"} == fields_of("plan"), "a free-running search has rungs and no rounds"
+    of_free_running = {"rungs", "in_rounds", "max_concurrency"}
+    assert document.keys() | of_free_running == fields_of("plan"), "a free-running search has rungs and no rounds"
 
 
 @pytest.mark.parametrize("is_finished", [True, False])

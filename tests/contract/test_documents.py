@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.contract.documents import RoundPlan, RoundResults, Spent, TrialItem, items_from_json
+from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem, items_from_json
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.means import StackJob
@@ -16,6 +16,7 @@ from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import Outcome, Status
 from tests.support.strategies import documents
 
@@ -24,7 +25,7 @@ TRIALS = tuple(first_round(SPEC, trainer_version="1"))
 PLAN = RoundPlan(spec=SPEC, round_number=0, trainer_version="1", trainer_name="mine", trials=TRIALS)
 RESULTS = RoundResults(
     round_number=1,
-    spent=Spent(job_seconds=1.5, epochs=4),
+    spent=Spent(job_seconds=1.5, epochs=4, jobs=2, starts=1, slowest=0.5),
     results=(
         Result(
             trial=TRIALS[0],
@@ -151,7 +152,7 @@ OUTPUT = Output(
     plan_key="sweeps/s/round-1/plan.json",
     epochs_trained=7,
     ended_by=None,
-    cost=Cost(job_seconds=1.5, gpu_seconds=1.5, usd_estimate=0.01),
+    cost=Cost(job_seconds=1.5, gpu_seconds=1.5, usd_estimate=0.01, usd_at_most=0.02),
 )
 
 

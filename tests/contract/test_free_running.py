@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepsweep.contract.events import Asked, Began, Event, Task, TaskEnd, event_from_json
-from stepsweep.contract.free_running import MAX_TURNS, SearchState, answer, begin
+from stepsweep.contract.fleet import Fleet
+from stepsweep.contract.free_running import SearchState, answer, begin
+from stepsweep.contract.search import MAX_TURNS
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 
@@ -28,7 +30,7 @@ def spec_of(trials: int = 9, **fields: Any) -> SweepSpec:
 def began(spec: SweepSpec, *, leg: int = 0, execution: str = "one", part: int = 0, trainer: str = "t") -> Began:
     return Began(
         leg=leg, execution=execution, part=part, started=0.0, spec=spec, trainer_version=trainer, trainer_name="mine",
-        usd_per_hour=1.0,
+        fleet=Fleet(usd_per_hour=1.0, at_once=9),
     )  # fmt: skip
 
 
@@ -343,11 +345,11 @@ class TestStop:
         assert life.tasks
 
     def test_a_budget_counts_what_runs(self) -> None:
-        life = life_of(2, 9, budget_usd=3.5)
+        life = life_of(2, 9, budget_usd=4.5)
         assert life.ends(0, succeeded(0.5, job_seconds=3600)), "one spent, one runs, and one begins"
         assert life.ends(1, succeeded(0.5, job_seconds=3600)) is None
         assert life.state is not None
-        assert life.state.ended_by.startswith("budget_usd: 2.00 USD have been spent")
+        assert life.state.ended_by.startswith("budget_usd: up to 2.")
         spec = replace(life.spec, budget_usd=100.0)
         life.begin(execution="two", spec=spec)
         assert len(life.tasks) == 2, "it goes on with a larger budget"

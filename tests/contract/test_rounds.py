@@ -224,7 +224,9 @@ class TestRounds:
         for number in range(100):
             planned = [trial for trial in trials_of_round if trial.round_number == number]
             up_to = tuple(sorted({trial.epochs for trial in planned}))
-            found.append(Round(trials=len(planned), epochs=epochs_to_train(spec, planned), up_to=up_to))
+            longest = max(epochs_to_train(spec, [trial]) for trial in planned) if planned else 0
+            epochs = epochs_to_train(spec, planned)
+            found.append(Round(trials=len(planned), epochs=epochs, up_to=up_to, longest=longest))
             known = results(trials_of_round, values)
             if not goes_on(spec, grouped(known)):
                 break
@@ -242,14 +244,14 @@ class TestSchedule:
             halving={"min_epochs": 6},
         )
         assert schedule(spec) == [
-            Round(trials=24, epochs=144, up_to=(6,)),
-            Round(trials=8, epochs=96, up_to=(18,)),
-            Round(trials=3, epochs=108, up_to=(54,)),
+            Round(trials=24, epochs=144, up_to=(6,), longest=6),
+            Round(trials=8, epochs=96, up_to=(18,), longest=12),
+            Round(trials=3, epochs=108, up_to=(54,), longest=36),
         ]
         assert sum(each.epochs for each in schedule(spec)) == 348  # and 24 x 54 are 1,296
 
     def test_a_plain_grid_is_one_round(self) -> None:
-        assert schedule(spec_of(halving=None)) == [Round(trials=9, epochs=81, up_to=(9,))]
+        assert schedule(spec_of(halving=None)) == [Round(trials=9, epochs=81, up_to=(9,), longest=9)]
 
     def test_a_trainer_is_asked_about_the_ends_of_ranges_too(self) -> None:
         spec = spec_of(

@@ -2,21 +2,32 @@
 
 import json
 
+import pytest
+
 from stepsweep.contract import keys
 from tests.support.functions import SPEC, Cloud, attempts, job_description, succeeded
+
+DISK = 100 * 0.152 / 730
+FOUR_MACHINES = 4 * (360 + 240 + 600 + 60) / 3600 * (0.5 + DISK + 0.005) + 4 * 0.002
+"""What the four trials of `SPEC` may cost beside their training: boot, pull, idling, and the wait of one job each."""
 
 
 class TestBudget:
     def test_a_plan_above_its_budget_is_refused_in_words_and_nothing_is_written(self, cloud: Cloud) -> None:
-        answer = cloud.plan({**SPEC, "epochs": 600, "budget_usd": 1.99})
+        usd = 4 * (0.5 + DISK + 0.005) + FOUR_MACHINES  # each trains an hour
+        answer = cloud.plan({**SPEC, "epochs": 600, "budget_usd": 2.5})
         assert answer == {
-            "fault": "budget_usd: 4 trials of up to 600 epochs are estimated at 2.00 USD (6 s per epoch, "
-            "0.5 USD per hour), more than 1.99; give fewer trials or epochs, or a larger budget"
+            "fault": f"budget_usd: 4 trials of up to 600 epochs may cost {usd:.2f} USD: at most 2.10 for the trials "
+            "(6 s per epoch, 0.5 USD per hour), the rest for 4 machines that boot, pull the image and idle. That is "
+            "more than 2.5; give fewer trials or epochs, a smaller max_concurrency, or a larger budget"
         }
         assert cloud.objects() == {}
+        within = cloud.plan({**SPEC, "epochs": 600, "budget_usd": usd})
+        assert within["usd_at_most"] == pytest.approx(usd, abs=1e-4)
 
-    def test_a_plan_within_its_budget_says_what_it_costs_at_most(self, cloud: Cloud) -> None:
-        assert cloud.plan({**SPEC, "epochs": 600, "budget_usd": 2})["usd_at_most"] == 2.0
+    def test_fewer_machines_boot_for_less(self, cloud: Cloud) -> None:
+        all_at_once = cloud.plan({**SPEC, "name": "wide"})["usd_at_most"]
+        assert cloud.plan({**SPEC, "name": "one", "max_concurrency": 1})["usd_at_most"] < all_at_once / 2
 
     def test_the_tutorial_s_pace_is_not_taken_for_another_trainer_s(self, cloud: Cloud) -> None:
         cloud.monkeypatch.delenv(keys.SECONDS_PER_EPOCH)
@@ -27,13 +38,14 @@ class TestBudget:
             "give seconds_per_epoch (`sweep plan --calibrate` measures it), or leave budget_usd out"
         }
         measured = {**SPEC, "epochs": 600, "seconds_per_epoch": 12, "name": "measured"}
-        assert cloud.plan({**measured, "budget_usd": 4})["usd_at_most"] == 4.0
         assert "(12 s per epoch, " in cloud.plan({**measured, "budget_usd": 3.99})["fault"]
 
     def test_trials_that_are_finished_cost_nothing_again(self, cloud: Cloud) -> None:
         for trial in cloud.planned(epochs=600, parameters=SPEC["parameters"])[:3]:
             cloud.trained(trial, 0.5)
-        assert cloud.plan({**SPEC, "epochs": 600, "budget_usd": 0.5, "name": "again"})["to_run"] == 1
+        again = cloud.plan({**SPEC, "epochs": 600, "name": "again"})
+        assert again["to_run"] == 1
+        assert again["usd_at_most"] == pytest.approx(0.5 + DISK + 0.005 + FOUR_MACHINES / 4, abs=1e-4)
 
     def test_with_halving_a_finished_trial_saves_its_first_rung_and_not_those_that_others_may_reach(
         self, cloud: Cloud
@@ -42,9 +54,10 @@ class TestBudget:
         halved = {**SPEC, "epochs": 600, "halving": {"min_epochs": 200, "factor": 3}}
         for trial in cloud.planned(epochs=600, parameters=SPEC["parameters"], halving=halved["halving"])[:3]:
             cloud.trained(trial, 0.5)
-        assert cloud.plan({**halved, "name": "again"})["usd_at_most"] == 0.8333
+        usd = 1000 * 6 / 3600 * (0.5 + DISK + 0.005) + FOUR_MACHINES * 3 / 4
+        assert cloud.plan({**halved, "name": "again"})["usd_at_most"] == pytest.approx(usd, abs=1e-4)
         refused = cloud.plan({**halved, "name": "poor", "budget_usd": 0.8})["fault"]
-        assert refused.startswith("budget_usd: 1 trials of up to 600 epochs in 2 rounds are estimated at 0.83 USD")
+        assert refused.startswith(f"budget_usd: 1 trials of up to 600 epochs in 2 rounds may cost {usd:.2f} USD")
 
     def test_a_sweep_may_be_started_again_with_a_larger_budget(self, cloud: Cloud) -> None:
         cloud.plan({**SPEC, "budget_usd": 5})
@@ -63,6 +76,7 @@ class TestCost:
             "job_seconds": 14_400.0,
             "gpu_seconds": 14_400.0,
             "usd_estimate": 2.0,
+            "usd_at_most": pytest.approx(4 * (0.5 + DISK + 0.005) + FOUR_MACHINES * 3 / 4, abs=1e-4),
         }
 
     def test_trials_of_earlier_sweeps_cost_this_one_nothing(self, cloud: Cloud) -> None:

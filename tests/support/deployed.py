@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 
+from stepsweep.contract.means import StackJob
 from tests.support.stack import REGION, SLEEPS
 
 TAGS = {"project": "stepsweep"}
@@ -78,6 +79,9 @@ def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, ima
         "TrainerCommand": "[]",
         "TrainerVersion": "1",
         "UsdPerHour": "0.526",
+        "Job": json.dumps(StackJob().to_json()),
+        "InstanceTypes": "g4dn.xlarge",
+        "MaxConcurrency": "1000",
     }
     container = {
         "Image": image or f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{made.repository}:abc",

@@ -164,6 +164,9 @@ def make_stack(server: str, *, name: str) -> Stack:
         "TrainerCommand": "[]",
         "TrainerVersion": "1",
         "UsdPerHour": "0.526",
+        "Job": json.dumps(StackJob().to_json()),
+        "InstanceTypes": "g4dn.xlarge",
+        "MaxConcurrency": "1000",
     }
     template = {
         "Resources": {"Storage": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name.lower()}}},

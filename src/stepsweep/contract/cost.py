@@ -1,13 +1,13 @@
 """The cost of a sweep: an estimate in advance, and afterwards the time that its jobs ran."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """Rates that convert epochs to USD.
+    """What an estimate starts from.
 
     Attributes:
         usd_per_hour: price of one job's machine.
@@ -16,16 +16,6 @@ class Rates:
 
     usd_per_hour: float
     seconds_per_epoch: float | None
-
-    def of_machines(self, number: float) -> "Rates":
-        """Returns the rates of a job that takes so many of the machines that these are of."""
-        return replace(self, usd_per_hour=self.usd_per_hour * number)
-
-    def estimate_usd(self, *, epochs: int) -> float | None:
-        """Returns the expected cost of the epochs of all trials together; None if the time of an epoch is unknown."""
-        if self.seconds_per_epoch is None:
-            return None
-        return epochs * self.seconds_per_epoch / 3600 * self.usd_per_hour
 
 
 TUTORIAL_RATES = Rates(usd_per_hour=0.526, seconds_per_epoch=6.0)

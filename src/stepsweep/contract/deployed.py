@@ -18,3 +18,6 @@ class Output(StrEnum):
     TRAINER_COMMAND = "TrainerCommand"
     TRAINER_VERSION = "TrainerVersion"
     USD_PER_HOUR = "UsdPerHour"
+    JOB = "Job"
+    INSTANCE_TYPES = "InstanceTypes"
+    MAX_CONCURRENCY = "MaxConcurrency"

@@ -16,6 +16,7 @@ from stepsweep.contract.means import ATTEMPTS, StackJob
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import Status, Trial
 
 SCHEMA = 1
@@ -161,19 +162,6 @@ def items_from_json(data: object, *, where: str) -> list[TrialItem]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
-    """Time and epochs of a sweep's jobs up to the end of a round.
-
-    Attributes:
-        job_seconds: running time, by Batch's timestamps.
-        epochs: number of epochs that those jobs trained.
-    """
-
-    job_seconds: float = 0.0
-    epochs: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResults:
     """results.json: the result of every trial of the plan after a round."""
 
@@ -185,7 +173,7 @@ class RoundResults:
         return {
             "schema": SCHEMA,
             "round": self.round_number,
-            "spent": {"job_seconds": self.spent.job_seconds, "epochs": self.spent.epochs},
+            "spent": self.spent.to_json(),
             "results": [result.to_json() for result in self.results],
         }
 
@@ -193,12 +181,10 @@ class RoundResults:
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
         fields.schema(SCHEMA)
-        spent = fields.child("spent")
         results = cls(
             round_number=fields.whole("round"),
-            spent=Spent(job_seconds=spent.number("job_seconds"), epochs=spent.number("epochs")),
+            spent=Spent.from_json(fields.raw("spent"), where=f"{where}: spent"),
             results=tuple(Result.from_json(each, where=place) for each, place in fields.children("results")),
         )
-        spent.done()
         fields.done()
         return results

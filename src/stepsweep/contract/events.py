@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
+from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, shown
 from stepsweep.contract.spec import SweepSpec
@@ -133,7 +134,7 @@ class Began:
         part: counts the legs of the execution, from 0.
         started: when the execution started, in seconds since 1970.
         spec: the execution's input.
-        usd_per_hour: price of one job.
+        fleet: the machines, and their price.
         workers: how many there are, numbered from 0.
         first: what each worker does first, by its number; those without ask.
     """
@@ -145,7 +146,7 @@ class Began:
     spec: SweepSpec
     trainer_version: str
     trainer_name: str
-    usd_per_hour: float
+    fleet: Fleet
     workers: int = 0
     first: tuple[Choice, ...] = ()
 
@@ -160,7 +161,7 @@ class Began:
             "spec": self.spec.to_json(),
             "trainer_version": self.trainer_version,
             "trainer_name": self.trainer_name,
-            "usd_per_hour": self.usd_per_hour,
+            "fleet": self.fleet.to_json(),
             "workers": self.workers,
             "first": [choice.to_json() for choice in self.first],
         }
@@ -179,7 +180,7 @@ class Began:
             spec=spec,
             trainer_version=fields.text("trainer_version"),
             trainer_name=fields.text("trainer_name"),
-            usd_per_hour=fields.number("usd_per_hour"),
+            fleet=Fleet.from_json(fields.raw("fleet"), where=f"{where}: fleet"),
             workers=fields.whole("workers"),
             first=tuple(Choice.from_json(each, where=place) for each, place in fields.children("first")),
         )

@@ -11,20 +11,18 @@ from itertools import chain, islice
 from typing import Any
 
 from stepsweep.contract.asha import Reached, promotion
+from stepsweep.contract.assumed import Span
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import SCHEMA, Asked, Began, Choice, Event, Task, TaskEnd, event_from_json
 from stepsweep.contract.ranking import mean_epoch
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.sampling import drawn
-from stepsweep.contract.search import STARTUP, Method
+from stepsweep.contract.search import MAX_TURNS, STARTUP, Method
 from stepsweep.contract.significance import mean_of
 from stepsweep.contract.space import Value, grid, grid_size, key_of, parse_value
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import Status, Trial
-
-MAX_TURNS = 1_000
-"""Tasks of a worker in one leg. A turn takes 13 of the 25,000 events of its execution, and more if a state is retried;
-the sweep's next leg goes on with new workers."""
 
 Params = Mapping[str, Value]
 
@@ -106,7 +104,7 @@ class SearchState:
         ended_by: the rule that ended the search in this leg; empty if none did.
         best: the best value that a candidate reached on any rung.
         since_best: how many candidates have ended on a rung since.
-        job_seconds, epochs: of all jobs so far.
+        spent: on all jobs so far.
     """
 
     def __init__(self, began: Began) -> None:
@@ -117,8 +115,7 @@ class SearchState:
         self.ended_by = ""
         self.best: float | None = None
         self.since_best = 0
-        self.job_seconds = 0.0
-        self.epochs = 0
+        self.spent = Spent()
         self._numbers: dict[tuple[tuple[str, str], ...], int] = {}
 
     @property
@@ -157,6 +154,7 @@ class SearchState:
                     candidate = candidate.with_member(index, Member(epochs=member.epochs))  # noqa: PLW2901
             self.candidates[number] = candidate
         self.turns, self.ended_by = {}, ""
+        self.spent = self.spent.with_starts(event.fleet.machines(event.workers))
 
     def end_task(self, worker: int, end: TaskEnd | None) -> None:
         """Records how the worker's task ended."""
@@ -167,9 +165,10 @@ class SearchState:
         member = candidate.members[task.member]
         candidate = candidate.with_member(task.member, replace(member, end=end, worker=None))
         self.candidates[task.candidate] = candidate
-        self.job_seconds += end.job_seconds
         if end.job_seconds:
-            self.epochs += max(0, (end.epochs_trained or 0) - (0, *self.spec.rungs)[task.rung])
+            before = (0, *self.spec.rungs)[task.rung]
+            epochs = max(0, (end.epochs_trained or 0) - before)
+            self.spent = self.spent.with_job(end.job_seconds, epochs, is_whole=epochs == member.epochs - before)
         if candidate.has_ended:
             self._compare(candidate.reached[-1].value)
 
@@ -308,25 +307,25 @@ class SearchState:
         return self.spec.stop.why(self.spec.objective, best=best, since_best=self.since_best, hours=hours)
 
     def _affordable(self, task: Task, passed: Sequence[int]) -> Choice:
-        """Returns the task as a choice, unless at the pace so far it and what trains would exceed the budget."""
-        budget = self.spec.budget_usd
-        if budget is None or not self.epochs:
+        """Returns the task as a choice, unless it and what trains might exceed the budget."""
+        budget, pace, fleet = self.spec.budget_usd, self.spent.pace, self.began.fleet
+        if budget is None or pace is None:
             return Choice(task=task, passed=tuple(passed))
-        running = sum(
+        running = [
             _further(self.spec, candidate.rung)
             for candidate in self.candidates
             for member in candidate.members
             if member.worker is not None
-        )
-        pace = self.job_seconds / self.epochs / 3600 * self.began.usd_per_hour
-        spent = self.job_seconds / 3600 * self.began.usd_per_hour
-        more = (running + _further(self.spec, task.rung)) * pace
+        ]
+        seconds = (sum(running) + _further(self.spec, task.rung)) * pace
+        spent = self.spent.usd_at_most(fleet)
+        more = fleet.cost(Span(seconds, seconds), jobs=len(running) + 1, starts=0).high
         if spent + more <= budget:
             return Choice(task=task, passed=tuple(passed))
         return Choice(
             passed=tuple(passed),
-            ended_by=f"budget_usd: {spent:.2f} USD have been spent by estimate, and another trial and those that run "
-            f"would take {more:.2f} more at the same pace; the budget is {budget:g}",
+            ended_by=f"budget_usd: up to {spent:.2f} USD have been spent, and another trial and those that run may "
+            f"take {more:.2f} more; the budget is {budget:g}",
         )
 
     def _new_params(self, proposed: Sequence[Params]) -> dict[str, Value]:
@@ -351,8 +350,7 @@ class SearchState:
             "ended_by": self.ended_by,
             "best": self.best,
             "since_best": self.since_best,
-            "job_seconds": self.job_seconds,
-            "epochs": self.epochs,
+            "spent": self.spent.to_json(),
             "turns": [[worker, turn, _place(task)] for worker, (turn, task) in sorted(self.turns.items())],
             "candidates": [_candidate_to_json(each) for each in self.candidates],
         }
@@ -369,8 +367,7 @@ class SearchState:
         state.ended_by = fields.text("ended_by")
         state.best = fields.maybe_number("best")
         state.since_best = fields.whole("since_best")
-        state.job_seconds = fields.number("job_seconds")
-        state.epochs = fields.whole("epochs")
+        state.spent = Spent.from_json(fields.raw("spent"), where=f"{where}: spent")
         names = list(state.spec.parameters)
         for each in fields.raw("candidates"):
             candidate = _candidate_from_json(each, names)

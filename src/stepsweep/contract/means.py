@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, Self
 
 from stepsweep.contract.reading import Fields
@@ -14,6 +15,15 @@ MAX_GPUS = 8
 MIN_MEMORY_MIB, MAX_MEMORY_MIB = 64, 2_000_000
 MAX_TIMEOUT_MINUTES = 14 * 24 * 60
 """Of one attempt; an execution ends after as long."""
+
+
+class Capacity(StrEnum):
+    """How a stack gets its machines."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+    SPOT_FIRST = "spot-first"
+    """Spot, and on demand as many again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,7 @@ class StackJob:
     Attributes:
         timeout_minutes: of one attempt.
         max_vcpus: of all jobs of the stack together.
+        per_machine: jobs that share a machine.
     """
 
     vcpus: int = 4
@@ -39,6 +50,8 @@ class StackJob:
     gpus: int = 1
     timeout_minutes: int = 120
     max_vcpus: int = 64
+    per_machine: int = 1
+    capacity: Capacity = Capacity.ON_DEMAND
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -46,9 +59,15 @@ class StackJob:
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
-        job = cls(**{name: fields.whole(name) for name in cls.__dataclass_fields__})
+        numbers = {name: fields.whole(name) for name in cls.__dataclass_fields__ if name != "capacity"}
+        job = cls(**numbers, capacity=fields.one_of("capacity", Capacity))
         fields.done()
         return job
+
+    @property
+    def at_once(self) -> int:
+        """The most jobs that run at once."""
+        return max(1, self.max_vcpus // self.vcpus) * (2 if self.capacity is Capacity.SPOT_FIRST else 1)
 
     def faults_of(self, resources: Resources) -> Iterator[str]:
         """Yields what no job of this stack can get."""

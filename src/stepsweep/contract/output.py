@@ -83,17 +83,24 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Time and cost of a sweep's jobs, by Batch's timestamps and the stack's price."""
+    """Time and cost of a sweep's jobs, by Batch's timestamps and the stack's price.
+
+    Attributes:
+        usd_estimate: of the jobs' own time.
+        usd_at_most: with the machines' boot, pull, idling, disks and addresses, as far as `contract.assumed` reaches.
+    """
 
     job_seconds: float
     gpu_seconds: float
     usd_estimate: float
+    usd_at_most: float
 
     def to_json(self) -> dict[str, float]:
         return {
             "job_seconds": self.job_seconds,
             "gpu_seconds": self.gpu_seconds,
             "usd_estimate": self.usd_estimate,
+            "usd_at_most": self.usd_at_most,
         }
 
 
@@ -192,6 +199,7 @@ class Output:
                 job_seconds=cost.number("job_seconds"),
                 gpu_seconds=cost.number("gpu_seconds"),
                 usd_estimate=cost.number("usd_estimate"),
+                usd_at_most=cost.number("usd_at_most"),
             ),
         )
         for each in (winner, cost, outcomes, fields):

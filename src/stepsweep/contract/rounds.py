@@ -87,11 +87,13 @@ class Round:
         trials: number of trials that it trains, new and promoted.
         epochs: epochs of all these trials together, without those of earlier rounds.
         up_to: the epochs that its trials reach, in ascending order.
+        longest: epochs of its longest job.
     """
 
     trials: int
     epochs: int
     up_to: tuple[int, ...]
+    longest: int
 
 
 def schedule(spec: SweepSpec) -> list[Round]:
@@ -111,6 +113,7 @@ def schedule(spec: SweepSpec) -> list[Round]:
             trials=sum(params) * spec.trials_each,
             epochs=sum(count * (rungs[n] - before[n]) for n, count in enumerate(params)) * spec.trials_each,
             up_to=tuple(rungs[n] for n, count in enumerate(params) if count),
+            longest=max((rungs[n] - before[n] for n, count in enumerate(params) if count), default=0),
         )
         for params in arrive
     ]

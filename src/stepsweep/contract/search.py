@@ -13,6 +13,11 @@ STARTUP = 9
 params are drawn, so that a model's first trials are those of a random search with the same seed."""
 
 
+MAX_TURNS = 1_000
+"""Trials of a free-running worker in one leg. A turn takes 13 of the 25,000 events of its execution, and more if a
+state is retried; the sweep's next leg goes on with new workers."""
+
+
 class Method(StrEnum):
     GRID = "grid"
     """Every combination."""

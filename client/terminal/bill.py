@@ -1,0 +1,93 @@
+"""Tells what a sweep takes on AWS: hours and USD as ranges, and how they would change with other choices."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from stepsweep.client.operations.estimating import Estimate
+from stepsweep.client.words import between, number_of, usd_text
+from stepsweep.contract.assumed import Span
+from stepsweep.contract.bill import Bill, bill_of, cheapest_and_fastest, other_way
+from stepsweep.contract.spec import SweepSpec
+
+
+def bill_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
+    """Returns the fields of `sweep plan --json` about time and money; those that are unknown are null."""
+    pace, bill = estimate.pace, estimate.bill(spec)
+    known: dict[str, Any] = {
+        "seconds_per_epoch": [round(pace.fastest, 3), round(pace.slowest, 3)] if pace else None,
+        "measured_on": pace.measured_on if pace else None,
+        "usd_per_hour": round(estimate.fleet.usd_per_hour, 4),
+        "price_from": estimate.price_from,
+        **(_takes(bill) if bill else {"usd": None, "hours": None}),
+        "usd_of_trials": _pair(bill.jobs_usd) if bill else None,
+    }
+    if estimate.paces is None:
+        return known
+    other = bill_of(other_way(spec), estimate.fleet, estimate.paces)
+    choices = zip(("cheapest", "fastest"), cheapest_and_fastest(spec, estimate.widest, estimate.paces), strict=True)
+    return {
+        **known,
+        "free_running" if spec.rounds else "in_rounds": _takes(other),
+        **{name: {"max_concurrency": number, **_takes(each)} for name, (number, each) in choices},
+    }
+
+
+def told(spec: SweepSpec, estimate: Estimate, epochs: int) -> Iterator[str]:
+    """Yields what is known of the time and cost, in sentences.
+
+    Args:
+        epochs: the most that all trials together train.
+    """
+    pace, paces, bill = estimate.pace, estimate.paces, estimate.bill(spec)
+    if pace is None or paces is None or bill is None:
+        where = "in this stack" if estimate.is_of_machine else "on this machine"
+        yield (
+            f"Time and cost are unknown: no trial of this trainer has finished {where}. With --calibrate, `sweep plan` "
+            "trains one trial for one epoch first, and measures it."
+        )
+        return
+    time = f"{_range(paces, seconds_text)} s per {'epoch' if spec.epochs > 1 else 'trial'}"
+    if pace.measured_on == "the tutorial":
+        time += ", as in the tutorial"
+    else:
+        took = _range(paces * epochs, lambda seconds: str(timedelta(seconds=round(seconds))))
+        yield f"Job time {took}: {time}, as in {pace.measured_on}."
+    yield f"On AWS {_told(bill)}{'' if estimate.is_of_machine else ', if a machine there is as fast as this one'}."
+    rate = f"{estimate.fleet.usd_per_hour:.4g} USD per hour ({estimate.price_from})"
+    yield f"The trials take {usd_range(bill.jobs_usd)} USD of that: {time}, {rate}."
+    yield f"The rest is boot, image, waits, idling, disk and address of {number_of(bill.machines, 'machine')}."
+    other = bill_of(other_way(spec), estimate.fleet, paces)
+    yield f"{'Free-running' if spec.rounds else 'In rounds'}: {_told(other)}."
+    (few, cheapest), (many, fastest) = cheapest_and_fastest(spec, estimate.widest, paces)
+    if few != many:
+        yield f"Cheapest with max_concurrency {few}: {_told(cheapest)}. Fastest with {many}: {_told(fastest)}."
+    if estimate.budget_usd_per_hour is not None and estimate.budget_usd_per_hour < 0.999 * estimate.fleet.usd_per_hour:
+        yield (
+            f"The stack checks budget_usd by {estimate.budget_usd_per_hour:.4g} USD per hour, which is less: deploy it "
+            "with the right usd_per_hour."
+        )
+
+
+def seconds_text(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def usd_range(span: Span) -> str:
+    return _range(span, usd_text)
+
+
+def _told(bill: Bill) -> str:
+    return f"{_range(bill.hours, lambda hours: f'{hours:,.1f}')} hours, {usd_range(bill.usd)} USD"
+
+
+def _range(span: Span, text: Callable[[float], str]) -> str:
+    return between(text(span.low), text(span.high))
+
+
+def _takes(bill: Bill) -> dict[str, Any]:
+    return {"usd": _pair(bill.usd), "hours": _pair(bill.hours)}
+
+
+def _pair(span: Span) -> list[float]:
+    return [round(span.low, 4), round(span.high, 4)]
