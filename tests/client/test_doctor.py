@@ -49,8 +49,9 @@ def doctor(sweep: Sweep, server: str) -> Doctor:
     return Doctor(sweep, server)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def made(server: str) -> Deployed:
+    """One stack for all tests that change nothing of it."""
     return deploy(server)
 
 
@@ -204,7 +205,8 @@ def test_a_stack_that_is_another_one(sweep: Sweep, made: Deployed) -> None:
     assert f"problem outputs: the stack has no output {every}\n" in ended.stdout
 
 
-def test_what_was_deleted_by_hand(doctor: Doctor, made: Deployed) -> None:
+def test_what_was_deleted_by_hand(doctor: Doctor, server: str) -> None:
+    made = deploy(server)
     states = made.client("stepfunctions")
     (arn,) = [
         one["stateMachineArn"] for one in states.list_state_machines()["stateMachines"] if made.name in one["name"]
@@ -220,7 +222,8 @@ def test_what_was_deleted_by_hand(doctor: Doctor, made: Deployed) -> None:
     assert remedy.endswith("`sweep deploy` builds and pushes it again")
 
 
-def test_a_queue_and_a_compute_environment_that_are_off(doctor: Doctor, made: Deployed) -> None:
+def test_a_queue_and_a_compute_environment_that_are_off(doctor: Doctor, server: str) -> None:
+    made = deploy(server)
     batch = made.client("batch")
     batch.update_job_queue(jobQueue=made.queue, state="DISABLED")
     batch.update_compute_environment(computeEnvironment=made.compute, state="DISABLED")
