@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests start hundreds of processes, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install data sweep test suite package frameworks bench proof screens notebooks lint lock clean
+.PHONY: install data sweep test suite package frameworks mutants bench proof screens notebooks lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -58,14 +58,19 @@ PACKAGE ?=
 package: install
 	$(BIN)/python -m pytest tests/package $(PACKAGE)
 
+# An environment of its own for one folder of tests, by its lock file. What the development environment has, such as torch, it
+# takes from there.
+define environment
+$(PYTHON) -m venv --clear $(VENV)-$(1)
+for folder in $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') $(CURDIR)/src; do echo $$folder; done \
+  > $$($(VENV)-$(1)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/development.pth
+$(VENV)-$(1)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/$(1)/requirements.lock
+endef
+
 # The trial kit's callbacks, and scripts as people write them, with their frameworks in an environment of their own: a
 # gigabyte, a quarter of an hour.
-# It takes torch, and all else that is there already, from the development environment.
 frameworks: install
-	$(PYTHON) -m venv --clear $(VENV)-frameworks
-	for folder in $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') $(CURDIR)/src; do echo $$folder; done \
-	  > $$($(VENV)-frameworks/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/development.pth
-	$(VENV)-frameworks/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/frameworks/requirements.lock
+	$(call environment,frameworks)
 	FRAMEWORKS_PYTHON=$(CURDIR)/$(VENV)-frameworks/bin/python $(BIN)/python -m pytest tests/frameworks
 
 # Measures every figure of the docs and writes it there; BENCH="--quick grid" runs a short version of one benchmark.
@@ -80,6 +85,13 @@ proof: install
 # Injects the faults of tests/faults into sweeps, checks the promises after each, and prints one table.
 faults: install
 	$(BIN)/python -m tests.faults --write docs/reliability.md
+
+# Seeds small faults into the code of a room, and lists those that its fast tests do not find: minutes to an hour a room.
+# MUTANTS="contract --files 'rank*.py'" takes a part.
+MUTANTS ?=
+mutants: install
+	$(call environment,mutants)
+	$(VENV)-mutants/bin/python -m tests.mutants $(MUTANTS)
 
 # Records terminal sessions and pictures of the report: docs/session.md and docs/screens/.
 screens: data
@@ -109,8 +121,9 @@ lock:
 	$(LOCK) $(EVERYWHERE) examples/your-trainer/requirements.txt -c requirements.lock -o examples/your-trainer/requirements.lock
 	$(LOCK) $(EVERYWHERE) --group peers -c requirements.lock -o benchmarks/requirements.lock
 	$(LOCK) $(EVERYWHERE) --group frameworks -c requirements.lock -c trainer/requirements.lock -o tests/frameworks/requirements.lock
+	$(LOCK) $(EVERYWHERE) --group mutants -c requirements.lock -o tests/mutants/requirements.lock
 	$(LOCK) $(EVERYWHERE) --group package -o tests/package/requirements.lock
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) $(VENV)-frameworks .stepsweep cdk.out tests/proof/node_modules
+	rm -rf $(VENV) $(VENV)-frameworks $(VENV)-mutants .stepsweep cdk.out tests/proof/node_modules

@@ -1,4 +1,4 @@
-"""What each command asks of S3 for a sweep of 50 trials: no object is read twice, and no prefix is listed twice."""
+"""What each command asks of S3 for a sweep of 20 trials: no object is read twice, and no prefix is listed twice."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,7 +15,7 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.contract import keys
 from tests.support.stack import Stack
 
-TRIALS = 50
+TRIALS = 20
 
 
 @pytest.fixture
