@@ -1,7 +1,7 @@
-"""Seeds small faults into a room, one at a time, and asks its fast tests: `make mutants ROOMS="contract statemachine"`.
+"""Seeds small faults into rooms, one at a time, and asks their fast tests: `make mutants MUTANTS="contract trial"`.
 
-[mutmut](https://mutmut.readthedocs.io) makes the faults, and knows which tests run which function. It works in a copy of the
-repository, in .stepsweep/mutants/<room>, so an interrupted run goes on where it was.
+mutmut (https://mutmut.readthedocs.io) makes the faults, and knows which tests run which function. It works in a copy of
+the repository, in .stepsweep/mutants/<room>, so an interrupted run goes on where it was.
 """
 
 import argparse
