@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from stepsweep.contract.search import Method
-from stepsweep.contract.space import Parameter, Range, Value, as_option, grid_size, is_listed, size_of
+from stepsweep.contract.search_space import Condition
+from stepsweep.contract.space import Parameter, Range, Value, as_option, is_listed, size_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_word
 
@@ -16,9 +17,7 @@ MAX_CHARACTERS = 240
 
 def described(spec: SweepSpec) -> str:
     """Describes a sweep in a few words: `9 trials (lr 3 x momentum 3), up to 100 epochs each`."""
-    varied = varying(spec) or set(spec.parameters)
-    sizes = " x ".join(f"{name} {_extent(each)}" for name, each in spec.parameters.items() if name in varied)
-    trials = number_of(spec.search.trials or grid_size(spec.parameters), "trial")
+    trials = number_of(spec.number_of_params, "trial")
     each = [f"{spec.folds} folds"] if spec.folds else []
     each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
     times = f" x {' x '.join(each)}" if each else ""
@@ -26,12 +25,33 @@ def described(spec: SweepSpec) -> str:
     further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
     how = f"free-running {how}" if not spec.rounds else how
     up_to = f", up to {spec.epochs:,} epochs each" if spec.epochs > 1 else ""
-    return f"{how}{trials} ({sizes}){times}{up_to}{further}"
+    return f"{how}{trials} ({_space(spec)}){times}{up_to}{further}"
+
+
+def _space(spec: SweepSpec) -> str:
+    """Describes what is searched: `lr 3 x optimizer 2, momentum 4 if optimizer=sgd; without 2 excluded`."""
+    varied = varying(spec) or set(spec.parameters)
+    if spec.search.method is Method.LIST:
+        return f"by hand, of {', '.join(name for name in spec.parameters if name in varied)}"
+    sizes = {name: f"{name} {_extent(each)}" for name, each in spec.parameters.items() if name in varied}
+    words = [" x ".join(size for name, size in sizes.items() if name not in spec.when)]
+    words += [f"{sizes[name]} if {_condition(when)}" for name, when in spec.when.items() if name in sizes]
+    text = ", ".join(filter(None, words))
+    if left_out := len(spec.exclude):
+        text += f"; {left_out:,} excluded"
+    return text + (f"; {len(spec.try_first):,} by hand first" if spec.try_first else "")
+
+
+def _condition(when: Condition) -> str:
+    """Describes a condition: `optimizer=sgd or adam and layers=2`."""
+    return " and ".join(f"{name}={' or '.join(map(as_word, values))}" for name, values in when.items())
 
 
 def varying(spec: SweepSpec) -> set[str]:
-    """Returns the parameters with more than one choice."""
-    return {name for name, each in spec.parameters.items() if not is_listed(each) or size_of(each) > 1}
+    """Returns the parameters that tell trials apart: with more than one choice, or not part of all params."""
+    several = {name for name, each in spec.parameters.items() if not is_listed(each) or size_of(each) > 1}
+    listed = spec.try_first if spec.search.method is Method.LIST else ()
+    return several | set(spec.when) | {name for name in spec.parameters if any(name not in params for params in listed)}
 
 
 def _extent(parameter: Parameter) -> str:

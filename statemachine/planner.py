@@ -160,9 +160,11 @@ def _next_round(bucket: Bucket, spec: SweepSpec, round_number: int, trainer_vers
     key = keys.results_key(spec.name, round_number - 1)
     results = RoundResults.from_json(bucket.written_json(key), where=key).results
     proposed = []
-    if rounds.wanted(spec, grouped(results)):
+    if rounds.wanted_of_model(spec, grouped(results)):
         document = bucket.written_json(keys.proposed_key(spec.name, round_number))
-        proposed = [{name: parse_value(params[name]) for name in spec.parameters} for params in document]
+        proposed = [
+            {name: parse_value(params[name]) for name in spec.parameters if name in params} for params in document
+        ]
     return rounds.next_round(spec, results, proposed, round_number=round_number, trainer_version=trainer_version)
 
 

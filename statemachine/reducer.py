@@ -117,7 +117,7 @@ def reduce(
     goes_on = has_winner and rounds.goes_on(spec, groups)
     ended_by = _over_budget(spec, results, spent, round_number + 1, fleet) if goes_on else None
     if goes_on and not ended_by:
-        ask = bool(rounds.wanted(spec, groups))
+        ask = bool(rounds.wanted_of_model(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
 
     cost = _cost(spent, fleet, job_gpus=spec.resources.gpus or job.gpus)
@@ -190,7 +190,7 @@ def _ended(
     """Ranks the trials, writes leaderboard.csv and winner.json, and returns the function's answer."""
     sweep, counts = spec.name, ranking.counts(results)
     leaderboard = ranking.rank(ranking.grouped(results), spec.objective)
-    table = ranking.leaderboard_csv(leaderboard, spec.objective)
+    table = ranking.leaderboard_csv(leaderboard, spec.objective, list(spec.parameters))
     if not leaderboard[0].is_complete:
         bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}

@@ -8,12 +8,14 @@ bytes.
 import hashlib
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from stepsweep.bucket.s3 import Bucket, s3_client
@@ -21,7 +23,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.documents import RoundResults
 from stepsweep.contract.free_running import Candidate, SearchState
 from stepsweep.contract.ranking import Group, grouped
-from stepsweep.contract.rounds import wanted
+from stepsweep.contract.rounds import wanted_of_model
 from stepsweep.contract.search import STARTUP
 from stepsweep.contract.space import Kind, Parameter, Range, Value, canonical, is_number, key_of
 from stepsweep.contract.spec import SweepSpec
@@ -74,7 +76,7 @@ def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> l
     if sum(trial.state is not TrialState.FAIL for trial in known) < STARTUP:
         return []
     tried = {key_of(group.params) for group in groups}
-    return _proposed(spec, known, tried, number=wanted(spec, groups), seed=_seed(spec.seed, round_number))
+    return _proposed(spec, known, tried, number=wanted_of_model(spec, groups), seed=_seed(spec.seed, round_number))
 
 
 def propose_next(state: SearchState) -> list[dict[str, Value]]:
@@ -93,25 +95,49 @@ def _proposed(
 ) -> list[dict[str, Value]]:
     """Returns `number` params that have not been tried, or fewer."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        direction=spec.objective.direction.value,
-        # The constant liar treats the params whose outcomes are unknown as bad, which spreads them over the space.
-        sampler=optuna.samplers.TPESampler(n_startup_trials=STARTUP, multivariate=True, constant_liar=True, seed=seed),
-    )
+    with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
+        sampler = optuna.samplers.TPESampler(
+            n_startup_trials=STARTUP,
+            multivariate=True,
+            # Params that apply under conditions are modelled by themselves, from the trials that have them.
+            group=bool(spec.when),
+            # Treats the params whose outcomes are unknown as bad, which spreads them over the space.
+            constant_liar=True,
+            seed=seed,
+        )
+    study = optuna.create_study(direction=spec.objective.direction.value, sampler=sampler)
     study.add_trials(known)
 
     axes = _axes(spec)
-    distributions = {name: axis.distribution for name, axis in axes.items()}
+    by_hand = {key_of(params) for params in spec.try_first}
     proposed: list[dict[str, Value]] = []
     for _ in range(ASKS * number):
         if len(proposed) == number:
             break
-        asked = study.ask(distributions).params
-        params = {name: axis.value(asked[name]) for name, axis in axes.items()}
-        if (key := key_of(params)) not in tried:
+        params = _asked(study.ask(), spec, axes)
+        if (key := key_of(params)) not in tried | by_hand and not spec.space.is_excluded(params):
             tried.add(key)
             proposed.append(params)
     return proposed
+
+
+def _asked(trial: optuna.Trial, spec: SweepSpec, axes: Mapping[str, "_Axis"]) -> dict[str, Value]:
+    """Returns the params that the model proposes: one parameter after the other, where they decide what applies."""
+    found: dict[str, Value] = {}
+    while (name := spec.space.applying(found)) is not None:
+        found[name] = axes[name].value(_suggested(trial, name, axes[name].distribution))
+    return {name: found[name] for name in spec.parameters if name in found}
+
+
+def _suggested(trial: optuna.Trial, name: str, scale: BaseDistribution) -> Any:
+    match scale:
+        case FloatDistribution():
+            return trial.suggest_float(name, scale.low, scale.high, log=scale.log)
+        case IntDistribution():
+            return trial.suggest_int(name, scale.low, scale.high, log=scale.log)
+        case CategoricalDistribution():
+            return trial.suggest_categorical(name, scale.choices)
+    raise TypeError(f"no parameter has a {type(scale).__name__}")
 
 
 def _seed(seed: int, round_number: int) -> int:
@@ -130,8 +156,8 @@ def _told_of(spec: SweepSpec, axes: Mapping[str, "_Axis"], candidate: Candidate)
     if not candidate.reached:
         return optuna.trial.create_trial(
             state=TrialState.RUNNING,
-            params={name: axis.told(candidate.params[name]) for name, axis in axes.items()},
-            distributions={name: axis.distribution for name, axis in axes.items()},
+            params={name: axes[name].told(value) for name, value in candidate.params.items()},
+            distributions={name: axes[name].distribution for name in candidate.params},
         )
     rung, last = len(candidate.reached) - 1, candidate.reached[-1]
     return _frozen(spec, axes, candidate.params, rung=rung, value=last.value, diverged=last.diverged)
@@ -165,8 +191,8 @@ def _frozen(
     return optuna.trial.create_trial(
         state=state,
         value=value if state is TrialState.COMPLETE else None,
-        params={name: axis.told(params[name]) for name, axis in axes.items()},
-        distributions={name: axis.distribution for name, axis in axes.items()},
+        params={name: axes[name].told(each) for name, each in params.items()},
+        distributions={name: axes[name].distribution for name in params},
         intermediate_values=reached,
     )
 

@@ -10,7 +10,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.events import Began
 from stepsweep.contract.fleet import Fleet
-from stepsweep.contract.free_running import SearchState, begin, number_of_params
+from stepsweep.contract.free_running import SearchState, begin
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.worker import ASK, TRAIN, worker_state
@@ -101,4 +101,4 @@ def _trainer_of(began: Began) -> Trainer:
 
 def _trials(spec: SweepSpec) -> int:
     """Returns how many trials a search begins."""
-    return number_of_params(spec) * spec.trials_each
+    return spec.number_of_params * spec.trials_each

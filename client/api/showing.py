@@ -15,7 +15,7 @@ from stepsweep.client.terminal.view import View
 from stepsweep.client.words import shown_value
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.words import as_cell
+from stepsweep.contract.words import as_cells
 
 MAX_ROWS = 10
 CELL = "padding:2px 10px 2px 0;text-align:right"
@@ -89,10 +89,10 @@ def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
     if not progress.training:
         return f"<div>{escape(spec.name)} {bar} {said}</div>"
     metric = spec.objective.metric
-    names = [*progress.training[0].trial.params, EPOCH, metric]
+    names = [*spec.parameters, EPOCH, metric]
     rows = [
         [
-            *map(as_cell, each.trial.params.values()),
+            *as_cells(each.trial.params, spec.parameters).values(),
             f"{each.epoch or '…'}/{each.trial.epochs}",
             shown_value(each.latest[metric], digits=4) if metric in each.latest else "",
         ]

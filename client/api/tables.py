@@ -1,12 +1,13 @@
 """Leaderboards and curves as pandas data frames, with numbers as numbers."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepsweep.client.archive.leaderboard import PARAM, Row
 from stepsweep.client.extras import need
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.space import plain
+from stepsweep.contract.space import Value, plain
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -17,6 +18,11 @@ SEVERAL = ("standard_error", "n", "values")
 """Columns for params with several trials, one per fold and seed; left out otherwise."""
 
 
+def _cell(params: Mapping[str, Value], name: str) -> Any:
+    """Returns the value of a parameter; NaN, which pandas takes for a missing value, if it does not apply."""
+    return plain(params[name]) if name in params else math.nan
+
+
 def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
     """Returns the rows in their order, with the columns of leaderboard.csv."""
     need("report", "Sweep.leaderboard", ["pandas"])
@@ -25,7 +31,7 @@ def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
     columns: dict[str, Any] = {
         "rank": pd.array([row.rank for row in rows], dtype="Int64"),
         "trial_id": pd.array([row.trial_id for row in rows], dtype="str"),
-        **{f"{PARAM}{name}": [plain(row.params[name]) for row in rows] for name in spec.parameters},
+        **{f"{PARAM}{name}": [_cell(row.params, name) for row in rows] for name in spec.parameters},
         spec.objective.metric: pd.array([row.value for row in rows], dtype="Float64").to_numpy(
             "float64", na_value=None
         ),
@@ -53,8 +59,8 @@ def metrics(trials: Sequence[Trial], spec: SweepSpec, curves: Mapping[str, Metri
             {
                 "trial_id": trial.trial_id,
                 **{
-                    f"{PARAM}{name}": [plain(value)] * curves[trial.trial_id].epochs
-                    for name, value in trial.params.items()
+                    f"{PARAM}{name}": [_cell(trial.params, name)] * curves[trial.trial_id].epochs
+                    for name in spec.parameters
                 },
                 **{name: trial.member[name] for name in differ},
                 **curves[trial.trial_id].columns,

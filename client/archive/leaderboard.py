@@ -1,14 +1,14 @@
 """The leaderboard as rows, from the reducer's results or from the results so far."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from stepsweep.contract import ranking
-from stepsweep.contract.objective import Objective
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.space import Value
-from stepsweep.contract.words import as_cell
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.words import as_cells
 
 PARAM = "params."
 """Prefix of the leaderboard's columns of parameters."""
@@ -25,6 +25,7 @@ class Row:
         standard_error: of the mean.
         n: number of trials.
         values: each trial's value or status.
+        names: of all parameters, those included that do not apply to these params; empty if all of them do.
     """
 
     rank: int | None
@@ -40,14 +41,19 @@ class Row:
     standard_error: float | None = None
     n: int = 1
     values: str = ""
+    names: Sequence[str] = ()
 
     @property
     def texts(self) -> dict[str, str]:
-        """The params as words, as in tables."""
-        return {name: as_cell(value) for name, value in self.params.items()}
+        """The params as words, as in tables: empty for a parameter that does not apply."""
+        return as_cells(self.params, self.names or self.params)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the row as a document, without the names of its table."""
+        return {name: value for name, value in asdict(self).items() if name != "names"}
 
     @classmethod
-    def of(cls, group: Group, rank: int) -> Self:
+    def of(cls, group: Group, rank: int, names: Sequence[str]) -> Self:
         several = len(group.results) > 1
         return cls(
             rank=rank if group.is_complete else None,
@@ -63,10 +69,11 @@ class Row:
             standard_error=group.standard_error,
             n=len(group.results),
             values=ranking.listed(group) if several else "",
+            names=names,
         )
 
 
-def rows_of(results: Iterable[Result], objective: Objective) -> list[Row]:
+def rows_of(results: Iterable[Result], spec: SweepSpec) -> list[Row]:
     """Returns the leaderboard of results that are in the order of the plan."""
-    ranked = ranking.rank(ranking.grouped(results), objective)
-    return [Row.of(group, place) for place, group in enumerate(ranked, start=1)]
+    ranked, names = ranking.rank(ranking.grouped(results), spec.objective), tuple(spec.parameters)
+    return [Row.of(group, place, names) for place, group in enumerate(ranked, start=1)]

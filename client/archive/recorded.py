@@ -60,7 +60,7 @@ class Standing:
             "planned": self.planned,
             "executions": self.executions,
             "output": self.output.to_json() if self.output else None,
-            "trials": [asdict(row) for row in self.rows],
+            "trials": [row.to_json() for row in self.rows],
         }
 
 

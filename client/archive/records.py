@@ -180,7 +180,7 @@ class Records:
     def rows_so_far(self, plan: Plan, objects: Objects) -> list[Row]:
         """Returns the leaderboard of the trials that have ended."""
         results = [read.result for read in self.results(plan, plan.finished(objects))]
-        return rows_of(results, plan.spec.objective)
+        return rows_of(results, plan.spec)
 
     def leaderboard(self, spec: SweepSpec, objects: Objects) -> list[Row]:
         """Returns the leaderboard after the latest planned round or leg; empty if that has no results yet."""
@@ -192,7 +192,7 @@ class Records:
         document = self._store.get_json(key)
         if document is None:
             return []
-        return rows_of(RoundResults.from_json(document, where=key).results, spec.objective)
+        return rows_of(RoundResults.from_json(document, where=key).results, spec)
 
     def metrics(self, trial: Trial) -> Metrics | None:
         """Returns a trial's curve; None if it is missing or invalid. That of a diverged trial has NaN or infinity."""

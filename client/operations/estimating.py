@@ -167,6 +167,8 @@ def calibration(spec: SweepSpec) -> SweepSpec:
     document = spec.to_json() | {
         "name": spec.name[: MAX_NAME - len(CALIBRATION)] + CALIBRATION,
         "parameters": {name: [value] for name, value in rounds.first_params(spec)[0].items()},
+        "exclude": [],
+        "try_first": [],
         "search": {"method": "grid"},
         "halving": None,
         "epochs": 1,

@@ -22,12 +22,14 @@ class Axis:
         is_listed: whether the spec lists the choices, which are then at equal distances. Otherwise they are numbers
             of a range.
         is_log: whether the range has a log scale.
+        is_of_all: whether the parameter applies to all trials.
     """
 
     name: str
     choices: tuple[str, ...]
     is_listed: bool
     is_log: bool = False
+    is_of_all: bool = True
 
     def share(self, number: float) -> float:
         """Returns the position of a number between the smallest choice (0) and the largest (1)."""
@@ -47,17 +49,24 @@ def axes(spec: SweepSpec, rows: Sequence[Row]) -> list[Axis]:
 
 
 def _axis(name: str, parameter: Parameter, rows: Sequence[Row]) -> Axis:
+    there = having(rows, name)
+    of_all = len(there) == len(rows)
     if isinstance(parameter, Range):
-        found = {row.texts[name] for row in rows if name in row.params}
-        return Axis(name=name, choices=tuple(sorted(found, key=float)), is_listed=False, is_log=parameter.log)
-    return Axis(name=name, choices=tuple(map(as_cell, parameter)), is_listed=True)
+        found = tuple(sorted({row.texts[name] for row in there}, key=float))
+        return Axis(name=name, choices=found, is_listed=False, is_log=parameter.log, is_of_all=of_all)
+    return Axis(name=name, choices=tuple(map(as_cell, parameter)), is_listed=True, is_of_all=of_all)
+
+
+def having(rows: Sequence[Row], *names: str) -> list[Row]:
+    """Returns the trials to which all these parameters apply."""
+    return [row for row in rows if all(row.texts[name] for name in names)]
 
 
 def is_grid(down: Axis, across: Axis, rows: Sequence[Row]) -> bool:
     """Whether the trials form a grid: both parameters have few choices, and trials share them."""
     if max(len(down.choices), len(across.choices)) > MAX_CELLS:
         return False
-    filled = {(row.texts.get(down.name), row.texts.get(across.name)) for row in rows}
+    filled = {(row.texts[down.name], row.texts[across.name]) for row in having(rows, down.name, across.name)}
     return (down.is_listed and across.is_listed) or 2 * len(filled) >= len(down.choices) * len(across.choices)
 
 
@@ -69,13 +78,16 @@ def with_values(rows: Sequence[Row]) -> list[tuple[Row, float]]:
 def best_of_cells(rows: Sequence[Row], down: str, across: str) -> dict[tuple[str, str], Row]:
     """Returns for each pair of choices the best trial over all other parameters; a failed one if all failed."""
     cells: dict[tuple[str, str], Row] = {}
-    for row in rows:  # best first
+    for row in having(rows, down, across):  # best first
         cells.setdefault((row.texts[down], row.texts[across]), row)
     return cells
 
 
 def most_varied(all_axes: Sequence[Axis]) -> list[Axis]:
-    """Returns the two parameters with the most choices, in the spec's order; fewer if fewer vary."""
+    """Returns the two parameters with the most choices, in the spec's order; fewer if fewer vary.
+
+    Parameters that apply to all trials come first, so that the figure leaves no trial out.
+    """
     varied = [axis for axis in all_axes if axis.varies]
-    chosen = sorted(varied, key=lambda axis: -len(axis.choices))[:2]
+    chosen = sorted(varied, key=lambda axis: (not axis.is_of_all, -len(axis.choices)))[:2]
     return [axis for axis in varied if axis in chosen]

@@ -15,7 +15,16 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Rectangle
 
 from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.pictures.axes import MAX_CELLS, Axis, axes, best_of_cells, is_grid, most_varied, with_values
+from stepsweep.client.pictures.axes import (
+    MAX_CELLS,
+    Axis,
+    axes,
+    best_of_cells,
+    having,
+    is_grid,
+    most_varied,
+    with_values,
+)
 from stepsweep.client.pictures.canvas import (
     COLOURS,
     STYLE,
@@ -39,7 +48,8 @@ LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, across: str | None = None) -> Picture:
     """Returns a heatmap over two parameters. Each cell has the best value over all others; a frame marks the winner.
 
-    If the parameters are ranges, or have many choices, each trial is a point.
+    If the parameters are ranges, or have many choices, each trial is a point. Trials to which one of the two does not
+    apply are left out.
 
     Args:
         down, across: names of parameters; by default the two with the most choices.
@@ -59,7 +69,8 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, ac
             figure.set_size_inches(5.5, 4)
             _points(plot, one, other, rows, spec)
         plot.set(xlabel=other.name, ylabel=one.name)
-        plot.set_title(f"best {spec.objective.metric}")
+        left_out = len(rows) - len(having(rows, one.name, other.name))
+        plot.set_title(f"best {spec.objective.metric}" + (f"\n(without {left_out} trials)" if left_out else ""))
         mappable = ScalarMappable(normalized_by(rows), colours_of(spec.objective))
         figure.colorbar(mappable, ax=plot, shrink=0.9)
     return figure
@@ -72,11 +83,11 @@ def values_by_parameter(spec: SweepSpec, rows: Sequence[Row], name: str | None =
         InvalidInput: there is no parameter with this name.
     """
     known = axes(spec, rows)
-    axis = _named(known, name) if name else max(known, key=lambda each: len(each.choices))
+    axis = _named(known, name) if name else max(known, key=lambda each: (each.is_of_all, len(each.choices)))
     with mpl.rc_context(STYLE):
         figure = new_picture(width=5, height=3.2)
         plot = figure.add_subplot()
-        for row, value in reversed(with_values(rows)):
+        for row, value in reversed(with_values(having(rows, axis.name))):
             place = place_of(axis, row.texts[axis.name])
             if row.rank == 1:
                 plot.plot(place, value, "*", color=WINNER, markersize=13, label="winner")
@@ -92,6 +103,8 @@ def values_by_parameter(spec: SweepSpec, rows: Sequence[Row], name: str | None =
 def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
     """Returns one line per trial through its params and its value. Lighter is better; the winner's line is on top.
 
+    A line passes by the axis of a parameter that does not apply to its trial.
+
     Raises:
         InvalidInput: no parameter varies.
     """
@@ -103,10 +116,13 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
         figure = new_picture(width=1.6 * (len(varied) + 1) + 1, height=3.6)
         plot = figure.add_subplot()
         for row, value in reversed(with_values(rows)):
-            heights = [*(_height(axis, row.texts[axis.name]) for axis in varied), float(normalized(value))]
+            heights = {
+                number: _height(axis, text) for number, axis in enumerate(varied) if (text := row.texts[axis.name])
+            }
+            heights[len(varied)] = float(normalized(value))
             is_winner = row.rank == 1
             plot.plot(
-                range(len(heights)), heights, color=WINNER if is_winner else colours(normalized(value)),
+                list(heights), list(heights.values()), color=WINNER if is_winner else colours(normalized(value)),
                 linewidth=2.5 if is_winner else 1, alpha=1 if is_winner else 0.7, label="winner" if is_winner else None,
             )  # fmt: skip
         for number, axis in enumerate(varied):
@@ -184,13 +200,14 @@ def _points(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: Swe
         both = [[place_of(axis, row.texts[axis.name]) for row in some] for axis in (across, down)]
         return both[0], both[1]
 
+    rows = having(rows, down.name, across.name)
     ranked = with_values(rows)
     plot.scatter(*places([row for row in rows if row.value is None]), marker="x", color="0.5", s=20, linewidths=1)
     plot.scatter(
         *places([row for row, _ in ranked]), c=[value for _, value in ranked], cmap=colours_of(spec.objective),
         norm=normalized_by(rows), s=28, edgecolors="0.3", linewidths=0.5,
     )  # fmt: skip
-    for row, _ in ranked[:1]:
+    for row in (row for row, _ in ranked if row.rank == 1):
         place = (place_of(across, row.texts[across.name]), place_of(down, row.texts[down.name]))
         plot.plot(*place, "o", markersize=12, markerfacecolor="none", color=WINNER, markeredgewidth=2)
         plot.annotate("winner", place, xytext=(9, 6), textcoords="offset points", fontsize=8)

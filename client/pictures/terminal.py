@@ -27,9 +27,10 @@ DARK = 5
 def heatmap(spec: SweepSpec, rows: Sequence[Row]) -> Table | None:
     """Returns the values over two parameters, lighter for better ones; a star marks the winner.
 
-    Returns None unless there are exactly two parameters with several choices each that fit a terminal.
+    Returns None unless there are exactly two parameters with several choices each that fit a terminal. A parameter that
+    does not apply to all trials would leave some of them out, perhaps the winner.
     """
-    if len(spec.parameters) != 2:
+    if len(spec.parameters) != 2 or any("" in row.texts.values() for row in rows):
         return None
     (down, first), (across, second) = spec.parameters.items()
     if not (is_listed(first) and 1 < size_of(first) <= MAX_ROWS):

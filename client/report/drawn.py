@@ -41,7 +41,13 @@ def drawn(report: Gathered) -> dict[str, Any]:
     return {
         "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
         "axes": [
-            {"name": axis.name, "choices": axis.choices, "listed": axis.is_listed, "log": axis.is_log}
+            {
+                "name": axis.name,
+                "choices": axis.choices,
+                "listed": axis.is_listed,
+                "log": axis.is_log,
+                "of_all": axis.is_of_all,
+            }
             for axis in axes(spec, rows)
         ],
         "max_cells": MAX_CELLS,
@@ -92,25 +98,25 @@ def _first(curve: Metrics | None, name: str) -> float | None:
     return _short(curve.columns[name][0]) if curve and name in curve.columns else None
 
 
-def running_row(trial: Trial, live: Metrics | None, objective: Objective, *, several: bool) -> Row:
+def running_row(trial: Trial, live: Metrics | None, spec: SweepSpec) -> Row:
     """Returns a running trial as a row of the leaderboard, without a rank.
 
     Args:
         live: its rows so far; None if there are none yet.
-        several: whether params have several trials, which their folds and seeds tell apart.
     """
-    member = trial.member if several else {}
+    member = trial.member if spec.trials_each > 1 else {}
     reason = " ".join(f"{name} {as_option(value)}" for name, value in member.items())
     reached = None
     if live is not None:
         try:
-            reached = objective.value_of(live)
+            reached = spec.objective.value_of(live)
         except InvalidMetrics:
             reached = None
     return Row(
         rank=None,
         trial_id=trial.trial_id,
         params=trial.params,
+        names=tuple(spec.parameters),
         value=None,
         epoch=reached.epoch if reached else None,
         epochs_trained=live.epochs if live else None,

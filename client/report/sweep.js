@@ -77,13 +77,20 @@ const SweepPage = (() => {
     const [rows, columns] = [axes[down].choices.length, axes[across].choices.length];
     const areListed = axes[down].listed && axes[across].listed;
     if (Math.max(rows, columns) > (areListed ? MAX_COLOURED : data.max_cells)) return false;
-    const filled = new Set(trials.params.map((params) => JSON.stringify([params[down], params[across]]))).size;
+    const both = trials.params.filter((params) => params[down] && params[across]);
+    const filled = new Set(both.map((params) => JSON.stringify([params[down], params[across]]))).size;
     return areListed || 2 * filled >= rows * columns;
   }
+
+  // Whether parameters apply to a trial; a text is empty where one does not.
+  const has = (trial, ...numbers) => numbers.every((number) => trials.params[trial][number]);
 
   function drawPlane() {
     const { down, across } = plane;
     (isGrid(down, across) ? drawCells : drawPoints)(down, across);
+    const without = visible().filter((trial) => !has(trial, down, across)).length;
+    byId("plane-without").hidden = !without;
+    byId("plane-without").textContent = `${without} trial${without === 1 ? "" : "s"} to which one of the two does not apply ${without === 1 ? "is" : "are"} left out`;
   }
 
   function drawCells(down, across) {
@@ -95,9 +102,9 @@ const SweepPage = (() => {
     const annotations = [];
     const write = (x, y, text, color, size) => annotations.push({ x, y, text, showarrow: false, captureevents: false, font: { color, size } });
     let frame = [];
-    for (const trial of visible()) { // the best first
+    for (const trial of visible().filter((trial) => has(trial, down, across))) { // the best first
       const [row, column] = [rows.indexOf(trials.params[trial][down]), columns.indexOf(trials.params[trial][across])];
-      if (row < 0 || column < 0 || customdata[row][column] !== null) continue; // a trial may lack a parameter
+      if (customdata[row][column] !== null) continue;
       customdata[row][column] = trial;
       z[row][column] = trials.value[trial];
       hovers[row][column] = hover(trial);
@@ -136,10 +143,11 @@ const SweepPage = (() => {
       x: some.map((trial) => choiceOf(trial, across)), y: some.map((trial) => choiceOf(trial, down)),
     });
     const [low, high] = extent();
-    const some = valued();
+    const there = visible().filter((trial) => has(trial, down, across));
+    const some = valued().filter((trial) => has(trial, down, across));
     draw("plane", [
-      points(visible().filter((trial) => trials.value[trial] === null && hasEnded(trial)).slice(0, MAX_FAILED_DRAWN), { symbol: "x", color: style("--bad"), size: 8 }, "failed"),
-      points(visible().filter((trial) => !hasEnded(trial)), { symbol: "circle-open", color: style("--accent"), size: 10 }, "running"),
+      points(there.filter((trial) => trials.value[trial] === null && hasEnded(trial)).slice(0, MAX_FAILED_DRAWN), { symbol: "x", color: style("--bad"), size: 8 }, "failed"),
+      points(there.filter((trial) => !hasEnded(trial)), { symbol: "circle-open", color: style("--accent"), size: 10 }, "running"),
       points(some, {
         color: some.map((trial) => trials.value[trial]), cmin: low, cmax: high, size: 10, line: { color: style("--soft"), width: 1 }, ...scale(),
         showscale: true, colorbar: { title: { text: objective.metric, side: "right" }, thickness: 14, outlinewidth: 0 },
@@ -152,7 +160,7 @@ const SweepPage = (() => {
 
   // Values over one parameter; with many trials per choice also their mean.
   function drawOne(id, number) {
-    const some = valued();
+    const some = valued().filter((trial) => has(trial, number));
     const errors = some.map((trial) => trials.error[trial] ?? 0);
     const points = (list, marker) => ({
       type: "scatter", mode: "markers", marker, showlegend: false, customdata: list, hoverinfo: "text", hovertext: list.map(hover),
@@ -221,8 +229,10 @@ const SweepPage = (() => {
     const traces = order.map((bin) => {
       const line = { type: "scatter", mode: "lines+markers", x: [], y: [], customdata: [], hovertext: [], hoverinfo: "text", showlegend: false, connectgaps: false };
       for (const trial of bins.get(bin)) {
-        const heights = [...varied.map((number) => place(number, trials.params[trial][number])), share(trials.value[trial])];
-        heights.forEach((height, x) => {
+        // A line passes by the axis of a parameter that does not apply.
+        const heights = varied.map((number) => (has(trial, number) ? place(number, trials.params[trial][number]) : null));
+        [...heights, share(trials.value[trial])].forEach((height, x) => {
+          if (height === null) return;
           line.x.push(x);
           line.y.push(height);
           line.customdata.push(trial);
@@ -270,6 +280,7 @@ const SweepPage = (() => {
     if (!isThere) return;
     choosePlane();
     SearchCharts.drawImportance(data.importance);
+    byId("plane-without").hidden = true;
     if (varied.length === 1) drawOne("plane", varied[0]);
     else drawPlane();
     if (varied.length > 2) drawParallel(varied);
@@ -279,7 +290,7 @@ const SweepPage = (() => {
   function choosePlane() {
     byId("plane-choice").hidden = varied.length < 3;
     if (varied.length < 2) return;
-    const two = [...varied].sort((a, b) => axes[b].choices.length - axes[a].choices.length || a - b).slice(0, 2).sort((a, b) => a - b);
+    const two = [...varied].sort((a, b) => axes[b].of_all - axes[a].of_all || axes[b].choices.length - axes[a].choices.length || a - b).slice(0, 2).sort((a, b) => a - b);
     if (!varied.includes(plane.down) || !varied.includes(plane.across) || plane.down === plane.across) [plane.down, plane.across] = two;
     for (const side of ["down", "across"]) {
       const select = byId(`plane-${side}`);
@@ -433,7 +444,7 @@ const SweepPage = (() => {
     if (trials.n.some((n) => n > 1)) found.push({ key: "n", name: "n", by: (trial) => trials.n[trial], title: (trial) => trials.values[trial], isNumber: true });
     data.others.forEach(({ name, values }, number) => found.push({ key: `others.${number}`, name, by: (trial) => values[trial], isNumber: true }));
     for (const number of varied.length ? varied : axes.keys()) {
-      found.push({ key: `params.${number}`, name: axes[number].name, by: (trial) => trials.params[trial][number], isNumber: !isText(number), className: () => "text" });
+      found.push({ key: `params.${number}`, name: axes[number].name, by: (trial) => trials.params[trial][number] || null, isNumber: !isText(number), className: () => "text" });
     }
     if (!data.is_score && (hasValues || fetchCurves)) {
       found.push(
@@ -699,7 +710,7 @@ const SweepPage = (() => {
     isBetter = objective.direction === "maximize" ? (a, b) => a > b : (a, b) => a < b;
     index = new Map(trials.id.map((id, trial) => [id, trial]));
     for (const [trial, curve] of Object.entries(data.curves)) curves.set(trials.id[trial], curve);
-    varied = axes.map((_, number) => number).filter((number) => axes[number].choices.length > 1);
+    varied = axes.map((_, number) => number).filter((number) => axes[number].choices.length > (axes[number].of_all ? 1 : 0));
     texts = null;
     if (isFirst) {
       const named = (name) => axes.findIndex((axis) => axis.name === fromUrl.get(name));
@@ -711,7 +722,7 @@ const SweepPage = (() => {
     byId("filter-help").hidden = !trials.rank.length;
     byId("trials-scroll").hidden = !trials.rank.length;
     byId("no-trials").hidden = trials.rank.length > 0;
-    const same = varied.length ? axes.filter((axis) => axis.choices.length === 1) : [];
+    const same = varied.length ? axes.filter((axis) => axis.of_all && axis.choices.length === 1) : [];
     byId("constant").hidden = !same.length;
     byId("constant").textContent = `In all trials: ${same.map((axis) => `${axis.name}=${axis.choices[0]}`).join(" ")}`;
     offerOutcomes();

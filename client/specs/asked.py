@@ -107,7 +107,7 @@ class Asked:
             there = document.get(field, {})
             # If it is not an object, the spec's parser reports that.
             if given and isinstance(there, dict):
-                merged[field] = there | given
+                merged[field] = there | {name: _with_condition(there.get(name), value) for name, value in given.items()}
         if self.environment:
             there = document.get("environment", {})
             given = _variables(self.environment, self.exported or {}, faults)
@@ -302,6 +302,13 @@ def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: boo
         else:
             pairs[name] = _value(where, text, faults)
     return pairs
+
+
+def _with_condition(there: object, given: Any) -> Any:
+    """Returns the values that an option gives a parameter, under the condition that the file has for it."""
+    if not isinstance(there, dict) or "when" not in there:
+        return given
+    return (given if isinstance(given, dict) else {"choices": given}) | {"when": there["when"]}
 
 
 def _variables(words: Sequence[str], exported: Mapping[str, str], faults: list[str]) -> dict[str, str]:

@@ -48,8 +48,13 @@ class Command:
     def faults(self, document: Mapping[str, Any]) -> list[str]:
         """Returns the requirements in the rest of the spec that this script does not meet."""
         faults = []
-        given = [name for field in ("parameters", "fixed") for name in _keys(document.get(field))]
+        given, in_some = _names_given(document)
         if self.names is not None:
+            faults += [
+                f"command: {{{name}}} has no value in the trials that lack the parameter; write {ARGS} in its place"
+                for name in in_some
+                if name in self.names
+            ]
             faults += [
                 f"command: has no place for {name}; write {{{name}}} where its value belongs, or {ARGS} at the end"
                 for name in given
@@ -298,6 +303,18 @@ def _check_program(words: list[str], folder: Path, faults: list[str]) -> None:
             faults.append(f"command: there is no {script} in {folder}")
     elif "/" in program and not (folder / program).is_file():
         faults.append(f"command: there is no {program} in {folder}")
+
+
+def _names_given(document: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Returns the options that trials get, and those of them that only some trials get. The spec may have faults."""
+    parameters, search = document.get("parameters"), document.get("search")
+    items = parameters.items() if isinstance(parameters, dict) else ()
+    names = _keys(parameters)
+    in_some = [str(name) for name, item in items if isinstance(item, dict) and item.get("when")]
+    if isinstance(search, dict) and isinstance(listed := search.get("trials"), list):
+        names = list(dict.fromkeys(name for params in listed for name in _keys(params)))
+        in_some = [name for name in names if any(name not in _keys(params) for params in listed)]
+    return [*names, *_keys(document.get("fixed"))], in_some
 
 
 def _keys(raw: object) -> list[str]:

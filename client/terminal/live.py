@@ -21,7 +21,7 @@ from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
-from stepsweep.contract.words import as_cell
+from stepsweep.contract.words import as_cells
 
 MAX_TRIAL_LINES = 100
 """With more trials than this, nobody would read one line per trial: then there are 20 lines in all."""
@@ -201,9 +201,10 @@ def training_table(
     metrics = list(dict.fromkeys((spec.objective.metric, *shown)))[:MAX_TRAINING_METRICS]
     if not any(each.latest for each in training):
         metrics = []
-    texts = [{name: as_cell(value) for name, value in named.items()} for named in words]
+    names = dict.fromkeys([*spec.parameters, *words[0]])
+    texts = [as_cells(named, names) for named in words]
     varied = varying(spec)
-    differ = [name for name in texts[0] if name in varied or name not in spec.parameters]
+    differ = [name for name in names if name in varied or name not in spec.parameters]
 
     def table(lead: Sequence[str], last: Sequence[str] | None) -> Table:
         rows = []

@@ -10,7 +10,7 @@ from stepsweep.client.terminal.view import View
 from stepsweep.client.words import assignments, described
 from stepsweep.contract import rounds
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.words import as_cell
+from stepsweep.contract.words import as_cells
 
 MAX_ROWS = 20
 
@@ -42,7 +42,7 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
         _rounds(view, schedule, estimate, name="round" if spec.rounds else "rung")
     view.line()
     first = rounds.first_params(spec)
-    texts = [{name: as_cell(value) for name, value in params.items()} for params in first]
+    texts = [as_cells(params, spec.parameters) for params in first]
     rows = [TrialRow(lead=(str(n),), params=params, behind=()) for n, params in enumerate(texts[:MAX_ROWS], start=1)]
     view.trials(rows, lead=("",), behind=(), differ=differing(texts))
     if len(first) > MAX_ROWS:

@@ -32,7 +32,7 @@ class TrialRow:
 
     Attributes:
         lead: the cells before the params.
-        params: name → text.
+        params: name → text, which is empty for a parameter that does not apply.
         behind: the cells after the params.
     """
 
@@ -146,7 +146,7 @@ def _listed(
     table.expand = True
     room = max(text.min_width, width - others.width)
     for row, cells in zip(rows, others.cells, strict=True):
-        words = (f"{name}={row.params[name]}" for name in names)
+        words = (f"{name}={row.params[name]}" for name in names if row.params[name])
         # A word that is too long breaks before its value, and not within it.
         table.add_row(
             *cells, Text(" ".join(w if len(w) <= room else w.replace("=", "= ", 1) for w in words)), style=row.style

@@ -248,10 +248,9 @@ class SweepWatch:
         trials = [each.trial for each in progress.training][:MAX_RUNNING_CURVES]
         with explained():
             live = archive.records.live_curves(trials)
-        several, objective = execution.spec.trials_each > 1, execution.spec.objective
         curves = self._best(archive, plan, rows) | live
         report = self._gathered(archive, standing, plan, curves, None)
-        running = [running_row(each, live.get(each.trial_id), objective, several=several) for each in trials]
+        running = [running_row(each, live.get(each.trial_id), execution.spec) for each in trials]
         return Seen(
             report=replace(report, running=running, unfinished=frozenset(live)),
             progress=progress,
@@ -297,4 +296,4 @@ class SweepWatch:
 
 def _ranked(plan: Plan, results: dict[tuple[str, int], Result]) -> list[Row]:
     keys = ((trial.trial_id, trial.epochs) for trial in plan.trials.values())
-    return rows_of([results[key] for key in keys if key in results], plan.spec.objective)
+    return rows_of([results[key] for key in keys if key in results], plan.spec)

@@ -12,6 +12,7 @@ from stepsweep.contract import ranking
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.space import parse_value
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
 
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
@@ -56,8 +57,9 @@ def test_rows_are_the_leaderboard_s(found: list[Group]) -> None:
     results = [
         Result.from_json(json.loads(json.dumps(result.to_json()))) for group in found for result in group.results
     ]
-    rows = rows_of(results, Objective())
-    text = ranking.leaderboard_csv(ranking.rank(found, Objective()), Objective()).decode()
+    spec = SweepSpec(parameters=dict.fromkeys(found[0].trial.params, ("a",)), name="s", epochs=9)
+    rows = rows_of(results, spec)
+    text = ranking.leaderboard_csv(ranking.rank(found, Objective()), Objective(), list(found[0].params)).decode()
     lines = list(csv.reader(io.StringIO(text, newline="")))[1:]
     assert len(lines) == len(rows)
     for row, line in zip(rows, lines, strict=True):

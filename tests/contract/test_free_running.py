@@ -18,6 +18,14 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 
 SPACE = {"lr": {"low": 0.0, "high": 1.0, "type": "float"}}
+CONDITIONAL = {
+    "parameters": {
+        "kind": ["a", "b"],
+        "x": {"low": 0.0, "high": 1.0, "type": "float", "when": {"kind": "a"}},
+        **SPACE,
+    },
+    "try_first": [{"kind": "b", "lr": 0.5}],
+}
 HALVED = {"halving": {"min_epochs": 1, "factor": 3}, "epochs": 9}
 
 
@@ -110,7 +118,7 @@ FIELDS = st.fixed_dictionaries(
         "halving": st.sampled_from([{"min_epochs": 1, "factor": 3}, {"min_epochs": 2, "factor": 2}]),
         "folds": st.just(2),
     },
-)
+).flatmap(lambda fields: st.sampled_from([fields, {**fields, **CONDITIONAL}]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -152,6 +160,7 @@ def test_in_any_life_each_params_is_begun_once_and_no_trial_is_trained_by_two(
     assert state is not None
     params = [tuple(candidate.params.items()) for candidate in state.candidates]
     assert len(set(params)) == len(params) <= trials
+    assert not [each for candidate in state.candidates for each in life.spec.space.faults_of(candidate.params)]
     if not life.tasks and len(life.log) <= 400:
         assert len(params) == trials
         assert all(candidate.has_ended for candidate in state.candidates)

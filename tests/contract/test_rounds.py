@@ -183,7 +183,7 @@ class TestRounds:
         self,
     ) -> None:
         spec = spec_of(search={"method": "tpe", "trials": 8, "batch": 3}, halving=None)
-        sequence = [as_number(params["lr"]) for params in drawn(spec.parameters, seed=0)]
+        sequence = [as_number(params["lr"]) for params in drawn(spec.space, seed=0)]
         first = first_round(spec, trainer_version="1")
         assert at(first, 0) == sequence[:3]
         known = results(first, self.VALUES)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from stepsweep.contract.limits import MAX_BOUND, MIN_BOUND
 from stepsweep.contract.parser import Parser
 from stepsweep.contract.sampling import drawn
-from stepsweep.contract.space import Kind, Parameter, Range, Value, as_option, grid, grid_size, key_of, values_of
+from stepsweep.contract.search_space import SearchSpace
+from stepsweep.contract.space import Kind, Parameter, Range, Value, as_option, key_of, values_of
 from tests.support.specs import as_number
 from tests.support.strategies import choices, option_names, ranges
 
@@ -30,7 +31,7 @@ def parsed(document: Any) -> Parameter:
 
 
 def first(count: int, parameters: dict[str, Parameter], seed: int = 0) -> list[dict[str, Value]]:
-    return list(itertools.islice(drawn(parameters, seed=seed), count))
+    return list(itertools.islice(drawn(SearchSpace(parameters=parameters), seed=seed), count))
 
 
 spaces = st.dictionaries(option_names, choices.map(tuple) | ranges().map(parsed), min_size=1, max_size=3)
@@ -103,7 +104,7 @@ class TestRange:
         assert all(given.low <= value <= given.high for value in drawn_values)
         if given.size == count:
             assert set(drawn_values) == set(values_of(given))
-            assert not list(itertools.islice(drawn({"p": given}, seed=0), count, None))
+            assert not list(itertools.islice(drawn(SearchSpace(parameters={"p": given}), seed=0), count, None))
 
     @given(ranges().map(parsed))
     def test_a_range_survives_being_written_and_read(self, given: Range) -> None:
@@ -127,7 +128,7 @@ class TestDrawn:
     def test_the_first_trials_of_a_seed_are_these(self) -> None:
         """By hand: trial n is dealt place Random("0:n").randrange(n, 6) of the pack, with the cards moved so far."""
         parameters: dict[str, Parameter] = {"lr": (0.1, 0.01, 0.001), "momentum": (0.5, 0.9)}
-        pack = list(grid(parameters))
+        pack = list(SearchSpace(parameters=parameters).grid())
         for number in range(6):
             place = Random(f"0:{number}").randrange(number, 6)
             pack[number], pack[place] = pack[place], pack[number]
@@ -144,7 +145,11 @@ class TestDrawn:
         self, parameters: dict[str, Parameter], seed: int, count: int
     ) -> None:
         found = first(count, parameters, seed)
-        assert len({key_of(params) for params in found}) == len(found) == min(count, grid_size(parameters))
+        assert (
+            len({key_of(params) for params in found})
+            == len(found)
+            == min(count, SearchSpace(parameters=parameters).size)
+        )
         assert found == first(count, parameters, seed)
         for params in found:
             assert list(params) == list(parameters)
@@ -159,8 +164,10 @@ class TestDrawn:
     def test_all_of_a_small_space_is_the_grid_in_another_order(
         self, parameters: dict[str, Parameter], seed: int
     ) -> None:
-        found = [tuple(params.items()) for params in drawn(parameters, seed=seed)]
-        assert sorted(map(repr, found)) == sorted(repr(tuple(params.items())) for params in grid(parameters))
+        found = [tuple(params.items()) for params in drawn(SearchSpace(parameters=parameters), seed=seed)]
+        assert sorted(map(repr, found)) == sorted(
+            repr(tuple(params.items())) for params in SearchSpace(parameters=parameters).grid()
+        )
 
     def test_another_seed_is_another_sequence(self) -> None:
         assert first(5, {"lr": LR}, seed=0) != first(5, {"lr": LR}, seed=1)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stepsweep.contract.space import Value, as_option, canonical, grid, grid_size, key_of, parse_value, plain, shown
+from stepsweep.contract.search_space import SearchSpace
+from stepsweep.contract.space import Value, as_option, canonical, key_of, parse_value, plain, shown
 from tests.support.strategies import any_json, choices, numbers, option_names, values
 
 
@@ -57,7 +58,7 @@ class TestOptions:
 
 class TestGrid:
     def test_a_grid_is_tried_in_the_order_of_the_tutorials_loops_the_last_parameter_fastest(self) -> None:
-        assert list(grid({"lr": (0.1, 0.01), "momentum": (0.5, 0.1, 0.05)})) == [
+        assert list(SearchSpace(parameters={"lr": (0.1, 0.01), "momentum": (0.5, 0.1, 0.05)}).grid()) == [
             {"lr": 0.1, "momentum": 0.5},
             {"lr": 0.1, "momentum": 0.1},
             {"lr": 0.1, "momentum": 0.05},
@@ -70,8 +71,8 @@ class TestGrid:
     def test_a_grid_has_as_many_different_combinations_as_it_says(
         self, parameters: dict[str, tuple[Value, ...]]
     ) -> None:
-        combinations = [key_of(params) for params in grid(parameters)]
-        assert len(set(combinations)) == len(combinations) == grid_size(parameters)
+        combinations = [key_of(params) for params in SearchSpace(parameters=parameters).grid()]
+        assert len(set(combinations)) == len(combinations) == SearchSpace(parameters=parameters).size
 
 
 class TestShown:

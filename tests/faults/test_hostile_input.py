@@ -220,7 +220,7 @@ def test_whatever_a_job_leaves_its_trial_has_one_outcome_and_the_leaderboard_no_
     ]
     assert sum(ranking.counts(results).values()) == 2
     leaderboard = ranking.rank(ranking.grouped(results), SPEC.objective)
-    table = ranking.leaderboard_csv(leaderboard, SPEC.objective).decode()
+    table = ranking.leaderboard_csv(leaderboard, SPEC.objective, list(SPEC.parameters)).decode()
     rows = list(csv.reader(io.StringIO(table, newline=""), strict=True))
     assert len(rows) == 3
     assert {row[0] for row in rows[1:]} <= {"1", "2", ""}

@@ -44,7 +44,7 @@ def sound() -> Snapshot:
     output = {"winner": entry, "outcomes": ranking.counts(results)}
     objects |= {
         keys.plan_key("s", 0): json.dumps(plan).encode(),
-        keys.leaderboard_key("s"): ranking.leaderboard_csv(leaderboard, SPEC.objective),
+        keys.leaderboard_key("s"): ranking.leaderboard_csv(leaderboard, SPEC.objective, list(SPEC.parameters)),
         keys.winner_key("s"): json.dumps(output).encode(),
     }
     return Snapshot(objects=objects)

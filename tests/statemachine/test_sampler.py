@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.ranking import Group, Result, grouped, rank
 from stepsweep.contract.search import STARTUP, Method, Search
-from stepsweep.contract.space import Value, grid_size
+from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.statemachine import sampler
@@ -210,7 +210,7 @@ def test_a_space_that_is_nearly_tried_is_tried_to_the_end() -> None:
 @settings(deadline=None, max_examples=50, derandomize=True, database=None)
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), choices | ranges(), min_size=1), st.integers(0, 5))
 def test_what_is_proposed_is_of_the_space_new_and_no_more_than_is_wanted(parameters: dict[str, Any], seed: int) -> None:
-    size = grid_size(spec_of(parameters=parameters, search=RANDOM | {"trials": 1}).parameters)
+    size = spec_of(parameters=parameters, search=RANDOM | {"trials": 1}).space.size
     groups = first_batch(spec_of(parameters=parameters, search=TPE | {"trials": 1}), in_turn, number=min(size, 12))
     spec = spec_of(parameters=parameters, seed=seed, search=TPE | {"trials": min(size, 15), "batch": 3})
     proposed = propose(spec, groups, round_number=1)

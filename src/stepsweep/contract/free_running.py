@@ -5,7 +5,7 @@ do next when its trial has ended. It takes up a trial that another worker left, 
 promotes, or else begins new params, while the search has any left.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Any
@@ -16,10 +16,10 @@ from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import SCHEMA, Asked, Began, Choice, Event, Task, TaskEnd, event_from_json
 from stepsweep.contract.ranking import mean_epoch
 from stepsweep.contract.reading import Fields
-from stepsweep.contract.sampling import drawn
-from stepsweep.contract.search import MAX_TURNS, STARTUP, Method
+from stepsweep.contract.rounds import in_order
+from stepsweep.contract.search import MAX_TURNS, STARTUP
 from stepsweep.contract.significance import mean_of
-from stepsweep.contract.space import Value, grid, grid_size, key_of, parse_value
+from stepsweep.contract.space import Value, key_of, parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import Status, Trial
@@ -237,7 +237,7 @@ class SearchState:
     @property
     def left(self) -> int:
         """How many params the search has not begun."""
-        return number_of_params(self.spec) - len(self.candidates)
+        return self.spec.number_of_params - len(self.candidates)
 
     @property
     def wants_workers(self) -> bool:
@@ -278,7 +278,8 @@ class SearchState:
             passed.append(promoted)
         if self.left <= 0:
             return Choice(passed=tuple(passed)), False
-        if self.spec.search.learns and proposed is None and self.knows_enough():
+        has_more_by_hand = len(self.candidates) < len(self.spec.try_first)
+        if self.spec.search.learns and not has_more_by_hand and proposed is None and self.knows_enough():
             return Choice(passed=tuple(passed)), True
         task = Task(candidate=len(self.candidates), member=0, rung=0, params=self._new_params(proposed or ()))
         return self._affordable(task, passed), False
@@ -329,14 +330,11 @@ class SearchState:
         )
 
     def _new_params(self, proposed: Sequence[Params]) -> dict[str, Value]:
-        """Returns the first params that the search has not begun: proposed, or in the order of a grid or at random."""
-        spec = self.spec
-        others: Iterator[dict[str, Value]]
-        if spec.search.method is Method.GRID:
-            others = islice(grid(spec.parameters), len(self.candidates), None)
-        else:
-            others = drawn(spec.parameters, seed=spec.seed)
-        new = (dict(params) for params in chain(proposed, others))
+        """Returns the first params that the search has not begun: by hand, proposed, or in the search's order."""
+        others = in_order(self.spec)
+        if not self.spec.search.learns:  # all that it has begun are the first in that order
+            others = islice(others, len(self.candidates), None)
+        new = (dict(params) for params in chain(self.spec.try_first, proposed, others))
         return next(params for params in new if key_of(params) not in self._numbers)
 
     # --- snapshots
@@ -352,7 +350,7 @@ class SearchState:
             "since_best": self.since_best,
             "spent": self.spent.to_json(),
             "turns": [[worker, turn, _place(task)] for worker, (turn, task) in sorted(self.turns.items())],
-            "candidates": [_candidate_to_json(each) for each in self.candidates],
+            "candidates": [_candidate_to_json(each, list(self.spec.parameters)) for each in self.candidates],
         }
 
     @classmethod
@@ -438,11 +436,6 @@ def answer(
     return Asked(leg=leg, worker=worker, turn=turn, ended=ended, choice=choice, seen=seen if choice.task else None)
 
 
-def number_of_params(spec: SweepSpec) -> int:
-    """Returns how many params a search tries."""
-    return spec.search.trials or grid_size(spec.parameters)
-
-
 def _tells(reached: Reached) -> bool:
     """Whether a model learns from it: a lost machine says nothing about the params."""
     return reached.value is not None or reached.diverged
@@ -457,18 +450,22 @@ def _place(task: Task | None) -> list[int] | None:
     return None if task is None else [task.candidate, task.member, task.rung]
 
 
-def _candidate_to_json(candidate: Candidate) -> list[Any]:
+_ABSENT: dict[str, Value] = {}
+"""Stands for a parameter that does not apply: no value is an object."""
+
+
+def _candidate_to_json(candidate: Candidate, names: Sequence[str]) -> list[Any]:
     members = [
         [each.epochs, each.worker, [*each.end.to_json().values()] if each.end else None] for each in candidate.members
     ]
     reached = [[each.value, each.epoch, each.diverged] for each in candidate.reached]
-    return [list(candidate.params.values()), candidate.rung, members, reached]
+    return [[candidate.params.get(name, _ABSENT) for name in names], candidate.rung, members, reached]
 
 
 def _candidate_from_json(data: Any, names: Sequence[str]) -> Candidate:
     values, rung, members, reached = data
     return Candidate(
-        params={name: parse_value(value) for name, value in zip(names, values, strict=True)},
+        params={name: parse_value(value) for name, value in zip(names, values, strict=True) if value != _ABSENT},
         rung=rung,
         members=tuple(
             Member(epochs=epochs, worker=worker, end=_end(end) if end else None) for epochs, worker, end in members

@@ -6,6 +6,7 @@ MAX_ROUNDS = 500
 """Rounds of a model. A round takes 25 of an execution's 25,000 events, and more if a function is retried:
 https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
 MAX_PARAMETERS = 32
+MAX_EXCLUDED = 500
 MAX_FIXED = 1_000
 """Fixed options. A trial's options have `MAX_COMMAND_BYTES` together, which limits them sooner."""
 MAX_EPOCHS = 100_000

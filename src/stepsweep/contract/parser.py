@@ -5,6 +5,7 @@ import json
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from stepsweep.contract.artifacts import WINNER, keep_fault, pattern_faults, patterns_bytes
@@ -40,6 +41,7 @@ from stepsweep.contract.names import OPTION_RULE, is_metric, is_option, is_sweep
 from stepsweep.contract.objective import At, Direction, Objective
 from stepsweep.contract.ranking import COLUMNS
 from stepsweep.contract.search import DEFAULT_BATCH, Method, Search
+from stepsweep.contract.search_space import Entangled, SearchSpace
 from stepsweep.contract.space import (
     MAX_INTEGER,
     Kind,
@@ -48,7 +50,6 @@ from stepsweep.contract.space import (
     Value,
     as_option,
     canonical,
-    grid_size,
     is_listed,
     is_number,
     parse_value,
@@ -56,12 +57,13 @@ from stepsweep.contract.space import (
     shown,
     size_of,
 )
+from stepsweep.contract.space_input import conditions, exclusions, listed, tried_first
 from stepsweep.contract.stop import Stop
 
 FIELDS = (
-    "parameters", "search", "halving", "rounds", "stop", "fixed", "epochs", "objective", "folds", "repeats", "seed",
-    "name", "environment", "secrets", "resources", "timeout_minutes", "retries", "artifacts", "keep_artifacts",
-    "max_concurrency", "budget_usd", "seconds_per_epoch", "fresh", "accept_trainer",
+    "parameters", "exclude", "try_first", "search", "halving", "rounds", "stop", "fixed", "epochs", "objective",
+    "folds", "repeats", "seed", "name", "environment", "secrets", "resources", "timeout_minutes", "retries",
+    "artifacts", "keep_artifacts", "max_concurrency", "budget_usd", "seconds_per_epoch", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -80,17 +82,25 @@ class Parser:
 
     def parse(self, default_name: str | None) -> dict[str, Any]:
         self._unknown_fields(self.data, known=(*FIELDS, COMMENT), where="")
-        parameters = self._parameters()
+        raw = self.data.get("search")
+        if isinstance(raw, dict) and raw.get("method") == Method.LIST:
+            space, by_hand = self._list(raw.get("trials"))
+        else:
+            space, by_hand = self._space()
+        parameters = dict(space.parameters)
         fixed = self._fixed()
         for name in fixed:
             if name in parameters:
                 self.faults.append(f"fixed.{name}: already one of `parameters`; keep it in one of the two")
         values: dict[str, Any] = {
             "parameters": parameters,
+            "when": dict(space.when),
+            "exclude": tuple(space.exclude),
+            "try_first": by_hand,
             "fixed": fixed,
             "name": self._name(default_name),
             "rounds": (rounds := self._rounds()),
-            "search": self._search(rounds=rounds),
+            "search": self._search(rounds=rounds, listed=len(by_hand)),
             "stop": self._stop(rounds=rounds),
             "epochs": (epochs := self._epochs()),
             "halving": self._halving(epochs),
@@ -111,7 +121,7 @@ class Parser:
             "fresh": self._boolean("fresh", self.data.get("fresh", False)),
             "accept_trainer": self._boolean("accept_trainer", self.data.get("accept_trainer", False)),
         }
-        self._trials(values)
+        self._trials(values, space)
         self._override_bytes(parameters, fixed, environment, artifacts)
         return values
 
@@ -141,12 +151,44 @@ class Parser:
             self.faults.append(f"parameters: at most {MAX_PARAMETERS} names, got {len(raw)}")
             return {}
         return {
-            name: self._range(f"parameters.{name}", item)
-            if isinstance(item, dict)
-            else self._choices(f"parameters.{name}", item)
+            name: self._parameter(f"parameters.{name}", item)
             for name, item in raw.items()
             if self._option_name("parameters", name)
         }
+
+    def _space(self) -> tuple[SearchSpace, tuple[dict[str, Value], ...]]:
+        """Returns the space, and the params that are tried first."""
+        parameters = self._parameters()
+        raw = self.data.get("parameters")
+        space = SearchSpace(
+            parameters=parameters,
+            when=conditions(raw, parameters, self.faults) if isinstance(raw, dict) else {},
+        )
+        if (excluded := self.data.get("exclude")) not in (None, []):
+            space = replace(space, exclude=exclusions(excluded, space, self.faults))
+        if (by_hand := self.data.get("try_first")) in (None, []):
+            return space, ()
+        return space, tried_first(by_hand, space, self.faults)
+
+    def _list(self, raw: object) -> tuple[SearchSpace, tuple[dict[str, Value], ...]]:
+        """Returns the values and the params of a list by hand."""
+        for name in ("parameters", "exclude", "try_first"):
+            if self.data.get(name) not in (None, []):
+                self.faults.append(f"{name}: a list tries the params in search.trials, and no others; leave it out")
+        by_hand, parameters = listed(raw, self.faults)
+        if len(parameters) > MAX_PARAMETERS:
+            self.faults.append(f"search.trials: at most {MAX_PARAMETERS} names, got {len(parameters)}")
+        known = {name: values for name, values in parameters.items() if self._option_name("search.trials", name)}
+        return SearchSpace(parameters=known), by_hand
+
+    def _parameter(self, where: str, raw: object) -> Parameter:
+        """Returns the values of a parameter. An object is a range, or has choices with a condition."""
+        if not isinstance(raw, dict):
+            return self._choices(where, raw)
+        if "choices" not in raw:
+            return self._range(where, raw)
+        self._unknown_fields(raw, known=("choices", "when"), where=f"{where}.")
+        return self._choices(f"{where}.choices", raw["choices"])
 
     def _choices(self, where: str, raw: object) -> tuple[Value, ...]:
         if not isinstance(raw, list):
@@ -176,7 +218,7 @@ class Parser:
     def _range(self, where: str, raw: dict[Any, Any]) -> Parameter:
         """Returns a range; an empty tuple of choices if it has a fault."""
         before = len(self.faults)
-        self._unknown_fields(raw, known=("low", "high", "log", "step", "type"), where=f"{where}.")
+        self._unknown_fields(raw, known=("low", "high", "log", "step", "type", "when"), where=f"{where}.")
         low, high = (self._bound(where, name, raw) for name in ("low", "high"))
         step = self._bound(where, "step", raw) if raw.get("step") is not None else None
         log = self._boolean(f"{where}.log", raw.get("log", False))
@@ -307,11 +349,14 @@ class Parser:
             return None
         return value
 
-    def _search(self, *, rounds: bool) -> Search:
+    def _search(self, *, rounds: bool, listed: int) -> Search:
+        """Returns the search; `listed` is the number of params in a list by hand."""
         raw = self.data.get("search", "grid")
         if not isinstance(raw, dict):
             if raw != "grid":
                 example = '{"method": "random", "trials": 50}'
+                if raw == Method.LIST:
+                    example = '{"method": "list", "trials": [{"lr": 0.1}]}'
                 self.faults.append(f'search: must be "grid" or an object such as {example}, got {shown(raw)}')
             return Search()
         self._unknown_fields(raw, known=("method", "trials", "batch"), where="search.")
@@ -319,6 +364,10 @@ class Parser:
             known = ", ".join(f'"{name}"' for name in Method)
             self.faults.append(f"search.method: must be one of {known}, got {shown(method)}")
             return Search()
+        if method == Method.LIST:
+            if "batch" in raw:
+                self.faults.append('search.batch: only with "tpe", which learns from one batch for the next')
+            return Search(method=Method.LIST, trials=listed)
         if method == Method.GRID:
             if more := [name for name in ("trials", "batch") if name in raw]:
                 self.faults.append(f"search.{more[0]}: a grid tries every combination; leave it out")
@@ -437,36 +486,41 @@ class Parser:
             return False
         return raw
 
-    def _trials(self, values: Mapping[str, Any]) -> None:
+    def _trials(self, values: Mapping[str, Any], space: SearchSpace) -> None:
         """Reports searches with too many trials, or with more params than the space has."""
-        parameters: dict[str, Parameter] = values["parameters"]
         search: Search = values["search"]
         each = (values["folds"] or 1) * values["repeats"]
         several = "" if each == 1 else f", {each} times each for folds and repeats"
-        size = grid_size(parameters)
-        if search.method is not Method.GRID:
-            params = search.trials or 0
-            if 0 < size < params:
-                self.faults.append(
-                    f"search.trials: {params}, but there are only {size} different params; give at most {size}, "
-                    'or "search": "grid", which tries all of them'
-                )
-            if params * each > MAX_TRIALS:
-                self.faults.append(f"search.trials: {params}{several} are {params * each} trials; at most {MAX_TRIALS}")
-            if search.batch and (batches := -(-params // search.batch)) > MAX_ROUNDS:
-                self.faults.append(
-                    f"search.batch: {params} trials in batches of {search.batch} are {batches} rounds; at most "
-                    f"{MAX_ROUNDS}, give a batch of at least {-(-params // MAX_ROUNDS)}"
-                )
+        if search.method is Method.GRID:
+            self._grid(space, each, several)
             return
-        if continuous := [name for name, parameter in parameters.items() if not is_listed(parameter)]:
+        params, by_hand = search.trials or 0, len(values["try_first"])
+        if params * each > MAX_TRIALS:
+            self.faults.append(f"search.trials: {params}{several} are {params * each} trials; at most {MAX_TRIALS}")
+        if search.method is Method.LIST:
+            return
+        if 0 < (size := _size(space)) < params:
+            self.faults.append(
+                f"search.trials: {params}, but there are only {size} different params; give at most {size}, "
+                'or "search": "grid", which tries all of them'
+            )
+        if params < by_hand:
+            self.faults.append(f"try_first: has {by_hand} params, but search.trials is {params}, which counts them too")
+        if search.batch and (batches := -(-params // search.batch)) > MAX_ROUNDS:
+            self.faults.append(
+                f"search.batch: {params} trials in batches of {search.batch} are {batches} rounds; at most "
+                f"{MAX_ROUNDS}, give a batch of at least {-(-params // MAX_ROUNDS)}"
+            )
+
+    def _grid(self, space: SearchSpace, each: int, several: str) -> None:
+        if continuous := [name for name, parameter in space.parameters.items() if not is_listed(parameter)]:
             self.faults.extend(
                 f"parameters.{name}: a grid cannot list a range without a step; give it a step or a list, or "
                 'write "search": {"method": "random", "trials": 50}'
                 for name in continuous
             )
-        elif size * each > MAX_TRIALS:
-            sizes = " x ".join(f"{name} {size_of(parameter)}" for name, parameter in parameters.items())
+        elif (size := _size(space)) * each > MAX_TRIALS:
+            sizes = " x ".join(f"{name} {size_of(parameter)}" for name, parameter in space.parameters.items())
             sizes = textwrap.shorten(sizes, 200, placeholder=" …")
             self.faults.append(
                 f"parameters: a grid of {size * each} trials ({sizes}{several}); at most {MAX_TRIALS}, "
@@ -544,6 +598,14 @@ class Parser:
                 f"environment and artifacts: {both} bytes, {size} of them of options; "
                 f"Batch takes {MAX_OVERRIDES_BYTES} a trial, give fewer or shorter ones"
             )
+
+
+def _size(space: SearchSpace) -> int:
+    """Returns the number of params; 0 for a space that cannot be counted, which is a fault of its own."""
+    try:
+        return space.size
+    except Entangled:
+        return 0
 
 
 def _gap(*numbers: int | float) -> float:

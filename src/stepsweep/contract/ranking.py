@@ -258,7 +258,7 @@ def reasons(results: Iterable[Result], limit: int = 5) -> list[tuple[str, int]]:
     return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
 
-def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective) -> bytes:
+def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective, names: Sequence[str]) -> bytes:
     """Returns the leaderboard as a table for people, spreadsheets and pandas, one row per params.
 
     The columns are rank, trial_id, one per parameter, the objective's metric, epoch, the best and the last value,
@@ -267,8 +267,10 @@ def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective) -> bytes
     If params have several trials, one per fold and seed, the metric is their mean, trial_id is that of the first, and
     three columns follow: standard_error (of the mean), n, and values, with each trial's value or status in the order of
     folds and seeds.
+
+    Args:
+        names: of the parameters. One that does not apply to params is empty; no value is an empty text.
     """
-    names = list(leaderboard[0].params)
     several = len(leaderboard[0].results) > 1
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -277,7 +279,7 @@ def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective) -> bytes
     for place, group in enumerate(leaderboard, start=1):
         writer.writerow(
             [place if group.is_complete else "", group.trial.trial_id]
-            + [_param(group.params[name]) for name in names]
+            + [_param(group.params[name]) if name in group.params else "" for name in names]
             + [_or_empty(value) for value in (group.value, group.epoch, group.best, group.last, group.epochs_trained)]
             + [group.status.value, _as_text(group.reason)]
             + ([_or_empty(group.standard_error), len(group.results), listed(group)] if several else [])

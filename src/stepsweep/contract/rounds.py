@@ -4,7 +4,7 @@ A round adds the search's new params, and promotes trials to more epochs by halv
 sweep so far, with the epochs of its latest round. A round trains the trials with its own `round_number`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 
@@ -12,22 +12,31 @@ from stepsweep.contract.halving import promoted
 from stepsweep.contract.ranking import Group, Result, grouped
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.search import STARTUP, Method
-from stepsweep.contract.space import Range, Value, grid, grid_size, key_of
+from stepsweep.contract.space import Value, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
 Params = dict[str, Value]
 
 
+def in_order(spec: SweepSpec) -> Iterator[Params]:
+    """Yields the params of a search that learns nothing: those by hand, then a grid's, or ones drawn at random."""
+    yield from map(dict, spec.try_first)
+    if spec.search.method is Method.LIST:
+        return
+    tried = {key_of(params) for params in spec.try_first}
+    others = spec.space.grid() if spec.search.method is Method.GRID else drawn(spec.space, seed=spec.seed)
+    yield from (params for params in others if key_of(params) not in tried)
+
+
 def first_params(spec: SweepSpec) -> list[Params]:
-    """Returns the params of round 0: all of a grid or random search; for a model, a batch drawn at random.
+    """Returns the params of round 0: all of a search that learns nothing; for a model, a batch of them.
 
     In a free-running search of a model these are the params that no outcome decides.
     """
-    if spec.search.method is Method.GRID:
-        return list(grid(spec.parameters))
-    known = _new_at(spec, planned=0) if spec.rounds or not spec.search.learns else STARTUP
-    return list(islice(drawn(spec.parameters, seed=spec.seed), min(known, spec.search.trials or known)))
+    are_all = spec.rounds or not spec.search.learns
+    known = _new_at(spec, planned=0) if are_all else max(STARTUP, len(spec.try_first))
+    return list(islice(in_order(spec), min(known, spec.number_of_params)))
 
 
 def first_round(spec: SweepSpec, *, trainer_version: str) -> list[Trial]:
@@ -62,16 +71,26 @@ def next_round(
 
 
 def trials_at_the_ends(spec: SweepSpec) -> list[Trial]:
-    """Returns trials at the low and at the high end of every range, to check that the trainer accepts both."""
-    low = {name: p.nearest(p.low) if isinstance(p, Range) else p[0] for name, p in spec.parameters.items()}
-    high = {name: p.nearest(p.high) if isinstance(p, Range) else p[-1] for name, p in spec.parameters.items()}
-    sides = (low, high)
-    return [trial for params in sides for trial in spec.trials_of(params, trainer_version="")]
+    """Returns trials at both ends of every parameter's values, to check that the trainer accepts them.
+
+    There are two, and two more for each parameter that applies under a condition.
+    """
+    if spec.search.method is Method.LIST:
+        return first_round(spec, trainer_version="")
+    names = [next(iter(spec.parameters)), *spec.when]
+    found = [spec.space.example(name, last=last) for name in names for last in (False, True)]
+    ends = {key_of(params): params for params in found if params is not None}
+    return [trial for params in ends.values() for trial in spec.trials_of(params, trainer_version="")]
 
 
 def wanted(spec: SweepSpec, groups: Sequence[Group]) -> int:
     """Returns how many new params the next round starts."""
     return _new_at(spec, planned=len(groups)) if spec.search.learns else 0
+
+
+def wanted_of_model(spec: SweepSpec, groups: Sequence[Group]) -> int:
+    """Returns how many of these a model proposes: those that are left when all params by hand have been started."""
+    return max(0, wanted(spec, groups) - max(0, len(spec.try_first) - len(groups)))
 
 
 def goes_on(spec: SweepSpec, groups: Sequence[Group]) -> bool:
@@ -98,7 +117,7 @@ class Round:
 
 def schedule(spec: SweepSpec) -> list[Round]:
     """Returns the rounds of a sweep, assuming that no trial fails or stops early: the maximum cost."""
-    batches = [_all(spec)]
+    batches = [_new_at(spec, planned=0)]
     while spec.search.learns and (new := _new_at(spec, planned=sum(batches))):
         batches.append(new)
     rungs, before = spec.rungs, (0, *spec.rungs)
@@ -127,7 +146,7 @@ def at_most(spec: SweepSpec) -> tuple[int, int]:
     if spec.rounds or spec.halving is None:
         planned = schedule(spec)
         return sum(each.trials for each in planned), sum(each.epochs for each in planned)
-    trials = _all(spec) * spec.trials_each
+    trials = _new_at(spec, planned=0) * spec.trials_each
     return trials * len(spec.rungs), trials * spec.epochs
 
 
@@ -137,13 +156,9 @@ def epochs_to_train(spec: SweepSpec, trials: Iterable[Trial]) -> int:
     return sum(trial.epochs - before[trial.rung] for trial in trials)
 
 
-def _all(spec: SweepSpec) -> int:
-    return grid_size(spec.parameters) if spec.search.method is Method.GRID else _new_at(spec, planned=0)
-
-
 def _new_at(spec: SweepSpec, *, planned: int) -> int:
     """Returns how many new params a round starts when the search has planned `planned` before."""
-    trials = spec.search.trials or 0
+    trials = spec.number_of_params
     return min(spec.search.batch or trials, trials - planned)
 
 
@@ -162,10 +177,10 @@ def _further(spec: SweepSpec, result: Result, round_number: int) -> Trial:
 
 
 def _new_params(spec: SweepSpec, groups: Sequence[Group], asked: Sequence[Params]) -> list[Params]:
-    """Returns the next round's new params: the proposed ones, then ones drawn at random, without duplicates."""
+    """Returns the next round's new params: by hand, then proposed, then drawn at random; without duplicates."""
     seen = {key_of(group.params) for group in groups}
     new: list[Params] = []
-    for params in chain(asked, drawn(spec.parameters, seed=spec.seed)):
+    for params in chain(map(dict, spec.try_first), asked, in_order(spec)):
         if len(new) == wanted(spec, groups):
             break
         if (key := key_of(params)) not in seen:

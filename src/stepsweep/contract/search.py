@@ -1,5 +1,6 @@
 """The search methods of a sweep."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,6 +26,8 @@ class Method(StrEnum):
     """Random combinations, decided by the seed."""
     TPE = "tpe"
     """Proposed by a model of the outcomes so far: Optuna's tree-structured Parzen estimator."""
+    LIST = "list"
+    """Params by hand, and no others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class Search:
     """The method of a search, and how many params it tries.
 
     Attributes:
-        trials: number of params; None for a grid.
+        trials: number of params, those by hand included; None for a grid.
         batch: number of new params per round; None unless a model proposes them in rounds.
     """
 
@@ -45,8 +48,11 @@ class Search:
         """Whether later params depend on the outcomes of earlier ones."""
         return self.method is Method.TPE
 
-    def to_json(self) -> str | dict[str, Any]:
+    def to_json(self, by_hand: Sequence[Mapping[str, Any]]) -> str | dict[str, Any]:
+        """Returns the input's field; `by_hand` are the params of a list."""
         if self.method is Method.GRID:
             return self.method.value
+        if self.method is Method.LIST:
+            return {"method": self.method.value, "trials": list(by_hand)}
         batch = {} if self.batch is None else {"batch": self.batch}
         return {"method": self.method.value, "trials": self.trials, **batch}

@@ -1,9 +1,8 @@
 """The parameters of a sweep: choices and ranges, and the text form of their values."""
 
-import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -245,15 +244,17 @@ def values_of(parameter: Parameter) -> tuple[Value, ...]:
     return tuple(value_at(parameter, index) for index in range(size_of(parameter)))
 
 
-def grid(parameters: Mapping[str, Parameter]) -> Iterator[dict[str, Value]]:
-    """Yields every combination of the choices. As in the tutorial's loops, the last parameter varies fastest."""
-    for combination in itertools.product(*map(values_of, parameters.values())):
-        yield dict(zip(parameters, combination, strict=True))
+def index_in(parameter: Parameter, value: Value) -> int | None:
+    """Returns the index of a value; None if the parameter does not have it.
 
-
-def grid_size(parameters: Mapping[str, Parameter]) -> int:
-    """Returns the number of different params; continuous ranges count rounded values."""
-    return math.prod(map(size_of, parameters.values()))
+    A range without a step has every number between its ends, with the index of the nearest one that can be drawn.
+    """
+    if not isinstance(parameter, Range):
+        return next((place for place, each in enumerate(parameter) if canonical(each) == canonical(value)), None)
+    if not is_number(value) or not parameter.low <= value <= parameter.high:
+        return None
+    index = parameter.index_of(value)
+    return index if not parameter.is_listed or parameter.value_at(index) == value else None
 
 
 def _exact(number: int | float) -> Decimal:

@@ -15,7 +15,8 @@ from stepsweep.contract.halving import Halving
 from stepsweep.contract.means import Resources
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.parser import Parser
-from stepsweep.contract.search import Search
+from stepsweep.contract.search import Method, Search
+from stepsweep.contract.search_space import Condition, SearchSpace
 from stepsweep.contract.space import Parameter, Range, Value, plain, shown
 from stepsweep.contract.stop import Stop
 from stepsweep.contract.trial import Trial, trial_id_of
@@ -41,7 +42,10 @@ class SweepSpec:
     """The input of a sweep.
 
     Attributes:
-        parameters: name → at least one choice, in the given order; or a range.
+        parameters: name → at least one choice, in the given order; or a range. For a list by hand, the values in it.
+        when: parameter → the condition under which it applies; others always do.
+        exclude: conditions that no params meet.
+        try_first: params that are tried before any others; for a list by hand all of its params.
         name: the sweep's name, under which its results are found.
         fixed: options that every trial gets unchanged.
         epochs: the most epochs a trial trains; early stopping may end it sooner.
@@ -65,11 +69,15 @@ class SweepSpec:
         seconds_per_epoch: expected job time of one epoch, for that estimate; None if nobody has measured the trainer.
         fresh: trains finished trials again.
         accept_trainer: continues a sweep that was planned for another trainer; its finished trials do not count.
+        space: the params that `parameters`, `when` and `exclude` allow.
     """
 
     parameters: dict[str, Parameter]
     name: str
     epochs: int
+    when: dict[str, Condition] = field(default_factory=dict)
+    exclude: tuple[Condition, ...] = ()
+    try_first: tuple[dict[str, Value], ...] = ()
     search: Search = field(default_factory=Search)
     halving: Halving | None = None
     rounds: bool = True
@@ -91,6 +99,11 @@ class SweepSpec:
     seconds_per_epoch: float | None = None
     fresh: bool = False
     accept_trainer: bool = False
+    space: SearchSpace = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        space = SearchSpace(parameters=self.parameters, when=self.when, exclude=self.exclude)
+        object.__setattr__(self, "space", space)
 
     @classmethod
     def from_json(cls, data: object, *, default_name: str | None = None) -> Self:
@@ -113,10 +126,14 @@ class SweepSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the spec with every default written out; `from_json` turns it into an equal spec."""
+        by_hand = [{name: plain(value) for name, value in params.items()} for params in self.try_first]
+        is_list = self.search.method is Method.LIST
         return {
             "name": self.name,
-            "parameters": {name: _as_json(parameter) for name, parameter in self.parameters.items()},
-            "search": self.search.to_json(),
+            "parameters": None if is_list else {name: self._as_json(name) for name in self.parameters},
+            "exclude": [_as_lists(condition) for condition in self.exclude],
+            "try_first": [] if is_list else by_hand,
+            "search": self.search.to_json(by_hand),
             "halving": asdict(self.halving) if self.halving else None,
             "rounds": self.rounds,
             "stop": self.stop.to_json(),
@@ -145,6 +162,11 @@ class SweepSpec:
         mine, theirs = (spec.to_json() | dict.fromkeys(ABOUT_THE_RUN) for spec in (self, other))
         # Compared as text, since the order of parameters and choices breaks ties.
         return json.dumps(mine) == json.dumps(theirs)
+
+    @property
+    def number_of_params(self) -> int:
+        """How many params the search tries."""
+        return self.search.trials or self.space.size
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -183,6 +205,15 @@ class SweepSpec:
             round_number=round_number,
         )
 
+    def _as_json(self, name: str) -> list[Any] | dict[str, Any]:
+        """Returns a parameter as the input has it."""
+        parameter, condition = self.parameters[name], self.when.get(name)
+        when = {"when": _as_lists(condition)} if condition else {}
+        if isinstance(parameter, Range):
+            return parameter.to_json() | when
+        choices = list(map(plain, parameter))
+        return {"choices": choices, **when} if when else choices
 
-def _as_json(parameter: Parameter) -> list[Any] | dict[str, Any]:
-    return parameter.to_json() if isinstance(parameter, Range) else list(map(plain, parameter))
+
+def _as_lists(condition: Condition) -> dict[str, list[Any]]:
+    return {name: list(map(plain, values)) for name, values in condition.items()}

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stepsweep.contract.numbers import is_json_number
@@ -29,6 +30,11 @@ def as_cell(value: Value) -> str:
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False) if reads_as_json(value) else value
     return as_word(value)
+
+
+def as_cells(params: Mapping[str, Value], names: Iterable[str]) -> dict[str, str]:
+    """Returns params as cells of a table: name → text, which is empty for a parameter that does not apply."""
+    return {name: as_cell(params[name]) if name in params else "" for name in names}
 
 
 def read_word(text: str) -> Any:
