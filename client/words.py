@@ -29,7 +29,7 @@ def described(spec: SweepSpec) -> str:
 
 
 def _space(spec: SweepSpec) -> str:
-    """Describes what is searched: `lr 3 x optimizer 2, momentum 4 if optimizer=sgd; without 2 excluded`."""
+    """Describes what is searched: `lr 3 x optimizer 2, momentum 4 if optimizer=sgd; without optimizer=adam lr=1`."""
     varied = varying(spec) or set(spec.parameters)
     if spec.search.method is Method.LIST:
         return f"by hand, of {', '.join(name for name in spec.parameters if name in varied)}"
@@ -37,14 +37,14 @@ def _space(spec: SweepSpec) -> str:
     words = [" x ".join(size for name, size in sizes.items() if name not in spec.when)]
     words += [f"{sizes[name]} if {_condition(when)}" for name, when in spec.when.items() if name in sizes]
     text = ", ".join(filter(None, words))
-    if left_out := len(spec.exclude):
-        text += f"; {left_out:,} excluded"
+    if spec.exclude:
+        text += f"; without {some([_condition(each) for each in spec.exclude])}"
     return text + (f"; {len(spec.try_first):,} by hand first" if spec.try_first else "")
 
 
 def _condition(when: Condition) -> str:
-    """Describes a condition: `optimizer=sgd or adam and layers=2`."""
-    return " and ".join(f"{name}={' or '.join(map(as_word, values))}" for name, values in when.items())
+    """Describes a condition: `optimizer=sgd|adam layers=2`."""
+    return " ".join(f"{name}={'|'.join(map(as_word, values))}" for name, values in when.items())
 
 
 def varying(spec: SweepSpec) -> set[str]:

@@ -59,7 +59,7 @@ def _axis(name: str, parameter: Parameter, rows: Sequence[Row]) -> Axis:
 
 def having(rows: Sequence[Row], *names: str) -> list[Row]:
     """Returns the trials to which all these parameters apply."""
-    return [row for row in rows if all(row.texts[name] for name in names)]
+    return [row for row in rows if all(name in row.params for name in names)]
 
 
 def is_grid(down: Axis, across: Axis, rows: Sequence[Row]) -> bool:

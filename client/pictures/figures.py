@@ -116,9 +116,8 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
         figure = new_picture(width=1.6 * (len(varied) + 1) + 1, height=3.6)
         plot = figure.add_subplot()
         for row, value in reversed(with_values(rows)):
-            heights = {
-                number: _height(axis, text) for number, axis in enumerate(varied) if (text := row.texts[axis.name])
-            }
+            there = [(number, axis) for number, axis in enumerate(varied) if axis.name in row.params]
+            heights = {number: _height(axis, row.texts[axis.name]) for number, axis in there}
             heights[len(varied)] = float(normalized(value))
             is_winner = row.rank == 1
             plot.plot(

@@ -5,7 +5,7 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -14,13 +14,15 @@ from optuna.distributions import IntDistribution
 from optuna.trial import TrialState
 
 from stepsweep.contract import keys, rounds
+from stepsweep.contract.events import Began, Choice, Task, TaskEnd
+from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.ranking import Group, Result, grouped, rank
 from stepsweep.contract.search import STARTUP, Method, Search
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.statemachine import sampler
-from stepsweep.statemachine.sampler import propose
+from stepsweep.statemachine.sampler import propose, propose_next, told
 from tests.support.functions import Cloud
 from tests.support.specs import as_number
 from tests.support.strategies import choices, ranges
@@ -252,3 +254,72 @@ def test_the_function_writes_what_the_next_round_tries_whatever_order_trials_end
 def test_a_spec_that_was_deleted_is_said(cloud: Cloud) -> None:
     with pytest.raises(FileNotFoundError, match=r"^sweeps/s/spec\.json is not in the bucket"):
         sampler.sample(cloud.bucket, sweep="s", round_number=1)
+
+
+OPTIMIZERS: dict[str, Any] = {
+    "optimizer": ["sgd", "adam"],
+    "lr": {"low": 0.0001, "high": 1, "log": True},
+    "momentum": {"low": 0.0, "high": 0.99, "when": {"optimizer": "sgd"}},
+    "warmup": {"choices": [0, 5, 10], "when": {"optimizer": "adam"}},
+    "decay": {"choices": [True, False], "when": {"warmup": [5, 10]}},
+}
+
+
+def branched(trial: Trial) -> Result:
+    """A function with its best, 1, at sgd, lr 0.02 and momentum 0.8; adam is worse everywhere."""
+    params = trial.params
+    by_lr = -((math.log10(as_number(params["lr"])) - math.log10(0.02)) ** 2)
+    if params["optimizer"] == "adam":
+        return ended(trial, by_lr - as_number(params["warmup"]) / 10)
+    return ended(trial, 1 + by_lr - 4 * (as_number(params["momentum"]) - 0.8) ** 2)
+
+
+class TestConditions:
+    FIELDS: ClassVar[dict[str, Any]] = {
+        "parameters": OPTIMIZERS,
+        "exclude": [{"optimizer": "adam", "decay": False}],
+        "try_first": [{"optimizer": "adam", "lr": 0.5, "warmup": 0}],
+    }
+
+    def test_each_trial_has_what_applies_and_none_is_tried_twice(self) -> None:
+        spec = spec_of(**self.FIELDS)
+        tried = params_of(played(spec, branched))
+        assert tried[0] == {"optimizer": "adam", "lr": 0.5, "warmup": 0}
+        assert len({json.dumps(params) for params in tried}) == len(tried) == 45
+        assert not [fault for params in tried for fault in spec.space.faults_of(params)]
+        assert [params for params in tried[9:] if "momentum" in params]
+
+    def test_the_model_takes_to_the_better_branch_and_its_own_parameters(self) -> None:
+        tried = params_of(played(spec_of(**self.FIELDS), branched))
+        late = [params for params in tried[18:] if params["optimizer"] == "sgd"]
+        assert len(late) > 27 * 2 / 3
+        assert abs(statistics.median(as_number(params["momentum"]) for params in late) - 0.8) < 0.15
+
+    def test_a_model_is_told_of_what_applies_only(self) -> None:
+        spec = spec_of(**self.FIELDS)
+        for group in first_batch(spec, branched):
+            assert told(spec, group).params.keys() == group.params.keys()
+
+    def test_what_is_excluded_is_never_proposed_and_params_by_hand_come_before_the_model(self) -> None:
+        by_hand = [{"optimizer": "sgd", "lr": 0.1, "momentum": round(0.05 * n, 2)} for n in range(12)]
+        spec = spec_of(**{**self.FIELDS, "try_first": by_hand})
+        groups = first_batch(spec, branched, number=9)
+        assert rounds.wanted(spec, groups) == 9
+        assert rounds.wanted_of_model(spec, groups) == 6
+        assert params_of(played(spec, branched))[:12] == by_hand
+
+    def test_a_free_running_search_asks_a_model_whose_proposals_are_of_the_space(self) -> None:
+        spec = spec_of(**self.FIELDS, search={"method": "tpe", "trials": 45})
+        began = Began(leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t",
+                      usd_per_hour=1.0, workers=1)  # fmt: skip
+        state = SearchState(began)
+        state.apply(began)
+        for params in rounds.first_params(spec):
+            task = Task(candidate=len(state.candidates), member=0, rung=0, params=params)
+            state.told(0, len(state.candidates), Choice(task=task))
+            value = branched(state.trial(task.candidate, 0)).value
+            state.end_task(0, TaskEnd(status=Status.SUCCEEDED, value=value, epoch=1, epochs_trained=9))
+        proposed = propose_next(state)
+        assert len(proposed) == 2
+        assert not [fault for params in proposed for fault in spec.space.faults_of(params)]
+        assert proposed == propose_next(SearchState.from_json(json.loads(json.dumps(state.to_json())), where="s"))
