@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.events import Began, Choice, Task, TaskEnd
+from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.ranking import Group, Result, grouped, rank
 from stepsweep.contract.search import STARTUP, Method, Search
@@ -311,7 +312,7 @@ class TestConditions:
     def test_a_free_running_search_asks_a_model_whose_proposals_are_of_the_space(self) -> None:
         spec = spec_of(**self.FIELDS, search={"method": "tpe", "trials": 45})
         began = Began(leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t",
-                      usd_per_hour=1.0, workers=1)  # fmt: skip
+                      fleet=Fleet(usd_per_hour=1.0, at_once=9), workers=1)  # fmt: skip
         state = SearchState(began)
         state.apply(began)
         for params in rounds.first_params(spec):
