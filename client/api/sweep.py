@@ -20,6 +20,7 @@ from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
 from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Show
 from stepsweep.client.operations.follow import watch
+from stepsweep.client.pictures.course import Course, course
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.words import assignments, readable
@@ -189,6 +190,31 @@ class Sweep:
 
         return importance_of_parameters(importance(self.spec, self._standing().rows, self._endings()))
 
+    def plot_best(self, over: str = "trials") -> "Figure":
+        """Returns the best value so far, with a point for each result; with halving a line for each rung.
+
+        Args:
+            over: `trials`, `time`, `job-time` or, on AWS at the end of a sweep, `usd`.
+
+        Raises:
+            InvalidInput: no trial has a value, or there is no such axis.
+        """
+        need("report", "plot_best()", ["matplotlib"])
+        from stepsweep.client.pictures.search_figures import best_so_far
+
+        return best_so_far(self._course(), self.spec.objective, over=over, winner=self._first())
+
+    def plot_rungs(self) -> "Figure":
+        """Returns a line for each trial from rung to rung, which ends where it was not promoted any more.
+
+        Raises:
+            InvalidInput: the sweep has no halving, or no trial has a value.
+        """
+        need("report", "plot_rungs()", ["matplotlib"])
+        from stepsweep.client.pictures.search_figures import rungs
+
+        return rungs(self._course(), self.spec.objective, winner=self._first())
+
     def plot_curves(self, trial: TrialName | None = None, *, top: int = CURVES) -> "Figure":
         """Returns the learning curves of one trial, or of the top of the leaderboard.
 
@@ -307,6 +333,13 @@ class Sweep:
     def _endings(self) -> list[Ending]:
         archive = self._archive()
         return archive.endings(archive.plan(self.spec), archive.outcomes(self.name))
+
+    def _course(self) -> Course | None:
+        output = self._standing().output
+        return course(self.spec, self._endings(), output, is_on_aws=not self._cloud.is_local)
+
+    def _first(self) -> str:
+        return next((row.trial_id for row in self._standing().rows if row.rank == 1), "")
 
     def _best(self, place: Place, trial: TrialName | None) -> Best:
         return Best(

@@ -14,6 +14,7 @@ class Attempt:
         number: counts the job's attempts, from 1.
         started, stopped: milliseconds since 1970.
         went_well: whether it is the last attempt of a job that succeeded.
+        rung: for which it trained; None if others of its params still train for it, or it is not known.
     """
 
     trial_id: str
@@ -21,9 +22,10 @@ class Attempt:
     started: int
     stopped: int
     went_well: bool
+    rung: int | None = None
 
 
-def attempts_of(outcome: JobOutcome) -> Iterator[Attempt]:
+def attempts_of(outcome: JobOutcome, rung: int | None = None) -> Iterator[Attempt]:
     """Yields the attempts of a job that ran; skips malformed descriptions."""
     for number, attempt in enumerate(outcome.attempts, start=1):
         started, stopped = attempt.get("StartedAt"), attempt.get("StoppedAt")
@@ -34,6 +36,7 @@ def attempts_of(outcome: JobOutcome) -> Iterator[Attempt]:
                 started=started,
                 stopped=stopped,
                 went_well=outcome.succeeded and number == len(outcome.attempts),
+                rung=rung,
             )
 
 

@@ -23,7 +23,8 @@ class Ending:
         value: the mean of their values; None unless all succeeded.
         jobs: the keys of their outcomes; empty if they needed no job on this rung, since they had stopped early.
         promoted: whether they went on to the next rung.
-        ended: when the last of their jobs stopped, in milliseconds since 1970 by Batch's clock; None without a job.
+        started: when the first of their jobs began, in milliseconds since 1970 by Batch's clock; None without a job.
+        ended: when the last of them stopped.
         seconds: how long their jobs ran.
     """
 
@@ -33,6 +34,7 @@ class Ending:
     value: float | None
     jobs: tuple[str, ...] = ()
     promoted: bool = False
+    started: int | None = None
     ended: int | None = None
     seconds: float = 0.0
 
@@ -98,7 +100,9 @@ def timed(endings: Sequence[Ending], outcomes: Mapping[str, JobOutcome]) -> list
     found = []
     for ending in endings:
         there = [outcomes[key] for key in ending.jobs if key in outcomes]
-        stopped = [attempt.stopped for outcome in there for attempt in attempts_of(outcome)]
+        attempts = [attempt for outcome in there for attempt in attempts_of(outcome)]
+        started = min((attempt.started for attempt in attempts), default=None)
+        ended = max((attempt.stopped for attempt in attempts), default=None)
         seconds = sum(outcome.job_seconds for outcome in there)
-        found.append(replace(ending, ended=max(stopped, default=None), seconds=seconds))
+        found.append(replace(ending, started=started, ended=ended, seconds=seconds))
     return sorted(found, key=lambda each: (each.ended or 0, each.rung))

@@ -9,8 +9,9 @@ from stepsweep.client.archive.attempts import Attempt
 from stepsweep.client.archive.curves import SECONDS, best_epoch, losses, metrics_of
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.axes import MAX_CELLS, axes
+from stepsweep.client.pictures.course import Course
 from stepsweep.client.report.gather import RUNNING, Gathered
-from stepsweep.client.words import assignments, printable, varying
+from stepsweep.client.words import assignments, number_of, printable, varying
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.objective import Objective
@@ -72,6 +73,8 @@ def drawn(report: Gathered) -> dict[str, Any]:
         "unfinished": [index[trial_id] for trial_id in report.unfinished if trial_id in index],
         "shown": [*best, *running],
         "importance": None if report.importance is None else asdict(report.importance),
+        "rungs": [number_of(epochs, "epoch") for epochs in spec.rungs],
+        "course": None if report.course is None else course_data(report.course),
         "timeline": None if report.attempts is None else timeline(report.attempts),
     }
 
@@ -155,6 +158,26 @@ def _short(value: float) -> float | None:
     return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
 
 
+def course_data(course: Course) -> dict[str, Any]:
+    """Returns how the search went: one list per column of its points."""
+    return {
+        "id": [point.trial_id for point in course.points],
+        "rung": [point.rung for point in course.points],
+        "value": [point.value for point in course.points],
+        "number": [point.number for point in course.points],
+        "seconds": [round(point.seconds, 1) for point in course.points],
+        "job_seconds": [round(point.job_seconds, 1) for point in course.points],
+        "promoted": [point.promoted for point in course.points],
+        "improves": [point.improves for point in course.points],
+        "count": sum(rung.ended for rung in course.rungs),
+        "rungs": [{"name": rung.name, "said": rung.said} for rung in course.rungs],
+        "overs": course.overs,
+        "usd_per_job_second": course.usd_per_job_second,
+        "ended_by": course.ended_by,
+        "said": course.said,
+    }
+
+
 def timeline(attempts: Sequence[Attempt]) -> dict[str, Any]:
     """Returns the attempts, each in the first free lane; there are as many lanes as jobs ran at once."""
     free: list[int] = []
@@ -171,4 +194,5 @@ def timeline(attempts: Sequence[Attempt]) -> dict[str, Any]:
         "attempt": [attempt.number for attempt in attempts],
         "well": [attempt.went_well for attempt in attempts],
         "id": [attempt.trial_id for attempt in attempts],
+        "rung": [attempt.rung for attempt in attempts],
     }

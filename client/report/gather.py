@@ -1,7 +1,7 @@
 """Gathers the data of a report from the records of one sweep, whether or not its cloud is up."""
 
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stepsweep.bucket.s3 import for_all
@@ -16,6 +16,7 @@ from stepsweep.client.clouds.cloud import SPEC_FILE, Cloud
 from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.deployment import explained
 from stepsweep.client.logs.reading import log_of
+from stepsweep.client.pictures.course import Course, course
 from stepsweep.client.pictures.importance import Importance, importance
 from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput, SweepError
@@ -62,8 +63,8 @@ class Gathered:
         unfinished: ids of the curves that are live rows of unfinished trials.
         attempts: attempts of all jobs of the sweep, ordered by start; None if they have not been read.
         job_seconds: running time of the jobs; None if it has not been read.
-        endings: how the search went, in the order in which its trials ended; None if it has not been read.
-        importance: of the parameters; None if fewer than two vary, or if the endings have not been read.
+        course: how the search went; None if no trial has a value, or if it has not been read.
+        importance: of the parameters; None if fewer than two vary, or if it has not been read.
         artifacts: the files of the winner's first trial.
         logs: the last lines of failed trials, by id.
         where: the options of the sweep's cloud, to append to a command.
@@ -83,7 +84,7 @@ class Gathered:
     objects: Home
     where: str
     is_on_aws: bool
-    endings: Sequence[Ending] | None = None
+    course: Course | None = None
     importance: Importance | None = None
     running: Sequence[Row] = ()
     trainer: TrainerCommand = TrainerCommand()
@@ -116,14 +117,14 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
         plan=plan,
         curves=curves,
         unfinished=unfinished,
-        attempts=in_order(outcomes),
+        attempts=in_order(by_key, endings),
         job_seconds=spent_seconds(outcomes),
         artifacts=_artifacts(archive, standing, plan) if plan else [],
         logs=_logs(cloud, found, standing, plan, outcomes) if plan else {},
         objects=archive.objects,
         where=cloud.where,
         is_on_aws=not cloud.is_local,
-        endings=endings,
+        course=course(standing.spec, endings, standing.output, is_on_aws=not cloud.is_local),
         importance=importance(standing.spec, standing.rows, endings),
         trainer=_trainer(cloud, name),
     )
@@ -148,9 +149,15 @@ def _trainer(cloud: Cloud, sweep: str) -> TrainerCommand:
     return TrainerCommand(entrypoint=script.started_by, place=place, can_run=can_run)
 
 
-def in_order(outcomes: Iterable[JobOutcome]) -> list[Attempt]:
-    """Returns the attempts of jobs, ordered by start."""
-    attempts = (attempt for outcome in outcomes for attempt in attempts_of(outcome))
+def in_order(outcomes: Mapping[str, JobOutcome], endings: Sequence[Ending]) -> list[Attempt]:
+    """Returns the attempts of jobs, ordered by start.
+
+    Args:
+        outcomes: by key.
+        endings: say for which rung a job trained.
+    """
+    rungs = {key: ending.rung for ending in endings for key in ending.jobs}
+    attempts = (attempt for key, outcome in outcomes.items() for attempt in attempts_of(outcome, rungs.get(key)))
     return sorted(attempts, key=lambda attempt: (attempt.started, attempt.trial_id))
 
 

@@ -74,7 +74,7 @@ def pictures(report: Gathered) -> "dict[str, Picture]":
     """Returns the figures that the sweep has data for, by file name."""
     from stepsweep.client.pictures.curve_figures import learning_curves
     from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, values_by_parameter
-    from stepsweep.client.pictures.search_figures import importance_of_parameters
+    from stepsweep.client.pictures.search_figures import best_so_far, importance_of_parameters, rungs
     from stepsweep.client.report.drawn import label
 
     spec, rows = report.standing.spec, report.standing.rows
@@ -88,6 +88,11 @@ def pictures(report: Gathered) -> "dict[str, Picture]":
         found["parallel-coordinates"] = parallel_coordinates(spec, rows)
     if report.importance and report.importance.weights:
         found["importance"] = importance_of_parameters(report.importance)
+    winner = next((row.trial_id for row in rows if row.rank == 1), "")
+    for over in report.course.overs if report.course else ():
+        found[f"best-over-{over}"] = best_so_far(report.course, spec.objective, over=over, winner=winner)
+    if report.course and len(report.course.rungs) > 1:
+        found["rungs"] = rungs(report.course, spec.objective, winner=winner)
     curves = {
         label(spec, row): report.curves[row.trial_id]
         for row in rows

@@ -113,6 +113,7 @@ def facts(report: Gathered) -> dict[str, Any]:
         "has_several": any(row.n > 1 for row in rows),
         "losses": report.losses,
         "is_score": spec.epochs == 1,
+        "has_values": any(row.value is not None for row in rows),
         "has_space": bool(varying(spec)) and any(row.value is not None for row in rows),
         "has_curves": spec.epochs > 1 and bool(report.curves),
         "label": functools.partial(label, spec),

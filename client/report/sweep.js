@@ -16,6 +16,7 @@ const SweepPage = (() => {
   let sorted = { column: "rank", isDescending: false };
   const hidden = new Set(); // keys of the columns that are not shown
   const plane = { down: null, across: null };
+  let over = "trials"; // what the best value is shown over
   let fetchCurves = null; // of a live page
   let trialUrl = null;
 
@@ -28,7 +29,6 @@ const SweepPage = (() => {
     const value = trials.value[trial] === null ? trials.status[trial] : `${objective.metric} ${short(trials.value[trial])}`;
     return `${escaped(trials.label[trial])}<br>${escaped(value)}`;
   };
-  const choiceOf = (trial, number) => escaped(trials.params[trial][number] ?? ""); // a trial may lack a parameter
   const visible = () => trials.rank.map((_, trial) => trial).filter((trial) => shown[trial]);
   const valued = () => visible().filter((trial) => trials.value[trial] !== null).slice(0, MAX_DRAWN); // the best first
   const hasEnded = (trial) => trials.status[trial] !== "RUNNING";
@@ -140,7 +140,7 @@ const SweepPage = (() => {
   function drawPoints(down, across) {
     const points = (some, marker, name) => ({
       type: "scatter", mode: "markers", name, marker, showlegend: false, customdata: some, hoverinfo: "text", hovertext: some.map(hover),
-      x: some.map((trial) => choiceOf(trial, across)), y: some.map((trial) => choiceOf(trial, down)),
+      x: some.map((trial) => escaped(trials.params[trial][across])), y: some.map((trial) => escaped(trials.params[trial][down])),
     });
     const [low, high] = extent();
     const there = visible().filter((trial) => has(trial, down, across));
@@ -164,7 +164,7 @@ const SweepPage = (() => {
     const errors = some.map((trial) => trials.error[trial] ?? 0);
     const points = (list, marker) => ({
       type: "scatter", mode: "markers", marker, showlegend: false, customdata: list, hoverinfo: "text", hovertext: list.map(hover),
-      x: list.map((trial) => choiceOf(trial, number)), y: list.map((trial) => trials.value[trial]),
+      x: list.map((trial) => escaped(trials.params[trial][number])), y: list.map((trial) => trials.value[trial]),
     });
     const spread = errors.some((error) => error > 0) ? { error_y: { type: "data", array: errors, color: style("--soft") } } : {};
     const means = [];
@@ -207,7 +207,6 @@ const SweepPage = (() => {
 
   function drawParallel(varied) {
     const place = (number, choice) => {
-      if (choice === null) return null; // a trial may lack a parameter
       const { choices, listed, log } = axes[number];
       if (listed) return choices.indexOf(choice) / Math.max(1, choices.length - 1);
       const at = (text) => (log ? Math.log(Number(text)) : Number(text));
@@ -268,6 +267,14 @@ const SweepPage = (() => {
       xaxis: { tickvals: names.map((_, x) => x), ticktext: names.map((name) => folded(name)), showgrid: false, range: [-0.05, varied.length + 0.05], fixedrange: true },
       yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true },
     });
+  }
+
+  const winner = () => trials.id[trials.rank.indexOf(1)];
+  const nameOf = (id) => trials.label[index.get(id)] ?? id;
+
+  function drawSearch() {
+    byId("search").hidden = !data.course;
+    if (data.course) SearchCharts.drawCourse(data.course, { objective, over, nameOf, winner: winner(), onTrial: toggle });
   }
 
   function drawSpace() {
@@ -406,16 +413,18 @@ const SweepPage = (() => {
   function drawJobs() {
     const timeline = data.timeline;
     if (!timeline) return; // not read yet
-    const { lane, lanes, started, milliseconds, attempt, well, id } = timeline;
+    const { lane, lanes, started, milliseconds, attempt, well, id, rung } = timeline;
     const count = lane.length;
     byId("about-jobs").textContent = count
       ? `${count.toLocaleString("en")} attempt${count === 1 ? "" : "s"} on machines, by Batch's clock; one line per job that ran at the same time.`
       : "No job has run: nothing had to be trained, or nothing got a machine.";
     byId("jobs").hidden = !count;
     if (!count) return;
-    const kinds = [["well", "succeeded", style("--accent")], ["not", "failed", style("--bad")]];
-    const traces = kinds.map(([kind, name, color]) => {
-      const some = lane.map((_, place) => place).filter((place) => well[place] === (kind === "well"));
+    // With halving a colour a rung.
+    const rungs = data.rungs.length > 1 ? data.rungs.map((name, rung) => [name, rung]) : [["succeeded", null]];
+    const kinds = [...rungs.map(([name, of]) => ["well", name, of === null ? style("--accent") : colourOf(of), of]), ["not", "failed", style("--bad"), null]];
+    const traces = kinds.map(([kind, name, color, of]) => {
+      const some = lane.map((_, place) => place).filter((place) => well[place] === (kind === "well") && (of === null || of === (rung[place] ?? 0)));
       const text = some.map((place) => {
         const what = index.has(id[place]) ? trials.label[index.get(id[place])] : id[place];
         return `${escaped(what)}<br>${(milliseconds[place] / 1000).toFixed(1)} s, attempt ${attempt[place]}`;
@@ -675,6 +684,7 @@ const SweepPage = (() => {
     set("without", [...hidden].join(","));
     if (isChosenByHand) seen.set("trials", chosen.join(","));
     if (varied.length > 2) [set("down", axes[plane.down].name), set("across", axes[plane.across].name)];
+    set("over", over === "trials" ? "" : over);
     const query = seen.toString();
     history.replaceState(null, "", `${location.pathname}${query ? `?${query}` : ""}${location.hash}`);
   }
@@ -682,6 +692,7 @@ const SweepPage = (() => {
   function recall() {
     fromUrl = new URLSearchParams(location.search);
     byId("filter").value = fromUrl.get("filter") ?? "";
+    over = fromUrl.get("over") ?? over;
     const sort = fromUrl.get("sort");
     if (sort) sorted = { column: sort.replace(/^-/, ""), isDescending: sort.startsWith("-") };
     for (const key of (fromUrl.get("without") ?? "").split(",").filter(Boolean)) hidden.add(key);
@@ -695,6 +706,7 @@ const SweepPage = (() => {
 
   function drawAll() {
     drawSpace();
+    drawSearch();
     showCurves();
     drawJobs();
   }
@@ -703,7 +715,7 @@ const SweepPage = (() => {
 
   // Shows other data of the same sweep; what a person has chosen stays.
   function update(fresh) {
-    const later = { timeline: data?.timeline, importance: data?.importance };
+    const later = { timeline: data?.timeline, importance: data?.importance, course: data?.course };
     data = fresh;
     for (const [name, known] of Object.entries(later)) data[name] ??= known;
     ({ trials, axes, objective } = data);
@@ -728,15 +740,13 @@ const SweepPage = (() => {
     offerOutcomes();
     offerColumns();
     filter();
-    drawSpace();
-    showCurves();
-    drawJobs();
+    drawAll();
   }
 
   // Takes what a live page reads later, since it takes long: data by their names.
   function add(more) {
     Object.assign(data, more);
-    if ("timeline" in more) drawJobs();
+    if ("timeline" in more) [drawSearch(), drawJobs()];
     if ("importance" in more) drawSpace();
   }
 
@@ -763,6 +773,11 @@ const SweepPage = (() => {
   byId("outcome").addEventListener("change", filtered);
   byId("plane-down").addEventListener("change", () => planeChosen("down", "across"));
   byId("plane-across").addEventListener("change", () => planeChosen("across", "down"));
+  byId("course-over").addEventListener("change", () => {
+    over = byId("course-over").value;
+    drawSearch();
+    remember();
+  });
   byId("clear").addEventListener("click", () => {
     isChosenByHand = true;
     chosen = [];

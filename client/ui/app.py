@@ -20,8 +20,9 @@ from starlette.types import ASGIApp
 from stepsweep.client.archive.comparison import compare
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.reading import LOOK_SECONDS
+from stepsweep.client.pictures.course import course
 from stepsweep.client.pictures.importance import importance
-from stepsweep.client.report.drawn import drawn, thinned, timeline
+from stepsweep.client.report.drawn import course_data, drawn, thinned, timeline
 from stepsweep.client.report.gather import gathered, in_order
 from stepsweep.client.report.page import page
 from stepsweep.client.specs.asked import checked, default_name, spec_document
@@ -155,8 +156,13 @@ class Site:
         return JSONResponse({trial_id: thinned(each, spec.objective) for trial_id, each in curves.items()})
 
     def jobs(self, request: Request) -> Response:
-        outcomes = self._source.found().archive.outcomes(_name_of(request))
-        return JSONResponse({"timeline": timeline(in_order(outcomes.values()))})
+        name = _name_of(request)
+        archive, standing = self._source.found().archive, self._watch(name).now().report.standing
+        outcomes = archive.outcomes(name)
+        endings = archive.endings(archive.plan(standing.spec), outcomes)
+        found = course(standing.spec, endings, standing.output, is_on_aws=not self._cloud.is_local)
+        attempts = in_order(outcomes, endings)
+        return JSONResponse({"timeline": timeline(attempts), "course": course_data(found) if found else None})
 
     def importance(self, request: Request) -> Response:
         name = _name_of(request)

@@ -5,7 +5,6 @@ from typing import Any
 
 from stepsweep.client.archive.endings import of_state
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.report.gather import gathered
 from tests.contract.test_free_running import HALVED, Life, spec_of
 from tests.support.recorded import BEGAN, RecordedCloud
 
@@ -26,8 +25,8 @@ def test_in_rounds_each_rung_has_its_endings_in_the_order_of_time(tmp_path: Path
     cloud = Cloud(
         on="local", directory=tmp_path, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
     )  # fmt: skip
-    endings = gathered(cloud, cloud.looked_at(), "halved").endings
-    assert endings is not None
+    archive = cloud.looked_at().archive
+    endings = archive.endings(archive.plan(archive.spec("halved")), archive.outcomes("halved"))
     seen = [(each.params["lr"], each.rung, each.value, each.promoted) for each in endings]
     assert seen == [(0.4, 0, None, False), (0.3, 0, 0.7, True), (0.2, 0, 0.6, True), (0.1, 0, 0.5, False),
                     (0.2, 1, 0.9, False)]  # fmt: skip
