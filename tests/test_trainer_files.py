@@ -66,6 +66,13 @@ def test_dockerignore_counts_as_it_does_for_docker(lines: str, left_out: tuple[s
     assert Path("Dockerfile") in trainer_files(tmp_path)
 
 
+def test_the_dockerfiles_own_ignore_file_takes_the_place_of_the_folders(tmp_path: Path) -> None:
+    made(tmp_path, *FILES)
+    (tmp_path / ".dockerignore").write_text("train.py")
+    (tmp_path / "Dockerfile.dockerignore").write_text("data")
+    assert counted(tmp_path) == {*FILES} - {"data/train.bin"}
+
+
 def test_links_are_files_that_nobody_follows(tmp_path: Path) -> None:
     made(tmp_path, "code/train.py")
     (tmp_path / "again").symlink_to("code")

@@ -16,7 +16,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.jobs import EXIT_INTERRUPTED
 from stepsweep.contract.space import as_option, parse_value
 from stepsweep.trainer import data, device, options
-from stepsweep.trainer.store import FileStore, Job, JobStore, Store, StoreError, s3_client
+from stepsweep.trainer.store import ByHandStore, FileStore, Job, JobStore, Store, StoreError, s3_client, tutorial_key
 
 FINISHED = 0
 CRASHED = 1
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
             print(f"nothing to do: {store.results} is there already")
             return FINISHED
         # The data set's preparation, for the image or on this machine, has checked every byte for jobs.
-        data.check(asked.dataset, asked.data_dir, by_length=isinstance(store, JobStore))
+        data.check(asked.dataset, asked.data_dir, by_length=not isinstance(store, FileStore))
         # cuBLAS is deterministic only with a fixed workspace, which must be set before CUDA starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
@@ -97,9 +97,12 @@ def _store(asked: options.Options) -> Store:
             raise InvalidInput([f"{name}: not in a sweep's job, where everything goes to S3" for name in named])
         return JobStore(job, s3_client())
     if asked.upload_s3:
-        raise InvalidInput(
-            [f"--uploadS3: true needs {keys.METRICS_URI} and {keys.CHECKPOINT_URI}, which a sweep's job sets"]
-        )
+        bucket = os.environ.get(keys.BUCKET)
+        if not bucket:
+            raise InvalidInput([f"--uploadS3: true needs {keys.BUCKET}, the name of a bucket, which a job has"])
+        if named := [f"--{name}" for name in ("output", "checkpoint", "folds") if getattr(asked, name)]:
+            raise InvalidInput([f"{name}: not with --uploadS3, which writes one CSV to S3" for name in named])
+        return ByHandStore(bucket, tutorial_key(asked.lr, asked.momentum), s3_client())
     lr, momentum = (as_option(parse_value(value)) for value in (asked.lr, asked.momentum))
     fold = f"-fold-{asked.fold}-of-{asked.folds}" if asked.folds else ""
     name = f"metrics-lr-{lr}-momentum-{momentum}{fold}-e{asked.epochs}.csv"  # unique for the params

@@ -19,7 +19,8 @@ EPILOG = """\
 Exit codes: 0 finished, also when the trial diverged (its metrics say so) · 1 crashed · 2 wrong options, or the data set
 is missing · 75 ended by SIGTERM or Ctrl-C; the same command continues from the checkpoint, if it has one.
 
-In a sweep's job (STEPSWEEP_METRICS_URI and STEPSWEEP_CHECKPOINT_URI are set) results and checkpoints go to S3.
+In a sweep's job (STEPSWEEP_METRICS_URI and STEPSWEEP_CHECKPOINT_URI are set) results and checkpoints go to S3. In a job
+that you submit yourself, --uploadS3 true writes metrics_lr0.0100_m0.5000.csv to the bucket in STEPSWEEP_BUCKET.
 STEPSWEEP_DATA_DIR is the default of --data-dir, OMP_NUM_THREADS that of --threads; where NVIDIA_VISIBLE_DEVICES says
 that a GPU was given, --device is cuda.
 """

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -104,6 +105,50 @@ def _write(path: Path, data: bytes) -> None:
         raise StoreError(f"cannot write {path}: {error.strerror}") from None
     finally:
         scratch.unlink(missing_ok=True)
+
+
+class ByHandStore:
+    """The store of a job that a person submits as in the tutorial: one CSV at the top of the bucket, for each lr and
+    momentum the latest.
+
+    A job that Batch tries again starts anew.
+    """
+
+    checkpoint: str | None = None
+
+    def __init__(self, bucket: str, key: str, s3: "S3Client") -> None:
+        self._bucket, self._key, self._s3 = bucket, key, s3
+        self.results = keys.uri(bucket, key)
+
+    def finished(self) -> bool:
+        return False  # a person who submits it again wants it trained again
+
+    def load_checkpoint(self) -> bytes | None:
+        return None
+
+    def save_checkpoint(self, data: bytes) -> None:
+        """Does nothing: nobody would find it."""
+
+    def show_live(self, metrics: bytes) -> None:
+        """Does nothing: nobody watches."""
+
+    def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:  # noqa: ARG002  a sweep's only
+        with _explained("write", self.results):
+            self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=metrics)
+        return f"wrote {self.results}"
+
+
+def tutorial_key(lr: float, momentum: float) -> str:
+    """Returns the key that the tutorial's notebooks read, such as `metrics_lr0.0100_m0.1000.csv`.
+
+    A number that four decimals cannot hold has all its own. In the tutorial 0.00001 and 0.00002 had one name.
+    """
+
+    def decimals(value: float) -> str:
+        rounded = f"{value:.4f}"
+        return rounded if float(rounded) == value else f"{Decimal(repr(value)):f}"
+
+    return f"{keys.BY_HAND}lr{decimals(lr)}_m{decimals(momentum)}.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,7 +116,8 @@ def trainer_files(folder: Path) -> list[Path]:
     """
     if not (folder / "Dockerfile").is_file():
         return []
-    return _chosen(folder, _docker_patterns(folder), ignore_file=IGNORE_FILE)
+    ignore_file = _docker_ignore_file(folder) or IGNORE_FILE
+    return _chosen(folder, _docker_patterns(folder, ignore_file), ignore_file=ignore_file)
 
 
 def script_files(script: Script) -> list[Path]:
@@ -129,10 +130,10 @@ def script_files(script: Script) -> list[Path]:
         InvalidInput: they are larger than `MAX_BYTES`, or a link among them leaves the project.
     """
     folder = script.folder
-    has_own = (folder / IGNORE_FILE).is_file()
-    patterns = _docker_patterns(folder) if has_own else _git_patterns(_lines(folder / GIT_IGNORE_FILE))
+    own = _docker_ignore_file(folder)
+    patterns = _docker_patterns(folder, own) if own else _git_patterns(_lines(folder / GIT_IGNORE_FILE))
     never = [*NOTES, *TRACKED, *script.left_out, *(f"/{name}" for name in script.data)]
-    found = _chosen(folder, [*patterns, *_git_patterns(never)], ignore_file=IGNORE_FILE if has_own else GIT_IGNORE_FILE)
+    found = _chosen(folder, [*patterns, *_git_patterns(never)], ignore_file=own or GIT_IGNORE_FILE)
     home = folder.resolve()
     if faults := [
         f"{name}: is a link to {(folder / name).readlink()}, outside the project, which trials would share, "
@@ -183,8 +184,14 @@ def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Pat
         yield from (here / name for name in [*files, *links] if name not in LEFT_OUT)
 
 
-def _docker_patterns(folder: Path) -> list[pathspec.Pattern]:
-    return _git_patterns([*_as_gitignore(_lines(folder / IGNORE_FILE)), f"/{IGNORE_FILE}"])
+def _docker_ignore_file(folder: Path) -> str | None:
+    """Returns the file of Docker's patterns, or None. One that is named after the Dockerfile comes first."""
+    return next((name for name in (f"Dockerfile{IGNORE_FILE}", IGNORE_FILE) if (folder / name).is_file()), None)
+
+
+def _docker_patterns(folder: Path, ignore_file: str) -> list[pathspec.Pattern]:
+    own = (f"/{IGNORE_FILE}", f"/Dockerfile{IGNORE_FILE}")
+    return _git_patterns([*_as_gitignore(_lines(folder / ignore_file)), *own])
 
 
 def _git_patterns(lines: Iterable[str]) -> list[pathspec.Pattern]:

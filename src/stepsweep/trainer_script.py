@@ -10,13 +10,17 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trial.command import PLACEHOLDER
 
 SUFFIX = ".json"
 
-_NO_IMAGE = "FROM scratch\nENV PYTHONUNBUFFERED=1"
+DATA_LABEL = "stepsweep.data"
+"""Label of an image with the paths of a script's data, quoted as in a URL. This machine links them, copied or not."""
+
+_NO_IMAGE = "FROM scratch\nENV PYTHONUNBUFFERED=1\nWORKDIR /work\nCOPY . ."
 """Used on this machine only. Unbuffered, so that each line of output appears when it is printed."""
 
 
@@ -45,7 +49,8 @@ class Script:
     def dockerfile(self) -> bytes:
         """Returns the folder's Dockerfile, or an empty one, with the command as its ENTRYPOINT."""
         own = (self.folder / "Dockerfile").read_text(encoding="utf-8") if self.has_dockerfile else _NO_IMAGE
-        return f"{own.rstrip()}\nENTRYPOINT {json.dumps(list(self.started_by))}\nCMD []\n".encode()
+        data = f"LABEL {DATA_LABEL}={json.dumps(' '.join(map(quote, self.data)))}\n" if self.data else ""
+        return f"{own.rstrip()}\n{data}ENTRYPOINT {json.dumps(list(self.started_by))}\nCMD []\n".encode()
 
     @property
     def started_by(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from stepsweep.local.host import BARE
-from stepsweep.local.machine import HostGone, Machine, Process
+from stepsweep.local.machine import HostGone, Machine, Preload, Process
 from tests.support.embedded import REPOSITORY, eventually
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -38,6 +38,7 @@ class Shell:
     def start(self, *argv: str, **options: Any) -> Process:
         """Starts a program; options are those of `Machine.start`."""
         given = {"cwd": self.folder, "env": ENVIRONMENT, "output": self.output, **options}
+        given["preload"] = Preload(modules=options.get("preload", ()))
         return self.machine.start(argv, **given)
 
     def run(self, *argv: str, **options: Any) -> Process:
@@ -130,6 +131,27 @@ def test_what_cannot_be_started_says_why(
     assert process.exit_code is None
     assert said in process.error
     assert shell.run("true").exit_code == 0, "the host goes on"
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("missing", 'exec: "missing": executable file not found in $PATH'),
+        ("{0}/missing", 'exec: "{0}/missing": stat {0}/missing: no such file or directory'),
+        ("{0}/plain", 'exec: "{0}/plain": permission denied'),
+        ("./plain", 'exec: "./plain": permission denied'),
+        ("{0}", 'exec: "{0}": is a directory'),
+        ("{0}/no-program", "exec {0}/no-program: exec format error"),
+        ("{0}/lost", "exec {0}/lost: no such file or directory"),
+    ],
+)
+def test_a_program_that_cannot_be_executed_fails_in_dockers_words(shell: Shell, program: str, said: str) -> None:
+    for name, text, mode in (("plain", "", 0o644), ("no-program", "text", 0o755), ("lost", "#!/nowhere/sh\n", 0o755)):
+        (shell.folder / name).write_text(text)
+        (shell.folder / name).chmod(mode)
+    process = shell.run(program.format(shell.folder))
+    assert process.exit_code is None
+    assert process.error == f"unable to start container process: {said.format(shell.folder)}"
 
 
 def test_a_process_that_was_told_to_end_can_end_in_its_own_way(shell: Shell) -> None:
@@ -258,7 +280,7 @@ def test_closing_the_machine_ends_everything_that_runs(tmp_path: Path) -> None:
 def test_a_machine_that_has_started_nothing_is_not_waited_for() -> None:
     """Whoever made a mistake in a sweep need not wait until the libraries of its jobs are imported."""
     machine = Machine()
-    machine.warm(["torch"])
+    machine.warm(Preload(modules=("torch",)))
     machine.close()
     assert machine._host.returncode == -signal.SIGKILL
 
@@ -311,7 +333,7 @@ def test_a_process_ends_with_its_parent_and_leaves_no_folder(shell: Shell) -> No
     (shell.folder / "image").mkdir()
     copy = shell.folder / "copy"
     process = shell.start(
-        "sh", "-c", "echo $TMPDIR; setsid sleep 600 & sleep 600", cwd=shell.folder / "image", copy=copy
+        "sh", "-c", "echo $TMPDIR; setsid sleep 600 & sleep 600", cwd=copy, copy_of=shell.folder / "image", copy=copy
     )
     inside = Shell(shell.machine, copy)
     started = eventually(lambda: sleepers(inside) if len(sleepers(inside)) == 2 else None)
@@ -466,8 +488,8 @@ def test_a_forked_module_ends_without_what_modules_of_its_parent_do_at_the_end(t
 
 @forks_only_on_linux
 def test_what_is_warmed_is_there_and_what_cannot_be_imported_disturbs_nobody(shell: Shell) -> None:
-    shell.machine.warm(["nowhere"])
-    shell.machine.warm(["wave"])
+    shell.machine.warm(Preload(modules=("nowhere",)))
+    shell.machine.warm(Preload(modules=("wave",)))
     module = shell.module("import sys; print('wave' in sys.modules)")
     shell.run(sys.executable, "-m", module, preload=("colorsys",))
     assert shell.output.read_text() == "True\n"

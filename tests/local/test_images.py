@@ -1,22 +1,51 @@
-"""What `docker run` would start, read from Dockerfiles."""
+"""What `docker run` would start, and in which files, read from Dockerfiles."""
 
+import io
 import json
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from stepsweep.local.images import Image, images_of
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.local.images import Image, build_images, images_of
+from stepsweep.local.machine import Preload
+
+ROOT = Path("/root-of-the-job")
 
 
-def image(folder: Path, dockerfile: str) -> Image:
-    """Returns the image of a stack whose one image has this Dockerfile."""
-    (folder / "asset").mkdir(parents=True)
+def made(folder: Path, dockerfile: str, *files: str) -> tuple[Image, list[str]]:
+    """Returns the image of a stack whose one image has this Dockerfile and these files, each of which holds its name.
+
+    Also returns what building it has to say.
+    """
+    for name in files:
+        (folder / "asset" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "asset" / name).write_text(name)
+    (folder / "asset").mkdir(parents=True, exist_ok=True)
     (folder / "asset" / "Dockerfile").write_text(dockerfile)
-    (folder / "Stack.assets.json").write_text(
-        json.dumps({"files": {}, "dockerImages": {"tag": {"source": {"directory": "asset"}}}})
-    )
-    return images_of(folder, "Stack")["tag"]
+    source = {"directory": "asset"}
+    (folder / "Stack.assets.json").write_text(json.dumps({"files": {}, "dockerImages": {"tag": {"source": source}}}))
+    said = build_images(folder, "Stack")
+    return images_of(folder, "Stack")["tag"], said
+
+
+def image(folder: Path, dockerfile: str, *files: str) -> Image:
+    return made(folder, dockerfile, *files)[0]
+
+
+def files_of(image: Image) -> dict[str, str]:
+    """Returns the text of each file in an image, by its path."""
+    found = (path for path in image.folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {f"/{path.relative_to(image.folder)}": path.read_text() for path in found}
+
+
+def fault_of(folder: Path, dockerfile: str, *files: str) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        made(folder, dockerfile, *files)
+    (fault,) = caught.value.faults
+    return fault
 
 
 @pytest.mark.parametrize(
@@ -30,17 +59,22 @@ def image(folder: Path, dockerfile: str) -> Image:
         ('FROM x\nENTRYPOINT [ "run", "a b" ]', ["run", "a b", "--lr", "0.1"]),
         ('from x\nentrypoint ["run"]', ["run", "--lr", "0.1"]),
         ('FROM x\nENTRYPOINT ["first"]\nENTRYPOINT ["last"]', ["last", "--lr", "0.1"]),
-        ('FROM x\nENTRYPOINT ["run", \\\n  "on"]', ["run", "on", "--lr", "0.1"]),
+        ('FROM x\nENTRYPOINT ["run", \\\n# why\n\n  "on"]', ["run", "on", "--lr", "0.1"]),
+        ('# escape=`\nFROM x\nENTRYPOINT ["run", `\n  "on"]', ["run", "on", "--lr", "0.1"]),
         ('FROM x\nENTRYPOINT ["run"]\nCMD ["--help"]', ["run", "--lr", "0.1"]),
         ('FROM x AS build\nENTRYPOINT ["build"]\nFROM y\nENTRYPOINT ["run"]', ["run", "--lr", "0.1"]),
         ('FROM x AS build\nENTRYPOINT ["build"]\nFROM y', ["--lr", "0.1"]),
         ("FROM x\nENTRYPOINT run on", ["/bin/sh", "-c", "run on", "--lr", "0.1"]),
         ("FROM x\nENTRYPOINT ['run']", ["/bin/sh", "-c", "['run']", "--lr", "0.1"]),
         ("FROM x", ["--lr", "0.1"]),
+        ('FROM x\nRUN <<END\nENTRYPOINT ["no"]\nEND\nENTRYPOINT ["run"]', ["run", "--lr", "0.1"]),
+        ('FROM x\nSHELL ["/bin/bash", "-c"]\nENTRYPOINT run on', ["/bin/bash", "-c", "run on", "--lr", "0.1"]),
+        ('FROM x\nENTRYPOINT ["conda", "run", "-n", "env", "--no-capture-output", "prog"]', ["prog", "--lr", "0.1"]),
+        ('FROM x\nENTRYPOINT ["/opt/conda/bin/mamba", "run", "prog", "-n"]', ["prog", "-n", "--lr", "0.1"]),
     ],
 )
 def test_a_job_runs_the_entrypoint_with_its_command(tmp_path: Path, dockerfile: str, argv: list[str]) -> None:
-    assert image(tmp_path, dockerfile).argv(["--lr", "0.1"]) == argv
+    assert image(tmp_path, dockerfile).argv(["--lr", "0.1"], ROOT) == argv
 
 
 @pytest.mark.parametrize(
@@ -55,7 +89,7 @@ def test_a_job_runs_the_entrypoint_with_its_command(tmp_path: Path, dockerfile: 
     ],
 )
 def test_a_job_without_a_command_runs_the_images(tmp_path: Path, dockerfile: str, argv: list[str]) -> None:
-    assert image(tmp_path, dockerfile).argv([]) == argv
+    assert image(tmp_path, dockerfile).argv([], ROOT) == argv
 
 
 @pytest.mark.parametrize(
@@ -64,53 +98,245 @@ def test_a_job_without_a_command_runs_the_images(tmp_path: Path, dockerfile: str
         ('FROM x\nENTRYPOINT ["run"]', False),
         ('FROM x\nENTRYPOINT ["/bin/sh", "-c", "run \\"$@\\"", "--"]', False),
         ("FROM x\nENTRYPOINT run on", True),
+        ('FROM x\nSHELL ["/bin/bash", "-c"]\nENTRYPOINT run on', True),
         ('FROM x\nCMD ["run"]', True),
         ("FROM x", True),
     ],
 )
 def test_an_entrypoint_in_the_shells_form_drops_a_jobs_options(tmp_path: Path, dockerfile: str, drops: bool) -> None:
-    assert image(tmp_path, dockerfile).drops_options is drops
+    assert any("must be a JSON list" in fault for fault in image(tmp_path, dockerfile).faults) is drops
 
 
-@pytest.mark.parametrize("program", ["python", "python3"])
+@pytest.mark.parametrize(
+    "program", ["python", "python3", "python3.12", "/usr/local/bin/python", "/opt/venv/bin/python3"]
+)
 def test_python_is_the_one_that_runs_the_embedded_cloud(tmp_path: Path, program: str) -> None:
-    made = image(tmp_path, f'FROM x\nENTRYPOINT ["{program}", "-m", "trainer"]')
-    assert made.argv(["--lr", "0.1"]) == [sys.executable, "-m", "trainer", "--lr", "0.1"]
+    found = image(tmp_path, f'FROM x\nENTRYPOINT ["{program}", "-m", "trainer"]')
+    assert found.argv(["--lr", "0.1"], ROOT) == [sys.executable, "-m", "trainer", "--lr", "0.1"]
 
 
-@pytest.mark.parametrize("program", ["python2", "/opt/python", "pythonic"])
+@pytest.mark.parametrize("program", ["python2", "pythonic", "/bin/sh", "bin/python"])
 def test_another_program_is_taken_as_it_is(tmp_path: Path, program: str) -> None:
-    assert image(tmp_path, f'FROM x\nENTRYPOINT ["{program}"]').argv([]) == [program]
+    assert image(tmp_path, f'FROM x\nENTRYPOINT ["{program}"]').argv([], ROOT) == [program]
+
+
+def test_paths_of_the_images_files_are_those_of_the_job(tmp_path: Path) -> None:
+    dockerfile = """
+        FROM x
+        ENV PYTHONPATH=/app/src:/usr/lib PATH="/app/bin:/usr/bin" HOME=/ URL=http://a/app
+        COPY . /app/
+        COPY run.sh /usr/local/bin/run
+        ENTRYPOINT ["/app/bin/python", "/app/run.sh", "--config=/app/src/a.py", "out=/app/new", "/app-2", "/etc/x"]
+    """
+    found = image(tmp_path, dockerfile, "run.sh", "src/a.py", "bin/python")
+    root = f"{ROOT}/app"
+    assert found.argv(["/usr/bin/env", "/app/../app/run.sh", "--=/"], ROOT) == [
+        *(f"{root}/bin/python", f"{root}/run.sh", f"--config={root}/src/a.py", f"out={root}/new", "/app-2", "/etc/x"),
+        *("/usr/bin/env", f"{root}/../app/run.sh", "--=/"),
+    ]
+    assert found.environment_in(ROOT, {"PATH": "/of/this/machine", "HOME": "/home"}) == {
+        "PYTHONPATH": f"{root}/src:/usr/lib",
+        "PATH": f"{root}/bin:/of/this/machine",
+        "HOME": "/home",
+        "URL": "http://a/app",
+    }
 
 
 def test_the_environment_is_the_last_stages(tmp_path: Path) -> None:
-    made = image(tmp_path, 'FROM x AS build\nENV A=build\nFROM y\nENV B=1 C="a b"\nENV D $B-$C')
-    assert made.environment == {"B": "1", "C": "a b", "D": "1-a b"}
+    found = image(tmp_path, 'FROM x AS build\nENV A=build\nFROM y\nENV B=1 C="a b"\nENV D $B-$C')
+    assert found.environment == {"B": "1", "C": "a b", "D": "1-a b"}
 
 
 def test_a_stage_made_from_another_starts_with_what_that_one_says(tmp_path: Path) -> None:
-    base = 'FROM x AS base\nENTRYPOINT ["run"]\nCMD ["--help"]\nENV A=base B=base\nLABEL stepsweep.preload=json\n'
-    made = image(tmp_path, base + "FROM y AS other\nENV C=other\nFROM --platform=linux/amd64 base AS last\nENV B=last")
-    assert made.argv([]) == ["run", "--help"]
-    assert made.environment == {"A": "base", "B": "last"}
-    assert made.preload == ("json",)
+    base = (
+        'FROM x AS base\nARG V=arg\nWORKDIR /app\nCOPY a .\nENTRYPOINT ["run"]\nCMD ["--help"]\nENV A=base B=base\n'
+        "LABEL stepsweep.preload=json\n"
+    )
+    last = "FROM y AS other\nENV C=other\nFROM --platform=linux/amd64 base AS last\nENV B=$V\nCOPY b sub/"
+    found = image(tmp_path, base + last, "a", "b")
+    assert found.argv([], ROOT) == ["run", "--help"]
+    assert found.environment == {"A": "base", "B": "arg"}
+    assert found.preload.modules == ("json",)
+    assert found.workdir == "/app"
+    assert files_of(found) == {"/app/a": "a", "/app/sub/b": "b"}
 
 
 def test_a_new_entrypoint_takes_the_command_of_the_stage_before_away(tmp_path: Path) -> None:
-    made = image(tmp_path, 'FROM x AS base\nCMD ["--help"]\nFROM base\nENTRYPOINT ["run"]')
-    assert made.argv([]) == ["run"]
+    assert image(tmp_path, 'FROM x AS base\nCMD ["--help"]\nFROM base\nENTRYPOINT ["run"]').argv([], ROOT) == ["run"]
 
 
-def test_modules_to_preload_are_named_by_a_label(tmp_path: Path) -> None:
-    assert image(tmp_path, 'FROM x\nLABEL stepsweep.preload="torch torchvision"').preload == ("torch", "torchvision")
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("${X:-y}", "y"),
+        ("${EMPTY:-y}", "y"),
+        ("${EMPTY-y}", ""),
+        ("${ONE:+y}${X:+n}", "y"),
+        ("a${ONE}b$ONE-$X", "a1b1-"),
+        ("'$ONE'", "$ONE"),
+        ('"$ONE b \\"c\\""', '1 b "c"'),
+        ("\\$ONE\\ 2", "$ONE 2"),
+        ("${X:-${ONE:-z}}", "1"),
+        ("${P#*/}+${P##*/}+${P%/*}+${P%%/*}", "b/c+c+a/b+a"),
+        ("${P/b/Q}${P//[a-z]/Q}", "a/Q/ca/b/c"),
+        ("$", "$"),
+        ("$ONE:$TWO", "1:"),  # a variable of the same line is not known yet
+        ("$TARGETARCH", ""),  # not declared
+        ("$GLOBAL$DECLARED", "declared"),
+    ],
+)
+def test_variables_are_replaced_as_docker_does(tmp_path: Path, value: str, expected: str) -> None:
+    before = "ARG GLOBAL=global DECLARED=declared\nFROM x\nARG DECLARED ONE=hidden\nENV EMPTY= ONE=1 P=a/b/c\n"
+    assert image(tmp_path, f"{before}ENV TWO=2 V={value}").environment["V"] == expected
+
+
+def test_the_preloaded_modules_are_named_by_a_label(tmp_path: Path) -> None:
+    dockerfile = 'FROM x\nWORKDIR /app\nENV PYTHONPATH=/src\nLABEL stepsweep.preload="torch torchvision"'
+    found = image(tmp_path, dockerfile)
+    places = (str(found.folder / "app"), str(found.folder / "src"))
+    assert found.preload == Preload(modules=("torch", "torchvision"), root=str(found.folder), path=places)
 
 
 def test_without_the_label_nothing_is_preloaded(tmp_path: Path) -> None:
-    assert image(tmp_path, "FROM x\nLABEL other=1").preload == ()
+    assert image(tmp_path, "FROM x\nLABEL other=1").preload.modules == ()
 
 
-def test_a_job_runs_in_the_build_context(tmp_path: Path) -> None:
-    assert image(tmp_path, "FROM x\nWORKDIR /app").folder == (tmp_path / "asset").resolve()
+CONTEXT = ("train.py", "model.py", "data/a.csv", "data/sub/b.csv", "README.md", "pkg/__init__.py")
+
+
+@pytest.mark.parametrize(
+    ("instructions", "files"),
+    [
+        ("COPY train.py .", {"/app/train.py": "train.py"}),
+        ("COPY train.py /app", {"/app/train.py": "train.py"}),
+        ("COPY train.py main.py", {"/app/main.py": "train.py"}),
+        ("COPY train.py /opt/x/", {"/opt/x/train.py": "train.py"}),
+        ("COPY *.py src/", {"/app/src/train.py": "train.py", "/app/src/model.py": "model.py"}),
+        ("COPY [^m]*.py .", {"/app/train.py": "train.py"}),
+        ("COPY d?ta/*/*.csv .", {"/app/b.csv": "data/sub/b.csv"}),
+        ("COPY train.py missing* ./", {"/app/train.py": "train.py"}),
+        ("COPY data .", {"/app/a.csv": "data/a.csv", "/app/sub/b.csv": "data/sub/b.csv"}),
+        ("COPY data/sub ../in", {"/in/b.csv": "data/sub/b.csv"}),
+        ("COPY data pkg x/", {"/app/x/a.csv": "data/a.csv", "/app/x/sub/b.csv": "data/sub/b.csv",
+                              "/app/x/__init__.py": "pkg/__init__.py"}),
+        ('COPY ["train.py", "a b.py"]', {"/app/a b.py": "train.py"}),
+        ("COPY --chown=app:app --link --chmod=755 ../train.py .", {"/app/train.py": "train.py"}),
+        ("ADD train.py ${X:-there}/", {"/app/there/train.py": "train.py"}),
+        ("COPY train.py .\nCOPY model.py train.py", {"/app/train.py": "model.py"}),
+        ("COPY <<END <<-\"RAW\" ./\na $X b ${X:-y} 'c'\nEND\n\t$X\n\tRAW",
+            {"/app/END": "a  b y 'c'\n", "/app/RAW": "$X\n"}),
+        ("COPY <<END x.txt\n# no comment\nEND", {"/app/x.txt": "# no comment\n"}),
+        ("WORKDIR sub\nCOPY train.py .", {"/app/sub/train.py": "train.py"}),
+    ],
+)  # fmt: skip
+def test_what_is_copied_is_there_and_nothing_else(tmp_path: Path, instructions: str, files: dict[str, str]) -> None:
+    found = image(tmp_path, f"FROM x\nWORKDIR /app\n{instructions}", *CONTEXT)
+    assert files_of(found) == files
+
+
+def test_what_another_stage_copied_can_be_copied_from_it(tmp_path: Path) -> None:
+    dockerfile = """
+        FROM x AS built
+        COPY . /src
+        FROM y
+        COPY --from=built /src/pkg /app/pkg
+        COPY --from=0 /src/train.py /app/
+        COPY --from=built /src/dist/*.whl /app/
+        COPY --from=ghcr.io/astral-sh/uv:0.5 /uv /bin/
+    """
+    found, (said,) = made(tmp_path, dockerfile, *CONTEXT)
+    assert files_of(found) == {"/app/pkg/__init__.py": "pkg/__init__.py", "/app/train.py": "train.py"}
+    assert "COPY --from=ghcr.io/astral-sh/uv:0.5 (line 8)" in said
+    assert "COPY of /src/dist/*.whl from another stage (line 7)" in said
+
+
+def test_add_unpacks_archives_and_modes_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "asset").mkdir()
+    with tarfile.open(tmp_path / "asset" / "data.tar.gz", "w:gz") as archive:
+        member = tarfile.TarInfo("deep/a.csv")
+        member.size = 2
+        archive.addfile(member, io.BytesIO(b"in"))
+    found = image(tmp_path, "FROM x\nADD data.tar.gz /data\nCOPY --chmod=755 run.sh /run.sh", "run.sh")
+    assert (found.folder / "data" / "deep" / "a.csv").read_text() == "in"
+    assert (found.folder / "run.sh").stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize(
+    ("dockerfile", "fault"),
+    [
+        ("FROM x\nCOPY gone.py /app/", "line 2: COPY gone.py /app/: gone.py is not in the build context; "),
+        ("FROM x\n\nCOPY train.py model.py /app", "line 3: COPY train.py model.py /app: the target of several "),
+        ("FROM x\nRUM pip install torch", "line 2: RUM: is no instruction"),
+        ("COPY train.py .", "line 1: COPY train.py .: must come after FROM"),
+        ("# nothing", "line 1: FROM: is missing: it names the image to start from"),
+        ("FROM x\nENV A='b", "line 2: ENV A='b: a quote has no end in 'b"),
+        ('FROM x\nENV A="${B:?must be given}"', 'line 2: ENV A="${B:?must be given}": B: must be given'),
+        ("FROM x\nCOPY <<END /x\ntext", "line 2: <<END: the text has no end; a line must be END"),
+        ("FROM x\nCOPY --parents data/a.csv /x/", "line 2: COPY data/a.csv /x/: --parents is not known here; "),
+        ("FROM x\nENTRYPOINT [1]", "line 2: ENTRYPOINT [1]: a JSON list must have texts only"),
+    ],
+)
+def test_what_breaks_the_build_is_named_with_its_line(tmp_path: Path, dockerfile: str, fault: str) -> None:
+    assert fault_of(tmp_path, dockerfile, *CONTEXT).startswith(f"the trainer's Dockerfile, {fault}")
+
+
+def test_a_link_out_of_the_build_context_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "asset").mkdir()
+    (tmp_path / "asset" / "link").symlink_to("/etc/hostname")
+    assert "link is a link that leads out of the build context" in fault_of(tmp_path, "FROM x\nCOPY link /app/")
+
+
+def test_what_is_not_done_here_is_said_in_one_line(tmp_path: Path) -> None:
+    dockerfile = """FROM x
+        RUN pip install torch
+        ADD https://example.com/data.bin /data/
+        RUN apt-get update
+        HEALTHCHECK CMD true
+        STOPSIGNAL SIGINT
+        COPY --exclude=*.md . /app/
+    """
+    (said,) = made(tmp_path, dockerfile, "a")[1]
+    assert said == (
+        "Not done here of the trainer's Dockerfile: RUN (lines 2, 4), ADD of a URL (line 3), HEALTHCHECK (line 5), "
+        "STOPSIGNAL (line 6), COPY --exclude (line 7); trials use the packages and programs of this machine"
+    )
+    assert made(tmp_path / "all", "FROM x\nEXPOSE 80\nSTOPSIGNAL SIGTERM\nLABEL a=b", "a")[1] == []
+
+
+@pytest.mark.parametrize(
+    ("instructions", "says"),
+    [
+        ("WORKDIR /app\nCOPY . .\nUSER app", True),
+        ("WORKDIR /app\nCOPY --chown=app . .\nUSER app:app", True),  # the folder itself stays root's
+        ("COPY --chown=app . /app\nWORKDIR /app\nUSER app", False),
+        ("USER app\nWORKDIR /app\nCOPY . .", False),
+        ("WORKDIR /app\nRUN chown app /app\nUSER app", False),
+        ("WORKDIR /app\nUSER root", False),
+        ("WORKDIR /app", False),
+    ],
+)
+def test_a_working_folder_that_the_user_cannot_write_to_is_named(tmp_path: Path, instructions: str, says: bool) -> None:
+    said = made(tmp_path, f"FROM x\n{instructions}", "a")[1]
+    assert any("cannot write to its working folder: the Dockerfile's USER is app" in line for line in said) is says
+
+
+@pytest.mark.parametrize(
+    ("instructions", "missing"),
+    [
+        ('COPY model.py .\nENTRYPOINT ["python", "train.py", "--lr", "1"]', ["train.py"]),
+        ('COPY model.py .\nENTRYPOINT ["python", "-m", "pkg.train"]', ["pkg"]),
+        ('COPY train.py .\nENTRYPOINT ["python", "train.py"]', []),
+        ('COPY pkg /lib/pkg\nENV PYTHONPATH=/lib\nENTRYPOINT ["python", "-m", "pkg.train"]', []),
+        ('ENTRYPOINT ["python", "-m", "installed"]', []),
+    ],
+)
+def test_a_program_that_is_not_copied_is_a_fault(tmp_path: Path, instructions: str, missing: list[str]) -> None:
+    faults = image(tmp_path, f"FROM x\nWORKDIR /app\n{instructions}", *CONTEXT).faults
+    assert faults == [
+        f"the trainer's Dockerfile: it copies {name} nowhere that the command looks; the working folder is /app. "
+        f"Add: COPY {name} ."
+        for name in missing
+    ]
 
 
 def test_a_dockerfile_can_have_another_name_and_lie_deeper(tmp_path: Path) -> None:
@@ -118,8 +344,7 @@ def test_a_dockerfile_can_have_another_name_and_lie_deeper(tmp_path: Path) -> No
     (tmp_path / "asset" / "trainer" / "Other.dockerfile").write_text('FROM x\nENTRYPOINT ["run"]')
     source = {"directory": "asset", "dockerFile": "trainer/Other.dockerfile"}
     (tmp_path / "Stack.assets.json").write_text(json.dumps({"dockerImages": {"tag": {"source": source}}}))
-    made = images_of(tmp_path, "Stack")["tag"]
-    assert (made.argv([]), made.folder) == (["run"], (tmp_path / "asset").resolve())
+    assert images_of(tmp_path, "Stack")["tag"].argv([], ROOT) == ["run"]
 
 
 def test_a_stack_without_images_has_none(tmp_path: Path) -> None:
@@ -131,5 +356,5 @@ def test_a_stack_without_images_has_none(tmp_path: Path) -> None:
 def test_an_image_may_name_its_check(tmp_path: Path) -> None:
     named = image(tmp_path / "named", 'FROM x\nLABEL stepsweep.check="python -m my.check --all"')
     assert named.check == ("python", "-m", "my.check", "--all")
-    assert named.argv_of(named.check) == [sys.executable, "-m", "my.check", "--all"]
+    assert named.argv_of(named.check, ROOT) == [sys.executable, "-m", "my.check", "--all"]
     assert image(tmp_path / "unnamed", "FROM x").check == ()

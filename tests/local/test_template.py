@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.local.template import SynthFailed, node_environment, synthesized, zipped
 from tests.support.tiny import tiny_app
 
@@ -29,6 +30,8 @@ def test_the_template_is_what_the_app_writes(app: Path, tmp_path: Path) -> None:
         "Stepsweep.assets.json",
         "shell",
         "empty",
+        "image.shell",
+        "image.empty",
     }
     assert '"Description": "tiny"' in (assembly / "Stepsweep.template.json").read_text()
 
@@ -46,11 +49,33 @@ def test_a_trainers_modules_are_compiled_once_for_all_trials(app: Path, tmp_path
     files = {"shell/train.py": "EPOCHS = 1", "shell/broken.py": "EPOCHS =", "function/handler.py": "LAYERS = 2"}
     with app.open("a") as source:
         source.write('(out / "function").mkdir()\n')
+        source.write('(out / "shell" / "Dockerfile").write_text("FROM x\\nCOPY . /app/")\n')
         source.writelines(f"(out / {file!r}).write_text({text!r})\n" for file, text in files.items())
     assembly = synthesized(tmp_path / "templates", app=app)
     (compiled,) = assembly.rglob("*.pyc")
-    assert compiled.parent == assembly / "shell" / "__pycache__"
+    assert compiled.parent == assembly / "image.shell" / "app" / "__pycache__"
     assert compiled.name.startswith("train.")
+
+
+def test_what_a_trainers_dockerfile_does_that_has_no_effect_here_is_said_once(app: Path, tmp_path: Path) -> None:
+    with app.open("a") as source:
+        source.write('(out / "shell" / "Dockerfile").write_text("FROM x\\nRUN pip install torch")\n')
+    (tmp_path / "trainer").mkdir()
+    said: list[str] = []
+    for _ in range(2):
+        context = {"trainer": str(tmp_path / "trainer")}
+        synthesized(tmp_path / "templates", app=app, context=context, on_status=said.append)
+    assert said[1:] == [
+        "Not done here of the trainer's Dockerfile: RUN (line 2); trials use the packages and programs of this machine"
+    ]
+
+
+def test_a_dockerfile_that_docker_could_not_build_is_refused_and_leaves_nothing(app: Path, tmp_path: Path) -> None:
+    with app.open("a") as source:
+        source.write('(out / "shell" / "Dockerfile").write_text("FROM x\\nCOPY gone.py /app/")\n')
+    with pytest.raises(InvalidInput, match=r"line 2: COPY gone.py /app/: gone.py is not in the build context"):
+        synthesized(tmp_path / "templates", app=app)
+    assert [*(tmp_path / "templates").iterdir()] == []
 
 
 def test_context_of_the_caller_comes_before_that_of_cdk_json(app: Path, tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ class Cloud:
 def running_cloud(directory: Path, **options: Any) -> Iterator[Cloud]:
     """Runs an embedded cloud. Options are those of `embedded_cloud`; the trainer is the scripted one by default."""
     options.setdefault("context", {"trainer": str(SCRIPTED)})
-    if "app" not in options and Path(options["context"]["trainer"]).is_relative_to(REPOSITORY):
+    if "app" not in options and Path(options["context"].get("trainer", SCRIPTED)).is_relative_to(REPOSITORY):
         keep_template(directory, options["context"])
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVE, json.dumps({"directory": str(directory), **options})],

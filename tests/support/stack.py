@@ -158,6 +158,7 @@ def make_stack(server: str, *, name: str) -> Stack:
     outputs = {
         "StateMachineArn": machine["stateMachineArn"],
         "JobQueue": QUEUE,
+        "JobDefinition": "trial",
         "JobLogGroup": LOG_GROUP,
         "MaxVcpus": "64",
         "Capacity": "on-demand",

@@ -94,7 +94,8 @@ JOB = {keys.CHECKPOINT_URI: "s3://b/checkpoints/x-1/", keys.METRICS_URI: "s3://b
     ("arguments", "variables", "told"),
     [
         ((), {"OMP_NUM_THREADS": "many"}, '--threads: must be a whole number from 1 to 1024, got "many"'),
-        (("--uploadS3", "true"), {}, f"--uploadS3: true needs {keys.METRICS_URI} and {keys.CHECKPOINT_URI}"),
+        (("--uploadS3", "true"), {}, f"--uploadS3: true needs {keys.BUCKET}, the name of a bucket"),
+        (("--uploadS3", "true", "--output", "a.csv"), {keys.BUCKET: "b"}, "--output: not with --uploadS3"),
         ((), {keys.CHECKPOINT_URI: JOB[keys.CHECKPOINT_URI]}, f"{keys.METRICS_URI}: must be set too"),
         ((), {keys.METRICS_URI: JOB[keys.METRICS_URI]}, f"{keys.CHECKPOINT_URI}: must be set too"),
         (

@@ -12,7 +12,7 @@ from mypy_boto3_s3 import S3Client
 
 from stepsweep.contract import keys
 from stepsweep.trainer import store
-from stepsweep.trainer.store import FileStore, Job, JobStore, StoreError
+from stepsweep.trainer.store import FileStore, Job, JobStore, StoreError, tutorial_key
 from tests.support.trainer import BUCKET
 
 JOB = Job(bucket=BUCKET, trial_id="lr-0_1-abc", epochs=10)
@@ -30,6 +30,20 @@ def test_a_job_is_what_its_environment_says() -> None:
     }
     assert Job.from_environment(environment, epochs=10) == JOB
     assert Job.from_environment({}, epochs=10) is None
+
+
+@pytest.mark.parametrize(
+    ("lr", "momentum", "key"),
+    [
+        (0.01, 0.1, "metrics_lr0.0100_m0.1000.csv"),
+        (1.0, 0.0, "metrics_lr1.0000_m0.0000.csv"),
+        (1e-05, 0.5, "metrics_lr0.00001_m0.5000.csv"),
+        (2e-05, 0.5, "metrics_lr0.00002_m0.5000.csv"),
+        (0.12345, 0.99999, "metrics_lr0.12345_m0.99999.csv"),
+    ],
+)
+def test_a_job_by_hand_has_the_tutorials_key_where_that_is_its_own(lr: float, momentum: float, key: str) -> None:
+    assert tutorial_key(lr, momentum) == key
 
 
 def test_results_are_written_once(s3: S3Client) -> None:

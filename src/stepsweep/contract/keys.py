@@ -34,6 +34,7 @@ On AWS a job is given all that its definition names."""
 
 # Environment of the Lambda functions.
 BUCKET = "STEPSWEEP_BUCKET"
+"""The stack's bucket; in the environment of jobs too."""
 TRAINER_VERSION = "STEPSWEEP_TRAINER_VERSION"
 """Identifies the code that a trial runs; part of every trial id, since other code gives other numbers."""
 TRAINER_NAME = "STEPSWEEP_TRAINER_NAME"
@@ -51,6 +52,8 @@ JOB = "STEPSWEEP_JOB"
 LOG_GROUP = "STEPSWEEP_LOG_GROUP"
 """CloudWatch log group of the jobs, from which the reducer reads a failed trial's last line."""
 
+BY_HAND = "metrics_"
+"""How the keys begin of metrics of jobs that a person submits as in the tutorial, without a sweep."""
 SWEEPS = "sweeps/"
 TRIALS = "trials/"
 METRICS_NAME = "metrics-"

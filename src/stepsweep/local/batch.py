@@ -148,12 +148,12 @@ class JobQueue:
             if job.stop:
                 attempt["statusReason"] = job.job_stopped_reason
                 return attempt
+            root = self._folders / f"{job.job_id}-{number}"
             process = self._machine.start(
-                image.argv(job.command),
-                cwd=image.folder,
+                image.argv(job.command, root),
+                cwd=image.folder_in(root),
                 env={
-                    **image.environment,
-                    **self._environment(properties.get("jobRoleArn", "")),
+                    **image.environment_in(root, self._environment(properties.get("jobRoleArn", ""))),
                     **job.defined_environment,
                     **share.environment(),  # a laptop's threads are not those of the job definition's machine
                     **job.submitted_environment,
@@ -164,8 +164,9 @@ class JobQueue:
                 },
                 output=log,
                 # A fork has already imported these modules, and many read their variables at import.
-                preload=() if job.has_variables_of_its_own or given else image.preload,
-                copy=self._folders / f"{job.job_id}-{number}",
+                preload=None if job.has_variables_of_its_own or given else image.preload,
+                copy_of=image.folder,
+                copy=root,
             )
             self._processes[job.job_id] = process
             job.status = "RUNNING"
@@ -185,7 +186,7 @@ class JobQueue:
                 process.ended.wait()
         with self._lock:
             del self._processes[job.job_id]
-        ended = dict(attempt["container"], **(OUT_OF_MEMORY if used_too_much.is_set() else _ending(process)))
+        ended = dict(attempt["container"], **(OUT_OF_MEMORY if used_too_much.is_set() else _ending(process, root)))
         attempt.update(
             container=ended,
             stoppedAt=_milliseconds(datetime.now()),
@@ -240,9 +241,9 @@ def _glob(pattern: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem) + star
 
 
-def _ending(process: Process) -> dict[str, Any]:
+def _ending(process: Process, root: Path) -> dict[str, Any]:
     if process.exit_code is None:
-        return {"reason": f"CannotStartContainerError: {process.error}"}
+        return {"reason": f"CannotStartContainerError: {process.error.replace(str(root), '')}"}
     return {"exitCode": process.exit_code}
 
 

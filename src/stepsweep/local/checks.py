@@ -14,15 +14,11 @@ from pathlib import Path
 
 from stepsweep.contract import keys
 from stepsweep.contract.errors import SweepError
-from stepsweep.local.cloud import assembly_of, data_folder, joined, stack_of
+from stepsweep.local.cloud import assembly_of, data_folder, joined
 from stepsweep.local.images import images_of
+from stepsweep.local.template import stack_of
 
 TIMEOUT_SECONDS = 60.0
-
-OPTIONS_ARE_DROPPED = (
-    "the trainer's Dockerfile: its ENTRYPOINT must be a JSON list, or options of a trial are dropped; write "
-    'it as ENTRYPOINT ["python", "-m", "stepsweep.trainer"]'
-)
 
 
 class CheckFailed(SweepError):
@@ -49,15 +45,17 @@ def faults_of(
         assembly = assembly_of(directory, trainer=trainer, on_status=on_status)
     faults: list[str] = []
     for image in images_of(assembly, stack_of(assembly)).values():
-        if image.drops_options:
-            faults.append(OPTIONS_ARE_DROPPED)
+        if image.faults:
+            faults += image.faults
         elif image.check:
             with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+                # A copy, as for trials: files that a check writes are not part of the image.
+                root = shutil.copytree(image.folder, Path(scratch, "root"), symlinks=True)
+                around = {"PATH": os.environ.get("PATH", os.defpath), keys.DATA_DIR: str(data_folder(directory))}
                 ended = subprocess.run(
-                    image.argv_of(image.check),
-                    # A copy, as for trials: files that a check writes are not part of the image.
-                    cwd=shutil.copytree(image.folder, Path(scratch, "work"), symlinks=True),
-                    env={**os.environ, **image.environment, keys.DATA_DIR: str(data_folder(directory))},
+                    image.argv_of(image.check, root),
+                    cwd=image.folder_in(root),
+                    env={**os.environ, **image.environment_in(root, around)},
                     input=json.dumps([list(command) for command in commands]),
                     capture_output=True,
                     text=True,

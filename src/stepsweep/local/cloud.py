@@ -134,7 +134,7 @@ def machines_ahead(directory: Path, *, trainer: Path | None) -> "Iterator[Machin
     if assembly is None or is_up(directory):
         yield None
         return
-    with contextlib.closing(_machines_for(images_of(assembly, stack_of(assembly)))) as machines:
+    with contextlib.closing(_machines_for(images_of(assembly, template.stack_of(assembly)))) as machines:
         yield machines
 
 
@@ -142,7 +142,7 @@ def _machines_for(images: "Mapping[str, Image]") -> "Machines":
     from stepsweep.local.functions import PRELOAD
     from stepsweep.local.machine import Machines
 
-    return Machines.started(functions=PRELOAD, jobs=[module for image in images.values() for module in image.preload])
+    return Machines.started(functions=PRELOAD, jobs=[image.preload for image in images.values()])
 
 
 def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[str], None]) -> Path:
@@ -272,7 +272,7 @@ def _running(
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
     assembly = template.synthesized(directory / "templates", app=app, context=context, on_status=on_status)
     code = template.code_of(context or {})
-    stack = stack_of(assembly)
+    stack = template.stack_of(assembly)
     on_status("Starting the embedded cloud …")
     scratch = directory / "run"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -354,9 +354,3 @@ def default_vcpus() -> int:
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, psutil.virtual_memory().total // 2**20 // TRIAL_MEMORY_MIB))
-
-
-def stack_of(assembly: Path) -> str:
-    """Returns the name of the assembly's only stack."""
-    (template,) = assembly.glob("*.template.json")
-    return template.name.removesuffix(".template.json")

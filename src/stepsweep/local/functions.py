@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from stepsweep.contract.keys import JOBS_AT_ONCE, SECRETS
 from stepsweep.local.host import BARE
-from stepsweep.local.machine import Machine
+from stepsweep.local.machine import Machine, Preload
 
 if TYPE_CHECKING:
     from moto.awslambda.models import LambdaFunction
 
 RUNTIME = Path(__file__).with_name("lambda_runtime.py")
 
-PRELOAD = ("boto3",)
+PRELOAD = Preload(modules=("boto3",))
 """Modules that Lambda's runtime provides too."""
 
 

@@ -7,16 +7,17 @@ imported the slow libraries, which saves each trial the seconds of importing tor
 
 `python host.py` reads requests and writes answers, one JSON document per line:
 
-    {"do": "start", "id": "…", "argv": […], "cwd": "…", "env": {…}, "output": file, "stdin": file, "preload": […],
-     "copy": folder}                                     runs in a copy of cwd in this new folder, until it ends
+    {"do": "start", "id": "…", "argv": […], "cwd": "…", "env": {…}, "output": file, "stdin": file, "preload": {…},
+     "copy_of": folder, "copy": folder}                  makes this copy first, and deletes it at the end
     {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that time
-    {"do": "warm", "preload": […]}                       imports modules in advance
+    {"do": "warm", "preload": {"modules": […], …}}       imports modules in advance; `machine.Preload` has the fields
     {"id": "…", "started": pid}   {"id": "…", "ended": exit code, 128 + n for signal n}   {"id": "…", "error": "…"}
 """
 
 import atexit
 import contextlib
 import ctypes
+import errno
 import functools
 import gc
 import importlib
@@ -33,6 +34,7 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -129,7 +131,8 @@ class Host:
                 answer(id=request["id"], error=_said(error))
         elif request["do"] == "warm":
             with contextlib.suppress(Exception, SystemExit):  # the process that needs the module will report the error
-                _preload(request["preload"] if FORK_IS_SAFE else [])
+                if FORK_IS_SAFE:
+                    _preload(request["preload"])
         elif container := self._running.get(request["id"]):
             self._end(container, request["grace_seconds"])
 
@@ -202,21 +205,63 @@ class Host:
             self._kill_overdue()
 
 
-def _preload(modules: list[str]) -> None:
+def _preload(asked: dict[str, Any]) -> None:
     """Imports modules, and keeps the garbage collector off all objects. A collection writes to every object it
     visits, and a fork must copy each page that it writes to. Without the collector, importing also takes a seventh
     less time."""
-    if not sys.modules.keys() >= set(modules):
+    if not _preloaded >= set(asked["modules"]):
         gc.disable()
         try:
-            for module in modules:
-                importlib.import_module(module)
-            if "boto3" in modules:
+            with _a_copy_to_import_from(asked):
+                for module in asked["modules"]:
+                    try:
+                        importlib.import_module(module)
+                    except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything
+                        why = f"cannot import {module}, which the image's label stepsweep.preload names"
+                        raise RuntimeError(f"{why}: {_said(error)}") from None
+            if "boto3" in asked["modules"]:
                 share_what_botocore_reads()
         finally:
             gc.enable()
         gc.collect()
         gc.freeze()
+        _preloaded.update(asked["modules"])
+
+
+_preloaded: set[str] = set()
+
+
+@contextlib.contextmanager
+def _a_copy_to_import_from(asked: dict[str, Any]) -> Iterator[None]:
+    """Puts a trainer's own modules on the search path, and forgets them afterwards.
+
+    They could keep the path of their file to write beside it, so each job must import its own copy. What remains are
+    the libraries that they have imported.
+    """
+    places = [Path(place) for place in asked["path"]]
+    tops = {module.partition(".")[0] for module in asked["modules"]}
+    if not any((place / name).exists() for place in places for top in tops for name in (top, f"{top}.py")):
+        yield
+        return
+    before, folder = [*sys.path], Path.cwd()
+    scratch = Path(tempfile.mkdtemp(prefix="sweep-"))
+    try:
+        root = shutil.copytree(asked["root"], scratch / "root", symlinks=True)
+        own = [root / place.relative_to(asked["root"]) for place in places]
+        sys.path[:0] = [str(place) for place in own]
+        os.chdir(own[0])
+        yield
+    finally:
+        os.chdir(folder)
+        sys.path[:] = before
+        for name, module in list(sys.modules.items()):
+            if any(str(scratch) in str(place) for place in (getattr(module, "__file__", None), *_paths_of(module))):
+                del sys.modules[name]
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _paths_of(module: object) -> list[str]:
+    return [*getattr(module, "__path__", ())]
 
 
 def share_what_botocore_reads(of: Any = None) -> None:
@@ -249,7 +294,7 @@ def share_what_botocore_reads(of: Any = None) -> None:
 
 
 def is_fork(request: dict[str, Any]) -> bool:
-    if not request["preload"] or not FORK_IS_SAFE:
+    if not request["preload"]["modules"] or not FORK_IS_SAFE:
         return False
     argv: list[str] = request["argv"]
     return argv[:2] == [sys.executable, "-m"] or argv[:3] == [sys.executable, *BARE]
@@ -310,27 +355,26 @@ def contain(request: dict[str, Any]) -> None:
 
 
 def _own_folders(request: dict[str, Any]) -> list[Path]:
-    """Returns a container's working folder, its home folder, and the one for temporary files; none without a copy."""
+    """Returns a container's folders: of its files, its home, and of temporary files; none without a copy."""
     if not request["copy"]:
         return []
-    work = Path(request["copy"])
-    return [work, work.with_name(f"{work.name}-home"), Path(request["temporary"])]
+    files = Path(request["copy"])
+    return [files, files.with_name(f"{files.name}-home"), Path(request["temporary"])]
 
 
 def _give_own_folders(request: dict[str, Any]) -> None:
-    """Creates a container's writable layer: a copy of its working folder, a home folder, and one for temporary files.
+    """Creates a container's writable layer: a copy of its image's files, a home folder, and one for temporary files.
 
     Every file is copied, since writing through a hard or symbolic link would change the file for all others, and a
     trainer's folder has only a few megabytes. Copies keep their times, so that compiled modules stay valid.
     """
     if not request["copy"]:
         return
-    work, home, temporary = _own_folders(request)
-    shutil.copytree(request["cwd"], work, symlinks=True)
-    work.chmod(0o700)
+    files, home, temporary = _own_folders(request)
+    shutil.copytree(request["copy_of"], files, symlinks=True)
+    files.chmod(0o700)
     # Not the person's: what a library keeps or finds there, on AWS it does not.
     home.mkdir(0o700)
-    request["cwd"] = str(work)
     request["env"] |= {"HOME": str(home), **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(temporary))}
 
 
@@ -359,12 +403,15 @@ def _launched(request: dict[str, Any]) -> int:
         os.dup2(source, target)
     os.closerange(ANSWERS + 1, os.sysconf("SC_OPEN_MAX"))
     if not is_fork(request):
-        process = subprocess.Popen(
-            request["argv"],
-            env=request["env"],
-            start_new_session=True,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  this process has one thread
-        )
+        try:
+            process = subprocess.Popen(
+                request["argv"],
+                env=request["env"],
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  this process has one thread
+            )
+        except OSError as error:
+            raise OSError(_in_dockers_words(request["argv"][0], error)) from None
         process.returncode = 0  # `contain` waits for it by its id
         return process.pid
     # Otherwise a signal between the fork and the reset of the handler would be lost.
@@ -379,6 +426,19 @@ def _launched(request: dict[str, Any]) -> int:
         os.close(ANSWERS)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {END})
     return pid
+
+
+def _in_dockers_words(program: str, error: OSError) -> str:
+    """Returns why a program could not be started, as Docker says it."""
+    if "/" not in program:
+        why = f'exec: "{program}": executable file not found in $PATH'
+    elif not os.path.lexists(program):
+        why = f'exec: "{program}": stat {program}: no such file or directory'
+    elif error.errno == errno.EACCES:
+        why = f'exec: "{program}": {"is a directory" if Path(program).is_dir() else "permission denied"}'
+    else:  # such as a script whose first line names no program, or one that is missing
+        why = f"exec {program}: {(error.strerror or str(error)).lower()}"
+    return f"unable to start container process: {why}"
 
 
 def become(request: dict[str, Any]) -> NoReturn:

@@ -1,23 +1,41 @@
-"""Images without Docker: reads from an asset's Dockerfile what `docker run` would start."""
+"""Images without Docker: what `docker run` would start, in a copy of the files that the Dockerfile copies."""
 
-import contextlib
-import io
+import compileall
 import json
+import os
+import posixpath
+import re
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
-from dockerfile_parse import DockerfileParser
+from stepsweep.local.image_files import built
+from stepsweep.local.machine import Preload
+from stepsweep.local.stages import Stage, last_stage
+from stepsweep.trainer_script import DATA_LABEL
 
 PRELOAD_LABEL = "stepsweep.preload"
 """Label of an image with the modules to import once for all trials."""
 
-SHELL = ("/bin/sh", "-c")
-
 CHECK_LABEL = "stepsweep.check"
 """Label of an image with the command that checks trials before they start; local/checks.py runs it."""
+
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+
+_PATHS = re.compile(r"([^/=]*=|)(/.*)", re.DOTALL)
+
+OPTIONS_ARE_DROPPED = (
+    "the trainer's Dockerfile: its ENTRYPOINT must be a JSON list, or options of a trial are dropped; write "
+    'it as ENTRYPOINT ["python", "train.py"]'
+)
+
+_CONDA = ("conda", "mamba", "micromamba")
+
+_CONDA_VALUES = ("-n", "--name", "-p", "--prefix", "--cwd")
+"""Options of `conda run` that take the next word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,95 +43,172 @@ class Image:
     """An image, as far as running its containers needs it.
 
     Attributes:
-        folder: the build context; each attempt runs in a copy of it.
+        folder: the image's files, with their paths in the image below it; each attempt has a copy.
+        workdir: the working folder, an absolute path in the image.
         command: the default command after the entrypoint, if a job has none.
         preload: the modules to import once for all jobs.
         check: the command that checks trials; empty if there is none.
+        not_copied: files that the entrypoint names, and that the build context has, but not the image.
     """
 
     folder: Path
+    workdir: str
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    preload: tuple[str, ...]
+    preload: Preload
     check: tuple[str, ...] = ()
+    not_copied: tuple[str, ...] = ()
 
-    def argv(self, command: list[str]) -> list[str]:
-        """Returns the command line for a job's `command`; empty if neither the image nor the job has a command."""
-        return self.argv_of([*self.entrypoint, *(command or self.command)])
+    def argv(self, command: Sequence[str], root: Path) -> list[str]:
+        """Returns the command line for a job's `command`; empty if neither the image nor the job has a command.
+
+        Args:
+            root: the copy of the image's files that the job has.
+        """
+        return self.argv_of([*self.entrypoint, *(command or self.command)], root)
+
+    def argv_of(self, words: Sequence[str], root: Path) -> list[str]:
+        """Converts a command of the image for this machine: it uses this Python, and the files in `root`."""
+        program, *options = _without_conda(words) or [""]
+        options = [self._placed(word, root) for word in options]
+        is_a_file_of_its_own = "/" in program and (not program.startswith("/") or self._has(program))
+        name = posixpath.basename(program)
+        if not is_a_file_of_its_own and name == "stepsweep-trial":
+            return [sys.executable, "-m", "stepsweep.trial", *options]
+        if not is_a_file_of_its_own and _PYTHON.fullmatch(name):
+            return [sys.executable, *options]
+        return [self._placed(program, root), *options] if program else []
+
+    def environment_in(self, root: Path, around: Mapping[str, str]) -> dict[str, str]:
+        """Returns the variables of a job whose files are in `root`: the image's, and those around it, which win.
+
+        Args:
+            around: variables that this machine gives the job, PATH among them. Before it come the folders of the
+                image's own PATH that the image has.
+        """
+        found = {name: self._placed(value, root) for name, value in self.environment.items()}
+        own = [part for part in self.environment.get("PATH", "").split(":") if part.startswith("/") and self._has(part)]
+        programs = os.pathsep.join([*(self._placed(part, root) for part in own), around["PATH"]])
+        return {**found, **around, "PATH": programs}
+
+    def folder_in(self, root: Path) -> Path:
+        """Returns the working folder of a job whose files are in `root`."""
+        return root / self.workdir.lstrip("/")
 
     @property
-    def drops_options(self) -> bool:
-        """Whether a job's options do not reach the program: there is no entrypoint, or its shell ignores them."""
-        return not self.entrypoint or (len(self.entrypoint) == 3 and self.entrypoint[:2] == SHELL)
+    def faults(self) -> list[str]:
+        """Returns why no trial can run: its options do not reach the program, or the program is not in the image."""
+        is_a_shells = len(self.entrypoint) == 3 and self.entrypoint[0].endswith("sh") and self.entrypoint[1] == "-c"
+        if not self.entrypoint or is_a_shells:
+            return [OPTIONS_ARE_DROPPED]
+        return [
+            f"the trainer's Dockerfile: it copies {name} nowhere that the command looks; the working folder is "
+            f"{self.workdir}. Add: COPY {name} ."
+            for name in self.not_copied
+        ]
 
-    @staticmethod
-    def argv_of(words: Sequence[str]) -> list[str]:
-        """Converts a command of the image for this machine: it uses this Python."""
-        words = list(words)
-        if words[:1] == ["stepsweep-trial"]:
-            return [sys.executable, "-m", "stepsweep.trial", *words[1:]]
-        return [sys.executable, *words[1:]] if words[:1] in (["python"], ["python3"]) else words
+    def _placed(self, word: str, root: Path) -> str:
+        """Returns a word with the paths of the image's files in it replaced by those in `root`.
+
+        A word can be a path, `name=PATH`, or several paths with colons between them.
+        """
+        split = _PATHS.fullmatch(word)
+        if not split:
+            return word
+        parts = [f"{root}{part}" if self._is_inside(part) else part for part in split[2].split(":")]
+        return split[1] + ":".join(parts)
+
+    def _is_inside(self, path: str) -> bool:
+        """Whether the image has the file, or the folder in which a job would create it."""
+        if not path.startswith("/") or not path.strip("/"):
+            return False
+        first = path.strip("/").split("/")[0]
+        return self._has(path) or (self._has(f"/{first}") and not os.path.lexists(path))
+
+    def _has(self, path: str) -> bool:
+        return path.strip("/") != "" and os.path.lexists(self.folder / posixpath.normpath(path).lstrip("/"))
 
 
 def images_of(assembly: Path, stack: str) -> dict[str, Image]:
-    """Returns the images of a synthesized stack by their asset's hash, which is the image's tag."""
+    """Returns the images of a synthesized stack by their asset's hash, which is the image's tag.
+
+    Raises:
+        InvalidInput: a Dockerfile breaks a rule.
+    """
+    return {tag: _image(stage, context, _folder(assembly, tag)) for tag, stage, context in _stages(assembly, stack)}
+
+
+def build_images(assembly: Path, stack: str) -> list[str]:
+    """Makes the folders of the files of a stack's images, and returns what people should know about them.
+
+    Raises:
+        InvalidInput: a Dockerfile breaks a rule, or copies a file that is missing.
+    """
+    notes = []
+    for tag, stage, context in _stages(assembly, stack):
+        folder = _folder(assembly, tag)
+        notes += built(stage, context, folder)
+        for name in map(unquote, stage.labels.get(DATA_LABEL, "").split()):
+            place = folder / stage.workdir.lstrip("/") / name
+            if not os.path.lexists(place):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to((context / name).readlink())
+        # Images tell Python to write no bytecode, so each trial would compile the modules.
+        compileall.compile_dir(folder, quiet=2)
+    return notes
+
+
+def _folder(assembly: Path, tag: str) -> Path:
+    return assembly / f"image.{tag}"
+
+
+def _stages(assembly: Path, stack: str) -> Iterator[tuple[str, Stage, Path]]:
+    """Yields tag, last stage and build context of each image."""
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
-    return {
-        tag: _read(assembly / asset["source"]["directory"], asset["source"].get("dockerFile", "Dockerfile"))
-        for tag, asset in manifest.get("dockerImages", {}).items()
-    }
+    for tag, asset in manifest.get("dockerImages", {}).items():
+        context = (assembly / asset["source"]["directory"]).resolve()
+        text = (context / asset["source"].get("dockerFile", "Dockerfile")).read_text(encoding="utf-8", errors="replace")
+        yield tag, last_stage(text), context
 
 
-def _read(folder: Path, dockerfile: str) -> Image:
-    parser = DockerfileParser(fileobj=io.BytesIO((folder / dockerfile).read_bytes()), env_replace=True)
-    stages: dict[str, _Stage] = {}
-    stage = _Stage()
-    for instruction, context in zip(parser.structure, parser.context_structure, strict=True):
-        match instruction["instruction"], instruction["value"]:
-            case "FROM", value:
-                base, *name = [word for word in value.split() if not word.startswith("--") and word.upper() != "AS"]
-                stage = stages.get(base.lower(), _Stage()).started()
-                stages[name[0].lower() if name else ""] = stage
-            case "ENTRYPOINT", value:
-                stage.entrypoint = _words(value)
-                stage.command = stage.command if stage.has_own_command else ()
-            case "CMD", value:
-                stage.command, stage.has_own_command = _words(value), True
-            case "ENV" | "LABEL", _:
-                stage.environment |= context.envs
-                stage.labels |= context.labels
-    return Image(
-        folder=folder.resolve(),
+def _image(stage: Stage, context: Path, folder: Path) -> Image:
+    folder = folder.resolve()
+    places = [stage.workdir, *stage.environment.get("PYTHONPATH", "").split(":")]
+    image = Image(
+        folder=folder,
+        workdir=stage.workdir,
         entrypoint=stage.entrypoint,
         command=stage.command,
         environment=stage.environment,
-        preload=tuple(shlex.split(stage.labels.get(PRELOAD_LABEL, ""))),
+        preload=Preload(
+            modules=tuple(shlex.split(stage.labels.get(PRELOAD_LABEL, ""))),
+            root=str(folder),
+            path=tuple(str(folder / place.lstrip("/")) for place in places if place.startswith("/")),
+        ),
         check=tuple(shlex.split(stage.labels.get(CHECK_LABEL, ""))),
     )
+    return replace(image, not_copied=tuple(_not_copied(image, context)))
 
 
-@dataclass(slots=True)
-class _Stage:
-    """The state of one build stage after the instructions so far."""
-
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    has_own_command: bool = False
-    environment: dict[str, str] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-
-    def started(self) -> "_Stage":
-        """Returns a new stage based on this one."""
-        return replace(self, has_own_command=False, environment=dict(self.environment), labels=dict(self.labels))
+def _not_copied(image: Image, context: Path) -> Iterator[str]:
+    words = image.entrypoint
+    here = image.folder_in(image.folder)
+    for before, word in zip(("", *words), words, strict=False):
+        if before == "-m":
+            module = word.split(".")[0]
+            names = (f"{module}.py", module)
+            if not any(Path(place, name).exists() for place in image.preload.path for name in names):
+                yield from (name for name in names if (context / name).exists())
+        elif word and not word.startswith(("/", "-")) and (context / word).is_file() and not (here / word).exists():
+            yield word
 
 
-def _words(text: str) -> tuple[str, ...]:
-    """Returns the words of a command: a JSON list is used unchanged, anything else runs in a shell.
-
-    https://docs.docker.com/reference/dockerfile/#shell-and-exec-form
-    """
-    with contextlib.suppress(ValueError):
-        if isinstance(words := json.loads(text), list):
-            return tuple(words)
-    return (*SHELL, text)
+def _without_conda(words: Sequence[str]) -> list[str]:
+    """Returns a command without `conda run` and its options: on this machine, this environment takes its place."""
+    if len(words) < 2 or posixpath.basename(words[0]) not in _CONDA or words[1] != "run":
+        return list(words)
+    rest = list(words[2:])
+    while rest and rest[0].startswith("-"):
+        del rest[: 2 if rest[0] in _CONDA_VALUES else 1]
+    return rest

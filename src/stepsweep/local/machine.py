@@ -9,7 +9,7 @@ import sys
 import sysconfig
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +42,21 @@ def _needed(environment: Mapping[str, str]) -> dict[str, str]:
     broken setting would end the host.
     """
     return {name: environment[name] for name in NEEDED if name in environment}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preload:
+    """The modules that a host imports once for several processes.
+
+    Attributes:
+        root: the folder of an image's files; empty for none.
+        path: folders in `root` that may hold some of the modules. They are imported from a copy, and each process
+            imports these again from its own files: what they import stays.
+    """
+
+    modules: tuple[str, ...] = ()
+    root: str = ""
+    path: tuple[str, ...] = ()
 
 
 class HostGone(SweepError):
@@ -101,13 +116,14 @@ class Machine:
         env: Mapping[str, str],
         output: Path,
         stdin: Path | None = None,
-        preload: Sequence[str] = (),
+        preload: Preload | None = None,
+        copy_of: Path | None = None,
         copy: Path | None = None,
     ) -> Process:
         """Starts a process, and appends its standard output and error to `output`.
 
         Args:
-            copy: a new folder for a copy of `cwd`, in which the process runs. The host deletes it when the process
+            copy: a new folder for a copy of `copy_of`, in which `cwd` lies. The host deletes it when the process
                 ends, with the process's home folder and its folder for temporary files.
 
         Raises:
@@ -124,14 +140,15 @@ class Machine:
             env=dict(env),
             output=str(output),
             stdin=str(stdin) if stdin else None,
-            preload=list(preload),
+            preload=asdict(preload or Preload()),
+            copy_of=str(copy_of) if copy_of else None,
             copy=str(copy) if copy else None,
         )
         return process
 
-    def warm(self, preload: Sequence[str]) -> None:
+    def warm(self, preload: Preload) -> None:
         """Imports modules in advance. A process that starts meanwhile waits for the imports."""
-        self._send(do="warm", preload=list(preload))
+        self._send(do="warm", preload=asdict(preload))
 
     def end(self, process: Process, *, grace_seconds: float) -> None:
         """Sends SIGTERM to the process, and SIGKILL to it and its descendants after the grace period."""
@@ -182,10 +199,11 @@ class Machines:
     jobs: Machine
 
     @classmethod
-    def started(cls, *, functions: Sequence[str], jobs: Sequence[str]) -> Self:
+    def started(cls, *, functions: Preload, jobs: Sequence[Preload]) -> Self:
         """Starts both, and lets them import the modules in advance."""
         machines = cls(jobs=Machine(), functions=Machine(is_bare=True))
-        machines.jobs.warm(jobs)
+        for preload in jobs:
+            machines.jobs.warm(preload)
         machines.functions.warm(functions)
         return machines
 

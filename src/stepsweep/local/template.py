@@ -1,6 +1,5 @@
 """Synthesizes the template that `sweep deploy` would send, and deploys it into the embedded cloud."""
 
-import compileall
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -16,7 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepsweep.contract.errors import SweepError
+from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.local.images import build_images
 
 PACKAGE = Path(__file__).parent.parent
 APP = PACKAGE / "stack" / "app.py"
@@ -59,7 +59,7 @@ def synthesized(
         on_status: receives a line if synthesis is necessary, which takes time.
 
     Raises:
-        InvalidInput: the files of a trainer are too large.
+        InvalidInput: the files of a trainer are too large, or its Dockerfile breaks a rule.
         SynthFailed: synthesis failed; the message has the app's output.
     """
     settings = dict(context or {})
@@ -88,7 +88,13 @@ def synthesized(
     if ended.returncode:
         shutil.rmtree(scratch)
         raise SynthFailed(f"the stack could not be synthesized:\n{(ended.stderr or ended.stdout).strip()}")
-    _compile_trainers(scratch)
+    try:
+        notes = build_images(scratch, stack_of(scratch))
+    except InvalidInput:
+        shutil.rmtree(scratch)
+        raise
+    for note in notes if settings.get("trainer") else ():  # what stepsweep's own Dockerfile runs, it does here itself
+        on_status(note)
     for old in folder.glob("assembly-*"):
         shutil.rmtree(old, ignore_errors=True)
     scratch.rename(assembly)
@@ -105,11 +111,10 @@ def _assembly(folder: Path, app: Path, settings: Mapping[str, Any]) -> Path:
     return folder / f"assembly-{_fingerprint(app.parent.parent, settings)}"
 
 
-def _compile_trainers(assembly: Path) -> None:
-    """Compiles the trainers' modules, since images tell Python to write no bytecode, and each trial would compile."""
-    for manifest in assembly.glob("*.assets.json"):
-        for image in json.loads(manifest.read_bytes()).get("dockerImages", {}).values():
-            compileall.compile_dir(assembly / image["source"]["directory"], quiet=2)
+def stack_of(assembly: Path) -> str:
+    """Returns the name of the assembly's only stack."""
+    (template,) = assembly.glob("*.template.json")
+    return template.name.removesuffix(".template.json")
 
 
 def node_environment() -> dict[str, str]:

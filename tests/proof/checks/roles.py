@@ -71,7 +71,7 @@ RULES = [
         may=True,
         rules={
             "s3:GetObject s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/checkpoints/t/checkpoint.pt"),
-            "s3:PutObject": ("{bucket}/artifacts/new/t/e1/best.pt",),
+            "s3:PutObject": ("{bucket}/artifacts/new/t/e1/best.pt", "{bucket}/metrics_lr0.0100_m0.1000.csv"),
             "s3:ListBucket": ("{bucket}",),
         },
     ),

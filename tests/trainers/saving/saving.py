@@ -26,6 +26,10 @@ def main() -> None:
     (compiled,) = Path("__pycache__").glob("curve.*.pyc")
     if int.from_bytes(compiled.read_bytes()[8:12], "little") != int(Path("curve.py").stat().st_mtime):
         sys.exit("curve.py is compiled anew by every trial")
+    if Path("Dockerfile").exists():
+        sys.exit("the Dockerfile is there, which it does not copy")
+    if Path(os.environ["STEPS"]) != Path("steps.txt").resolve():
+        sys.exit(f"not the file of this trial: {os.environ['STEPS']}")
     temporary = {os.environ[name] for name in ("TMPDIR", "TMP", "TEMP")}
     if temporary != {tempfile.gettempdir()} or [*Path(tempfile.gettempdir()).iterdir()]:
         sys.exit(f"not a temporary folder of its own: {temporary}")
@@ -47,6 +51,8 @@ def main() -> None:
 
     (score,) = {file.read_text() for file in saved}
     curve: Any = importlib.import_module("curve")
+    if Path(curve.__file__).parent != Path.cwd():
+        sys.exit(f"not the module of this trial: {curve.__file__}")
     put(curve.rows(float(score), options.epochs).encode())
 
 
