@@ -165,9 +165,8 @@ class SweepStack(cdk.Stack):
         objects = "Objects below one prefix; their names are those of sweeps and trials, which nobody knows yet."
         trials = [storage.objects(keys.TRIALS), storage.objects(keys.CHECKPOINTS)]
         _allow(compute.job_role, both, trials, because=objects)
-        if not (config.trainer or config.image):
-            # The tutorial's jobs, which a person submits, leave their metrics at the top of the bucket.
-            _allow(compute.job_role, ["s3:PutObject"], [storage.objects(keys.BY_HAND)], because=objects)
+        # Jobs that a person submits as in the tutorial leave their metrics at the top of the bucket.
+        _allow(compute.job_role, ["s3:PutObject"], [storage.objects(keys.BY_HAND)], because=objects)
         # A job cannot replace artifacts that are kept.
         new, kept = storage.objects(keys.NEW_ARTIFACTS), storage.objects(keys.KEPT_ARTIFACTS)
         _allow(compute.job_role, ["s3:PutObject"], [new], because=objects)
