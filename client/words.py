@@ -21,7 +21,11 @@ def described(spec: SweepSpec) -> str:
     each = [f"{spec.folds} folds"] if spec.folds else []
     each += [f"{spec.repeats} seeds"] if spec.repeats > 1 else []
     times = f" x {' x '.join(each)}" if each else ""
-    how = "" if spec.search.method is Method.GRID else f"{spec.search.method.value} search: "
+    how = f"{spec.search.method.value} search: "
+    if spec.search.method is Method.GRID:
+        how = ""
+    elif spec.search.method is Method.LIST:
+        trials, how = f"{trials} by hand", ""
     further = f", the best 1/{spec.halving.factor} of them beyond {spec.rungs[0]}" if spec.halving else ""
     how = f"free-running {how}" if not spec.rounds else how
     up_to = f", up to {spec.epochs:,} epochs each" if spec.epochs > 1 else ""
@@ -32,7 +36,7 @@ def _space(spec: SweepSpec) -> str:
     """Describes what is searched: `lr 3 x optimizer 2, momentum 4 if optimizer=sgd; without optimizer=adam lr=1`."""
     varied = varying(spec) or set(spec.parameters)
     if spec.search.method is Method.LIST:
-        return f"by hand, of {', '.join(name for name in spec.parameters if name in varied)}"
+        return ", ".join(name for name in spec.parameters if name in varied)
     sizes = {name: f"{name} {_extent(each)}" for name, each in spec.parameters.items() if name in varied}
     words = [" x ".join(size for name, size in sizes.items() if name not in spec.when)]
     words += [f"{sizes[name]} if {_condition(when)}" for name, when in spec.when.items() if name in sizes]

@@ -90,3 +90,55 @@ def test_a_halving_sweep_goes_on_from_what_the_script_left(tmp_path: Path) -> No
     winner = json.loads(out)["winner"]
     # The first epoch is of the first rung; the second one began where that ended.
     assert (winner["value"], winner["epoch"]) == (1, 2)
+
+
+CONDITIONAL = """
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--optimizer")
+parser.add_argument("--lr", type=float)
+parser.add_argument("--momentum", type=float)
+parser.add_argument("--beta", type=float)
+options = parser.parse_args()
+is_sgd = options.optimizer == "sgd"
+if is_sgd is (options.momentum is None) or is_sgd is (options.beta is not None):
+    parser.error("an option that does not apply was given, or one that does was not")
+print("accuracy =", 1 - abs(options.lr - 0.1) - (options.beta or options.momentum) / 10)
+"""
+SPACE = """
+command: python train.py
+parameters:
+  optimizer: [sgd, adam]
+  lr: [0.5, 0.1, 0.01]
+  momentum: {low: 0.0, high: 0.9, step: 0.1, when: {optimizer: sgd}}
+  beta: {choices: [0.9, 0.99], when: {optimizer: [adam]}}
+try_first: [{optimizer: adam, lr: 0.5, beta: 0.99}]
+exclude: [{optimizer: sgd, lr: [0.5, 0.01]}, {lr: 0.01, beta: 0.9}]
+search: {method: tpe, trials: 11}
+objective: accuracy
+"""
+
+
+def test_a_script_gets_what_applies_params_by_hand_first_and_nothing_that_is_excluded(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(CONDITIONAL)
+    (tmp_path / "sweep.yaml").write_text(SPACE)
+    sweep = Sweep(folder=tmp_path)
+    with sweep.popen("run", "--name", "mine", "--json") as process:
+        out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    output = json.loads(out)
+    assert output["outcomes"]["SUCCEEDED"] == 11
+    trials = json.loads(sweep("show", "mine", "--json").stdout)["trials"]
+    params = [trial["params"] for trial in trials]
+    assert len({json.dumps(each) for each in params}) == 11
+    assert {"optimizer": "adam", "lr": 0.5, "beta": 0.99} in params
+    for each in params:
+        assert list(each) == ["optimizer", "lr", "momentum" if each["optimizer"] == "sgd" else "beta"]
+        assert each["optimizer"] == "adam" or each["lr"] == 0.1
+        assert (each["lr"], each.get("beta")) != (0.01, 0.9)
+    first = min((tmp_path / ".stepsweep" / "s3").glob("*/sweeps/mine/log/*.json"))
+    begun = json.loads(first.read_bytes())["first"][0]["task"]["params"]
+    assert begun == {"optimizer": "adam", "lr": 0.5, "beta": 0.99}
+    (table,) = (tmp_path / ".stepsweep" / "s3").glob("*/sweeps/mine/leaderboard.csv")
+    assert ",adam,0.5,,0.99," in table.read_text()
