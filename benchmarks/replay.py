@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -162,6 +163,8 @@ class Cloud:
             planned = planner.plan(
                 self._bucket,
                 spec,
+                execution=spec.name,
+                started_at=datetime.now(UTC),
                 round_number=number,
                 trainer=Trainer(version=VERSION, name="replay"),
                 max_concurrency=100,

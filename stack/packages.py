@@ -26,6 +26,7 @@ FUNCTION_FILES = (
     "bucket/job_logs.py",
     "bucket/outcomes.py",
     "bucket/s3.py",
+    "bucket/latest.py",
     "bucket/search_log.py",
     "bucket/trials.py",
     "statemachine/__init__.py",

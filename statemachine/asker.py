@@ -115,7 +115,7 @@ def _end(bucket: Bucket, state: SearchState, task: Task, ended: Mapping[str, Any
     if ended:
         status = Status.FAILED if "failure" in ended else Status.SUCCEEDED
         key = keys.outcome_key(state.spec.name, trial.round_number, trial.trial_id)
-        document = {**begun(trial.trial_id, status), **ended}
+        document = {**begun(trial.trial_id, status, execution=state.began.execution), **ended}
         bucket.put_json(key, document)
         try:
             outcome = JobOutcome.from_json(document, where=key)

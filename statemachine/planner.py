@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from stepsweep.bucket.latest import has_planned
 from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.cost import Rates
@@ -45,11 +46,14 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         _check_means(spec, job, held=json.loads(os.environ[keys.SECRETS]))
         invocation = Invocation("plan", sweep=spec.name, round_number=event["round"])
         trainer = Trainer(version=os.environ[keys.TRAINER_VERSION], name=os.environ[keys.TRAINER_NAME])
+        execution, started_at = event["execution"], datetime.fromisoformat(event["started"])
         at_once = int(os.environ[keys.DEFAULT_MAX_CONCURRENCY])
         if spec.rounds:
             state = plan(
                 bucket,
                 spec,
+                execution=execution,
+                started_at=started_at,
                 round_number=event["round"],
                 trainer=trainer,
                 max_concurrency=at_once,
@@ -61,8 +65,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
             state = plan_workers(
                 bucket,
                 spec,
-                execution=event["execution"],
-                started=datetime.fromisoformat(event["started"]).timestamp(),
+                execution=execution,
+                started_at=started_at,
                 part=event["round"],
                 trainer=trainer,
                 workers=min(spec.max_concurrency or at_once, machines),
@@ -79,6 +83,8 @@ def plan(
     bucket: Bucket,
     spec: SweepSpec,
     *,
+    execution: str,
+    started_at: datetime,
     round_number: int,
     trainer: Trainer,
     max_concurrency: int,
@@ -92,6 +98,8 @@ def plan(
     deploy has replaced it meanwhile.
 
     Args:
+        execution: name of the execution.
+        started_at: when it started.
         rates: of a machine that the stack's own job fills; a trial that asks for more of it costs more. The spec's
             `seconds_per_epoch` takes the place of theirs.
         job: what a trial gets that asks for nothing.
@@ -104,6 +112,7 @@ def plan(
         key = keys.plan_key(spec.name, round_number - 1)
         before = RoundPlan.from_json(bucket.written_json(key), where=key)
         trainer = Trainer(version=before.trainer_version, name=before.trainer_name)
+        is_resumed = before.is_resumed
         trials = _next_round(bucket, spec, round_number, trainer.version)
     else:
         trials = rounds.first_round(spec, trainer_version=trainer.version)
@@ -113,22 +122,34 @@ def plan(
     usd = None
     if not round_number:
         usd = within_budget(spec, rates, job, trainer, finished=len(finished), to_run=len(to_run))
-        if not claim(bucket, spec) and not spec.accept_trainer:
+        is_resumed = not claim(bucket, spec)
+        if is_resumed and not spec.accept_trainer:
             _check_planned_trainer(bucket, spec, trainer)
 
     bucket.put_json(
         keys.plan_key(spec.name, round_number),
         RoundPlan(
+            execution=execution,
             spec=spec,
             round_number=round_number,
+            is_resumed=is_resumed,
+            recorded_before=_recorded(bucket, spec, to_run) if is_resumed else (),
             trainer_version=trainer.version,
             trainer_name=trainer.name,
             trials=tuple(trials),
         ).to_json(),
     )
     to_run_key = keys.to_run_key(spec.name, round_number)
-    bucket.put_json(
-        to_run_key, [TrialItem.of(trial, spec=spec, bucket=bucket.name, job=job).to_json() for trial in to_run]
+    items = [TrialItem.of(trial, execution=execution, spec=spec, bucket=bucket.name, job=job) for trial in to_run]
+    bucket.put_json(to_run_key, [item.to_json() for item in items])
+    # Last: it makes them the latest.
+    has_planned(
+        bucket,
+        spec.name,
+        execution=execution,
+        started_at=started_at,
+        round_number=round_number,
+        trainer_version=trainer.version,
     )
     return {
         "sweep": spec.name,
@@ -142,6 +163,13 @@ def plan(
         "usd_at_most": None if usd is None else round(usd, 4),
         "leg": None,
     }
+
+
+def _recorded(bucket: Bucket, spec: SweepSpec, trials: Sequence[Trial]) -> tuple[str, ...]:
+    """Returns the ids of the trials that have an outcome, in the order of the plan."""
+    names = {keys.outcome_key(spec.name, trial.round_number, trial.trial_id): trial.trial_id for trial in trials}
+    there = bucket.present(names)
+    return tuple(trial_id for key, trial_id in names.items() if key in there)
 
 
 def _check_means(spec: SweepSpec, job: StackJob, *, held: Sequence[str]) -> None:

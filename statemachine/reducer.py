@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from stepsweep.bucket.artifacts import keep
 from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.outcomes import Outcomes
 from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
 from stepsweep.bucket.search_log import SearchLog
@@ -110,7 +111,9 @@ def reduce(
     spent = _spent(bucket, spec, all_read, round_number, fleet)
     bucket.put_json(
         keys.results_key(sweep, round_number),
-        RoundResults(round_number=round_number, spent=spent, results=tuple(results)).to_json(),
+        RoundResults(
+            execution=plan.execution, round_number=round_number, spent=spent, results=tuple(results)
+        ).to_json(),
     )
     groups = ranking.grouped(results)
     has_winner = ranking.rank(groups, spec.objective)[0].is_complete
@@ -125,6 +128,7 @@ def reduce(
         bucket,
         spec,
         results,
+        execution=plan.execution,
         rounds_run=round_number + 1,
         plan_key=keys.plan_key(sweep, round_number),
         ended_by=ended_by,
@@ -155,8 +159,11 @@ def end_leg(bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob)
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
     plan = RoundPlan(
+        execution=state.began.execution,
         spec=spec,
         round_number=leg,
+        is_resumed=leg > state.began.part,
+        recorded_before=(),
         trainer_version=state.began.trainer_version,
         trainer_name=state.began.trainer_name,
         trials=tuple(trials),
@@ -164,12 +171,15 @@ def end_leg(bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob)
     bucket.put_json(keys.free_plan_key(sweep), plan.to_json())
     bucket.put_json(
         keys.free_results_key(sweep),
-        RoundResults(round_number=leg, spent=state.spent, results=tuple(results)).to_json(),
+        RoundResults(
+            execution=state.began.execution, round_number=leg, spent=state.spent, results=tuple(results)
+        ).to_json(),
     )
     return _ended(
         bucket,
         spec,
         results,
+        execution=state.began.execution,
         rounds_run=1,
         plan_key=keys.free_plan_key(sweep),
         ended_by=ended_by,
@@ -182,6 +192,7 @@ def _ended(
     spec: SweepSpec,
     results: Sequence[Result],
     *,
+    execution: str,
     rounds_run: int,
     plan_key: str,
     ended_by: str | None,
@@ -193,12 +204,14 @@ def _ended(
     table = ranking.leaderboard_csv(leaderboard, spec.objective, list(spec.parameters))
     if not leaderboard[0].is_complete:
         bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
+        has_ended(bucket, sweep, execution=execution)
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
     trials_kept = artifacts.kept(leaderboard, spec.keep_artifacts)
     files = keep(bucket, trials_kept)
     output = Output(
         sweep=sweep,
+        execution=execution,
         winner=Place.of(leaderboard[0]),
         summary=_summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None,
         artifacts=_kept(trials_kept[0], files[0]) if trials_kept else None,
@@ -215,8 +228,9 @@ def _ended(
         cost=cost,
     ).to_json()
     bucket.put_json(keys.winner_key(sweep), output)
-    # Last: a leaderboard newer than the plan marks the sweep as finished, and then winner.json must exist.
     bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
+    # Last: it marks the sweep as finished, and then the others must exist.
+    has_ended(bucket, sweep, execution=execution)
     return {"another_round": False, "output": output}
 
 

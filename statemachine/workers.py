@@ -1,9 +1,11 @@
 """The legs of a free-running search: begins one with the items of its workers, as part of the function "plan"."""
 
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+from stepsweep.bucket.latest import has_planned
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.contract import keys
@@ -22,7 +24,7 @@ def plan_workers(
     spec: SweepSpec,
     *,
     execution: str,
-    started: float,
+    started_at: datetime,
     part: int,
     trainer: Trainer,
     workers: int,
@@ -36,7 +38,7 @@ def plan_workers(
 
     Args:
         execution: name of the execution.
-        started: when it started, in seconds since 1970.
+        started_at: when it started.
         part: counts the legs of the execution, from 0.
         workers: the most that there may be.
         rates: of a machine that the stack's own job fills.
@@ -55,7 +57,7 @@ def plan_workers(
         leg=0,
         execution=execution,
         part=part,
-        started=started,
+        started=started_at.timestamp(),
         spec=spec,
         trainer_version=trainer.version,
         trainer_name=trainer.name,
@@ -73,6 +75,14 @@ def plan_workers(
         items.append(item(do=TRAIN, trial=trial) if has_job else item(do=ASK))
     key = keys.workers_key(spec.name, state.began.leg)
     bucket.put_json(key, items)
+    has_planned(
+        bucket,
+        spec.name,
+        execution=execution,
+        started_at=started_at,
+        round_number=state.began.leg,
+        trainer_version=trainer.version,
+    )
     return {
         "sweep": spec.name,
         "round": part,

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from stepsweep.bucket.s3 import for_all
@@ -38,7 +38,7 @@ class Standing:
         planned: number of trials; 0 before it is planned.
         rows: the leaderboard; if the sweep is not finished, that of the trials so far.
         output: its execution's output; None if it is not finished, or if no trial succeeded.
-        is_finished: whether the leaderboard belongs to the latest plan.
+        is_finished: whether the latest execution's search has ended.
         executions: ARNs of its running executions.
     """
 
@@ -69,7 +69,7 @@ class Entry:
     """A row of the list of sweeps.
 
     Attributes:
-        started_at: when its spec was written.
+        started_at: when its first execution started.
         status: `FINISHED`, `RUNNING`, `INTERRUPTED` or `UNREADABLE`.
         planned: number of trials; None before it is planned.
         ended: number of trials with an outcome.
@@ -117,7 +117,7 @@ class Archive:
     def leaderboard(self, spec: SweepSpec) -> list[Row]:
         """Returns a finished sweep's trials, best first."""
         with self._reading(spec.name):
-            return self.records.leaderboard(spec, self.records.objects(spec.name))
+            return self.records.leaderboard(spec)
 
     def spec(self, name: str) -> SweepSpec:
         """Returns a sweep's spec.
@@ -134,7 +134,7 @@ class Archive:
     def plan(self, spec: SweepSpec) -> Plan | None:
         """Returns the latest plan of a sweep; None before it is planned."""
         with self._reading(spec.name):
-            return self.records.plan(spec, self.records.objects(spec.name))
+            return self.records.plan(spec)
 
     def standing(self, name: str, running: Sequence[str]) -> Standing:
         """Returns the state of a sweep.
@@ -147,19 +147,19 @@ class Archive:
         """
         spec = self.spec(name)
         with self._reading(name):
-            objects = self.records.objects(name)
-            plan = self.records.plan(spec, objects)
-            is_finished = plan is not None and _is_finished(name, objects, plan.planned_at)
-            if is_finished:
-                rows = self.records.leaderboard(spec, objects)
-            else:
-                rows = self.records.rows_so_far(plan, objects) if plan else []
+            plan, latest = self.records.plan(spec), self.records.latest(name)
+            ended = latest if latest and latest.has_ended and plan and plan.execution == latest.execution else None
+            rows: list[Row] = []
+            if ended:
+                rows = self.records.leaderboard(spec)
+            elif plan:
+                rows = self.records.rows_so_far(plan, self.records.objects(name))
             return Standing(
                 spec=spec,
                 planned=len(plan.trials) if plan else 0,
                 rows=rows,
-                output=self.records.output(name) if is_finished else None,
-                is_finished=is_finished,
+                output=self.records.output(name, execution=ended.execution) if ended else None,
+                is_finished=ended is not None,
                 executions=of_sweep(name, running),
             )
 
@@ -201,6 +201,11 @@ class Archive:
         with explained():
             return self.records.sweeps()
 
+    @property
+    def began_at(self) -> datetime:
+        """When the newest of its sweeps began; long ago if there is none."""
+        return max((entry.started_at for entry in self.entries(running=[])), default=datetime.min.replace(tzinfo=UTC))
+
     def entries(self, running: Sequence[str], names: Sequence[str] | None = None) -> list[Entry]:
         """Returns sweeps, newest first.
 
@@ -215,34 +220,36 @@ class Archive:
         return sorted(there, key=lambda entry: (entry.started_at, entry.sweep), reverse=True)
 
     def _entry(self, name: str, running: Sequence[str]) -> Entry | None:
-        objects = self.records.objects(name)
-        if keys.spec_key(name) not in objects:  # deleted meanwhile
-            return None
         try:
             with self._reading(name):
-                return self._readable_entry(name, objects, running)
+                return self._readable_entry(name, running)
         except InvalidDocument as error:
-            started_at = objects[keys.spec_key(name)]
-            return Entry(sweep=name, started_at=started_at, status="UNREADABLE", fault=str(error))
+            written = self.records.objects(name).get(keys.spec_key(name))
+            return Entry(sweep=name, started_at=written, status="UNREADABLE", fault=str(error)) if written else None
 
-    def _readable_entry(self, name: str, objects: Objects, running: Sequence[str]) -> Entry | None:
+    def _readable_entry(self, name: str, running: Sequence[str]) -> Entry | None:
         spec = self.records.spec(name)
-        if spec is None:
+        if spec is None:  # deleted meanwhile
             return None
-        planned_at = self.records.planned_at(objects)
-        is_finished = planned_at is not None and _is_finished(name, objects, planned_at)
-        output = self.records.output(name) if is_finished else None
+        latest = self.records.latest(name)
+        is_finished = latest is not None and latest.has_ended
+        # A finished sweep of thousands of trials has as many objects, and none of them need be listed.
+        objects: Objects = {} if is_finished else self.records.objects(name)
+        started_at = latest.created_at if latest else objects.get(keys.spec_key(name))
+        if started_at is None:  # deleted meanwhile
+            return None
+        output = self.records.output(name, execution=latest.execution) if latest and is_finished else None
         planned, ended, failed = None, 0, None
         if output:
             planned = ended = sum(output.outcomes.values())
             failed = ended - output.outcomes[Status.SUCCEEDED]
         elif is_finished:
-            planned = ended = failed = sum(row.n for row in self.records.leaderboard(spec, objects))
-        elif plan := self.records.plan(spec, objects):
-            planned, ended = len(plan.trials), len(plan.finished(objects))
+            planned = ended = failed = sum(row.n for row in self.records.leaderboard(spec))
+        elif plan := self.records.plan(spec):
+            planned, ended = len(plan.trials), len(self.records.finished(plan, objects))
         return Entry(
             sweep=name,
-            started_at=objects[keys.spec_key(name)],
+            started_at=started_at,
             status=_status(is_finished=is_finished, runs=bool(of_sweep(name, running))),
             planned=planned,
             ended=ended,
@@ -279,13 +286,8 @@ class Archive:
         return f"there is no sweep {shown(name)} in {self.objects}; {remedy}"
 
 
-def _is_finished(name: str, objects: Objects, planned_at: datetime) -> bool:
-    leaderboard_at = objects.get(keys.leaderboard_key(name))
-    return leaderboard_at is not None and leaderboard_at >= planned_at
-
-
 def _status(*, is_finished: bool, runs: bool) -> str:
-    # If an old leaderboard still exists, the running execution has not planned yet: the sweep runs again.
+    # If an earlier execution's search has ended, the running one has not planned yet: the sweep runs again.
     if runs:
         return "RUNNING"
     return "FINISHED" if is_finished else "INTERRUPTED"

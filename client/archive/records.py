@@ -1,11 +1,12 @@
 """Reads sweeps from the bucket: plans, ended trials, and their results."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from stepsweep.bucket.latest import latest_of
 from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.search_log import state_at
@@ -16,7 +17,7 @@ from stepsweep.client.archive.endings import Ending
 from stepsweep.client.archive.leaderboard import Row, rows_of
 from stepsweep.contract import keys
 from stepsweep.contract.artifacts import parts_of
-from stepsweep.contract.documents import RoundPlan, RoundResults, items_from_json
+from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, items_from_json
 from stepsweep.contract.errors import InvalidDocument, InvalidInput, InvalidMetrics, InvalidSweep
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
@@ -27,10 +28,9 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
 Objects = Mapping[str, datetime]
-"""Key → time of writing by the bucket's clock, in whole seconds on AWS."""
+"""Key → time of writing by the bucket's clock, in whole seconds on AWS. Nothing is decided by that time: a copy of the
+bucket has others, and in any order."""
 
-_TO_RUN = re.compile(r"/(?:round-(\d+)/to-run|leg-(\d+)/workers)\.json$")
-"""Written when a round is planned, or when workers of a free-running search begin."""
 _OUTCOME = re.compile(r"/round-\d+/outcomes/([^/]+)\.json$")
 
 
@@ -42,7 +42,8 @@ class Plan:
         round_number: of a free-running search, its leg.
         trials: all trials of the sweep so far, by id, in the order of the plan.
         to_run: ids of the trials that were not finished at planning; of a free-running search, that have not ended.
-        planned_at: time of planning by the bucket's clock.
+        recorded_before: those of `to_run` that have an outcome of an earlier execution, which does not count.
+        execution: name of the execution that planned it.
         trainer_version: identifies the code that the trials run.
     """
 
@@ -50,7 +51,8 @@ class Plan:
     round_number: int
     trials: dict[str, Trial]
     to_run: frozenset[str]
-    planned_at: datetime
+    recorded_before: frozenset[str]
+    execution: str
     trainer_version: str
 
     @property
@@ -58,21 +60,8 @@ class Plan:
         """The trials of this round; earlier rounds have dealt with the others."""
         return [trial for trial in self.trials.values() if trial.round_number == self.round_number]
 
-    def ended(self, objects: Objects) -> dict[str, datetime]:
-        """Returns the trials of `to_run` with a recorded outcome, and its time.
-
-        A resumed sweep also has outcomes of earlier executions; they are older than the plan and do not count.
-        """
-        written = {
-            trial_id: objects.get(keys.outcome_key(self.spec.name, self.trials[trial_id].round_number, trial_id))
-            for trial_id in self.to_run
-        }
-        return {trial_id: when for trial_id, when in written.items() if when is not None and when >= self.planned_at}
-
-    def finished(self, objects: Objects) -> list[str]:
-        """Returns the ids of the trials that have ended, in this execution or an earlier one."""
-        ended = self.ended(objects)
-        return [trial_id for trial_id in self.trials if trial_id in ended or trial_id not in self.to_run]
+    def outcome_key(self, trial_id: str) -> str:
+        return keys.outcome_key(self.spec.name, self.trials[trial_id].round_number, trial_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +93,7 @@ class Records:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._last: Plan | None = None  # a command asks for a plan several times, and 10,000 trials take a second
+        self._earlier: dict[str, datetime] = {}  # outcomes of earlier executions; one that is replaced is read again
 
     def sweeps(self) -> list[str]:
         """Returns the names of all sweeps, sorted."""
@@ -121,36 +111,28 @@ class Records:
     def objects(self, sweep: str) -> Objects:
         return self._store.listed(keys.sweep_prefix(sweep))
 
-    def planned_at(self, objects: Objects) -> datetime | None:
-        """Returns when the latest plan was written."""
-        return max((when for key, when in objects.items() if _TO_RUN.search(key)), default=None)
+    def latest(self, sweep: str) -> Latest | None:
+        """Returns the execution that planned last; None if none has planned."""
+        return latest_of(self._store, sweep)
 
-    def plan(self, spec: SweepSpec, objects: Objects) -> Plan | None:
+    def plan(self, spec: SweepSpec) -> Plan | None:
         """Returns the latest plan; None if there is none."""
-        written = self.rounds(objects)
-        if not written:
+        latest = self.latest(spec.name)
+        if latest is None:
             return None
-        number, planned_at = max(written, key=lambda each: (each[1], each[0]))
         if spec.rounds:
-            return self.plan_of(spec, number, planned_at)
-        state = state_at(self._store, spec.name, objects)
-        if state is None:
-            return None
-        return plan_of_state(state.ended() if state.ended_by else state, planned_at)
+            return self.plan_of(spec, latest.round_number, execution=latest.execution)
+        state = state_at(self._store, spec.name, self.objects(spec.name))
+        return None if state is None else plan_of_state(state.ended() if state.ended_by else state)
 
-    def rounds(self, objects: Objects, *, since: datetime | None = None) -> list[tuple[int, datetime]]:
-        """Returns the numbers and times of the planned rounds, or of legs, in ascending order.
+    def plan_of(self, spec: SweepSpec, number: int, *, execution: str) -> Plan:
+        """Returns the plan of a round.
 
         Args:
-            since: leaves out older ones.
+            execution: which planned it. If another one is about to plan the round anew, the plan is that one's.
         """
-        written = [(int(match[1] or match[2]), when) for key, when in objects.items() if (match := _TO_RUN.search(key))]
-        return sorted((number, when) for number, when in written if since is None or when >= since)
-
-    def plan_of(self, spec: SweepSpec, number: int, planned_at: datetime) -> Plan:
-        """Returns the plan of a round."""
         last = self._last
-        if last and (last.spec.name, last.round_number, last.planned_at) == (spec.name, number, planned_at):
+        if last and (last.spec.name, last.round_number, last.execution) == (spec.name, number, execution):
             return last
         plan_key, items_key = keys.plan_key(spec.name, number), keys.to_run_key(spec.name, number)
         planned = RoundPlan.from_json(self._store.get_json(plan_key), where=plan_key)
@@ -160,39 +142,57 @@ class Records:
             round_number=number,
             trials={trial.trial_id: trial for trial in planned.trials},
             to_run=frozenset(item.trial_id for item in items),
-            planned_at=planned_at,
+            recorded_before=frozenset(planned.recorded_before),
+            execution=planned.execution,
             trainer_version=planned.trainer_version,
         )
         self._last = plan
         return plan
+
+    def ended(self, plan: Plan, objects: Objects, *, known: Set[str] = frozenset()) -> list[str]:
+        """Returns the trials of `to_run` with an outcome of the plan's execution, without the known ones; the oldest
+        outcome first."""
+        names = {trial_id: plan.outcome_key(trial_id) for trial_id in plan.to_run if trial_id not in known}
+        there = {trial_id: objects[key] for trial_id, key in names.items() if key in objects}
+        doubtful = sorted(there.keys() & plan.recorded_before)
+        asked = [trial_id for trial_id in doubtful if self._earlier.get(names[trial_id]) != there[trial_id]]
+        for trial_id, outcome in zip(asked, for_all(lambda each: self.outcome(plan, each), asked), strict=True):
+            if outcome is not None and outcome.execution == plan.execution:
+                self._earlier.pop(names[trial_id], None)
+            else:
+                self._earlier[names[trial_id]] = there[trial_id]
+        ended = [trial_id for trial_id in there if names[trial_id] not in self._earlier]
+        return sorted(ended, key=lambda trial_id: (there[trial_id], trial_id))
+
+    def finished(self, plan: Plan, objects: Objects) -> list[str]:
+        """Returns the ids of the trials that have ended, in the plan's execution or an earlier one."""
+        ended = set(self.ended(plan, objects))
+        return [trial_id for trial_id in plan.trials if trial_id in ended or trial_id not in plan.to_run]
 
     def results(self, plan: Plan, trial_ids: Sequence[str]) -> list[Read]:
         """Returns the results of trials, with the reducer's reasons."""
 
         def read(trial_id: str) -> Read:
             trial = plan.trials[trial_id]
-            outcome_key = keys.outcome_key(plan.spec.name, trial.round_number, trial_id)
-            outcome = recorded(self._store, outcome_key)
+            outcome = recorded(self._store, plan.outcome_key(trial_id))
             return read_result(self._store, trial, plan.spec.objective, outcome=outcome)
 
         return for_all(read, trial_ids)
 
     def rows_so_far(self, plan: Plan, objects: Objects) -> list[Row]:
         """Returns the leaderboard of the trials that have ended."""
-        results = [read.result for read in self.results(plan, plan.finished(objects))]
+        results = [read.result for read in self.results(plan, self.finished(plan, objects))]
         return rows_of(results, plan.spec)
 
-    def leaderboard(self, spec: SweepSpec, objects: Objects) -> list[Row]:
+    def leaderboard(self, spec: SweepSpec) -> list[Row]:
         """Returns the leaderboard after the latest planned round or leg; empty if that has no results yet."""
-        written = self.rounds(objects)
-        if not written:
+        latest = self.latest(spec.name)
+        if latest is None:
             return []
-        number, _ = max(written, key=lambda each: (each[1], each[0]))
-        key = keys.results_key(spec.name, number) if spec.rounds else keys.free_results_key(spec.name)
+        key = keys.results_key(spec.name, latest.round_number) if spec.rounds else keys.free_results_key(spec.name)
         document = self._store.get_json(key)
-        if document is None:
-            return []
-        return rows_of(RoundResults.from_json(document, where=key).results, spec)
+        found = None if document is None else RoundResults.from_json(document, where=key)
+        return rows_of(found.results, spec) if found and found.execution == latest.execution else []
 
     def metrics(self, trial: Trial) -> Metrics | None:
         """Returns a trial's curve; None if it is missing or invalid. That of a diverged trial has NaN or infinity."""
@@ -218,11 +218,12 @@ class Records:
         """Returns the live rows of trials, by trial id."""
         return _found(trials, for_all(self.live, trials))
 
-    def output(self, sweep: str) -> Output | None:
-        """Returns the output of the last execution that found a winner; None if none did."""
+    def output(self, sweep: str, *, execution: str) -> Output | None:
+        """Returns the output of an execution that was the last to find a winner; None for all others."""
         key = keys.winner_key(sweep)
         document = self._store.get_json(key)
-        return None if document is None else Output.from_json(document, where=key)
+        output = None if document is None else Output.from_json(document, where=key)
+        return output if output and output.execution == execution else None
 
     def documents(self, sweep: str) -> dict[str, str]:
         """Returns the texts of a sweep's existing files, by file name."""
@@ -280,8 +281,8 @@ class Records:
         return len(names)
 
 
-def plan_of_state(state: SearchState, planned_at: datetime) -> Plan:
-    """Returns what a free-running search has begun."""
+def plan_of_state(state: SearchState) -> Plan:
+    """Returns what a free-running search has begun. Its log says what has ended, and outcomes alone do not count."""
     trials, to_run = {}, set()
     for number, candidate in enumerate(state.candidates):
         for member, each in enumerate(candidate.members):
@@ -295,7 +296,8 @@ def plan_of_state(state: SearchState, planned_at: datetime) -> Plan:
         trainer_version=state.began.trainer_version,
         trials=trials,
         to_run=frozenset(to_run),
-        planned_at=planned_at,
+        recorded_before=frozenset(to_run),
+        execution=state.began.execution,
     )
 
 

@@ -117,9 +117,9 @@ class Cloud:
         if not self.is_local:
             return self.looked_at().archive
         # Usually there is one bucket, since its name does not change; before the first sweep there is none.
-        buckets = sorted(self.objects.glob("*/sweeps"), key=lambda sweeps: sweeps.stat().st_mtime)
-        folder = buckets[-1].parent if buckets else self.objects
-        return Archive(ReadOnce(FolderStore(folder)), objects=folder)
+        folders = [sweeps.parent for sweeps in sorted(self.objects.glob("*/sweeps"))] or [self.objects]
+        found = [Archive(ReadOnce(FolderStore(folder)), objects=folder) for folder in folders]
+        return found[0] if len(found) == 1 else max(found, key=lambda archive: archive.began_at)
 
     def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
         """Asks the trainer whether it can run these trials. On AWS nothing is checked in advance.

@@ -1,6 +1,7 @@
 """Remembers which trainer each sweep of this machine had: where it is, and a digest of each of its files."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,12 @@ class Remembered:
     """The trainer of a sweep when it was started.
 
     Attributes:
+        started_at: when that was, in seconds since 1970.
         place: its folder, or the file of its script; None for the tutorial's trainer.
         files: path in the build context → digest.
     """
 
+    started_at: float
     place: Path | None
     files: Mapping[str, str]
 
@@ -39,7 +42,8 @@ def remember(directory: Path, sweep: str, trainer: Path | None) -> None:
     file = _file(directory, sweep)
     file.parent.mkdir(parents=True, exist_ok=True)
     place = str(trainer.resolve()) if trainer else None
-    file.write_text(json.dumps({"trainer": place, "files": files_of(trainer)}), encoding="utf-8")
+    document = {"started_at": time.time(), "trainer": place, "files": files_of(trainer)}
+    file.write_text(json.dumps(document), encoding="utf-8")
 
 
 def forget(directory: Path, sweep: str) -> None:
@@ -64,8 +68,9 @@ def sweeps_of(directory: Path, trainer: Path | Script | None) -> list[str]:
 
 def sweeps_at(directory: Path, place: Path | None) -> list[str]:
     """Returns the sweeps whose trainer was in a folder, the latest first; for None those of the tutorial's trainer."""
-    files = sorted((directory / FOLDER).glob("*.json"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
-    return [file.stem for file in files if (had := _read(file)) and _folder_of(had.place) == place]
+    found = [(had.started_at, file.stem, had) for file in (directory / FOLDER).glob("*.json") if (had := _read(file))]
+    found.sort(key=lambda each: each[:2], reverse=True)
+    return [sweep for _, sweep, had in found if _folder_of(had.place) == place]
 
 
 def _folder_of(place: Path | None) -> Path | None:
@@ -82,8 +87,10 @@ def _folder_of(place: Path | None) -> Path | None:
 def _read(file: Path) -> Remembered | None:
     try:
         document: dict[str, Any] = json.loads(file.read_bytes())
-        place = document["trainer"]
-        return Remembered(place=None if place is None else Path(place), files=dict(document["files"]))
+        place, started_at = document["trainer"], float(document["started_at"])
+        return Remembered(
+            started_at=started_at, place=None if place is None else Path(place), files=dict(document["files"])
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from stepsweep.bucket.s3 import for_all
+from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.client.archive.records import Artifact
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
 from stepsweep.client.extras import missing
 from stepsweep.client.running.control import Found
-from stepsweep.contract import keys, ranking
+from stepsweep.contract import ranking
 from stepsweep.contract.artifacts import kept
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
@@ -181,6 +182,9 @@ def _finished(found: Found, name: str) -> _Sweep:
         results = [read.result for read in archive.records.results(plan, list(plan.trials))]
         objective, keep = standing.spec.objective, standing.spec.keep_artifacts
         best = kept(ranking.rank(ranking.grouped(results), objective), keep)
+        latest = archive.records.latest(name)
+        started_ms = _milliseconds(latest.started_at.timestamp()) if latest else 0
+        attempts = [attempt for outcome in archive.outcomes(name) for attempt in attempts_of(outcome)]
         artifacts = zip(best, for_all(archive.records.artifacts, best), strict=True)
         return _Sweep(
             spec=standing.spec,
@@ -188,8 +192,8 @@ def _finished(found: Found, name: str) -> _Sweep:
             results=results,
             curves=archive.curves(trials),
             output=standing.output,
-            started_ms=_milliseconds(plan.planned_at.timestamp()),
-            ended_ms=_milliseconds(archive.records.objects(name)[keys.leaderboard_key(name)].timestamp()),
+            started_ms=started_ms,
+            ended_ms=max((attempt.stopped for attempt in attempts), default=started_ms),
             documents=archive.records.documents(name),
             artifacts={trial.trial_id: [file for file in files if file.is_kept] for trial, files in artifacts},
         )

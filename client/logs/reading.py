@@ -68,10 +68,11 @@ def _log(cloud: Cloud, name: str, words: Sequence[str]) -> tuple[Log, str]:
 
 def log_of(cloud: Cloud, found: Found, plan: Plan, trial_id: str) -> Log:
     """Returns the log of a trial in its cloud."""
+    recorded = recorded_streams(found.archive, plan, trial_id)
     if cloud.is_local:
-        return LocalLog(cloud.logs, trial_id, found.control)
+        return LocalLog(cloud.logs, trial_id, found.control, recorded)
     assert found.control is not None  # noqa: S101  AWS is always up
-    return CloudLog(found.control.deployment, trial_id, recorded_streams(found.archive, plan, trial_id))
+    return CloudLog(found.control.deployment, trial_id, recorded)
 
 
 def _no_log(trial_id: str) -> CloudError:

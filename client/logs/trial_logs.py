@@ -47,19 +47,24 @@ class Log(Protocol):
         """Returns the last lines of the last attempt."""
 
 
-def latest_attempts(logs: Path, trial_id: str) -> dict[int, Path]:
-    """Returns the log files of a trial's last job in an embedded cloud, by attempt."""
-    files = list((logs / trial_id).glob("*-*.log"))
-    if not files:
-        return {}
-    job = max(files, key=lambda file: file.stat().st_mtime_ns).stem.rpartition("-")[0]
-    return {int(file.stem.rpartition("-")[2]): file for file in files if file.stem.rpartition("-")[0] == job}
+def attempts_by_job(logs: Path, trial_id: str) -> dict[str, dict[int, Path]]:
+    """Returns the log files of a trial in an embedded cloud, by job and attempt; the last written job comes last."""
+    found: dict[str, dict[int, Path]] = {}
+    for file in sorted((logs / trial_id).glob("*-*.log"), key=lambda file: file.stat().st_mtime_ns):
+        job, _, attempt = file.stem.rpartition("-")
+        found[job] = {**found.pop(job, {}), int(attempt): file}
+    return found
 
 
 class LocalLog:
-    """A trial's log in an embedded cloud: reads files, whether or not the cloud is up."""
+    """A trial's log in an embedded cloud: reads files, whether or not the cloud is up.
 
-    def __init__(self, logs: Path, trial_id: str, control: Control | None) -> None:
+    Args:
+        recorded: log streams in the trial's outcome. They end in the job's id and the attempt, as the files do.
+    """
+
+    def __init__(self, logs: Path, trial_id: str, control: Control | None, recorded: Sequence[str]) -> None:
+        self._recorded = {stream.rpartition("/")[2].rpartition("-")[0] for stream in recorded}
         self._logs = logs
         self._trial_id = trial_id
         self._control = control
@@ -67,7 +72,7 @@ class LocalLog:
         self.is_there = False
 
     def news(self, *, is_over: bool, at_most: int | None = None) -> Iterator[Line]:
-        for attempt, file in sorted(latest_attempts(self._logs, self._trial_id).items()):
+        for attempt, file in sorted(self._attempts().items()):
             self.is_there = True
             with file.open("rb") as stream:
                 began = self._read.get(file, 0)
@@ -84,11 +89,20 @@ class LocalLog:
                 yield attempt, line
 
     def tail(self, limit: int) -> list[str]:
-        files = latest_attempts(self._logs, self._trial_id)
+        files = self._attempts()
         if not files:
             return []
         with files[max(files)].open(errors="replace") as lines:
             return [line.rstrip("\r\n") for line in deque(lines, maxlen=limit)]
+
+    def _attempts(self) -> dict[int, Path]:
+        """Returns the log files of the trial's last job, by attempt."""
+        found = attempts_by_job(self._logs, self._trial_id)
+        jobs = list(found)
+        if len(found) > 1:  # copies of files have other times, so these come last
+            known = _jobs_of(self._control.deployment, self._trial_id, alive=False) if self._control else []
+            jobs = [*jobs, *self._recorded, *known]
+        return next((found[job] for job in reversed(jobs) if job in found), {})
 
     def is_over(self) -> bool:
         return self._control is None or not _jobs_of(self._control.deployment, self._trial_id, alive=True)

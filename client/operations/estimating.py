@@ -6,6 +6,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from stepsweep.bucket.s3 import for_all
@@ -138,10 +139,10 @@ def pace_of(cloud: Cloud, script: "Script | None" = None) -> Pace | None:
         archive, version = found.archive, found.control.deployment.trainer_version if found.control else None
         names = _latest(found, most=MAX_READ)
     with explained():
-        plans = [plan for plan in for_all(lambda name: _plan(archive.records, name), names) if plan is not None]
-        plans = [plan for plan in plans if version is None or plan.trainer_version == version]
-        plans.sort(key=lambda plan: plan.planned_at, reverse=True)
-        measured = [each for plan in plans[:MAX_SWEEPS] for each in _measured(archive.records, plan)]
+        found_plans = [each for each in for_all(lambda name: _plan(archive.records, name), names) if each is not None]
+        plans = [each for each in found_plans if version is None or each[1].trainer_version == version]
+        plans.sort(key=lambda each: each[0], reverse=True)
+        measured = [each for _, plan in plans[:MAX_SWEEPS] for each in _measured(archive.records, plan)]
     if not measured:
         return None
     # The start of a job weighs more in a short trial than in a long one.
@@ -198,14 +199,16 @@ def _latest(found: "Found", *, most: int) -> list[str]:
     return list(latest)[:most]
 
 
-def _plan(records: Records, name: str) -> Plan | None:
-    spec = records.spec(name)
-    return records.plan(spec, records.objects(name)) if spec else None
+def _plan(records: Records, name: str) -> tuple[datetime, Plan] | None:
+    """Returns a sweep's plan, and when the execution that made it started."""
+    spec, latest = records.spec(name), records.latest(name)
+    plan = records.plan(spec) if spec and latest else None
+    return (latest.started_at, plan) if latest and plan else None
 
 
 def _measured(records: Records, plan: Plan) -> Iterable[tuple[int, float]]:
     """Yields the epochs that trials trained in their last round, and the seconds that their jobs ran for it."""
-    ended = plan.finished(records.objects(plan.spec.name))[:MAX_TRIALS]
+    ended = records.finished(plan, records.objects(plan.spec.name))[:MAX_TRIALS]
     below = (0, *plan.spec.rungs)
     for read in records.results(plan, ended):
         epochs = (read.result.epochs_trained or 0) - below[read.result.trial.rung]

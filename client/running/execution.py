@@ -22,6 +22,7 @@ from stepsweep.client.archive.records import Objects, Plan, Records, plan_of_sta
 from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
 from stepsweep.client.running.free_running import FollowedLog
 from stepsweep.client.running.printed import last_printed
+from stepsweep.contract import keys
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
@@ -169,7 +170,8 @@ class Execution:
         self._asked_why_at = -math.inf
         self._waits_for = ""
         self._live: dict[str, dict[str, float]] = {}
-        self._log = FollowedLog(deployment.store, spec.name, execution=arn.rpartition(":")[2])
+        self._name = arn.rpartition(":")[2]
+        self._log = FollowedLog(deployment.store, spec.name, execution=self._name)
         self._printed: dict[str, str] = {}
         self._read_live_at = -math.inf
 
@@ -240,6 +242,7 @@ class Execution:
         """Returns the current progress, preceded by the last progress of every round that has ended meanwhile."""
         described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
         # After reading the status, so that the last listing has everything that the execution wrote.
+        latest = self._records.latest(self.spec.name)
         objects = self._records.objects(self.spec.name)
         status, started = described["status"], described["startDate"]
         seconds = (datetime.now(UTC) - started).total_seconds()
@@ -247,14 +250,15 @@ class Execution:
             return [self._look_at_log(objects, status=status, seconds=seconds, with_training=with_training)]
         found: list[Progress] = []
         # A resumed sweep also has plans of earlier executions.
-        for number, planned_at in self._records.rounds(objects, since=started.replace(microsecond=0)):
-            if self.plan is not None and number <= self.plan.round_number:
-                continue
+        first = self.plan.round_number + 1 if self.plan else 0
+        last = latest.round_number if latest and latest.execution == self._name else -1
+        for number in range(first, last + 1):
             if self.plan is not None:
                 # A new plan means that all trials of the previous round have ended.
                 found.append(self._progress(self.plan, objects, status=status, seconds=seconds))
-            self.plan = self._records.plan_of(self.spec, number, planned_at)
+            self.plan = self._records.plan_of(self.spec, number, execution=self._name)
             self._ended, self._failed = set(), 0
+            planned_at = objects.get(keys.to_run_key(self.spec.name, number), started)
             self._round_began = (planned_at - started).total_seconds() if number else 0.0
         if self.plan is None:
             return [Progress(status=status, seconds=seconds)]
@@ -264,10 +268,9 @@ class Execution:
     def _look_at_log(self, objects: Objects, *, status: str, seconds: float, with_training: bool) -> Progress:
         """Returns the progress of a free-running search, of which the log tells everything."""
         news = self._log.read(objects)
-        planned_at = self._records.planned_at(objects)
-        if self._log.state is None or planned_at is None:
+        if self._log.state is None:
             return Progress(status=status, seconds=seconds)
-        self.plan = plan_of_state(self._log.state, planned_at)
+        self.plan = plan_of_state(self._log.state)
         jobs = self._log.jobs()
         progress = Progress(
             status=status,
@@ -321,8 +324,7 @@ class Execution:
         )
 
     def _news(self, plan: Plan, objects: Objects) -> list[Result]:
-        ended = plan.ended(objects)
-        new = sorted(ended.keys() - self._ended, key=lambda trial_id: (ended[trial_id], trial_id))
+        new = self._records.ended(plan, objects, known=self._ended)
         news = [self._explained(read.result, read.log_stream) for read in self._records.results(plan, new)]
         self._ended.update(new)
         self._failed += sum(result.outcome.status is not Status.SUCCEEDED for result in news)

@@ -49,11 +49,11 @@ def last_line(text: str) -> str:
 
 
 def _of_files(folder: Path, job_id: str) -> str:
-    files = sorted(folder.glob(f"{job_id}-*.log"), key=lambda file: file.stat().st_mtime_ns)
+    files = list(folder.glob(f"{job_id}-*.log"))
     if not files:
         return ""
     try:
-        with files[-1].open("rb") as file:
+        with max(files, key=lambda file: int(file.stem.rpartition("-")[2])).open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - MAX_BYTES))
             return last_line(file.read().decode(errors="replace"))
     except OSError:

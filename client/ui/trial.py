@@ -83,7 +83,7 @@ class TrialWatch:
         found, trial = self._source.found(), self._plan.trials[self._trial_id]
         archive = found.archive
         with explained():
-            has_ended = self._trial_id in self._plan.finished(archive.records.objects(self.spec.name))
+            has_ended = self._trial_id in archive.records.finished(self._plan, archive.records.objects(self.spec.name))
             outcome = archive.records.outcome(self._plan, self._trial_id)
             read = archive.records.results(self._plan, [self._trial_id]) if has_ended else []
         curve = (archive.curves([trial]) or archive.live_curves([trial])).get(self._trial_id)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -130,7 +131,9 @@ def read_all(archive: Archive, name: str) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 9, b'{"schema": 1, "na', b"\xff\xfe[\0]\0", b"[]"], ids=range(5))
-@pytest.mark.parametrize("file", ["spec.json", "winner.json", "round-0/plan.json", "round-0/results.json"])
+@pytest.mark.parametrize(
+    "file", ["spec.json", "latest.json", "winner.json", "round-0/plan.json", "round-0/results.json"]
+)
 def test_a_damaged_record_is_named_and_the_other_sweeps_are_there(
     good_and_bad: RecordedCloud, file: str, content: bytes
 ) -> None:
@@ -142,7 +145,7 @@ def test_a_damaged_record_is_named_and_the_other_sweeps_are_there(
 
     assert listed["good"].value == 0.2
     # The list reads neither the plan nor the results of a sweep that has a winner.
-    assert listed["bad"].status == ("UNREADABLE" if file in ("spec.json", "winner.json") else "FINISHED")
+    assert listed["bad"].status == ("FINISHED" if "/" in file else "UNREADABLE")
     fault = rf"the sweep bad cannot be read: .*/sweeps/bad/{file}: "
     with pytest.raises(InvalidDocument, match=fault):
         read_all(archive, "bad")
@@ -191,3 +194,61 @@ def test_a_sweep_whose_removal_is_interrupted_is_there_and_can_be_removed(record
     assert sweeps.spec("mine").name == "mine"
     assert sweeps.records.remove("mine") == 1
     assert sweeps.records.sweeps() == []
+
+
+def dated(folder: Path, *, first: str) -> None:
+    """Gives all files other times, as a copy does: one is the oldest, and another the one of tomorrow."""
+    files = sorted((file for file in folder.rglob("*") if file.is_file()), key=lambda file: file.name != first)
+    for number, file in enumerate(files):
+        at = time.time() + 86_400 * (number - 1)
+        os.utime(file, (at, at))
+
+
+@pytest.mark.parametrize("first", ["leaderboard.csv", "winner.json", "to-run.json", "plan.json", "latest.json"])
+def test_times_of_files_decide_nothing_of_a_finished_sweep(good_and_bad: RecordedCloud, first: str) -> None:
+    (folder,) = good_and_bad.directory.glob("s3/*")
+    before = Archive(FolderStore(folder), objects=folder).entries([])
+    dated(folder, first=first)
+    archive = Archive(FolderStore(folder), objects=folder)
+    assert archive.entries([]) == before
+    standing = archive.standing("good", [])
+    assert standing.status == "FINISHED"
+    assert standing.output is not None
+    assert standing.output.winner.params == {"lr": 0.2}
+
+
+def test_a_resumed_sweep_shows_no_outcome_of_an_earlier_execution(recorded: RecordedCloud) -> None:
+    """A disk of tomorrow: the earlier outcome and leaderboard are newer than the plan."""
+    good, bad = recorded.planned("mine", {"lr": [0.1, 0.2]})
+    recorded.succeeded("mine", good, {"val_accuracy": [0.5] * 3})
+    recorded.failed("mine", bad, "no")
+    recorded.reduced("mine")
+    recorded.planned("mine", {"lr": [0.1, 0.2]}, execution="execution-2")
+    (folder,) = recorded.directory.glob("s3/*")
+    for file in [*folder.glob("sweeps/mine/*"), *folder.glob("sweeps/mine/round-0/outcomes/*")]:
+        os.utime(file, (2_000_000_000, 2_000_000_000))
+
+    archive = Archive(FolderStore(folder), objects=folder)
+    (entry,) = archive.entries([])
+    standing = archive.standing("mine", [])
+
+    assert (entry.status, entry.planned, entry.ended, entry.value) == ("INTERRUPTED", 2, 1, None)
+    assert (standing.status, standing.output) == ("INTERRUPTED", None)
+    assert [(row.trial_id, row.rank) for row in standing.rows] == [(good.trial_id, 1)]
+
+    recorded.failed("mine", bad, "no", execution="execution-2")
+    (entry,) = archive.entries([])
+    assert entry.ended == 2
+
+
+def test_a_winner_of_an_earlier_execution_is_not_shown_where_the_last_found_none(recorded: RecordedCloud) -> None:
+    (trial,) = recorded.planned("mine", {"lr": [0.1]})
+    recorded.succeeded("mine", trial, {"val_accuracy": [0.5] * 3})
+    recorded.reduced("mine")
+    (folder,) = recorded.directory.glob("s3/*")
+    FolderStore(folder).delete([trial.metrics_key])
+    recorded.planned("mine", {"lr": [0.1]}, execution="execution-2")
+    recorded.failed("mine", trial, "no", execution="execution-2")
+    recorded.reduced("mine")
+    standing = Archive(FolderStore(folder), objects=folder).standing("mine", [])
+    assert (standing.status, standing.output) == ("FINISHED", None)

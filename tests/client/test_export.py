@@ -165,7 +165,6 @@ def test_an_export_that_is_repeated_doubles_nothing_and_writes_what_has_changed(
     MlflowClient(store).update_run(before["lr=0.01 momentum=0.9"].info.run_id, status="RUNNING")
     trial = finished.planned(**DOCUMENT)[0]
     finished.succeeded("mine", trial, [0.95, 0.97])
-    finished.wait_for_the_next_second()
     finished.reduced("mine")
     third = exported(finished, store)
     assert (third.run_id, third.written, third.unchanged, third.removed) == (first.run_id, 2, 2, 0)

@@ -196,7 +196,7 @@ def test_a_sweep_that_was_only_planned_has_one(recorded: RecordedCloud) -> None:
 )  # fmt: skip
 def test_an_outcome_that_is_not_batch_s_has_no_attempts(outcome: Any) -> None:
     status = Status.FAILED if "failure" in outcome else Status.SUCCEEDED
-    read = JobOutcome.from_json({**begun("trial", status), **outcome}, where="outcome")
+    read = JobOutcome.from_json({**begun("trial", status, execution="s-1"), **outcome}, where="outcome")
     assert list(attempts_of(read)) == []
 
 

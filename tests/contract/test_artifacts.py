@@ -53,10 +53,12 @@ def _kept(spec: SweepSpec, values: list[float | None]) -> list[float]:
 def test_a_job_is_told_where_artifacts_go_and_which_files_are_some() -> None:
     spec = parse(artifacts=["best.pt", "out/**/*.json", "model/"])
     (trial, *_) = first_round(spec, trainer_version="1")
-    told = TrialItem.of(trial, spec=spec, bucket="b", job=StackJob()).environment
+    told = TrialItem.of(trial, execution="s-1", spec=spec, bucket="b", job=StackJob()).environment
     assert told["STEPSWEEP_ARTIFACTS_URI"] == f"s3://b/artifacts/new/{trial.trial_id}/e2/"
     assert json.loads(told["STEPSWEEP_ARTIFACTS"]) == ["best.pt", "out/**/*.json", "model/"]
-    none = TrialItem.of(trial, spec=parse(keep_artifacts="none"), bucket="b", job=StackJob()).environment
+    none = TrialItem.of(
+        trial, execution="s-1", spec=parse(keep_artifacts="none"), bucket="b", job=StackJob()
+    ).environment
     assert not any("ARTIFACTS" in name for name in none)
 
 

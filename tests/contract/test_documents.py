@@ -22,8 +22,18 @@ from tests.support.strategies import documents
 
 SPEC = SweepSpec.from_json({"parameters": {"lr": [0.1, 0.2]}, "epochs": 2, "name": "s", "repeats": 2})
 TRIALS = tuple(first_round(SPEC, trainer_version="1"))
-PLAN = RoundPlan(spec=SPEC, round_number=0, trainer_version="1", trainer_name="mine", trials=TRIALS)
+PLAN = RoundPlan(
+    execution="s-1",
+    is_resumed=True,
+    recorded_before=(TRIALS[1].trial_id,),
+    spec=SPEC,
+    round_number=0,
+    trainer_version="1",
+    trainer_name="mine",
+    trials=TRIALS,
+)
 RESULTS = RoundResults(
+    execution="s-1",
     round_number=1,
     spent=Spent(job_seconds=1.5, epochs=4, jobs=2, starts=1, slowest=0.5),
     results=(
@@ -37,7 +47,7 @@ RESULTS = RoundResults(
         Result(trial=TRIALS[1], outcome=Outcome(trial_id=TRIALS[1].trial_id, status=Status.FAILED, reason="no")),
     ),
 )
-ITEMS = [TrialItem.of(trial, spec=SPEC, bucket="b", job=StackJob()) for trial in TRIALS]
+ITEMS = [TrialItem.of(trial, execution="s-1", spec=SPEC, bucket="b", job=StackJob()) for trial in TRIALS]
 
 
 NAMES = ("attempts", "Container", "LogStreamName", "StartedAt", "StoppedAt")
@@ -52,6 +62,9 @@ def test_any_plan_and_its_items_survive(document: Any) -> None:
     # The largest seed leaves no room for the seeds of repeats.
     spec = SweepSpec.from_json({**document, "seed": 0})
     plan = RoundPlan(
+        execution="s-1",
+        is_resumed=False,
+        recorded_before=(),
         spec=spec,
         round_number=3,
         trainer_version="v",
@@ -59,7 +72,7 @@ def test_any_plan_and_its_items_survive(document: Any) -> None:
         trials=tuple(first_round(spec, trainer_version="v")),
     )
     assert RoundPlan.from_json(stored(plan.to_json()), where="plan.json") == plan
-    items = [TrialItem.of(trial, spec=spec, bucket="b", job=StackJob()) for trial in plan.trials]
+    items = [TrialItem.of(trial, execution="s-1", spec=spec, bucket="b", job=StackJob()) for trial in plan.trials]
     assert items_from_json(stored([item.to_json() for item in items]), where="to-run.json") == items
 
 
@@ -120,7 +133,7 @@ def test_results_with_a_status_that_is_none_are_refused() -> None:
 def test_an_item_has_the_variables_of_the_spec_after_its_own() -> None:
     spec = SweepSpec.from_json({"parameters": {"lr": [1]}, "epochs": 1, "name": "s", "environment": {"B": 2, "A": "1"}})
     (trial,) = first_round(spec, trainer_version="1")
-    assert TrialItem.of(trial, spec=spec, bucket="b", job=StackJob()).to_json()["environment"] == [
+    assert TrialItem.of(trial, execution="s-1", spec=spec, bucket="b", job=StackJob()).to_json()["environment"] == [
         {"Name": "STEPSWEEP_METRICS_URI", "Value": f"s3://b/{trial.metrics_key}"},
         {"Name": "STEPSWEEP_CHECKPOINT_URI", "Value": f"s3://b/checkpoints/{trial.trial_id}/"},
         {"Name": "STEPSWEEP_ARTIFACTS_URI", "Value": f"s3://b/artifacts/new/{trial.trial_id}/e1/"},
@@ -139,6 +152,7 @@ PLACE = Place(params={"lr": 0.1}, value=0.9, epoch=2, trial_id="t")
 MEAN = Place(params={"lr": 0.2}, value=0.9, epoch=1, trial_id="u", n=3, standard_error=0.01, p_value=0.5)
 OUTPUT = Output(
     sweep="s",
+    execution="s-1",
     winner=PLACE,
     summary={"test_accuracy": 0.8, "any": [None, {"thing": "of the trainer's"}]},
     artifacts=Kept(prefix="artifacts/kept/t/e2/", files=2, bytes=7),
@@ -208,7 +222,7 @@ class TestJobOutcome:
         )
     )
     def test_what_is_batch_s_may_have_any_shape(self, job: Any) -> None:
-        outcome = JobOutcome.from_json({**begun("t", Status.SUCCEEDED), "job": job}, where="o")
+        outcome = JobOutcome.from_json({**begun("t", Status.SUCCEEDED, execution="s-1"), "job": job}, where="o")
         assert outcome.job_seconds >= 0
         assert all(isinstance(name, str) for name in outcome.log_streams)
 
@@ -218,7 +232,7 @@ class TestJobOutcome:
             {"StartedAt": 4_000, "StoppedAt": 5_000, "Container": {"LogStreamName": "two", "ExitCode": 1}},
         ]
         failure = {"Error": "States.TaskFailed", "Cause": json.dumps({"Attempts": attempts})}
-        outcome = JobOutcome.from_json({**begun("t", Status.FAILED), "failure": failure}, where="o")
+        outcome = JobOutcome.from_json({**begun("t", Status.FAILED, execution="s-1"), "failure": failure}, where="o")
         assert outcome.job_seconds == 3.0
         assert outcome.log_streams == ["one", "two"]
         assert outcome.last_log_stream == "two"

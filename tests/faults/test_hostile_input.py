@@ -194,7 +194,7 @@ def test_any_bytes_are_metrics_or_refused_in_words(data: bytes) -> None:
 
 SPEC = SweepSpec.from_json({"parameters": {"act": ["a", "b"]}, "epochs": 3, "name": "s"})
 FIRST, SECOND = (SPEC.trials_of({"act": act}, trainer_version="v")[0] for act in "ab")
-FAILED = begun(FIRST.trial_id, Status.FAILED)
+FAILED = begun(FIRST.trial_id, Status.FAILED, execution="s-1")
 
 
 @settings(max_examples=150, deadline=None)

@@ -89,7 +89,13 @@ class TestOutcomes:
     ) -> None:
         """Its outcome is the one that its own round recorded, or none."""
         *_, lost = trials
-        outcome = {"schema": 1, "trial_id": lost.trial_id, "status": "FAILED", "failure": {"Error": "e", "Cause": "c"}}
+        outcome = {
+            "schema": 1,
+            "execution": "s-1",
+            "trial_id": lost.trial_id,
+            "status": "FAILED",
+            "failure": {"Error": "e", "Cause": "c"},
+        }
         map_results = written(cloud, [child(outcome)])
 
         def of(round_number: int) -> Any:
@@ -152,7 +158,9 @@ class TestOfMap:
         ],
     )  # fmt: skip
     def test_a_manifest_that_cannot_be_read_names_nothing(self, cloud: Cloud, manifest: Any) -> None:
-        map_results = written(cloud, [child({"schema": 1, "trial_id": "t", "status": "SUCCEEDED"})], manifest=manifest)
+        map_results = written(
+            cloud, [child({"schema": 1, "execution": "s-1", "trial_id": "t", "status": "SUCCEEDED"})], manifest=manifest
+        )
         assert outcomes.of_map(cloud.bucket, map_results) == {}
 
     @pytest.mark.parametrize(
@@ -165,7 +173,7 @@ class TestOfMap:
         ids=["empty", "cut off", "no text", "object", "number", "children", "outputs", "texts"],
     )  # fmt: skip
     def test_of_a_file_that_cannot_be_read_the_others_are(self, cloud: Cloud, content: Any) -> None:
-        outcome = {"schema": 1, "trial_id": "t", "status": "SUCCEEDED", "job": {}}
+        outcome = {"schema": 1, "execution": "s-1", "trial_id": "t", "status": "SUCCEEDED", "job": {}}
         assert outcomes.of_map(cloud.bucket, written(cloud, content, [child(outcome)])) == {
             "t": JobOutcome.from_json(outcome, where="outcome")
         }
@@ -177,7 +185,7 @@ class TestOfMap:
     def test_no_more_of_a_record_is_read_than_a_function_has_room_for(
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        files = [[child({"schema": 1, "trial_id": name, "status": "SUCCEEDED"})] for name in "abc"]
+        files = [[child({"schema": 1, "execution": "s-1", "trial_id": name, "status": "SUCCEEDED"})] for name in "abc"]
         map_results = written(cloud, *files)
         monkeypatch.setattr(outcomes, "MAX_RECORD_BYTES", 2 * len(json.dumps(files[0])))
         assert outcomes.of_map(cloud.bucket, map_results).keys() == {"a", "b"}

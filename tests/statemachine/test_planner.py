@@ -17,6 +17,7 @@ class TestPlan:
         answer = cloud.plan(SPEC)
         assert cloud.objects().keys() == {
             "sweeps/s/spec.json",
+            "sweeps/s/latest.json",
             "sweeps/s/round-0/plan.json",
             "sweeps/s/round-0/to-run.json",
         }
@@ -93,6 +94,7 @@ class TestPlan:
         first, *_ = cloud.trials("s")
         assert cloud.bucket.get_json(answer["to_run_key"])[0] == {
             "schema": 1,
+            "execution": "execution-1",
             "sweep": "s",
             "trial_id": first.trial_id,
             "command": ["--lr", "0.1", "--momentum", "0.5", "--epochs", "3", "--seed", "0"],
@@ -115,8 +117,13 @@ class TestPlan:
             "attempts": 5,
             "outcome_key": f"sweeps/s/round-0/outcomes/{first.trial_id}.json",
             "outcomes": {
-                "SUCCEEDED": {"schema": 1, "trial_id": first.trial_id, "status": "SUCCEEDED"},
-                "FAILED": {"schema": 1, "trial_id": first.trial_id, "status": "FAILED"},
+                "SUCCEEDED": {
+                    "schema": 1,
+                    "execution": "execution-1",
+                    "trial_id": first.trial_id,
+                    "status": "SUCCEEDED",
+                },
+                "FAILED": {"schema": 1, "execution": "execution-1", "trial_id": first.trial_id, "status": "FAILED"},
             },
         }
 
@@ -233,9 +240,21 @@ class TestResume:
 
     def test_the_same_input_under_the_same_name_is_the_same_sweep(self, cloud: Cloud) -> None:
         first = cloud.plan(SPEC, execution="one")
-        before = cloud.objects()
+        before, trials = cloud.objects(), cloud.trials("s")
         assert cloud.plan({**SPEC, "Comment": "again"}, execution="two") == first
-        assert cloud.objects() == before
+        after = cloud.objects()
+        changed = {key for key in after if after[key] != before.get(key)}
+        assert changed == {"sweeps/s/latest.json", "sweeps/s/round-0/plan.json", "sweeps/s/round-0/to-run.json"}
+        assert cloud.trials("s") == trials
+
+    def test_a_plan_names_its_execution_and_which_outcomes_are_of_earlier_ones(self, cloud: Cloud) -> None:
+        cloud.plan(SPEC, execution="one")
+        _, second, *_ = cloud.trials("s")
+        cloud.failed(second, "cause")
+        cloud.plan(SPEC, execution="two")
+        plan, latest = (cloud.bucket.get_json(f"sweeps/s/{name}.json") for name in ("round-0/plan", "latest"))
+        assert (plan["execution"], plan["is_resumed"], plan["recorded_before"]) == ("two", True, [second.trial_id])
+        assert (latest["execution"], latest["round"], latest["has_ended"]) == ("two", 0, False)
 
     def test_other_input_under_a_name_that_is_taken_is_refused_and_changes_nothing(self, cloud: Cloud) -> None:
         cloud.plan(SPEC)

@@ -28,7 +28,7 @@ HOST_GONE = "Host EC2 (instance i-0abc) terminated."
 
 def failed(failure: dict[str, Any]) -> tuple[str, str | None]:
     """Returns why a job failed, and the log stream of its last attempt."""
-    outcome = JobOutcome.from_json({**begun("t", Status.FAILED), "failure": failure}, where="outcome")
+    outcome = JobOutcome.from_json({**begun("t", Status.FAILED, execution="s-1"), "failure": failure}, where="outcome")
     return outcome.reason, outcome.last_log_stream
 
 
@@ -87,15 +87,16 @@ class TestWinner:
         output = cloud.reduce()["output"]
         assert cloud.bucket.get_json(keys.winner_key("s")) == output
 
-    def test_the_leaderboard_which_says_that_a_sweep_is_finished_is_written_last(
-        self, cloud: Cloud, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_that_a_sweep_is_finished_is_written_last(self, cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
         cloud.trained(cloud.planned()[0], 0.9)
         caplog.set_level(logging.INFO, "werkzeug")
         cloud.reduce()
         puts = [line for line in caplog.messages if '"PUT ' in line]
-        assert keys.winner_key("s") in puts[-2]
-        assert keys.leaderboard_key("s") in puts[-1]
+        assert [line.split()[6].partition("/sweeps/")[2] for line in puts[-3:]] == [
+            "s/winner.json",
+            "s/leaderboard.csv",
+            "s/latest.json",
+        ]
 
     def test_reducing_again_writes_the_same_bytes(self, cloud: Cloud) -> None:
         first, second, third = cloud.planned()

@@ -66,7 +66,11 @@ class Cloud:
 
     def recorded(self, trial: Trial, outcome: Mapping[str, Any] | bytes, *, sweep: str = "s") -> None:
         """Puts what the state machine records of a trial."""
-        data = outcome if isinstance(outcome, bytes) else json.dumps({"schema": 1, **outcome}).encode()
+        data = (
+            outcome
+            if isinstance(outcome, bytes)
+            else json.dumps({"schema": 1, "execution": "execution-1", **outcome}).encode()
+        )
         self.bucket.put(keys.outcome_key(sweep, trial.round_number, trial.trial_id), data, "application/json")
 
     def failed(self, trial: Trial, cause: str, *, error: str = "States.TaskFailed") -> None:

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -27,6 +28,8 @@ from stepsweep.statemachine.reducer import reduce
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+EXECUTION = "execution-1"
 
 BEGAN = 1_790_000_000_000
 """Milliseconds since 1970, when the first job began."""
@@ -103,7 +106,14 @@ class RecordedCloud:
         return Bucket("bucket", cast("S3Client", _S3(self.directory / "s3")))
 
     def planned(
-        self, name: str, parameters: Mapping[str, Any], *, epochs: int = 3, round_number: int = 0, **others: Any
+        self,
+        name: str,
+        parameters: Mapping[str, Any],
+        *,
+        epochs: int = 3,
+        round_number: int = 0,
+        execution: str = EXECUTION,
+        **others: Any,
     ) -> list[Trial]:
         """Plans a round of a sweep as the state machine does; returns all trials of the sweep so far."""
         spec = SweepSpec.from_json({"name": name, "parameters": parameters, "epochs": epochs, **others})
@@ -111,6 +121,8 @@ class RecordedCloud:
         plan(
             self.bucket,
             spec,
+            execution=execution,
+            started_at=datetime.now(UTC),
             round_number=round_number,
             trainer=Trainer(version="1", name="mine"),
             max_concurrency=10,
@@ -137,12 +149,15 @@ class RecordedCloud:
         for file, text in files.items():
             self.bucket.put(trial.new_artifacts + file, text.encode(), "application/octet-stream")
 
-    def failed(self, name: str, trial: Trial, log: str, *, reason: str = "", began: int = 0) -> None:
+    def failed(
+        self, name: str, trial: Trial, log: str, *, reason: str = "", began: int = 0, execution: str = EXECUTION
+    ) -> None:
         """Writes what is there of a trial whose job failed at its second attempt."""
         times = [{"StartedAt": BEGAN + 1000 * at, "StoppedAt": BEGAN + 1000 * at + 700} for at in (began, began + 1)]
         attempts = [{**each, "Container": {"ExitCode": 1, "Reason": reason}} for each in times]
         cause = json.dumps({"Attempts": attempts, "StatusReason": "Essential container in task exited"})
-        self._record(name, trial, {"status": "FAILED", "failure": {"Error": "States.TaskFailed", "Cause": cause}})
+        failure = {"Error": "States.TaskFailed", "Cause": cause}
+        self._record(name, trial, {"execution": execution, "status": "FAILED", "failure": failure})
         file = self.directory / "logs" / trial.trial_id / "job-2.log"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(log)
@@ -150,7 +165,7 @@ class RecordedCloud:
     def _record(self, name: str, trial: Trial, outcome: Mapping[str, Any]) -> None:
         self.bucket.put_json(
             keys.outcome_key(name, trial.round_number, trial.trial_id),
-            {"schema": 1, "trial_id": trial.trial_id, **outcome},
+            {"schema": 1, "execution": EXECUTION, "trial_id": trial.trial_id, **outcome},
         )
 
     def reduced(self, name: str, *, round_number: int = 0) -> None:

@@ -5,9 +5,11 @@ reducer themselves write what is in its bucket.
 """
 
 import json
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -15,6 +17,7 @@ import boto3
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.client.deployment import Deployment, on_endpoint
+from stepsweep.client.running.control import Control
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.documents import RoundPlan
@@ -47,34 +50,36 @@ class Stack:
     deployment: Deployment
 
     def planned(self, **document: Any) -> list[Trial]:
-        """Plans a sweep as the state machine does; returns its trials."""
+        """Plans a sweep as its running execution does, or another one; returns its trials."""
         spec = SweepSpec.from_json(document)
-        self.bucket.put_json_once(keys.spec_key(spec.name), spec.to_json())
-        plan(
-            self.bucket,
-            spec,
-            round_number=0,
-            trainer=Trainer(version="1", name="mine"),
-            max_concurrency=10,
-            rates=RATES,
-            job=StackJob(),
-        )
+        running = Control(self.deployment).running(spec.name)
+        self._plan(spec, execution=running[0].rpartition(":")[2] if running else secrets.token_hex(4), round_number=0)
         return first_round(spec, trainer_version="1")
 
     def planned_again(self, sweep: str, round_number: int) -> list[Trial]:
         """Plans a later round of a sweep; returns its trials."""
         spec = SweepSpec.from_json(self.bucket.get_json(keys.spec_key(sweep)))
+        self._plan(spec, execution=self._execution(sweep), round_number=round_number)
+        planned = RoundPlan.from_json(self.bucket.get_json(keys.plan_key(sweep, round_number)), where="plan.json")
+        return [trial for trial in planned.trials if trial.round_number == round_number]
+
+    def _plan(self, spec: SweepSpec, *, execution: str, round_number: int) -> None:
         plan(
             self.bucket,
             spec,
+            execution=execution,
+            started_at=datetime.now(UTC),
             round_number=round_number,
             trainer=Trainer(version="1", name="mine"),
             max_concurrency=10,
             rates=RATES,
             job=StackJob(),
         )
-        planned = RoundPlan.from_json(self.bucket.get_json(keys.plan_key(sweep, round_number)), where="plan.json")
-        return [trial for trial in planned.trials if trial.round_number == round_number]
+
+    def _execution(self, sweep: str) -> str:
+        """Returns the execution that planned last."""
+        name: str = self.bucket.get_json(keys.latest_key(sweep))["execution"]
+        return name
 
     def succeeded(self, sweep: str, trial: Trial, values: list[float]) -> None:
         """Writes what a job, and the state machine after it, write of a trial that went well."""
@@ -95,7 +100,7 @@ class Stack:
         self._record(sweep, trial, {"status": "FAILED", "failure": failure})
 
     def _record(self, sweep: str, trial: Trial, outcome: dict[str, Any]) -> None:
-        document = {"schema": 1, "trial_id": trial.trial_id, **outcome}
+        document = {"schema": 1, "execution": self._execution(sweep), "trial_id": trial.trial_id, **outcome}
         self.bucket.put_json(keys.outcome_key(sweep, trial.round_number, trial.trial_id), document)
 
     def reduced(self, sweep: str, *, round_number: int = 0) -> dict[str, Any]:
@@ -133,10 +138,6 @@ class Stack:
         """Returns its deployment with another Batch."""
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
         return replace(self.deployment, batch=session.client("batch", endpoint_url=url))
-
-    def wait_for_the_next_second(self) -> None:
-        """S3 tells when an object was written in whole seconds, so what follows is written in another one."""
-        time.sleep(1.1)
 
     def status(self, arn: str) -> str:
         return self.deployment.step_functions.describe_execution(executionArn=arn)["status"]

@@ -6,6 +6,7 @@ spec.json, and `contract.job_outcome` defines the outcomes.
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Self
 
 from stepsweep.contract import keys
@@ -24,16 +25,72 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Latest:
+    """latest.json: the execution of the sweep that planned last.
+
+    It decides what the sweep's other documents are: each names its execution, and times of files say nothing about
+    them after a copy, or a restored backup.
+
+    Attributes:
+        execution: its name.
+        created_at: when the first execution of the sweep started.
+        started_at: when this one started.
+        round_number: the round that it planned last; of a free-running search, its leg.
+        trainer_version: identifies the code that its trials run.
+        has_ended: whether its search has ended, so that results and leaderboard are its own.
+    """
+
+    execution: str
+    created_at: datetime
+    started_at: datetime
+    round_number: int
+    trainer_version: str
+    has_ended: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "execution": self.execution,
+            "created_at": self.created_at.isoformat(),
+            "started_at": self.started_at.isoformat(),
+            "round": self.round_number,
+            "trainer_version": self.trainer_version,
+            "has_ended": self.has_ended,
+        }
+
+    @classmethod
+    def from_json(cls, data: object, *, where: str) -> Self:
+        fields = Fields(data, where)
+        fields.schema(SCHEMA)
+        latest = cls(
+            execution=fields.text("execution"),
+            created_at=fields.moment("created_at"),
+            started_at=fields.moment("started_at"),
+            round_number=fields.whole("round"),
+            trainer_version=fields.text("trainer_version"),
+            has_ended=fields.flag("has_ended"),
+        )
+        fields.done()
+        return latest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoundPlan:
     """plan.json: every trial of the sweep so far, already finished or not.
 
     Attributes:
+        execution: name of the execution that planned the round.
+        is_resumed: whether another execution of the sweep began before.
+        recorded_before: ids of the trials to run that have an outcome of an earlier execution.
         trainer_version: identifies the code that the trials run; part of every trial id.
         trainer_name: the name that people know it by.
     """
 
+    execution: str
     spec: SweepSpec
     round_number: int
+    is_resumed: bool
+    recorded_before: tuple[str, ...]
     trainer_version: str
     trainer_name: str
     trials: tuple[Trial, ...]
@@ -41,8 +98,11 @@ class RoundPlan:
     def to_json(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
+            "execution": self.execution,
             "spec": self.spec.to_json(),
             "round": self.round_number,
+            "is_resumed": self.is_resumed,
+            "recorded_before": list(self.recorded_before),
             "trainer_version": self.trainer_version,
             "trainer_name": self.trainer_name,
             "trials": [trial.to_json() for trial in self.trials],
@@ -57,8 +117,11 @@ class RoundPlan:
         except InvalidSweep as error:
             raise InvalidDocument(f"{where}: spec: {error.faults[0]}") from None
         plan = cls(
+            execution=fields.text("execution"),
             spec=spec,
             round_number=fields.whole("round"),
+            is_resumed=fields.flag("is_resumed"),
+            recorded_before=tuple(fields.texts("recorded_before")),
             trainer_version=fields.text("trainer_version"),
             trainer_name=fields.text("trainer_name"),
             trials=tuple(Trial.from_json(each, where=place) for each, place in fields.children("trials")),
@@ -74,6 +137,7 @@ class TrialItem:
     All values are texts: a number in a Batch request would fail the whole Map.
     """
 
+    execution: str
     sweep: str
     trial_id: str
     command: tuple[str, ...]
@@ -84,8 +148,9 @@ class TrialItem:
     outcome_key: str
 
     @classmethod
-    def of(cls, trial: Trial, *, spec: SweepSpec, bucket: str, job: StackJob) -> Self:
+    def of(cls, trial: Trial, *, execution: str, spec: SweepSpec, bucket: str, job: StackJob) -> Self:
         return cls(
+            execution=execution,
             sweep=spec.name,
             trial_id=trial.trial_id,
             command=tuple(trial.command()),
@@ -108,6 +173,7 @@ class TrialItem:
     def to_json(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
+            "execution": self.execution,
             "sweep": self.sweep,
             "trial_id": self.trial_id,
             "command": list(self.command),
@@ -118,7 +184,10 @@ class TrialItem:
             "attempts": self.attempts,
             "outcome_key": self.outcome_key,
             # The state machine adds Batch's part, and records one of them when the job ends.
-            "outcomes": {status.value: begun(self.trial_id, status) for status in (Status.SUCCEEDED, Status.FAILED)},
+            "outcomes": {
+                status.value: begun(self.trial_id, status, execution=self.execution)
+                for status in (Status.SUCCEEDED, Status.FAILED)
+            },
         }
 
     @classmethod
@@ -127,6 +196,7 @@ class TrialItem:
         fields.schema(SCHEMA)
         fields.child("outcomes")
         item = cls(
+            execution=fields.text("execution"),
             sweep=fields.text("sweep"),
             trial_id=fields.text("trial_id"),
             command=tuple(fields.texts("command")),
@@ -163,8 +233,13 @@ def items_from_json(data: object, *, where: str) -> list[TrialItem]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResults:
-    """results.json: the result of every trial of the plan after a round."""
+    """results.json: the result of every trial of the plan after a round.
 
+    Attributes:
+        execution: name of the execution that ended the round.
+    """
+
+    execution: str
     round_number: int
     spent: Spent
     results: tuple[Result, ...]
@@ -172,6 +247,7 @@ class RoundResults:
     def to_json(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
+            "execution": self.execution,
             "round": self.round_number,
             "spent": self.spent.to_json(),
             "results": [result.to_json() for result in self.results],
@@ -182,6 +258,7 @@ class RoundResults:
         fields = Fields(data, where)
         fields.schema(SCHEMA)
         results = cls(
+            execution=fields.text("execution"),
             round_number=fields.whole("round"),
             spent=Spent.from_json(fields.raw("spent"), where=f"{where}: spent"),
             results=tuple(Result.from_json(each, where=place) for each, place in fields.children("results")),

@@ -1,9 +1,9 @@
 """Decodes the state machine's record of how a trial's job ended.
 
-The record is `{"schema": 1, "trial_id": …, "status": "SUCCEEDED", "job": {"job_id": …, "attempts": […]}}`, or
-`{…, "status": "FAILED", "failure": {"Error": …, "Cause": …}}`. The cause of a failed job is Batch's description of it,
-as JSON. The reader is strict about schema, id and status, which are ours. It skips malformed parts of the rest, which
-is AWS's: the cost of a job must not decide whether a sweep has a winner.
+The record is `{"schema": 1, "execution": …, "trial_id": …, "status": "SUCCEEDED", "job": {"job_id": …, "attempts": …}}`
+or `{…, "status": "FAILED", "failure": {"Error": …, "Cause": …}}`. The cause of a failed job is Batch's description of
+it, as JSON. The reader is strict about schema, names and status, which are ours. It skips malformed parts of the rest,
+which is AWS's: the cost of a job must not decide whether a sweep has a winner.
 """
 
 import json
@@ -22,9 +22,9 @@ CONTAINER_EXITED = "Essential container in task exited"
 """Batch's reason whenever a container ends; the exit code says more."""
 
 
-def begun(trial_id: str, status: Status) -> dict[str, Any]:
+def begun(trial_id: str, status: Status, *, execution: str) -> dict[str, Any]:
     """Returns the part of the record that is known in advance."""
-    return {"schema": SCHEMA, "trial_id": trial_id, "status": status.value}
+    return {"schema": SCHEMA, "execution": execution, "trial_id": trial_id, "status": status.value}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,10 @@ class JobOutcome:
         succeeded: whether the job succeeded; the metrics decide whether the trial did.
         reason: why it failed; empty if it succeeded.
         attempts: Batch's descriptions, oldest first, with field names in upper camel case.
+        execution: name of the execution that ran the job.
     """
 
+    execution: str
     trial_id: str
     succeeded: bool
     reason: str
@@ -44,21 +46,22 @@ class JobOutcome:
 
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
-        """Reads a record. Raises InvalidDocument if schema, id or status are wrong, or a failure is missing."""
+        """Reads a record. Raises InvalidDocument if schema, a name or status are wrong, or a failure is missing."""
         fields = Fields(data, where)
         fields.schema(SCHEMA)
-        trial_id = fields.text("trial_id")
+        execution, trial_id = fields.text("execution"), fields.text("trial_id")
         match fields.text("status"):
             case Status.SUCCEEDED:
                 job = data.get("job") if isinstance(data, dict) else None
                 attempts = _attempts(job.get("attempts")) if isinstance(job, dict) else ()
-                return cls(trial_id=trial_id, succeeded=True, reason="", attempts=attempts)
+                return cls(execution=execution, trial_id=trial_id, succeeded=True, reason="", attempts=attempts)
             case Status.FAILED:
                 failure = fields.raw("failure")
                 if not isinstance(failure, dict):
                     raise InvalidDocument(f"{where}: failure must be an object")
                 job = _failed_job(failure)
                 return cls(
+                    execution=execution,
                     trial_id=trial_id,
                     succeeded=False,
                     reason=_reason(failure, job),

@@ -74,6 +74,11 @@ def spec_key(sweep: str) -> str:
     return f"{SWEEPS}{sweep}/spec.json"
 
 
+def latest_key(sweep: str) -> str:
+    """Which execution planned last, and whether its search has ended. The other documents name their execution too."""
+    return f"{SWEEPS}{sweep}/latest.json"
+
+
 def plan_key(sweep: str, round_number: int) -> str:
     """All planned trials up to a round, already finished or not."""
     return f"{SWEEPS}{sweep}/round-{round_number}/plan.json"

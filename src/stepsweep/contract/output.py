@@ -125,6 +125,7 @@ class Output:
     """The output of an execution.
 
     Attributes:
+        execution: its name.
         summary: the winner's summary file; None if there is none, or if the winner is a mean.
         artifacts: None if the winner left none, or if the spec keeps none.
         ties: the first places below the winner only by a tie-break.
@@ -136,6 +137,7 @@ class Output:
     """
 
     sweep: str
+    execution: str
     winner: Place
     summary: Mapping[str, Any] | None
     artifacts: Kept | None
@@ -155,6 +157,7 @@ class Output:
         return {
             "schema": SCHEMA,
             "sweep": self.sweep,
+            "execution": self.execution,
             "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary},
             "artifacts": self.artifacts.to_json() if self.artifacts else None,
             "ties": [place.to_json() for place in self.ties],
@@ -182,6 +185,7 @@ class Output:
             raise InvalidDocument(f"{where}: winner: summary must be an object or null")
         output = cls(
             sweep=fields.text("sweep"),
+            execution=fields.text("execution"),
             winner=Place.read(winner),
             summary=summary,
             artifacts=_kept(fields),

@@ -1,6 +1,7 @@
 """Reads JSON documents strictly: it checks the type of each field, and errors name the object and the field."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
@@ -54,6 +55,23 @@ class Fields:
         if not isinstance(value, int) or isinstance(value, bool):
             raise self._wrong(name, "must be a whole number", value)
         return value
+
+    def flag(self, name: str) -> bool:
+        value = self._get(name)
+        if not isinstance(value, bool):
+            raise self._wrong(name, "must be true or false", value)
+        return value
+
+    def moment(self, name: str) -> datetime:
+        """Returns a time with its zone, as ISO 8601 writes it."""
+        value = self.text(name)
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            found = None
+        if found is None or found.tzinfo is None:
+            raise self._wrong(name, "must be a time with its zone, such as 2026-11-23T05:30:12+00:00", value)
+        return found
 
     def maybe_whole(self, name: str) -> int | None:
         return None if self._get(name) is None else self.whole(name)

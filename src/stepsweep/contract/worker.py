@@ -28,5 +28,8 @@ def worker_state(
         trial: that it trains; the state then has all that its job needs.
     """
     question = {"sweep": state.spec.name, "leg": state.began.leg, "worker": worker, "turn": turn, "ended": {}}
-    item = TrialItem.of(trial, spec=state.spec, bucket=bucket, job=job).to_json() if trial else {}
+    item: dict[str, Any] = {}
+    if trial:
+        began = state.began
+        item = TrialItem.of(trial, execution=began.execution, spec=state.spec, bucket=bucket, job=job).to_json()
     return {**item, "do": do, "question": question}

@@ -1,0 +1,49 @@
+"""Keeps latest.json, which says whose a sweep's documents are."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from stepsweep.bucket.s3 import Bucket, Readable
+from stepsweep.contract import keys
+from stepsweep.contract.documents import Latest
+from stepsweep.contract.errors import InvalidDocument
+
+
+def latest_of(bucket: Readable, sweep: str) -> Latest | None:
+    """Returns the execution of a sweep that planned last; None before the first plan.
+
+    Raises:
+        InvalidDocument: the record is damaged.
+    """
+    key = keys.latest_key(sweep)
+    document = bucket.get_json(key)
+    return None if document is None else Latest.from_json(document, where=key)
+
+
+def has_planned(
+    bucket: Bucket, sweep: str, *, execution: str, started_at: datetime, round_number: int, trainer_version: str
+) -> None:
+    """Records that an execution has planned a round, or a leg. The plan must have been written."""
+    try:
+        before = latest_of(bucket, sweep)
+    except InvalidDocument:  # what is written now mends it
+        before = None
+    latest = Latest(
+        execution=execution,
+        created_at=before.created_at if before else started_at,
+        started_at=started_at,
+        round_number=round_number,
+        trainer_version=trainer_version,
+    )
+    bucket.put_json(keys.latest_key(sweep), latest.to_json())
+
+
+def has_ended(bucket: Bucket, sweep: str, *, execution: str) -> None:
+    """Records that the search of an execution has ended. Its other documents must have been written.
+
+    If another execution has planned since, it will end the search.
+    """
+    key = keys.latest_key(sweep)
+    latest = Latest.from_json(bucket.written_json(key), where=key)
+    if latest.execution == execution:
+        bucket.put_json(key, replace(latest, has_ended=True).to_json())
