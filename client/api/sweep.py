@@ -312,7 +312,7 @@ class Sweep:
             # Planning creates the record, which takes a moment.
             if self._execution is None:
                 raise
-            runs = [] if self._cloud.is_gone else [self._execution.arn]
+            runs = [] if self._cloud.is_gone(self._execution) else [self._execution.arn]
             return Standing(spec=self.spec, planned=0, rows=[], output=None, is_finished=False, executions=runs)
 
     def _output(self) -> Output:
@@ -358,7 +358,7 @@ def settled(cloud: Cloud, ask: Callable[[], T]) -> T:
     try:
         return ask()
     except CloudError:
-        if not cloud.is_gone:
+        if not cloud.is_gone():
             raise
         return ask()
 

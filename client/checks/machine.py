@@ -1,13 +1,10 @@
 """`sweep doctor` on this machine: checks whether the embedded cloud would run, and says how to fix what it finds."""
 
-import json
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from stepsweep.client.checks.aws import tool_finding
 from stepsweep.client.checks.findings import Finding, State
@@ -98,15 +95,29 @@ def _embedded(directory: Path) -> Finding:
     if directory.exists() and not os.access(directory, os.W_OK):
         found = f"{directory} cannot be written: its sweeps can be read, and none can be started"
         return Finding(check=check, state=State.WARNING, found=found, remedy="name another folder with --dir")
+    if missing("local"):
+        return Finding(check=check, state=State.OK, found=f"whether one runs in {directory} is unknown without [local]")
+    from botocore.exceptions import HTTPClientError
+
+    from stepsweep.local.cloud import is_up, published
+    from stepsweep.local.hosts import silent_hosts
+
+    file = directory / "cloud.json"
     try:
-        url = str(json.loads((directory / "cloud.json").read_bytes())["url"])
-        address = urlsplit(url)
-        with socket.create_connection((address.hostname or "", address.port or 80), timeout=5):
-            return Finding(check=check, state=State.OK, found=f"one runs in {directory}, at {url}; commands join it")
+        endpoint = published(directory)
+        silent = silent_hosts(endpoint)
     except FileNotFoundError:
         return Finding(check=check, state=State.OK, found=f"none runs in {directory}; `sweep run` starts one")
-    except (OSError, ValueError, KeyError, TypeError):
-        found = f"{directory / 'cloud.json'} names a cloud that does not answer; it was probably killed"
+    except (OSError, ValueError, TypeError, HTTPClientError):
+        if directory.is_dir() and is_up(directory):
+            found = f"the process that runs one in {directory} does not answer"
+            return Finding(check=check, state=State.PROBLEM, found=found, remedy=f"end it; {file} has its `pid`")
+        found = f"{file} names a cloud that does not answer; it was probably killed"
         return Finding(
             check=check, state=State.WARNING, found=found, remedy="the next `sweep run` or `sweep serve` replaces it"
         )
+    if silent:
+        found = f"one runs in {directory}, at {endpoint.url}, but not all of it: {' and '.join(silent)} does not answer"
+        remedy = f"wait for a moment, since it may import modules; `kill {endpoint.pid}` ends the cloud and its sweeps"
+        return Finding(check=check, state=State.PROBLEM, found=found, remedy=remedy)
+    return Finding(check=check, state=State.OK, found=f"one runs in {directory}, at {endpoint.url}; commands join it")

@@ -77,6 +77,7 @@ class _Shown(OnTerminal):
     Attributes:
         execution: the execution, once it has begun.
         has_ended: whether the execution has ended.
+        listen: makes a signal interrupt the command, also if another one has before.
     """
 
     def __init__(self, view: View, cloud: Cloud, *, has_title: bool = True) -> None:
@@ -84,6 +85,7 @@ class _Shown(OnTerminal):
         self.cloud = cloud
         self.execution: Execution | None = None
         self.has_ended = False
+        self.listen: Callable[[], None] = lambda: None
         self._has_title = has_title
 
     def __call__(self, event: Event) -> None:
@@ -100,6 +102,7 @@ class _Shown(OnTerminal):
                 self.has_ended = True
                 self._results(execution, ending)
             case AtRest(standing, archive):
+                self.has_ended = True
                 self._standing(standing, archive)
             case GoesOn(execution):
                 self.goes_on(execution.spec.name)
@@ -107,8 +110,10 @@ class _Shown(OnTerminal):
                 self.has_ended = True
                 self._gave_up(execution.spec.name)
             case Interrupted(execution, is_planned):
+                self.has_ended = True
                 self._interrupted(execution.spec.name, is_planned=is_planned)
             case Shared(names):
+                self.listen()
                 said = f"Other executions run in this cloud, and it ends with them: {', '.join(names)}."
                 self.view.line(f"{said} Ctrl-C ends them now.")
 
@@ -163,7 +168,7 @@ def _ran(
         outlives_us: whether the sweep continues after an error or an interrupt.
     """
     try:
-        with signals_interrupt(), show:
+        with signals_interrupt() as show.listen, show:
             last = operation()
     except KeyboardInterrupt:
         if show.execution is None or show.has_ended:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from stepsweep.client.archive.recorded import Archive
     from stepsweep.client.deployment import Deployment
     from stepsweep.client.running.control import Found
+    from stepsweep.client.running.execution import Execution
     from stepsweep.contract.spec import SweepSpec
     from stepsweep.local.endpoint import Endpoint
     from stepsweep.local.machine import Machines
@@ -222,14 +223,13 @@ class Cloud:
         """The folder of an embedded cloud's trial logs."""
         return self.directory / "logs"
 
-    @property
-    def is_gone(self) -> bool:
-        """Whether it is an embedded cloud that no process keeps up."""
+    def is_gone(self, execution: "Execution | None" = None) -> bool:
+        """Whether it is an embedded cloud that no process keeps up; with an execution, the cloud that ran this one."""
         if not self.is_local:
             return False
         from stepsweep.local.cloud import is_up
 
-        return not is_up(self.directory)
+        return not is_up(self.directory, url=execution.endpoint_url if execution else None)
 
     @contextmanager
     def starting(self, on_status: Callable[[str], None]) -> Iterator[Callable[[], None]]:

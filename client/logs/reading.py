@@ -43,7 +43,7 @@ def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callab
     log, trial_id = _log(cloud, name, words)
     shown = 0
     while True:
-        is_over = cloud.is_gone or log.is_over()
+        is_over = cloud.is_gone() or log.is_over()
         for attempt, line in log.news(is_over=is_over):
             if attempt != shown and attempt > 1:
                 on_line(f"--- attempt {attempt}")

@@ -39,13 +39,16 @@ E = TypeVar("E", bound=Event)
 class CloudGone(CloudError):
     """The embedded cloud of the followed sweep is no longer up."""
 
+    def __init__(self) -> None:
+        super().__init__("the process that ran the embedded cloud has ended, and the sweep with it")
+
 
 def run(
     spec: SweepSpec, cloud: Cloud, show: Show, ahead: Ahead, *, keep_going: bool, keep_results: bool = False
-) -> Ended | Interrupted | GaveUp:
+) -> Ended | AtRest | Interrupted | GaveUp:
     """Runs a sweep to its end. On this machine, it runs the embedded cloud in this process if none is up.
 
-    An interrupt ends a sweep on this machine. A sweep on AWS continues.
+    An interrupt ends a sweep on this machine; sweeps of others in its cloud go on. A sweep on AWS continues.
 
     Args:
         ahead: work that has been started for it.
@@ -59,6 +62,7 @@ def run(
     """
     cloud.check_secrets(spec)
     execution = None
+    last: Ended | AtRest | Interrupted | GaveUp
     with contextlib.ExitStack() as until_it_is_down, cloud.starting(doing(show)) as started:
         ahead.check(cloud, spec, doing(show))
         with cloud.opened(doing(show), ahead.machines) as deployment:
@@ -66,18 +70,28 @@ def run(
             try:
                 execution = _start(control, spec, cloud, show, keep_results=keep_results)
                 started()
-                ended = _followed(execution, cloud, show, None if keep_going else control)
+                last = _to_its_end(execution, cloud, show, None if keep_going else control)
             except KeyboardInterrupt:
                 if execution is None or not cloud.is_local:
                     raise
-                show(Doing("Stopping …"))
-                execution.stop()
-                is_planned = execution.recorded().records.spec(spec.name) is not None
-                return _told(show, Interrupted(execution, is_planned=is_planned))
-            show(ended)
+                last = _stopped(execution, cloud, show)
+            else:
+                show(last)
             if deployment.is_ours:
                 _wait_for_others(until_it_is_down, control, cloud, show)
-    return ended
+    return last
+
+
+def _stopped(execution: Execution, cloud: Cloud, show: Show) -> Interrupted:
+    """Stops an execution that a person has interrupted."""
+    show(Doing("Stopping …"))
+    try:
+        execution.stop()
+    except CloudError:
+        if not cloud.is_gone(execution):  # then its jobs have ended with the cloud
+            raise
+    is_planned = cloud.recorded().records.spec(execution.spec.name) is not None
+    return _told(show, Interrupted(execution, is_planned=is_planned))
 
 
 def start(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Execution:
@@ -95,13 +109,13 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = Fal
     return execution
 
 
-def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Ended | GoesOn:
+def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Ended | AtRest | GoesOn:
     """Starts a sweep like `start`, and returns when its trials are planned, or when it has ended."""
     execution = start(spec, cloud, show, keep_results=keep_results)
     for progress in _shown_progress(execution, cloud, show):
         if progress.planned is not None and progress.to_run and progress.status == RUNNING:
             return _told(show, GoesOn(execution))
-    return _told(show, Ended(execution, execution.ending()))
+    return _told(show, _end(execution, cloud))
 
 
 def watch(
@@ -121,18 +135,46 @@ def watch(
             found = cloud.looked_at()
             execution = found.execution(name)
             if execution is None:
-                return _at_rest(found, name, show)
+                return _told(show, _at_rest(found, name))
         ended = _followed(execution, cloud, show, None if keep_going else cloud.looked_at().control)
     except CloudError:
-        if not cloud.is_gone:
+        if not cloud.is_gone(execution):
             raise
         # It ended with the sweep, or was killed: the records say which.
-        return _at_rest(cloud.looked_at(), name, show)
+        return _told(show, _at_rest(cloud.looked_at(), name))
     return _told(show, ended)
 
 
-def _at_rest(found: Found, name: str, show: Show) -> AtRest:
-    return _told(show, AtRest(found.standing(name), found.archive))
+def _at_rest(found: Found, name: str) -> AtRest:
+    return AtRest(found.standing(name), found.archive)
+
+
+def _to_its_end(execution: Execution, cloud: Cloud, show: Show, control: Control | None) -> Ended | AtRest | GaveUp:
+    """Follows an execution like `_followed`. If its cloud ends first, the records say whether it has ended before:
+    another command kept the cloud up, for as long as anything ran in it."""
+    try:
+        return _followed(execution, cloud, show, control)
+    except CloudError as error:
+        return _recorded_end(execution, cloud, error)
+
+
+def _end(execution: Execution, cloud: Cloud) -> Ended | AtRest:
+    """Returns how an execution has ended, also if its cloud has ended since."""
+    try:
+        return Ended(execution, execution.ending())
+    except CloudError as error:
+        return _recorded_end(execution, cloud, error)
+
+
+def _recorded_end(execution: Execution, cloud: Cloud, error: CloudError) -> AtRest:
+    """Returns how an execution has ended whose cloud is gone. Raises if it had not, or if the cloud is up."""
+    if not cloud.is_gone(execution):
+        raise error
+    archive, name = cloud.recorded(), execution.spec.name
+    latest = archive.records.latest(name)
+    if latest is None or not latest.has_ended or latest.execution != execution.name:
+        raise CloudGone from error
+    return _at_rest(Found(archive, None), name)
 
 
 def _start(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool) -> Execution:
@@ -177,8 +219,8 @@ def _shown_progress(execution: Execution, cloud: Cloud, show: Show) -> Iterator[
     """
     show(Begun(execution))
     for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=show.wants_training):
-        if progress.trouble and cloud.is_gone:
-            raise CloudGone("the process that ran the embedded cloud has ended")
+        if progress.trouble and cloud.is_gone(execution):
+            raise CloudGone
         show(progress)
         yield progress
 

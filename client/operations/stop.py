@@ -47,7 +47,7 @@ def _wait_until_down(cloud: Cloud, control: Control) -> None:
     if endpoint is None or not endpoint.ends_when_idle or control.executions():
         return
     deadline = time.monotonic() + DOWN_SECONDS
-    while not cloud.is_gone and time.monotonic() < deadline:
+    while not cloud.is_gone() and time.monotonic() < deadline:
         time.sleep(0.1)
 
 

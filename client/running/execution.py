@@ -170,10 +170,18 @@ class Execution:
         self._asked_why_at = -math.inf
         self._waits_for = ""
         self._live: dict[str, dict[str, float]] = {}
-        self._name = arn.rpartition(":")[2]
-        self._log = FollowedLog(deployment.store, spec.name, execution=self._name)
+        self._log = FollowedLog(deployment.store, spec.name, execution=self.name)
         self._printed: dict[str, str] = {}
         self._read_live_at = -math.inf
+
+    @property
+    def name(self) -> str:
+        return self.arn.rpartition(":")[2]
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the services of its cloud answer."""
+        return str(self._deployment.step_functions.meta.endpoint_url)
 
     @property
     def console_url(self) -> str:
@@ -251,12 +259,12 @@ class Execution:
         found: list[Progress] = []
         # A resumed sweep also has plans of earlier executions.
         first = self.plan.round_number + 1 if self.plan else 0
-        last = latest.round_number if latest and latest.execution == self._name else -1
+        last = latest.round_number if latest and latest.execution == self.name else -1
         for number in range(first, last + 1):
             if self.plan is not None:
                 # A new plan means that all trials of the previous round have ended.
                 found.append(self._progress(self.plan, objects, status=status, seconds=seconds))
-            self.plan = self._records.plan_of(self.spec, number, execution=self._name)
+            self.plan = self._records.plan_of(self.spec, number, execution=self.name)
             self._ended, self._failed = set(), 0
             planned_at = objects.get(keys.to_run_key(self.spec.name, number), started)
             self._round_began = (planned_at - started).total_seconds() if number else 0.0

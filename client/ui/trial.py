@@ -107,7 +107,7 @@ class TrialWatch:
         return [(attempt, printable(line[:MAX_LINE])) for attempt, line in news], not is_over
 
     def _is_over(self) -> bool:
-        return self._source.cloud.is_gone or self._log.is_over()
+        return self._source.cloud.is_gone() or self._log.is_over()
 
 
 def _tries(outcome: JobOutcome) -> list[Try]:

@@ -167,7 +167,7 @@ class SweepWatch:
         plan, rows, number = None, list[Row](), feed.latest.number + 1 if feed.latest else 0
         told_at, cost = 0.0, 0.0
         for progress in execution.follow(poll_seconds=self._source.poll_seconds, with_training=True):
-            if progress.trouble and cloud.is_gone:
+            if progress.trouble and cloud.is_gone(execution):
                 return
             began = time.monotonic()
             if execution.plan is not plan and execution.plan is not None:

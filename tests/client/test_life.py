@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -39,6 +40,28 @@ def written(folder: Path) -> dict[str, int]:
     """Returns when each trial's metrics were written."""
     files = (folder / ".stepsweep" / "s3").glob("*/trials/*/metrics-e2.csv")
     return {file.parent.name: file.stat().st_mtime_ns for file in files}
+
+
+def test_a_sweep_has_its_winner_though_the_command_whose_cloud_it_joined_has_ended_first(folder: Path) -> None:
+    """It is held while all trials end, as a slow machine holds it between two looks."""
+    grid = ("--set", "lr=0.1,0.01", "--epochs", "2", "--fixed", "act=gate")
+    first, second = ("run", *grid, "--name", "first"), ("run", *grid, "--name", "second", "--fresh", "--json")
+    sweep = Sweep(folder=folder)
+    with sweep.popen(*first, environment=ENVIRONMENT) as owner:
+        eventually((folder / ".stepsweep" / "cloud.json").exists)
+        with sweep.popen(*second, environment=ENVIRONMENT) as joined:
+            eventually(
+                lambda: any("second" in str(file) for file in (folder / ".stepsweep" / "s3").rglob("latest.json"))
+            )
+            joined.send_signal(signal.SIGSTOP)
+            (folder / ".stepsweep" / "data" / "go").touch()
+            out, err = owner.communicate(timeout=120)
+            joined.send_signal(signal.SIGCONT)
+            ended = subprocess.CompletedProcess(second, 0, *joined.communicate(timeout=60))
+    assert (owner.returncode, "Winner" in out) == (0, True), err
+    assert joined.returncode == 0, ended.stderr
+    assert (document(ended)["status"], document(ended)["outcomes"]["SUCCEEDED"]) == ("SUCCEEDED", 2)
+    assert "Winner" in ended.stderr
 
 
 def logged(folder: Path) -> list[str]:

@@ -10,14 +10,17 @@ from typing import Any
 from urllib.parse import urlparse
 
 import boto3.s3.transfer
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 from filelock import FileLock
 
 from stepsweep.local import cloud as local_cloud
-from stepsweep.local.cloud import CloudFailed, embedded_cloud
+from stepsweep.local import host
+from stepsweep.local.cloud import CloudFailed, embedded_cloud, published
 from stepsweep.local.template import SynthFailed
-from tests.support.embedded import Cloud, running_cloud
+from tests.support.command import Sweep
+from tests.support.embedded import Cloud, eventually, running_cloud
 from tests.support.signing import signed_headers
 from tests.support.tiny import tiny_app
 from tests.support.worlds import Worlds
@@ -29,6 +32,26 @@ def test_another_process_joins_the_cloud_that_runs_and_leaves_it_running(tiny_cl
         assert endpoint.url == tiny_cloud.environment["AWS_ENDPOINT_URL"]
         assert endpoint.environment() == tiny_cloud.environment
     assert tiny_cloud.client("s3").list_buckets()["Buckets"]
+
+
+def test_doctor_asks_the_hosts_of_a_cloud_and_one_that_was_killed_is_replaced(
+    tiny_cloud: Cloud, tmp_path: Path
+) -> None:
+    def found(words: str) -> bool:
+        ended = Sweep(folder=tmp_path)("doctor", "--dir", str(tiny_cloud.directory))
+        return f"embedded cloud: one runs in {tiny_cloud.directory}, at {endpoint.url}{words}" in ended.stdout
+
+    endpoint = published(tiny_cloud.directory)
+    hosts = [each for each in psutil.Process(endpoint.pid).children() if str(host.__file__) in each.cmdline()]
+    assert len(hosts) == 2
+    hosts[0].suspend()
+    try:
+        assert found(", but not all of it: the ")
+    finally:
+        hosts[0].resume()
+    for each in hosts:
+        each.kill()
+    eventually(lambda: found("; commands join it"))
 
 
 def test_a_lock_without_a_cloud_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -359,7 +360,7 @@ def test_a_stopped_process_ends_too(shell: Shell, stopped: str) -> None:
 
 
 @orphans_only_on_linux
-def test_when_the_host_is_gone_its_processes_have_ended_and_no_other_starts(tmp_path: Path) -> None:
+def test_when_the_host_is_gone_its_processes_are_lost_and_the_next_one_starts_others(tmp_path: Path) -> None:
     shell = Shell(Machine(), tmp_path)
     process = shell.start("sleep", "600")
     (sleeper,) = eventually(lambda: sleepers(shell) or None)
@@ -367,10 +368,25 @@ def test_when_the_host_is_gone_its_processes_have_ended_and_no_other_starts(tmp_
     assert any(argument.endswith("host.py") for argument in host.cmdline())
     host.kill()
     assert process.ended.wait(PATIENCE_SECONDS)
-    assert process.exit_code == 137
-    with pytest.raises(HostGone):
-        shell.start("true")
+    assert (process.exit_code, process.is_lost) == (None, True)
+    assert not is_alive(sleeper.pid)
+    assert shell.machine.answers(timeout_seconds=PATIENCE_SECONDS)
+    assert shell.run("sh", "-c", "exit 3").exit_code == 3
     shell.machine.close()
+    assert not shell.machine.answers(timeout_seconds=PATIENCE_SECONDS)
+
+
+def test_a_machine_whose_hosts_do_not_stay_up_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = psutil.Process().children()
+    machine, gone = Machine(), threading.Event()
+    (host,) = set(psutil.Process().children()) - set(before)
+    machine.on_gone = gone.set
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    host.kill()
+    assert gone.wait(PATIENCE_SECONDS)
+    with pytest.raises(HostGone):
+        Shell(machine, tmp_path).start("true")
+    machine.close()
 
 
 def test_hundreds_of_short_processes_are_all_reported(shell: Shell) -> None:

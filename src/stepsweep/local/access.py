@@ -24,6 +24,7 @@ from moto.s3.responses import ACTION_MAP
 from moto.sts.models import sts_backends
 
 from stepsweep.contract import keys
+from stepsweep.local import hosts
 from stepsweep.local.endpoint import KeyPair
 from stepsweep.local.refused import Refused
 from stepsweep.local.signatures import Signatures, Signer, path_of, read_body
@@ -53,9 +54,20 @@ class Access:
         person: the key of the person whose cloud it is.
         url: the endpoint.
         seen_at: URL at which jobs, functions and the state machine reach it.
+        silent_hosts: returns the names of the hosts that do not answer.
     """
 
-    def __init__(self, account: str, region: str, *, person: KeyPair, url: str, seen_at: str) -> None:
+    def __init__(
+        self,
+        account: str,
+        region: str,
+        *,
+        person: KeyPair,
+        url: str,
+        seen_at: str,
+        silent_hosts: Callable[[], list[str]],
+    ) -> None:
+        self._silent_hosts = silent_hosts
         self._account = account
         self._region = region
         self._signers = {person.access_key_id: Signer(key=person)}
@@ -106,6 +118,8 @@ class Access:
                 # With it moto would look in another account.
                 environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
                 if not role:
+                    if signed.service == hosts.SERVICE:
+                        return hosts.answer(self._silent_hosts(), start_response)
                     return server(environ, start_response)
                 for action, resource in self._asked(signed.service, environ):
                     self.check(role, action, resource)

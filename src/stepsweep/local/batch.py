@@ -20,6 +20,9 @@ from stepsweep.local.share import VISIBLE, Share, Shares
 STOP_GRACE_SECONDS = 30.0
 """Time between SIGTERM and SIGKILL, as on ECS."""
 
+HOST_LOST = "Host EC2 (of the embedded cloud) terminated."
+"""How Batch says it, which tries the job again on another machine."""
+
 OUT_OF_MEMORY = {"exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}
 """How ECS says it."""
 
@@ -190,9 +193,7 @@ class JobQueue:
         attempt.update(
             container=ended,
             stoppedAt=_milliseconds(datetime.now()),
-            statusReason="Essential container in task exited"
-            if process.exit_code is not None
-            else "Task failed to start",
+            statusReason=_why_ended(process),
         )
         if group := options.get("awslogs-group"):
             self._job_logs.publish(job.backend.logs_backend, group, stream, log, now_ms=_milliseconds(datetime.now()))
@@ -241,7 +242,15 @@ def _glob(pattern: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem) + star
 
 
+def _why_ended(process: Process) -> str:
+    if process.is_lost:
+        return HOST_LOST
+    return "Task failed to start" if process.exit_code is None else "Essential container in task exited"
+
+
 def _ending(process: Process, root: Path) -> dict[str, Any]:
+    if process.is_lost:
+        return {}
     if process.exit_code is None:
         return {"reason": f"CannotStartContainerError: {process.error.replace(str(root), '')}"}
     return {"exitCode": process.exit_code}

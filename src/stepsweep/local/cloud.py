@@ -207,13 +207,21 @@ def _joined_by_a_reader(directory: Path) -> Endpoint | None:
     return None
 
 
-def is_up(directory: Path) -> bool:
-    """Whether a process runs the cloud of `directory`, or is starting it."""
+def is_up(directory: Path, *, url: str | None = None) -> bool:
+    """Whether a process runs the cloud of `directory`, or is starting it.
+
+    Args:
+        url: of the cloud; one that has been started since is another.
+    """
     try:
         with FileLock(directory.resolve() / LOCK).acquire(timeout=0):
             return False
     except Timeout:
-        return True
+        if url is None:
+            return True
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return published(directory).url == url
+    return False
 
 
 def starting(directory: Path) -> FileLock:
@@ -223,6 +231,15 @@ def starting(directory: Path) -> FileLock:
     """
     directory.mkdir(parents=True, exist_ok=True)
     return FileLock(directory.resolve() / "starts.lock")
+
+
+def published(directory: Path) -> Endpoint:
+    """Returns the endpoint of the cloud of `directory`, as its process has written it; that may be gone.
+
+    Raises:
+        OSError, ValueError, TypeError: there is no such file, or it cannot be read.
+    """
+    return _published(directory.resolve() / ADDRESS)
 
 
 def _published(address: Path) -> Endpoint:

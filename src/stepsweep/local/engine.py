@@ -6,6 +6,7 @@ Only an embedded cloud's process imports this module, at its start: moto has a t
 import contextlib
 import functools
 import os
+import signal
 import site
 import socket
 import sys
@@ -25,6 +26,7 @@ from stepsweep.local.batch import JobQueue
 from stepsweep.local.endpoint import ACCOUNT, WITHOUT_FILES, Endpoint
 from stepsweep.local.functions import Functions
 from stepsweep.local.held_secrets import HeldSecrets
+from stepsweep.local.hosts import HOST_SECONDS
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machines
 from stepsweep.local.patches import install
@@ -58,7 +60,14 @@ def serving(
         vcpus: vCPUs of all running jobs.
         seen_at: URL at which jobs, functions and the state machine reach the cloud.
     """
-    access = Access(ACCOUNT, endpoint.region, person=endpoint.key, url=endpoint.url, seen_at=seen_at)
+    access = Access(
+        ACCOUNT,
+        endpoint.region,
+        person=endpoint.key,
+        url=endpoint.url,
+        seen_at=seen_at,
+        silent_hosts=lambda: machines.silent(timeout_seconds=HOST_SECONDS),
+    )
 
     def of_any(role_arn: str) -> dict[str, str]:
         """Returns the variables that AWS, or a machine's image, gives jobs and functions with a role."""
@@ -96,6 +105,8 @@ def serving(
         # Closed in reverse order: jobs that are told to end can still save to the running server.
         until_it_ends.callback(server.shutdown)
         until_it_ends.callback(machines.close)
+        # A cloud that can run nothing ends like one that is told to: its sweeps are interrupted, and can go on later.
+        machines.jobs.on_gone = machines.functions.on_gone = lambda: os.kill(os.getpid(), signal.SIGTERM)
         jobs = JobQueue(
             machines.jobs,
             images=images,

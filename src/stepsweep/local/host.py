@@ -11,6 +11,7 @@ imported the slow libraries, which saves each trial the seconds of importing tor
      "copy_of": folder, "copy": folder}                  makes this copy first, and deletes it at the end
     {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that time
     {"do": "warm", "preload": {"modules": […], …}}       imports modules in advance; `machine.Preload` has the fields
+    {"do": "ping", "id": "…"}                            answers as a process that ended with 0
     {"id": "…", "started": pid}   {"id": "…", "ended": exit code, 128 + n for signal n}   {"id": "…", "error": "…"}
 """
 
@@ -133,6 +134,8 @@ class Host:
             with contextlib.suppress(Exception, SystemExit):  # the process that needs the module will report the error
                 if FORK_IS_SAFE:
                     _preload(request["preload"])
+        elif request["do"] == "ping":
+            answer(id=request["id"], ended=0)
         elif container := self._running.get(request["id"]):
             self._end(container, request["grace_seconds"])
 

@@ -3,15 +3,17 @@
 import contextlib
 import itertools
 import json
+import logging
 import os
 import subprocess
 import sys
 import sysconfig
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from stepsweep.contract.errors import SweepError
 from stepsweep.local.endpoint import WITHOUT_FILES
@@ -59,8 +61,12 @@ class Preload:
     path: tuple[str, ...] = ()
 
 
+MAX_FAILURES = 3
+"""Hosts in a row that end without an answer, after which no other is started."""
+
+
 class HostGone(SweepError):
-    """The host process has ended."""
+    """No host process runs."""
 
 
 @dataclass(slots=True)
@@ -69,8 +75,9 @@ class Process:
 
     Attributes:
         ended: set when the process has ended, or could not start.
-        exit_code: its exit code; 128 + n if signal n ended it; None if it could not start.
-        error: why it could not start.
+        exit_code: its exit code; 128 + n if signal n ended it; None if it could not start, or was lost.
+        error: why it has no exit code.
+        is_lost: whether it ended with its host.
     """
 
     id: str
@@ -78,34 +85,31 @@ class Process:
     pid: int | None = None
     exit_code: int | None = None
     error: str = ""
+    is_lost: bool = False
 
 
 class Machine:
-    """Starts the host, and passes requests on. Thread-safe.
+    """Starts the host, and passes requests on. If the host ends, its processes are lost, and another host takes its
+    place. Thread-safe.
 
     Args:
         is_bare: whether its processes can import only the standard library, unless they extend the path (`python -S`).
+
+    Attributes:
+        on_gone: called when hosts have ended again and again, so that no process can start any more.
     """
 
     def __init__(self, *, is_bare: bool = False) -> None:
-        # The host itself needs a package. It removes the entries of PYTHONPATH from the search path of its processes.
-        bare = {"PYTHONPATH": sysconfig.get_path("purelib")} if is_bare else {}
-        self._host = subprocess.Popen(
-            # A file, not a module, and -P: this keeps the current folder out of the search path.
-            [sys.executable, *(BARE if is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**_needed(os.environ), **WITHOUT_FILES, **threads(1), **bare},
-            start_new_session=True,  # the cloud handles Ctrl-C
-        )
-        if self._host.stdin is None or self._host.stdout is None:
-            raise HostGone("the process that runs jobs has no pipes")
-        self._requests, self._answers = self._host.stdin, self._host.stdout
+        self.on_gone: Callable[[], None] = lambda: None
+        self._is_bare = is_bare
+        self._preload: dict[str, Any] = {}
         self._processes: dict[str, Process] = {}
-        self._has_started_any = False
+        self._has_started_any = self._is_closed = self._is_gone = False
         self._ids = itertools.count()
-        self._lock = threading.Lock()
-        self._reader = threading.Thread(target=self._read_answers, name="host-answers", daemon=True)
+        self._changed = threading.Condition()
+        self._hosts = 0
+        self._host = self._new_host()
+        self._reader = threading.Thread(target=self._follow_hosts, name="host-answers", daemon=True)
         self._reader.start()
 
     def start(
@@ -127,14 +131,13 @@ class Machine:
                 ends, with the process's home folder and its folder for temporary files.
 
         Raises:
-            HostGone: the host has ended.
+            HostGone: the machine is closed, or no host stays up.
         """
         process = Process(str(next(self._ids)))
-        self._processes[process.id] = process
         self._has_started_any = True
         self._send(
+            process,
             do="start",
-            id=process.id,
             argv=list(argv),
             cwd=str(cwd),
             env=dict(env),
@@ -148,17 +151,28 @@ class Machine:
 
     def warm(self, preload: Preload) -> None:
         """Imports modules in advance. A process that starts meanwhile waits for the imports."""
-        self._send(do="warm", preload=asdict(preload))
+        self._preload = asdict(preload)
+        self._send(None, do="warm", preload=self._preload)
 
     def end(self, process: Process, *, grace_seconds: float) -> None:
         """Sends SIGTERM to the process, and SIGKILL to it and its descendants after the grace period."""
-        self._send(do="end", id=process.id, grace_seconds=grace_seconds)
+        self._send(None, do="end", id=process.id, grace_seconds=grace_seconds)
+
+    def answers(self, *, timeout_seconds: float) -> bool:
+        """Whether the host answers in time. It does not while it imports modules."""
+        asked = Process(str(next(self._ids)))
+        try:
+            self._send(asked, do="ping")
+        except HostGone:
+            return False
+        return asked.ended.wait(timeout_seconds) and asked.exit_code == 0
 
     def close(self, timeout_seconds: float = 15.0) -> None:
         """Ends every process. Returns when none is left."""
         # If the host has ended, closing tries to flush unsent requests, and fails.
-        with self._lock, contextlib.suppress(OSError):
-            self._requests.close()
+        with self._changed, contextlib.suppress(OSError):
+            self._is_closed = True
+            _pipe(self._host.stdin).close()
         if not self._has_started_any:
             self._host.kill()  # it has no processes to end, and would notice the close only after its imports
         try:
@@ -168,27 +182,102 @@ class Machine:
             self._host.wait()
         self._reader.join()
 
-    def _send(self, **request: Any) -> None:
-        try:
-            with self._lock:
-                self._requests.write(json.dumps(request).encode() + b"\n")
-                self._requests.flush()
-        except (OSError, ValueError) as error:
-            raise HostGone("the process that runs jobs has ended") from error
+    def _new_host(self) -> "subprocess.Popen[bytes]":
+        # The host itself needs a package. It removes the entries of PYTHONPATH from the search path of its processes.
+        bare = {"PYTHONPATH": sysconfig.get_path("purelib")} if self._is_bare else {}
+        self._hosts += 1
+        return subprocess.Popen(
+            # A file, not a module, and -P: this keeps the current folder out of the search path.
+            [sys.executable, *(BARE if self._is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**_needed(os.environ), **WITHOUT_FILES, **threads(1), **bare},
+            start_new_session=True,  # the cloud handles Ctrl-C
+        )
 
-    def _read_answers(self) -> None:
-        with self._answers as answers:
-            for line in answers:
-                answer = json.loads(line)
-                if "started" in answer:
-                    self._processes[answer["id"]].pid = answer["started"]
+    def _send(self, process: Process | None, **request: Any) -> None:
+        """Sends a request, to the next host if this one has ended.
+
+        Args:
+            process: that the host's answers are about, if it is a new one.
+        """
+        data = json.dumps({**request, **({"id": process.id} if process else {})}).encode() + b"\n"
+        with self._changed:
+            while True:
+                if self._is_closed or self._is_gone:
+                    raise HostGone("the process that runs jobs has ended")
+                host = self._hosts
+                try:
+                    requests = _pipe(self._host.stdin)
+                    requests.write(data)
+                    requests.flush()
+                except (OSError, ValueError):
+                    while self._hosts == host and not (self._is_closed or self._is_gone):
+                        self._changed.wait()
                     continue
-                process = self._processes.pop(answer["id"])
+                if process:
+                    self._processes[process.id] = process
+                return
+
+    def _follow_hosts(self) -> None:
+        """Reads the answers of one host after the other."""
+        failures = 0
+        while True:
+            has_answered = self._read_answers()
+            failures = 0 if has_answered else failures + 1
+            with self._changed:
+                if not self._is_closed:
+                    self._host.kill()  # if it closed its pipe alone
+                    code = self._host.wait()
+                    with contextlib.suppress(OSError):
+                        _pipe(self._host.stdin).close()
+                    logging.getLogger("moto").warning("a process that runs jobs has ended with %s", code)
+                lost = list(self._processes.values())
+                self._processes.clear()
+                self._is_gone = failures == MAX_FAILURES
+                is_over = self._is_closed or self._is_gone
+                if not is_over:
+                    self._host = self._new_host()
+                self._changed.notify_all()
+            for process in lost:
+                _lose(process)
+            if is_over:
+                if self._is_gone:
+                    self.on_gone()
+                return
+            with contextlib.suppress(HostGone):
+                self.warm(self._preload)
+
+    def _read_answers(self) -> bool:
+        """Reads what a host answers until it ends; returns whether it has answered at all."""
+        has_answered = False
+        with _pipe(self._host.stdout) as answers:
+            for line in answers:
+                has_answered = True
+                answer = json.loads(line)
+                with self._changed:
+                    if "started" in answer:
+                        self._processes[answer["id"]].pid = answer["started"]
+                        continue
+                    process = self._processes.pop(answer["id"])
+                    is_lost = not self._is_closed and self._host.poll() is not None
+                if is_lost and answer.get("ended"):
+                    _lose(process)
+                    continue
                 process.exit_code, process.error = answer.get("ended"), answer.get("error", "")
                 process.ended.set()
-        for process in list(self._processes.values()):
-            process.error = "the process that runs jobs has ended"
-            process.ended.set()
+        return has_answered
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise HostGone("the process that runs jobs has no pipes")
+    return pipe
+
+
+def _lose(process: Process) -> None:
+    process.is_lost, process.error = True, "the process that runs jobs has ended"
+    process.ended.set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +295,13 @@ class Machines:
             machines.jobs.warm(preload)
         machines.functions.warm(functions)
         return machines
+
+    def silent(self, *, timeout_seconds: float) -> list[str]:
+        """Returns the names of the hosts that do not answer in time."""
+        named = {"the functions' host": self.functions, "the jobs' host": self.jobs}
+        with ThreadPoolExecutor(len(named)) as pool:
+            answers = list(pool.map(lambda machine: machine.answers(timeout_seconds=timeout_seconds), named.values()))
+        return [name for name, has_answered in zip(named, answers, strict=True) if not has_answered]
 
     def close(self) -> None:
         """Ends every process of both. Further calls have no effect."""
