@@ -173,8 +173,11 @@ def curve(data: bytes) -> list[dict[str, float]]:
 
 def the_same_results_are_written_as_the_same_bytes(before: Snapshot, after: Snapshot, sweep: str) -> int:
     """Promise 3, for what is written: picked again from the same results, after whatever had come to pass."""
-    for key in (keys.leaderboard_key(sweep), keys.winner_key(sweep)):
-        assert before.objects.get(key) == after.objects.get(key), key
+    leaderboard, winner = keys.leaderboard_key(sweep), keys.winner_key(sweep)
+    assert before.objects.get(leaderboard) == after.objects.get(leaderboard), leaderboard
+    # It names the execution that picked it.
+    first, second = ({**(snapshot.get_json(winner) or {}), "execution": ""} for snapshot in (before, after))
+    assert first == second, winner
     return 2
 
 

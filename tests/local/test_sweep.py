@@ -125,7 +125,7 @@ def test_a_sweep_that_is_started_again_trains_nothing_and_a_grown_one_only_what_
     first = cloud.run({"parameters": parameters, "epochs": 2, "name": "first"})
     again = cloud.run({"parameters": parameters, "epochs": 2, "name": "first"})
     under_another_name = cloud.run({"parameters": parameters, "epochs": 2, "name": "second"})
-    assert first == again
+    assert {**first, "execution": again["execution"]} == again
     assert first["winner"] == under_another_name["winner"]
     assert len(jobs_of(cloud, "first")) == 4
     assert jobs_of(cloud, "second") == []
@@ -275,7 +275,8 @@ def test_results_survive_a_restart_and_a_killed_cloud_leaves_nothing_running(tmp
         before.process.kill()
         eventually(lambda: not any(process.is_running() for process in processes), 35)
     with running_cloud(tmp_path) as after:
-        assert after.run(spec) == first
+        second = after.run(spec)
+        assert second == {**first, "execution": second["execution"]}
         assert after.jobs("") == []
 
 

@@ -185,8 +185,7 @@ class Machine:
     def _new_host(self) -> "subprocess.Popen[bytes]":
         # The host itself needs a package. It removes the entries of PYTHONPATH from the search path of its processes.
         bare = {"PYTHONPATH": sysconfig.get_path("purelib")} if self._is_bare else {}
-        self._hosts += 1
-        return subprocess.Popen(
+        host = subprocess.Popen(
             # A file, not a module, and -P: this keeps the current folder out of the search path.
             [sys.executable, *(BARE if self._is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
             stdin=subprocess.PIPE,
@@ -194,6 +193,13 @@ class Machine:
             env={**_needed(os.environ), **WITHOUT_FILES, **threads(1), **bare},
             start_new_session=True,  # the cloud handles Ctrl-C
         )
+        self._hosts += 1
+        if self._preload:
+            with contextlib.suppress(OSError):
+                requests = _pipe(host.stdin)
+                requests.write(_line(do="warm", preload=self._preload))
+                requests.flush()
+        return host
 
     def _send(self, process: Process | None, **request: Any) -> None:
         """Sends a request, to the next host if this one has ended.
@@ -201,7 +207,7 @@ class Machine:
         Args:
             process: that the host's answers are about, if it is a new one.
         """
-        data = json.dumps({**request, **({"id": process.id} if process else {})}).encode() + b"\n"
+        data = _line(**request, **({"id": process.id} if process else {}))
         with self._changed:
             while True:
                 if self._is_closed or self._is_gone:
@@ -237,7 +243,10 @@ class Machine:
                 self._is_gone = failures == MAX_FAILURES
                 is_over = self._is_closed or self._is_gone
                 if not is_over:
-                    self._host = self._new_host()
+                    try:
+                        self._host = self._new_host()
+                    except OSError:  # such as too many open files
+                        self._is_gone = is_over = True
                 self._changed.notify_all()
             for process in lost:
                 _lose(process)
@@ -245,8 +254,6 @@ class Machine:
                 if self._is_gone:
                     self.on_gone()
                 return
-            with contextlib.suppress(HostGone):
-                self.warm(self._preload)
 
     def _read_answers(self) -> bool:
         """Reads what a host answers until it ends; returns whether it has answered at all."""
@@ -267,6 +274,10 @@ class Machine:
                 process.exit_code, process.error = answer.get("ended"), answer.get("error", "")
                 process.ended.set()
         return has_answered
+
+
+def _line(**request: Any) -> bytes:
+    return json.dumps(request).encode() + b"\n"
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
