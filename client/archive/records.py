@@ -253,11 +253,10 @@ class Records:
             state = state_at(self._store, spec.name, objects)
             return endings.of_state(state) if state else []
         written = [keys.results_key(spec.name, number) for number in range(plan.round_number + 1)]
-        rounds = [
-            RoundResults.from_json(self._store.get_json(key), where=key).results for key in written if key in objects
-        ]
-        if written[-1] not in objects or objects[written[-1]] < plan.planned_at:
-            rounds.append(tuple(read.result for read in self.results(plan, plan.finished(objects))))
+        found = [RoundResults.from_json(self._store.get_json(key), where=key) for key in written if key in objects]
+        rounds = [each.results for each in found if each.execution == plan.execution]
+        if len(rounds) < len(written):
+            rounds.append(tuple(read.result for read in self.results(plan, self.finished(plan, objects))))
         climbed = {key_of(trial.params): trial.rung for trial in plan.trials.values()}
         return endings.of_rounds(spec, rounds, climbed)
 

@@ -184,7 +184,7 @@ def _finished(found: Found, name: str) -> _Sweep:
         best = kept(ranking.rank(ranking.grouped(results), objective), keep)
         latest = archive.records.latest(name)
         started_ms = _milliseconds(latest.started_at.timestamp()) if latest else 0
-        attempts = [attempt for outcome in archive.outcomes(name) for attempt in attempts_of(outcome)]
+        attempts = [attempt for outcome in archive.outcomes(name).values() for attempt in attempts_of(outcome)]
         artifacts = zip(best, for_all(archive.records.artifacts, best), strict=True)
         return _Sweep(
             spec=standing.spec,
