@@ -21,6 +21,7 @@ from stepsweep.client.logs.reading import read_log
 from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Show
 from stepsweep.client.operations.follow import watch
 from stepsweep.client.pictures.course import Course, course
+from stepsweep.client.pictures.importance import Importance, importance
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.words import assignments, readable
@@ -185,10 +186,9 @@ class Sweep:
             InvalidInput: the trials cannot say, since they are too few or fewer than two parameters vary.
         """
         need("report", "plot_importance()", ["matplotlib", "optuna"])
-        from stepsweep.client.pictures.importance import importance
         from stepsweep.client.pictures.search_figures import importance_of_parameters
 
-        return importance_of_parameters(importance(self.spec, self._standing().rows, self._endings()))
+        return importance_of_parameters(self._importance())
 
     def plot_best(self, over: str = "trials") -> "Figure":
         """Returns the best value so far, with a point for each result; with halving a line for each rung.
@@ -203,6 +203,40 @@ class Sweep:
         from stepsweep.client.pictures.search_figures import best_so_far
 
         return best_so_far(self._course(), self.spec.objective, over=over, winner=self._first())
+
+    def plot_slices(self) -> "Figure":
+        """Returns the values over each parameter that varies, the most important first.
+
+        Raises:
+            InvalidInput: no parameter varies.
+        """
+        need("report", "plot_slices()", ["matplotlib", "optuna"])
+        from stepsweep.client.pictures.figures import slices
+
+        found = self._importance()
+        return slices(self.spec, self._standing().rows, [weight.name for weight in found.weights] if found else [])
+
+    def plot_ranks(self) -> "Figure":
+        """Returns the values from the best to the worst; of means with their standard errors, and each trial's value.
+
+        Raises:
+            InvalidInput: no trial has a value.
+        """
+        need("report", "plot_ranks()", ["matplotlib"])
+        from stepsweep.client.pictures.figures import ranks
+
+        return ranks(self.spec, self._standing().rows)
+
+    def plot_parallel(self) -> "Figure":
+        """Returns one line per trial through its params and its value; lighter is better.
+
+        Raises:
+            InvalidInput: no parameter varies.
+        """
+        need("report", "plot_parallel()", ["matplotlib"])
+        from stepsweep.client.pictures.figures import parallel_coordinates
+
+        return parallel_coordinates(self.spec, self._standing().rows)
 
     def plot_rungs(self) -> "Figure":
         """Returns a line for each trial from rung to rung, which ends where it was not promoted any more.
@@ -333,6 +367,9 @@ class Sweep:
     def _endings(self) -> list[Ending]:
         archive = self._archive()
         return archive.endings(archive.plan(self.spec), archive.outcomes(self.name))
+
+    def _importance(self) -> Importance | None:
+        return importance(self.spec, self._standing().rows, self._endings())
 
     def _course(self) -> Course | None:
         output = self._standing().output

@@ -25,6 +25,7 @@ class Row:
         standard_error: of the mean.
         n: number of trials.
         values: each trial's value or status.
+        each: the values of the trials that succeeded, if there are several trials.
         names: of all parameters, those included that do not apply to these params; empty if all of them do.
     """
 
@@ -41,6 +42,7 @@ class Row:
     standard_error: float | None = None
     n: int = 1
     values: str = ""
+    each: Sequence[float] = ()
     names: Sequence[str] = ()
 
     @property
@@ -49,8 +51,8 @@ class Row:
         return as_cells(self.params, self.names or self.params)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the row as a document, without the names of its table."""
-        return {name: value for name, value in asdict(self).items() if name != "names"}
+        """Returns the row as a document, without what other fields say too."""
+        return {name: value for name, value in asdict(self).items() if name not in ("each", "names")}
 
     @classmethod
     def of(cls, group: Group, rank: int, names: Sequence[str]) -> Self:
@@ -69,6 +71,7 @@ class Row:
             standard_error=group.standard_error,
             n=len(group.results),
             values=ranking.listed(group) if several else "",
+            each=tuple(group.values) if several else (),
             names=names,
         )
 

@@ -38,6 +38,13 @@ class Axis:
             number, low, high = math.log(number), math.log(low), math.log(high)
         return (number - low) / (high - low) if high > low else 0.5
 
+    def number_at(self, share: float) -> float:
+        """Returns the number at a position between the smallest choice (0) and the largest (1)."""
+        low, high = float(self.choices[0]), float(self.choices[-1])
+        if self.is_log:
+            return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+        return low + share * (high - low)
+
     @property
     def varies(self) -> bool:
         return len(self.choices) > 1

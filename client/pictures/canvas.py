@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedFormatter, FixedLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullFormatter
 
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.axes import Axis, with_values
@@ -83,6 +83,11 @@ def ticks(plot: Axes, axis: Axis, *, vertical: bool) -> None:
         ticks.set_major_formatter(FixedFormatter(list(axis.choices)))
     elif axis.is_log:
         (plot.set_yscale if vertical else plot.set_xscale)("log")
+        # matplotlib's own texts are formulas, which are off: see STYLE.
+        plain = FuncFormatter(lambda number, _: f"{number:g}")
+        ticks.set_major_formatter(plain)
+        is_short = bool(axis.choices) and float(axis.choices[-1]) < 20 * float(axis.choices[0])
+        ticks.set_minor_formatter(plain if is_short else NullFormatter())
 
 
 def saved(figures: Mapping[str, Figure], folder: Path, formats: Sequence[str] = FORMATS) -> list[Path]:

@@ -13,8 +13,10 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from stepsweep.client.archive.leaderboard import Row
+from stepsweep.client.pictures import sentences
 from stepsweep.client.pictures.axes import (
     MAX_CELLS,
     Axis,
@@ -31,15 +33,23 @@ from stepsweep.client.pictures.canvas import (
     WINNER,
     Picture,
     colours_of,
+    explained,
     new_picture,
     normalized_by,
     place_of,
     ticks,
 )
+from stepsweep.client.pictures.surface import LEAST, STEPS, surface
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.objective import Objective
 from stepsweep.contract.spec import SweepSpec
 
 DIGITS = 4
+
+MAX_SLICES = 12
+MAX_POINTS = 2_000
+"""Trials that a surface is computed from; of more, every second, third … of the ranking."""
+NOTHING_VARIES = "a picture of the trials needs a parameter that varies; every trial has the same params"
 
 LABEL_BOX = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 1}
 """Background of a label that lines cross."""
@@ -71,8 +81,12 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, ac
         plot.set(xlabel=other.name, ylabel=one.name)
         left_out = len(rows) - len(having(rows, one.name, other.name))
         plot.set_title(f"best {spec.objective.metric}" + (f"\n(without {left_out} trials)" if left_out else ""))
-        mappable = ScalarMappable(normalized_by(rows), colours_of(spec.objective))
+        mappable = ScalarMappable(normalized_by(having(rows, one.name, other.name)), colours_of(spec.objective))
         figure.colorbar(mappable, ax=plot, shrink=0.9)
+        if is_grid(one, other, rows):
+            explained(figure, sentences.CELLS)
+        elif _has_surface(spec, one, other, with_values(having(rows, one.name, other.name))):
+            explained(figure, sentences.SURFACE)
     return figure
 
 
@@ -85,18 +99,65 @@ def values_by_parameter(spec: SweepSpec, rows: Sequence[Row], name: str | None =
     known = axes(spec, rows)
     axis = _named(known, name) if name else max(known, key=lambda each: (each.is_of_all, len(each.choices)))
     with mpl.rc_context(STYLE):
-        figure = new_picture(width=5, height=3.2)
+        figure = new_picture(width=5, height=3.4)
         plot = figure.add_subplot()
-        for row, value in reversed(with_values(having(rows, axis.name))):
-            place = place_of(axis, row.texts[axis.name])
-            if row.rank == 1:
-                plot.plot(place, value, "*", color=WINNER, markersize=13, label="winner")
-                plot.legend()
-            else:
-                plot.plot(place, value, "o", color=COLOURS[0], markersize=5, alpha=0.8)
-        ticks(plot, axis, vertical=False)
-        plot.set(xlabel=axis.name, ylabel=spec.objective.metric)
+        if sum(each.varies for each in known) == 1:
+            _curve(plot, axis, rows)
+        _slice(plot, axis, rows, spec)
+        if with_values(rows):
+            plot.legend()
+        explained(figure, sentences.CURVE)
+    return figure
+
+
+def slices(spec: SweepSpec, rows: Sequence[Row], order: Sequence[str] = ()) -> Picture:
+    """Returns a picture of the values over each parameter that varies. Marks the winner in each.
+
+    Args:
+        order: names of parameters, those that come first.
+
+    Raises:
+        InvalidInput: no parameter varies.
+    """
+    varied = [axis for axis in axes(spec, rows) if axis.varies]
+    if not varied:
+        raise InvalidInput([NOTHING_VARIES])
+    varied.sort(key=lambda axis: order.index(axis.name) if axis.name in order else len(order))
+    shown = varied[:MAX_SLICES]
+    columns = min(3, len(shown))
+    with mpl.rc_context(STYLE):
+        lines = -(-len(shown) // columns)
+        figure = new_picture(width=1 + 2.8 * columns, height=0.6 + 2.5 * lines)
+        plots = figure.subplots(lines, columns, squeeze=False, sharey=True).flatten()
+        for plot, axis in zip(plots, shown, strict=False):
+            _slice(plot, axis, rows, spec)
+        for place, plot in enumerate(plots):
+            plot.set_visible(place < len(shown))
+            if place % columns:
+                plot.set_ylabel("")
+        left_out = f" {len(varied) - len(shown)} more parameters are left out." if len(varied) > len(shown) else ""
+        explained(figure, sentences.SLICES + left_out)
+    return figure
+
+
+def ranks(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
+    """Returns the values from the best to the worst; of means with their standard errors, and each trial's value.
+
+    Raises:
+        InvalidInput: no trial has a value.
+    """
+    ranked = with_values(rows)
+    if not ranked:
+        raise InvalidInput(["values by rank need a trial with a value, and there is none"])
+    with mpl.rc_context(STYLE):
+        figure = new_picture(width=5.5, height=3.4)
+        plot = figure.add_subplot()
+        _with_spread(plot, [(place, value, row) for place, (row, value) in enumerate(ranked, start=1)])
+        plot.plot(1, ranked[0][1], "o", markersize=11, markerfacecolor="none", color=WINNER, markeredgewidth=2)
+        plot.xaxis.set_major_locator(MaxNLocator(integer=True))
+        plot.set(xlabel="rank", ylabel=spec.objective.metric)
         plot.grid(axis="y", alpha=0.3)
+        explained(figure, sentences.RANKS)
     return figure
 
 
@@ -110,7 +171,7 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
     """
     varied = [axis for axis in axes(spec, rows) if axis.varies]
     if not varied:
-        raise InvalidInput(["a picture of the trials needs a parameter that varies; every trial has the same params"])
+        raise InvalidInput([NOTHING_VARIES])
     normalized, colours = normalized_by(rows), colours_of(spec.objective)
     with mpl.rc_context(STYLE):
         figure = new_picture(width=1.6 * (len(varied) + 1) + 1, height=3.6)
@@ -139,6 +200,7 @@ def parallel_coordinates(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
         if with_values(rows):
             plot.legend(loc="upper center", bbox_to_anchor=(0.5, 1.12))
         figure.colorbar(ScalarMappable(normalized, colours), ax=plot, label=spec.objective.metric, pad=0.02)
+        explained(figure, sentences.PARALLEL)
     return figure
 
 
@@ -194,6 +256,54 @@ def _is_light(colour: tuple[float, float, float, float]) -> bool:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
 
 
+def _slice(plot: Axes, axis: Axis, rows: Sequence[Row], spec: SweepSpec) -> None:
+    ranked = [(place_of(axis, row.texts[axis.name]), value, row) for row, value in with_values(having(rows, axis.name))]
+    _with_spread(plot, ranked)
+    for place, value, _ in [each for each in ranked if each[2].rank == 1]:
+        plot.plot(place, value, "*", color=WINNER, markersize=13, label="winner", zorder=3)
+    ticks(plot, axis, vertical=False)
+    plot.set(xlabel=axis.name, ylabel=spec.objective.metric)
+    plot.grid(axis="y", alpha=0.3)
+
+
+def _with_spread(plot: Axes, ranked: Sequence[tuple[float, float, Row]]) -> None:
+    """Draws values at their places; of means with their standard errors, and each trial's value."""
+    each = [(place, value) for place, _, row in ranked for value in row.each]
+    if each:
+        plot.plot([place for place, _ in each], [value for _, value in each], ".", color="0.55", markersize=4)
+    plot.errorbar(
+        [place for place, _, _ in ranked], [value for _, value, _ in ranked],
+        yerr=[row.standard_error or 0 for _, _, row in ranked] if each else None,
+        fmt="o", color=COLOURS[0], markersize=5, alpha=0.8, ecolor="0.4", elinewidth=1,
+    )  # fmt: skip
+
+
+def _curve(plot: Axes, axis: Axis, rows: Sequence[Row]) -> None:
+    """Joins the values over the only parameter, if it is a number."""
+    try:
+        places = sorted((float(row.texts[axis.name]), place_of(axis, row.texts[axis.name]), value)
+                        for row, value in with_values(rows))  # fmt: skip
+    except ValueError:
+        return
+    plot.plot([place for _, place, _ in places], [value for _, _, value in places], color="0.5", linewidth=1)
+
+
+def _surface(plot: Axes, down: Axis, across: Axis, ranked: Sequence[tuple[Row, float]], objective: Objective) -> None:
+    some = ranked[:: -(-len(ranked) // MAX_POINTS)]
+    x, y = ([axis.share(float(row.texts[axis.name])) for row, _ in some] for axis in (across, down))
+    found = surface(x, y, [value for _, value in some])
+    sides = [[axis.number_at(step / (STEPS - 1)) for step in range(STEPS)] for axis in (across, down)]
+    norm = normalized_by([row for row, _ in ranked])
+    plot.margins(0.03)
+    plot.contourf(*sides, found, levels=12, cmap=colours_of(objective), norm=norm)
+
+
+def _has_surface(spec: SweepSpec, down: Axis, across: Axis, ranked: Sequence[tuple[Row, float]]) -> bool:
+    if spec.halving:  # values of different rungs have no mean
+        return False
+    return not down.is_listed and not across.is_listed and len(ranked) >= LEAST
+
+
 def _points(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: SweepSpec) -> None:
     def places(some: Sequence[Row]) -> tuple[list[float], list[float]]:
         both = [[place_of(axis, row.texts[axis.name]) for row in some] for axis in (across, down)]
@@ -201,10 +311,12 @@ def _points(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: Swe
 
     rows = having(rows, down.name, across.name)
     ranked = with_values(rows)
+    if _has_surface(spec, down, across, ranked):
+        _surface(plot, down, across, ranked, spec.objective)
     plot.scatter(*places([row for row in rows if row.value is None]), marker="x", color="0.5", s=20, linewidths=1)
     plot.scatter(
         *places([row for row, _ in ranked]), c=[value for _, value in ranked], cmap=colours_of(spec.objective),
-        norm=normalized_by(rows), s=28, edgecolors="0.3", linewidths=0.5,
+        norm=normalized_by(rows), s=28, edgecolors="white", linewidths=0.6,
     )  # fmt: skip
     for row in (row for row, _ in ranked if row.rank == 1):
         place = (place_of(across, row.texts[across.name]), place_of(down, row.texts[down.name]))

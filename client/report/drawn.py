@@ -62,6 +62,7 @@ def drawn(report: Gathered) -> dict[str, Any]:
             "error": [row.standard_error for row in rows],
             "n": [row.n for row in rows],
             "values": [row.values for row in rows],
+            "each": [row.each for row in rows],
             "epoch": [row.epoch for row in rows],
             "trained": [row.epochs_trained for row in rows],
             "status": [row.status for row in rows],

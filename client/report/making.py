@@ -73,17 +73,20 @@ def _write(file: Path, data: bytes) -> None:
 def pictures(report: Gathered) -> "dict[str, Picture]":
     """Returns the figures that the sweep has data for, by file name."""
     from stepsweep.client.pictures.curve_figures import learning_curves
-    from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, values_by_parameter
+    from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, ranks, slices, values_by_parameter
     from stepsweep.client.pictures.search_figures import best_so_far, importance_of_parameters, rungs
     from stepsweep.client.report.drawn import label
 
     spec, rows = report.standing.spec, report.standing.rows
     varied = sum(axis.varies for axis in axes(spec, rows)) if rows else 0
+    order = [weight.name for weight in report.importance.weights] if report.importance else []
     found: dict[str, Picture] = {}
     if varied == 1:
         found["values"] = values_by_parameter(spec, rows)
     if varied > 1:
-        found["heatmap"] = heatmap(spec, rows)
+        two = [name for name in spec.parameters if name in order[:2]] if varied > 2 else []
+        found["heatmap"] = heatmap(spec, rows, **dict(zip(("down", "across"), two, strict=False)))
+        found["slices"] = slices(spec, rows, order)
     if varied > 2:
         found["parallel-coordinates"] = parallel_coordinates(spec, rows)
     if report.importance and report.importance.weights:
@@ -91,6 +94,8 @@ def pictures(report: Gathered) -> "dict[str, Picture]":
     winner = next((row.trial_id for row in rows if row.rank == 1), "")
     for over in report.course.overs if report.course else ():
         found[f"best-over-{over}"] = best_so_far(report.course, spec.objective, over=over, winner=winner)
+    if report.course:
+        found["ranks"] = ranks(spec, rows)
     if report.course and len(report.course.rungs) > 1:
         found["rungs"] = rungs(report.course, spec.objective, winner=winner)
     curves = {

@@ -16,6 +16,7 @@ const SweepPage = (() => {
   let sorted = { column: "rank", isDescending: false };
   const hidden = new Set(); // keys of the columns that are not shown
   const plane = { down: null, across: null };
+  let isPlaneChosen = false; // by hand, and not by importance
   let over = "trials"; // what the best value is shown over
   let fetchCurves = null; // of a live page
   let trialUrl = null;
@@ -68,7 +69,8 @@ const SweepPage = (() => {
       const texts = { tickmode: "array", tickvals: categories, ticktext: axis.choices.map((choice) => escaped(cut(choice))) };
       return { title: { text: axis.name }, type: "category", categoryorder: "array", categoryarray: categories, ...(categories.length <= 20 ? texts : {}) };
     }
-    return { title: { text: axis.name }, type: axis.log ? "log" : "linear" };
+    const decades = axis.log && axis.choices.length ? Math.log10(axis.choices.at(-1) / axis.choices[0]) : 0;
+    return { title: { text: axis.name }, type: axis.log ? "log" : "linear", ...(decades > 2 ? { dtick: 1 } : {}) };
   }
 
   const MAX_COLOURED = 100; // choices of a parameter in a heatmap: cells without numbers, where there are many
@@ -93,7 +95,13 @@ const SweepPage = (() => {
     byId("plane-without").textContent = `${without} trial${without === 1 ? "" : "s"} to which one of the two does not apply ${without === 1 ? "is" : "are"} left out`;
   }
 
+  // What to read from the picture of one or two parameters.
+  const readPlane = (kind) => {
+    byId("plane-read").textContent = byId("plane-read").dataset[kind];
+  };
+
   function drawCells(down, across) {
+    readPlane("cells");
     const [rows, columns] = [axes[down].choices, axes[across].choices];
     const grid = (fill) => rows.map(() => columns.map(fill));
     const [z, customdata, hovers] = [grid(() => null), grid(() => null), grid(() => "")];
@@ -135,6 +143,34 @@ const SweepPage = (() => {
     });
   }
 
+  const STEPS = 40; // of the surface, on each side
+
+  // The values between trials over two ranges: means weighed by distance, and nothing where no trial is near. As
+  // client/pictures/surface.py computes it.
+  function surface(some, down, across) {
+    const side = (number) => {
+      const { choices, log } = axes[number];
+      const at = (value) => (log ? Math.log(Number(value)) : Number(value));
+      const [low, high] = [at(choices[0]), at(choices.at(-1))];
+      const back = (share) => (log ? Math.exp(low + share * (high - low)) : low + share * (high - low));
+      return { shares: some.map((trial) => (at(trials.params[trial][number]) - low) / (high - low)), ticks: Array.from({ length: STEPS }, (_, step) => back(step / (STEPS - 1))) };
+    };
+    const [x, y] = [side(across), side(down)];
+    const width = 0.29 * some.length ** (-1 / 6);
+    const z = y.ticks.map((_, row) => x.ticks.map((_, column) => {
+      let [sum, total, most] = [0, 0, 0];
+      some.forEach((trial, place) => {
+        const squared = (x.shares[place] - column / (STEPS - 1)) ** 2 + (y.shares[place] - row / (STEPS - 1)) ** 2;
+        const weight = Math.exp(-squared / (2 * width * width));
+        [sum, total, most] = [sum + weight * trials.value[trial], total + weight, Math.max(most, weight)];
+      });
+      return most < Math.exp(-2) ? null : sum / total;
+    }));
+    return { type: "contour", x: x.ticks, y: y.ticks, z, hoverinfo: "skip", showscale: false, connectgaps: false, ncontours: 12, contours: { coloring: "heatmap" }, line: { width: 0.5, color: "rgba(255,255,255,0.5)" } };
+  }
+
+  const LEAST_OF_SURFACE = 10; // trials
+
   const WINNER_RING = { symbol: "circle-open", size: 18, color: "#D55E00", line: { width: 3 } };
 
   function drawPoints(down, across) {
@@ -145,11 +181,15 @@ const SweepPage = (() => {
     const [low, high] = extent();
     const there = visible().filter((trial) => has(trial, down, across));
     const some = valued().filter((trial) => has(trial, down, across));
+    // Values of different rungs have no mean.
+    const areRanges = data.rungs.length === 1 && !axes[down].listed && !axes[across].listed && some.length >= LEAST_OF_SURFACE;
+    readPlane(areRanges ? "surface" : "points");
     draw("plane", [
+      ...(areRanges ? [{ ...surface(some, down, across), zmin: low, zmax: high, ...scale() }] : []),
       points(there.filter((trial) => trials.value[trial] === null && hasEnded(trial)).slice(0, MAX_FAILED_DRAWN), { symbol: "x", color: style("--bad"), size: 8 }, "failed"),
       points(there.filter((trial) => !hasEnded(trial)), { symbol: "circle-open", color: style("--accent"), size: 10 }, "running"),
       points(some, {
-        color: some.map((trial) => trials.value[trial]), cmin: low, cmax: high, size: 10, line: { color: style("--soft"), width: 1 }, ...scale(),
+        color: some.map((trial) => trials.value[trial]), cmin: low, cmax: high, size: some.length > 200 ? 6 : 10, line: { color: areRanges ? style("--paper") : style("--soft"), width: 1 }, ...scale(),
         showscale: true, colorbar: { title: { text: objective.metric, side: "right" }, thickness: 14, outlinewidth: 0 },
       }, "trials"),
       { ...points(some.filter((trial) => trials.rank[trial] === 1), WINNER_RING, "winner"), hoverinfo: "skip" },
@@ -159,7 +199,7 @@ const SweepPage = (() => {
   const isText = (number) => axes[number].choices.some((choice) => Number.isNaN(Number(choice)));
 
   // Values over one parameter; with many trials per choice also their mean.
-  function drawOne(id, number) {
+  function drawOne(id, number, isCurve = false) {
     const some = valued().filter((trial) => has(trial, number));
     const errors = some.map((trial) => trials.error[trial] ?? 0);
     const points = (list, marker) => ({
@@ -167,8 +207,10 @@ const SweepPage = (() => {
       x: list.map((trial) => escaped(trials.params[trial][number])), y: list.map((trial) => trials.value[trial]),
     });
     const spread = errors.some((error) => error > 0) ? { error_y: { type: "data", array: errors, color: style("--soft") } } : {};
+    const ways = rungsReached();
+    const colours = some.map((trial) => colourOf(ways.get(trials.id[trial]) ?? 0));
     const means = [];
-    if (axes[number].listed && some.length > axes[number].choices.length) {
+    if (data.rungs.length === 1 && axes[number].listed && some.length > axes[number].choices.length) {
       const of = (choice) => some.filter((trial) => trials.params[trial][number] === choice).map((trial) => trials.value[trial]);
       const there = axes[number].choices.filter((choice) => of(choice).length > 0);
       const mean = (values) => values.reduce((sum, value) => sum + value / values.length, 0);
@@ -180,27 +222,81 @@ const SweepPage = (() => {
     }
     draw(id, [
       ...means,
-      { ...points(some, { color: colourOf(0), size: 10, opacity: 0.8 }), ...spread },
+      ...membersOf(some, (trial) => escaped(trials.params[trial][number])),
+      ...(isCurve ? [curveOver(some, number)] : []),
+      { ...points(some, { color: colours, size: some.length > 200 ? 6 : 10, opacity: 0.8 }), ...spread },
       { ...points(some.filter((trial) => trials.rank[trial] === 1), WINNER_RING), hoverinfo: "skip" },
     ], { height: 340, xaxis: axisOf(number), yaxis: { title: { text: objective.metric } } });
   }
 
-  // A picture for each parameter of a sweep without epochs, in which there are no curves to look at.
-  function drawScores() {
-    const numbers = data.is_score && varied.length > 1 ? varied : [];
-    const box = byId("scores");
-    numbers.forEach((number, at) => {
-      let element = byId(`score-${at}`);
+  // The trials of params with several, as small points.
+  function membersOf(some, place) {
+    const each = some.flatMap((trial) => trials.each[trial].map((value) => ({ trial, value })));
+    if (!each.length) return [];
+    return [{
+      type: "scatter", mode: "markers", showlegend: false, marker: { color: style("--soft"), size: 4, opacity: 0.8 }, hoverinfo: "text",
+      x: each.map(({ trial }) => place(trial)), y: each.map(({ value }) => value), customdata: each.map(({ trial }) => trial),
+      hovertext: each.map(({ trial, value }) => `${escaped(trials.label[trial])}<br>one trial: ${short(value)}`),
+    }];
+  }
+
+  // A line through the only parameter's values, if they are numbers.
+  function curveOver(some, number) {
+    const inOrder = isText(number) ? [] : [...some].sort((a, b) => trials.params[a][number] - trials.params[b][number]);
+    return { type: "scatter", mode: "lines", showlegend: false, hoverinfo: "skip", x: inOrder.map((trial) => escaped(trials.params[trial][number])), y: inOrder.map((trial) => trials.value[trial]), line: { color: style("--soft"), width: 1.5 } };
+  }
+
+  // The highest rung of each trial that got past the first.
+  function rungsReached() {
+    const found = new Map();
+    if (data.rungs.length > 1) data.course?.id.forEach((id, place) => found.set(id, Math.max(found.get(id) ?? 0, data.course.rung[place])));
+    return found;
+  }
+
+  const weightOf = (number) => data.importance?.weights.find(({ name }) => name === axes[number].name)?.share ?? 0;
+  const byImportance = () => [...varied].sort((a, b) => weightOf(b) - weightOf(a) || a - b);
+  const MAX_SLICES = 12;
+
+  // A picture for each parameter.
+  function drawSlices() {
+    const numbers = varied.length > 1 ? byImportance().slice(0, MAX_SLICES) : [];
+    byId("slices-box").hidden = !numbers.length;
+    byId("more-slices").hidden = varied.length <= MAX_SLICES;
+    byId("more-slices").textContent = `${varied.length - MAX_SLICES} more parameters are in the leaderboard only.`;
+    const box = byId("slices");
+    const elements = numbers.map((_, at) => {
+      let element = byId(`slice-${at}`);
       if (!element) {
         element = document.createElement("div");
-        element.id = `score-${at}`;
+        element.id = `slice-${at}`;
         element.setAttribute("role", "group");
         box.append(element);
       }
-      element.setAttribute("aria-label", `${objective.metric} by ${axes[number].name}; the leaderboard has the same numbers`);
-      drawOne(element.id, number);
+      return element;
     });
     for (const element of [...box.children].slice(numbers.length)) element.remove();
+    numbers.forEach((number, at) => {
+      elements[at].setAttribute("aria-label", `${objective.metric} by ${axes[number].name}; the leaderboard has the same numbers`);
+      drawOne(elements[at].id, number);
+    });
+  }
+
+  // The values from the best to the worst.
+  function drawRanks() {
+    const all = visible().filter((trial) => trials.value[trial] !== null);
+    const every = Math.ceil(all.length / MAX_DRAWN);
+    const some = all.filter((_, place) => place % every === 0);
+    const ways = rungsReached();
+    const errors = some.map((trial) => trials.error[trial] ?? 0);
+    const points = (list, marker) => ({
+      type: "scatter", mode: "markers", marker, showlegend: false, customdata: list, hoverinfo: "text", hovertext: list.map((trial) => `rank ${trials.rank[trial]}<br>${hover(trial)}`),
+      x: list.map((trial) => trials.rank[trial]), y: list.map((trial) => trials.value[trial]),
+    });
+    draw("ranks", [
+      ...membersOf(some, (trial) => trials.rank[trial]),
+      { ...points(some, { color: some.map((trial) => colourOf(ways.get(trials.id[trial]) ?? 0)), size: some.length > 200 ? 5 : 8 }), ...(errors.some((error) => error > 0) ? { error_y: { type: "data", array: errors, color: style("--soft") } } : {}) },
+      { ...points(some.filter((trial) => trials.rank[trial] === 1), WINNER_RING), hoverinfo: "skip" },
+    ], { height: 340, xaxis: { title: { text: every > 1 ? `rank (every ${every}th is drawn)` : "rank" }, tickformat: "d", ...(some.length <= 15 ? { dtick: 1 } : {}) }, yaxis: { title: { text: objective.metric } } });
   }
 
   const WIDTH_OF_AXIS = 104; // pixels: of a folded name
@@ -274,7 +370,9 @@ const SweepPage = (() => {
 
   function drawSearch() {
     byId("search").hidden = !data.course;
-    if (data.course) SearchCharts.drawCourse(data.course, { objective, over, nameOf, winner: winner(), onTrial: toggle });
+    if (!data.course) return;
+    SearchCharts.drawCourse(data.course, { objective, over, nameOf, winner: winner(), onTrial: toggle });
+    drawRanks();
   }
 
   function drawSpace() {
@@ -282,23 +380,28 @@ const SweepPage = (() => {
     byId("space").hidden = !isThere && !fetchCurves; // a live page may have something to draw later
     byId("no-space").hidden = isThere;
     byId("plane").hidden = !isThere;
-    byId("parallel").hidden = !isThere || varied.length < 3;
+    byId("parallel-box").hidden = !isThere || varied.length < 3;
     byId("too-many").hidden = !isThere || visible().length <= MAX_DRAWN;
     if (!isThere) return;
     choosePlane();
     SearchCharts.drawImportance(data.importance);
     byId("plane-without").hidden = true;
-    if (varied.length === 1) drawOne("plane", varied[0]);
-    else drawPlane();
+    // Of two parameters the picture itself says more than their importance.
+    (varied.length > 2 ? byId("plane-choice") : byId("slices-box")).before(byId("importance-box"));
+    if (varied.length === 1) {
+      readPlane("curve");
+      drawOne("plane", varied[0], true);
+    } else drawPlane();
+    drawSlices();
     if (varied.length > 2) drawParallel(varied);
-    drawScores();
   }
 
   function choosePlane() {
     byId("plane-choice").hidden = varied.length < 3;
     if (varied.length < 2) return;
-    const two = [...varied].sort((a, b) => axes[b].of_all - axes[a].of_all || axes[b].choices.length - axes[a].choices.length || a - b).slice(0, 2).sort((a, b) => a - b);
-    if (!varied.includes(plane.down) || !varied.includes(plane.across) || plane.down === plane.across) [plane.down, plane.across] = two;
+    const two = [...varied].sort((a, b) => axes[b].of_all - axes[a].of_all || weightOf(b) - weightOf(a) || axes[b].choices.length - axes[a].choices.length || a - b).slice(0, 2).sort((a, b) => a - b);
+    const isValid = varied.includes(plane.down) && varied.includes(plane.across) && plane.down !== plane.across;
+    if (!isPlaneChosen || !isValid) [plane.down, plane.across] = two;
     for (const side of ["down", "across"]) {
       const select = byId(`plane-${side}`);
       const names = varied.map((number) => axes[number].name);
@@ -311,6 +414,7 @@ const SweepPage = (() => {
 
   function planeChosen(side, other) {
     const before = plane[side];
+    isPlaneChosen = true;
     plane[side] = Number(byId(`plane-${side}`).value);
     if (plane[other] === plane[side]) plane[other] = before;
     drawSpace();
@@ -683,7 +787,7 @@ const SweepPage = (() => {
     set("sort", sorted.column === "rank" && !sorted.isDescending ? "" : `${sorted.isDescending ? "-" : ""}${sorted.column}`);
     set("without", [...hidden].join(","));
     if (isChosenByHand) seen.set("trials", chosen.join(","));
-    if (varied.length > 2) [set("down", axes[plane.down].name), set("across", axes[plane.across].name)];
+    if (isPlaneChosen && varied.length > 2) [set("down", axes[plane.down].name), set("across", axes[plane.across].name)];
     set("over", over === "trials" ? "" : over);
     const query = seen.toString();
     history.replaceState(null, "", `${location.pathname}${query ? `?${query}` : ""}${location.hash}`);
@@ -727,6 +831,7 @@ const SweepPage = (() => {
     if (isFirst) {
       const named = (name) => axes.findIndex((axis) => axis.name === fromUrl.get(name));
       [plane.down, plane.across] = [named("down"), named("across")];
+      isPlaneChosen = plane.down >= 0 && plane.across >= 0;
       isFirst = false;
     }
     chosen = isChosenByHand ? chosen.filter((id) => index.has(id)) : data.shown.map((trial) => trials.id[trial]);
@@ -747,7 +852,7 @@ const SweepPage = (() => {
   function add(more) {
     Object.assign(data, more);
     if ("timeline" in more) [drawSearch(), drawJobs()];
-    if ("importance" in more) drawSpace();
+    if ("importance" in more || data.rungs.length > 1) drawSpace();
   }
 
   // Makes it the page of a running server: curves come on demand, trials have pages, the address holds what is seen.
@@ -764,8 +869,9 @@ const SweepPage = (() => {
     byId("trials-scroll").scrollTop = 0;
     filter();
     clearTimeout(toDraw);
-    if (trials.rank.length > mostWhole) toDraw = setTimeout(drawSpace, 300);
-    else drawSpace();
+    const drawFiltered = () => [drawSpace(), drawSearch()];
+    if (trials.rank.length > mostWhole) toDraw = setTimeout(drawFiltered, 300);
+    else drawFiltered();
     remember();
   }
 

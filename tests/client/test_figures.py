@@ -2,21 +2,24 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from matplotlib.collections import Collection
+from matplotlib.collections import Collection, LineCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.canvas import COLOURS, WINNER, saved
 from stepsweep.client.pictures.curve_figures import learning_curves
-from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, values_by_parameter
+from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, ranks, slices, values_by_parameter
+from stepsweep.client.pictures.surface import surface
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import Direction, Objective
@@ -119,7 +122,7 @@ def test_a_line_a_trial_through_its_params_and_the_winner_on_top() -> None:
 def test_one_parameter_is_shown_by_its_values() -> None:
     ranked = rows([({"lr": "0.01"}, 0.9), ({"lr": "0.1"}, 0.8), ({"lr": "1"}, None)])
     plot = values_by_parameter(spec(lr=[0.1, 0.01, 1]), ranked).axes[0]
-    assert sorted(places(line)[0] for line in plot.lines) == [[0, 0.8], [1, 0.9]]
+    assert [sorted(places(line)) for line in plot.lines] == [[[0, 0.8], [1, 0.9]], [[0, 0.8], [1, 0.9]], [[1, 0.9]]]
     assert [label.get_text() for label in plot.get_xticklabels()] == ["0.1", "0.01", "1"]
 
 
@@ -161,6 +164,78 @@ def test_many_trials_have_no_training_curves_and_a_legend_beside_the_panels() ->
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == list(many)
     assert plot.get_legend() is None
+
+
+RANGES = spec(lr={"low": 1e-4, "high": 0.1, "log": True}, momentum={"low": 0.0, "high": 1.0, "type": "float"})
+
+
+def ranges(count: int) -> list[Row]:
+    """Returns trials on a diagonal: the higher both parameters, the better."""
+    shares = [place / (count - 1) for place in range(count)]
+    return rows(
+        [({"lr": f"{10 ** (3 * s - 4):.4g}", "momentum": f"{round(s, 3):g}"}, s) for s in reversed(shares)]
+    )  # fmt: skip
+
+
+def test_a_log_axis_has_numbers_that_people_read() -> None:
+    plot = heatmap(RANGES, ranges(12)).axes[0]
+    assert plot.get_yscale() == "log"
+    texts = [plot.yaxis.get_major_formatter()(number, None) for number in (0.001, 0.01)]
+    assert texts == ["0.001", "0.01"]
+
+
+def test_between_ten_trials_of_two_ranges_is_a_surface_and_between_fewer_none() -> None:
+    assert [type(each).__name__ for each in heatmap(RANGES, ranges(10)).axes[0].collections].count(
+        "QuadContourSet"
+    ) == 1
+    assert "smoothed over the trials near it" in heatmap(RANGES, ranges(10)).get_supxlabel()
+    few = heatmap(RANGES, ranges(9))
+    assert "QuadContourSet" not in [type(each).__name__ for each in few.axes[0].collections]
+
+
+def test_a_surface_is_between_the_values_and_blank_far_from_all_trials() -> None:
+    diagonal = [place / 99 for place in range(100)]
+    found = surface(diagonal, diagonal, diagonal, steps=11)
+    assert found[5, 5] == pytest.approx(0.5)
+    assert 0 < found[0, 0] < found[5, 5] < found[10, 10] < 1
+    assert np.ma.is_masked(found[0, 10])
+    assert np.ma.is_masked(found[10, 0])
+
+
+def test_slices_have_each_parameter_that_varies_the_given_ones_first() -> None:
+    three = spec(a=[1, 2], b=[1], c=[1, 2])
+    some = rows([({"a": "1", "b": "1", "c": "2"}, 0.8), ({"a": "2", "b": "1", "c": "1"}, 0.6)])
+    assert [plot.get_xlabel() for plot in slices(three, some).axes] == ["a", "c"]
+    plots = slices(three, some, ["c", "a"]).axes
+    assert [plot.get_xlabel() for plot in plots] == ["c", "a"]
+    (winner,) = [line for line in plots[0].lines if line.get_label() == "winner"]
+    assert places(winner) == [[1, 0.8]]
+    with pytest.raises(InvalidInput, match="needs a parameter that varies"):
+        slices(spec(a=[1]), rows([({"a": "1"}, 0.5)]))
+
+
+def test_seeds_and_folds_are_points_beside_their_mean() -> None:
+    several = [
+        replace(row, each=(row.value - 0.1, row.value + 0.1), n=2, standard_error=0.1)
+        for row in PLANE_ROWS
+        if row.value
+    ]
+    plot = ranks(PLANE, several).axes[0]
+    members = places(plot.lines[0])
+    assert members == pytest.approx(np.asarray([[1, 0.85], [1, 1.05], [2, 0.8], [2, 1.0], [3, 0.4], [3, 0.6]]))
+    (bars,) = [each for each in plot.collections if isinstance(each, LineCollection)]
+    assert [float(y) for _, y in bars.get_segments()[0]] == pytest.approx([0.85, 1.05])
+    with pytest.raises(InvalidInput, match="there is none"):
+        ranks(PLANE, [row for row in PLANE_ROWS if row.value is None])
+
+
+def test_over_a_single_number_the_values_are_a_curve() -> None:
+    one = spec(lr=[0.1, 0.01, 0.001])
+    figure = values_by_parameter(one, rows([({"lr": "0.01"}, 0.9), ({"lr": "0.1"}, 0.7), ({"lr": "0.001"}, 0.6)]))
+    assert places(figure.axes[0].lines[0]) == [[2, 0.6], [1, 0.9], [0, 0.7]], "by the number"
+    text = spec(act=["relu", "tanh"])
+    figure = values_by_parameter(text, rows([({"act": "relu"}, 0.9), ({"act": "tanh"}, 0.7)]))
+    assert len(figure.axes[0].lines) == 2, "texts have no order: points, and the winner"
 
 
 def test_files_are_pictures_and_the_same_each_time(tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def test_the_command_writes_the_page_and_its_pictures(sweep: Sweep, recorded: Re
     assert (document["file"], document["bytes"]) == ("mine.html", file.stat().st_size)
     assert file.read_text().startswith("<!DOCTYPE html>")
     over = ["best-over-trials", "best-over-time", "best-over-job-time"]
-    names = ["heatmap", *over, "winner-curves", "best-curves"]
+    names = ["heatmap", "slices", *over, "ranks", "winner-curves", "best-curves"]
     assert document["figures"] == [f"pictures/{name}.{form}" for name in names for form in ("png", "svg")]
     assert all((sweep.folder / name).stat().st_size for name in document["figures"])
 

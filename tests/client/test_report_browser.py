@@ -183,10 +183,10 @@ def test_a_sweep_without_epochs_has_scores_and_no_curves(chromium: Browser, reco
     ]  # fmt: skip
     assert chromium.run(ROWS)[0] == ["1", "0.8", "0.25", "10", "poly", "SUCCEEDED"]
     axes = chromium.run(
-        "return [...document.querySelectorAll('#scores > div')].map((one) => one.layout.xaxis.title.text)"
+        "return [...document.querySelectorAll('#slices > div')].map((one) => one.layout.xaxis.title.text)"
     )
     assert axes == ["C", "kernel"]
-    means = chromium.run("return document.getElementById('score-0').data[0].y")
+    means = chromium.run("return document.getElementById('slice-0').data[0].y")
     assert means == pytest.approx([0.55, 0.75])
     assert "epoch" not in chromium.run("return document.getElementById('main').innerText.split('Spec')[0]").lower()
     assert_quiet(chromium)
