@@ -26,18 +26,21 @@ PROJECT_FILES = ("requirements.lock", "requirements.txt")
 
 @click.command(epilog=INIT_EXIT_CODES)
 @click.argument("script", required=False)
+@click.argument("words", nargs=-1)
 @click.option("--no-run", is_flag=True, help="Do not run the script to find its metrics.")
 @click.option("--aws", is_flag=True, help="Write a Dockerfile too, which AWS needs.")
 @click.option("--gpu", is_flag=True, help="With --aws: for an image with CUDA.")
-def init(script: str | None, no_run: bool, aws: bool, gpu: bool) -> int:
+def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gpu: bool) -> int:
     """Propose a sweep.yaml for a script in this folder.
 
     Reads the script's own options, if it has them from argparse or click, and runs it once for one epoch, for two
-    minutes at most, to find its metrics. Overwrites nothing.
+    minutes at most, to find its metrics. Overwrites nothing. WORDS follow the script in every trial's command: a
+    sub-command, or options after `--`.
 
     \b
     sweep init
     sweep init train.py --aws --gpu
+    sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
     from stepsweep.client.proposing.script import interpreter_of, options_of, script_in, tried
@@ -51,15 +54,23 @@ def init(script: str | None, no_run: bool, aws: bool, gpu: bool) -> int:
     if there := [name for name in written if (folder / name).exists()]:
         raise InvalidInput([f"{name} is there already, and nothing is overwritten; rename it first" for name in there])
     name = script_in(folder, script)
-    program = ["python", name] if name.endswith(".py") else ["sh", name]
+    program = ["python" if name.endswith(".py") else "sh", name, *words]
     runs = script_of_command(program, folder, file=str(folder / SPEC_FILE))
     python = interpreter_of(runs)
-    options = options_of(name, folder, python)
-    known = proposal(options) if options is not None else None
+    options = options_of(name, words, folder, python)
+    given = {word.removeprefix("--").split("=")[0] for word in words}
+    known = None if options is None else proposal([option for option in options if option.name not in given])
     found = None
-    if not no_run and not (known and known.required):
-        argv = [python if program[0] == "python" else program[0], name]
+    if known and known.required and not no_run:
+        needed = ", ".join(f"--{option}" for option in known.required)
+        _say(f"Not run: the script insists on {needed}. To find its metrics, remove {SPEC_FILE}, and give it:")
+        _say(f"  sweep init {shlex.join([name, *words])} -- --{known.required[0]} VALUE")
+    elif not no_run:
+        argv = [python if program[0] == "python" else program[0], *program[1:]]
         argv += [f"--{known.epochs}", "1"] if known and known.epochs else []
+        argv += (
+            [word for option, value in known.guessed.items() for word in (f"--{option}", f"{value:g}")] if known else []
+        )
         _say(f"Running `{shlex.join(argv)}` once, for at most {TRY_SECONDS:g} s …")
         found = tried(runs, argv, TRY_SECONDS)
         if not found.metrics:
@@ -69,7 +80,8 @@ def init(script: str | None, no_run: bool, aws: bool, gpu: bool) -> int:
     (folder / SPEC_FILE).write_text(text_of(shlex.join(program), known, found), encoding="utf-8")
     if aws:
         (folder / "Dockerfile").write_text(_dockerfile(folder, gpu=gpu), encoding="utf-8")
-    options_found = "no options of its own parser" if known is None else f"{len(options or [])} options"
+    number = len(options or [])
+    options_found = "no options of its own parser" if known is None else f"{number} option{'s' * (number != 1)}"
     metrics_found = f"the metrics {', '.join(found.metrics)}" if found and found.metrics else "no metrics"
     _say(f"Found {options_found} and {metrics_found}. Wrote {' and '.join(written)}. Look at it, then: sweep run")
     return ExitCode.OK

@@ -3,9 +3,11 @@
 `sweep init` runs this file with the interpreter of the script's project, which need not have stepsweep. So it uses only
 the standard library, and works with Python 3.8 and newer.
 
-    python probe.py RESULT SCRIPT
+    python probe.py RESULT SCRIPT [WORDS]...
 
-RESULT gets a JSON list of {name, type, default, choices, required}, or nothing if the script never asks for options.
+RESULT gets {"options": [{name, type, default, choices, required}, …], "commands": […]}, or nothing if the script never
+asks for options. The options are those of the sub-command that the words name; `commands` are the names of
+sub-commands of which none was named.
 """
 
 from __future__ import annotations
@@ -22,15 +24,21 @@ BOOLEAN, FLAG = "bool", "flag"
 
 
 def main() -> None:
-    result, script = sys.argv[1], sys.argv[2]
+    result, script, *words = sys.argv[1:]
 
-    def found(options: list[Any]) -> NoReturn:
-        Path(result).write_text(json.dumps(options, default=str), encoding="utf-8")
+    def found(options: list[Any], commands: list[str]) -> NoReturn:
+        document = {"options": options, "commands": commands}
+        Path(result).write_text(json.dumps(document, default=str), encoding="utf-8")
         sys.stdout.flush()
         os._exit(0)  # skips everything that the script does at its end
 
     def parse_args(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
-        found([option for action in parser._actions for option in _of_argparse(action)])
+        commands: dict[str, Any] = {}
+        for word in (None, *words):
+            parser = commands.get(word or "", parser)
+            choices = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+            commands = choices[0] if choices else {}
+        found([option for action in parser._actions for option in _of_argparse(action)], list(commands))
 
     argparse.ArgumentParser.parse_args = parse_args  # type: ignore[method-assign, assignment]
     argparse.ArgumentParser.parse_known_args = parse_args  # type: ignore[method-assign, assignment]
@@ -39,10 +47,16 @@ def main() -> None:
     except ImportError:
         pass
     else:
-        click.Command.main = lambda command, *_, **__: found(  # type: ignore[method-assign, assignment]
-            [option for parameter in command.params for option in _of_click(parameter)]
-        )
-    sys.argv = [script]
+
+        def command_main(command: Any, *_: Any, **__: Any) -> NoReturn:
+            commands: dict[str, Any] = {}
+            for word in (None, *words):
+                command = commands.get(word or "", command)
+                commands = getattr(command, "commands", {})
+            found([option for parameter in command.params for option in _of_click(parameter)], list(commands))
+
+        click.Command.main = command_main  # type: ignore[method-assign, assignment]
+    sys.argv = [script, *words]
     sys.path[0] = str(Path(script).resolve().parent)
     runpy.run_path(script, run_name="__main__")
 

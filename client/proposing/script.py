@@ -81,17 +81,27 @@ def script_in(folder: Path, name: str | None) -> str:
     return likely[0]
 
 
-def options_of(script: str, folder: Path, python: str) -> list[Option] | None:
-    """Returns the options of an argparse or click script; None if it has no such parser, or fails before it parses."""
+def options_of(script: str, words: Sequence[str], folder: Path, python: str) -> list[Option] | None:
+    """Returns the options of an argparse or click script; None if it has no such parser, or fails before it parses.
+
+    Args:
+        words: what follows the script in its command, such as a sub-command, whose options then count.
+
+    Raises:
+        InvalidInput: the script has sub-commands, and the words name none.
+    """
     if not script.endswith(".py"):
         return None
     with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
         result = Path(scratch, "options.json")
-        _run([python, probe.__file__, str(result), script], folder, PROBE_SECONDS)
+        _run([python, probe.__file__, str(result), script, *words], folder, PROBE_SECONDS)
         try:
             found = json.loads(result.read_bytes())
         except (OSError, ValueError):
             return None
+    if commands := found["commands"]:
+        example = f"sweep init {script} {commands[0]}"
+        raise InvalidInput([f"{script} has the sub-commands {', '.join(commands)}; name one, such as: {example}"])
     return [
         Option(
             name=one["name"],
@@ -100,7 +110,7 @@ def options_of(script: str, folder: Path, python: str) -> list[Option] | None:
             choices=tuple(one["choices"]),
             required=one["required"],
         )
-        for one in found
+        for one in found["options"]
     ]
 
 

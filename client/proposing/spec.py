@@ -42,7 +42,8 @@ class Proposal:
     Attributes:
         parameters: name → proposed choices, the likeliest parameter first.
         others: options without proposed choices.
-        required: options that the script requires and has no default for.
+        required: options that the script requires and has no default for, and that nobody can guess.
+        guessed: those that have a usual value, with it: a short run needs them.
         epochs, seed: the script's own names for these two.
     """
 
@@ -54,6 +55,7 @@ class Proposal:
     booleans: str | None = None
     default_epochs: int = DEFAULT_EPOCHS
     flags: list[str] = field(default_factory=list)
+    guessed: dict[str, float] = field(default_factory=dict)
 
 
 def proposal(options: Sequence[Option]) -> Proposal:
@@ -61,6 +63,11 @@ def proposal(options: Sequence[Option]) -> Proposal:
     plain = {option.name.lower().replace("_", "-"): option for option in options}
     epochs = next((plain[name] for name in EPOCHS if name in plain), None)
     seed = next((plain[name] for name in SEEDS if name in plain), None)
+    guessed = {
+        option.name: _usual(name, option)
+        for name, option in plain.items()
+        if option.required and option.default is None and _usual(name, option)
+    }
     found: dict[str, list[Any]] = {}
     others, flags = [], []
     for name, option in plain.items():
@@ -79,7 +86,12 @@ def proposal(options: Sequence[Option]) -> Proposal:
     return Proposal(
         parameters={name: found[name] for name in likely},
         others=others,
-        required=[option.name for option in options if option.required and option.default is None],
+        required=[
+            option.name
+            for option in options
+            if option.required and option.default is None and option.name not in guessed and option is not epochs
+        ],
+        guessed=guessed,
         epochs=epochs.name if epochs else None,
         seed=seed.name if seed else None,
         booleans="no-flag" if pairs else "flag" if flags else None,
@@ -89,12 +101,14 @@ def proposal(options: Sequence[Option]) -> Proposal:
 
 
 def _choices(name: str, option: Option) -> list[Any]:
-    default = option.default
+    default = option.default or (option.required and _usual(name, option))
     is_number = isinstance(default, int | float) and not isinstance(default, bool)
     if option.choices:
         return [value for value in option.choices if _is_value(value)]
     if not is_number or default <= 0:
         return []
+    if name == "gamma" and 0.1 < default < 1:  # of a schedule
+        return sorted({_rounded(default / 2), default, 0.9})
     if name in PORTIONS:
         return sorted({0.0, default, 0.9 if name == "momentum" else 0.5})
     if name in RATES:
@@ -102,6 +116,13 @@ def _choices(name: str, option: Option) -> list[Any]:
     if name in SIZES and default >= 1:
         return sorted({max(1, int(default) // 2), int(default), int(default) * 2})
     return []
+
+
+def _usual(name: str, option: Option) -> float:
+    """Returns a usual value for an option without a default; 0 if nobody knows one."""
+    usual = {RATES: 0.01, PORTIONS: 0.5, SIZES: 32}
+    value = next((value for names, value in usual.items() if name in names), 0)
+    return value if option.kind in ("int", "float") and (option.kind == "float" or value >= 1) else 0
 
 
 def _is_value(value: object) -> bool:

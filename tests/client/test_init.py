@@ -90,6 +90,69 @@ def test_options_that_the_script_insists_on_are_named_and_it_is_not_run(sweep: S
     assert not (sweep.folder / "has-run").exists()
 
 
+CLICK = """
+import click
+
+@click.group()
+def cli():
+    pass
+
+@cli.command()
+@click.option("--learning-rate", type=float, required=True)
+@click.option("--gamma", default=0.7)
+@click.option("--data", required=True)
+@click.option("--epochs", default=3)
+def fit(learning_rate, gamma, data, epochs):
+    for epoch in range(epochs):
+        print(f"epoch {epoch} loss={learning_rate + gamma} data={data}")
+
+@cli.command()
+def evaluate():
+    pass
+
+cli()
+"""
+
+ARGPARSE = """
+import argparse
+parser = argparse.ArgumentParser()
+commands = parser.add_subparsers(dest="command")
+commands.add_parser("evaluate")
+fit = commands.add_parser("fit")
+fit.add_argument("--learning-rate", type=float, required=True)
+fit.add_argument("--gamma", type=float, default=0.7)
+fit.add_argument("--data", required=True)
+fit.add_argument("--epochs", type=int, default=3)
+options = parser.parse_args()
+for epoch in range(options.epochs):
+    print(f"epoch {epoch} loss={options.learning_rate + options.gamma}")
+"""
+
+
+@pytest.mark.parametrize("code", [CLICK, ARGPARSE])
+def test_a_sub_command_has_its_own_options(sweep: Sweep, code: str) -> None:
+    (sweep.folder / "cli.py").write_text(code)
+    ended = sweep("init", "cli.py")
+    assert ended.returncode == 2
+    assert "has the sub-commands" in ended.stderr
+    assert "name one, such as: sweep init cli.py " in ended.stderr
+    spec = sweep.folder / "sweep.yaml"
+    assert not spec.exists()
+    ended = sweep("init", "cli.py", "fit")
+    assert ended.returncode == 0, ended.stderr
+    assert "Not run: the script insists on --data." in ended.stderr
+    assert "sweep init cli.py fit -- --data VALUE" in ended.stderr
+    spec.unlink()
+    ended = sweep("init", "cli.py", "fit", "--", "--data", "here")
+    assert ended.returncode == 0, ended.stderr
+    lines = spec.read_text().splitlines()
+    assert "command: python cli.py fit --data here" in lines
+    assert "  learning-rate: [0.001, 0.01, 0.1]" in lines
+    assert "  gamma: [0.35, 0.7, 0.9]" in lines
+    assert "objective: {metric: loss, direction: minimize}" in lines
+    assert not any("data: VALUE" in line for line in lines)
+
+
 def test_a_script_that_breaks_is_shown_and_a_spec_is_written_all_the_same(sweep: Sweep) -> None:
     (sweep.folder / "train.py").write_text("raise SystemExit('no data here')\n")
     ended = sweep("init")
