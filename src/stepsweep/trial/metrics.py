@@ -4,7 +4,8 @@
   Where the first is 0, all count from 0. A line that names its epoch may come late.
 - Without any epoch, the n-th time that a name is printed is epoch n. A name that is printed more often than there are
   epochs, such as the loss of a batch, has the last value before the others of its epoch.
-- A name printed several times in an epoch has the last value.
+- A name printed several times in an epoch has the last value. If lines of one kind have it in every epoch, only these
+  count: `Final accuracy: 0.9` after the last epoch is not that epoch's.
 - A warning of Python, with the line of code below it, counts for nothing: "use l1_ratio=0 instead" is no metric.
 - A name that some epochs lack was not measured there; its cells are empty.
 """
@@ -30,6 +31,8 @@ _PAIR = re.compile(
 _EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*\[?(\d+)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
 _WARNING = re.compile(r":\d+: \w*Warning: ")
 """As `warnings.formatwarning` writes it: `train.py:3: FutureWarning: …`, and then the indented line of code."""
+_MOST_KINDS = 16
+"""Most kinds of lines kept per name and epoch."""
 _NOT_METRICS = {"epoch", "epochs", "step", "steps", "iteration", "iter", "batch"}
 
 
@@ -57,9 +60,11 @@ class Collector:
         self._epoch_pattern = epoch or _EPOCH
         self._epoch: int | None = None
         self._first: int | None = None
-        self._values: dict[str, dict[int, float]] = {}
+        # By name, epoch and kind of line; of each kind the last value.
+        self._values: dict[str, dict[int, dict[str, float]]] = {}
         self._raw_names: dict[str, str] = {}
         self._uncounted: dict[str, list[float]] = {}
+        self._kinds: dict[str, list[str]] = {}
         self._order: dict[str, list[int]] = {}
         self._count = 0
         self._resumed = False
@@ -84,8 +89,9 @@ class Collector:
             if not text.isdecimal():
                 raise NoMetrics(f"--epoch: its group matched {text!r}, not a whole number")
             self._see_epoch(int(text))
+        kind = _kind_of(line, document)
         for name, value in self._found(line, document):
-            self._add(name, value)
+            self._add(name, value, kind)
 
     def _found(self, line: str, document: dict[str, object] | None) -> list[tuple[str, float]]:
         if self._named:
@@ -115,7 +121,7 @@ class Collector:
             self._first = epoch
         self._epoch = epoch
 
-    def _add(self, raw: str, value: float) -> None:
+    def _add(self, raw: str, value: float, kind: str) -> None:
         name = valid_name(raw)
         before = self._raw_names.setdefault(name, raw)
         if before != raw:
@@ -124,8 +130,13 @@ class Collector:
             self._count += 1
             self._uncounted.setdefault(name, []).append(value)
             self._order.setdefault(name, []).append(self._count)
+            self._kinds.setdefault(name, []).append(kind)
         else:
-            self._values.setdefault(name, {})[self._epoch + (self._first == 0)] = value
+            cell = self._values.setdefault(name, {}).setdefault(self._epoch + (self._first == 0), {})
+            cell.pop(kind, None)
+            cell[kind] = value
+            if len(cell) > _MOST_KINDS:
+                del cell[next(iter(cell))]
 
     @property
     def resumed(self) -> bool:
@@ -137,7 +148,10 @@ class Collector:
         return {
             "first": self._first,
             "names": dict(self._raw_names),
-            "values": {name: list(column.items()) for name, column in self._values.items()},
+            "values": {
+                name: [[epoch, list(cell.items())] for epoch, cell in column.items()]
+                for name, column in self._values.items()
+            },
             "uncounted": dict(self._uncounted),
         }
 
@@ -145,7 +159,7 @@ class Collector:
         """Starts with the values of an earlier attempt, up to `epochs`; values that are read again replace them."""
         self._first, self._raw_names = state["first"], dict(state["names"])
         self._values = {
-            name: {epoch: value for epoch, value in column if epochs is None or epoch <= epochs}
+            name: {epoch: dict(cell) for epoch, cell in column if epochs is None or epoch <= epochs}
             for name, column in state["values"].items()
         }
         self._lost = state["uncounted"]
@@ -153,18 +167,48 @@ class Collector:
 
     def _counted(self, epochs: int | None) -> dict[str, dict[int, float]]:
         """Returns the values by epoch where none was named."""
-        counts = [len(list_) for list_ in self._uncounted.values() if epochs is None or len(list_) <= epochs]
+        uncounted, orders = self._of_one_kind(epochs)
+        counts = [len(list_) for list_ in uncounted.values() if epochs is None or len(list_) <= epochs]
         last = max(counts, default=0)
         # The place in the output where each epoch's values were complete.
-        ends = [max(order[at] for order in self._order.values() if len(order) == last) for at in range(last)]
+        ends = [max(order[at] for order in orders.values() if len(order) == last) for at in range(last)]
         values = {}
-        for column, list_ in self._uncounted.items():
+        for column, list_ in uncounted.items():
             if not ends or len(list_) <= last:
                 values[column] = dict(enumerate(list_, start=1))
                 continue
-            before = [bisect.bisect_right(self._order[column], end) for end in ends]
+            before = [bisect.bisect_right(orders[column], end) for end in ends]
             values[column] = {epoch: list_[at - 1] for epoch, at in enumerate(before, start=1) if at}
         return values
+
+    def _of_one_kind(self, epochs: int | None) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
+        """Returns the values without epochs, and their places. Where a name has more values than epochs, and lines of
+        one kind have it once per epoch, only these count."""
+        uncounted, orders = dict(self._uncounted), dict(self._order)
+        for name, kinds in self._kinds.items():
+            fitting = [kind for kind in dict.fromkeys(kinds) if kinds.count(kind) == epochs]
+            if epochs is not None and len(kinds) > epochs and len(fitting) == 1:
+                kept = [at for at, kind in enumerate(kinds) if kind == fitting[0]]
+                uncounted[name] = [uncounted[name][at] for at in kept]
+                orders[name] = [orders[name][at] for at in kept]
+        return uncounted, orders
+
+    def _by_epoch(self) -> tuple[dict[str, dict[int, float]], list[str]]:
+        """Returns the values by named epoch, and a line for each that does not count since only some epochs have it."""
+        values: dict[str, dict[int, float]] = {}
+        notices = []
+        for name, column in self._values.items():
+            in_all = set.intersection(*(set(cell) for cell in column.values()))
+            values[name] = {}
+            for epoch, cell in column.items():
+                counted = [kind for kind in cell if kind in in_all or not in_all]
+                values[name][epoch] = cell[counted[-1]]
+                if counted[-1] != (last := list(cell)[-1]):
+                    notices.append(
+                        f"{name} of epoch {epoch} is {cell[counted[-1]]:g}, not {cell[last]:g} of the line {last!r}, "
+                        "which other epochs do not have"
+                    )
+        return values, notices
 
     def _check_replayed(self) -> None:
         """Refuses values without epochs that continue after a checkpoint. An attempt that starts over repeats them."""
@@ -176,7 +220,7 @@ class Collector:
                 )
 
     def rows(self, epochs: int | None) -> tuple[list[dict[str, float]], list[str]]:
-        """Returns a row per epoch, and a line for each column that an earlier attempt seems to have lost.
+        """Returns a row per epoch, and lines about values that do not count or that an earlier attempt has lost.
 
         Args:
             epochs: how many were asked for; None by hand.
@@ -184,7 +228,7 @@ class Collector:
         Raises:
             NoMetrics: a metric that was asked for by name is missing.
         """
-        values = self._values
+        values, notices = self._by_epoch()
         if not values:
             self._check_replayed()
             values = self._counted(epochs)
@@ -195,7 +239,6 @@ class Collector:
             raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
         if not values:
             return [], []
-        notices = []
         for name, column in values.items():
             missing = [epoch for epoch in range(1, last + 1) if epoch not in column]
             if missing and self._resumed:
@@ -207,6 +250,13 @@ class Collector:
             {EPOCH: epoch, **{name: column[epoch] for name, column in values.items() if epoch in column}}
             for epoch in range(1, last + 1)
         ], notices
+
+
+def _kind_of(line: str, document: dict[str, object] | None) -> str:
+    """Returns what lines of one kind have in common: their words without numbers, or the fields of a JSON object."""
+    if document is not None:
+        return " ".join(sorted(document))[:200]
+    return " ".join(re.findall(r"[^\W\d_]+", re.sub(_NUMBER, " ", line[:1000])))[:200]
 
 
 def columns_of(rows: list[dict[str, float]]) -> list[str]:

@@ -1,0 +1,108 @@
+"""Which of several values counts as an epoch's: transcripts as scripts print them."""
+
+import contextlib
+import json
+
+import pytest
+
+from stepsweep.trial.metrics import Collector, NoMetrics
+
+EPOCHS = "epoch 1 accuracy=0.7\nepoch 2 accuracy=0.9\nepoch 3 accuracy=0.8\n"
+
+
+def collected(text: str, epochs: int | None = 3) -> tuple[dict[str, list[float | None]], list[str]]:
+    """Returns the columns of a transcript, and what is said about it."""
+    collector = Collector()
+    for line in text.splitlines():
+        collector.feed(line)
+    rows, notices = collector.rows(epochs)
+    names = dict.fromkeys(name for row in rows for name in row if name != "epoch")
+    return {name: [row.get(name) for row in rows] for name in names}, notices
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "Final accuracy: 0.1",
+        "Test accuracy=0.1",
+        "best accuracy: 0.1 at epoch 2",
+        "Loading the best epoch: 1\naccuracy = 0.1",
+        '{"final": true, "accuracy": 0.1}',
+        "done, accuracy=0.1\ndone, accuracy=0.2",
+    ],
+)
+def test_what_a_script_prints_after_the_end_is_no_epochs_value(after: str) -> None:
+    columns, notices = collected(EPOCHS + after)
+    assert columns["accuracy"] == [0.7, 0.9, 0.8]
+    (notice,) = notices
+    assert "which other epochs do not have" in notice
+
+
+def test_what_it_prints_before_the_start_is_none_either() -> None:
+    assert collected("epoch 1\nat first accuracy: 0.1\n" + EPOCHS)[0]["accuracy"] == [0.7, 0.9, 0.8]
+
+
+def test_without_named_epochs_lines_of_the_kind_that_comes_once_per_epoch_count() -> None:
+    text = EPOCHS.replace("epoch 1", "val").replace("epoch 2", "val").replace("epoch 3", "val")
+    assert collected(text + "Final accuracy: 0.1")[0]["accuracy"] == [0.7, 0.9, 0.8]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Of two lines in every epoch, the last.
+        ("".join(f"epoch {e}\ntrain loss: 0.{e}\nval loss: 0.{e + 4}\n" for e in (1, 2, 3)), [0.5, 0.6, 0.7]),
+        ("".join(f"epoch {e} loss: 9\nloss: 8\nloss: 0.{e}\n" for e in (1, 2, 3)), [0.1, 0.2, 0.3]),
+        # A line whose words change is of no kind that all epochs have.
+        ("epoch 1 loss: 0.3 best\nepoch 2 loss: 0.4\nepoch 3 loss: 0.2 best\n", [0.3, 0.4, 0.2]),
+        # A progress bar, whose first states look different.
+        (
+            "".join(
+                f"Epoch {e}:   0%|      | 0/9 [00:00<?, ?it/s, loss=9]\rEpoch {e}: 100%|██████| 9/9 [00:01<00:00, "
+                f"9.1it/s, loss=0.{e}]\n"
+                for e in (1, 2, 3)
+            ),
+            [0.1, 0.2, 0.3],
+        ),
+        (
+            "epoch 1 loss=0.3\nepoch 2 loss=nan\nepoch 3 loss=1e-05\n",
+            [0.3, pytest.approx(float("nan"), nan_ok=True), 1e-5],
+        ),
+    ],
+)
+def test_the_last_value_of_an_epoch_counts(text: str, expected: list[float]) -> None:
+    columns, notices = collected(text)
+    assert columns["loss"] == expected
+    assert notices == []
+
+
+def test_one_epoch_has_the_last_value() -> None:
+    assert collected("epoch 1 loss: 0.5\nval loss: 0.4", 1)[0]["loss"] == [0.4]
+
+
+def test_a_checkpoint_keeps_what_kind_of_line_a_value_had() -> None:
+    collector = Collector()
+    for line in EPOCHS.splitlines()[:2]:
+        collector.feed(line)
+    going_on = Collector()
+    going_on.resume(json.loads(json.dumps(collector.state())), 3)
+    for line in ("epoch 3 accuracy=0.8", "Final accuracy: 0.1"):
+        going_on.feed(line)
+    assert [row["accuracy"] for row in going_on.rows(3)[0]] == [0.7, 0.9, 0.8]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 1_000_000,
+        "a=" * 500_000,
+        "1" * 1_000_000,
+        "[" * 1_000_000,
+        "epoch " * 200_000,
+        "é=1 ✓ 損失: 0.5 " * 50_000,
+    ],
+)
+def test_a_very_long_line_is_read(text: str) -> None:
+    """A pattern that backtracks would run into the test's time limit."""
+    with contextlib.suppress(NoMetrics):
+        collected(text)
