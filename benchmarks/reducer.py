@@ -21,6 +21,7 @@ from benchmarks.results import Result, Table
 from benchmarks.timing import WORK, run_process
 from stepsweep.bucket.folder import path_of
 from stepsweep.contract import keys
+from stepsweep.contract.jobs import TRAINING_ENDED
 
 EXPECTED_SECONDS = 240
 
@@ -28,6 +29,7 @@ SIZES = (1_000, 10_000)
 REPETITIONS = 3
 EPOCHS = 10
 MAP = f"{keys.map_results_prefix('nothing', 0)}/run"
+RECORD = {"ResultWriterDetails": {"Key": f"{MAP}/manifest.json"}}
 
 _REPORT = re.compile(r"REPORT Duration: ([\d.]+) ms\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB")
 
@@ -83,7 +85,12 @@ def _measure(what: str, trials: int) -> dict[str, Any]:
     with embedded.nothing_trains(folder) as cloud:
         bucket = folder / "s3" / cloud.outputs["Bucket"]
         payload = (
-            {"sweep": "nothing", "round": 0, "map_results": {"ResultWriterDetails": {"Key": f"{MAP}/manifest.json"}}}
+            {
+                "sweep": "nothing",
+                "round": 0,
+                "leg": None,
+                "ended": {"Error": TRAINING_ENDED, "Cause": json.dumps(RECORD)},
+            }
             if what == "reducer"
             else {"input": _spec(trials), "execution": "nothing", "round": 0}
         )

@@ -125,6 +125,19 @@ class SweepStack(cdk.Stack):
             log_retention_days=config.log_retention_days,
             layers=[sampler_layer],
         )
+        guard = Function(
+            self,
+            "Guard",
+            module="guard",
+            description="stepsweep: ends a sweep none of whose jobs starts",
+            environment={
+                keys.JOB_QUEUE: compute.job_queue.job_queue_arn,
+                keys.START_WITHIN_MINUTES: str(config.start_within_minutes),
+            },
+            timeout=Duration.minutes(15),
+            memory_mib=512,
+            log_retention_days=config.log_retention_days,
+        )
         definition = SweepDefinition(
             self,
             "Definition",
@@ -136,6 +149,8 @@ class SweepStack(cdk.Stack):
             reducer=reducer.function,
             sampler=sampler.function,
             asker=asker.function,
+            guard=guard.function,
+            start_within=Duration.minutes(config.start_within_minutes),
         )
         state_machine = sfn.StateMachine(
             self,
@@ -200,7 +215,8 @@ class SweepStack(cdk.Stack):
             because=objects,
         )
         self._allow_jobs(state_machine, compute)
-        self._acknowledge(state_machine, [planner, reducer, sampler, asker])
+        self._allow_to_look_and_to_end(guard)
+        self._acknowledge(state_machine, [planner, reducer, sampler, asker, guard])
 
         Notices(
             self,
@@ -211,6 +227,7 @@ class SweepStack(cdk.Stack):
                 "Reducer": reducer.function,
                 "Sampler": sampler.function,
                 "Asker": asker.function,
+                "Guard": guard.function,
             },
             notify=config.notify,
         )
@@ -266,6 +283,21 @@ class SweepStack(cdk.Stack):
             service="events", resource="rule", resource_name="StepFunctionsGetEventsForBatchJobsRule"
         )
         _allow(state_machine.role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
+
+    def _allow_to_look_and_to_end(self, guard: Function) -> None:
+        """Grants the guard what it needs of Batch; it reads and writes no object."""
+        _allow(
+            guard.role,
+            ["batch:ListJobs", "batch:DescribeJobs"],
+            ["*"],
+            because="Neither ListJobs nor DescribeJobs supports resources.",
+        )
+        _allow(
+            guard.role,
+            ["batch:TerminateJob"],
+            [self.format_arn(service="batch", resource="job", resource_name="*")],
+            because="Jobs get their ids when they are submitted.",
+        )
 
     def _acknowledge(self, state_machine: sfn.StateMachine, functions: Sequence[Function]) -> None:
         """Acknowledges what CDK grants the state machine by itself."""

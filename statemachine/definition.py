@@ -14,6 +14,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_STARTS, OTHERS_RUN, TRAINING_ENDED
 from stepsweep.contract.trial import Status
 from stepsweep.contract.worker import ASK, TRAIN
 from stepsweep.statemachine.retried import FUNCTION_ERRORS, RETRY_RULES, STORE_ERRORS, SUBMIT_ERRORS
@@ -40,6 +41,7 @@ class SweepDefinition(Construct):
 
     Args:
         sweeps: ARN of the objects under `sweeps/`. The state machine itself reads and writes only these.
+        start_within: the time within which one of a round's jobs must start.
 
     Attributes:
         start: the first state; `sfn.DefinitionBody.from_chainable(definition.start)`.
@@ -58,6 +60,8 @@ class SweepDefinition(Construct):
         reducer: lambda_.IFunction,
         sampler: lambda_.IFunction,
         asker: lambda_.IFunction,
+        guard: lambda_.IFunction,
+        start_within: Duration,
     ) -> None:
         super().__init__(scope, construct_id)
         self._sweeps = sweeps
@@ -90,7 +94,7 @@ class SweepDefinition(Construct):
             comment="Reads every trial's metrics from S3, ranks the trials, writes leaderboard.csv and winner.json.",
             payload={
                 **one_round,
-                "map_results": sfn.JsonPath.object_at("$.map_results"),
+                "ended": sfn.JsonPath.object_at("$.ended"),
                 "leg": sfn.JsonPath.object_at("$.leg"),
             },
         )
@@ -101,10 +105,13 @@ class SweepDefinition(Construct):
             comment="Optuna proposes params for the next round, by the outcomes so far.",
             payload=one_round,
         )
-        train = self._train_all(bucket, job_queue, job_definition)
-        work = self._work(bucket, job_queue, job_definition, asker)
-        # The Map's own record only saves requests; a failure to write it must not lose the trained trials.
-        train.add_catch(reduce, errors=["States.ResultWriterFailed"], result_path=sfn.JsonPath.DISCARD)
+        train = self._guarded(
+            train=self._train_all(bucket, job_queue, job_definition),
+            work=self._work(bucket, job_queue, job_definition, asker),
+            guard=guard,
+            start_within=start_within,
+            then=reduce,
+        )
 
         after_plan = (
             sfn.Choice(self, "AfterPlan", state_name="Anything to train?")
@@ -121,8 +128,7 @@ class SweepDefinition(Construct):
                 comment="The input breaks rules",
             )
             .when(sfn.Condition.number_equals("$.to_run", 0), reduce, comment="All trials are trained already")
-            .when(sfn.Condition.is_numeric("$.leg"), work.next(reduce), comment="No worker waits for another")
-            .otherwise(train.next(reduce))
+            .otherwise(train)
         )
         # A grid or random search never starts the function that asks the model.
         next_round = (
@@ -184,6 +190,93 @@ class SweepDefinition(Construct):
         _retry(state, FUNCTION_ERRORS, first_seconds=2, tries=6, most_seconds=60)
         return state
 
+    def _guarded(
+        self,
+        *,
+        train: sfn.DistributedMap,
+        work: sfn.DistributedMap,
+        guard: lambda_.IFunction,
+        start_within: Duration,
+        then: sfn.IChainable,
+    ) -> sfn.Parallel:
+        """Returns the state that trains, and ends the sweep if no job starts.
+
+        Whichever branch ends first ends the other, by an error. The reasons are in
+        docs/decisions/022-a-sweep-whose-jobs-never-start-ends.md.
+        """
+        ended = sfn.Fail(
+            self,
+            "TrainingEnded",
+            state_name="Training has ended",
+            comment="No fault: an error ends the branch beside this one, too. Its cause is where the Map's record is.",
+            error=TRAINING_ENDED,
+            cause_path=sfn.JsonPath.json_to_string(sfn.JsonPath.object_at("$.ended")),
+        )
+        # The Map's own record only saves requests; a failure to write it must not lose the trained trials.
+        train.add_catch(ended, errors=["States.ResultWriterFailed"], result_path=sfn.JsonPath.DISCARD)
+        training = (
+            sfn.Choice(self, "InRounds", state_name="In rounds?")
+            .when(sfn.Condition.is_numeric("$.leg"), work.next(ended), comment="No worker waits for another")
+            .otherwise(train.next(ended))
+        )
+        wait = sfn.Wait(
+            self,
+            "TimeToStart",
+            state_name="Give the jobs time to start",
+            comment="Ends early when the training does.",
+            time=sfn.WaitTime.duration(start_within),
+        )
+        jobs_start = sfn.Succeed(
+            self, "JobsStart", state_name="Jobs start", comment="There are machines; the training goes on."
+        )
+        look = self._function(
+            "Look",
+            guard,
+            state_name="Look whether a job started",
+            comment="Asks Batch about this sweep's jobs.",
+            payload="$",
+        )
+        look.add_catch(jobs_start, errors=["States.ALL"])  # a guard that fails must not end a sweep
+        started = (
+            sfn.Choice(self, "HasStarted", state_name="Has a job started?")
+            .when(
+                sfn.Condition.string_equals("$.verdict", NOTHING_STARTS),
+                sfn.Fail(
+                    self,
+                    "NoJobStarted",
+                    state_name="No job started",
+                    comment="Ends the training. The cause is what Batch says of the jobs that wait.",
+                    error=NO_JOB_STARTED,
+                    cause_path="$.why",
+                ),
+                comment="Nothing starts",
+            )
+            .when(
+                sfn.Condition.string_equals("$.verdict", OTHERS_RUN), wait, comment="Other sweeps' jobs run before them"
+            )
+            .otherwise(jobs_start)
+        )
+        end_jobs = self._function(
+            "EndJobs",
+            guard,
+            state_name="End the waiting jobs",
+            comment="The sweep is over, and must not cost money when a machine comes at last.",
+            payload="$",
+        )
+        end_jobs.add_catch(then, errors=["States.ALL"], result_path=sfn.JsonPath.DISCARD)
+        guarded = sfn.Parallel(
+            self,
+            "Train",
+            state_name="Train, and watch that jobs start",
+            comment="Ends with the training, or when no job has started in time.",
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        guarded.branch(training, wait.next(look).next(started))
+        guarded.add_catch(then, errors=[TRAINING_ENDED], result_path="$.ended")
+        guarded.add_catch(end_jobs.next(then), errors=[NO_JOB_STARTED], result_path="$.ended")
+        guarded.next(then)
+        return guarded
+
     def _train_all(
         self, bucket: s3.IBucket, job_queue: batch.IJobQueue, job_definition: batch.IJobDefinition
     ) -> sfn.DistributedMap:
@@ -202,7 +295,7 @@ class SweepDefinition(Construct):
             # With the writer, the Map returns the place of its record; without, all outputs of its children, up to
             # 256 KiB.
             result_writer_v2=_Writer(bucket=bucket, prefix=sfn.JsonPath.string_at("$.map_results_prefix")),
-            result_path="$.map_results",
+            result_path="$.ended",
         )
         _retry_reading(train_all)
         train_one = self._train_one(

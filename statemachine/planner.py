@@ -5,6 +5,7 @@ It uses only the standard library and boto3. The function's package contains the
 
 import json
 import os
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -158,7 +159,8 @@ def plan(
         "to_run": len(to_run),
         "to_run_key": to_run_key,
         "map_results_prefix": keys.map_results_prefix(spec.name, round_number),
-        "map_results": {},  # the reducer reads it; the Map replaces it with its own, if it runs and does not fail
+        "planned_at": int(time.time() * 1000),
+        "ended": {},  # the reducer reads it; how the training ended replaces it, if there is something to train
         "max_concurrency": spec.max_concurrency or max_concurrency,
         "usd_at_most": None if usd is None else round(usd, 4),
         "leg": None,

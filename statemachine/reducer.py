@@ -16,7 +16,7 @@ from botocore.config import Config
 from stepsweep.bucket.artifacts import keep
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.latest import has_ended
-from stepsweep.bucket.outcomes import Outcomes
+from stepsweep.bucket.outcomes import Outcomes, Unreadable
 from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.trials import Read, read_result
@@ -26,6 +26,8 @@ from stepsweep.contract.bill import Work, of_rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import begin
+from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.ranking import Group, Result
@@ -51,8 +53,9 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     """Ends one round.
 
     Args:
-        event: `{"sweep": name, "round": number, "map_results": the Map's output, "leg": number}`. The last is null for
-            a search in rounds; for a free-running one the round is the leg of the execution.
+        event: `{"sweep": name, "round": number, "ended": how the training ended, "leg": number}`. It ends with an error
+            and a cause (`contract/jobs.py`), or with `{}` if there was none. The leg is null for a search in rounds.
+            For a free-running one the round is the leg of the execution.
 
     Returns:
         `{"another_round": true, "sweep": name, "round": the next one, "ask": whether a model proposes params for it}`
@@ -64,18 +67,20 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     last_lines = LastLines(logs, os.environ[keys.LOG_GROUP])
     invocation = Invocation("reduce", sweep=event["sweep"], round_number=event["round"])
     job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
+    map_results, no_job_started = _how_training_ended(event["ended"])
     if event["leg"] is None:
         state = reduce(
             bucket,
             last_lines,
             sweep=event["sweep"],
             round_number=event["round"],
-            map_results=event["map_results"],
+            map_results=map_results,
+            no_job_started=no_job_started,
             usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
             job=job,
         )
     else:
-        state = end_leg(bucket, last_lines, sweep=event["sweep"], job=job)
+        state = end_leg(bucket, last_lines, sweep=event["sweep"], no_job_started=no_job_started, job=job)
     invocation.ended(another_round=state["another_round"], has_winner="output" in state)
     return state
 
@@ -89,6 +94,7 @@ def reduce(
     map_results: Any,
     usd_per_hour: float,
     job: StackJob,
+    no_job_started: str = "",
 ) -> dict[str, Any]:
     """Reads every planned trial's metrics, and writes results.json, from which the next round is planned.
 
@@ -99,6 +105,8 @@ def reduce(
             trial, and decides nothing: without it the function writes the same.
         usd_per_hour: of a machine that the stack's own job fills.
         job: what a trial gets that asks for nothing.
+        no_job_started: why not one of the round's jobs started, if so. Then it is the outcome of each, and the search
+            ends.
     """
     key = keys.plan_key(sweep, round_number)
     plan = RoundPlan.from_json(bucket.written_json(key), where=key)
@@ -106,8 +114,16 @@ def reduce(
     fleet = Fleet.of(spec, job, usd_per_hour=usd_per_hour)
 
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=round_number, map_results=map_results)
-    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
+
+    def outcome_of(trial: Trial) -> JobOutcome | Unreadable | None:
+        if no_job_started and trial.round_number == round_number:
+            return JobOutcome.never_started(trial.trial_id, no_job_started)
+        return outcomes.of(trial)
+
+    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcome_of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
+    if no_job_started and round_number:
+        results = _as_before(bucket, sweep, round_number, results)
     spent = _spent(bucket, spec, all_read, round_number, fleet)
     bucket.put_json(
         keys.results_key(sweep, round_number),
@@ -118,7 +134,9 @@ def reduce(
     groups = ranking.grouped(results)
     has_winner = ranking.rank(groups, spec.objective)[0].is_complete
     goes_on = has_winner and rounds.goes_on(spec, groups)
-    ended_by = _over_budget(spec, results, spent, round_number + 1, fleet) if goes_on else None
+    ended_by = no_job_started or None
+    if goes_on and not ended_by:
+        ended_by = _over_budget(spec, results, spent, round_number + 1, fleet)
     if goes_on and not ended_by:
         ask = bool(rounds.wanted_of_model(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
@@ -136,27 +154,40 @@ def reduce(
     )
 
 
-def end_leg(bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob) -> dict[str, Any]:
+def end_leg(
+    bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob, no_job_started: str = ""
+) -> dict[str, Any]:
     """Ends a leg of a free-running search, of which no worker runs any more.
 
     If trials are left, such as those of workers that failed, another leg takes them up, unless this one got nowhere.
     Otherwise it writes what `reduce` does at the end of the search.
+
+    Args:
+        job: what a trial gets that asks for nothing.
+        no_job_started: why not one of the leg's jobs started, if so. Then the search ends.
     """
     state = SearchLog.read(bucket, sweep).state
     if state is None:
         raise FileNotFoundError(f"the log of {sweep} is not in the bucket: it was deleted while the sweep ran")
     spec, leg = state.spec, state.began.leg
     following = replace(state.began, leg=leg + 1, part=state.began.part + 1, first=())
-    is_left = not state.ended_by and begin(state, following, workers=1).workers > 0
+    ended_by = no_job_started or state.ended_by or None
+    is_left = not ended_by and begin(state, following, workers=1).workers > 0
     if is_left and any(turn for turn, _ in state.turns.values()):
         return {"another_round": True, "sweep": sweep, "round": following.part, "ask": False}
-    ended_by = state.ended_by or None
     if is_left:
         ended_by = f"every worker failed before it could ask for its next trial; {state.left} params were not tried"
 
     trials = state.ended().trials()
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=None, map_results={})
-    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcomes.of(trial)), trials)
+
+    def outcome_of(trial: Trial) -> JobOutcome | Unreadable | None:
+        outcome = outcomes.of(trial)
+        if outcome is None and no_job_started:
+            return JobOutcome.never_started(trial.trial_id, no_job_started)
+        return outcome
+
+    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcome_of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
     plan = RoundPlan(
         execution=state.began.execution,
@@ -234,6 +265,17 @@ def _ended(
     return {"another_round": False, "output": output}
 
 
+def _how_training_ended(ended: Mapping[str, Any]) -> tuple[Any, str]:
+    """Returns the Map's output, and why no job started, if so."""
+    error, cause = ended.get("Error"), str(ended.get("Cause", ""))
+    if error == NO_JOB_STARTED:
+        return {}, cause
+    try:
+        return from_json(cause) if cause else {}, ""
+    except ValueError:
+        return {}, ""
+
+
 def _kept(trial: Trial, files: Mapping[str, int]) -> Kept | None:
     return Kept(prefix=trial.kept_artifacts, files=len(files), bytes=sum(files.values())) if files else None
 
@@ -251,6 +293,18 @@ def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_numb
         epochs = max(0, (each.result.epochs_trained or 0) - before)
         spent = spent.with_job(each.job_seconds, epochs, is_whole=epochs == whole - before)
     return spent.with_starts(fleet.machines(len(ran)))
+
+
+def _as_before(bucket: Bucket, sweep: str, round_number: int, results: Sequence[Result]) -> list[Result]:
+    """Returns results in which trials that this round did not get to continue stand where they stood before it.
+
+    Otherwise the winner would be one that was not good enough to continue.
+    """
+    key = keys.results_key(sweep, round_number - 1)
+    before = {each.trial.trial_id: each for each in RoundResults.from_json(bucket.written_json(key), where=key).results}
+    return [
+        each if each.outcome.status is Status.SUCCEEDED else before.get(each.trial.trial_id, each) for each in results
+    ]
 
 
 def _over_budget(

@@ -1,5 +1,6 @@
 """The legs of a free-running search: begins one with the items of its workers, as part of the function "plan"."""
 
+import time
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -89,7 +90,8 @@ def plan_workers(
         "planned": _trials(spec),
         "to_run": len(items),
         "to_run_key": key,
-        "map_results": {},
+        "planned_at": int(time.time() * 1000),
+        "ended": {},
         "max_concurrency": max(1, len(items)),
         "leg": state.began.leg,
     }

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from stepsweep.bucket.sweep_jobs import ALIVE
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.archive.records import Plan
 from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.control import Control
-from stepsweep.client.running.stopping import ALIVE
 
 Line = tuple[int, str]
 """The number of an attempt, from 1, and a line of its output."""

@@ -3,17 +3,10 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from stepsweep.bucket.sweep_jobs import jobs_alive
 from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Control
-
-if TYPE_CHECKING:
-    from mypy_boto3_batch.literals import JobStatusType
-
-ALIVE: tuple["JobStatusType", ...] = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
-DESCRIBED_AT_ONCE = 100
-"""https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html"""
 
 TERMINATED_AT_ONCE = 50
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html"""
@@ -49,18 +42,19 @@ def stop_sweep(control: Control, name: str, *, poll_seconds: float, on_status: C
     Raises:
         CloudError: the cloud did not answer, or refused a request.
     """
-    executions = control.running(name)
+    executions, queue = control.running(name), control.deployment.job_queue
+    batch = control.deployment.batch
     accepted: set[str] = set()
     quiet, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     with explained():
         # Before stopping the executions, since their jobs may end a moment later.
-        jobs = dict.fromkeys(jobs_alive(control, name))
+        jobs = dict.fromkeys(jobs_alive(batch, queue, name))
         for arn in executions:
             control.deployment.step_functions.stop_execution(
                 executionArn=arn, error="Stopped", cause="stopped with `sweep stop`"
             )
         while True:
-            alive = jobs_alive(control, name)
+            alive = jobs_alive(batch, queue, name)
             new = [job_id for job_id in alive if job_id not in accepted]
             if new:
                 on_status(f"Ending {len(new):,} jobs …" if len(new) > 1 else "Ending a job …")
@@ -84,23 +78,3 @@ def _terminated(control: Control, ids: Sequence[str]) -> set[str]:
             jobs=ids[first : first + TERMINATED_AT_ONCE], reason="The sweep was stopped"
         )["successful"]
     }
-
-
-def jobs_alive(control: Control, name: str) -> list[str]:
-    """Returns the ids of a sweep's jobs that wait or run. Raises botocore's errors."""
-    deployment = control.deployment
-    pages = (
-        page
-        for status in ALIVE
-        for page in deployment.batch.get_paginator("list_jobs").paginate(
-            jobQueue=deployment.job_queue, jobStatus=status
-        )
-    )
-    ids = list(dict.fromkeys(job["jobId"] for page in pages for job in page["jobSummaryList"]))
-    # By the tag: jobs of two sweeps that share a trial have the same name.
-    described = [
-        job
-        for first in range(0, len(ids), DESCRIBED_AT_ONCE)
-        for job in deployment.batch.describe_jobs(jobs=ids[first : first + DESCRIBED_AT_ONCE])["jobs"]
-    ]
-    return [job["jobId"] for job in described if job.get("tags", {}).get("sweep") == name and job["status"] in ALIVE]

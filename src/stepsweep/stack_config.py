@@ -32,6 +32,7 @@ INTEGER_RANGES = {
     "job_timeout_minutes": (1, 14 * 24 * 60),
     "max_concurrency": (1, MAX_CONCURRENCY),
     "max_wait_minutes": (10, 24 * 60),
+    "start_within_minutes": (10, 7 * 24 * 60),
     "checkpoint_days": (1, 3650),
 }
 
@@ -72,6 +73,9 @@ class StackConfig:
     capacity: str = _choice("on-demand", "on-demand, spot (cheaper, may be reclaimed) or spot-first")
     max_wait_minutes: int = _choice(
         60, "wait after which Batch cancels the first job in the queue, if it knows why there is no machine"
+    )
+    start_within_minutes: int = _choice(
+        120, "time after which a sweep ends, with the reason, if none of its jobs has started and no other's runs"
     )
     usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
     checkpoint_days: int = _choice(

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from stepsweep.client.running.stopping import ALIVE
+from stepsweep.bucket.sweep_jobs import ALIVE
 from stepsweep.contract import keys
 from tests.faults import promises
 from tests.faults.between import Hop, Microburst, address, hop

@@ -319,6 +319,13 @@ def test_jobs_can_be_described_while_others_are_submitted(worlds: Worlds) -> Non
     assert embedded == 1
 
 
+@patched("jobs_run")
+def test_jobs_are_listed_by_the_time_of_their_submission(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("jobs_listed_by_time")
+    assert plain > 0
+    assert embedded == 0
+
+
 @patched("functions_run")
 def test_a_function_truly_runs(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("answer_of_a_function")

@@ -1,14 +1,17 @@
 """Sweeps through the real state machine of the synthesized template, with jobs and functions that truly run."""
 
 import collections
+import contextlib
 import csv
 import functools
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +53,44 @@ def test_a_grid_ends_with_a_winner_and_every_trial_in_the_leaderboard(cloud: Clo
     children = json.loads(next(data for name, data in files if name.endswith("/SUCCEEDED_0.json")))
     in_order = sorted((json.loads(child["Output"]) for child in children), key=lambda outcome: outcome["trial_id"])
     assert in_order == sorted(outcomes, key=lambda outcome: outcome["trial_id"]), "the Map's record has them too"
+
+
+@contextlib.contextmanager
+def without_machines(cloud: Cloud) -> Iterator[None]:
+    """Lets no job start, and has the state machine look after a second whether one has."""
+    states, batch, machine = cloud.client("stepfunctions"), cloud.client("batch"), cloud.outputs["StateMachineArn"]
+    (queue,) = batch.describe_job_queues(jobQueues=[cloud.outputs["JobQueue"]])["jobQueues"]
+    environments = [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]]
+    definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
+    states.update_state_machine(stateMachineArn=machine, definition=re.sub(r'"Seconds":\d+', '"Seconds":1', definition))
+    for environment in environments:
+        batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
+    try:
+        yield
+    finally:
+        for environment in environments:
+            batch.update_compute_environment(computeEnvironment=environment, state="ENABLED")
+        states.update_state_machine(stateMachineArn=machine, definition=definition)
+
+
+@pytest.mark.parametrize("rounds", [True, False], ids=["in rounds", "freely"])
+def test_a_sweep_none_of_whose_jobs_starts_ends_with_the_reason_and_leaves_no_job(cloud: Cloud, rounds: bool) -> None:
+    name = f"stuck-{rounds}"
+    # More trials than jobs at once: those that come after an ended one must not wait either.
+    spec = {"parameters": {"lr": [0.1, 0.2, 0.3]}, "fresh": True, "epochs": 1, "max_concurrency": 2, "name": name}
+    spec |= {"rounds": rounds}
+    with without_machines(cloud):
+        ended = cloud.run(spec)
+        eventually(lambda: {job["status"] for job in jobs_of(cloud, name)} == {"FAILED"})
+    reason = "no job started within 120 minutes: Batch does not say why"
+    trials = 3 if rounds else 2
+    assert (ended["status"], ended["error"]) == ("FAILED", "NoTrialSucceeded")
+    assert f"{trials}x {reason}" in ended["cause"]
+    key = keys.results_key(name, 0) if rounds else keys.free_results_key(name)
+    results = json.loads(cloud.objects(key).popitem()[1])["results"]
+    assert [(each["status"], each["reason"].startswith(reason)) for each in results] == [("FAILED", True)] * trials
+    again = cloud.run(spec)
+    assert again["outcomes"]["SUCCEEDED"] == 3, "started again with machines, it goes on"
 
 
 def test_a_model_proposes_the_later_rounds_and_a_trial_that_fails_does_not_end_the_search(cloud: Cloud) -> None:

@@ -62,11 +62,13 @@ def found_by(subject: Subject, faults: Sequence[Fault], checks: Sequence[Check] 
 
 
 MAP_OF_WORKERS = "Let the workers train"
+GUARDED = "Train, and watch that jobs start"
 
 
 def _state(definition: Json, name: str) -> Json:
-    maps = (definition["States"][each]["ItemProcessor"]["States"] for each in ("Train the trials", MAP_OF_WORKERS))
-    state: Json = next(states[name] for states in (definition["States"], *maps) if name in states)
+    branches = [branch["States"] for branch in definition["States"][GUARDED]["Branches"]]
+    maps = (branches[0][each]["ItemProcessor"]["States"] for each in ("Train the trials", MAP_OF_WORKERS))
+    state: Json = next(states[name] for states in (definition["States"], *branches, *maps) if name in states)
     return state
 
 
@@ -245,7 +247,54 @@ DEFINITION = (
     _definition("a Map whose result is dropped", lambda d: _set(_map(d), "ResultPath", None)),
     _definition(
         "a reducer that is not told where the record is",
-        lambda d: _state(d, "Pick the winner")["Parameters"]["Payload"].pop("map_results.$"),
+        lambda d: _state(d, "Pick the winner")["Parameters"]["Payload"].pop("ended.$"),
+    ),
+    _definition(
+        "a record that the branch that trains keeps to itself",
+        lambda d: _set(_state(d, "Training has ended"), "CausePath", "$.sweep"),
+    ),
+    _definition(
+        "a sweep that nobody watches",
+        lambda d: _state(d, GUARDED)["Branches"].pop(),
+    ),
+    _definition(
+        "a training that waits for the branch that watches it",
+        lambda d: (
+            _state(d, "Training has ended")
+            and d["States"][GUARDED]["Branches"][0]["States"].update(
+                {"Training has ended": {"Type": "Succeed", "Comment": "All trials have ended."}}
+            )
+        ),
+    ),
+    _definition(
+        "a search that runs freely and is not watched",
+        lambda d: _set(_state(d, MAP_OF_WORKERS), "Next", "Train the trials"),
+    ),
+    _definition("a sweep that fails when its training ends", lambda d: _state(d, GUARDED)["Catch"].pop(0)),
+    _definition("a sweep that fails when no job starts", lambda d: _state(d, GUARDED)["Catch"].pop(1)),
+    _definition(
+        "jobs that start when their sweep is over",
+        lambda d: _set(_state(d, GUARDED)["Catch"][1], "Next", "Pick the winner"),
+    ),
+    _definition(
+        "how the training ended in the sweep's place", lambda d: _state(d, GUARDED)["Catch"][0].pop("ResultPath")
+    ),
+    _definition(
+        "no time for a machine to start", lambda d: _set(_state(d, "Give the jobs time to start"), "Seconds", 0)
+    ),
+    _definition(
+        "a look that ends the sweep when it fails", lambda d: _state(d, "Look whether a job started").pop("Catch")
+    ),
+    _definition(
+        "a sweep that ends while it waits for its turn",
+        lambda d: _set(_state(d, "Has a job started?")["Choices"][1], "Next", "No job started"),
+    ),
+    _definition(
+        "a sweep whose jobs never start, and that goes on",
+        lambda d: _set(_state(d, "Has a job started?")["Choices"][0], "Next", "Jobs start"),
+    ),
+    _definition(
+        "a winner that is lost with jobs that do not end", lambda d: _state(d, "End the waiting jobs").pop("Catch")
     ),
     _definition("an inline Map", lambda d: _set(_map(d)["ItemProcessor"]["ProcessorConfig"], "Mode", "INLINE")),
     _definition(
@@ -332,7 +381,7 @@ DEFINITION = (
     ),
     _definition(
         "a free-running search whose trials go in rounds",
-        lambda d: _state(d, "Anything to train?")["Choices"].pop(2),
+        lambda d: _set(_state(d, "In rounds?")["Choices"][0], "IsNumeric", False),
     ),
 )
 

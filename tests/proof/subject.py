@@ -139,3 +139,5 @@ def _states(machine: dict[str, Any], *, in_map: bool) -> Iterator[tuple[str, dic
     for name, state in machine.get("States", {}).items():
         yield name, state, in_map
         yield from _states(state.get("ItemProcessor", {}), in_map=True)
+        for branch in state.get("Branches", []):
+            yield from _states(branch, in_map=in_map)

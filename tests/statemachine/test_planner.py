@@ -28,7 +28,7 @@ class TestPlan:
             "to_run": 4,
             "to_run_key": "sweeps/s/round-0/to-run.json",
             "map_results_prefix": "sweeps/s/round-0/map",
-            "map_results": {},
+            "ended": {},
             "max_concurrency": 16,
         }
         assert answer | told == answer
@@ -241,7 +241,9 @@ class TestResume:
     def test_the_same_input_under_the_same_name_is_the_same_sweep(self, cloud: Cloud) -> None:
         first = cloud.plan(SPEC, execution="one")
         before, trials = cloud.objects(), cloud.trials("s")
-        assert cloud.plan({**SPEC, "Comment": "again"}, execution="two") == first
+        again = cloud.plan({**SPEC, "Comment": "again"}, execution="two")
+        assert again.pop("planned_at") >= first.pop("planned_at")
+        assert again == first
         after = cloud.objects()
         changed = {key for key in after if after[key] != before.get(key)}
         assert changed == {"sweeps/s/latest.json", "sweeps/s/round-0/plan.json", "sweeps/s/round-0/to-run.json"}

@@ -8,6 +8,7 @@ import pytest
 
 from stepsweep.bucket.trials import NO_METRICS
 from stepsweep.contract import keys
+from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.trial import Trial
 from tests.support.functions import Cloud, succeeded
 from tests.support.specs import as_number
@@ -56,6 +57,27 @@ def rows(cloud: Cloud) -> list[dict[str, str]]:
 
 
 class TestHalving:
+    def test_a_round_none_of_whose_jobs_starts_ends_the_search_with_the_winner_so_far(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0))
+        cloud.reduce(round_number=0)
+        plan(cloud, 1)
+        why = "no job started within 120 minutes: no quota"
+        output = cloud.reduce(round_number=1, ended={"Error": NO_JOB_STARTED, "Cause": why})["output"]
+        assert (output["winner"]["params"], output["winner"]["epoch"]) == ({"lr": 0.6}, 1)
+        assert output["ended_by"] == why
+        assert output["outcomes"]["SUCCEEDED"] == 6
+
+    def test_new_params_of_a_round_none_of_whose_jobs_starts_have_the_reason(self, cloud: Cloud) -> None:
+        search = {"method": "tpe", "trials": 5, "batch": 3}
+        spec = {"search": search, "halving": None}
+        train(cloud, plan(cloud, 0, **spec))
+        assert cloud.reduce(round_number=0)["ask"]
+        cloud.sample("s", 1)
+        assert len(plan(cloud, 1, **spec)) == 2
+        output = cloud.reduce(round_number=1, ended={"Error": NO_JOB_STARTED, "Cause": "no quota"})["output"]
+        assert (output["outcomes"]["SUCCEEDED"], output["outcomes"]["FAILED"]) == (3, 2)
+        assert [(each["reason"], each["trials"]) for each in output["reasons"]] == [("no quota", 2)]
+
     def test_six_train_one_epoch_three_go_on_to_two_and_two_to_four(self, cloud: Cloud) -> None:
         trained, answer = to_the_end(cloud)
         assert trained == [[0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.4, 0.5, 0.6], [0.5, 0.6]]

@@ -10,6 +10,7 @@ import pytest
 
 from stepsweep.bucket.s3 import Bucket, for_all
 from stepsweep.contract import keys
+from stepsweep.contract.jobs import TRAINING_ENDED
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.trial import Trial
 from stepsweep.statemachine import planner, reducer, sampler
@@ -37,10 +38,12 @@ class Cloud:
         event = {"input": sweep_input, "execution": execution, "started": STARTED, "round": round_number}
         return as_lambda_does(planner.handler, event)
 
-    def reduce(self, sweep: str = "s", round_number: int = 0, **more: Any) -> dict[str, Any]:
-        return as_lambda_does(
-            reducer.handler, {"sweep": sweep, "round": round_number, "map_results": {}, "leg": None, **more}
-        )
+    def reduce(
+        self, sweep: str = "s", round_number: int = 0, *, map_results: Any = None, **more: Any
+    ) -> dict[str, Any]:
+        ended = {"Error": TRAINING_ENDED, "Cause": json.dumps(map_results)} if map_results else {}
+        more = {"ended": ended, **more}
+        return as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number, "leg": None, **more})
 
     def sample(self, sweep: str, round_number: int) -> dict[str, Any]:
         return as_lambda_does(sampler.handler, {"sweep": sweep, "round": round_number})

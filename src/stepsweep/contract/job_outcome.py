@@ -70,6 +70,11 @@ class JobOutcome:
             case other:
                 raise InvalidDocument(f'{where}: status must be "SUCCEEDED" or "FAILED", got {other!r}')
 
+    @classmethod
+    def never_started(cls, trial_id: str, reason: str) -> Self:
+        """Returns the outcome of a trial whose job no machine took."""
+        return cls(trial_id=trial_id, succeeded=False, reason=reason, attempts=())
+
     @property
     def job_seconds(self) -> float:
         """How long the attempts ran, by Batch's clock."""

@@ -1,4 +1,11 @@
-"""What a trial's job and its starters agree on."""
+"""What a trial's job and its starters agree on, and how the state machine's branches say how training ended."""
+
+TRAINING_ENDED = "TrainingEnded"
+"""Error with which the branch that trains ends, and ends the one that watches it. Its cause is the Map's output."""
+NOTHING_STARTS, OTHERS_RUN, STARTED = "nothing starts", "others run", "started"
+"""What the branch that watches finds: a sweep waits for its turn while the jobs of others run."""
+NO_JOB_STARTED = "NoJobStarted"
+"""Error with which the branch that watches ends a sweep none of whose jobs started. Its cause is the reason."""
 
 EXIT_INTERRUPTED = 75
 """Exit code of a trial that was told to end and saved a checkpoint, from which another attempt continues.

@@ -189,6 +189,8 @@ class Access:
                     yield ("batch:TerminateJob", self._arn("batch", f"job/{job}"))
             case "describejobs":
                 yield ("batch:DescribeJobs", "*")
+            case "listjobs":
+                yield ("batch:ListJobs", "*")
             case other:
                 yield (f"batch:{other}", "*")
 

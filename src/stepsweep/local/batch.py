@@ -23,6 +23,9 @@ STOP_GRACE_SECONDS = 30.0
 HOST_LOST = "Host EC2 (of the embedded cloud) terminated."
 """How Batch says it, which tries the job again on another machine."""
 
+DISABLED_SECONDS = 0.5
+"""How often a job looks whether its queue has machines again."""
+
 OUT_OF_MEMORY = {"exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}
 """How ECS says it."""
 
@@ -65,7 +68,7 @@ class JobQueue:
         self._processes: dict[str, Process] = {}
         self._job_logs = JobLogs()
         self._lock = threading.Lock()
-        self._closed = False
+        self._closing = threading.Event()
         self._memory = MemoryWatch(end=lambda process: machine.end(process, grace_seconds=0))
         self._shares, self._job_vcpus = shares, job_vcpus
         threading.Thread(target=self._dispatch, name="job-queue", daemon=True).start()
@@ -88,12 +91,15 @@ class JobQueue:
 
     def close(self) -> None:
         """Starts no further job. The machine ends the running ones."""
-        self._closed = True
+        self._closing.set()
         self._shares.close()
         self._waiting.put(None)
 
     def _dispatch(self) -> None:
         while (job := self._waiting.get()) is not None:
+            while not job.has_machines:
+                if self._closing.wait(DISABLED_SECONDS):
+                    return
             # A person who names the GPUs in the environment assigns them.
             gpus = 0 if VISIBLE in job.environment else job.gpus
             share = self._shares.take(vcpus=job.asked_vcpus or self._job_vcpus, gpus=gpus)
@@ -120,7 +126,7 @@ class JobQueue:
             if attempt["container"].get("exitCode") == 0 and not job.stop:
                 self._finish(job, succeeded=True)
                 return
-            if job.stop or self._closed or not retries(strategy, attempt):
+            if job.stop or self._closing.is_set() or not retries(strategy, attempt):
                 break
         job.job_stopped_reason = job.job_stopped_reason or attempt["statusReason"]
         self._finish(job, succeeded=False)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import time
 from typing import Any
 
 from tests.local.probes.world import REGION, World, outcome, probe, simple
@@ -180,3 +181,11 @@ def jobs_described_while_one_is_added(world: World) -> Any:
         return outcome(lambda: len(backend.describe_jobs([ended])))
     finally:
         slow.describe = describe
+
+
+@probe
+def jobs_listed_by_time(world: World) -> int:
+    """How many jobs were submitted after an hour from now."""
+    world.ended_job(world.submit("exit 0"))
+    after = {"name": "AFTER_CREATED_AT", "values": [str(int((time.time() + 3600) * 1000))]}
+    return len(world.client("batch").list_jobs(jobQueue=world.queue(), filters=[after])["jobSummaryList"])

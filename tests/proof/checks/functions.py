@@ -86,7 +86,15 @@ def _third_party(code: Path, module: Path) -> list[str]:
         imported |= names
         ours = {code.joinpath(*name.split(".")).with_suffix(".py") for name in names if name.startswith("stepsweep.")}
         waiting += [each for each in ours - read if each.is_file()]
-    known = {*sys.stdlib_module_names, "boto3", "botocore", "mypy_boto3_logs", "mypy_boto3_s3", "stepsweep"}
+    known = {
+        *sys.stdlib_module_names,
+        "boto3",
+        "botocore",
+        "mypy_boto3_batch",
+        "mypy_boto3_logs",
+        "mypy_boto3_s3",
+        "stepsweep",
+    }
     return sorted({name.partition(".")[0] for name in imported} - known)
 
 

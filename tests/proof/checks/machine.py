@@ -51,6 +51,7 @@ def _written_out(properties: dict[str, Any]) -> list[str]:
 
 def _machines(definition: dict[str, Any]) -> list[dict[str, Any]]:
     inner = [state["ItemProcessor"] for state in definition["States"].values() if "ItemProcessor" in state]
+    inner += [branch for state in definition["States"].values() for branch in state.get("Branches", [])]
     return [definition, *(machine for processor in inner for machine in _machines(processor))]
 
 

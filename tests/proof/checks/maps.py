@@ -15,8 +15,8 @@ def findings(subject: Subject) -> Findings:
     for name, state in maps.values():
         yield from (f"{name}: {fault}" for fault in _faults(state))
     name, state = maps["Trials"]
-    following = subject.definition["States"].get(state.get("Next"), {})
-    yield from (f"{name}: {fault}" for fault in _faults_of_record(state, following))
+    after = {name: each for name, each, _ in subject.states()}.get(str(state.get("Next")), {})
+    yield from (f"{name}: {fault}" for fault in _faults_of_record(state, after))
     yield from (f"{name}: {fault}" for fault in _faults_of_trials(state["ItemProcessor"]))
     name, state = maps["Workers"]
     if "ResultWriter" in state or state.get("ResultPath", "$") is not None:
@@ -48,13 +48,13 @@ def _faults(state: dict[str, Any]) -> Findings:
             yield f"{name}: its time runs while the job is queued, so a sweep of many trials loses the last"
 
 
-def _faults_of_record(state: dict[str, Any], following: dict[str, Any]) -> Findings:
+def _faults_of_record(state: dict[str, Any], after: dict[str, Any]) -> Findings:
     if "ResultWriter" not in state:
         yield "without a ResultWriter the results of all trials together must fit into 256 KiB"
     place = state.get("ResultPath", "$")
     if not place or place == "$":
         yield "where its own record is must be kept beside the sweep: what follows reads both"
-    elif place not in following.get("Parameters", {}).get("Payload", {}).values():
+    elif after.get("CausePath") != f"States.JsonToString({place})":
         yield "nobody is told where its own record is, so that the reducer asks for each trial's outcome"
     caught = {error: catcher for catcher in state.get("Catch", []) for error in catcher["ErrorEquals"]}
     if caught.keys() != {"States.ResultWriterFailed"} or caught["States.ResultWriterFailed"]["Next"] != state["Next"]:

@@ -26,7 +26,8 @@ def findings(subject: Subject) -> Findings:
                     yield f"{name}.{field}.{key}: {value!r} is taken as it stands; the key must end in .$"
         for field in PATHS:
             value = state.get(field)
-            if value is not None and not str(value).startswith("$"):
+            starts = ("$", "States.") if field == "CausePath" else "$"
+            if value is not None and not str(value).startswith(starts):
                 yield f"{name}.{field}: {value!r} is no path"
         if "$" in str(state.get("Cause", "")) + str(state.get("Error", "")):
             yield f"{name}: its error is a text with a path in it, which nobody resolves"

@@ -10,7 +10,7 @@ import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -21,6 +21,7 @@ from moto import mock_aws
 
 from stepsweep.contract import keys
 from stepsweep.contract.metrics import to_csv
+from stepsweep.statemachine import guard
 from tests.proof.checks.check import Findings
 from tests.proof.checks.requests import operation_of
 from tests.proof.subject import REGION, Subject
@@ -33,6 +34,7 @@ MODEL = {
     "search": {"method": "tpe", "trials": 12, "batch": 9},
 }
 FREE = {**INPUT, "rounds": False}
+STUCK = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
 MOST_STEPS = 40
 LEAST_AT_ONCE = {"Trials": 2, "Workers": 1}
 """Of a Map: the stack's own, or a worker for each trial that is left."""
@@ -40,6 +42,10 @@ LEAST_AT_ONCE = {"Trials": 2, "Workers": 1}
 
 class NotAsAws(Exception):
     """The state machine asks for something that would fail, or that the rehearsal does not know."""
+
+
+class Waits(Exception):
+    """A state goes on later only: what it waits for has not happened."""
 
 
 class Failed(Exception):
@@ -58,6 +64,10 @@ class Stage:
         succeeds: whether the job of the n-th trial does.
         jobs: the requests to Batch.
         keeps: what is kept of how jobs ended: their outcomes and the Map's own record, or one of the two.
+        starts: whether there are machines for jobs.
+        others: how often another sweep's jobs are found running.
+        time_passes: whether states that wait have waited.
+        terminated: the jobs that were.
     """
 
     subject: Subject
@@ -67,6 +77,10 @@ class Stage:
     jobs: list[dict[str, Any]] = field(default_factory=list)
     keeps: tuple[str, ...] = ("outcomes", "record")
     executions: int = 0
+    starts: bool = True
+    others: int = 0
+    time_passes: bool = False
+    terminated: list[str] = field(default_factory=list)
 
     def keys(self, prefix: str) -> list[str]:
         return [
@@ -94,11 +108,22 @@ _KNOWN: dict[str, list[str]] = {}
 
 
 def _played(subject: Subject) -> Findings:
-    for scene in (one_fails, from_the_record, without_a_record, all_fail, wrong_input, again, in_rounds, freely):
+    for scene in (
+        one_fails,
+        from_the_record,
+        without_a_record,
+        all_fail,
+        wrong_input,
+        again,
+        in_rounds,
+        freely,
+        nothing_starts,
+        nothing_starts_freely,
+    ):
         try:
             with stage(subject, succeeds=lambda number: number == 0) as empty:
                 yield from (f"{scene.__doc__} {fault}" for fault in scene(empty))
-        except (NotAsAws, Failed) as error:
+        except (NotAsAws, Failed, Waits) as error:
             yield f"{scene.__doc__} {error}"
 
 
@@ -182,6 +207,32 @@ def freely(stage: Stage) -> Iterator[str]:
         yield f"started again, {len(stage.jobs) - 2} jobs run, not that of the trial that failed"
 
 
+def nothing_starts(stage: Stage) -> Iterator[str]:
+    """No job starts, at first while the jobs of others run:"""
+    stage.starts, stage.others = False, 2
+    yield from _ends_with(stage, INPUT, "NoTrialSucceeded", f"2x no job started within 120 minutes: {STUCK}")
+    yield from _ended_its_jobs(stage)
+    key = keys.results_key(EXECUTION, 0)
+    results = stage.document(key)["results"] if stage.keys(key) else []
+    if not results or any(STUCK not in each["reason"] for each in results):
+        yield f"not every outcome has the reason: {results}"
+    if stage.others:
+        yield "the sweep ends while the machines are others'"
+
+
+def nothing_starts_freely(stage: Stage) -> Iterator[str]:
+    """No job of a free-running search starts:"""
+    stage.starts = False
+    yield from _ends_with(stage, FREE, "NoTrialSucceeded", STUCK)
+    yield from _ended_its_jobs(stage)
+
+
+def _ended_its_jobs(stage: Stage) -> Iterator[str]:
+    waiting = [_job_id(job) for job in stage.jobs]
+    if not waiting or sorted(stage.terminated) != sorted(waiting):
+        yield f"of the jobs {waiting}, which wait, {stage.terminated} are ended"
+
+
 def _one_of_two_won(output: dict[str, Any]) -> Iterator[str]:
     if output.get("outcomes") != {"SUCCEEDED": 1, "FAILED": 1, "MISSING": 0, "INVALID": 0}:
         yield f"the output counts {output.get('outcomes')}"
@@ -257,6 +308,12 @@ def _step(stage: Stage, state: dict[str, Any], data: Any, context: dict[str, Any
             result = _task(stage, state, given, context)
         case "Map":
             result = _map(stage, state, given, context)
+        case "Parallel":
+            result = _parallel(stage, state, given, context)
+        case "Wait":
+            if not stage.time_passes:
+                raise Waits("a state waits")
+            result = given
         case "Choice":
             return next((c["Next"] for c in state["Choices"] if _holds(c, given)), state.get("Default")), data
         case "Succeed":
@@ -296,11 +353,58 @@ def _invoke(stage: Stage, arn: str, payload: dict[str, Any]) -> Any:
         raise NotAsAws(f"there is no function {arn}")
     module, _, handler = functions[arn]["Handler"].rpartition(".")
     environment = {name: str(value) for name, value in functions[arn]["Environment"]["Variables"].items()}
-    with mock.patch.dict(os.environ, environment):
+    with mock.patch.dict(os.environ, environment), mock.patch.object(guard, "batch_client", return_value=_Batch(stage)):
         try:
             return getattr(importlib.import_module(module), handler)(payload)
         except Exception as error:  # as Lambda does
             raise Failed(type(error).__name__, str(error)) from error
+
+
+def _parallel(stage: Stage, state: dict[str, Any], given: Any, context: dict[str, Any]) -> Any:
+    """Plays what takes no time first. A branch that fails ends the others; else all must end."""
+    ended: dict[int, Any] = {}
+    for stage.time_passes in (False, True):
+        for number, branch in enumerate(state["Branches"]):
+            if number not in ended:
+                with suppress(Waits):
+                    ended[number] = _run(stage, branch, given, context)
+    stage.time_passes = False
+    if len(ended) < len(state["Branches"]):
+        raise Waits("a branch waits for ever")
+    return [ended[number] for number in sorted(ended)]
+
+
+class _Batch:
+    """What the functions ask of Batch."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def get_paginator(self, _operation: str) -> "_Batch":
+        return self
+
+    def paginate(self, *, jobQueue: str, **_: Any) -> list[dict[str, Any]]:  # noqa: N803
+        if jobQueue not in map(self._stage.subject.arn, self._stage.subject.ids("AWS::Batch::JobQueue")):
+            raise NotAsAws(f"there is no queue {jobQueue}")
+        return [{"jobSummaryList": [{"jobId": _job_id(job)} for job in self._stage.jobs]}]
+
+    def list_jobs(self, *, jobStatus: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        found = self._stage.others > 0 and jobStatus == "RUNNING"
+        self._stage.others -= found
+        return {"jobSummaryList": [{"jobId": "another"}] * found}
+
+    def describe_jobs(self, *, jobs: list[str]) -> dict[str, Any]:
+        waiting = {"status": "RUNNABLE", "statusReason": STUCK}
+        known = {_job_id(job): {"jobId": _job_id(job), "tags": job["Tags"], **waiting} for job in self._stage.jobs}
+        return {"jobs": [known[job] for job in jobs]}
+
+    def terminate_job(self, *, jobId: str, reason: str) -> None:  # noqa: N803
+        assert reason
+        self._stage.terminated.append(jobId)
+
+
+def _job_id(request: dict[str, Any]) -> str:
+    return f"job-{request['JobName']}"
 
 
 def _job(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
@@ -317,7 +421,10 @@ def _job(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
     if not environment.get(keys.CHECKPOINT_URI, "").startswith(keys.uri(stage.bucket, keys.CHECKPOINTS)):
         raise NotAsAws(f"the trainer is not told where checkpoints go: {environment}")
     number = int(command[command.index("--lr") + 1] == "0.01")
-    stage.jobs.append(request)
+    if request not in stage.jobs or stage.starts:
+        stage.jobs.append(request)
+    if not stage.starts:
+        raise Waits("a job waits")
     exit_code = 0 if stage.succeeds(number) else 3
     description = {
         "JobId": f"job-{number}",
@@ -354,7 +461,14 @@ def _map(stage: Stage, state: dict[str, Any], given: Any, context: dict[str, Any
             raise NotAsAws(f"{concurrency!r} trials at once")
     if source["Bucket"] != stage.bucket or source["Key"] not in stage.keys(source["Key"]):
         raise NotAsAws(f"there are no items in {source}")
-    results = [_run(stage, state["ItemProcessor"], item, context) for item in stage.document(source["Key"])]
+    results, waits = [], False
+    for item in stage.document(source["Key"]):
+        try:
+            results.append(_run(stage, state["ItemProcessor"], item, context))
+        except Waits:
+            waits = True
+    if waits:
+        raise Waits("jobs wait")
     if "ResultWriter" not in state:
         return results
     if "outcomes" not in stage.keeps:
@@ -415,6 +529,8 @@ def _filled(template: Any, data: Any, context: dict[str, Any]) -> Any:
 def _at(data: Any, path: str | None, context: dict[str, Any]) -> Any:
     if path is None:
         return {}
+    if path.startswith("States.JsonToString(") and path.endswith(")"):
+        return json.dumps(_at(data, path.removeprefix("States.JsonToString(").removesuffix(")"), context))
     if path.startswith("States.ArrayLength(") and path.endswith(")"):
         return len(_at(data, path.removeprefix("States.ArrayLength(").removesuffix(")"), context))
     value = context if path.startswith("$$") else data

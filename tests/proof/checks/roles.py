@@ -188,10 +188,33 @@ RULES = [
         },
     ),
     *_rules(
+        "guard",
+        may=True,
+        rules={
+            "batch:ListJobs batch:DescribeJobs": ("*",),
+            "batch:TerminateJob": ("{job}",),
+            "logs:CreateLogStream logs:PutLogEvents": ("{guard_log_stream}",),
+            "xray:PutTraceSegments xray:PutTelemetryRecords": ("*",),
+        },
+    ),
+    *_rules(
+        "guard",
+        may=False,
+        rules={
+            **NOBODY,
+            **{action: resources for action, resources in STARTS.items() if action != "batch:TerminateJob"},
+            "s3:GetObject s3:PutObject": ("{bucket}/trials/t/metrics-e1.csv", "{bucket}/sweeps/s/winner.json"),
+            "s3:ListBucket": ("{bucket}",),
+            "batch:CancelJob batch:UpdateJobQueue": ("*",),
+            "states:StopExecution": ("{executions}:e",),
+            "logs:GetLogEvents": ("{job_log_stream}",),
+        },
+    ),
+    *_rules(
         "state machine",
         may=True,
         rules={
-            "lambda:InvokeFunction": ("{planner}", "{reducer}", "{sampler}", "{asker}"),
+            "lambda:InvokeFunction": ("{planner}", "{reducer}", "{sampler}", "{asker}", "{guard}"),
             "batch:SubmitJob": ("{queue}", "{definition}", "{next_revision}"),
             "batch:TagResource": ("{job}",),
             "batch:TerminateJob": ("{job}",),
@@ -304,6 +327,7 @@ TRUSTED = {
     "reducer": "lambda.amazonaws.com",
     "sampler": "lambda.amazonaws.com",
     "asker": "lambda.amazonaws.com",
+    "guard": "lambda.amazonaws.com",
     "emptying function": "lambda.amazonaws.com",
     "state machine": "states.amazonaws.com",
 }
@@ -382,6 +406,7 @@ class Access:
             "reducer": [by_arn[function["Role"]] for function in functions if "reducer" in function["Handler"]],
             "sampler": [by_arn[function["Role"]] for function in functions if "sampler" in function["Handler"]],
             "asker": [by_arn[function["Role"]] for function in functions if "asker" in function["Handler"]],
+            "guard": [by_arn[function["Role"]] for function in functions if "guard" in function["Handler"]],
             "emptying function": [
                 by_arn[function["Role"]] for function in functions if "python" not in function["Runtime"]
             ],
@@ -420,10 +445,12 @@ class Access:
             "reducer": functions["reducer"][0],
             "sampler": functions["sampler"][0],
             "asker": functions["asker"][0],
+            "guard": functions["guard"][0],
             "planner_log_stream": stream(functions["planner"][1]),
             "reducer_log_stream": stream(functions["reducer"][1]),
             "sampler_log_stream": stream(functions["sampler"][1]),
             "asker_log_stream": stream(functions["asker"][1]),
+            "guard_log_stream": stream(functions["guard"][1]),
             "job_log_stream": stream(container["LogConfiguration"]["Options"]["awslogs-group"]),
         }
 

@@ -87,6 +87,14 @@ class ProcessJob(Job):
         return math.ceil(float(asked)) if asked else None
 
     @property
+    def has_machines(self) -> bool:
+        """Whether a compute environment of its queue is enabled; it waits while none is.
+
+        https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
+        """
+        return any(environment.state != "DISABLED" for environment in self.job_queue.environments)
+
+    @property
     def gpus(self) -> int:
         """The GPUs that the submission asks for, or else the job definition."""
         return int(self._requirements.get("GPU", 0))
@@ -132,8 +140,8 @@ def jobs_run(runner: JobRunner) -> None:
     """AWS Batch runs jobs and retries them as retryStrategy says. moto runs them in Docker, or marks them SUCCEEDED
     without running them, and ignores retryStrategy. Here `runner` runs them.
 
-    moto has no TerminateJobs. Its describe_jobs also walks over all jobs, and fails when another one is submitted
-    meanwhile.
+    moto has no TerminateJobs, and its ListJobs ignores the filter AFTER_CREATED_AT. Its describe_jobs also walks over
+    all jobs, and fails when another one is submitted meanwhile.
     """
 
     def submit_job(
@@ -181,6 +189,13 @@ def jobs_run(runner: JobRunner) -> None:
         ids = [name.rsplit("/", 1)[-1] for name in jobs or []]
         return [self._jobs[job_id].describe() for job_id in ids if job_id in self._jobs]
 
+    def list_jobs(
+        original: Callable[..., list[Job]], self: BatchBackend, *args: Any, filters: Any = None, **kwargs: Any
+    ) -> list[Job]:
+        after = next((int(each["values"][0]) for each in filters or [] if each["name"] == "AFTER_CREATED_AT"), None)
+        found = original(self, *args, filters=filters, **kwargs)
+        return found if after is None else [job for job in found if job.job_created_at.timestamp() * 1000 > after]
+
     def terminate_job(self: BatchBackend, job_id: str, reason: str) -> None:
         job = self._jobs.get(job_id)
         if isinstance(job, ProcessJob):
@@ -213,6 +228,7 @@ def jobs_run(runner: JobRunner) -> None:
     patch(BatchResponse, "submitjob", submitjob, with_original=True)
     patch(BatchBackend, "submit_job", submit_job)
     patch(BatchBackend, "describe_jobs", describe_jobs)
+    patch(BatchBackend, "list_jobs", list_jobs, with_original=True)
     patch(BatchBackend, "terminate_job", terminate_job)
     patch(BatchBackend, "cancel_job", cancel_job)
 
