@@ -125,19 +125,7 @@ class SweepStack(cdk.Stack):
             log_retention_days=config.log_retention_days,
             layers=[sampler_layer],
         )
-        guard = Function(
-            self,
-            "Guard",
-            module="guard",
-            description="stepsweep: ends a sweep none of whose jobs starts",
-            environment={
-                keys.JOB_QUEUE: compute.job_queue.job_queue_arn,
-                keys.START_WITHIN_MINUTES: str(config.start_within_minutes),
-            },
-            timeout=Duration.minutes(15),
-            memory_mib=512,
-            log_retention_days=config.log_retention_days,
-        )
+        guard = self._guard(config, compute)
         definition = SweepDefinition(
             self,
             "Definition",
@@ -215,7 +203,6 @@ class SweepStack(cdk.Stack):
             because=objects,
         )
         self._allow_jobs(state_machine, compute)
-        self._allow_to_look_and_to_end(guard)
         self._acknowledge(state_machine, [planner, reducer, sampler, asker, guard])
 
         Notices(
@@ -284,8 +271,21 @@ class SweepStack(cdk.Stack):
         )
         _allow(state_machine.role, ["events:PutTargets", "events:PutRule", "events:DescribeRule"], [rule])
 
-    def _allow_to_look_and_to_end(self, guard: Function) -> None:
-        """Grants the guard what it needs of Batch; it reads and writes no object."""
+    def _guard(self, config: StackConfig, compute: Compute) -> Function:
+        """Returns the function that looks at jobs, and ends them. It reads and writes no object."""
+        guard = Function(
+            self,
+            "Guard",
+            module="guard",
+            description="stepsweep: ends a sweep none of whose jobs starts",
+            environment={
+                keys.JOB_QUEUE: compute.job_queue.job_queue_arn,
+                keys.START_WITHIN_MINUTES: str(config.start_within_minutes),
+            },
+            timeout=Duration.minutes(15),
+            memory_mib=512,
+            log_retention_days=config.log_retention_days,
+        )
         _allow(
             guard.role,
             ["batch:ListJobs", "batch:DescribeJobs"],
@@ -298,6 +298,7 @@ class SweepStack(cdk.Stack):
             [self.format_arn(service="batch", resource="job", resource_name="*")],
             because="Jobs get their ids when they are submitted.",
         )
+        return guard
 
     def _acknowledge(self, state_machine: sfn.StateMachine, functions: Sequence[Function]) -> None:
         """Acknowledges what CDK grants the state machine by itself."""

@@ -665,6 +665,8 @@ TEMPLATE = (
             if "logs:GetLogEvents" in s["Action"]
         ],
     ),
+    _template("a guard that cannot look", lambda t: _without_action(_statements(t, "GuardRole"), "batch:ListJobs")),
+    _template("a guard that cannot end", lambda t: _without_action(_statements(t, "GuardRole"), "batch:TerminateJob")),
     _template(
         "a role that anybody may take",
         lambda t: _set(_role(t, "JobRole")["AssumeRolePolicyDocument"]["Statement"][0], "Principal", {"AWS": "*"}),
