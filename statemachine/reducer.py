@@ -117,7 +117,7 @@ def reduce(
 
     def outcome_of(trial: Trial) -> JobOutcome | Unreadable | None:
         if no_job_started and trial.round_number == round_number:
-            return JobOutcome.never_started(trial.trial_id, no_job_started)
+            return JobOutcome.never_started(trial.trial_id, no_job_started, execution=plan.execution)
         return outcomes.of(trial)
 
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcome_of(trial)), trials)
@@ -184,7 +184,7 @@ def end_leg(
     def outcome_of(trial: Trial) -> JobOutcome | Unreadable | None:
         outcome = outcomes.of(trial)
         if outcome is None and no_job_started:
-            return JobOutcome.never_started(trial.trial_id, no_job_started)
+            return JobOutcome.never_started(trial.trial_id, no_job_started, execution=state.began.execution)
         return outcome
 
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcome_of(trial)), trials)

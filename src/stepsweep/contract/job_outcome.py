@@ -71,9 +71,9 @@ class JobOutcome:
                 raise InvalidDocument(f'{where}: status must be "SUCCEEDED" or "FAILED", got {other!r}')
 
     @classmethod
-    def never_started(cls, trial_id: str, reason: str) -> Self:
+    def never_started(cls, trial_id: str, reason: str, *, execution: str) -> Self:
         """Returns the outcome of a trial whose job no machine took."""
-        return cls(trial_id=trial_id, succeeded=False, reason=reason, attempts=())
+        return cls(execution=execution, trial_id=trial_id, succeeded=False, reason=reason, attempts=())
 
     @property
     def job_seconds(self) -> float:

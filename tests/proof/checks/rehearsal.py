@@ -175,7 +175,7 @@ def again(stage: Stage) -> Iterator[str]:
     stage.succeeds = lambda _: True
     first = play(stage, INPUT)
     jobs = len(stage.jobs)
-    if play(stage, INPUT) != first:
+    if {**play(stage, INPUT), "execution": first["execution"]} != first:
         yield "the output is another one"
     if len(stage.jobs) != jobs:
         yield "trials are trained again"
