@@ -139,6 +139,25 @@ class AwsDoctor:
             found if all(each.state is State.PROBLEM and each.remedy and NEVER in each.found for each in found) else []
         )
 
+    def why_no_machine_starts(self) -> str:
+        """Returns EC2's most frequent reason of the last hour, and what to do; empty if there is none, or if these
+        credentials may not ask."""
+        described: dict[str, Any] = {}
+        environments: list[dict[str, Any]] = []
+        found: list[Finding] = []
+
+        def look() -> list[Finding]:
+            found.extend(why_machines_do_not_start(self.clients, environments, now=self.now))
+            return found
+
+        self._ask("stack", "cloudformation", lambda: self._stack(described))
+        for output in described.get("Outputs", []):
+            if output["OutputKey"] == Output.JOB_QUEUE:
+                queue = output["OutputValue"]
+                self._ask("job queue", "batch", lambda queue=queue: self._queue(queue, environments))
+                self._ask("machines", "autoscaling", look)
+        return next((f"machines: {each.found}; {each.remedy}" for each in found), "")
+
     def _ask(self, check: str, service: str, question: Any) -> list[Finding]:
         return asked(check, question, service=service, unanswered=State.WARNING, profile=self.profile)
 

@@ -9,6 +9,7 @@ from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.canary import Canary
+from stepsweep.client.operations.capacity import Waiting
 from stepsweep.client.operations.estimating import with_pace
 from stepsweep.client.operations.events import (
     AtRest,
@@ -218,7 +219,9 @@ def _shown_progress(execution: Execution, cloud: Cloud, show: Show) -> Iterator[
         CloudError: the cloud did not answer for too long.
     """
     show(Begun(execution))
-    for progress in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=show.wants_training):
+    waiting = Waiting(cloud)
+    for each in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=show.wants_training):
+        progress = waiting.explained(each)
         if progress.trouble and cloud.is_gone(execution):
             raise CloudGone
         show(progress)

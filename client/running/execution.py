@@ -90,7 +90,7 @@ class Progress:
         running: number of running jobs; None if we may not ask Batch.
         starting: number of jobs that have a machine, but no running container yet.
         training: the running trials, if requested.
-        waits_for: Batch's reason why jobs wait; empty if it gives none.
+        waits_for: the reason why jobs wait, Batch's or EC2's; empty if neither gives one.
         seconds: time since the start of the execution.
         round_began: value of `seconds` when this round was planned; 0 in the first round.
         news: the trials that ended since the previous progress, in order.

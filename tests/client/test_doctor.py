@@ -3,12 +3,16 @@
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stepsweep.client.checks.aws import family_of
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.operations.capacity import Waiting
+from stepsweep.client.running.execution import Progress
 from stepsweep.contract.deployed import Output
 from tests.support.answers import JSON, Answer, Change, answering
 from tests.support.command import Sweep
@@ -375,6 +379,42 @@ def of_autoscaling(operation: str, result: str) -> Answer:
     return Answer(status=200, type="text/xml", body=f"{body}</{operation}Result></{operation}Response>")
 
 
+def scaling(made: Deployed) -> dict[str, Answer]:
+    """Returns what EC2 tells of a group: one failure of the last hour, one success, and an older failure."""
+    group = f"<member><AutoScalingGroupName>{made.compute}-asg-1</AutoScalingGroupName></member>"
+    moments = {"Failed": time.time() - 60, "Successful": time.time() - 30, "old": time.time() - 7200}
+    activities = "".join(
+        f"<member><StatusCode>{'Failed' if code == 'old' else code}</StatusCode>"
+        f"<StatusMessage>{QUOTA_OF_0}</StatusMessage>"
+        f"<StartTime>{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(moment))}</StartTime></member>"
+        for code, moment in moments.items()
+    )
+    return {
+        "DescribeAutoScalingGroups": of_autoscaling(
+            "DescribeAutoScalingGroups", f"<AutoScalingGroups>{group}</AutoScalingGroups>"
+        ),
+        "DescribeScalingActivities": of_autoscaling(
+            "DescribeScalingActivities", f"<Activities>{activities}</Activities>"
+        ),
+    }
+
+
+def test_while_no_job_starts_a_sweep_says_ec2_s_own_reason(
+    made: Deployed, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(server, scaling(made)) as url:
+        for name, value in {**made.environment, "AWS_ENDPOINT_URL": url}.items():
+            monkeypatch.setenv(name, value)
+        cloud = Cloud(
+            on="aws", directory=Path(), trainer=None, job_vcpus=None, profile=None, region=None, stack=made.name
+        )
+        waiting = Waiting(cloud)
+        stuck = Progress(to_run=9, running=0, seconds=600)
+        assert QUOTA_OF_0 in waiting.explained(stuck).waits_for
+        assert waiting.explained(replace(stuck, running=1)).waits_for == ""
+        assert waiting.explained(replace(stuck, waits_for="Batch's own")).waits_for == "Batch's own"
+
+
 def test_ec2_s_own_reason_for_machines_that_do_not_start_and_an_old_machine_image(
     doctor: Doctor, made: Deployed
 ) -> None:
@@ -384,25 +424,9 @@ def test_ec2_s_own_reason_for_machines_that_do_not_start_and_an_old_machine_imag
             one["computeResources"] = {"ec2Configuration": [{"batchImageStatus": "UPDATE_AVAILABLE"}]}
         return json.dumps(document)
 
-    group = f"<member><AutoScalingGroupName>{made.compute}-asg-1</AutoScalingGroupName></member>"
-    moments = {"Failed": time.time() - 60, "Successful": time.time() - 30, "old": time.time() - 7200}
-    activities = "".join(
-        f"<member><StatusCode>{'Failed' if code == 'old' else code}</StatusCode>"
-        f"<StatusMessage>{QUOTA_OF_0}</StatusMessage>"
-        f"<StartTime>{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(moment))}</StartTime></member>"
-        for code, moment in moments.items()
-    )
     findings = doctor(
         made,
-        {
-            "/v1/describecomputeenvironments": old,
-            "DescribeAutoScalingGroups": of_autoscaling(
-                "DescribeAutoScalingGroups", f"<AutoScalingGroups>{group}</AutoScalingGroups>"
-            ),
-            "DescribeScalingActivities": of_autoscaling(
-                "DescribeScalingActivities", f"<Activities>{activities}</Activities>"
-            ),
-        },
+        {"/v1/describecomputeenvironments": old, **scaling(made)},
         code=0,
     )
     state, found, remedy = only(findings, "machines")
