@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.stack_config import UMASK, StackConfig, names
+from stepsweep.stack_config import UMASK, StackConfig, fault_of_region, names
 
 if TYPE_CHECKING:
     import aws_cdk as cdk
@@ -40,6 +40,9 @@ def build(app: "cdk.App") -> "SweepStack":
 def main() -> None:
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         print(f"stepsweep: the stack needs {', '.join(missing)}: pip install 'stepsweep[deploy]'", file=sys.stderr)
+        sys.exit(2)
+    if fault := fault_of_region(os.environ.get("CDK_DEFAULT_REGION", "")):  # the CDK CLI sets it
+        print(f"stepsweep: {fault}", file=sys.stderr)
         sys.exit(2)
     os.umask(UMASK)  # before the import, which starts CDK's own process
     import aws_cdk as cdk

@@ -11,6 +11,7 @@ from botocore import exceptions as aws
 from stepsweep.client.deployment import CloudError, clients_of, is_denied
 from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.stack_config import fault_of_region
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 """The SSM parameter of CDK's bootstrap stack: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html"""
@@ -48,10 +49,13 @@ def target(*, stack: str, profile: str | None, region: str | None) -> Target:
     """Looks at the account and region that boto3 finds. Changes nothing.
 
     Raises:
+        InvalidInput: the stack would not work in this region.
         botocore's errors.
     """
     clients = clients_of(profile=profile, region=region)
     cloudformation = clients("cloudformation")
+    if fault := fault_of_region(cloudformation.meta.region_name):
+        raise InvalidInput([fault])
     found = _described(cloudformation, stack)
     outputs = {output["OutputKey"]: output["OutputValue"] for output in (found or {}).get("Outputs", [])}
     running: list[str] = []

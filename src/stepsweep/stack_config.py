@@ -209,6 +209,20 @@ def parsed(name: str, raw: object) -> object:
             )
 
 
+_OTHER_PARTITIONS = ("cn-", "us-iso", "eu-iso", "eusc-")
+"""How the names of regions begin where the template would not work: https://docs.aws.amazon.com/general/latest/gr/rande.html"""
+
+
+def fault_of_region(region: str) -> str | None:
+    """Returns why the stack cannot be in a region; None if nothing is known against it."""
+    if not region.startswith(_OTHER_PARTITIONS):
+        return None
+    return (
+        f"region: must be one of the partitions aws and aws-us-gov, got {region}, where EC2 takes roles under another "
+        "name and ECR has another domain; take another region"
+    )
+
+
 NO_DRIVER = frozenset({"p2", "p3", "p3dn", "g2", "g3", "g3s"})
 """Families whose GPUs the driver of the machine image (ECS's of Amazon Linux 2023) does not know."""
 
