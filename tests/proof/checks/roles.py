@@ -334,8 +334,8 @@ TRUSTED = {
 """Which service may take a role; nobody else may."""
 
 OF_ONE_ACCOUNT = ("trainer", "state machine")
-"""Whose service says for which account it takes the role. EC2 does not, nor, by its documentation, Lambda; ECS's page on
-the role of a container's start has no such condition either."""
+"""Whose service says for which account it takes the role. By their documentation EC2 and Lambda do not, and ECS only for
+the role of a task, not for that of a container's start."""
 
 
 def findings(subject: Subject) -> Findings:
