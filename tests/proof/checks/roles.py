@@ -334,8 +334,8 @@ TRUSTED = {
 """Which service may take a role; nobody else may."""
 
 OF_ONE_ACCOUNT = ("trainer", "state machine")
-"""Whose service says for which account it takes the role. By their documentation EC2 and Lambda do not, and ECS only for
-the role of a task, not for that of a container's start."""
+"""Whose service says for which account it takes the role. By their documentation EC2 and Lambda do not, and ECS does
+for the role of a task only, not for that of a container's start."""
 
 
 def findings(subject: Subject) -> Findings:
