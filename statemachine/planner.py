@@ -22,6 +22,7 @@ from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.statemachine.claims import Trainer, check_trainer, claim, within_budget
+from stepsweep.statemachine.earlier import with_known
 from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.workers import plan_workers
 
@@ -42,7 +43,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         usd_per_hour=float(os.environ[keys.USD_PER_HOUR]), seconds_per_epoch=float(seconds) if seconds else None
     )
     try:
-        spec = SweepSpec.from_json(event["input"], default_name=event["execution"])
+        spec = with_known(bucket, SweepSpec.from_json(event["input"], default_name=event["execution"]))
         job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
         _check_means(spec, job, held=json.loads(os.environ[keys.SECRETS]))
         invocation = Invocation("plan", sweep=spec.name, round_number=event["round"])

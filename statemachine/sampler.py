@@ -72,7 +72,7 @@ def propose(spec: SweepSpec, groups: Sequence[Group], *, round_number: int) -> l
     Args:
         groups: of every trial so far, in the order of the plan.
     """
-    known = [told(spec, group) for group in groups]
+    known = [*_told_before(spec), *(told(spec, group) for group in groups)]
     if sum(trial.state is not TrialState.FAIL for trial in known) < STARTUP:
         return []
     tried = {key_of(group.params) for group in groups}
@@ -85,7 +85,8 @@ def propose_next(state: SearchState) -> list[dict[str, Value]]:
     They depend on the events of the log. The model treats trials that run as bad until their outcomes are known.
     """
     axes = _axes(state.spec)
-    known = [_told_of(state.spec, axes, candidate) for candidate in state.candidates]
+    known = _told_before(state.spec)
+    known += [_told_of(state.spec, axes, candidate) for candidate in state.candidates]
     tried = {key_of(candidate.params) for candidate in state.candidates}
     return _proposed(state.spec, known, tried, number=SPARE, seed=_seed(state.spec.seed, state.events))
 
@@ -99,8 +100,8 @@ def _proposed(
         sampler = optuna.samplers.TPESampler(
             n_startup_trials=STARTUP,
             multivariate=True,
-            # Params that apply under conditions are modelled by themselves, from the trials that have them.
-            group=bool(spec.when),
+            # Parameters that some trials lack are modelled by themselves, from the trials that have them.
+            group=any(len(trial.params) < len(spec.parameters) for trial in known),
             # Treats the params whose outcomes are unknown as bad, which spreads them over the space.
             constant_liar=True,
             seed=seed,
@@ -143,6 +144,24 @@ def _suggested(trial: optuna.Trial, name: str, scale: BaseDistribution) -> Any:
 def _seed(seed: int, round_number: int) -> int:
     """Returns the round's own seed, hashed, since neighbouring seeds must not share streams."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{round_number}".encode()).digest()[:4], "big")
+
+
+def _told_before(spec: SweepSpec) -> list[FrozenTrial]:
+    """Returns the Optuna trials of what earlier sweeps found. One that ended on a lower rung was pruned there."""
+    axes = _axes(spec)
+    found = []
+    for each in spec.known:
+        is_whole = each.value is not None and each.epochs == spec.epochs
+        found.append(
+            optuna.trial.create_trial(
+                state=TrialState.COMPLETE if is_whole else TrialState.PRUNED,
+                value=each.value if is_whole else None,
+                params={name: axes[name].told(value) for name, value in each.params.items()},
+                distributions={name: axes[name].distribution for name in each.params},
+                intermediate_values={} if is_whole or each.value is None else {each.epochs: each.value},
+            )
+        )
+    return found
 
 
 def told(spec: SweepSpec, group: Group) -> FrozenTrial:

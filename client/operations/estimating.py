@@ -170,6 +170,8 @@ def calibration(spec: SweepSpec) -> SweepSpec:
         "parameters": {name: [value] for name, value in rounds.first_params(spec)[0].items()},
         "exclude": [],
         "try_first": [],
+        "warm_start": [],
+        "known": [],
         "search": {"method": "grid"},
         "halving": None,
         "epochs": 1,

@@ -34,6 +34,9 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
         view.line(f"Every trial: {assignments(spec.fixed)}")
     if not spec.rounds:
         view.line("The next trial starts when one ends; no trial waits for a round.")
+    if spec.warm_start:
+        names = ", ".join(spec.warm_start)
+        view.line(f"The model is told what other sweeps found ({names}), so it may propose other params than these.")
     if rules := spec.stop.to_json():
         met = ", or ".join(f"{name} {value:g}" for name, value in rules.items())
         view.line(f"The search stops early at {met}.")

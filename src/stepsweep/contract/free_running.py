@@ -247,7 +247,8 @@ class SearchState:
 
     def knows_enough(self) -> bool:
         """Whether a model can propose params: with fewer outcomes it does no better than chance."""
-        return sum(any(_tells(each) for each in candidate.reached) for candidate in self.candidates) >= STARTUP
+        own = sum(any(_tells(each) for each in candidate.reached) for candidate in self.candidates)
+        return own + len(self.spec.known) >= STARTUP
 
     # --- decisions
 

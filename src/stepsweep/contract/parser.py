@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from stepsweep.contract.artifacts import WINNER, keep_fault, pattern_faults, patterns_bytes
 from stepsweep.contract.environment import environment_faults, environment_of, overrides_bytes, secret_faults
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.halving import DEFAULT_FACTOR, Halving, default_min_epochs
+from stepsweep.contract.known import Known
 from stepsweep.contract.limits import (
     MAX_BOUND,
     MAX_COMMAND_BYTES,
@@ -61,9 +63,10 @@ from stepsweep.contract.space_input import conditions, exclusions, listed, tried
 from stepsweep.contract.stop import Stop
 
 FIELDS = (
-    "parameters", "exclude", "try_first", "search", "halving", "rounds", "stop", "fixed", "epochs", "objective",
-    "folds", "repeats", "seed", "name", "environment", "secrets", "resources", "timeout_minutes", "retries",
-    "artifacts", "keep_artifacts", "max_concurrency", "budget_usd", "seconds_per_epoch", "fresh", "accept_trainer",
+    "parameters", "exclude", "try_first", "warm_start", "known", "search", "halving", "rounds", "stop", "fixed",
+    "epochs", "objective", "folds", "repeats", "seed", "name", "environment", "secrets", "resources",
+    "timeout_minutes", "retries", "artifacts", "keep_artifacts", "max_concurrency", "budget_usd",
+    "seconds_per_epoch", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -121,6 +124,7 @@ class Parser:
             "fresh": self._boolean("fresh", self.data.get("fresh", False)),
             "accept_trainer": self._boolean("accept_trainer", self.data.get("accept_trainer", False)),
         }
+        values |= self._known(values["search"], values["name"])
         self._trials(values, space)
         self._override_bytes(parameters, fixed, environment, artifacts)
         return values
@@ -180,6 +184,29 @@ class Parser:
             self.faults.append(f"search.trials: at most {MAX_PARAMETERS} names, got {len(parameters)}")
         known = {name: values for name, values in parameters.items() if self._option_name("search.trials", name)}
         return SearchSpace(parameters=known), by_hand
+
+    def _known(self, search: Search, name: str) -> dict[str, Any]:
+        """Returns the earlier sweeps whose outcomes a model is told, and these outcomes."""
+        raw = self.data.get("warm_start") or []
+        if not isinstance(raw, list) or not all(is_sweep(each) for each in raw):
+            self.faults.append(f'warm_start: must be a list of names of sweeps such as ["first"], got {shown(raw)}')
+            raw = []
+        if raw and not search.learns:
+            example = '"search": {"method": "tpe", "trials": 50}'
+            self.faults.append(f"warm_start: only a model learns from other sweeps; write {example}")
+        if len(set(raw)) < len(raw) or name in raw:
+            self.faults.append(f"warm_start: must name other sweeps, each once, got {shown(raw)}")
+        known = self.data.get("known") or []
+        if not isinstance(known, list):
+            self.faults.append(f"known: must be the list that the planner recorded, got {shown(known)}")
+            known = []
+        found = []
+        for number, each in enumerate(known):
+            try:
+                found.append(Known.from_json(each, where=f"known[{number}]"))
+            except InvalidDocument as error:
+                self.faults.append(str(error))
+        return {"warm_start": tuple(raw), "known": tuple(found)}
 
     def _parameter(self, where: str, raw: object) -> Parameter:
         """Returns the values of a parameter. An object is a range, or has choices with a condition."""

@@ -128,6 +128,18 @@ class SearchSpace:
                 return level.name
         return None
 
+    def applicable(self, params: Mapping[str, Value]) -> dict[str, Value]:
+        """Returns params of which some may be missing, without those that do not apply by what is known."""
+        found: dict[str, Value] = {}
+        out = 0
+        for level in self._levels:
+            if level.gate & out:
+                out |= level.rules_out
+            elif level.name in params:
+                found[level.name] = params[level.name]
+                out |= _ruled_out(level, params[level.name])
+        return self._ordered(found)
+
     def is_excluded(self, params: Mapping[str, Value]) -> bool:
         return any(_meets(params, condition) for condition in self.exclude)
 

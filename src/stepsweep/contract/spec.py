@@ -12,6 +12,7 @@ from typing import Any, Self
 from stepsweep.contract.artifacts import WINNER
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.halving import Halving
+from stepsweep.contract.known import Known
 from stepsweep.contract.means import Resources
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.parser import Parser
@@ -33,8 +34,10 @@ ABOUT_THE_RUN = (
     "seconds_per_epoch",
     "stop",
     "accept_trainer",
+    "known",
 )
-"""Fields that affect neither the trials nor the winner. They may change when a sweep is started again."""
+"""Fields that affect neither the trials nor the winner, or that follow from the others. They may change when a sweep is
+started again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ class SweepSpec:
         when: parameter → the condition under which it applies; others always do.
         exclude: conditions that no params meet.
         try_first: params that are tried before any others; for a list by hand all of its params.
+        warm_start: names of earlier sweeps whose outcomes the model is told.
+        known: these outcomes, as the planner recorded them.
         name: the sweep's name, under which its results are found.
         fixed: options that every trial gets unchanged.
         epochs: the most epochs a trial trains; early stopping may end it sooner.
@@ -78,6 +83,8 @@ class SweepSpec:
     when: dict[str, Condition] = field(default_factory=dict)
     exclude: tuple[Condition, ...] = ()
     try_first: tuple[dict[str, Value], ...] = ()
+    warm_start: tuple[str, ...] = ()
+    known: tuple[Known, ...] = ()
     search: Search = field(default_factory=Search)
     halving: Halving | None = None
     rounds: bool = True
@@ -133,6 +140,8 @@ class SweepSpec:
             "parameters": None if is_list else {name: self._as_json(name) for name in self.parameters},
             "exclude": [_as_lists(condition) for condition in self.exclude],
             "try_first": [] if is_list else by_hand,
+            "warm_start": list(self.warm_start),
+            "known": [each.to_json() for each in self.known],
             "search": self.search.to_json(by_hand),
             "halving": asdict(self.halving) if self.halving else None,
             "rounds": self.rounds,
