@@ -33,6 +33,7 @@ FUNCTION_FILES = (
     "statemachine/__init__.py",
     "statemachine/asker.py",
     "statemachine/claims.py",
+    "statemachine/earlier.py",
     "statemachine/guard.py",
     "statemachine/log.py",
     "statemachine/planner.py",
