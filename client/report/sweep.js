@@ -299,6 +299,69 @@ const SweepPage = (() => {
     ], { height: 340, xaxis: { title: { text: every > 1 ? `rank (every ${every}th is drawn)` : "rank" }, tickformat: "d", ...(some.length <= 15 ? { dtick: 1 } : {}) }, yaxis: { title: { text: objective.metric } } });
   }
 
+  // --- brushes: parts of the axes that a person keeps
+
+  const VALUE = "value"; // the key of the last axis; a parameter's has a prefix
+  const PARAM = "params.";
+  const brushes = new Map(); // an axis's key → {low, high}, or {choices}
+
+  function isBrushed(trial) {
+    return [...brushes].every(([key, { low, high, choices }]) => {
+      const number = axes.findIndex(({ name }) => key === PARAM + name);
+      const found = key === VALUE ? trials.value[trial] : trials.params[trial][number];
+      if (found === null || found === undefined || found === "") return false;
+      return choices ? choices.includes(found) : Number(found) >= low && Number(found) <= high;
+    });
+  }
+
+  // Takes a part of the parallel axes that was drawn over: which axes, and from where to where.
+  function brushed({ x, y }) {
+    const [left, right] = [Math.min(...x), Math.max(...x)];
+    const [low, high] = [Math.min(...y), Math.max(...y)];
+    const inside = [...varied.keys(), varied.length].filter((at) => at >= left - 0.1 && at <= right + 0.1);
+    const nearest = Math.max(0, Math.min(varied.length, Math.round((left + right) / 2)));
+    for (const at of inside.length ? inside : [nearest]) {
+      if (at === varied.length) {
+        const [least, most] = extent();
+        brushes.set(VALUE, { low: least + low * (most - least), high: least + high * (most - least) });
+        continue;
+      }
+      const { name, choices, listed, log } = axes[varied[at]];
+      const last = Math.max(1, choices.length - 1);
+      if (listed) {
+        const nearest = Math.max(0, Math.min(last, Math.round(((low + high) / 2) * last)));
+        const inside = choices.filter((_, place) => place / last >= low && place / last <= high);
+        brushes.set(PARAM + name, { choices: inside.length ? inside : [choices[nearest]] });
+      } else {
+        const [least, most] = [choices[0], choices.at(-1)].map((text) => (log ? Math.log(Number(text)) : Number(text)));
+        const value = (share) => (log ? Math.exp(least + share * (most - least)) : least + share * (most - least));
+        brushes.set(PARAM + name, { low: value(low), high: value(high) });
+      }
+    }
+    filtered();
+  }
+
+  // Below the axes, and above the leaderboard, which has fewer rows by them.
+  function listBrushes() {
+    for (const box of document.querySelectorAll(".brushes")) {
+      box.hidden = !brushes.size;
+      box.replaceChildren(...[...brushes].map(([key, limits]) => buttonOf(key, limits)));
+    }
+  }
+
+  function buttonOf(key, { low, high, choices }) {
+    const button = document.createElement("button");
+    const name = key === VALUE ? objective.metric : key.slice(PARAM.length);
+    button.type = "button";
+    button.textContent = `${name} ${choices ? choices.join(", ") : `${short(low)} to ${short(high)}`} ✕`;
+    button.setAttribute("aria-label", `Remove the limits of ${name}`);
+    button.addEventListener("click", () => {
+      brushes.delete(key);
+      filtered();
+    });
+    return button;
+  }
+
   const WIDTH_OF_AXIS = 104; // pixels: of a folded name
 
   function drawParallel(varied) {
@@ -358,10 +421,15 @@ const SweepPage = (() => {
     // So that names and values of one axis end before the next one; the chart scrolls where there is no room.
     byId("parallel").style.minWidth = `${WIDTH_OF_AXIS * names.length}px`;
     draw("parallel", traces, {
-      height: 420, annotations, margin: { l: 60, r: 80, t: 20, b: 70 },
+      height: 420, dragmode: "select", newselection: { line: { color: style("--accent"), width: 2 } }, annotations, margin: { l: 60, r: 80, t: 20, b: 70 },
       shapes: names.map((_, x) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, line: { color: style("--soft"), width: 1 }, layer: "below" })),
-      xaxis: { tickvals: names.map((_, x) => x), ticktext: names.map((name) => folded(name)), showgrid: false, range: [-0.05, varied.length + 0.05], fixedrange: true },
+      xaxis: { tickvals: names.map((_, x) => x), ticktext: names.map((name) => folded(name)), showgrid: false, range: [-0.15, varied.length + 0.15], fixedrange: true },
       yaxis: { visible: false, range: [-0.06, 1.06], fixedrange: true },
+    });
+    if (byId("parallel").dataset.isBrushable) return;
+    byId("parallel").dataset.isBrushable = "yes";
+    byId("parallel").on("plotly_selected", (event) => {
+      if (event?.range) setTimeout(brushed, 0, event.range); // once Plotly is done with it
     });
   }
 
@@ -600,10 +668,11 @@ const SweepPage = (() => {
     const outcome = byId("outcome").value;
     const all = columns();
     texts = texts ?? trials.rank.map((_, trial) => all.map((column) => column.text(trial)).join(" ").toLowerCase());
-    shown = trials.rank.map((_, trial) => (!outcome || trials.status[trial] === outcome) && conditions.every((holds) => holds(trial)));
+    shown = trials.rank.map((_, trial) => (!outcome || trials.status[trial] === outcome) && conditions.every((holds) => holds(trial)) && isBrushed(trial));
     const [count, of] = [shown.filter(Boolean).length, shown.length];
     const said = count === of ? `${count} trial${count === 1 ? "" : "s"}` : `${count} of ${of} trials`;
     if (byId("shown").textContent !== said) byId("shown").textContent = said;
+    listBrushes();
     arrange();
   }
 
@@ -788,6 +857,7 @@ const SweepPage = (() => {
     set("without", [...hidden].join(","));
     if (isChosenByHand) seen.set("trials", chosen.join(","));
     if (isPlaneChosen && varied.length > 2) [set("down", axes[plane.down].name), set("across", axes[plane.across].name)];
+    set("brush", brushes.size ? JSON.stringify([...brushes]) : "");
     set("over", over === "trials" ? "" : over);
     const query = seen.toString();
     history.replaceState(null, "", `${location.pathname}${query ? `?${query}` : ""}${location.hash}`);
@@ -797,6 +867,13 @@ const SweepPage = (() => {
     fromUrl = new URLSearchParams(location.search);
     byId("filter").value = fromUrl.get("filter") ?? "";
     over = fromUrl.get("over") ?? over;
+    try {
+      for (const [key, { low, high, choices }] of JSON.parse(fromUrl.get("brush") ?? "[]")) {
+        if (Array.isArray(choices) || (Number.isFinite(low) && Number.isFinite(high))) brushes.set(String(key), { low, high, choices });
+      }
+    } catch (error) {
+      console.warn(error); // an address that was cut
+    }
     const sort = fromUrl.get("sort");
     if (sort) sorted = { column: sort.replace(/^-/, ""), isDescending: sort.startsWith("-") };
     for (const key of (fromUrl.get("without") ?? "").split(",").filter(Boolean)) hidden.add(key);

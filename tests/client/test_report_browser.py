@@ -17,6 +17,7 @@ from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
 from tests.support.browser import HOW, Browser, browser, found
+from tests.support.embedded import eventually
 from tests.support.hostile import HOSTILE
 from tests.support.recorded import RecordedCloud
 
@@ -210,6 +211,50 @@ def test_a_click_on_a_row_shows_its_curve_and_again_takes_it_away(
     assert chromium.run(CHOSEN) == best[1:], "the box does what its row does"
     chromium.run("document.getElementById('clear').click()")
     assert chromium.run(LINES) == [[], []]
+    assert_quiet(chromium)
+
+
+def test_pictures_tell_what_matters_and_how_it_went_and_a_brushed_axis_filters(
+    chromium: Browser, recorded: RecordedCloud
+) -> None:
+    choices = {"lr": {"low": 0.001, "high": 1, "log": True}, "momentum": [0.5, 0.9], "act": ["relu", "tanh"]}
+    search = {"method": "random", "trials": 12}
+    trials = recorded.planned("told", choices, epochs=2, search=search)
+    for number, trial in enumerate(trials):
+        value = 0.9 + math.log10(float(str(trial.params["lr"]))) / 10
+        recorded.succeeded("told", trial, {"val_accuracy": [0.1, value]}, began=number)
+    recorded.reduced("told")
+    opened(chromium, recorded, "told")
+    data = "return document.getElementById(arguments[0]).data"
+    assert len(chromium.run(data, "importance")[0]["x"]) == 3
+    said = chromium.run("return document.getElementById('importance-said').innerText")
+    assert said.startswith("lr decides most")
+    titles = "return [...document.querySelectorAll('#slices > div')].map((each) => each.layout.xaxis.title.text)"
+    assert sorted(chromium.run(titles)) == ["act", "lr", "momentum"]
+    assert len(chromium.run(data, "ranks")[0]["y"]) == 12
+    assert chromium.run("return document.getElementById('course').layout.xaxis.title.text").startswith("results")
+    over = "const over = document.getElementById('course-over'); over.value = arguments[0];"
+    over += "over.dispatchEvent(new Event('change'))"
+    chromium.run(over, "job-time")
+    assert max(chromium.run(data, "course")[0]["x"]) == 24, "12 jobs of two seconds"
+
+    corners = """
+      const parallel = document.getElementById('parallel'), { xaxis, yaxis } = parallel._fullLayout;
+      parallel.scrollIntoView({ block: 'center', behavior: 'instant' });
+      const { x, y } = parallel.getBoundingClientRect(), at = arguments[0];
+      return [x + xaxis._offset + xaxis.d2p(at), ...[0.9, 1.05].map((share) => y + yaxis._offset + yaxis.d2p(share))];
+    """
+    place, low, high = chromium.run(corners, 2)
+    mouse = {"button": "left", "buttons": 1, "clickCount": 1}
+    places = [("mousePressed", place - 12, low), ("mouseMoved", place, low - 9), ("mouseMoved", place + 12, high)]
+    for kind, x, y in [*places, ("mouseReleased", place + 12, high)]:
+        chromium.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, **mouse)
+    eventually(lambda: chromium.run("return document.querySelector('.brushes').innerText") == "act tanh ✕")
+    of_tanh = sum(trial.params["act"] == "tanh" for trial in trials)
+    assert len(chromium.run(ROWS)) == of_tanh < 12
+    assert len(chromium.run(data, "ranks")[0]["y"]) == of_tanh
+    chromium.run("document.querySelector('.brushes button').click()")
+    assert len(chromium.run(ROWS)) == 12
     assert_quiet(chromium)
 
 
