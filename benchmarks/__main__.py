@@ -6,15 +6,23 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from importlib.util import find_spec
 from types import ModuleType
 
-from benchmarks import BENCHMARKS, results, timing
+from benchmarks import BENCHMARKS, NEEDED, results, timing
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the named benchmarks, or all. A failed benchmark does not keep the others from running."""
     asked = _asked(arguments)
-    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in asked.names or BENCHMARKS}
+    lacking = {name: needed for name, needed in NEEDED.items() if find_spec(needed.module) is None}
+    if missing := [f"{name} {lacking[name]}" for name in asked.names if name in lacking]:
+        print(*missing, sep="\n", file=sys.stderr)
+        return 2
+    names = asked.names or [name for name in BENCHMARKS if name not in lacking]
+    for name in lacking if not asked.names else ():
+        print(f"{name} is left out: it {lacking[name]}")
+    modules = {name: importlib.import_module(f"benchmarks.{name}") for name in names}
     expected = sum(module.EXPECTED_SECONDS for module in modules.values())
     print(f"{len(modules)} benchmarks" + ("" if asked.quick else f", about {expected / 60:.0f} minutes on idle cores"))
     failed = [name for name, module in modules.items() if not _one(name, module, quick=asked.quick)]

@@ -1,41 +1,27 @@
-"""Replays sweeps on recorded curves: the real planner, sampler and reducer, and jobs that look up their curve.
+"""Replays sweeps on recorded curves: the real functions on a virtual clock, and jobs that look up their curve.
 
-The bucket is moto's, in this process. A job writes the same rows as the trainer: up to its number of epochs, or until
-the trainer's early stopping.
+A job writes the same rows as the trainer: up to its number of epochs, or until the trainer's early stopping.
 """
 
-import contextlib
 import csv
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 from typing import Any
-from unittest import mock
 
-import boto3
-from moto import mock_aws
-
+from benchmarks.clock import Clock, Machines
 from benchmarks.timing import ROOT
-from stepsweep.bucket.job_logs import LastLines
-from stepsweep.bucket.s3 import Bucket, for_all, s3_client
-from stepsweep.contract import keys
-from stepsweep.contract.cost import TUTORIAL_RATES
-from stepsweep.contract.means import StackJob
-from stepsweep.contract.metrics import to_csv
+from benchmarks.virtual import Sweep, Training
 from stepsweep.contract.space import Value, as_option
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.statemachine import planner, reducer, sampler
-from stepsweep.statemachine.claims import Trainer
 from stepsweep.trainer.train import Row, why_stop
 
 CURVES = ROOT / "benchmarks" / "curves"
-BUCKET = "replayed"
-VERSION = "recorded"
+AS_MANY_AS_TRIALS = 100
 
 Cell = tuple[Value, Value]
 """lr and momentum."""
@@ -124,6 +110,7 @@ class Found:
     Attributes:
         epochs: epochs of all its trials together; those of a promoted trial count once.
         accuracy: accuracy of the winner's params by the same rules (`Curves.accuracy`).
+        clock: epochs one after the other, on as many machines as the sweep had.
     """
 
     params: dict[str, Value]
@@ -131,99 +118,52 @@ class Found:
     rounds: int
     trials: int
     accuracy: float
+    clock: float
 
 
 class Cloud:
-    """A bucket in which sweeps are replayed."""
+    """Replays sweeps, each in a bucket of its own."""
 
     def __init__(self, curves: Curves) -> None:
         self._curves = curves
-        self._bucket = Bucket(BUCKET, s3_client())
-        self._last_lines = LastLines(boto3.client("logs"), "")
-        self._number = 0
-        self._trained: dict[str, int] = {}
 
-    def sweep(self, *, seed: int, patience: int, **fields: Any) -> Found:
-        """Runs a sweep through the state machine's own steps."""
-        self._number += 1
-        self._trained.clear()
+    def sweep(self, *, seed: int, patience: int, machines: int = AS_MANY_AS_TRIALS, **fields: Any) -> Found:
+        """Runs a sweep through the state machine's own steps; each epoch takes a second of the virtual clock."""
         spec = SweepSpec.from_json(
             {
                 "parameters": self._curves.parameters,
                 "epochs": self._curves.epochs,
                 "fixed": {"patience": patience},
                 "seed": seed,
-                "name": f"replay-{self._number}",
-                "fresh": True,
+                "name": "replay",
                 **fields,
             }
         )
-        number = 0
-        while True:
-            planned = planner.plan(
-                self._bucket,
-                spec,
-                execution=spec.name,
-                started_at=datetime.now(UTC),
-                round_number=number,
-                trainer=Trainer(version=VERSION, name="replay"),
-                max_concurrency=100,
-                rates=TUTORIAL_RATES,
-                job=StackJob(),
+        trained: dict[str, int] = {}
+
+        def train(options: Mapping[str, str]) -> Training:
+            numbers = {name: _number(options[name]) for name in ("lr", "momentum", "seed", "epochs", "patience")}
+            rows = self._curves.training(
+                {**numbers}, int(numbers["seed"]), epochs=int(numbers["epochs"]), patience=int(numbers["patience"])
             )
-            for_all(self._train, self._bucket.get_json(planned["to_run_key"]), threads=1)
-            answer = reducer.reduce(
-                self._bucket,
-                self._last_lines,
-                sweep=spec.name,
-                round_number=number,
-                map_results={},
-                usd_per_hour=0.5,
-                job=StackJob(),
-            )
-            if not answer["another_round"]:
-                break
-            number = answer["round"]
-            if answer["ask"]:
-                sampler.sample(self._bucket, sweep=spec.name, round_number=number)
-        output = answer["output"]
-        params = output["winner"]["params"]
+            # A promoted trial goes on from its checkpoint.
+            before = trained.get(options["trial_id"], 0)
+            trained[options["trial_id"]] = len(rows)
+            return Training(rows=[_row(row) for row in rows], seconds=float(len(rows) - before))
+
+        sweep = Sweep(spec, Machines(Clock(), machines), train).run()
+        params = sweep.output["winner"]["params"]
         return Found(
             params=params,
-            epochs=sum(self._trained.values()),
-            rounds=output["rounds"],
-            trials=sum(output["outcomes"].values()),
+            epochs=sum(trained.values()),
+            rounds=sweep.output["rounds"],
+            trials=sum(sweep.output["outcomes"].values()),
             accuracy=self._curves.accuracy(params, epochs=spec.epochs, patience=patience),
+            clock=sweep.ended[-1].at,
         )
 
-    def _train(self, item: Mapping[str, Any]) -> None:
-        words = iter(item["command"])
-        options: dict[str, int | float] = {
-            name.removeprefix("--"): _number(value) for name, value in zip(words, words, strict=True)
-        }
-        rows = self._curves.training(
-            {**options}, int(options["seed"]), epochs=int(options["epochs"]), patience=int(options["patience"])
-        )
-        self._trained[item["trial_id"]] = len(rows)  # with those of the rungs below, whose checkpoint it continues
-        data = to_csv(
-            [
-                # As the trainer writes it: the accuracy of a model that diverged means nothing.
-                {
-                    "epoch": row.epoch,
-                    "val_loss": row.val_loss,
-                    "val_accuracy": row.val_accuracy if math.isfinite(row.val_loss) else math.nan,
-                }
-                for row in rows
-            ]
-        )
-        environment = {variable["Name"]: variable["Value"] for variable in item["environment"]}
-        self._bucket.put(environment[keys.METRICS_URI].removeprefix(keys.uri(BUCKET, "")), data, "text/csv")
 
-
-@contextlib.contextmanager
-def cloud(curves: Curves) -> Iterator[Cloud]:
-    """Yields a cloud with a bucket in this process; no request leaves it."""
-    session = boto3.Session(aws_access_key_id="none", aws_secret_access_key="none", region_name="us-east-1")  # noqa: S106
-    with mock_aws(), mock.patch.object(boto3, "DEFAULT_SESSION", session):
-        s3_client().create_bucket(Bucket=BUCKET)
-        yield Cloud(curves)
+def _row(row: Row) -> dict[str, int | float]:
+    """Returns a row as the trainer writes it: the accuracy of a model that diverged means nothing."""
+    accuracy = row.val_accuracy if math.isfinite(row.val_loss) else math.nan
+    return {"epoch": row.epoch, "val_loss": row.val_loss, "val_accuracy": accuracy}

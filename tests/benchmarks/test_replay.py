@@ -1,11 +1,10 @@
 """Sweeps of curves that are known: what they spend and find, counted by hand."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchmarks.replay import Cloud, Curves, cloud, recorded
+from benchmarks.replay import Cloud, Curves, recorded
 from stepsweep.trainer.train import Row
 
 LRS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -31,9 +30,8 @@ def curves() -> Curves:
 
 
 @pytest.fixture
-def replayed(curves: Curves) -> Iterator[Cloud]:
-    with cloud(curves) as running:
-        yield running
+def replayed(curves: Curves) -> Cloud:
+    return Cloud(curves)
 
 
 def test_a_grid_trains_all_to_the_end(replayed: Cloud) -> None:
@@ -63,8 +61,7 @@ def test_a_trial_that_diverges_cannot_win_and_its_epochs_are_spent(curves: Curve
     nan = float("nan")
     diverged = Row(epoch=3, train_loss=nan, val_loss=nan, val_accuracy=0.1, seconds=0.0)
     rows[(0.9, 0), 0] = [*training(0.9, 0, epochs=2), diverged]
-    with cloud(Curves(about=curves.about, rows=rows)) as other:
-        found = other.sweep(seed=0, patience=0)
+    found = Cloud(Curves(about=curves.about, rows=rows)).sweep(seed=0, patience=0)
     assert (found.params["lr"], found.epochs) == (0.8, 8 * 9 + 3)
 
 
