@@ -19,6 +19,7 @@ BENCHMARKS: tuple[str, ...] = (
     "page",
     "epoch",
     "precision",
+    "gpu",
     "grid",
     "search",
     "tables",

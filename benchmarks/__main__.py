@@ -54,7 +54,7 @@ def _one(name: str, module: ModuleType, *, quick: bool) -> bool:
     facts = results.machine()
     print("\n\n".join(["", *(table.markdown() for table in result.tables), results.told(facts)]))
     print(f"\n{name} took {time.monotonic() - began:.0f} s of {module.EXPECTED_SECONDS} expected", flush=True)
-    if not quick:
+    if not quick and result.is_for_docs:
         results.keep(name, result, facts)
         for page in results.fill(name, result, facts, among=results.pages()):
             print(f"filled in {page.relative_to(timing.ROOT)}")

@@ -36,10 +36,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """Tables for people, and all values behind them, as values for JSON."""
+    """Tables for people, and all values behind them, as values for JSON.
+
+    Attributes:
+        is_for_docs: whether they are kept and go into the docs; a GPU's do not if there was none.
+    """
 
     tables: Sequence[Table]
     values: Mapping[str, Any] = field(default_factory=dict)
+    is_for_docs: bool = True
 
 
 def machine() -> dict[str, Any]:

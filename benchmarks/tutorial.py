@@ -69,18 +69,19 @@ def loaders(data_dir: Path, *, train_images: int) -> tuple[Loader, Loader]:
 
 def epoch(net: TutorialNet, optimizer: torch.optim.SGD, train: Loader, validation: Loader) -> tuple[float, float]:
     """Trains and validates once, and returns the loss and the accuracy on the validation images."""
+    device = next(net.parameters()).device
     net.train()
     for images, labels in train:
         optimizer.zero_grad()
-        loss = F.nll_loss(net(images), labels)
+        loss = F.nll_loss(net(images.to(device)), labels.to(device))
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     net.eval()
     total, right = 0.0, 0
     with torch.no_grad():
         for images, labels in validation:
-            output = net(images)
-            total += F.nll_loss(output, labels, reduction="sum").item()
-            right += int((output.argmax(dim=1) == labels).sum().item())
+            output, there = net(images.to(device)), labels.to(device)
+            total += F.nll_loss(output, there, reduction="sum").item()
+            right += int((output.argmax(dim=1) == there).sum().item())
     count = len(cast("Sized", validation.dataset))
     return total / count, right / count

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from optuna.distributions import IntDistribution
+from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from stepsweep.contract import keys, rounds
@@ -68,12 +68,15 @@ def played(spec: SweepSpec, play: Play) -> list[Group]:
         trials = rounds.next_round(spec, results, asked, round_number=number, trainer_version="t")
 
 
-def test_a_model_is_told_whole_numbers_on_their_log_scale_and_choices_in_their_order() -> None:
-    spec = spec_of(parameters={"width": {"low": 1, "high": 1024, "log": True, "type": "int"}, "lr": [0.1, 0.001, 0.01]})
+def test_a_model_is_told_whole_numbers_on_their_log_scale_and_many_choices_in_their_order() -> None:
+    many = [0.1, *(number / 1000 for number in range(1, 11))]
+    width = {"low": 1, "high": 1024, "log": True, "type": "int"}
+    spec = spec_of(parameters={"width": width, "lr": many, "few": [0.1, 0.001, 0.01]})
     for group in first_batch(spec, in_turn):
         told = sampler.told(spec, group)
         assert told.distributions["width"] == IntDistribution(1, 1024, log=True)
-        assert told.params["lr"] == [0.001, 0.01, 0.1].index(as_number(group.params["lr"]))
+        assert told.distributions["few"] == CategoricalDistribution(range(3))
+        assert told.params["lr"] == sorted(many).index(as_number(group.params["lr"]))
 
 
 def first_batch(spec: SweepSpec, play: Play, *, number: int = 20) -> list[Group]:
