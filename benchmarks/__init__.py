@@ -15,6 +15,7 @@ BENCHMARKS: tuple[str, ...] = (
     "start",
     "first_winner",
     "orchestration",
+    "workers",
     "reducer",
     "page",
     "epoch",
@@ -22,6 +23,7 @@ BENCHMARKS: tuple[str, ...] = (
     "gpu",
     "grid",
     "search",
+    "asha",
     "tables",
     "simulate",
 )

@@ -25,7 +25,7 @@ from stepsweep.local.endpoint import Endpoint
 NOTHING = ROOT / "benchmarks" / "nothing"
 
 _CREDENTIAL = re.compile(r"Credential=(?P<key>[^/]+)/\d+/[^/]+/s3/aws4_request")
-_ROLES = {"Planner": "planner", "Reducer": "reducer", "Sweep": "state machine", "ComputeJob": "job"}
+_ROLES = {"Planner": "planner", "Reducer": "reducer", "Asker": "asker", "Sweep": "state machine", "ComputeJob": "job"}
 
 
 class Requests:
