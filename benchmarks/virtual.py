@@ -7,6 +7,7 @@ import io
 from bisect import bisect_right, insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BUCKET = "virtual"
+EXECUTION = "virtual"
+STARTED_AT = datetime(2026, 11, 28, tzinfo=UTC)
 TRAINER = Trainer(version="virtual", name="virtual")
 
 
@@ -174,6 +177,8 @@ class Sweep:
         planned = planner.plan(
             self._bucket,
             self.spec,
+            execution=EXECUTION,
+            started_at=STARTED_AT,
             round_number=number,
             trainer=TRAINER,
             max_concurrency=self.machines.most,
@@ -207,8 +212,8 @@ class Sweep:
         planned = workers.plan_workers(
             self._bucket,
             self.spec,
-            execution="one",
-            started=0.0,
+            execution=EXECUTION,
+            started_at=STARTED_AT,
             part=number,
             trainer=TRAINER,
             workers=self.machines.most,
