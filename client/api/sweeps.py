@@ -93,6 +93,7 @@ class Sweeps:
         name: str | None = None,
         quiet: bool = False,
         keep_going: bool = False,
+        keep_results: bool = False,
     ) -> Sweep:
         """Runs a sweep, and returns it when it has a winner. Finished trials are not trained again.
 
@@ -105,6 +106,8 @@ class Sweeps:
             quiet: shows no progress.
             keep_going: trains all trials, even if the first three to end fail for the same reason. That stops the sweep
                 otherwise.
+            keep_results: counts finished trials of the trainer as it was before it changed, with a note in S3 beside
+                each. Without it, a line says how many do not count.
 
         Raises:
             InvalidInput: the input breaks rules; lists every fault, and nothing has started. Or the sweep is already
@@ -117,7 +120,7 @@ class Sweeps:
         sweep = None
         try:
             with shown_here(spec, quiet=quiet) as show:
-                sweep = self._started_one(spec, cloud, show)
+                sweep = self._started_one(spec, cloud, show, keep_results=keep_results)
                 return sweep.followed(show, keep_going=keep_going)
         except KeyboardInterrupt:
             if sweep is not None and self.cloud.is_local:
@@ -125,18 +128,23 @@ class Sweeps:
             raise
 
     def start(
-        self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None, quiet: bool = False
+        self,
+        asked: "Mapping[str, Any] | SweepSpec | str | Path",
+        *,
+        name: str | None = None,
+        quiet: bool = False,
+        keep_results: bool = False,
     ) -> Sweep:
         """Starts a sweep that continues without this process, and returns at once. Arguments and errors are `run`'s."""
         spec, script = self._checked(asked, name=name)
         cloud = self.cloud.running(script)
         with shown_here(spec, quiet=quiet) as show:
-            sweep = self._started_one(spec, cloud, show)
+            sweep = self._started_one(spec, cloud, show, keep_results=keep_results)
             show(Doing(f"Started {spec.name}."))
             return sweep
 
-    def _started_one(self, spec: SweepSpec, cloud: Cloud, show: Show) -> Sweep:
-        sweep = Sweep(cloud, spec, execution=start(spec, cloud, show))
+    def _started_one(self, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool) -> Sweep:
+        sweep = Sweep(cloud, spec, execution=start(spec, cloud, show, keep_results=keep_results))
         self._started.append(sweep)
         return sweep
 

@@ -304,5 +304,10 @@ def swept_by(sweep: str, execution: str) -> bool:
     return re.fullmatch(ours, execution) is not None
 
 
+def is_named_by_us(arn: str) -> bool:
+    """Whether an execution's name ends as those that the client gives."""
+    return re.search(rf"-[0-9a-f]{{{2 * SUFFIX_BYTES}}}$", arn) is not None
+
+
 def execution_prefix(sweep: str) -> str:
     return sweep[: MAX_EXECUTION_NAME - 1 - 2 * SUFFIX_BYTES]

@@ -5,9 +5,18 @@ import secrets
 from dataclasses import dataclass
 
 from stepsweep.client.archive.read_once import ReadOnce
-from stepsweep.client.archive.recorded import SUFFIX_BYTES, Archive, Entry, Standing, execution_prefix, of_sweep
+from stepsweep.client.archive.recorded import (
+    SUFFIX_BYTES,
+    Archive,
+    Entry,
+    Standing,
+    execution_prefix,
+    is_named_by_us,
+    of_sweep,
+)
 from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.execution import Execution
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 
 
@@ -38,8 +47,21 @@ class Control:
         return Execution(self.deployment, arn=running[0], spec=spec)
 
     def running(self, name: str) -> list[str]:
-        """Returns the ARNs of a sweep's executions that run, the latest first."""
-        return of_sweep(name, self.executions())
+        """Returns the ARNs of a sweep's executions that run, the latest first.
+
+        Of an execution that somebody else has named, the input says which sweep it runs.
+        """
+        running = self.executions()
+        ours = of_sweep(name, [arn for arn in running if is_named_by_us(arn)])
+        return [arn for arn in running if arn in ours or (not is_named_by_us(arn) and self._sweep_of(arn) == name)]
+
+    def _sweep_of(self, arn: str) -> str | None:
+        with explained():
+            described = self.deployment.step_functions.describe_execution(executionArn=arn)
+        try:
+            return SweepSpec.from_json(json.loads(described["input"]), default_name=described["name"]).name
+        except InvalidInput:
+            return None  # it is about to end with its faults
 
     def executions(self) -> list[str]:
         """Returns the ARNs of all executions that run, the latest first."""
@@ -75,7 +97,7 @@ class Found:
 
     def running(self, name: str) -> list[str]:
         """Returns the ARNs of a sweep's executions that run, the latest first."""
-        return of_sweep(name, self.executions())
+        return self.control.running(name) if self.control else []
 
     def execution(self, name: str) -> Execution | None:
         """Returns the latest running execution of a sweep; None if none is running."""

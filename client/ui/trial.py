@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsweep.client.archive.curves import best_epoch
-from stepsweep.client.archive.records import Plan
+from stepsweep.client.archive.records import Artifact, Plan
 from stepsweep.client.deployment import CloudError, explained
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.logs.trial_logs import Log
@@ -43,6 +43,7 @@ class TrialSeen:
         runs: whether its job waits or runs.
         curve: its metrics, or its live rows so far.
         so_far: the best value of the curve.
+        files: its artifacts, once it has ended.
     """
 
     trial: Trial
@@ -51,6 +52,7 @@ class TrialSeen:
     curve: Metrics | None
     tries: Sequence[Try]
     so_far: float | None
+    files: Sequence[Artifact]
 
     @property
     def status(self) -> str:
@@ -86,6 +88,7 @@ class TrialWatch:
             has_ended = self._trial_id in archive.records.finished(self._plan, archive.records.objects(self.spec.name))
             outcome = archive.records.outcome(self._plan, self._trial_id)
             read = archive.records.results(self._plan, [self._trial_id]) if has_ended else []
+            files = archive.records.artifacts(trial) if has_ended else []
         curve = (archive.curves([trial]) or archive.live_curves([trial])).get(self._trial_id)
         epoch = best_epoch(curve, self.spec.objective) if curve else None
         return TrialSeen(
@@ -95,6 +98,7 @@ class TrialWatch:
             curve=curve,
             so_far=curve.columns[self.spec.objective.metric][epoch - 1] if curve and epoch else None,
             tries=_tries(outcome) if outcome else [],
+            files=files,
         )
 
     def lines(self) -> tuple[list[tuple[int, str]], bool]:

@@ -1,10 +1,13 @@
 """Stopping a sweep with jobs in every state that Batch has, none of which Step Functions ends for it."""
 
+import json
+
 import pytest
 
 from stepsweep.client.running import stopping
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
+from stepsweep.contract.spec import SweepSpec
 from tests.support.batch_queue import Job, Queue, served
 from tests.support.stack import Stack
 
@@ -51,3 +54,23 @@ def test_a_job_that_was_submitted_while_the_sweep_was_stopped_is_terminated_and_
     jobs = {"a": Job(sweep="mine"), "late": Job(sweep="mine", from_look=2)}
     assert stopped(stack, Queue(jobs)).jobs == ["a", "late"]
     assert jobs["late"].status == "FAILED"
+
+
+def test_executions_that_others_have_named_are_those_of_the_sweep_in_their_input(stack: Stack) -> None:
+    states, machine = stack.deployment.step_functions, stack.deployment.state_machine_arn
+    spec = {"parameters": {"lr": [0.1]}, "epochs": 1}
+    given = {
+        "from-the-console": spec | {"name": "mine"},
+        "mine": spec,  # without a name, a sweep has that of its execution
+        "another": spec | {"name": "mine-too"},
+        "mine-too": spec | {"name": "another"},
+        "wrong": {"name": "mine"},
+    }
+    for name, document in given.items():
+        states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))
+    ours = Control(stack.deployment).start(SweepSpec.from_json(spec | {"name": "mine"}, default_name="x"))
+    found = stopped(stack, Queue({}))
+    names = sorted(arn.rpartition(":")[2] for arn in found.executions)
+    assert names == sorted([ours.name, "from-the-console", "mine"])
+    running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
+    assert {execution["name"] for execution in running} == {"another", "mine-too", "wrong"}

@@ -32,6 +32,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedCloud:
     trials = recorded.planned("mine", {"lr": [0.1, 0.01], "act": ["a", "b"]})
     for number, (trial, value) in enumerate(zip(trials, [0.7, 0.9, 0.8], strict=False)):
         recorded.succeeded("mine", trial, {**CURVE, "val_accuracy": [0.5, value, 0.6]}, began=number)
+    recorded.left(trials[0], {"best.pt": "model", "out/<b>.txt": "x"})
     recorded.failed("mine", trials[3], f"first\n{HOSTILE}\n", reason=HOSTILE, began=9)
     recorded.reduced("mine")
     first, *_ = recorded.planned("halfway", {"lr": [0.1, 0.01]})
@@ -182,6 +183,14 @@ def test_params_reasons_and_logs_stay_text(page: Page) -> None:
     assert log["lines"][0] == [2, "first"]
     assert "</script><script>alert(1)" in log["lines"][1][1], "a text of JSON, which the page puts into textContent"
     assert "\x1b" not in log["lines"][1][1]
+
+
+def test_a_trials_page_names_its_files(page: Page, recorded: RecordedCloud) -> None:
+    (left,) = (recorded.directory / "s3").glob("*/artifacts/new/*")
+    text = Document(page.get(f"sweeps/mine/trials/{left.name}").text).text
+    assert re.search(r"best\.pt\s+5 Bytes\s+expires\s+out/<b>\.txt\s+1 Byte\s+expires", text)
+    assert f"sweep download mine {left.name} --dir cloud" in text
+    assert "sweep download" not in Document(page.get(f"sweeps/mine/trials/{trial_of(page, 'mine', 3)}").text).text
 
 
 def test_forged_params_are_refused_and_named_as_text(page: Page) -> None:
