@@ -101,7 +101,7 @@ def proposal(options: Sequence[Option]) -> Proposal:
 
 
 def _choices(name: str, option: Option) -> list[Any]:
-    default = option.default or (option.required and _usual(name, option))
+    default = _usual(name, option) if option.default is None else option.default
     is_number = isinstance(default, int | float) and not isinstance(default, bool)
     if option.choices:
         return [value for value in option.choices if _is_value(value)]

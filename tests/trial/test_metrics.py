@@ -76,6 +76,17 @@ def test_the_last_value_of_an_epoch_counts(text: str, expected: list[float]) -> 
     assert notices == []
 
 
+def test_training_and_validation_under_one_name_without_epochs_are_no_epochs() -> None:
+    text = "train loss: 0.9\nval loss: 0.5\n" * 3
+    with pytest.raises(NoMetrics, match=r"loss was printed 6 times for 3 epochs, .* metrics: \{loss: 'val loss: "):
+        collected(text)
+    assert collected(text + "accuracy: 0.1\n", 1)[0] == {"loss": [0.5], "accuracy": [0.1]}
+
+
+def test_the_end_of_a_word_is_no_name() -> None:
+    assert collected("précision: 0.5 | loss: 0.25│acc=1\n損失: 3", 1)[0] == {"loss": [0.25], "acc": [1]}
+
+
 def test_one_epoch_has_the_last_value() -> None:
     assert collected("epoch 1 loss: 0.5\nval loss: 0.4", 1)[0]["loss"] == [0.4]
 

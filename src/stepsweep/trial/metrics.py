@@ -25,7 +25,8 @@ _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _NUMPY = re.compile(r"\b(?:np|numpy)\.\w+\(([^()]*)\)")
 _NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)(?![\w.])"
 _PAIR = re.compile(
-    rf"(?<![\w./@-])([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)[\"']?\s*[=:]\s*({_NUMBER})(?:\s*/\s*(\d+))?(?![:\w])",
+    r"(?<![\w./@-])(?<!(?u:\w))"  # not in the middle of a word, of any alphabet
+    rf"([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)[\"']?\s*[=:]\s*({_NUMBER})(?:\s*/\s*(\d+))?(?![:\w])",
     re.ASCII | re.IGNORECASE,
 )
 _EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*\[?(\d+)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
@@ -210,6 +211,21 @@ class Collector:
                     )
         return values, notices
 
+    def _check_kinds(self, values: Mapping[str, Mapping[int, float]], epochs: int | None) -> None:
+        """Refuses more values than epochs if they are of several kinds, such as training and validation.
+
+        To ask for more epochs would make epochs of both.
+        """
+        for name, column in values.items():
+            kinds = list(dict.fromkeys(self._kinds.get(name, ())))
+            if epochs is not None and len(column) > epochs and len(kinds) > 1:
+                lines = " and ".join(repr(kind) for kind in kinds[:2])
+                example = f"metrics: {{{name}: '{kinds[-1]}: (\\S+)'}}"
+                raise NoMetrics(
+                    f"{name} was printed {len(column)} times for {epochs} epochs, in lines of several kinds, such as "
+                    f"{lines}, and no line names its epoch. To fix it, say which line counts, as in {example}"
+                )
+
     def _check_replayed(self) -> None:
         """Refuses values without epochs that continue after a checkpoint. An attempt that starts over repeats them."""
         for name, list_ in self._uncounted.items():
@@ -232,6 +248,7 @@ class Collector:
         if not values:
             self._check_replayed()
             values = self._counted(epochs)
+            self._check_kinds(values, epochs)
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
