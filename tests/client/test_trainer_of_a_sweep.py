@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from stepsweep import Sweeps
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.local.cloud import code_of
 from stepsweep.local.endpoint import Endpoint
 from tests.support.command import Sweep
-from tests.support.embedded import SCRIPTED, eventually
+from tests.support.embedded import SCRIPTED
 
 
 def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(sweep: Sweep) -> None:
@@ -46,14 +45,6 @@ def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(swee
     assert json.loads(kept.stdout)["winner"]["value"] == first["winner"]["value"]
     with (trainer / "scripted.py").open("a") as script:
         script.write("# a third version\n")
-    sweeps = Sweeps(on="local", directory=sweep.folder / ".stepsweep", trainer=trainer)
-    spec = {"parameters": {"lr": [0.1, 0.2]}, "epochs": 1}
-    kept_again = sweeps.run(spec, name="from-python", keep_results=True, quiet=True)
-    assert kept_again.winner.value == first["winner"]["value"]
-    assert len([*sweep.folder.glob(".stepsweep/s3/*/trials/*/kept-from.json")]) == 4, "nothing was trained"
-    eventually(lambda: not (sweep.folder / ".stepsweep" / "cloud.json").exists())
-    with (trainer / "scripted.py").open("a") as script:
-        script.write("# a fourth version\n")
 
     trainer.rename(sweep.folder / "moved")
     gone = sweep("resume", "first")
