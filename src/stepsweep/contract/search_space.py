@@ -97,7 +97,7 @@ class SearchSpace:
 
     def grid(self) -> Iterator[dict[str, Value]]:
         """Yields all params, in the order of `at`."""
-        return map(self.at, range(self.size))
+        return map(self._ordered, self._below(0, 0))
 
     def draw(self, random: Random) -> dict[str, Value] | None:
         """Draws each parameter that applies; returns None if these params are excluded."""
@@ -273,6 +273,20 @@ class SearchSpace:
                 return f"{other} is {shown(params[other])}"
         raise ValueError("they meet it")
 
+    def _below(self, number: int, out: int) -> Iterator[dict[str, Value]]:
+        """Yields the rest of all params that begin at a node."""
+        if number == len(self._levels):
+            yield {}
+            return
+        level = self._levels[number]
+        for start, length, following in self._branches(number, out):
+            if not self._count(number + 1, following):
+                continue
+            for index in range(length):
+                own = {} if start is None else {level.name: value_at(level.parameter, start + index)}
+                for rest in self._below(number + 1, following):
+                    yield own | rest
+
     def _ordered(self, params: Mapping[str, Value]) -> dict[str, Value]:
         return {name: params[name] for name in self.parameters if name in params}
 
@@ -283,17 +297,20 @@ def _meets(params: Mapping[str, Value], condition: Condition) -> bool:
 
 def _runs(parameter: Parameter, asked: Sequence[tuple[int, tuple[Value, ...]]]) -> tuple[tuple[int, int, int], ...]:
     """Returns the values in runs that rule out the same; only values that a condition names stand alone."""
-    meets = [(bit, {index_in(parameter, value) for value in values}) for bit, values in asked]
-    named = sorted({index for _, indices in meets for index in indices if index is not None})
+    met: dict[int, int] = {}
+    for bit, values in asked:
+        for value in values:
+            if (index := index_in(parameter, value)) is not None:
+                met[index] = met.get(index, 0) | bit
+    every = sum(bit for bit, _ in asked)
     runs: list[tuple[int, int, int]] = []
-    others = sum(bit for bit, _ in meets)
     start = 0
-    for index in [*named, size_of(parameter)]:
-        if index > start:
-            runs.append((start, index - start, others))
-        if index < size_of(parameter):
-            runs.append((index, 1, sum(bit for bit, indices in meets if index not in indices)))
-        start = index + 1
+    for place in [*sorted(met), size_of(parameter)]:
+        if place > start:
+            runs.append((start, place - start, every))
+        if place < size_of(parameter):
+            runs.append((place, 1, every & ~met[place]))
+        start = place + 1
     return tuple(runs)
 
 

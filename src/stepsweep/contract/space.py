@@ -250,7 +250,9 @@ def index_in(parameter: Parameter, value: Value) -> int | None:
     A range without a step has every number between its ends, with the index of the nearest one that can be drawn.
     """
     if not isinstance(parameter, Range):
-        return next((place for place, each in enumerate(parameter) if canonical(each) == canonical(value)), None)
+        # Compared twice, since true == 1, and texts of JSON alone are slow to compare.
+        equal = (place for place, each in enumerate(parameter) if each == value and canonical(each) == canonical(value))
+        return next(equal, None)
     if not is_number(value) or not parameter.low <= value <= parameter.high:
         return None
     index = parameter.index_of(value)
