@@ -274,7 +274,8 @@ class Archive:
             ) from error
 
     def _no_sweep(self, name: str) -> str:
-        names = self.records.sweeps()
+        # Without spec.json it is no sweep, but other objects of it may be left.
+        names = [other for other in self.records.sweeps() if other != name]
         near = [*difflib.get_close_matches(name, names), *(other for other in reversed(names) if name in other)]
         near = list(dict.fromkeys(near))[:MAX_NEAR_NAMES]
         if near:

@@ -99,6 +99,11 @@ class Records:
         """Returns the names of all sweeps, sorted."""
         return self._store.folders(keys.SWEEPS)
 
+    def same_on_disk(self, sweep: str) -> str | None:
+        """Returns another sweep that has the same folder on a disk that ignores case."""
+        names = (other for other in self.sweeps() if other != sweep)
+        return next((other for other in names if other.casefold() == sweep.casefold()), None)
+
     def spec(self, sweep: str) -> SweepSpec | None:
         """Returns a sweep's spec; None if there is no such sweep."""
         key = keys.spec_key(sweep)

@@ -1,9 +1,12 @@
 """The command `sweep`: its group of commands, and the exit code of each error."""
 
 import contextlib
+import errno
 import io
 import os
+import shutil
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -58,11 +61,22 @@ def _exit_code() -> int:
     except OSError as error:
         _discard_output()
         where = f"{error.filename}: " if error.filename is not None else ""
-        return said([f"{where}{error.strerror or error}"], ExitCode.FAILED)
+        return said([f"{where}{error.strerror or error}{_full(error)}"], ExitCode.FAILED)
+    except MemoryError:
+        return said(["there is not enough memory; see `ulimit -v`, or end other programs"], ExitCode.FAILED)
     except (click.Abort, KeyboardInterrupt):
         return said(["interrupted"], ExitCode.INTERRUPTED)
     else:
         return code
+
+
+def _full(error: OSError) -> str:
+    """Returns which disk is full, if that is the error and its file is known."""
+    if error.errno != errno.ENOSPC or not isinstance(error.filename, str):
+        return ""
+    folder = next((each for each in Path(error.filename).resolve().parents if each.is_dir()), Path("/"))
+    disk = next(each for each in (folder, *folder.parents) if each.is_mount())
+    return f": {shutil.disk_usage(folder).free / 1e6:,.0f} MB are free on the disk at {disk}"
 
 
 def _discard_output() -> None:

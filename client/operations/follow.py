@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from stepsweep.client.archive.records import Records
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
@@ -183,6 +184,10 @@ def _start(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_
     if control.running(spec.name):
         shown, ended = f"`sweep watch {spec.name}{cloud.where}`", f"`sweep stop {spec.name}{cloud.where}`"
         raise InvalidInput([f"the sweep {spec.name} is already running: {shown} shows it, {ended} ends it"])
+    if cloud.is_local and (other := Records(control.deployment.store).same_on_disk(spec.name)):
+        raise InvalidInput(
+            [f"name: differs from the sweep {other} by case only, and some disks ignore that; choose another name"]
+        )
     if (found := former(spec, cloud, control.deployment)) is not None:
         if keep_results:
             show(Doing(f"Keeping {number_of(len(found.trials), 'finished trial')} of the trainer before its change …"))

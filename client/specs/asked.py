@@ -3,6 +3,7 @@
 It finds every fault before anything starts.
 """
 
+import contextlib
 import json
 import re
 import sys
@@ -25,6 +26,8 @@ STDIN = "-"
 
 MAX_INPUT_BYTES = 262_144
 """Limit of an execution's input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+MAX_SPEC_BYTES = 4 * MAX_INPUT_BYTES
+"""Of a file, which also has comments and white space. YAML of that size takes seconds to read."""
 
 _RANGE = re.compile(r"(?P<low>[+-]?[0-9][^,:]*?)\.\.(?P<high>[^,:]+)(?P<words>(?::[^,]*)?)")
 """`low..high`, then words after colons. `low` must be a number, since a text may contain two dots too."""
@@ -207,9 +210,12 @@ def read_spec(file: str) -> Any:
     """
     name = "standard input" if file == STDIN else file
     try:
-        data = sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+        with contextlib.nullcontext(sys.stdin.buffer) if file == STDIN else Path(file).open("rb") as stream:
+            data = stream.read(MAX_SPEC_BYTES + 1)
     except OSError as error:
         raise InvalidInput([f"{name}: cannot be read: {error.strerror}"]) from None
+    if len(data) > MAX_SPEC_BYTES:
+        raise InvalidInput([f"{name}: larger than {MAX_SPEC_BYTES:,} bytes, which no spec needs"])
     try:
         text = data.decode("utf-8-sig")  # Windows PowerShell writes a byte-order mark
     except UnicodeDecodeError as error:

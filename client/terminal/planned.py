@@ -9,6 +9,7 @@ from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_tab
 from stepsweep.client.terminal.view import View
 from stepsweep.client.words import assignments, described
 from stepsweep.contract import rounds
+from stepsweep.contract.space import Range
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cells
 
@@ -32,6 +33,9 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
         view.line(line)
     if spec.fixed:
         view.line(f"Every trial: {assignments(spec.fixed)}")
+    for name, parameter in spec.parameters.items():
+        if isinstance(parameter, Range) and (last := parameter.value_at(parameter.size - 1)) < parameter.high:
+            view.line(f"{name} ends at {last:g}: the next step would be above {parameter.high:g}.")
     if not spec.rounds:
         view.line("The next trial starts when one ends; no trial waits for a round.")
     if spec.warm_start:

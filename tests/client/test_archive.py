@@ -252,3 +252,21 @@ def test_a_winner_of_an_earlier_execution_is_not_shown_where_the_last_found_none
     recorded.reduced("mine")
     standing = Archive(FolderStore(folder), objects=folder).standing("mine", [])
     assert (standing.status, standing.output) == ("FINISHED", None)
+
+
+def test_names_that_differ_by_case_only_are_one_on_some_disks(good_and_bad: RecordedCloud) -> None:
+    (folder,) = good_and_bad.directory.glob("s3/*")
+    records = Archive(FolderStore(folder), objects=folder).records
+    assert records.same_on_disk("Good") == "good"
+    assert records.same_on_disk("good") is None
+    assert records.same_on_disk("other") is None
+
+
+def test_what_is_left_of_a_removed_sweep_is_not_suggested_for_it(sweep: Sweep, good_and_bad: RecordedCloud) -> None:
+    (folder,) = good_and_bad.directory.glob("s3/*")
+    FolderStore(folder).delete([keys.spec_key("bad")])
+    ended = sweep("show", "bad", "--dir", str(good_and_bad.directory))
+    assert (ended.returncode, ended.stderr) == (
+        2,
+        f'sweep: there is no sweep "bad" in {folder}; there are 1, such as good\n',
+    )

@@ -129,6 +129,24 @@ def test_an_output_that_takes_nothing_is_a_line_at_most(sweep: Sweep, redirected
     assert ended.stderr == said or "head" in redirected
 
 
+@pytest.mark.parametrize("limit", ["-n 16", "-v 300000"])
+def test_limits_in_which_no_cloud_can_run_are_one_line(sweep: Sweep, limit: str) -> None:
+    limited = replace(sweep, by=("sh", "-c", f'ulimit {limit} && exec "$@"', "sh"))
+    (fault,) = faults(limited("run", "--set", "lr=0.1", "--epochs", "1"), 1)
+    assert fault.startswith("the embedded cloud needs ")
+    assert fault.endswith(f"raise that with `ulimit {limit[:2]}`")
+
+
+def test_a_step_that_does_not_meet_the_end_is_said(sweep: Sweep) -> None:
+    (sweep.folder / "mine.json").write_text(
+        '{"parameters": {"a": {"low": 0, "high": 1, "step": 0.3}, "b": {"low": 0, "high": 1, "step": 0.5}},'
+        ' "epochs": 1}'
+    )
+    said = sweep("plan", "mine.json").stdout
+    assert "a ends at 0.9: the next step would be above 1.\n" in said
+    assert "b ends at" not in said
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(sweep: Sweep, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     ended = sweep("run", "--set", "lr=0.1", "--epochs", "1", "--dir", str(tmp_path / "file" / "below"))

@@ -382,3 +382,8 @@ class TestSearches:
         with pytest.raises(InvalidInput) as caught:
             Asked(epochs=9, **asked).spec(now=NOW)
         assert caught.value.faults[0].startswith(fault)
+
+
+def test_a_spec_that_never_ends_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="/dev/zero: larger than 1,048,576 bytes"):
+        read_spec("/dev/zero")

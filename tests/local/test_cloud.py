@@ -17,7 +17,8 @@ from filelock import FileLock
 
 from stepsweep.local import cloud as local_cloud
 from stepsweep.local import host
-from stepsweep.local.cloud import CloudFailed, embedded_cloud, published
+from stepsweep.local.cloud import embedded_cloud, published
+from stepsweep.local.limits import CloudFailed
 from stepsweep.local.template import SynthFailed
 from tests.support.command import Sweep
 from tests.support.embedded import Cloud, eventually, running_cloud
@@ -248,3 +249,17 @@ def test_a_copy_is_an_object_of_its_own(tiny_cloud: Cloud) -> None:
 def test_a_person_finds_the_logs_of_the_cloud(tiny_cloud: Cloud) -> None:
     assert (tiny_cloud.directory / "run" / "cloud.log").exists()
     assert json.loads((tiny_cloud.directory / "cloud.json").read_bytes())["url"].startswith("http://127.0.0.1:")
+
+
+def test_an_object_whose_file_a_person_deletes_is_gone(tiny_cloud: Cloud) -> None:
+    s3 = tiny_cloud.client("s3")
+    bucket = s3.list_buckets()["Buckets"][0]["Name"]
+    for name in ("by-hand/a", "by-hand/b"):
+        s3.put_object(Bucket=bucket, Key=name, Body=b"bytes")
+    (tiny_cloud.directory / "s3" / bucket / "by-hand" / "a").unlink()
+    page = s3.list_objects_v2(Bucket=bucket, Prefix="by-hand/")
+    assert [each["Key"] for each in page["Contents"]] == ["by-hand/b"]
+    with pytest.raises(ClientError, match="NoSuchKey"):
+        s3.get_object(Bucket=bucket, Key="by-hand/a")
+    s3.put_object(Bucket=bucket, Key="by-hand/a", Body=b"again", IfNoneMatch="*")
+    assert s3.get_object(Bucket=bucket, Key="by-hand/a")["Body"].read() == b"again"

@@ -1,10 +1,11 @@
 """The files of objects, and their keys."""
 
+import resource
 from pathlib import Path
 
 import pytest
 
-from stepsweep.bucket.folder import UNFINISHED, files_below, key_of, path_of
+from stepsweep.bucket.folder import UNFINISHED, files_below, key_of, path_of, remove_unfinished, write_whole
 from stepsweep.bucket.stores import FolderStore
 
 
@@ -46,3 +47,25 @@ def test_a_folder_without_an_object_is_none(tmp_path: Path) -> None:
     (tmp_path / "bucket" / "sweeps" / "kept" / "round-0").mkdir(parents=True)
     (tmp_path / "bucket" / "sweeps" / "kept" / "round-0" / "plan.json").write_text("{}")
     assert FolderStore(tmp_path / "bucket").folders("sweeps/") == ["kept"]
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_full_disk_is_named_with_the_file_and_leaves_nothing(tmp_path: Path, lasting: bool) -> None:
+    file = tmp_path / "new" / "below" / "object"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{file}'"):
+            write_whole(file, b"bytes", lasting=lasting)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []
+    write_whole(file, b"bytes", lasting=lasting)
+    assert file.read_bytes() == b"bytes"
+
+
+def test_what_was_being_written_when_a_cloud_was_killed_goes(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a" / "there", b"", lasting=False)
+    (tmp_path / "a" / f"{UNFINISHED}1").touch()
+    remove_unfinished(tmp_path)
+    assert [each.name for each in (tmp_path / "a").iterdir()] == ["there"]

@@ -224,6 +224,7 @@ class TestFailureReason:
         [
             (job_description(exit_code=1), "exit code 1"),
             (job_description(exit_code=137, container_reason=OUT_OF_MEMORY), f"exit code 137, {OUT_OF_MEMORY}"),
+            (job_description(exit_code=137), "exit code 137, killed, most likely for memory"),
             (job_description(exit_code=137, status_reason=TIMEOUT), f"exit code 137, {TIMEOUT}"),
             (job_description(exit_code=143, status_reason="stopped by Ada"), "exit code 143, stopped by Ada"),
             (job_description(status_reason=HOST_GONE), HOST_GONE),

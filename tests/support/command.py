@@ -40,7 +40,7 @@ class Sweep:
             [*self.by, sys.executable, "-m", "stepsweep", *words],
             cwd=self.folder,
             preexec_fn=_hear_signals,  # noqa: PLW1509  it does nothing that a thread could hold
-            env=self._environment(environment),
+            env=self.environment(environment),
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
@@ -51,14 +51,14 @@ class Sweep:
         self, *words: str, environment: Mapping[str, str] | None = None, text: str | None = None
     ) -> "subprocess.CompletedProcess[str]":
         """Runs it to its end: as a fork, if nothing is asked for that a Python reads at its start."""
-        given = self._environment(environment)
+        given = self.environment(environment)
         if FORK_IS_SAFE and not self.by and forked.VARIABLES.items() <= given.items():
             return forked.run(words, folder=self.folder, environment=given, text=text, timeout_seconds=120)
         with self.popen(*words, environment=environment) as process:
             out, err = process.communicate(text, timeout=120)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
-    def _environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
+    def environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
         nowhere = str(self.folder / "nowhere")
         return {

@@ -31,9 +31,18 @@ _parents: dict[int, tuple["subprocess.Popen[bytes]", socket.socket]] = {}
 
 
 def run(
-    words: tuple[str, ...], *, folder: Path, environment: Mapping[str, str], text: str | None, timeout_seconds: float
+    words: tuple[str, ...],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    text: str | None,
+    timeout_seconds: float,
+    output: int | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Runs `sweep` to its end, with `text` as its standard input.
+
+    Args:
+        output: a file descriptor in place of its standard output, of which nothing is returned then.
 
     Raises:
         subprocess.TimeoutExpired: it takes longer; it has been killed.
@@ -45,7 +54,7 @@ def run(
         for file, content in ((asked, json.dumps(request)), (given, text or "")):
             file.write(content.encode())
             file.seek(0)
-        socket.send_fds(connection, [b"1"], [asked.fileno(), given.fileno(), out.fileno(), err.fileno()])
+        socket.send_fds(connection, [b"1"], [asked.fileno(), given.fileno(), output or out.fileno(), err.fileno()])
         connection.settimeout(timeout_seconds)
         pid = int.from_bytes(connection.recv(4))
         try:
@@ -128,6 +137,9 @@ def _become(files: list[int]) -> NoReturn:
         os.dup2(number, target)
         os.close(number)
     os.chdir(request["cwd"])
+    if encoding := request["env"].get("PYTHONIOENCODING"):
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(encoding=encoding)  # type: ignore[union-attr]
     # As a new Python has it: what a shell runs in the background ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     become(request)

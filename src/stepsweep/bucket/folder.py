@@ -2,12 +2,52 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 UNFINISHED = ".unfinished-"
 """Prefix of the name of a file that is still being written, and is no object yet."""
+
+
+def write_whole(file: Path, data: bytes, *, lasting: bool) -> None:
+    """Writes a file such that others see all of it or nothing; creates its folder.
+
+    Args:
+        lasting: returns when the disk has it, so that a power cut does not take it back.
+
+    Raises:
+        OSError: the disk cannot take it; the error names the file.
+    """
+    new = [] if file.parent.is_dir() else [folder for folder in file.parents if not folder.exists()]
+    unfinished = file.with_name(f"{UNFINISHED}{threading.get_ident()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with unfinished.open("wb") as stream:
+            stream.write(data)
+            if lasting:
+                stream.flush()
+                os.fsync(stream.fileno())
+        unfinished.replace(file)
+        for folder in (file.parent, *(each.parent for each in new)) if lasting else ():
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise OSError(error.errno, error.strerror, str(file)) from error
+
+
+def remove_unfinished(root: Path) -> None:
+    """Deletes what was being written when the process that wrote it was killed."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if name.startswith(UNFINISHED):
+                Path(folder, name).unlink(missing_ok=True)
 
 
 def path_of(root: Path, bucket: str, key: str) -> Path:

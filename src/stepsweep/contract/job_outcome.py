@@ -22,6 +22,13 @@ CONTAINER_EXITED = "Essential container in task exited"
 """Batch's reason whenever a container ends; the exit code says more."""
 
 
+KILLED = 137
+"""128 plus the number of SIGKILL. A kernel that is short of memory sends it, and nothing then says why."""
+
+OUT_OF_MEMORY = "OutOfMemoryError"
+"""How the reason of a container begins that was killed at its limit."""
+
+
 def begun(trial_id: str, status: Status, *, execution: str) -> dict[str, Any]:
     """Returns the part of the record that is known in advance."""
     return {"schema": SCHEMA, "execution": execution, "trial_id": trial_id, "status": status.value}
@@ -117,6 +124,8 @@ def _reason(failure: Mapping[str, Any], job: Mapping[str, Any] | None) -> str:
     said = []
     if (exit_code := container.get("ExitCode")) is not None:
         said.append(f"exit code {exit_code}")
+    if exit_code == KILLED and why in (None, "", CONTAINER_EXITED):
+        said.append("killed, most likely for memory")
     if why and not (said and why == CONTAINER_EXITED):
         said.append(f"{why}{_memory(job, str(why))}")
     if isinstance(attempts, list) and len(attempts) > 1:
@@ -127,7 +136,7 @@ def _reason(failure: Mapping[str, Any], job: Mapping[str, Any] | None) -> str:
 def _memory(job: Mapping[str, Any], why: str) -> str:
     """Returns the limit that a job was killed at, which Batch does not mention; empty for other reasons."""
     needs = _object(job.get("Container")).get("ResourceRequirements")
-    for each in needs if why.startswith("OutOfMemoryError") and isinstance(needs, list) else ():
+    for each in needs if why.startswith(OUT_OF_MEMORY) and isinstance(needs, list) else ():
         value = _object(each).get("Value")
         if _object(each).get("Type") == "MEMORY" and isinstance(value, str) and value.isdecimal() and len(value) < 10:
             return f" (killed at its {int(value):,} MiB)"

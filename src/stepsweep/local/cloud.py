@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from stepsweep.contract.errors import SweepError
+from stepsweep.bucket.folder import remove_unfinished
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 from stepsweep.local.endpoint import Endpoint, KeyPair
+from stepsweep.local.limits import CloudFailed, check_limits
 
 if TYPE_CHECKING:
     from stepsweep.local.images import Image
@@ -36,10 +37,6 @@ whose cloud it is can read that file."""
 
 _has_run = threading.Event()
 """Set once a cloud has started in this process: moto's state belongs to the process, and cannot be reset safely."""
-
-
-class CloudFailed(SweepError):
-    """The embedded cloud could not start."""
 
 
 @contextlib.contextmanager
@@ -79,6 +76,7 @@ def embedded_cloud(
         CloudFailed: the cloud cannot start.
         SynthFailed: the stack could not be synthesized.
     """
+    check_limits()
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     lock = FileLock(directory / LOCK)
@@ -129,6 +127,7 @@ def machines_ahead(directory: Path, *, trainer: Path | None) -> "Iterator[Machin
     from stepsweep.local import template
     from stepsweep.local.images import images_of
 
+    check_limits()
     folder = directory.resolve() / "templates"
     assembly = template.found(folder, context=_context(trainer))
     if assembly is None or is_up(directory):
@@ -298,6 +297,7 @@ def _running(
     with contextlib.ExitStack() as until_it_ends:
         listening = until_it_ends.enter_context(_listening(port))
         images = images_of(assembly, stack)
+        remove_unfinished(directory / "s3")
         expire(directory / "s3", assembly, stack, now=time.time())
         # They import their modules on another core, while this process imports moto.
         machines = machines or until_it_ends.enter_context(contextlib.closing(_machines_for(images)))

@@ -17,6 +17,7 @@ from typing import Any
 
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.local.images import build_images
+from stepsweep.local.limits import LEAST_KIB_OF_NODE, check_limits
 
 PACKAGE = Path(__file__).parent.parent
 APP = PACKAGE / "stack" / "app.py"
@@ -66,6 +67,7 @@ def synthesized(
     assembly = _assembly(folder, app, settings)
     if assembly.exists():
         return assembly
+    check_limits(least_kib=LEAST_KIB_OF_NODE)
     on_status("Preparing the stack's template …")
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder, prefix="synth-"))

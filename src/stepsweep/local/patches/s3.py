@@ -15,7 +15,8 @@ from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
 from moto.s3.responses import S3Response
 from werkzeug.exceptions import InternalServerError
 
-from stepsweep.bucket.folder import UNFINISHED, files_below, key_of, path_of
+from stepsweep.bucket.folder import files_below, key_of, path_of, write_whole
+from stepsweep.contract.keys import CHECKPOINTS
 from stepsweep.local.patches.patching import patch
 
 CDK_BUCKETS = "cdk-"
@@ -58,6 +59,12 @@ def objects_are_files(folder: Path) -> None:
             bucket = self.bucket_name
             return None if bucket is None or bucket.startswith(CDK_BUCKETS) else path_of(root, bucket, self.name)
 
+        @property
+        def is_gone(self) -> bool:
+            """Whether somebody has deleted its file."""
+            file = self._file()
+            return file is not None and not file.is_file()
+
         def _read(self) -> bytes:
             file = self._file()
             data: bytes = in_memory.fget(self) if file is None else file.read_bytes()
@@ -68,7 +75,8 @@ def objects_are_files(folder: Path) -> None:
                 in_memory.fset(self, data)
                 return
             try:
-                _write_atomically(file, data)
+                # A checkpoint may be lost with the power: its trial then begins again.
+                write_whole(file, data, lasting=not self.name.startswith(CHECKPOINTS))
             except OSError as error:
                 message = f"The embedded cloud keeps objects as files, and cannot keep this one: {error}"
                 if error.errno in NO_ROOM:
@@ -109,6 +117,19 @@ def objects_are_files(folder: Path) -> None:
             bucket.keys[name] = StoredKey(file, region_name=region_name, **known)
         return bucket
 
+    def get_object(
+        original: Callable[..., Any], self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any
+    ) -> Any:
+        key = original(self, bucket_name, key_name, *args, **kwargs)
+        if not isinstance(key, FileKey) or not key.is_gone:
+            return key
+        self.get_bucket(bucket_name).keys.pop(key_name, None)
+        return None
+
+    def list_objects_v2(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
+        page, *rest = original(self, *args, **kwargs)
+        return [each for each in page if not (isinstance(each, FileKey) and each.is_gone)], *rest
+
     def delete_object(
         original: Callable[..., Any], self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any
     ) -> Any:
@@ -120,6 +141,8 @@ def objects_are_files(folder: Path) -> None:
 
     patch(s3_models, "FakeKey", FileKey)
     patch(s3_models.S3Backend, "create_bucket", create_bucket, with_original=True)
+    patch(s3_models.S3Backend, "get_object", get_object, with_original=True)
+    patch(s3_models.S3Backend, "list_objects_v2", list_objects_v2, with_original=True)
     patch(s3_models.S3Backend, "delete_object", delete_object, with_original=True)
 
 
@@ -148,10 +171,3 @@ def empty_before_deletion(account_id: str, bucket: str) -> None:
         _read_only.add(bucket)
     for key in list(backend.get_bucket(bucket).keys):
         backend.delete_object(bucket, key)
-
-
-def _write_atomically(file: Path, data: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f"{UNFINISHED}{threading.get_ident()}")
-    unfinished.write_bytes(data)
-    unfinished.replace(file)
