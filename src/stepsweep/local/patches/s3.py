@@ -121,10 +121,7 @@ def objects_are_files(folder: Path) -> None:
         original: Callable[..., Any], self: Any, bucket_name: str, key_name: str, *args: Any, **kwargs: Any
     ) -> Any:
         key = original(self, bucket_name, key_name, *args, **kwargs)
-        if not isinstance(key, FileKey) or not key.is_gone:
-            return key
-        self.get_bucket(bucket_name).keys.pop(key_name, None)
-        return None
+        return None if isinstance(key, FileKey) and key.is_gone else key
 
     def list_objects_v2(original: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
         page, *rest = original(self, *args, **kwargs)
