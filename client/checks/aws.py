@@ -12,8 +12,9 @@ from typing import Any
 
 from botocore import exceptions as aws
 
-from stepsweep.client.checks.findings import Clients, Finding, State, asked, one_line
+from stepsweep.client.checks.findings import NEVER, Clients, Finding, State, asked, one_line
 from stepsweep.client.checks.scaling import machine_images, why_machines_do_not_start
+from stepsweep.client.checks.zones import zones
 from stepsweep.client.deployment import explanation
 from stepsweep.contract.deployed import Output
 from stepsweep.stack_config import ECR_IMAGE
@@ -31,8 +32,6 @@ STACK_REMEDIES = {
 }
 STILL_RUNS = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
 """States of a stack in which sweeps run nevertheless."""
-
-NEVER = "no job will ever start on these machines"
 
 LONG_SECONDS = 900
 """A wait that is suspicious: a GPU machine usually starts, and pulls the image, in about five minutes."""
@@ -99,6 +98,7 @@ class AwsDoctor:
         environments: list[dict[str, Any]] = []
         findings += self._ask("job queue", "batch", lambda: self._queue(outputs[Output.JOB_QUEUE], environments))
         findings += machine_images(environments)
+        findings += self._ask("zones", "ec2", lambda: zones(self.clients, environments))
         definition: dict[str, Any] = {}
         findings += self._ask("job definition", "batch", lambda: self._definition(definition))
         if definition:
@@ -113,7 +113,7 @@ class AwsDoctor:
         return findings
 
     def why_nothing_would_start(self) -> list[Finding]:
-        """Returns the quotas that let no trial start; nothing if one could start, or if that cannot be known."""
+        """Returns the zones or the quotas that let no trial start; nothing if one could, or if that cannot be known."""
         described: dict[str, Any] = {}
         environments: list[dict[str, Any]] = []
         definition: dict[str, Any] = {}
@@ -134,10 +134,13 @@ class AwsDoctor:
         self._ask("job definition", "batch", look)
         if not definition or not environments:
             return []
-        found = self._quotas(outputs, environments, job_vcpus=vcpus_of(definition))
-        return (
-            found if all(each.state is State.PROBLEM and each.remedy and NEVER in each.found for each in found) else []
-        )
+        for found in (
+            self._ask("zones", "ec2", lambda: zones(self.clients, environments)),
+            self._quotas(outputs, environments, job_vcpus=vcpus_of(definition)),
+        ):
+            if found and all(each.state is State.PROBLEM and each.remedy and NEVER in each.found for each in found):
+                return found
+        return []
 
     def why_no_machine_starts(self) -> str:
         """Returns EC2's most frequent reason of the last hour, and what to do; empty if there is none, or if these

@@ -16,6 +16,9 @@ ACTIONS = {"ListObjectsV2": "ListBucket", "ListBuckets": "ListAllMyBuckets"}
 """S3 operations whose permission has another name."""
 
 
+NEVER = "no job will ever start on these machines"
+
+
 class State(StrEnum):
     OK = "ok"
     WARNING = "warning"

@@ -1,0 +1,60 @@
+"""The check of zones, against moto's EC2, which has the offerings of us-east-1."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from stepsweep.client.checks.findings import NEVER, State
+from stepsweep.client.checks.zones import zones
+from tests.support.stack import REGION
+
+
+class Account:
+    """EC2 of an account, with the default network's subnets by zone."""
+
+    def __init__(self, server: str) -> None:
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+        self.ec2 = session.client("ec2", endpoint_url=server)
+        found = self.ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
+        self.subnets = {subnet["AvailabilityZone"]: subnet["SubnetId"] for subnet in found}
+
+    def offering(self, kind: str) -> set[str]:
+        answer = self.ec2.describe_instance_type_offerings(
+            LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [kind]}]
+        )
+        return {offer["Location"] for offer in answer["InstanceTypeOfferings"]}
+
+    def findings(self, kind: str, where: list[str]) -> list[tuple[State, str, str]]:
+        resources = {"instanceTypes": [kind], "subnets": [self.subnets[zone] for zone in where]}
+        environment: dict[str, Any] = {"computeEnvironmentName": "gpus", "computeResources": resources}
+        return [(each.state, each.found, each.remedy) for each in zones(lambda _: self.ec2, [environment])]
+
+
+@pytest.fixture
+def account(server: str) -> Account:
+    return Account(server)
+
+
+def test_zones_that_offer_the_type_are_named(account: Account) -> None:
+    where = sorted(account.offering("g4dn.xlarge") & account.subnets.keys())
+    assert len(where) > 1
+    assert account.findings("g4dn.xlarge", where[:2]) == [
+        (State.OK, f"gpus: {where[0]}, {where[1]} of 2 offer g4dn.xlarge", "")
+    ]
+
+
+def test_a_zone_that_does_not_offer_it_is_a_problem_and_those_that_do_are_named(account: Account) -> None:
+    without = sorted(account.subnets.keys() - account.offering("p4d.24xlarge"))
+    ((state, found, remedy),) = account.findings("p4d.24xlarge", without[:1])
+    assert (state, found) == (State.PROBLEM, f"gpus: none of {without[0]} offers p4d.24xlarge: {NEVER}")
+    assert min(account.offering("p4d.24xlarge")) in remedy
+
+
+def test_a_type_that_the_region_does_not_have_is_a_problem(account: Account) -> None:
+    ((state, _, remedy),) = account.findings("g99.large", list(account.subnets)[:1])
+    assert (state, remedy) == (State.PROBLEM, "`sweep deploy` with other -c instance_types, or in another region")
+
+
+def test_an_environment_that_names_no_types_is_not_judged(account: Account) -> None:
+    assert zones(lambda _: account.ec2, [{"computeEnvironmentName": "mine"}]) == []
