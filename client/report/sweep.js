@@ -200,7 +200,8 @@ const SweepPage = (() => {
 
   // Values over one parameter; with many trials per choice also their mean.
   function drawOne(id, number, isCurve = false) {
-    const some = valued().filter((trial) => has(trial, number));
+    const all = visible().filter((trial) => trials.value[trial] !== null && has(trial, number));
+    const some = sampled(all);
     const errors = some.map((trial) => trials.error[trial] ?? 0);
     const points = (list, marker) => ({
       type: "scatter", mode: "markers", marker, showlegend: false, customdata: list, hoverinfo: "text", hovertext: list.map(hover),
@@ -210,8 +211,8 @@ const SweepPage = (() => {
     const ways = rungsReached();
     const colours = some.map((trial) => colourOf(ways.get(trials.id[trial]) ?? 0));
     const means = [];
-    if (data.rungs.length === 1 && axes[number].listed && some.length > axes[number].choices.length) {
-      const of = (choice) => some.filter((trial) => trials.params[trial][number] === choice).map((trial) => trials.value[trial]);
+    if (data.rungs.length === 1 && axes[number].listed && all.length > axes[number].choices.length) {
+      const of = (choice) => all.filter((trial) => trials.params[trial][number] === choice).map((trial) => trials.value[trial]);
       const there = axes[number].choices.filter((choice) => of(choice).length > 0);
       const mean = (values) => values.reduce((sum, value) => sum + value / values.length, 0);
       means.push({
@@ -256,13 +257,21 @@ const SweepPage = (() => {
   const weightOf = (number) => data.importance?.weights.find(({ name }) => name === axes[number].name)?.share ?? 0;
   const byImportance = () => [...varied].sort((a, b) => weightOf(b) - weightOf(a) || a - b);
   const MAX_SLICES = 12;
+  const MAX_SAMPLED = 600; // points in a picture of which there may be many: every second, third … of the ranking
+
+  const sampled = (some) => some.filter((_, place) => place % Math.ceil(some.length / MAX_SAMPLED) === 0);
 
   // A picture for each parameter.
   function drawSlices() {
     const numbers = varied.length > 1 ? byImportance().slice(0, MAX_SLICES) : [];
     byId("slices-box").hidden = !numbers.length;
-    byId("more-slices").hidden = varied.length <= MAX_SLICES;
-    byId("more-slices").textContent = `${varied.length - MAX_SLICES} more parameters are in the leaderboard only.`;
+    const [drawn, count] = [sampled(visible()).length, visible().length];
+    const notes = [
+      ...(drawn < count ? [`Of ${count.toLocaleString("en")} trials about ${MAX_SAMPLED} are drawn, spread over the ranking; means are of all.`] : []),
+      ...(varied.length > MAX_SLICES ? [`${varied.length - MAX_SLICES} more parameters are in the leaderboard only.`] : []),
+    ];
+    byId("more-slices").hidden = !notes.length;
+    byId("more-slices").textContent = notes.join(" ");
     const box = byId("slices");
     const elements = numbers.map((_, at) => {
       let element = byId(`slice-${at}`);
@@ -284,8 +293,7 @@ const SweepPage = (() => {
   // The values from the best to the worst.
   function drawRanks() {
     const all = visible().filter((trial) => trials.value[trial] !== null);
-    const every = Math.ceil(all.length / MAX_DRAWN);
-    const some = all.filter((_, place) => place % every === 0);
+    const some = sampled(all);
     const ways = rungsReached();
     const errors = some.map((trial) => trials.error[trial] ?? 0);
     const points = (list, marker) => ({
@@ -296,7 +304,7 @@ const SweepPage = (() => {
       ...membersOf(some, (trial) => trials.rank[trial]),
       { ...points(some, { color: some.map((trial) => colourOf(ways.get(trials.id[trial]) ?? 0)), size: some.length > 200 ? 5 : 8 }), ...(errors.some((error) => error > 0) ? { error_y: { type: "data", array: errors, color: style("--soft") } } : {}) },
       { ...points(some.filter((trial) => trials.rank[trial] === 1), WINNER_RING), hoverinfo: "skip" },
-    ], { height: 340, xaxis: { title: { text: every > 1 ? `rank (every ${every}th is drawn)` : "rank" }, tickformat: "d", ...(some.length <= 15 ? { dtick: 1 } : {}) }, yaxis: { title: { text: objective.metric } } });
+    ], { height: 340, xaxis: { title: { text: some.length < all.length ? `rank (${some.length.toLocaleString("en")} of ${all.length.toLocaleString("en")} are drawn)` : "rank" }, tickformat: "d", ...(some.length <= 15 ? { dtick: 1 } : {}) }, yaxis: { title: { text: objective.metric } } });
   }
 
   // --- brushes: parts of the axes that a person keeps
