@@ -616,7 +616,7 @@ const SweepPage = (() => {
     }).filter((trace) => trace.x.length);
     draw("jobs", traces, {
       height: Math.min(700, 120 + 22 * lanes), barmode: "overlay", showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 60, r: 20, t: 40, b: 50 },
-      xaxis: { type: "date", title: { text: "time (UTC)" } }, yaxis: { title: { text: "at once" }, autorange: "reversed", tickformat: "d", ...(lanes <= 20 ? { dtick: 1 } : {}) },
+      xaxis: { type: "date", title: { text: "time (UTC)" }, ...(innerWidth < 600 ? { nticks: 3, tickangle: 0 } : {}) }, yaxis: { title: { text: "at once" }, autorange: "reversed", tickformat: "d", ...(lanes <= 20 ? { dtick: 1 } : {}) },
     });
   }
 
