@@ -137,7 +137,7 @@ def pace_of(cloud: Cloud, script: "Script | None" = None) -> Pace | None:
     else:
         found = cloud.looked_at()
         archive, version = found.archive, found.control.deployment.trainer_version if found.control else None
-        names = _latest(found, most=MAX_READ)
+        names = latest(found, most=MAX_READ)
     with explained():
         found_plans = [each for each in for_all(lambda name: _plan(archive.records, name), names) if each is not None]
         plans = [each for each in found_plans if version is None or each[1].trainer_version == version]
@@ -151,6 +151,23 @@ def pace_of(cloud: Cloud, script: "Script | None" = None) -> Pace | None:
     where = "on this machine" if cloud.is_local else "of this stack"
     what = f"{number_of(len(paces), 'finished trial')} of this trainer {where}"
     return Pace(fastest=min(paces), slowest=max(paces), measured_on=what)
+
+
+def latest(found: "Found", *, most: int) -> list[str]:
+    """Returns the stack's latest sweeps by the start of their executions: one request, however many there are."""
+    with explained():
+        names = found.archive.records.sweeps()
+        if found.control is None or len(names) <= most:
+            return names[:most]
+        deployed = found.control.deployment
+        answer = deployed.step_functions.list_executions(stateMachineArn=deployed.state_machine_arn, maxResults=1000)
+    latest: dict[str, None] = {}
+    known = {execution_prefix(name): name for name in names}
+    for execution in answer["executions"]:
+        name = execution["name"]
+        if (sweep := known.get(name) or known.get(name.rpartition("-")[0])) is not None:
+            latest[sweep] = None
+    return list(latest)[:most]
 
 
 def with_pace(spec: SweepSpec, cloud: Cloud) -> SweepSpec:
@@ -182,23 +199,6 @@ def calibration(spec: SweepSpec) -> SweepSpec:
         "fresh": spec.epochs > 1,
     }
     return SweepSpec.from_json(document)
-
-
-def _latest(found: "Found", *, most: int) -> list[str]:
-    """Returns the stack's latest sweeps by the start of their executions: one request, however many there are."""
-    with explained():
-        names = found.archive.records.sweeps()
-        if found.control is None or len(names) <= most:
-            return names[:most]
-        deployed = found.control.deployment
-        answer = deployed.step_functions.list_executions(stateMachineArn=deployed.state_machine_arn, maxResults=1000)
-    latest: dict[str, None] = {}
-    known = {execution_prefix(name): name for name in names}
-    for execution in answer["executions"]:
-        name = execution["name"]
-        if (sweep := known.get(name) or known.get(name.rpartition("-")[0])) is not None:
-            latest[sweep] = None
-    return list(latest)[:most]
 
 
 def _plan(records: Records, name: str) -> tuple[datetime, Plan] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import BENCHMARKS, results, timing
+from benchmarks import BENCHMARKS, Needed, results, timing
 from benchmarks.__main__ import main
 from benchmarks.results import Result, Table
 
@@ -73,6 +73,14 @@ def test_an_unknown_name_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         main(["nope"])
     assert ended.value.code == 2
     assert "no such benchmark: nope" in capsys.readouterr().err
+
+
+def test_a_benchmark_whose_package_is_missing_says_how_to_get_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.__main__.NEEDED", {"start": Needed("no_such_module", "nothing==1.0")})
+    assert main(["start"]) == 2
+    assert capsys.readouterr().err == "start needs nothing==1.0, which no lock file has: pip install nothing==1.0\n"
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

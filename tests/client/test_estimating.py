@@ -8,10 +8,12 @@ import pytest
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remember
-from stepsweep.client.operations.estimating import calibration, estimated, with_pace
+from stepsweep.client.operations.estimating import calibration, estimated, latest, with_pace
+from stepsweep.client.running.control import Found
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.spec import SweepSpec
 from tests.support.recorded import RecordedCloud
+from tests.support.stack import Stack
 
 SPEC = SweepSpec.from_json({"name": "next", "parameters": {"lr": {"low": 0.1, "high": 1, "log": True}},
                             "search": {"method": "random", "trials": 9}, "halving": {"min_epochs": 2, "factor": 3},
@@ -128,3 +130,15 @@ def test_a_calibration_is_one_new_trial_of_one_epoch() -> None:
     score = calibration(SweepSpec.from_json({"name": "n" * 79, "parameters": {"C": [1, 2]}, "epochs": 1}))
     assert not score.fresh, "its result counts"
     assert score.name.endswith("-calibration")
+
+
+def test_only_the_latest_sweeps_of_a_stack_are_read(stack: Stack) -> None:
+    control = Found.of(stack.deployment).control
+    assert control is not None
+    for name in ("old-a", "middle", "new"):
+        stack.planned(name=name, parameters={"lr": [1]}, epochs=1)
+        control.start(SweepSpec.from_json({"name": name, "parameters": {"lr": [1]}, "epochs": 1}))
+        stack.wait_for_the_next_second()
+    found = Found.of(stack.deployment)
+    assert latest(found, most=2) == ["new", "middle"]
+    assert latest(found, most=3) == ["middle", "new", "old-a"], "all of them, in any order"
