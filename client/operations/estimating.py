@@ -163,7 +163,7 @@ def latest(found: "Found", *, most: int) -> list[str]:
         answer = deployed.step_functions.list_executions(stateMachineArn=deployed.state_machine_arn, maxResults=1000)
     latest: dict[str, None] = {}
     known = {execution_prefix(name): name for name in names}
-    for execution in answer["executions"]:
+    for execution in sorted(answer["executions"], key=lambda each: each["startDate"], reverse=True):
         name = execution["name"]
         if (sweep := known.get(name) or known.get(name.rpartition("-")[0])) is not None:
             latest[sweep] = None

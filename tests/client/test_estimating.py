@@ -138,7 +138,6 @@ def test_only_the_latest_sweeps_of_a_stack_are_read(stack: Stack) -> None:
     for name in ("old-a", "middle", "new"):
         stack.planned(name=name, parameters={"lr": [1]}, epochs=1)
         control.start(SweepSpec.from_json({"name": name, "parameters": {"lr": [1]}, "epochs": 1}))
-        stack.wait_for_the_next_second()
     found = Found.of(stack.deployment)
     assert latest(found, most=2) == ["new", "middle"]
     assert latest(found, most=3) == ["middle", "new", "old-a"], "all of them, in any order"
