@@ -93,7 +93,13 @@ class FileStore:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Replaces a file atomically, even if the machine crashes."""
+    """Replaces a file atomically, even if the machine crashes. Writes into what is no file, such as /dev/stdout."""
+    if path.exists() and not path.is_file():
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise StoreError(f"cannot write {path}: {error.strerror}") from None
+        return
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with scratch.open("wb") as file:

@@ -61,7 +61,10 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Writes a file atomically, so that a browser that reloads it never sees half of it."""
+    """Writes a file atomically, so that a browser that reloads it never sees half of it. Never replaces a device."""
+    if file.exists() and not file.is_file():
+        file.write_bytes(data)
+        return
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         beside.write_bytes(data)

@@ -1,6 +1,7 @@
 """Where results go: files by hand, S3 in a job."""
 
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -44,6 +45,17 @@ def test_a_job_is_what_its_environment_says() -> None:
 )
 def test_a_job_by_hand_has_the_tutorials_key_where_that_is_its_own(lr: float, momentum: float, key: str) -> None:
     assert tutorial_key(lr, momentum) == key
+
+
+def test_a_pipe_or_a_device_is_written_into_and_not_replaced(tmp_path: Path) -> None:
+    """As root, a file would have taken the place of /dev/null."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    FileStore(output=pipe, checkpoint_file=None).write_results(FIRST, {})
+    assert os.read(reader, 1000) == FIRST
+    os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_results_are_written_once(s3: S3Client) -> None:
