@@ -61,5 +61,5 @@ def test_the_fields_of_a_sweep_that_is_shown(sweep: Sweep, stack: Stack, is_fini
     if is_finished:
         stack.reduced("mine")
     document = json.loads(sweep.on(stack, "show", "mine", "--json").stdout)
-    assert document.keys() | {field.name for field in fields(Row)} - {"names"} == fields_of("show")
+    assert document.keys() | {field.name for field in fields(Row)} - {"each", "names"} == fields_of("show")
     assert (document["output"] is not None) is is_finished
