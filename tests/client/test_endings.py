@@ -5,7 +5,7 @@ from typing import Any
 
 from stepsweep.client.archive.endings import of_state
 from stepsweep.client.clouds.cloud import Cloud
-from tests.contract.test_free_running import HALVED, Life, spec_of
+from tests.support.life import HALVED, Life, spec_of
 from tests.support.recorded import BEGAN, RecordedCloud
 
 HALVING: dict[str, Any] = {"halving": {"min_epochs": 1, "factor": 2}, "epochs": 2}
