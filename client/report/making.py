@@ -61,10 +61,14 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Writes a file atomically, so that a browser that reloads it never sees half of it. Never replaces a device."""
+    """Writes a file atomically, so that a browser that reloads it never sees half of it.
+
+    A device or a pipe is written to: a file that took its place, such as that of /dev/null, would break other programs.
+    """
     if file.exists() and not file.is_file():
         file.write_bytes(data)
         return
+    file = file.resolve()  # a link stays one
     beside = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         beside.write_bytes(data)

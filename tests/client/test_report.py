@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -232,6 +233,21 @@ def test_a_script_is_reproduced_in_its_folder_and_an_unknown_trainer_not_at_all(
 
 
 # --- the command
+
+
+def test_a_page_takes_the_place_of_no_pipe_device_or_link(sweep: Sweep, recorded: RecordedCloud) -> None:
+    recorded.planned("mine", {"lr": [0.1]})
+    pipe, link = sweep.folder / "pipe", sweep.folder / "link.html"
+    os.mkfifo(pipe)
+    link.symlink_to("page.html")
+    words = ("report", "mine", "--dir", str(recorded.directory), "-o")
+    with (sweep.folder / "read").open("wb") as read, subprocess.Popen(["/bin/cat", str(pipe)], stdout=read):
+        assert sweep(*words, str(pipe)).returncode == 0
+    assert "</html>" in (sweep.folder / "read").read_text()
+    assert pipe.is_fifo()
+    assert sweep(*words, str(link)).returncode == 0
+    assert link.is_symlink()
+    assert "</html>" in (sweep.folder / "page.html").read_text()
 
 
 def test_the_command_writes_the_page_and_its_pictures(sweep: Sweep, recorded: RecordedCloud) -> None:
