@@ -112,7 +112,7 @@ LOCK := $(VENV)-lock/bin/uv pip compile --generate-hashes --no-annotate --no-hea
 EVERYWHERE := --universal --python-version 3.11
 lock:
 	$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv
-	$(LOCK) $(EVERYWHERE) pyproject.toml --extra local --extra report --extra ui --extra mlflow --group dev -o requirements.lock
+	$(LOCK) $(EVERYWHERE) pyproject.toml --extra local --extra report --extra ui --extra mlflow --extra tensorboard --group dev -o requirements.lock
 	@# What `stepsweep[tutorial]` asks for; the image installs the versions without the client.
 	cp trainer/requirements.lock $(VENV)-lock/tutorial.txt
 	$(LOCK) $(EVERYWHERE) pyproject.toml --extra tutorial -c requirements.lock -o $(VENV)-lock/tutorial.txt

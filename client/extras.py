@@ -11,6 +11,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "local": (*DEPLOY, "moto", "filelock", "optuna", "psutil"),
     "mlflow": ("mlflow",),
     "report": ("jinja2", "matplotlib", "optuna", "pandas", "plotly"),
+    "tensorboard": ("tensorboard",),
     "tutorial": ("torch", "torchvision"),
     "ui": ("jinja2", "optuna", "plotly", "starlette", "uvicorn"),
 }

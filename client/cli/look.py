@@ -1,6 +1,7 @@
 """Commands that read records, and change nothing in the cloud."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,7 +27,8 @@ REPORT_EXIT_CODES = (
     "Exit codes: 0 written · 1 the cloud failed · 2 no such sweep, or no place to write · 130 interrupted."
 )
 EXPORT_EXIT_CODES = (
-    "Exit codes: 0 exported · 1 MLflow or the cloud failed · 2 no such sweep, or it is not finished · 130 interrupted."
+    "Exit codes: 0 exported · 1 MLflow or the cloud failed · 2 wrong options, no such sweep, or it is not finished · "
+    "130 interrupted."
 )
 
 
@@ -255,31 +257,52 @@ def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
 
 @click.command(epilog=EXPORT_EXIT_CODES)
 @click.argument("name")
-@click.option("--mlflow", "uri", required=True, metavar="URI", help="MLflow's tracking URI.")
+@click.option("--mlflow", "uri", metavar="URI", help="MLflow's tracking URI.")
 @click.option(
     "--experiment",
     metavar="NAME",
-    default="stepsweep",
-    show_default=True,
-    help="MLflow experiment; created if missing.",
+    help="MLflow experiment; created if missing.  [default: stepsweep]",
+)
+@click.option(
+    "--tensorboard",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for TensorBoard's event files, below the sweep's name; created if missing.",
 )
 @cloud_options
-@json_option("One JSON document on stdout: {sweep, experiment, run_id, written, unchanged, removed}.")
+@json_option(
+    "One JSON document on stdout: {sweep, written, unchanged, removed}, with {experiment, run_id} of MLflow, or the "
+    "{folder} for TensorBoard."
+)
 @of_an_execution_too
-def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) -> int:
-    """Export a finished sweep to MLflow: one run for the sweep, and below it one run per trial.
+def export(name: str, uri: str | None, experiment: str | None, folder: Path | None, cloud: Cloud, as_json: bool) -> int:
+    """Export a finished sweep to MLflow or TensorBoard, with one run per trial.
 
     A second export keeps the runs that are up to date, and rewrites the others.
 
     \b
     sweep export first --mlflow sqlite:///mlflow.db
     sweep export first --mlflow http://localhost:5000 --experiment digits
+    sweep export first --tensorboard runs
     """
+    context = click.get_current_context()
+    if (uri is None) == (folder is None):
+        raise click.UsageError("give either --mlflow URI or --tensorboard DIR", context)
+    if experiment is not None and uri is None:
+        raise click.UsageError("--experiment goes with --mlflow", context)
+    if folder is not None:
+        return _to_tensorboard(name, folder, cloud, as_json=as_json)
+    return _to_mlflow(name, uri or "", experiment, cloud, as_json=as_json)
+
+
+def _to_mlflow(name: str, uri: str, experiment: str | None, cloud: Cloud, *, as_json: bool) -> int:
+    from stepsweep.client.export.mlflow import DEFAULT_EXPERIMENT, report_page
     from stepsweep.client.export.mlflow import export as exported_to
-    from stepsweep.client.export.mlflow import report_page
     from stepsweep.client.terminal.view import View
 
     need("mlflow", "`sweep export --mlflow`")
+    experiment = DEFAULT_EXPERIMENT if experiment is None else experiment
     with signals_interrupt():
         found = cloud.looked_at()
         found.archive.spec(name)
@@ -292,4 +315,23 @@ def export(name: str, uri: str, experiment: str, cloud: Cloud, as_json: bool) ->
             f"{name} is in MLflow's experiment {experiment}, run {exported.run_id}: {exported.written:,} trials "
             f"written, {exported.unchanged:,} there already, {exported.removed:,} removed."
         )
+    return ExitCode.OK
+
+
+def _to_tensorboard(name: str, folder: Path, cloud: Cloud, *, as_json: bool) -> int:
+    from stepsweep.client.export.tensorboard import export as exported_to
+    from stepsweep.client.terminal.view import View
+
+    need("tensorboard", "`sweep export --tensorboard`")
+    with signals_interrupt():
+        exported = exported_to(cloud.looked_at(), name, folder=folder)
+    if as_json:
+        click.echo(json.dumps(exported.to_json(), indent=2))
+    else:
+        view = View()
+        view.line(
+            f"{name} is in {exported.folder}: {exported.written:,} trials written, {exported.unchanged:,} there "
+            f"already, {exported.removed:,} removed."
+        )
+        view.copyable(f"  tensorboard --logdir {shlex.quote(str(folder))}")
     return ExitCode.OK

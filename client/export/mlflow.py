@@ -6,30 +6,26 @@ rewrites the others, such as that of a trial that failed at first and was traine
 """
 
 import logging
-import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from stepsweep.bucket.s3 import for_all
-from stepsweep.client.archive.attempts import attempts_of
-from stepsweep.client.archive.records import Artifact
+from stepsweep.client.archive.records import Artifact, Records
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
+from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs, read_finished
 from stepsweep.client.extras import missing
 from stepsweep.client.running.control import Found
 from stepsweep.contract import ranking
 from stepsweep.contract.artifacts import kept
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
-from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 from stepsweep.contract.words import as_word
 
@@ -49,7 +45,7 @@ MAX_TAG = 5_000
 # Tags, metrics and params of our own have this prefix.
 SWEEP, RESULTS, TRIAL_ID = "stepsweep.sweep", "stepsweep.results", "stepsweep.trial_id"
 STATUS, REASON, ARTIFACTS = "stepsweep.status", "stepsweep.reason", "stepsweep.artifacts"
-VALUE, BEST_EPOCH = "stepsweep.value", "stepsweep.epoch"
+BEST_EPOCH = "stepsweep.epoch"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
 
@@ -76,28 +72,6 @@ class Exported:
     removed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sweep:
-    """A finished sweep.
-
-    Attributes:
-        results_at: the place of its bucket; with the sweep's name, it identifies the sweep.
-        started_ms, ended_ms: when its latest plan and its leaderboard were written.
-        documents: texts of the sweep's own files, by file name.
-        artifacts: what is kept of the trials' files, by trial id.
-    """
-
-    spec: SweepSpec
-    results_at: str
-    results: list[Result]
-    curves: dict[str, Metrics]
-    output: Output | None
-    started_ms: int
-    ended_ms: int
-    documents: dict[str, str]
-    artifacts: dict[str, list[Artifact]]
-
-
 def export(
     found: Found, name: str, *, uri: str, experiment: str = DEFAULT_EXPERIMENT, report: str | None = None
 ) -> Exported:
@@ -111,10 +85,10 @@ def export(
         InvalidInput: there is no such sweep, or it is not finished.
         ExportFailed: MLflow refused, or did not answer.
     """
-    finished = _finished(found, name)
+    finished = read_finished(found, name)
     client = _client(uri)
     with _said_by_mlflow():
-        writer = _Writer(client, finished, _experiment_id(client, experiment), found.archive.records.save)
+        writer = _Writer(client, finished, _experiment_id(client, experiment), found.archive.records)
         run_id = writer.sweep()
         if report is not None:
             client.log_text(run_id, report, "report.html")
@@ -172,41 +146,22 @@ def _experiment_id(client: "MlflowClient", name: str) -> str:
     return str(found.experiment_id)
 
 
-def _finished(found: Found, name: str) -> _Sweep:
-    archive, standing = found.archive, found.standing(name)
-    plan, home = archive.plan(standing.spec), archive.objects
-    if not standing.is_finished or standing.executions or plan is None:
-        raise InvalidInput([f"the sweep {name} is not finished ({standing.status}); export it when it is"])
+def _artifacts(found: Finished, records: Records) -> dict[str, list[Artifact]]:
+    """Returns what is kept of the trials' files, by trial id."""
+    ranked = ranking.rank(ranking.grouped(found.results), found.spec.objective)
+    best = kept(ranked, found.spec.keep_artifacts)
     with explained():
-        trials = list(plan.trials.values())
-        results = [read.result for read in archive.records.results(plan, list(plan.trials))]
-        objective, keep = standing.spec.objective, standing.spec.keep_artifacts
-        best = kept(ranking.rank(ranking.grouped(results), objective), keep)
-        latest = archive.records.latest(name)
-        started_ms = _milliseconds(latest.started_at.timestamp()) if latest else 0
-        attempts = [attempt for outcome in archive.outcomes(name).values() for attempt in attempts_of(outcome)]
-        artifacts = zip(best, for_all(archive.records.artifacts, best), strict=True)
-        return _Sweep(
-            spec=standing.spec,
-            results_at=str(home.resolve() if isinstance(home, Path) else home),
-            results=results,
-            curves=archive.curves(trials),
-            output=standing.output,
-            started_ms=started_ms,
-            ended_ms=max((attempt.stopped for attempt in attempts), default=started_ms),
-            documents=archive.records.documents(name),
-            artifacts={trial.trial_id: [file for file in files if file.is_kept] for trial, files in artifacts},
-        )
+        files = for_all(records.artifacts, best)
+    return {trial.trial_id: [file for file in each if file.is_kept] for trial, each in zip(best, files, strict=True)}
 
 
 class _Writer:
     """Writes one sweep into one experiment."""
 
-    def __init__(
-        self, client: "MlflowClient", found: _Sweep, experiment_id: str, save: Callable[[Artifact, Path], None]
-    ) -> None:
+    def __init__(self, client: "MlflowClient", found: Finished, experiment_id: str, records: Records) -> None:
         self._client = client
-        self._save = save
+        self._records = records
+        self._artifacts = _artifacts(found, records)
         self._found = found
         self._experiment_id = experiment_id
         there = self._runs()
@@ -258,7 +213,9 @@ class _Writer:
         )
         for some in _batches(params.items(), PARAMS_AT_ONCE):
             self._client.log_batch(run_id, params=[Param(name, str(value)) for name, value in some])
-        for file, text in found.documents.items():
+        with explained():
+            documents = self._records.documents(spec.name)
+        for file, text in documents.items():
             self._client.log_text(run_id, text, file)
         return run_id
 
@@ -294,7 +251,7 @@ class _Writer:
             STATUS: result.outcome.status.value,
             "stepsweep.epochs": str(result.trial.epochs),
         }
-        if files := self._found.artifacts.get(result.trial.trial_id):
+        if files := self._artifacts.get(result.trial.trial_id):
             tags[ARTIFACTS] = f"{len(files)} files, {sum(file.bytes for file in files)} bytes"
         return tags | ({REASON: result.outcome.reason[:MAX_TAG]} if result.outcome.reason else {})
 
@@ -309,40 +266,34 @@ class _Writer:
         for some in _batches(trial.options.items(), PARAMS_AT_ONCE):
             self._client.log_batch(run_id, params=[Param(name, as_word(value)) for name, value in some])
         curve = self._found.curves.get(trial.trial_id)
-        times = _times(curve, started_ms) if curve else [started_ms]
-        points = _points(curve, times) if curve else []
+        at_ms = ends_of_epochs(curve, started_ms) if curve else [started_ms]
+        points = _points(curve, at_ms) if curve else []
         if result.value is not None and result.epoch is not None:
-            points += _summary(result.value, result.epoch, times[-1])
+            points += _summary(result.value, result.epoch, at_ms[-1])
         for some_points in _batches(points, METRICS_AT_ONCE):
             self._client.log_batch(run_id, metrics=some_points)
         self._write_artifacts(run_id, trial)
         status = "FINISHED" if result.outcome.status is Status.SUCCEEDED else "FAILED"
-        self._client.set_terminated(run_id, status, end_time=times[-1])
+        self._client.set_terminated(run_id, status, end_time=at_ms[-1])
 
     def _write_artifacts(self, run_id: str, trial: Trial) -> None:
-        files = self._found.artifacts.get(trial.trial_id)
+        files = self._artifacts.get(trial.trial_id)
         if not files:
             return
         with tempfile.TemporaryDirectory() as folder, explained():
             for file in files:
                 target = Path(folder, file.path)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                self._save(file, target)
+                self._records.save(file, target)
             self._client.log_artifacts(run_id, folder)
 
 
-def _times(curve: Metrics, started_ms: int) -> list[int]:
-    """Returns the end of each epoch, as if the trial had started with the sweep, since a curve has no clock."""
-    seconds = [max(0.0, each) if math.isfinite(each) else 0.0 for each in curve.columns.get("seconds", ())]
-    return [started_ms + _milliseconds(at) for at in accumulate(seconds or [0.0] * curve.epochs)]
-
-
-def _points(curve: Metrics, times: Sequence[int]) -> "list[Point]":
+def _points(curve: Metrics, at_ms: Sequence[int]) -> "list[Point]":
     """Returns one point per metric and epoch in which it was measured, NaN included."""
     from mlflow.entities import Metric
 
     return [
-        Metric(name, values[epoch], times[epoch], epoch + 1)
+        Metric(name, values[epoch], at_ms[epoch], epoch + 1)
         for epoch in range(curve.epochs)
         for name, values in curve.columns.items()
         if name != EPOCH and epoch + 1 not in curve.blank.get(name, ())
@@ -358,10 +309,6 @@ def _summary(value: float, epoch: int, at_ms: int) -> "list[Point]":
 
 def _run_name(trial: Trial) -> str:
     return " ".join(f"{name}={as_word(value)}" for name, value in trial.params.items())
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
 
 
 def _batches(items: Iterable[_T], size: int) -> Iterator[list[_T]]:

@@ -12,6 +12,7 @@ from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.checks.findings import Finding
 from stepsweep.client.cli.main import cli
 from stepsweep.client.export.mlflow import Exported
+from stepsweep.client.export.tensorboard import Written
 from stepsweep.client.report.making import Made
 from stepsweep.client.running.stopping import Stopped
 from tests.support.command import Sweep
@@ -44,7 +45,7 @@ def test_the_fields_of_lists_and_logs() -> None:
     parts = (Comparison, Compared, InCommon, Difference)
     assert fields_of("compare") == {field.name for part in parts for field in fields(part)}
     assert fields_of("report") == {field.name for field in fields(Made)}
-    assert fields_of("export") == {field.name for field in fields(Exported)}
+    assert fields_of("export") == {field.name for part in (Exported, Written) for field in fields(part)}
     assert fields_of("doctor") == {field.name for field in fields(Finding)}
 
 

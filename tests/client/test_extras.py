@@ -85,10 +85,11 @@ def test_a_command_on_this_machine_asks_for_the_embedded_cloud_s_packages(comman
     assert list(tmp_path.iterdir()) == [], "nothing was started"
 
 
-def test_mlflow_is_asked_for_before_the_sweep_is_looked_for(tmp_path: Path) -> None:
-    ended = without("mlflow", ["export", "first", "--mlflow", "sqlite:///mlflow.db", "--on", "aws"], tmp_path)
+@pytest.mark.parametrize("tool", ["mlflow", "tensorboard"])
+def test_the_tool_of_an_export_is_asked_for_before_the_sweep_is_looked_for(tool: str, tmp_path: Path) -> None:
+    ended = without(tool, ["export", "first", f"--{tool}", "there", "--on", "aws"], tmp_path)
     assert ended.returncode == 2
-    assert ended.stderr == "sweep: `sweep export --mlflow` needs mlflow: pip install 'stepsweep[mlflow]'\n"
+    assert ended.stderr == f"sweep: `sweep export --{tool}` needs {tool}: pip install 'stepsweep[{tool}]'\n"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""A finished sweep, as every export reads it."""
+
+import math
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from stepsweep.client.archive.attempts import attempts_of
+from stepsweep.client.deployment import explained
+from stepsweep.client.running.control import Found
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.output import Output
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.spec import SweepSpec
+
+VALUE = "stepsweep.value"
+"""Name of a trial's best value, since other tools show a metric's last value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """A finished sweep.
+
+    Attributes:
+        results_at: the place of its bucket; with the sweep's name, it identifies the sweep.
+        curves: the metrics of the trials that have any, by trial id.
+        started_ms, ended_ms: when its latest plan was written, and when its last job ended.
+    """
+
+    spec: SweepSpec
+    results_at: str
+    results: list[Result]
+    curves: dict[str, Metrics]
+    output: Output | None
+    started_ms: int
+    ended_ms: int
+
+
+def read_finished(found: Found, name: str) -> Finished:
+    """Reads a finished sweep.
+
+    Raises:
+        InvalidInput: there is no such sweep, or it is not finished.
+    """
+    archive, standing = found.archive, found.standing(name)
+    plan, home = archive.plan(standing.spec), archive.objects
+    if not standing.is_finished or standing.executions or plan is None:
+        raise InvalidInput([f"the sweep {name} is not finished ({standing.status}); export it when it is"])
+    with explained():
+        results = [read.result for read in archive.records.results(plan, list(plan.trials))]
+        latest = archive.records.latest(name)
+        started_ms = _milliseconds(latest.started_at.timestamp()) if latest else 0
+        attempts = [attempt for outcome in archive.outcomes(name).values() for attempt in attempts_of(outcome)]
+        return Finished(
+            spec=standing.spec,
+            results_at=str(home.resolve() if isinstance(home, Path) else home),
+            results=results,
+            curves=archive.curves(list(plan.trials.values())),
+            output=standing.output,
+            started_ms=started_ms,
+            ended_ms=max((attempt.stopped for attempt in attempts), default=started_ms),
+        )
+
+
+def ends_of_epochs(curve: Metrics, started_ms: int) -> list[int]:
+    """Returns the end of each epoch, as if the trial had started with the sweep, since a curve has no clock."""
+    seconds = [max(0.0, each) if math.isfinite(each) else 0.0 for each in curve.columns.get("seconds", ())]
+    return [started_ms + _milliseconds(at) for at in accumulate(seconds or [0.0] * curve.epochs)]
+
+
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

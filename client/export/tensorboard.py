@@ -1,0 +1,271 @@
+"""Exports a finished sweep to TensorBoard through TensorBoard's own writer: event files, in one folder per trial.
+
+TensorBoard calls such a folder a run. The folder of the sweep, above its runs, says which parameters and which metric
+its HPARAMS tab has. A repeated export keeps the runs that are up to date, and rewrites the others.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs, read_finished
+from stepsweep.client.running.control import Found
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.metrics import EPOCH
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.space import is_number, shown
+from stepsweep.contract.trial import Status, Trial
+from stepsweep.contract.words import as_word
+
+MARK = "stepsweep.json"
+"""A file in each folder of ours, with what the folder holds. A run's is complete only when its events are."""
+EVENTS = "events.out.tfevents.*"
+OUTCOME, WINNER = "stepsweep.outcome", "stepsweep.winner"
+
+_RUN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+"""Ids of trials. They come from a file in the bucket, so none is taken for a path as it is."""
+
+Hparams = dict[str, bool | float | str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The result of an export.
+
+    Attributes:
+        folder: the sweep's folder, which holds the runs of its trials.
+        written: number of trials' runs that were created or rewritten.
+        unchanged: number of trials' runs that were up to date.
+        removed: number of runs that were deleted because the sweep no longer has their trial.
+    """
+
+    sweep: str
+    folder: Path
+    written: int
+    unchanged: int
+    removed: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "sweep": self.sweep,
+            "folder": str(self.folder),
+            "written": self.written,
+            "unchanged": self.unchanged,
+            "removed": self.removed,
+        }
+
+
+def export(found: Found, name: str, *, folder: Path) -> Written:
+    """Writes a finished sweep as event files, below a folder of the sweep's name.
+
+    Args:
+        folder: created if missing; TensorBoard's `--logdir`.
+
+    Raises:
+        InvalidInput: there is no such sweep, it is not finished, its folder holds something else, or a file cannot be
+            written.
+    """
+    finished = read_finished(found, name)
+    home = folder / finished.spec.name
+    hparams = _hparams([result.trial for result in finished.results])
+    if no_folders := [shown(trial_id) for trial_id in hparams if not _RUN.fullmatch(trial_id)]:
+        raise InvalidInput([f"the trial {trial_id} has an id that must not name a folder" for trial_id in no_folders])
+    try:
+        _claim(home, finished)
+        _rewrite(home, _of_sweep(finished, hparams))
+        written = sum(_write(home, result, finished, hparams[result.trial.trial_id]) for result in finished.results)
+        removed = _remove_others(home, hparams)
+    except OSError as error:
+        raise InvalidInput([f"{error.filename or home} cannot be written: {error.strerror}"]) from None
+    return Written(sweep=name, folder=home, written=written, unchanged=len(finished.results) - written, removed=removed)
+
+
+def _claim(home: Path, finished: Finished) -> None:
+    """Marks the sweep's folder as ours. Raises InvalidInput if it holds something else."""
+    ours = {"sweep": finished.spec.name, "results": finished.results_at}
+    if home.is_dir() and any(home.iterdir()) and (mark := _mark(home)) != ours:
+        whose = f"the sweep of {mark['results']}" if mark and "results" in mark else "files that no export wrote"
+        raise InvalidInput([f"--tensorboard: {home} holds {whose}; give another folder, or remove it"])
+    home.mkdir(parents=True, exist_ok=True)
+    (home / MARK).write_text(json.dumps(ours))
+
+
+def _mark(folder: Path) -> dict[str, Any] | None:
+    """Returns what a folder of ours holds; empty if an export did not end, None if the folder is not ours."""
+    try:
+        document = json.loads((folder / MARK).read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _write(home: Path, result: Result, finished: Finished, hparams: Hparams) -> bool:
+    """Writes a trial's run, unless it is up to date. Returns whether it wrote it."""
+    # This suffices, because metrics files never change.
+    state = {
+        "trial_id": result.trial.trial_id,
+        "status": result.outcome.status.value,
+        "reason": result.outcome.reason,
+        "epochs": result.trial.epochs,
+        "hparams": hparams,
+    }
+    run = home / result.trial.trial_id
+    if _mark(run) == state:
+        return False
+    run.mkdir(exist_ok=True)
+    (run / MARK).write_text("{}")
+    _rewrite(run, _of_trial(result, finished, hparams))
+    (run / MARK).write_text(json.dumps(state))
+    return True
+
+
+def _remove_others(home: Path, known: Iterable[str]) -> int:
+    """Deletes the runs of other trials, but no file that an export did not write. Returns how many."""
+    others = [run for run in home.iterdir() if run.is_dir() and run.name not in set(known) and _mark(run) is not None]
+    for run in others:
+        _remove_events(run)
+        (run / MARK).unlink()
+        if not any(run.iterdir()):
+            run.rmdir()
+    return len(others)
+
+
+def _remove_events(run: Path) -> None:
+    for file in run.glob(EVENTS):
+        file.unlink()
+
+
+# --- what is in the event files ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """A `Summary` of TensorBoard's, and when it was written."""
+
+    summary: Any
+    at_ms: int
+    step: int = 0
+
+
+def _rewrite(run: Path, events: Iterable[_Event]) -> None:
+    """Replaces the event files of a run by one."""
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    _remove_events(run)
+    writer = EventFileWriter(str(run))
+    try:
+        for each in events:
+            writer.add_event(Event(summary=each.summary, step=each.step, wall_time=each.at_ms / 1000))
+    finally:
+        writer.close()
+
+
+def _of_sweep(finished: Finished, hparams: dict[str, Hparams]) -> Iterator[_Event]:
+    """Yields the columns of the HPARAMS tab, and the winner as a text."""
+    from tensorboard.plugins.hparams import summary_v2
+    from tensorboard.plugins.text.summary_v2 import text_pb
+
+    objective, started_ms = finished.spec.objective, finished.started_ms
+    names = dict.fromkeys(name for each in hparams.values() for name in each)
+    yield _Event(
+        summary=summary_v2.hparams_config_pb(
+            hparams=[
+                summary_v2.HParam(name, _domain([each[name] for each in hparams.values() if name in each]))
+                for name in names
+            ],
+            metrics=[summary_v2.Metric(VALUE, display_name=f"best {objective.metric}")],
+            time_created_secs=started_ms / 1000,
+        ),
+        at_ms=started_ms,
+    )
+    text = f"No trial of the sweep {finished.spec.name} succeeded."
+    if finished.output:
+        winner = finished.output.winner
+        text = f"`{winner.options}`: {objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
+    yield _Event(summary=text_pb(WINNER, text), at_ms=finished.ended_ms)
+
+
+def _of_trial(result: Result, finished: Finished, hparams: Hparams) -> Iterator[_Event]:
+    """Yields a trial's hparams, its metrics by epoch, its best value at the epoch of it, and its outcome."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2, summary_v2
+    from tensorboard.plugins.text.summary_v2 import text_pb
+
+    trial, started_ms = result.trial, finished.started_ms
+    yield _Event(
+        summary=summary_v2.hparams_pb(hparams, trial_id=trial.trial_id, start_time_secs=started_ms / 1000),
+        at_ms=started_ms,
+    )
+    curve = finished.curves.get(trial.trial_id)
+    at_ms = ends_of_epochs(curve, started_ms) if curve else [started_ms]
+    if curve:
+        for name in curve.columns:
+            for epoch, value in curve.measured(name) if name != EPOCH else ():
+                yield _Event(summary=_scalar(name, value), at_ms=at_ms[epoch - 1], step=epoch)
+    if result.value is not None and result.epoch is not None:
+        yield _Event(summary=_scalar(VALUE, result.value), at_ms=at_ms[-1], step=result.epoch)
+    outcome = ": ".join(filter(None, (result.outcome.status.value, result.outcome.reason)))
+    yield _Event(summary=text_pb(OUTCOME, outcome), at_ms=at_ms[-1])
+    succeeded = result.outcome.status is Status.SUCCEEDED
+    ended = plugin_data_pb2.HParamsPluginData(
+        session_end_info=plugin_data_pb2.SessionEndInfo(
+            status=api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE, end_time_secs=at_ms[-1] / 1000
+        )
+    )
+    summary = Summary()  # TensorBoard's own function for this one needs TensorFlow
+    summary.value.add(
+        tag=metadata.SESSION_END_INFO_TAG,
+        metadata=metadata.create_summary_metadata(ended),
+        tensor=metadata.NULL_TENSOR,
+    )
+    yield _Event(summary=summary, at_ms=at_ms[-1])
+
+
+def _scalar(name: str, value: float) -> Any:
+    """Returns a scalar. TensorBoard's have 32 bits: a value that is too large for them is infinite."""
+    import numpy as np
+    from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+
+    with np.errstate(over="ignore"):
+        return scalar_pb(name, value)
+
+
+def _hparams(trials: list[Trial]) -> dict[str, Hparams]:
+    """Returns, by trial id, the params and the other options that differ, such as the epochs, the fold and the seed.
+
+    A column of the HPARAMS tab has one type, so mixed values and lists become texts.
+    """
+    values: dict[str, list[Any]] = {}
+    for trial in trials:
+        for name, value in trial.options.items():
+            values.setdefault(name, []).append(value)
+    searched = {name for trial in trials for name in trial.params}
+    shown = [name for name, every in values.items() if name in searched or len({*map(as_word, every)}) > 1]
+    as_is = {name for name in shown if _is_one_type(values[name])}
+
+    def of(trial: Trial) -> Hparams:
+        found = {name: trial.options[name] for name in shown if name in trial.options}
+        return {
+            name: value if name in as_is and isinstance(value, bool | int | float | str) else as_word(value)
+            for name, value in found.items()
+        }
+
+    return {trial.trial_id: of(trial) for trial in trials}
+
+
+def _is_one_type(values: list[Any]) -> bool:
+    return all(map(is_number, values)) or any(all(isinstance(each, kind) for each in values) for kind in (bool, str))
+
+
+def _domain(values: list[bool | float | str]) -> Any:
+    """Returns which values a column has: numbers between two bounds, or some choices."""
+    from tensorboard.plugins.hparams.summary_v2 import Discrete, RealInterval
+
+    numbers = [float(value) for value in values if is_number(value)]
+    return RealInterval(min(numbers), max(numbers)) if numbers else Discrete(list(dict.fromkeys(values)))
