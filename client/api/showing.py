@@ -1,7 +1,7 @@
 """Shows a running sweep: in a notebook as a bar that updates itself, elsewhere as on the command line."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
 from typing import Any
@@ -14,6 +14,7 @@ from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
 from stepsweep.client.words import shown_value
 from stepsweep.contract.metrics import EPOCH
+from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cells
 
@@ -63,10 +64,11 @@ class Notebook:
 
 
 def _notebooks_display() -> Any:
-    """Returns IPython's `display` in the kernel of a notebook; None elsewhere."""
+    """Returns IPython's `display` in the kernel of a notebook, as of Jupyter or VS Code; None elsewhere."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    if shell is None or type(shell).__name__ != "ZMQInteractiveShell":
+    # By name, since ipykernel may be missing. A kernel such as Colab's extends this class.
+    if all(each.__name__ != "ZMQInteractiveShell" for each in type(shell).__mro__):
         return None
     from IPython.display import display
 
@@ -85,7 +87,7 @@ def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
         numbers.append(f"about {clock(progress.seconds_left)} left")
     numbers += [progress.waits_for, progress.trouble]
     said = " · ".join(escape(text) for text in numbers if text)
-    bar = f'<progress value="{done}" max="{progress.planned}" style="width:16em"></progress>'
+    bar = _bar(done, progress.planned)
     if not progress.training:
         return f"<div>{escape(spec.name)} {bar} {said}</div>"
     metric = spec.objective.metric
@@ -102,9 +104,10 @@ def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
 
 
 def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
-    """Returns a summary of a sweep: its winner, and the top of its leaderboard."""
-    failed = sum(row.rank is None for row in standing.rows)
-    title = f"<b>{escape(spec.name)}</b>: {len(standing.rows):,} of {standing.planned:,} trials ended"
+    """Returns a summary of a sweep: its status, its winner, and the top of its leaderboard."""
+    failed, ended = sum(row.rank is None for row in standing.rows), len(standing.rows)
+    bar = "" if standing.is_finished else f" {_bar(ended, standing.planned)}"
+    title = f"<b>{escape(spec.name)}</b> {standing.status}{bar} {ended:,} of {standing.planned:,} trials ended"
     title += f", {failed:,} of them did not succeed" if failed else ""
     names = ["", *spec.parameters, spec.objective.metric, EPOCH]
     rows = [
@@ -114,8 +117,19 @@ def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
     ]  # fmt: skip
     more = len(standing.rows) - MAX_ROWS
     rest = f"<div>… and {more:,} more in <code>.leaderboard</code></div>" if more > 0 else ""
-    best = f"<div>Winner <code>{escape(winner)}</code></div>" if winner else ""
+    best = f"<div>Winner: <code>{escape(winner)}</code></div>" if winner else ""
     return f"<div>{title}</div>{best}{_table(names, rows)}{rest}"
+
+
+def best_as_html(params: Mapping[str, Value], options: str, *, metric: str, value: float, epoch: int) -> str:
+    """Returns the params of a trial with its value, and the options that train it again."""
+    names = [*params, metric, EPOCH]
+    row = [*as_cells(params, params).values(), shown_value(value), str(epoch)]
+    return f"{_table(names, [row])}<div><code>{escape(options)}</code></div>"
+
+
+def _bar(done: int, planned: int) -> str:
+    return f'<progress value="{done}" max="{max(1, planned)}" style="width:16em"></progress>'
 
 
 def _table(names: list[str], rows: list[list[str]]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
-from stepsweep.client.api.showing import shown_here, sweep_as_html
+from stepsweep.client.api.showing import best_as_html, shown_here, sweep_as_html
 from stepsweep.client.archive.endings import Ending
 from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.named import trial_meant
@@ -81,6 +81,11 @@ class Best:
 
     def __str__(self) -> str:
         return f"{self.options}  {self.metric} {self.value:.6g} at epoch {self.epoch}"
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: its params, its value and its options."""
+        params = {name: parse_value(value) for name, value in self.params.items()}
+        return best_as_html(params, self.options, metric=self.metric, value=self.value, epoch=self.epoch)
 
 
 class Sweep:
@@ -327,8 +332,8 @@ class Sweep:
         return f"Sweep({self.name!r}, on={self._cloud.on!r})"
 
     def _repr_html_(self) -> str:
-        """Returns what a notebook shows: the winner, and the top of the leaderboard."""
-        standing = self._standing()
+        """Returns what a notebook shows: the status, the winner, and the top of the leaderboard."""
+        standing = settled(self._cloud, lambda: self._standing(self._cloud.looked_at()))
         winner = self._best(standing.output.winner, None) if standing.output else None
         return sweep_as_html(self.spec, standing, str(winner) if winner else "")
 

@@ -83,8 +83,9 @@ def test_tables_have_numbers_and_pictures_are_figures(sweeps: Sweeps, capfd: pyt
         sweep.plot_curves({"lr": 0.1, "act": "crash"})
     assert "this trainer was told to crash" in sweep.logs({"lr": 0.1, "act": "crash"})
     shown = sweep._repr_html_()
-    assert "6 of 6 trials ended, 4 of them did not succeed" in shown
+    assert "<b>mixed</b> FINISHED 6 of 6 trials ended, 4 of them did not succeed" in shown
     assert "--lr 0.1 --act train" in shown
+    assert "<code>--lr 0.1 --act train</code>" in winner._repr_html_()
 
 
 def test_a_sweep_that_runs_is_looked_at_and_stopped_when_the_context_ends(folder: Path) -> None:
@@ -95,6 +96,7 @@ def test_a_sweep_that_runs_is_looked_at_and_stopped_when_the_context_ends(folder
         )
         eventually(lambda: started.status == "RUNNING" and len(started.leaderboard) == 1)
         assert len(started.metrics) == 2
+        assert re.search(r"<b>gated</b> RUNNING <progress .*</progress> 1 of 3 trials ended", started._repr_html_())
         with pytest.raises(NoWinner, match="gated has no winner yet: it is RUNNING"):
             _ = started.winner
         with pytest.raises(InvalidInput, match="the sweep gated is already running"):
