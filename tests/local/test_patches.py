@@ -599,10 +599,11 @@ def test_a_body_that_breaks_off_leaves_no_object(worlds: Worlds) -> None:
 # --- what is not loaded, by local/moto_imports.py ---------------------------------------------------------------------
 
 
-def test_nothing_is_known_of_the_zones_that_offer_a_machine(worlds: Worlds) -> None:
-    plain, embedded = worlds.ask("zones_that_offer_a_machine")
-    assert plain > 100
-    assert embedded == 0
+def test_of_offered_machines_only_those_of_the_zones_here_are_known(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("offers_of_a_machine")
+    assert plain["availability-zone"] == embedded["availability-zone"] > 100, "a start with --on aws asks for them"
+    assert plain["region"] > 100
+    assert embedded["region"] == 0
 
 
 def test_an_api_whose_description_is_to_be_checked_is_refused(worlds: Worlds) -> None:

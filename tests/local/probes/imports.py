@@ -7,9 +7,10 @@ from tests.local.probes.world import World, outcome, probe
 
 
 @probe
-def zones_that_offer_a_machine(world: World) -> int:
-    answer = world.client("ec2").describe_instance_type_offerings(LocationType="availability-zone")
-    return len(answer["InstanceTypeOfferings"])
+def offers_of_a_machine(world: World) -> dict[str, int]:
+    offers = world.client("ec2").describe_instance_type_offerings
+    kinds = ("availability-zone", "region")
+    return {kind: len(offers(LocationType=kind)["InstanceTypeOfferings"]) for kind in kinds}
 
 
 @probe
