@@ -23,6 +23,8 @@ class State(StrEnum):
     OK = "ok"
     WARNING = "warning"
     PROBLEM = "problem"
+    UNKNOWN = "unknown"
+    """Of a self-test: nothing was seen that shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

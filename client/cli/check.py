@@ -1,13 +1,17 @@
 """Commands that examine a machine, an account or a shell."""
 
 import json
+import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from stepsweep.client.cli.exit_code import ExitCode
-from stepsweep.client.cli.options import json_option, place_options
+from stepsweep.client.cli.exit_code import ExitCode, said
+from stepsweep.client.cli.interrupts import signals_interrupt
+from stepsweep.client.cli.options import checked_first, json_option, place_options
 from stepsweep.client.clouds.cloud import Cloud
 
 if TYPE_CHECKING:
@@ -21,7 +25,13 @@ DOCTOR_EXIT_CODES = (
 TEARDOWN_EXIT_CODES = (
     "Exit codes: 0 nothing is left that costs money · 1 something is, or it could not be seen · 2 wrong options."
 )
+SELFTEST_EXIT_CODES = (
+    "Exit codes: 0 no problem found (unknown is none) · 1 a problem, or you said no · 2 wrong input · 130 interrupted."
+)
 COMPLETION_EXIT_CODES = "Exit codes: 0 printed · 2 wrong options."
+
+TUTORIAL_TRIAL = {"parameters": {"lr": [0.1], "momentum": [0.5]}, "fixed": {"dataset": "mnist"}, "epochs": 20}
+"""What is trained where nobody names a spec; of 20 epochs, so that its second sweep still trains when it is stopped."""
 
 SHELLS = ("bash", "zsh", "fish")
 COMPLETE_VARIABLE = "_SWEEP_COMPLETE"
@@ -81,6 +91,60 @@ def teardown(cloud: Cloud, check: bool, as_json: bool) -> int:
     with explained(profile=cloud.profile):
         findings = _examiner(Leftovers, cloud).look()
     return _found(findings, as_json=as_json)
+
+
+@click.command(epilog=SELFTEST_EXIT_CODES)
+@click.argument("file", metavar="[SPEC]", required=False)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@place_options
+@json_option("A JSON list of {check, state, found, remedy} on stdout; all else goes to stderr.")
+@checked_first
+def selftest(file: str | None, yes: bool, cloud: Cloud, as_json: bool) -> int:
+    """See on a deployed stack what only an account can show, and write it to a file for an issue.
+
+    Trains one trial of SPEC for one epoch, stops a second one, and asks for a machine that does not exist. Says first
+    what it costs at most, and asks. Leaves nothing running; selftest-DATE.txt names no account, ARN or bucket.
+
+    SPEC is that of your trainer. Without it, the trial is one of the tutorial's.
+
+    \b
+    sweep selftest --on aws
+    sweep selftest sweep.yaml --on aws --yes
+    """
+    from stepsweep.client.checks.seen import text_of
+    from stepsweep.client.operations.selftest import SelfTest, announced, heading
+    from stepsweep.client.running.control import Control
+    from stepsweep.client.specs.asked import checked, read_spec
+    from stepsweep.client.terminal.view import View
+
+    context = click.get_current_context()
+    if cloud.is_local:
+        raise click.UsageError("it shows what only an account can: add --on aws", context)
+    now = datetime.now(UTC)
+    folder = Path(file).absolute().parent if file else Path.cwd()
+    document = read_spec(file) if file else TUTORIAL_TRIAL
+    spec, script = checked(document, default_name=f"selftest-{now:%Y%m%d-%H%M%S}", folder=folder, file=file)
+    cloud = cloud.running(script)
+    found = cloud.looked_at()
+    if found.control is None:
+        raise click.UsageError("there is no stack", context)
+    deployment = found.control.deployment
+    view = View(to_stderr=True)
+    for line in announced(spec, deployment):
+        view.line(line)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("cannot ask for confirmation here; add --yes", context)
+        if not click.confirm("Begin?", err=True):
+            return said(["nothing was started"], ExitCode.FAILED)
+    test = SelfTest(control=Control(deployment), spec=spec, name=f"selftest-{now:%Y%m%d-%H%M%S}", on_status=view.status)
+    with signals_interrupt():
+        findings = test.run()
+    record = Path(f"selftest-{now:%Y%m%d-%H%M%S}.txt")
+    record.write_text(text_of(heading(deployment, now), findings, bucket=deployment.bucket), encoding="utf-8")
+    code = _found(findings, as_json=as_json)
+    view.copyable(f"Wrote {record}. Read it before you attach it to an issue.")
+    return code
 
 
 @click.command(epilog=COMPLETION_EXIT_CODES)

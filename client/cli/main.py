@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import click
 
-from stepsweep.client.cli.check import completion, doctor, teardown
+from stepsweep.client.cli.check import completion, doctor, selftest, teardown
 from stepsweep.client.cli.deploy import deploy, destroy, diff
 from stepsweep.client.cli.exit_code import EXIT_CODES, ExitCode, said
 from stepsweep.client.cli.init import init
@@ -101,6 +101,6 @@ for command in (
     *(list_, show, logs, download, report, compare, export, ui),
     *(stop, rm),
     *(deploy, diff, destroy),
-    *(doctor, teardown, completion),
+    *(doctor, selftest, teardown, completion),
 ):
     cli.add_command(command)

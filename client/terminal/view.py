@@ -40,7 +40,7 @@ from stepsweep.contract.spec import SweepSpec
 
 MAX_ROWS = 30
 MAX_REASONS = 10
-STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red"}
+STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red", State.UNKNOWN: "yellow"}
 ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow", "UNREADABLE": "red"}
 PLAIN_WIDTH = 10_000
 """Width of output that is not a terminal: no line is cut or wrapped, so that grep and awk find whole lines."""

@@ -19,7 +19,7 @@ from tests.support.stack import Stack
 HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local", "mlflow", "pandas", "matplotlib")
 COMMANDS = (
     "run", "start", "watch", "plan", "show", "list", "logs", "stop", "resume", "rm", "serve", "doctor", "teardown",
-    "completion", "export", "deploy", "diff", "destroy",
+    "completion", "export", "deploy", "diff", "destroy", "selftest",
 )  # fmt: skip
 TRIAL = ("--set", "lr=0.1", "--epochs", "1")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Sweep, document, interrupt
-from tests.support.embedded import Cloud, running_cloud
+from tests.support.embedded import Cloud, eventually, running_cloud
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +149,51 @@ def test_on_aws_logs_are_those_of_every_attempt(aws: OnAws) -> None:
         assert (ended.returncode, fault in ended.stderr) == (2, True), ended.stderr
     document(aws("rm", "logged", "--yes", "--json"))
     assert aws("show", "logged").returncode == 2
+
+
+def test_a_selftest_records_what_it_saw_and_leaves_nothing(aws: OnAws, cloud: Cloud, tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(
+        json.dumps({"parameters": {"lr": [0.1, 0.2]}, "fixed": {"act": "temporary", "sleep": 1}, "epochs": 1})
+    )
+    before = {entry["sweep"] for entry in document(aws("list", "--json"))}
+    asked = aws("selftest", "mine.json")
+    assert (asked.returncode, "costs at most 0.80 USD" in asked.stderr) == (2, True), asked.stderr
+    assert "add --yes" in asked.stderr
+
+    with aws.popen("selftest", "mine.json", "--yes") as process:
+        eventually(lambda: any(job["tags"]["sweep"].endswith("-train") for job in cloud.jobs("RUNNING")))
+        _, err = interrupt(process, signal.SIGINT)
+    assert process.returncode == 130, err
+    assert not [job for job in cloud.jobs("") if job["status"] in ("RUNNABLE", "RUNNING")]
+    assert {entry["sweep"] for entry in document(aws("list", "--json"))} == before
+
+    found = {each["check"]: each for each in document(aws("selftest", "mine.json", "--yes", "--json"))}
+    states = {check: each["state"] for check, each in found.items()}
+    assert states == {
+        "submission": "ok",
+        "end of a job": "ok",
+        "trial": "ok",
+        "region of a job": "ok",
+        "exit code 75": "ok",
+        "log": "ok",
+        "GPU driver": "unknown",
+        "conditional write": "ok",
+        "unconditional write": "ok",
+        "stop ends jobs": "ok",
+        "a job that cannot start": "unknown",
+        "left": "ok",
+        "reclaimed Spot machine": "unknown",
+        "sweep that never starts": "unknown",
+        "machine's credentials": "unknown",
+        "destroy": "unknown",
+    }
+    assert found["exit code 75"]["found"] == "was tried again: the attempts ended with 75, 75, 0"
+    (record,) = tmp_path.glob("selftest-*.txt")
+    text = record.read_text()
+    assert "Region us-east-1, NOT AWS: another endpoint answered\n" in text
+    assert f"ok      stop ends jobs: {found['stop ends jobs']['found']}\n" in text
+    for name in ("123456789012", "arn:", cloud.outputs["Bucket"]):
+        assert name not in text
+    assert {entry["sweep"] for entry in document(aws("list", "--json"))} == before
+    assert not [job for job in cloud.jobs("") if job["status"] in ("RUNNABLE", "RUNNING")]
+    assert not [child for child in cloud.processes() if "scripted.py" in " ".join(child.cmdline())]
