@@ -60,6 +60,10 @@ def test_a_stopped_execution_s_jobs_have_all_failed(after: list[Any], state: Sta
     assert seen.stopped("RUNNING", after, seconds=3).state is state
 
 
+def test_a_job_that_ended_by_itself_does_not_show_that_a_stop_ends_jobs() -> None:
+    assert seen.stopped("FAILED", [job("FAILED", 1)], seconds=1).state is State.UNKNOWN
+
+
 @pytest.mark.parametrize(
     ("summary", "gpus", "state"),
     [
