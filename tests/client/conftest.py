@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 import requests
 from moto.server import ThreadedMotoServer
 
 from stepsweep.client.deployment import DEFAULT_STACK
+from tests.support.clients import client_of
 from tests.support.command import Sweep
-from tests.support.stack import LOG_GROUP, QUEUE, REGION, Stack, make_stack
+from tests.support.stack import LOG_GROUP, QUEUE, Stack, environment_of, make_stack
 
 
 @pytest.fixture(scope="session")
@@ -30,12 +30,12 @@ def server(moto_server: str) -> str:
     """
     settings = {"stepfunctions": {"execute_state_machine": True}}
     requests.post(f"{moto_server}/moto-api/config", json=settings, timeout=10).raise_for_status()
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-    logs = session.client("logs", endpoint_url=moto_server)
+    environment = environment_of(moto_server)
+    logs = client_of("logs", environment)
     if logs.describe_log_groups(logGroupNamePrefix=LOG_GROUP)["logGroups"]:
         return moto_server
     logs.create_log_group(logGroupName=LOG_GROUP)
-    iam, batch = session.client("iam", endpoint_url=moto_server), session.client("batch", endpoint_url=moto_server)
+    iam, batch = client_of("iam", environment), client_of("batch", environment)
     role = iam.create_role(RoleName="batch", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     batch.create_compute_environment(computeEnvironmentName="gpus", type="UNMANAGED", serviceRole=role)
     batch.create_job_queue(

@@ -2,20 +2,19 @@
 
 from typing import Any
 
-import boto3
 import pytest
 
 from stepsweep.client.checks.findings import NEVER, State
 from stepsweep.client.checks.zones import zones
-from tests.support.stack import REGION
+from tests.support.clients import client_of
+from tests.support.stack import environment_of
 
 
 class Account:
     """EC2 of an account, with the default network's subnets by zone."""
 
     def __init__(self, server: str) -> None:
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-        self.ec2 = session.client("ec2", endpoint_url=server)
+        self.ec2 = client_of("ec2", environment_of(server))
         found = self.ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
         self.subnets = {subnet["AvailabilityZone"]: subnet["SubnetId"] for subnet in found}
 

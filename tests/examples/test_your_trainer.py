@@ -10,13 +10,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
 from stepsweep.contract import keys
 from stepsweep.contract.metrics import Metrics, parse_csv
 from tests.proof.image import faults_of_context
+from tests.support.clients import client_of
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
 
@@ -79,8 +79,7 @@ def job() -> Iterator[dict[str, str]]:
 
 
 def s3(environment: Mapping[str, str]):  # type: ignore[no-untyped-def]
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")  # noqa: S106
-    return session.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"])
+    return client_of("s3", environment)
 
 
 def test_an_interrupted_job_goes_on_to_the_same_numbers_and_never_replaces_them(

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-
 from stepsweep.contract.means import StackJob
-from tests.support.stack import REGION, SLEEPS
+from tests.support.clients import client_of
+from tests.support.stack import REGION, SLEEPS, environment_of
 
 TAGS = {"project": "stepsweep"}
 ACCOUNT = "123456789012"
@@ -26,8 +25,7 @@ class Deployed:
     bucket: str
 
     def client(self, service: str) -> Any:
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-        return session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
+        return client_of(service, self.environment)
 
 
 def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, image: str | None = None) -> Deployed:
@@ -36,13 +34,7 @@ def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, ima
     low = name.lower()
     made = Deployed(
         name=name,
-        environment={
-            "AWS_ENDPOINT_URL": server,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-        },
+        environment=environment_of(server),
         repository=f"cdk-{low}-container-assets-{ACCOUNT}-{REGION}",
         queue=f"{low}-queue",
         compute=f"{low}-gpus",

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import psutil
 from filelock import FileLock
 
 from stepsweep.local import template
+from tests.support.clients import client_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTED = REPOSITORY / "tests" / "trainers" / "scripted"
@@ -48,13 +48,7 @@ class Cloud:
         return replace(self, outputs={output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]})
 
     def client(self, service: str) -> Any:
-        session = boto3.Session(
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=self.environment.get("AWS_SESSION_TOKEN"),
-            region_name=self.environment["AWS_REGION"],
-        )
-        return session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])  # type: ignore[call-overload]
+        return client_of(service, self.environment)
 
     def start(self, spec: object, **kwargs: Any) -> str:
         """Starts an execution and returns its ARN."""

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.client.deployment import Deployment, on_endpoint
@@ -29,6 +27,7 @@ from stepsweep.contract.trial import Trial
 from stepsweep.statemachine.claims import Trainer
 from stepsweep.statemachine.planner import plan
 from stepsweep.statemachine.reducer import reduce
+from tests.support.clients import client_of
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -131,28 +130,31 @@ class Stack:
         self.set_machine({"StartAt": "End", "States": {"End": {"Type": "Fail", "Error": error, "Cause": cause}}})
 
     def cloudformation(self) -> "CloudFormationClient":
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-        return session.client("cloudformation", endpoint_url=self.environment["AWS_ENDPOINT_URL"])
+        cloudformation: CloudFormationClient = client_of("cloudformation", self.environment)
+        return cloudformation
 
     def with_batch(self, url: str) -> Deployment:
         """Returns its deployment with another Batch."""
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-        return replace(self.deployment, batch=session.client("batch", endpoint_url=url))
+        return replace(self.deployment, batch=client_of("batch", environment_of(url)))
 
     def status(self, arn: str) -> str:
         return self.deployment.step_functions.describe_execution(executionArn=arn)["status"]
 
 
-def make_stack(server: str, *, name: str) -> Stack:
-    environment = {
+def environment_of(server: str) -> dict[str, str]:
+    """Returns the variables by which a client finds a moto server."""
+    return {
         "AWS_ENDPOINT_URL": server,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
-    states = session.client("stepfunctions", endpoint_url=server)
+
+
+def make_stack(server: str, *, name: str) -> Stack:
+    environment = environment_of(server)
+    states = client_of("stepfunctions", environment)
     machine = states.create_state_machine(
         name=name, definition=json.dumps(SLEEPS), roleArn="arn:aws:iam::123456789012:role/test"
     )
@@ -177,7 +179,7 @@ def make_stack(server: str, *, name: str) -> Stack:
             **{output: {"Value": value} for output, value in outputs.items()},
         },
     }
-    cloudformation = session.client("cloudformation", endpoint_url=server)
+    cloudformation = client_of("cloudformation", environment)
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps(template))
     deployment = on_endpoint(environment, stack=name)
     bucket = Bucket(deployment.bucket, deployment.s3)

@@ -1,0 +1,31 @@
+"""boto3 clients for tests. Each is made once: that takes a tenth of a second of a core, and tests ask often."""
+
+import threading
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import boto3
+
+_making = threading.Lock()
+
+
+def client_of(service: str, environment: Mapping[str, str]) -> Any:
+    """Returns the client of a service, for the endpoint, the keys and the region that the variables name."""
+    names = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    with _making:  # a session makes one client at a time
+        return _client(service, *map(environment.get, names))
+
+
+@cache
+def _client(
+    service: str, endpoint: str | None, region: str | None, key: str | None, secret: str | None, token: str | None
+) -> Any:
+    return _session(region, key, secret, token).client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
+
+
+@cache
+def _session(region: str | None, key: str | None, secret: str | None, token: str | None) -> boto3.Session:
+    return boto3.Session(
+        aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, region_name=region
+    )
