@@ -123,6 +123,18 @@ def test_an_export_that_is_repeated_writes_what_has_changed_alone(stack: Stack, 
     assert [file.name for file in gone.iterdir()] == ["notes.txt"]
 
 
+def test_trials_of_the_same_params_differ_by_their_fold(stack: Stack, tmp_path: Path) -> None:
+    trials = stack.planned(name="mine", parameters={"lr": [0.1]}, epochs=1, folds=2)
+    for trial in trials:
+        stack.succeeded("mine", trial, [0.5])
+    stack.reduced("mine")
+    home = exported(stack, tmp_path).folder
+    for number, trial in enumerate(trials):
+        content = hparams(home / trial.trial_id, metadata.SESSION_START_INFO_TAG)
+        found = metadata.parse_session_start_info_plugin_data(content).hparams
+        assert {name: value.number_value for name, value in found.items()} == {"lr": 0.1, "fold": number}
+
+
 def test_what_cannot_be_exported_is_said(stack: Stack, tmp_path: Path) -> None:
     stack.planned(**DOCUMENT)
     with pytest.raises(InvalidInput, match=r"mine is not finished \(INTERRUPTED\); export it when it is"):
