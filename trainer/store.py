@@ -94,19 +94,17 @@ class FileStore:
 
 def _write(path: Path, data: bytes) -> None:
     """Replaces a file atomically, even if the machine crashes. Writes into what is no file, such as /dev/stdout."""
-    if path.exists() and not path.is_file():
-        try:
-            path.write_bytes(data)
-        except OSError as error:
-            raise StoreError(f"cannot write {path}: {error.strerror}") from None
-        return
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    target = path.resolve()  # a link stays one
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         with scratch.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        scratch.replace(path)
+        scratch.replace(target)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror}") from None
     finally:

@@ -56,7 +56,7 @@ def make_report(cloud: Cloud, name: str, *, file: Path | None = None, figures: P
         _write(file, html)
         drawn = saved(pictures(report), figures) if figures else []
     except OSError as error:
-        raise InvalidInput([f"{error.filename or file} cannot be written: {error.strerror}"]) from None
+        raise InvalidInput([f"{error.filename or figures} cannot be written: {error.strerror}"]) from None
     return Made(sweep=name, file=file, bytes=len(html), figures=tuple(drawn))
 
 
@@ -64,15 +64,20 @@ def _write(file: Path, data: bytes) -> None:
     """Writes a file atomically, so that a browser that reloads it never sees half of it.
 
     A device or a pipe is written to: a file that took its place, such as that of /dev/null, would break other programs.
+
+    Raises:
+        InvalidInput: it cannot be written.
     """
-    if file.exists() and not file.is_file():
-        file.write_bytes(data)
-        return
-    file = file.resolve()  # a link stays one
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    target = file.resolve()  # a link stays one
+    beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        if file.exists() and not file.is_file():
+            file.write_bytes(data)
+            return
         beside.write_bytes(data)
-        beside.replace(file)
+        beside.replace(target)
+    except OSError as error:
+        raise InvalidInput([f"{file} cannot be written: {error.strerror}"]) from None
     finally:
         beside.unlink(missing_ok=True)
 
