@@ -16,7 +16,9 @@ import stepsweep.trial
 from stepsweep.contract.metrics import parse_csv
 from tests.support.trainer import BUCKET, environment, job_environment
 
-WRAPPER = [sys.executable, "-m", "stepsweep.trial"]
+MODULE = ["-m", "stepsweep.trial"]
+WRAPPER = [sys.executable, *MODULE]
+SOURCES = str(Path(stepsweep.trial.__file__).parents[2])
 TRIAL = ["--lr", "0.1", "--epochs", "2", "--seed", "0"]
 ECHO = "import sys, os; print(sys.argv[1:]); print('epoch 1 val_loss=0.5\\nepoch 2 val_loss=0.25')"
 
@@ -29,9 +31,23 @@ for epoch in (1, 2):
 
 
 def script(
-    *own: str, code: str = ECHO, trial: Sequence[str] = TRIAL, env: Mapping[str, str] | None = None
+    *own: str,
+    code: str = ECHO,
+    trial: Sequence[str] = TRIAL,
+    env: Mapping[str, str] | None = None,
+    python: str = sys.executable,
 ) -> "subprocess.CompletedProcess[str]":
-    words = [*WRAPPER, *own, "--", sys.executable, "-c", f"exec({code!r})".replace("{", r"\x7b"), "{args}", *trial]
+    words = [
+        python,
+        *MODULE,
+        *own,
+        "--",
+        sys.executable,
+        "-c",
+        f"exec({code!r})".replace("{", r"\x7b"),
+        "{args}",
+        *trial,
+    ]
     return subprocess.run(
         words, env=environment(**(env or {})), capture_output=True, text=True, check=False, timeout=60
     )
@@ -211,13 +227,15 @@ def test_metrics_of_a_file(tmp_path: Path, name: str, text: str) -> None:
     assert found == {"epoch": [1, 2], "train_loss": [0.9, 0.8], "val_loss": [0.5, 0.25]}
 
 
-def test_tensorboard_is_asked_for_before_anything_is_trained() -> None:
-    ended = script("--tensorboard", "runs", "--mlflow", "mlruns")
+def test_tensorboard_is_asked_for_before_anything_is_trained(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    bare = str(tmp_path / "bare" / "bin" / "python")
+    ended = script("--tensorboard", "runs", "--mlflow", "mlruns", python=bare, env={"PYTHONPATH": SOURCES})
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert ended.stderr.splitlines() == [
         "stepsweep-trial: --tensorboard: cannot go with --mlflow; leave one out",
-        f"stepsweep-trial: --tensorboard: needs the package tensorboard: {sys.executable} -m pip install tensorboard",
+        f"stepsweep-trial: --tensorboard: needs the package tensorboard: {bare} -m pip install tensorboard",
     ]
 
 
