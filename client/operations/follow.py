@@ -114,10 +114,13 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = Fal
 def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Ended | AtRest | GoesOn:
     """Starts a sweep like `start`, and returns when its trials are planned, or when it has ended."""
     execution = start(spec, cloud, show, keep_results=keep_results)
-    for progress in _shown_progress(execution, cloud, show):
-        if progress.planned is not None and progress.to_run and progress.status == RUNNING:
-            return _told(show, GoesOn(execution))
-    return _told(show, _end(execution, cloud))
+    try:
+        for progress in _shown_progress(execution, cloud, show):
+            if progress.planned is not None and progress.to_run and progress.status == RUNNING:
+                return _told(show, GoesOn(execution))
+        return _told(show, Ended(execution, execution.ending()))
+    except CloudError as error:
+        return _told(show, _recorded_end(execution, cloud, error))
 
 
 def watch(
@@ -156,14 +159,6 @@ def _to_its_end(execution: Execution, cloud: Cloud, show: Show, control: Control
     another command kept the cloud up, for as long as anything ran in it."""
     try:
         return _followed(execution, cloud, show, control)
-    except CloudError as error:
-        return _recorded_end(execution, cloud, error)
-
-
-def _end(execution: Execution, cloud: Cloud) -> Ended | AtRest:
-    """Returns how an execution has ended, also if its cloud has ended since."""
-    try:
-        return Ended(execution, execution.ending())
     except CloudError as error:
         return _recorded_end(execution, cloud, error)
 
@@ -228,6 +223,9 @@ def _shown_progress(execution: Execution, cloud: Cloud, show: Show) -> Iterator[
     for each in execution.follow(poll_seconds=POLL_SECONDS[cloud.on], with_training=show.wants_training):
         progress = waiting.explained(each)
         if progress.trouble and cloud.is_gone(execution):
+            for missed in execution.missed():
+                show(missed)
+                yield missed
             raise CloudGone
         show(progress)
         yield progress

@@ -165,6 +165,7 @@ class Execution:
         self._failed = 0
         self._round_began = 0.0
         self._may_ask_batch = True
+        self._reads_logs = True
         self._jobs: dict[JobStatusType, dict[str, str]] = {}
         self._asked_batch_at = -math.inf
         self._asked_why_at = -math.inf
@@ -246,13 +247,27 @@ class Execution:
                 executionArn=self.arn, error="Interrupted", cause="stopped by the person who started it"
             )
 
+    def missed(self) -> list[Progress]:
+        """Returns the progress that has not been yielded, of an execution that ended before its cloud did.
+
+        It reads the records alone: the reasons of failures lack the last line of the log. It is empty for an execution
+        that ended with its cloud.
+        """
+        latest = self._records.latest(self.spec.name)
+        if latest is None or latest.execution != self.name or not latest.has_ended:
+            return []
+        self._reads_logs = False
+        return self._seen(SUCCEEDED, datetime.now(UTC), with_training=False)
+
     def _look(self, *, with_training: bool) -> list[Progress]:
-        """Returns the current progress, preceded by the last progress of every round that has ended meanwhile."""
         described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
         # After reading the status, so that the last listing has everything that the execution wrote.
+        return self._seen(described["status"], described["startDate"], with_training=with_training)
+
+    def _seen(self, status: str, started: datetime, *, with_training: bool) -> list[Progress]:
+        """Returns the current progress, preceded by the last progress of every round that has ended meanwhile."""
         latest = self._records.latest(self.spec.name)
         objects = self._records.objects(self.spec.name)
-        status, started = described["status"], described["startDate"]
         seconds = (datetime.now(UTC) - started).total_seconds()
         if not self.spec.rounds:
             return [self._look_at_log(objects, status=status, seconds=seconds, with_training=with_training)]
@@ -340,7 +355,9 @@ class Execution:
 
     def _explained(self, result: Result, stream: str | None) -> Result:
         """Appends a failed job's last log line to its reason, as the reducer does at the end."""
-        if stream is None or self._failed > MAX_LOG_READS or not (line := self._last_lines.of(stream)):
+        if stream is None or not self._reads_logs or self._failed > MAX_LOG_READS:
+            return result
+        if not (line := self._last_lines.of(stream)):
             return result
         return replace(result, outcome=replace(result.outcome, reason=f"{result.outcome.reason}: {line}"))
 

@@ -62,6 +62,7 @@ def test_a_sweep_has_its_winner_though_the_command_whose_cloud_it_joined_has_end
     assert joined.returncode == 0, ended.stderr
     assert (document(ended)["status"], document(ended)["outcomes"]["SUCCEEDED"]) == ("SUCCEEDED", 2)
     assert "Winner" in ended.stderr
+    assert "2/2  lr=" in ended.stderr, "what it did not see, it tells from the records"
 
 
 def logged(folder: Path) -> list[str]:
