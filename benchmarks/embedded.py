@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -84,6 +85,16 @@ class Cloud:
             stateMachineArn=self.outputs["StateMachineArn"], input=json.dumps(spec)
         )
         return str(answer["executionArn"])
+
+    def ended(self, execution: str) -> dict[str, Any]:
+        """Returns the description of an execution once it has succeeded. Raises RuntimeError if it ends otherwise."""
+        states = self.client("stepfunctions")
+        while (description := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            time.sleep(0.2)
+        if description["status"] != "SUCCEEDED":
+            raise RuntimeError(f"{description['status']}: {description.get('cause', '')[:2000]}")
+        found: dict[str, Any] = description
+        return found
 
 
 @contextmanager

@@ -94,11 +94,8 @@ def _sweep(trials: int) -> dict[str, Any]:
         states, at_start = cloud.client("stepfunctions"), embedded.peak_mib()
         before, began = embedded.cpu_seconds(), time.monotonic()
         execution = cloud.start({"parameters": {"number": list(range(trials))}, "epochs": 1, "name": "nothing"})
-        while (ended := states.describe_execution(executionArn=execution))["status"] == "RUNNING":
-            time.sleep(0.2)
+        ended = cloud.ended(execution)
         seconds, after = time.monotonic() - began, embedded.cpu_seconds()
-        if ended["status"] != "SUCCEEDED":
-            raise RuntimeError(f"{ended['status']}: {ended.get('cause', '')[:2000]}")
         s3, bucket = cloud.client("s3"), cloud.outputs["Bucket"]
         plan = json.loads(s3.get_object(Bucket=bucket, Key=keys.plan_key("nothing", 0))["Body"].read())
         outcomes = json.loads(ended["output"])["outcomes"]

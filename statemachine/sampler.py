@@ -110,14 +110,14 @@ def _proposed(
     study.add_trials(known)
 
     axes = _axes(spec)
-    by_hand = {key_of(params) for params in spec.try_first}
+    taken = tried | {key_of(params) for params in spec.try_first}
     proposed: list[dict[str, Value]] = []
     for _ in range(ASKS * number):
         if len(proposed) == number:
             break
         params = _asked(study.ask(), spec, axes)
-        if (key := key_of(params)) not in tried | by_hand and not spec.space.is_excluded(params):
-            tried.add(key)
+        if (key := key_of(params)) not in taken and not spec.space.is_excluded(params):
+            taken.add(key)
             proposed.append(params)
     return proposed
 

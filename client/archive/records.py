@@ -120,6 +120,11 @@ class Records:
         """Returns the execution that planned last; None if none has planned."""
         return latest_of(self._store, sweep)
 
+    def have_end_of(self, sweep: str, *, execution: str) -> bool:
+        """Whether the search of an execution has ended, and the records of the sweep are still its own."""
+        latest = self.latest(sweep)
+        return latest is not None and latest.has_ended and latest.execution == execution
+
     def plan(self, spec: SweepSpec) -> Plan | None:
         """Returns the latest plan; None if there is none."""
         latest = self.latest(spec.name)

@@ -168,8 +168,7 @@ def _recorded_end(execution: Execution, cloud: Cloud, error: CloudError) -> AtRe
     if not cloud.is_gone(execution):
         raise error
     archive, name = cloud.recorded(), execution.spec.name
-    latest = archive.records.latest(name)
-    if latest is None or not latest.has_ended or latest.execution != execution.name:
+    if not archive.records.have_end_of(name, execution=execution.name):
         raise CloudGone from error
     return _at_rest(Found(archive, None), name)
 

@@ -253,8 +253,7 @@ class Execution:
         It reads the records alone: the reasons of failures lack the last line of the log. It is empty for an execution
         that ended with its cloud.
         """
-        latest = self._records.latest(self.spec.name)
-        if latest is None or latest.execution != self.name or not latest.has_ended:
+        if not self._records.have_end_of(self.spec.name, execution=self.name):
             return []
         self._reads_logs = False
         return self._seen(SUCCEEDED, datetime.now(UTC), with_training=False)
