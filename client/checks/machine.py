@@ -117,7 +117,8 @@ def _embedded(directory: Path) -> Finding:
             check=check, state=State.WARNING, found=found, remedy="the next `sweep run` or `sweep serve` replaces it"
         )
     if silent:
-        found = f"one runs in {directory}, at {endpoint.url}, but not all of it: {' and '.join(silent)} does not answer"
+        do = "does" if len(silent) == 1 else "do"
+        found = f"one runs in {directory}, at {endpoint.url}, but not all of it: {' and '.join(silent)} {do} not answer"
         remedy = f"wait for a moment, since it may import modules; `kill {endpoint.pid}` ends the cloud and its sweeps"
         return Finding(check=check, state=State.PROBLEM, found=found, remedy=remedy)
     return Finding(check=check, state=State.OK, found=f"one runs in {directory}, at {endpoint.url}; commands join it")
