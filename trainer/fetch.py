@@ -133,7 +133,7 @@ def _from_debian(name: str, scratch: Path) -> tuple[Path, str]:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode:
         raise FetchError(f"`{command[0]} {command[-1]}`: {_in_one_line(done.stderr)}")
 

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,13 +27,14 @@ from stepsweep.contract.errors import InvalidInput, SweepError
 
 def main() -> NoReturn:
     """The console script `sweep`."""
+    _keep_low_descriptors()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed, as `>&-` does it
             setattr(sys, name, io.StringIO())
         else:
             stream.reconfigure(errors="backslashreplace")  # for characters that it cannot encode
-    code = _exit_code()
+    code = said(faults, ExitCode.WRONG_INPUT) if (faults := _unreadable(sys.argv[1:])) else _exit_code()
     if "stepsweep.local.engine" in sys.modules:  # this process has run an embedded cloud
         from stepsweep.local.host import leave
 
@@ -68,6 +70,28 @@ def _exit_code() -> int:
         return said(["interrupted"], ExitCode.INTERRUPTED)
     else:
         return code
+
+
+def _unreadable(words: Sequence[str]) -> list[str]:
+    """Returns the faults of words whose bytes are no text: they could be neither stored nor shown."""
+    encoding = sys.getfilesystemencoding()
+    return [
+        f"{word.encode(errors='backslashreplace').decode()}: is not {encoding}; write UTF-8, in a locale of UTF-8 such "
+        "as LC_ALL=C.UTF-8"
+        for word in words
+        if any("\ud800" <= letter <= "\udfff" for letter in word)
+    ]
+
+
+def _keep_low_descriptors() -> None:
+    """Opens /dev/null in place of standard files that are closed.
+
+    Otherwise the next files that are opened would get their numbers, and libraries and other processes would write
+    their output into them.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
 
 
 def _full(error: OSError) -> str:

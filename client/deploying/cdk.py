@@ -51,7 +51,12 @@ def installed(cache: Path, on_status: Callable[[str], None]) -> Path:
         npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
         options = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
         ended = subprocess.run(
-            [str(node), str(npm), "ci", *options], cwd=folder, capture_output=True, text=True, check=False
+            [str(node), str(npm), "ci", *options],
+            cwd=folder,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
         )
         if ended.returncode:
             raise CloudError(f"npm could not install the CDK CLI:\n{(ended.stderr or ended.stdout).strip()}")
@@ -133,7 +138,8 @@ def cdk(
             [sys.executable, "-P", str(APP)],
             env={**environment, "CDK_OUTDIR": folder, "CDK_CONTEXT_JSON": json.dumps(dict(choices))},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if ended.returncode:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from stepsweep.client.cli.main import cli
 from stepsweep.client.deployment import DEFAULT_STACK
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.spec import SweepSpec
@@ -16,11 +17,7 @@ from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
 from tests.support.stack import Stack
 
-HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "local", "mlflow", "pandas", "matplotlib")
-COMMANDS = (
-    "run", "start", "watch", "plan", "show", "list", "logs", "stop", "resume", "rm", "serve", "doctor", "teardown",
-    "completion", "export", "deploy", "diff", "destroy", "selftest",
-)  # fmt: skip
+HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "stepsweep.local", "mlflow", "pandas", "matplotlib")
 TRIAL = ("--set", "lr=0.1", "--epochs", "1")
 
 
@@ -32,7 +29,7 @@ def faults(ended: "subprocess.CompletedProcess[str]", code: int) -> list[str]:
     return [line.removeprefix("sweep: ") for line in lines]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", list(cli.commands))
 def test_each_command_s_help_has_an_example_and_the_exit_codes(sweep: Sweep, command: str) -> None:
     ended = sweep(command, "--help")
     assert ended.returncode == 0

@@ -61,7 +61,12 @@ class World:
     def __init__(self, directory: Path, hop_: Hop, *, context: Mapping[str, Any], vcpus: int) -> None:
         self.directory = directory
         self.hop = hop_
-        self._options = {"context": dict(context), "vcpus": vcpus, "port": _free_port(), "seen_at": hop_.url}
+        self._options: dict[str, Any] = {
+            "context": dict(context),
+            "vcpus": vcpus,
+            "port": _free_port(),
+            "seen_at": hop_.url,
+        }
         self._exits = contextlib.ExitStack()
         self.start_cloud()
         self.microburst = Microburst(upstream=self.cloud.environment["AWS_ENDPOINT_URL"], port=_free_port())

@@ -25,9 +25,15 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 VARIABLES = {"PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "error"}
 """What a Python reads at its start: the fork's are those of its parent."""
 
+LOCALE = ("LC_ALL", "PYTHONUTF8")
+"""Read at a Python's start too: there is a parent for each of their values that is asked for."""
+
+CLOSED = -1
+"""In place of a file descriptor for standard output: it is closed, as by `>&-`."""
+
 MODULES = ("boto3", "rich.live", "rich.progress", "rich.table", "stepsweep.client.cli.main", "stepsweep.local.template")
 
-_parents: dict[int, tuple["subprocess.Popen[bytes]", socket.socket]] = {}
+_parents: dict[tuple[int, tuple[str | None, ...]], tuple["subprocess.Popen[bytes]", socket.socket]] = {}
 
 
 def run(
@@ -42,19 +48,25 @@ def run(
     """Runs `sweep` to its end, with `text` as its standard input.
 
     Args:
-        output: a file descriptor in place of its standard output, of which nothing is returned then.
+        output: a file descriptor in place of its standard output, or CLOSED; nothing of it is returned then.
 
     Raises:
         subprocess.TimeoutExpired: it takes longer; it has been killed.
     """
-    connection = _parent()
-    request = {"argv": [sys.executable, "-m", "stepsweep", *words], "env": dict(environment), "cwd": str(folder)}
+    connection = _parent(tuple(environment.get(name) for name in LOCALE))
+    request = {
+        "argv": [sys.executable, "-m", "stepsweep", *words],
+        "env": dict(environment),
+        "cwd": str(folder),
+        "is_closed": output == CLOSED,
+    }
+    taken = None if output == CLOSED else output
     with contextlib.ExitStack() as files:
         asked, given, out, err = (files.enter_context(tempfile.TemporaryFile()) for _ in range(4))
         for file, content in ((asked, json.dumps(request)), (given, text or "")):
             file.write(content.encode())
             file.seek(0)
-        socket.send_fds(connection, [b"1"], [asked.fileno(), given.fileno(), output or out.fileno(), err.fileno()])
+        socket.send_fds(connection, [b"1"], [asked.fileno(), given.fileno(), taken or out.fileno(), err.fileno()])
         connection.settimeout(timeout_seconds)
         pid = int.from_bytes(connection.recv(4))
         try:
@@ -71,22 +83,24 @@ def run(
     return subprocess.CompletedProcess(words, code, *said)
 
 
-def _parent() -> socket.socket:
+def _parent(locale: tuple[str | None, ...]) -> socket.socket:
     """Returns the connection to this process's own parent of commands, which it starts with the first command."""
-    if os.getpid() not in _parents:
+    mine = os.getpid(), locale
+    if mine not in _parents:
+        of_locale = {name: value for name, value in zip(LOCALE, locale, strict=True) if value is not None}
         ours, theirs = socket.socketpair()
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tests.support.forked", str(theirs.fileno())],
             cwd=REPOSITORY,
-            env={**os.environ, **VARIABLES},
+            env={**os.environ, **VARIABLES, **of_locale},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
         theirs.close()
-        _parents[os.getpid()] = process, ours
+        _parents[mine] = process, ours
         atexit.register(_end, process, ours)
-    return _parents[os.getpid()][1]
+    return _parents[mine][1]
 
 
 def _end(process: "subprocess.Popen[bytes]", connection: socket.socket) -> None:
@@ -136,13 +150,21 @@ def _become(files: list[int]) -> NoReturn:
     for target, number in enumerate(files[1:]):
         os.dup2(number, target)
         os.close(number)
-    os.chdir(request["cwd"])
-    if encoding := request["env"].get("PYTHONIOENCODING"):
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(encoding=encoding)  # type: ignore[union-attr]
+    # As this process's locale reads the bytes of a shell.
+    folder, *request["argv"] = [_read(word) for word in (request["cwd"], *request["argv"])]
+    request["env"] = {name: _read(value) for name, value in request["env"].items()}
+    os.chdir(folder)
+    if request["is_closed"]:
+        os.close(1)
+        request["env"].pop("PYTHONUNBUFFERED", None)  # for which a fork opens it again
+        sys.stdout = None  # as a new Python has it
     # As a new Python has it: what a shell runs in the background ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     become(request)
+
+
+def _read(text: str) -> str:
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,8 @@ def faults_of(
                     env={**os.environ, **image.environment_in(root, around)},
                     input=json.dumps([list(command) for command in commands]),
                     capture_output=True,
-                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
                     timeout=TIMEOUT_SECONDS,
                     check=False,
                 )

@@ -36,7 +36,7 @@ def main() -> int:
             }
         )
         code = 1
-    Path(answer).write_text(result)
+    Path(answer).write_text(result, encoding="utf-8")
     _report(time.monotonic() - began)
     return code
 

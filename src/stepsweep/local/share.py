@@ -92,7 +92,8 @@ def visible_gpus(shell: Mapping[str, str]) -> tuple[str, ...] | None:
         listed = subprocess.run(
             [program, "--query-gpu=index", "--format=csv,noheader"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=True,
             timeout=NVIDIA_SMI_SECONDS,
         )

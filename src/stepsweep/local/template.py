@@ -84,7 +84,8 @@ def synthesized(
                 "CDK_VALIDATION": "false",  # saves a third of the time; `make proof` and the real CLI validate
             },
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
     if ended.returncode:

@@ -19,7 +19,9 @@ def why_gone(environment: Mapping[str, str]) -> str | None:
     if program is None or not name.startswith(("GPU-", "MIG-")):
         return None
     try:
-        asked = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
+        asked = subprocess.run(
+            [program, "-L"], capture_output=True, encoding="utf-8", errors="replace", timeout=ASK_SECONDS, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{name} cannot be used: {error}"
     if asked.returncode == 0 and "GPU " in asked.stdout:
