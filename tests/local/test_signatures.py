@@ -288,6 +288,13 @@ def test_a_result_is_written_once(trainer: Cloud, tiny_cloud: Cloud) -> None:
         with pytest.raises(ClientError, match="AccessDenied"):
             way()
     assert answer(trainer, "PUT", presigned(trainer, "put_object", result["Key"]), body=b"second")[0] == 403
+    plain = f"/{bucket}/{result['Key']}"
+    for target in (f"{plain}?partNumber=1", f"{plain}?uploadId&partNumber=1", f"/{plain}", f"{plain}?x-id=PutObject"):
+        for given in ({}, {"X-Amz-Copy-Source": f"{bucket}/trials/a/metrics.csv"}):
+            token = {"X-Amz-Security-Token": trainer.environment["AWS_SESSION_TOKEN"]}
+            headers = signed_headers(trainer.environment, "PUT", target, body=b"second", headers={**token, **given})
+            status, said = answer(trainer, "PUT", target, headers, b"second")
+            assert status >= 400, said
     assert s3.get_object(**result)["Body"].read() == b"first"
 
 

@@ -77,17 +77,18 @@ class Browser:
 
 
 @contextlib.contextmanager
-def browser(profile: Path) -> Iterator[Browser]:
+def browser(profile: Path, *flags: str) -> Iterator[Browser]:
     """Runs a browser.
 
     Args:
         profile: an empty folder for what it keeps.
+        flags: more options of its command line.
     """
     paths = found()
     assert paths is not None, HOW
     options = webdriver.ChromeOptions()
     options.binary_location = paths[0]
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*FLAGS, *flags, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(executable_path=paths[1]))

@@ -100,13 +100,17 @@ class Cloud:
 
 
 @contextlib.contextmanager
-def running_cloud(directory: Path, **options: Any) -> Iterator[Cloud]:
-    """Runs an embedded cloud. Options are those of `embedded_cloud`; the trainer is the scripted one by default."""
+def running_cloud(directory: Path, *, first: str = "", **options: Any) -> Iterator[Cloud]:
+    """Runs an embedded cloud. Options are those of `embedded_cloud`; the trainer is the scripted one by default.
+
+    Args:
+        first: Python that the cloud's process runs before it starts.
+    """
     options.setdefault("context", {"trainer": str(SCRIPTED)})
     if "app" not in options and Path(options["context"].get("trainer", SCRIPTED)).is_relative_to(REPOSITORY):
         keep_template(directory, options["context"])
     process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE, json.dumps({"directory": str(directory), **options})],
+        [sys.executable, "-c", first + _SERVE, json.dumps({"directory": str(directory), **options})],
         cwd=REPOSITORY,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

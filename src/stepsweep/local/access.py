@@ -222,8 +222,9 @@ def _keep_metrics(environ: dict[str, Any]) -> None:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
     """
     method, query = environ["REQUEST_METHOD"], parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True)
-    # Neither a part of an upload nor its beginning makes an object.
-    makes_one = (method == "PUT" and not {"partNumber", "acl", "tagging"} & query.keys()) or (
+    # Neither a part of an upload nor its beginning makes an object. A part's number alone is none to moto.
+    is_part = {"uploadId", "partNumber"} <= query.keys()
+    makes_one = (method == "PUT" and not is_part and not {"acl", "tagging"} & query.keys()) or (
         method == "POST" and "uploadId" in query
     )
     if makes_one and _METRICS.match(path_of(environ)) and "HTTP_IF_NONE_MATCH" not in environ:
