@@ -129,7 +129,7 @@ class World:
 
     def attempts(self, sweep: str) -> list[Attempt]:
         """Returns all attempts that there were of a sweep's trials, in this life of the cloud or an earlier one."""
-        needed = (keys.plan_key(sweep, 0), f"{keys.events_prefix(sweep)}*", f"{keys.snapshots_prefix(sweep)}*")
+        needed = (keys.plan_key(sweep, 0), f"{keys.events_prefix(sweep)}*", keys.snapshot_key(sweep))
         folder = self.directory / "s3"
         files = [file for pattern in needed for file in folder.glob(f"*/{pattern}")]
         there = Snapshot(objects={"/".join(file.relative_to(folder).parts[1:]): file.read_bytes() for file in files})

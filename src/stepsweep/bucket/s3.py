@@ -148,11 +148,6 @@ class Bucket:
             raise
         return True
 
-    def keys_after(self, prefix: str, after: str) -> list[str]:
-        """Returns the keys with a prefix that sort after a key, in order."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, StartAfter=after)
-        return [item["Key"] for page in pages for item in page.get("Contents", [])]
-
     def put_json_once(self, key: str, document: object) -> bool:
         """Writes the document unless the key exists. Returns whether it wrote."""
         return self.put_once(key, as_json(document), "application/json")

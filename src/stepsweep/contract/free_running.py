@@ -6,91 +6,24 @@ promotes, or else begins new params, while the search has any left.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
 from stepsweep.contract.asha import Reached, promotion
 from stepsweep.contract.assumed import Span
+from stepsweep.contract.candidates import Candidate, Candidates, Member
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import SCHEMA, Asked, Began, Choice, Event, Task, TaskEnd, event_from_json
-from stepsweep.contract.ranking import mean_epoch
 from stepsweep.contract.reading import Fields
-from stepsweep.contract.rounds import in_order
+from stepsweep.contract.rounds import after_those_by_hand, in_order
 from stepsweep.contract.search import MAX_TURNS, STARTUP
-from stepsweep.contract.significance import mean_of
-from stepsweep.contract.space import Value, key_of, parse_value
+from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import Status, Trial
 
 Params = Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One of a candidate's trials, on the candidate's rung.
-
-    Attributes:
-        epochs: the most epochs it trains.
-        end: how it ended; None before.
-        worker: of the current leg, which trains it; None if none does.
-    """
-
-    epochs: int
-    end: TaskEnd | None = None
-    worker: int | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self.end is None and self.worker is None
-
-    @property
-    def stopped_early(self) -> bool:
-        return self.end is not None and self.end.epochs_trained is not None and self.end.epochs_trained < self.epochs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """Params that the search tries.
-
-    Attributes:
-        rung: how often it has been promoted.
-        members: its trials, one per fold and seed.
-        reached: what it reached on each rung that all its trials have ended on.
-    """
-
-    params: dict[str, Value]
-    members: tuple[Member, ...]
-    rung: int = 0
-    reached: tuple[Reached, ...] = ()
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether all its trials have ended on its rung."""
-        return len(self.reached) > self.rung
-
-    def with_member(self, number: int, member: Member) -> "Candidate":
-        members = (*self.members[:number], member, *self.members[number + 1 :])
-        return replace(self, members=members, reached=self.reached[: self.rung]).settled()
-
-    def promoted(self, spec: SweepSpec) -> "Candidate":
-        """Returns it on the next rung. Trials that stopped early need no more training there."""
-        epochs = spec.rungs[self.rung + 1]
-        members = tuple(each if each.stopped_early else Member(epochs=epochs) for each in self.members)
-        return replace(self, rung=self.rung + 1, members=members).settled()
-
-    def settled(self) -> "Candidate":
-        """Returns it with what it reached on its rung, if all its trials have ended there."""
-        ends = [each.end for each in self.members if each.end is not None]
-        if self.has_ended or len(ends) < len(self.members):
-            return self
-        values = [end.value for end in ends if end.value is not None]
-        diverged = any(end.status is Status.INVALID for end in ends)
-        if len(values) < len(ends):
-            return replace(self, reached=(*self.reached, Reached(diverged=diverged)))
-        epoch = mean_epoch([end.epoch or 0 for end in ends])
-        return replace(self, reached=(*self.reached, Reached(value=mean_of(values), epoch=epoch)))
 
 
 class SearchState:
@@ -110,13 +43,12 @@ class SearchState:
     def __init__(self, began: Began) -> None:
         self.began = began
         self.events = 0
-        self.candidates: list[Candidate] = []
+        self.candidates = Candidates(list(began.spec.parameters))
         self.turns: dict[int, tuple[int, Task | None]] = {}
         self.ended_by = ""
         self.best: float | None = None
         self.since_best = 0
         self.spent = Spent()
-        self._numbers: dict[tuple[tuple[str, str], ...], int] = {}
 
     @property
     def spec(self) -> SweepSpec:
@@ -125,7 +57,7 @@ class SearchState:
     def copy(self) -> "SearchState":
         other = SearchState(self.began)
         other.__dict__.update(self.__dict__)
-        other.candidates, other.turns, other._numbers = list(self.candidates), dict(self.turns), dict(self._numbers)
+        other.candidates, other.turns = self.candidates.copy(), dict(self.turns)
         return other
 
     # --- events
@@ -145,14 +77,14 @@ class SearchState:
         """Frees what earlier workers left. A new execution also retries failed trials."""
         before, self.began = self.began, event
         if before.trainer_version != event.trainer_version:  # all trials count as new
-            self.candidates, self._numbers, self.best, self.since_best = [], {}, None, 0
+            self.candidates, self.best, self.since_best = Candidates(list(event.spec.parameters)), None, 0
         again = before.execution != event.execution
         for number, candidate in enumerate(self.candidates):
             for index, member in enumerate(candidate.members):
                 failed = member.end is not None and member.end.status in (Status.FAILED, Status.MISSING)
                 if member.worker is not None or (again and failed):
                     candidate = candidate.with_member(index, Member(epochs=member.epochs))  # noqa: PLW2901
-            self.candidates[number] = candidate
+            self.candidates.put(number, candidate)
         self.turns, self.ended_by = {}, ""
         self.spent = self.spent.with_starts(event.fleet.machines(event.workers))
 
@@ -164,7 +96,7 @@ class SearchState:
         candidate = self.candidates[task.candidate]
         member = candidate.members[task.member]
         candidate = candidate.with_member(task.member, replace(member, end=end, worker=None))
-        self.candidates[task.candidate] = candidate
+        self.candidates.put(task.candidate, candidate)
         if end.job_seconds:
             before = (0, *self.spec.rungs)[task.rung]
             epochs = max(0, (end.epochs_trained or 0) - before)
@@ -182,7 +114,7 @@ class SearchState:
     def told(self, worker: int, turn: int, choice: Choice) -> None:
         """Records what a worker was told."""
         for number in choice.passed:
-            self.candidates[number] = self.candidates[number].promoted(self.spec)
+            self.candidates.put(number, self.candidates[number].promoted(self.spec))
         task = choice.task
         self.turns[worker] = (turn, task)
         self.ended_by = self.ended_by or choice.ended_by
@@ -190,13 +122,12 @@ class SearchState:
             return
         if task.candidate == len(self.candidates):
             members = tuple(Member(epochs=self.spec.rungs[0]) for _ in range(self.spec.trials_each))
-            self.candidates.append(Candidate(params=dict(task.params), members=members))
-            self._numbers[key_of(task.params)] = task.candidate
+            self.candidates.put(task.candidate, Candidate(params=dict(task.params), members=members))
         candidate = self.candidates[task.candidate]
         if task.rung > candidate.rung:
             candidate = candidate.promoted(self.spec)
         member = replace(candidate.members[task.member], worker=worker)
-        self.candidates[task.candidate] = candidate.with_member(task.member, member)
+        self.candidates.put(task.candidate, candidate.with_member(task.member, member))
 
     # --- questions
 
@@ -231,7 +162,7 @@ class SearchState:
             if candidate.rung and any(each.end is None for each in candidate.members):
                 epochs = self.spec.rungs[candidate.rung - 1]
                 members = tuple(Member(epochs=min(each.epochs, epochs)) for each in candidate.members)
-                after.candidates[number] = replace(candidate, rung=candidate.rung - 1, members=members)
+                after.candidates.put(number, replace(candidate, rung=candidate.rung - 1, members=members))
         return after
 
     @property
@@ -247,8 +178,8 @@ class SearchState:
 
     def knows_enough(self) -> bool:
         """Whether a model can propose params: with fewer outcomes it does no better than chance."""
-        own = sum(any(_tells(each) for each in candidate.reached) for candidate in self.candidates)
-        return own + len(self.spec.known) >= STARTUP
+        telling = (True for candidate in self.candidates if any(_tells(each) for each in candidate.reached))
+        return sum(islice(telling, STARTUP)) + len(self.spec.known) >= STARTUP
 
     # --- decisions
 
@@ -263,10 +194,10 @@ class SearchState:
             return Choice(ended_by=ended_by), False
         passed: list[int] = []
         while True:
-            for number, candidate in enumerate(self.candidates):
-                for member, each in enumerate(candidate.members):
-                    if each.is_open:
-                        return self._affordable(self._task(number, member), passed), False
+            if (number := self.candidates.first_open()) is not None:
+                members = enumerate(self.candidates[number].members)
+                member = next(member for member, each in members if each.is_open)
+                return self._affordable(self._task(number, member), passed), False
             promoted = self._promotion()
             if promoted is None:
                 break
@@ -275,7 +206,7 @@ class SearchState:
                 member = next(number for number, each in enumerate(climbed.members) if each.is_open)
                 task = Task(candidate=promoted, member=member, rung=climbed.rung, params=climbed.params)
                 return self._affordable(task, passed), False
-            self.candidates[promoted] = climbed
+            self.candidates.put(promoted, climbed)
             passed.append(promoted)
         if self.left <= 0:
             return Choice(passed=tuple(passed)), False
@@ -302,10 +233,12 @@ class SearchState:
         )
 
     def _why_stop(self, hours: float) -> str:
-        # A target counts on the last rung only: the winner stands there, and values of other rungs do not compare.
-        last = len(self.spec.rungs)
-        ended = [each.reached[-1].value for each in self.candidates if len(each.reached) == last]
-        best = min((value for value in ended if value is not None), key=self.spec.objective.rank, default=None)
+        best = None
+        if self.spec.stop.metric_reached is not None:
+            # A target counts on the last rung only: the winner stands there, and values of other rungs do not compare.
+            last = len(self.spec.rungs)
+            ended = [each.reached[-1].value for each in self.candidates if len(each.reached) == last]
+            best = min((value for value in ended if value is not None), key=self.spec.objective.rank, default=None)
         return self.spec.stop.why(self.spec.objective, best=best, since_best=self.since_best, hours=hours)
 
     def _affordable(self, task: Task, passed: Sequence[int]) -> Choice:
@@ -332,11 +265,12 @@ class SearchState:
 
     def _new_params(self, proposed: Sequence[Params]) -> dict[str, Value]:
         """Returns the first params that the search has not begun: by hand, proposed, or in the search's order."""
-        others = in_order(self.spec)
-        if not self.spec.search.learns:  # all that it has begun are the first in that order
-            others = islice(others, len(self.candidates), None)
-        new = (dict(params) for params in chain(self.spec.try_first, proposed, others))
-        return next(params for params in new if key_of(params) not in self._numbers)
+        has = self.candidates.has
+        if self.spec.search.learns:
+            return dict(next(params for params in chain(proposed, in_order(self.spec)) if not has(params)))
+        by_hand = self.spec.try_first[len(self.candidates) :]
+        begun = max(0, len(self.candidates) - len(self.spec.try_first))
+        return dict(next(chain(by_hand, after_those_by_hand(self.spec, start=begun, is_tried=has))))
 
     # --- snapshots
 
@@ -351,7 +285,7 @@ class SearchState:
             "since_best": self.since_best,
             "spent": self.spent.to_json(),
             "turns": [[worker, turn, _place(task)] for worker, (turn, task) in sorted(self.turns.items())],
-            "candidates": [_candidate_to_json(each, list(self.spec.parameters)) for each in self.candidates],
+            "candidates": self.candidates.to_json(),
         }
 
     @classmethod
@@ -367,11 +301,7 @@ class SearchState:
         state.best = fields.maybe_number("best")
         state.since_best = fields.whole("since_best")
         state.spent = Spent.from_json(fields.raw("spent"), where=f"{where}: spent")
-        names = list(state.spec.parameters)
-        for each in fields.raw("candidates"):
-            candidate = _candidate_from_json(each, names)
-            state._numbers[key_of(candidate.params)] = len(state.candidates)
-            state.candidates.append(candidate)
+        state.candidates = Candidates(list(state.spec.parameters), fields.raw("candidates"))
         for worker, turn, place in fields.raw("turns"):
             task = None
             if place is not None:
@@ -449,35 +379,3 @@ def _further(spec: SweepSpec, rung: int) -> int:
 
 def _place(task: Task | None) -> list[int] | None:
     return None if task is None else [task.candidate, task.member, task.rung]
-
-
-_ABSENT: dict[str, Value] = {}
-"""Stands for a parameter that does not apply: no value is an object."""
-
-
-def _candidate_to_json(candidate: Candidate, names: Sequence[str]) -> list[Any]:
-    members = [
-        [each.epochs, each.worker, [*each.end.to_json().values()] if each.end else None] for each in candidate.members
-    ]
-    reached = [[each.value, each.epoch, each.diverged] for each in candidate.reached]
-    return [[candidate.params.get(name, _ABSENT) for name in names], candidate.rung, members, reached]
-
-
-def _candidate_from_json(data: Any, names: Sequence[str]) -> Candidate:
-    values, rung, members, reached = data
-    return Candidate(
-        params={name: parse_value(value) for name, value in zip(names, values, strict=True) if value != _ABSENT},
-        rung=rung,
-        members=tuple(
-            Member(epochs=epochs, worker=worker, end=_end(end) if end else None) for epochs, worker, end in members
-        ),
-        reached=tuple(Reached(value=value, epoch=epoch, diverged=diverged) for value, epoch, diverged in reached),
-    )
-
-
-def _end(data: Any) -> TaskEnd:
-    status, reason, value, epoch, epochs_trained, job_seconds = data
-    return TaskEnd(
-        status=Status(status), reason=reason, value=value, epoch=epoch, epochs_trained=epochs_trained,
-        job_seconds=job_seconds,
-    )  # fmt: skip

@@ -126,13 +126,9 @@ def event_key(sweep: str, number: int) -> str:
     return f"{events_prefix(sweep)}{number:08}.json"
 
 
-def snapshots_prefix(sweep: str) -> str:
-    """What the events of a log before a number say, so that few of them have to be read."""
-    return f"{SWEEPS}{sweep}/snapshots/"
-
-
-def snapshot_key(sweep: str, events: int) -> str:
-    return f"{snapshots_prefix(sweep)}{events:08}.json"
+def snapshot_key(sweep: str) -> str:
+    """What the first events of a log say, so that few of them have to be read."""
+    return f"{SWEEPS}{sweep}/snapshot.json"
 
 
 def outcomes_prefix(sweep: str, round_number: int) -> str:

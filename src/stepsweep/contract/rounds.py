@@ -10,7 +10,7 @@ from itertools import chain, islice
 
 from stepsweep.contract.halving import promoted
 from stepsweep.contract.ranking import Group, Result, grouped
-from stepsweep.contract.sampling import drawn
+from stepsweep.contract.sampling import IsTried, drawn
 from stepsweep.contract.search import STARTUP, Method
 from stepsweep.contract.space import Value, key_of
 from stepsweep.contract.spec import SweepSpec
@@ -21,12 +21,24 @@ Params = dict[str, Value]
 
 def in_order(spec: SweepSpec) -> Iterator[Params]:
     """Yields the params of a search that learns nothing: those by hand, then a grid's, or ones drawn at random."""
+    by_hand = {key_of(params) for params in spec.try_first}
     yield from map(dict, spec.try_first)
+    yield from after_those_by_hand(spec, start=0, is_tried=lambda params: key_of(params) in by_hand)
+
+
+def after_those_by_hand(spec: SweepSpec, *, start: int, is_tried: IsTried) -> Iterator[Params]:
+    """Yields a grid's params, or ones drawn at random.
+
+    Args:
+        start: how many of them have been begun; they need not be found again.
+        is_tried: whether params have been begun, these or those by hand.
+    """
     if spec.search.method is Method.LIST:
         return
-    tried = {key_of(params) for params in spec.try_first}
-    others = spec.space.grid() if spec.search.method is Method.GRID else drawn(spec.space, seed=spec.seed)
-    yield from (params for params in others if key_of(params) not in tried)
+    if spec.search.method is not Method.GRID:
+        yield from drawn(spec.space, seed=spec.seed, start=start, is_tried=is_tried)
+        return
+    yield from (params for params in spec.space.grid(start) if not is_tried(params))
 
 
 def first_params(spec: SweepSpec) -> list[Params]:

@@ -95,8 +95,10 @@ class SearchSpace:
                 index -= length * below
         return self._ordered(found)
 
-    def grid(self) -> Iterator[dict[str, Value]]:
-        """Yields all params, in the order of `at`."""
+    def grid(self, start: int = 0) -> Iterator[dict[str, Value]]:
+        """Yields all params from an index on, in the order of `at`."""
+        if start:  # finds the first of them without those before it, but each more slowly
+            return map(self.at, range(start, self.size))
         return map(self._ordered, self._below(0, 0))
 
     def draw(self, random: Random) -> dict[str, Value] | None:

@@ -168,7 +168,7 @@ RULES = [
         "asker",
         may=True,
         rules={
-            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/log/00000001.json", "{bucket}/sweeps/s/snapshots/20.json"),
+            "s3:GetObject s3:PutObject": ("{bucket}/sweeps/s/log/00000001.json", "{bucket}/sweeps/s/snapshot.json"),
             "s3:PutObject": ("{bucket}/sweeps/s/round-0/outcomes/t.json",),
             "s3:GetObject": ("{bucket}/trials/t/metrics-e1.csv",),
             "s3:ListBucket": ("{bucket}",),
