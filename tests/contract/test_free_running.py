@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from stepsweep.contract.events import Asked, Began, event_from_json
 from stepsweep.contract.free_running import SearchState, answer
+from stepsweep.contract.rounds import in_order
 from stepsweep.contract.search import MAX_TURNS
 from stepsweep.contract.spec import SweepSpec
 from tests.support.life import FAILED, HALVED, SPACE, Life, life_of, spec_of, succeeded
@@ -117,6 +119,41 @@ class TestASearchWithoutHalving:
         assert alone.state is not None
         assert len(life.state.candidates) == 9
         assert [each.params for each in life.state.candidates] == [each.params for each in alone.state.candidates]
+
+    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"try_first": [{"lr": 0.5}]},
+            {
+                "parameters": {"n": {"low": 1, "high": 12, "type": "int", "log": True}},
+                "try_first": [{"n": 2}, {"n": 1}],
+            },
+            {"parameters": {"n": [*range(9)], "b": [True, 1]}, "try_first": [{"n": 8, "b": 1}, {"n": 0, "b": True}]},
+            {
+                "parameters": {"n": [*range(3)], "l": [[1, 2], "x", None]},
+                "search": "grid",
+                "try_first": [{"n": 1, "l": "x"}],
+            },
+            {
+                "parameters": {"kind": ["a", "b"], "n": {"choices": [*range(7)], "when": {"kind": "a"}}},
+                "search": "grid",
+            },
+            {"parameters": None, "search": {"method": "list", "trials": [{"n": 3}, {"n": 1, "m": 2}, {"n": 2}]}},
+        ],
+    )
+    def test_the_order_is_that_of_a_search_in_rounds_wherever_its_log_is_read_again(
+        self, fields: dict[str, Any], seed: int
+    ) -> None:
+        life = life_of(2, **{**fields, "seed": seed})
+        random = Random(seed)
+        while life.tasks:
+            life.state = _read_again(life, random)
+            life.ends(random.choice(list(life.tasks)), succeeded(random.random()))
+        assert life.state is not None
+        found = [each.params for each in life.state.candidates]
+        assert len(found) == life.spec.number_of_params
+        assert found == list(islice(in_order(life.spec), len(found)))
 
     def test_there_are_no_more_workers_than_trials(self) -> None:
         life = life_of(50, 4)

@@ -6,11 +6,14 @@ import re
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from stepsweep.local.functions import AT_ONCE
 from tests.support.embedded import Cloud
 
 Call = Callable[..., Any]
@@ -188,3 +191,18 @@ def test_an_invocation_knows_nothing_of_the_one_before(call: Call, tiny_cloud: C
     calls, name = call(source, 1)
     answer = tiny_cloud.client("lambda").invoke(FunctionName=name, Payload=b"2")
     assert (calls, json.loads(answer["Payload"].read())[0]) == ([1], [2])
+
+
+def test_functions_wait_for_their_turn_where_more_are_invoked_than_cores_hold(call: Call, tmp_path: Path) -> None:
+    source = """
+        import os
+        def handler(folder, context):
+            mine = os.path.join(folder, str(os.getpid()))
+            open(mine, "x").close()
+            at_once = len(os.listdir(folder))
+            os.remove(mine)
+            return at_once
+    """
+    with ThreadPoolExecutor(4 * AT_ONCE) as pool:
+        found = list(pool.map(lambda _: call(source, str(tmp_path)), range(4 * AT_ONCE)))
+    assert max(found) <= AT_ONCE
