@@ -20,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys
+from stepsweep.contract.candidates import Candidate
 from stepsweep.contract.documents import RoundResults
-from stepsweep.contract.free_running import Candidate, SearchState
+from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.ranking import Group, grouped
 from stepsweep.contract.rounds import wanted_of_model
 from stepsweep.contract.search import STARTUP
