@@ -163,13 +163,41 @@ def _folder(assembly: Path, tag: str) -> Path:
     return assembly / f"image.{tag}"
 
 
-def _stages(assembly: Path, stack: str) -> Iterator[tuple[str, Stage, Path]]:
-    """Yields tag, last stage and build context of each image."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What an image is built from.
+
+    Attributes:
+        tag: its asset's hash.
+        context: the folder of its files.
+        platform: such as `linux/amd64`; empty for this machine's.
+    """
+
+    tag: str
+    context: Path
+    dockerfile: Path
+    platform: str
+
+
+def sources_of(assembly: Path, stack: str) -> Iterator[Source]:
+    """Yields what each image of a synthesized stack is built from."""
     manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
     for tag, asset in manifest.get("dockerImages", {}).items():
-        context = (assembly / asset["source"]["directory"]).resolve()
-        text = (context / asset["source"].get("dockerFile", "Dockerfile")).read_text(encoding="utf-8", errors="replace")
-        yield tag, last_stage(text), context
+        source = asset["source"]
+        context = (assembly / source["directory"]).resolve()
+        yield Source(
+            tag=tag,
+            context=context,
+            dockerfile=context / source.get("dockerFile", "Dockerfile"),
+            platform=source.get("platform", ""),
+        )
+
+
+def _stages(assembly: Path, stack: str) -> Iterator[tuple[str, Stage, Path]]:
+    """Yields tag, last stage and build context of each image."""
+    for source in sources_of(assembly, stack):
+        text = source.dockerfile.read_text(encoding="utf-8", errors="replace")
+        yield source.tag, last_stage(text), source.context
 
 
 def _image(stage: Stage, context: Path, folder: Path) -> Image:
