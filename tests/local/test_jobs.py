@@ -77,6 +77,27 @@ def test_a_job_sees_its_definitions_environment_what_is_submitted_and_what_batch
     assert [item["value"] for item in job["container"]["environment"] if item["name"] == "FROM"] == ["submission"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the most memory that a process has had")
+def test_jobs_that_print_without_end_take_no_memory_of_the_cloud(tiny_cloud: Cloud) -> None:
+    """The bound is that of docs/reliability.md for all attempts together."""
+    process = Path(f"/proc/{tiny_cloud.process.pid}")
+    (process / "clear_refs").write_text("5")  # https://docs.kernel.org/filesystems/proc.html: the most starts anew
+
+    def most() -> int:
+        (line,) = (line for line in (process / "status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+
+    before = most()
+    floods = [submitted(tiny_cloud, "yes | head -c 24000000; echo the end; exit 1") for _ in range(4)]
+    for job in (ended(tiny_cloud, flood) for flood in floods):
+        assert job["status"] == "FAILED"
+        (attempt,) = job["attempts"]
+        stream = attempt["container"]["logStreamName"]
+        events = tiny_cloud.client("logs").get_log_events(logGroupName="jobs", logStreamName=stream)["events"]
+        assert events[-1]["message"] == "the end"
+    assert most() - before < 64 * 2**20
+
+
 def test_nothing_of_the_shell_reaches_a_job_but_where_its_programs_are(tiny_cloud: Cloud) -> None:
     job = ended(tiny_cloud, submitted(tiny_cloud, 'ls -A "$HOME"; env; touch "$HOME/kept"'))
     seen = dict(line.split("=", 1) for line in printed(tiny_cloud, job).splitlines())
