@@ -1,10 +1,8 @@
 """The command `sweep`: its group of commands, and the exit code of each error."""
 
 import contextlib
-import errno
 import io
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import NoReturn
 
 import click
 
+from stepsweep.bucket.disk import told
 from stepsweep.client.cli.check import completion, doctor, selftest, teardown
 from stepsweep.client.cli.deploy import deploy, destroy, diff
 from stepsweep.client.cli.exit_code import EXIT_CODES, ExitCode, said
@@ -62,8 +61,9 @@ def _exit_code() -> int:
         return ExitCode.FAILED
     except OSError as error:
         _discard_output()
-        where = f"{error.filename}: " if error.filename is not None else ""
-        return said([f"{where}{error.strerror or error}{_full(error)}"], ExitCode.FAILED)
+        if error.filename is None:  # such as standard output
+            return said([error.strerror or str(error)], ExitCode.FAILED)
+        return said([told(error, Path.cwd())], ExitCode.FAILED)
     except MemoryError:
         return said(["there is not enough memory; see `ulimit -v`, or end other programs"], ExitCode.FAILED)
     except (click.Abort, KeyboardInterrupt):
@@ -92,15 +92,6 @@ def _keep_low_descriptors() -> None:
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
-
-
-def _full(error: OSError) -> str:
-    """Returns which disk is full, if that is the error and its file is known."""
-    if error.errno != errno.ENOSPC or not isinstance(error.filename, str):
-        return ""
-    folder = next((each for each in Path(error.filename).resolve().parents if each.is_dir()), Path("/"))
-    disk = next(each for each in (folder, *folder.parents) if each.is_mount())
-    return f": {shutil.disk_usage(folder).free / 1e6:,.0f} MB are free on the disk at {disk}"
 
 
 def _discard_output() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from stepsweep.bucket.disk import told
 from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
 from stepsweep.local.job_logs import JobLogs
@@ -114,7 +115,8 @@ class JobQueue:
         except Exception as error:
             # Any error: without this, the job and everything that waits for it would wait forever.
             logging.getLogger("moto").exception("job %s", job.job_id)
-            job.job_stopped_reason = f"The embedded cloud could not run it: {error}"
+            why = told(error, self._folders) if isinstance(error, OSError) else str(error)
+            job.job_stopped_reason = f"The embedded cloud could not run it: {why}"
             self._finish(job, succeeded=False)
         finally:
             self._shares.give_back(share)

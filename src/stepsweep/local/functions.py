@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepsweep.bucket.disk import told
 from stepsweep.contract.keys import JOBS_AT_ONCE, SECRETS
 from stepsweep.local.host import BARE
 from stepsweep.local.machine import Machine, Preload
@@ -62,7 +63,17 @@ class Functions:
         self._turn = threading.Semaphore(AT_ONCE)
 
     def invoke(self, function: "LambdaFunction", payload: bytes) -> tuple[bytes, bool]:
-        """Returns the function's answer, and whether it is an error in Lambda's form."""
+        """Returns the function's answer, and whether it is an error in Lambda's form.
+
+        Raises:
+            OSError: it cannot be run, as on a full disk; the error has the reason.
+        """
+        try:
+            return self._invoked(function, payload)
+        except OSError as error:
+            raise OSError(told(error, self._folder)) from error
+
+    def _invoked(self, function: "LambdaFunction", payload: bytes) -> tuple[bytes, bool]:
         code = self._unpacked(function.code_bytes)
         log = self._folder / f"{function.function_name}.log"
         with self._turn, tempfile.TemporaryDirectory(dir=self._folder) as scratch:

@@ -1,5 +1,6 @@
 """Synthesizes the template that `sweep deploy` would send, and deploys it into the embedded cloud."""
 
+import errno
 import hashlib
 import importlib.metadata
 import importlib.util
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from stepsweep.bucket.disk import told
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.local.images import build_images
 from stepsweep.local.limits import LEAST_KIB_OF_NODE, check_limits
@@ -36,6 +38,9 @@ SOURCES = (
     "trainer_script.py",
 )
 """Sources of the template and its assets besides the app's folder, except a user's own trainer."""
+
+FULL_DISK = ("ENOSPC", f"[Errno {errno.ENOSPC}]")
+"""What Node and Python print on a full disk."""
 
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
@@ -90,10 +95,10 @@ def synthesized(
         )
     if ended.returncode:
         shutil.rmtree(scratch)
-        raise SynthFailed(f"the stack could not be synthesized:\n{(ended.stderr or ended.stdout).strip()}")
+        raise SynthFailed(f"the stack could not be synthesized{_why((ended.stderr or ended.stdout).strip(), folder)}")
     try:
         notes = build_images(scratch, stack_of(scratch))
-    except InvalidInput:
+    except (InvalidInput, OSError):
         shutil.rmtree(scratch)
         raise
     for note in notes if settings.get("trainer") else ():  # what stepsweep's own Dockerfile runs, it does here itself
@@ -102,6 +107,14 @@ def synthesized(
         shutil.rmtree(old, ignore_errors=True)
     scratch.rename(assembly)
     return assembly
+
+
+def _why(output: str, folder: Path) -> str:
+    """Returns the app's output, or which disk is full if that is why it failed."""
+    if not any(sign in output for sign in FULL_DISK):
+        return f":\n{output}"
+    fullest = min(folder, Path(tempfile.gettempdir()), key=lambda place: shutil.disk_usage(place).free)
+    return f": {told(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), fullest)}"
 
 
 def found(folder: Path, *, app: Path = APP, context: Mapping[str, Any] | None = None) -> Path | None:

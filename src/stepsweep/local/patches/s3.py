@@ -15,6 +15,7 @@ from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
 from moto.s3.responses import S3Response
 from werkzeug.exceptions import InternalServerError
 
+from stepsweep.bucket.disk import FULL, told
 from stepsweep.bucket.folder import files_below, key_of, path_of, write_whole
 from stepsweep.contract.keys import CHECKPOINTS
 from stepsweep.local.patches.patching import patch
@@ -22,7 +23,7 @@ from stepsweep.local.patches.patching import patch
 CDK_BUCKETS = "cdk-"
 """Prefix of the name of CDK's own bucket of assets, which every start fills again."""
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_ROOM = (*FULL, errno.EFBIG)
 """Errors of a full disk, a used quota, and a limit on the size of files. They may pass, so writers try again."""
 
 _writing = threading.Lock()
@@ -78,7 +79,7 @@ def objects_are_files(folder: Path) -> None:
                 # A checkpoint may be lost with the power: its trial then begins again.
                 write_whole(file, data, lasting=not self.name.startswith(CHECKPOINTS))
             except OSError as error:
-                message = f"The embedded cloud keeps objects as files, and cannot keep this one: {error}"
+                message = f"The embedded cloud keeps objects as files, and cannot keep this one: {told(error, file)}"
                 if error.errno in NO_ROOM:
                     raise _InternalError(message) from error
                 # `a` and `a/b` are two keys but cannot be two files; a key can be too long

@@ -1,0 +1,84 @@
+"""A state folder on a disk that is full: a real one, of a few megabytes."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stepsweep.bucket.disk import told
+from stepsweep.bucket.folder import UNFINISHED, files_below
+from stepsweep.local.template import SynthFailed, synthesized
+from tests.support.command import Sweep
+from tests.support.embedded import SCRIPTED, keep_template
+
+MEGABYTES = 12
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """The folder of a small disk of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount, umount = (shutil.which(name) or name for name in ("mount", "umount"))
+    size = f"size={MEGABYTES}m"
+    try:
+        subprocess.run([mount, "-t", "tmpfs", "-o", size, "none", str(folder)], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"this user cannot mount a disk: {error}")
+    yield folder
+    subprocess.run([umount, "--lazy", str(folder)], check=True)
+
+
+@contextlib.contextmanager
+def filled(disk: Path, *, but: int) -> Iterator[None]:
+    """Fills the disk up to some bytes while the context lasts."""
+    ballast = disk / "ballast"
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - but)
+    yield
+    ballast.unlink()
+
+
+def unfinished(disk: Path) -> list[Path]:
+    return [Path(folder, name) for folder, _, names in os.walk(disk) for name in names if name.startswith(UNFINISHED)]
+
+
+def test_a_full_disk_is_named_and_the_next_start_leaves_nothing_unfinished(disk: Path) -> None:
+    keep_template(disk / "state", {"trainer": str(SCRIPTED)})
+    sweep, words = Sweep(folder=disk), ("--set", "lr=0.1,0.2", "--epochs", "1", "--name", "mine", "--dir", "state")
+    with filled(disk, but=40_000):
+        full = sweep("run", *words, "--trainer", str(SCRIPTED))
+    assert full.returncode == 1
+    assert f"free on the disk at {disk}" in full.stderr + full.stdout
+    assert "Traceback" not in full.stderr
+    left = disk / "state" / "s3" / "bucket" / f"{UNFINISHED}1"
+    left.parent.mkdir(parents=True, exist_ok=True)
+    left.write_text("half of an obj")  # of a process that was killed
+    again = sweep("run", *words, "--trainer", str(SCRIPTED))
+    assert (again.returncode, "Winner   --lr 0.1" in again.stdout) == (0, True), again.stderr
+    assert unfinished(disk) == []
+    assert list(files_below(disk / "state" / "s3" / "bucket")) == []
+
+
+def test_a_template_that_has_no_room_is_one_line(disk: Path) -> None:
+    app = disk / "stack" / "app.py"
+    app.parent.mkdir()
+    app.write_text(
+        "import os, pathlib\npathlib.Path(os.environ['CDK_OUTDIR'], 'asset').write_bytes(bytes(1_000_000))\n"
+    )
+    with filled(disk, but=100_000), pytest.raises(SynthFailed) as failed:
+        synthesized(disk / "templates", app=app)
+    (line,) = str(failed.value).splitlines()
+    assert line.startswith("the stack could not be synthesized: No space left on device: 0.")
+    assert line.endswith(f" MB are free on the disk at {disk}")
+    assert list((disk / "templates").iterdir()) == []
+
+
+def test_other_errors_name_no_disk(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="directory") as error:
+        (tmp_path / "missing" / "file").read_bytes()
+    assert told(error.value, tmp_path) == f"{tmp_path}/missing/file: No such file or directory"
