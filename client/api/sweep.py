@@ -6,32 +6,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from stepsweep.bucket.records import Plan
 from stepsweep.client.api import tables
 from stepsweep.client.api.errors import NoWinner, SweepFailed
 from stepsweep.client.api.showing import best_as_html, shown_here, sweep_as_html
-from stepsweep.client.archive.endings import Ending
-from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.named import trial_meant
-from stepsweep.client.archive.recorded import Archive, Standing
-from stepsweep.client.archive.records import Plan
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
 from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Show
 from stepsweep.client.operations.follow import watch
-from stepsweep.client.pictures.course import Course, course
-from stepsweep.client.pictures.importance import Importance, importance
+from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
-from stepsweep.client.words import assignments, readable
+from stepsweep.contract.described import assignments, readable
+from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output, Place
 from stepsweep.contract.space import parse_value, plain
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing
 from stepsweep.contract.trial import Trial
 from stepsweep.contract.words import as_word
+from stepsweep.page.course import Course, course
+from stepsweep.page.gathered import Importance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,8 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from stepsweep.client.archive.leaderboard import PARAM, Row
 from stepsweep.client.extras import need
+from stepsweep.contract.leaderboard import PARAM, Row
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.space import Value, plain
 from stepsweep.contract.spec import SweepSpec

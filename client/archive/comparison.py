@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from stepsweep.client.archive.attempts import spent_seconds
-from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.archive.recorded import Archive, Standing
+from stepsweep.client.archive.recorded import Archive
+from stepsweep.contract.attempts import spent_seconds
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.significance import difference
 from stepsweep.contract.space import Value, canonical, key_of
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
+from stepsweep.contract.standing import Standing
 
 NAME = "name"
 

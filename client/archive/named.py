@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from stepsweep.bucket.records import Plan
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.archive.records import Plan
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import OPTION
 from stepsweep.contract.numbers import meant_by

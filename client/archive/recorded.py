@@ -8,19 +8,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from stepsweep.bucket.records import Objects, Plan, Records
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home, Store
-from stepsweep.client.archive.endings import Ending, timed
-from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.archive.records import Objects, Plan, Records
 from stepsweep.client.deployment import explained
 from stepsweep.contract import keys
+from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidDocument, InvalidInput
 from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
-from stepsweep.contract.output import Output
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing, status_of
 from stepsweep.contract.trial import Status, Trial
 
 MAX_EXECUTION_NAME = 80
@@ -28,40 +28,6 @@ MAX_EXECUTION_NAME = 80
 SUFFIX_BYTES = 4
 
 MAX_NEAR_NAMES = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The state of a sweep, running or not.
-
-    Attributes:
-        planned: number of trials; 0 before it is planned.
-        rows: the leaderboard; if the sweep is not finished, that of the trials so far.
-        output: its execution's output; None if it is not finished, or if no trial succeeded.
-        is_finished: whether the latest execution's search has ended.
-        executions: ARNs of its running executions.
-    """
-
-    spec: SweepSpec
-    planned: int
-    rows: list[Row]
-    output: Output | None
-    is_finished: bool
-    executions: list[str]
-
-    @property
-    def status(self) -> str:
-        return _status(is_finished=self.is_finished, runs=bool(self.executions))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "sweep": self.spec.name,
-            "status": self.status,
-            "planned": self.planned,
-            "executions": self.executions,
-            "output": self.output.to_json() if self.output else None,
-            "trials": [row.to_json() for row in self.rows],
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +160,7 @@ class Archive:
         if plan is None:
             return []
         with self._reading(plan.spec.name):
-            return timed(self.records.endings(plan, self.records.objects(plan.spec.name)), outcomes)
+            return self.records.timed_endings(plan, self.records.objects(plan.spec.name), outcomes)
 
     def names(self) -> list[str]:
         """Returns the names of all sweeps, sorted."""
@@ -250,7 +216,7 @@ class Archive:
         return Entry(
             sweep=name,
             started_at=started_at,
-            status=_status(is_finished=is_finished, runs=bool(of_sweep(name, running))),
+            status=status_of(is_finished=is_finished, runs=bool(of_sweep(name, running))),
             planned=planned,
             ended=ended,
             failed=failed,
@@ -285,13 +251,6 @@ class Archive:
         else:
             remedy = "there is none yet"
         return f"there is no sweep {shown(name)} in {self.objects}; {remedy}"
-
-
-def _status(*, is_finished: bool, runs: bool) -> str:
-    # If an earlier execution's search has ended, the running one has not planned yet: the sweep runs again.
-    if runs:
-        return "RUNNING"
-    return "FINISHED" if is_finished else "INTERRUPTED"
 
 
 def of_sweep(name: str, executions: Sequence[str]) -> list[str]:

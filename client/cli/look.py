@@ -100,7 +100,7 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     sweep logs first lr=0.1 momentum=0.5 -f
     """
     from stepsweep.client.logs.reading import follow_log, read_log
-    from stepsweep.client.words import printable
+    from stepsweep.contract.described import printable
 
     if follow and as_json:
         raise click.UsageError("--json prints one document; use it without --follow", click.get_current_context())
@@ -198,7 +198,7 @@ def download(
 
     from stepsweep.client.operations.download import download as downloaded_to
     from stepsweep.client.terminal.view import View
-    from stepsweep.client.words import number_of
+    from stepsweep.contract.described import number_of
 
     view = View(to_stderr=as_json)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stepsweep.client.archive.recorded import Archive, Standing
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
@@ -14,9 +14,10 @@ from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, Gave
 from stepsweep.client.running.execution import RUNNING, Ending, Execution
 from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
-from stepsweep.client.words import described, readable
+from stepsweep.contract.described import described, readable
 from stepsweep.contract.errors import SweepError
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
+from stepsweep.contract.attempts import attempts_of
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output

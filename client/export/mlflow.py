@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from stepsweep.bucket.records import Artifact, Records
 from stepsweep.bucket.s3 import for_all
-from stepsweep.client.archive.records import Artifact, Records
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
 from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs, read_finished

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from stepsweep.bucket.records import Plan
 from stepsweep.client.archive.named import trial_meant
-from stepsweep.client.archive.records import Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.logs.trial_logs import CloudLog, LocalLog, Log, recorded_streams

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from stepsweep.bucket.records import Plan
 from stepsweep.bucket.sweep_jobs import ALIVE
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.archive.records import Plan
 from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.control import Control
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepsweep.bucket.records import Artifact, Plan
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.named import trial_meant
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.archive.records import Artifact, Plan
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError, explained
-from stepsweep.client.words import MAX_NAMED, number_of
 from stepsweep.contract.artifacts import DOWNLOADED, NONE
+from stepsweep.contract.described import MAX_NAMED, number_of
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import as_option, key_of, shown
 from stepsweep.contract.spec import SweepSpec

@@ -9,18 +9,18 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from stepsweep.bucket.records import Plan, Records
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.recorded import execution_prefix
-from stepsweep.client.archive.records import Plan, Records
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import sweeps_of
 from stepsweep.client.deployment import explained
 from stepsweep.client.operations.prices import Price, price_of
-from stepsweep.client.words import number_of
 from stepsweep.contract import rounds
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of
 from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.described import number_of
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.limits import MAX_NAME
 from stepsweep.contract.means import StackJob

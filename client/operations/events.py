@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from stepsweep.client.archive.recorded import Archive, Standing
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.running.execution import Ending, Execution, Progress
+from stepsweep.contract.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)

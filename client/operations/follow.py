@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from stepsweep.client.archive.records import Records
+from stepsweep.bucket.records import Records
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
@@ -29,7 +29,7 @@ from stepsweep.client.operations.keeping import former, keep
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
 from stepsweep.client.running.stopping import stop_sweep
-from stepsweep.client.words import number_of
+from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from stepsweep.bucket.records import Plan, Records
 from stepsweep.bucket.s3 import Bucket, for_all
-from stepsweep.client.archive.records import Plan, Records
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import Deployment, explained
-from stepsweep.client.words import number_of
 from stepsweep.contract import keys
+from stepsweep.contract.described import number_of
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.space import key_of
 from stepsweep.contract.spec import SweepSpec

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import from_json
 from stepsweep.bucket.sweep_jobs import jobs_alive, jobs_of
-from stepsweep.client.archive.records import Records
 from stepsweep.client.checks import seen
 from stepsweep.client.checks.aws import tool_finding
 from stepsweep.client.checks.findings import Finding, State, asked
@@ -22,9 +22,9 @@ from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.execution import FIRST_SLEEP_SECONDS, RUNNING, Execution
 from stepsweep.client.running.stopping import PATIENCE_SECONDS, stop_sweep
-from stepsweep.client.words import usd_text
 from stepsweep.contract import keys
 from stepsweep.contract.assumed import ADDRESS_USD_PER_HOUR, DISK_USD_PER_HOUR, IDLE_SECONDS
+from stepsweep.contract.described import usd_text
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.means import MAX_MEMORY_MIB, Resources
 from stepsweep.contract.spec import SweepSpec

@@ -9,7 +9,7 @@ from stepsweep.client.operations.events import Doing, Show, doing
 from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
-from stepsweep.client.words import number_of
+from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidDocument, InvalidInput
 
 DOWN_SECONDS = 30.0

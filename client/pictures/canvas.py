@@ -15,9 +15,9 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullFormatter
 
-from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.pictures.axes import Axis, with_values
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Direction, Objective
+from stepsweep.page.axes import Axis, with_values
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Colour-blind safe colours by Okabe and Ito: https://jfly.uni-koeln.de/color/"""

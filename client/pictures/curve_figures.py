@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
-from stepsweep.client.archive.curves import best_epoch, losses, panels
 from stepsweep.client.pictures.canvas import COLOURS, STYLE, Picture, new_picture
+from stepsweep.contract.curves import best_epoch, losses, panels
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.objective import Objective
 

@@ -15,18 +15,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.pictures import sentences
-from stepsweep.client.pictures.axes import (
-    MAX_CELLS,
-    Axis,
-    axes,
-    best_of_cells,
-    having,
-    is_grid,
-    most_varied,
-    with_values,
-)
 from stepsweep.client.pictures.canvas import (
     COLOURS,
     STYLE,
@@ -41,8 +29,20 @@ from stepsweep.client.pictures.canvas import (
 )
 from stepsweep.client.pictures.surface import LEAST, STEPS, surface
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.page import sentences
+from stepsweep.page.axes import (
+    MAX_CELLS,
+    Axis,
+    axes,
+    best_of_cells,
+    having,
+    is_grid,
+    most_varied,
+    with_values,
+)
 
 DIGITS = 4
 

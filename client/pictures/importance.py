@@ -6,17 +6,17 @@ parameter that some trials lack counts where they have it (https://arxiv.org/abs
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
-from stepsweep.client.archive.endings import Ending
-from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.pictures.axes import axes
-from stepsweep.client.words import number_of
+from stepsweep.contract.described import number_of
+from stepsweep.contract.endings import Ending
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Direction
 from stepsweep.contract.space import Kind, Params, Range, canonical
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.page.axes import axes
+from stepsweep.page.gathered import Importance, Weight
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -34,34 +34,6 @@ RESAMPLES = 40
 """How often the trials are drawn again, with replacement."""
 MAX_TRIALS = 500
 """With more, every second, third … trial of the ranking is used: the resamples of 1,000 took 8 seconds of a core."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weight:
-    """The importance of one parameter.
-
-    Attributes:
-        share: of the importance of all parameters; from 0 to 1.
-        low, high: between these it is in nine of ten resamples of the trials.
-    """
-
-    name: str
-    share: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Importance:
-    """The importance of the parameters that vary.
-
-    Attributes:
-        weights: the most important first; empty if the trials cannot say.
-        said: what to read from it, or why there is nothing to read.
-    """
-
-    weights: tuple[Weight, ...]
-    said: str
 
 
 def importance(spec: SweepSpec, rows: Sequence[Row], endings: Sequence[Ending]) -> Importance | None:

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import matplotlib as mpl
 from matplotlib.ticker import PercentFormatter
 
-from stepsweep.client.pictures import sentences
 from stepsweep.client.pictures.canvas import COLOURS, STYLE, WINNER, Picture, explained, new_picture
-from stepsweep.client.pictures.course import Course, Over, Point
-from stepsweep.client.pictures.importance import Importance
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.objective import Objective
+from stepsweep.page import sentences
+from stepsweep.page.course import Course, Over, Point
+from stepsweep.page.gathered import Importance
 
 
 def importance_of_parameters(found: Importance | None) -> Picture:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from stepsweep.client.archive.leaderboard import Row
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.space import is_listed, size_of, values_of

@@ -1,28 +1,30 @@
 """Gathers the data of a report from the records of one sweep, whether or not its cloud is up."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
 
+from stepsweep.bucket.folder import path_of
+from stepsweep.bucket.records import Plan
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
-from stepsweep.client.archive.attempts import Attempt, attempts_of, spent_seconds
-from stepsweep.client.archive.curves import losses, metrics_of
-from stepsweep.client.archive.endings import Ending
-from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.archive.recorded import Archive, Standing
-from stepsweep.client.archive.records import Artifact, Plan
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import SPEC_FILE, Cloud
 from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.deployment import explained
 from stepsweep.client.logs.reading import log_of
-from stepsweep.client.pictures.course import Course, course
-from stepsweep.client.pictures.importance import Importance, importance
+from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
+from stepsweep.contract.attempts import spent_seconds
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.keys import console_address
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.space import key_of
+from stepsweep.contract.standing import Standing
+from stepsweep.contract.trial import Trial
+from stepsweep.page.course import course
+from stepsweep.page.gathered import File, Gathered, TrainerCommand, in_order
 from stepsweep.trainer_script import script_of
 
 MAX_LOGS = 50
@@ -31,73 +33,6 @@ LOG_THREADS = 4
 """CloudWatch Logs allows 25 requests per second."""
 LOG_LINES = 40
 MAX_LINE = 500
-
-
-RUNNING = "RUNNING"
-"""What stands for the outcome of a trial that runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainerCommand:
-    """How a person runs the trainer of a sweep again.
-
-    Attributes:
-        entrypoint: the words before a job's arguments; empty if they are the Dockerfile's, or unknown.
-        options: of `sweep run`, for this trainer.
-        place: the start of a command line that goes to the folder of a script; empty for others.
-        can_run: whether `sweep run` with these options takes this trainer.
-    """
-
-    entrypoint: tuple[str, ...] = ()
-    options: tuple[str, ...] = ()
-    place: str = ""
-    can_run: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
-    """The data of a sweep's page.
-
-    Attributes:
-        curves: metrics by trial id: of a report all that exist.
-        unfinished: ids of the curves that are live rows of unfinished trials.
-        attempts: attempts of all jobs of the sweep, ordered by start; None if they have not been read.
-        job_seconds: running time of the jobs; None if it has not been read.
-        course: how the search went; None if no trial has a value, or if it has not been read.
-        importance: of the parameters; None if fewer than two vary, or if it has not been read.
-        artifacts: the files of the winner's first trial.
-        logs: the last lines of failed trials, by id.
-        where: the options of the sweep's cloud, to append to a command.
-        is_on_aws: whether the jobs cost money.
-        running: the trials that run, as rows without a rank.
-        trainer: how to run it again; by default nothing is known of it.
-    """
-
-    standing: Standing
-    plan: Plan | None
-    curves: Mapping[str, Metrics]
-    unfinished: frozenset[str]
-    attempts: Sequence[Attempt] | None
-    job_seconds: float | None
-    artifacts: Sequence[Artifact]
-    logs: Mapping[str, Sequence[str]]
-    objects: Home
-    where: str
-    is_on_aws: bool
-    course: Course | None = None
-    importance: Importance | None = None
-    running: Sequence[Row] = ()
-    trainer: TrainerCommand = TrainerCommand()
-
-    @property
-    def rows(self) -> list[Row]:
-        """The leaderboard, and below it the trials that run."""
-        return [*self.standing.rows, *self.running]
-
-    @property
-    def losses(self) -> tuple[str | None, str | None]:
-        """The trainer's names for the loss on validation and on training data."""
-        return losses(metrics_of(self.curves.values()))
 
 
 def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
@@ -114,12 +49,12 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
     endings = archive.endings(plan, by_key)
     return Gathered(
         standing=standing,
-        plan=plan,
+        winner=_winner(standing, plan),
         curves=curves,
         unfinished=unfinished,
         attempts=in_order(by_key, endings),
         job_seconds=spent_seconds(outcomes),
-        artifacts=_artifacts(archive, standing, plan) if plan else [],
+        artifacts=_artifacts(archive, _winner(standing, plan)),
         logs=_logs(cloud, found, standing, plan, outcomes) if plan else {},
         objects=archive.objects,
         where=cloud.where,
@@ -149,22 +84,22 @@ def _trainer(cloud: Cloud, sweep: str) -> TrainerCommand:
     return TrainerCommand(entrypoint=script.started_by, place=place, can_run=can_run)
 
 
-def in_order(outcomes: Mapping[str, JobOutcome], endings: Sequence[Ending]) -> list[Attempt]:
-    """Returns the attempts of jobs, ordered by start.
-
-    Args:
-        outcomes: by key.
-        endings: say for which rung a job trained.
-    """
-    rungs = {key: ending.rung for ending in endings for key in ending.jobs}
-    attempts = (attempt for key, outcome in outcomes.items() for attempt in attempts_of(outcome, rungs.get(key)))
-    return sorted(attempts, key=lambda attempt: (attempt.started, attempt.trial_id))
+def _winner(standing: Standing, plan: Plan | None) -> Trial | None:
+    winner = next((row.trial_id for row in standing.rows if row.rank == 1), "")
+    return plan.trials.get(winner) if plan else None
 
 
-def _artifacts(archive: Archive, standing: Standing, plan: Plan) -> list[Artifact]:
-    winner = next((row.trial_id for row in standing.rows if row.rank == 1), None)
+def _artifacts(archive: Archive, winner: Trial | None) -> list[File]:
     with explained():
-        return archive.records.artifacts(plan.trials[winner]) if winner in plan.trials else []
+        found = archive.records.artifacts(winner) if winner else []
+    return [File(name=each.name, bytes=each.bytes, address=_address(archive.objects, each.key)) for each in found]
+
+
+def _address(objects: Home, key: str) -> str:
+    """Returns a link to an object: its file, or its page in the console."""
+    if isinstance(objects, Path):
+        return path_of(objects.resolve().parent, objects.name, key).as_uri()
+    return console_address(objects, key)
 
 
 def _curves(archive: Archive, standing: Standing, plan: Plan) -> tuple[dict[str, Metrics], frozenset[str]]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import need
-from stepsweep.client.pictures.axes import axes
-from stepsweep.client.report.gather import Gathered, gathered
+from stepsweep.client.report.gather import gathered
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.page.axes import axes
+from stepsweep.page.gathered import Gathered
 
 if TYPE_CHECKING:
     from stepsweep.client.pictures.canvas import Picture
@@ -87,7 +88,7 @@ def pictures(report: Gathered) -> "dict[str, Picture]":
     from stepsweep.client.pictures.curve_figures import learning_curves
     from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, ranks, slices, values_by_parameter
     from stepsweep.client.pictures.search_figures import best_so_far, importance_of_parameters, rungs
-    from stepsweep.client.report.drawn import label
+    from stepsweep.page.drawn import label
 
     spec, rows = report.standing.spec, report.standing.rows
     varied = sum(axis.varies for axis in axes(spec, rows)) if rows else 0

@@ -9,7 +9,6 @@ from stepsweep.client.archive.recorded import (
     SUFFIX_BYTES,
     Archive,
     Entry,
-    Standing,
     execution_prefix,
     is_named_by_us,
     of_sweep,
@@ -18,6 +17,7 @@ from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.execution import Execution
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.records import Objects, Plan, Records, plan_of_state
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.read_once import ReadOnce
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.archive.records import Objects, Plan, Records, plan_of_state
 from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
 from stepsweep.client.running.free_running import FollowedLog
 from stepsweep.client.running.printed import last_printed

@@ -1,8 +1,8 @@
 """Follows the log of a free-running search: which trials have ended, and what is left."""
 
+from stepsweep.bucket.records import Objects
 from stepsweep.bucket.search_log import applied, listed_events
 from stepsweep.bucket.stores import Store
-from stepsweep.client.archive.records import Objects
 from stepsweep.contract.events import Asked, Began
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.ranking import Result

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from stepsweep.client.operations.estimating import Estimate
-from stepsweep.client.words import between, number_of, usd_text
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of, cheapest_and_fastest, other_way
+from stepsweep.contract.described import between, number_of, usd_text
 from stepsweep.contract.spec import SweepSpec
 
 

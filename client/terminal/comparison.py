@@ -10,7 +10,7 @@ from rich.text import Text
 from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
 from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import ENTRY_STYLES, View
-from stepsweep.client.words import number_of, shown_value
+from stepsweep.contract.described import number_of, shown_value
 from stepsweep.contract.ranking import options_line
 from stepsweep.contract.significance import difference
 

@@ -10,12 +10,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from stepsweep.client.archive.curves import SECONDS
 from stepsweep.client.checks.stuck_jobs import NO_REASON, why_jobs_wait
 from stepsweep.client.running.execution import RUNNING, Progress, Training
 from stepsweep.client.terminal.trial_table import GAP, TrialRow, trial_table, width_of
 from stepsweep.client.terminal.view import View
-from stepsweep.client.words import assignments, printable, shown_value, varying
+from stepsweep.contract.curves import SECONDS
+from stepsweep.contract.described import assignments, printable, shown_value, varying
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import Value

@@ -7,8 +7,8 @@ from stepsweep.client.operations.estimating import Estimate
 from stepsweep.client.terminal.bill import bill_document, told, usd_range
 from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table
 from stepsweep.client.terminal.view import View
-from stepsweep.client.words import assignments, described
 from stepsweep.contract import rounds
+from stepsweep.contract.described import assignments, described
 from stepsweep.contract.space import Range
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cells

@@ -12,14 +12,14 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.bucket.stores import Home
-from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.archive.recorded import Entry, Standing
+from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.checks.findings import Finding, State, one_line
 from stepsweep.client.deployment import Deployment
 from stepsweep.client.pictures.terminal import curves, heatmap
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table, trial_table, width_of
-from stepsweep.client.words import (
+from stepsweep.contract.artifacts import NONE
+from stepsweep.contract.described import (
     MAX_NAMED,
     assignments,
     between,
@@ -30,13 +30,14 @@ from stepsweep.client.words import (
     some,
     usd_text,
 )  # fmt: skip
-from stepsweep.contract.artifacts import NONE
 from stepsweep.contract.keys import leaderboard_key
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import When
 from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.significance import difference
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing
 
 MAX_ROWS = 30
 MAX_REASONS = 10

@@ -20,10 +20,8 @@ from starlette.types import ASGIApp
 from stepsweep.client.archive.comparison import compare
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.reading import LOOK_SECONDS
-from stepsweep.client.pictures.course import course
 from stepsweep.client.pictures.importance import importance
-from stepsweep.client.report.drawn import course_data, drawn, thinned, timeline
-from stepsweep.client.report.gather import gathered, in_order
+from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
 from stepsweep.client.specs.asked import checked, default_name, spec_document
 from stepsweep.client.ui.doings import Doings
@@ -33,10 +31,13 @@ from stepsweep.client.ui.pages import ALIVE, Pages, event, said_of
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialSeen, TrialWatch
 from stepsweep.client.ui.watching import SweepWatch
-from stepsweep.client.words import described
+from stepsweep.contract.described import described
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.names import is_sweep
 from stepsweep.contract.space import shown
+from stepsweep.page.course import course
+from stepsweep.page.drawn import course_data, drawn, thinned, timeline
+from stepsweep.page.gathered import in_order
 
 MAX_CURVES = 50
 """Most curves of one request."""

@@ -73,7 +73,7 @@
   }
 
   const lookAtJobs = later("jobs", "timeline", (more) => {
-    milliseconds = more.timeline.milliseconds.reduce((sum, each) => sum + each, 0);
+    milliseconds = more.timeline.all_milliseconds;
     showTime();
     SweepPage.add(more);
   });

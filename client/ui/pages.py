@@ -9,17 +9,22 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
+import jinja2
 from plotly.offline import get_plotlyjs
 
 from stepsweep.client.checks.stuck_jobs import why_jobs_wait
-from stepsweep.client.report.page import PARTS, SCRIPTS, STYLE, environment, facts, own
 from stepsweep.client.running.execution import Progress
 from stepsweep.client.ui.doings import Done
 from stepsweep.client.ui.watching import Seen
+from stepsweep.contract.described import assignments, number_of, shown_value
+from stepsweep.page.document import SCRIPTS, STYLE, body, own
+from stepsweep.page.facts import Facts
+from stepsweep.page.markup import Markup
+from stepsweep.page.parts import Skin, parts
 
 OURS = ("ui.css", "events.js", "live.js", "list.js", "trial.js", "start.js")
-LIVE_PARTS = {"progress": "progress.html", "actions": "actions.html", "training": "training.html", **PARTS}
-"""The parts of a sweep's page that are sent again when they change: id of their element → template."""
+LIVE_PARTS = {"progress": "progress.html", "actions": "actions.html", "training": "training.html"}
+"""The parts of a sweep's page that it has beside a report's: id of their element → template."""
 
 MAX_TRAINING_ROWS = 20
 
@@ -46,15 +51,13 @@ class Pages:
         self.static = {name: _static(name, own(name)) for name in (STYLE, *SCRIPTS)}
         self.static |= {name: _static(name, (files(__package__) / name).read_text(encoding="utf-8")) for name in OURS}
         self.static["plotly.js"] = _static("plotly.js", get_plotlyjs())
-        self._environment = environment(__package__)
-        self._environment.filters.update(clock=_clock, when=_when, moment=_moment, plain=_plain)
+        self._environment = _environment()
         self._environment.globals.update(
             base=base,
             csrf=csrf,
             where=where,
             place=place,
             is_local=is_local,
-            live=True,
             scripts=SCRIPTS,
             file_url=self.file_url,
             sweep_url=self.sweep_url,
@@ -73,30 +76,42 @@ class Pages:
         return self._environment.get_template(template).render(**values)
 
     def sweep(self, seen: Seen, done: Done) -> str:
-        return self.rendered("live.html", **self._of_sweep(seen, done))
+        facts, skin, values = self._of_sweep(seen, done)
+        above = Markup(self.rendered("above.html", **values))
+        training = Markup(self.rendered("training.html", **values))
+        return self.rendered("live.html", **values, body=body(facts, skin, above=above, training=training))
 
     def parts(self, seen: Seen, done: Done) -> dict[str, str]:
         """Returns the parts of a sweep's page by the ids of their elements."""
-        values = self._of_sweep(seen, done)
-        return {name: self.rendered(template, **values) for name, template in LIVE_PARTS.items()}
+        facts, skin, values = self._of_sweep(seen, done)
+        return {name: self.rendered(template, **values) for name, template in LIVE_PARTS.items()} | parts(facts, skin)
 
-    def _of_sweep(self, seen: Seen, done: Done) -> dict[str, Any]:
-        progress = seen.progress
+    def _of_sweep(self, seen: Seen, done: Done) -> tuple[Facts, Skin, dict[str, Any]]:
+        progress, facts = seen.progress, Facts.of(seen.report)
         training = progress.training if progress else ()
-        return {
-            **facts(seen.report),
-            "trial_url": self.trial_url(seen.report.standing.spec.name),
-            "progress": progress,
-            "shares": _shares(progress) if progress else [],
-            "said": said_of(seen),
-            "waits": why_jobs_wait(progress.waits_for) if progress and progress.waits_for else "",
-            "trouble": seen.trouble,
-            "faults": seen.faults,
-            "done": done,
-            "is_begun": seen.is_begun,
-            "training": training[:MAX_TRAINING_ROWS],
-            "more_training": max(0, len(training) - MAX_TRAINING_ROWS),
-        }
+        trial_url = self.trial_url(facts.spec.name)
+        skin = Skin(is_live=True, is_begun=seen.is_begun, is_busy=bool(done.text or done.faults), trial_url=trial_url)
+        return (
+            facts,
+            skin,
+            {
+                "spec": facts.spec,
+                "state": facts.state,
+                "metric": facts.metric,
+                "failures": facts.failures,
+                "trial_url": trial_url,
+                "progress": progress,
+                "shares": _shares(progress) if progress else [],
+                "said": said_of(seen),
+                "waits": why_jobs_wait(progress.waits_for) if progress and progress.waits_for else "",
+                "trouble": seen.trouble,
+                "faults": seen.faults,
+                "done": done,
+                "is_begun": seen.is_begun,
+                "training": training[:MAX_TRAINING_ROWS],
+                "more_training": max(0, len(training) - MAX_TRAINING_ROWS),
+            },
+        )
 
 
 def said_of(seen: Seen) -> str:
@@ -135,6 +150,20 @@ def _shares(progress: Progress) -> list[dict[str, Any]]:
 def event(name: str, data: Mapping[str, Any]) -> str:
     """Returns a server-sent event. https://html.spec.whatwg.org/multipage/server-sent-events.html"""
     return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
+
+
+def _environment() -> jinja2.Environment:
+    """Returns what renders the templates of this package, in which everything is escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__, ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(value=shown_value, count=number_of, clock=_clock, when=_when, moment=_moment, plain=_plain)
+    made.globals.update(assignments=assignments)
+    return made
 
 
 ALIVE = ": alive\n\n"

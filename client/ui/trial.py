@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepsweep.client.archive.curves import best_epoch
-from stepsweep.client.archive.records import Artifact, Plan
+from stepsweep.bucket.records import Artifact, Plan
 from stepsweep.client.deployment import CloudError, explained
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.logs.trial_logs import Log
 from stepsweep.client.ui.source import Source
-from stepsweep.client.words import printable
+from stepsweep.contract.curves import best_epoch
+from stepsweep.contract.described import printable
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics

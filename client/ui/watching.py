@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from stepsweep.client.archive.leaderboard import Row, rows_of
-from stepsweep.client.archive.recorded import Archive, Standing
-from stepsweep.client.archive.records import Plan
+from stepsweep.bucket.records import Plan
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.deployment import explained
-from stepsweep.client.report.drawn import BEST_SHOWN, running_row
-from stepsweep.client.report.gather import Gathered
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.source import Source
-from stepsweep.client.words import readable
+from stepsweep.contract.described import readable
 from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.leaderboard import Row, rows_of
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing
+from stepsweep.page.drawn import BEST_SHOWN, running_row
+from stepsweep.page.gathered import Gathered
 
 MAX_RUNNING_CURVES = 32
 """Most running trials whose live rows are read; more rows would not be told apart in a chart either."""
@@ -219,12 +220,12 @@ class SweepWatch:
         plan = found.archive.plan(standing.spec)
         curves = self._best(found.archive, plan, standing.rows)
         seconds = standing.output.cost.job_seconds if standing.output else None
-        return Seen(report=self._gathered(found.archive, standing, plan, curves, seconds))
+        return Seen(report=self._gathered(found.archive, standing, curves, seconds))
 
     def _only_asked(self, archive: Archive, spec: SweepSpec, executions: list[str]) -> Seen:
         """Returns a sweep of which no records have been read."""
         standing = Standing(spec=spec, planned=0, rows=[], output=None, is_finished=False, executions=executions)
-        return Seen(report=self._gathered(archive, standing, None, {}, None), is_begun=False)
+        return Seen(report=self._gathered(archive, standing, {}, None), is_begun=False)
 
     def _begun(self, found: Found, execution: Execution) -> Seen:
         """Returns a running sweep before its feed has looked."""
@@ -249,7 +250,7 @@ class SweepWatch:
         with explained():
             live = archive.records.live_curves(trials)
         curves = self._best(archive, plan, rows) | live
-        report = self._gathered(archive, standing, plan, curves, None)
+        report = self._gathered(archive, standing, curves, None)
         running = [running_row(each, live.get(each.trial_id), execution.spec) for each in trials]
         return Seen(
             report=replace(report, running=running, unfinished=frozenset(live)),
@@ -275,13 +276,12 @@ class SweepWatch:
         self,
         archive: Archive,
         standing: Standing,
-        plan: Plan | None,
         curves: dict[str, Metrics],
         job_seconds: float | None,
     ) -> Gathered:
         return Gathered(
             standing=standing,
-            plan=plan,
+            winner=None,
             curves=curves,
             unfinished=frozenset(),
             attempts=None,

@@ -10,13 +10,13 @@ from IPython.display import display
 
 from stepsweep import Best
 from stepsweep.client.api.showing import Notebook, best_as_html, shown_here, sweep_as_html
-from stepsweep.client.archive.leaderboard import rows_of
-from stepsweep.client.archive.recorded import Standing
 from stepsweep.client.operations.events import Doing
 from stepsweep.client.running.execution import Progress
+from stepsweep.contract.leaderboard import rows_of
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing
 from stepsweep.contract.trial import Outcome, Status
 
 MARKUP = "<script>alert(1)</script>"

@@ -11,18 +11,18 @@ import pytest
 from rich.console import Console
 
 from stepsweep.client.api import tables
-from stepsweep.client.archive.leaderboard import Row, rows_of
 from stepsweep.client.pictures import terminal
-from stepsweep.client.pictures.axes import axes
 from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, values_by_parameter
 from stepsweep.client.specs.asked import Asked
 from stepsweep.client.terminal.trial_table import TrialRow, trial_table
-from stepsweep.client.words import described, varying
+from stepsweep.contract.described import described, varying
 from stepsweep.contract.errors import InvalidSweep
+from stepsweep.contract.leaderboard import Row, rows_of
 from stepsweep.contract.ranking import Result, grouped, leaderboard_csv, rank
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
+from stepsweep.page.axes import axes
 from tests.support.specs import NOW
 
 PARAMETERS: dict[str, Any] = {

@@ -5,14 +5,14 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 
-from stepsweep.client.archive.endings import Ending
-from stepsweep.client.pictures import course as module
 from stepsweep.client.pictures.canvas import WINNER
-from stepsweep.client.pictures.course import Course, Over, course
 from stepsweep.client.pictures.search_figures import best_so_far, rungs
+from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.page import course as module
+from stepsweep.page.course import Course, Over, course
 from tests.support.planes import ACCURACY, spec
 
 PLAIN = spec(lr=[0.1, 0.2, 0.3, 0.4])

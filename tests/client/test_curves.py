@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepsweep.client.archive.curves import losses, panels
+from stepsweep.contract.curves import losses, panels
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import Direction, Objective
 

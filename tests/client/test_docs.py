@@ -7,7 +7,6 @@ from dataclasses import fields
 import pytest
 
 from stepsweep.client.archive.comparison import Compared, Comparison, Difference, InCommon
-from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.checks.findings import Finding
 from stepsweep.client.cli.main import cli
@@ -15,6 +14,7 @@ from stepsweep.client.export.mlflow import Exported
 from stepsweep.client.export.tensorboard import Written
 from stepsweep.client.report.making import Made
 from stepsweep.client.running.stopping import Stopped
+from stepsweep.contract.leaderboard import Row
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
 from tests.support.stack import Stack

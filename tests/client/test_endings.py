@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from stepsweep.client.archive.endings import of_state
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.contract.endings import of_state
 from tests.support.life import HALVED, Life, spec_of
 from tests.support.recorded import BEGAN, RecordedCloud
 

@@ -15,12 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.canvas import COLOURS, WINNER, saved
 from stepsweep.client.pictures.curve_figures import learning_curves
 from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, ranks, slices, values_by_parameter
 from stepsweep.client.pictures.surface import surface
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import Direction, Objective
 from tests.support.planes import ACCURACY, PLANE, PLANE_ROWS, rows, spec

@@ -5,11 +5,11 @@ from random import Random
 
 import pytest
 
-from stepsweep.client.archive.endings import Ending
-from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.importance import LEAST, importance
 from stepsweep.client.pictures.search_figures import importance_of_parameters
+from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
 from tests.support.planes import rows, spec
 

@@ -7,8 +7,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.client.archive.leaderboard import rows_of
 from stepsweep.contract import ranking
+from stepsweep.contract.leaderboard import rows_of
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.space import parse_value

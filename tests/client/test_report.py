@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remember
-from stepsweep.client.report.drawn import MAX_POINTS, drawn
-from stepsweep.client.report.gather import Gathered, gathered
+from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
+from stepsweep.contract.attempts import attempts_of
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.trial import Status
+from stepsweep.page.drawn import MAX_POINTS, drawn
+from stepsweep.page.gathered import Gathered
 from stepsweep.trainer_script import Script
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, SCRIPTED
@@ -288,12 +289,12 @@ def test_on_aws_a_report_has_the_cost_and_the_log_of_what_failed(sweep: Sweep, s
 
 
 def test_without_the_extra_it_is_said_how_to_install_it() -> None:
-    program = "import sys; sys.modules['jinja2'] = None; from stepsweep.client.cli.main import main; main()"
+    program = "import sys; sys.modules['plotly'] = None; from stepsweep.client.cli.main import main; main()"
     ended = subprocess.run(
         [sys.executable, "-c", program, "report", "mine"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
-    assert ended.stderr == "sweep: `sweep report` needs jinja2: pip install 'stepsweep[report]'\n"
+    assert ended.stderr == "sweep: `sweep report` needs plotly: pip install 'stepsweep[report]'\n"
 
 
 def test_no_other_command_pays_for_it() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.table import Table
 
-from stepsweep.client.archive.leaderboard import Row
 from stepsweep.client.pictures.terminal import BLOCKS, CURVE_WIDTH, curves, heatmap, scaled
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.space import Value, parse_value
 from stepsweep.contract.spec import SweepSpec

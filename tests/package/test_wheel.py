@@ -63,7 +63,7 @@ def test_the_wheel_adds_one_name_to_site_packages_and_has_what_is_read_beside_th
         "stepsweep/client/report/charts.js",
         "stepsweep/client/report/failures.html",
         "stepsweep/client/report/heading.html",
-        "stepsweep/client/report/page.css",
+        "stepsweep/page/page.css",
         "stepsweep/client/report/report.html",
         "stepsweep/client/report/reproduce.html",
         "stepsweep/client/report/summary.html",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stepsweep.stack.packages import FUNCTION_FILES, staged
+from stepsweep.stack.packages import staged_reducer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SAMPLER = "import stepsweep.statemachine.sampler"
@@ -34,7 +34,7 @@ def modules(distribution: str) -> Iterator[Path]:
 @pytest.fixture
 def like_lambda(tmp_path: Path) -> Path:
     """A folder with what is deployed of the functions, boto3 with what it requires, and nothing else."""
-    staged(FUNCTION_FILES, tmp_path)
+    staged_reducer(tmp_path)
     for path in {path for distribution in requirements("boto3") for path in modules(distribution)}:
         (tmp_path / path.name).symlink_to(path)
     return tmp_path

@@ -1,6 +1,6 @@
 """A leaderboard of two parameters, to draw."""
 
-from stepsweep.client.archive.leaderboard import Row
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import SweepSpec

@@ -4,6 +4,8 @@ Keys contain only two texts that a person chose: the sweep's name and the slug i
 `contract.trial` limit both to letters, digits, `-` and `_`.
 """
 
+from urllib.parse import quote
+
 # Environment of a Batch job. The first two tell any trainer, ours or a user's, where to write.
 METRICS_URI = "STEPSWEEP_METRICS_URI"
 """Where the trial writes its CSV: `s3://bucket/trials/<trial_id>/metrics-e<epochs>.csv`."""
@@ -33,6 +35,8 @@ SECRETS = "STEPSWEEP_SECRETS"
 On AWS a job is given all that its definition names."""
 
 # Environment of the Lambda functions.
+STACK = "STEPSWEEP_STACK"
+"""Name of the stack, for the commands in the page that the reducer leaves."""
 BUCKET = "STEPSWEEP_BUCKET"
 """The stack's bucket; in the environment of jobs too."""
 TRAINER_VERSION = "STEPSWEEP_TRAINER_VERSION"
@@ -184,3 +188,17 @@ def live_key(trial_id: str) -> str:
 
 def uri(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
+
+
+def console_address(home: str, key: str) -> str:
+    """Returns the address of an object's page in the console of AWS.
+
+    Args:
+        home: the bucket, with or without `s3://`.
+    """
+    return f"https://console.aws.amazon.com/s3/object/{home.removeprefix('s3://')}?prefix={quote(key, safe='')}"
+
+
+def report_key(sweep: str) -> str:
+    """The page of a sweep, which the reducer leaves at its end."""
+    return f"{SWEEPS}{sweep}/report.html"

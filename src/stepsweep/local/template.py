@@ -29,6 +29,7 @@ SOURCES = (
     "__init__.py",
     "bucket/**/*.py",
     "contract/**/*.py",
+    "page/**/*",
     "statemachine/**/*.py",
     "statemachine/*.lock",
     "stack/**/*.py",
@@ -200,7 +201,8 @@ def code_of(context: Mapping[str, Any], *, app: Path = APP) -> str:
 
 
 def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps([settings, importlib.metadata.version("aws-cdk-lib")], sort_keys=True).encode())
+    versions = [importlib.metadata.version(name) for name in ("aws-cdk-lib", "plotly")]
+    digest = hashlib.sha256(json.dumps([settings, versions], sort_keys=True).encode())
     files = [file for pattern in SOURCES for file in sorted(root.glob(pattern))]
     for file in files:
         if file.is_file() and "__pycache__" not in file.parts:

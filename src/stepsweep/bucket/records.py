@@ -12,15 +12,14 @@ from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.search_log import state_at
 from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read, read_result
-from stepsweep.client.archive import endings
-from stepsweep.client.archive.endings import Ending
-from stepsweep.client.archive.leaderboard import Row, rows_of
-from stepsweep.contract import keys
+from stepsweep.contract import endings, keys
 from stepsweep.contract.artifacts import parts_of
 from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, items_from_json
+from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidDocument, InvalidInput, InvalidMetrics, InvalidSweep
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.leaderboard import Row, rows_of
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.output import Output
 from stepsweep.contract.space import key_of, shown
@@ -269,6 +268,14 @@ class Records:
             rounds.append(tuple(read.result for read in self.results(plan, self.finished(plan, objects))))
         climbed = {key_of(trial.params): trial.rung for trial in plan.trials.values()}
         return endings.of_rounds(spec, rounds, climbed)
+
+    def timed_endings(self, plan: Plan, objects: Objects, outcomes: Mapping[str, JobOutcome]) -> list[Ending]:
+        """Returns how the search went so far, in the order in which its trials ended.
+
+        Args:
+            outcomes: of its jobs, by key.
+        """
+        return endings.timed(self.endings(plan, objects), outcomes)
 
     def artifacts(self, trial: Trial) -> list[Artifact]:
         """Returns a trial's artifacts, sorted by name: the kept ones, and those that are not kept."""

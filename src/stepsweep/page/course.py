@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stepsweep.client.archive.endings import Ending
-from stepsweep.client.words import number_of
+from stepsweep.contract.described import number_of
+from stepsweep.contract.endings import Ending
 from stepsweep.contract.output import Output
 from stepsweep.contract.spec import SweepSpec
 

@@ -55,7 +55,7 @@ const Charts = (() => {
   const lowestOf = (values) => Math.min(...values.filter((value) => value !== null)); // null where a trial diverged
   const epochsOf = (curve, values) => curve.epochs ?? values.map((_, place) => place + 1);
 
-  // What a column measures, and on which data, by its name: as client/archive/curves.py reads it.
+  // What a column measures, and on which data, by its name: as contract/curves.py reads it.
   const DATA = "train|training|val|valid|validation|eval|evaluation|dev|test";
   const NAME = new RegExp(`^(?:(${DATA})[_/.-](.+)|(.+)[_/.-](${DATA}))$`, "i");
 

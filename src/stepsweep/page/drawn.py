@@ -5,25 +5,28 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from stepsweep.client.archive.attempts import Attempt
-from stepsweep.client.archive.curves import SECONDS, best_epoch, losses, metrics_of
-from stepsweep.client.archive.leaderboard import Row
-from stepsweep.client.pictures.axes import MAX_CELLS, axes
-from stepsweep.client.pictures.course import Course
-from stepsweep.client.report.gather import RUNNING, Gathered
-from stepsweep.client.words import assignments, number_of, printable, varying
+from stepsweep.contract.attempts import Attempt
+from stepsweep.contract.curves import SECONDS, best_epoch, losses, metrics_of
+from stepsweep.contract.described import assignments, number_of, printable, varying
 from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
+from stepsweep.page.axes import MAX_CELLS, axes
+from stepsweep.page.course import Course
+from stepsweep.page.gathered import RUNNING, Gathered
 
 MAX_POINTS = 300
 """Most epochs of a curve in the page; a longer curve is thinned evenly, but keeps the first, the best and the last."""
 
 DIGITS = 5
 """Significant digits of a curve's values; the leaderboard has all digits."""
+
+MAX_ATTEMPTS = 3_000
+"""Most attempts in the chart of jobs; of more every second, third … by their start is in the page."""
 
 BEST_SHOWN = 3
 """Trials whose curves are visible at first."""
@@ -69,6 +72,7 @@ def drawn(report: Gathered) -> dict[str, Any]:
             "reason": [printable(row.reason) for row in rows],
             "params": [[row.texts.get(name) for name in spec.parameters] for row in rows],
         },
+        "curves_of": report.curves_of,
         "columns": metrics_of(report.curves.values()),
         "curves": {number: thinned(metrics, spec.objective) for number, metrics in shown.items()},
         "unfinished": [index[trial_id] for trial_id in report.unfinished if trial_id in index],
@@ -183,17 +187,21 @@ def timeline(attempts: Sequence[Attempt]) -> dict[str, Any]:
     """Returns the attempts, each in the first free lane; there are as many lanes as jobs ran at once."""
     free: list[int] = []
     lanes = []
+    every = -(-len(attempts) // MAX_ATTEMPTS) or 1
     for attempt in attempts:  # ordered by start
         lane = next((number for number, until in enumerate(free) if until <= attempt.started), len(free))
         free[lane : lane + 1] = [attempt.stopped]
         lanes.append(lane)
+    some = attempts[::every]
     return {
+        "count": len(attempts),
+        "all_milliseconds": sum(attempt.stopped - attempt.started for attempt in attempts),
         "lanes": len(free),
-        "lane": lanes,
-        "started": [attempt.started for attempt in attempts],
-        "milliseconds": [attempt.stopped - attempt.started for attempt in attempts],
-        "attempt": [attempt.number for attempt in attempts],
-        "well": [attempt.went_well for attempt in attempts],
-        "id": [attempt.trial_id for attempt in attempts],
-        "rung": [attempt.rung for attempt in attempts],
+        "lane": lanes[::every],
+        "started": [attempt.started for attempt in some],
+        "milliseconds": [attempt.stopped - attempt.started for attempt in some],
+        "attempt": [attempt.number for attempt in some],
+        "well": [attempt.went_well for attempt in some],
+        "id": [attempt.trial_id for attempt in some],
+        "rung": [attempt.rung for attempt in some],
     }

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stepsweep.client.archive.leaderboard import Row
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.space import Parameter, Range
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cell

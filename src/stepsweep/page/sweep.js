@@ -533,7 +533,7 @@ const SweepPage = (() => {
       swatch.className = "swatch";
       swatch.style.backgroundColor = colourOf(place);
       cell(`${trials.label[trial]}${data.unfinished.includes(trial) ? " (so far)" : ""}`).prepend(swatch);
-      cell(curve ? (curve.best ?? "") : "no metrics", "number");
+      cell(curve ? (curve.best ?? "") : data.curves_of !== null && trials.rank[trial] > data.curves_of ? "not in this page" : "no metrics", "number");
       if (losses) {
         const own = curve?.columns[losses];
         cell(own?.some((loss) => loss !== null) ? short(lowestOf(own)) : "", "number");
@@ -593,10 +593,9 @@ const SweepPage = (() => {
   function drawJobs() {
     const timeline = data.timeline;
     if (!timeline) return; // not read yet
-    const { lane, lanes, started, milliseconds, attempt, well, id, rung } = timeline;
-    const count = lane.length;
+    const { count, lane, lanes, started, milliseconds, attempt, well, id, rung } = timeline;
     byId("about-jobs").textContent = count
-      ? `${count.toLocaleString("en")} attempt${count === 1 ? "" : "s"} on machines, by Batch's clock; one line per job that ran at the same time.`
+      ? `${count.toLocaleString("en")} attempt${count === 1 ? "" : "s"} on machines, by Batch's clock; one line per job that ran at the same time.${lane.length < count ? ` ${lane.length.toLocaleString("en")} of them are drawn.` : ""}`
       : "No job has run: nothing had to be trained, or nothing got a machine.";
     byId("jobs").hidden = !count;
     if (!count) return;

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stepsweep.client.archive.attempts import attempts_of
 from stepsweep.contract import keys
+from stepsweep.contract.attempts import attempts_of
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.ranking import Result, grouped

@@ -1,0 +1,49 @@
+"""The state of a sweep, running or not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.output import Output
+from stepsweep.contract.spec import SweepSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The state of a sweep, running or not.
+
+    Attributes:
+        planned: number of trials; 0 before it is planned.
+        rows: the leaderboard; if the sweep is not finished, that of the trials so far.
+        output: its execution's output; None if it is not finished, or if no trial succeeded.
+        is_finished: whether the latest execution's search has ended.
+        executions: ARNs of its running executions.
+    """
+
+    spec: SweepSpec
+    planned: int
+    rows: list[Row]
+    output: Output | None
+    is_finished: bool
+    executions: list[str]
+
+    @property
+    def status(self) -> str:
+        return status_of(is_finished=self.is_finished, runs=bool(self.executions))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "sweep": self.spec.name,
+            "status": self.status,
+            "planned": self.planned,
+            "executions": self.executions,
+            "output": self.output.to_json() if self.output else None,
+            "trials": [row.to_json() for row in self.rows],
+        }
+
+
+def status_of(*, is_finished: bool, runs: bool) -> str:
+    # If an earlier execution's search has ended, the running one has not planned yet: the sweep runs again.
+    if runs:
+        return "RUNNING"
+    return "FINISHED" if is_finished else "INTERRUPTED"

@@ -1,0 +1,185 @@
+"""The values of a page's texts."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from stepsweep.contract.described import printable, varying
+from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.output import Output
+from stepsweep.contract.ranking import options_line
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Trial
+from stepsweep.contract.words import as_word
+from stepsweep.page.gathered import Gathered
+
+STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrupted"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """The trials that did not succeed for the same reason.
+
+    Attributes:
+        logs: the last lines of some of them.
+    """
+
+    status: str
+    reason: str
+    rows: list[Row]
+    logs: list[tuple[Row, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a page says of a sweep.
+
+    Attributes:
+        ties: the rows that are as good as the winner.
+        ended: how many trials have ended.
+        failures: the most frequent first.
+        commands: command lines to paste, each with a description.
+    """
+
+    report: Gathered
+    state: str
+    winner: Row | None
+    second: Row | None
+    ties: list[Row]
+    ended: int
+    counts: dict[str, int]
+    failures: list[Failure]
+    commands: list[tuple[str, str]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, report: Gathered) -> "Facts":
+        rows = report.standing.rows
+        winner = rows[0] if rows and rows[0].rank == 1 else None
+        return cls(
+            report=report,
+            state=STATES[report.standing.status],
+            winner=winner,
+            second=next((row for row in rows if row.rank == 2), None),
+            ties=_ties(rows, winner, report.standing.output),
+            ended=sum(row.n for row in rows),
+            counts=_counts(report.rows),
+            failures=_failures(report),
+            commands=_commands(report, winner),
+        )
+
+    @property
+    def spec(self) -> SweepSpec:
+        return self.report.standing.spec
+
+    @property
+    def metric(self) -> str:
+        return self.spec.objective.metric
+
+    @property
+    def rows(self) -> list[Row]:
+        return self.report.standing.rows
+
+    @property
+    def is_score(self) -> bool:
+        """Whether trials have no epochs."""
+        return self.spec.epochs == 1
+
+    @property
+    def has_several(self) -> bool:
+        """Whether a row is the mean of several trials."""
+        return any(row.n > 1 for row in self.rows)
+
+    @property
+    def has_values(self) -> bool:
+        return any(row.value is not None for row in self.rows)
+
+    @property
+    def has_space(self) -> bool:
+        return bool(varying(self.spec)) and self.has_values
+
+    @property
+    def has_curves(self) -> bool:
+        return not self.is_score and bool(self.report.curves)
+
+    @property
+    def epochs(self) -> int:
+        return sum((row.epochs_trained or 0) * row.n for row in self.rows)
+
+    @property
+    def spec_json(self) -> str:
+        return json.dumps(self.spec.to_json(), indent=2)
+
+
+def _ties(rows: Sequence[Row], winner: Row | None, output: Output | None) -> list[Row]:
+    """Returns the rows with the winner's value; for means, those that the reducer's t-test cannot distinguish."""
+    if winner and winner.n > 1:
+        tied = {tie.trial_id for tie in output.ties} if output else set()
+        return [row for row in rows if row.trial_id in tied]
+    return [row for row in rows if winner and row is not winner and row.rank and row.value == winner.value]
+
+
+def _counts(rows: Sequence[Row]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.status] = counts.get(row.status, 0) + 1
+    return counts
+
+
+def _failures(report: Gathered) -> list[Failure]:
+    """Returns the trials that did not succeed, grouped by reason, most frequent first."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in report.standing.rows:
+        if row.rank is None:
+            found.setdefault((row.status, row.reason), []).append(row)
+    return [
+        Failure(
+            status=status,
+            reason=printable(reason),
+            rows=rows,
+            logs=[
+                (row, "\n".join(map(printable, report.logs[row.trial_id])))
+                for row in rows
+                if row.trial_id in report.logs
+            ],
+        )
+        for (status, reason), rows in sorted(found.items(), key=lambda item: -len(item[1]))
+    ]
+
+
+def options_of(row: Row | None) -> str:
+    return options_line(row.params) if row else ""
+
+
+def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
+    """Returns command lines to paste, each with a description."""
+    spec, where, trainer = report.standing.spec, report.where, report.trainer
+    found = [
+        ("The whole sweep, with the trainer that it had. Finished trials are not trained again",
+         f"sweep resume {spec.name}{where}"),
+        ("Its leaderboard in a terminal", f"sweep show {spec.name}{where}"),
+    ]  # fmt: skip
+    trial = report.winner if winner else None
+    if report.artifacts:
+        found.append(("The winner's files", f"sweep download {spec.name}{where}"))
+    if trial and trainer.can_run:
+        alone = shlex.join(["sweep", "run", *_alone(spec, trial), *trainer.options])
+        found.insert(1, ("The winner alone, trained again", f"{trainer.place}{alone}{where}"))
+    if trial and trainer.entrypoint:
+        words = shlex.join([*trainer.entrypoint, *trial.command()])
+        found.append(("The winner's trainer alone, with its job's arguments", f"{trainer.place}{words}"))
+    return found
+
+
+def _alone(spec: SweepSpec, trial: Trial) -> list[str]:
+    """Returns the options of `sweep run` for one trial."""
+    objective = f"{spec.objective.metric}:{spec.objective.direction.value}"
+    folds = ["--folds", str(spec.folds)] if spec.folds else []
+    repeats = ["--repeats", str(spec.repeats)] if spec.repeats > 1 else []
+    given = [("--set", name, value) for name, value in trial.params.items()]
+    given += [("--fixed", name, value) for name, value in spec.fixed.items()]
+    words = [word for option, name, value in given for word in (option, f"{name}={as_word(value)}")]
+    return [
+        *words, *folds, *repeats, "--epochs", str(trial.epochs), "--seed", str(spec.seed), "--objective", objective,
+        "--name", f"{spec.name[:70]}-winner", "--fresh",
+    ]  # fmt: skip
