@@ -98,7 +98,12 @@ def _measure(what: str, trials: int) -> dict[str, Any]:
         reports = [_invoked(cloud, folder, function, payload) for _ in range(REPETITIONS)]
     written = {
         "planner": [keys.plan_key("nothing", 0), keys.to_run_key("nothing", 0), keys.spec_key("nothing")],
-        "reducer": [keys.leaderboard_key("nothing"), keys.results_key("nothing", 0), keys.winner_key("nothing")],
+        "reducer": [
+            keys.leaderboard_key("nothing"),
+            keys.results_key("nothing", 0),
+            keys.winner_key("nothing"),
+            keys.report_key("nothing"),
+        ],
     }[what]
     return {
         "seconds": [seconds for seconds, _ in reports],

@@ -83,7 +83,16 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         )
     else:
         state = end_leg(bucket, last_lines, sweep=event["sweep"], no_job_started=no_job_started, job=job)
-    report = {} if state["another_round"] else leave_report(bucket, event["sweep"], _ground(), context)
+    report: dict[str, object] = {}
+    if not state["another_round"]:
+        report = leave_report(
+            bucket,
+            event["sweep"],
+            _ground(),
+            round_number=event["round"],
+            map_results=map_results if event["leg"] is None else {},
+            context=context,
+        )
     invocation.ended(another_round=state["another_round"], has_winner="output" in state, **report)
     return state
 

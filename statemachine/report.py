@@ -5,14 +5,17 @@ no logs, and no importance of parameters, which takes Optuna.
 """
 
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
+from stepsweep.bucket.outcomes import of_map
 from stepsweep.bucket.records import Records
 from stepsweep.bucket.stores import S3Store
 from stepsweep.contract import keys
 from stepsweep.contract.attempts import spent_seconds
+from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
@@ -49,19 +52,27 @@ class Ground:
         return f" --on aws --stack {self.stack}" if self.stack else ""
 
 
-def leave_report(store: S3Store, sweep: str, ground: Ground, context: Any) -> dict[str, object]:
+def leave_report(
+    store: S3Store, sweep: str, ground: Ground, *, round_number: int, map_results: Any, context: Any
+) -> dict[str, object]:
     """Writes the page of a sweep that has ended, and returns what to log.
 
     A page is no result: whatever goes wrong with it changes nothing about the sweep's end.
 
     Args:
+        round_number: of the round that has just ended.
+        map_results: the Map's output; see `outcomes.of_map`.
         context: of the invocation on AWS, which knows how much time is left.
     """
     seconds = context.get_remaining_time_in_millis() / 1000 if context else LEAST_SECONDS
     if seconds < LEAST_SECONDS:
         return {"report": "no time was left"}
     try:
-        html = page(store, sweep, ground).encode()
+        known = {
+            keys.outcome_key(sweep, round_number, trial_id): outcome
+            for trial_id, outcome in of_map(store, map_results).items()
+        }
+        html = page(store, sweep, ground, known).encode()
         store.put(keys.report_key(sweep), html, "text/html; charset=utf-8")
     except Exception as error:  # noqa: BLE001  see above
         # Without the message, which may have params in it.
@@ -70,8 +81,11 @@ def leave_report(store: S3Store, sweep: str, ground: Ground, context: Any) -> di
     return {"report": len(html)}
 
 
-def page(store: S3Store, sweep: str, ground: Ground) -> str:
+def page(store: S3Store, sweep: str, ground: Ground, known: Mapping[str, JobOutcome]) -> str:
     """Returns the page of a sweep that has ended.
+
+    Args:
+        known: outcomes that need not be read, by key.
 
     Raises:
         FileNotFoundError: Plotly is not in the package, or the sweep's records are gone.
@@ -85,17 +99,17 @@ def page(store: S3Store, sweep: str, ground: Ground) -> str:
         sweep,
         ground.where,
     )
-    return document(_gathered(store, sweep, ground), plotly=plotly, made=made)
+    return document(_gathered(store, sweep, ground, known), plotly=plotly, made=made)
 
 
-def _gathered(store: S3Store, sweep: str, ground: Ground) -> Gathered:
+def _gathered(store: S3Store, sweep: str, ground: Ground, known: Mapping[str, JobOutcome]) -> Gathered:
     records = Records(store)
     spec, latest = records.spec(sweep), records.latest(sweep)
     plan = records.plan(spec) if spec else None
     if spec is None or latest is None or plan is None:
         raise FileNotFoundError(f"the records of {sweep} are not in the bucket")
     objects = records.objects(sweep)
-    outcomes = records.outcomes(objects)
+    outcomes = records.outcomes(objects, known)
     timed = records.timed_endings(plan, objects, outcomes)
     rows = records.leaderboard(spec)
     output = records.output(sweep, execution=latest.execution)

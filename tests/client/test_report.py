@@ -289,12 +289,12 @@ def test_on_aws_a_report_has_the_cost_and_the_log_of_what_failed(sweep: Sweep, s
 
 
 def test_without_the_extra_it_is_said_how_to_install_it() -> None:
-    program = "import sys; sys.modules['plotly'] = None; from stepsweep.client.cli.main import main; main()"
+    program = "import sys; sys.modules['matplotlib'] = None; from stepsweep.client.cli.main import main; main()"
     ended = subprocess.run(
         [sys.executable, "-c", program, "report", "mine"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 2
-    assert ended.stderr == "sweep: `sweep report` needs plotly: pip install 'stepsweep[report]'\n"
+    assert ended.stderr == "sweep: `sweep report` needs matplotlib: pip install 'stepsweep[report]'\n"
 
 
 def test_no_other_command_pays_for_it() -> None:

@@ -83,6 +83,17 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         assert "SUCCEEDED" in text(chromium, "#facts")
         assert chromium.complaints() == []
 
+        # What the function that ended it left in the bucket is the same page, and opens by itself.
+        (left,) = (folder / ".stepsweep" / "s3").glob("*/sweeps/first/report.html")
+        chromium.open(left)
+        assert "--lr 0.1" in text(chromium, "#winner-options")
+        eventually(lambda: max(chromium.run(drawn), default=0) >= 2)
+        assert len(chromium.run("return document.querySelectorAll('#trials tbody tr')")) == 3
+        assert chromium.complaints() == []
+        assert [each for each in chromium.requests() if not each.startswith(("file:", "data:", "blob:"))] == []
+        if pictures := os.environ.get("STEPSWEEP_PICTURES"):
+            chromium.picture(Path(pictures, "left.png"))
+
         start(chromium, root, "second", "{act: train, sleep: 60}")
         eventually(lambda: "running" in text(chromium, "#progress"))
         chromium.run("document.querySelector('[data-opens]').click()")

@@ -1,10 +1,11 @@
-"""The page that the reducer leaves beside a sweep's results; tests/client/test_bucket_page.py opens a real one."""
+"""The page that the reducer leaves beside a sweep's results; test_ui_browser.py opens that of a real sweep."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from stepsweep.bucket.stores import S3Store
 from stepsweep.contract import keys
 from stepsweep.statemachine import report
 from tests.support.functions import SPEC, Cloud, job_description, succeeded
@@ -58,7 +59,7 @@ def test_on_aws_it_names_the_stack_and_the_cost(cloud: Cloud, plotly: Path) -> N
         succeeded(cloud, trial, 1)
     cloud.reduce()
     assert "Cost none it ran on this machine" in left(cloud).text
-    text = Document(report.page(report.S3Store(cloud.bucket.name, cloud.s3), "s", report.Ground(stack="Mine"))).text
+    text = Document(report.page(S3Store(cloud.bucket.name, cloud.s3), "s", report.Ground(stack="Mine"), {})).text
     assert "Cost 1.50 USD estimated" in text
     assert "sweep show s --on aws --stack Mine" in text
 
@@ -109,7 +110,10 @@ def test_a_page_that_cannot_be_written_changes_nothing_about_the_sweep_s_end(
         cloud.bucket.put(keys.spec_key("s"), b"{", "application/json")
         written[keys.spec_key("s")] = b"{"
     if fault == "no time":
-        found = report.leave_report(report.S3Store(cloud.bucket.name, cloud.s3), "s", report.Ground(stack=""), NoTime())
+        store = S3Store(cloud.bucket.name, cloud.s3)
+        found = report.leave_report(
+            store, "s", report.Ground(stack=""), round_number=0, map_results={}, context=NoTime()
+        )
         assert found == {"report": "no time was left"}
     else:
         assert cloud.reduce() == expected

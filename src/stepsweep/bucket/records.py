@@ -249,10 +249,15 @@ class Records:
         found = recorded(self._store, keys.outcome_key(sweep, trial.round_number, trial.trial_id))
         return found if isinstance(found, JobOutcome) else None
 
-    def outcomes(self, objects: Objects) -> dict[str, JobOutcome]:
-        """Returns the recorded outcomes of all jobs in all rounds by key, sorted; skips unreadable ones."""
+    def outcomes(self, objects: Objects, known: Mapping[str, JobOutcome] | None = None) -> dict[str, JobOutcome]:
+        """Returns the recorded outcomes of all jobs in all rounds by key, sorted; skips unreadable ones.
+
+        Args:
+            known: outcomes that need not be read, by key.
+        """
         names = sorted(key for key in objects if _OUTCOME.search(key))
-        found = for_all(lambda key: recorded(self._store, key), names)
+        had = known or {}
+        found = for_all(lambda key: had.get(key) or recorded(self._store, key), names)
         return {key: each for key, each in zip(names, found, strict=True) if isinstance(each, JobOutcome)}
 
     def endings(self, plan: Plan, objects: Objects) -> list[Ending]:
