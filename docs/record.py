@@ -132,9 +132,11 @@ class Recorder:
             terminal.picture(command, SCREENS / f"{picture}.svg")
 
 
-def picture_report(html: Path, profile: Path) -> None:
-    """Writes what the report's first screens look like, on light and on dark."""
+def picture_report(html: Path, left: Path, profile: Path) -> None:
+    """Writes what the report's first screens look like, on light and on dark, and the page that a sweep left."""
     with browser(profile) as opened:
+        opened.open(left, width=1120, height=1500)
+        opened.picture(SCREENS / "left.png", whole=False)
         for dark, name in ((False, "report"), (True, "report-dark")):
             opened.open(html, width=1120, height=1500, dark=dark)
             opened.picture(SCREENS / f"{name}.png", whole=False)
@@ -181,7 +183,8 @@ def main() -> None:
         record.run("sweep rm second --yes")
         record.say("## A report\n\n![The report](screens/report.png)")
         record.run("sweep report first --figures pictures")
-        picture_report(folder / "first.html", folder / "profile")
+        (left,) = (folder / ".stepsweep" / "s3").glob("*/sweeps/first/report.html")
+        picture_report(folder / "first.html", left, folder / "profile")
         record.say("## Errors before anything starts")
         record.run("sweep run --set lr=0.1,0.1 --set momentum=0.5,high --epochs 0 --name wrong")
         record.run("sweep run examples/tutorial.yaml")
