@@ -258,6 +258,33 @@ def test_pictures_tell_what_matters_and_how_it_went_and_a_brushed_axis_filters(
     assert_quiet(chromium)
 
 
+def test_other_data_draws_only_what_changes_and_keeps_a_zoom(
+    chromium: Browser, recorded: RecordedCloud, plane: str
+) -> None:
+    opened(chromium, recorded, plane)
+    whole = chromium.seen("ranks")
+    chromium.zoom("ranks")
+    eventually(lambda: chromium.seen("ranks") != whole)
+    zoomed = chromium.seen("ranks")
+    chromium.run("""
+      window.drawn = [];
+      for (const chart of document.querySelectorAll('.js-plotly-plot')) {
+        chart.on('plotly_afterplot', () => window.drawn.push(chart.id));
+      }
+    """)
+    again = "SweepPage.update({ ...JSON.parse(document.getElementById('data').textContent), ...arguments[0] })"
+    chromium.run(again, {})
+    assert chromium.run("return window.drawn") == []
+    trials = chromium.run("return JSON.parse(document.getElementById('data').textContent).trials")
+    trials["value"][4] = 0.45
+    chromium.run(again, {"trials": trials})
+    eventually(lambda: {"plane", "ranks", "slice-0"} <= set(chromium.run("return window.drawn")))
+    assert {"jobs", "panel-0", "course"}.isdisjoint(chromium.run("return window.drawn"))
+    assert chromium.run("return document.getElementById('ranks').data[0].y[4]") == 0.45
+    assert chromium.seen("ranks") == zoomed
+    assert_quiet(chromium)
+
+
 def test_no_chart_offers_to_be_sent_to_a_server(chromium: Browser, recorded: RecordedCloud, plane: str) -> None:
     opened(chromium, recorded, plane)
     titles = chromium.run("return [...document.querySelectorAll('.modebar-btn')].map((each) => each.dataset.title)")

@@ -65,6 +65,7 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         eventually(lambda: "RUNNING" in text(chromium, "#trials"))
         drawn = "return [...document.querySelectorAll('#panels > div')].map((panel) => (panel.data ?? []).length)"
         eventually(lambda: max(chromium.run(drawn), default=0) >= 2)
+        zoomed = chromium.zoom("panel-0")
         trial = chromium.run("return document.querySelector('#training a').href")
 
     # The server is gone, the sweep is not; with the same port and token the open page goes on.
@@ -76,6 +77,9 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         assert "--lr 0.1" in text(chromium, "#winner-options")
         eventually(lambda: chromium.run("return document.querySelectorAll('#trials tbody tr').length") == 3)
         assert "RUNNING" not in text(chromium, "#trials")
+        ended = "return Math.max(...document.getElementById('panel-0').data.map((line) => line.x.length))"
+        eventually(lambda: chromium.run(ended) == 3)
+        assert chromium.seen("panel-0") == zoomed, "what a person has zoomed to stays while a sweep goes on"
         assert chromium.run("return document.getElementById('connection').hidden")
 
         chromium.open(trial)

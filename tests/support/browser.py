@@ -49,6 +49,27 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
+    def zoom(self, chart: str) -> list[float]:
+        """Drags over the middle of a chart, as a person does, and returns what its x axis then shows."""
+        left, right, top, bottom = self.run(
+            """
+            const chart = document.getElementById(arguments[0]);
+            chart.scrollIntoView({ block: 'center', behavior: 'instant' });
+            const { x, y } = chart.getBoundingClientRect(), { l, t, w, h } = chart._fullLayout._size;
+            return [x + l + 0.3 * w, x + l + 0.7 * w, y + t + 0.3 * h, y + t + 0.7 * h];
+            """,
+            chart,
+        )
+        way = [("mousePressed", left, top), ("mouseMoved", left + 20, top + 20), ("mouseMoved", right, bottom)]
+        for kind, x, y in [*way, ("mouseReleased", right, bottom)]:
+            self.command("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+        return self.seen(chart)
+
+    def seen(self, chart: str) -> list[float]:
+        """Returns from where to where the x axis of a chart shows."""
+        shown: list[float] = self.run("return document.getElementById(arguments[0])._fullLayout.xaxis.range", chart)
+        return shown
+
     def complaints(self) -> list[str]:
         """Returns errors and warnings of the console since the page was opened."""
         return [entry["message"] for entry in self._log("browser")]

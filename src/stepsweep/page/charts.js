@@ -39,8 +39,16 @@ const Charts = (() => {
     };
   }
 
+  const drawn = new WeakMap(); // an element → what its chart was last drawn from
+
+  // Draws a chart, unless it would be the one that is there. What a person has done to it stays, such as a zoom, as long
+  // as the layout's `uirevision` is the same: a live page draws again and again.
   function draw(element, traces, chartLayout, onTrial) {
-    Plotly.react(element, traces, layout(chartLayout), config);
+    const whole = layout({ uirevision: "the same axes", ...chartLayout });
+    const from = JSON.stringify([traces, whole, element.clientWidth]);
+    if (drawn.get(element) === from) return;
+    drawn.set(element, from);
+    Plotly.react(element, traces, whole, config);
     if (onTrial && !element.dataset.listens) {
       element.dataset.listens = "yes";
       element.on("plotly_click", (event) => {
@@ -141,7 +149,7 @@ const Charts = (() => {
     const longest = Math.max(1, ...traces.map((trace) => trace.x[trace.x.length - 1]));
     const shapes = lines.length === 1 ? pastLowest(panel, lines[0].curve) : [];
     draw(element, traces, {
-      height: 340, shapes, xaxis: { title: { text: "epoch" }, tickformat: "d", ...(longest <= 15 ? { dtick: 1 } : {}) }, yaxis: { title: { text: panel.name } },
+      height: 340, shapes, uirevision: panel.name, xaxis: { title: { text: "epoch" }, tickformat: "d", ...(longest <= 15 ? { dtick: 1 } : {}) }, yaxis: { title: { text: panel.name } },
     });
   }
 

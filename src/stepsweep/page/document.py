@@ -18,7 +18,7 @@ from stepsweep.page.markup import NOTHING, Markup, markup, of_file
 from stepsweep.page.parts import Skin, parts
 
 STYLE = "page.css"
-SCRIPTS = ("charts.js", "search.js", "sweep.js")
+SCRIPTS = ("charts.js", "search.js", "trials.js", "parallel.js", "space.js", "leaderboard.js", "sweep.js")
 """What the file has inside, and `sweep ui` serves."""
 
 

@@ -78,7 +78,7 @@ const SearchCharts = (() => {
     if (last !== undefined) traces.push({ type: "scatter", mode: "markers", showlegend: false, hoverinfo: "skip", x: [x[last]], y: [course.value[last]], marker: { symbol: "circle-open", size: 18, color: "#D55E00", line: { width: 3 } } });
     const stopped = course.ended_by ? [{ type: "line", x0: end, x1: end, y0: 0, y1: 1, yref: "paper", line: { color: style("--bad"), width: 2, dash: "dot" } }] : [];
     Charts.draw(byId("course"), traces, {
-      height: 380, shapes: stopped, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 60, r: 20, t: 40, b: 55 },
+      height: 380, uirevision: by, shapes: stopped, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 60, r: 20, t: 40, b: 55 },
       xaxis: { title: { text: title }, rangemode: "tozero" }, yaxis: { title: { text: objective.metric } },
     }, onTrial);
     if (isHalved) drawRungs(course, { objective, nameOf, winner, onTrial });
