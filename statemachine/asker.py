@@ -22,9 +22,10 @@ from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import Task, TaskEnd
 from stepsweep.contract.free_running import Params, SearchState, answer
 from stepsweep.contract.job_outcome import JobOutcome, begun
+from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.trial import Status
-from stepsweep.contract.worker import ASK, END, TRAIN, worker_state
+from stepsweep.contract.worker import ASK, END, STOP, TRAIN, worker_state
 from stepsweep.statemachine.log import Invocation
 
 MAX_SECONDS = 120.0
@@ -69,6 +70,8 @@ def told(bucket: Bucket, sweep: str, question: Question, *, ended: Mapping[str, 
     while True:
         state, turn, task = _answered(bucket, log, question, ended)
         next_state = partial(worker_state, state, question.worker, turn=turn + 1, bucket=bucket.name, job=job)
+        if task is None and state.ends_what_runs(question.worker):
+            return next_state(do=STOP, why=f"{ENDED_WITH_THE_SEARCH}{state.ended_by}")
         if task is None:
             return next_state(do=END)
         trial = state.trial(task.candidate, task.member)

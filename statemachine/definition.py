@@ -14,10 +14,14 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_STARTS, OTHERS_RUN, TRAINING_ENDED
+from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_STARTS, OTHERS_RUN, SEARCH_STOPPED, TRAINING_ENDED
 from stepsweep.contract.trial import Status
-from stepsweep.contract.worker import ASK, TRAIN
+from stepsweep.contract.worker import ASK, STOP, TRAIN
 from stepsweep.statemachine.retried import FUNCTION_ERRORS, RETRY_RULES, STORE_ERRORS, SUBMIT_ERRORS
+
+LAST_JOBS = Duration.seconds(5)
+"""Between the end of a search and that of its jobs. A worker takes less from its answer to its job's submission, unless
+Batch refuses it for now: then its trial finishes."""
 
 
 class _Reader(sfn.S3JsonItemReader):
@@ -96,6 +100,8 @@ class SweepDefinition(Construct):
                 **one_round,
                 "ended": sfn.JsonPath.object_at("$.ended"),
                 "leg": sfn.JsonPath.object_at("$.leg"),
+                "started": sfn.JsonPath.string_at("$$.Execution.StartTime"),
+                "entered": sfn.JsonPath.string_at("$$.State.EnteredTime"),
             },
         )
         ask = self._function(
@@ -107,7 +113,7 @@ class SweepDefinition(Construct):
         )
         train = self._guarded(
             train=self._train_all(bucket, job_queue, job_definition),
-            work=self._work(bucket, job_queue, job_definition, asker),
+            work=self._work(bucket, job_queue, job_definition, asker, guard),
             guard=guard,
             start_within=start_within,
             then=reduce,
@@ -316,6 +322,7 @@ class SweepDefinition(Construct):
         job_queue: batch.IJobQueue,
         job_definition: batch.IJobDefinition,
         asker: lambda_.IFunction,
+        guard: lambda_.IFunction,
     ) -> sfn.DistributedMap:
         """Returns the Map over the workers of a free-running search. A worker that fails leaves its trial to others."""
         work = sfn.DistributedMap(
@@ -342,19 +349,43 @@ class SweepDefinition(Construct):
             comment="Records how the trial ended, and takes the next one, in one event of the search's log.",
             payload="$.question",
         )
+        nothing_left = sfn.Succeed(
+            self,
+            "NothingLeft",
+            state_name="Nothing is left",
+            comment="Nothing that this worker could train.",
+            output_path=sfn.JsonPath.DISCARD,
+        )
+        last_jobs = sfn.Wait(
+            self,
+            "LastJobs",
+            state_name="Let the last jobs be submitted",
+            comment="Other workers may have been told their next trial just before the search ended.",
+            time=sfn.WaitTime.duration(LAST_JOBS),
+        )
+        end_running = self._function(
+            "EndRunning",
+            guard,
+            state_name="End the running trials",
+            comment="A rule has ended the search. Their checkpoints stay, and their workers end.",
+            payload={
+                "sweep": sfn.JsonPath.string_at("$.question.sweep"),
+                "round": sfn.JsonPath.number_at("$.question.leg"),
+                "ended": {"Error": SEARCH_STOPPED, "Cause": sfn.JsonPath.string_at("$.why")},
+            },
+        )
+        # Then they train to their ends.
+        end_running.add_catch(nothing_left, errors=["States.ALL"], result_path=sfn.JsonPath.DISCARD)
         next_step = (
             sfn.Choice(self, "NextStep", state_name="Another trial?")
             .when(sfn.Condition.string_equals("$.do", TRAIN), train, comment="There is a trial to train")
             .when(sfn.Condition.string_equals("$.do", ASK), ask, comment="Its trial is trained already")
-            .otherwise(
-                sfn.Succeed(
-                    self,
-                    "NothingLeft",
-                    state_name="Nothing is left",
-                    comment="Nothing that this worker could train.",
-                    output_path=sfn.JsonPath.DISCARD,
-                )
+            .when(
+                sfn.Condition.string_equals("$.do", STOP),
+                last_jobs.next(end_running).next(nothing_left),
+                comment="It ends the others",
             )
+            .otherwise(nothing_left)
         )
         train.add_catch(ask, errors=["States.ALL"], result_path="$.question.ended.failure")
         train.next(ask)

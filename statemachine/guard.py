@@ -1,4 +1,4 @@
-"""Lambda function "guard": whether any job of a sweep starts; and the end of the jobs of a sweep none of whose does.
+"""Lambda function "guard": whether any job of a sweep starts; and the end of its jobs, if none does or a rule says so.
 
 Where no machine starts, Batch cancels the first job of its queue at most, and lets the others wait
 (docs/decisions/022-a-sweep-whose-jobs-never-start-ends.md).
@@ -15,7 +15,7 @@ from botocore.config import Config
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.sweep_jobs import ON_MACHINES, jobs_alive, jobs_of
 from stepsweep.contract import keys
-from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_STARTS, OTHERS_RUN, STARTED
+from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_STARTS, OTHERS_RUN, SEARCH_STOPPED, STARTED
 from stepsweep.statemachine.log import Invocation
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ THREADS = 4
 
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
-    """Looks at the jobs of a round or leg, or ends them.
+    """Looks at the jobs of a round or leg, or ends those of the sweep.
 
     Args:
         event: the planner's answer, of which it needs `{"sweep": name, "round": number, "planned_at": milliseconds}`.
-            With `"ended": {"Error": "NoJobStarted", "Cause": why}` it ends the jobs.
+            With `"ended": {"Error": "NoJobStarted" or "SearchStopped", "Cause": why}` it ends the jobs.
 
     Returns:
         The event; after a look with its `verdict`, and `why` nothing starts.
@@ -39,7 +39,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     batch, queue = batch_client(), os.environ[keys.JOB_QUEUE]
     invocation = Invocation("guard", sweep=event["sweep"], round_number=event["round"])
     ended = event["ended"]
-    if ended.get("Error") == NO_JOB_STARTED:
+    if ended.get("Error") in (NO_JOB_STARTED, SEARCH_STOPPED):
         jobs = end_jobs(batch, queue, event["sweep"], reason=ended["Cause"])
         invocation.ended(jobs=jobs)
         return dict(event)

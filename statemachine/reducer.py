@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -34,6 +35,7 @@ from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
+from stepsweep.contract.stop import Course
 from stepsweep.contract.trial import MAX_REASON, Status, Trial
 from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.report import Ground, leave_report
@@ -55,9 +57,10 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """Ends one round.
 
     Args:
-        event: `{"sweep": name, "round": number, "ended": how the training ended, "leg": number}`. It ends with an error
-            and a cause (`contract/jobs.py`), or with `{}` if there was none. The leg is null for a search in rounds.
-            For a free-running one the round is the leg of the execution.
+        event: `{"sweep": name, "round": number, "ended": how the training ended, "leg": number, "started": when the
+            execution started, "entered": when its state did}`. Training ends with an error and a cause
+            (`contract/jobs.py`), or with `{}` if there was none. The leg is null for a search in rounds. For a
+            free-running one the round is the leg of the execution.
 
     Returns:
         `{"another_round": true, "sweep": name, "round": the next one, "ask": whether a model proposes params for it}`
@@ -71,6 +74,8 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
     map_results, no_job_started = _how_training_ended(event["ended"])
     if event["leg"] is None:
+        # Not this process's clock: a function that runs again must decide the same.
+        since = datetime.fromisoformat(event["entered"]) - datetime.fromisoformat(event["started"])
         state = reduce(
             bucket,
             last_lines,
@@ -80,6 +85,7 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
             no_job_started=no_job_started,
             usd_per_hour=float(os.environ[keys.USD_PER_HOUR]),
             job=job,
+            hours=since.total_seconds() / 3600,
         )
     else:
         state = end_leg(bucket, last_lines, sweep=event["sweep"], no_job_started=no_job_started, job=job)
@@ -112,6 +118,7 @@ def reduce(
     map_results: Any,
     usd_per_hour: float,
     job: StackJob,
+    hours: float = 0.0,
     no_job_started: str = "",
 ) -> dict[str, Any]:
     """Reads every planned trial's metrics, and writes results.json, from which the next round is planned.
@@ -123,6 +130,7 @@ def reduce(
             trial, and decides nothing: without it the function writes the same.
         usd_per_hour: of a machine that the stack's own job fills.
         job: what a trial gets that asks for nothing.
+        hours: since the execution started.
         no_job_started: why not one of the round's jobs started, if so. Then it is the outcome of each, and the search
             ends.
     """
@@ -154,7 +162,8 @@ def reduce(
     goes_on = has_winner and rounds.goes_on(spec, groups)
     ended_by = no_job_started or None
     if goes_on and not ended_by:
-        ended_by = _over_budget(spec, results, spent, round_number + 1, fleet)
+        ended_by = _stopped(bucket, spec, groups, round_number, hours)
+        ended_by = ended_by or _over_budget(spec, results, spent, round_number + 1, fleet)
     if goes_on and not ended_by:
         ask = bool(rounds.wanted_of_model(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
@@ -323,6 +332,26 @@ def _as_before(bucket: Bucket, sweep: str, round_number: int, results: Sequence[
     return [
         each if each.outcome.status is Status.SUCCEEDED else before.get(each.trial.trial_id, each) for each in results
     ]
+
+
+def _stopped(bucket: Bucket, spec: SweepSpec, groups: Sequence[Group], round_number: int, hours: float) -> str | None:
+    """Returns the rule that ends the search after this round; None if none does."""
+    course = Course()
+    if spec.stop.max_trials_without_improvement is not None:
+        for number in range(round_number):
+            key = keys.results_key(spec.name, number)
+            before = RoundResults.from_json(bucket.written_json(key), where=key).results
+            course = course.after(_values_of_round(ranking.grouped(before), number), spec.objective)
+        course = course.after(_values_of_round(groups, round_number), spec.objective)
+    last = len(spec.rungs) - 1  # values of other rungs do not compare
+    values = [group.value for group in groups if group.rung == last and group.value is not None]
+    best = min(values, key=spec.objective.rank, default=None)
+    return spec.stop.why(spec.objective, best=best, since_best=course.since_best, hours=hours) or None
+
+
+def _values_of_round(groups: Sequence[Group], round_number: int) -> list[float | None]:
+    """Returns the values of the params that a round trained, in the order of the plan."""
+    return [group.value for group in groups if any(each.trial.round_number == round_number for each in group.results)]
 
 
 def _over_budget(

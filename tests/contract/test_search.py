@@ -92,6 +92,10 @@ class TestSearch:
             ({"search": {"method": "tpe", "trials": 5}, "rounds": True}, True),
             ({"search": RANDOM, "rounds": False}, False),
             ({"search": RANDOM, "stop": {"max_hours": 1}}, False),
+            ({"search": RANDOM, "stop": {"max_hours": 1, "running": "end"}}, False),
+            ({"search": RANDOM, "stop": {"running": "end"}, "budget_usd": 2, "seconds_per_epoch": 1}, False),
+            ({"search": RANDOM, "halving": {}, "stop": {"max_hours": 1}, "rounds": True}, True),
+            ({"search": {"method": "tpe", "trials": 5, "batch": 2}, "stop": {"metric_reached": 0.9}}, True),
         ],
     )
     def test_a_model_without_a_batch_and_rules_to_stop_need_no_rounds(
@@ -119,7 +123,18 @@ class TestSearch:
             ),
             (
                 {"stop": {"max_hours": 2}, "rounds": True},
-                "stop: a search in rounds has no such rules; leave rounds out, or write false",
+                "stop: all trials are in one round, so none is left when the rules are looked at; leave rounds out, or "
+                "write false: the search then runs freely",
+            ),
+            ({"stop": {"max_hours": 2, "running": "kill"}}, 'stop.running: must be "finish" or "end", got "kill"'),
+            (
+                {"stop": {"max_hours": 2, "running": "end"}, "rounds": True, "halving": {}},
+                "stop.running: between rounds no trial runs; leave it out",
+            ),
+            (
+                {"stop": {"running": "end"}},
+                'stop: has no rule; write one such as {"metric_reached": 0.99, "max_hours": 8, '
+                '"max_trials_without_improvement": 30, "running": "end"}',
             ),
         ],
     )

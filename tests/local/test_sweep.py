@@ -150,6 +150,23 @@ def test_free_workers_search_with_a_model_and_halving_and_go_on_after_a_stop(clo
     assert {job["jobName"] for job in jobs} == trials, "the search goes on with the trials that it had begun"
 
 
+def test_a_rule_that_is_met_ends_the_trials_that_run_as_none_of_their_own_failures(cloud: Cloud) -> None:
+    spec = {
+        "parameters": {"sleep": [0, 300]},
+        "stop": {"metric_reached": 0.5, "running": "end"},
+        "epochs": 1,
+        "max_concurrency": 2,
+        "name": "reached",
+    }
+    output = cloud.run(spec)
+    assert output["ended_by"] == "stop.metric_reached: val_accuracy reached 0.614286; the target is 0.5"
+    assert output["outcomes"] == {"SUCCEEDED": 1, "FAILED": 0, "MISSING": 1, "INVALID": 0}
+    assert output["reasons"] == [{"reason": f"ended with the search: {output['ended_by']}", "trials": 1}]
+    assert sorted(job["status"] for job in jobs_of(cloud, "reached")) == ["FAILED", "SUCCEEDED"]
+    again = cloud.run(spec)
+    assert (again["outcomes"], len(jobs_of(cloud, "reached"))) == (output["outcomes"], 2), "the rule is still met"
+
+
 def metrics_uri(job: dict[str, Any]) -> str:
     """Returns where a job writes its metrics. Each rung of a trial has its own."""
     given: list[dict[str, str]] = job["container"]["environment"]

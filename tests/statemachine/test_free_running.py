@@ -12,7 +12,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.statemachine import asker
-from tests.support.functions import Cloud, as_lambda_does, attempts
+from tests.support.functions import Cloud, as_lambda_does, attempts, job_description
 
 SPEC: dict[str, Any] = {
     "parameters": {"lr": {"low": 0.001, "high": 1, "log": True}},
@@ -41,6 +41,10 @@ class Workers:
         question = {**self.states[number]["question"], "ended": ended}
         self.states[number] = as_lambda_does(asker.handler, question)
         return self.states[number]
+
+    def lr(self, number: int) -> float:
+        command = self.states[number]["command"]
+        return float(command[command.index("--lr") + 1])
 
     def train(self, number: int, *, fails: bool = False) -> dict[str, Any]:
         """Plays the job of a worker, and asks what is next."""
@@ -220,6 +224,39 @@ def test_another_trainer_is_refused_unless_it_is_accepted(cloud: Cloud, monkeypa
     workers = Workers.of(cloud, execution="two", accept_trainer=True)
     workers.to_the_end()
     assert len(workers.trained) == 6
+
+
+def test_the_worker_whose_question_meets_a_rule_has_the_others_ended_and_a_resumed_sweep_trains_them(
+    cloud: Cloud,
+) -> None:
+    stop = {"max_trials_without_improvement": 1, "running": "end"}
+    workers = Workers.of(cloud, max_concurrency=3, stop=stop)
+    best, worse, ended = sorted(range(3), key=lambda number: -workers.lr(number))
+    workers.train(best)
+    question = workers.states[worse]["question"]
+    told = workers.train(worse)
+    why = told["why"]
+    assert told["do"] == "stop"
+    assert why.startswith("ended with the search: stop.max_trials_without_improvement: 1 trials ended since")
+    assert as_lambda_does(asker.handler, question) == told, "a question that is asked again is answered the same"
+    for number in (best, ended):
+        cause = job_description(exit_code=137, status_reason=why)
+        assert workers.ask(number, {"failure": {"Error": "States.TaskFailed", "Cause": cause}})["do"] == "end"
+    output = workers.reduce()["output"]
+    assert output["outcomes"] == {"SUCCEEDED": 2, "FAILED": 0, "MISSING": 2, "INVALID": 0}
+    assert output["reasons"] == [{"reason": why, "trials": 2}]
+
+    again = Workers.of(cloud, execution="two", max_concurrency=3)
+    again.to_the_end()
+    assert len(again.trained) == 4, "those that were ended, and those that had not begun"
+    assert again.reduce(leg=1)["output"]["outcomes"]["SUCCEEDED"] == 6
+
+
+def test_a_trial_that_ended_before_it_was_ended_counts(cloud: Cloud) -> None:
+    stop = {"max_hours": 1e-9, "running": "end"}
+    workers = Workers.of(cloud, max_concurrency=2, stop=stop)
+    assert [workers.train(number)["do"] for number in (0, 1)] == ["stop", "end"]
+    assert workers.reduce()["output"]["outcomes"]["SUCCEEDED"] == 2
 
 
 def test_a_rule_ends_the_search_and_the_output_says_which(cloud: Cloud) -> None:

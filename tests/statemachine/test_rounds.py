@@ -90,6 +90,28 @@ class TestHalving:
             ("0.6", "4"), ("0.5", "4"), ("0.4", "2"), ("0.3", "1"), ("0.2", "1"), ("0.1", "1"),
         ]  # fmt: skip
 
+    @pytest.mark.parametrize(
+        ("stop", "rounds", "ended_by"),
+        [
+            ({"max_hours": 1}, 1, "stop.max_hours: 1.00 hours have passed, of 1"),
+            ({"max_hours": 1.5}, 3, None),
+            # Five are worse than the first in round 0. The next round begins with a better one.
+            (
+                {"max_trials_without_improvement": 5},
+                1,
+                "stop.max_trials_without_improvement: 5 trials ended since the best value was found",
+            ),
+            ({"max_trials_without_improvement": 6}, 3, None),
+            ({"metric_reached": 0.2}, 3, None),  # it counts on the last rung
+        ],
+    )
+    def test_rules_are_looked_at_after_each_round(
+        self, cloud: Cloud, stop: dict[str, Any], rounds: int, ended_by: str | None
+    ) -> None:
+        falling = {"lr": [0.6, 0.5, 0.4, 0.3, 0.2, 0.1]}
+        trained, answer = to_the_end(cloud, stop=stop, rounds=True, parameters=falling)
+        assert (len(trained), answer["output"]["ended_by"]) == (rounds, ended_by)
+
     def test_until_the_last_round_there_is_no_leaderboard(self, cloud: Cloud) -> None:
         train(cloud, plan(cloud, 0))
         cloud.reduce()
@@ -242,6 +264,11 @@ class TestModel:
         train(cloud, second)
         output = cloud.reduce(round_number=1)["output"]
         assert (output["outcomes"]["SUCCEEDED"], output["rounds"]) == (5, 2)
+
+    def test_a_value_that_is_reached_ends_the_search_after_its_round(self, cloud: Cloud) -> None:
+        trained, answer = to_the_end(cloud, **self.LEARNS, stop={"metric_reached": 0.1})
+        assert len(trained) == 1
+        assert answer["output"]["ended_by"].startswith("stop.metric_reached: val_accuracy reached 0.")
 
     def test_a_model_that_proposed_nothing_at_all_is_an_error_and_not_a_guess(self, cloud: Cloud) -> None:
         train(cloud, plan(cloud, 0, **self.LEARNS))

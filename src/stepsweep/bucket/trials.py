@@ -62,6 +62,8 @@ def _without_metrics(trial: Trial, outcome: JobOutcome | Unreadable | None) -> R
             return Read(result=_ended(trial, Status.FAILED, "its recorded outcome cannot be read"))
         case JobOutcome(succeeded=True):
             return Read(result=_ended(trial, Status.MISSING, NO_METRICS))
+        case JobOutcome(was_ended=True):
+            return Read(result=_ended(trial, Status.MISSING, outcome.reason))
         case JobOutcome():
             return Read(result=_ended(trial, Status.FAILED, outcome.reason), log_stream=outcome.last_log_stream)
 

@@ -21,6 +21,7 @@ from stepsweep.contract.search import MAX_TURNS, STARTUP
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
+from stepsweep.contract.stop import Course, Running
 from stepsweep.contract.trial import Status, Trial
 
 Params = Mapping[str, Value]
@@ -35,8 +36,8 @@ class SearchState:
         candidates: in the order in which the search began them.
         turns: worker → the last turn of the current leg, and what it was told.
         ended_by: the rule that ended the search in this leg; empty if none did.
-        best: the best value that a candidate reached on any rung.
-        since_best: how many candidates have ended on a rung since.
+        stopper: the worker whose question met that rule.
+        course: how the search went so far.
         spent: on all jobs so far.
     """
 
@@ -46,8 +47,8 @@ class SearchState:
         self.candidates = Candidates(list(began.spec.parameters))
         self.turns: dict[int, tuple[int, Task | None]] = {}
         self.ended_by = ""
-        self.best: float | None = None
-        self.since_best = 0
+        self.stopper: int | None = None
+        self.course = Course()
         self.spent = Spent()
 
     @property
@@ -77,7 +78,7 @@ class SearchState:
         """Frees what earlier workers left. A new execution also retries failed trials."""
         before, self.began = self.began, event
         if before.trainer_version != event.trainer_version:  # all trials count as new
-            self.candidates, self.best, self.since_best = Candidates(list(event.spec.parameters)), None, 0
+            self.candidates, self.course = Candidates(list(event.spec.parameters)), Course()
         again = before.execution != event.execution
         for number, candidate in enumerate(self.candidates):
             for index, member in enumerate(candidate.members):
@@ -85,7 +86,7 @@ class SearchState:
                 if member.worker is not None or (again and failed):
                     candidate = candidate.with_member(index, Member(epochs=member.epochs))  # noqa: PLW2901
             self.candidates.put(number, candidate)
-        self.turns, self.ended_by = {}, ""
+        self.turns, self.ended_by, self.stopper = {}, "", None
         self.spent = self.spent.with_starts(event.fleet.machines(event.workers))
 
     def end_task(self, worker: int, end: TaskEnd | None) -> None:
@@ -102,14 +103,7 @@ class SearchState:
             epochs = max(0, (end.epochs_trained or 0) - before)
             self.spent = self.spent.with_job(end.job_seconds, epochs, is_whole=epochs == member.epochs - before)
         if candidate.has_ended:
-            self._compare(candidate.reached[-1].value)
-
-    def _compare(self, value: float | None) -> None:
-        rank = self.spec.objective.rank
-        if value is not None and (self.best is None or rank(value) < rank(self.best)):
-            self.best, self.since_best = value, 0
-        else:
-            self.since_best += 1
+            self.course = self.course.after([candidate.reached[-1].value], self.spec.objective)
 
     def told(self, worker: int, turn: int, choice: Choice) -> None:
         """Records what a worker was told."""
@@ -117,7 +111,8 @@ class SearchState:
             self.candidates.put(number, self.candidates[number].promoted(self.spec))
         task = choice.task
         self.turns[worker] = (turn, task)
-        self.ended_by = self.ended_by or choice.ended_by
+        if choice.ended_by and not self.ended_by:
+            self.ended_by, self.stopper = choice.ended_by, worker
         if task is None:
             return
         if task.candidate == len(self.candidates):
@@ -175,6 +170,18 @@ class SearchState:
         """Whether there is something to train that no worker trains, and no rule has ended the search."""
         choice, wants_model = self.copy().choose(None, hours=0.0)
         return not self.ended_by and (wants_model or choice.task is not None)
+
+    def ends_what_runs(self, worker: int) -> bool:
+        """Whether this worker has the trials ended that run: its question met a rule, and the spec asks for it."""
+        return (
+            worker == self.stopper
+            and self.spec.stop.running is Running.END
+            and any(self._trains(other) for other in self.turns)
+        )
+
+    def _trains(self, worker: int) -> bool:
+        task = self.task_of(worker)
+        return task is not None and self.candidates[task.candidate].members[task.member].worker == worker
 
     def knows_enough(self) -> bool:
         """Whether a model can propose params: with fewer outcomes it does no better than chance."""
@@ -239,7 +246,7 @@ class SearchState:
             last = len(self.spec.rungs)
             ended = [each.reached[-1].value for each in self.candidates if len(each.reached) == last]
             best = min((value for value in ended if value is not None), key=self.spec.objective.rank, default=None)
-        return self.spec.stop.why(self.spec.objective, best=best, since_best=self.since_best, hours=hours)
+        return self.spec.stop.why(self.spec.objective, best=best, since_best=self.course.since_best, hours=hours)
 
     def _affordable(self, task: Task, passed: Sequence[int]) -> Choice:
         """Returns the task as a choice, unless it and what trains might exceed the budget."""
@@ -281,8 +288,9 @@ class SearchState:
             "events": self.events,
             "began": replace(self.began, first=()).to_json(),
             "ended_by": self.ended_by,
-            "best": self.best,
-            "since_best": self.since_best,
+            "stopper": self.stopper,
+            "best": self.course.best,
+            "since_best": self.course.since_best,
             "spent": self.spent.to_json(),
             "turns": [[worker, turn, _place(task)] for worker, (turn, task) in sorted(self.turns.items())],
             "candidates": self.candidates.to_json(),
@@ -298,8 +306,8 @@ class SearchState:
         state = cls(began)
         state.events = fields.whole("events")
         state.ended_by = fields.text("ended_by")
-        state.best = fields.maybe_number("best")
-        state.since_best = fields.whole("since_best")
+        state.stopper = fields.maybe_whole("stopper")
+        state.course = Course(best=fields.maybe_number("best"), since_best=fields.whole("since_best"))
         state.spent = Spent.from_json(fields.raw("spent"), where=f"{where}: spent")
         state.candidates = Candidates(list(state.spec.parameters), fields.raw("candidates"))
         for worker, turn, place in fields.raw("turns"):

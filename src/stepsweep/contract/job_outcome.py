@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from stepsweep.contract.cost import job_seconds
 from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.trial import Status
 
@@ -43,6 +44,7 @@ class JobOutcome:
         reason: why it failed; empty if it succeeded.
         attempts: Batch's descriptions, oldest first, with field names in upper camel case.
         execution: name of the execution that ran the job.
+        was_ended: whether the sweep ended the job, because a rule had stopped the search.
     """
 
     execution: str
@@ -50,6 +52,7 @@ class JobOutcome:
     succeeded: bool
     reason: str
     attempts: tuple[Mapping[str, Any], ...]
+    was_ended: bool = False
 
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
@@ -73,6 +76,7 @@ class JobOutcome:
                     succeeded=False,
                     reason=_reason(failure, job),
                     attempts=_attempts(job.get("Attempts")) if job else (),
+                    was_ended=_was_ended(job),
                 )
             case other:
                 raise InvalidDocument(f'{where}: status must be "SUCCEEDED" or "FAILED", got {other!r}')
@@ -113,9 +117,15 @@ def _failed_job(failure: Mapping[str, Any]) -> dict[str, Any] | None:
     return job if isinstance(job, dict) else None
 
 
+def _was_ended(job: Mapping[str, Any] | None) -> bool:
+    return job is not None and str(job.get("StatusReason", "")).startswith(ENDED_WITH_THE_SEARCH)
+
+
 def _reason(failure: Mapping[str, Any], job: Mapping[str, Any] | None) -> str:
     if job is None:
         return ": ".join(filter(None, (str(failure.get("Error", "unknown error")), str(failure.get("Cause", "")))))
+    if _was_ended(job):
+        return str(job["StatusReason"])
     attempts = job.get("Attempts")
     last = _object(attempts[-1]) if isinstance(attempts, list) and attempts else {}
     container = _object(last.get("Container"))

@@ -7,6 +7,11 @@ NOTHING_STARTS, OTHERS_RUN, STARTED = "nothing starts", "others run", "started"
 NO_JOB_STARTED = "NoJobStarted"
 """Error with which the branch that watches ends a sweep none of whose jobs started. Its cause is the reason."""
 
+SEARCH_STOPPED = "SearchStopped"
+"""Error with which a worker has the trials ended that run when a rule stops the search. Its cause is the reason."""
+ENDED_WITH_THE_SEARCH = "ended with the search: "
+"""How the reason of such a job begins. It is no failure of the trial's own."""
+
 EXIT_INTERRUPTED = 75
 """Exit code of a trial that was told to end and saved a checkpoint, from which another attempt continues.
 

@@ -60,7 +60,7 @@ from stepsweep.contract.space import (
     size_of,
 )
 from stepsweep.contract.space_input import conditions, exclusions, listed, tried_first
-from stepsweep.contract.stop import Stop
+from stepsweep.contract.stop import Running, Stop
 
 FIELDS = (
     "parameters", "exclude", "try_first", "warm_start", "known", "search", "halving", "rounds", "stop", "fixed",
@@ -336,27 +336,34 @@ class Parser:
     def _rounds(self) -> bool:
         """Returns whether the search goes in rounds.
 
-        By default a model's search runs freely unless it has a batch, and any search that has rules to stop early.
+        By default a model's search does so only with a batch, and any other one unless it has rules to stop early.
         """
         raw = self.data.get("rounds")
         if raw is not None:
             return self._boolean("rounds", raw)
         match self.data.get("search"):
-            case {"method": Method.TPE.value, **more} if more.get("batch") is None:
-                return False
+            case {"method": Method.TPE.value, **more}:
+                return more.get("batch") is not None
         return not self.data.get("stop")
 
     def _stop(self, *, rounds: bool) -> Stop:
         raw = self.data.get("stop")
         if raw is None:
             return Stop()
-        example = '{"metric_reached": 0.99, "max_hours": 8, "max_trials_without_improvement": 30}'
+        example = '{"metric_reached": 0.99, "max_hours": 8, "max_trials_without_improvement": 30, "running": "end"}'
         if not isinstance(raw, dict):
             self.faults.append(f"stop: must be an object such as {example}, got {shown(raw)}")
             return Stop()
         self._unknown_fields(raw, known=tuple(Stop.__dataclass_fields__), where="stop.")
-        if raw and rounds:
-            self.faults.append("stop: a search in rounds has no such rules; leave rounds out, or write false")
+        if rounds and raw.get("running") is not None:
+            self.faults.append("stop.running: between rounds no trial runs; leave it out")
+        if raw and rounds and not self._has_later_rounds():
+            self.faults.append(
+                "stop: all trials are in one round, so none is left when the rules are looked at; leave rounds out, or "
+                "write false: the search then runs freely"
+            )
+        if raw.keys() == {"running"} and self.data.get("budget_usd") is None:
+            self.faults.append(f"stop: has no rule; write one such as {example}")
         patience = raw.get("max_trials_without_improvement")
         return Stop(
             metric_reached=self._number("stop.metric_reached", raw.get("metric_reached")),
@@ -364,7 +371,21 @@ class Parser:
             max_trials_without_improvement=None
             if patience is None
             else self._whole("stop.max_trials_without_improvement", patience, default=None, low=1, high=MAX_TRIALS),
+            running=self._running(raw.get("running")),
         )
+
+    def _running(self, raw: object) -> Running:
+        if raw is None:
+            return Running.FINISH
+        if isinstance(raw, str) and raw in tuple(Running):
+            return Running(raw)
+        known = " or ".join(f'"{name}"' for name in Running)
+        self.faults.append(f"stop.running: must be {known}, got {shown(raw)}")
+        return Running.FINISH
+
+    def _has_later_rounds(self) -> bool:
+        search = self.data.get("search")
+        return self.data.get("halving") is not None or (isinstance(search, dict) and search.get("method") == Method.TPE)
 
     def _number(self, where: str, raw: object, *, above: float = -MAX_BOUND) -> float | None:
         if raw is None:

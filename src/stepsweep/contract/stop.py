@@ -1,27 +1,42 @@
-"""When a free-running search stops before it has tried all its trials: whichever rule is met first."""
+"""When a search stops before it has tried all its trials: whichever rule is met first."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from stepsweep.contract.objective import Objective
 
 
+class Running(StrEnum):
+    """What becomes of trials that run when a rule is met."""
+
+    FINISH = "finish"
+    END = "end"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """Rules after which no further trial starts; trials that run then finish. None is no rule.
+    """Rules after which no further trial starts. None is no rule.
+
+    A free-running search looks at them whenever a trial ends, and one in rounds after each round.
 
     Attributes:
         metric_reached: a trial's value at least as good; with halving, one on the last rung.
         max_hours: since the execution started.
         max_trials_without_improvement: that ended since the best value was found. With halving, each rung counts.
+        running: what becomes of trials that run then, by whatever rule the search ends.
     """
 
     metric_reached: float | None = None
     max_hours: float | None = None
     max_trials_without_improvement: int | None = None
+    running: Running = Running.FINISH
 
     def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        return {
+            name: value for name, value in asdict(self).items() if value is not None and value is not Running.FINISH
+        }
 
     def why(self, objective: Objective, *, best: float | None, since_best: int, hours: float) -> str:
         """Returns the first rule that is met, for people; an empty text if none is.
@@ -39,3 +54,26 @@ class Stop:
         if most is not None and hours >= most:
             return f"stop.max_hours: {hours:.2f} hours have passed, of {most:g}"
         return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How a search went so far.
+
+    Attributes:
+        best: the best value on any rung.
+        since_best: how many params have ended on a rung since.
+    """
+
+    best: float | None = None
+    since_best: int = 0
+
+    def after(self, values: Iterable[float | None], objective: Objective) -> "Course":
+        """Returns it after params have ended with these values, in their order. None is a failure."""
+        best, since_best = self.best, self.since_best
+        for value in values:
+            if value is not None and (best is None or objective.rank(value) < objective.rank(best)):
+                best, since_best = value, 0
+            else:
+                since_best += 1
+        return Course(best=best, since_best=since_best)

@@ -7,8 +7,8 @@ from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.trial import Trial
 
-TRAIN, ASK, END = "train", "ask", "end"
-"""What the worker does next."""
+TRAIN, ASK, STOP, END = "train", "ask", "stop", "end"
+"""What the worker does next. The one whose question met a rule has the trials ended that run, if the rule says so."""
 
 
 def worker_state(
@@ -20,16 +20,19 @@ def worker_state(
     bucket: str,
     job: StackJob,
     trial: Trial | None = None,
+    why: str = "",
 ) -> dict[str, Any]:
     """Returns what a worker does next, and its next question; the state machine adds the job's end to that.
 
     Args:
         turn: of the next question.
         trial: that it trains; the state then has all that its job needs.
+        why: the reason of jobs that it has ended.
     """
     question = {"sweep": state.spec.name, "leg": state.began.leg, "worker": worker, "turn": turn, "ended": {}}
     item: dict[str, Any] = {}
     if trial:
         began = state.began
         item = TrialItem.of(trial, execution=began.execution, spec=state.spec, bucket=bucket, job=job).to_json()
-    return {**item, "do": do, "question": question}
+    reason = {"why": why} if why else {}
+    return {**item, "do": do, "question": question, **reason}
