@@ -279,7 +279,7 @@ class SweepStack(cdk.Stack):
             self,
             "Guard",
             module="guard",
-            description="stepsweep: ends a sweep none of whose jobs starts",
+            description="stepsweep: ends the jobs of a sweep, if none starts or a rule was met",
             environment={
                 keys.JOB_QUEUE: compute.job_queue.job_queue_arn,
                 keys.START_WITHIN_MINUTES: str(config.start_within_minutes),

@@ -11,6 +11,7 @@ from stepsweep.contract import rounds
 from stepsweep.contract.described import assignments, described
 from stepsweep.contract.space import Range
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.stop import Running
 from stepsweep.contract.words import as_cells
 
 MAX_ROWS = 20
@@ -41,9 +42,9 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
     if spec.warm_start:
         names = ", ".join(spec.warm_start)
         view.line(f"The model is told what other sweeps found ({names}), so it may propose other params than these.")
-    if rules := spec.stop.to_json():
+    if rules := spec.stop.rules:
         met = ", or ".join(f"{name} {value:g}" for name, value in rules.items())
-        view.line(f"The search stops early at {met}.")
+        view.line(f"The search stops early at {met}{_then(spec)}.")
     if len(schedule) > 1:
         view.line()
         _rounds(view, schedule, estimate, name="round" if spec.rounds else "rung")
@@ -75,6 +76,13 @@ def plan_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:
             {"jobs": each.trials, "epochs": each.epochs, "up_to": list(each.up_to)} for each in schedule
         ],
     }
+
+
+def _then(spec: SweepSpec) -> str:
+    """Returns what becomes of trials that run when the search stops; empty between rounds, when none does."""
+    if spec.rounds:
+        return ", looked at after each round"
+    return "; trials that run then are ended" if spec.stop.running is Running.END else "; trials that run then finish"
 
 
 def _rounds(view: View, schedule: Sequence[rounds.Round], estimate: Estimate, *, name: str) -> None:

@@ -1,7 +1,7 @@
 """When a search stops before it has tried all its trials: whichever rule is met first."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -33,10 +33,14 @@ class Stop:
     max_trials_without_improvement: int | None = None
     running: Running = Running.FINISH
 
+    @property
+    def rules(self) -> dict[str, float]:
+        """The rules by their names."""
+        names = ("metric_reached", "max_hours", "max_trials_without_improvement")
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
     def to_json(self) -> dict[str, Any]:
-        return {
-            name: value for name, value in asdict(self).items() if value is not None and value is not Running.FINISH
-        }
+        return {**self.rules, **({"running": self.running.value} if self.running is not Running.FINISH else {})}
 
     def why(self, objective: Objective, *, best: float | None, since_best: int, hours: float) -> str:
         """Returns the first rule that is met, for people; an empty text if none is.

@@ -274,7 +274,10 @@ def play(stage: Stage, document: Any) -> Any:
     stage.executions += 1
     name = EXECUTION if stage.executions == 1 else f"{EXECUTION}-{stage.executions}"
     document = {"name": EXECUTION, **document}
-    context = {"Execution": {"Input": document, "Name": name, "StartTime": "2026-11-23T05:30:12.345Z"}}
+    context = {
+        "Execution": {"Input": document, "Name": name, "StartTime": "2026-11-23T05:30:12.345Z"},
+        "State": {"EnteredTime": "2026-11-23T05:40:12.345Z"},
+    }
     return _run(stage, stage.subject.definition, document, context)
 
 
