@@ -374,6 +374,9 @@ DEFINITION = (
         "an answer that is kept beside the question", lambda d: _state(d, "Ask what is next").pop("OutputPath")
     ),
     _definition("a worker that is told where to ask again, and trains", lambda d: _swap_choices(d, "Another trial?")),
+    _definition(
+        "a worker that fails if it cannot end the others", lambda d: _state(d, "End the running trials").pop("Catch")
+    ),
     _definition("a worker's last state in its output", lambda d: _state(d, "Nothing is left").pop("OutputPath")),
     _definition("the workers' output in the sweep's place", lambda d: _state(d, MAP_OF_WORKERS).pop("ResultPath")),
     _definition(

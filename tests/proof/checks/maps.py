@@ -85,11 +85,15 @@ def _faults_of_trials(processor: dict[str, Any]) -> Findings:
 
 def _faults_of_workers(processor: dict[str, Any]) -> Findings:
     states = processor["States"]
-    asking = [name for name, state in states.items() if state.get("Resource", "").endswith(":lambda:invoke")]
-    if len(asking) != 1:
-        yield f"{asking} ask what is next, not one state"
+    invoking = {name for name, state in states.items() if state.get("Resource", "").endswith(":lambda:invoke")}
+    after_jobs = {state.get("Next") for state in states.values() if state.get("Resource", "").endswith(".sync")}
+    if len(asking := invoking & after_jobs) != 1:
+        yield f"{sorted(asking)} ask what is next after a job, not one state"
         return
     (ask,) = asking
+    for name in invoking - asking:
+        if not any(catcher["ErrorEquals"] == ["States.ALL"] for catcher in states[name].get("Catch", [])):
+            yield f"{name}: a worker that cannot end the others must end all the same"
     if states[ask]["Parameters"].get("Payload.$") is None or states[ask].get("OutputPath") != "$.Payload":
         yield f"{ask}: the answer must take the place of the state, or it grows from turn to turn"
     for name, state in states.items():
