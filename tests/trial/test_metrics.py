@@ -25,7 +25,6 @@ def collected(text: str, epochs: int | None = 3) -> tuple[dict[str, list[float |
     [
         "Final accuracy: 0.1",
         "Test accuracy=0.1",
-        "best accuracy: 0.1 at epoch 2",
         "Loading the best epoch: 1\naccuracy = 0.1",
         '{"final": true, "accuracy": 0.1}',
         "done, accuracy=0.1\ndone, accuracy=0.2",
@@ -36,6 +35,45 @@ def test_what_a_script_prints_after_the_end_is_no_epochs_value(after: str) -> No
     assert columns["accuracy"] == [0.7, 0.9, 0.8]
     (notice,) = notices
     assert "which other epochs do not have" in notice
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "epoch {} accuracy={} best accuracy=0.95",
+        "epoch {} accuracy={}\nBest accuracy: 0.95",
+        "epoch {} accuracy={} (best epoch: 1)",
+        "epoch {}\nbest epoch: 1\naccuracy={}",
+        "[rank0] epoch {0} accuracy={1}\n[rank1] epoch {0} accuracy=0.99",
+        "[default1]:epoch {0} accuracy=0.99\n[default0]:epoch {0} accuracy={1}",
+    ],
+)
+def test_what_is_said_beside_an_epoch_s_value_does_not_replace_it(lines: str) -> None:
+    text = "\n".join(lines.format(epoch, value) for epoch, value in enumerate((0.7, 0.9, 0.8), 1))
+    assert collected(text)[0]["accuracy"] == [0.7, 0.9, 0.8]
+
+
+def test_a_best_value_alone_is_the_value() -> None:
+    assert collected("Best accuracy: 0.9", epochs=1)[0] == {"accuracy": [0.9]}
+
+
+def test_a_value_with_commas_is_one_number_or_none() -> None:
+    assert collected("epoch 1 reward=1,234.5\nepoch 2 reward=12,345,678.5\nepoch 3 reward=934")[0] == {
+        "reward": [1234.5, 12345678.5, 934.0]
+    }
+    with pytest.raises(NoMetrics, match=r"^reward was printed as 1,234, which may be more than one number; print it"):
+        collected("epoch 1 reward=934.5\nepoch 2 reward=1,234\nepoch 3 reward=935.5")
+    columns, notices = collected("gpus: 0,1\n" + EPOCHS)
+    assert columns == {"accuracy": [0.7, 0.9, 0.8]}
+    assert notices == ["gpus does not count: 0,1 may be more than one number; print it without commas"]
+
+
+def test_a_training_per_fold_in_one_trial_is_no_curve() -> None:
+    with pytest.raises(
+        NoMetrics, match=r"^accuracy of epoch 1 was printed again, with another value, after later epochs"
+    ):
+        collected("fold 1\n" + EPOCHS + "fold 2\n" + EPOCHS.replace("0.", "0.1"))
+    assert collected(EPOCHS + EPOCHS)[0]["accuracy"] == [0.7, 0.9, 0.8], "one that begins again repeats its values"
 
 
 def test_what_it_prints_before_the_start_is_none_either() -> None:

@@ -6,6 +6,10 @@
   epochs, such as the loss of a batch, has the last value before the others of its epoch.
 - A name printed several times in an epoch has the last value. If lines of one kind have it in every epoch, only these
   count: `Final accuracy: 0.9` after the last epoch is not that epoch's.
+- `best loss: 0.3` beside `loss: 0.5` is another metric, `best_loss`; `best epoch 2` begins no epoch.
+- Where several processes print, as `[rank1]` or torchrun's `[default1]:`, only rank 0 counts.
+- A value with a comma, such as 1,234, may mean two things, and is refused; 1,234.5 is one number.
+- A training that begins again, such as one per fold, is refused: one curve is ranked.
 - A warning of Python, with the line of code below it, counts for nothing: "use l1_ratio=0 instead" is no metric.
 - A name that some epochs lack was not measured there; its cells are empty.
 """
@@ -23,13 +27,19 @@ EPOCH = "epoch"
 MOST_EPOCHS = 100_000
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _NUMPY = re.compile(r"\b(?:np|numpy)\.\w+\(([^()]*)\)")
-_NUMBER = r"[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)(?![\w.])"
+_THOUSANDS = r"\d{1,3}(?:,\d{3})+\.\d+"
+_NUMBER = rf"[+-]?(?:{_THOUSANDS}|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)(?![\w.])"
+_BEST = "best "
 _PAIR = re.compile(
     r"(?<![\w./@-])(?<!(?u:\w))"  # not in the middle of a word, of any alphabet
-    rf"([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)[\"']?\s*[=:]\s*({_NUMBER})(?:\s*/\s*(\d+))?(?![:\w])",
+    rf"((?:{_BEST})?[A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)[\"']?\s*[=:]\s*({_NUMBER})(,\d[\d.,]*)?"
+    r"(?:\s*/\s*(\d+))?(?![:\w])",
     re.ASCII | re.IGNORECASE,
 )
 _EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*\[?(\d+)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
+_OTHER_EPOCH = re.compile(r"\b(?:best|last|max|maximum|total|from|since)[\s:=(-]*$", re.ASCII | re.IGNORECASE)
+"""What before a number of an epoch means that it is not the one whose metrics follow."""
+_RANK = re.compile(r"\s*\[?(?:rank|default)[ :]?(\d+)\b", re.ASCII | re.IGNORECASE)
 _WARNING = re.compile(r":\d+: \w*Warning: ")
 """As `warnings.formatwarning` writes it: `train.py:3: FutureWarning: …`, and then the indented line of code."""
 _MOST_KINDS = 16
@@ -71,6 +81,9 @@ class Collector:
         self._resumed = False
         self._after_warning = False
         self._lost: dict[str, list[float]] = {}
+        self._unclear: dict[str, str] = {}
+        self._last = 0
+        self._again = ""
 
     def feed(self, text: str) -> None:
         """Reads one line; the states of a progress bar, which `\\r` parts, count as lines."""
@@ -81,11 +94,13 @@ class Collector:
         was_after_warning, self._after_warning = self._after_warning, bool(_WARNING.search(line))
         if not line.strip() or self._after_warning or (was_after_warning and line[0].isspace()):
             return
+        if (rank := _RANK.match(line)) and int(rank[1]):
+            return
         document = _json_object(line)
         found_epoch = document.get(EPOCH) if document is not None else None
         if isinstance(found_epoch, (int, float)) and math.isfinite(found_epoch):
             self._see_epoch(math.ceil(found_epoch))
-        elif document is None and (match := self._epoch_pattern.search(line)):
+        elif document is None and (match := self._epoch_in(line)):
             text = next((group for group in match.groups() if group is not None), "")
             if not text.isdecimal():
                 raise NoMetrics(f"--epoch: its group matched {text!r}, not a whole number")
@@ -111,11 +126,25 @@ class Collector:
                 for name, value in document.items()
                 if isinstance(value, (int, float)) and not isinstance(value, bool) and name.lower() not in _NOT_METRICS
             ]
-        return [
-            (match[1], float(match[2]) / float(match[3]) if match[3] and float(match[3]) else float(match[2]))
-            for match in _PAIR.finditer(line)
-            if match[1].lower() not in _NOT_METRICS
-        ]
+        found = []
+        for match in _PAIR.finditer(line):
+            name, number, more, of = match.groups()
+            is_best = name[: len(_BEST)].lower() == _BEST
+            if name[is_best and len(_BEST) :].lower() in _NOT_METRICS:
+                continue
+            name = valid_name(_BEST) + name[len(_BEST) :] if is_best else name
+            if more:
+                self._unclear.setdefault(valid_name(name), number + more)
+                continue
+            value = float(number.replace(",", ""))
+            found.append((name, value / float(of) if of and float(of) else value))
+        return found
+
+    def _epoch_in(self, line: str) -> re.Match[str] | None:
+        """Returns where a line names its epoch; of the usual pattern not an epoch that it only mentions."""
+        matches = self._epoch_pattern.finditer(line)
+        is_usual = self._epoch_pattern is _EPOCH
+        return next((each for each in matches if not (is_usual and _OTHER_EPOCH.search(line[: each.start()]))), None)
 
     def _see_epoch(self, epoch: int) -> None:
         if self._first is None:
@@ -133,7 +162,11 @@ class Collector:
             self._order.setdefault(name, []).append(self._count)
             self._kinds.setdefault(name, []).append(kind)
         else:
-            cell = self._values.setdefault(name, {}).setdefault(self._epoch + (self._first == 0), {})
+            epoch = self._epoch + (self._first == 0)
+            cell = self._values.setdefault(name, {}).setdefault(epoch, {})
+            if epoch == 1 < self._last and not self._resumed and cell.get(kind, value) != value:
+                self._again = self._again or name
+            self._last = max(self._last, epoch)
             cell.pop(kind, None)
             cell[kind] = value
             if len(cell) > _MOST_KINDS:
@@ -245,6 +278,11 @@ class Collector:
             NoMetrics: a metric that was asked for by name is missing.
         """
         values, notices = self._by_epoch()
+        if self._again and not (self._named and self._again not in self._named):
+            raise NoMetrics(
+                f"{self._again} of epoch 1 was printed again, with another value, after later epochs; if this is a "
+                "training per fold, print their mean once per epoch, or let the sweep train the folds (`folds`)"
+            )
         if not values:
             self._check_replayed()
             values = self._counted(epochs)
@@ -252,6 +290,13 @@ class Collector:
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
+        values = _without_best(values)
+        for name, text in self._unclear.items():
+            if name in values:
+                raise NoMetrics(
+                    f"{name} was printed as {text}, which may be more than one number; print it without commas"
+                )
+            notices.append(f"{name} does not count: {text} may be more than one number; print it without commas")
         if absent := [name for name in self._named if name not in values]:
             raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
         if not values:
@@ -267,6 +312,15 @@ class Collector:
             {EPOCH: epoch, **{name: column[epoch] for name, column in values.items() if epoch in column}}
             for epoch in range(1, last + 1)
         ], notices
+
+
+def _without_best(values: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
+    """Returns the columns with `best loss` as `loss`, unless there is a `loss` beside it."""
+    begin = valid_name(_BEST)
+    return {
+        name.removeprefix(begin) if name.startswith(begin) and name.removeprefix(begin) not in values else name: column
+        for name, column in values.items()
+    }
 
 
 def _kind_of(line: str, document: dict[str, object] | None) -> str:
