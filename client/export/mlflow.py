@@ -242,7 +242,11 @@ class _Writer:
         return len({run.data.tags[TRIAL_ID] for run in self._others.values()} - known)
 
     def _tags(self, result: Result, parent_id: str) -> dict[str, str]:
-        """Returns tags that identify a trial's run and its state, which suffice because metrics files never change."""
+        """Returns tags that identify a trial's run and its state.
+
+        They suffice because metrics files never change. The value is that of the objective, which another sweep of the
+        same name may have had otherwise.
+        """
         tags = {
             PARENT: parent_id,
             SWEEP: self._found.spec.name,
@@ -250,6 +254,7 @@ class _Writer:
             TRIAL_ID: result.trial.trial_id,
             STATUS: result.outcome.status.value,
             "stepsweep.epochs": str(result.trial.epochs),
+            "stepsweep.ranked_by": f"{result.value} of epoch {result.epoch}",
         }
         if files := self._artifacts.get(result.trial.trial_id):
             tags[ARTIFACTS] = f"{len(files)} files, {sum(file.bytes for file in files)} bytes"

@@ -106,8 +106,11 @@ def _mark(folder: Path) -> dict[str, Any] | None:
 
 def _write(home: Path, result: Result, finished: Finished, hparams: Hparams) -> bool:
     """Writes a trial's run, unless it is up to date. Returns whether it wrote it."""
-    # This suffices, because metrics files never change.
+    # This suffices, because metrics files never change. The value is that of the objective, which another sweep of the
+    # same name may have had otherwise.
     state = {
+        "value": result.value,
+        "epoch": result.epoch,
         "trial_id": result.trial.trial_id,
         "status": result.outcome.status.value,
         "reason": result.outcome.reason,

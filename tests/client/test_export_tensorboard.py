@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import SCALARS, TENS
 from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.util.tensor_util import make_ndarray
 
+from stepsweep.bucket.records import Records
 from stepsweep.client.cli.main import cli
 from stepsweep.client.export.tensorboard import Written, export
 from stepsweep.client.running.control import Found
@@ -97,6 +98,17 @@ def test_each_trial_is_a_run_with_its_hparams_its_metrics_and_its_outcome(stack:
     ended = [metadata.parse_session_end_info_plugin_data(hparams(run, metadata.SESSION_END_INFO_TAG)) for run in runs]
     failure, success = api_pb2.STATUS_FAILURE, api_pb2.STATUS_SUCCESS
     assert [each.status for each in ended] == [failure, failure, success, success]
+
+
+def test_a_new_sweep_of_the_name_with_another_objective_has_its_own_values(stack: Stack, tmp_path: Path) -> None:
+    trial = planned(stack)[2]
+    home = exported(stack, tmp_path).folder
+    assert points(home / trial.trial_id, "stepsweep.value") == [(1, 0.9)]
+    Records(stack.deployment.store).remove("mine")
+    stack.planned(**DOCUMENT, objective={"metric": "val_accuracy", "direction": "maximize", "at": "last"})
+    stack.reduced("mine")
+    assert exported(stack, tmp_path).written == 2  # those with a value, but for the one whose last epoch is its best
+    assert points(home / trial.trial_id, "stepsweep.value") == [(2, 0.8)]
 
 
 def test_an_export_that_is_repeated_writes_what_has_changed_alone(stack: Stack, tmp_path: Path) -> None:
