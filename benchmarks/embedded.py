@@ -51,6 +51,14 @@ class Requests:
                     kind = "LIST" if "list-type=2" in environ.get("QUERY_STRING", "") else method
                     with self._lock:
                         self.of[role, kind] += 1
+
+                    def answered(status: str, *more: Any) -> Any:
+                        if status.startswith("412"):
+                            with self._lock:
+                                self.of[role, f"{kind} refused"] += 1
+                        return start_response(status, *more)
+
+                    return inner(environ, answered)
                 return inner(environ, start_response)
 
             return count

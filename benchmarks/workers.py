@@ -1,6 +1,6 @@
-"""Measures a free-running search on the embedded cloud: 1,000 trials that do nothing, by 64 workers.
+"""Measures free-running searches on the embedded cloud: trials that do nothing, by 4 and by 64 workers.
 
-`python -m benchmarks.workers TRIALS` measures another number, such as 10,000, and prints the result.
+`python -m benchmarks.workers TRIALS WORKERS` measures one of another size, such as 10,000 by 64, and prints the result.
 """
 
 import json
@@ -14,37 +14,44 @@ from benchmarks import embedded
 from benchmarks.results import Result, Table
 from benchmarks.timing import WORK, run_process
 
-EXPECTED_SECONDS = 150
+EXPECTED_SECONDS = 600
 
-TRIALS = 1_000
-WORKERS = 64
+SIZES = ((100, 4), (1_000, 4), (100, 64), (1_000, 64))
+"""Trials and workers."""
 FOLDER = WORK / "workers"
 
 
 def run(*, quick: bool) -> Result:
-    return measured(20 if quick else TRIALS, 4 if quick else WORKERS)
+    return measured([(20, 4)] if quick else SIZES)
 
 
-def measured(trials: int, workers: int) -> Result:
-    """Measures it in a new process, since moto's state and the peak memory belong to the process."""
+def measured(sizes: Sequence[tuple[int, int]]) -> Result:
+    ran = [_ran(trials, workers) for trials, workers in sizes]
+    columns = [
+        "trials", "workers", "ms per trial", "CPU of the cloud, ms", "CPU of jobs and functions, ms",
+        "S3 requests of the function that answers", "peak memory of the cloud, MiB",
+    ]  # fmt: skip
+    caption = "Free-running searches of trials that do nothing: each worker asks after each trial."
+    rows = [
+        [
+            f"{found['trials']:,}",
+            f"{found['workers']}",
+            *(f"{1000 * found[name] / found['trials']:.0f}" for name in ("seconds", "cloud_cpu", "jobs_cpu")),
+            found["requests"],
+            f"{found['peak_mib']:.0f} (at the start {found['peak_mib_at_start']:.0f})",
+        ]
+        for found in ran
+    ]
+    return Result(tables=[Table(columns=columns, rows=rows, caption=caption)], values={"ran": ran})
+
+
+def _ran(trials: int, workers: int) -> dict[str, Any]:
+    """Measures one in a new process, since moto's state and the peak memory belong to the process."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     ran = run_process([sys.executable, "-m", "benchmarks.workers", "--apart", str(trials), str(workers)])
     shutil.rmtree(FOLDER)
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    row = [
-        f"{trials:,}",
-        f"{1000 * found['seconds'] / trials:.0f}",
-        f"{1000 * found['cloud_cpu'] / trials:.0f}",
-        f"{1000 * found['jobs_cpu'] / trials:.0f}",
-        found["requests"],
-        f"{found['peak_mib']:.0f} (at the start {found['peak_mib_at_start']:.0f})",
-    ]
-    columns = [
-        "trials", "ms per trial", "CPU of the cloud, ms", "CPU of jobs and functions, ms",
-        "S3 requests of the function that answers", "peak memory of the cloud, MiB",
-    ]  # fmt: skip
-    caption = f"A free-running search of trials that do nothing, by {workers} workers: each asks after each trial."
-    return Result(tables=[Table(columns=columns, rows=[row], caption=caption)], values=found)
+    return found
 
 
 def _apart(trials: int, workers: int) -> dict[str, Any]:
@@ -62,6 +69,7 @@ def _apart(trials: int, workers: int) -> dict[str, Any]:
             raise RuntimeError(f"{outcomes} of {trials} trials")
         return {
             "trials": trials,
+            "workers": workers,
             "seconds": seconds,
             "cloud_cpu": after[0] - before[0],
             "jobs_cpu": after[1] - before[1],
@@ -77,7 +85,8 @@ def main(arguments: Sequence[str]) -> None:
         trials, workers = map(int, arguments[1:])
         print(json.dumps(_apart(trials, workers)))
         return
-    for table in measured(int(arguments[0]), WORKERS).tables:
+    trials, workers = map(int, arguments)
+    for table in measured([(trials, workers)]).tables:
         print(table.markdown())
 
 
