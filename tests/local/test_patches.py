@@ -406,10 +406,11 @@ def test_a_refused_task_has_the_services_error_though_the_answer_names_no_reques
 
 
 @patched("maps_fail_with_named_errors")
+@patched("parallels_fail_with_the_error_of_their_branch")
 def test_what_a_map_cannot_read_or_write_has_a_name(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("map_of_a_bucket_that_is_not_there")
-    assert plain == ["States.Runtime", "States.Runtime"]
-    assert embedded == ["States.ItemReaderFailed", "States.ResultWriterFailed"]
+    assert plain == ["States.Runtime"] * 3
+    assert embedded == ["States.ItemReaderFailed", "States.ResultWriterFailed", "States.ItemReaderFailed"]
 
 
 @patched("tasks_sign_with_their_role")

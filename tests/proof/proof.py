@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 from tests.proof import image
 from tests.proof.checks import CHECKS
 from tests.proof.faults import FAULTS, found_by
+from tests.proof.interpreters.compare import INTERPRETERS, findings
+from tests.proof.interpreters.stories import STORIES
 from tests.proof.subject import Subject
 from tests.proof.tools import ROOT, cdk, run
 from tests.proof.variants import VARIANTS
@@ -129,6 +131,11 @@ class Proof:
             if not any(found == rule and f"{path}/".startswith(f"{above}/") for path, found in raw)
         }
 
+    def faults_of_interpreters(self, interpreters: Collection[str] = tuple(INTERPRETERS)) -> list[str]:
+        """The state machine goes the same way in interpreters that others wrote."""
+        stories = [(self.subjects["default"].definition, story) for story in STORIES]
+        return [fault for found in findings(stories, interpreters) for fault in found]
+
     def rows(self) -> Iterator[Row]:
         """Yields the table line by line, as it is worked out."""
         yield Row(
@@ -153,6 +160,11 @@ class Proof:
                 covers=check.covers,
                 findings=[f"{variant}: {finding}" for variant, found in named for finding in found],
             )
+        yield Row(
+            check="interpreters",
+            covers=f"{len(STORIES)} stories, the same in {', '.join(INTERPRETERS)}",
+            findings=self.faults_of_interpreters(),
+        )
         linted = [finding for file in image.dockerfiles() for finding in image.linted(file)]
         yield Row(check="hadolint", covers=f"{len(image.dockerfiles())} Dockerfiles", findings=linted)
         context = [*image.faults_of_context(self.assembly)]

@@ -156,7 +156,12 @@ def map_of_a_bucket_that_is_not_there(world: World) -> Any:
     writer = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "not-there", "Prefix": "results"}}
     reading = distributed(ItemReader=reader)
     del reading["ItemsPath"]
+    branch = {"StartAt": "In the branch", "States": {"In the branch": reading}}
     return [
         world.executed({"All": state}, {"items": [1, 2]})["error"]
-        for state in (reading, distributed(ResultWriter=writer))
+        for state in (
+            reading,
+            distributed(ResultWriter=writer),
+            {"Type": "Parallel", "Branches": [branch], "End": True},
+        )
     ]

@@ -7,6 +7,11 @@ from typing import Any
 
 from moto.stepfunctions import models as stepfunctions_models
 from moto.stepfunctions.exceptions import InvalidName
+from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import CustomErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.error_name import ErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
 from stepsweep.local.patches.patching import patch
@@ -37,3 +42,16 @@ def executions_have_names() -> None:
         return original(self, state_machine_arn, name, *args, **kwargs)
 
     patch(StepFunctionsParserBackend, "start_execution", start_execution, with_original=True)
+
+
+def error_named(error_name: str) -> ErrorName:
+    """Returns the error of that name, which is one of Step Functions' own where it begins with `States.`."""
+    if error_name.startswith("States."):
+        return StatesErrorName(typ=StatesErrorNameType.from_name(error_name))
+    return CustomErrorName(error_name=error_name)
+
+
+def parallels_fail_with_the_error_of_their_branch() -> None:
+    """On AWS a Parallel fails with the error of the branch that failed. In moto it fails with States.Runtime where that
+    error is one of Step Functions' own, such as States.ItemReaderFailed."""
+    patch(branches_decl, "CustomErrorName", error_named)

@@ -172,7 +172,7 @@ def tasks_fail_with_named_errors() -> None:
             return original(self, env, ex)
         name = self.resource.service_name
         service = with_capital(str, self.resource.api_name if name == "aws-sdk" else name)
-        return _failed(env, CustomErrorName(f"{service}.SdkClientException"), str(ex))
+        return failure(env, CustomErrorName(f"{service}.SdkClientException"), str(ex))
 
     def from_answer(original: Callable[..., Any], self: Any, env: Any, ex: Exception) -> FailureEvent:
         if isinstance(ex, ClientError):
@@ -193,12 +193,12 @@ def failing_with(error: StatesErrorNameType) -> Callable[..., None]:
         try:
             original(self, env)
         except (BotoCoreError, ClientError) as ex:
-            raise FailureEventException(_failed(env, StatesErrorName(typ=error), str(ex))) from ex
+            raise FailureEventException(failure(env, StatesErrorName(typ=error), str(ex))) from ex
 
     return eval_body
 
 
-def _failed(env: Any, error: ErrorName, cause: str) -> FailureEvent:
+def failure(env: Any, error: ErrorName, cause: str) -> FailureEvent:
     details = TaskFailedEventDetails(error=error.error_name, cause=cause, resource="", resourceType="")
     return FailureEvent(
         env=env,
