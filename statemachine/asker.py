@@ -124,7 +124,7 @@ def _end(bucket: Bucket, state: SearchState, task: Task, ended: Mapping[str, Any
             outcome = JobOutcome.from_json(document, where=key)
         except InvalidDocument:  # part of it is AWS's
             outcome = None
-    read = read_result(bucket, trial, state.spec.objective, outcome=outcome)
+    read = read_result(bucket, trial, state.spec.objectives, outcome=outcome)
     result = read.result
     return TaskEnd(
         status=result.outcome.status,
@@ -133,6 +133,7 @@ def _end(bucket: Bucket, state: SearchState, task: Task, ended: Mapping[str, Any
         epoch=result.epoch,
         epochs_trained=result.epochs_trained,
         job_seconds=read.job_seconds,
+        by_objective=result.by_objective,
     )
 
 

@@ -51,6 +51,8 @@ def _told_by(bucket: Bucket, spec: SweepSpec, name: str) -> list[Known]:
     if document is None:
         raise LookupError("is not among these records; `sweep list` names those that are")
     earlier = SweepSpec.from_json(document)
+    if earlier.has_front:
+        raise LookupError("has several objectives, and this search's model learns one value")
     mine, theirs = spec.objective, earlier.objective
     if (mine.metric, mine.direction) != (theirs.metric, theirs.direction):
         raise LookupError(

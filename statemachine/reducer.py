@@ -1,4 +1,4 @@
-"""Lambda function "reduce": the metrics in S3 → every planned trial's outcome, the leaderboard, the winner.
+"""Lambda function "reduce": the metrics in S3 → every planned trial's outcome, the leaderboard, the winner or front.
 
 It uses only the standard library and boto3. The function's package contains the rooms that it imports. Its output
 depends only on the bucket's contents: if it is killed and runs again, it writes the same bytes.
@@ -31,7 +31,7 @@ from stepsweep.contract.free_running import begin
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.means import StackJob
-from stepsweep.contract.output import Cost, Kept, Output, Place
+from stepsweep.contract.output import Cost, Front, Kept, OnFront, Output, Place
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
@@ -41,7 +41,8 @@ from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.report import Ground, leave_report
 
 BEST = 10
-"""How many trials of the leaderboard the execution's output lists. It holds at most 256 KiB; S3 has the whole table."""
+"""How many trials of the leaderboard the output lists, if there is a winner. An execution's output holds at most 256
+KiB; S3 has the whole table."""
 
 MAX_LOG_READS = 100
 """Failed trials whose last log line is read: GetLogEvents allows 25 requests per second."""
@@ -123,7 +124,8 @@ def reduce(
 ) -> dict[str, Any]:
     """Reads every planned trial's metrics, and writes results.json, from which the next round is planned.
 
-    At the end of the search it ranks them, keeps the artifacts of the best, and writes leaderboard.csv and winner.json.
+    At the end of the search it ranks them, keeps the artifacts of the best, and writes leaderboard.csv and winner.json
+    or, with several objectives, front.json.
 
     Args:
         map_results: the place of the Map's own record of the round; see `outcomes.of_map`. It saves one request per
@@ -146,7 +148,7 @@ def reduce(
             return JobOutcome.never_started(trial.trial_id, no_job_started, execution=plan.execution)
         return outcomes.of(trial)
 
-    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcome_of(trial)), trials)
+    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
     if no_job_started and round_number:
         results = _as_before(bucket, sweep, round_number, results)
@@ -158,7 +160,7 @@ def reduce(
         ).to_json(),
     )
     groups = ranking.grouped(results)
-    has_winner = ranking.rank(groups, spec.objective)[0].is_complete
+    has_winner = any(group.is_complete for group in groups)
     goes_on = has_winner and rounds.goes_on(spec, groups)
     ended_by = no_job_started or None
     if goes_on and not ended_by:
@@ -214,7 +216,7 @@ def end_leg(
             return JobOutcome.never_started(trial.trial_id, no_job_started, execution=state.began.execution)
         return outcome
 
-    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objective, outcome=outcome_of(trial)), trials)
+    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial)), trials)
     results = _with_last_lines(all_read, last_lines)
     plan = RoundPlan(
         execution=state.began.execution,
@@ -256,27 +258,25 @@ def _ended(
     ended_by: str | None,
     cost: Cost,
 ) -> dict[str, Any]:
-    """Ranks the trials, writes leaderboard.csv and winner.json, and returns the function's answer."""
+    """Ranks the trials, writes leaderboard.csv and winner.json or front.json, and returns the function's answer."""
     sweep, counts = spec.name, ranking.counts(results)
-    leaderboard = ranking.rank(ranking.grouped(results), spec.objective)
-    table = ranking.leaderboard_csv(leaderboard, spec.objective, list(spec.parameters))
+    ranked = ranking.ranked(ranking.grouped(results), spec.objectives)
+    leaderboard = [group for _, group in ranked]
+    table = ranking.leaderboard_csv(ranked, spec.objectives, list(spec.parameters))
     if not leaderboard[0].is_complete:
         bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         has_ended(bucket, sweep, execution=execution)
         return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
 
-    trials_kept = artifacts.kept(leaderboard, spec.keep_artifacts)
-    files = keep(bucket, trials_kept)
+    trials_kept = artifacts.kept(ranked, spec.keep_artifacts)
+    files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))
+    head = _front(spec, ranked, files) if spec.has_front else _winner(bucket, spec, leaderboard, files)
     output = Output(
         sweep=sweep,
         execution=execution,
-        winner=Place.of(leaderboard[0]),
-        summary=_summary(bucket, leaderboard[0].trial) if spec.trials_each == 1 else None,
-        artifacts=_kept(trials_kept[0], files[0]) if trials_kept else None,
-        ties=tuple(_tie(leaderboard[0], group) for group in ranking.ties(leaderboard)[:BEST]),
-        objective=spec.objective,
+        **head,
+        objectives=spec.objectives,
         outcomes=counts,
-        best=tuple(Place.of(group) for group in leaderboard[:BEST] if group.is_complete),
         reasons=tuple(ranking.reasons(result for group in leaderboard for result in group.results)),
         rounds=rounds_run,
         leaderboard_key=keys.leaderboard_key(sweep),
@@ -285,11 +285,37 @@ def _ended(
         ended_by=ended_by,
         cost=cost,
     ).to_json()
-    bucket.put_json(keys.winner_key(sweep), output)
+    bucket.put_json(keys.front_key(sweep) if spec.has_front else keys.winner_key(sweep), output)
     bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
     # Last: it marks the sweep as finished, and then the others must exist.
     has_ended(bucket, sweep, execution=execution)
     return {"another_round": False, "output": output}
+
+
+def _winner(
+    bucket: Bucket, spec: SweepSpec, leaderboard: Sequence[Group], files: Mapping[str, Mapping[str, int]]
+) -> dict[str, Any]:
+    """Returns what an output says of the winner and of those near it.
+
+    Args:
+        files: the kept artifacts by trial id.
+    """
+    winner = leaderboard[0]
+    return {
+        "winner": Place.of(winner),
+        "summary": _summary(bucket, winner.trial) if spec.trials_each == 1 else None,
+        "artifacts": _kept(winner.trial, files),
+        "ties": tuple(_tie(winner, group) for group in ranking.ties(leaderboard)[:BEST]),
+        "best": tuple(Place.of(group) for group in leaderboard[:BEST] if group.is_complete),
+    }
+
+
+def _front(
+    spec: SweepSpec, ranked: Sequence[tuple[int | None, Group]], files: Mapping[str, Mapping[str, int]]
+) -> dict[str, Any]:
+    """Returns what an output says of the first Pareto front."""
+    first = [group for rank, group in ranked if rank == 1]
+    return {"front": Front.of([OnFront.of(group, spec.objectives, _kept(group.trial, files)) for group in first])}
 
 
 def _how_training_ended(ended: Mapping[str, Any]) -> tuple[Any, str]:
@@ -303,8 +329,9 @@ def _how_training_ended(ended: Mapping[str, Any]) -> tuple[Any, str]:
         return {}, ""
 
 
-def _kept(trial: Trial, files: Mapping[str, int]) -> Kept | None:
-    return Kept(prefix=trial.kept_artifacts, files=len(files), bytes=sum(files.values())) if files else None
+def _kept(trial: Trial, files: Mapping[str, Mapping[str, int]]) -> Kept | None:
+    there = files.get(trial.trial_id)
+    return Kept(prefix=trial.kept_artifacts, files=len(there), bytes=sum(there.values())) if there else None
 
 
 def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int, fleet: Fleet) -> Spent:

@@ -112,11 +112,11 @@ def _gathered(store: S3Store, sweep: str, ground: Ground, known: Mapping[str, Jo
     outcomes = records.outcomes(objects, known)
     timed = records.timed_endings(plan, objects, outcomes)
     rows = records.leaderboard(spec)
-    output = records.output(sweep, execution=latest.execution)
+    output = records.output(spec, execution=latest.execution)
     standing = Standing(
         spec=spec, planned=len(plan.trials), rows=rows, output=output, is_finished=latest.has_ended, executions=[]
     )
-    winner = plan.trials.get(rows[0].trial_id) if rows and rows[0].rank == 1 else None
+    winner = plan.trials.get(rows[0].trial_id) if rows and rows[0].rank == 1 and not plan.spec.has_front else None
     best = [plan.trials[row.trial_id] for row in rows[:MAX_CURVES] if row.trial_id in plan.trials]
     return Gathered(
         standing=standing,
@@ -146,7 +146,7 @@ def _files(records: Records, winner: Trial | None, *, bucket: str) -> list[File]
 
 def _importance(spec: SweepSpec, rows: list[Row], ground: Ground) -> Importance | None:
     """Returns where the importance is found, if there is any."""
-    if sum(axis.varies for axis in axes(spec, rows)) < 2:
+    if spec.has_front or sum(axis.varies for axis in axes(spec, rows)) < 2:
         return None
     command = f"sweep report {spec.name}{ground.where}"
     return Importance(weights=(), said=f"Which parameter matters is in the page of `{command}`: it takes Optuna.")

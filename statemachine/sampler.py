@@ -107,7 +107,7 @@ def _proposed(
             constant_liar=True,
             seed=seed,
         )
-    study = optuna.create_study(direction=spec.objective.direction.value, sampler=sampler)
+    study = optuna.create_study(directions=[each.direction.value for each in spec.objectives], sampler=sampler)
     study.add_trials(known)
 
     axes = _axes(spec)
@@ -168,7 +168,10 @@ def _told_before(spec: SweepSpec) -> list[FrozenTrial]:
 def told(spec: SweepSpec, group: Group) -> FrozenTrial:
     """Returns the Optuna trial for a group of trials of a round."""
     diverged = any(result.outcome.status is Status.INVALID for result in group.results)
-    return _frozen(spec, _axes(spec), group.params, rung=group.rung, value=group.value, diverged=diverged)
+    return _frozen(
+        spec, _axes(spec), group.params, rung=group.rung, value=group.value, diverged=diverged,
+        by_objective=group.by_objective,
+    )  # fmt: skip
 
 
 def _told_of(spec: SweepSpec, axes: Mapping[str, "_Axis"], candidate: Candidate) -> FrozenTrial:
@@ -180,7 +183,10 @@ def _told_of(spec: SweepSpec, axes: Mapping[str, "_Axis"], candidate: Candidate)
             distributions={name: axes[name].distribution for name in candidate.params},
         )
     rung, last = len(candidate.reached) - 1, candidate.reached[-1]
-    return _frozen(spec, axes, candidate.params, rung=rung, value=last.value, diverged=last.diverged)
+    return _frozen(
+        spec, axes, candidate.params, rung=rung, value=last.value, diverged=last.diverged,
+        by_objective=last.by_objective,
+    )  # fmt: skip
 
 
 def _frozen(
@@ -191,10 +197,11 @@ def _frozen(
     rung: int,
     value: float | None,
     diverged: bool,
+    by_objective: Sequence[float],
 ) -> FrozenTrial:
     """Returns the Optuna trial of params that have ended on a rung.
 
-    - A group trained to the end has its value.
+    - A group trained to the end has its value, or that of each of several objectives.
     - A group on a lower rung is pruned there. TPE ranks it behind the others, by rung and then by value
       (`optuna/samplers/_tpe/sampler.py`, `_split_pruned_trials`).
     - A diverged group is pruned before its first value, which TPE ranks last. The params are to blame, and without that
@@ -210,7 +217,7 @@ def _frozen(
         state = TrialState.COMPLETE
     return optuna.trial.create_trial(
         state=state,
-        value=value if state is TrialState.COMPLETE else None,
+        values=None if state is not TrialState.COMPLETE or value is None else list(by_objective) or [value],
         params={name: axes[name].told(each) for name, each in params.items()},
         distributions={name: axes[name].distribution for name in params},
         intermediate_values=reached,

@@ -6,7 +6,7 @@ from stepsweep.contract.errors import SweepError
 
 
 class NoWinner(SweepError):
-    """There is no winner yet: the sweep is running, or was interrupted."""
+    """There is no winner or front yet: the sweep is running, or was interrupted. Or it has the other of the two."""
 
 
 class SweepFailed(SweepError):

@@ -11,7 +11,7 @@ from stepsweep.client.running.execution import Progress
 from stepsweep.client.terminal.live import clock
 from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
-from stepsweep.contract.described import shown_value
+from stepsweep.contract.described import number_of, shown_value
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
@@ -90,13 +90,13 @@ def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
     bar = _bar(done, progress.planned)
     if not progress.training:
         return f"<div>{escape(spec.name)} {bar} {said}</div>"
-    metric = spec.objective.metric
-    names = [*spec.parameters, EPOCH, metric]
+    metrics = [each.metric for each in spec.objectives]
+    names = [*spec.parameters, EPOCH, *metrics]
     rows = [
         [
             *as_cells(each.trial.params, spec.parameters).values(),
             f"{each.epoch or '…'}/{each.trial.epochs}",
-            shown_value(each.latest[metric], digits=4) if metric in each.latest else "",
+            *(shown_value(each.latest[name], digits=4) if name in each.latest else "" for name in metrics),
         ]
         for each in progress.training[:MAX_ROWS]
     ]
@@ -109,15 +109,20 @@ def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
     bar = "" if standing.is_finished else f" {_bar(ended, standing.planned)}"
     title = f"<b>{escape(spec.name)}</b> {standing.status}{bar} {ended:,} of {standing.planned:,} trials ended"
     title += f", {failed:,} of them did not succeed" if failed else ""
-    names = ["", *spec.parameters, spec.objective.metric, EPOCH]
+    head = "front" if spec.has_front else ""
+    names = [head, *spec.parameters, *(each.metric for each in spec.objectives), EPOCH]
+    blank = [""] * len(spec.objectives)
     rows = [
-        [str(row.rank or row.status), *row.texts.values(), "" if row.value is None else shown_value(row.value),
+        [str(row.rank or row.status), *row.texts.values(),
+         *(list(map(shown_value, row.objective_values)) or blank),
          str(row.epoch or "")]
         for row in standing.rows[:MAX_ROWS]
     ]  # fmt: skip
     more = len(standing.rows) - MAX_ROWS
     rest = f"<div>… and {more:,} more in <code>.leaderboard</code></div>" if more > 0 else ""
-    best = f"<div>Winner: <code>{escape(winner)}</code></div>" if winner else ""
+    on_front = sum(row.rank == 1 for row in standing.rows) if spec.has_front else 0
+    best = f"<div>Front: {number_of(on_front, 'trial')}</div>" if on_front else ""
+    best = f"<div>Winner: <code>{escape(winner)}</code></div>" if winner else best
     return f"<div>{title}</div>{best}{_table(names, rows)}{rest}"
 
 

@@ -21,12 +21,13 @@ from stepsweep.client.operations.follow import watch
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
-from stepsweep.contract.described import assignments, readable
+from stepsweep.contract.described import assignments, readable, values_text
 from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output, Place
+from stepsweep.contract.ranking import options_line
 from stepsweep.contract.space import parse_value, plain
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
@@ -88,6 +89,32 @@ class Best:
         """Returns what a notebook shows: its params, its value and its options."""
         params = {name: parse_value(value) for name, value in self.params.items()}
         return best_as_html(params, self.options, metric=self.metric, value=self.value, epoch=self.epoch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnFront:
+    """A trial on the first Pareto front of a sweep with several objectives.
+
+    Attributes:
+        params: the chosen values.
+        values: objective's metric → the trial's value, all of one epoch.
+        epoch: that epoch, counted from 1.
+        options: the params as options to append to a trainer's command.
+    """
+
+    params: dict[str, Any]
+    values: dict[str, float]
+    epoch: int
+    trial_id: str
+    options: str
+    _download: Callable[[str | Path | None, bool], Path] = field(repr=False, compare=False)
+
+    def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
+        """Downloads its artifacts, as `Best.download` does."""
+        return self._download(folder, force)
+
+    def __str__(self) -> str:
+        return f"{self.options}  {values_text(self.values)} at epoch {self.epoch}"
 
 
 class Sweep:
@@ -160,17 +187,38 @@ class Sweep:
 
     @property
     def winner(self) -> Best:
-        """The winner. Raises NoWinner while the sweep runs, and SweepFailed if no trial succeeded."""
-        return self._best(self._output().winner, None)
+        """The winner. Raises NoWinner while the sweep runs, or with several objectives, and SweepFailed if no trial
+        succeeded."""
+        self._one_objective()
+        winner = self._output().winner
+        if winner is None:
+            raise NoWinner(f"the output of {self.name} has no winner")
+        return self._best(winner, None)
+
+    @property
+    def front(self) -> list[OnFront]:
+        """The trials that no other trial beats, if the sweep has several objectives, in the leaderboard's order.
+
+        Raises NoWinner while the sweep runs, or with one objective, and SweepFailed if no trial succeeded.
+        """
+        if not self.spec.has_front:
+            raise NoWinner(f"the sweep {self.name} has one objective, and so no front; `winner` has its best trial")
+        standing = self._standing()
+        self._output_of(standing)
+        return [self._on_front(row) for row in standing.rows if row.rank == 1]
 
     @property
     def ties(self) -> list[Best]:
         """The params below the winner only by a tie-break."""
+        self._one_objective()
         return [self._best(entry, entry.trial_id) for entry in self._output().ties]
 
     @property
     def leaderboard(self) -> "DataFrame":
-        """All trials, best first; while the sweep runs, those that have ended. The columns are leaderboard.csv's."""
+        """All trials, best first, or with several objectives by their fronts; while it runs, those that have ended.
+
+        The columns are those of leaderboard.csv.
+        """
         return tables.leaderboard(self.spec, self._standing().rows)
 
     @property
@@ -179,9 +227,21 @@ class Sweep:
         plan, curves = self._curves()
         return tables.metrics(list(plan.trials.values()) if plan else [], self.spec, curves)
 
+    def plot_front(self) -> "Figure":
+        """Returns the trials by each pair of objectives, with the Pareto front marked.
+
+        Raises:
+            InvalidInput: the sweep has one objective, or no trial has a value.
+        """
+        need("report", "plot_front()", ["matplotlib"])
+        from stepsweep.client.pictures.front_figures import front
+
+        return front(self.spec, self._standing().rows)
+
     def plot_heatmap(self, *, down: str | None = None, across: str | None = None) -> "Figure":
         """Returns a heatmap of the best value over two parameters, by default the two with the most choices."""
         need("report", "plot_heatmap()", ["matplotlib"])
+        self._one_value("plot_heatmap()")
         from stepsweep.client.pictures.figures import heatmap
 
         return heatmap(self.spec, self._standing().rows, down=down, across=across)
@@ -193,6 +253,7 @@ class Sweep:
             InvalidInput: the trials cannot say, since they are too few or fewer than two parameters vary.
         """
         need("report", "plot_importance()", ["matplotlib", "optuna"])
+        self._one_value("plot_importance()")
         from stepsweep.client.pictures.search_figures import importance_of_parameters
 
         return importance_of_parameters(self._importance())
@@ -207,6 +268,7 @@ class Sweep:
             InvalidInput: no trial has a value, or there is no such axis.
         """
         need("report", "plot_best()", ["matplotlib"])
+        self._one_value("plot_best()")
         from stepsweep.client.pictures.search_figures import best_so_far
 
         return best_so_far(self._course(), self.spec.objective, over=over, winner=self._first())
@@ -218,6 +280,7 @@ class Sweep:
             InvalidInput: no parameter varies.
         """
         need("report", "plot_slices()", ["matplotlib", "optuna"])
+        self._one_value("plot_slices()")
         from stepsweep.client.pictures.figures import slices
 
         found = self._importance()
@@ -230,6 +293,7 @@ class Sweep:
             InvalidInput: no trial has a value.
         """
         need("report", "plot_ranks()", ["matplotlib"])
+        self._one_value("plot_ranks()")
         from stepsweep.client.pictures.figures import ranks
 
         return ranks(self.spec, self._standing().rows)
@@ -241,6 +305,7 @@ class Sweep:
             InvalidInput: no parameter varies.
         """
         need("report", "plot_parallel()", ["matplotlib"])
+        self._one_value("plot_parallel()")
         from stepsweep.client.pictures.figures import parallel_coordinates
 
         return parallel_coordinates(self.spec, self._standing().rows)
@@ -252,6 +317,7 @@ class Sweep:
             InvalidInput: the sweep has no halving, or no trial has a value.
         """
         need("report", "plot_rungs()", ["matplotlib"])
+        self._one_value("plot_rungs()")
         from stepsweep.client.pictures.search_figures import rungs
 
         return rungs(self._course(), self.spec.objective, winner=self._first())
@@ -279,7 +345,7 @@ class Sweep:
         found = {_label(each): curves[each.trial_id] for each in chosen if each.trial_id in curves}
         if not found:
             raise InvalidInput([f"there is no curve of {_label(chosen[0]) if chosen else f'a trial of {self.name}'}"])
-        return learning_curves(found, self.spec.objective)
+        return learning_curves(found, self.spec.objectives)
 
     def logs(self, trial: TrialName) -> str:
         """Returns the output of a trial, from all attempts of its job; an empty text if it printed nothing.
@@ -298,7 +364,7 @@ class Sweep:
     def download(
         self, trial: TrialName | None = None, folder: str | Path | None = None, *, force: bool = False
     ) -> Path:
-        """Downloads the artifacts of a trial, by default the winner's, and returns the folder.
+        """Downloads the artifacts of a trial, by default those of the winner or the front, and returns the folder.
 
         Args:
             trial: its rank, the beginning of its id, or its params.
@@ -334,12 +400,36 @@ class Sweep:
         return f"Sweep({self.name!r}, on={self._cloud.on!r})"
 
     def _repr_html_(self) -> str:
-        """Returns what a notebook shows: the status, the winner, and the top of the leaderboard."""
+        """Returns what a notebook shows: the status, the winner or the size of the front, and the best trials."""
         standing = settled(self._cloud, lambda: self._standing(self._cloud.looked_at()))
-        winner = self._best(standing.output.winner, None) if standing.output else None
-        return sweep_as_html(self.spec, standing, str(winner) if winner else "")
+        winner = standing.output.winner if standing.output else None
+        return sweep_as_html(self.spec, standing, str(self._best(winner, None)) if winner else "")
 
     # --- parts
+
+    def _one_objective(self) -> None:
+        if self.spec.has_front:
+            raise NoWinner(
+                f"the sweep {self.name} has several objectives, and so no winner; "
+                "`front` has the trials that no other beats"
+            )
+
+    def _one_value(self, what: str) -> None:
+        if self.spec.has_front:
+            metrics = ", ".join(each.metric for each in self.spec.objectives)
+            raise InvalidInput(
+                [f"{what} shows one value, and {self.name} has several objectives ({metrics}); plot_front() shows them"]
+            )
+
+    def _on_front(self, row: Row) -> OnFront:
+        return OnFront(
+            params={name: plain(value) for name, value in row.params.items()},
+            values=dict(row.by_objective),
+            epoch=row.epoch or 0,
+            trial_id=row.trial_id,
+            options=options_line(row.params),
+            _download=lambda folder, force: self.download(row.trial_id, folder, force=force),
+        )
 
     def _archive(self) -> Archive:
         # Not over HTTP on this machine: a background cloud may end just when its results are needed.
@@ -364,7 +454,8 @@ class Sweep:
             return standing.output
         if standing.is_finished:
             raise SweepFailed(self.name, "NoTrialSucceeded", _reasons(standing.rows))
-        raise NoWinner(f"the sweep {self.name} has no winner yet: it is {self.status}")
+        head = "front" if self.spec.has_front else "winner"
+        raise NoWinner(f"the sweep {self.name} has no {head} yet: it is {self.status}")
 
     def _curves(self) -> tuple[Plan | None, dict[str, Metrics]]:
         archive = self._archive()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from stepsweep.client.extras import need
 from stepsweep.contract.leaderboard import PARAM, Row
 from stepsweep.contract.metrics import EPOCH, Metrics
+from stepsweep.contract.ranking import ENDS
 from stepsweep.contract.space import Value, plain
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
@@ -32,12 +33,9 @@ def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
         "rank": pd.array([row.rank for row in rows], dtype="Int64"),
         "trial_id": pd.array([row.trial_id for row in rows], dtype="str"),
         **{f"{PARAM}{name}": [_cell(row.params, name) for row in rows] for name in spec.parameters},
-        spec.objective.metric: pd.array([row.value for row in rows], dtype="Float64").to_numpy(
-            "float64", na_value=None
-        ),
+        **_values(spec, rows),
         "epoch": pd.array([row.epoch for row in rows], dtype="Int64"),
-        "best": pd.array([row.best for row in rows], dtype="Float64").to_numpy("float64", na_value=None),
-        "last": pd.array([row.last for row in rows], dtype="Float64").to_numpy("float64", na_value=None),
+        **({} if spec.has_front else {name: _numbers([getattr(row, name) for row in rows]) for name in ENDS}),
         "epochs_trained": pd.array([row.epochs_trained for row in rows], dtype="Int64"),
         "status": pd.array([row.status for row in rows], dtype="str"),
         "reason": pd.array([row.reason for row in rows], dtype="str"),
@@ -45,6 +43,19 @@ def leaderboard(spec: SweepSpec, rows: Sequence[Row]) -> "DataFrame":
     if any(row.n > 1 for row in rows):
         columns |= {name: [getattr(row, name) for row in rows] for name in SEVERAL}
     return pd.DataFrame(columns)
+
+
+def _values(spec: SweepSpec, rows: Sequence[Row]) -> dict[str, Any]:
+    """Returns a column for the objective, or for each of several."""
+    if not spec.has_front:
+        return {spec.objective.metric: _numbers([row.value for row in rows])}
+    return {each.metric: _numbers([row.by_objective.get(each.metric) for row in rows]) for each in spec.objectives}
+
+
+def _numbers(values: Sequence[float | None]) -> Any:
+    import pandas as pd
+
+    return pd.array(values, dtype="Float64").to_numpy("float64", na_value=None)
 
 
 def metrics(trials: Sequence[Trial], spec: SweepSpec, curves: Mapping[str, Metrics]) -> "DataFrame":

@@ -24,7 +24,9 @@ class Compared:
     """One of the compared sweeps.
 
     Attributes:
+        metric, direction: of the objective; those of several are separated by commas.
         value: the winner's value; None without a winner.
+        front: with several objectives the number of trials on the first Pareto front; None with one.
         standard_error: of the value, if it is a mean of several trials.
         difference: by how much the value is better than the first sweep's, negative if worse; None for the first sweep,
             and if the values do not compare.
@@ -41,6 +43,7 @@ class Compared:
     direction: str
     params: Mapping[str, Value]
     value: float | None
+    front: int | None
     standard_error: float | None
     difference: float | None
     planned: int
@@ -166,10 +169,11 @@ def _compared(
     return Compared(
         sweep=spec.name,
         status=standing.status,
-        metric=spec.objective.metric,
-        direction=spec.objective.direction.value,
+        metric=", ".join(each.metric for each in spec.objectives),
+        direction=", ".join(each.direction.value for each in spec.objectives),
         params=winner.params if winner else {},
         value=winner.value if winner else None,
+        front=sum(row.rank == 1 for row in rows) if spec.has_front else None,
         standard_error=winner.standard_error if winner else None,
         difference=_gain(first, winner, objective),
         planned=standing.planned,
@@ -182,6 +186,8 @@ def _compared(
 
 
 def _winner(standing: Standing) -> Row | None:
+    if standing.spec.has_front:
+        return None
     return standing.rows[0] if standing.rows and standing.rows[0].rank == 1 else None
 
 
@@ -193,6 +199,9 @@ def _gain(one: Row | None, other: Row | None, objective: Objective | None) -> fl
 
 
 def _not_comparable(specs: Sequence[SweepSpec]) -> str:
+    if several := [spec.name for spec in specs if spec.has_front]:
+        which = f"{', '.join(several)} {'has' if len(several) == 1 else 'have'}"
+        return f"{which} several objectives, and so a Pareto front, of which no trial wins"
     if len({spec.objective for spec in specs}) == 1:
         return ""
     said = ", ".join(f"{spec.name} has {spec.objective.metric} ({spec.objective.direction.value})" for spec in specs)
@@ -210,10 +219,14 @@ def _caveats(standings: Sequence[Standing]) -> list[str]:
         found.append("some values are means of several trials, others of one trial or of another number")
     for standing in standings:
         if standing.status == "RUNNING":
-            found.append(f"{standing.spec.name} still runs: its winner is the best so far")
+            found.append(f"{standing.spec.name} still runs: its {_head(standing)} so far")
         elif standing.status == "INTERRUPTED":
-            found.append(f"{standing.spec.name} was interrupted: its winner is the best of its finished trials")
+            found.append(f"{standing.spec.name} was interrupted: its {_head(standing)} of its finished trials")
     return found
+
+
+def _head(standing: Standing) -> str:
+    return "front is that" if standing.spec.has_front else "winner is the best"
 
 
 def _best(standings: Sequence[Standing], winners: Sequence[Row | None], objective: Objective | None) -> str | None:

@@ -40,9 +40,11 @@ class Entry:
         planned: number of trials; None before it is planned.
         ended: number of trials with an outcome.
         failed: number of trials that did not succeed; known once the sweep is finished.
-        metric: the objective's metric.
+        metric: the objective's metric; several are separated by commas.
         value: the winner's value; None without a winner.
         options: the winner's params as options; empty without a winner.
+        front: with several objectives the number of trials on the first Pareto front; None otherwise, or if no trial
+            succeeded.
         job_seconds: running time of the jobs; None without a winner.
         usd_estimate: their price on AWS; None without a winner.
         fault: which of its records cannot be read, and what to do; empty for all others.
@@ -57,6 +59,7 @@ class Entry:
     metric: str = ""
     value: float | None = None
     options: str = ""
+    front: int | None = None
     job_seconds: float | None = None
     usd_estimate: float | None = None
     fault: str = ""
@@ -124,14 +127,14 @@ class Archive:
                 spec=spec,
                 planned=len(plan.trials) if plan else 0,
                 rows=rows,
-                output=self.records.output(name, execution=ended.execution) if ended else None,
+                output=self.records.output(spec, execution=ended.execution) if ended else None,
                 is_finished=ended is not None,
                 executions=of_sweep(name, running),
             )
 
     def winner_s_curve(self, plan: Plan | None, rows: Sequence[Row]) -> Metrics | None:
         """Returns the metrics of the winner's first trial; None without a winner, or if they are gone."""
-        if plan is None or not rows or rows[0].rank != 1:
+        if plan is None or not rows or rows[0].rank != 1 or plan.spec.has_front:
             return None
         with explained():
             return self.records.metrics(plan.trials[rows[0].trial_id])
@@ -204,7 +207,7 @@ class Archive:
         started_at = latest.created_at if latest else objects.get(keys.spec_key(name))
         if started_at is None:  # deleted meanwhile
             return None
-        output = self.records.output(name, execution=latest.execution) if latest and is_finished else None
+        output = self.records.output(spec, execution=latest.execution) if latest and is_finished else None
         planned, ended, failed = None, 0, None
         if output:
             planned = ended = sum(output.outcomes.values())
@@ -220,9 +223,10 @@ class Archive:
             planned=planned,
             ended=ended,
             failed=failed,
-            metric=spec.objective.metric,
-            value=output.winner.value if output else None,
-            options=output.winner.options if output else "",
+            metric=", ".join(each.metric for each in spec.objectives),
+            value=output.winner.value if output and output.winner else None,
+            options=output.winner.options if output and output.winner else "",
+            front=output.front.size if output and output.front else None,
             job_seconds=output.cost.job_seconds if output else None,
             usd_estimate=output.cost.usd_estimate if output else None,
         )

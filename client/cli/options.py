@@ -185,7 +185,11 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option("--epochs", type=int, metavar="N", help="The most epochs a trial trains.")
     @click.option("--name", metavar="NAME", help="The sweep's name.  [default: the file's, and the time]")
     @click.option(
-        "--objective", metavar="METRIC:DIRECTION", help="Such as val_loss, or gap:minimize.  [default: val_accuracy]"
+        "--objective",
+        "objectives",
+        metavar="METRIC:DIRECTION",
+        multiple=True,
+        help="Such as val_loss, or gap:minimize; several find a Pareto front.  [default: val_accuracy]",
     )
     @click.option("--seed", type=int, metavar="N", help="Seed of random search and of the training.  [default: 0]")
     @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan whose estimate exceeds it.")
@@ -198,7 +202,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         search: str | None, trials: int | None, batch: int | None, rounds: bool | None,
         halving: str | None, folds: int | None, repeats: int | None,
         fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...], artifacts: tuple[str, ...],
-        epochs: int | None, name: str | None, objective: str | None,
+        epochs: int | None, name: str | None, objectives: tuple[str, ...],
         seed: int | None, max_concurrency: int | None, budget_usd: float | None,
         fresh: bool, accept_trainer: bool, **others: Any,
     ) -> int:  # fmt: skip
@@ -206,7 +210,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
             file=file or found_spec(), command=script, parameters=parameters,
             search=search, trials=trials, batch=batch, rounds=rounds, halving=halving,
             folds=folds, repeats=repeats, fixed=fixed, environment=environment, secrets=secrets, artifacts=artifacts,
-            exported=os.environ, epochs=epochs, name=name, objective=objective, seed=seed,
+            exported=os.environ, epochs=epochs, name=name, objectives=objectives, seed=seed,
             max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
             accept_trainer=accept_trainer,
         )  # fmt: skip

@@ -36,6 +36,14 @@ class Finished:
     started_ms: int
     ended_ms: int
 
+    def named_values(self, result: Result) -> dict[str, float]:
+        """Returns what a trial that succeeded is ranked by: `stepsweep.value`, or `stepsweep.value.<metric>` of each of
+        several objectives."""
+        if not self.spec.has_front:
+            return {} if result.value is None else {VALUE: result.value}
+        names = [f"{VALUE}.{each.metric}" for each in self.spec.objectives]
+        return dict(zip(names, result.by_objective, strict=True))
+
 
 def read_finished(found: Found, name: str) -> Finished:
     """Reads a finished sweep.

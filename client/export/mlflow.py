@@ -23,6 +23,7 @@ from stepsweep.client.extras import missing
 from stepsweep.client.running.control import Found
 from stepsweep.contract import ranking
 from stepsweep.contract.artifacts import kept
+from stepsweep.contract.described import values_text
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.ranking import Result
@@ -45,7 +46,7 @@ MAX_TAG = 5_000
 # Tags, metrics and params of our own have this prefix.
 SWEEP, RESULTS, TRIAL_ID = "stepsweep.sweep", "stepsweep.results", "stepsweep.trial_id"
 STATUS, REASON, ARTIFACTS = "stepsweep.status", "stepsweep.reason", "stepsweep.artifacts"
-BEST_EPOCH = "stepsweep.epoch"
+BEST_EPOCH, FRONT_SIZE = "stepsweep.epoch", "stepsweep.front.trials"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
 
@@ -148,7 +149,7 @@ def _experiment_id(client: "MlflowClient", name: str) -> str:
 
 def _artifacts(found: Finished, records: Records) -> dict[str, list[Artifact]]:
     """Returns what is kept of the trials' files, by trial id."""
-    ranked = ranking.rank(ranking.grouped(found.results), found.spec.objective)
+    ranked = ranking.ranked(ranking.grouped(found.results), found.spec.objectives)
     best = kept(ranked, found.spec.keep_artifacts)
     with explained():
         files = for_all(records.artifacts, best)
@@ -191,8 +192,8 @@ class _Writer:
         )  # fmt: skip
         run_id = str(parent.info.run_id)
         params = {
-            "objective.metric": spec.objective.metric,
-            "objective.direction": spec.objective.direction.value,
+            "objective.metric": ", ".join(each.metric for each in spec.objectives),
+            "objective.direction": ", ".join(each.direction.value for each in spec.objectives),
             "epochs": spec.epochs,
             "seed": spec.seed,
             **{f"fixed.{name}": as_word(value) for name, value in spec.fixed.items()},
@@ -202,8 +203,13 @@ class _Writer:
             numbers[f"trials.{result.outcome.status.value}"] += 1
         tags = {NOTE: f"No trial of the sweep {spec.name} succeeded."}
         if found.output:
-            winner = found.output.winner
-            numbers |= {VALUE: winner.value, BEST_EPOCH: winner.epoch, **found.output.cost.to_json()}
+            numbers |= found.output.cost.to_json()
+        if found.output and found.output.front:
+            numbers[FRONT_SIZE] = found.output.front.size
+            said = [f"`{each.options}`: {values_text(each.values)}" for each in found.output.front.trials]
+            tags = {NOTE: "\n".join([f"Front: {found.output.front.size} trials", *said])}
+        elif found.output and (winner := found.output.winner):
+            numbers |= {VALUE: winner.value, BEST_EPOCH: winner.epoch}
             value = f"{spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
             tags = {NOTE: f"Winner: `{winner.options}`, {value}", "stepsweep.winner": winner.trial_id}
         self._client.log_batch(
@@ -274,7 +280,7 @@ class _Writer:
         at_ms = ends_of_epochs(curve, started_ms) if curve else [started_ms]
         points = _points(curve, at_ms) if curve else []
         if result.value is not None and result.epoch is not None:
-            points += _summary(result.value, result.epoch, at_ms[-1])
+            points += _summary(self._found.named_values(result), result.epoch, at_ms[-1])
         for some_points in _batches(points, METRICS_AT_ONCE):
             self._client.log_batch(run_id, metrics=some_points)
         self._write_artifacts(run_id, trial)
@@ -305,11 +311,12 @@ def _points(curve: Metrics, at_ms: Sequence[int]) -> "list[Point]":
     ]
 
 
-def _summary(value: float, epoch: int, at_ms: int) -> "list[Point]":
-    """Returns a trial's best value as points, since MLflow itself shows a metric's last value."""
+def _summary(values: Mapping[str, float], epoch: int, at_ms: int) -> "list[Point]":
+    """Returns a trial's values as points, since MLflow itself shows a metric's last value."""
     from mlflow.entities import Metric
 
-    return [Metric(VALUE, value, at_ms, 0), Metric(BEST_EPOCH, epoch, at_ms, 0)]
+    named = [Metric(name, value, at_ms, 0) for name, value in values.items()]
+    return [*named, Metric(BEST_EPOCH, epoch, at_ms, 0)]
 
 
 def _run_name(trial: Trial) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs, read_finished
 from stepsweep.client.running.control import Found
+from stepsweep.contract.described import values_text
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
@@ -23,7 +24,7 @@ from stepsweep.contract.words import as_word
 MARK = "stepsweep.json"
 """A file in each folder of ours, with what the folder holds. A run's is complete only when its events are."""
 EVENTS = "events.out.tfevents.*"
-OUTCOME, WINNER = "stepsweep.outcome", "stepsweep.winner"
+OUTCOME, WINNER, FRONT = "stepsweep.outcome", "stepsweep.winner", "stepsweep.front"
 
 _RUN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 """Ids of trials. They come from a file in the bucket, so none is taken for a path as it is."""
@@ -170,11 +171,14 @@ def _rewrite(run: Path, events: Iterable[_Event]) -> None:
 
 
 def _of_sweep(finished: Finished, hparams: dict[str, Hparams]) -> Iterator[_Event]:
-    """Yields the columns of the HPARAMS tab, and the winner as a text."""
+    """Yields the columns of the HPARAMS tab, and the winner or the front as a text."""
     from tensorboard.plugins.hparams import summary_v2
     from tensorboard.plugins.text.summary_v2 import text_pb
 
-    objective, started_ms = finished.spec.objective, finished.started_ms
+    spec, started_ms = finished.spec, finished.started_ms
+    metrics = [summary_v2.Metric(VALUE, display_name=f"best {spec.objective.metric}")]
+    if spec.has_front:
+        metrics = [summary_v2.Metric(f"{VALUE}.{each.metric}", display_name=each.metric) for each in spec.objectives]
     names = dict.fromkeys(name for each in hparams.values() for name in each)
     yield _Event(
         summary=summary_v2.hparams_config_pb(
@@ -182,16 +186,17 @@ def _of_sweep(finished: Finished, hparams: dict[str, Hparams]) -> Iterator[_Even
                 summary_v2.HParam(name, _domain([each[name] for each in hparams.values() if name in each]))
                 for name in names
             ],
-            metrics=[summary_v2.Metric(VALUE, display_name=f"best {objective.metric}")],
+            metrics=metrics,
             time_created_secs=started_ms / 1000,
         ),
         at_ms=started_ms,
     )
     text = f"No trial of the sweep {finished.spec.name} succeeded."
-    if finished.output:
-        winner = finished.output.winner
-        text = f"`{winner.options}`: {objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
-    yield _Event(summary=text_pb(WINNER, text), at_ms=finished.ended_ms)
+    if finished.output and (winner := finished.output.winner):
+        text = f"`{winner.options}`: {spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
+    elif finished.output and (front := finished.output.front):
+        text = "\n\n".join(f"`{each.options}`: {values_text(each.values)}" for each in front.trials)
+    yield _Event(summary=text_pb(FRONT if spec.has_front else WINNER, text), at_ms=finished.ended_ms)
 
 
 def _of_trial(result: Result, finished: Finished, hparams: Hparams) -> Iterator[_Event]:
@@ -212,7 +217,8 @@ def _of_trial(result: Result, finished: Finished, hparams: Hparams) -> Iterator[
             for epoch, value in curve.measured(name) if name != EPOCH else ():
                 yield _Event(summary=_scalar(name, value), at_ms=at_ms[epoch - 1], step=epoch)
     if result.value is not None and result.epoch is not None:
-        yield _Event(summary=_scalar(VALUE, result.value), at_ms=at_ms[-1], step=result.epoch)
+        for name, value in finished.named_values(result).items():
+            yield _Event(summary=_scalar(name, value), at_ms=at_ms[-1], step=result.epoch)
     outcome = ": ".join(filter(None, (result.outcome.status.value, result.outcome.reason)))
     yield _Event(summary=text_pb(OUTCOME, outcome), at_ms=at_ms[-1])
     succeeded = result.outcome.status is Status.SUCCEEDED

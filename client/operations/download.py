@@ -1,4 +1,4 @@
-"""Downloads the artifacts of trials: of the winner, or of those that a person names."""
+"""Downloads the artifacts of trials: of the winner or the front, or of those that a person names."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from stepsweep.client.archive.named import trial_meant
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError, explained
-from stepsweep.contract.artifacts import DOWNLOADED, NONE
+from stepsweep.contract.artifacts import DOWNLOADED, FRONT, NONE, WINNER
 from stepsweep.contract.described import MAX_NAMED, number_of
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import as_option, key_of, shown
@@ -65,8 +65,8 @@ def download(
     """Downloads the artifacts of a trial into a folder. All files arrive, or none does.
 
     Args:
-        words: name a trial; without them it is the winner. With several folds or seeds, the winner has a folder for
-            each of its trials.
+        words: name a trial; without them it is the winner, or with several objectives all trials on the front. With
+            several folds or seeds, the winner has a folder for each of its trials, and so has the front.
         folder: created if missing; by default it has the sweep's name.
         force: replaces files that are there.
         on_start: receives the number of files, their bytes and the folder.
@@ -84,7 +84,7 @@ def download(
     with explained():
         found = list(zip(trials, for_all(archive.records.artifacts, trials), strict=True))
     files = [
-        (artifact, Path(_folder_of(trial) if len(trials) > 1 else "", artifact.path))
+        (artifact, Path(_folder_of(spec, trial) if len(trials) > 1 else "", artifact.path))
         for trial, artifacts in found
         for artifact in artifacts
     ]
@@ -106,20 +106,29 @@ def download(
 
 
 def _trials(archive: Archive, plan: Plan, words: Sequence[str]) -> list[Trial]:
-    """Returns the trial that a person names, or all trials of the winner."""
+    """Returns the trial that a person names, or all trials of the winner or the front."""
+    if not words and plan.spec.has_front:
+        rows = archive.standing(plan.spec.name, running=[]).rows
+        front = [plan.trials[row.trial_id] for row in rows if row.rank == 1]
+        if not front:
+            raise InvalidInput([f"no trial of the sweep {plan.spec.name} has succeeded yet, so it has no front"])
+        return front
     trial = trial_meant(archive, plan, words or ["1"])
     return [trial] if words else [each for each in plan.trials.values() if key_of(each.params) == key_of(trial.params)]
 
 
-def _folder_of(trial: Trial) -> str:
-    """Returns a name that tells the trial from others of the same params: `fold-0-seed-1`."""
+def _folder_of(spec: SweepSpec, trial: Trial) -> str:
+    """Returns a name that tells the trial from others of the same params, `fold-0-seed-1`, or of the same front."""
+    if spec.has_front:
+        return trial.trial_id
     return "-".join(f"{name}-{as_option(value)}" for name, value in trial.member.items())
 
 
 def _why_none(spec: SweepSpec, trial: Trial, where: str) -> str:
     what = f"the trial {trial.trial_id} of {spec.name} has no artifacts"
     if spec.keep_artifacts == NONE:
-        return f'{what}: the sweep has `keep_artifacts: none`; write "winner", and train it again (--fresh)'
+        whose = FRONT if spec.has_front else WINNER
+        return f'{what}: the sweep has `keep_artifacts: none`; write "{whose}", and train it again (--fresh)'
     if not spec.artifacts:
         return f"{what}; name its files in the spec, as in `artifacts: [best.pt]`, and train it again (--fresh)"
     return (

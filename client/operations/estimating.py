@@ -17,6 +17,7 @@ from stepsweep.client.clouds.trainers import sweeps_of
 from stepsweep.client.deployment import explained
 from stepsweep.client.operations.prices import Price, price_of
 from stepsweep.contract import rounds
+from stepsweep.contract.artifacts import FRONT, WINNER
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of
 from stepsweep.contract.cost import TUTORIAL_RATES
@@ -194,8 +195,11 @@ def calibration(spec: SweepSpec) -> SweepSpec:
         "epochs": 1,
         "repeats": 1,
         "budget_usd": None,
-        # Of one epoch it makes no difference, and the spec's own may ask for more.
-        "objective": {**spec.to_json()["objective"], "at": "last"},
+        # The first of several, since only the time counts. For one epoch `at` makes no difference, and the spec's own
+        # may ask for more.
+        "objective": {**spec.objective.to_json(), "at": "last"},
+        "objectives": None,
+        "keep_artifacts": WINNER if spec.keep_artifacts == FRONT else spec.keep_artifacts,
         "fresh": spec.epochs > 1,
     }
     return SweepSpec.from_json(document)

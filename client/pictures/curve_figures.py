@@ -24,16 +24,17 @@ MAX_TITLE = 48
 """Characters of a line of a title, for each panel below it."""
 
 
-def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Picture:
+def learning_curves(curves: Mapping[str, Metrics], objectives: Sequence[Objective]) -> Picture:
     """Returns the metrics by epoch: train and validation together, with one panel for loss and one for accuracy.
 
-    A mark shows the epoch with the best objective. For a single trial, shading marks overfitting: the epochs after the
-    lowest validation loss, if that loss is higher at the end. For many trials, only validation curves are drawn.
+    A mark shows the epoch with the best objective; with several objectives the one at which they are read. For a single
+    trial, shading marks overfitting: the epochs after the lowest validation loss, if that loss is higher at the end.
+    For many trials, only validation curves are drawn.
 
     Args:
         curves: legend label → the trial's metrics.
     """
-    found = panels(list(curves.values()), objective)
+    found = panels(list(curves.values()), objectives[0])
     has_train = len(curves) <= MANY_CURVES
     colours = COLOURS if len(curves) <= len(COLOURS) else _shades(len(curves))
     with mpl.rc_context(STYLE):
@@ -56,7 +57,7 @@ def learning_curves(curves: Mapping[str, Metrics], objective: Objective) -> Pict
                         marker="." if metrics.epochs == 1 else None,
                         label=column if alone else None if is_train else label,
                     )  # fmt: skip
-                _mark(plot, metrics, objective, panel.columns, colour, with_line=has_train)
+                _mark(plot, metrics, objectives, panel.columns, colour, with_line=has_train)
                 if alone and losses(metrics.columns)[0] in panel.columns:
                     _shade_overfitting(plot, metrics)
             plot.set(xlabel="epoch", ylabel=panel.name)
@@ -85,15 +86,19 @@ def _shades(number: int) -> list[str]:
 
 
 def _mark(
-    plot: Axes, metrics: Metrics, objective: Objective, columns: Sequence[str], colour: str, *, with_line: bool
+    plot: Axes,
+    metrics: Metrics,
+    objectives: Sequence[Objective],
+    columns: Sequence[str],
+    colour: str,
+    *,
+    with_line: bool,
 ) -> None:
-    epoch = best_epoch(metrics, objective)
+    epoch = best_epoch(metrics, objectives)
     if epoch is None:
         return
-    if objective.metric in columns:
-        plot.plot(
-            epoch, metrics.columns[objective.metric][epoch - 1], "o", color=colour, markersize=7, markerfacecolor="none"
-        )
+    for metric in (each.metric for each in objectives if each.metric in columns):
+        plot.plot(epoch, metrics.columns[metric][epoch - 1], "o", color=colour, markersize=7, markerfacecolor="none")
     if metrics.epochs > 1 and with_line:
         plot.axvline(epoch, color=colour, linestyle=":", linewidth=1, alpha=0.8)
 

@@ -37,7 +37,8 @@ MAX_TRIALS = 500
 
 
 def importance(spec: SweepSpec, rows: Sequence[Row], endings: Sequence[Ending]) -> Importance | None:
-    """Returns the importance of the parameters; None if fewer than two vary, so that there is nothing to compare.
+    """Returns the importance of the parameters; None if fewer than two vary, so that there is nothing to compare, and
+    with several objectives, for each of which another parameter may matter.
 
     Args:
         rows: the leaderboard.
@@ -45,7 +46,7 @@ def importance(spec: SweepSpec, rows: Sequence[Row], endings: Sequence[Ending]) 
             compare.
     """
     names = [axis.name for axis in axes(spec, rows) if axis.varies]
-    if len(names) < 2:
+    if len(names) < 2 or spec.has_front:
         return None
     tried: Tried
     if spec.halving:

@@ -85,6 +85,8 @@ def _trainer(cloud: Cloud, sweep: str) -> TrainerCommand:
 
 
 def _winner(standing: Standing, plan: Plan | None) -> Trial | None:
+    if standing.spec.has_front:
+        return None
     winner = next((row.trial_id for row in standing.rows if row.rank == 1), "")
     return plan.trials.get(winner) if plan else None
 

@@ -85,15 +85,18 @@ def _write(file: Path, data: bytes) -> None:
 
 def pictures(report: Gathered) -> "dict[str, Picture]":
     """Returns the figures that the sweep has data for, by file name."""
-    from stepsweep.client.pictures.curve_figures import learning_curves
     from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, ranks, slices, values_by_parameter
+    from stepsweep.client.pictures.front_figures import front
     from stepsweep.client.pictures.search_figures import best_so_far, importance_of_parameters, rungs
-    from stepsweep.page.drawn import label
 
     spec, rows = report.standing.spec, report.standing.rows
     varied = sum(axis.varies for axis in axes(spec, rows)) if rows else 0
     order = [weight.name for weight in report.importance.weights] if report.importance else []
     found: dict[str, Picture] = {}
+    if spec.has_front:
+        if any(row.by_objective for row in rows):
+            found["front"] = front(spec, rows)
+        return found | _curves_of_the_best(report)
     if varied == 1:
         found["values"] = values_by_parameter(spec, rows)
     if varied > 1:
@@ -111,14 +114,24 @@ def pictures(report: Gathered) -> "dict[str, Picture]":
         found["ranks"] = ranks(spec, rows)
     if report.course and len(report.course.rungs) > 1:
         found["rungs"] = rungs(report.course, spec.objective, winner=winner)
+    return found | _curves_of_the_best(report)
+
+
+def _curves_of_the_best(report: Gathered) -> "dict[str, Picture]":
+    """Returns the curves of the winner, and of the top of the leaderboard; with several objectives the latter alone."""
+    from stepsweep.client.pictures.curve_figures import learning_curves
+    from stepsweep.page.drawn import label
+
+    spec, rows = report.standing.spec, report.standing.rows
+    found: dict[str, Picture] = {}
     curves = {
         label(spec, row): report.curves[row.trial_id]
         for row in rows
         if spec.epochs > 1 and row.rank is not None and row.trial_id in report.curves
     }
     best = dict(list(curves.items())[:MAX_CURVES])
-    if best:
-        found["winner-curves"] = learning_curves(dict(list(best.items())[:1]), spec.objective)
-    if len(best) > 1:
-        found["best-curves"] = learning_curves(best, spec.objective)
+    if best and not spec.has_front:
+        found["winner-curves"] = learning_curves(dict(list(best.items())[:1]), spec.objectives)
+    if len(best) > 1 or (best and spec.has_front):
+        found["best-curves"] = learning_curves(best, spec.objectives)
     return found

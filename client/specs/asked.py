@@ -47,7 +47,7 @@ class Asked:
         rounds: the field of that name.
         halving: `min_epochs:factor`, `min_epochs`, or `auto`.
         fixed: `name=value` each.
-        objective: `metric:direction`.
+        objectives: `metric:direction` each: one, or several.
         environment: `NAME=value` each, or `NAME`, whose value is the shell's.
         secrets: names of variables.
         artifacts: patterns of files that trials leave.
@@ -70,7 +70,7 @@ class Asked:
     folds: int | None = None
     repeats: int | None = None
     name: str | None = None
-    objective: str | None = None
+    objectives: Sequence[str] = ()
     seed: int | None = None
     environment: Sequence[str] = ()
     secrets: Sequence[str] = ()
@@ -119,8 +119,10 @@ class Asked:
             there = document.get(field, [])
             if more and isinstance(there, list):
                 merged[field] = [*there, *more]
-        if self.objective is not None:
-            merged["objective"] = self.objective
+        if self.objectives:  # in the place of either field
+            merged = {name: value for name, value in merged.items() if name not in ("objective", "objectives")}
+            several = len(self.objectives) > 1
+            merged |= {"objectives": list(self.objectives)} if several else {"objective": self.objectives[0]}
         searched = {"method": self.search, "trials": self.trials, "batch": self.batch}
         if given := {name: value for name, value in searched.items() if value is not None}:
             there = document.get("search", {})

@@ -25,7 +25,8 @@ def show(view: View, found: Comparison) -> None:
     view.table(_table(found, with_winners=False) if is_wide else table)
     if is_wide:
         for sweep in found.sweeps:
-            view.copyable(f"Winner   of {sweep.sweep}: {options_line(sweep.params) or 'none'}")
+            head = "Front " if sweep.front is not None else "Winner"
+            view.copyable(f"{head}   of {sweep.sweep}: {_head(sweep)}")
     view.line()
     if found.not_comparable:
         view.line(f"The values are not comparable: {found.not_comparable}.", "yellow")
@@ -54,19 +55,19 @@ def _columns(*names: str) -> Table:
 
 
 def _table(found: Comparison, *, with_winners: bool) -> Table:
-    metrics = dict.fromkeys(each.metric for each in found.sweeps)
+    metrics = dict.fromkeys(each.metric for each in found.sweeps if each.front is None)
     usd = ["USD"] if any(each.usd is not None for each in found.sweeps) else []
-    winner = ["winner"] if with_winners else []
+    has_front = any(each.front is not None for each in found.sweeps)
+    winner = ["winner or front" if has_front else "winner"] if with_winners else []
     table = plain_table("sweep", "status", *winner, *metrics, "difference", "trials", "epochs", "job time", *usd)
     for column in table.columns[: 2 + len(winner)]:
         column.justify = "left"
     for each in found.sweeps:
-        options = options_line(each.params)
         style = "bold green" if each.sweep == found.best else ""
         cells: list[str | Text] = [
             each.sweep,
             Text(each.status, style=ENTRY_STYLES[each.status]),
-            *([options or "none"] if with_winners else []),
+            *([_head(each)] if with_winners else []),
             *(_value(each) if metric == each.metric else "" for metric in metrics),
             "" if each.difference is None else f"{each.difference:+.3g}",
             f"{each.succeeded:,}/{each.planned:,}",
@@ -77,6 +78,13 @@ def _table(found: Comparison, *, with_winners: bool) -> Table:
             cells.append("" if each.usd is None else f"{each.usd:.2f}")
         table.add_row(*cells, style=style)
     return table
+
+
+def _head(each: Compared) -> str:
+    """Returns the winner's params, or how large the front is."""
+    if each.front:
+        return f"{number_of(each.front, 'trial')} by {each.metric}"
+    return options_line(each.params) or "none"
 
 
 def _value(each: Compared) -> str:

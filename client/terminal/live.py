@@ -15,7 +15,7 @@ from stepsweep.client.running.execution import RUNNING, Progress, Training
 from stepsweep.client.terminal.trial_table import GAP, TrialRow, trial_table, width_of
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.curves import SECONDS
-from stepsweep.contract.described import assignments, printable, shown_value, varying
+from stepsweep.contract.described import assignments, printable, shown_value, values_text, varying
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import Value
@@ -104,7 +104,7 @@ class Following:
 
     def _is_best(self, value: float | None) -> bool:
         rank = self._objective.rank
-        if value is None or (self._best is not None and rank(value) >= rank(self._best)):
+        if value is None or self._spec.has_front or (self._best is not None and rank(value) >= rank(self._best)):
             return False
         self._best = value
         return True
@@ -120,6 +120,9 @@ class Following:
             text.append(result.outcome.status.value, "bold red")
             return text.append(" for the same reason" if is_known else f": {reason}")
         value = f"{self._objective.metric} {shown_value(result.value)}"
+        if self._spec.has_front:
+            metrics = [each.metric for each in self._spec.objectives]
+            value = values_text(dict(zip(metrics, result.by_objective, strict=True)))
         text.append(value, "bold green" if is_best else "")
         if result.trial.epochs > 1:
             text.append(f", epoch {result.epoch} of {result.epochs_trained}")
@@ -198,7 +201,8 @@ def training_table(
     Before a trial has metrics, the last line that it printed is the only sign of life.
     """
     shown = (name for each in training for name in each.latest if name not in (EPOCH, SECONDS))
-    metrics = list(dict.fromkeys((spec.objective.metric, *shown)))[:MAX_TRAINING_METRICS]
+    objectives = [each.metric for each in spec.objectives]
+    metrics = list(dict.fromkeys((*objectives, *shown)))[: max(MAX_TRAINING_METRICS, len(objectives))]
     if not any(each.latest for each in training):
         metrics = []
     names = dict.fromkeys([*spec.parameters, *words[0]])

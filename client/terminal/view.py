@@ -29,12 +29,14 @@ from stepsweep.contract.described import (
     shown_value,
     some,
     usd_text,
+    values_text,
 )  # fmt: skip
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import When
 from stepsweep.contract.output import Cost, Output, Place
+from stepsweep.contract.ranking import options_line
 from stepsweep.contract.significance import difference
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
@@ -171,7 +173,7 @@ class View:
         is_on_aws: bool,
         curve: Metrics | None = None,
     ) -> None:
-        """Shows the leaderboard of a sweep, its winner if it has one, and why trials did not succeed.
+        """Shows the leaderboard of a sweep, its winner or front if it has one, and why trials did not succeed.
 
         Args:
             where: the options of the sweep's cloud, to append to a command.
@@ -179,9 +181,12 @@ class View:
         self.leaderboard(spec, rows, rest=f"in {objects}/{leaderboard_key(spec.name)}")
         self.failures(rows)
         if output is not None:
-            if self.console.is_terminal:
-                self._pictures(spec, rows, curve)
-            self._winner(spec, output, rows)
+            if output.winner is not None:
+                if self.console.is_terminal:
+                    self._pictures(spec, rows, curve)
+                self._winner(spec, output, output.winner, rows)
+            else:
+                self._front(spec, rows)
         self.line()
         if output is not None:
             if output.ended_by:
@@ -192,8 +197,16 @@ class View:
         self.copyable(f"Results  {objects}/{leaderboard_key(spec.name)}")
 
     def _artifacts(self, spec: SweepSpec, output: Output, where: str) -> None:
-        """Shows how to get the winner's files, or that it left none of those that the spec names."""
-        if kept := output.artifacts:
+        """Shows how to get the files of the winner or the front, or that none of those that the spec names is there."""
+        if output.front:
+            kept_ones = [each.artifacts for each in output.front.trials if each.artifacts]
+            if kept_ones:
+                files, size = sum(each.files for each in kept_ones), sum(each.bytes for each in kept_ones)
+                what = f"{number_of(files, 'file')} of trials on the front, {decimal(size)}"
+                self.copyable(f"Files    {what}: sweep download {spec.name}{where}")
+            elif spec.artifacts and spec.keep_artifacts != NONE:
+                self.copyable(f"Files    none: no trial on the front left {', '.join(spec.artifacts)}", "yellow")
+        elif kept := output.artifacts:
             what = f"{number_of(kept.files, 'file')} of the winner, {decimal(kept.bytes)}"
             self.copyable(f"Files    {what}: sweep download {spec.name}{where}")
         elif spec.artifacts and spec.keep_artifacts != NONE:
@@ -219,11 +232,11 @@ class View:
             return
         of_several = ("std. error", "n") if spec.trials_each > 1 else ()
         # One epoch is a whole result: a score.
-        ends = _ends(spec.objective.at.when, ranked) if spec.epochs > 1 else ()
+        ends = _ends(spec.objective.at.when, ranked) if spec.epochs > 1 and not spec.has_front else ()
         of_epochs = ("epoch", *ends, "trained") if spec.epochs > 1 else ()
         table_rows = []
         for row in ranked[:MAX_ROWS]:
-            value = "" if row.value is None else shown_value(row.value)
+            values = tuple(map(shown_value, row.objective_values))
             error = "" if row.standard_error is None else shown_value(row.standard_error, digits=2)
             spread = (error, str(row.n)) if of_several else ()
             known = {"best": row.best, "last": row.last}
@@ -231,12 +244,14 @@ class View:
             epochs = (str(row.epoch), *between, str(row.epochs_trained)) if of_epochs else ()
             style = "bold green" if row.rank == 1 else ""
             table_rows.append(
-                TrialRow(lead=(str(row.rank),), params=row.texts, behind=(value, *spread, *epochs), style=style)
+                TrialRow(lead=(str(row.rank),), params=row.texts, behind=(*values, *spread, *epochs), style=style)
             )
-        behind = (spec.objective.metric, *of_several, *of_epochs)
+        behind = (*(each.metric for each in spec.objectives), *of_several, *of_epochs)
         self.line()
         differ = differing([row.texts for row in rows])
-        self.trials(table_rows, lead=("",), behind=behind, differ=differ, optional=of_epochs)
+        self.trials(
+            table_rows, lead=("front" if spec.has_front else "",), behind=behind, differ=differ, optional=of_epochs
+        )
         if len(ranked) > MAX_ROWS:
             self.line(f"… and {len(ranked) - MAX_ROWS:,} more {rest}")
 
@@ -275,8 +290,27 @@ class View:
             rest = sum(len(trials) for _, trials in by_frequency[MAX_REASONS:])
             self.line(f"… and {number_of(rest, 'trial')} for other reasons")
 
-    def _winner(self, spec: SweepSpec, output: Output, rows: Sequence[Row]) -> None:
-        winner, metric = output.winner, output.objective.metric
+    def _front(self, spec: SweepSpec, rows: Sequence[Row]) -> None:
+        """Shows the trials of the first Pareto front, of which none wins."""
+        there = [row for row in rows if row.rank == 1]
+        what = ", ".join(f"{each.metric} ({each.direction})" for each in spec.objectives)
+        self.line()
+        self.copyable(
+            Text.assemble(
+                ("Front    ", "bold"), f"{number_of(len(there), 'trial')} that no other trial beats in {what}"
+            )
+        )
+        for row in there[:MAX_ROWS]:
+            self.copyable(
+                Text.assemble(
+                    "         ", (options_line(row.params), "bold green"), f"  {values_text(row.by_objective)}"
+                )
+            )
+        if len(there) > MAX_ROWS:
+            self.line(f"         … and {len(there) - MAX_ROWS:,} more")
+
+    def _winner(self, spec: SweepSpec, output: Output, winner: Place, rows: Sequence[Row]) -> None:
+        metric = spec.objective.metric
         value = f"{metric} {shown_value(winner.value)}"
         if winner.n > 1 and winner.standard_error is not None:
             value += f" ± {shown_value(winner.standard_error, digits=2)}, the mean of {winner.n} and its standard error"
@@ -337,14 +371,17 @@ def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> 
 
 def _entry_table(entries: Sequence[Entry], *, with_options: bool) -> Table:
     """Returns the table of sweeps; without options it has the winners' values alone."""
-    table = plain_table("sweep", "started", "status", "trials", "winner")
+    head = "winner or front" if any(entry.front for entry in entries) else "winner"
+    table = plain_table("sweep", "started", "status", "trials", head)
     for column in table.columns:
         column.justify = "right" if column.header == "trials" else "left"
     for entry in entries:
         trials = "" if entry.planned is None else f"{entry.ended:,}/{entry.planned:,}"
         options = f"{entry.options}  " if with_options else ""
         winner = f"{options}{entry.metric} {shown_value(entry.value)}" if entry.value is not None else ""
-        if entry.status == "FINISHED" and not winner:
+        if entry.front:
+            winner = f"front of {number_of(entry.front, 'trial')}: {entry.metric}"
+        elif entry.status == "FINISHED" and not winner:
             winner = "none: no trial succeeded" if with_options else "none"
         started = f"{entry.started_at.astimezone():%Y-%m-%d %H:%M}"
         status = Text(entry.status, style=ENTRY_STYLES[entry.status])

@@ -154,7 +154,7 @@ class Site:
         trials = [plan.trials[each] for each in asked if plan and each in plan.trials]
         curves = archive.curves(trials)
         curves |= archive.live_curves([each for each in trials if each.trial_id not in curves])
-        return JSONResponse({trial_id: thinned(each, spec.objective) for trial_id, each in curves.items()})
+        return JSONResponse({trial_id: thinned(each, spec.objectives) for trial_id, each in curves.items()})
 
     def jobs(self, request: Request) -> Response:
         name = _name_of(request)
@@ -200,12 +200,12 @@ class Site:
     async def trial_events(self, request: Request) -> Response:
         name = _name_of(request)
         watch = await run_in_threadpool(TrialWatch, self._source, name, request.path_params["trial"])
-        objective = watch.spec.objective
+        objectives = watch.spec.objectives
 
         def look() -> tuple[Mapping[str, Any], bool]:
             lines, goes_on = watch.lines()
             seen = watch.look()
-            curve = thinned(seen.curve, objective) if seen.curve else None
+            curve = thinned(seen.curve, objectives) if seen.curve else None
             facts = self._pages.rendered("trial_facts.html", **self._of_trial(name, watch, seen))
             return {"lines": lines, "curve": curve, "facts": facts, "over": not goes_on}, goes_on
 
@@ -229,6 +229,7 @@ class Site:
             "seen": seen,
             "trial": seen.trial,
             "metric": watch.spec.objective.metric,
+            "objectives": watch.spec.objectives,
             "sweep": name,
         }
 

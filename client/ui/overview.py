@@ -25,13 +25,15 @@ class Line:
 
     Attributes:
         entry: its records; of a running sweep `ended` and `failed` are what has been seen.
-        best: the best value so far, or the winner's; None without any.
+        best: the best value so far, or the winner's; None without any, and with several objectives.
         options: its params as options.
+        front: with several objectives, how many trials are on the first Pareto front; None with one.
     """
 
     entry: Entry
     best: float | None
     options: str
+    front: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +101,15 @@ class Overview:
         return bool(runs) or now - read_at > REREAD_SECONDS
 
     def _line(self, found: Found, entry: Entry) -> Line:
-        if entry.value is not None or not entry.ended:
-            return Line(entry=entry, best=entry.value, options=entry.options)
+        if entry.value is not None or entry.front or not entry.ended:
+            return Line(entry=entry, best=entry.value, options=entry.options, front=entry.front)
         if entry.status == "RUNNING":
             seen = self._watch(entry.sweep).feed.latest
             rows = seen.report.standing.rows if seen else []
         else:
             rows = found.standing(entry.sweep).rows if entry.status == "INTERRUPTED" else []
-        best = next((row for row in rows if row.rank == 1), None)
+        first = [row for row in rows if row.rank == 1]
+        if any(row.by_objective for row in first):
+            return Line(entry=entry, best=None, options="", front=len(first))
+        best = next(iter(first), None)
         return Line(entry=entry, best=best.value if best else None, options=options_line(best.params) if best else "")

@@ -42,7 +42,7 @@ class TrialSeen:
         result: None until it has ended.
         runs: whether its job waits or runs.
         curve: its metrics, or its live rows so far.
-        so_far: the best value of the curve.
+        so_far: the best value of the curve; with several objectives the first one's at the epoch that counts.
         files: its artifacts, once it has ended.
     """
 
@@ -90,7 +90,7 @@ class TrialWatch:
             read = archive.records.results(self._plan, [self._trial_id]) if has_ended else []
             files = archive.records.artifacts(trial) if has_ended else []
         curve = (archive.curves([trial]) or archive.live_curves([trial])).get(self._trial_id)
-        epoch = best_epoch(curve, self.spec.objective) if curve else None
+        epoch = best_epoch(curve, self.spec.objectives) if curve else None
         return TrialSeen(
             trial=trial,
             result=read[0].result if read else None,

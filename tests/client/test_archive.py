@@ -214,6 +214,7 @@ def test_times_of_files_decide_nothing_of_a_finished_sweep(good_and_bad: Recorde
     standing = archive.standing("good", [])
     assert standing.status == "FINISHED"
     assert standing.output is not None
+    assert standing.output.winner is not None
     assert standing.output.winner.params == {"lr": 0.2}
 
 

@@ -18,7 +18,7 @@ from stepsweep.client.terminal.trial_table import TrialRow, trial_table
 from stepsweep.contract.described import described, varying
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.leaderboard import Row, rows_of
-from stepsweep.contract.ranking import Result, grouped, leaderboard_csv, rank
+from stepsweep.contract.ranking import Result, grouped, leaderboard_csv, ranked
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
@@ -86,7 +86,7 @@ def test_what_does_not_apply_is_an_empty_cell_in_every_table() -> None:
     assert ROWS[-1].texts == {"optimizer": "adam", "lr": "0.1", "momentum": "", "nesterov": ""}
     assert "names" not in ROWS[-1].to_json()
     assert ROWS[-1].to_json()["params"] == {"optimizer": "adam", "lr": 0.1}
-    table = leaderboard_csv(rank(grouped(RESULTS), SPEC.objective), SPEC.objective, list(SPEC.parameters)).decode()
+    table = leaderboard_csv(ranked(grouped(RESULTS), SPEC.objectives), SPEC.objectives, list(SPEC.parameters)).decode()
     assert table.splitlines()[0].startswith("rank,trial_id,params.optimizer,params.lr,params.momentum,params.nesterov,")
     assert ",adam,0.1,,,0.0," in table.splitlines()[-1]
     frame = tables.leaderboard(SPEC, ROWS)

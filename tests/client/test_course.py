@@ -30,7 +30,7 @@ def output(*, usd: float, ended_by: str | None = None) -> Output:
     place = Place(trial_id="a", params={"lr": 0.1}, value=0.9, epoch=1)
     cost = Cost(job_seconds=8.0, gpu_seconds=0, usd_estimate=usd, usd_at_most=2 * usd)
     return Output(
-        sweep="mine", execution="mine-1", winner=place, summary=None, artifacts=None, ties=(), objective=ACCURACY,
+        sweep="mine", execution="mine-1", winner=place, summary=None, artifacts=None, ties=(), objectives=(ACCURACY,),
         outcomes={}, best=(),
         reasons=(), rounds=1, leaderboard_key="", plan_key="", epochs_trained=8, ended_by=ended_by, cost=cost,
     )  # fmt: skip

@@ -128,7 +128,7 @@ def test_one_parameter_is_shown_by_its_values() -> None:
 
 def test_curves_have_loss_beside_accuracy_and_mark_the_best_epoch() -> None:
     metrics = curve(train_loss=[3, 2, 1, 0.5], val_loss=[3, 2, 2.5, 2.6], val_accuracy=[0.1, 0.5, 0.6, 0.55])
-    figure = learning_curves({"lr=0.1": metrics}, ACCURACY)
+    figure = learning_curves({"lr=0.1": metrics}, [ACCURACY])
     loss, accuracy = figure.axes
     assert (loss.get_ylabel(), accuracy.get_ylabel()) == ("loss", "val_accuracy")
     labels = [str(line.get_label()) for line in loss.lines]
@@ -141,13 +141,13 @@ def test_curves_have_loss_beside_accuracy_and_mark_the_best_epoch() -> None:
 
 
 def test_nothing_is_shaded_where_the_validation_loss_is_lowest_at_the_end() -> None:
-    loss, *_ = learning_curves({"one": curve(train_loss=[3, 2], val_loss=[3, 2.5])}, LOSS).axes
+    loss, *_ = learning_curves({"one": curve(train_loss=[3, 2], val_loss=[3, 2.5])}, [LOSS]).axes
     assert list(loss.patches) == []
 
 
 def test_several_trials_have_a_colour_each_and_one_legend() -> None:
     both = {"one": curve(train_loss=[3, 2], val_loss=[3, 2]), "other": curve(train_loss=[3, 1], val_loss=[3, 1])}
-    figure = learning_curves(both, LOSS)
+    figure = learning_curves(both, [LOSS])
     (plot,) = figure.axes
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["one", "other"]
@@ -156,7 +156,7 @@ def test_several_trials_have_a_colour_each_and_one_legend() -> None:
 
 def test_many_trials_have_no_training_curves_and_a_legend_beside_the_panels() -> None:
     many = {f"n={number}": curve(train_loss=[3, 2], val_loss=[3, number]) for number in range(1, 10)}
-    figure = learning_curves(many, LOSS)
+    figure = learning_curves(many, [LOSS])
     (plot,) = figure.axes
     labelled = [line for line in plot.lines if str(line.get_label()) in many]
     assert not [line for line in plot.lines if line.get_linestyle() == "--"]

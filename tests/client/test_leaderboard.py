@@ -59,7 +59,7 @@ def test_rows_are_the_leaderboard_s(found: list[Group]) -> None:
     ]
     spec = SweepSpec(parameters=dict.fromkeys(found[0].trial.params, ("a",)), name="s", epochs=9)
     rows = rows_of(results, spec)
-    text = ranking.leaderboard_csv(ranking.rank(found, Objective()), Objective(), list(found[0].params)).decode()
+    text = ranking.leaderboard_csv(ranking.ranked(found, [Objective()]), [Objective()], list(found[0].params)).decode()
     lines = list(csv.reader(io.StringIO(text, newline="")))[1:]
     assert len(lines) == len(rows)
     for row, line in zip(rows, lines, strict=True):

@@ -60,7 +60,7 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
         fixed=["dataset=fashion-mnist"],
         epochs=5,
         name="mine",
-        objective="train_loss:minimize",
+        objectives=["train_loss:minimize"],
         environment=["A=1=2", "SHELL_S"],
         exported={"SHELL_S": "its own", "OTHER": "x"},
         max_concurrency=2,
@@ -313,7 +313,7 @@ def test_every_kind_of_value_is_the_same_in_json_in_yaml_and_in_options(tmp_path
         asked = Asked(
             parameters=["layers=[64, 64],[128]", 'mixed=1,"1",true,null,"a, b"', "plain=sgd,/data/x"],
             fixed=["note=a, b", "sizes=[1,2]"],
-            objective="auc",
+            objectives=["auc"],
             epochs=1,
         )
     elif ending == "json":

@@ -10,7 +10,7 @@ from stepsweep.contract.documents import TrialItem
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.objective import Direction, Objective
-from stepsweep.contract.ranking import Result, grouped, rank
+from stepsweep.contract.ranking import Result, grouped, ranked
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
@@ -46,8 +46,8 @@ def _kept(spec: SweepSpec, values: list[float | None]) -> list[float]:
         )
         for trial, value in zip(first_round(spec, trainer_version="1"), values, strict=True)
     ]
-    ranked = rank(grouped(results), Objective(metric="a", direction=Direction.MAXIMIZE))
-    return [as_number(trial.params["lr"]) for trial in kept(ranked, spec.keep_artifacts)]
+    leaderboard = ranked(grouped(results), [Objective(metric="a", direction=Direction.MAXIMIZE)])
+    return [as_number(trial.params["lr"]) for trial in kept(leaderboard, spec.keep_artifacts)]
 
 
 def test_a_job_is_told_where_artifacts_go_and_which_files_are_some() -> None:

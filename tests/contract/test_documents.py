@@ -157,7 +157,7 @@ OUTPUT = Output(
     summary={"test_accuracy": 0.8, "any": [None, {"thing": "of the trainer's"}]},
     artifacts=Kept(prefix="artifacts/kept/t/e2/", files=2, bytes=7),
     ties=(MEAN,),
-    objective=SPEC.objective,
+    objectives=SPEC.objectives,
     outcomes={"SUCCEEDED": 2, "FAILED": 1, "MISSING": 0, "INVALID": 0},
     best=(PLACE, MEAN),
     reasons=(("exit code 1", 1),),

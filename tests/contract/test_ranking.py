@@ -51,8 +51,12 @@ def ids(results: list[Group]) -> list[str]:
     return [result.trial.trial_id for result in results]
 
 
+def numbered(leaderboard: list[Group]) -> list[tuple[int | None, Group]]:
+    return [(place if group.is_complete else None, group) for place, group in enumerate(leaderboard, start=1)]
+
+
 def read(leaderboard: list[Group], objective: Objective = ACCURACY) -> list[dict[str, str]]:
-    text = ranking.leaderboard_csv(leaderboard, objective, list(leaderboard[0].params)).decode()
+    text = ranking.leaderboard_csv(numbered(leaderboard), [objective], list(leaderboard[0].params)).decode()
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
@@ -206,17 +210,18 @@ class TestLeaderboard:
             result("winner", 0.9, epoch=2, params=params),
             result("lost", reason="exit code 1", params={"lr": -1e-5, "act": "tanh"}),
         ]
-        assert ranking.leaderboard_csv(leaderboard, ACCURACY, list(leaderboard[0].params)).decode() == (
+        assert ranking.leaderboard_csv(numbered(leaderboard), [ACCURACY], list(leaderboard[0].params)).decode() == (
             "rank,trial_id,params.lr,params.act,val_accuracy,epoch,best,last,epochs_trained,status,reason\n"
             "1,winner,1e-05,relu,0.9,2,0.9,0.9,5,SUCCEEDED,\n"
             ",lost,-0.00001,tanh,,,,,,FAILED,exit code 1\n"
         )
 
     def test_pandas_reads_numbers_as_numbers_and_ranks_as_we_do(self) -> None:
-        leaderboard = ranking.rank(
-            [result("a", 0.1 + 0.2, params={"lr": 1e-5}), result("b", 1 / 3, params={"lr": 64}), result("c")], ACCURACY
+        leaderboard = ranking.ranked(
+            [result("a", 0.1 + 0.2, params={"lr": 1e-5}), result("b", 1 / 3, params={"lr": 64}), result("c")],
+            [ACCURACY],
         )
-        table = pd.read_csv(io.BytesIO(ranking.leaderboard_csv(leaderboard, ACCURACY, list(leaderboard[0].params))))
+        table = pd.read_csv(io.BytesIO(ranking.leaderboard_csv(leaderboard, [ACCURACY], ["lr"])))
         assert table["trial_id"].tolist() == ["b", "a", "c"]
         assert table["params.lr"].tolist() == [64, 1e-5, 0.1]
         assert table["val_accuracy"].tolist()[:2] == [1 / 3, 0.1 + 0.2]

@@ -215,12 +215,12 @@ def test_whatever_a_job_leaves_its_trial_has_one_outcome_and_the_leaderboard_no_
         objects["outcome"] = outcome
     bucket = Snapshot(objects=objects)
     results = [
-        read_result(bucket, FIRST, SPEC.objective, outcome=recorded(bucket, "outcome")).result,
-        read_result(bucket, SECOND, SPEC.objective, outcome=None).result,
+        read_result(bucket, FIRST, SPEC.objectives, outcome=recorded(bucket, "outcome")).result,
+        read_result(bucket, SECOND, SPEC.objectives, outcome=None).result,
     ]
     assert sum(ranking.counts(results).values()) == 2
-    leaderboard = ranking.rank(ranking.grouped(results), SPEC.objective)
-    table = ranking.leaderboard_csv(leaderboard, SPEC.objective, list(SPEC.parameters)).decode()
+    leaderboard = ranking.ranked(ranking.grouped(results), SPEC.objectives)
+    table = ranking.leaderboard_csv(leaderboard, SPEC.objectives, list(SPEC.parameters)).decode()
     rows = list(csv.reader(io.StringIO(table, newline=""), strict=True))
     assert len(rows) == 3
     assert {row[0] for row in rows[1:]} <= {"1", "2", ""}

@@ -37,14 +37,14 @@ def sound() -> Snapshot:
         outcome = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
         epoch = values.index(max(values)) + 1
         results.append(Result(trial=trial, outcome=outcome, value=max(values), epoch=epoch, epochs_trained=2))
-    leaderboard = ranking.rank(ranking.grouped(results), SPEC.objective)
-    winner = leaderboard[0]
+    leaderboard = ranking.ranked(ranking.grouped(results), SPEC.objectives)
+    _, winner = leaderboard[0]
     plan = {"spec": SPEC.to_json(), "trials": [trial.to_json() for trial in TRIALS]}
     entry = {"trial_id": winner.trial.trial_id, "value": winner.value, "epoch": winner.epoch}
     output = {"winner": entry, "outcomes": ranking.counts(results)}
     objects |= {
         keys.plan_key("s", 0): json.dumps(plan).encode(),
-        keys.leaderboard_key("s"): ranking.leaderboard_csv(leaderboard, SPEC.objective, list(SPEC.parameters)),
+        keys.leaderboard_key("s"): ranking.leaderboard_csv(leaderboard, SPEC.objectives, list(SPEC.parameters)),
         keys.winner_key("s"): json.dumps(output).encode(),
     }
     return Snapshot(objects=objects)

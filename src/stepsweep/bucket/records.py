@@ -184,7 +184,7 @@ class Records:
         def read(trial_id: str) -> Read:
             trial = plan.trials[trial_id]
             outcome = recorded(self._store, plan.outcome_key(trial_id))
-            return read_result(self._store, trial, plan.spec.objective, outcome=outcome)
+            return read_result(self._store, trial, plan.spec.objectives, outcome=outcome)
 
         return for_all(read, trial_ids)
 
@@ -227,16 +227,16 @@ class Records:
         """Returns the live rows of trials, by trial id."""
         return _found(trials, for_all(self.live, trials))
 
-    def output(self, sweep: str, *, execution: str) -> Output | None:
-        """Returns the output of an execution that was the last to find a winner; None for all others."""
-        key = keys.winner_key(sweep)
+    def output(self, spec: SweepSpec, *, execution: str) -> Output | None:
+        """Returns the output of an execution that was the last to find a winner or a front; None for all others."""
+        key = keys.front_key(spec.name) if spec.has_front else keys.winner_key(spec.name)
         document = self._store.get_json(key)
         output = None if document is None else Output.from_json(document, where=key)
         return output if output and output.execution == execution else None
 
     def documents(self, sweep: str) -> dict[str, str]:
         """Returns the texts of a sweep's existing files, by file name."""
-        names = (keys.spec_key(sweep), keys.leaderboard_key(sweep), keys.winner_key(sweep))
+        names = (keys.spec_key(sweep), keys.leaderboard_key(sweep), keys.winner_key(sweep), keys.front_key(sweep))
         found = {name.rpartition("/")[2]: self._store.get(name) for name in names}
         return {name: data.decode(errors="replace") for name, data in found.items() if data is not None}
 

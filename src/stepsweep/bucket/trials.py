@@ -1,5 +1,6 @@
 """Determines a trial's outcome. Its metrics decide; without metrics, the record of its job gives the reason."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
 from stepsweep.bucket.outcomes import Unreadable
@@ -7,7 +8,7 @@ from stepsweep.bucket.s3 import Readable
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import MAX_BYTES, parse_csv
-from stepsweep.contract.objective import Objective
+from stepsweep.contract.objective import Objective, Reached
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial, one_line
 
@@ -33,7 +34,7 @@ class Read:
 
 
 def read_result(
-    bucket: Readable, trial: Trial, objective: Objective, *, outcome: JobOutcome | Unreadable | None
+    bucket: Readable, trial: Trial, objectives: Sequence[Objective], *, outcome: JobOutcome | Unreadable | None
 ) -> Read:
     """Returns one trial's result.
 
@@ -46,7 +47,7 @@ def read_result(
         return replace(_without_metrics(trial, outcome), job_seconds=seconds)
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
-        reached = objective.value_of(metrics)
+        reached = Reached.of(objectives, metrics)
     except InvalidMetrics as error:
         return Read(result=_ended(trial, Status.INVALID, str(error)), job_seconds=seconds)
     succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)

@@ -10,6 +10,8 @@ from stepsweep.contract.trial import Trial
 
 WINNER = "winner"
 """The default of `keep_artifacts`."""
+FRONT = "front"
+"""Its default with several objectives, of which no trial wins."""
 ALL, NONE = "all", "none"
 _BEST = re.compile(r"best ([1-9][0-9]{0,3})", re.ASCII)
 
@@ -22,26 +24,35 @@ MAX_PART_BYTES = 255
 """Length of one part of a path: the limit of the usual file systems."""
 
 
-def keep_fault(raw: object) -> str | None:
-    """Returns the fault of the field `keep_artifacts`; None if it has none."""
+def keep_fault(raw: object, *, has_front: bool) -> str | None:
+    """Returns the fault of the field `keep_artifacts`; None if it has none.
+
+    Args:
+        has_front: whether the sweep has several objectives.
+    """
+    if has_front:
+        if raw in (FRONT, ALL, NONE):
+            return None
+        return f'keep_artifacts: must be "front", "all" or "none" with several objectives, got {shown(raw)}'
     if isinstance(raw, str) and (raw in (WINNER, ALL, NONE) or _BEST.fullmatch(raw)):
         return None
     return f'keep_artifacts: must be "winner", "best 3", "all" or "none", got {shown(raw)}'
 
 
-def kept(leaderboard: Sequence[Group], keep: str) -> list[Trial]:
+def kept(leaderboard: Sequence[tuple[int | None, Group]], keep: str) -> list[Trial]:
     """Returns the trials whose artifacts stay, best first; of params with several trials all of them.
 
     Args:
-        leaderboard: all groups, ranked.
+        leaderboard: all groups, with their ranks, as `ranking.ranked` returns them.
         keep: a value of `keep_artifacts` without fault.
     """
     if keep == ALL:
-        results = [result for group in leaderboard for result in group.results]
+        results = [result for _, group in leaderboard for result in group.results]
         return [result.trial for result in results if result.value is not None]
     best = _BEST.fullmatch(keep)
     count = int(best[1]) if best else 0 if keep == NONE else 1
-    return [result.trial for group in leaderboard[:count] if group.is_complete for result in group.results]
+    # The first of all, or all of the first front.
+    return [result.trial for rank, group in leaderboard if rank and rank <= count for result in group.results]
 
 
 def pattern_faults(raw: object) -> Iterator[str]:

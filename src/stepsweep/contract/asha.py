@@ -18,11 +18,13 @@ class Reached:
         value: the mean of its trials' values; None unless all succeeded.
         epoch: that reached the value; a rounded mean for several trials.
         diverged: whether one of its trials has invalid metrics.
+        by_objective: with several objectives the value of each.
     """
 
     value: float | None = None
     epoch: int | None = None
     diverged: bool = False
+    by_objective: tuple[float, ...] = ()
 
 
 class Climber(Protocol):

@@ -80,7 +80,9 @@ class Candidate:
         if len(values) < len(ends):
             return replace(self, reached=(*self.reached, Reached(diverged=diverged)))
         epoch = mean_epoch([end.epoch or 0 for end in ends])
-        return replace(self, reached=(*self.reached, Reached(value=mean_of(values), epoch=epoch)))
+        # Several objectives have one trial each, so there is no mean of them.
+        reached = Reached(value=mean_of(values), epoch=epoch, by_objective=ends[0].by_objective)
+        return replace(self, reached=(*self.reached, reached))
 
 
 class Candidates(Sequence[Candidate]):
@@ -160,7 +162,7 @@ def _candidate_to_json(candidate: Candidate, names: Sequence[str]) -> list[Any]:
     members = [
         [each.epochs, each.worker, [*each.end.to_json().values()] if each.end else None] for each in candidate.members
     ]
-    reached = [[each.value, each.epoch, each.diverged] for each in candidate.reached]
+    reached = [[each.value, each.epoch, each.diverged, list(each.by_objective)] for each in candidate.reached]
     return [[candidate.params.get(name, _ABSENT) for name in names], candidate.rung, members, reached]
 
 
@@ -172,13 +174,16 @@ def _candidate_from_json(data: Any, names: Sequence[str]) -> Candidate:
         members=tuple(
             Member(epochs=epochs, worker=worker, end=_end(end) if end else None) for epochs, worker, end in members
         ),
-        reached=tuple(Reached(value=value, epoch=epoch, diverged=diverged) for value, epoch, diverged in reached),
+        reached=tuple(
+            Reached(value=value, epoch=epoch, diverged=diverged, by_objective=tuple(by_objective))
+            for value, epoch, diverged, by_objective in reached
+        ),
     )
 
 
 def _end(data: Any) -> TaskEnd:
-    status, reason, value, epoch, epochs_trained, job_seconds = data
+    status, reason, value, epoch, epochs_trained, job_seconds, by_objective = data
     return TaskEnd(
         status=Status(status), reason=reason, value=value, epoch=epoch, epochs_trained=epochs_trained,
-        job_seconds=job_seconds,
+        job_seconds=job_seconds, by_objective=tuple(by_objective),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.objective import Objective
+from stepsweep.contract.objective import Objective, Reached
 
 SECONDS = "seconds"
 LOSS = "loss"
@@ -70,9 +70,9 @@ def _measured(column: str) -> tuple[str, bool | None]:
     return what.lower(), not data.lower().startswith("train")
 
 
-def best_epoch(metrics: Metrics, objective: Objective) -> int | None:
+def best_epoch(metrics: Metrics, objectives: Sequence[Objective]) -> int | None:
     """Returns the epoch that decides a trial's value; None if it has none."""
     try:
-        return objective.value_of(metrics).epoch
+        return Reached.of(objectives, metrics).epoch
     except InvalidMetrics:
         return None

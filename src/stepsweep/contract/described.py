@@ -84,6 +84,11 @@ def shown_value(value: float, *, digits: int = 6) -> str:
     return f"{value:.{digits}g}"
 
 
+def values_text(values: Mapping[str, float]) -> str:
+    """Returns the values of several objectives: `val_accuracy 0.91, latency_ms 3.2`."""
+    return ", ".join(f"{metric} {shown_value(value)}" for metric, value in values.items())
+
+
 def readable(cause: str) -> list[str]:
     """Returns the lines of an execution's cause; for a failed function its message without the traceback."""
     try:

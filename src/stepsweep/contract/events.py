@@ -92,7 +92,7 @@ class TaskEnd:
     """How a task ended. The trial's metrics decide, as for every trial.
 
     Attributes:
-        value, epoch, epochs_trained: as in `contract.ranking.Result`.
+        value, epoch, epochs_trained, by_objective: as in `contract.ranking.Result`.
         job_seconds: how long the attempts of its job ran; 0 if it was trained before.
     """
 
@@ -102,11 +102,13 @@ class TaskEnd:
     epoch: int | None = None
     epochs_trained: int | None = None
     job_seconds: float = 0.0
+    by_objective: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
             "status": self.status.value, "reason": self.reason, "value": self.value, "epoch": self.epoch,
             "epochs_trained": self.epochs_trained, "job_seconds": self.job_seconds,
+            "by_objective": list(self.by_objective),
         }  # fmt: skip
 
     @classmethod
@@ -119,6 +121,7 @@ class TaskEnd:
             epoch=fields.maybe_whole("epoch"),
             epochs_trained=fields.maybe_whole("epochs_trained"),
             job_seconds=fields.number("job_seconds"),
+            by_objective=tuple(fields.numbers("by_objective")),
         )
         fields.done()
         return end

@@ -152,6 +152,11 @@ def leaderboard_key(sweep: str) -> str:
     return f"{SWEEPS}{sweep}/leaderboard.csv"
 
 
+def front_key(sweep: str) -> str:
+    """Returns the key of the output of a sweep with several objectives, in the place of `winner_key`."""
+    return f"{SWEEPS}{sweep}/front.json"
+
+
 def winner_key(sweep: str) -> str:
     return f"{SWEEPS}{sweep}/winner.json"
 

@@ -1,7 +1,7 @@
 """The leaderboard as rows, from the reducer's results or from the results so far."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from stepsweep.contract import ranking
@@ -19,13 +19,15 @@ class Row:
     """One row of the leaderboard.
 
     Attributes:
-        rank: from 1; None unless the trial succeeded.
+        rank: from 1; with several objectives the number of its Pareto front. None unless the trial succeeded.
         best, last: the best and the last value of the objective, whichever decides.
-        value: the trial's value; with several trials, one per fold and seed, their mean.
+        value: the trial's value, with several objectives that of the first; with several trials, one per fold and seed,
+            their mean.
         standard_error: of the mean.
         n: number of trials.
         values: each trial's value or status.
         each: the values of the trials that succeeded, if there are several trials.
+        by_objective: with several objectives each one's metric → value; empty with one, and without a value.
         names: of all parameters, those included that do not apply to these params; empty if all of them do.
     """
 
@@ -43,6 +45,7 @@ class Row:
     n: int = 1
     values: str = ""
     each: Sequence[float] = ()
+    by_objective: Mapping[str, float] = field(default_factory=dict)
     names: Sequence[str] = ()
 
     @property
@@ -50,15 +53,21 @@ class Row:
         """The params as words, as in tables: empty for a parameter that does not apply."""
         return as_cells(self.params, self.names or self.params)
 
+    @property
+    def objective_values(self) -> Sequence[float]:
+        """The value of each objective: of the only one, or of several. Empty without a value."""
+        return list(self.by_objective.values()) or ([] if self.value is None else [self.value])
+
     def to_json(self) -> dict[str, Any]:
         """Returns the row as a document, without what other fields say too."""
-        return {name: value for name, value in asdict(self).items() if name not in ("each", "names")}
+        left_out = ("each", "names", *(() if self.by_objective else ("by_objective",)))
+        return {name: value for name, value in asdict(self).items() if name not in left_out}
 
     @classmethod
-    def of(cls, group: Group, rank: int, names: Sequence[str]) -> Self:
+    def of(cls, group: Group, rank: int | None, spec: SweepSpec) -> Self:
         several = len(group.results) > 1
         return cls(
-            rank=rank if group.is_complete else None,
+            rank=rank,
             trial_id=group.trial.trial_id,
             params=dict(group.params),
             value=group.value,
@@ -72,11 +81,11 @@ class Row:
             n=len(group.results),
             values=ranking.listed(group) if several else "",
             each=tuple(group.values) if several else (),
-            names=names,
+            by_objective=dict(zip([each.metric for each in spec.objectives], group.by_objective, strict=False)),
+            names=tuple(spec.parameters),
         )
 
 
 def rows_of(results: Iterable[Result], spec: SweepSpec) -> list[Row]:
     """Returns the leaderboard of results that are in the order of the plan."""
-    ranked, names = ranking.rank(ranking.grouped(results), spec.objective), tuple(spec.parameters)
-    return [Row.of(group, place, names) for place, group in enumerate(ranked, start=1)]
+    return [Row.of(group, rank, spec) for rank, group in ranking.ranked(ranking.grouped(results), spec.objectives)]

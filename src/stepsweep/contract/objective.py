@@ -1,6 +1,6 @@
 """What a sweep optimizes, and which epoch of a trial counts.
 
-One function, `Objective.value_of`, decides a trial's value for the reducer, for halving and for the client.
+One function, `Reached.of`, decides a trial's value for the reducer, for halving and for the client.
 """
 
 import math
@@ -88,13 +88,8 @@ class Objective:
         Raises:
             InvalidMetrics: the trial diverged, or the metric was never measured.
         """
-        measured = self._measured(metrics)
-        number, last = measured[-1]
-        if not math.isfinite(last):
-            begin = next((epoch for epoch, value in reversed(measured) if math.isfinite(value)), 0)
-            first, value = next((epoch, value) for epoch, value in measured if epoch > begin)
-            raise InvalidMetrics(f"{self.metric} is {value} at epoch {first}: the trial diverged")
-        counted = [(epoch, value) for epoch, value in measured if math.isfinite(value)]
+        counted = self.counted(metrics)
+        number, last = counted[-1]
         best = min(counted, key=lambda each: self.rank(each[1]))
         match self.at.when:
             case When.BEST:
@@ -111,6 +106,15 @@ class Objective:
                 epoch, value = number, mean_of([each for _, each in counted[-(self.at.number or 1) :]])
         return Reached(value=value, epoch=epoch, best=best[1], last=last)
 
+    def counted(self, metrics: Metrics) -> list[tuple[int, float]]:
+        """Returns the epochs that count, each with its value; at least one. Raises InvalidMetrics as `value_of`."""
+        measured = self._measured(metrics)
+        if not math.isfinite(measured[-1][1]):
+            begin = next((epoch for epoch, value in reversed(measured) if math.isfinite(value)), 0)
+            first, value = next((epoch, value) for epoch, value in measured if epoch > begin)
+            raise InvalidMetrics(f"{self.metric} is {value} at epoch {first}: the trial diverged")
+        return [(epoch, value) for epoch, value in measured if math.isfinite(value)]
+
     def _measured(self, metrics: Metrics) -> Sequence[tuple[int, float]]:
         if self.metric not in metrics.columns:
             there = textwrap.shorten(", ".join(metrics.columns), 200, placeholder=" …")
@@ -126,13 +130,38 @@ class Reached:
     """What a trial reached.
 
     Attributes:
-        value: what it is ranked by.
+        value: what it is ranked by; with several objectives that of the first.
         epoch: the epoch of the value, counted from 1; of a mean the last one.
-        best: the best value over all epochs.
-        last: the value of the last epoch that was measured.
+        best: the best value over all epochs; None with several objectives, since no epoch is best in all of them.
+        last: the value of the last epoch that was measured; None with several objectives.
+        by_objective: the value of each of several objectives; empty with one.
     """
 
     value: float
     epoch: int
-    best: float
-    last: float
+    best: float | None = None
+    last: float | None = None
+    by_objective: tuple[float, ...] = ()
+
+    @staticmethod
+    def of(objectives: Sequence[Objective], metrics: Metrics) -> "Reached":
+        """Returns what a trial reached.
+
+        Several objectives are read at one epoch: the last one in which all of them were measured and are finite, or the
+        last such epoch up to the one that `at` names. A trial of which one objective's last measured value is not
+        finite has diverged, as with one objective.
+
+        Raises:
+            InvalidMetrics: the trial diverged, or the metrics were never measured in one epoch.
+        """
+        if len(objectives) == 1:
+            return objectives[0].value_of(metrics)
+        counted = [dict(each.counted(metrics)) for each in objectives]
+        until = objectives[0].at.number or metrics.epochs
+        both = [epoch for epoch in counted[0] if epoch <= until and all(epoch in values for values in counted)]
+        if not both:
+            names = ", ".join(each.metric for each in objectives)
+            up_to = f" up to epoch {until}" if objectives[0].at.number else ""
+            raise InvalidMetrics(f"there is no epoch{up_to} in which all objectives ({names}) were measured")
+        values = tuple(values[both[-1]] for values in counted)
+        return Reached(value=values[0], epoch=both[-1], by_objective=values)

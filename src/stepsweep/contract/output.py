@@ -1,6 +1,7 @@
-"""The output of an execution that found a winner. winner.json has the same content."""
+"""The output of an execution that found a winner, or a Pareto front. winner.json or front.json has the same content."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -13,6 +14,11 @@ from stepsweep.contract.space import Value, plain
 from stepsweep.contract.trial import Status
 
 SCHEMA = 1
+
+MAX_FRONT = 100
+MAX_FRONT_BYTES = 100_000
+"""Trials of a front that the output lists, and the bytes of their JSON. An execution's output holds at most 256 KiB;
+the leaderboard has the whole front."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +127,116 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OnFront:
+    """A trial on the first Pareto front: no other trial is at least as good in every objective and better in one.
+
+    Attributes:
+        values: objective's metric → the trial's value, all of one epoch.
+        epoch: that epoch, counted from 1.
+        artifacts: None if it left none, or if the spec keeps none.
+    """
+
+    params: Mapping[str, Value]
+    values: Mapping[str, float]
+    epoch: int
+    trial_id: str
+    artifacts: Kept | None = None
+
+    @classmethod
+    def of(cls, group: Group, objectives: Sequence[Objective], artifacts: Kept | None) -> Self:
+        """Returns the place of a complete group."""
+        if group.epoch is None:
+            raise ValueError("a group without a value has no place")
+        return cls(
+            params=dict(group.params),
+            values={each.metric: value for each, value in zip(objectives, group.by_objective, strict=True)},
+            epoch=group.epoch,
+            trial_id=group.trial.trial_id,
+            artifacts=artifacts,
+        )
+
+    @property
+    def options(self) -> str:
+        """The params as options to append to a trainer's command."""
+        return ranking.options_line(self.params)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "params": {name: plain(each) for name, each in self.params.items()},
+            "options": self.options,
+            "values": dict(self.values),
+            "epoch": self.epoch,
+            "trial_id": self.trial_id,
+            "artifacts": self.artifacts.to_json() if self.artifacts else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: object, *, where: str, metrics: Sequence[str]) -> Self:
+        fields = Fields(data, where)
+        fields.text("options")
+        values = fields.child("values")
+        found = cls(
+            params=fields.values("params"),
+            values={name: values.number(name) for name in metrics},
+            epoch=fields.whole("epoch"),
+            trial_id=fields.text("trial_id"),
+            artifacts=_kept(fields),
+        )
+        values.done()
+        fields.done()
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The first Pareto front.
+
+    Attributes:
+        size: number of its trials.
+        trials: the first of them, in the order of the leaderboard.
+    """
+
+    size: int
+    trials: tuple[OnFront, ...]
+
+    @classmethod
+    def of(cls, trials: Sequence[OnFront]) -> Self:
+        """Returns the front with as many of its trials as an output has room for."""
+        listed, size = [], 0
+        for each in trials[:MAX_FRONT]:
+            size += len(json.dumps(each.to_json()))
+            if size > MAX_FRONT_BYTES:
+                break
+            listed.append(each)
+        return cls(size=len(trials), trials=tuple(listed))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"size": self.size, "trials": [each.to_json() for each in self.trials]}
+
+    @classmethod
+    def from_json(cls, fields: Fields, *, metrics: Sequence[str]) -> Self:
+        front = cls(
+            size=fields.whole("size"),
+            trials=tuple(
+                OnFront.from_json(each, where=where, metrics=metrics) for each, where in fields.children("trials")
+            ),
+        )
+        fields.done()
+        return front
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """The output of an execution.
+    """The output of an execution. It has either a winner, its ties and the best, or a front.
 
     Attributes:
         execution: its name.
+        winner: None with several objectives.
+        front: None with one objective.
         summary: the winner's summary file; None if there is none, or if the winner is a mean.
         artifacts: None if the winner left none, or if the spec keeps none.
         ties: the first places below the winner only by a tie-break.
+        objectives: one, or several.
         outcomes: number of trials by status, zeros included.
         best: the first places of the leaderboard, with the winner.
         reasons: the most frequent reasons why trials did not succeed, each with its number of trials.
@@ -138,13 +246,14 @@ class Output:
 
     sweep: str
     execution: str
-    winner: Place
-    summary: Mapping[str, Any] | None
-    artifacts: Kept | None
-    ties: tuple[Place, ...]
-    objective: Objective
+    winner: Place | None = None
+    front: Front | None = None
+    summary: Mapping[str, Any] | None = None
+    artifacts: Kept | None = None
+    ties: tuple[Place, ...] = ()
+    objectives: tuple[Objective, ...]
     outcomes: Mapping[str, int]
-    best: tuple[Place, ...]
+    best: tuple[Place, ...] = ()
     reasons: tuple[tuple[str, int], ...]
     rounds: int
     leaderboard_key: str
@@ -153,17 +262,27 @@ class Output:
     ended_by: str | None
     cost: Cost
 
+    def _head(self) -> dict[str, Any]:
+        if self.winner is None:
+            return {
+                "front": self.front.to_json() if self.front else None,
+                "objectives": [each.to_json() for each in self.objectives],
+            }
+        return {
+            "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary},
+            "artifacts": self.artifacts.to_json() if self.artifacts else None,
+            "ties": [place.to_json() for place in self.ties],
+            "objective": self.objectives[0].to_json(),
+            "best": [place.to_json() for place in self.best],
+        }
+
     def to_json(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
             "sweep": self.sweep,
             "execution": self.execution,
-            "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary},
-            "artifacts": self.artifacts.to_json() if self.artifacts else None,
-            "ties": [place.to_json() for place in self.ties],
-            "objective": self.objective.to_json(),
+            **self._head(),
             "outcomes": dict(self.outcomes),
-            "best": [place.to_json() for place in self.best],
             "reasons": [{"reason": reason, "trials": trials} for reason, trials in self.reasons],
             "rounds": self.rounds,
             "leaderboard_key": self.leaderboard_key,
@@ -178,21 +297,12 @@ class Output:
         """Reads what `to_json` wrote. Raises InvalidDocument, which names the wrong field."""
         fields = Fields(data, where)
         fields.schema(SCHEMA)
-        winner, cost, outcomes = fields.child("winner"), fields.child("cost"), fields.child("outcomes")
-        winner.text("options")
-        summary = winner.raw("summary")
-        if summary is not None and not isinstance(summary, dict):
-            raise InvalidDocument(f"{where}: winner: summary must be an object or null")
+        cost, outcomes = fields.child("cost"), fields.child("outcomes")
         output = cls(
             sweep=fields.text("sweep"),
             execution=fields.text("execution"),
-            winner=Place.read(winner),
-            summary=summary,
-            artifacts=_kept(fields),
-            ties=_places(fields, "ties"),
-            objective=_objective(fields.child("objective"), where),
+            **(_front(fields, where) if fields.has("front") else _winner(fields, where)),
             outcomes={status.value: outcomes.whole(status.value) for status in Status},
-            best=_places(fields, "best"),
             reasons=tuple(_reason(Fields(each, place)) for each, place in fields.children("reasons")),
             rounds=fields.whole("rounds"),
             leaderboard_key=fields.text("leaderboard_key"),
@@ -206,9 +316,33 @@ class Output:
                 usd_at_most=cost.number("usd_at_most"),
             ),
         )
-        for each in (winner, cost, outcomes, fields):
+        for each in (cost, outcomes, fields):
             each.done()
         return output
+
+
+def _front(fields: Fields, where: str) -> dict[str, Any]:
+    objectives = tuple(_objective(Fields(each, place), where) for each, place in fields.children("objectives"))
+    metrics = [each.metric for each in objectives]
+    return {"front": Front.from_json(fields.child("front"), metrics=metrics), "objectives": objectives}
+
+
+def _winner(fields: Fields, where: str) -> dict[str, Any]:
+    winner = fields.child("winner")
+    winner.text("options")
+    summary = winner.raw("summary")
+    if summary is not None and not isinstance(summary, dict):
+        raise InvalidDocument(f"{where}: winner: summary must be an object or null")
+    found = {
+        "winner": Place.read(winner),
+        "summary": summary,
+        "artifacts": _kept(fields),
+        "ties": _places(fields, "ties"),
+        "objectives": (_objective(fields.child("objective"), where),),
+        "best": _places(fields, "best"),
+    }
+    winner.done()
+    return found
 
 
 def _places(fields: Fields, name: str) -> tuple[Place, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from stepsweep.contract.artifacts import WINNER, keep_fault, pattern_faults, patterns_bytes
+from stepsweep.contract.artifacts import FRONT, WINNER, keep_fault, pattern_faults, patterns_bytes
 from stepsweep.contract.environment import environment_faults, environment_of, overrides_bytes, secret_faults
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.halving import DEFAULT_FACTOR, Halving, default_min_epochs
@@ -39,9 +39,9 @@ from stepsweep.contract.means import (
     MIN_MEMORY_MIB,
     Resources,
 )
-from stepsweep.contract.names import OPTION_RULE, is_metric, is_option, is_sweep, known_direction, why_reserved
-from stepsweep.contract.objective import At, Direction, Objective
-from stepsweep.contract.ranking import COLUMNS
+from stepsweep.contract.names import OPTION_RULE, is_option, is_sweep, why_reserved
+from stepsweep.contract.objective import Objective
+from stepsweep.contract.objective_input import faults_with_several, objectives
 from stepsweep.contract.search import DEFAULT_BATCH, Method, Search
 from stepsweep.contract.search_space import Entangled, SearchSpace
 from stepsweep.contract.space import (
@@ -64,7 +64,7 @@ from stepsweep.contract.stop import Running, Stop
 
 FIELDS = (
     "parameters", "exclude", "try_first", "warm_start", "known", "search", "halving", "rounds", "stop", "fixed",
-    "epochs", "objective", "folds", "repeats", "seed", "name", "environment", "secrets", "resources",
+    "epochs", "objective", "objectives", "folds", "repeats", "seed", "name", "environment", "secrets", "resources",
     "timeout_minutes", "retries", "artifacts", "keep_artifacts", "max_concurrency", "budget_usd",
     "seconds_per_epoch", "fresh", "accept_trainer",
 )  # fmt: skip
@@ -107,7 +107,8 @@ class Parser:
             "stop": self._stop(rounds=rounds),
             "epochs": (epochs := self._epochs()),
             "halving": self._halving(epochs),
-            "objective": self._objective(epochs),
+            "objective": (found := self._objectives(epochs))[0],
+            "further": found[1:],
             "folds": self._integer("folds", default=None, low=2, high=MAX_FOLDS),
             "repeats": (repeats := self._integer("repeats", default=1, low=1, high=MAX_REPEATS)),
             "seed": self._integer("seed", default=0, low=0, high=MAX_SEED - repeats + 1),
@@ -117,7 +118,7 @@ class Parser:
             "timeout_minutes": self._integer("timeout_minutes", default=None, low=1, high=MAX_TIMEOUT_MINUTES),
             "retries": self._integer("retries", default=None, low=0, high=MAX_RETRIES),
             "artifacts": (artifacts := self._artifacts()),
-            "keep_artifacts": self._keep_artifacts(),
+            "keep_artifacts": self._keep_artifacts(has_front=len(found) > 1),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
             "budget_usd": self._positive("budget_usd", "a number of US dollars above 0"),
             "seconds_per_epoch": self._positive("seconds_per_epoch", "a number of seconds above 0"),
@@ -125,6 +126,8 @@ class Parser:
             "accept_trainer": self._boolean("accept_trainer", self.data.get("accept_trainer", False)),
         }
         values |= self._known(values["search"], values["name"])
+        if len(found) > 1:
+            self.faults += faults_with_several(self.data)
         self._trials(values, space)
         self._override_bytes(parameters, fixed, environment, artifacts)
         return values
@@ -471,40 +474,11 @@ class Parser:
             return default
         return int(raw)  # type: ignore[call-overload, no-any-return]
 
-    def _objective(self, epochs: int) -> Objective:
-        raw = self.data.get("objective", {})
-        if isinstance(raw, str):
-            named, colon, better = raw.partition(":")
-            raw = {"metric": named} | ({"direction": better} if colon else {})
-        if not isinstance(raw, dict):
-            example = '{"metric": "val_loss", "direction": "minimize"}'
-            self.faults.append(f"objective: must be a metric's name or an object such as {example}, got {shown(raw)}")
-            return Objective()
-        self._unknown_fields(raw, known=("metric", "direction", "at"), where="objective.")
-        metric: object = raw.get("metric", "val_accuracy")
-        direction = raw.get("direction")
-        if not is_metric(metric) or metric in COLUMNS:
-            self.faults.append(
-                "objective.metric: must name a column of the metrics such as val_loss, and none of the leaderboard's "
-                f"own ({', '.join(COLUMNS)}), got {shown(metric)}"
-            )
-            metric = "val_accuracy"
-        elif "direction" not in raw:
-            direction = known_direction(metric)
-            if direction is None:
-                self.faults.append(
-                    f"objective.direction: missing, and which end of {metric} is better is not known; write "
-                    f'{{"metric": "{metric}", "direction": "maximize"}}, or "minimize"'
-                )
-        if "direction" in raw and direction not in tuple(Direction):
-            self.faults.append(f'objective.direction: must be "maximize" or "minimize", got {shown(direction)}')
-            direction = None
-        at = At()
-        try:
-            at = At.from_json(raw.get("at", "best"), epochs=epochs)
-        except ValueError as error:
-            self.faults.append(f"objective.at: {error}, got {shown(raw['at'])}")
-        return Objective(metric=metric, direction=Direction(direction or "maximize"), at=at)
+    def _objectives(self, epochs: int) -> tuple[Objective, ...]:
+        def unknown(there: Mapping[Any, Any], known: tuple[str, ...], where: str) -> None:
+            self._unknown_fields(there, known=known, where=where)
+
+        return objectives(self.data, epochs=epochs, faults=self.faults, unknown=unknown)
 
     def _name(self, default_name: str | None) -> str:
         raw = self.data.get("name", default_name)
@@ -587,11 +561,12 @@ class Parser:
         self.faults += faults
         return () if faults else tuple(raw)
 
-    def _keep_artifacts(self) -> str:
-        raw = self.data.get("keep_artifacts", WINNER)
-        if fault := keep_fault(raw):
+    def _keep_artifacts(self, *, has_front: bool) -> str:
+        default = FRONT if has_front else WINNER
+        raw = self.data.get("keep_artifacts", default)
+        if fault := keep_fault(raw, has_front=has_front):
             self.faults.append(fault)
-            return WINNER
+            return default
         return str(raw)
 
     def _resources(self) -> Resources:

@@ -1,4 +1,7 @@
-"""The leaderboard and the winner. They depend only on the set of results, not on order, timing or retries."""
+"""The leaderboard and its head: the winner, or a Pareto front.
+
+They depend only on the set of results, not on order, timing or retries.
+"""
 
 import csv
 import io
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from stepsweep.contract.objective import Objective
+from stepsweep.contract.pareto import fronts
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.significance import LEVEL, corrected_resampled_p, mean_of, standard_error_of, welch_p
 from stepsweep.contract.space import Value, as_option, key_of
@@ -31,6 +35,9 @@ COLUMNS = (
 )
 """Columns of the leaderboard besides params and metric; it has the last three only if params have several trials."""
 
+ENDS = ("best", "last")
+"""Columns that only a sweep with one objective has."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell with such a start as a formula (OWASP, "CSV Injection")."""
 
@@ -40,11 +47,13 @@ class Result:
     """The result of one planned trial after a round.
 
     Attributes:
-        value: what the trial is ranked by, see `Objective.value_of`; None unless it succeeded.
+        value: what the trial is ranked by, see `Reached.of`; with several objectives that of the first. None unless it
+            succeeded.
         epoch: the epoch of the value, counted from 1.
         best: the best value of the objective over all epochs.
         last: its last value.
         epochs_trained: number of rows of its metrics.
+        by_objective: with several objectives the value of each, in the spec's order, and no `best` or `last`.
     """
 
     trial: Trial
@@ -54,6 +63,7 @@ class Result:
     best: float | None = None
     last: float | None = None
     epochs_trained: int | None = None
+    by_objective: tuple[float, ...] = ()
 
     @property
     def stopped_early(self) -> bool:
@@ -70,6 +80,7 @@ class Result:
             "best": self.best,
             "last": self.last,
             "epochs_trained": self.epochs_trained,
+            **({"by_objective": list(self.by_objective)} if self.by_objective else {}),
         }
 
     @classmethod
@@ -86,6 +97,7 @@ class Result:
             best=fields.maybe_number("best"),
             last=fields.maybe_number("last"),
             epochs_trained=fields.maybe_whole("epochs_trained"),
+            by_objective=tuple(fields.numbers("by_objective")) if fields.has("by_objective") else (),
         )
         fields.done()
         return result
@@ -122,6 +134,11 @@ class Group:
     def values(self) -> list[float]:
         """The values of the trials that succeeded."""
         return [result.value for result in self.results if result.value is not None]
+
+    @property
+    def by_objective(self) -> tuple[float, ...]:
+        """With several objectives the value of each; empty with one, and unless the trial succeeded."""
+        return self.results[0].by_objective
 
     @property
     def is_complete(self) -> bool:
@@ -215,6 +232,31 @@ def rank(groups: Sequence[Group], objective: Objective) -> list[Group]:
     return sorted(groups, key=place)  # stable, so the plan's order is the last rule
 
 
+def ranked(groups: Sequence[Group], objectives: Sequence[Objective]) -> list[tuple[int | None, Group]]:
+    """Returns the leaderboard, each group with its rank, which is None without a value.
+
+    With several objectives the rank is the number of the Pareto front (`contract.pareto`), so that several groups have
+    the same. Groups of a front are in the order of the first objective, then of the second and so on, then of the plan:
+    an order to read them in, which says nothing about which is better. Groups without a value follow.
+
+    Args:
+        groups: all planned trials, in the order of the plan.
+    """
+    if len(objectives) == 1:
+        return [
+            (place if group.is_complete else None, group)
+            for place, group in enumerate(rank(groups, objectives[0]), start=1)
+        ]
+    complete = [group for group in groups if group.is_complete]
+    points = [
+        tuple(each.rank(value) for each, value in zip(objectives, group.by_objective, strict=True))
+        for group in complete
+    ]
+    placed = sorted(zip(fronts(points), points, complete, strict=True), key=lambda each: each[:2])
+    without: list[tuple[int | None, Group]] = [(None, group) for group in groups if not group.is_complete]
+    return [(front, group) for front, _, group in placed] + without
+
+
 def ties(leaderboard: Sequence[Group]) -> list[Group]:
     """Returns the groups below the winner only by a tie-break.
 
@@ -258,36 +300,45 @@ def reasons(results: Iterable[Result], limit: int = 5) -> list[tuple[str, int]]:
     return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
 
-def leaderboard_csv(leaderboard: Sequence[Group], objective: Objective, names: Sequence[str]) -> bytes:
+def leaderboard_csv(
+    leaderboard: Sequence[tuple[int | None, Group]], objectives: Sequence[Objective], names: Sequence[str]
+) -> bytes:
     """Returns the leaderboard as a table for people, spreadsheets and pandas, one row per params.
 
-    The columns are rank, trial_id, one per parameter, the objective's metric, epoch, the best and the last value,
-    epochs_trained, status and reason.
+    The columns are rank, trial_id, one per parameter, one per objective, epoch, the best and the last value (only of a
+    single objective), epochs_trained, status and reason.
     Parameters have the prefix `params.`, and an objective's metric must not be one of `COLUMNS`, so names are unique.
     If params have several trials, one per fold and seed, the metric is their mean, trial_id is that of the first, and
     three columns follow: standard_error (of the mean), n, and values, with each trial's value or status in the order of
     folds and seeds.
 
     Args:
+        leaderboard: as `ranked` returns it; at least one row.
         names: of the parameters. One that does not apply to params is empty; no value is an empty text.
     """
-    several = len(leaderboard[0].results) > 1
+    several, has_front = len(leaderboard[0][1].results) > 1, len(objectives) > 1
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = COLUMNS[2:] if several else COLUMNS[2:-3]
-    writer.writerow([*COLUMNS[:2], *(f"params.{name}" for name in names), objective.metric, *columns])
-    for place, group in enumerate(leaderboard, start=1):
+    columns = [
+        *(name for name in COLUMNS[2:-3] if not (has_front and name in ENDS)),
+        *(COLUMNS[-3:] if several else ()),
+    ]
+    metrics = [each.metric for each in objectives]
+    writer.writerow([*COLUMNS[:2], *(f"params.{name}" for name in names), *metrics, *columns])
+    for place, group in leaderboard:
+        values = [*group.by_objective, *[""] * (len(metrics) - len(group.by_objective))] if has_front else [group.value]
+        ends = [] if has_front else [group.best, group.last]
         writer.writerow(
-            [place if group.is_complete else "", group.trial.trial_id]
+            [_or_empty(place), group.trial.trial_id]
             + [_param(group.params[name]) if name in group.params else "" for name in names]
-            + [_or_empty(value) for value in (group.value, group.epoch, group.best, group.last, group.epochs_trained)]
+            + [_or_empty(value) for value in (*values, group.epoch, *ends, group.epochs_trained)]
             + [group.status.value, _as_text(group.reason)]
             + ([_or_empty(group.standard_error), len(group.results), listed(group)] if several else [])
         )
     return text.getvalue().encode()
 
 
-def _or_empty(value: float | None) -> float | str:
+def _or_empty(value: float | str | None) -> float | str:
     return "" if value is None else value
 
 

@@ -85,6 +85,14 @@ class Fields:
     def maybe_number(self, name: str) -> float | None:
         return None if self._get(name) is None else self.number(name)
 
+    def numbers(self, name: str) -> list[float]:
+        found = self._get(name)
+        if not isinstance(found, list) or not all(
+            isinstance(each, int | float) and not isinstance(each, bool) for each in found
+        ):
+            raise self._wrong(name, "must be a list of numbers", found)
+        return found
+
     def values(self, name: str) -> dict[str, Value]:
         """Returns an object whose values are those of parameters."""
         found = self._get(name)

@@ -59,6 +59,9 @@ class SweepSpec:
         rounds: whether all trials of a round are waited for before the next begins. Otherwise the search runs freely:
             the next trial starts when one ends (`contract.free_running`).
         stop: rules that end a free-running search early.
+        objective: of several the first one.
+        further: the objectives after the first. With any, the result is a Pareto front (`contract.pareto`), and nobody
+            wins.
         folds: number of folds of cross-validation, one trial each; None leaves the split to the trainer.
         repeats: number of trials of the same params, with one seed each.
         seed: seed of sampling and training; with repeats the first seed.
@@ -91,6 +94,7 @@ class SweepSpec:
     stop: Stop = field(default_factory=Stop)
     fixed: dict[str, Value] = field(default_factory=dict)
     objective: Objective = field(default_factory=Objective)
+    further: tuple[Objective, ...] = ()
     folds: int | None = None
     repeats: int = 1
     seed: int = 0
@@ -148,7 +152,11 @@ class SweepSpec:
             "stop": self.stop.to_json(),
             "fixed": {name: plain(value) for name, value in self.fixed.items()},
             "epochs": self.epochs,
-            "objective": self.objective.to_json(),
+            **(
+                {"objectives": [each.to_json() for each in self.objectives]}
+                if self.has_front
+                else {"objective": self.objective.to_json()}
+            ),
             "folds": self.folds,
             "repeats": self.repeats,
             "seed": self.seed,
@@ -171,6 +179,16 @@ class SweepSpec:
         mine, theirs = (spec.to_json() | dict.fromkeys(ABOUT_THE_RUN) for spec in (self, other))
         # Compared as text, since the order of parameters and choices breaks ties.
         return json.dumps(mine) == json.dumps(theirs)
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """All objectives: one, or several."""
+        return (self.objective, *self.further)
+
+    @property
+    def has_front(self) -> bool:
+        """Whether it has several objectives, so that its result is a Pareto front instead of a winner."""
+        return bool(self.further)
 
     @property
     def number_of_params(self) -> int:

@@ -140,7 +140,7 @@ const Charts = (() => {
         const at = column === metric ? epochs.indexOf(curve.best) : column === watched ? values.indexOf(lowestOf(values)) : -1;
         if (at >= 0 && values.length > 1) {
           traces.push({
-            type: "scatter", mode: "markers", showlegend: false, x: [epochs[at]], y: [values[at]], hoverinfo: "text", hovertext: [`best: ${about(epochs[at], values[at])}`],
+            type: "scatter", mode: "markers", showlegend: false, x: [epochs[at]], y: [values[at]], hoverinfo: "text", hovertext: [`${column === metric ? "decides" : "lowest"}: ${about(epochs[at], values[at])}`],
             marker: { color: colourOf(place), symbol: "circle-open", size: 13, line: { width: 2.5 } },
           });
         }

@@ -101,13 +101,15 @@ class Course:
 
 
 def course(spec: SweepSpec, endings: Sequence[Ending], output: Output | None, *, is_on_aws: bool) -> Course | None:
-    """Returns the course of a search; None if no trial has a value.
+    """Returns the course of a search; None if no trial has a value, and with several objectives, of which none is best.
 
     Args:
         endings: in their order.
         output: the execution's; None before it has one.
         is_on_aws: whether its jobs cost money.
     """
+    if spec.has_front:
+        return None
     points = _points(spec, endings)
     if all(point.value is None for point in points):
         return None

@@ -18,7 +18,7 @@ from stepsweep.page.markup import NOTHING, Markup, markup, of_file
 from stepsweep.page.parts import Skin, parts
 
 STYLE = "page.css"
-SCRIPTS = ("charts.js", "search.js", "trials.js", "parallel.js", "space.js", "leaderboard.js", "sweep.js")
+SCRIPTS = ("charts.js", "search.js", "trials.js", "front.js", "parallel.js", "space.js", "leaderboard.js", "sweep.js")
 """What the file has inside, and `sweep ui` serves."""
 
 
@@ -64,6 +64,9 @@ def body(facts: Facts, skin: Skin, *, above: Markup = NOTHING, training: Markup 
         "above": above,
         "training": training,
         "metric": facts.metric,
+        "of_front": (sentences.FRONT if len(spec.objectives) == 2 else sentences.FRONT_OF_PAIRS)
+        + ("" if facts.is_score else " Click a trial to add or remove its learning curve."),
+        "deciding": "epoch that counts" if spec.has_front else "best epoch",
         "of_click": one if facts.is_score else "Click a trial to add or remove its learning curve.",
         "of_promoted": " Values of promoted trials are after more epochs." if halved else "",
         "of_slices": " Colours are rungs, as in the chart of the best values." if halved else "",

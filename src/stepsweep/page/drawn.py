@@ -11,7 +11,7 @@ from stepsweep.contract.described import assignments, number_of, printable, vary
 from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.objective import Objective
+from stepsweep.contract.objective import Objective, Reached
 from stepsweep.contract.space import as_option
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
@@ -44,6 +44,8 @@ def drawn(report: Gathered) -> dict[str, Any]:
     running = [index[row.trial_id] for row in report.running if row.trial_id in report.curves][:RUNNING_SHOWN]
     return {
         "objective": {"metric": spec.objective.metric, "direction": spec.objective.direction.value},
+        # With several, the page draws their front, and none of the pictures of a single value.
+        "objectives": [{"metric": each.metric, "direction": each.direction.value} for each in spec.objectives],
         "axes": [
             {
                 "name": axis.name,
@@ -65,6 +67,7 @@ def drawn(report: Gathered) -> dict[str, Any]:
             "error": [row.standard_error for row in rows],
             "n": [row.n for row in rows],
             "values": [row.values for row in rows],
+            "by_objective": [[row.by_objective.get(each.metric) for row in rows] for each in spec.objectives],
             "each": [row.each for row in rows],
             "epoch": [row.epoch for row in rows],
             "trained": [row.epochs_trained for row in rows],
@@ -74,7 +77,7 @@ def drawn(report: Gathered) -> dict[str, Any]:
         },
         "curves_of": report.curves_of,
         "columns": metrics_of(report.curves.values()),
-        "curves": {number: thinned(metrics, spec.objective) for number, metrics in shown.items()},
+        "curves": {number: thinned(metrics, spec.objectives) for number, metrics in shown.items()},
         "unfinished": [index[trial_id] for trial_id in report.unfinished if trial_id in index],
         "shown": [*best, *running],
         "importance": None if report.importance is None else asdict(report.importance),
@@ -97,7 +100,8 @@ def _other_scores(report: Gathered) -> list[dict[str, Any]]:
     """
     if any(row.n > 1 for row in report.rows):
         return []
-    names = [name for name in metrics_of(report.curves.values()) if name != report.standing.spec.objective.metric]
+    objectives = {each.metric for each in report.standing.spec.objectives}
+    names = [name for name in metrics_of(report.curves.values()) if name not in objectives]
     curves = [report.curves.get(row.trial_id) for row in report.rows]
     return [{"name": name, "values": [_first(curve, name) for curve in curves]} for name in names]
 
@@ -117,7 +121,7 @@ def running_row(trial: Trial, live: Metrics | None, spec: SweepSpec) -> Row:
     reached = None
     if live is not None:
         try:
-            reached = spec.objective.value_of(live)
+            reached = Reached.of(spec.objectives, live)
         except InvalidMetrics:
             reached = None
     return Row(
@@ -130,17 +134,21 @@ def running_row(trial: Trial, live: Metrics | None, spec: SweepSpec) -> Row:
         epochs_trained=live.epochs if live else None,
         status=RUNNING,
         reason=f"{reason}{', ' if reason and reached else ''}"
-        + (f"so far {reached.value:.{DIGITS}g}" if reached else ""),
+        + (
+            f"so far {', '.join(f'{value:.{DIGITS}g}' for value in reached.by_objective or [reached.value])}"
+            if reached
+            else ""
+        ),
     )
 
 
-def thinned(metrics: Metrics, objective: Objective) -> dict[str, Any]:
+def thinned(metrics: Metrics, objectives: Sequence[Objective]) -> dict[str, Any]:
     """Returns a curve's columns, thinned if it is long; numbers that are not finite become None."""
     count = metrics.epochs
     watched = losses(metrics.columns)[0]
     of_losses = metrics.columns[watched] if watched else ()
     finite = [(value, place) for place, value in enumerate(of_losses) if math.isfinite(value)]
-    best = best_epoch(metrics, objective)
+    best = best_epoch(metrics, objectives)
     kept = set(range(count))
     if count > MAX_POINTS:
         kept = {round(place * (count - 1) / (MAX_POINTS - 1)) for place in range(MAX_POINTS)}

@@ -36,6 +36,7 @@ class Facts:
     """What a page says of a sweep.
 
     Attributes:
+        on_front: with several objectives the rows of the first Pareto front, and no winner.
         ties: the rows that are as good as the winner.
         ended: how many trials have ended.
         failures: the most frequent first.
@@ -45,6 +46,7 @@ class Facts:
     report: Gathered
     state: str
     winner: Row | None
+    on_front: list[Row]
     second: Row | None
     ties: list[Row]
     ended: int
@@ -55,11 +57,14 @@ class Facts:
     @classmethod
     def of(cls, report: Gathered) -> "Facts":
         rows = report.standing.rows
-        winner = rows[0] if rows and rows[0].rank == 1 else None
+        first = [row for row in rows if row.rank == 1]
+        has_front = report.standing.spec.has_front
+        winner = first[0] if first and not has_front else None
         return cls(
             report=report,
             state=STATES[report.standing.status],
             winner=winner,
+            on_front=first if has_front else [],
             second=next((row for row in rows if row.rank == 2), None),
             ties=_ties(rows, winner, report.standing.output),
             ended=sum(row.n for row in rows),
@@ -160,6 +165,9 @@ def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
         ("Its leaderboard in a terminal", f"sweep show {spec.name}{where}"),
     ]  # fmt: skip
     trial = report.winner if winner else None
+    output = report.standing.output
+    if output and output.front and any(each.artifacts for each in output.front.trials):
+        found.append(("The files of the trials on the front", f"sweep download {spec.name}{where}"))
     if report.artifacts:
         found.append(("The winner's files", f"sweep download {spec.name}{where}"))
     if trial and trainer.can_run:

@@ -81,7 +81,7 @@ class Gathered:
     """The data of a sweep's page.
 
     Attributes:
-        winner: the winner's first trial; None if there is no winner, or no plan.
+        winner: the winner's first trial; None if there is no winner, as with several objectives, or no plan.
         curves: metrics by trial id: of a report all that exist, unless `curves_of` says otherwise.
         unfinished: ids of the curves that are live rows of unfinished trials.
         attempts: attempts of all jobs of the sweep, ordered by start; None if they have not been read.

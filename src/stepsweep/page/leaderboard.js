@@ -38,8 +38,13 @@ const Leaderboard = (() => {
     const text = (value) => String(value ?? "");
     const hasValues = trials.value.some((value) => value !== null);
     const found = [];
-    if (trials.rank.some((rank) => rank !== null)) found.push({ key: "rank", name: "rank", by: (trial) => trials.rank[trial], isNumber: true });
-    if (hasValues) found.push({ key: "value", name: objective.metric, by: (trial) => trials.value[trial], text: (trial) => (trials.value[trial] === null ? "" : String(Number(trials.value[trial].toPrecision(6)))), isNumber: true });
+    if (trials.rank.some((rank) => rank !== null)) found.push({ key: "rank", name: FrontCharts.isThere() ? "front" : "rank", by: (trial) => trials.rank[trial], isNumber: true });
+    if (hasValues && FrontCharts.isThere()) {
+      data.objectives.forEach(({ metric }, number) => {
+        const value = (trial) => trials.by_objective[number][trial];
+        found.push({ key: `objectives.${number}`, name: metric, by: value, text: (trial) => (value(trial) === null ? "" : String(Number(value(trial).toPrecision(6)))), isNumber: true });
+      });
+    } else if (hasValues) found.push({ key: "value", name: objective.metric, by: (trial) => trials.value[trial], text: (trial) => (trials.value[trial] === null ? "" : String(Number(trials.value[trial].toPrecision(6)))), isNumber: true });
     if (trials.error.some((error) => error !== null)) found.push({ key: "error", name: "± std error", by: (trial) => trials.error[trial], text: (trial) => (trials.error[trial] === null ? "" : String(Number(trials.error[trial].toPrecision(2)))), isNumber: true });
     if (trials.n.some((n) => n > 1)) found.push({ key: "n", name: "n", by: (trial) => trials.n[trial], title: (trial) => trials.values[trial], isNumber: true });
     data.others.forEach(({ name, values }, number) => found.push({ key: `others.${number}`, name, by: (trial) => values[trial], isNumber: true }));
@@ -62,8 +67,10 @@ const Leaderboard = (() => {
   const columnOf = (name) => {
     const parameter = axes.findIndex((axis) => axis.name === name);
     if (parameter >= 0) return (trial) => trials.params[trial][parameter];
+    const number = data.objectives.findIndex(({ metric }) => metric === name);
+    if (FrontCharts.isThere() && number >= 0) return (trial) => trials.by_objective[number][trial];
     if (name === objective.metric) return (trial) => trials.value[trial];
-    const known = { rank: "rank", epoch: "epoch", trained: "trained", outcome: "status" }[name];
+    const known = { rank: "rank", front: "rank", epoch: "epoch", trained: "trained", outcome: "status" }[name];
     return known ? (trial) => trials[known][trial] : null;
   };
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from stepsweep.contract.described import described, number_of, shown_value
 from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.page.drawn import label
 from stepsweep.page.facts import Facts, Failure, options_of
 from stepsweep.page.gathered import File
@@ -14,6 +15,8 @@ from stepsweep.page.markup import NOTHING, Markup, joined, markup, some_of
 MAX_NAMED = 5
 """Most trials in a line; a number counts the rest."""
 MAX_FILES = 20
+MAX_ON_FRONT = 30
+"""Most trials of a front in the summary; the leaderboard has all of them."""
 MAX_REASONS = 200
 """Most reasons of failures. Where each of thousands has one of its own, further ones tell nothing new."""
 KILO = 1_000
@@ -50,8 +53,9 @@ def heading(facts: Facts, skin: Skin) -> Markup:
     badge = markup('<span class="badge {0}">{0}</span>', facts.state) if not live or skin.is_begun else NOTHING
     sections = [
         ("winner", "Winner", facts.winner is not None),
-        ("space", "Parameters", facts.has_space or live),
-        ("search", "Search", facts.has_values or live),
+        ("front", "Front", bool(facts.on_front)),
+        ("space", "Parameters", (facts.has_space or live) and not spec.has_front),
+        ("search", "Search", (facts.has_values or live) and not spec.has_front),
         ("curves", "Learning curves", not facts.is_score and (facts.has_curves or live)),
         ("leaderboard", "Leaderboard", True),
         ("failures", "Failures", bool(facts.failures)),
@@ -62,21 +66,31 @@ def heading(facts: Facts, skin: Skin) -> Markup:
     links = [markup('<a href="#{}">{}</a>\n', place, name) for place, name, is_there in sections if is_there]
     return markup(
         '<div class="title">\n  <h1>{name}</h1>\n  {badge}\n</div>\n'
-        '<p class="lead">{described}; the {end} <code>{metric}</code> wins.</p>\n'
+        '<p class="lead">{described}; {wins}</p>\n'
         '<nav aria-label="Sections">\n{links}</nav>',
         name=spec.name,
         badge=badge,
         described=described(spec),
-        end="highest" if spec.objective.direction == "maximize" else "lowest",
-        metric=facts.metric,
+        wins=_wins(spec),
         links=joined(links),
     )
+
+
+def _wins(spec: SweepSpec) -> Markup:
+    """Returns what is best: the highest or the lowest value, or that nothing is with several objectives."""
+    ends = [
+        markup("{} <code>{}</code>", "highest" if each.direction == "maximize" else "lowest", each.metric)
+        for each in spec.objectives
+    ]
+    if spec.has_front:
+        return markup("{}, of which no trial wins: see the front.", joined(ends, ", "))
+    return markup("the {} wins.", ends[0])
 
 
 def summary(facts: Facts, skin: Skin) -> Markup:
     if skin.is_live and not skin.is_begun:
         return NOTHING if skin.is_busy else markup('<p class="note" role="status">Reading the records …</p>')
-    return joined([_state(facts, skin), _winner(facts), _tiles(facts)], "\n")
+    return joined([_state(facts, skin), _winner(facts), _front(facts), _tiles(facts)], "\n")
 
 
 def _state(facts: Facts, skin: Skin) -> Markup:
@@ -100,7 +114,10 @@ def _state(facts: Facts, skin: Skin) -> Markup:
             facts.spec.name,
             facts.report.where,
         )
-    return NOTHING if facts.winner else markup('<p class="note bad">No trial succeeded, so there is no winner.</p>')
+    if facts.winner or facts.on_front:
+        return NOTHING
+    head = "front" if facts.spec.has_front else "winner"
+    return markup('<p class="note bad">No trial succeeded, so there is no {}.</p>', head)
 
 
 def _winner(facts: Facts) -> Markup:
@@ -131,6 +148,40 @@ def _winner(facts: Facts) -> Markup:
     ]
     return markup(
         '<section id="winner" class="winner" aria-labelledby="winner-title">\n{}\n</section>', joined(lines, "\n  ")
+    )
+
+
+def _front(facts: Facts) -> Markup:
+    """Returns the trials of the first Pareto front, none of which wins."""
+    if not facts.on_front:
+        return NOTHING
+    spec, there = facts.spec, facts.on_front
+    number = '<td class="number">{}</td>'
+    heads = [markup('<th scope="col" class="number">{}</th>', each.metric) for each in spec.objectives]
+    rows = [
+        markup(
+            "<tr><td><code>{}</code></td>{}{}</tr>",
+            options_of(row),
+            joined([markup(number, shown_value(value)) for value in row.objective_values]),
+            NOTHING if facts.is_score else markup(number, row.epoch),
+        )
+        for row in there[:MAX_ON_FRONT]
+    ]
+    more = f"… and {len(there) - MAX_ON_FRONT:,} more in the leaderboard." if len(there) > MAX_ON_FRONT else ""
+    return markup(
+        '<section id="on-front" class="winner" aria-labelledby="on-front-title">\n'
+        '  <h2 id="on-front-title">{title}</h2>\n'
+        "  <p>{trials} that no other trial beats: none is at least as good in {names}, and better in one. All values of "
+        'a trial are of one epoch.</p>\n  <div class="scroll"><table>\n'
+        '    <thead><tr><th scope="col">params</th>{heads}{epoch}</tr></thead>\n'
+        "    <tbody>\n{rows}\n</tbody>\n  </table></div>\n  <p>{more}</p>\n</section>",
+        title="The front" if facts.state == "finished" else "The front so far",
+        trials=number_of(len(there), "trial"),
+        names=joined([markup("<code>{}</code> ({})", each.metric, each.direction) for each in spec.objectives], ", "),
+        heads=joined(heads),
+        epoch=NOTHING if facts.is_score else markup('<th scope="col" class="number">epoch</th>'),
+        rows=joined(rows, "\n"),
+        more=more,
     )
 
 

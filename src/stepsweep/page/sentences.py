@@ -20,6 +20,11 @@ COURSE_OF_RUNGS = (
     "Each line is the best value so far of one rung, whose trials have the same epochs; a triangle is a trial that was "
     "promoted."
 )
+FRONT = "No trial is better in both values than one on the front: along it, one value is paid for with the other."
+FRONT_OF_PAIRS = (
+    "No trial is better in all values than one on the front, though it may be in the two of a picture: look at all of "
+    "the pictures."
+)
 RUNGS = (
     "A line goes on where trials were promoted: lines that cross say that early values are a poor guide to later ones."
 )

@@ -228,6 +228,10 @@ const SpaceCharts = (() => {
   }
 
   function drawSpace(isLive) {
+    if (FrontCharts.isThere()) {
+      byId("space").hidden = true;
+      return;
+    }
     const isThere = varied.length > 0 && trials.value.some((value) => value !== null);
     byId("space").hidden = !isThere && !isLive; // a live page may have something to draw later
     byId("no-space").hidden = isThere;

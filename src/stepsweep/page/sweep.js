@@ -12,7 +12,7 @@ const SweepPage = (() => {
   let over = "trials"; // what the best value is shown over
   let fetchCurves = null; // of a live page
 
-  const winner = () => trials.id[trials.rank.indexOf(1)];
+  const winner = () => trials.id[trials.rank.indexOf(1)]; // asked with one objective alone, as all charts of the search
   const nameOf = (id) => trials.label[index.get(id)] ?? id;
 
   function drawSearch() {
@@ -22,7 +22,7 @@ const SweepPage = (() => {
     SpaceCharts.drawRanks();
   }
 
-  const drawSpace = () => SpaceCharts.draw(fetchCurves !== null);
+  const drawSpace = () => [FrontCharts.draw(), SpaceCharts.draw(fetchCurves !== null)];
 
   // --- curves
 
@@ -35,7 +35,7 @@ const SweepPage = (() => {
 
   function listChosen() {
     const losses = lossesOf([...new Set([...curves.values()].flatMap((curve) => Object.keys(curve.columns)))]).validation;
-    const heads = ["Trial", "Best epoch", ...(losses ? [`Lowest ${losses}`, "At the end", "Overfitting"] : []), "Remove"];
+    const heads = ["Trial", FrontCharts.isThere() ? "Epoch that counts" : "Best epoch", ...(losses ? [`Lowest ${losses}`, "At the end", "Overfitting"] : []), "Remove"];
     byId("chosen").tHead.rows[0].replaceChildren(...heads.map((name, place) => {
       const head = document.createElement("th");
       head.scope = "col";
@@ -60,7 +60,7 @@ const SweepPage = (() => {
       swatch.className = "swatch";
       swatch.style.backgroundColor = colourOf(place);
       cell(`${trials.label[trial]}${data.unfinished.includes(trial) ? " (so far)" : ""}`).prepend(swatch);
-      cell(curve ? (curve.best ?? "") : data.curves_of !== null && trials.rank[trial] > data.curves_of ? "not in this page" : "no metrics", "number");
+      cell(curve ? (curve.best ?? "") : data.curves_of !== null && trials.rank[trial] !== null && trial >= data.curves_of ? "not in this page" : "no metrics", "number");
       if (losses) {
         const own = curve?.columns[losses];
         cell(own?.some((loss) => loss !== null) ? short(lowestOf(own)) : "", "number");
@@ -203,7 +203,7 @@ const SweepPage = (() => {
     index = new Map(trials.id.map((id, trial) => [id, trial]));
     for (const [trial, curve] of Object.entries(data.curves)) curves.set(trials.id[trial], curve);
     varied = axes.map((_, number) => number).filter((number) => axes[number].choices.length > (axes[number].of_all ? 1 : 0));
-    for (const part of [Trials, SpaceCharts, ParallelAxes, Leaderboard]) part.use({ data, trials, axes, objective, isBetter, varied });
+    for (const part of [Trials, FrontCharts, SpaceCharts, ParallelAxes, Leaderboard]) part.use({ data, trials, axes, objective, isBetter, varied });
     if (isFirst) SpaceCharts.setPlane({ down: fromUrl.get("down"), across: fromUrl.get("across") });
     isFirst = false;
     chosen = isChosenByHand ? chosen.filter((id) => index.has(id)) : data.shown.map((trial) => trials.id[trial]);

@@ -1,0 +1,133 @@
+"""Parses what a sweep optimizes: one objective, or several. Faults are collected, as in `contract.parser`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from stepsweep.contract.names import is_metric, known_direction
+from stepsweep.contract.objective import At, Direction, Objective, When
+from stepsweep.contract.ranking import COLUMNS
+from stepsweep.contract.space import shown
+
+MAX_OBJECTIVES = 4
+"""With more, nearly every trial is on the front: of 100 random ones about 15 of three objectives, 29 of four, 60 of six."""
+
+EXAMPLE = '[{"metric": "val_accuracy"}, {"metric": "latency_ms", "direction": "minimize"}]'
+
+Unknown = Callable[[Mapping[Any, Any], tuple[str, ...], str], None]
+"""Reports the fields of an object that are none of the known ones."""
+
+
+def objectives(data: Mapping[Any, Any], *, epochs: int, faults: list[str], unknown: Unknown) -> tuple[Objective, ...]:
+    """Returns the objectives of an input: of the field `objective`, or several of `objectives`."""
+    raw = data.get("objectives")
+    if raw is None:
+        return (_objective("objective", data.get("objective", {}), epochs=epochs, faults=faults, unknown=unknown),)
+    if data.get("objective") is not None:
+        faults.append("objective: there are `objectives` too; write one of the two")
+    if not isinstance(raw, list) or not 2 <= len(raw) <= MAX_OBJECTIVES:
+        got = f"{len(raw)}" if isinstance(raw, list) else shown(raw)
+        faults.append(
+            f"objectives: must be a list of 2 to {MAX_OBJECTIVES} such as {EXAMPLE}, got {got}; "
+            "one alone is written as `objective`"
+        )
+        return (Objective(),)
+    before = len(faults)
+    found = [
+        _objective(f"objectives[{number}]", each, epochs=epochs, faults=faults, unknown=unknown, of_several=True)
+        for number, each in enumerate(raw)
+    ]
+    if len(faults) > before:
+        return tuple(found)
+    metrics = [each.metric for each in found]
+    faults += [
+        f"objectives[{number}].metric: {metric} stands in the list twice; give every metric once"
+        for number, metric in enumerate(metrics)
+        if metric in metrics[:number]
+    ]
+    said = [each.at for each, given in zip(found, raw, strict=True) if isinstance(given, dict) and "at" in given]
+    if any(at != said[0] for at in said):
+        faults.append(
+            "objectives: all are read at one epoch of a trial; write the same `at` in all of them, or in one alone"
+        )
+    return tuple(replace(each, at=said[0] if said else each.at) for each in found)
+
+
+def faults_with_several(data: Mapping[Any, Any]) -> list[str]:
+    """Returns a fault for each field that needs one value to go by, and which several objectives do not have."""
+    stop = data.get("stop")
+    one_value = {
+        "halving": ("promotes the best by one value", data.get("halving") is not None),
+        "folds": ("rank by the mean of one value", data.get("folds") is not None),
+        "repeats": ("rank by the mean of one value", data.get("repeats") not in (None, 1)),
+        "warm_start": ("tells the model one value of each trial", bool(data.get("warm_start"))),
+    }
+    rules = {
+        "metric_reached": "compares one value with a target",
+        "max_trials_without_improvement": "waits for a better value",
+    }
+    if isinstance(stop, Mapping):
+        one_value |= {f"stop.{name}": (why, stop.get(name) is not None) for name, why in rules.items()}
+    return [
+        f"{name}: {why}, which several objectives do not have; leave it out, or write one `objective`"
+        for name, (why, is_there) in one_value.items()
+        if is_there
+    ]
+
+
+def _objective(
+    where: str, raw: object, *, epochs: int, faults: list[str], unknown: Unknown, of_several: bool = False
+) -> Objective:
+    """Returns one objective, of several or not; what has a fault gets a stand-in."""
+    if isinstance(raw, str):
+        named, colon, better = raw.partition(":")
+        raw = {"metric": named} | ({"direction": better} if colon else {})
+    if not isinstance(raw, dict):
+        example = '{"metric": "val_loss", "direction": "minimize"}'
+        faults.append(f"{where}: must be a metric's name or an object such as {example}, got {shown(raw)}")
+        return Objective()
+    unknown(raw, ("metric", "direction", "at"), f"{where}.")
+    if of_several and "metric" not in raw:
+        faults.append(f"{where}.metric: missing; name a column of the metrics such as val_loss")
+        return Objective()
+    metric, direction = _metric(where, raw, faults), raw.get("direction")
+    if metric is not None and "direction" not in raw:
+        direction = known_direction(metric)
+        if direction is None:
+            faults.append(
+                f"{where}.direction: missing, and which end of {metric} is better is not known; write "
+                f'{{"metric": "{metric}", "direction": "maximize"}}, or "minimize"'
+            )
+    if "direction" in raw and direction not in tuple(Direction):
+        faults.append(f'{where}.direction: must be "maximize" or "minimize", got {shown(direction)}')
+        direction = None
+    at = At(when=When.LAST) if of_several else At()
+    if "at" in raw:
+        at = _at(where, raw["at"], at, epochs=epochs, faults=faults, of_several=of_several)
+    return Objective(metric=metric or "val_accuracy", direction=Direction(direction or "maximize"), at=at)
+
+
+def _metric(where: str, raw: Mapping[Any, Any], faults: list[str]) -> str | None:
+    metric: object = raw.get("metric", "val_accuracy")
+    if is_metric(metric) and metric not in COLUMNS:
+        return metric
+    faults.append(
+        f"{where}.metric: must name a column of the metrics such as val_loss, and none of the leaderboard's "
+        f"own ({', '.join(COLUMNS)}), got {shown(metric)}"
+    )
+    return None
+
+
+def _at(where: str, raw: object, default: At, *, epochs: int, faults: list[str], of_several: bool) -> At:
+    try:
+        at = At.from_json(raw, epochs=epochs)
+    except ValueError as error:
+        faults.append(f"{where}.at: {error}, got {shown(raw)}")
+        return default
+    if of_several and at.when not in (When.LAST, When.EPOCH):
+        faults.append(
+            f'{where}.at: must be "last" or {{"epoch": 10}}, since several objectives are read at one epoch, which is '
+            f"best in none of them, got {shown(raw)}"
+        )
+        return default
+    return at
