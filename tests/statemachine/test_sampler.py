@@ -327,3 +327,56 @@ class TestConditions:
         assert len(proposed) == 2
         assert not [fault for params in proposed for fault in spec.space.faults_of(params)]
         assert proposed == propose_next(SearchState.from_json(json.loads(json.dumps(state.to_json())), where="s"))
+
+
+def opposed(trial: Trial) -> Result:
+    """Two objectives that only one lr serves, between 0.01 and 0.1: the momentum decides how much of each there is."""
+    lr, momentum = (as_number(trial.params[name]) for name in ("lr", "momentum"))
+    away = max(0.0, abs(math.log10(lr) + 1.5) - 0.5)
+    values = (momentum - away, momentum + away)
+    return replace(ended(trial, values[0]), by_objective=values)
+
+
+def with_two(**fields: Any) -> SweepSpec:
+    objectives = [{"metric": "gain", "direction": "maximize"}, {"metric": "cost", "direction": "minimize"}]
+    return spec_of(objectives=objectives, **fields)
+
+
+def test_with_two_objectives_the_model_proposes_where_their_front_is() -> None:
+    groups = first_batch(with_two(), opposed, number=40)
+    proposed = propose(with_two(search=TPE | {"trials": 100, "batch": 40}), groups, round_number=1)
+    by_chance = sum(0.01 <= as_number(group.params["lr"]) <= 0.1 for group in groups)
+    assert sum(0.01 <= as_number(params["lr"]) <= 0.1 for params in proposed) > 1.5 * by_chance
+    momenta = sorted(as_number(params["momentum"]) for params in proposed)
+    assert momenta[10] < 0.5 < momenta[-10], "the whole front, and not one end of it"
+
+
+def test_with_two_objectives_diverged_and_failed_trials_are_told_as_with_one() -> None:
+    spec = with_two()
+    whole, lost, diverged = first_batch(spec, opposed, number=3)
+    assert sampler.told(spec, whole).values == list(whole.by_objective)
+    lost = Group(results=(ended(lost.trial, None, Status.FAILED),))
+    diverged = Group(results=(ended(diverged.trial, None, Status.INVALID),))
+    assert [sampler.told(spec, each).state for each in (lost, diverged)] == [TrialState.FAIL, TrialState.PRUNED]
+    for status in (Status.INVALID, Status.FAILED):  # not one has values
+        groups = first_batch(spec, lambda trial, status=status: ended(trial, None, status), number=12)  # type: ignore[misc]
+        assert len(propose(spec, groups, round_number=1)) == (9 if status is Status.INVALID else 0)
+
+
+def test_with_two_objectives_a_free_running_search_asks_the_model_too() -> None:
+    spec = with_two(search={"method": "tpe", "trials": 30})
+    began = Began(leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t",
+                  fleet=Fleet(usd_per_hour=1.0, at_once=9), workers=1)  # fmt: skip
+    state = SearchState(began)
+    state.apply(began)
+    for turn, params in enumerate(rounds.first_params(spec)):
+        state.told(0, turn, Choice(task=Task(candidate=turn, member=0, rung=0, params=params)))
+        found = opposed(state.trial(turn, 0))
+        end = TaskEnd(
+            status=Status.SUCCEEDED, value=found.value, epoch=1, epochs_trained=9, by_objective=found.by_objective
+        )
+        state.end_task(0, TaskEnd.from_json(json.loads(json.dumps(end.to_json())), where="end"))
+    assert state.knows_enough()
+    again = SearchState.from_json(json.loads(json.dumps(state.to_json())), where="snapshot")
+    assert propose_next(again) == propose_next(state)
+    assert len(propose_next(state)) == sampler.SPARE

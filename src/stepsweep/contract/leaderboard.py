@@ -60,8 +60,7 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the row as a document, without what other fields say too."""
-        left_out = ("each", "names", *(() if self.by_objective else ("by_objective",)))
-        return {name: value for name, value in asdict(self).items() if name not in left_out}
+        return {name: value for name, value in asdict(self).items() if name not in ("each", "names")}
 
     @classmethod
     def of(cls, group: Group, rank: int | None, spec: SweepSpec) -> Self:

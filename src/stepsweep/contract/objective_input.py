@@ -10,7 +10,7 @@ from stepsweep.contract.ranking import COLUMNS
 from stepsweep.contract.space import shown
 
 MAX_OBJECTIVES = 4
-"""With more, nearly every trial is on the front: of 100 random ones about 15 of three objectives, 29 of four, 60 of six."""
+"""With more, nearly every trial is on the front: of 100 random ones about 15 with three, 29 with four, 60 with six."""
 
 EXAMPLE = '[{"metric": "val_accuracy"}, {"metric": "latency_ms", "direction": "minimize"}]'
 
