@@ -92,7 +92,7 @@ class SweepStack(cdk.Stack):
             self,
             "Reducer",
             module="reducer",
-            description="stepsweep: picks the winner of a sweep",
+            description="stepsweep: picks the winner or the Pareto front of a sweep",
             code=staged_reducer(),
             environment={
                 keys.STACK: config.stack_name,
@@ -221,7 +221,7 @@ class SweepStack(cdk.Stack):
             notify=config.notify,
         )
         cdk.Tags.of(self).add(*TAG)
-        results = "Results: sweeps/<name>/leaderboard.csv and winner.json"
+        results = "Results: sweeps/<name>/leaderboard.csv, and winner.json or front.json"
         self._output(Output.BUCKET, storage.bucket.bucket_name, results)
         self._output(Output.STATE_MACHINE_ARN, state_machine.state_machine_arn, "Start executions of this one")
         self._output(Output.JOB_QUEUE, compute.job_queue.job_queue_name, "Where trials wait")

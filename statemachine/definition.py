@@ -95,7 +95,8 @@ class SweepDefinition(Construct):
             "Reduce",
             reducer,
             state_name="Pick the winner",
-            comment="Reads every trial's metrics from S3, ranks the trials, writes leaderboard.csv and winner.json.",
+            comment="Reads every trial's metrics from S3, ranks the trials, writes leaderboard.csv and winner.json "
+            "or, with several objectives, front.json.",
             payload={
                 **one_round,
                 "ended": sfn.JsonPath.object_at("$.ended"),
@@ -162,7 +163,8 @@ class SweepDefinition(Construct):
                     self,
                     "WinnerFound",
                     state_name="Winner found",
-                    comment="The output has the winner's params, its metric, and where the whole leaderboard is.",
+                    comment="The output has the winner's params and its metric, or the Pareto front of several "
+                    "objectives, and where the whole leaderboard is.",
                     output_path="$.output",
                 )
             )

@@ -345,3 +345,30 @@ def test_on_paper_it_is_light_and_whole(chromium: Browser, recorded: RecordedClo
     assert chromium.run("return getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
     assert chromium.run("return getComputedStyle(document.querySelector('.tall')).maxHeight") == "none"
     chromium.command("Emulation.setEmulatedMedia", media="")
+
+
+def test_several_objectives_have_charts_of_their_front_and_none_of_one_value(
+    chromium: Browser, recorded: RecordedCloud
+) -> None:
+    objectives = ["val_accuracy", "ms:minimize"]
+    trials = recorded.planned("front", {"width": [1, 2, 3], "lr": [1, 2]}, epochs=2, objectives=objectives)
+    values = zip([0.5, 0.7, 0.6, 0.9, 0.4], [1.0, 2.0, 4.0, 8.0, 8.0], strict=True)
+    for trial, (accuracy, ms) in zip(trials, values, strict=False):
+        recorded.succeeded("front", trial, {"val_accuracy": [0, accuracy], "ms": [0, ms]})
+    recorded.failed("front", trials[-1], "out of paper")
+    recorded.reduced("front")
+    opened(chromium, recorded, "front")
+    drawn = "return document.getElementById('front-0').data.map((trace) => [trace.name, trace.x, trace.y])"
+    on_front = ["on the front", [0.5, 0.7, 0.9], [1, 2, 8]]
+    assert chromium.run(drawn) == [["other trials", [0.6, 0.4], [4, 8]], on_front]
+    hidden = "return ['space', 'search', 'front'].map((id) => document.getElementById(id).hidden)"
+    assert chromium.run(hidden) == [True, True, False]
+    heads = "return [...document.querySelectorAll('#trials thead th')].map((th) => th.textContent.trim())"
+    assert chromium.run(heads)[:6] == ["Curve", "front", "val_accuracy", "ms", "width", "lr"]
+    assert [row[1:4] for row in chromium.run(ROWS)][:4] == [
+        ["1", "0.9", "8"], ["1", "0.7", "2"], ["1", "0.5", "1"], ["2", "0.6", "4"]
+    ]  # fmt: skip
+    assert "winner" not in chromium.run("return document.body.innerText").lower()
+    chromium.run(FILTER, "ms<3")
+    assert chromium.run(drawn)[1] == ["on the front", [0.5, 0.7], [1, 2]]
+    assert_quiet(chromium)

@@ -142,3 +142,46 @@ def test_a_script_gets_what_applies_params_by_hand_first_and_nothing_that_is_exc
     assert begun == {"optimizer": "adam", "lr": 0.5, "beta": 0.99}
     (table,) = (tmp_path / ".stepsweep" / "s3").glob("*/sweeps/mine/leaderboard.csv")
     assert ",adam,0.5,,0.99," in table.read_text()
+
+
+TWO = """
+from stepsweep import trial
+
+width = trial.params["width"]
+for epoch in (1, 2):
+    trial.report(val_accuracy=1 - 1 / width - 0.1 / epoch, latency_ms=float(2 * width + epoch), epoch=epoch)
+(trial.artifacts_dir / "width.txt").write_text(str(width))
+"""
+
+
+def test_a_model_searches_for_two_objectives_and_the_front_is_the_result(tmp_path: Path) -> None:
+    """All of its trials are on the front: what is gained in one objective is paid for in the other."""
+    folder = tmp_path / "trainer"
+    folder.mkdir()
+    (folder / "train.py").write_text(TWO)
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    spec = {
+        "name": "two",
+        "parameters": {"width": {"low": 1, "high": 64, "type": "int"}},
+        "search": {"method": "tpe", "trials": 12},
+        "epochs": 2,
+        "objectives": ["val_accuracy", "latency_ms:minimize"],
+    }
+    (tmp_path / "spec.json").write_text(json.dumps(spec))
+    sweep = Sweep(folder=tmp_path)
+    with sweep.popen("run", "spec.json", "--trainer", str(folder), "--json") as process:
+        out, err = process.communicate(timeout=500)
+    assert process.returncode == 0, err
+    document = json.loads(out)
+    assert "winner" not in document
+    front = document["front"]
+    assert (front["size"], document["outcomes"]["SUCCEEDED"]) == (12, 12)
+    for each in front["trials"]:
+        width = each["params"]["width"]
+        assert each["values"] == {"val_accuracy": 1 - 1 / width - 0.05, "latency_ms": 2 * width + 2}
+        assert (each["epoch"], each["artifacts"]["files"]) == (2, 1)
+    accuracies = [each["values"]["val_accuracy"] for each in front["trials"]]
+    assert accuracies == sorted(accuracies, reverse=True)
+    shown = sweep("show", "two").stdout
+    assert "Front    12 trials that no other trial beats" in shown
+    assert "winner" not in shown.lower()

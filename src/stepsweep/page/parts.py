@@ -171,8 +171,8 @@ def _front(facts: Facts) -> Markup:
     return markup(
         '<section id="on-front" class="winner" aria-labelledby="on-front-title">\n'
         '  <h2 id="on-front-title">{title}</h2>\n'
-        "  <p>{trials} that no other trial beats: none is at least as good in {names}, and better in one. All values of "
-        'a trial are of one epoch.</p>\n  <div class="scroll"><table>\n'
+        "  <p>{trials} that no other trial beats: none is at least as good in {names}, and better in one. All values "
+        'of a trial are of one epoch.</p>\n  <div class="scroll"><table>\n'
         '    <thead><tr><th scope="col">params</th>{heads}{epoch}</tr></thead>\n'
         "    <tbody>\n{rows}\n</tbody>\n  </table></div>\n  <p>{more}</p>\n</section>",
         title="The front" if facts.state == "finished" else "The front so far",
