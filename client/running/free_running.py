@@ -71,4 +71,5 @@ class FollowedLog:
             value=end.value,
             epoch=end.epoch,
             epochs_trained=end.epochs_trained,
+            by_objective=end.by_objective,
         )

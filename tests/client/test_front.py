@@ -12,7 +12,6 @@ from stepsweep import Sweeps
 from stepsweep.client.api.errors import NoWinner
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.report.drawn import drawn
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.making import pictures
 from stepsweep.client.report.page import page
@@ -21,6 +20,7 @@ from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.page.drawn import drawn
 from tests.support.recorded import RecordedCloud
 
 BOTH = [{"metric": "val_accuracy"}, {"metric": "ms", "direction": "minimize"}]
