@@ -12,6 +12,9 @@ from stepsweep.contract.space import shown
 MAX_OBJECTIVES = 4
 """With more, nearly every trial is on the front: of 100 random ones about 15 with three, 29 with four, 60 with six."""
 
+STOP_BY_NO_VALUE = ("max_hours", "running")
+"""The fields of `stop` that several objectives may have."""
+
 EXAMPLE = '[{"metric": "val_accuracy"}, {"metric": "latency_ms", "direction": "minimize"}]'
 
 Unknown = Callable[[Mapping[Any, Any], tuple[str, ...], str], None]
@@ -62,12 +65,9 @@ def faults_with_several(data: Mapping[Any, Any]) -> list[str]:
         "repeats": ("rank by the mean of one value", data.get("repeats") not in (None, 1)),
         "warm_start": ("tells the model one value of each trial", bool(data.get("warm_start"))),
     }
-    rules = {
-        "metric_reached": "compares one value with a target",
-        "max_trials_without_improvement": "waits for a better value",
-    }
     if isinstance(stop, Mapping):
-        one_value |= {f"stop.{name}": (why, stop.get(name) is not None) for name, why in rules.items()}
+        others = [name for name in stop if name not in STOP_BY_NO_VALUE]
+        one_value |= {f"stop.{name}": ("looks at one value", stop[name] is not None) for name in others}
     return [
         f"{name}: {why}, which several objectives do not have; leave it out, or write one `objective`"
         for name, (why, is_there) in one_value.items()
