@@ -35,6 +35,8 @@ class Canary:
 
 def are_alike(ended: Sequence[Result]) -> bool:
     """Returns whether trials all failed, with one reason, apart from numbers, paths and ids."""
+    if not all(result.outcome.is_failure for result in ended):
+        return False
     statuses = {result.outcome.status for result in ended}
     reasons = {_DIFFERS.sub("*", result.outcome.reason) for result in ended}
     return statuses <= {Status.FAILED, Status.MISSING} and len(reasons) == 1

@@ -6,7 +6,7 @@ from stepsweep.bucket.stores import Store
 from stepsweep.contract.events import Asked, Began
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.ranking import Result
-from stepsweep.contract.trial import Outcome, Status
+from stepsweep.contract.trial import Outcome
 
 
 class FollowedLog:
@@ -15,7 +15,7 @@ class FollowedLog:
     Attributes:
         before: number of trials that had ended when the execution began.
         ended: number of jobs that have ended since, and of trials that needed none.
-        failed: number of these that did not succeed.
+        failed: number of these that failed; what a rule ended did not.
     """
 
     def __init__(self, store: Store, sweep: str, *, execution: str) -> None:
@@ -42,7 +42,7 @@ class FollowedLog:
             if isinstance(event, Began) and event.execution == self._execution and not event.part:
                 self.before = sum(each.end is not None for one in self._state.candidates for each in one.members)
         self.ended += len(news)
-        self.failed += sum(result.outcome.status is not Status.SUCCEEDED for result in news)
+        self.failed += sum(result.outcome.is_failure for result in news)
         return news
 
     def jobs(self) -> int:

@@ -8,6 +8,7 @@ import pytest
 from stepsweep import SweepFailed, Sweeps
 from stepsweep.client.operations.canary import Canary
 from stepsweep.client.running.execution import Progress
+from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial
 from tests.support.command import Sweep
@@ -46,6 +47,7 @@ def test_they_are_counted_over_several_looks() -> None:
         ([ended(1), ended(2), ended(3, reason="exit code 1: out of memory")], {}),
         ([ended(1), ended(2), ended(3), ended(4, Status.SUCCEEDED, "")], {}),
         ([ended(number, Status.INVALID, "loss is nan") for number in range(3)], {}),
+        ([ended(number, Status.MISSING, f"{ENDED_WITH_THE_SEARCH}stop.max_hours: 2") for number in range(3)], {}),
         ([ended(1), ended(2), ended(3)], {"planned": 12}),  # three have succeeded before
         ([ended(1), ended(2), ended(3)], {"round_number": 1}),
         ([ended(1), ended(2), ended(3)], {"planned": 3, "to_run": 3}),  # nothing is left to spare

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from stepsweep.contract import keys
+from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, as_option, plain, reads_as_json
 
@@ -42,6 +43,12 @@ class Outcome:
     trial_id: str
     status: Status
     reason: str = ""
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the trial did not succeed, and the sweep did not end it itself."""
+        was_ended = self.status is Status.MISSING and self.reason.startswith(ENDED_WITH_THE_SEARCH)
+        return self.status is not Status.SUCCEEDED and not was_ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
