@@ -1,5 +1,6 @@
-"""The order of the test files."""
+"""The order of the test files, and the garbage collector while thousands of tests are collected."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ SLOWEST = (
     "local/test_deploy.py",
 )
 """Test files that come first. A process runs whole files: one of these begun last would keep one process busy alone."""
+
+
+def pytest_configure() -> None:
+    """Collects no garbage while tests are imported: what they import stays, and to look through it takes seconds."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
