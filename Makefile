@@ -14,27 +14,33 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests start hundreds of processes, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install data sweep test suite package image frameworks mutants bench proof screens notebooks lint lock clean
+.PHONY: packages install data sweep test suite package image frameworks mutants bench proof screens notebooks lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
+
+# All but PyTorch, which with its libraries for GPUs takes longer than all else together.
+packages: $(VENV)/packages-$(TORCH)
 
 # Fashion-MNIST can be had from Debian's package too, so it is what the tests and examples/quick.json train on.
 data: install
 	$(BIN)/python -m stepsweep.trainer.fetch --dataset fashion-mnist --data-dir $(DATA)
 
 # A changed lock file rebuilds the venv, so that it contains nothing that no file asks for.
-$(VENV)/installed-$(TORCH): requirements.lock trainer/requirements.lock tests/proof/requirements.lock pyproject.toml
+$(VENV)/packages-$(TORCH): requirements.lock trainer/requirements.lock tests/proof/requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepsweep needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --require-hashes -r tests/proof/requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/installed-$(TORCH): $(VENV)/packages-$(TORCH)
 ifeq ($(TORCH),cpu)
 	$(PIP) --index-url https://download.pytorch.org/whl/cpu $(shell sed -nE 's/^(torch(vision)?==[^ ;]+).*/\1/p' trainer/requirements.lock)
 else
 	$(PIP) --require-hashes -r trainer/requirements.lock
 endif
-	$(PIP) --no-deps --require-hashes -r tests/proof/requirements.lock
-	$(PIP) --no-deps --no-build-isolation -e .
 	@# What pip does file by file, on all cores. Some files are for another Python (torch/testing), and pip does not mind either.
 	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib >/dev/null || true
 	touch $@
@@ -55,7 +61,7 @@ suite: install
 # Builds the package, and tests the wheel in new environments with packages from PyPI: takes a few minutes.
 # PACKAGE has more options of pytest.
 PACKAGE ?=
-package: install
+package: packages
 	$(BIN)/python -m pytest tests/package $(PACKAGE)
 
 # Builds the trainers' images with Docker or Podman, and trains an epoch in each as its user, with a read-only root. Takes a

@@ -92,14 +92,16 @@ class Stage:
 
 
 def findings(subject: Subject) -> Findings:
-    """Yields the faults of every scene. Subjects that differ in nothing that is played are played once: most seeded
-    faults are elsewhere in the template."""
+    """Yields the faults of the first scene that has any: the scenes after it mostly meet them again.
+
+    Subjects that differ in nothing that is played are played once: most seeded faults are elsewhere in the template.
+    """
     kinds = ("AWS::S3::Bucket", "AWS::Batch::JobQueue", "AWS::Batch::JobDefinition")
     played = json.dumps(
         [subject.definition, subject.all("AWS::Lambda::Function"), *map(subject.ids, kinds)], sort_keys=True
     )
     if played not in _KNOWN:
-        _KNOWN[played] = [*_played(subject)]
+        _KNOWN[played] = _played(subject)
     yield from _KNOWN[played]
 
 
@@ -107,7 +109,7 @@ _KNOWN: dict[str, list[str]] = {}
 """Findings by what is played."""
 
 
-def _played(subject: Subject) -> Findings:
+def _played(subject: Subject) -> list[str]:
     for scene in (
         one_fails,
         from_the_record,
@@ -120,11 +122,15 @@ def _played(subject: Subject) -> Findings:
         nothing_starts,
         nothing_starts_freely,
     ):
+        faults: list[str] = []
         try:
             with stage(subject, succeeds=lambda number: number == 0) as empty:
-                yield from (f"{scene.__doc__} {fault}" for fault in scene(empty))
+                faults.extend(scene(empty))
         except (NotAsAws, Failed, Waits) as error:
-            yield f"{scene.__doc__} {error}"
+            faults.append(str(error))
+        if faults:
+            return [f"{scene.__doc__} {fault}" for fault in faults]
+    return []
 
 
 def one_fails(stage: Stage) -> Iterator[str]:
