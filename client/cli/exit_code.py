@@ -5,7 +5,9 @@ from enum import IntEnum
 
 import click
 
-EXIT_CODES = "Exit codes: 0 there is a winner · 1 the sweep or the cloud failed · 2 wrong input · 130 interrupted."
+EXIT_CODES = (
+    "Exit codes: 0 there is a winner or a front · 1 the sweep or the cloud failed · 2 wrong input · 130 interrupted."
+)
 
 
 class ExitCode(IntEnum):

@@ -60,7 +60,7 @@ def list_(cloud: Cloud, as_json: bool) -> int:
 @json_option("One JSON document on stdout.")
 @of_an_execution_too
 def show(name: str, cloud: Cloud, as_json: bool) -> int:
-    """Show a sweep: its leaderboard and winner, or the progress so far.
+    """Show a sweep: its leaderboard and winner or front, or the progress so far.
 
     \b
     sweep show tutorial-20261123-053012-250731
@@ -184,7 +184,7 @@ def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_
 def download(
     name: str | None, trial: tuple[str, ...], folder: Path | None, force: bool, cloud: Cloud, as_json: bool
 ) -> int:
-    """Download the winner's artifacts, such as its model, or those of another trial.
+    """Download the artifacts of the winner or the front, such as a model, or those of another trial.
 
     NAME is the sweep, by default the newest. TRIAL is its rank on the leaderboard, its params, or the beginning of its
     id. Either all files arrive, or none does. Files that are there are not replaced.

@@ -43,7 +43,7 @@ const FrontCharts = (() => {
     element.setAttribute("aria-label", `${name(across)} and ${name(up)} of each trial; the leaderboard has the same numbers`);
     draw(element.id, [
       points(rest, { name: "other trials", marker: { color: colourOf(0), size: 8, opacity: 0.6 } }),
-      points(best, { name: "on the front", marker: { color: "#D55E00", size: 11, symbol: "diamond" }, line: { color: "#D55E00", width: 1 }, mode: isWhole ? "lines+markers" : "markers" }),
+      points(best, { name: "on the front", marker: { color: "#D55E00", size: 11, symbol: "diamond" }, line: { color: "#D55E00", width: 1, dash: "dot" }, mode: isWhole ? "lines+markers" : "markers" }),
     ], { height: 420, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 60, r: 20, t: 40, b: 55 }, xaxis: { title: { text: name(across) } }, yaxis: { title: { text: name(up) } } });
   }
 
