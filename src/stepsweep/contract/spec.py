@@ -71,8 +71,8 @@ class SweepSpec:
         timeout_minutes: of one attempt; None means the stack's.
         retries: attempts after the first; None means the stack's.
         artifacts: patterns of files in a trial's working folder that are artifacts too.
-        keep_artifacts: whose artifacts stay: `winner`, `best 3`, `all` or `none`; with several objectives `front`, `all` or
-            `none`.
+        keep_artifacts: whose artifacts stay: `winner`, `best 3`, `all` or `none`; with several objectives `front`,
+            `all` or `none`.
         max_concurrency: the most trials at once; None means the stack's.
         budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
         seconds_per_epoch: expected job time of one epoch, for that estimate; None if nobody has measured the trainer.
