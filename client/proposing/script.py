@@ -2,10 +2,12 @@
 
 import json
 import os
-import signal
+import secrets
+import select
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,12 @@ from stepsweep.trial.metrics import Collector, NoMetrics
 
 USUAL = ("train.py", "main.py")
 PROBE_SECONDS = 60
-LAST_LINES = 10
+LOOK_SECONDS = 0.1
+MAX_OUTPUT = 8 * 2**20
+"""Most bytes that are read of what a script prints."""
+STARTED_BY = "STEPSWEEP_STARTED_BY"
+"""A variable by which what a script has started is found again."""
+LAST_LINES, MAX_LINE = 10, 200
 
 MODELS = (
     ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".onnx", ".joblib", ".pkl", ".pickle", ".ubj", ".cbm",
@@ -138,7 +145,7 @@ def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:
         epochs=len(rows),
         models=tuple(name for name, written in after.items() if before.get(name) != written),
         ended=ended,
-        last_lines=tuple(lines[-LAST_LINES:]),
+        last_lines=tuple(line[:MAX_LINE] for line in lines[-LAST_LINES:]),
     )
 
 
@@ -149,28 +156,53 @@ def _models(folder: Path) -> dict[str, int]:
 
 
 def _run(argv: Sequence[str], folder: Path, seconds: float) -> tuple[str, str]:
-    """Runs a command, and returns how it ended and what it printed. After `seconds`, kills it and all its children."""
+    """Runs a command, and returns how it ended and what it printed. Nothing that it started outlives it."""
+    token = secrets.token_hex(8)
     with subprocess.Popen(
         argv,
         cwd=folder,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", STARTED_BY: token},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
         start_new_session=True,
     ) as process:
         try:
-            output = process.communicate(timeout=seconds)[0]
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            output = process.communicate()[0]
-            return f"was ended after {seconds:g} s", output
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return f"ended with exit code {process.returncode}", output
+            ended, output = _read(process, seconds)
+        finally:
+            _kill(process, token)
+    return ended, output.decode(errors="replace")
+
+
+def _read(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[str, bytes]:
+    """Reads the output until the process ends, which others that it has started may outlive, or breaks a limit."""
+    output, deadline, pipe = bytearray(), time.monotonic() + seconds, process.stdout
+    while (left := deadline - time.monotonic()) > 0:
+        if len(output) > MAX_OUTPUT:
+            return f"was ended after it had printed {MAX_OUTPUT:,} bytes", bytes(output)
+        if pipe is not None and select.select([pipe], [], [], min(left, LOOK_SECONDS))[0]:
+            if data := os.read(pipe.fileno(), 65_536):
+                output += data
+            else:
+                pipe = None  # closed
+        elif process.poll() is not None:
+            return f"ended with exit code {process.returncode}", bytes(output)
+        elif pipe is None:
+            time.sleep(LOOK_SECONDS)
+    return f"was ended after {seconds:g} s", bytes(output)
+
+
+def _kill(process: "subprocess.Popen[bytes]", token: str) -> None:
+    """Kills the process and all that it has started, also what left its session."""
+    import psutil
+
+    process.kill()
+    for each in psutil.process_iter():
+        try:
+            if each.environ().get(STARTED_BY) == token:
+                each.kill()
+        except (psutil.Error, OSError):  # it has ended, or is another user's
+            continue
 
 
 def interpreter_of(script: Script) -> str:

@@ -1,5 +1,6 @@
 """Runs the server of the page on the loopback interface."""
 
+import resource
 import secrets
 import socket
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from stepsweep.contract.errors import InvalidInput
 
 HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")
+MOST_FILES = 8192
 USUAL_PORT = 8321
 """Taken if it is free and no other is asked for, so that an address can be kept."""
 
@@ -48,6 +50,7 @@ def serve(
     if faults:
         raise InvalidInput(faults)
     base = f"/{below}/" if below else "/"
+    _allow_files()
     with _listening(port) as listener:
         number = listener.getsockname()[1]
         keys = Keys(token=token or secrets.token_urlsafe(24), cookie_name=f"stepsweep-{number}")
@@ -73,6 +76,14 @@ def serve(
         listener.listen()
         on_ready(f"http://{HOST}:{number}{base}?token={keys.token}")
         running[0].run(sockets=[listener])
+
+
+def _allow_files() -> None:
+    """Raises the soft limit of open files: each open page has one, and macOS allows 256."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _listening(port: int | None) -> socket.socket:

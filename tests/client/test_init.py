@@ -3,10 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from textwrap import dedent
 
+import psutil
 import pytest
 
 from tests.support.command import Sweep
+from tests.support.embedded import eventually
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
@@ -161,6 +164,42 @@ def test_a_script_that_breaks_is_shown_and_a_spec_is_written_all_the_same(sweep:
         ended.stderr
     )
     assert (sweep.folder / "sweep.yaml").exists()
+
+
+HOSTILE = {
+    "leaves a process": """
+        print("epoch 1 val_loss=0.5", flush=True)
+        if os.fork() == 0:
+            os.setsid()
+            Path("pid").write_text(str(os.getpid()))
+            time.sleep(600)
+    """,
+    "prints without end": """
+        Path("pid").write_text(str(os.getpid()))
+        while True:
+            print("x" * 100_000)
+    """,
+}
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_a_hostile_script_takes_neither_time_nor_memory_and_leaves_nothing(sweep: Sweep, what: str) -> None:
+    pid = sweep.folder / "pid"
+    code = dedent(HOSTILE[what]).replace('"pid"', repr(str(pid)))
+    (sweep.folder / "train.py").write_text(f"import os, time\nfrom pathlib import Path\n{code}")
+    ended = sweep("init")
+    assert ended.returncode == 0, ended.stderr
+    assert ("was ended after it had printed 8,388,608 bytes" in ended.stderr) == (what == "prints without end")
+    assert len(ended.stderr) < 10_000
+    if pid.exists():  # it was killed before it could say so, otherwise
+        eventually(lambda: is_gone(int(pid.read_text())), 10)
 
 
 @pytest.mark.parametrize("existing", ["sweep.yaml", "Dockerfile"])
