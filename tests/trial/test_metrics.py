@@ -53,6 +53,10 @@ def test_what_is_said_beside_an_epoch_s_value_does_not_replace_it(lines: str) ->
     assert collected(text)[0]["accuracy"] == [0.7, 0.9, 0.8]
 
 
+def test_a_metric_called_rank_is_no_process() -> None:
+    assert collected("Rank1: 0.9 mAP: 0.8\nRank 5: 0.95", epochs=1)[0] == {"Rank1": [0.9], "mAP": [0.8]}
+
+
 def test_a_best_value_alone_is_the_value() -> None:
     assert collected("Best accuracy: 0.9", epochs=1)[0] == {"accuracy": [0.9]}
 

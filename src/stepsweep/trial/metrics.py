@@ -39,7 +39,7 @@ _PAIR = re.compile(
 _EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*\[?(\d+)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
 _OTHER_EPOCH = re.compile(r"\b(?:best|last|max|maximum|total|from|since)[\s:=(-]*$", re.ASCII | re.IGNORECASE)
 """What before a number of an epoch means that it is not the one whose metrics follow."""
-_RANK = re.compile(r"\s*\[?(?:rank|default)[ :]?(\d+)\b", re.ASCII | re.IGNORECASE)
+_RANK = re.compile(r"\s*\[(?:rank|default)[ :]?(\d+)\]", re.ASCII | re.IGNORECASE)
 _WARNING = re.compile(r":\d+: \w*Warning: ")
 """As `warnings.formatwarning` writes it: `train.py:3: FutureWarning: …`, and then the indented line of code."""
 _MOST_KINDS = 16
