@@ -92,7 +92,12 @@ def _measure(what: str, trials: int) -> dict[str, Any]:
                 "ended": {"Error": TRAINING_ENDED, "Cause": json.dumps(RECORD)},
             }
             if what == "reducer"
-            else {"input": _spec(trials), "execution": "nothing", "round": 0}
+            else {
+                "input": _spec(trials),
+                "execution": "nothing",
+                "started": "2026-11-23T05:30:12.345Z",
+                "round": 0,
+            }
         )
         function = _function(cloud, what)
         reports = [_invoked(cloud, folder, function, payload) for _ in range(REPETITIONS)]

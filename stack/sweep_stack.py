@@ -227,16 +227,20 @@ class SweepStack(cdk.Stack):
         self._output(Output.JOB_QUEUE, compute.job_queue.job_queue_name, "Where trials wait")
         self._output(Output.JOB_DEFINITION, compute.job_definition.job_definition_arn, "For jobs that you submit")
         self._output(Output.JOB_LOG_GROUP, compute.log_group.log_group_name, "What trials print")
-        self._output(Output.MAX_VCPUS, str(config.max_vcpus), "Of all trials at once")
-        self._output(Output.CAPACITY, config.capacity, "Which machines trials run on")
         script = script_of(Path(config.trainer)) if config.trainer else None
         words = list(script.entrypoint) if script else []
         self._output(Output.TRAINER_VERSION, trainer.version, "What names the trainer's code in the ids of trials")
-        self._output(Output.USD_PER_HOUR, str(config.usd_per_job_hour), "Price of one job's machine, for estimates")
         self._output(Output.JOB, prices[keys.JOB], "What a trial gets that asks for nothing")
+        self._output_choices(config, network)
+        self._output(Output.TRAINER_COMMAND, json.dumps(words), "The `command` of a spec file that it was deployed for")
+
+    def _output_choices(self, config: StackConfig, network: Network) -> None:
+        self._output(Output.MAX_VCPUS, str(config.max_vcpus), "Of all trials at once")
+        self._output(Output.CAPACITY, config.capacity, "Which machines trials run on")
+        self._output(Output.USD_PER_HOUR, str(config.usd_per_job_hour), "Price of one job's machine, for estimates")
         self._output(Output.INSTANCE_TYPES, ",".join(config.instance_types), "Machines that may start")
         self._output(Output.MAX_CONCURRENCY, str(config.max_concurrency), "Most trials that a sweep submits at once")
-        self._output(Output.TRAINER_COMMAND, json.dumps(words), "The `command` of a spec file that it was deployed for")
+        self._output(Output.ZONES, network.zones, "Where its network is, which a later deploy does not change")
 
     def _allow_jobs(self, state_machine: sfn.StateMachine, compute: Compute) -> None:
         """Grants exactly what `batch:submitJob.sync` needs.

@@ -55,6 +55,17 @@ class Place:
         with explained(profile=self.profile):
             return target(stack=self.config.stack_name, profile=self.profile, region=self.region)
 
+    def in_zones(self, found: "Target") -> tuple["Place", str]:
+        """Returns the place with the zones of its network, and what to say of them."""
+        from stepsweep.client.deploying.zones import zones_of
+        from stepsweep.client.deployment import clients_of, explained
+
+        with explained(profile=self.profile):
+            ec2 = clients_of(profile=self.profile, region=found.region)("ec2")
+            zones = zones_of(ec2, self.config, found)
+        named = {"zones": ",".join(zones.names)} if zones.names else {}
+        return replace(self, choices={**self.choices, **named}), zones.line
+
     def cdk(self, region: str) -> "AbstractContextManager[Cdk]":
         from stepsweep.client.deploying.cdk import cache_folder, cdk
 
@@ -125,9 +136,10 @@ def deploy(place: Place, yes: bool) -> int:
 
     check_docker(place.choices)
     found = place.look()
+    place, zones = place.in_zones(found)
     config = place.config
     about = {"instance_types": ", ".join(config.instance_types), "max_vcpus": config.max_vcpus}
-    for line in (*found.lines(), *(line.format(**about, capacity=config.capacity) for line in COSTS)):
+    for line in (*found.lines(), zones, *(line.format(**about, capacity=config.capacity) for line in COSTS)):
         _say(line)
     if not found.is_bootstrapped:
         _say("CDK is new to this account: `cdk bootstrap` first creates the stack CDKToolkit (bucket, images, roles).")
@@ -150,6 +162,7 @@ def diff(place: Place) -> int:
     sweep diff -c max_vcpus=16 --region us-east-1
     """
     found = place.look()
+    place, _ = place.in_zones(found)
     with place.cdk(found.region) as cdk:
         cdk.run("diff")
     return ExitCode.OK

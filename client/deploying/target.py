@@ -1,6 +1,7 @@
 """The target of a deployment: an account and a region, and their current state."""
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from botocore import exceptions as aws
 from stepsweep.client.deployment import CloudError, clients_of, is_denied
 from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.stack_config import fault_of_region
+from stepsweep.stack_config import ZONE, fault_of_region
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 """The SSM parameter of CDK's bootstrap stack: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html"""
@@ -31,6 +32,7 @@ class Target:
         status: CloudFormation's, of the stack; None where there is no such stack.
         is_bootstrapped: whether CDK's bootstrap stack exists; true if we may not see that.
         running: ARNs of the running executions.
+        zones: of the network that the stack made; empty without such a stack.
     """
 
     account: str
@@ -39,6 +41,7 @@ class Target:
     status: str | None
     is_bootstrapped: bool
     running: tuple[str, ...]
+    zones: tuple[str, ...]
 
     def lines(self) -> list[str]:
         found = "is there, " + self.status if self.status else "is not there yet"
@@ -70,6 +73,7 @@ def target(*, stack: str, profile: str | None, region: str | None) -> Target:
         status=found["StackStatus"] if found else None,
         is_bootstrapped=_is_bootstrapped(clients("ssm")),
         running=tuple(running),
+        zones=tuple(zone for zone in outputs.get(Output.ZONES, "").split(",") if re.fullmatch(ZONE, zone)),
     )
 
 

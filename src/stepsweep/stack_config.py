@@ -48,6 +48,9 @@ ECR_IMAGE = re.compile(
 )
 """An image in a private repository of ECR."""
 
+ZONE = r"[a-z]{2}(-[a-z]+)+-\d[a-z]"
+"""The name of an availability zone, which no local zone and no Wavelength zone has."""
+
 Value = TypeVar("Value")
 
 
@@ -80,6 +83,9 @@ class StackConfig:
     usd_per_hour: float = _choice(TUTORIAL_RATES.usd_per_hour, "price of one job's machine, for estimates")
     checkpoint_days: int = _choice(
         30, "age at which checkpoints, and artifacts that are not kept, are deleted; metrics stay"
+    )
+    zones: tuple[str, ...] = _choice(
+        (), "zones of the new network; `sweep deploy` takes all that offer the machines, the CDK CLI the first two"
     )
     vpc_id: str | None = _choice(None, "your own network, with subnet_ids")
     subnet_ids: tuple[str, ...] = _choice((), "its subnets; they need access to S3, ECR and CloudWatch Logs")
@@ -131,6 +137,8 @@ class StackConfig:
             faults.append("image: not together with `trainer`; give the image's URI or the folder to build it from")
         if bool(self.vpc_id) != bool(self.subnet_ids):
             faults.append("vpc_id and subnet_ids: give both, or neither for a new network")
+        if self.zones and self.vpc_id:
+            faults.append("zones: not together with `vpc_id`, whose subnets have their zones")
         return faults
 
     @classmethod
@@ -193,6 +201,9 @@ def parsed(name: str, raw: object) -> object:
         case "subnet_ids":
             what = "subnets such as subnet-0a1b2c3d,subnet-4e5f6a7b"
             return tuple(_matching(part, r"subnet-[0-9a-f]{8,17}", what) for part in _parts(raw))
+        case "zones":
+            what = "availability zones such as us-east-1a,us-east-1b"
+            return tuple(dict.fromkeys(_matching(part, ZONE, what) for part in _parts(raw)))
         case "vpc_id":
             return _matching(text, r"vpc-[0-9a-f]{8,17}", "a VPC such as vpc-0a1b2c3d")
         case "notify":

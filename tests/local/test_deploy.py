@@ -85,6 +85,28 @@ def names_of_networks(cloud: Cloud) -> set[str]:
     return {network["VpcId"] for network in cloud.client("ec2").describe_vpcs()["Vpcs"]}
 
 
+def offering(cloud: Cloud, kind: str) -> list[str]:
+    """Returns the zones that offer a machine."""
+    answer = cloud.client("ec2").describe_instance_type_offerings(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [kind]}]
+    )
+    return sorted(offer["Location"] for offer in answer["InstanceTypeOfferings"])
+
+
+def zones_of_machines(cloud: Cloud) -> list[str]:
+    """Returns the zones of the compute environment's subnets."""
+    (environment,) = cloud.client("batch").describe_compute_environments()["computeEnvironments"]
+    subnets = cloud.client("ec2").describe_subnets(SubnetIds=environment["computeResources"]["subnets"])["Subnets"]
+    return sorted(subnet["AvailabilityZone"] for subnet in subnets)
+
+
+def check_that_machines_may_start_everywhere(deployed: Ended, cloud: Cloud) -> None:
+    """The new network is in all zones that offer them."""
+    zones = offering(cloud, "g4dn.xlarge")
+    assert f"Zones: {', '.join(zones)}, all of us-east-1 that offer g4dn.xlarge.\n" in deployed.stderr
+    assert zones_of_machines(cloud) == zones
+
+
 def check_credentials(by_mine: Callable[..., Ended], cloud: Cloud) -> None:
     """Without a profile that has credentials nothing is deployed."""
     nobody = by_mine("deploy", "--yes", "--region", "us-east-1")
@@ -102,6 +124,7 @@ def check_deploy_in_the_middle_of_a_sweep(sweep: Callable[..., Ended], cloud: Cl
     eventually(lambda: there.jobs("SUCCEEDED") and there.jobs("RUNNING"))
     updated = sweep("deploy", "--yes", "-c", f"image={image_in(cloud, 'second')}", "-c", "max_vcpus=8")
     assert updated.returncode == 0, updated.stdout + updated.stderr
+    assert f"Zones: {', '.join(zones_of_machines(cloud))}, where its network is.\n" in updated.stderr
     assert cloud.client("stepfunctions").describe_execution(executionArn=before)["status"] == "RUNNING"
     assert cloud.with_outputs().outputs["MaxVcpus"] == "8"
     (cloud.directory / "data" / "go").touch()
@@ -151,6 +174,7 @@ def test_deploy_diff_a_deploy_in_the_middle_of_a_sweep_and_destroy(tmp_path: Pat
         deployed = by_mine("deploy", "--profile", "mine", answer="y")
         assert deployed.returncode == 0, deployed.stdout + deployed.stderr
         assert names_of_networks(cloud) != networks
+        check_that_machines_may_start_everywhere(deployed, cloud)
         there = cloud.with_outputs()
         assert there.outputs["MaxVcpus"] == "12"
         assert (tmp_path / "cache" / "stepsweep" / f"aws-cdk-{VERSION}" / "node_modules").is_dir()

@@ -16,6 +16,7 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
         "trials_per_gpu": 2,
         "notify": "me@example.com",
         "image": "public.ecr.aws/example/trainer:1",
+        "zones": "us-east-1a,us-east-1c,us-east-1d,us-east-1f",
         "secrets": SECRETS,
     },
     "own network": {"vpc_id": "vpc-0a1b2c3d", "subnet_ids": ["subnet-0a1b2c3d"]},

@@ -75,6 +75,7 @@ def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, ima
         "Job": json.dumps(StackJob().to_json()),
         "InstanceTypes": "g4dn.xlarge",
         "MaxConcurrency": "1000",
+        "Zones": "us-east-1a,us-east-1b",
     }
     container = {
         "Image": image or f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{made.repository}:abc",

@@ -171,6 +171,7 @@ def make_stack(server: str, *, name: str) -> Stack:
         "Job": json.dumps(StackJob().to_json()),
         "InstanceTypes": "g4dn.xlarge",
         "MaxConcurrency": "1000",
+        "Zones": "us-east-1a,us-east-1b",
     }
     template = {
         "Resources": {"Storage": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name.lower()}}},

@@ -22,3 +22,4 @@ class Output(StrEnum):
     JOB = "Job"
     INSTANCE_TYPES = "InstanceTypes"
     MAX_CONCURRENCY = "MaxConcurrency"
+    ZONES = "Zones"
