@@ -36,6 +36,7 @@ class Sweeps:
         directory: the embedded cloud's folder; by default STEPSWEEP_DIR or `.stepsweep`, as on the command line.
         trainer: folder with your own trainer's Dockerfile, for the embedded cloud; by default STEPSWEEP_TRAINER.
         job_vcpus: number of cores and threads of each trial in the embedded cloud; by default one.
+        container: whether each trial in the embedded cloud runs in a container of Docker or Podman, as on AWS.
         profile, region: AWS profile and region; by default the AWS CLI's.
         stack: name of the stack on AWS; by default `Stepsweep`.
 
@@ -52,6 +53,7 @@ class Sweeps:
         directory: str | Path | None = None,
         trainer: str | Path | None = None,
         job_vcpus: int | None = None,
+        container: bool = False,
         profile: str | None = None,
         region: str | None = None,
         stack: str | None = None,
@@ -59,7 +61,7 @@ class Sweeps:
         faults = [] if on in CLOUDS else [f'on: must be "local" or "aws", got {shown(on)}']
         elsewhere: dict[str, dict[str, object]] = {
             "local": {"profile": profile, "region": region, "stack": stack},
-            "aws": {"directory": directory, "trainer": trainer, "job_vcpus": job_vcpus},
+            "aws": {"directory": directory, "trainer": trainer, "job_vcpus": job_vcpus, "container": container or None},
         }
         faults += [
             f'{name}: does not go with on="{on}"; leave it out'
@@ -80,6 +82,7 @@ class Sweeps:
             directory=folder,
             trainer=Path(own).resolve() if own and on == "local" else None,
             job_vcpus=job_vcpus,
+            container=container,
             profile=profile,
             region=region,
             stack=stack,

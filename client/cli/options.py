@@ -44,8 +44,8 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option("--stack", metavar="NAME", help="The deployed stack (--on aws).  [default: Stepsweep]")
     @functools.wraps(command)
     def with_cloud(
-        *, on: str, directory: Path, trainer: Path | None, job_vcpus: int | None, profile: str | None,
-        region: str | None, stack: str | None, **others: Any,
+        *, on: str, directory: Path, trainer: Path | None, job_vcpus: int | None, container: bool,
+        profile: str | None, region: str | None, stack: str | None, **others: Any,
     ) -> int:  # fmt: skip
         for name, value in (("profile", profile), ("region", region), ("stack", stack)):
             if value is not None and on != "aws":
@@ -56,6 +56,7 @@ def place_options(command: Callable[..., int]) -> Callable[..., int]:
                 directory=directory,
                 trainer=trainer,
                 job_vcpus=job_vcpus,
+                container=container,
                 profile=profile,
                 region=region,
                 stack=stack,
@@ -100,7 +101,7 @@ def directory_option(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def machine_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Adds the options for the embedded cloud's trainer and cores."""
+    """Adds the options for the embedded cloud's trainer, its cores and its containers."""
     vcpus = click.option(
         "--job-vcpus", type=int, callback=_checked_vcpus, metavar="N", envvar="STEPSWEEP_JOB_VCPUS",
         show_envvar=True, help="Cores, and so threads, of each trial (embedded cloud).  [default: 1]",
@@ -109,7 +110,11 @@ def machine_options(command: Callable[..., int]) -> Callable[..., int]:
         "--trainer", type=click.Path(exists=True, path_type=Path), envvar="STEPSWEEP_TRAINER",
         show_envvar=True, help="Folder with the Dockerfile of your own trainer (embedded cloud).",
     )  # fmt: skip
-    return trainer(vcpus(command))
+    container = click.option(
+        "--container", is_flag=True, envvar="STEPSWEEP_CONTAINER", show_envvar=True,
+        help="Run each trial in a container of Docker or Podman, as on AWS (embedded cloud).",
+    )  # fmt: skip
+    return trainer(vcpus(container(command)))
 
 
 def _checked_vcpus(context: click.Context, _option: click.Parameter, value: int | None) -> int | None:

@@ -209,8 +209,9 @@ def _calibrated(spec: "SweepSpec", cloud: Cloud) -> "Ran":
 @click.option("--until-idle", is_flag=True, hidden=True, help="End when nothing runs; what `sweep start` starts.")
 @json_option("One JSON document on stdout once it is up: {endpoint, environment, state_machine_arn, bucket, objects}.")
 def serve(
-    directory: Path, trainer: Path | None, job_vcpus: int | None, port: int | None, until_idle: bool, as_json: bool
-) -> int:
+    directory: Path, trainer: Path | None, job_vcpus: int | None, container: bool, port: int | None, until_idle: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Keep the embedded cloud up, for other tools and commands.
 
     The AWS CLI can use it, and so do all commands with the same --dir.
@@ -226,20 +227,21 @@ def serve(
 
     is_up = False
     try:
-        with signals_interrupt(), machines_ahead(directory, trainer=trainer) as machines:
+        with signals_interrupt(), machines_ahead(directory, trainer=trainer, container=container) as machines:
             from stepsweep.client.clouds.background import keep_up
             from stepsweep.client.deployment import on_endpoint
             from stepsweep.client.terminal.view import View, serving_document
 
             status = View(to_stderr=True).status
             if until_idle:
-                keep_up(directory, status, trainer=trainer, job_vcpus=job_vcpus, machines=machines)
+                keep_up(directory, status, trainer=trainer, job_vcpus=job_vcpus, container=container, machines=machines)
                 return ExitCode.OK
             with embedded_cloud(
                 directory,
                 on_status=status,
                 trainer=trainer,
                 job_vcpus=job_vcpus,
+                container=container,
                 port=port or 0,
                 machines=machines,
             ) as endpoint:

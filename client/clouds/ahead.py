@@ -46,7 +46,9 @@ def working_ahead(cloud: Cloud, spec: SweepSpec) -> Iterator[Ahead]:
     from stepsweep.local.cloud import machines_ahead
 
     with contextlib.ExitStack() as until_it_ends:
-        machines = until_it_ends.enter_context(machines_ahead(cloud.directory, trainer=cloud.trainer))
+        machines = until_it_ends.enter_context(
+            machines_ahead(cloud.directory, trainer=cloud.trainer, container=cloud.container)
+        )
         if machines is None:
             yield Ahead()
             return

@@ -21,7 +21,14 @@ LINGER_SECONDS = 2.0
 LOOK_SECONDS = 0.5
 
 
-def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | None, job_vcpus: int | None) -> Endpoint:
+def up(
+    directory: Path,
+    on_status: Callable[[str], None],
+    *,
+    trainer: Path | None,
+    job_vcpus: int | None,
+    container: bool,
+) -> Endpoint:
     """Returns the endpoint of the cloud of `directory`. Starts the cloud in the background if it is not up.
 
     The caller must hold `local.cloud.starting` until it has started an execution: a cloud without one ends.
@@ -39,7 +46,8 @@ def up(directory: Path, on_status: Callable[[str], None], *, trainer: Path | Non
             [sys.executable, "-P", "-m", "stepsweep", "serve", "--until-idle"]
             + ["--dir", str(directory.resolve())]
             + (["--trainer", str(trainer.resolve())] if trainer else [])
-            + (["--job-vcpus", str(job_vcpus)] if job_vcpus else []),
+            + (["--job-vcpus", str(job_vcpus)] if job_vcpus else [])
+            + (["--container"] if container else []),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -65,6 +73,7 @@ def keep_up(
     *,
     trainer: Path | None,
     job_vcpus: int | None,
+    container: bool,
     machines: Machines | None,
 ) -> None:
     """Runs the embedded cloud until nothing runs in it."""
@@ -75,6 +84,7 @@ def keep_up(
             on_status=on_status,
             trainer=trainer,
             job_vcpus=job_vcpus,
+            container=container,
             machines=machines,
             ends_when_idle=True,
         ) as endpoint,

@@ -30,12 +30,17 @@ SPEC_FILE = "sweep.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
-    """The cloud that a command uses, from its options."""
+    """The cloud that a command uses, from its options.
+
+    Attributes:
+        container: whether trials on this machine run in containers.
+    """
 
     on: str
     directory: Path
     trainer: Path | None
     job_vcpus: int | None
+    container: bool = False
     profile: str | None
     region: str | None
     stack: str | None
@@ -57,6 +62,7 @@ class Cloud:
                 on_status=on_status,
                 trainer=self.trainer,
                 job_vcpus=self.job_vcpus,
+                container=self.container,
                 machines=machines,
             ) as endpoint:
                 self._check_it_is_as_asked(endpoint)
@@ -74,7 +80,13 @@ class Cloud:
         if self.is_local:
             from stepsweep.client.clouds.background import up
 
-            endpoint = up(self.directory, on_status, trainer=self.trainer, job_vcpus=self.job_vcpus)
+            endpoint = up(
+                self.directory,
+                on_status,
+                trainer=self.trainer,
+                job_vcpus=self.job_vcpus,
+                container=self.container,
+            )
             self._check_it_is_as_asked(endpoint)
             return on_endpoint(endpoint.environment(), folder=self.objects)
         return self._on_aws()
@@ -148,7 +160,9 @@ class Cloud:
             if new := set(key_of(trial.options)) - seen:
                 seen |= new
                 commands.append(trial.command())
-        if faults := faults_of(self.directory, commands, trainer=self.trainer, on_status=on_status):
+        if faults := faults_of(
+            self.directory, commands, trainer=self.trainer, container=self.container, on_status=on_status
+        ):
             raise InvalidInput(faults)
 
     def check_secrets(self, spec: "SweepSpec") -> None:
@@ -172,6 +186,8 @@ class Cloud:
         if self.trainer is not None:
             raise InvalidInput(["command: not together with --trainer (or STEPSWEEP_TRAINER); leave one out"])
         if self.is_local:
+            if self.container:
+                script = in_an_image(script)
             return replace(self, trainer=script.written(self.directory / "scripts").resolve())
         deployed = self._on_aws().trainer_command
         if deployed != script.entrypoint:
@@ -187,14 +203,15 @@ class Cloud:
     def remember_trainer(self, sweep: str) -> None:
         """Records the trainer of a sweep on this machine."""
         if self.is_local:
-            trainers.remember(self.directory, sweep, self.trainer)
+            trainers.remember(self.directory, sweep, self.trainer, container=self.container)
 
     def forget_trainer(self, sweep: str) -> None:
         if self.is_local:
             trainers.forget(self.directory, sweep)
 
     def with_trainer_of(self, sweep: str) -> "Cloud":
-        """Returns this cloud with a sweep's latest trainer, unless the options name another one.
+        """Returns this cloud with a sweep's latest trainer, in containers if that was, unless the options name another
+        trainer.
 
         The planner refuses a trainer whose code has changed since.
 
@@ -204,14 +221,17 @@ class Cloud:
         if not self.is_local or self.trainer is not None:
             return self
         found = trainers.remembered(self.directory, sweep)
-        if found is None or found.place is None:
+        if found is None:
             return self
+        this = replace(self, container=self.container or found.container)
+        if found.place is None:
+            return this
         trainer = found.place
         script = script_of(trainer)
         if not trainer.exists() or (script and not script.folder.is_dir()):
             gone = script.folder if script else trainer
             raise InvalidInput([f"--trainer: the trainer of the sweep {sweep}, {gone}, is gone; name its new folder"])
-        return replace(self, trainer=trainer)
+        return replace(this, trainer=trainer)
 
     @property
     def objects(self) -> Path:
@@ -269,6 +289,8 @@ class Cloud:
             faults.append(f"{option}: {up.format(f'an earlier version of {trained}, which has changed since')}")
         if self.job_vcpus is not None and endpoint.job_vcpus != self.job_vcpus:
             faults.append(f"--job-vcpus: {up.format(f'{endpoint.job_vcpus} a job')}")
+        if self.container and not endpoint.container:
+            faults.append(f"--container: {up.format('trials as processes')}")
         if faults:
             raise InvalidInput(faults)
 
@@ -289,6 +311,17 @@ class Cloud:
         """Returns the named options if given, to append to a command for people to paste."""
         words = [word for name in names if (value := getattr(self, name)) for word in (f"--{name}", value)]
         return f" {shlex.join(words)}" if words else ""
+
+
+def in_an_image(script: "Script") -> "Script":
+    """Returns a script as it runs in its image, which has an interpreter and data of its own.
+
+    Raises:
+        InvalidInput: nothing says what is in the image.
+    """
+    if not script.has_dockerfile:
+        raise InvalidInput([f"--container: there is no Dockerfile in {script.folder}; `sweep init --aws` proposes one"])
+    return replace(script, python=None, data=())
 
 
 def job_vcpus_fault(value: int) -> str | None:

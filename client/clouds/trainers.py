@@ -20,11 +20,13 @@ class Remembered:
     Attributes:
         started_at: when that was, in seconds since 1970.
         place: its folder, or the file of its script; None for the tutorial's trainer.
+        container: whether its trials ran in containers.
         files: path in the build context → digest.
     """
 
     started_at: float
     place: Path | None
+    container: bool
     files: Mapping[str, str]
 
 
@@ -37,12 +39,12 @@ def files_of(trainer: Path | Script | None) -> dict[str, str]:
     return digests(contents(trainer))
 
 
-def remember(directory: Path, sweep: str, trainer: Path | None) -> None:
+def remember(directory: Path, sweep: str, trainer: Path | None, *, container: bool) -> None:
     """Writes the trainer of a sweep into the folder of its embedded cloud."""
     file = _file(directory, sweep)
     file.parent.mkdir(parents=True, exist_ok=True)
     place = str(trainer.resolve()) if trainer else None
-    document = {"started_at": time.time(), "trainer": place, "files": files_of(trainer)}
+    document = {"started_at": time.time(), "trainer": place, "container": container, "files": files_of(trainer)}
     file.write_text(json.dumps(document), encoding="utf-8")
 
 
@@ -89,7 +91,10 @@ def _read(file: Path) -> Remembered | None:
         document: dict[str, Any] = json.loads(file.read_bytes())
         place, started_at = document["trainer"], float(document["started_at"])
         return Remembered(
-            started_at=started_at, place=None if place is None else Path(place), files=dict(document["files"])
+            started_at=started_at,
+            place=None if place is None else Path(place),
+            container=bool(document["container"]),
+            files=dict(document["files"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

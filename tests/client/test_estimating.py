@@ -45,7 +45,7 @@ def finished(recorded: RecordedCloud, name: str, trainer: Path | None, seconds: 
     for trial, each in zip(trials, seconds, strict=True):
         recorded.succeeded(name, trial, {"val_accuracy": [0.5] * epochs}, seconds=each)
     recorded.reduced(name)
-    remember(recorded.directory, name, trainer)
+    remember(recorded.directory, name, trainer, container=False)
 
 
 def test_a_pace_is_the_range_of_the_trainer_s_finished_trials(recorded: RecordedCloud, trainer: Path) -> None:
@@ -78,9 +78,9 @@ def test_a_trial_that_failed_or_was_not_trained_here_tells_nothing(recorded: Rec
     one, other = recorded.planned("first", {"lr": [1, 2]}, epochs=2)
     recorded.failed("first", one, "Killed\n")
     recorded.succeeded("first", other, {"val_accuracy": [0.5, 0.5]}, seconds=6)
-    remember(recorded.directory, "first", trainer)
+    remember(recorded.directory, "first", trainer, container=False)
     recorded.planned("again", {"lr": [2]}, epochs=2)
-    remember(recorded.directory, "again", trainer)
+    remember(recorded.directory, "again", trainer, container=False)
     pace = estimated(SPEC, cloud_of(recorded, trainer)).pace
     assert pace is not None
     assert (pace.fastest, pace.slowest, pace.measured_on) == (3, 3, "1 finished trial of this trainer on this machine")
@@ -96,7 +96,7 @@ def test_a_later_rung_s_job_trained_only_the_epochs_beyond_the_rung_before(
     recorded.reduced("first")
     *_, best = recorded.planned("first", {"lr": [1, 2]}, round_number=1, **asked)
     recorded.succeeded("first", best, {"val_accuracy": [0.6] * 4}, seconds=6)
-    remember(recorded.directory, "first", trainer)
+    remember(recorded.directory, "first", trainer, container=False)
     pace = estimated(SPEC, cloud_of(recorded, trainer)).pace
     assert pace is not None
     assert (pace.fastest, pace.slowest) == (2, 3)

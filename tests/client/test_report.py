@@ -208,7 +208,7 @@ def commands(recorded: RecordedCloud) -> list[str]:
 
 def test_the_commands_that_reproduce_are_the_client_s_own(recorded: RecordedCloud, sweep: Sweep) -> None:
     four(recorded)
-    remember(recorded.directory, "mine", SCRIPTED)
+    remember(recorded.directory, "mine", SCRIPTED, container=False)
     resume, alone, show = commands(recorded)
     assert resume.startswith("sweep resume mine ")
     assert show.startswith("sweep show mine ")
@@ -227,7 +227,7 @@ def test_a_script_is_reproduced_in_its_folder_and_an_unknown_trainer_not_at_all(
     four(recorded)
     assert len(commands(recorded)) == 2
     script = Script(folder=tmp_path, entrypoint=("stepsweep-trial", "--", "python", "fit.py", "{args}"))
-    remember(recorded.directory, "mine", script.written(tmp_path / "scripts"))
+    remember(recorded.directory, "mine", script.written(tmp_path / "scripts"), container=False)
     assert [each.split()[:4] for each in commands(recorded)][2:] == [["cd", str(tmp_path), "&&", "stepsweep-trial"]]
     (tmp_path / "sweep.yaml").write_text("command: python fit.py\n")
     assert commands(recorded)[1].startswith(f"cd {tmp_path} && sweep run --set lr=0.1 ")

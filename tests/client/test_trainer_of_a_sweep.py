@@ -73,7 +73,8 @@ def test_a_cloud_that_is_up_never_trains_another_trainer_than_the_command_names(
 ) -> None:
     up = Endpoint(
         url="http://127.0.0.1:9", region="us-east-1", access_key_id="key", secret_access_key="secret",  # noqa: S106
-        pid=os.getpid(), assembly="", trainer=trainer, code=code, job_vcpus=1, ends_when_idle=False, started_here=False,
+        pid=os.getpid(), assembly="", trainer=trainer, code=code, job_vcpus=1, container=False,
+        ends_when_idle=False, started_here=False,
     )  # fmt: skip
     known = {name: value for name, value in asdict(up).items() if name != "started_here"}
     (tmp_path / "cloud.json").write_text(json.dumps(known))

@@ -15,7 +15,8 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stepsweep.local.container_engine import Engine, NoEngine
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.local.container_engine import Engine
 from tests.support.embedded import REPOSITORY
 
 STORAGE = REPOSITORY / ".stepsweep" / "tests" / "containers"
@@ -93,7 +94,7 @@ def engine() -> Engine:
     """
     try:
         return Engine.found({**os.environ, **variables()})
-    except NoEngine as error:
+    except InvalidInput as error:
         raise Unavailable(str(error)) from error
 
 

@@ -116,9 +116,13 @@ TEMPLATE: dict[str, Any] = {
 }
 
 
-def tiny_app(root: Path) -> Path:
-    """Writes the app into a folder, and returns its path, for `embedded_cloud`."""
+def tiny_app(root: Path, base: str = "alpine") -> Path:
+    """Writes the app into a folder, and returns its path, for `embedded_cloud`.
+
+    Args:
+        base: the image that its own are made from.
+    """
     (root / "stack").mkdir(parents=True)
-    (root / "stack" / "app.py").write_text(dedent(_APP))
+    (root / "stack" / "app.py").write_text(dedent(_APP).replace("FROM alpine", f"FROM {base}"))
     (root / "stack" / "template.json").write_text(json.dumps(TEMPLATE))
     return root / "stack" / "app.py"

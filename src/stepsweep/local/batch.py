@@ -1,15 +1,16 @@
-"""Batch jobs as local processes: the queue, attempts and their retry rules, timeouts, logs."""
+"""Batch jobs on this machine: the queue, attempts and their retry rules, timeouts, logs."""
 
 import fnmatch
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
 from stepsweep.bucket.disk import told
+from stepsweep.local.attempts import NOT_STARTED, OUT_OF_MEMORY, Attempt, Attempts
 from stepsweep.local.held_secrets import HeldSecrets
 from stepsweep.local.images import Image
 from stepsweep.local.job_logs import JobLogs
@@ -21,14 +22,8 @@ from stepsweep.local.share import VISIBLE, Share, Shares
 STOP_GRACE_SECONDS = 30.0
 """Time between SIGTERM and SIGKILL, as on ECS."""
 
-HOST_LOST = "Host EC2 (of the embedded cloud) terminated."
-"""How Batch says it, which tries the job again on another machine."""
-
 DISABLED_SECONDS = 0.5
 """How often a job looks whether its queue has machines again."""
-
-OUT_OF_MEMORY = {"exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}
-"""How ECS says it."""
 
 
 class JobQueue:
@@ -38,10 +33,9 @@ class JobQueue:
     (docs/decisions/013-vcpus-on-a-laptop.md).
 
     Args:
+        attempts: how they run on the machine.
         images: the images by tag.
-        environment: returns the variables that AWS and an image add to a job with a role: credentials, endpoint, PATH.
         secrets: the values that a job may ask for.
-        folders: parent of the attempts' working folders.
         logs: folder of the logs `<trial>/<job id>-<attempt>.log`.
         shares: the machine's cores and GPUs.
         job_vcpus: vCPUs of a job whose submission asks for none.
@@ -50,20 +44,18 @@ class JobQueue:
     def __init__(
         self,
         machine: Machine,
+        attempts: Attempts,
         *,
         images: Mapping[str, Image],
-        environment: Callable[[str], Mapping[str, str]],
         secrets: HeldSecrets,
-        folders: Path,
         logs: Path,
         shares: Shares,
         job_vcpus: int,
     ) -> None:
         self._machine = machine
+        self._attempts = attempts
         self._images = images
-        self._environment = environment
         self._secrets = secrets
-        self._folders = folders
         self._logs = logs
         self._waiting: SimpleQueue[ProcessJob | None] = SimpleQueue()
         self._processes: dict[str, Process] = {}
@@ -151,7 +143,7 @@ class JobQueue:
         elif missing := sorted(secrets.keys() - given.keys()):
             reason = f"ResourceInitializationError: the embedded cloud has no secret {', '.join(missing)}"
         if image is None or reason:
-            attempt["statusReason"] = "Task failed to start"
+            attempt["statusReason"] = NOT_STARTED
             attempt["container"]["reason"] = reason
             job.attempts = [*job.attempts, attempt]
             return attempt
@@ -159,26 +151,8 @@ class JobQueue:
             if job.stop:
                 attempt["statusReason"] = job.job_stopped_reason
                 return attempt
-            root = self._folders / f"{job.job_id}-{number}"
-            process = self._machine.start(
-                image.argv(job.command, root),
-                cwd=image.folder_in(root),
-                env={
-                    **image.environment_in(root, self._environment(properties.get("jobRoleArn", ""))),
-                    **job.defined_environment,
-                    **share.environment(),  # a laptop's threads are not those of the job definition's machine
-                    **job.submitted_environment,
-                    **given,
-                    "AWS_BATCH_JOB_ID": job.job_id,
-                    "AWS_BATCH_JOB_ATTEMPT": str(number),
-                    "AWS_BATCH_JQ_NAME": job.job_queue.name,
-                },
-                output=log,
-                # A fork has already imported these modules, and many read their variables at import.
-                preload=None if job.has_variables_of_its_own or given else image.preload,
-                copy_of=image.folder,
-                copy=root,
-            )
+            this = Attempt(job=job, number=number, image=image, share=share, secrets=given, log=log)
+            process = self._attempts.start(this)
             self._processes[job.job_id] = process
             job.status = "RUNNING"
         started = datetime.now()
@@ -189,7 +163,9 @@ class JobQueue:
         job.attempts = [*job.attempts, attempt]
 
         limit = (job.timeout or job.job_definition.timeout or {}).get("attemptDurationSeconds")
-        with self._memory.limited(process, job.memory_mib) as used_too_much:
+        with self._memory.limited(
+            process, None if self._attempts.memory_is_limited else job.memory_mib
+        ) as used_too_much:
             if not process.ended.wait(limit):
                 job.job_stopped_reason = "Job attempt duration exceeded timeout"
                 job.stop = True
@@ -197,11 +173,11 @@ class JobQueue:
                 process.ended.wait()
         with self._lock:
             del self._processes[job.job_id]
-        ended = dict(attempt["container"], **(OUT_OF_MEMORY if used_too_much.is_set() else _ending(process, root)))
+        ending = self._attempts.ending(this, process)
         attempt.update(
-            container=ended,
+            container={**attempt["container"], **(OUT_OF_MEMORY if used_too_much.is_set() else ending.container)},
             stoppedAt=_milliseconds(datetime.now()),
-            statusReason=_why_ended(process),
+            statusReason=ending.status_reason,
         )
         if group := options.get("awslogs-group"):
             self._job_logs.publish(job.backend.logs_backend, group, stream, log, now_ms=_milliseconds(datetime.now()))
@@ -248,20 +224,6 @@ def _glob(pattern: str) -> str:
     """Converts a pattern of Batch, which allows only a `*` at the end."""
     stem, star = (pattern[:-1], "*") if pattern.endswith("*") else (pattern, "")
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in stem) + star
-
-
-def _why_ended(process: Process) -> str:
-    if process.is_lost:
-        return HOST_LOST
-    return "Task failed to start" if process.exit_code is None else "Essential container in task exited"
-
-
-def _ending(process: Process, root: Path) -> dict[str, Any]:
-    if process.is_lost:
-        return {}
-    if process.exit_code is None:
-        return {"reason": f"CannotStartContainerError: {process.error.replace(str(root), '')}"}
-    return {"exitCode": process.exit_code}
 
 
 def _milliseconds(moment: datetime) -> int:

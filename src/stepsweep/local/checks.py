@@ -9,13 +9,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stepsweep.contract import keys
 from stepsweep.contract.errors import SweepError
-from stepsweep.local.cloud import assembly_of, data_folder, joined
-from stepsweep.local.images import images_of
+from stepsweep.local.cloud import assembly_of, built, data_folder, joined
+from stepsweep.local.container_engine import Engine, image_name
+from stepsweep.local.images import Image, images_of
 from stepsweep.local.template import stack_of
 
 TIMEOUT_SECONDS = 60.0
@@ -26,45 +27,78 @@ class CheckFailed(SweepError):
 
 
 def faults_of(
-    directory: Path, commands: Sequence[Sequence[str]], *, trainer: Path | None, on_status: Callable[[str], None]
+    directory: Path,
+    commands: Sequence[Sequence[str]],
+    *,
+    trainer: Path | None,
+    container: bool,
+    on_status: Callable[[str], None],
 ) -> list[str]:
     """Returns the faults of command lines of the trainer; none if its image has no check.
 
     Args:
         directory: the embedded cloud's folder; the cloud need not be up.
         trainer: the trainer's folder, as for `embedded_cloud`; a running cloud uses its own.
+        container: whether the check runs in a container of the image, as trials do.
 
     Raises:
         CheckFailed: the check itself failed.
+        InvalidInput: `container`, but neither Docker nor Podman answers.
+        BuildFailed: an image cannot be built.
         SynthFailed: the stack could not be synthesized.
     """
     endpoint = joined(directory)
     if endpoint is not None:
-        assembly = Path(endpoint.assembly)
+        assembly, container = Path(endpoint.assembly), endpoint.container
     else:
         assembly = assembly_of(directory, trainer=trainer, on_status=on_status)
-    faults: list[str] = []
-    for image in images_of(assembly, stack_of(assembly)).values():
-        if image.faults:
-            faults += image.faults
-        elif image.check:
-            with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
-                # A copy, as for trials: files that a check writes are not part of the image.
-                root = shutil.copytree(image.folder, Path(scratch, "root"), symlinks=True)
-                around = {"PATH": os.environ.get("PATH", os.defpath), keys.DATA_DIR: str(data_folder(directory))}
-                ended = subprocess.run(
-                    image.argv_of(image.check, root),
-                    cwd=image.folder_in(root),
-                    env={**os.environ, **image.environment_in(root, around)},
-                    input=json.dumps([list(command) for command in commands]),
-                    capture_output=True,
-                    encoding="utf-8",
-                    errors="replace",
-                    timeout=TIMEOUT_SECONDS,
-                    check=False,
-                )
+    images = images_of(assembly, stack_of(assembly)).values()
+    if faults := [fault for image in images for fault in image.faults]:
+        return faults
+    engine = built(assembly, directory, on_status=on_status) if container else None
+    text = json.dumps([list(command) for command in commands])
+    for image in images:
+        if image.check:
+            ended = _ran_here(image, text, data_folder(directory)) if engine is None else _ran(engine, image, text)
             if ended.returncode:
                 said = ended.stderr.strip().splitlines()[-1:] or [f"exit code {ended.returncode}"]
                 raise CheckFailed(f"the trainer's check ({' '.join(image.check)}) failed: {said[0]}")
             faults += json.loads(ended.stdout)
     return faults
+
+
+def _ran_here(image: Image, text: str, data: Path) -> "subprocess.CompletedProcess[str]":
+    with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+        # A copy, as for trials: files that a check writes are not part of the image.
+        root = shutil.copytree(image.folder, Path(scratch, "root"), symlinks=True)
+        around = {"PATH": os.environ.get("PATH", os.defpath), keys.DATA_DIR: str(data)}
+        return _process(
+            image.argv_of(image.check, root),
+            text,
+            cwd=image.folder_in(root),
+            env={**os.environ, **image.environment_in(root, around)},
+        )
+
+
+def _ran(engine: Engine, image: Image, text: str) -> "subprocess.CompletedProcess[str]":
+    program, *words = image.check
+    argv, env = engine.run_command(
+        image_name(image.tag), words, options=["--rm", "--interactive", "--entrypoint", program], environment={}
+    )
+    return _process(argv, text, cwd=None, env=env)
+
+
+def _process(
+    argv: Sequence[str], text: str, *, cwd: Path | None, env: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        argv,
+        cwd=cwd,
+        env=dict(env),
+        input=text,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )

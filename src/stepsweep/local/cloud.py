@@ -24,6 +24,7 @@ from stepsweep.local.endpoint import Endpoint, KeyPair
 from stepsweep.local.limits import CloudFailed, check_limits
 
 if TYPE_CHECKING:
+    from stepsweep.local.container_engine import Engine
     from stepsweep.local.images import Image
     from stepsweep.local.machine import Machines
 
@@ -49,6 +50,7 @@ def embedded_cloud(
     port: int = 0,
     vcpus: int | None = None,
     job_vcpus: int | None = None,
+    container: bool = False,
     is_empty: bool = False,
     trainer: Path | None = None,
     ends_when_idle: bool = False,
@@ -65,6 +67,7 @@ def embedded_cloud(
         port: port to listen on; 0 takes a free one.
         vcpus: vCPUs of all running jobs; by default as many as the machine has cores, and memory for one job each.
         job_vcpus: vCPUs and threads of a job that does not ask for some itself; by default one.
+        container: whether jobs run as containers of Docker or Podman.
         is_empty: whether the account starts without the stack, for the CDK CLI to deploy it.
         trainer: folder with the trainer's Dockerfile; sets `trainer` in `context`.
         ends_when_idle: whether the caller ends the cloud when nothing runs in it; tells clients that join.
@@ -74,6 +77,8 @@ def embedded_cloud(
 
     Raises:
         CloudFailed: the cloud cannot start.
+        InvalidInput: `container`, but neither Docker nor Podman answers.
+        BuildFailed: an image cannot be built.
         SynthFailed: the stack could not be synthesized.
     """
     check_limits()
@@ -97,6 +102,7 @@ def embedded_cloud(
             port=port,
             vcpus=vcpus or default_vcpus(),
             job_vcpus=job_vcpus or 1,
+            container=container,
             is_empty=is_empty,
             ends_when_idle=ends_when_idle,
             seen_at=seen_at,
@@ -118,11 +124,12 @@ def embedded_cloud(
 
 
 @contextlib.contextmanager
-def machines_ahead(directory: Path, *, trainer: Path | None) -> "Iterator[Machines | None]":
+def machines_ahead(directory: Path, *, trainer: Path | None, container: bool) -> "Iterator[Machines | None]":
     """Starts the machines for the cloud of `directory` early, while this process does other things. They end with the
     context.
 
-    Yields None if the template does not exist yet, so that their needs are unknown, or if a process runs the cloud.
+    Yields None if the template does not exist yet, so that their needs are unknown, if a process runs the cloud, or if
+    jobs are containers, which need nothing in advance.
     """
     from stepsweep.local import template
     from stepsweep.local.images import images_of
@@ -130,7 +137,7 @@ def machines_ahead(directory: Path, *, trainer: Path | None) -> "Iterator[Machin
     check_limits()
     folder = directory.resolve() / "templates"
     assembly = template.found(folder, context=_context(trainer))
-    if assembly is None or is_up(directory):
+    if assembly is None or container or is_up(directory):
         yield None
         return
     with contextlib.closing(_machines_for(images_of(assembly, template.stack_of(assembly)))) as machines:
@@ -157,6 +164,21 @@ def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[s
     (directory / LOCK).touch()
     folder = directory.resolve() / "templates"
     return template.synthesized(folder, context=_context(trainer), on_status=on_status)
+
+
+def built(assembly: Path, directory: Path, *, on_status: Callable[[str], None]) -> "Engine":
+    """Builds the images of a synthesized stack where they are missing, and returns the engine that runs them.
+
+    Raises:
+        InvalidInput: there is none.
+        BuildFailed: an image cannot be built.
+    """
+    from stepsweep.local import template
+    from stepsweep.local.container_engine import LOG, Engine
+
+    engine = Engine.found()
+    engine.build(assembly, template.stack_of(assembly), log=directory.resolve() / LOG, on_status=on_status)
+    return engine
 
 
 def code_of(trainer: Path | None) -> str:
@@ -272,6 +294,7 @@ def _running(
     port: int,
     vcpus: int,
     job_vcpus: int,
+    container: bool,
     is_empty: bool,
     ends_when_idle: bool,
     seen_at: str | None,
@@ -289,6 +312,7 @@ def _running(
     assembly = template.synthesized(directory / "templates", app=app, context=context, on_status=on_status)
     code = template.code_of(context or {})
     stack = template.stack_of(assembly)
+    engine_of_jobs = built(assembly, directory, on_status=on_status) if container else None
     on_status("Starting the embedded cloud …")
     scratch = directory / "run"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -300,7 +324,9 @@ def _running(
         remove_unfinished(directory / "s3")
         expire(directory / "s3", assembly, stack, now=time.time())
         # They import their modules on another core, while this process imports moto.
-        machines = machines or until_it_ends.enter_context(contextlib.closing(_machines_for(images)))
+        machines = machines or until_it_ends.enter_context(
+            contextlib.closing(_machines_for({} if container else images))
+        )
         make_configuration_hidable()
         share_what_botocore_reads(isolated(REGION))  # moto makes several sessions
         with _without_garbage_collection(), without_configuration():
@@ -316,6 +342,7 @@ def _running(
             trainer=str((context or {}).get("trainer", "")),
             code=code,
             job_vcpus=job_vcpus,
+            container=container,
             ends_when_idle=ends_when_idle,
             started_here=True,
         )
@@ -330,6 +357,7 @@ def _running(
                 images=images,
                 vcpus=vcpus,
                 seen_at=seen_at or endpoint.url,
+                engine=engine_of_jobs,
             )
         )
         if not is_empty:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from stepsweep.contract.errors import SweepError
+from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.local.images import Source, sources_of
 
 LOG = "image.log"
@@ -23,7 +23,7 @@ ASK_SECONDS = 30.0
 CLOUD_LABEL = "stepsweep.cloud"
 """Label of a container with the folder of its embedded cloud."""
 
-_OWN = ("DOCKER_", "BUILDKIT_", "BUILDX_", "CONTAINER", "STORAGE_", "REGISTRY_", "XDG_")
+_OWN = ("DOCKER_", "BUILDKIT_", "BUILDX_", "CONTAINER", "STORAGE_", "REGISTRY_", "XDG_", "LD_", "GO")
 _NEEDED = (
     "HOME",
     "PATH",
@@ -34,10 +34,6 @@ _NEEDED = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 )
-
-
-class NoEngine(SweepError):
-    """No program on this machine runs containers."""
 
 
 class BuildFailed(SweepError):
@@ -62,9 +58,9 @@ class Engine:
         """Returns Docker where it answers, or else Podman.
 
         Raises:
-            NoEngine: neither does; the message has both reasons.
+            InvalidInput: neither does; the message has both reasons.
         """
-        environment = {name: value for name, value in shell.items() if name in _NEEDED or name.startswith(_OWN)}
+        environment = {name: value for name, value in shell.items() if _is_the_engines(name)}
         reasons = []
         for name in ("docker", "podman"):
             if (program := shutil.which(name, path=shell.get("PATH"))) is None:
@@ -77,7 +73,7 @@ class Engine:
             if code == 0:
                 return cls(program=program, is_podman=is_podman, environment=environment)
             reasons.append(f"{name}: {(said.strip().splitlines() or ['it does not answer'])[-1]}")
-        raise NoEngine(f"--container needs Docker or Podman: {'; '.join(reasons)}")
+        raise InvalidInput([f"--container: needs Docker or Podman; {'; '.join(reasons)}"])
 
     @property
     def name(self) -> str:
@@ -121,17 +117,17 @@ class Engine:
 
         Args:
             environment: the container's variables. Values stay out of the command line, which everybody can read,
-                except those of variables that the engine itself has.
+                except those of variables that the engine itself would heed.
         """
+        heeded = {name for name in environment if _is_the_engines(name)}
         named = [
             word
             for name, value in environment.items()
-            for word in ("--env", f"{name}={value}" if name in self.environment else name)
+            for word in ("--env", f"{name}={value}" if name in heeded else name)
         ]
-        return (
-            [self.program, "run", "--pull", "never", *options, *named, image, *command],
-            {**environment, **self.environment},
-        )
+        handed_on = {name: value for name, value in environment.items() if name not in heeded}
+        argv = [self.program, "run", "--pull", "never", *options, *named, image, *command]
+        return argv, {**handed_on, **self.environment}
 
     def options_of(self, properties: Mapping[str, Any], *, memory_mib: int | None, vcpus: int) -> list[str]:
         """Returns the options that give a container what a job definition's `containerProperties` say.
@@ -179,16 +175,22 @@ class Engine:
             _said([self.program, "rm", "--force", "--volumes", *left], self.environment)
 
 
+def _is_the_engines(name: str) -> bool:
+    return name in _NEEDED or name.startswith(_OWN)
+
+
 def image_name(tag: str) -> str:
     return f"stepsweep:{tag}"
 
 
-def state_of(said: str) -> Mapping[str, Any]:
-    """Returns what `container inspect --format '{{json .State}}'` has printed; nothing for a container that was never
-    created."""
+def state_of(said: Path) -> Mapping[str, Any]:
+    """Returns what `container inspect --format '{{json .State}}'` has printed as the first line of a file.
+
+    Returns nothing for a container that was never created.
+    """
     try:
-        state = json.loads(said)
-    except ValueError:
+        state = json.loads(said.read_bytes().partition(b"\n")[0])
+    except (OSError, ValueError):
         return {}
     return state if isinstance(state, dict) else {}
 

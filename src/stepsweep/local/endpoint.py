@@ -40,6 +40,7 @@ class Endpoint:
         trainer: the trainer's folder; empty for stepsweep's own trainer.
         code: a hash of what trains, as it was when the cloud started.
         job_vcpus: vCPUs of a job that does not ask for some itself.
+        container: whether jobs run as containers.
         ends_when_idle: whether its process ends when no execution runs any more.
         started_here: whether this process runs it; otherwise another one keeps it up.
     """
@@ -53,6 +54,7 @@ class Endpoint:
     trainer: str
     code: str
     job_vcpus: int
+    container: bool
     ends_when_idle: bool
     started_here: bool
 

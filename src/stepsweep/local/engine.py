@@ -22,7 +22,10 @@ from werkzeug.serving import make_server
 from stepsweep.contract import keys
 from stepsweep.local import template
 from stepsweep.local.access import Access, Wsgi
+from stepsweep.local.attempts import Attempts, ProcessAttempts
 from stepsweep.local.batch import JobQueue
+from stepsweep.local.container_engine import Engine
+from stepsweep.local.containers import ContainerAttempts
 from stepsweep.local.endpoint import ACCOUNT, WITHOUT_FILES, Endpoint
 from stepsweep.local.functions import Functions
 from stepsweep.local.held_secrets import HeldSecrets
@@ -48,6 +51,7 @@ def serving(
     images: Mapping[str, Image],
     vcpus: int,
     seen_at: str,
+    engine: Engine | None,
 ) -> Iterator[None]:
     """Serves an empty account during the context. Its jobs and functions run on the machines, which it closes.
 
@@ -59,6 +63,7 @@ def serving(
         images: the images of the jobs, by tag.
         vcpus: vCPUs of all running jobs.
         seen_at: URL at which jobs, functions and the state machine reach the cloud.
+        engine: runs the jobs as containers; None for processes.
     """
     access = Access(
         ACCOUNT,
@@ -69,27 +74,31 @@ def serving(
         silent_hosts=lambda: machines.silent(timeout_seconds=HOST_SECONDS),
     )
 
-    def of_any(role_arn: str) -> dict[str, str]:
-        """Returns the variables that AWS, or a machine's image, gives jobs and functions with a role."""
-        # The machine's programs are what an image has installed. `python` is this Python, as for the first word of an
-        # entrypoint.
-        own_python = str(Path(sys.executable).parent)
-        path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    def of_container(role_arn: str) -> dict[str, str]:
+        """Returns the variables that AWS gives jobs and functions with a role."""
         return {
-            "PATH": os.pathsep.join([own_python, *(folder for folder in path if folder != own_python)]),
             "AWS_ENDPOINT_URL": seen_at,
             **(access.key_of(role_arn).environment() if role_arn else {}),
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    def of_process(role_arn: str) -> dict[str, str]:
+        """Returns these, and the variables of a machine's image."""
+        # The machine's programs are what an image has installed. `python` is this Python, as for the first word of an
+        # entrypoint.
+        own_python = str(Path(sys.executable).parent)
+        path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+        programs = os.pathsep.join([own_python, *(folder for folder in path if folder != own_python)])
+        return {"PATH": programs, **of_container(role_arn)}
+
     def of_job(role_arn: str) -> dict[str, str]:
         # A job's home folder is a new one, which hides packages that were installed for the user alone.
         packages = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
-        return {**of_any(role_arn), **packages, keys.DATA_DIR: str(data)}
+        return {**of_process(role_arn), **packages, keys.DATA_DIR: str(data)}
 
     def of_function(role_arn: str) -> dict[str, str]:
         temporary = {name: os.environ[name] for name in ("TMPDIR",) if name in os.environ}
-        return {**temporary, **of_any(role_arn), **endpoint.region_environment(), **WITHOUT_FILES}
+        return {**temporary, **of_process(role_arn), **endpoint.region_environment(), **WITHOUT_FILES}
 
     server = make_server(
         "127.0.0.1",
@@ -107,12 +116,19 @@ def serving(
         until_it_ends.callback(machines.close)
         # A cloud that can run nothing ends like one that is told to: its sweeps are interrupted, and can go on later.
         machines.jobs.on_gone = machines.functions.on_gone = lambda: os.kill(os.getpid(), signal.SIGTERM)
+        folders = directory / "run" / "attempts"
+        attempts: Attempts = (
+            ProcessAttempts(machines.jobs, environment=of_job, folders=folders)
+            if engine is None
+            else ContainerAttempts(
+                machines.jobs, engine, environment=of_container, directory=directory, folders=folders
+            )
+        )
         jobs = JobQueue(
             machines.jobs,
+            attempts,
             images=images,
-            environment=of_job,
             secrets=secrets,
-            folders=directory / "run" / "attempts",
             logs=directory / "logs",
             shares=Shares(vcpus=vcpus, visible_gpus=lambda: visible_gpus(os.environ)),
             job_vcpus=endpoint.job_vcpus,

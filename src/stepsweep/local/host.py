@@ -8,7 +8,8 @@ imported the slow libraries, which saves each trial the seconds of importing tor
 `python host.py` reads requests and writes answers, one JSON document per line:
 
     {"do": "start", "id": "…", "argv": […], "cwd": "…", "env": {…}, "output": file, "stdin": file, "preload": {…},
-     "copy_of": folder, "copy": folder}                  makes this copy first, and deletes it at the end
+     "copy_of": folder, "copy": folder,                  makes this copy first, and deletes it at the end
+     "after": [[…], …], "said": file}                    runs these when it has ended, and appends what they print
     {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that time
     {"do": "warm", "preload": {"modules": […], …}}       imports modules in advance; `machine.Preload` has the fields
     {"do": "ping", "id": "…"}                            answers as a process that ended with 0
@@ -49,6 +50,9 @@ BARE = ("-S", "-P")
 FORK_IS_SAFE = sys.platform == "linux"
 """On macOS a forked process may not use the system libraries, so there every job is a new process."""
 
+AFTER_SECONDS = 60.0
+"""Longest time of a command that runs after a process."""
+
 LAST_GRACE_SECONDS = 5.0
 """Grace period for processes that still run when the cloud is gone."""
 
@@ -73,10 +77,12 @@ class Container:
 
     Attributes:
         own: folders to delete when it has ended without doing so itself.
+        request: what started it; its last commands run then too.
     """
 
     pid: int
     own: list[Path]
+    request: dict[str, Any]
     kill_at: float = field(default=float("inf"))
 
 
@@ -154,7 +160,7 @@ class Host:
         if pid == 0:
             self._selector.close()
             raise Forked(request)
-        self._running[request["id"]] = Container(pid, own)
+        self._running[request["id"]] = Container(pid, own, request)
 
     def _reap(self) -> None:
         ended = {}
@@ -166,6 +172,7 @@ class Host:
                 del self._running[job]
                 if status := ended[container.pid]:  # the container itself was killed before it answered
                     self._end_strays()
+                    _run_after(container.request)
                     _delete([folder for folder in container.own if folder.exists()])
                     answer(id=job, ended=_exit_code(status))
 
@@ -351,10 +358,29 @@ def contain(request: dict[str, Any]) -> None:
         ended, ending = os.wait()
         status = ending if ended == pid else None
     processes.clear()
+    _run_after(request)
     _end_what_is_left(pid)
     _delete(own)
     answer(id=request["id"], ended=_exit_code(status))
     os._exit(0)
+
+
+def _run_after(request: dict[str, Any]) -> None:
+    """Runs the commands that a request names for its end, one after the other, whatever becomes of each."""
+    if not request["after"]:
+        return
+    with Path(request["said"]).open("ab") as said:
+        for argv in request["after"]:
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(
+                    argv,
+                    env=request["env"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=said,
+                    stderr=subprocess.DEVNULL,
+                    timeout=AFTER_SECONDS,
+                    check=False,
+                )
 
 
 def _own_folders(request: dict[str, Any]) -> list[Path]:

@@ -43,6 +43,7 @@ class Image:
     """An image, as far as running its containers needs it.
 
     Attributes:
+        tag: its asset's hash.
         folder: the image's files, with their paths in the image below it; each attempt has a copy.
         workdir: the working folder, an absolute path in the image.
         command: the default command after the entrypoint, if a job has none.
@@ -51,6 +52,7 @@ class Image:
         not_copied: files that the entrypoint names, and that the build context has, but not the image.
     """
 
+    tag: str
     folder: Path
     workdir: str
     entrypoint: tuple[str, ...]
@@ -136,7 +138,9 @@ def images_of(assembly: Path, stack: str) -> dict[str, Image]:
     Raises:
         InvalidInput: a Dockerfile breaks a rule.
     """
-    return {tag: _image(stage, context, _folder(assembly, tag)) for tag, stage, context in _stages(assembly, stack)}
+    return {
+        tag: _image(tag, stage, context, _folder(assembly, tag)) for tag, stage, context in _stages(assembly, stack)
+    }
 
 
 def build_images(assembly: Path, stack: str) -> list[str]:
@@ -200,10 +204,11 @@ def _stages(assembly: Path, stack: str) -> Iterator[tuple[str, Stage, Path]]:
         yield source.tag, last_stage(text), source.context
 
 
-def _image(stage: Stage, context: Path, folder: Path) -> Image:
+def _image(tag: str, stage: Stage, context: Path, folder: Path) -> Image:
     folder = folder.resolve()
     places = [stage.workdir, *stage.environment.get("PYTHONPATH", "").split(":")]
     image = Image(
+        tag=tag,
         folder=folder,
         workdir=stage.workdir,
         entrypoint=stage.entrypoint,

@@ -123,12 +123,16 @@ class Machine:
         preload: Preload | None = None,
         copy_of: Path | None = None,
         copy: Path | None = None,
+        after: Sequence[Sequence[str]] = (),
+        said: Path | None = None,
     ) -> Process:
         """Starts a process, and appends its standard output and error to `output`.
 
         Args:
             copy: a new folder for a copy of `copy_of`, in which `cwd` lies. The host deletes it when the process
                 ends, with the process's home folder and its folder for temporary files.
+            after: commands that the host runs when the process has ended, even if the cloud has been killed.
+            said: file to which it appends what these print.
 
         Raises:
             HostGone: the machine is closed, or no host stays up.
@@ -146,6 +150,8 @@ class Machine:
             preload=asdict(preload or Preload()),
             copy_of=str(copy_of) if copy_of else None,
             copy=str(copy) if copy else None,
+            after=[list(words) for words in after],
+            said=str(said) if said else None,
         )
         return process
 
