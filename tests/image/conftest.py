@@ -7,9 +7,6 @@ import pytest
 from stepsweep.local.container_engine import Engine
 from tests.support import containers
 
-BASE = "docker.io/library/python:3.11-slim-bookworm"
-"""The base image of both Dockerfiles."""
-
 
 @pytest.fixture(scope="session")
 def engine() -> Engine:
@@ -17,7 +14,7 @@ def engine() -> Engine:
         pytest.skip("takes minutes and a base image; `make image` runs it")
     try:
         engine = containers.engine()
-        print(f"{engine.name}; {BASE} {containers.base_image(engine, BASE)}")
+        print(f"{engine.name}; {containers.BASE} {containers.base_image(engine, containers.BASE)}")
     except containers.Unavailable as reason:
         pytest.fail(str(reason))
     return engine

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from stepsweep.local.container_engine import CLOUD_LABEL, Engine
-from tests.image.conftest import BASE
-from tests.local.test_jobs import ended, printed, running, submitted
 from tests.support import containers
 from tests.support.command import Sweep
+from tests.support.containers import BASE
 from tests.support.embedded import REPOSITORY, SCRIPTED, Cloud, eventually, running_cloud
+from tests.support.jobs import ended, printed, running, submitted
 from tests.support.tiny import tiny_app
 
 pytestmark = pytest.mark.timeout(1800)

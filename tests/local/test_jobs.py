@@ -11,60 +11,8 @@ import pytest
 from stepsweep.local.endpoint import WITHOUT_FILES
 from stepsweep.local.machine import NEEDED
 from tests.support.embedded import Cloud, eventually
+from tests.support.jobs import described, ended, printed, running, submitted
 from tests.support.tiny import EMPTY_IMAGE, SHELL_IMAGE
-
-
-def submitted(
-    cloud: Cloud,
-    *command: str,
-    image: str = SHELL_IMAGE,
-    overrides: dict[str, Any] | None = None,
-    parameters: dict[str, str] | None = None,
-    **definition: Any,
-) -> str:
-    """Submits a job with a definition of its own; returns its id."""
-    batch = cloud.client("batch")
-    name = f"job-{time.time_ns()}"
-    batch.register_job_definition(
-        jobDefinitionName=name,
-        type="container",
-        containerProperties={
-            "image": image,
-            "command": list(command),
-            "environment": [{"name": "FROM", "value": "definition"}, {"name": "OTHER", "value": "definition"}],
-            "vcpus": 1,
-            "memory": 128,
-            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "jobs"}},
-        },
-        **definition,
-    )
-    answer = batch.submit_job(
-        jobName=name,
-        jobQueue=cloud.outputs["JobQueue"],
-        jobDefinition=name,
-        containerOverrides=overrides or {},
-        parameters=parameters or {},
-    )
-    return str(answer["jobId"])
-
-
-def described(cloud: Cloud, job_id: str) -> dict[str, Any]:
-    job: dict[str, Any] = cloud.client("batch").describe_jobs(jobs=[job_id])["jobs"][0]
-    return job
-
-
-def ended(cloud: Cloud, job_id: str) -> dict[str, Any]:
-    eventually(lambda: described(cloud, job_id)["status"] in ("SUCCEEDED", "FAILED"))
-    return described(cloud, job_id)
-
-
-def running(cloud: Cloud, job_id: str) -> None:
-    eventually(lambda: described(cloud, job_id)["status"] == "RUNNING")
-
-
-def printed(cloud: Cloud, job: dict[str, Any]) -> str:
-    (log,) = (cloud.directory / "logs" / job["jobName"]).iterdir()
-    return str(log.read_text())
 
 
 def test_a_job_sees_its_definitions_environment_what_is_submitted_and_what_batch_adds(tiny_cloud: Cloud) -> None:

@@ -22,6 +22,9 @@ from tests.support.embedded import REPOSITORY
 STORAGE = REPOSITORY / ".stepsweep" / "tests" / "containers"
 """Kept from one run to the next, since a base image takes minutes."""
 
+BASE = "docker.io/library/python:3.11-slim-bookworm"
+"""The base image of both Dockerfiles."""
+
 PODMANS_NPROC = 32768
 """Podman 4 lowers its own limit of processes to this, and without rights cannot raise it for a container."""
 
