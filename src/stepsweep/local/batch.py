@@ -107,7 +107,7 @@ class JobQueue:
         except Exception as error:
             # Any error: without this, the job and everything that waits for it would wait forever.
             logging.getLogger("moto").exception("job %s", job.job_id)
-            why = told(error, self._folders) if isinstance(error, OSError) else str(error)
+            why = told(error, self._logs) if isinstance(error, OSError) else str(error)
             job.job_stopped_reason = f"The embedded cloud could not run it: {why}"
             self._finish(job, succeeded=False)
         finally:

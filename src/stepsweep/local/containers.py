@@ -1,4 +1,4 @@
-"""Attempts of jobs as containers of Docker or Podman (docs/decisions/023-jobs-as-containers.md)."""
+"""Attempts of jobs as containers of Docker or Podman (docs/decisions/025-jobs-as-containers.md)."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
