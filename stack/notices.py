@@ -12,6 +12,11 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stepsweep.contract import keys
+from stepsweep.stack.acknowledged import acknowledge_wildcards
+from stepsweep.stack.functions import Function
+from stepsweep.stack.storage import Storage
+
 HOUR = Duration.hours(1)
 
 
@@ -30,10 +35,39 @@ class Notices(Construct):
         state_machine: sfn.StateMachine,
         functions: dict[str, lambda_.IFunction],
         notify: str | None,
+        storage: Storage,
+        stack_name: str,
+        log_retention_days: int,
     ) -> None:
         super().__init__(scope, construct_id)
         if notify is None:
             return
+        topic = sns.Topic(self, "Ends", display_name="stepsweep", enforce_ssl=True)
+        topic.add_subscription(subscriptions.EmailSubscription(notify))
+        notifier = Function(
+            self,
+            "Notifier",
+            module="notifier",
+            description="stepsweep: sends an e-mail when a sweep ends",
+            environment={
+                keys.BUCKET: storage.bucket.bucket_name,
+                keys.STACK: stack_name,
+                keys.TOPIC: topic.topic_arn,
+            },
+            timeout=Duration.minutes(1),
+            memory_mib=512,
+            log_retention_days=log_retention_days,
+        )
+        topic.grant_publish(notifier.role)
+        # What it signs a link for: a signature allows no more than its signer may do.
+        read = [
+            storage.bucket.arn_for_objects(f"{keys.SWEEPS}*/{name}") for name in (keys.REPORT_NAME, keys.LATEST_NAME)
+        ]
+        notifier.role.add_to_principal_policy(iam.PolicyStatement(actions=["s3:GetObject"], resources=read))
+        acknowledge_wildcards(
+            notifier.role, read, because="Two objects of each sweep; nobody knows the names of sweeps."
+        )
+        functions = {**functions, "Notifier": notifier.function}
         alarms = [
             self._alarm(
                 f"{name}Errors",
@@ -49,8 +83,6 @@ class Notices(Construct):
                 "A sweep ran until its time was over",
             )
         )
-        topic = sns.Topic(self, "Ends", display_name="stepsweep", enforce_ssl=True)
-        topic.add_subscription(subscriptions.EmailSubscription(notify))
         rule = events.Rule(
             self,
             "SweepEnds",
@@ -64,18 +96,7 @@ class Notices(Construct):
                 },
             ),
         )
-        rule.add_target(
-            targets.SnsTopic(
-                topic,
-                # Without the output: it is null if the sweep failed, full of quotes, and up to 256 KiB. EventBridge
-                # silently drops a message that it cannot build from its template.
-                message=events.RuleTargetInput.from_text(
-                    f"The sweep {events.EventField.from_path('$.detail.name')} ended: "
-                    f"{events.EventField.from_path('$.detail.status')}\n\n"
-                    f"sweep show {events.EventField.from_path('$.detail.name')}"
-                ),
-            )
-        )
+        rule.add_target(targets.LambdaFunction(notifier.function))
         topic.grant_publish(iam.ServicePrincipal("cloudwatch.amazonaws.com"))
         for alarm in alarms:
             alarm.add_alarm_action(actions.SnsAction(topic))

@@ -37,6 +37,7 @@ FUNCTION_FILES = (
     "statemachine/earlier.py",
     "statemachine/guard.py",
     "statemachine/log.py",
+    "statemachine/notifier.py",
     "statemachine/planner.py",
     "statemachine/sampler.py",
     "statemachine/workers.py",

@@ -219,6 +219,9 @@ class SweepStack(cdk.Stack):
                 "Guard": guard.function,
             },
             notify=config.notify,
+            storage=storage,
+            stack_name=config.stack_name,
+            log_retention_days=config.log_retention_days,
         )
         cdk.Tags.of(self).add(*TAG)
         results = "Results: sweeps/<name>/leaderboard.csv, and winner.json or front.json"

@@ -330,6 +330,16 @@ def test_a_thousand_trials_of_three_parameters(chromium: Browser, recorded: Reco
     assert_quiet(chromium)
 
 
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+def test_nobody_is_kept_from_using_the_page(
+    chromium: Browser, recorded: RecordedCloud, plane: str, width: int, dark: bool
+) -> None:
+    opened(chromium, recorded, plane, width=width, dark=dark)
+    assert chromium.barriers() == []
+    chromium.run("document.querySelector('.lead').style.color = document.body.style.backgroundColor = '#777'")
+    assert any(each.startswith("color-contrast") for each in chromium.barriers())
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_is_never_wider_than_its_window(
     chromium: Browser, recorded: RecordedCloud, plane: str, width: int

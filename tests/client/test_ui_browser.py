@@ -42,7 +42,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 def start(chromium: Browser, root: str, name: str, fixed: str) -> None:
     """Pastes a spec and starts it, as a person does."""
-    chromium.open(f"{root}start")
+    chromium.open(f"{root}start", dark=True, width=360)
+    assert chromium.barriers() == []
     chromium.run("document.getElementById('spec').value = arguments[0]", SPEC.replace("FIXED", fixed))
     chromium.run("document.querySelector('[name=name]').value = arguments[0]", name)
     chromium.run("document.querySelector('button[value=start]').click()")
@@ -58,6 +59,7 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         root, port = page.root, page.host.split(":")[1]
         chromium.open(page.address)
         eventually(lambda: "There is no sweep here yet" in text(chromium, "#rows"))
+        assert chromium.barriers() == []
         start(chromium, root, "first", "{act: gate}")
 
         # One trial has come through the gate, others have shown their first epoch.
@@ -65,6 +67,7 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         eventually(lambda: "RUNNING" in text(chromium, "#trials"))
         drawn = "return [...document.querySelectorAll('#panels > div')].map((panel) => (panel.data ?? []).length)"
         eventually(lambda: max(chromium.run(drawn), default=0) >= 2)
+        assert chromium.barriers() == []
         zoomed = chromium.zoom("panel-0")
         trial = chromium.run("return document.querySelector('#training a').href")
 
@@ -85,6 +88,7 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         chromium.open(trial)
         eventually(lambda: "act gate, attempt 1" in text(chromium, "#log"))
         assert "SUCCEEDED" in text(chromium, "#facts")
+        assert chromium.barriers() == []
         assert chromium.complaints() == []
 
         # What the function that ended it left in the bucket is the same page, and opens by itself.

@@ -11,6 +11,8 @@ from typing import Any
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from tests.proof.tools import modules
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -69,6 +71,18 @@ class Browser:
         """Returns from where to where the x axis of a chart shows."""
         shown: list[float] = self.run("return document.getElementById(arguments[0])._fullLayout.xaxis.range", chart)
         return shown
+
+    def barriers(self) -> list[str]:
+        """Returns what of the page some people cannot use, as axe-core finds it: the serious and the critical.
+
+        https://github.com/dequelabs/axe-core
+        """
+        self.run((modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
+        found: list[dict[str, Any]] = self.driver.execute_async_script(
+            "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => arguments[0](violations))"
+        )
+        serious = [each for each in found if each["impact"] in ("serious", "critical")]
+        return [f"{each['id']}: {each['help']}: {node['html'][:200]}" for each in serious for node in each["nodes"]]
 
     def complaints(self) -> list[str]:
         """Returns errors and warnings of the console since the page was opened."""

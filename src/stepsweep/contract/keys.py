@@ -36,7 +36,9 @@ On AWS a job is given all that its definition names."""
 
 # Environment of the Lambda functions.
 STACK = "STEPSWEEP_STACK"
-"""Name of the stack, for the commands in the page that the reducer leaves."""
+"""Name of the stack, for the commands in a sweep's page and in an e-mail."""
+TOPIC = "STEPSWEEP_TOPIC"
+"""Where the message about a sweep's end is published."""
 BUCKET = "STEPSWEEP_BUCKET"
 """The stack's bucket; in the environment of jobs too."""
 TRAINER_VERSION = "STEPSWEEP_TRAINER_VERSION"
@@ -62,6 +64,8 @@ LOG_GROUP = "STEPSWEEP_LOG_GROUP"
 BY_HAND = "metrics_"
 """How the keys begin of metrics of jobs that a person submits as in the tutorial, without a sweep."""
 SWEEPS = "sweeps/"
+REPORT_NAME = "report.html"
+LATEST_NAME = "latest.json"
 TRIALS = "trials/"
 METRICS_NAME = "metrics-"
 """How the names of metrics begin; the bucket's policy refuses to replace them."""
@@ -83,7 +87,7 @@ def spec_key(sweep: str) -> str:
 
 def latest_key(sweep: str) -> str:
     """Which execution planned last, and whether its search has ended. The other documents name their execution too."""
-    return f"{SWEEPS}{sweep}/latest.json"
+    return f"{SWEEPS}{sweep}/{LATEST_NAME}"
 
 
 def plan_key(sweep: str, round_number: int) -> str:
@@ -206,4 +210,4 @@ def console_address(home: str, key: str) -> str:
 
 def report_key(sweep: str) -> str:
     """The page of a sweep, which the reducer leaves at its end."""
-    return f"{SWEEPS}{sweep}/report.html"
+    return f"{SWEEPS}{sweep}/{REPORT_NAME}"

@@ -27,6 +27,7 @@ AT_REST = {
     "AWS::IAM::Role": "free",
     "AWS::Lambda::Function": "by invocation",
     "AWS::Lambda::LayerVersion": "free",
+    "AWS::Lambda::Permission": "free",
     "AWS::Logs::LogGroup": "by what is in it, for the days of its retention",
     "AWS::S3::Bucket": "by what is in it, until it is deleted",
     "AWS::S3::BucketPolicy": "free",

@@ -345,7 +345,9 @@ def findings(subject: Subject) -> Findings:
         yield from (f"{who}: {fault}" for fault in access.faults_of_trust(who))
     yield from _faults_of_topics(subject)
     yield from _faults_of_pulling(subject, access)
+    yield from _faults_of_the_notifier(subject, access)
     strangers = set(subject.ids("AWS::IAM::Role")) - {role for roles in access.roles.values() for role in roles}
+    strangers -= set(access.of_function("notifier"))
     yield from (f"{name}: nobody has said what this role is for" for name in sorted(strangers))
 
 
@@ -385,6 +387,17 @@ class Access:
                 context = _context(stranger, action="sts:AssumeRole", resource="*")
                 if iam_evaluator.evaluate_resource_policy(document, context).decision == "Allow":
                     yield f"its role may be taken by {stranger}"
+
+    def of_function(self, name: str) -> list[str]:
+        """Returns the logical ids of the roles of a function; none where the stack has no such function."""
+        by_arn = {self._subject.arn(role): role for role in self._subject.ids("AWS::IAM::Role")}
+        functions = self._subject.all("AWS::Lambda::Function").values()
+        return [by_arn[each["Role"]] for each in functions if name in each["Handler"]]
+
+    def may(self, role: str, action: str, resource: str) -> bool:
+        """Whether a role may do something to a resource over TLS."""
+        context = _context(f"arn:aws:iam::{ACCOUNT}:role/{role}", action=action, resource=resource)
+        return self._decides(role, context)
 
     @cached_property
     def roles(self) -> dict[str, list[str]]:
@@ -492,9 +505,29 @@ def _faults_of_pulling(subject: Subject, access: Access) -> Iterator[str]:
                 yield f"{who}: cannot pull the image, {action} {resource} is denied"
 
 
+def _faults_of_the_notifier(subject: Subject, access: Access) -> Iterator[str]:
+    """Yields what the function that sends e-mails cannot do, or may do beside: it may read what it signs links to."""
+    bucket = access.names["bucket"]
+    wanted = {
+        ("s3:GetObject", f"{bucket}/sweeps/s/report.html"): True,
+        ("s3:GetObject", f"{bucket}/sweeps/s/latest.json"): True,
+        ("s3:GetObject", f"{bucket}/sweeps/s/winner.json"): False,
+        ("s3:GetObject", f"{bucket}/trials/t/metrics-e1.csv"): False,
+        ("s3:PutObject", f"{bucket}/sweeps/s/report.html"): False,
+        ("s3:ListBucket", bucket): False,
+        ("states:StartExecution", access.names["machine"]): False,
+        **{("sns:Publish", subject.arn(topic)): True for topic in subject.ids("AWS::SNS::Topic")},
+        ("sns:Publish", f"arn:aws:sns:{REGION}:{ACCOUNT}:another"): False,
+    }
+    for role in access.of_function("notifier"):
+        for (action, resource), may in wanted.items():
+            if access.may(role, action, resource) != may:
+                yield f"notifier: {'cannot' if may else 'may'} {action} {resource}"
+
+
 def _faults_of_topics(subject: Subject) -> Iterator[str]:
-    """Yields who may or may not publish, against what is meant: alarms and ends of sweeps, nobody else's."""
-    wanted = {"cloudwatch.amazonaws.com", "events.amazonaws.com"}
+    """Yields who may or may not publish, against what is meant: alarms. The notifier may by its own policy."""
+    wanted = {"cloudwatch.amazonaws.com"}
     for policy in subject.all("AWS::SNS::TopicPolicy").values():
         for topic in policy["Topics"]:
             for tls in ("1.3", None):
