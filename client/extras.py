@@ -13,6 +13,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "report": ("matplotlib", "optuna", "pandas", "plotly"),
     "tensorboard": ("tensorboard",),
     "tutorial": ("torch", "torchvision"),
+    "wandb": ("wandb",),
     "ui": ("jinja2", "optuna", "plotly", "starlette", "uvicorn"),
 }
 """The modules of each extra in pyproject.toml, by their import names."""

@@ -4,59 +4,25 @@ TensorBoard calls such a folder a run. The folder of the sweep, above its runs, 
 its HPARAMS tab has. A repeated export keeps the runs that are up to date, and rewrites the others.
 """
 
-import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs, read_finished
+from stepsweep.client.export.folders import Written, write_runs
 from stepsweep.client.running.control import Found
 from stepsweep.contract.described import values_text
-from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
-from stepsweep.contract.space import is_number, shown
+from stepsweep.contract.space import is_number
 from stepsweep.contract.trial import Status, Trial
 from stepsweep.contract.words import as_word
 
-MARK = "stepsweep.json"
-"""A file in each folder of ours, with what the folder holds. A run's is complete only when its events are."""
 EVENTS = "events.out.tfevents.*"
 OUTCOME, WINNER, FRONT = "stepsweep.outcome", "stepsweep.winner", "stepsweep.front"
 
-_RUN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-"""Ids of trials. They come from a file in the bucket, so none is taken for a path as it is."""
-
 Hparams = dict[str, bool | float | str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """The result of an export.
-
-    Attributes:
-        folder: the sweep's folder, which holds the runs of its trials.
-        written: number of trials' runs that were created or rewritten.
-        unchanged: number of trials' runs that were up to date.
-        removed: number of runs that were deleted because the sweep no longer has their trial.
-    """
-
-    sweep: str
-    folder: Path
-    written: int
-    unchanged: int
-    removed: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "sweep": self.sweep,
-            "folder": str(self.folder),
-            "written": self.written,
-            "unchanged": self.unchanged,
-            "removed": self.removed,
-        }
 
 
 def export(found: Found, name: str, *, folder: Path) -> Written:
@@ -70,73 +36,16 @@ def export(found: Found, name: str, *, folder: Path) -> Written:
             written.
     """
     finished = read_finished(found, name)
-    home = folder / finished.spec.name
     hparams = _hparams([result.trial for result in finished.results])
-    if no_folders := [shown(trial_id) for trial_id in hparams if not _RUN.fullmatch(trial_id)]:
-        raise InvalidInput([f"the trial {trial_id} has an id that must not name a folder" for trial_id in no_folders])
-    try:
-        _claim(home, finished)
-        _rewrite(home, _of_sweep(finished, hparams))
-        written = sum(_write(home, result, finished, hparams[result.trial.trial_id]) for result in finished.results)
-        removed = _remove_others(home, hparams)
-    except OSError as error:
-        raise InvalidInput([f"{error.filename or home} cannot be written: {error.strerror}"]) from None
-    return Written(sweep=name, folder=home, written=written, unchanged=len(finished.results) - written, removed=removed)
-
-
-def _claim(home: Path, finished: Finished) -> None:
-    """Marks the sweep's folder as ours. Raises InvalidInput if it holds something else."""
-    ours = {"sweep": finished.spec.name, "results": finished.results_at}
-    if home.is_dir() and any(home.iterdir()) and (mark := _mark(home)) != ours:
-        whose = f"the sweep of {mark['results']}" if mark and "results" in mark else "files that no export wrote"
-        raise InvalidInput([f"--tensorboard: {home} holds {whose}; give another folder, or remove it"])
-    home.mkdir(parents=True, exist_ok=True)
-    (home / MARK).write_text(json.dumps(ours))
-
-
-def _mark(folder: Path) -> dict[str, Any] | None:
-    """Returns what a folder of ours holds; empty if an export did not end, None if the folder is not ours."""
-    try:
-        document = json.loads((folder / MARK).read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        return {}
-    return document if isinstance(document, dict) else {}
-
-
-def _write(home: Path, result: Result, finished: Finished, hparams: Hparams) -> bool:
-    """Writes a trial's run, unless it is up to date. Returns whether it wrote it."""
-    # This suffices, because metrics files never change. The value is that of the objective, which another sweep of the
-    # same name may have had otherwise.
-    state = {
-        "value": result.value,
-        "epoch": result.epoch,
-        "trial_id": result.trial.trial_id,
-        "status": result.outcome.status.value,
-        "reason": result.outcome.reason,
-        "epochs": result.trial.epochs,
-        "hparams": hparams,
-    }
-    run = home / result.trial.trial_id
-    if _mark(run) == state:
-        return False
-    run.mkdir(exist_ok=True)
-    (run / MARK).write_text("{}")
-    _rewrite(run, _of_trial(result, finished, hparams))
-    (run / MARK).write_text(json.dumps(state))
-    return True
-
-
-def _remove_others(home: Path, known: Iterable[str]) -> int:
-    """Deletes the runs of other trials, but no file that an export did not write. Returns how many."""
-    others = [run for run in home.iterdir() if run.is_dir() and run.name not in set(known) and _mark(run) is not None]
-    for run in others:
-        _remove_events(run)
-        (run / MARK).unlink()
-        if not any(run.iterdir()):
-            run.rmdir()
-    return len(others)
+    return write_runs(
+        finished,
+        folder,
+        option="--tensorboard",
+        hparams=hparams,
+        write=lambda run, result: _rewrite(run, _of_trial(result, finished, hparams[result.trial.trial_id])),
+        clear=_remove_events,
+        write_sweep=lambda home: _rewrite(home, _of_sweep(finished, hparams)),
+    )
 
 
 def _remove_events(run: Path) -> None:

@@ -14,7 +14,8 @@ from tensorboard.util.tensor_util import make_ndarray
 
 from stepsweep.bucket.records import Records
 from stepsweep.client.cli.main import cli
-from stepsweep.client.export.tensorboard import Written, export
+from stepsweep.client.export.folders import Written
+from stepsweep.client.export.tensorboard import export
 from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.keys import plan_key
