@@ -1,19 +1,24 @@
 """Measures the page of `sweep ui` in a browser, up to the most trials that a sweep may have.
 
-It needs a browser (tests/support/browser.py).
+It needs a browser (tests/support/browser.py). `python -m benchmarks.page MINUTES` follows a running sweep for so long,
+and prints the memory of the page's server.
 """
 
 import math
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
+
 from benchmarks.results import Result, Table
 from benchmarks.timing import WORK
 from tests.support.browser import Browser, browser
+from tests.support.embedded import SCRIPTED, keep_template
 from tests.support.recorded import RecordedCloud
 from tests.support.ui import Page, served
 
@@ -33,6 +38,26 @@ box.dispatchEvent(new Event('input'));
 document.body.getBoundingClientRect();
 return performance.now() - began;
 """
+
+
+UPDATED = """
+const fresh = JSON.parse(arguments[0]);
+fresh.trials.value[0] = (fresh.trials.value[0] ?? 0) + 0.001 * arguments[1];
+const began = performance.now();
+SweepPage.update(fresh);
+document.body.getBoundingClientRect();
+return performance.now() - began;
+"""
+"""One value has changed, which is a point in each chart of values."""
+FOLLOWED = """
+parameters: {lr: {low: 0.001, high: 1.0, log: true}, momentum: {low: 0.0, high: 0.99}}
+search: {method: random, trials: 5000}
+epochs: 20
+fixed: {sleep: 0.2}
+"""
+
+
+MEASURED = ("first_byte", "first_paint", "leaderboard", "data", "filter", "update")
 
 
 def run(*, quick: bool) -> Result:
@@ -60,13 +85,16 @@ def _table(found: Sequence[dict[str, Any]], repetitions: int) -> Table:
         caption=(
             f"A finished sweep in headless Chromium, in ms: the first time after the server's start / the median of "
             f"{repetitions} further times. The leaderboard is there when its first rows are. The filter's time is the "
-            "script's, with layout. Server and browser share the cores."
+            "script's, with layout. An update is of one value. Server and browser share the cores."
         ),
-        columns=("trials", "first byte", "first paint", "leaderboard", "data", "filter", "data, MB"),
+        columns=("trials", "first byte", "first paint", "leaderboard", "data", "filter", "update", "data, MB"),
         rows=[
             (
                 f"{each['trials']:,}",
-                *(shown(each, name) for name in ("first_byte", "first_paint", "leaderboard", "data", "filter")),
+                *(
+                    shown(each, name)
+                    for name in ("first_byte", "first_paint", "leaderboard", "data", "filter", "update")
+                ),
                 f"{each['bytes'] / 1e6:.2f}",
             )
             for each in found
@@ -99,6 +127,7 @@ def _measured(page: Page, opened: Browser, trials: int, repetitions: int) -> dic
         began = time.perf_counter()
         answer = page.get(f"{name}/data")
         taken["data"] = 1000 * (time.perf_counter() - began)
+        taken["update"] = float(opened.run(UPDATED, answer.text, 1 + turn))
         found["bytes"] = len(answer.content)
         for what, milliseconds in taken.items():
             found.setdefault(what, []).append(milliseconds)
@@ -113,3 +142,31 @@ def _eventually(opened: Browser, script: str) -> float:
             return float(value)
         time.sleep(0.01)
     raise TimeoutError(f"not within {PATIENCE_SECONDS:.0f} s: {script}")
+
+
+def follow(minutes: float) -> None:
+    """Follows a sweep that runs, with its page open, and prints the memory of the page's server each half minute."""
+    folder = WORK / "followed"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    keep_template(folder / ".stepsweep", {"trainer": str(SCRIPTED)})
+    with (
+        served(folder, environment={"STEPSWEEP_TRAINER": str(SCRIPTED)}) as page,
+        browser(folder / "profile") as opened,
+    ):
+        (server,) = (each for each in psutil.Process().children() if "ui" in each.cmdline())
+        page.post("start", {"spec": FOLLOWED, "name": "followed", "action": "start"})
+        opened.open(page.address)
+        opened.open(f"{page.root}sweeps/followed")
+        began = time.monotonic()
+        while (passed := time.monotonic() - began) < 60 * minutes:
+            ended = opened.run("return document.querySelectorAll('#trials tbody tr').length")
+            mib = server.memory_info().rss / 2**20
+            print(f"{passed:6.0f} s  {mib:6.1f} MiB  {ended} rows in the page", flush=True)
+            time.sleep(30)
+        page.post("sweeps/followed/stop", {})
+        _eventually(opened, "return document.querySelector('.badge')?.innerText === 'interrupted' ? 1 : null")
+
+
+if __name__ == "__main__":
+    follow(float(sys.argv[1]))

@@ -10,8 +10,8 @@ from stepsweep.client.archive.comparison import Compared, Comparison, Difference
 from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.checks.findings import Finding
 from stepsweep.client.cli.main import cli
+from stepsweep.client.export.folders import Written
 from stepsweep.client.export.mlflow import Exported
-from stepsweep.client.export.tensorboard import Written
 from stepsweep.client.report.making import Made
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.contract.leaderboard import Row

@@ -68,6 +68,6 @@ def test_a_topic_that_alarms_may_not_publish_to_is_found(proof: Proof) -> None:
     template = copy.deepcopy(subject.template)
     statements = template["Resources"][policy]["Properties"]["PolicyDocument"]["Statement"]
     (allowed,) = [statement for statement in statements if statement["Effect"] == "Allow"]
-    allowed["Principal"]["Service"].remove("cloudwatch.amazonaws.com")
+    allowed["Principal"]["Service"] = "s3.amazonaws.com"
     found = list(findings(replace(subject, template=template)))
-    assert [finding.endswith("[] may publish") for finding in found] == [True]
+    assert [finding.endswith("['s3.amazonaws.com'] may publish") for finding in found] == [True]
