@@ -88,6 +88,8 @@ def _measure(what: str, trials: int) -> dict[str, Any]:
             {
                 "sweep": "nothing",
                 "round": 0,
+                "started": "2026-11-23T05:30:12.345Z",
+                "entered": "2026-11-23T05:40:12.345Z",
                 "leg": None,
                 "ended": {"Error": TRAINING_ENDED, "Cause": json.dumps(RECORD)},
             }

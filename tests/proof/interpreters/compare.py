@@ -103,11 +103,11 @@ def _requests(told: Json) -> list[Any]:
 
 
 def _comparable(value: Any) -> Any:
-    """The time of the start is the interpreter's, spaces in JSON say nothing, and moto alone adds the variable that
+    """Times are the interpreter's, spaces in JSON say nothing, and moto alone adds the variable that
     Step Functions adds to a job."""
     match value:
         case dict():
-            return {name: "…" if name == "started" else _comparable(item) for name, item in value.items()}
+            return {name: "…" if name in ("started", "entered") else _comparable(item) for name, item in value.items()}
         case list():
             return [_comparable(item) for item in value if item != STARTED_BY_STEP_FUNCTIONS]
         case str() if value.startswith("{"):

@@ -63,7 +63,7 @@ async function told(story) {
       waitTimeOverrides: Object.fromEntries(tasks(definition, "Wait").map((name) => [name, story.time_passes ? 0 : 60_000])),
       retryIntervalOverrides: Object.fromEntries([...tasks(definition, "Task"), ...tasks(definition, "Map")].map((name) => [name, 0])),
     },
-    context: { Execution: { Name: "story" }, Items: items },
+    context: { Execution: { Name: "story" }, State: { EnteredTime: "2026-11-23T05:30:12.345Z" }, Items: items },
   });
   const log = (async () => {
     for await (const event of execution.eventLogs) {
