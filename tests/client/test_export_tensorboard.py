@@ -180,9 +180,13 @@ def test_an_id_from_the_bucket_never_leads_out_of_the_folder(stack: Stack, tmp_p
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        ([], "give either --mlflow URI or --tensorboard DIR"),
-        (["--mlflow", "there", "--tensorboard", "there"], "give either --mlflow URI or --tensorboard DIR"),
+        ([], "give one of --mlflow URI, --tensorboard DIR and --wandb DIR"),
+        (
+            ["--mlflow", "there", "--tensorboard", "there"],
+            "give one of --mlflow URI, --tensorboard DIR and --wandb DIR",
+        ),
         (["--tensorboard", "there", "--experiment", "mine"], "--experiment goes with --mlflow"),
+        (["--tensorboard", "there", "--project", "mine"], "--project goes with --wandb"),
     ],
 )
 def test_an_export_has_one_place_to_go(words: list[str], fault: str) -> None:
