@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from stepsweep.client.extras import need
-from stepsweep.contract.leaderboard import PARAM, Row
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.ranking import ENDS
+from stepsweep.contract.ranking import ENDS, PARAM
 from stepsweep.contract.space import Value, plain
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial

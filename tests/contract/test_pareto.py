@@ -175,6 +175,9 @@ def test_a_spec_with_objectives_survives_and_says_what_it_takes() -> None:
                 "stop.max_trials_without_improvement: looks at one value",
             ],
         ),
+        ({"objectives": ["params.lr:minimize", BOTH[0]]}, ["objectives[0].metric: must name a column of the metrics"]),
+        ({"objective": "params.lr:minimize"}, ["objective.metric: must name a column of the metrics"]),
+        ({"objectives": BOTH, "stop": {"max_hour": 1}}, ["unknown field `stop.max_hour`; did you mean"]),
         ({"keep_artifacts": "front"}, ['keep_artifacts: must be "winner", "best 3", "all" or "none", got "front"']),
     ],
 )  # fmt: skip

@@ -10,9 +10,6 @@ from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cells
 
-PARAM = "params."
-"""Prefix of the leaderboard's columns of parameters."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

@@ -6,8 +6,9 @@ from typing import Any
 
 from stepsweep.contract.names import is_metric, known_direction
 from stepsweep.contract.objective import At, Direction, Objective, When
-from stepsweep.contract.ranking import COLUMNS
+from stepsweep.contract.ranking import COLUMNS, PARAM
 from stepsweep.contract.space import shown
+from stepsweep.contract.stop import Stop
 
 MAX_OBJECTIVES = 4
 """With more, nearly every trial is on the front: of 100 random ones about 15 with three, 29 with four, 60 with six."""
@@ -66,8 +67,8 @@ def faults_with_several(data: Mapping[Any, Any]) -> list[str]:
         "warm_start": ("tells the model one value of each trial", bool(data.get("warm_start"))),
     }
     if isinstance(stop, Mapping):
-        others = [name for name in stop if name not in STOP_BY_NO_VALUE]
-        one_value |= {f"stop.{name}": ("looks at one value", stop[name] is not None) for name in others}
+        others = [name for name in Stop.__dataclass_fields__ if name not in STOP_BY_NO_VALUE]
+        one_value |= {f"stop.{name}": ("looks at one value", stop.get(name) is not None) for name in others}
     return [
         f"{name}: {why}, which several objectives do not have; leave it out, or write one `objective`"
         for name, (why, is_there) in one_value.items()
@@ -109,11 +110,11 @@ def _objective(
 
 def _metric(where: str, raw: Mapping[Any, Any], faults: list[str]) -> str | None:
     metric: object = raw.get("metric", "val_accuracy")
-    if is_metric(metric) and metric not in COLUMNS:
+    if is_metric(metric) and metric not in COLUMNS and not metric.startswith(PARAM):
         return metric
     faults.append(
         f"{where}.metric: must name a column of the metrics such as val_loss, and none of the leaderboard's "
-        f"own ({', '.join(COLUMNS)}), got {shown(metric)}"
+        f"own ({', '.join(COLUMNS)}, {PARAM}…), got {shown(metric)}"
     )
     return None
 

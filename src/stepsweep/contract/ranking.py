@@ -35,6 +35,9 @@ COLUMNS = (
 )
 """Columns of the leaderboard besides params and metric; it has the last three only if params have several trials."""
 
+PARAM = "params."
+"""Prefix of the leaderboard's columns of parameters."""
+
 ENDS = ("best", "last")
 """Columns that only a sweep with one objective has."""
 
@@ -307,7 +310,8 @@ def leaderboard_csv(
 
     The columns are rank, trial_id, one per parameter, one per objective, epoch, the best and the last value (only of a
     single objective), epochs_trained, status and reason.
-    Parameters have the prefix `params.`, and an objective's metric must not be one of `COLUMNS`, so names are unique.
+    Parameters have the prefix `params.`, and an objective's metric must neither be one of `COLUMNS` nor start with
+    `params.`, so names are unique.
     If params have several trials, one per fold and seed, the metric is their mean, trial_id is that of the first, and
     three columns follow: standard_error (of the mean), n, and values, with each trial's value or status in the order of
     folds and seeds.
@@ -324,7 +328,7 @@ def leaderboard_csv(
         *(COLUMNS[-3:] if several else ()),
     ]
     metrics = [each.metric for each in objectives]
-    writer.writerow([*COLUMNS[:2], *(f"params.{name}" for name in names), *metrics, *columns])
+    writer.writerow([*COLUMNS[:2], *(f"{PARAM}{name}" for name in names), *metrics, *columns])
     for place, group in leaderboard:
         values = [*group.by_objective, *[""] * (len(metrics) - len(group.by_objective))] if has_front else [group.value]
         ends = [] if has_front else [group.best, group.last]
