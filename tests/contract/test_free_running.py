@@ -344,3 +344,17 @@ def test_values_that_python_takes_for_equal_are_params_of_their_own(choices: lis
     assert len({trial.trial_id for trial in life.state.trials()}) == len(choices)
     again = SearchState.from_json(json.loads(json.dumps(life.state.to_json())), where="snapshot")
     assert [trial.trial_id for trial in again.trials()] == [trial.trial_id for trial in life.state.trials()]
+
+
+def test_failed_params_that_are_tried_again_count_once_against_patience() -> None:
+    life = life_of(3, stop={"max_trials_without_improvement": 4})
+    life.ends(0, succeeded(0.9))
+    life.ends(1, FAILED)
+    life.ends(2, FAILED)
+    life.begin(execution="two")
+    assert life.state is not None
+    assert SearchState.from_json(life.state.to_json(), where="state").course == life.state.course
+    for worker in (0, 1, 2):
+        assert life.ends(worker, succeeded(0.1)) is not None, "three have ended since the best one"
+    life.ends(0, succeeded(0.1))
+    assert life.state.ended_by.startswith("stop.max_trials_without_improvement: 4 trials ended")

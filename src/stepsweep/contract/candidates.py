@@ -36,6 +36,11 @@ class Member:
         return self.end is None and self.worker is None
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it has no metrics, so that a new execution tries it again."""
+        return self.end is not None and self.end.status in (Status.FAILED, Status.MISSING)
+
+    @property
     def stopped_early(self) -> bool:
         return self.end is not None and self.end.epochs_trained is not None and self.end.epochs_trained < self.epochs
 

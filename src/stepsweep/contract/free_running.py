@@ -22,7 +22,7 @@ from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.stop import Course, Running
-from stepsweep.contract.trial import Status, Trial
+from stepsweep.contract.trial import Trial
 
 Params = Mapping[str, Value]
 
@@ -80,10 +80,11 @@ class SearchState:
         if before.trainer_version != event.trainer_version:  # all trials count as new
             self.candidates, self.course = Candidates(list(event.spec.parameters)), Course()
         again = before.execution != event.execution
+        if again:
+            self.course = self.course.tried_again()
         for number, candidate in enumerate(self.candidates):
             for index, member in enumerate(candidate.members):
-                failed = member.end is not None and member.end.status in (Status.FAILED, Status.MISSING)
-                if member.worker is not None or (again and failed):
+                if member.worker is not None or (again and member.has_failed):
                     candidate = candidate.with_member(index, Member(epochs=member.epochs))  # noqa: PLW2901
             self.candidates.put(number, candidate)
         self.turns, self.ended_by, self.stopper = {}, "", None
@@ -102,7 +103,9 @@ class SearchState:
             before = (0, *self.spec.rungs)[task.rung]
             epochs = max(0, (end.epochs_trained or 0) - before)
             self.spent = self.spent.with_job(end.job_seconds, epochs, is_whole=epochs == member.epochs - before)
-        if candidate.has_ended:
+        if any(each.has_failed for each in candidate.members) and candidate.has_ended:
+            self.course = self.course.after_failure()
+        elif candidate.has_ended:
             self.course = self.course.after([candidate.reached[-1].value], self.spec.objective)
 
     def told(self, worker: int, turn: int, choice: Choice) -> None:
@@ -291,6 +294,7 @@ class SearchState:
             "stopper": self.stopper,
             "best": self.course.best,
             "since_best": self.course.since_best,
+            "failed": self.course.failed,
             "spent": self.spent.to_json(),
             "turns": [[worker, turn, _place(task)] for worker, (turn, task) in sorted(self.turns.items())],
             "candidates": self.candidates.to_json(),
@@ -307,7 +311,9 @@ class SearchState:
         state.events = fields.whole("events")
         state.ended_by = fields.text("ended_by")
         state.stopper = fields.maybe_whole("stopper")
-        state.course = Course(best=fields.maybe_number("best"), since_best=fields.whole("since_best"))
+        state.course = Course(
+            best=fields.maybe_number("best"), since_best=fields.whole("since_best"), failed=fields.whole("failed")
+        )
         state.spent = Spent.from_json(fields.raw("spent"), where=f"{where}: spent")
         state.candidates = Candidates(list(state.spec.parameters), fields.raw("candidates"))
         for worker, turn, place in fields.raw("turns"):

@@ -1,7 +1,7 @@
 """When a search stops before it has tried all its trials: whichever rule is met first."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -67,17 +67,27 @@ class Course:
     Attributes:
         best: the best value on any rung.
         since_best: how many params have ended on a rung since.
+        failed: how many of these a new execution of a free-running search tries again.
     """
 
     best: float | None = None
     since_best: int = 0
+    failed: int = 0
 
     def after(self, values: Iterable[float | None], objective: Objective) -> "Course":
         """Returns it after params have ended with these values, in their order. None is a failure."""
-        best, since_best = self.best, self.since_best
+        best, since_best, failed = self.best, self.since_best, self.failed
         for value in values:
             if value is not None and (best is None or objective.rank(value) < objective.rank(best)):
-                best, since_best = value, 0
+                best, since_best, failed = value, 0, 0
             else:
                 since_best += 1
-        return Course(best=best, since_best=since_best)
+        return Course(best=best, since_best=since_best, failed=failed)
+
+    def after_failure(self) -> "Course":
+        """Returns it after params have ended that a new execution tries again."""
+        return replace(self, since_best=self.since_best + 1, failed=self.failed + 1)
+
+    def tried_again(self) -> "Course":
+        """Returns it as those that failed are tried again: they count when they end, and only once."""
+        return replace(self, since_best=self.since_best - self.failed, failed=0)
