@@ -202,10 +202,10 @@ class View:
             kept_ones = [each.artifacts for each in output.front.trials if each.artifacts]
             if kept_ones:
                 files, size = sum(each.files for each in kept_ones), sum(each.bytes for each in kept_ones)
-                what = f"{number_of(files, 'file')} of trials on the front, {decimal(size)}"
+                what = f"{number_of(files, 'file')} of {output.front.which}, {decimal(size)}"
                 self.copyable(f"Files    {what}: sweep download {spec.name}{where}")
             elif spec.artifacts and spec.keep_artifacts != NONE:
-                self.copyable(f"Files    none: no trial on the front left {', '.join(spec.artifacts)}", "yellow")
+                self.copyable(f"Files    none: {output.front.which} left no {', '.join(spec.artifacts)}", "yellow")
         elif kept := output.artifacts:
             what = f"{number_of(kept.files, 'file')} of the winner, {decimal(kept.bytes)}"
             self.copyable(f"Files    {what}: sweep download {spec.name}{where}")

@@ -217,4 +217,5 @@ def test_a_front_that_is_too_large_for_an_output_is_listed_in_part_with_its_size
     front = Front.of([long] * 60)
     assert front.size == 60
     assert 0 < len(front.trials) < 60
+    assert front.which == f"the first {len(front.trials)} of 60 trials on the front"
     assert len(str(front.to_json())) < 1.1 * MAX_FRONT_BYTES

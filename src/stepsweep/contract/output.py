@@ -210,6 +210,14 @@ class Front:
             listed.append(each)
         return cls(size=len(trials), trials=tuple(listed))
 
+    @property
+    def which(self) -> str:
+        """Which trials are listed, for people: what is said of them may not hold for the others."""
+        listed = len(self.trials)
+        return (
+            "trials on the front" if listed == self.size else f"the first {listed} of {self.size} trials on the front"
+        )
+
     def to_json(self) -> dict[str, Any]:
         return {"size": self.size, "trials": [each.to_json() for each in self.trials]}
 
