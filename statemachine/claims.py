@@ -100,5 +100,7 @@ def check_trainer(spec: SweepSpec, *, then: Trainer, now: Trainer) -> None:
 
 def _first_difference(spec: SweepSpec, earlier: SweepSpec) -> str:
     then, now = earlier.to_json(), spec.to_json()
-    name = next(name for name in now if json.dumps(now[name]) != json.dumps(then[name]) and name not in ABOUT_THE_RUN)
+    # Those of the earlier one, which has `objective` where this one may have `objectives`, or the other way round.
+    differ = (name for name in then if name not in now or json.dumps(now[name]) != json.dumps(then[name]))
+    name = next(name for name in differ if name not in ABOUT_THE_RUN)
     return f"its {name} was {json.dumps(then[name])[:200]}"

@@ -267,6 +267,13 @@ class TestResume:
         }
         assert cloud.objects() == before
 
+    def test_one_objective_and_several_are_two_sweeps_whichever_was_first(self, cloud: Cloud) -> None:
+        several = {"objectives": ["val_loss", "val_accuracy"]}
+        cloud.plan({**SPEC, "name": "one"})
+        assert "(its objective was {" in cloud.plan({**SPEC, "name": "one", **several})["fault"]
+        cloud.plan({**SPEC, "name": "several", **several})
+        assert "(its objectives was [" in cloud.plan({**SPEC, "name": "several"})["fault"]
+
     def test_a_sweep_goes_on_with_another_number_of_trials_at_once(self, cloud: Cloud) -> None:
         cloud.plan({**SPEC, "max_concurrency": 2})
         assert cloud.plan({**SPEC, "max_concurrency": 8})["max_concurrency"] == 8
