@@ -2,15 +2,13 @@
 
 import json
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from tensorboard.backend.event_processing.event_accumulator import SCALARS, TENSORS, EventAccumulator
+from tensorboard.backend.event_processing.event_accumulator import TENSORS
 from tensorboard.plugins.hparams import api_pb2, metadata
-from tensorboard.util.tensor_util import make_ndarray
 
 from stepsweep.bucket.records import Records
 from stepsweep.client.cli.main import cli
@@ -21,6 +19,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.keys import plan_key
 from stepsweep.contract.trial import Trial
 from tests.support.command import Sweep
+from tests.support.event_files import points, read, text
 from tests.support.stack import Stack
 
 DOCUMENT: dict[str, Any] = {
@@ -41,26 +40,6 @@ def planned(stack: Stack) -> list[Trial]:
 
 def exported(stack: Stack, folder: Path) -> Written:
     return export(Found.of(stack.deployment), "mine", folder=folder)
-
-
-def read(run: Path) -> EventAccumulator:
-    (_,) = run.glob("events.out.tfevents.*")
-    events = EventAccumulator(str(run), size_guidance={SCALARS: 0, TENSORS: 0})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the reader's own
-        events.Reload()
-    return events
-
-
-def points(run: Path, tag: str) -> list[tuple[int, float]]:
-    """Returns the steps and values of a run's scalar; TensorBoard's have 32 bits."""
-    found = [(event.step, float(make_ndarray(event.tensor_proto))) for event in read(run).Tensors(tag)]
-    return [(step, round(value, 6)) for step, value in found]
-
-
-def text(run: Path, tag: str) -> str:
-    (event,) = read(run).Tensors(tag)
-    return str(make_ndarray(event.tensor_proto).item().decode())
 
 
 def hparams(run: Path, tag: str) -> bytes:

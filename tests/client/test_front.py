@@ -21,6 +21,7 @@ from stepsweep.client.terminal.view import View
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.page.drawn import drawn
+from tests.support.event_files import points, text
 from tests.support.recorded import RecordedCloud
 
 BOTH = [{"metric": "val_accuracy"}, {"metric": "ms", "direction": "minimize"}]
@@ -166,8 +167,6 @@ def test_a_report_has_the_front_and_names_no_winner(recorded: RecordedCloud) -> 
 
 
 def test_tensorboard_gets_each_objective_and_the_front(recorded: RecordedCloud, tmp_path: Path) -> None:
-    from tests.client.test_export_tensorboard import points, text
-
     said(recorded, "export", "pair", "--tensorboard", str(tmp_path))
     first = json.loads(said(recorded, "show", "pair", "--json"))["trials"][0]["trial_id"]
     assert points(tmp_path / "pair" / first, "stepsweep.value.ms") == [(2, 8.0)]
