@@ -195,6 +195,7 @@ def calibration(spec: SweepSpec) -> SweepSpec:
         "epochs": 1,
         "repeats": 1,
         "budget_usd": None,
+        "stop": None,
         # The first of several, since only the time counts. For one epoch `at` makes no difference, and the spec's own
         # may ask for more.
         "objective": {**spec.objective.to_json(), "at": "last"},

@@ -132,6 +132,12 @@ def test_a_calibration_is_one_new_trial_of_one_epoch() -> None:
     assert score.name.endswith("-calibration")
 
 
+def test_a_calibration_of_a_search_in_rounds_leaves_out_its_rules_to_stop() -> None:
+    in_rounds = {"name": "next", "parameters": {"lr": [1, 2, 3]}, "epochs": 9, "halving": {}, "rounds": True}
+    spec = calibration(SweepSpec.from_json({**in_rounds, "stop": {"max_hours": 2}}))
+    assert (spec.number_of_params, spec.stop.rules) == (1, {})
+
+
 def test_only_the_latest_sweeps_of_a_stack_are_read(stack: Stack) -> None:
     control = Found.of(stack.deployment).control
     assert control is not None
