@@ -116,7 +116,7 @@ def _gathered(store: S3Store, sweep: str, ground: Ground, known: Mapping[str, Jo
     standing = Standing(
         spec=spec, planned=len(plan.trials), rows=rows, output=output, is_finished=latest.has_ended, executions=[]
     )
-    winner = plan.trials.get(rows[0].trial_id) if rows and rows[0].rank == 1 and not plan.spec.has_front else None
+    winner = plan.trials.get(standing.winner.trial_id) if standing.winner else None
     best = [plan.trials[row.trial_id] for row in rows[:MAX_CURVES] if row.trial_id in plan.trials]
     return Gathered(
         standing=standing,

@@ -120,8 +120,7 @@ def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
     ]  # fmt: skip
     more = len(standing.rows) - MAX_ROWS
     rest = f"<div>… and {more:,} more in <code>.leaderboard</code></div>" if more > 0 else ""
-    on_front = sum(row.rank == 1 for row in standing.rows) if spec.has_front else 0
-    best = f"<div>Front: {number_of(on_front, 'trial')}</div>" if on_front else ""
+    best = f"<div>Front: {number_of(len(standing.front), 'trial')}</div>" if standing.front else ""
     best = f"<div>Winner: <code>{escape(winner)}</code></div>" if winner else best
     return f"<div>{title}</div>{best}{_table(names, rows)}{rest}"
 

@@ -205,7 +205,7 @@ class Sweep:
             raise NoWinner(f"the sweep {self.name} has one objective, and so no front; `winner` has its best trial")
         standing = self._standing()
         self._output_of(standing)
-        return [self._on_front(row) for row in standing.rows if row.rank == 1]
+        return [self._on_front(row) for row in standing.front]
 
     @property
     def ties(self) -> list[Best]:
@@ -474,7 +474,8 @@ class Sweep:
         return course(self.spec, self._endings(), output, is_on_aws=not self._cloud.is_local)
 
     def _first(self) -> str:
-        return next((row.trial_id for row in self._standing().rows if row.rank == 1), "")
+        winner = self._standing().winner
+        return winner.trial_id if winner else ""
 
     def _best(self, place: Place, trial: TrialName | None) -> Best:
         return Best(

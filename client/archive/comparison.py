@@ -134,7 +134,7 @@ def comparison(standings: Sequence[Standing], job_seconds: Sequence[float], *, i
     specs = [standing.spec for standing in standings]
     not_comparable = _not_comparable(specs)
     objective = None if not_comparable else specs[0].objective
-    winners = [_winner(standing) for standing in standings]
+    winners = [standing.winner for standing in standings]
     first = winners[0]
     return Comparison(
         sweeps=[
@@ -173,7 +173,7 @@ def _compared(
         direction=", ".join(each.direction.value for each in spec.objectives),
         params=winner.params if winner else {},
         value=winner.value if winner else None,
-        front=sum(row.rank == 1 for row in rows) if spec.has_front else None,
+        front=len(standing.front) if spec.has_front else None,
         standard_error=winner.standard_error if winner else None,
         difference=_gain(first, winner, objective),
         planned=standing.planned,
@@ -183,12 +183,6 @@ def _compared(
         job_seconds=seconds,
         usd=standing.output.cost.usd_estimate if standing.output and is_on_aws else None,
     )
-
-
-def _winner(standing: Standing) -> Row | None:
-    if standing.spec.has_front:
-        return None
-    return standing.rows[0] if standing.rows and standing.rows[0].rank == 1 else None
 
 
 def _gain(one: Row | None, other: Row | None, objective: Objective | None) -> float | None:

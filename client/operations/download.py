@@ -108,8 +108,7 @@ def download(
 def _trials(archive: Archive, plan: Plan, words: Sequence[str]) -> list[Trial]:
     """Returns the trial that a person names, or all trials of the winner or the front."""
     if not words and plan.spec.has_front:
-        rows = archive.standing(plan.spec.name, running=[]).rows
-        front = [plan.trials[row.trial_id] for row in rows if row.rank == 1]
+        front = [plan.trials[row.trial_id] for row in archive.standing(plan.spec.name, running=[]).front]
         if not front:
             raise InvalidInput([f"no trial of the sweep {plan.spec.name} has succeeded yet, so it has no front"])
         return front

@@ -47,14 +47,15 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
     by_key = archive.outcomes(name)
     outcomes = list(by_key.values())
     endings = archive.endings(plan, by_key)
+    winner = _winner(standing, plan)
     return Gathered(
         standing=standing,
-        winner=_winner(standing, plan),
+        winner=winner,
         curves=curves,
         unfinished=unfinished,
         attempts=in_order(by_key, endings),
         job_seconds=spent_seconds(outcomes),
-        artifacts=_artifacts(archive, _winner(standing, plan)),
+        artifacts=_artifacts(archive, winner),
         logs=_logs(cloud, found, standing, plan, outcomes) if plan else {},
         objects=archive.objects,
         where=cloud.where,
@@ -85,10 +86,7 @@ def _trainer(cloud: Cloud, sweep: str) -> TrainerCommand:
 
 
 def _winner(standing: Standing, plan: Plan | None) -> Trial | None:
-    if standing.spec.has_front:
-        return None
-    winner = next((row.trial_id for row in standing.rows if row.rank == 1), "")
-    return plan.trials.get(winner) if plan else None
+    return plan.trials.get(standing.winner.trial_id) if plan and standing.winner else None
 
 
 def _artifacts(archive: Archive, winner: Trial | None) -> list[File]:

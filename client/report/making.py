@@ -107,7 +107,7 @@ def pictures(report: Gathered) -> "dict[str, Picture]":
         found["parallel-coordinates"] = parallel_coordinates(spec, rows)
     if report.importance and report.importance.weights:
         found["importance"] = importance_of_parameters(report.importance)
-    winner = next((row.trial_id for row in rows if row.rank == 1), "")
+    winner = report.standing.winner.trial_id if report.standing.winner else ""
     for over in report.course.overs if report.course else ():
         found[f"best-over-{over}"] = best_so_far(report.course, spec.objective, over=over, winner=winner)
     if report.course:

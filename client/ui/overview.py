@@ -105,11 +105,10 @@ class Overview:
             return Line(entry=entry, best=entry.value, options=entry.options, front=entry.front)
         if entry.status == "RUNNING":
             seen = self._watch(entry.sweep).feed.latest
-            rows = seen.report.standing.rows if seen else []
+            standing = seen.report.standing if seen else None
         else:
-            rows = found.standing(entry.sweep).rows if entry.status == "INTERRUPTED" else []
-        first = [row for row in rows if row.rank == 1]
-        if any(row.by_objective for row in first):
-            return Line(entry=entry, best=None, options="", front=len(first))
-        best = next(iter(first), None)
+            standing = found.standing(entry.sweep) if entry.status == "INTERRUPTED" else None
+        if standing and standing.front:
+            return Line(entry=entry, best=None, options="", front=len(standing.front))
+        best = standing.winner if standing else None
         return Line(entry=entry, best=best.value if best else None, options=options_line(best.params) if best else "")

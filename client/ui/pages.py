@@ -117,10 +117,10 @@ class Pages:
 def said_of(seen: Seen) -> str:
     """Returns in one sentence how far a sweep is, for a screen reader too."""
     standing, progress = seen.report.standing, seen.progress
-    best = standing.rows[0] if standing.rows and standing.rows[0].rank == 1 else None
+    best, front = standing.winner, standing.front
     value = f"; best {standing.spec.objective.metric} {best.value:.6g}" if best and best.value is not None else ""
-    if best and standing.spec.has_front:
-        value = f"; {number_of(sum(row.rank == 1 for row in standing.rows), 'trial')} on the front"
+    if front:
+        value = f"; {number_of(len(front), 'trial')} on the front"
     if progress is not None and progress.planned is None:
         return "The trials are being planned."
     if progress is not None:

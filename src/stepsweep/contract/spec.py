@@ -58,7 +58,7 @@ class SweepSpec:
         halving: the rungs; None trains every trial to the end.
         rounds: whether all trials of a round are waited for before the next begins. Otherwise the search runs freely:
             the next trial starts when one ends (`contract.free_running`).
-        stop: rules that end a free-running search early.
+        stop: rules that end the search early.
         objective: of several the first one.
         further: the objectives after the first. With any, the result is a Pareto front (`contract.pareto`), and nobody
             wins.

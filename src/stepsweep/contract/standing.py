@@ -31,6 +31,20 @@ class Standing:
     def status(self) -> str:
         return status_of(is_finished=self.is_finished, runs=bool(self.executions))
 
+    @property
+    def winner(self) -> Row | None:
+        """The best trial, so far if the sweep is not finished; None with several objectives, or without a value."""
+        return None if self.spec.has_front else next(iter(self._first), None)
+
+    @property
+    def front(self) -> list[Row]:
+        """With several objectives the trials that no other trial beats, so far if the sweep is not finished."""
+        return self._first if self.spec.has_front else []
+
+    @property
+    def _first(self) -> list[Row]:
+        return [row for row in self.rows if row.rank == 1]
+
     def to_json(self) -> dict[str, Any]:
         return {
             "sweep": self.spec.name,

@@ -56,15 +56,12 @@ class Facts:
 
     @classmethod
     def of(cls, report: Gathered) -> "Facts":
-        rows = report.standing.rows
-        first = [row for row in rows if row.rank == 1]
-        has_front = report.standing.spec.has_front
-        winner = first[0] if first and not has_front else None
+        rows, winner = report.standing.rows, report.standing.winner
         return cls(
             report=report,
             state=STATES[report.standing.status],
             winner=winner,
-            on_front=first if has_front else [],
+            on_front=report.standing.front,
             second=next((row for row in rows if row.rank == 2), None),
             ties=_ties(rows, winner, report.standing.output),
             ended=sum(row.n for row in rows),

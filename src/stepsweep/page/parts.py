@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from stepsweep.contract.described import described, number_of, shown_value
+from stepsweep.contract.described import MAX_NAMED, described, number_of, shown_value
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.page.drawn import label
@@ -12,8 +12,6 @@ from stepsweep.page.facts import Facts, Failure, options_of
 from stepsweep.page.gathered import File
 from stepsweep.page.markup import NOTHING, Markup, joined, markup, some_of
 
-MAX_NAMED = 5
-"""Most trials in a line; a number counts the rest."""
 MAX_FILES = 20
 MAX_ON_FRONT = 30
 """Most trials of a front in the summary; the leaderboard has all of them."""
