@@ -45,8 +45,6 @@ const Trials = (() => {
     return high > low ? [low, high] : [low - 0.5, high + 0.5];
   }
 
-  // A long name in lines that break behind `_`, `.`, `/` or `-`.
-
   // Whether parameters apply to a trial; a text is empty where one does not.
   const has = (trial, ...numbers) => numbers.every((number) => trials.params[trial][number]);
   const isText = (number) => axes[number].choices.some((choice) => Number.isNaN(Number(choice)));
