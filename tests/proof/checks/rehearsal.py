@@ -262,7 +262,6 @@ def _ends_with(stage: Stage, document: dict[str, Any], error: str, cause: str) -
 
 @contextmanager
 def stage(subject: Subject, *, succeeds: Callable[[int], bool]) -> Iterator[Stage]:
-    # One session for all: it keeps the services' models, which take longer to load than all else.
     with mock_aws(), mock.patch.object(boto3, "DEFAULT_SESSION", _session()):
         s3 = boto3.client("s3")
         bucket = subject.ids("AWS::S3::Bucket")[0].lower()
@@ -270,9 +269,21 @@ def stage(subject: Subject, *, succeeds: Callable[[int], bool]) -> Iterator[Stag
         yield Stage(subject=subject, s3=s3, bucket=bucket, succeeds=succeeds)
 
 
+class _Session(boto3.Session):
+    """One session for all stages, with one client per service: to make them takes longer than all that they do. What a
+    function configures, such as retries, makes no difference to moto."""
+
+    @cache  # noqa: B019  there is one session
+    def _kept(self, service: str) -> Any:
+        return super().client(service)  # type: ignore[call-overload]
+
+    def client(self, service_name: str, *_: Any, **__: Any) -> Any:
+        return self._kept(service_name)
+
+
 @cache
 def _session() -> boto3.Session:
-    return boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
+    return _Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)  # noqa: S106
 
 
 def play(stage: Stage, document: Any) -> Any:
