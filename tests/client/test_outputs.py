@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 import pytest
+import requests
 
 from stepsweep.client.cli.main import cli
 from stepsweep.local.host import FORK_IS_SAFE
@@ -123,6 +124,13 @@ def made(tmp_path_factory: pytest.TempPathFactory, up: Cloud) -> Path:
         recorded.reduced(name)
     (folder / "größe.py").write_text("print('Épochs ü 1: précision=0.5')\n", encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module")
+def moto_server(moto_server: str) -> str:
+    """An account with nothing in it: `sweep teardown --check` would find what other files' stacks left there."""
+    requests.post(f"{moto_server}/moto-api/reset", timeout=60).raise_for_status()
+    return moto_server
 
 
 @pytest.fixture(scope="module")

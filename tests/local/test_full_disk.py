@@ -15,7 +15,8 @@ from stepsweep.local.template import SynthFailed, synthesized
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, keep_template
 
-MEGABYTES = 12
+MEGABYTES = 40
+"""What a sweep of two trials leaves takes half of them."""
 
 
 @pytest.fixture

@@ -351,6 +351,13 @@ def test_a_function_on_a_full_disk_fails_with_lambdas_own_error(worlds: Worlds) 
 # --- Step Functions ---------------------------------------------------------------------------------------------------
 
 
+@patched("executions_end_with_their_output")
+def test_an_execution_has_its_output_or_its_error_as_soon_as_it_has_ended(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("executions_as_they_end")
+    assert plain == [["null", None], [None, None]]
+    assert embedded == [['{"lr":0.1}', None], [None, "TooHigh"]]
+
+
 @patched("executions_have_names")
 def test_an_execution_without_a_name_gets_one(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("execution_without_a_name")

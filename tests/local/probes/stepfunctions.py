@@ -27,6 +27,28 @@ def stack_state_machine(world: World) -> Any:
 
 
 @probe
+def executions_as_they_end(world: World) -> list[Any]:
+    """What a request gets about an execution that succeeds, and one that fails, at the moment their status changes."""
+    from moto.stepfunctions.parser.backend.execution import Execution
+
+    told: list[Any] = []
+
+    def noted(self: Any, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "exec_status" and value in ("SUCCEEDED", "FAILED"):
+            described = self.to_describe_output()
+            told.append([described.get("output"), described.get("error")])
+
+    Execution.__setattr__ = noted  # type: ignore[method-assign,assignment]
+    try:
+        world.executed({"It": {"Type": "Pass", "End": True}}, {"lr": 0.1})
+        world.executed({"It": {"Type": "Fail", "Error": "TooHigh", "Cause": "lr"}})
+    finally:
+        del Execution.__setattr__
+    return told
+
+
+@probe
 def execution_without_a_name(world: World) -> str:
     machine = world.state_machine({"It": {"Type": "Pass", "End": True}})
     arn = world.client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"]

@@ -65,6 +65,7 @@ def install(
     s3.puts_are_atomic()
     stepfunctions.state_machines_of_stacks_execute()
     stepfunctions.executions_have_names()
+    stepfunctions.executions_end_with_their_output()
     stepfunctions.parallels_fail_with_the_error_of_their_branch()
     clients = stepfunctions_tasks.Clients(endpoint_url, region, access)
     stepfunctions_tasks.tasks_sign_with_their_role(clients)

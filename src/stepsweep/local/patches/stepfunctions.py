@@ -12,6 +12,8 @@ from moto.stepfunctions.parser.asl.component.common.error_name.error_name import
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.state.exec.state_parallel import branches_decl
+from moto.stepfunctions.parser.asl.eval.program_state import ProgramEnded, ProgramError
+from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend, stepfunctions_parser_backends
 
 from stepsweep.local.patches.patching import patch
@@ -42,6 +44,22 @@ def executions_have_names() -> None:
         return original(self, state_machine_arn, name, *args, **kwargs)
 
     patch(StepFunctionsParserBackend, "start_execution", start_execution, with_original=True)
+
+
+def executions_end_with_their_output() -> None:
+    """On AWS an execution that has ended has its output, or its error. moto sets the status first, so a request between
+    the two gets SUCCEEDED with the output null, or FAILED without an error."""
+
+    def reflect(original: Callable[..., None], self: BaseExecutionWorkerCommunication) -> None:
+        environment = self.execution.exec_worker.env
+        end = environment.program_state()
+        if isinstance(end, ProgramEnded):
+            self.execution.output = environment.states.get_input()
+        elif isinstance(end, ProgramError):
+            self.execution.error, self.execution.cause = end.error.get("error"), end.error.get("cause")
+        original(self)
+
+    patch(BaseExecutionWorkerCommunication, "_reflect_execution_status", reflect, with_original=True)
 
 
 def error_named(error_name: str) -> ErrorName:
