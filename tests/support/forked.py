@@ -31,6 +31,12 @@ LOCALE = ("LC_ALL", "PYTHONUTF8")
 CLOSED = -1
 """In place of a file descriptor for standard output: it is closed, as by `>&-`."""
 
+SERVICES = (
+    "autoscaling", "batch", "cloudformation", "ec2", "ecr", "logs", "resourcegroupstaggingapi", "s3", "service-quotas",
+    "sns", "ssm", "stepfunctions", "sts",
+)  # fmt: skip
+"""Whose models the parent has parsed: `sweep doctor` would do so for a second."""
+
 MODULES = ("boto3", "rich.live", "rich.progress", "rich.table", "stepsweep.client.cli.main", "stepsweep.local.template")
 
 _parents: dict[tuple[int, tuple[str | None, ...]], tuple["subprocess.Popen[bytes]", socket.socket]] = {}
@@ -134,6 +140,10 @@ def _import() -> None:
     for name in MODULES:
         importlib.import_module(name)
     share_what_botocore_reads()
+    session = importlib.import_module("botocore.session").Session()
+    session.set_credentials("nobody", "nobody")
+    for service in SERVICES:
+        session.create_client(service, "us-east-1")
     leave_out_what_nothing_asks_for()
     # The module itself tells a command that it runs an embedded cloud.
     package, _, name = "stepsweep.local.engine".rpartition(".")
