@@ -39,7 +39,7 @@ def executions_as_they_end(world: World) -> list[Any]:
             described = self.to_describe_output()
             told.append([described.get("output"), described.get("error")])
 
-    Execution.__setattr__ = noted  # type: ignore[method-assign,assignment]
+    Execution.__setattr__ = noted
     try:
         world.executed({"It": {"Type": "Pass", "End": True}}, {"lr": 0.1})
         world.executed({"It": {"Type": "Fail", "Error": "TooHigh", "Cause": "lr"}})
