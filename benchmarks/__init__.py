@@ -24,6 +24,7 @@ BENCHMARKS: tuple[str, ...] = (
     "grid",
     "search",
     "asha",
+    "median",
     "tables",
     "simulate",
 )

@@ -76,7 +76,7 @@ def told(bucket: Bucket, sweep: str, question: Question, *, ended: Mapping[str, 
             return next_state(do=END)
         trial = state.trial(task.candidate, task.member)
         if not bucket.has(trial.metrics_key):
-            return next_state(do=TRAIN, trial=trial)
+            return next_state(do=TRAIN, trial=trial, medians=task.medians)
         if time.monotonic() > until:
             return next_state(do=ASK)
         question, ended = replace(question, turn=turn + 1), {}
@@ -124,7 +124,9 @@ def _end(bucket: Bucket, state: SearchState, task: Task, ended: Mapping[str, Any
             outcome = JobOutcome.from_json(document, where=key)
         except InvalidDocument:  # part of it is AWS's
             outcome = None
-    read = read_result(bucket, trial, state.spec.objectives, outcome=outcome)
+    rule = state.spec.stop.median
+    judged = rule.judged(state.spec.epochs) if rule else ()
+    read = read_result(bucket, trial, state.spec.objectives, outcome=outcome, averages_at=judged)
     result = read.result
     return TaskEnd(
         status=result.outcome.status,
@@ -134,6 +136,8 @@ def _end(bucket: Bucket, state: SearchState, task: Task, ended: Mapping[str, Any
         epochs_trained=result.epochs_trained,
         job_seconds=read.job_seconds,
         by_objective=result.by_objective,
+        ended=read.ended,
+        averages=read.averages,
     )
 
 

@@ -176,6 +176,14 @@ def told(spec: SweepSpec, group: Group) -> FrozenTrial:
 
 def _told_of(spec: SweepSpec, axes: Mapping[str, "_Axis"], candidate: Candidate) -> FrozenTrial:
     """Returns the Optuna trial for a candidate of a free-running search: what it reached last, or that it runs."""
+    if candidate.ended:
+        # As Optuna's own median pruner would leave it: TPE ranks it behind those that were trained to the end.
+        return optuna.trial.create_trial(
+            state=TrialState.PRUNED,
+            params={name: axes[name].told(value) for name, value in candidate.params.items()},
+            distributions={name: axes[name].distribution for name in candidate.params},
+            intermediate_values={candidate.ended.epoch: candidate.ended.value},
+        )
     if not candidate.reached:
         return optuna.trial.create_trial(
             state=TrialState.RUNNING,

@@ -73,7 +73,7 @@ def plan_workers(
         trial = trials.get(worker)
         item = partial(worker_state, state, worker, turn=1 if trial else 0, bucket=bucket.name, job=job)
         has_job = trial is not None and trial.metrics_key not in finished
-        items.append(item(do=TRAIN, trial=trial) if has_job else item(do=ASK))
+        items.append(item(do=TRAIN, trial=trial, medians=tasks[worker].medians) if has_job else item(do=ASK))
     key = keys.workers_key(spec.name, state.began.leg)
     bucket.put_json(key, items)
     has_planned(

@@ -11,8 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from stepsweep.contract import keys
+from stepsweep.contract import keys, median
 from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.metrics import parse_csv
 from stepsweep.contract.space import shown
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Store(Protocol):
 
     def show_live(self, metrics: bytes) -> None:
         """Replaces the rows for live progress. The training never reads them."""
+
+    def end_if_worse(self, metrics: bytes) -> str:
+        """Records that the sweep's median rule ends the trial here, and returns a sentence about it; empty if not."""
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
         """Writes the CSV atomically, and returns a sentence about it."""
@@ -85,6 +89,9 @@ class FileStore:
 
     def show_live(self, metrics: bytes) -> None:
         """Does nothing: a person who runs it by hand reads its output."""
+
+    def end_if_worse(self, metrics: bytes) -> str:  # noqa: ARG002  a sweep's only
+        return ""
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:  # noqa: ARG002  a job's only
         replaced = self.output.exists()
@@ -136,6 +143,9 @@ class ByHandStore:
     def show_live(self, metrics: bytes) -> None:
         """Does nothing: nobody watches."""
 
+    def end_if_worse(self, metrics: bytes) -> str:  # noqa: ARG002  a sweep's only
+        return ""
+
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:  # noqa: ARG002  a sweep's only
         with _explained("write", self.results):
             self._s3.put_object(Bucket=self._bucket, Key=self._key, Body=metrics)
@@ -157,11 +167,16 @@ def tutorial_key(lr: float, momentum: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """The trial of a sweep's job, from the job's environment."""
+    """The trial of a sweep's job, from the job's environment.
+
+    Attributes:
+        medians: what the median rule tells it (`contract.median.variable`); empty without the rule.
+    """
 
     bucket: str
     trial_id: str
     epochs: int
+    medians: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], *, epochs: int) -> Self | None:
@@ -186,7 +201,7 @@ class Job:
         ):
             example = keys.uri("BUCKET", keys.checkpoint_prefix("TRIAL_ID"))
             raise InvalidInput([f"{keys.CHECKPOINT_URI}: must be {example}, got {shown(checkpoint_uri, limit=200)}"])
-        job = cls(bucket=bucket, trial_id=trial_id, epochs=epochs)
+        job = cls(bucket=bucket, trial_id=trial_id, epochs=epochs, medians=environment.get(keys.MEDIANS, ""))
         if metrics_uri != (expected := keys.uri(bucket, job.metrics_key)):
             rule = f"must be {expected} for --epochs {epochs} and this {keys.CHECKPOINT_URI}"
             raise InvalidInput([f"{keys.METRICS_URI}: {rule}, got {shown(metrics_uri, limit=200)}"])
@@ -229,6 +244,21 @@ class JobStore:
 
     def show_live(self, metrics: bytes) -> None:
         self._put(keys.live_key(self._job.trial_id), metrics)
+
+    def end_if_worse(self, metrics: bytes) -> str:
+        if not self._job.medians:
+            return ""
+        objective, medians = median.read_variable(self._job.medians)
+        curve = parse_csv(metrics, max_epochs=self._job.epochs)
+        if (ended := median.verdict(curve, objective, medians)) is None:
+            return ""
+        key = keys.ended_key(self._job.trial_id, self._job.epochs)
+        self.show_live(metrics)
+        self._put(key, median.record(ended, epochs_trained=curve.epochs))
+        return (
+            f"ended by stop.median: up to epoch {ended.epoch} the best {objective.metric} is {ended.value:.6g}; the "
+            f"median of the completed trials' means is {medians[ended.epoch]:.6g}"
+        )
 
     def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
         """Writes the summary, then the CSV, whose existence marks the trial as finished."""

@@ -29,7 +29,8 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
     """Trains one trial and writes its results. Prints a line per step for people.
 
     Returns:
-        Whether it finished. If not, it was interrupted, and its checkpoint holds the last finished epoch.
+        Whether it finished, or a rule of the sweep ended it. If not, it was interrupted, and its checkpoint holds the
+        last finished epoch.
 
     Raises:
         InvalidInput: the device is missing, or does not support the precision.
@@ -48,16 +49,22 @@ def run(options: Options, store: Store, interrupted: Callable[[], bool]) -> bool
     )
     _say(_title(options, images, device))
 
+    worse = ""
     state = saved = _resume(store, identity, here=train.describe(device))
     saved_at = -math.inf
     live = Live(store)
     for state in train.epochs(options, images, device=device, start=saved, interrupted=interrupted):
         _say(_line(state.rows[-1], options.epochs))
         live.show(state.rows)
+        if len(state.rows) < options.epochs and (worse := store.end_if_worse(_csv(state.rows))):
+            break
         if time.monotonic() - saved_at >= CHECKPOINT_SECONDS and _save(store, state, identity):
             saved, saved_at = state, time.monotonic()
     if state and state is not saved:
         _save(store, state, identity)
+    if worse:
+        _say(worse)
+        return True
 
     # The checkpoint may be from an earlier sweep with more epochs.
     rows = state.rows[: options.epochs] if state else ()

@@ -45,6 +45,11 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
     if rules := spec.stop.rules:
         met = ", or ".join(f"{name} {value:g}" for name, value in rules.items())
         view.line(f"The search stops early at {met}{_then(spec)}.")
+    if rule := spec.stop.median:
+        view.line(
+            f"A trial that is worse than the median of at least {rule.min_trials:,} completed ones is ended, at epoch "
+            f"{rule.min_epochs:,} or later."
+        )
     if len(schedule) > 1:
         view.line()
         _rounds(view, schedule, estimate, name="round" if spec.rounds else "rung")

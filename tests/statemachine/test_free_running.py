@@ -267,6 +267,39 @@ def test_a_rule_ends_the_search_and_the_output_says_which(cloud: Cloud) -> None:
     assert output["outcomes"]["SUCCEEDED"] == len(workers.trained) < 6
 
 
+def test_a_trial_that_the_median_rule_ends_is_missing_for_that_reason_and_cannot_win(cloud: Cloud) -> None:
+    stop = {"median": {"min_epochs": 1, "min_trials": 2}}
+    workers = Workers.of(cloud, max_concurrency=1, epochs=3, stop=stop)
+    for number in range(2):
+        assert keys.MEDIANS not in {each["Name"] for each in workers.states[0]["environment"]}, f"{number} completed"
+        workers.train(0)
+    state = workers.states[0]
+    told = json.loads(next(each["Value"] for each in state["environment"] if each["Name"] == keys.MEDIANS))
+    worse = min(event["ended"]["value"] for event in log(cloud)[1:])
+    assert told["medians"] == [[1, worse], [2, worse]]
+    assert (told["metric"], told["direction"]) == ("val_accuracy", "maximize")
+    # Its own value is the best of all, as if another part of the world were wrong: it has no metrics, and cannot win.
+    key = told["uri"].removeprefix(keys.uri(cloud.bucket.name, ""))
+    cloud.bucket.put_json(key, {"epoch": 1, "value": 99.0, "epochs_trained": 2})
+    workers.ask(0, {"job": {"job_id": "j", "attempts": attempts(1.0)}})
+    workers.to_the_end()
+    output = workers.reduce()["output"]
+    assert output["outcomes"] == {"SUCCEEDED": 5, "FAILED": 0, "MISSING": 1, "INVALID": 0}
+    assert output["reasons"] == [{"reason": "ended by stop.median after epoch 1", "trials": 1}]
+    assert (output["winner"]["value"] < 99, output["epochs_trained_total"]) == (True, 5 * 3 + 2)
+    assert Workers.of(cloud, execution="two", max_concurrency=1, epochs=3, stop=stop).states == []
+    again = Workers.of(cloud, execution="three", max_concurrency=1, epochs=3)
+    assert [each["trial_id"] for each in again.states] == [state["trial_id"]]
+
+
+def test_a_job_that_leaves_a_wrong_record_of_the_median_rule_wrote_no_metrics(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1, epochs=3, stop={"median": {}})
+    trial_id = workers.states[0]["trial_id"]
+    cloud.bucket.put_json(keys.ended_key(trial_id, 3), {"epoch": 5, "value": 1.0, "epochs_trained": 2})
+    workers.ask(0, {"job": {"job_id": "j", "attempts": attempts(1.0)}})
+    assert log(cloud)[-1]["ended"]["reason"].startswith("its job succeeded but wrote no metrics")
+
+
 def test_the_log_refuses_a_number_that_is_taken(cloud: Cloud) -> None:
     Workers.of(cloud)
     with pytest.raises(ClientError, match="PreconditionFailed"):

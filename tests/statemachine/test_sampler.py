@@ -17,6 +17,7 @@ from stepsweep.contract import keys, rounds
 from stepsweep.contract.events import Began, Choice, Task, TaskEnd
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import SearchState
+from stepsweep.contract.median import Ended
 from stepsweep.contract.ranking import Group, Result, grouped, rank
 from stepsweep.contract.search import STARTUP, Method, Search
 from stepsweep.contract.space import Value
@@ -361,6 +362,32 @@ def test_with_two_objectives_diverged_and_failed_trials_are_told_as_with_one() -
     for status in (Status.INVALID, Status.FAILED):  # not one has values
         groups = first_batch(spec, lambda trial, status=status: ended(trial, None, status), number=12)  # type: ignore[misc]
         assert len(propose(spec, groups, round_number=1)) == (9 if status is Status.INVALID else 0)
+
+
+def test_what_the_median_rule_ended_tells_the_model_where_not_to_search() -> None:
+    """Below lr 0.01 all trials are ended. A model that is told nothing of them goes there again."""
+    space = {"lr": {"low": 1e-4, "high": 1.0, "log": True}}
+    search = {"method": "tpe", "trials": 60}
+    spec = spec_of(parameters=space, search=search, rounds=False, epochs=9, stop={"median": {"min_epochs": 1}})
+    began = Began(leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t",
+                  fleet=Fleet(usd_per_hour=1.0, at_once=9), workers=1)  # fmt: skip
+    state = SearchState(began)
+    state.apply(began)
+    ended = TaskEnd(status=Status.MISSING, reason="ended by stop.median", ended=Ended(epoch=1, value=0.1))
+    for turn, params in enumerate({"lr": 10 ** (-4 + turn / 10)} for turn in range(40)):
+        state.told(0, turn, Choice(task=Task(candidate=turn, member=0, rung=0, params=params)))
+        whole = TaskEnd(status=Status.SUCCEEDED, value=0.5, epoch=9, epochs_trained=9)
+        state.end_task(0, whole if params["lr"] >= 0.01 else ended)
+        if turn == STARTUP - 1:
+            assert state.knows_enough(), "what was ended tells something"
+    asked = [as_number(params["lr"]) for _ in range(20) for params in _next(state)]
+    assert sum(lr >= 0.01 for lr in asked) > 0.8 * len(asked)
+
+
+def _next(state: SearchState) -> list[dict[str, Value]]:
+    """Each question has another seed, as with another event in the log."""
+    state.events += 1
+    return propose_next(state)
 
 
 def test_with_two_objectives_a_free_running_search_asks_the_model_too() -> None:

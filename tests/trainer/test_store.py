@@ -11,7 +11,8 @@ from botocore.config import Config
 from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
-from stepsweep.contract import keys
+from stepsweep.contract import keys, median
+from stepsweep.contract.objective import Direction, Objective
 from stepsweep.trainer import store
 from stepsweep.trainer.store import FileStore, Job, JobStore, StoreError, tutorial_key
 from tests.support.trainer import BUCKET
@@ -22,6 +23,19 @@ FIRST, SECOND = b"epoch,val_loss\n1,0.5\n", b"epoch,val_loss\n1,0.6\n"
 
 def body(s3: S3Client, key: str) -> bytes:
     return s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+
+
+def test_a_job_records_that_it_is_worse_than_the_median_where_its_metrics_would_be(s3: S3Client) -> None:
+    objective = Objective(metric="val_loss", direction=Direction.MINIMIZE)
+    told = median.variable({1: 0.55}, objective, uri=keys.uri(BUCKET, keys.ended_key("worse", 10)))
+    job = Job(bucket=BUCKET, trial_id="worse", epochs=10, medians=told)
+    assert JobStore(job, s3).end_if_worse(FIRST) == ""
+    said = JobStore(job, s3).end_if_worse(SECOND)
+    assert said.startswith("ended by stop.median: up to epoch 1 the best val_loss is 0.6; the median")
+    record = median.read_record(body(s3, keys.ended_key("worse", 10)), epochs=10)
+    assert record == (median.Ended(epoch=1, value=0.6), 1)
+    assert body(s3, keys.live_key("worse")) == SECOND
+    assert not JobStore(job, s3).finished()
 
 
 def test_a_job_is_what_its_environment_says() -> None:

@@ -357,6 +357,23 @@ def test_each_epoch_is_shown_live_while_it_trains(
     assert [metrics.parse_csv(each, max_epochs=3).epochs for each in shown][:2] == [1, 2]
 
 
+def test_a_trial_that_its_sweep_ends_writes_no_metrics_and_says_why(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Worse(FileStore):
+        def end_if_worse(self, metrics: bytes) -> str:
+            return "worse than others" if metrics.count(b"\n") == 3 else ""
+
+    store = Worse(output=tmp_path / "m.csv", checkpoint_file=tmp_path / "kept.pt")
+    assert trial.run(options("--epochs", "4"), store, interrupted=lambda: False)
+    assert not store.output.exists()
+    lines = capsys.readouterr().out.splitlines()
+    assert (lines[-1], sum(line.startswith("epoch ") for line in lines)) == ("worse than others", 2)
+    again = FileStore(output=store.output, checkpoint_file=store.checkpoint_file)
+    assert trial.run(options("--epochs", "4"), again, interrupted=lambda: False)
+    assert "continuing after epoch 2" in capsys.readouterr().out
+
+
 def test_a_diverging_trial_ends_at_once_with_metrics_that_say_so(
     options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,12 +1,14 @@
 """Determines a trial's outcome. Its metrics decide; without metrics, the record of its job gives the reason."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from stepsweep.bucket.outcomes import Unreadable
 from stepsweep.bucket.s3 import Readable
-from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.errors import InvalidDocument, InvalidMetrics
 from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.jobs import ENDED_BY_MEDIAN
+from stepsweep.contract.median import Ended, averages, read_record
 from stepsweep.contract.metrics import MAX_BYTES, parse_csv
 from stepsweep.contract.objective import Objective, Reached
 from stepsweep.contract.ranking import Result
@@ -18,6 +20,8 @@ NO_METRICS = (
 )
 """The same for every trial, so that reasons are grouped."""
 
+MAX_RECORD_BYTES = 1_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
@@ -26,25 +30,35 @@ class Read:
     Attributes:
         log_stream: log stream of its job's last attempt, if the job failed.
         job_seconds: how long the attempts of its job ran in this sweep.
+        ended: where the median rule ended it; None if it did not.
+        averages: its running averages at the epochs that were asked for, if it succeeded.
     """
 
     result: Result
     log_stream: str | None = None
     job_seconds: float = 0.0
+    ended: Ended | None = None
+    averages: Mapping[int, float] = field(default_factory=dict)
 
 
 def read_result(
-    bucket: Readable, trial: Trial, objectives: Sequence[Objective], *, outcome: JobOutcome | Unreadable | None
+    bucket: Readable,
+    trial: Trial,
+    objectives: Sequence[Objective],
+    *,
+    outcome: JobOutcome | Unreadable | None,
+    averages_at: Sequence[int] = (),
 ) -> Read:
     """Returns one trial's result.
 
     Args:
         outcome: the state machine's record; None if there is none.
+        averages_at: the epochs of its running averages.
     """
     seconds = outcome.job_seconds if isinstance(outcome, JobOutcome) else 0.0
     data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
     if data is None:
-        return replace(_without_metrics(trial, outcome), job_seconds=seconds)
+        return replace(_without_metrics(bucket, trial, outcome), job_seconds=seconds)
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
         reached = Reached.of(objectives, metrics)
@@ -52,21 +66,35 @@ def read_result(
         return Read(result=_ended(trial, Status.INVALID, str(error)), job_seconds=seconds)
     succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
     result = Result(trial=trial, outcome=succeeded, epochs_trained=metrics.epochs, **asdict(reached))
-    return Read(result=result, job_seconds=seconds)
+    return Read(result=result, job_seconds=seconds, averages=averages(metrics, objectives[0], averages_at))
 
 
-def _without_metrics(trial: Trial, outcome: JobOutcome | Unreadable | None) -> Read:
+def _without_metrics(bucket: Readable, trial: Trial, outcome: JobOutcome | Unreadable | None) -> Read:
     match outcome:
         case None:
             return Read(result=_ended(trial, Status.MISSING, "it has no recorded outcome"))
         case Unreadable():
             return Read(result=_ended(trial, Status.FAILED, "its recorded outcome cannot be read"))
         case JobOutcome(succeeded=True):
-            return Read(result=_ended(trial, Status.MISSING, NO_METRICS))
+            return _ended_by_median(bucket, trial) or Read(result=_ended(trial, Status.MISSING, NO_METRICS))
         case JobOutcome(was_ended=True):
             return Read(result=_ended(trial, Status.MISSING, outcome.reason))
         case JobOutcome():
             return Read(result=_ended(trial, Status.FAILED, outcome.reason), log_stream=outcome.last_log_stream)
+
+
+def _ended_by_median(bucket: Readable, trial: Trial) -> Read | None:
+    """Returns the result of a trial that the median rule ended; None if it left no record of that."""
+    data = bucket.get(trial.ended_key, at_most=MAX_RECORD_BYTES)
+    try:
+        found = None if data is None else read_record(data, epochs=trial.epochs)
+    except InvalidDocument:  # written by a job
+        return None
+    if found is None:
+        return None
+    ended, epochs_trained = found
+    result = _ended(trial, Status.MISSING, f"{ENDED_BY_MEDIAN} after epoch {ended.epoch}")
+    return Read(result=replace(result, epochs_trained=epochs_trained), ended=ended)
 
 
 def _ended(trial: Trial, status: Status, reason: str) -> Result:

@@ -10,6 +10,7 @@ from typing import Any, overload
 
 from stepsweep.contract.asha import Reached
 from stepsweep.contract.events import TaskEnd
+from stepsweep.contract.median import Ended
 from stepsweep.contract.ranking import mean_epoch
 from stepsweep.contract.significance import mean_of
 from stepsweep.contract.space import Value, key_of, parse_value, plain
@@ -37,8 +38,14 @@ class Member:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has no metrics, so that a new execution tries it again."""
-        return self.end is not None and self.end.status in (Status.FAILED, Status.MISSING)
+        """Whether it has no metrics, so that a new execution tries it again. What the median rule ended has not."""
+        has_none = self.end is not None and self.end.status in (Status.FAILED, Status.MISSING)
+        return has_none and self.ended is None
+
+    @property
+    def ended(self) -> Ended | None:
+        """Where the median rule ended it; None if it did not."""
+        return self.end.ended if self.end else None
 
     @property
     def stopped_early(self) -> bool:
@@ -64,6 +71,11 @@ class Candidate:
     def has_ended(self) -> bool:
         """Whether all its trials have ended on its rung."""
         return len(self.reached) > self.rung
+
+    @property
+    def ended(self) -> Ended | None:
+        """Where the median rule ended its trial. With the rule there is one of each params."""
+        return self.members[0].ended
 
     def with_member(self, number: int, member: Member) -> "Candidate":
         members = (*self.members[:number], member, *self.members[number + 1 :])
@@ -187,8 +199,8 @@ def _candidate_from_json(data: Any, names: Sequence[str]) -> Candidate:
 
 
 def _end(data: Any) -> TaskEnd:
-    status, reason, value, epoch, epochs_trained, job_seconds, by_objective = data
+    status, reason, value, epoch, epochs_trained, job_seconds, by_objective, ended, _ = data
     return TaskEnd(
         status=Status(status), reason=reason, value=value, epoch=epoch, epochs_trained=epochs_trained,
-        job_seconds=job_seconds, by_objective=tuple(by_objective),
+        job_seconds=job_seconds, by_objective=tuple(by_objective), ended=Ended(**ended) if ended else None,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from stepsweep.contract.artifacts import NONE
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.job_outcome import begun
 from stepsweep.contract.means import ATTEMPTS, StackJob
+from stepsweep.contract.median import Medians, variable
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.spec import SweepSpec
@@ -148,7 +149,17 @@ class TrialItem:
     outcome_key: str
 
     @classmethod
-    def of(cls, trial: Trial, *, execution: str, spec: SweepSpec, bucket: str, job: StackJob) -> Self:
+    def of(
+        cls,
+        trial: Trial,
+        *,
+        execution: str,
+        spec: SweepSpec,
+        bucket: str,
+        job: StackJob,
+        medians: Medians | None = None,
+    ) -> Self:
+        told = variable(medians, spec.objective, uri=keys.uri(bucket, trial.ended_key)) if medians else ""
         return cls(
             execution=execution,
             sweep=spec.name,
@@ -159,6 +170,7 @@ class TrialItem:
                 keys.CHECKPOINT_URI: keys.uri(bucket, keys.checkpoint_prefix(trial.trial_id)),
                 **({keys.ARTIFACTS_URI: keys.uri(bucket, trial.new_artifacts)} if spec.keep_artifacts != NONE else {}),
                 **({keys.ARTIFACTS: json.dumps(spec.artifacts)} if spec.artifacts else {}),
+                **({keys.MEDIANS: told} if told else {}),
                 **({keys.SECRETS: json.dumps(spec.secrets)} if spec.secrets else {}),
                 **({keys.THREADS: str(spec.resources.vcpus)} if spec.resources.vcpus else {}),
                 **({keys.TEXTS: json.dumps(texts)} if (texts := trial.texts) else {}),

@@ -6,11 +6,12 @@ mean; recorded decisions are the truth, and nothing decides anew when the log is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.fleet import Fleet
+from stepsweep.contract.median import Ended, Medians, by_epoch, pairs
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, shown
 from stepsweep.contract.spec import SweepSpec
@@ -31,16 +32,19 @@ class Task:
         member: which of the candidate's trials, one per fold and seed.
         rung: how often the candidate has been promoted.
         params: of the candidate; a new one is known by them.
+        medians: that end the trial where it is worse; empty without the rule, or while too few trials have completed.
     """
 
     candidate: int
     member: int
     rung: int
     params: Mapping[str, Value]
+    medians: Medians = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "candidate": self.candidate, "member": self.member, "rung": self.rung, "params": dict(self.params),
+            "medians": pairs(self.medians),
         }  # fmt: skip
 
     @classmethod
@@ -51,6 +55,7 @@ class Task:
             member=fields.whole("member"),
             rung=fields.whole("rung"),
             params=fields.values("params"),
+            medians=by_epoch(fields.pairs("medians")),
         )
         fields.done()
         return task
@@ -94,6 +99,8 @@ class TaskEnd:
     Attributes:
         value, epoch, epochs_trained, by_objective: as in `contract.ranking.Result`.
         job_seconds: how long the attempts of its job ran; 0 if it was trained before.
+        ended: where the median rule ended it; None if it did not.
+        averages: with the median rule, the running averages of a trial that succeeded, by epoch.
     """
 
     status: Status
@@ -103,17 +110,21 @@ class TaskEnd:
     epochs_trained: int | None = None
     job_seconds: float = 0.0
     by_objective: tuple[float, ...] = ()
+    ended: Ended | None = None
+    averages: Mapping[int, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "status": self.status.value, "reason": self.reason, "value": self.value, "epoch": self.epoch,
             "epochs_trained": self.epochs_trained, "job_seconds": self.job_seconds,
-            "by_objective": list(self.by_objective),
+            "by_objective": list(self.by_objective), "ended": self.ended.to_json() if self.ended else None,
+            "averages": pairs(self.averages),
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
+        ended = fields.raw("ended")
         end = cls(
             status=fields.one_of("status", Status),
             reason=fields.text("reason"),
@@ -122,6 +133,8 @@ class TaskEnd:
             epochs_trained=fields.maybe_whole("epochs_trained"),
             job_seconds=fields.number("job_seconds"),
             by_objective=tuple(fields.numbers("by_objective")),
+            ended=None if ended is None else Ended.from_json(ended, where=f"{where}: ended"),
+            averages=by_epoch(fields.pairs("averages")),
         )
         fields.done()
         return end

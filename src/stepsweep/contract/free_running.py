@@ -15,6 +15,7 @@ from stepsweep.contract.assumed import Span
 from stepsweep.contract.candidates import Candidate, Candidates, Member
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import SCHEMA, Asked, Began, Choice, Event, Task, TaskEnd, event_from_json
+from stepsweep.contract.median import by_epoch, pairs
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.rounds import after_those_by_hand, in_order
 from stepsweep.contract.search import MAX_TURNS, STARTUP
@@ -39,6 +40,7 @@ class SearchState:
         stopper: the worker whose question met that rule.
         course: how the search went so far.
         spent: on all jobs so far.
+        averages: with the median rule, the running averages of each trial that succeeded, by epoch.
     """
 
     def __init__(self, began: Began) -> None:
@@ -50,6 +52,7 @@ class SearchState:
         self.stopper: int | None = None
         self.course = Course()
         self.spent = Spent()
+        self.averages: list[Mapping[int, float]] = []
 
     @property
     def spec(self) -> SweepSpec:
@@ -59,6 +62,7 @@ class SearchState:
         other = SearchState(self.began)
         other.__dict__.update(self.__dict__)
         other.candidates, other.turns = self.candidates.copy(), dict(self.turns)
+        other.averages = list(self.averages)
         return other
 
     # --- events
@@ -75,16 +79,21 @@ class SearchState:
             self.told(event.worker, event.turn, event.choice)
 
     def _begin(self, event: Began) -> None:
-        """Frees what earlier workers left. A new execution also retries failed trials."""
+        """Frees what earlier workers left. A new execution also retries failed trials.
+
+        One without the median rule trains on what the rule ended.
+        """
         before, self.began = self.began, event
         if before.trainer_version != event.trainer_version:  # all trials count as new
             self.candidates, self.course = Candidates(list(event.spec.parameters)), Course()
+            self.averages = []
         again = before.execution != event.execution
         if again:
             self.course = self.course.tried_again()
         for number, candidate in enumerate(self.candidates):
             for index, member in enumerate(candidate.members):
-                if member.worker is not None or (again and member.has_failed):
+                is_again = member.has_failed or (member.ended is not None and event.spec.stop.median is None)
+                if member.worker is not None or (again and is_again):
                     candidate = candidate.with_member(index, Member(epochs=member.epochs))  # noqa: PLW2901
             self.candidates.put(number, candidate)
         self.turns, self.ended_by, self.stopper = {}, "", None
@@ -97,7 +106,10 @@ class SearchState:
             return
         candidate = self.candidates[task.candidate]
         member = candidate.members[task.member]
-        candidate = candidate.with_member(task.member, replace(member, end=end, worker=None))
+        if end.averages:
+            self.averages.append(end.averages)
+        # The averages are kept once.
+        candidate = candidate.with_member(task.member, replace(member, end=replace(end, averages={}), worker=None))
         self.candidates.put(task.candidate, candidate)
         if end.job_seconds:
             before = (0, *self.spec.rungs)[task.rung]
@@ -188,7 +200,7 @@ class SearchState:
 
     def knows_enough(self) -> bool:
         """Whether a model can propose params: with fewer outcomes it does no better than chance."""
-        telling = (True for candidate in self.candidates if any(_tells(each) for each in candidate.reached))
+        telling = (True for each in self.candidates if each.ended or any(_tells(reached) for reached in each.reached))
         return sum(islice(telling, STARTUP)) + len(self.spec.known) >= STARTUP
 
     # --- decisions
@@ -253,6 +265,8 @@ class SearchState:
 
     def _affordable(self, task: Task, passed: Sequence[int]) -> Choice:
         """Returns the task as a choice, unless it and what trains might exceed the budget."""
+        if rule := self.spec.stop.median:
+            task = replace(task, medians=rule.medians(self.averages, self.spec.objective, self.spec.epochs))
         budget, pace, fleet = self.spec.budget_usd, self.spent.pace, self.began.fleet
         if budget is None or pace is None:
             return Choice(task=task, passed=tuple(passed))
@@ -296,6 +310,7 @@ class SearchState:
             "since_best": self.course.since_best,
             "failed": self.course.failed,
             "spent": self.spent.to_json(),
+            "averages": [pairs(each) for each in self.averages],
             "turns": [[worker, turn, _place(task)] for worker, (turn, task) in sorted(self.turns.items())],
             "candidates": self.candidates.to_json(),
         }
@@ -315,12 +330,16 @@ class SearchState:
             best=fields.maybe_number("best"), since_best=fields.whole("since_best"), failed=fields.whole("failed")
         )
         state.spent = Spent.from_json(fields.raw("spent"), where=f"{where}: spent")
+        state.averages = [by_epoch(each) for each in fields.raw("averages")]
         state.candidates = Candidates(list(state.spec.parameters), fields.raw("candidates"))
         for worker, turn, place in fields.raw("turns"):
             task = None
             if place is not None:
-                number, member, rung = place
-                task = Task(candidate=number, member=member, rung=rung, params=state.candidates[number].params)
+                number, member, rung, medians = place
+                task = Task(
+                    candidate=number, member=member, rung=rung, params=state.candidates[number].params,
+                    medians=by_epoch(medians),
+                )  # fmt: skip
             state.turns[worker] = (turn, task)
         fields.done()
         return state
@@ -391,5 +410,5 @@ def _further(spec: SweepSpec, rung: int) -> int:
     return spec.rungs[rung] - (0, *spec.rungs)[rung]
 
 
-def _place(task: Task | None) -> list[int] | None:
-    return None if task is None else [task.candidate, task.member, task.rung]
+def _place(task: Task | None) -> list[Any] | None:
+    return None if task is None else [task.candidate, task.member, task.rung, pairs(task.medians)]

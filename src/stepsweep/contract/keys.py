@@ -29,6 +29,10 @@ TEXTS = "STEPSWEEP_TEXTS"
 
 Set if there are any. The trial kit reads it, since it hands typed values to scripts."""
 
+MEDIANS = "STEPSWEEP_MEDIANS"
+"""JSON object of `contract.median.variable`: by it, a trial that is worse than others ends itself. Set if there are
+medians."""
+
 SECRETS = "STEPSWEEP_SECRETS"
 """JSON list of names: in a job of the secrets that the sweep asked for, in the planner of those that jobs can be given.
 
@@ -167,6 +171,11 @@ def winner_key(sweep: str) -> str:
 
 def metrics_key(trial_id: str, epochs: int) -> str:
     return f"{TRIALS}{trial_id}/{METRICS_NAME}e{epochs}.csv"
+
+
+def ended_key(trial_id: str, epochs: int) -> str:
+    """Where the median rule ended a trial: what it leaves in place of metrics."""
+    return f"{TRIALS}{trial_id}/ended-e{epochs}.json"
 
 
 def summary_key(trial_id: str, epochs: int) -> str:

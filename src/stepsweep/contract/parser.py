@@ -39,6 +39,7 @@ from stepsweep.contract.means import (
     MIN_MEMORY_MIB,
     Resources,
 )
+from stepsweep.contract.median import MIN_TRIALS, VARIABLE_BYTES, MedianRule
 from stepsweep.contract.names import OPTION_RULE, is_option, is_sweep, why_reserved
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.objective_input import faults_with_several, objectives
@@ -104,8 +105,8 @@ class Parser:
             "name": self._name(default_name),
             "rounds": (rounds := self._rounds()),
             "search": self._search(rounds=rounds, listed=len(by_hand)),
-            "stop": self._stop(rounds=rounds),
             "epochs": (epochs := self._epochs()),
+            "stop": self._stop(epochs, rounds=rounds),
             "halving": self._halving(epochs),
             "objective": (found := self._objectives(epochs))[0],
             "further": found[1:],
@@ -129,7 +130,7 @@ class Parser:
         if len(found) > 1:
             self.faults += faults_with_several(self.data)
         self._trials(values, space)
-        self._override_bytes(parameters, fixed, environment, artifacts)
+        self._override_bytes(parameters, fixed, environment, artifacts, medians=values["stop"].median is not None)
         return values
 
     def _unknown_fields(self, there: Mapping[Any, Any], *, known: tuple[str, ...], where: str) -> None:
@@ -349,7 +350,7 @@ class Parser:
                 return more.get("batch") is not None
         return not self.data.get("stop")
 
-    def _stop(self, *, rounds: bool) -> Stop:
+    def _stop(self, epochs: int, *, rounds: bool) -> Stop:
         raw = self.data.get("stop")
         if raw is None:
             return Stop()
@@ -358,14 +359,15 @@ class Parser:
             self.faults.append(f"stop: must be an object such as {example}, got {shown(raw)}")
             return Stop()
         self._unknown_fields(raw, known=tuple(Stop.__dataclass_fields__), where="stop.")
+        of_search = raw.keys() - {"median"}  # the other rules end the search, and this one single trials
         if rounds and raw.get("running") is not None:
             self.faults.append("stop.running: between rounds no trial runs; leave it out")
-        if raw and rounds and not self._has_later_rounds():
+        if of_search and rounds and not self._has_later_rounds():
             self.faults.append(
                 "stop: all trials are in one round, so none is left when the rules are looked at; leave rounds out, or "
                 "write false: the search then runs freely"
             )
-        if raw.keys() == {"running"} and self.data.get("budget_usd") is None:
+        if of_search == {"running"} and self.data.get("budget_usd") is None:
             self.faults.append(f"stop: has no rule; write one such as {example}")
         patience = raw.get("max_trials_without_improvement")
         return Stop(
@@ -374,7 +376,41 @@ class Parser:
             max_trials_without_improvement=None
             if patience is None
             else self._whole("stop.max_trials_without_improvement", patience, default=None, low=1, high=MAX_TRIALS),
+            median=self._median(raw.get("median"), epochs, rounds=rounds),
             running=self._running(raw.get("running")),
+        )
+
+    def _median(self, raw: object, epochs: int, *, rounds: bool) -> MedianRule | None:
+        if raw is None:
+            return None
+        where = "stop.median"
+        if not isinstance(raw, dict):
+            example = '{"min_epochs": 3, "min_trials": 5}'
+            self.faults.append(f"{where}: must be an object such as {example}, or {{}}, got {shown(raw)}")
+            return None
+        self._unknown_fields(raw, known=tuple(MedianRule.__dataclass_fields__), where=f"{where}.")
+        if rounds:
+            self.faults.append(
+                f"{where}: only for a free-running search, since trials of a round start before any has completed; "
+                "leave search.batch and rounds out, or write rounds false"
+            )
+        if self.data.get("halving") is not None:
+            self.faults.append(f"{where}: halving trains the worse trials less already; leave one of the two out")
+        for name, one in (("folds", None), ("repeats", 1)):
+            if self.data.get(name) not in (None, one):
+                self.faults.append(
+                    f"{where}: with {name}, one trial that is ended would take the mean from all of its params; leave "
+                    "one of the two out"
+                )
+        if epochs < 2:
+            self.faults.append(f"{where}: a trial of one epoch cannot be ended earlier; leave it out")
+            return None
+        least = raw.get("min_epochs", default_min_epochs(epochs))
+        return MedianRule(
+            min_epochs=self._whole(f"{where}.min_epochs", least, default=1, low=1, high=epochs - 1),
+            min_trials=self._whole(
+                f"{where}.min_trials", raw.get("min_trials", MIN_TRIALS), default=MIN_TRIALS, low=1, high=MAX_TRIALS
+            ),
         )
 
     def _running(self, raw: object) -> Running:
@@ -598,6 +634,8 @@ class Parser:
         fixed: Mapping[str, Value],
         environment: Mapping[str, str],
         artifacts: Sequence[str],
+        *,
+        medians: bool,
     ) -> None:
         given = {name: _widest(parameter) for name, parameter in parameters.items()}
         given |= {name: as_option(value) for name, value in fixed.items()}
@@ -616,9 +654,12 @@ class Parser:
                 f"parameters and fixed: {size} bytes of options per trial; at most {MAX_COMMAND_BYTES}, "
                 "give fewer or shorter ones"
             )
-        elif (both := size + overrides_bytes(environment) + patterns_bytes(artifacts)) > MAX_OVERRIDES_BYTES:
+        elif (
+            both := size + overrides_bytes(environment) + patterns_bytes(artifacts) + (VARIABLE_BYTES if medians else 0)
+        ) > MAX_OVERRIDES_BYTES:
             self.faults.append(
-                f"environment and artifacts: {both} bytes, {size} of them of options; "
+                f"environment{', stop.median' if medians else ''} and artifacts: {both} bytes, {size} of them of "
+                "options; "
                 f"Batch takes {MAX_OVERRIDES_BYTES} a trial, give fewer or shorter ones"
             )
 

@@ -124,6 +124,16 @@ class Fields:
             raise self._wrong(name, "must be a list of whole numbers", found)
         return found
 
+    def pairs(self, name: str) -> list[tuple[int, float]]:
+        """Returns a list of pairs, each of a whole number and a number."""
+        found = self._get(name)
+        for pair in found if isinstance(found, list) else [found]:
+            match pair:
+                case [int(), int() | float()] if not any(isinstance(each, bool) for each in pair):
+                    continue
+            raise self._wrong(name, "must be a list of pairs of numbers, the first one whole", found)
+        return [(whole, number) for whole, number in found]
+
     def child(self, name: str) -> "Fields":
         return Fields(self._get(name), f"{self._where}: {name}")
 

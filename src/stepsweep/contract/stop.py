@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from stepsweep.contract.median import MedianRule
 from stepsweep.contract.objective import Objective
 
 
@@ -25,22 +26,26 @@ class Stop:
         metric_reached: a trial's value at least as good; with halving, one on the last rung.
         max_hours: since the execution started.
         max_trials_without_improvement: that ended since the best value was found. With halving, each rung counts.
+        median: ends single trials of a free-running search, and not the search.
         running: what becomes of trials that run then, by whatever rule the search ends.
     """
 
     metric_reached: float | None = None
     max_hours: float | None = None
     max_trials_without_improvement: int | None = None
+    median: MedianRule | None = None
     running: Running = Running.FINISH
 
     @property
     def rules(self) -> dict[str, float]:
-        """The rules by their names."""
+        """The rules that end the search, by their names."""
         names = ("metric_reached", "max_hours", "max_trials_without_improvement")
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.rules, **({"running": self.running.value} if self.running is not Running.FINISH else {})}
+        median = {"median": self.median.to_json()} if self.median else {}
+        running = {"running": self.running.value} if self.running is not Running.FINISH else {}
+        return {**self.rules, **median, **running}
 
     def why(self, objective: Objective, *, best: float | None, since_best: int, hours: float) -> str:
         """Returns the first rule that is met, for people; an empty text if none is.

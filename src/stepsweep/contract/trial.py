@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Self
 
 from stepsweep.contract import keys
-from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
+from stepsweep.contract.jobs import ENDED_BY_MEDIAN, ENDED_WITH_THE_SEARCH
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, as_option, plain, reads_as_json
 
@@ -47,7 +47,8 @@ class Outcome:
     @property
     def is_failure(self) -> bool:
         """Whether the trial did not succeed, and the sweep did not end it itself."""
-        was_ended = self.status is Status.MISSING and self.reason.startswith(ENDED_WITH_THE_SEARCH)
+        by_the_sweep = (ENDED_WITH_THE_SEARCH, ENDED_BY_MEDIAN)
+        was_ended = self.status is Status.MISSING and self.reason.startswith(by_the_sweep)
         return self.status is not Status.SUCCEEDED and not was_ended
 
 
@@ -76,6 +77,10 @@ class Trial:
     @property
     def metrics_key(self) -> str:
         return keys.metrics_key(self.trial_id, self.epochs)
+
+    @property
+    def ended_key(self) -> str:
+        return keys.ended_key(self.trial_id, self.epochs)
 
     @property
     def new_artifacts(self) -> str:

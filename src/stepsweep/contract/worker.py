@@ -5,6 +5,7 @@ from typing import Any
 from stepsweep.contract.documents import TrialItem
 from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.means import StackJob
+from stepsweep.contract.median import Medians
 from stepsweep.contract.trial import Trial
 
 TRAIN, ASK, STOP, END = "train", "ask", "stop", "end"
@@ -20,6 +21,7 @@ def worker_state(
     bucket: str,
     job: StackJob,
     trial: Trial | None = None,
+    medians: Medians | None = None,
     why: str = "",
 ) -> dict[str, Any]:
     """Returns what a worker does next, and its next question; the state machine adds the job's end to that.
@@ -27,12 +29,15 @@ def worker_state(
     Args:
         turn: of the next question.
         trial: that it trains; the state then has all that its job needs.
+        medians: that end the trial where it is worse.
         why: the reason of jobs that it has ended.
     """
     question = {"sweep": state.spec.name, "leg": state.began.leg, "worker": worker, "turn": turn, "ended": {}}
     item: dict[str, Any] = {}
     if trial:
         began = state.began
-        item = TrialItem.of(trial, execution=began.execution, spec=state.spec, bucket=bucket, job=job).to_json()
+        item = TrialItem.of(
+            trial, execution=began.execution, spec=state.spec, bucket=bucket, job=job, medians=medians
+        ).to_json()
     reason = {"why": why} if why else {}
     return {**item, "do": do, "question": question, **reason}

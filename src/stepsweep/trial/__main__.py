@@ -21,6 +21,7 @@ from stepsweep.trial.artifacts import Artifacts, patterns_of
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import BOOLEANS, LISTS, NULLS, STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.interpreter import with_python
+from stepsweep.trial.median import MedianRule
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, columns_of, to_csv, valid_name
 from stepsweep.trial.process import Ended, run
 from stepsweep.trial.sources import Metrics
@@ -79,7 +80,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prefix=prefix,
             artifacts=Artifacts(workspace.artifacts, Path.cwd(), patterns, workspace.root),
             artifacts_uri=os.environ.get("STEPSWEEP_ARTIFACTS_URI"),
+            rule=_median_rule(asked),
         )
+
+
+def _median_rule(asked: argparse.Namespace) -> MedianRule | None:
+    text = os.environ.get("STEPSWEEP_MEDIANS")
+    if text and (asked.tensorboard or asked.mlflow):
+        print("stepsweep-trial: stop.median: a tracker's steps may be no epochs, so it ends nothing", file=sys.stderr)
+        return None
+    return MedianRule(text) if text else None
 
 
 def _check_options(asked: argparse.Namespace) -> None:
@@ -144,6 +154,7 @@ def _train(
     prefix: str | None,
     artifacts: Artifacts,
     artifacts_uri: str | None,
+    rule: MedianRule | None,
 ) -> int:
     last_lines: deque[str] = deque(maxlen=5)
 
@@ -160,10 +171,12 @@ def _train(
             print(f"stepsweep-trial: {error}", file=sys.stderr)
             return INTERRUPTED
     try:
-        ended = _run(command, metrics, workspace, take, checkpoint, prefix)
+        ended = _run(command, metrics, workspace, take, checkpoint, prefix, rule)
     except OSError as error:
         print(f"stepsweep-trial: cannot start {command.argv[0]}: {error.strerror}", file=sys.stderr)
         return WRONG_INPUT
+    if rule and rule.met.is_set() and (ended.code or len(metrics.rows_so_far()) != command.epochs):
+        return _ended_by(rule, metrics.rows_so_far(), prefix)
     if ended.code:
         return ended.code
     if ended.terminated and (done := len(metrics.rows_so_far())) < (command.epochs or 0):
@@ -201,9 +214,12 @@ def _run(
     take: Callable[[str], None],
     checkpoint: Checkpoint | None,
     prefix: str | None,
+    rule: MedianRule | None,
 ) -> Ended:
     """Runs the script; meanwhile and at its end, saves what it writes."""
     over = threading.Event()
+    if rule:
+        threading.Thread(target=rule.watch, args=(metrics.rows_for_good, over), daemon=True).start()
     live = None
     if prefix:
         live = threading.Thread(target=_show_live, args=(prefix, metrics.rows_so_far, over), daemon=True)
@@ -217,15 +233,29 @@ def _run(
             {**workspace.environment, **_params(command.options), **command.environment},
             take,
             checkpoint.hurry if checkpoint else lambda: None,
+            rule.met if rule else threading.Event(),
         )
     finally:
         over.set()
         if live:
             live.join()
         if checkpoint:
-            whole = ended is not None and not ended.killed and (ended.terminated or ended.code in (0, INTERRUPTED))
+            told = ended is not None and (ended.terminated or (rule is not None and rule.met.is_set()))
+            whole = ended is not None and not ended.killed and (told or ended.code in (0, INTERRUPTED))
             checkpoint.finish(completed=whole)
     return ended
+
+
+def _ended_by(rule: MedianRule, rows: list[dict[str, float]], prefix: str | None) -> int:
+    """Leaves what the trial reached for those who look at it, and the record that it was ended."""
+    try:
+        if prefix:
+            places.show_live(prefix, to_csv(rows))
+        rule.record(len(rows))
+    except Exception as error:  # noqa: BLE001  botocore's errors have no common root
+        print(f"stepsweep-trial: cannot write that it was ended: {error}", file=sys.stderr)
+        return INTERRUPTED
+    return FINISHED
 
 
 def _params(options: dict[str, Any]) -> dict[str, str]:

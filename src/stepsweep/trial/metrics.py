@@ -177,6 +177,11 @@ class Collector:
         """Whether it began with the epochs of an earlier attempt."""
         return self._resumed
 
+    @property
+    def names_epochs(self) -> bool:
+        """Whether the lines so far name the epochs of their values."""
+        return bool(self._values)
+
     def state(self) -> dict[str, Any]:
         """Returns the values so far, as JSON, for an attempt that continues from a checkpoint of this moment."""
         return {

@@ -52,8 +52,13 @@ def upload(files: Mapping[str, Path], prefix: str) -> None:
 
 def show_live(prefix: str, data: bytes) -> None:
     """Replaces `live.csv`, the rows so far for live progress."""
-    place = urlparse(prefix)
-    s3_client().put_object(Bucket=place.netloc, Key=place.path[1:] + "live.csv", Body=data)
+    put(f"{prefix}live.csv", data)
+
+
+def put(uri: str, data: bytes) -> None:
+    """Writes an object, or replaces it."""
+    place = urlparse(uri)
+    s3_client().put_object(Bucket=place.netloc, Key=place.path[1:], Body=data)
 
 
 @functools.cache

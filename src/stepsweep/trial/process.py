@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import IO, BinaryIO
 
+GRACE_SECONDS = 30.0
+"""Between SIGTERM and SIGKILL, as Batch and a Spot machine give them."""
+
 OUTPUT_SECONDS = 5.0
 """How long output of processes that the script left behind is read after its end."""
 
@@ -36,8 +39,12 @@ def run(
     environment: Mapping[str, str],
     line: Callable[[str], None],
     terminated: Callable[[], None],
+    end: threading.Event,
 ) -> Ended:
     """Runs the script, passes each line of its output to `line`, and calls `terminated` on SIGTERM or Ctrl-C.
+
+    Args:
+        end: once it is set, the script is told to end, and killed if it does not.
 
     Raises:
         OSError: it cannot be started.
@@ -66,12 +73,22 @@ def run(
     ]
     for reader in readers:
         reader.start()
+    threading.Thread(target=_end, args=(child, end), daemon=True).start()
     code = child.wait()
     for reader in readers:
         reader.join(OUTPUT_SECONDS)
     for number, handler in before.items():
         signal.signal(number, handler)
     return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=told)
+
+
+def _end(child: subprocess.Popen[bytes], end: threading.Event) -> None:
+    end.wait()
+    child.terminate()
+    try:
+        child.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
 
 
 def _pass_through(

@@ -60,6 +60,21 @@ class Metrics:
         except NoMetrics:
             return []
 
+    def rows_for_good(self) -> list[dict[str, float]]:
+        """Returns the rows of epochs that are over, whose values no later line can change.
+
+        There are none if the output names no epochs: what seems to be an epoch may be a batch.
+        """
+        with self._lock:
+            try:
+                source, collector = self._collector()
+                rows, _ = collector.rows(self._epochs)
+            except NoMetrics:
+                return []
+        if collector.names_epochs:
+            return rows[:-1]
+        return rows if source == REPORTED else []
+
     def state(self) -> dict[str, Any]:
         """Returns the state that belongs to a checkpoint of this moment, as JSON."""
         with self._lock:
