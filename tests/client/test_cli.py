@@ -150,6 +150,13 @@ def test_a_folder_that_cannot_be_made_is_one_line(sweep: Sweep, tmp_path: Path) 
     assert (ended.returncode, ended.stderr) == (1, f"sweep: {tmp_path / 'file' / 'below'}: Not a directory\n")
 
 
+def test_a_plan_says_which_trials_the_median_rule_ends(sweep: Sweep) -> None:
+    spec = {"parameters": {"lr": [0.1, 0.2]}, "epochs": 27, "name": "s", "stop": {"median": {"min_trials": 4}}}
+    lines = sweep("plan", "-", text=json.dumps(spec)).stdout.splitlines()
+    assert "A trial that is worse than the median of at least 4 completed ones is ended, at epoch 2 or later." in lines
+    assert not [line for line in lines if line.startswith("The search stops early")]
+
+
 def test_a_plan_in_json(sweep: Sweep) -> None:
     ended = sweep("plan", "-", "--json", text="name: mine\nepochs: 2\nparameters: {lr: [0.1, 1e-2]}\n")
     document = json.loads(ended.stdout)

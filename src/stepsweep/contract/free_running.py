@@ -15,7 +15,7 @@ from stepsweep.contract.assumed import Span
 from stepsweep.contract.candidates import Candidate, Candidates, Member
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import SCHEMA, Asked, Began, Choice, Event, Task, TaskEnd, event_from_json
-from stepsweep.contract.median import by_epoch, pairs
+from stepsweep.contract.median import Medians, by_epoch, pairs
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.rounds import after_those_by_hand, in_order
 from stepsweep.contract.search import MAX_TURNS, STARTUP
@@ -53,6 +53,7 @@ class SearchState:
         self.course = Course()
         self.spent = Spent()
         self.averages: list[Mapping[int, float]] = []
+        self._medians: Medians | None = None
 
     @property
     def spec(self) -> SweepSpec:
@@ -97,6 +98,7 @@ class SearchState:
                     candidate = candidate.with_member(index, Member(epochs=member.epochs))  # noqa: PLW2901
             self.candidates.put(number, candidate)
         self.turns, self.ended_by, self.stopper = {}, "", None
+        self._medians = None  # of the former rule
         self.spent = self.spent.with_starts(event.fleet.machines(event.workers))
 
     def end_task(self, worker: int, end: TaskEnd | None) -> None:
@@ -108,6 +110,7 @@ class SearchState:
         member = candidate.members[task.member]
         if end.averages:
             self.averages.append(end.averages)
+            self._medians = None
         # The averages are kept once.
         candidate = candidate.with_member(task.member, replace(member, end=replace(end, averages={}), worker=None))
         self.candidates.put(task.candidate, candidate)
@@ -174,6 +177,14 @@ class SearchState:
                 members = tuple(Member(epochs=min(each.epochs, epochs)) for each in candidate.members)
                 after.candidates.put(number, replace(candidate, rung=candidate.rung - 1, members=members))
         return after
+
+    @property
+    def medians(self) -> Medians:
+        """The medians that end a trial that begins now; empty without the rule, or while too few have completed."""
+        if self._medians is None:
+            rule = self.spec.stop.median
+            self._medians = rule.medians(self.averages, self.spec.objective, self.spec.epochs) if rule else {}
+        return self._medians
 
     @property
     def left(self) -> int:
@@ -265,8 +276,7 @@ class SearchState:
 
     def _affordable(self, task: Task, passed: Sequence[int]) -> Choice:
         """Returns the task as a choice, unless it and what trains might exceed the budget."""
-        if rule := self.spec.stop.median:
-            task = replace(task, medians=rule.medians(self.averages, self.spec.objective, self.spec.epochs))
+        task = replace(task, medians=self.medians)
         budget, pace, fleet = self.spec.budget_usd, self.spent.pace, self.began.fleet
         if budget is None or pace is None:
             return Choice(task=task, passed=tuple(passed))
