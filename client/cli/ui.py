@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import click
 
@@ -64,5 +65,7 @@ def ui(port: int | None, base: str, proxy_hosts: tuple[str, ...], cloud: Cloud, 
                 on_ready=on_ready,
             )
     except KeyboardInterrupt:
-        return ExitCode.OK
+        # Python would wait for threads that still read, or weigh parameters, for a page that nobody will see.
+        sys.stdout.flush()
+        os._exit(ExitCode.OK)
     return ExitCode.OK

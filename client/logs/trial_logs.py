@@ -1,7 +1,7 @@
 """The logs of trials: reads the output of their jobs' attempts."""
 
 import os
-from collections import deque
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,10 @@ MAX_EVENTS = 10_000
 """https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html"""
 EVENT_BYTES = 64
 """About the length of a line."""
+TAIL_BYTES = 1_048_576
+"""Most that is read of a log whose last lines are asked for. A line has no limit."""
+
+_LOG = re.compile(r"(?P<job>.+)-(?P<attempt>[1-9][0-9]{0,3})\.log", re.ASCII)
 
 
 class Log(Protocol):
@@ -50,9 +54,11 @@ class Log(Protocol):
 def attempts_by_job(logs: Path, trial_id: str) -> dict[str, dict[int, Path]]:
     """Returns the log files of a trial in an embedded cloud, by job and attempt; the last written job comes last."""
     found: dict[str, dict[int, Path]] = {}
-    for file in sorted((logs / trial_id).glob("*-*.log"), key=lambda file: file.stat().st_mtime_ns):
-        job, _, attempt = file.stem.rpartition("-")
-        found[job] = {**found.pop(job, {}), int(attempt): file}
+    # A trial may leave anything beside its logs: another name, a folder, a pipe that nobody ever writes to.
+    files = [file for file in (logs / trial_id).glob("*-*.log") if file.is_file()]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime_ns):
+        if match := _LOG.fullmatch(file.name):
+            found[match["job"]] = {**found.pop(match["job"], {}), int(match["attempt"]): file}
     return found
 
 
@@ -92,8 +98,12 @@ class LocalLog:
         files = self._attempts()
         if not files:
             return []
-        with files[max(files)].open(errors="replace") as lines:
-            return [line.rstrip("\r\n") for line in deque(lines, maxlen=limit)]
+        with files[max(files)].open("rb") as stream:
+            began = max(0, stream.seek(0, os.SEEK_END) - TAIL_BYTES)
+            stream.seek(began)
+            data = stream.read(TAIL_BYTES)
+        lines = data.decode(errors="replace").splitlines()
+        return lines[1 if began and len(lines) > 1 else 0 :][-limit:]
 
     def _attempts(self) -> dict[int, Path]:
         """Returns the log files of the trial's last job, by attempt."""

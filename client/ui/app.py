@@ -28,9 +28,10 @@ from stepsweep.client.ui.doings import Doings
 from stepsweep.client.ui.guard import Guard, Keys
 from stepsweep.client.ui.overview import Listed, Overview
 from stepsweep.client.ui.pages import ALIVE, Pages, event, said_of
+from stepsweep.client.ui.recent import Recent
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialSeen, TrialWatch
-from stepsweep.client.ui.watching import SweepWatch
+from stepsweep.client.ui.watching import FRESH_SECONDS, Seen, SweepWatch
 from stepsweep.contract.described import described
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.names import is_sweep
@@ -56,6 +57,7 @@ class Site:
         self._pages = pages
         self._is_over = is_over
         self._source = Source(cloud)
+        self._recent: Recent[Seen] = Recent(FRESH_SECONDS)
         self._watches: dict[str, SweepWatch] = {}
         self._overview = Overview(self._source, self._watch)
         self._doings = Doings(self._changed)
@@ -273,7 +275,7 @@ class Site:
     # --- parts
 
     def _watch(self, name: str) -> SweepWatch:
-        return self._watches.setdefault(name, SweepWatch(self._source, name))
+        return self._watches.setdefault(name, SweepWatch(self._source, name, self._recent))
 
     def _changed(self, name: str) -> None:
         self._watch(name).changed()
@@ -306,11 +308,16 @@ def application(cloud: Cloud, *, keys: Keys, hosts: frozenset[str], base: str, i
     place = str(cloud.directory) if cloud.is_local else f"the stack {cloud.stack or 'Stepsweep'} on AWS"
     pages = Pages(base=base, csrf=keys.csrf, where=cloud.where, place=place, is_local=cloud.is_local)
     site = Site(cloud, pages, is_over)
-    return Starlette(
-        routes=[Mount(base.rstrip("/"), routes=site.routes)],
+    below = base.rstrip("/")
+    to_it = [Route(below, lambda _: RedirectResponse(base))] if below else []
+    app = Starlette(
+        routes=[*to_it, Mount(below, routes=site.routes)],
         middleware=[Middleware(Guard, keys=keys, hosts=hosts, base=base)],
         exception_handlers={SweepError: site.explained, 404: site.missing, 405: site.missing},
     )
+    # Its own would name scheme and host, and behind a proxy the browser's scheme is another one.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _name_of(request: Request) -> str:

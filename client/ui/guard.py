@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
@@ -25,6 +25,9 @@ MAX_BODY_BYTES: Final = 1_048_576
 """More than any spec: an execution's input has 262,144 bytes at most, each of which a form may write as three."""
 
 READS = ("GET", "HEAD")
+
+SCHEMES = ("http", "https")
+"""A proxy may add TLS."""
 
 HEADERS = {
     # Plotly sets styles of elements as it draws; scripts are this server's files only.
@@ -99,11 +102,11 @@ class Guard:
             return _refusal("This server has another name. Behind a proxy, start it with --proxy-host NAME.")
         if request.method in READS and "token" in request.query_params:
             return self._logged_in(request)
-        if not _same(request.cookies.get(self._keys.cookie_name, ""), self._keys.cookie):
+        if not any(_same(each, self._keys.cookie) for each in _cookies(headers, self._keys.cookie_name)):
             return _refusal(ASKS_FOR_IT)
         if request.method in READS:
             return None
-        if urlsplit(headers.get("origin", "")).netloc.lower() != headers["host"].lower():
+        if headers.get("origin", "").lower() not in {f"{scheme}://{headers['host'].lower()}" for scheme in SCHEMES}:
             return _refusal("Only this server's own pages may change anything.")
         form = await _form(request, headers)
         if form is None:
@@ -124,14 +127,23 @@ class Guard:
         target = quote("/" + request.url.path.lstrip("/"))
         page = f'<!DOCTYPE html><meta http-equiv="refresh" content="0; url={escape(target)}"><title>sweep ui</title>'
         response = HTMLResponse(page, headers={"Referrer-Policy": "no-referrer"})
-        response.set_cookie(
-            self._keys.cookie_name, self._keys.cookie, path=self._base, httponly=True, samesite="strict"
-        )
+        path = self._base.rstrip("/") or "/"  # so that it also comes with the address that lacks the last slash
+        response.set_cookie(self._keys.cookie_name, self._keys.cookie, path=path, httponly=True, samesite="strict")
         return response
 
 
 def _refusal(why: str) -> Response:
     return PlainTextResponse(f"{why}\n", status_code=403)
+
+
+def _cookies(headers: Headers, name: str) -> list[str]:
+    """Returns the values of all cookies of this name: a server on another port may have set one for a deeper path.
+
+    They are taken as they were sent. `Request.cookies` also unquotes them, and in Python 3.11.7 that takes minutes for
+    60,000 backslashes, which anybody may send (CVE-2024-7592).
+    """
+    pairs = (each.strip().partition("=") for each in headers.get("cookie", "").split(";"))
+    return [value for key, _, value in pairs if key == name]
 
 
 async def _form(request: Request, headers: Headers) -> Mapping[str, str] | None:

@@ -9,6 +9,7 @@ from stepsweep.client.deployment import CloudError, explained
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.logs.trial_logs import Log
 from stepsweep.client.ui.source import Source
+from stepsweep.contract.cost import moment
 from stepsweep.contract.curves import best_epoch
 from stepsweep.contract.described import printable
 from stepsweep.contract.errors import InvalidInput
@@ -117,15 +118,15 @@ class TrialWatch:
 def _tries(outcome: JobOutcome) -> list[Try]:
     tries = []
     for number, attempt in enumerate(outcome.attempts, start=1):
-        started, stopped = attempt.get("StartedAt"), attempt.get("StoppedAt")
+        started, stopped = moment(attempt.get("StartedAt")), moment(attempt.get("StoppedAt"))
         container = _object(attempt.get("Container"))
         code = container.get("ExitCode")
-        both = isinstance(started, int) and isinstance(stopped, int)
+        ran = None if started is None or stopped is None else max(0, stopped - started) / 1000
         tries.append(
             Try(
                 number=number,
-                started=started if isinstance(started, int) else None,
-                seconds=(stopped - started) / 1000 if both else None,  # type: ignore[operator]
+                started=started,
+                seconds=ran,
                 exit_code=code if isinstance(code, int) else None,
                 reason=printable(str(container.get("Reason") or attempt.get("StatusReason") or "")),
             )

@@ -12,6 +12,7 @@ from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
 from stepsweep.client.ui.feed import Feed
+from stepsweep.client.ui.recent import Recent
 from stepsweep.client.ui.source import Source
 from stepsweep.contract.described import readable
 from stepsweep.contract.errors import InvalidInput, SweepError
@@ -64,9 +65,13 @@ class Seen:
 
 
 class SweepWatch:
-    """One sweep. Its `feed` has a value while a page is open, and `now` at any time."""
+    """One sweep. Its `feed` has a value while a page is open, and `now` at any time.
 
-    def __init__(self, source: Source, name: str) -> None:
+    Args:
+        recent: what was read of sweeps at rest; all watches share it.
+    """
+
+    def __init__(self, source: Source, name: str, recent: Recent[Seen]) -> None:
         self.feed: Feed[Seen] = Feed(f"sweep {name}", self._renew)
         self._source = source
         self._name = name
@@ -74,7 +79,7 @@ class SweepWatch:
         self._expected: SweepSpec | None = None
         self._curves: dict[tuple[str, int], Metrics] = {}
         self._looking = threading.Lock()
-        self._looked: tuple[float, Seen | None] = (0.0, None)
+        self._recent = recent
 
     def expect(self, spec: SweepSpec) -> None:
         """Shows what was asked until the sweep has records: an embedded cloud has to be started first."""
@@ -148,7 +153,6 @@ class SweepWatch:
                 if feed.latest is not None:
                     feed.publish(replace(feed.latest, trouble=str(error)))
                 feed.wait(self._look_seconds)
-        self._looked = (0.0, None)
 
     def _rest(self, feed: Feed[Seen], seen: Seen) -> None:
         """Waits at rest, until the sweep runs again or its records should be read again."""
@@ -190,7 +194,7 @@ class SweepWatch:
             cost = told_at - began
             if not feed.is_watched:
                 return
-        self._looked = (0.0, None)
+        self._recent.forget(self._name)
         ending = execution.ending()
         if ending.output is None and ending.error != "NoTrialSucceeded":
             self._faults = tuple(readable(ending.cause)) or (f"the execution {ending.status}",)
@@ -209,10 +213,10 @@ class SweepWatch:
     def _at_rest(self, found: Found) -> Seen:
         """Returns a sweep that does not run; a page, its data and its events ask for it at once."""
         with self._looking:
-            at, seen = self._looked
-            if seen is None or time.monotonic() - at > FRESH_SECONDS:
+            seen = self._recent.of(self._name)
+            if seen is None:
                 seen = self._read(found)
-                self._looked = (time.monotonic(), seen)
+                self._recent.keep(self._name, seen)
             return replace(seen, faults=self._faults)
 
     def _read(self, found: Found) -> Seen:

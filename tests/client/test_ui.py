@@ -1,10 +1,15 @@
 """`sweep ui` over real HTTP: who gets in, what changes anything, and that nothing that a trial wrote is markup."""
 
+import asyncio
+import contextlib
+import gc
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +17,11 @@ from pathlib import Path
 import pytest
 import requests
 
-from stepsweep.client.logs.trial_logs import CloudLog
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.logs.trial_logs import CloudLog, LocalLog
+from stepsweep.client.ui import recent, watching
+from stepsweep.client.ui.feed import Feed
+from stepsweep.client.ui.source import Source
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
 from tests.support.hostile import HOSTILE
@@ -105,6 +114,18 @@ def test_another_name_of_this_machine_is_refused(page: Page, host: str) -> None:
     assert page.get("?token=" + page.address.partition("token=")[2], Host=host).status_code == 403
 
 
+def test_a_cookie_that_is_hard_to_read_is_refused_at_once(page: Page) -> None:
+    """Python 3.11.7 unquotes it in minutes, and the server answers nobody meanwhile."""
+    name = f"stepsweep-{page.host.split(':')[1]}"
+    assert page.stranger("", Cookie=f'{name}="{60_000 * chr(92)}"').status_code == 403
+
+
+def test_another_cookie_of_the_same_name_keeps_nobody_out(page: Page) -> None:
+    """A server on another port of this machine may set one for a deeper path, and the browser sends that one first."""
+    ours = "; ".join(f"{each.name}={each.value}" for each in page.session.cookies)
+    assert page.stranger("", Cookie=f"{ours.partition('=')[0]}=0; {ours}").status_code == 200
+
+
 def test_localhost_is_a_name_of_this_server(page: Page) -> None:
     assert page.get("", Host=f"localhost:{page.host.split(':')[1]}").status_code == 200
 
@@ -129,7 +150,7 @@ def test_every_answer_forbids_scripts_but_the_server_s_own(page: Page) -> None:
 # --- what changes anything
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1:1"])
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "", "http://127.0.0.1:1", "http://["])
 def test_another_site_s_form_changes_nothing(page: Page, origin: str) -> None:
     answer = page.post("sweeps/mine/stop", {}, Origin=origin)
     assert (answer.status_code, answer.text) == (403, "Only this server's own pages may change anything.\n")
@@ -234,6 +255,25 @@ def test_of_a_huge_log_the_end_is_shown(page: Page, recorded: RecordedCloud) -> 
     assert max(len(line) for _, line in told["lines"]) <= 2_000
 
 
+def test_what_a_trial_puts_beside_its_logs_is_no_log(tmp_path: Path) -> None:
+    logs = tmp_path / "a"
+    (logs / "job-3.log").mkdir(parents=True)
+    os.mkfifo(logs / "job-4.log")
+    (logs / "x-y.log").write_text("not a number\n")
+    (logs / "job-0.log").write_text("no attempt\n")
+    (logs / "job-2.log").write_text("second\n")
+    assert list(LocalLog(tmp_path, "a", None, []).news(is_over=True)) == [(2, "second")]
+
+
+def test_of_a_log_without_an_end_of_line_the_last_part_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "a" / "job-1.log"
+    file.parent.mkdir()
+    with file.open("wb") as log:
+        log.seek(1_000 * HUGE)  # a file with a hole, of which all would not fit into the memory
+        log.write(b"\nthe last line\n")
+    assert LocalLog(tmp_path, "a", None, []).tail(2) == ["the last line"]
+
+
 def test_on_aws_a_log_begins_with_its_last_lines_and_goes_on(stack: Stack) -> None:
     (trial,) = stack.planned(name="mine", parameters={"a": [1]}, epochs=1)
     stack.failed("mine", trial, "first")
@@ -296,6 +336,53 @@ def test_sweeps_side_by_side(page: Page) -> None:
     assert "a comparison needs two sweeps or more" in Document(page.get("compare?sweep=mine").text).text
 
 
+# --- what the server keeps
+
+
+def alive(kind: type) -> int:
+    gc.collect()
+    return sum(isinstance(each, kind) for each in gc.get_objects())
+
+
+def test_of_the_sweeps_that_were_looked_at_only_the_last_ones_are_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = RecordedCloud(directory=tmp_path / "cloud")
+    names = [f"sweep-{number}" for number in range(5)]
+    for name in names:
+        recorded.planned(name, {"lr": [0.1]})
+    cloud = Cloud(
+        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )
+    source, kept = Source(cloud), recent.Recent[watching.Seen](60.0)
+    watches = [watching.SweepWatch(source, name, kept) for name in names]
+    before = alive(watching.Seen)
+    for watch in watches:
+        watch.now()
+    assert alive(watching.Seen) - before == len(names)
+    later = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    watches[0].now()
+    assert alive(watching.Seen) - before == 1
+
+
+def test_of_a_sweep_that_changes_only_the_last_picture_is_in_memory() -> None:
+    class Picture:
+        pass
+
+    def renew(feed: Feed[Picture]) -> None:
+        while feed.is_watched:
+            feed.publish(Picture())
+            feed.wait(0.001)
+
+    async def looked(feed: Feed[Picture]) -> None:
+        numbers = iter(range(20))
+        async for _ in feed.changes(lambda: next(numbers, None) is None):
+            assert alive(Picture) <= 3, "the last one, that of the page, and the one that is being made"
+
+    asyncio.run(looked(Feed("pictures", renew)))
+
+
 # --- the command
 
 
@@ -309,6 +396,47 @@ def test_behind_a_proxy_it_has_a_path_and_another_name(recorded: RecordedCloud) 
         assert [link for link in links if link and not link.startswith(("/team/sweeps/", "#", "data:"))] == []
         assert page.get("sweeps/mine", Host="proxy.example").status_code == 200
         assert requests.get(f"http://{page.host}/", timeout=30, cookies=page.session.cookies).status_code in (403, 404)
+        slash = page.session.get(page.root.rstrip("/"), timeout=30, allow_redirects=False)
+        assert slash.headers["Location"] == "/team/sweeps/", "it names no scheme: that of the proxy may be another one"
+
+
+def test_it_ends_though_a_page_is_still_being_made(tmp_path: Path) -> None:
+    """Weighing the parameters of many trials takes longer than anybody waits for the end."""
+    program = """
+import sys, time
+from stepsweep.client.cli.main import main
+from stepsweep.client.ui import app
+def never(*args, **named):
+    print("begun", file=sys.stderr, flush=True)
+    time.sleep(3600)
+app.compare = never
+main()
+"""
+    (tmp_path / "cloud").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", program, "ui", "--json", "--dir", "cloud"], cwd=tmp_path,
+        env=Sweep(folder=tmp_path).environment({"PYTHONPATH": str(REPOSITORY / "src")}), stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            address = json.loads(process.stdout.readline())["address"]
+            session = requests.Session()
+            session.get(address, timeout=30)
+            asking = threading.Thread(target=_asked_in_vain, args=(session, address.partition("?")[0] + "compare"))
+            asking.start()
+            assert process.stderr.readline() == "begun\n"
+            process.terminate()
+            assert process.wait(60) == 0
+            asking.join()
+        finally:
+            process.kill()
+
+
+def _asked_in_vain(session: requests.Session, url: str) -> None:
+    with contextlib.suppress(requests.RequestException):
+        session.get(url, timeout=60)
 
 
 def test_wrong_options_are_named_all_at_once(sweep: Sweep) -> None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsweep.contract.attempts import attempts_of
 from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem, items_from_json
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.job_outcome import JobOutcome, begun
@@ -225,6 +226,16 @@ class TestJobOutcome:
         outcome = JobOutcome.from_json({**begun("t", Status.SUCCEEDED, execution="s-1"), "job": job}, where="o")
         assert outcome.job_seconds >= 0
         assert all(isinstance(name, str) for name in outcome.log_streams)
+
+    @pytest.mark.parametrize(
+        ("started", "stopped"),
+        [(1, 10**400), (-(10**18), 10**18), (True, 2), (1e308, 2e308), ("1", "2"), (5_000, 1_000)],
+    )
+    def test_what_is_no_time_is_not_counted(self, started: Any, stopped: Any) -> None:
+        job = {"attempts": [{"StartedAt": started, "StoppedAt": stopped}]}
+        outcome = JobOutcome.from_json({**begun("t", Status.SUCCEEDED, execution="s-1"), "job": job}, where="o")
+        assert outcome.job_seconds == 0
+        assert list(attempts_of(outcome)) == []
 
     def test_the_attempts_of_a_failed_job_are_in_its_cause(self) -> None:
         attempts = [

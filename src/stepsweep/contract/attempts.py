@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from stepsweep.contract.cost import moment
 from stepsweep.contract.job_outcome import JobOutcome
 
 
@@ -28,8 +29,8 @@ class Attempt:
 def attempts_of(outcome: JobOutcome, rung: int | None = None) -> Iterator[Attempt]:
     """Yields the attempts of a job that ran; skips malformed descriptions."""
     for number, attempt in enumerate(outcome.attempts, start=1):
-        started, stopped = attempt.get("StartedAt"), attempt.get("StoppedAt")
-        if isinstance(started, int) and isinstance(stopped, int) and 0 < started <= stopped:
+        started, stopped = moment(attempt.get("StartedAt")), moment(attempt.get("StoppedAt"))
+        if started is not None and stopped is not None and 0 < started <= stopped:
             yield Attempt(
                 trial_id=outcome.trial_id,
                 number=number,

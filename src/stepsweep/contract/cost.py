@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+LAST_MILLISECOND = 253_402_300_799_999
+"""The end of the year 9999, after which no calendar goes on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
@@ -37,7 +40,12 @@ def job_seconds(attempts: object) -> float:
 
 
 def _milliseconds(attempt: Mapping[str, Any]) -> float:
-    started, stopped = attempt.get("StartedAt"), attempt.get("StoppedAt")
-    if not isinstance(started, int) or not isinstance(stopped, int):
-        return 0
-    return max(0, stopped - started)
+    started, stopped = moment(attempt.get("StartedAt")), moment(attempt.get("StoppedAt"))
+    return 0 if started is None or stopped is None else max(0, stopped - started)
+
+
+def moment(found: object) -> int | None:
+    """Returns a time in milliseconds since 1970, as Batch writes it; None for anything that is no time."""
+    if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= LAST_MILLISECOND:
+        return found
+    return None
