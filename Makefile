@@ -14,7 +14,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests start hundreds of processes, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: packages install data sweep test suite package image frameworks mutants bench proof screens notebooks lint lock clean
+.PHONY: packages install data sweep test suite slow package image frameworks mutants bench proof screens notebooks lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -56,7 +56,13 @@ test: data
 
 # Four workers even on two cores, since tests of the embedded cloud wait half of their time.
 suite: install
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/package
+	$(SUITE) -m "not slow"
+
+SUITE = $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/package
+
+# The tests that `make test` leaves out: what takes long, and takes a way that shorter tests take too. A quarter of an hour.
+slow: data
+	$(SUITE) -m slow
 
 # Builds the package, and tests the wheel in new environments with packages from PyPI: takes a few minutes.
 # PACKAGE has more options of pytest.

@@ -88,6 +88,7 @@ def test_tables_have_numbers_and_pictures_are_figures(sweeps: Sweeps, capfd: pyt
     assert "<code>--lr 0.1 --act train</code>" in winner._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_sweep_that_runs_is_looked_at_and_stopped_when_the_context_ends(folder: Path) -> None:
     (folder / "data").mkdir(exist_ok=True)
     with Sweeps(directory=folder, trainer=SCRIPTED) as sweeps:
@@ -124,6 +125,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 def test_an_interrupt_of_a_run_leaves_nothing_running(folder: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, str(folder), str(SCRIPTED)],

@@ -1,15 +1,18 @@
 """An epoch's benchmark: it counts the operations that are done, and the tutorial's way sees the trainer's images."""
 
+import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import epoch, tutorial
 from stepsweep.trainer import data
 from stepsweep.trainer.model import Net
 
 
+@pytest.mark.slow
 def test_the_floor_counts_what_torch_counts() -> None:
+    from torch.utils.flop_counter import FlopCounterMode  # it imports SymPy: seconds, at each collection
+
     net, images, labels = Net(), torch.randn(2, 1, 28, 28), torch.tensor([3, 4])
     counter = FlopCounterMode(display=False)
     with counter:

@@ -5,21 +5,18 @@ from pathlib import Path
 
 import pytest
 import requests
-from moto.server import ThreadedMotoServer
 
 from stepsweep.client.deployment import DEFAULT_STACK
 from tests.support.clients import client_of
 from tests.support.command import Sweep
+from tests.support.moto_server import running_moto
 from tests.support.stack import LOG_GROUP, QUEUE, Stack, environment_of, make_stack
 
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with running_moto() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,7 @@ def test_what_may_pass_is_waited_for(error: Exception, passes: bool) -> None:
     assert may_pass(error) is passes
 
 
+@pytest.mark.slow
 def test_an_embedded_cloud_is_found_whatever_a_person_has_set(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     nowhere = "http://127.0.0.1:9"
     for name, value in {

@@ -141,6 +141,7 @@ def test_the_sweeps_own_files_are_artifacts(finished: Stack, store: str, tmp_pat
     assert file.read_bytes() == finished.bucket.get("sweeps/mine/leaderboard.csv")
 
 
+@pytest.mark.slow
 def test_the_winners_model_is_an_artifact_of_its_run(finished: Stack, store: str, tmp_path: Path) -> None:
     client = MlflowClient(store)
     exported(finished, store)
@@ -152,6 +153,7 @@ def test_the_winners_model_is_an_artifact_of_its_run(finished: Stack, store: str
     assert Path(client.download_artifacts(best, "best.pt", str(tmp_path))).read_bytes() == b"model"
 
 
+@pytest.mark.slow
 def test_an_export_that_is_repeated_doubles_nothing_and_writes_what_has_changed(finished: Stack, store: str) -> None:
     first = exported(finished, store)
     before = runs(finished, store)[1]

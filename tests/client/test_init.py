@@ -48,6 +48,7 @@ def test_the_options_of_argparse_and_the_metrics_of_a_short_run(sweep: Sweep) ->
     assert json.loads(ran.stdout)["outcomes"]["SUCCEEDED"] == 2
 
 
+@pytest.mark.slow
 def test_the_options_of_click_and_one_score(sweep: Sweep) -> None:
     spec = prepared(sweep, "sklearn")
     assert sweep("init", "fit.py").returncode == 0

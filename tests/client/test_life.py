@@ -42,6 +42,7 @@ def written(folder: Path) -> dict[str, int]:
     return {file.parent.name: file.stat().st_mtime_ns for file in files}
 
 
+@pytest.mark.slow
 def test_a_sweep_has_its_winner_though_the_command_whose_cloud_it_joined_has_ended_first(folder: Path) -> None:
     """It is held while all trials end, as a slow machine holds it between two looks."""
     grid = ("--set", "lr=0.1,0.01", "--epochs", "2", "--fixed", "act=gate")
@@ -69,6 +70,7 @@ def logged(folder: Path) -> list[str]:
     return [file.parent.name for file in (folder / ".stepsweep" / "logs").glob("*/*.log") if file.stat().st_size]
 
 
+@pytest.mark.slow
 def test_a_sweep_whose_jobs_do_not_listen_is_stopped(folder: Path) -> None:
     """Its jobs take 30 s to end, in which no execution runs: the cloud in the background stays up for them."""
     sweep = Sweep(folder=folder)
@@ -183,6 +185,7 @@ def test_nothing_that_is_set_for_the_real_aws_reaches_a_sweep_on_this_machine(fo
     assert "2 SUCCEEDED" in said.stdout
 
 
+@pytest.mark.slow
 def test_a_run_ends_its_cloud_only_when_nothing_else_runs_in_it(folder: Path) -> None:
     sweep = Sweep(folder=folder)
     with sweep.popen(

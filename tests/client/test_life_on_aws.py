@@ -44,6 +44,7 @@ def aws(tmp_path: Path, cloud: Cloud) -> OnAws:
     return OnAws(tmp_path, cloud)
 
 
+@pytest.mark.slow
 def test_on_aws_a_sweep_is_watched_and_stopped_and_no_job_of_it_is_left(aws: OnAws, cloud: Cloud) -> None:
     other = document(
         aws("start", "--set", "lr=0.5", "--epochs", "1", "--fixed", "sleep=600", "--name", "other", "--json")
@@ -105,6 +106,7 @@ class Screen:
         os.close(self._terminal)
 
 
+@pytest.mark.slow
 def test_a_terminal_shows_what_trains(aws: OnAws, cloud: Cloud) -> None:
     (cloud.directory / "data").mkdir(exist_ok=True)
     (cloud.directory / "data" / "first").touch()
@@ -126,6 +128,7 @@ def test_a_terminal_shows_what_trains(aws: OnAws, cloud: Cloud) -> None:
     assert document(aws("watch", "shown", "--json"))["status"] == "SUCCEEDED"
 
 
+@pytest.mark.slow
 def test_on_aws_logs_are_those_of_every_attempt(aws: OnAws) -> None:
     words = ("--set", "lr=0.1", "--set", "act=temporary,crash", "--epochs", "1", "--name", "logged", "--json")
     assert document(aws("run", *words))["outcomes"] == {"SUCCEEDED": 1, "FAILED": 1, "MISSING": 0, "INVALID": 0}

@@ -61,6 +61,7 @@ def heard() -> Iterator[None]:
 
 
 # Python lets go of a connection that is being made when the interrupt comes, and says so when it collects it.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("heard")
 def test_an_interrupt_ends_the_waiting_and_not_the_sweep(sweeps: Sweeps, stack: Stack) -> None:

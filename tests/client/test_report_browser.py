@@ -133,6 +133,7 @@ def test_the_filter_lets_through_what_it_says(
     assert chromium.complaints() == []
 
 
+@pytest.mark.slow
 def test_a_trainer_s_own_names_are_filtered_by_and_no_loss_is_asked_for(
     chromium: Browser, recorded: RecordedCloud
 ) -> None:
@@ -172,6 +173,7 @@ def test_hugging_face_s_names_share_panels_and_overfitting_is_said_in_them(
     assert "In all trials: per_device_train_batch_size=8" in text
 
 
+@pytest.mark.slow
 def test_a_sweep_without_epochs_has_scores_and_no_curves(chromium: Browser, recorded: RecordedCloud) -> None:
     asked: dict[str, Any] = {"objective": {"metric": "accuracy", "direction": "maximize"}, "epochs": 1}
     for number, trial in enumerate(recorded.planned("score", {"C": [1, 10], "kernel": ["rbf", "poly"]}, **asked)):
@@ -214,6 +216,7 @@ def test_a_click_on_a_row_shows_its_curve_and_again_takes_it_away(
     assert_quiet(chromium)
 
 
+@pytest.mark.slow
 def test_pictures_tell_what_matters_and_how_it_went_and_a_brushed_axis_filters(
     chromium: Browser, recorded: RecordedCloud
 ) -> None:
@@ -258,6 +261,7 @@ def test_pictures_tell_what_matters_and_how_it_went_and_a_brushed_axis_filters(
     assert_quiet(chromium)
 
 
+@pytest.mark.slow
 def test_other_data_draws_only_what_changes_and_keeps_a_zoom(
     chromium: Browser, recorded: RecordedCloud, plane: str
 ) -> None:
@@ -304,6 +308,7 @@ def test_overfitting_is_said_and_shown(chromium: Browser, recorded: RecordedClou
     assert shaded == [[2, 4]]
 
 
+@pytest.mark.slow
 def test_a_thousand_trials_of_three_parameters(chromium: Browser, recorded: RecordedCloud) -> None:
     choices = {"lr": [10 ** (-place / 5) for place in range(10)], "momentum": [place / 10 for place in range(10)],
                "width": list(range(1, 11))}  # fmt: skip
@@ -340,6 +345,7 @@ def test_nobody_is_kept_from_using_the_page(
     assert any(each.startswith("color-contrast") for each in chromium.barriers())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 1280])
 def test_the_page_is_never_wider_than_its_window(
     chromium: Browser, recorded: RecordedCloud, plane: str, width: int
@@ -348,6 +354,7 @@ def test_the_page_is_never_wider_than_its_window(
     assert chromium.run("return document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_on_paper_it_is_light_and_whole(chromium: Browser, recorded: RecordedCloud, plane: str, tmp_path: Path) -> None:
     opened(chromium, recorded, plane, dark=True)
     chromium.run("dispatchEvent(new Event('beforeprint'))")
@@ -357,6 +364,7 @@ def test_on_paper_it_is_light_and_whole(chromium: Browser, recorded: RecordedClo
     chromium.command("Emulation.setEmulatedMedia", media="")
 
 
+@pytest.mark.slow
 def test_several_objectives_have_charts_of_their_front_and_none_of_one_value(
     chromium: Browser, recorded: RecordedCloud
 ) -> None:

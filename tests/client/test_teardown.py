@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.support.answers import Answer, answering
 from tests.support.command import Sweep
 from tests.support.deployed import TAGS, Deployed, deploy
+from tests.support.moto_server import running_moto
 from tests.support.stack import REGION
 
 
@@ -105,15 +105,10 @@ def test_what_may_not_be_seen_is_not_said_to_be_gone(sweep: Sweep, made: Deploye
 
 
 def test_where_there_is_nothing_nothing_is_left(sweep: Sweep) -> None:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        made = deploy(f"http://{host}:{port}")
+    with running_moto() as url:
+        made = deploy(url)
         elsewhere = {**made.environment, "AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-2"}
         ended = sweep("teardown", "--check", "--on", "aws", "--stack", "Nothing", environment=elsewhere)
-    finally:
-        server.stop()
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "problem" not in ended.stdout
     assert "ok      instances: none\n" in ended.stdout

@@ -17,6 +17,7 @@ from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED
 
 
+@pytest.mark.slow
 def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(sweep: Sweep) -> None:
     trainer = sweep.folder / "mine"
     shutil.copytree(SCRIPTED, trainer)

@@ -48,6 +48,7 @@ def pictures(notebook: Any) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the kernel's libraries
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_it_runs_and_gives_what_is_committed_in_kind(name: str, folder: Path) -> None:

@@ -57,6 +57,7 @@ def test_a_torch_script_with_a_best_pt_and_sentences_for_metrics(project: Sweep)
     assert "has changed since the sweep" in changed.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", ["sklearn"], indirect=True)
 def test_a_script_without_epochs_in_an_environment_of_its_own(project: Sweep) -> None:
     (value,) = by_hand(project.folder, [["fit.py", "--C", "1", "--intercept"]], python=sys.executable)
@@ -98,6 +99,7 @@ print("given", type(given["mixed"]).__name__)
 """
 
 
+@pytest.mark.slow
 def test_every_kind_of_value_reaches_the_script_and_comes_back(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(CONFIGURED)
     spec = {
@@ -124,6 +126,7 @@ def test_every_kind_of_value_reaches_the_script_and_comes_back(tmp_path: Path) -
         assert f"given {kind}\n" in project("logs", "kinds", word).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", ["shell"], indirect=True)
 def test_on_aws_a_command_that_the_stack_was_not_deployed_with_is_refused(project: Sweep) -> None:
     (project.folder / "data").mkdir()

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from stepsweep.contract import keys
 from stepsweep.contract.metrics import Metrics, parse_csv
@@ -19,6 +18,7 @@ from tests.proof.image import faults_of_context
 from tests.support.clients import client_of
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
+from tests.support.moto_server import running_moto
 
 FOLDER = REPOSITORY / "examples" / "your-trainer"
 DOCS = (REPOSITORY / "docs" / "your-trainer.md").read_text()
@@ -60,28 +60,26 @@ def by_hand() -> Metrics:
 
 @pytest.fixture(scope="module")
 def job() -> Iterator[dict[str, str]]:
-    """The environment of a job, whose bucket is plain moto's."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    environment = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        keys.METRICS_URI: keys.uri("results", METRICS),
-        keys.CHECKPOINT_URI: keys.uri("results", CHECKPOINTS),
-    }
-    s3(environment).create_bucket(Bucket="results")
-    yield environment
-    server.stop()
+    """The environment of a job, whose bucket is moto's."""
+    with running_moto() as url:
+        environment = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            keys.METRICS_URI: keys.uri("results", METRICS),
+            keys.CHECKPOINT_URI: keys.uri("results", CHECKPOINTS),
+        }
+        s3(environment).create_bucket(Bucket="results")
+        yield environment
 
 
 def s3(environment: Mapping[str, str]):  # type: ignore[no-untyped-def]
     return client_of("s3", environment)
 
 
+@pytest.mark.slow
 def test_an_interrupted_job_goes_on_to_the_same_numbers_and_never_replaces_them(
     job: Mapping[str, str], by_hand: Metrics
 ) -> None:

@@ -86,6 +86,7 @@ CASES = [
         name="a put whose answer is lost",
         injected="S3 stores the metrics, but closes the connection without an answer; twice",
         run=put_without_an_answer,
+        is_slow=True,
     ),
     Case(
         name="SubmitJob throttled",

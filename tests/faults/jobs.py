@@ -169,6 +169,7 @@ CASES = [
         name="killed while it writes a checkpoint",
         injected="SIGKILL to a trainer that has sent half of a checkpoint",
         run=killed_while_it_writes_a_checkpoint,
+        is_slow=True,
     ),
     Case(name="crashes", injected="half of the trials raise an error in every attempt", run=crashing, is_slow=True),
     Case(

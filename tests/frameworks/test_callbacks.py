@@ -12,11 +12,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 import stepsweep
 from stepsweep.contract.metrics import parse_csv
 from tests.support.embedded import REPOSITORY
+from tests.support.moto_server import running_moto
 from tests.support.trainer import BUCKET, environment, job_environment
 
 PYTHON = os.environ.get("FRAMEWORKS_PYTHON", sys.executable)
@@ -193,15 +193,12 @@ def test_the_metrics_are_those_that_the_library_recorded(title: str, tmp_path: P
 
 @pytest.mark.parametrize("title", ["Lightning", "Hugging Face", "Keras"], indirect=True)
 def test_an_interrupted_training_goes_on_where_it_was(title: str, tmp_path: Path) -> None:
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        job = job_environment(f"http://{host}:{port}", trial_id=title.replace(" ", "-"), epochs=3)
+    with running_moto() as url:
+        job = job_environment(url, trial_id=title.replace(" ", "-"), epochs=3)
         del job["STEPSWEEP_METRICS_URI"]
         client = boto3.client(
             "s3",
-            endpoint_url=f"http://{host}:{port}",
+            endpoint_url=url,
             region_name="us-east-1",
             aws_access_key_id="x",
             aws_secret_access_key="x",  # noqa: S106
@@ -209,8 +206,6 @@ def test_an_interrupted_training_goes_on_where_it_was(title: str, tmp_path: Path
         client.create_bucket(Bucket=BUCKET)
         first = run(tmp_path, title, INTERRUPT="yes", **job)
         second = run(tmp_path, title, **job)
-    finally:
-        server.stop()
     assert first.returncode == 75, first.stderr[-3000:]
     assert first.stderr.splitlines()[-1] == "stepsweep-trial: interrupted after epoch 2 of 3"
     assert second.returncode == 0, second.stderr[-3000:]

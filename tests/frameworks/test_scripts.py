@@ -133,6 +133,7 @@ def test_an_unchanged_script_has_the_values_and_the_winner_that_it_has_by_hand(n
         assert not (project.folder / script.file).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("Rscript") is None, reason="R is not installed (Debian: r-base-core)")
 def test_an_unchanged_script_in_r(tmp_path: Path) -> None:
     project = project_of("r", tmp_path)

@@ -119,6 +119,7 @@ def worker_asks(cloud: Cloud, number: int) -> bool:
     return bool(output(cloud, spec).get("outcomes", {}).get("SUCCEEDED") == 2)
 
 
+@pytest.mark.slow
 def test_a_sweep_needs_each_statement_of_each_role(cloud: Cloud, numbers: Iterator[int]) -> None:
     """Takes every action of every statement away, one at a time; then no sweep goes well."""
     iam = cloud.client("iam")

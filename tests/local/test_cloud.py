@@ -145,6 +145,7 @@ def files(folder: Path) -> set[Path]:
     return {file for file in folder.rglob("*") if file.is_file() and "run" not in file.relative_to(folder).parts}
 
 
+@pytest.mark.slow
 def test_any_key_survives_a_restart_and_none_leaves_the_folder(tmp_path: Path) -> None:
     app = str(tiny_app(tmp_path / "app"))
     options: dict[str, Any] = {"app": app, "context": {}, "vcpus": 1}

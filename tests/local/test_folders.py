@@ -30,6 +30,7 @@ def scores(cloud: Cloud, name: str) -> dict[str, str]:
     return {row["params.lr"]: row["val_accuracy"] for row in csv.DictReader(leaderboard.decode().splitlines())}
 
 
+@pytest.mark.slow
 def test_trials_that_save_files_of_one_name_each_load_their_own(
     trainer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +54,7 @@ def test_trials_that_save_files_of_one_name_each_load_their_own(
     assert sorted(file.name for file in trainer.iterdir()) == ["Dockerfile", "curve.py", "saving.py", "steps.txt"]
 
 
+@pytest.mark.slow
 def test_what_a_killed_cloud_was_running_leaves_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -69,6 +71,7 @@ def test_what_a_killed_cloud_was_running_leaves_no_folders(tmp_path: Path, monke
         eventually(lambda: set(temporary.iterdir()) == before)
 
 
+@pytest.mark.slow
 def test_a_trainers_folder_may_hold_the_cloud_and_notes(tmp_path: Path) -> None:
     """And what counts for trial ids is the same whether they are there or not."""
     state = "results"

@@ -48,6 +48,7 @@ def unfinished(disk: Path) -> list[Path]:
     return [Path(folder, name) for folder, _, names in os.walk(disk) for name in names if name.startswith(UNFINISHED)]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_the_next_start_leaves_nothing_unfinished(disk: Path) -> None:
     keep_template(disk / "state", {"trainer": str(SCRIPTED)})
     sweep, words = Sweep(folder=disk), ("--set", "lr=0.1,0.2", "--epochs", "1", "--name", "mine", "--dir", "state")

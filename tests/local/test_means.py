@@ -67,7 +67,7 @@ def said(folder: Path) -> str:
     return "".join(log.read_text() for log in (folder / ".stepsweep" / "logs").rglob("*.log"))
 
 
-@pytest.mark.parametrize("command", ["run", "start"])
+@pytest.mark.parametrize("command", [pytest.param("run", marks=pytest.mark.slow), "start"])
 def test_a_secret_of_the_shell_reaches_the_trial_and_is_written_nowhere(sweep: Sweep, command: str) -> None:
     asked = told(sweep.folder)
     secret = "s3cr3t-of-the-shell"  # noqa: S105  nobody's
@@ -91,6 +91,7 @@ def test_a_secret_of_the_shell_reaches_the_trial_and_is_written_nowhere(sweep: S
     )
 
 
+@pytest.mark.slow
 def test_a_cloud_that_is_up_already_is_given_the_latest_value(sweep: Sweep) -> None:
     asked = told(sweep.folder)
     with sweep.popen("serve", "--trainer", str(TELLS), "--json") as serving:
@@ -104,6 +105,7 @@ def test_a_cloud_that_is_up_already_is_given_the_latest_value(sweep: Sweep) -> N
         serving.send_signal(signal.SIGTERM)
 
 
+@pytest.mark.slow
 def test_another_environment_is_another_trial_and_under_the_same_name_another_sweep(sweep: Sweep) -> None:
     asked = told(sweep.folder)
     plain, one, again, other = (
@@ -121,6 +123,7 @@ def test_another_environment_is_another_trial_and_under_the_same_name_another_sw
     assert 'asked for something else (its environment was {"A": "1"})' in other.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(default_vcpus() < 2, reason="two trials have to run at once")
 def test_gpus_are_handed_out_one_a_trial_by_index(sweep: Sweep) -> None:
     asked = told(sweep.folder, act="meet")
@@ -153,6 +156,7 @@ def test_the_shell_says_which_gpus_there_are_and_the_spec_may_say_who_gets_which
     assert seen(sweep.folder)["CUDA_VISIBLE_DEVICES"] == given
 
 
+@pytest.mark.slow
 def test_a_trial_that_uses_more_memory_than_it_has_is_killed_with_all_it_started(sweep: Sweep) -> None:
     asked = told(sweep.folder, act="grow")
     (sweep.folder / "spec.yaml").write_text("resources: {memory_mib: 200}\n")
@@ -161,6 +165,7 @@ def test_a_trial_that_uses_more_memory_than_it_has_is_killed_with_all_it_started
     assert "OutOfMemoryError: Container killed due to memory usage (killed at its 200 MiB)" in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_trial_that_was_told_to_end_is_tried_again_as_often_as_the_spec_says(sweep: Sweep) -> None:
     asked = told(sweep.folder, act="leave")
     (sweep.folder / "spec.yaml").write_text("retries: 1\ntimeout_minutes: 3\n")

@@ -176,6 +176,7 @@ def test_another_user_runs_nothing_and_reads_no_key(open_folder: Path) -> None:
         assert str(cloud.directory) in attack.read, "it does look into /proc"
 
 
+@pytest.mark.slow
 def test_on_a_cloud_that_answers_anybody_the_attack_succeeds(open_folder: Path) -> None:
     app, me = tiny_app(open_folder / "app"), os.getuid()
     with running_cloud(open_folder / "state", first=ANSWERS_ANYBODY, app=str(app), context={}, vcpus=2) as cloud:

@@ -194,6 +194,7 @@ def test_a_sweep_that_is_started_again_trains_nothing_and_a_grown_one_only_what_
     assert len(jobs_of(cloud, "grown")) == 2
 
 
+@pytest.mark.slow
 def test_a_fresh_sweep_trains_again_what_is_there(cloud: Cloud) -> None:
     spec = {"parameters": {"lr": [0.3]}, "epochs": 1}
     cloud.run({**spec, "name": "stale"})
@@ -323,6 +324,7 @@ def test_the_aws_cli_runs_a_sweep_and_finds_its_results(cloud: Cloud, tmp_path: 
     assert target.read_text().count("\n") == 10
 
 
+@pytest.mark.slow
 def test_results_survive_a_restart_and_a_killed_cloud_leaves_nothing_running(tmp_path: Path) -> None:
     spec = {"parameters": {"lr": [0.1, 0.2]}, "epochs": 1, "name": "survives"}
     with running_cloud(tmp_path) as before:
@@ -338,6 +340,7 @@ def test_results_survive_a_restart_and_a_killed_cloud_leaves_nothing_running(tmp
         assert after.jobs("") == []
 
 
+@pytest.mark.slow
 def test_the_template_that_is_synthesized_is_the_one_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes a state's name in the definition's source, and the cloud made from that source has it."""
     source = tmp_path / "source"

@@ -88,6 +88,7 @@ def test_a_page_of_another_origin_changes_nothing_and_a_rebound_one_reads_nothin
     assert tiny_cloud.outputs["Bucket"] not in read
 
 
+@pytest.mark.slow
 def test_on_a_cloud_that_answers_anybody_the_attack_succeeds(chromium: Browser, tmp_path: Path, page: str) -> None:
     app = str(tiny_app(tmp_path / "app"))
     with running_cloud(tmp_path / "cloud", first=ANSWERS_ANYBODY, app=app, context={}, vcpus=2) as cloud:

@@ -9,6 +9,8 @@ from tests.proof.checks.check import Check
 from tests.proof.faults import FAULTS
 from tests.proof.proof import Proof
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_a_definition_without_faults_passes_with_its_names_written_out(proof: Proof, check: Check) -> None:

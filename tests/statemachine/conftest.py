@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from stepsweep.bucket.s3 import Bucket, s3_client
 from stepsweep.contract import keys
 from stepsweep.contract.means import StackJob
 from tests.support.functions import Cloud
+from tests.support.moto_server import running_moto
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -24,14 +24,11 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def aws() -> Iterator[tuple["S3Client", "CloudWatchLogsClient"]]:
     """AWS as the functions find it, by their environment; and clients of it, which take a while to make."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
+    with running_moto() as url, pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_LOGS"):
             patch.delenv(name, raising=False)
         for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ENDPOINT_URL": url,
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "testing",
@@ -40,7 +37,6 @@ def aws() -> Iterator[tuple["S3Client", "CloudWatchLogsClient"]]:
             patch.setenv(name, value)
         patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
         yield s3_client(), boto3.client("logs")
-    server.stop()
 
 
 @pytest.fixture

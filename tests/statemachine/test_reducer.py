@@ -414,6 +414,7 @@ class TestFoldsAndSeeds:
             "No params succeeded in all of their trials, of 6 trials (1 SUCCEEDED, 5 MISSING)."
         )
 
+    @pytest.mark.slow
     def test_the_largest_output_with_folds_and_seeds_fits_into_a_state(self, cloud: Cloud) -> None:
         parameters = {f"p{number:062}": ["y" * 64, "z" * 64] for number in range(4)}
         trials = cloud.planned(parameters=parameters, folds=20, repeats=2)

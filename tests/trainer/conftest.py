@@ -7,11 +7,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from mypy_boto3_s3 import S3Client
 
 from stepsweep.trainer.options import Options, parse
 from tests.support.embedded import REPOSITORY
+from tests.support.moto_server import running_moto
 from tests.support.trainer import BUCKET, SMALL, Finish, Start, environment
 
 
@@ -75,11 +75,8 @@ def finish(start: Start) -> Finish:
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with running_moto() as url:
+        yield url
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ def there(s3: S3Client, key: str) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_a_person_reads_what_happens(by_hand: ByHand) -> None:
     first, *epochs, best, wrote = by_hand.stdout.splitlines()
     assert first.startswith("training on fashion-mnist (960 images, 240 for validation, a subset), cpu (")
@@ -139,6 +140,7 @@ def test_a_killed_job_continues_to_the_same_numbers(
     assert third.stdout == f"nothing to do: s3://{BUCKET}/trials/killed/metrics-e4.csv is there already\n"
 
 
+@pytest.mark.slow
 def test_sigterm_saves_the_last_epoch_and_asks_to_be_tried_again(
     by_hand: ByHand, data_dir: Path, start: Start, finish: Finish, tmp_path: Path
 ) -> None:
@@ -170,6 +172,7 @@ def test_sigterm_saves_the_last_epoch_and_asks_to_be_tried_again(
     assert without_seconds((tmp_path / "m.csv").read_text()) == without_seconds(by_hand.csv)
 
 
+@pytest.mark.slow
 def test_trials_side_by_side_give_the_same_numbers_as_one_alone(
     by_hand: ByHand, data_dir: Path, start: Start, tmp_path: Path
 ) -> None:

@@ -303,6 +303,7 @@ def train_one_epoch(model, optimizer):
 """
 
 
+@pytest.mark.slow
 def test_the_documented_loop_trains_in_two_attempts_what_it_trains_in_one(trial: Make) -> None:
     page = (REPOSITORY / "docs" / "trial-kit.md").read_text().partition("## Checkpoints")[2]
     mine = trial("loop", TRAIN_ONE_EPOCH + page.partition("```python\n")[2].partition("```")[0])

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.command import Sweep
 
 SCRIPT = """
@@ -72,6 +74,7 @@ for epoch in range(began + 1, trial.params["epochs"] + 1):
 """
 
 
+@pytest.mark.slow
 def test_a_halving_sweep_goes_on_from_what_the_script_left(tmp_path: Path) -> None:
     folder = tmp_path / "trainer"
     folder.mkdir()
@@ -120,6 +123,7 @@ objective: accuracy
 """
 
 
+@pytest.mark.slow
 def test_a_script_gets_what_applies_params_by_hand_first_and_nothing_that_is_excluded(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(CONDITIONAL)
     (tmp_path / "sweep.yaml").write_text(SPACE)
