@@ -18,7 +18,8 @@ from stepsweep.contract import keys
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.metrics import MAX_BYTES
 from stepsweep.contract.trial import Status, Trial
-from stepsweep.statemachine.reducer import BEST, MAX_LOG_READS
+from stepsweep.statemachine import reducer
+from stepsweep.statemachine.reducer import BEST
 from tests.support.functions import Cloud, job_description
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
@@ -317,15 +318,18 @@ class TestLastLines:
         cloud.failed(trial, "no \ud800 such \x00 queue", error="Batch.ClientException")
         assert ended(cloud, trial) == ("FAILED", "Batch.ClientException: no such queue")
 
-    def test_the_logs_of_the_first_failed_trials_are_read_and_the_rest_keep_their_reason(self, cloud: Cloud) -> None:
-        trials = cloud.planned(parameters={"lr": list(range(1, MAX_LOG_READS + 6))})
+    def test_the_logs_of_the_first_failed_trials_are_read_and_the_rest_keep_their_reason(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reducer, "MAX_LOG_READS", 8)  # of 100
+        trials = cloud.planned(parameters={"lr": list(range(1, 14))})
         cloud.printed("job/default/1", "ValueError: no")
         cause = job_description(exit_code=1, stream="job/default/1")
         another = job_description(exit_code=1, stream="job/default/2")
         for_all(lambda trial: cloud.failed(trial, another if trial in trials[-5:] else cause), trials, threads=8)
         cloud.reduce()
         reasons = [row["reason"] for row in leaderboard(cloud)]
-        assert reasons == ["exit code 1: ValueError: no"] * MAX_LOG_READS + ["exit code 1"] * 5
+        assert reasons == ["exit code 1: ValueError: no"] * 8 + ["exit code 1"] * 5
 
 
 class TestNoTrialSucceeded:

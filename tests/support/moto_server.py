@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 
+from moto import backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
-
-from stepsweep.local.patches import speed
 
 
 @contextmanager
@@ -24,6 +24,8 @@ def running_moto() -> Iterator[str]:
 
 @cache
 def _hasten() -> None:
-    """To find the service of a request took longer than to answer it."""
-    speed.services_are_found_once()
-    speed.models_are_listed_once()
+    """To find the service of a request, moto lists the folder of its source; that took longer than the answer."""
+    modules = frozenset(backends.list_of_moto_modules())
+    backends.list_of_moto_modules = lambda: modules
+    find = DomainDispatcherApplication.get_backend_for_host
+    DomainDispatcherApplication.get_backend_for_host = lru_cache(maxsize=1_000)(find)
