@@ -127,7 +127,7 @@ def _wait(trials: int) -> dict[str, Any]:
     with embedded.nothing_trains(WORK / "orchestration-wait", vcpus=1) as cloud:
         spec = {"parameters": {"number": list(range(trials))}, "epochs": 1, "name": "waiting"}
         cloud.start({**spec, "fixed": {"wait_seconds": 3600}, "max_concurrency": trials})
-        batch, queue = cloud.client("batch"), cloud.outputs["JobQueue"]
+        batch, queue = cloud.client("batch"), cloud.outputs["SweepQueue"]
         pages = batch.get_paginator("list_jobs")
         while (
             sum(len(page["jobSummaryList"]) for page in pages.paginate(jobQueue=queue, jobStatus="RUNNABLE"))

@@ -49,7 +49,7 @@ class Deployment:
 
     Attributes:
         stack: the stack's name.
-        job_queue: the queue's name.
+        job_queue: the name of the queue of sweeps' jobs.
         trainer_version: identifies the code that its trials run.
         usd_per_hour: price of one job's part of a machine.
         job: what a trial gets that asks for nothing.
@@ -188,7 +188,7 @@ def _found(
         region=region,
         bucket=outputs[Output.BUCKET],
         state_machine_arn=outputs[Output.STATE_MACHINE_ARN],
-        job_queue=outputs[Output.JOB_QUEUE],
+        job_queue=outputs[Output.SWEEP_QUEUE],
         log_group=outputs[Output.JOB_LOG_GROUP],
         trainer_command=tuple(json.loads(outputs[Output.TRAINER_COMMAND])),
         trainer_version=outputs[Output.TRAINER_VERSION],

@@ -1,4 +1,4 @@
-"""Batch: GPU machines that scale from zero, the queue, the job definition."""
+"""Batch: GPU machines that scale from zero, the queues, the job definition."""
 
 from typing import cast
 
@@ -12,6 +12,7 @@ from constructs import Construct
 
 from stepsweep.contract.jobs import EXIT_INTERRUPTED
 from stepsweep.contract.means import ATTEMPTS
+from stepsweep.contract.priority import REMEMBERED_SECONDS, WEIGHTS
 from stepsweep.stack.acknowledged import acknowledge_wildcards
 from stepsweep.stack.log_groups import log_group
 from stepsweep.stack.machines import Machines
@@ -27,12 +28,13 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-prope
 
 
 class Compute(Construct):
-    """Batch: compute environments, queue and job definition.
+    """Batch: compute environments, queues and job definition.
 
     The resources have no physical names, so that CloudFormation can replace what it cannot change in place.
 
     Attributes:
-        job_queue: the queue of the state machine's jobs.
+        sweep_queue: the queue of the state machine's jobs.
+        job_queue: the queue of jobs that a person submits.
         job_definition: the definition of the state machine's jobs.
         job_role: the trainer's permissions.
         log_group: the log group of all jobs.
@@ -57,14 +59,33 @@ class Compute(Construct):
             self, "Machines", repository=repository, log_group=self.log_group, shares_gpus=config.trials_per_gpu > 1
         )
         kinds = {"on-demand": [False], "spot": [True], "spot-first": [True, False]}[config.capacity]
+        environments = [
+            batch.OrderedComputeEnvironment(compute_environment=self._environment(spot=spot), order=order)
+            for order, spot in enumerate(kinds, start=1)
+        ]
+        # In a queue with a policy a job must name its share, which those of the tutorial's notebooks do not.
         self.job_queue = batch.JobQueue(
             self,
             "Queue",
-            compute_environments=[
-                batch.OrderedComputeEnvironment(compute_environment=self._environment(spot=spot), order=order)
-                for order, spot in enumerate(kinds, start=1)
-            ],
+            compute_environments=environments,
             job_state_time_limit_actions=_limits(config),
+            priority=2,  # a person waits for each, and a sweep may have a thousand
+        )
+        self.sweep_queue = batch.JobQueue(
+            self,
+            "SweepQueue",
+            compute_environments=environments,
+            job_state_time_limit_actions=_limits(config),
+            priority=1,
+            scheduling_policy=batch.FairshareSchedulingPolicy(
+                self,
+                "Shares",
+                share_decay=Duration.seconds(REMEMBERED_SECONDS),
+                shares=[
+                    batch.Share(share_identifier=f"{priority}*", weight_factor=weight)
+                    for priority, weight in WEIGHTS.items()
+                ],
+            ),
         )
         self.job_role = iam.Role(
             self,

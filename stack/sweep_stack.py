@@ -133,7 +133,7 @@ class SweepStack(cdk.Stack):
             "Definition",
             bucket=storage.bucket,
             sweeps=storage.objects(keys.SWEEPS),
-            job_queue=compute.job_queue,
+            job_queue=compute.sweep_queue,
             job_definition=compute.job_definition,
             planner=planner.function,
             reducer=reducer.function,
@@ -227,7 +227,8 @@ class SweepStack(cdk.Stack):
         results = "Results: sweeps/<name>/leaderboard.csv, and winner.json or front.json"
         self._output(Output.BUCKET, storage.bucket.bucket_name, results)
         self._output(Output.STATE_MACHINE_ARN, state_machine.state_machine_arn, "Start executions of this one")
-        self._output(Output.JOB_QUEUE, compute.job_queue.job_queue_name, "Where trials wait")
+        self._output(Output.JOB_QUEUE, compute.job_queue.job_queue_name, "For jobs that you submit")
+        self._output(Output.SWEEP_QUEUE, compute.sweep_queue.job_queue_name, "Where trials wait")
         self._output(Output.JOB_DEFINITION, compute.job_definition.job_definition_arn, "For jobs that you submit")
         self._output(Output.JOB_LOG_GROUP, compute.log_group.log_group_name, "What trials print")
         script = script_of(Path(config.trainer)) if config.trainer else None
@@ -254,7 +255,7 @@ class SweepStack(cdk.Stack):
         # Any revision: an execution that runs during a deploy uses the previous one.
         definition = cdk.Fn.select(5, cdk.Fn.split(":", compute.job_definition.job_definition_arn))
         definition_arn = cdk.Fn.join(":", ["arn", self.partition, "batch", self.region, self.account, definition, "*"])
-        targets = [compute.job_queue.job_queue_arn, definition_arn]
+        targets = [compute.sweep_queue.job_queue_arn, definition_arn]
         _allow(
             state_machine.role,
             ["batch:SubmitJob"],
@@ -288,6 +289,7 @@ class SweepStack(cdk.Stack):
             module="guard",
             description="stepsweep: ends the jobs of a sweep, if none starts or a rule was met",
             environment={
+                keys.SWEEP_QUEUE: compute.sweep_queue.job_queue_arn,
                 keys.JOB_QUEUE: compute.job_queue.job_queue_arn,
                 keys.START_WITHIN_MINUTES: str(config.start_within_minutes),
             },

@@ -472,6 +472,9 @@ def _submit_job(job_queue_arn: str, job_definition_arn: str, *, result_path: str
         "Parameters": {
             "JobName.$": "$.trial_id",
             "JobQueue": job_queue_arn,
+            # Batch refuses a job without both. The number orders jobs of one share only: all trials are equal.
+            "ShareIdentifier.$": "$.share",
+            "SchedulingPriorityOverride": 0,
             "JobDefinition": job_definition_arn,
             "ContainerOverrides": {
                 "Command.$": "$.command",

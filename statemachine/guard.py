@@ -7,6 +7,7 @@ Where no machine starts, Batch cancels the first job of its queue at most, and l
 import os
 from collections import Counter
 from collections.abc import Mapping
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -36,14 +37,16 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     Returns:
         The event; after a look with its `verdict`, and `why` nothing starts.
     """
-    batch, queue = batch_client(), os.environ[keys.JOB_QUEUE]
+    batch, queue = batch_client(), os.environ[keys.SWEEP_QUEUE]
     invocation = Invocation("guard", sweep=event["sweep"], round_number=event["round"])
     ended = event["ended"]
     if ended.get("Error") in (NO_JOB_STARTED, SEARCH_STOPPED):
         jobs = end_jobs(batch, queue, event["sweep"], reason=ended["Cause"])
         invocation.ended(jobs=jobs)
         return dict(event)
-    verdict, reason = look(batch, queue, event["sweep"], since_ms=event["planned_at"])
+    verdict, reason = look(
+        batch, queue, event["sweep"], since_ms=event["planned_at"], by_hand=os.environ[keys.JOB_QUEUE]
+    )
     invocation.ended(verdict=verdict)
     why = f"no job started within {os.environ[keys.START_WITHIN_MINUTES]} minutes: {reason}"
     return {**event, "verdict": verdict, "why": why}
@@ -53,11 +56,12 @@ def batch_client() -> "BatchClient":
     return boto3.client("batch", config=Config(retries={"mode": "standard", "max_attempts": 8}))
 
 
-def look(batch: "BatchClient", queue: str, sweep: str, *, since_ms: int) -> tuple[str, str]:
+def look(batch: "BatchClient", queue: str, sweep: str, *, since_ms: int, by_hand: str) -> tuple[str, str]:
     """Returns the verdict, and the most frequent of Batch's reasons why the sweep's jobs wait.
 
     Args:
         since_ms: jobs that were submitted before are those of earlier rounds.
+        by_hand: the queue of the jobs that a person submits, which use the same machines.
     """
     submitted = {"name": "AFTER_CREATED_AT", "values": [str(since_ms)]}
     pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue, filters=[submitted])  # type: ignore[list-item]
@@ -68,8 +72,8 @@ def look(batch: "BatchClient", queue: str, sweep: str, *, since_ms: int) -> tupl
         if job["status"] in ON_MACHINES or job.get("startedAt") or job.get("attempts"):
             return STARTED, ""
         reasons[job.get("statusReason") or NO_REASON] += 1
-    for status in ON_MACHINES:
-        if batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]:
+    for name, status in product((queue, by_hand), ON_MACHINES):
+        if batch.list_jobs(jobQueue=name, jobStatus=status, maxResults=1)["jobSummaryList"]:
             return OTHERS_RUN, ""
     given = [reason for reason, _ in reasons.most_common() if reason != NO_REASON]
     return NOTHING_STARTS, " ".join(next(iter(given), NO_REASON).split())

@@ -12,6 +12,7 @@ from typing import Any
 
 from botocore import exceptions as aws
 
+from stepsweep.bucket.sweep_jobs import ON_MACHINES
 from stepsweep.client.checks.findings import NEVER, Clients, Finding, State, asked, one_line
 from stepsweep.client.checks.scaling import machine_images, why_machines_do_not_start
 from stepsweep.client.checks.zones import zones
@@ -96,7 +97,7 @@ class AwsDoctor:
         findings.append(Finding(check="outputs", state=State.OK, found=f"all {len(Output)} exist"))
         findings += self._ask("state machine", "states", lambda: self._state_machine(outputs[Output.STATE_MACHINE_ARN]))
         environments: list[dict[str, Any]] = []
-        findings += self._ask("job queue", "batch", lambda: self._queue(outputs[Output.JOB_QUEUE], environments))
+        findings += self._ask("job queue", "batch", lambda: self._queue(outputs[Output.SWEEP_QUEUE], environments))
         findings += machine_images(environments)
         findings += self._ask("zones", "ec2", lambda: zones(self.clients, environments))
         definition: dict[str, Any] = {}
@@ -108,7 +109,9 @@ class AwsDoctor:
         findings += self._ask(
             "machines", "autoscaling", lambda: why_machines_do_not_start(self.clients, environments, now=self.now)
         )
-        findings += self._ask("waiting jobs", "batch", lambda: self._waiting(outputs[Output.JOB_QUEUE]))
+        findings += self._ask(
+            "waiting jobs", "batch", lambda: self._waiting(outputs[Output.SWEEP_QUEUE], outputs[Output.JOB_QUEUE])
+        )
         findings += self._ask("bucket", "s3", lambda: self._bucket(outputs[Output.BUCKET]))
         return findings
 
@@ -124,7 +127,7 @@ class AwsDoctor:
 
         def look() -> list[Finding]:
             batch = self.clients("batch")
-            for queue in batch.describe_job_queues(jobQueues=[outputs[Output.JOB_QUEUE]])["jobQueues"]:
+            for queue in batch.describe_job_queues(jobQueues=[outputs[Output.SWEEP_QUEUE]])["jobQueues"]:
                 arns = [order["computeEnvironment"] for order in queue["computeEnvironmentOrder"]]
                 environments.extend(
                     batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
@@ -155,7 +158,7 @@ class AwsDoctor:
 
         self._ask("stack", "cloudformation", lambda: self._stack(described))
         for output in described.get("Outputs", []):
-            if output["OutputKey"] == Output.JOB_QUEUE:
+            if output["OutputKey"] == Output.SWEEP_QUEUE:
                 queue = output["OutputValue"]
                 self._ask("job queue", "batch", lambda queue=queue: self._queue(queue, environments))
                 self._ask("machines", "autoscaling", look)
@@ -362,15 +365,17 @@ class AwsDoctor:
         found = f"{has}; the stack uses at most {max_vcpus:,}, {at_once:,} trials at once"
         return Finding(check="quota", state=State.OK, found=found)
 
-    def _waiting(self, queue: str) -> list[Finding]:
+    def _waiting(self, queue: str, by_hand: str) -> list[Finding]:
+        """Returns why the jobs of a queue wait. Those of the queue by hand use the same machines."""
         batch = self.clients("batch")
         pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus="RUNNABLE")
         jobs = [job for page in pages for job in page["jobSummaryList"]]
         late = [job for job in jobs if self.now - job.get("createdAt", 0) / 1000 > LONG_SECONDS]
         reasons = Counter(one_line(job.get("statusReason", "")) for job in late)
         runs = any(
-            batch.list_jobs(jobQueue=queue, jobStatus=status, maxResults=1)["jobSummaryList"]
-            for status in ("STARTING", "RUNNING")
+            batch.list_jobs(jobQueue=name, jobStatus=status, maxResults=1)["jobSummaryList"]
+            for name in (queue, by_hand)
+            for status in ON_MACHINES
         )
         if not late or (runs and set(reasons) == {""}):
             turn = ", until others have finished" if late else ""

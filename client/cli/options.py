@@ -12,6 +12,7 @@ from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, SPEC_FILE, Cloud, j
 from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
 from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.priority import Priority
 
 
 def cloud_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -199,6 +200,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     @click.option("--seed", type=int, metavar="N", help="Seed of random search and of the training.  [default: 0]")
     @click.option("--budget-usd", type=float, metavar="USD", help="Refuse a plan whose estimate exceeds it.")
     @click.option("--max-concurrency", type=int, metavar="N", help="Trials at once.  [default: the stack's]")
+    @priority_option
     @click.option("--fresh", is_flag=True, help="Train finished trials again.")
     @accept_trainer_option
     @functools.wraps(command)
@@ -208,7 +210,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
         halving: str | None, folds: int | None, repeats: int | None,
         fixed: tuple[str, ...], environment: tuple[str, ...], secrets: tuple[str, ...], artifacts: tuple[str, ...],
         epochs: int | None, name: str | None, objectives: tuple[str, ...],
-        seed: int | None, max_concurrency: int | None, budget_usd: float | None,
+        seed: int | None, max_concurrency: int | None, priority: str | None, budget_usd: float | None,
         fresh: bool, accept_trainer: bool, **others: Any,
     ) -> int:  # fmt: skip
         asked = Asked(
@@ -216,7 +218,7 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
             search=search, trials=trials, batch=batch, rounds=rounds, halving=halving,
             folds=folds, repeats=repeats, fixed=fixed, environment=environment, secrets=secrets, artifacts=artifacts,
             exported=os.environ, epochs=epochs, name=name, objectives=objectives, seed=seed,
-            max_concurrency=max_concurrency, budget_usd=budget_usd, fresh=fresh,
+            max_concurrency=max_concurrency, priority=priority, budget_usd=budget_usd, fresh=fresh,
             accept_trainer=accept_trainer,
         )  # fmt: skip
         return command(asked=asked, **others)
@@ -230,6 +232,13 @@ def found_spec() -> str | None:
         return None
     click.echo(f"Taking {SPEC_FILE}.", err=True)
     return SPEC_FILE
+
+
+def priority_option(command: Callable[..., int]) -> Callable[..., int]:
+    return click.option(
+        "--priority", type=click.Choice([each.value for each in Priority]),
+        help="How large its share of the machines is while other sweeps want them too.  [default: normal]",
+    )(command)  # fmt: skip
 
 
 def accept_trainer_option(command: Callable[..., int]) -> Callable[..., int]:

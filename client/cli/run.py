@@ -22,11 +22,13 @@ from stepsweep.client.cli.options import (
     machine_options,
     of_an_execution_too,
     place_options,
+    priority_option,
     spec_options,
 )
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
+from stepsweep.contract.priority import Priority
 
 if TYPE_CHECKING:
     from stepsweep.client.cli.running import Ran
@@ -118,6 +120,7 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
 @click.argument("name")
 @click.option("-d", "--detach", is_flag=True, help="Leave it running, as `sweep start` does.")
 @accept_trainer_option
+@priority_option
 @keep_results_option
 @keep_going_option
 @cloud_options
@@ -125,8 +128,9 @@ def watch(name: str, cloud: Cloud, as_json: bool) -> int:
 @checked_first
 @of_an_execution_too
 def resume(
-    name: str, detach: bool, accept_trainer: bool, keep_results: bool, keep_going: bool, cloud: Cloud, as_json: bool
-) -> int:
+    name: str, detach: bool, accept_trainer: bool, priority: str | None, keep_results: bool, keep_going: bool,
+    cloud: Cloud, as_json: bool,
+) -> int:  # fmt: skip
     """Continue a sweep that was interrupted, stopped, or had failed trials.
 
     Starts the same sweep again, on this machine with its original trainer. Finished trials are not repeated; others
@@ -134,7 +138,7 @@ def resume(
 
     \b
     sweep resume first
-    sweep resume first --detach --on aws
+    sweep resume first --detach --on aws --priority high
     """
     from stepsweep.client.cli.running import run_sweep, start_sweep
     from stepsweep.client.clouds.ahead import working_ahead
@@ -143,6 +147,8 @@ def resume(
     view = View(to_stderr=as_json)
     # From the option only: accepting a trainer once must not accept it forever.
     spec = replace(cloud.looked_at().archive.spec(name), accept_trainer=accept_trainer)
+    if priority is not None:
+        spec = replace(spec, priority=Priority(priority))
     cloud = cloud.with_trainer_of(name)
     if detach:
         return _shown(start_sweep(spec, cloud, view, keep_results=keep_results), as_json=as_json)

@@ -77,6 +77,7 @@ class Asked:
     artifacts: Sequence[str] = ()
     exported: Mapping[str, str] | None = None
     max_concurrency: int | None = None
+    priority: str | None = None
     budget_usd: float | None = None
     fresh: bool = False
     accept_trainer: bool = False
@@ -140,6 +141,7 @@ class Asked:
             "name",
             "seed",
             "max_concurrency",
+            "priority",
             "budget_usd",
         ):
             if (value := getattr(self, field)) is not None:

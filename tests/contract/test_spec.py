@@ -124,6 +124,7 @@ class TestFaults:
             *wrong("seed", None, "0", -1, 0.5, False, 2**32, HUGE, math.nan, [], {}),
             *wrong("budget_usd", 0, -1, "1", True, HUGE, math.inf, math.nan, [], {}),
             *wrong("seconds_per_epoch", 0, -1, "1", []),
+            *wrong("priority", None, "High", "urgent", 5, True, [], {}),
             *wrong("max_concurrency", "16", 0, -1, 1.5, True, 10_001, HUGE, math.inf, [], {}),
             *wrong(
                 "name", None, 5, True, [], "", "../a", "a/b", "a b", "a.b", "-a", "_a", "é", "\uff11", "a\n", "a" * 81
@@ -520,6 +521,10 @@ class TestSameWork:
     def test_how_many_trials_run_at_once_is_not_part_of_the_question(self) -> None:
         assert parse(max_concurrency=1).same_work(parse(max_concurrency=16))
         assert parse(max_concurrency=1).same_work(parse())
+
+    def test_its_part_of_the_machines_is_not_either_so_a_sweep_can_go_on_with_another(self) -> None:
+        assert parse(priority="high").same_work(parse())
+        assert parse() == parse(priority="normal")
 
     def test_the_order_of_variables_and_a_whole_number_without_quotes_mean_nothing(self) -> None:
         assert parse(environment={"B": "x", "A": 4}).same_work(parse(environment={"A": "4", "B": "x"}))

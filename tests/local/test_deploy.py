@@ -141,6 +141,7 @@ def check_that_nothing_is_left(cloud: Cloud) -> None:
     batch = cloud.client("batch")
     assert batch.describe_compute_environments()["computeEnvironments"] == []
     assert batch.describe_job_queues()["jobQueues"] == []
+    assert batch.list_scheduling_policies()["schedulingPolicies"] == []
     assert cloud.client("lambda").list_functions()["Functions"] == []
     assert cloud.client("stepfunctions").list_state_machines()["stateMachines"] == []
     assert cloud.client("logs").describe_log_groups()["logGroups"] == []

@@ -5,6 +5,7 @@ A test that fails with a new version of moto shows that its patch can go, or has
 
 import ast
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -165,6 +166,26 @@ def test_a_template_can_refer_to_the_arn_of_a_queue(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("queue_attribute")
     assert plain == {}
     assert ":job-queue/" in embedded["Arn"]
+
+
+@patched("job_queues_from_templates")
+@patched("scheduling_policies_from_templates")
+def test_a_queue_of_a_template_has_its_policy_and_takes_jobs_with_a_share_only(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("queue_with_a_policy")
+    assert plain["policies"] == []
+    assert plain["of the queue"] is None
+    assert plain["without a share"] == plain["without a priority"] == plain["in a queue without a policy"] == "taken"
+    assert plain["described"] == [None, None]
+
+    assert embedded["policies"] == [[{"shareIdentifier": "high*", "weightFactor": 0.5}]]
+    assert embedded["changed"] == [[{"shareIdentifier": "high*", "weightFactor": 0.25}]]
+    assert embedded["of the queue"].endswith(":scheduling-policy/fair")
+    assert "shareIdentifier must be specified" in embedded["without a share"]
+    assert "schedulingPriorityOverride should be specified" in embedded["without a priority"]
+    assert "no fair-share policy" in embedded["in a queue without a policy"]
+    assert "at most 255 letters and digits" in embedded["with a hyphen"]
+    assert embedded["described"] == ["highme", 7]
+    assert embedded["after the stack"] == []
 
 
 @patched("job_definitions_from_templates")
@@ -393,6 +414,14 @@ def test_names_in_a_tasks_answer_have_a_capital(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("sdk_task_answer")
     assert plain == ["jobQueues"]
     assert embedded == ["JobQueues"]
+
+
+@patched("batch_tasks_name_shares")
+def test_a_task_names_the_share_of_its_job(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("batch_task_with_a_share")
+    assert "shareIdentifier" not in json.dumps(plain)
+    assert embedded["status"] == "FAILED"
+    assert "shareIdentifier: the job queue has no fair-share policy" in embedded["cause"]
 
 
 @patched("tasks_rename_members")

@@ -59,7 +59,7 @@ def test_a_grid_ends_with_a_winner_and_every_trial_in_the_leaderboard(cloud: Clo
 def without_machines(cloud: Cloud) -> Iterator[None]:
     """Lets no job start, and has the state machine look after a second whether one has."""
     states, batch, machine = cloud.client("stepfunctions"), cloud.client("batch"), cloud.outputs["StateMachineArn"]
-    (queue,) = batch.describe_job_queues(jobQueues=[cloud.outputs["JobQueue"]])["jobQueues"]
+    (queue,) = batch.describe_job_queues(jobQueues=[cloud.outputs["SweepQueue"]])["jobQueues"]
     environments = [each["computeEnvironment"] for each in queue["computeEnvironmentOrder"]]
     definition = states.describe_state_machine(stateMachineArn=machine)["definition"]
     states.update_state_machine(stateMachineArn=machine, definition=re.sub(r'"Seconds":\d+', '"Seconds":1', definition))
@@ -91,6 +91,28 @@ def test_a_sweep_none_of_whose_jobs_starts_ends_with_the_reason_and_leaves_no_jo
     assert [(each["status"], each["reason"].startswith(reason)) for each in results] == [("FAILED", True)] * trials
     again = cloud.run(spec)
     assert again["outcomes"]["SUCCEEDED"] == 3, "started again with machines, it goes on"
+
+
+def test_a_small_sweep_does_not_wait_behind_a_large_one(cloud: Cloud) -> None:
+    """Four cores: one job of the large sweep ends, and all of the small one's go before the eight that wait."""
+    batch = cloud.client("batch")
+    large = cloud.start(
+        {"parameters": {"lr": [each / 10 for each in range(1, 13)]}, "fixed": {"sleep": 600}, "epochs": 1}
+        | {"name": "large", "fresh": True}
+    )
+    eventually(lambda: [job["status"] for job in jobs_of(cloud, "large")].count("RUNNING") == 4)
+    small = cloud.start(
+        {"parameters": {"lr": [0.1, 0.2, 0.3]}, "epochs": 1, "name": "small", "priority": "high", "fresh": True}
+    )
+    eventually(lambda: len(jobs_of(cloud, "small")) == 3)
+    running = next(job["jobId"] for job in jobs_of(cloud, "large") if job["status"] == "RUNNING")
+    batch.terminate_job(jobId=running, reason="makes room")
+    assert cloud.ended(small)["status"] == "SUCCEEDED"
+    statuses = collections.Counter(job["status"] for job in jobs_of(cloud, "large"))
+    assert statuses["RUNNABLE"] >= 7, "the large sweep got at most the machine that the small one left"
+    assert {job["shareIdentifier"][:6] for job in jobs_of(cloud, "small")} == {"highsm"}
+    cloud.client("stepfunctions").stop_execution(executionArn=large)
+    eventually(lambda: {job["status"] for job in jobs_of(cloud, "large")} == {"FAILED"})
 
 
 def test_a_model_proposes_the_later_rounds_and_a_trial_that_fails_does_not_end_the_search(cloud: Cloud) -> None:
@@ -316,7 +338,7 @@ def test_the_aws_cli_runs_a_sweep_and_finds_its_results(cloud: Cloud, tmp_path: 
     (run,) = aws("stepfunctions", "list-map-runs", "--execution-arn", execution)["mapRuns"]
     counts = aws("stepfunctions", "describe-map-run", "--map-run-arn", run["mapRunArn"])["itemCounts"]
     assert (counts["total"], counts["succeeded"]) == (9, 9)
-    queue = cloud.outputs["JobQueue"]
+    queue = cloud.outputs["SweepQueue"]
     jobs = aws("batch", "list-jobs", "--job-queue", queue, "--job-status", "SUCCEEDED")["jobSummaryList"]
     assert len(jobs) >= 9
     target = tmp_path / "leaderboard.csv"

@@ -187,6 +187,11 @@ DEFINITION = (
         lambda d: _set(_train(d)["Parameters"], "ContainerOverride", {}),
     ),
     _definition("SubmitJob without a queue", lambda d: _train(d)["Parameters"].pop("JobQueue")),
+    _definition("a job without a share", lambda d: _train(d)["Parameters"].pop("ShareIdentifier.$")),
+    _definition("a share without a priority", lambda d: _train(d)["Parameters"].pop("SchedulingPriorityOverride")),
+    _definition(
+        "a share whose weight nobody says", lambda d: _set(_train(d)["Parameters"], "ShareIdentifier.$", "$.sweep")
+    ),
     _definition(
         "a path that nothing writes",
         lambda d: _set(_train(d)["Parameters"]["ContainerOverrides"], "Environment.$", "$.enviroment"),
@@ -565,6 +570,12 @@ TEMPLATE = (
         "what never started ends a trial",
         lambda t: _rules(t).append({"Action": "EXIT", "OnReason": _rules(t).pop()["OnExitCode"]}),
     ),
+    _template("sweeps first in, first out", lambda t: _sweep_queue(t).pop("SchedulingPolicyArn")),
+    _template("jobs by hand behind those of all sweeps", lambda t: _set(_sweep_queue(t), "Priority", 9)),
+    _template("machines that stay idle for nobody", lambda t: _set(_fair(t), "ComputeReservation", 50)),
+    _template("urgent sweeps that go last", lambda t: _set(_fair(t)["ShareDistribution"][0], "WeightFactor", 100)),
+    _template("shares that overlap", lambda t: _set(_fair(t)["ShareDistribution"][0], "ShareIdentifier", "n*")),
+    _template("a share that Batch refuses", lambda t: _set(_fair(t)["ShareDistribution"][2], "ShareIdentifier", "l-*")),
     _template("jobs that wait for ever", lambda t: _properties(t, QUEUE).pop("JobStateTimeLimitActions")),
     _template(
         "an allocation strategy that does not exist",
@@ -742,6 +753,17 @@ def _machine(template: Json) -> Json:
 def _without_variable(template: Json, name: str) -> None:
     environment = _container(template)["Environment"]
     environment[:] = [variable for variable in environment if variable["Name"] != name]
+
+
+def _sweep_queue(template: Json) -> Json:
+    return next(
+        each["Properties"] for each in _resources(template, QUEUE) if "SchedulingPolicyArn" in each["Properties"]
+    )
+
+
+def _fair(template: Json) -> Json:
+    policy: Json = _properties(template, "AWS::Batch::SchedulingPolicy")["FairsharePolicy"]
+    return policy
 
 
 def _rules(template: Json) -> list[Json]:

@@ -65,6 +65,7 @@ def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, ima
     outputs = {
         "StateMachineArn": machine["stateMachineArn"],
         "JobQueue": made.queue,
+        "SweepQueue": made.queue,
         "JobDefinition": f"{name}-Trial",
         "JobLogGroup": f"{name}-Jobs",
         "MaxVcpus": str(max_vcpus),

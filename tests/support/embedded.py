@@ -88,8 +88,9 @@ class Cloud:
         statuses = [status] if status else ["RUNNABLE", "RUNNING", "SUCCEEDED", "FAILED"]
         ids = [
             job["jobId"]
+            for queue in filter(None, map(self.outputs.get, ("JobQueue", "SweepQueue")))
             for status in statuses
-            for job in batch.list_jobs(jobQueue=self.outputs["JobQueue"], jobStatus=status)["jobSummaryList"]
+            for job in batch.list_jobs(jobQueue=queue, jobStatus=status)["jobSummaryList"]
         ]
         described: list[dict[str, Any]] = batch.describe_jobs(jobs=ids)["jobs"] if ids else []
         return described

@@ -161,6 +161,7 @@ def make_stack(server: str, *, name: str) -> Stack:
     outputs = {
         "StateMachineArn": machine["stateMachineArn"],
         "JobQueue": QUEUE,
+        "SweepQueue": QUEUE,
         "JobDefinition": "trial",
         "JobLogGroup": LOG_GROUP,
         "MaxVcpus": "64",

@@ -73,6 +73,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         ),
         "seed": st.integers(0, 2**32 - 1),
         "max_concurrency": st.none() | st.integers(1, 10_000),
+        "priority": st.sampled_from(["high", "normal", "low"]),
         "fresh": st.booleans(),
         "environment": st.dictionaries(
             st.sampled_from(["A", "OMP_NUM_THREADS"]), st.integers(0, 64) | st.sampled_from(["x", "a b"])

@@ -12,6 +12,7 @@ class Output(StrEnum):
     BUCKET = "Bucket"
     STATE_MACHINE_ARN = "StateMachineArn"
     JOB_QUEUE = "JobQueue"
+    SWEEP_QUEUE = "SweepQueue"
     JOB_DEFINITION = "JobDefinition"
     JOB_LOG_GROUP = "JobLogGroup"
     MAX_VCPUS = "MaxVcpus"

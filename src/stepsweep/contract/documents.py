@@ -15,6 +15,7 @@ from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.job_outcome import begun
 from stepsweep.contract.means import ATTEMPTS, StackJob
 from stepsweep.contract.median import Medians, variable
+from stepsweep.contract.priority import share_of
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.spec import SweepSpec
@@ -140,6 +141,7 @@ class TrialItem:
 
     execution: str
     sweep: str
+    share: str
     trial_id: str
     command: tuple[str, ...]
     environment: dict[str, str]
@@ -163,6 +165,7 @@ class TrialItem:
         return cls(
             execution=execution,
             sweep=spec.name,
+            share=share_of(spec.name, spec.priority),
             trial_id=trial.trial_id,
             command=tuple(trial.command()),
             environment={
@@ -187,6 +190,7 @@ class TrialItem:
             "schema": SCHEMA,
             "execution": self.execution,
             "sweep": self.sweep,
+            "share": self.share,
             "trial_id": self.trial_id,
             "command": list(self.command),
             # In SubmitJob's format: a state cannot turn an object into a list.
@@ -210,6 +214,7 @@ class TrialItem:
         item = cls(
             execution=fields.text("execution"),
             sweep=fields.text("sweep"),
+            share=fields.text("share"),
             trial_id=fields.text("trial_id"),
             command=tuple(fields.texts("command")),
             environment=dict(_variable(each, place) for each, place in fields.children("environment")),

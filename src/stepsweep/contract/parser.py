@@ -43,6 +43,7 @@ from stepsweep.contract.median import MIN_TRIALS, VARIABLE_BYTES, MedianRule
 from stepsweep.contract.names import OPTION_RULE, is_option, is_sweep, why_reserved
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.objective_input import faults_with_several, objectives
+from stepsweep.contract.priority import Priority
 from stepsweep.contract.search import DEFAULT_BATCH, Method, Search
 from stepsweep.contract.search_space import Entangled, SearchSpace
 from stepsweep.contract.space import (
@@ -66,8 +67,8 @@ from stepsweep.contract.stop import Running, Stop
 FIELDS = (
     "parameters", "exclude", "try_first", "warm_start", "known", "search", "halving", "rounds", "stop", "fixed",
     "epochs", "objective", "objectives", "folds", "repeats", "seed", "name", "environment", "secrets", "resources",
-    "timeout_minutes", "retries", "artifacts", "keep_artifacts", "max_concurrency", "budget_usd",
-    "seconds_per_epoch", "fresh", "accept_trainer",
+    "timeout_minutes", "retries", "artifacts", "keep_artifacts", "max_concurrency", "priority",
+    "budget_usd", "seconds_per_epoch", "fresh", "accept_trainer",
 )  # fmt: skip
 
 COMMENT = "Comment"
@@ -121,6 +122,7 @@ class Parser:
             "artifacts": (artifacts := self._artifacts()),
             "keep_artifacts": self._keep_artifacts(has_front=len(found) > 1),
             "max_concurrency": self._integer("max_concurrency", default=None, low=1, high=MAX_CONCURRENCY),
+            "priority": self._priority(self.data.get("priority", Priority.NORMAL)),
             "budget_usd": self._positive("budget_usd", "a number of US dollars above 0"),
             "seconds_per_epoch": self._positive("seconds_per_epoch", "a number of seconds above 0"),
             "fresh": self._boolean("fresh", self.data.get("fresh", False)),
@@ -421,6 +423,13 @@ class Parser:
         known = " or ".join(f'"{name}"' for name in Running)
         self.faults.append(f"stop.running: must be {known}, got {shown(raw)}")
         return Running.FINISH
+
+    def _priority(self, raw: object) -> Priority:
+        if isinstance(raw, str) and raw in tuple(Priority):
+            return Priority(raw)
+        known = ", ".join(f'"{name}"' for name in Priority)
+        self.faults.append(f"priority: must be one of {known}, got {shown(raw)}")
+        return Priority.NORMAL
 
     def _has_later_rounds(self) -> bool:
         search = self.data.get("search")

@@ -16,6 +16,7 @@ from stepsweep.contract.known import Known
 from stepsweep.contract.means import Resources
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.parser import Parser
+from stepsweep.contract.priority import Priority
 from stepsweep.contract.search import Method, Search
 from stepsweep.contract.search_space import Condition, SearchSpace
 from stepsweep.contract.space import Parameter, Range, Value, plain, shown
@@ -30,6 +31,7 @@ ABOUT_THE_RUN = (
     "artifacts",
     "keep_artifacts",
     "max_concurrency",
+    "priority",
     "budget_usd",
     "seconds_per_epoch",
     "stop",
@@ -74,6 +76,7 @@ class SweepSpec:
         keep_artifacts: whose artifacts stay: `winner`, `best 3`, `all` or `none`; with several objectives `front`,
             `all` or `none`.
         max_concurrency: the most trials at once; None means the stack's.
+        priority: its part of the machines while other sweeps want them too.
         budget_usd: largest estimate of a plan; the sweep stops before a round that would exceed it.
         seconds_per_epoch: expected job time of one epoch, for that estimate; None if nobody has measured the trainer.
         fresh: trains finished trials again.
@@ -107,6 +110,7 @@ class SweepSpec:
     artifacts: tuple[str, ...] = ()
     keep_artifacts: str = WINNER
     max_concurrency: int | None = None
+    priority: Priority = Priority.NORMAL
     budget_usd: float | None = None
     seconds_per_epoch: float | None = None
     fresh: bool = False
@@ -169,6 +173,7 @@ class SweepSpec:
             "artifacts": list(self.artifacts),
             "keep_artifacts": self.keep_artifacts,
             "max_concurrency": self.max_concurrency,
+            "priority": self.priority.value,
             "budget_usd": self.budget_usd,
             "seconds_per_epoch": self.seconds_per_epoch,
             "fresh": self.fresh,

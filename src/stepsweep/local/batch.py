@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 from stepsweep.bucket.disk import told
@@ -18,6 +17,7 @@ from stepsweep.local.machine import Machine, Process
 from stepsweep.local.memory import MemoryWatch
 from stepsweep.local.patches.batch import ProcessJob
 from stepsweep.local.share import VISIBLE, Share, Shares
+from stepsweep.local.turns import Turns
 
 STOP_GRACE_SECONDS = 30.0
 """Time between SIGTERM and SIGKILL, as on ECS."""
@@ -27,7 +27,8 @@ DISABLED_SECONDS = 0.5
 
 
 class JobQueue:
-    """Runs jobs in the order of their submission, in parallel as far as vCPUs are free.
+    """Runs jobs in parallel as far as vCPUs are free. They take turns as in Batch (`local.turns`): the job whose
+    turn it is waits for its vCPUs, and all others wait for it.
 
     A job has as many threads as vCPUs. Its submission decides their number, not its definition
     (docs/decisions/013-vcpus-on-a-laptop.md).
@@ -57,17 +58,21 @@ class JobQueue:
         self._images = images
         self._secrets = secrets
         self._logs = logs
-        self._waiting: SimpleQueue[ProcessJob | None] = SimpleQueue()
+        self._turns: Turns[ProcessJob] = Turns()
         self._processes: dict[str, Process] = {}
         self._job_logs = JobLogs()
         self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        """Locks the turns and the shares, and tells that another job may start."""
         self._closing = threading.Event()
         self._memory = MemoryWatch(end=lambda process: machine.end(process, grace_seconds=0))
         self._shares, self._job_vcpus = shares, job_vcpus
         threading.Thread(target=self._dispatch, name="job-queue", daemon=True).start()
 
     def submit(self, job: ProcessJob) -> None:
-        self._waiting.put(job)
+        with self._changed:
+            self._turns.add(job)
+            self._changed.notify()
 
     def terminate(self, job: ProcessJob, reason: str) -> None:
         """Ends a job in any state. It becomes FAILED with the reason, without a retry."""
@@ -81,24 +86,41 @@ class JobQueue:
             self._machine.end(process, grace_seconds=STOP_GRACE_SECONDS)
         elif job.status == "RUNNABLE":
             self._finish(job, succeeded=False)
+            with self._changed:
+                self._changed.notify()
 
     def close(self) -> None:
         """Starts no further job. The machine ends the running ones."""
-        self._closing.set()
-        self._shares.close()
-        self._waiting.put(None)
+        with self._changed:
+            self._closing.set()
+            self._changed.notify()
 
     def _dispatch(self) -> None:
-        while (job := self._waiting.get()) is not None:
-            while not job.has_machines:
-                if self._closing.wait(DISABLED_SECONDS):
-                    return
-            # A person who names the GPUs in the environment assigns them.
-            gpus = 0 if VISIBLE in job.environment else job.gpus
-            share = self._shares.take(vcpus=job.asked_vcpus or self._job_vcpus, gpus=gpus)
-            if share is None:
-                return
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing.is_set() or self._turns.first())
+        self._shares.look()  # here, since nobody can submit a job while the shares are locked
+        while found := self._next():
+            job, share = found
             threading.Thread(target=self._work, args=(job, share), name=f"job-{job.job_id}", daemon=True).start()
+
+    def _next(self) -> tuple[ProcessJob, Share] | None:
+        """Waits for the next job that can start, and returns it with its share. Returns None after `close`."""
+        with self._changed:
+            while not self._closing.is_set():
+                job = self._turns.first()
+                if job and not job.has_machines:
+                    self._changed.wait(DISABLED_SECONDS)
+                elif job and (share := self._share_of(job)):
+                    self._turns.begin(job, vcpus=share.vcpus)
+                    return job, share
+                else:
+                    self._changed.wait()
+        return None
+
+    def _share_of(self, job: ProcessJob) -> Share | None:
+        # A person who names the GPUs in the environment assigns them.
+        gpus = 0 if VISIBLE in job.environment else job.gpus
+        return self._shares.take(vcpus=job.asked_vcpus or self._job_vcpus, gpus=gpus)
 
     def _work(self, job: ProcessJob, share: Share) -> None:
         try:
@@ -111,7 +133,10 @@ class JobQueue:
             job.job_stopped_reason = f"The embedded cloud could not run it: {why}"
             self._finish(job, succeeded=False)
         finally:
-            self._shares.give_back(share)
+            with self._changed:
+                self._shares.give_back(share)
+                self._turns.end(job)
+                self._changed.notify()
 
     def _run(self, job: ProcessJob, share: Share) -> None:
         strategy = job.retry_strategy

@@ -3,7 +3,6 @@
 import functools
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -35,48 +34,41 @@ class Share:
 
 
 class Shares:
-    """Hands out the machine's cores, and its GPUs if it has several. All jobs share a single GPU.
+    """Hands out the machine's cores, and its GPUs if it has several. All jobs share a single GPU. The caller locks.
 
     Args:
         vcpus: vCPUs of all running jobs.
-        visible_gpus: returns the machine's GPUs; called when the first job starts.
+        visible_gpus: returns the machine's GPUs; called once.
     """
 
     def __init__(self, *, vcpus: int, visible_gpus: Callable[[], tuple[str, ...] | None]) -> None:
         self._vcpus = self._free = vcpus
         self._visible = functools.cache(visible_gpus)
         self._used: set[str] = set()
-        self._closed = False
-        self._changed = threading.Condition()
+
+    def look(self) -> None:
+        """Looks for the machine's GPUs, which may take a while."""
+        self._visible()
 
     def take(self, *, vcpus: int, gpus: int) -> Share | None:
-        """Waits for a share, at most everything. Returns None after `close`."""
+        """Returns a share, at most everything; None while it is not free."""
         vcpus = min(self._vcpus, vcpus)
         visible = self._visible()
         is_alone = gpus > 0 and visible is not None and len(visible) > 1
         gpus = min(gpus, len(visible)) if visible and is_alone else 0
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or (self._free >= vcpus and len(self._unused()) >= gpus))
-            if self._closed:
-                return None
-            self._free -= vcpus
-            if not is_alone:
-                return Share(vcpus=vcpus, gpus=visible, is_alone=False)
-            own = self._unused()[:gpus]
-            self._used.update(own)
-            return Share(vcpus=vcpus, gpus=own, is_alone=True)
+        if self._free < vcpus or len(self._unused()) < gpus:
+            return None
+        self._free -= vcpus
+        if not is_alone:
+            return Share(vcpus=vcpus, gpus=visible, is_alone=False)
+        own = self._unused()[:gpus]
+        self._used.update(own)
+        return Share(vcpus=vcpus, gpus=own, is_alone=True)
 
     def give_back(self, share: Share) -> None:
-        with self._changed:
-            self._free += share.vcpus
-            if share.is_alone:
-                self._used.difference_update(share.gpus or ())
-            self._changed.notify()
-
-    def close(self) -> None:
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        self._free += share.vcpus
+        if share.is_alone:
+            self._used.difference_update(share.gpus or ())
 
     def _unused(self) -> tuple[str, ...]:
         return tuple(gpu for gpu in self._visible() or () if gpu not in self._used)

@@ -51,6 +51,61 @@ def queue_attribute(world: World) -> Any:
     return outcome(lambda: world.stack({"It": queue}, {"Arn": {"Fn::GetAtt": ["It", "JobQueueArn"]}}))
 
 
+@probe
+def queue_with_a_policy(world: World) -> Any:
+    """A stack with both, which is changed and deleted; between, jobs in the queue."""
+    batch, cloudformation = world.client("batch"), world.client("cloudformation")
+    environment = world_environment(world)
+    world.ended_job(world.submit("exit 0"))
+    definition = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"][-1]["jobDefinitionName"]
+
+    def template(weight: float) -> str:
+        shares = [{"ShareIdentifier": "high*", "WeightFactor": weight}]
+        policy = {"Name": "fair", "FairsharePolicy": {"ShareDecaySeconds": 60, "ShareDistribution": shares}}
+        queue = {
+            "JobQueueName": "shared",
+            "Priority": 1,
+            "ComputeEnvironmentOrder": [{"Order": 1, "ComputeEnvironment": environment}],
+            "SchedulingPolicyArn": {"Fn::GetAtt": ["Policy", "Arn"]},
+        }
+        resources = {
+            "Policy": {"Type": "AWS::Batch::SchedulingPolicy", "Properties": policy},
+            "Queue": {"Type": "AWS::Batch::JobQueue", "Properties": queue},
+        }
+        if "MOTO_PORT" in os.environ:  # it cannot resolve the reference
+            queue["SchedulingPolicyArn"] = "arn:aws:batch:us-east-1:123456789012:scheduling-policy/fair"
+        return json.dumps({"Resources": resources})
+
+    def policies() -> Any:
+        arns = [each["arn"] for each in batch.list_scheduling_policies()["schedulingPolicies"]]
+        described = batch.describe_scheduling_policies(arns=arns)["schedulingPolicies"] if arns else []
+        return [each["fairsharePolicy"]["shareDistribution"] for each in described]
+
+    def submitted(**more: Any) -> Any:
+        asked = {"jobName": "one", "jobQueue": "shared", "jobDefinition": definition, **more}
+        return outcome(lambda: batch.submit_job(**asked) and "taken")
+
+    cloudformation.create_stack(StackName="fair", TemplateBody=template(0.5))
+    (queue,) = batch.describe_job_queues(jobQueues=["shared"])["jobQueues"]
+    share = {"shareIdentifier": "highme", "schedulingPriorityOverride": 7}
+    answers = {
+        "policies": policies(),
+        "of the queue": queue.get("schedulingPolicyArn"),
+        "without a share": submitted(),
+        "without a priority": submitted(shareIdentifier="me"),
+        "with a hyphen": submitted(**{**share, "shareIdentifier": "a-b"}),
+        "in a queue without a policy": submitted(**share, jobQueue=world.queue()),
+    }
+    job = batch.submit_job(jobName="one", jobQueue="shared", jobDefinition=definition, **share)["jobId"]
+    ended = world.ended_job(job)
+    answers["described"] = [ended.get("shareIdentifier"), ended.get("schedulingPriority")]
+    outcome(lambda: cloudformation.update_stack(StackName="fair", TemplateBody=template(0.25)))
+    answers["changed"] = policies()
+    cloudformation.delete_stack(StackName="fair")
+    answers["after the stack"] = policies()
+    return answers
+
+
 def world_environment(world: World) -> str:
     world.queue()
     environments = world.client("batch").describe_compute_environments()["computeEnvironments"]

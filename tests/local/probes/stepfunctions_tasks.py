@@ -23,6 +23,17 @@ def batch_task(world: World) -> Any:
 
 
 @probe
+def batch_task_with_a_share(world: World) -> Any:
+    """Submits a job with a share to a queue without a policy, which AWS refuses."""
+    world.submit("exit 0")
+    definition = world.client("batch").describe_job_definitions()["jobDefinitions"][-1]["jobDefinitionArn"]
+    parameters = {"JobName": "task", "JobQueue": world.queue(), "JobDefinition": definition}
+    parameters |= {"ShareIdentifier": "mine", "SchedulingPriorityOverride": 0}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob", "Parameters": parameters, "End": True}
+    return world.executed({"It": task})
+
+
+@probe
 def put_object_task(world: World) -> Any:
     """Puts a structured body; returns what is in the bucket then."""
     parameters = {"Bucket": world.bucket(), "Key": "put.json", "Body": {"lr": 0.1, "text": "ü"}}

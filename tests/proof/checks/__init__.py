@@ -15,6 +15,7 @@ from tests.proof.checks import (
     removal,
     requests,
     roles,
+    shares,
 )
 from tests.proof.checks.check import Check, each
 
@@ -45,6 +46,7 @@ CHECKS = (
     Check(name="state machine", covers="every state is reached, and it ends some day", of_many=each(machine.findings)),
     Check(name="job definition", covers="Batch's retries, time limits, privileges", of_many=each(jobs.findings)),
     Check(name="machines", covers="jobs fit on a machine that starts", of_many=each(machines.findings)),
+    Check(name="shares", covers="sweeps share the machines, by priority", of_many=each(shares.findings)),
     Check(name="data", covers="the bucket is private; what expires, and what does not", of_many=each(data.findings)),
     Check(name="functions", covers="handlers, environment, alarms, outputs", of_many=each(functions.findings)),
     Check(

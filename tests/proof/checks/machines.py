@@ -45,18 +45,22 @@ def findings(subject: Subject) -> Findings:
     root = disks.get("/dev/xvda", {})
     if not root.get("Encrypted") or not root.get("DeleteOnTermination") or root.get("VolumeSize", 0) < 60:
         yield "LaunchTemplate: the disk must be encrypted, deleted with the machine, and have room for the image"
-    queue = subject.one("AWS::Batch::JobQueue")
+    environments = {subject.arn(name) for name in subject.ids("AWS::Batch::ComputeEnvironment")}
+    for name, queue in subject.all("AWS::Batch::JobQueue").items():
+        yield from (f"{name}: {fault}" for fault in _faults_of_queue(queue, environments))
+    yield from _faults_of_image(subject)
+
+
+def _faults_of_queue(queue: dict[str, Any], environments: set[str]) -> Iterator[str]:
     cancels = [limit for limit in queue.get("JobStateTimeLimitActions", []) if limit["Action"] == "CANCEL"]
     limited = {limit["Reason"]: limit["MaxTimeSeconds"] for limit in cancels}
-    yield from (f"JobQueue: a job may wait for ever for {reason}" for reason in sorted(WAITS - limited.keys()))
+    yield from (f"a job may wait for ever for {reason}" for reason in sorted(WAITS - limited.keys()))
     # Batch gives this reason also while the first machine of an environment starts.
     if limited.get("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", 1_800) < 1_800:
-        yield "JobQueue: cancels jobs while their first machine starts"
-    environments = {subject.arn(name) for name in subject.ids("AWS::Batch::ComputeEnvironment")}
+        yield "cancels jobs while their first machine starts"
     used = {order["ComputeEnvironment"] for order in queue["ComputeEnvironmentOrder"]}
     if used != environments:
-        yield f"JobQueue: uses {sorted(used)} of {sorted(environments)}"
-    yield from _faults_of_image(subject)
+        yield f"uses {sorted(used)} of {sorted(environments)}"
 
 
 DRAINS = "echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config"

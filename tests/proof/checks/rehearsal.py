@@ -9,6 +9,7 @@ import copy
 import importlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -97,9 +98,8 @@ def findings(subject: Subject) -> Findings:
     Subjects that differ in nothing that is played are played once: most seeded faults are elsewhere in the template.
     """
     kinds = ("AWS::S3::Bucket", "AWS::Batch::JobQueue", "AWS::Batch::JobDefinition")
-    played = json.dumps(
-        [subject.definition, subject.all("AWS::Lambda::Function"), *map(subject.ids, kinds)], sort_keys=True
-    )
+    same = [subject.definition, *map(subject.all, ("AWS::Lambda::Function", "AWS::Batch::SchedulingPolicy"))]
+    played = json.dumps([*same, *map(subject.ids, kinds)], sort_keys=True)
     if played not in _KNOWN:
         _KNOWN[played] = _played(subject)
     yield from _KNOWN[played]
@@ -431,6 +431,7 @@ def _job(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
     """Plays a job: what the trainer writes, and the description that Step Functions returns of it."""
     if request["JobQueue"] not in map(stage.subject.arn, stage.subject.ids("AWS::Batch::JobQueue")):
         raise NotAsAws(f"there is no queue {request['JobQueue']}")
+    _check_share(stage, request)
     if request["JobDefinition"] not in map(stage.subject.arn, stage.subject.ids("AWS::Batch::JobDefinition")):
         raise NotAsAws(f"there is no job definition {request['JobDefinition']}")
     overrides = request["ContainerOverrides"]
@@ -464,6 +465,15 @@ def _job(stage: Stage, request: dict[str, Any]) -> dict[str, Any]:
     key = environment[keys.METRICS_URI].removeprefix(prefix)
     stage.s3.put_object(Bucket=stage.bucket, Key=key, Body=metrics)
     return description
+
+
+def _check_share(stage: Stage, request: dict[str, Any]) -> None:
+    """Each share is one whose weight the queue's policy says."""
+    fair = [policy["FairsharePolicy"] for policy in stage.subject.all("AWS::Batch::SchedulingPolicy").values()]
+    known = [each["ShareIdentifier"].removesuffix("*") for policy in fair for each in policy["ShareDistribution"]]
+    share = request.get("ShareIdentifier", "")
+    if not re.fullmatch("[A-Za-z0-9]{1,255}", share) or not share.startswith(tuple(known)):
+        raise NotAsAws(f"the share of a job is {share!r}, and those with a weight are {known}")
 
 
 def _fields_of_a_job() -> set[str]:

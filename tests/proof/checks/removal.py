@@ -10,6 +10,7 @@ AT_REST = {
     "AWS::Batch::ComputeEnvironment": "free; its machines are not, and there are none while no job waits",
     "AWS::Batch::JobDefinition": "free",
     "AWS::Batch::JobQueue": "free",
+    "AWS::Batch::SchedulingPolicy": "free",
     "AWS::CloudWatch::Alarm": "ten are free, then 0.10 USD a month each",
     "AWS::EC2::InternetGateway": "free",
     "AWS::EC2::LaunchTemplate": "free",

@@ -247,6 +247,7 @@ RULES = [
             **NOBODY,
             "batch:SubmitJob": (
                 "arn:aws:batch:{region}:{account}:job-queue/another",
+                "{queue_by_hand}",
                 "arn:aws:batch:{region}:{account}:job-definition/another:1",
             ),
             "lambda:InvokeFunction": ("arn:aws:lambda:{region}:{account}:function:another",),
@@ -332,6 +333,8 @@ TRUSTED = {
     "state machine": "states.amazonaws.com",
 }
 """Which service may take a role; nobody else may."""
+
+QUEUE = "AWS::Batch::JobQueue"
 
 OF_ONE_ACCOUNT = ("trainer", "state machine")
 """Whose service says for which account it takes the role. By their documentation EC2 and Lambda do not, and ECS does
@@ -433,7 +436,7 @@ class Access:
         subject = self._subject
         (bucket,) = subject.ids("AWS::S3::Bucket")
         (machine,) = map(subject.arn, subject.ids("AWS::StepFunctions::StateMachine"))
-        (queue,) = map(subject.arn, subject.ids("AWS::Batch::JobQueue"))
+        queues = {"SchedulingPolicyArn" in queue: subject.arn(name) for name, queue in subject.all(QUEUE).items()}
         (definition,) = map(subject.arn, subject.ids("AWS::Batch::JobDefinition"))
         functions = {
             function["Handler"].split(".")[-2]: (subject.arn(name), function.get("LoggingConfig", {}).get("LogGroup"))
@@ -451,7 +454,8 @@ class Access:
             "executions": machine.replace(":stateMachine:", ":execution:"),
             "trials_label": trials,
             "workers_label": workers,
-            "queue": queue,
+            "queue": queues[True],
+            "queue_by_hand": queues[False],
             "definition": definition,
             "next_revision": f"{definition.rpartition(':')[0]}:2",
             "job": f"arn:aws:batch:{REGION}:{ACCOUNT}:job/01234567-89ab-cdef-0123-456789abcdef",

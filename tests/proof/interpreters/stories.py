@@ -115,6 +115,7 @@ def trial(name: str) -> Json:
     return {
         "trial_id": name,
         "sweep": "story",
+        "share": "normalstory",
         "command": ["--lr", "0.1"],
         "environment": [{"Name": "SWEEP_NAME", "Value": "story"}],
         "requirements": [],

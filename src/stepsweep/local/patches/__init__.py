@@ -12,6 +12,7 @@ from moto.core.config import default_user_config
 from stepsweep.local.access import Access
 from stepsweep.local.patches import (
     batch,
+    batch_templates,
     cloudformation,
     ec2,
     lambda_,
@@ -47,9 +48,10 @@ def install(
     """
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     batch.jobs_run(jobs)
-    batch.compute_environments_from_templates()
-    batch.job_queues_from_templates()
-    batch.job_definitions_from_templates()
+    batch_templates.compute_environments_from_templates()
+    batch_templates.job_queues_from_templates()
+    batch_templates.scheduling_policies_from_templates()
+    batch_templates.job_definitions_from_templates()
     lambda_.functions_run(functions)
     lambda_.layers_in_templates_are_arns()
     cloudformation.change_sets_leave_outputs()
@@ -70,6 +72,7 @@ def install(
     clients = stepfunctions_tasks.Clients(endpoint_url, region, access)
     stepfunctions_tasks.tasks_sign_with_their_role(clients)
     stepfunctions_tasks.tasks_rename_members(clients)
+    stepfunctions_tasks.batch_tasks_name_shares()
     stepfunctions_tasks.tasks_fail_with_named_errors()
     stepfunctions_tasks.sync_tasks_wait_for_their_job(clients, access)
     stepfunctions_map.percentages_can_be_whole()

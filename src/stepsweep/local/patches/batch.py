@@ -1,4 +1,4 @@
-"""Batch, where moto differs from AWS."""
+"""Jobs of Batch, where moto differs from AWS."""
 
 import copy
 import json
@@ -7,19 +7,23 @@ import re
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any, Protocol
 
 from moto.batch import urls as batch_urls
 from moto.batch.exceptions import ClientException
-from moto.batch.models import BatchBackend, ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
+from moto.batch.models import BatchBackend, Job, JobQueue
 from moto.batch.responses import BatchResponse
 
 from stepsweep.contract.keys import SECRETS, THREADS
 from stepsweep.local.patches.patching import add, add_path, patch
+from stepsweep.local.turns import LEAST_REMEMBERED_SECONDS, Place
 
-_asked_retry_strategy: ContextVar[dict[str, Any] | None] = ContextVar("asked_retry_strategy", default=None)
-"""Of the submission that this thread answers, which moto does not hand on to its backend."""
+_asked: ContextVar[dict[str, Any]] = ContextVar("asked")
+"""What the submission has that this thread answers, and moto does not hand on to its backend."""
 
+SHARE = re.compile(r"[A-Za-z0-9]{1,255}\*?")
+"""https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html"""
 
 MAX_TERMINATED = 50
 
@@ -38,6 +42,7 @@ class ProcessJob(Job):
     Attributes:
         ended: done once the job has succeeded or failed.
         retry_strategy: the submission's, or else the job definition's.
+        place: where it waits.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,6 +51,7 @@ class ProcessJob(Job):
         self.status = "RUNNABLE"
         self.ended: Future[None] = Future()
         self.retry_strategy: dict[str, Any] = {}
+        self.place = Place(queue=self.job_queue.arn, queue_priority=int(self.job_queue.priority))
 
     @property
     def command(self) -> list[str]:
@@ -125,6 +131,8 @@ class ProcessJob(Job):
     def describe(self) -> dict[str, Any]:
         described: dict[str, Any] = super().describe()
         described["attempts"] = copy.deepcopy(self.attempts)
+        if self.place.share:
+            described |= {"shareIdentifier": self.place.share, "schedulingPriority": self.place.priority}
         return described
 
 
@@ -139,6 +147,9 @@ def _requirements(properties: dict[str, Any]) -> dict[str, str]:
 def jobs_run(runner: JobRunner) -> None:
     """AWS Batch runs jobs and retries them as retryStrategy says. moto runs them in Docker, or marks them SUCCEEDED
     without running them, and ignores retryStrategy. Here `runner` runs them.
+
+    moto ignores the share and the priority of a submission, too. Batch refuses a job without them in a queue with a
+    fair-share policy, and with a share in any other queue. (The priority of a job definition is not known here.)
 
     moto has no TerminateJobs, and its ListJobs ignores the filter AFTER_CREATED_AT. Its describe_jobs also walks over
     all jobs, and fails when another one is submitted meanwhile.
@@ -165,6 +176,8 @@ def jobs_run(runner: JobRunner) -> None:
             raise ClientException(f"{job_def_id if definition is None else job_queue} does not exist")
         if array_properties or depends_on or eks_properties_override:
             raise ClientException("The embedded cloud runs single container jobs only")
+        asked = _asked.get()
+        place = _place(queue, asked)
         job = ProcessJob(
             job_name,
             definition,
@@ -180,7 +193,8 @@ def jobs_run(runner: JobRunner) -> None:
             parameters=parameters,
             tags=tags,
         )
-        job.retry_strategy = _asked_retry_strategy.get() or definition.retry_strategy or {}
+        job.retry_strategy = asked.get("retryStrategy") or definition.retry_strategy or {}
+        job.place = place
         self._jobs[job.job_id] = job
         runner.submit(job)
         return job_name, job.job_id, job.arn
@@ -207,11 +221,12 @@ def jobs_run(runner: JobRunner) -> None:
             runner.terminate(job, reason)
 
     def submitjob(original: Callable[[BatchResponse], str], self: BatchResponse) -> str:
-        token = _asked_retry_strategy.set(self._get_param("retryStrategy"))
+        names = ("retryStrategy", "shareIdentifier", "schedulingPriorityOverride")
+        token = _asked.set({name: self._get_param(name) for name in names})
         try:
             return original(self)
         finally:
-            _asked_retry_strategy.reset(token)
+            _asked.reset(token)
 
     def terminatejobs(self: BatchResponse) -> str:
         # Jobs that can't be found are treated as successfully processed:
@@ -233,122 +248,37 @@ def jobs_run(runner: JobRunner) -> None:
     patch(BatchBackend, "cancel_job", cancel_job)
 
 
-def compute_environments_from_templates() -> None:
-    """CloudFormation accepts a managed compute environment as CDK writes it: without a ServiceRole, with its Type in
-    lower case, and with any instance type. moto requires a ServiceRole and upper case, and knows only the instance
-    types of its release date.
+def _place(queue: JobQueue, asked: dict[str, Any]) -> Place:
+    """Returns where a submitted job waits.
 
-    moto also cannot update it, delete it with its stack, or return its ARN to the template.
+    Raises ClientException where its share does not fit the queue; the first two texts are Batch's own.
     """
-
-    def create(
-        _cls: type, name: str, definition: dict[str, Any], account_id: str, region_name: str, **_: Any
-    ) -> ComputeEnvironment:
-        properties = definition["Properties"]
-        role = f"arn:aws:iam::{account_id}:role/aws-service-role/batch.amazonaws.com/AWSServiceRoleForBatch"
-        environment = ComputeEnvironment(
-            name,
-            properties["Type"].upper(),
-            properties.get("State", "ENABLED"),
-            _lower_first_letters(properties["ComputeResources"]),
-            properties.get("ServiceRole", role),
-            account_id=account_id,
-            region_name=region_name,
+    place = Place(queue=queue.arn, queue_priority=int(queue.priority))
+    share, priority = asked["shareIdentifier"], asked["schedulingPriorityOverride"]
+    if queue.schedule_policy is None:
+        if share:
+            raise ClientException("shareIdentifier: the job queue has no fair-share policy")
+        return place
+    if not share:
+        raise ClientException("shareIdentifier must be specified.")
+    if priority is None:
+        raise ClientException(
+            "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified."
         )
-        backend = batch_backends[account_id][region_name]
-        backend._compute_environments[environment.arn] = environment
-        cluster = f"OnDemand_Batch_{name}"
-        environment.set_ecs(backend.ecs_backend.create_cluster(cluster).arn, cluster)
-        return environment
-
-    def update(
-        _cls: type, original_resource: ComputeEnvironment, cloudformation_json: dict[str, Any], **_: Any
-    ) -> ComputeEnvironment:
-        properties = cloudformation_json["Properties"]
-        original_resource.compute_resources = _lower_first_letters(properties["ComputeResources"])
-        original_resource.state = properties.get("State", "ENABLED")
-        return original_resource
-
-    def delete(self: ComputeEnvironment, account_id: str, region: str) -> None:
-        batch_backends[account_id][region].delete_compute_environment(self.name)
-
-    patch(ComputeEnvironment, "create_from_cloudformation_json", create)
-    patch(ComputeEnvironment, "update_from_cloudformation_json", update)
-    add(ComputeEnvironment, "delete", delete)
-    _has_arn_attribute(ComputeEnvironment, "ComputeEnvironmentArn")
+    if not SHARE.fullmatch(share):
+        raise ClientException(f"shareIdentifier: at most 255 letters and digits, got {share}")
+    (policy,) = queue.backend.describe_scheduling_policies([queue.schedule_policy])
+    fair: dict[str, Any] = policy.fairshare_policy
+    weights = {each["shareIdentifier"]: each.get("weightFactor", 1) for each in fair.get("shareDistribution") or []}
+    return replace(
+        place,
+        share=share,
+        weight=float(next((weight for name, weight in weights.items() if _is_of(share, name)), 1)),
+        remembered_seconds=fair.get("shareDecaySeconds") or LEAST_REMEMBERED_SECONDS,
+        priority=priority,
+    )
 
 
-def job_queues_from_templates() -> None:
-    """CloudFormation deletes a job queue with its stack and returns its ARN to the template. moto does neither."""
-
-    def delete(self: JobQueue, account_id: str, region: str) -> None:
-        batch_backends[account_id][region].delete_job_queue(self.name)
-
-    add(JobQueue, "delete", delete)
-    _has_arn_attribute(JobQueue, "JobQueueArn")
-
-
-def job_definitions_from_templates() -> None:
-    """CloudFormation keeps every property of a job definition, and an update registers a new revision. moto drops the
-    timeout and other properties, fails without a RetryStrategy, and ignores updates.
-
-    moto also cannot deregister it with its stack, or return its ARN to the template.
-    """
-
-    def create(
-        _cls: type, name: str, definition: dict[str, Any], account_id: str, region_name: str, **_: Any
-    ) -> JobDefinition:
-        properties = _lower_first_letters(definition["Properties"])
-        return batch_backends[account_id][region_name].register_job_definition(
-            def_name=properties.get("jobDefinitionName", name),
-            parameters=definition["Properties"].get("Parameters", {}),
-            _type=properties["type"],
-            tags=definition["Properties"].get("Tags", {}),
-            retry_strategy=properties.get("retryStrategy", {}),
-            container_properties=properties["containerProperties"],
-            node_properties=None,
-            eks_properties=None,
-            timeout=properties.get("timeout", {}),
-            platform_capabilities=properties.get("platformCapabilities"),
-            propagate_tags=properties.get("propagateTags"),
-        )
-
-    def update(
-        cls: type[JobDefinition],
-        original_resource: JobDefinition,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-        **_: Any,
-    ) -> JobDefinition:
-        revision = create(cls, original_resource.name, cloudformation_json, account_id, region_name)
-        kept = cloudformation_json["Properties"].get("ResourceRetentionPolicy", {}).get("SkipDeregisterOnUpdate")
-        if not kept:
-            original_resource.deregister()
-        return revision
-
-    def delete(self: JobDefinition, _account_id: str, _region: str) -> None:
-        self.deregister()
-
-    patch(JobDefinition, "create_from_cloudformation_json", create)
-    patch(JobDefinition, "update_from_cloudformation_json", update)
-    add(JobDefinition, "delete", delete)
-    _has_arn_attribute(JobDefinition, "JobDefinitionArn")
-
-
-def _has_arn_attribute(resource: Any, attribute: str) -> None:
-    """Lets a template read the ARN with Fn::GetAtt."""
-    patch(resource, "has_cfn_attr", lambda _cls, name: name == attribute)
-    add(resource, "get_cfn_attribute", lambda self, _name: self.arn)
-
-
-def _lower_first_letters(value: Any) -> Any:
-    """Returns CloudFormation's `JobQueueName` as the Batch API's `jobQueueName`, at every depth.
-
-    moto converts the first level only.
-    """
-    if isinstance(value, dict):
-        return {key[:1].lower() + key[1:]: _lower_first_letters(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_lower_first_letters(item) for item in value]
-    return value
+def _is_of(share: str, name: str) -> bool:
+    """Whether a share is the one of this name in a policy, or one of those that begin so."""
+    return share.startswith(name[:-1]) if name.endswith("*") else share == name

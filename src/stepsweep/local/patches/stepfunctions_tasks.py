@@ -130,6 +130,17 @@ def tasks_rename_members(clients: Clients) -> None:
     patch(StateTaskService, "_normalise_response", normalise_response)
 
 
+def batch_tasks_name_shares() -> None:
+    """Step Functions passes a job's share and its scheduling priority on to Batch. moto leaves both out."""
+
+    def get_supported_parameters(
+        original: Callable[[StateTaskServiceBatch], set[str] | None], self: StateTaskServiceBatch
+    ) -> set[str]:
+        return {*(original(self) or ()), "ShareIdentifier", "SchedulingPriorityOverride"}
+
+    patch(StateTaskServiceBatch, "_get_supported_parameters", get_supported_parameters, with_original=True)
+
+
 def fitted(value: Any, shape: Shape | None, *, to_sfn: bool) -> Any:
     """Returns `value` with member names as the API spells them, or, with `to_sfn`, as Step Functions does.
 
