@@ -64,6 +64,7 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
         environment=["A=1=2", "SHELL_S"],
         exported={"SHELL_S": "its own", "OTHER": "x"},
         max_concurrency=2,
+        priority="high",
         fresh=True,
     )
     expected = {
@@ -75,6 +76,7 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
         "name": "mine",
         "environment": {"A": "1=2", "B": "file", "SHELL_S": "its own"},
         "max_concurrency": 2,
+        "priority": "high",
         "fresh": True,
     }
     assert asked.spec(now=NOW) == SweepSpec.from_json(expected)

@@ -96,6 +96,7 @@ class TestPlan:
             "schema": 1,
             "execution": "execution-1",
             "sweep": "s",
+            "share": "normals043a718774c5",
             "trial_id": first.trial_id,
             "command": ["--lr", "0.1", "--momentum", "0.5", "--epochs", "3", "--seed", "0"],
             "environment": [
