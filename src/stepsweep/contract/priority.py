@@ -1,7 +1,7 @@
 """How sweeps share the machines: each has a share of the job queue, and its priority decides how large that is.
 
 A share is one of AWS Batch's fair-share policy. Batch orders jobs by `schedulingPriority` within one share only, so
-between sweeps the weights of the shares decide (docs/decisions/027-a-share-for-each-sweep.md).
+between sweeps the weights of the shares decide (docs/decisions/028-a-share-for-each-sweep.md).
 """
 
 import hashlib
