@@ -3,6 +3,8 @@
 import io
 import json
 import random
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,7 @@ from stepsweep.contract.objective import Direction, Objective
 from stepsweep.trial.metrics import Collector
 from stepsweep.trial.sources import Metrics as Sources
 from tests.support.command import Sweep
-from tests.support.trainer import BUCKET, job_environment
-from tests.trial.test_trial import script
+from tests.support.trainer import BUCKET, environment, job_environment
 
 LOSS = Objective(metric="loss", direction=Direction.MINIMIZE)
 ENDED = keys.ended_key("worse", 4)
@@ -27,7 +28,7 @@ import time
 
 for epoch in (1, 2, 3):
     print(f"epoch {epoch} loss={9 - epoch}")
-time.sleep(60)
+time.sleep(120)
 """
 SAVES = """
 import time
@@ -41,10 +42,13 @@ while not trial.report(loss=6, epoch=3):
 """
 
 
-def in_job(endpoint: str, code: str, medians: dict[int, float], trial_id: str = "worse") -> Any:
+def in_job(folder: Path, endpoint: str, code: str, medians: dict[int, float], trial_id: str = "worse") -> Any:
     variables = job_environment(endpoint, trial_id=trial_id, epochs=4)
     told = median.variable(medians, LOSS, uri=keys.uri(BUCKET, keys.ended_key(trial_id, 4)))
-    return script(code=code, trial=OPTIONS, env={**variables, keys.MEDIANS: told})
+    (folder / "train.py").write_text(code)
+    words = [sys.executable, "-m", "stepsweep.trial", "--", sys.executable, "train.py", "{args}", *OPTIONS]
+    env = environment(**{**variables, keys.MEDIANS: told})
+    return subprocess.run(words, env=env, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
 
 
 def there(s3: Any, prefix: str) -> dict[str, bytes]:
@@ -52,8 +56,8 @@ def there(s3: Any, prefix: str) -> dict[str, bytes]:
     return {each["Key"]: s3.get_object(Bucket=BUCKET, Key=each["Key"])["Body"].read() for each in found}
 
 
-def test_an_unchanged_script_is_ended_leaves_no_metrics_and_says_where(endpoint: str, s3: Any) -> None:
-    ended = in_job(endpoint, WAITS, {2: 6.5})
+def test_an_unchanged_script_is_ended_leaves_no_metrics_and_says_where(tmp_path: Path, endpoint: str, s3: Any) -> None:
+    ended = in_job(tmp_path, endpoint, WAITS, {2: 6.5})
     assert ended.returncode == 0, ended.stderr
     assert (
         "ended by stop.median: up to epoch 2 the best loss is 7; the median of the completed trials' means is 6.5"
@@ -67,18 +71,18 @@ def test_an_unchanged_script_is_ended_leaves_no_metrics_and_says_where(endpoint:
 
 
 def test_a_script_that_hears_sigterm_saves_its_checkpoint_first_and_has_no_metrics_either(
-    endpoint: str, s3: Any
+    tmp_path: Path, endpoint: str, s3: Any
 ) -> None:
-    ended = in_job(endpoint, SAVES, {2: 6.5}, "saved")
+    ended = in_job(tmp_path, endpoint, SAVES, {2: 6.5}, "saved")
     assert ended.returncode == 0, ended.stderr
     assert list(there(s3, "trials/saved/")) == [keys.ended_key("saved", 4)]
     with tarfile.open(fileobj=io.BytesIO(there(s3, "checkpoints/saved/")["checkpoints/saved/checkpoint.tar"])) as tar:
         assert "checkpoint/last.txt" in tar.getnames()
 
 
-def test_a_trial_that_is_good_enough_is_left_alone(endpoint: str, s3: Any) -> None:
+def test_a_trial_that_is_good_enough_is_left_alone(tmp_path: Path, endpoint: str, s3: Any) -> None:
     code = "import time\nfor n in (1, 2, 3, 4): print(f'epoch {n} loss={9 - n}', flush=True); time.sleep(0.5)"
-    ended = in_job(endpoint, code, {2: 7.0, 3: 6.0}, "good")
+    ended = in_job(tmp_path, endpoint, code, {2: 7.0, 3: 6.0}, "good")
     assert ended.returncode == 0, ended.stderr
     assert list(there(s3, "trials/good/")) == [keys.metrics_key("good", 4)]
 
