@@ -1,7 +1,8 @@
 """Measures the page of `sweep ui` in a browser, up to the most trials that a sweep may have.
 
 It needs a browser (tests/support/browser.py). `python -m benchmarks.page MINUTES` follows a running sweep for so long,
-and prints the memory of the page's server.
+and prints the memory of the page's server. `python -m benchmarks.page --server TRIALS` needs none: it prints the
+server's answers about a finished sweep, with its memory after each.
 """
 
 import math
@@ -144,6 +145,54 @@ def _eventually(opened: Browser, script: str) -> float:
     raise TimeoutError(f"not within {PATIENCE_SECONDS:.0f} s: {script}")
 
 
+ASKED = ("", "/data", "/jobs", "/importance", "/report")
+"""What the page of a sweep asks for, below its address."""
+
+
+def answers(trials: int) -> None:
+    """Asks the server of a finished sweep twice for everything, and prints a table of its answers."""
+    folder = WORK / "answers"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    _recorded(folder, trials)
+    rows = []
+    with served(folder, "--dir", "cloud") as page:
+        server = _server()
+        start = server.memory_info().rss / 2**20
+        for path in (*ASKED, *ASKED):
+            began, before = time.perf_counter(), server.cpu_times()
+            answer = page.session.get(f"{page.root}sweeps/trials-{trials}{path}", timeout=PATIENCE_SECONDS)
+            answer.raise_for_status()
+            seconds, after = time.perf_counter() - began, server.cpu_times()
+            of_core = after.user + after.system - before.user - before.system
+            rows.append(
+                (
+                    path or "the page",
+                    f"{seconds:.1f}",
+                    f"{of_core:.1f}",
+                    f"{len(answer.content) / 1e6:.2f}",
+                    f"{server.memory_info().rss / 2**20:.0f}",
+                )
+            )
+            print("  ", *rows[-1], flush=True)
+    shutil.rmtree(folder)
+    table = Table(
+        caption=(
+            f"The answers about a finished sweep of {trials:,} trials of 10 epochs, one after the other, on "
+            f"{psutil.cpu_count()} cores with a load average of {psutil.getloadavg()[2]:.0f}. The server has "
+            f"{start:.0f} MiB before the first."
+        ),
+        columns=("asked for", "s", "s of a core", "MB", "server, MiB"),
+        rows=rows,
+    )
+    print(f"\n{table.markdown()}")
+
+
+def _server() -> psutil.Process:
+    (server,) = (each for each in psutil.Process().children() if "ui" in each.cmdline())
+    return server
+
+
 def follow(minutes: float) -> None:
     """Follows a sweep that runs, with its page open, and prints the memory of the page's server each half minute."""
     folder = WORK / "followed"
@@ -154,7 +203,7 @@ def follow(minutes: float) -> None:
         served(folder, environment={"STEPSWEEP_TRAINER": str(SCRIPTED)}) as page,
         browser(folder / "profile") as opened,
     ):
-        (server,) = (each for each in psutil.Process().children() if "ui" in each.cmdline())
+        server = _server()
         page.post("start", {"spec": FOLLOWED, "name": "followed", "action": "start"})
         opened.open(page.address)
         opened.open(f"{page.root}sweeps/followed")
@@ -169,4 +218,8 @@ def follow(minutes: float) -> None:
 
 
 if __name__ == "__main__":
-    follow(float(sys.argv[1]))
+    match sys.argv[1:]:
+        case ["--server", trials]:
+            answers(int(trials))
+        case _:
+            follow(float(sys.argv[1]))

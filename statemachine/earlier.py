@@ -19,6 +19,10 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 
 
+class _TellsNothingError(Exception):
+    """Why a sweep has nothing to tell."""
+
+
 def with_known(bucket: Bucket, spec: SweepSpec) -> SweepSpec:
     """Returns the spec with the outcomes that its model is told: those recorded when it was planned first.
 
@@ -38,7 +42,7 @@ def with_known(bucket: Bucket, spec: SweepSpec) -> SweepSpec:
     for number, name in enumerate(spec.warm_start):
         try:
             told += _told_by(bucket, spec, name)
-        except (InvalidSweep, InvalidDocument, LookupError) as error:
+        except (InvalidSweep, InvalidDocument, _TellsNothingError) as error:
             faults.append(f"warm_start[{number}]: the sweep {json.dumps(name)} {error}")
     if faults:
         raise InvalidSweep(faults)
@@ -46,29 +50,29 @@ def with_known(bucket: Bucket, spec: SweepSpec) -> SweepSpec:
 
 
 def _told_by(bucket: Bucket, spec: SweepSpec, name: str) -> list[Known]:
-    """Returns the outcomes of one sweep that the model can learn from. Raises LookupError with the reason for none."""
+    """Returns the outcomes of one sweep that the model can learn from. Raises _TellsNothingError if there are none."""
     document = bucket.get_json(keys.spec_key(name))
     if document is None:
-        raise LookupError("is not among these records; `sweep list` names those that are")
+        raise _TellsNothingError("is not among these records; `sweep list` names those that are")
     earlier = SweepSpec.from_json(document)
     if earlier.has_front:
-        raise LookupError("has several objectives, and this search's model learns one value")
+        raise _TellsNothingError("has several objectives, and this search's model learns one value")
     mine, theirs = spec.objective, earlier.objective
     if (mine.metric, mine.direction) != (theirs.metric, theirs.direction):
-        raise LookupError(
+        raise _TellsNothingError(
             f"has the objective {theirs.metric} ({theirs.direction}), and this one {mine.metric} ({mine.direction}): "
             "their values do not compare"
         )
     if spec.epochs != earlier.epochs:
-        raise LookupError(
+        raise _TellsNothingError(
             f"trains {earlier.epochs} epochs, and this one {spec.epochs}: their values do not compare; give the same"
         )
     found = _of_rounds(bucket, earlier) if earlier.rounds else _of_log(bucket, earlier)
     if not found:
-        raise LookupError("has no trial with a value yet")
+        raise _TellsNothingError("has no trial with a value yet")
     told = told_of(found, spec.space, spec.fixed)
     if not told:
-        raise LookupError(
+        raise _TellsNothingError(
             f"has {len(found)} outcomes, and none of params that this search can have: parameters differ, or `fixed`"
         )
     return told
@@ -81,6 +85,8 @@ def _of_rounds(bucket: Bucket, earlier: SweepSpec) -> list[Known]:
         if (document := bucket.get_json(key)) is None:
             break
         latest = RoundResults.from_json(document, where=key)
+        if any(each.trial.rung >= len(earlier.rungs) for each in latest.results):
+            raise InvalidDocument(f"{key}: a trial has a rung that the sweep does not have")
     return [
         Known(params={**earlier.fixed, **group.params}, value=group.value, epochs=earlier.rungs[group.rung])
         for group in grouped(latest.results if latest else ())

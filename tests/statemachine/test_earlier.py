@@ -1,5 +1,7 @@
 """A search that begins with what earlier ones found: what the planner records, and what the model does with it."""
 
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -118,6 +120,38 @@ def test_a_search_in_rounds_asks_the_model_after_its_first_round(cloud: Cloud) -
 def test_what_an_earlier_sweep_cannot_tell_is_a_fault(cloud: Cloud, fields: Mapping[str, Any], fault: str) -> None:
     ended(cloud)
     assert fault in faults_of(cloud, **fields)
+
+
+def results_of_earlier(change: Mapping[str, Any], in_trial: Mapping[str, Any], cloud: Cloud) -> None:
+    """Changes the recorded results of the earlier sweep that have a value."""
+    key = keys.results_key("earlier", 0)
+    document = cloud.bucket.get_json(key)
+    for result in document["results"]:
+        if result["value"] is not None:
+            result.update(change)
+            result["trial"].update(in_trial)
+    cloud.bucket.put(key, json.dumps(document).encode(), "application/json")
+
+
+@pytest.mark.parametrize(
+    ("change", "in_trial", "fault"),
+    [
+        ({"value": math.nan}, {}, "results[0]: value: must be a number, got NaN"),
+        ({"value": math.inf}, {}, "results[0]: value: must be a number, got Infinity"),
+        ({"value": 10**400}, {}, "results[0]: value: must be a number, got 1000"),
+        ({}, {"rung": -1}, "results[0]: trial: rung: must be 0 or more, got -1"),
+        ({}, {"rung": 9}, "a trial has a rung that the sweep does not have"),
+        ({}, {"params": {"lr": math.nan}}, "results[0]: trial: params: must hold values of parameters"),
+    ],
+)
+def test_a_damaged_document_of_an_earlier_sweep_is_named(
+    cloud: Cloud, change: Mapping[str, Any], in_trial: Mapping[str, Any], fault: str
+) -> None:
+    ended(cloud)
+    results_of_earlier(change, in_trial, cloud)
+    said = faults_of(cloud)
+    assert said.startswith('warm_start[0]: the sweep "earlier" sweeps/earlier/round-0/results.json: ')
+    assert fault in said
 
 
 def test_what_a_free_running_search_found_is_read_from_its_log(cloud: Cloud) -> None:

@@ -68,6 +68,16 @@ def test_links_count_within_the_folders_only(here: Path, tmp_path: Path) -> None
     assert left_out == ["'other.pt': is a link to a file outside of the working folder"]
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_cannot_be_read_is_left_out_and_does_not_fail_the_trial(here: Path) -> None:
+    mine = watched(here, "*.pt")
+    write(here / "best.pt")
+    write(here / "locked.pt")
+    (here / "locked.pt").chmod(0)
+    files, left_out = mine.found()
+    assert (sorted(files), left_out) == (["best.pt"], ["'locked.pt': cannot be read"])
+
+
 def test_names_that_could_be_no_path_elsewhere_are_left_out(here: Path) -> None:
     mine = watched(here, "*.pt")
     for name in ("a\nb.pt", "a\\b.pt", os.fsdecode(b"\xff.pt"), "good.pt"):

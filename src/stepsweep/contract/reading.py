@@ -1,9 +1,10 @@
 """Reads JSON documents strictly: it checks the type of each field, and errors name the object and the field."""
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeGuard, TypeVar
 
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.space import Value, parse_value, shown
@@ -56,6 +57,13 @@ class Fields:
             raise self._wrong(name, "must be a whole number", value)
         return value
 
+    def count(self, name: str) -> int:
+        """Returns a whole number that is not negative."""
+        value = self.whole(name)
+        if value < 0:
+            raise self._wrong(name, "must be 0 or more", value)
+        return value
+
     def flag(self, name: str) -> bool:
         value = self._get(name)
         if not isinstance(value, bool):
@@ -78,7 +86,7 @@ class Fields:
 
     def number(self, name: str) -> float:
         value = self._get(name)
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        if not _is_number(value):
             raise self._wrong(name, "must be a number", value)
         return value
 
@@ -87,9 +95,7 @@ class Fields:
 
     def numbers(self, name: str) -> list[float]:
         found = self._get(name)
-        if not isinstance(found, list) or not all(
-            isinstance(each, int | float) and not isinstance(each, bool) for each in found
-        ):
+        if not isinstance(found, list) or not all(map(_is_number, found)):
             raise self._wrong(name, "must be a list of numbers", found)
         return found
 
@@ -165,3 +171,8 @@ class Fields:
 
     def _wrong(self, name: str, rule: str, value: object) -> InvalidDocument:
         return InvalidDocument(f"{self._where}: {name}: {rule}, got {shown(value)}")
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Whether it is a number that a float holds. Python also reads NaN, Infinity and 10**400, which nobody writes."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -132,10 +132,10 @@ class Trial:
             trial_id=fields.text("trial_id"),
             params=fields.values("params"),
             options=fields.values("options"),
-            epochs=fields.whole("epochs"),
-            rung=fields.whole("rung"),
-            batch=fields.whole("batch"),
-            round_number=fields.whole("round_number"),
+            epochs=fields.count("epochs"),
+            rung=fields.count("rung"),
+            batch=fields.count("batch"),
+            round_number=fields.count("round_number"),
         )
         fields.done()
         return trial

@@ -74,6 +74,8 @@ class Artifacts:
         inside = [os.path.realpath(folder) + os.sep for folder in (self._here, self._own, self._folder)]
         if not os.path.realpath(path).startswith(tuple(inside)):
             return "is a link to a file outside of the working folder"
+        if not os.access(path, os.R_OK):
+            return "cannot be read"
         try:
             parts = [len(part.encode()) for part in name.split("/")]
         except UnicodeEncodeError:
