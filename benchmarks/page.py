@@ -69,7 +69,7 @@ def run(*, quick: bool) -> Result:
     folder.mkdir(parents=True)
     for trials in sizes:
         print(f"  {trials:,} trials are recorded …", flush=True)
-        _recorded(folder, trials)
+        recorded(folder, trials)
     with served(folder, "--dir", "cloud") as page, browser(folder / "profile") as opened:
         opened.open(page.address)
         found = [_measured(page, opened, trials, repetitions) for trials in sizes]
@@ -103,7 +103,8 @@ def _table(found: Sequence[dict[str, Any]], repetitions: int) -> Table:
     )
 
 
-def _recorded(folder: Path, trials: int) -> None:
+def recorded(folder: Path, trials: int) -> None:
+    """Records a finished sweep of so many trials in an embedded cloud that is not up."""
     cloud = RecordedCloud(directory=folder / "cloud")
     name = f"trials-{trials}"
     for number, trial in enumerate(cloud.planned(name, {"number": list(range(trials))}, epochs=10)):
@@ -154,7 +155,7 @@ def answers(trials: int) -> None:
     folder = WORK / "answers"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    _recorded(folder, trials)
+    recorded(folder, trials)
     rows = []
     with served(folder, "--dir", "cloud") as page:
         server = _server()

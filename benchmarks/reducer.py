@@ -1,27 +1,34 @@
 """Measures the planner and the reducer as Lambda functions, up to the most trials that a sweep may have.
 
-`python -m benchmarks.reducer SIZE …` measures other sizes, and prints the results.
+`python -m benchmarks.reducer SIZE …` measures other sizes, and prints the results. `python -m benchmarks.reducer --page
+SIZE` measures only the page that the reducer leaves, on files instead of S3.
 """
 
 import json
 import re
+import resource
 import shutil
 import sys
 import time
 import uuid
 from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 from botocore.config import Config
 
 from benchmarks import embedded
+from benchmarks.page import recorded
 from benchmarks.results import Result, Table
 from benchmarks.timing import WORK, run_process
 from stepsweep.bucket.folder import path_of
+from stepsweep.bucket.records import Records
+from stepsweep.bucket.stores import FolderStore, S3Store
 from stepsweep.contract import keys
 from stepsweep.contract.jobs import TRAINING_ENDED
+from stepsweep.statemachine import report
 
 EXPECTED_SECONDS = 240
 
@@ -178,7 +185,45 @@ def _train_all(folder: Path) -> None:
     put(f"{MAP}/manifest.json", json.dumps({"ResultFiles": {"SUCCEEDED": [{"Key": f"{MAP}/SUCCEEDED_0.json"}]}}))
 
 
+def _leave(trials: int) -> None:
+    """Records a sweep, and has another process make its page, whose memory is then its own."""
+    folder = WORK / "left"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    recorded(folder, trials)
+    print(run_process([sys.executable, "-m", "benchmarks.reducer", "--left", str(trials)]).stdout, end="")
+    shutil.rmtree(folder)
+
+
+def _left(trials: int) -> None:
+    """Makes the page of the recorded sweep, and prints what that takes."""
+    (bucket,) = (WORK / "left" / "cloud" / "s3").iterdir()
+    store, sweep = cast(S3Store, _Folder(bucket)), f"trials-{trials}"
+    records = Records(store)
+    known = records.outcomes(records.objects(sweep))  # which the reducer has from the Map's record
+    report.PLOTLY = files("plotly") / "package_data" / "plotly.min.js"
+    before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    html = report.page(store, sweep, report.Ground(stack="Stepsweep"), known).encode()
+    after, ended = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+    core = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(
+        f"page of {trials:,} trials: {ended - began:.1f} s, {core:.1f} s of a core, {len(html) / 1e6:.1f} MB, "
+        f"{(after.ru_maxrss - before.ru_maxrss) / 1024:.0f} MiB of memory more"
+    )
+
+
+class _Folder(FolderStore):
+    """A folder with the name of its bucket, as the page's maker has it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.name = folder.name
+
+
 def main(arguments: Sequence[str]) -> None:
+    if arguments[:1] in (["--page"], ["--left"]):
+        (_leave if arguments[0] == "--page" else _left)(int(arguments[1]))
+        return
     if arguments[:1] in (["--planner"], ["--reducer"]):
         print(json.dumps(_measure(arguments[0].removeprefix("--"), int(arguments[1]))))
         return

@@ -33,7 +33,8 @@ MAX_CURVES = 200
 """Trials whose curves are in the page: the best. Each takes a request, and up to 10 kB of the page."""
 
 LEAST_SECONDS = 120
-"""With less of the function's time left, no page is begun: 10,000 trials took less than a quarter of it."""
+"""With less of the function's time left, no page is begun. One of 10,000 trials takes 3 s of a core, and what S3 takes
+to answer (`python -m benchmarks.reducer --page 10000`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

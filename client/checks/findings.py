@@ -8,6 +8,7 @@ from typing import Any
 from botocore import exceptions as aws
 
 from stepsweep.client.deployment import explanation, is_denied
+from stepsweep.contract.described import printable
 
 Clients = Callable[[str], Any]
 """Returns the client of a service by its boto3 name."""
@@ -84,4 +85,5 @@ def counted(names: Iterable[str], *, most: int = 3) -> str:
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Returns a text of a service or a trainer without line ends and control characters."""
+    return " ".join(printable(text).split())

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stepsweep.bucket.sweep_jobs import ON_MACHINES
-from stepsweep.client.checks.findings import Finding, State, one_line
+from stepsweep.client.checks.findings import Finding, State, counted, one_line
 from stepsweep.contract.jobs import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ NOT_CHECKED = {
     "destroy": "`sweep teardown --check --on aws` shows what is left after `sweep destroy`",
 }
 """What an account can show, and a self-test cannot: check → why not."""
+
+MAX_DEVICE = 100
+"""Most characters of a device's name, which the trainer wrote."""
 
 _NAMES_AN_ACCOUNT = (
     (re.compile(r"arn:aws[\w-]*:[^\s,;'\"`)]+"), "<arn>"),
@@ -76,7 +79,8 @@ def driver(summary: object, *, gpus: int) -> Finding:
         return not_checked(check, "the trainer writes no summary that names its device")
     if device == "cuda":
         names = summary.get("devices")
-        on = ", ".join(map(str, names)) if isinstance(names, Sequence) and not isinstance(names, str) else device
+        there = names if isinstance(names, Sequence) and not isinstance(names, str) else [device]
+        on = counted(str(each)[:MAX_DEVICE] for each in there)
         return Finding(check=check, state=State.OK, found=f"the image found it: trained on {on}")
     if gpus:
         found = f"the job asked for {gpus} GPU, and trained on the CPU"

@@ -105,7 +105,7 @@ class View:
         """Shows one line per finding, and below it what to do."""
         for finding in findings:
             state = Text(f"{finding.state:<8}", style=STATE_STYLES[finding.state])
-            self.copyable(Text.assemble(state, f"{finding.check}: {printable(one_line(finding.found))}"))
+            self.copyable(Text.assemble(state, f"{finding.check}: {one_line(finding.found)}"))
             if finding.remedy:
                 self.copyable(f"{'':<8}  -> {one_line(finding.remedy)}", "dim")
 

@@ -79,6 +79,18 @@ def test_only_a_summary_that_names_its_device_shows_the_driver(summary: object, 
     assert seen.driver(summary, gpus=gpus).state is state
 
 
+def test_what_a_trainer_calls_its_devices_is_short_and_printable_in_the_record() -> None:
+    summary = {
+        "options": {"device": "cuda"},
+        "devices": ["\x1b]0;title\x07T4\nok      forged: line", *["x" * 10**6] * 99],
+    }
+    text = seen.text_of(["one"], [seen.driver(summary, gpus=1)], bucket="mine-1a2b")
+    assert len(text) < 1_000
+    assert len(text.splitlines()) == 3
+    assert "\x1b" not in text
+    assert "and 97 more" in text
+
+
 def test_a_job_without_the_stack_s_region_is_a_problem() -> None:
     described: Any = {"container": {"environment": [{"name": "AWS_REGION", "value": "us-east-1"}]}}
     finding = seen.region(described, "us-east-1")
