@@ -237,7 +237,7 @@ def found_spec() -> str | None:
 def priority_option(command: Callable[..., int]) -> Callable[..., int]:
     return click.option(
         "--priority", type=click.Choice([each.value for each in Priority]),
-        help="How large its share of the machines is while other sweeps want them too.  [default: normal]",
+        help="Its part of the machines while other sweeps want them too.  [default: the spec's, or normal]",
     )(command)  # fmt: skip
 
 

@@ -127,7 +127,9 @@ def test_a_sweep_in_the_background_is_stopped_killed_and_gone_on_with(folder: Pa
     assert "  sweep resume mine\n" in sweep("show", "mine").stdout
     assert "mine does not run" in sweep("stop", "mine").stdout
 
-    assert document(sweep("resume", "mine", "--detach", "--json"))["status"] == "RUNNING"
+    assert document(sweep("resume", "mine", "--detach", "--priority", "high", "--json"))["status"] == "RUNNING"
+    (planned,) = (folder / ".stepsweep" / "s3").glob("*/sweeps/mine/round-0/to-run.json")
+    assert {each["share"][:8] for each in json.loads(planned.read_text())} == {"highmine"}
     background, children = keeper(folder)
     eventually(lambda: any("scripted.py" in " ".join(child.cmdline()) for child in background.children(recursive=True)))
     children = background.children(recursive=True)
