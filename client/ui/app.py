@@ -160,17 +160,18 @@ class Site:
 
     def jobs(self, request: Request) -> Response:
         name = _name_of(request)
-        archive, standing = self._source.found().archive, self._watch(name).now().report.standing
-        outcomes = archive.outcomes(name)
-        endings = archive.endings(archive.plan(standing.spec), outcomes)
+        archive, seen = self._source.found().archive, self._watch(name).now()
+        standing, outcomes = seen.report.standing, archive.outcomes(name)
+        endings = archive.endings(seen.plan, outcomes)
         found = course(standing.spec, endings, standing.output, is_on_aws=not self._cloud.is_local)
         attempts = in_order(outcomes, endings)
         return JSONResponse({"timeline": timeline(attempts), "course": course_data(found) if found else None})
 
     def importance(self, request: Request) -> Response:
         name = _name_of(request)
-        archive, standing = self._source.found().archive, self._watch(name).now().report.standing
-        endings = archive.endings(archive.plan(standing.spec), {}) if standing.spec.halving else []
+        archive, seen = self._source.found().archive, self._watch(name).now()
+        standing = seen.report.standing
+        endings = archive.endings(seen.plan, {}) if standing.spec.halving else []
         with self._weighing:  # one after the other: each takes up to three seconds of a core
             found = importance(standing.spec, standing.rows, endings)
         return JSONResponse({"importance": asdict(found) if found else None})

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from stepsweep.bucket.records import Plan
 from stepsweep.client.archive.recorded import Archive
@@ -54,6 +54,8 @@ class Seen:
         trouble: why there is no news.
         number: counts the changes of the leaderboard and the curves.
         is_begun: whether records have been read; otherwise only what was asked is known.
+        plan: the latest plan that was read; None before the first. That of thousands of trials takes tens of MiB to
+            read, so whoever shows more of this moment takes this one.
     """
 
     report: Gathered
@@ -62,6 +64,7 @@ class Seen:
     trouble: str = ""
     number: int = 0
     is_begun: bool = True
+    plan: Plan | None = field(default=None, compare=False)
 
 
 class SweepWatch:
@@ -224,7 +227,7 @@ class SweepWatch:
         plan = found.archive.plan(standing.spec)
         curves = self._best(found.archive, plan, standing.rows)
         seconds = standing.output.cost.job_seconds if standing.output else None
-        return Seen(report=self._gathered(found.archive, standing, curves, seconds))
+        return Seen(report=self._gathered(found.archive, standing, curves, seconds), plan=plan)
 
     def _only_asked(self, archive: Archive, spec: SweepSpec, executions: list[str]) -> Seen:
         """Returns a sweep of which no records have been read."""
@@ -260,6 +263,7 @@ class SweepWatch:
             report=replace(report, running=running, unfinished=frozenset(live)),
             progress=progress,
             trouble=progress.trouble,
+            plan=plan,
         )
 
     def _best(self, archive: Archive, plan: Plan | None, rows: Sequence[Row]) -> dict[str, Metrics]:

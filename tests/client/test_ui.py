@@ -13,13 +13,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import requests
 
+from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.trial_logs import CloudLog, LocalLog
-from stepsweep.client.ui import recent, watching
+from stepsweep.client.ui import app, recent, watching
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.source import Source
 from tests.support.command import Sweep
@@ -364,6 +367,30 @@ def test_of_the_sweeps_that_were_looked_at_only_the_last_ones_are_in_memory(
     monkeypatch.setattr(time, "monotonic", lambda: later)
     watches[0].now()
     assert alive(watching.Seen) - before == 1
+
+
+def test_a_plan_is_read_once_for_all_that_a_page_asks_for(
+    recorded: RecordedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of thousands of trials takes tens of MiB while it is read, and a page asks again whenever a trial ends."""
+    reads: list[str] = []
+    get = FolderStore.get
+
+    def counted(self: FolderStore, key: str, *, at_most: int | None = None) -> bytes | None:
+        reads.append(key)
+        return get(self, key, at_most=at_most)
+
+    monkeypatch.setattr(FolderStore, "get", counted)
+    monkeypatch.setattr(app, "FRESH_SECONDS", 3600.0)
+    cloud = Cloud(
+        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )
+    no_pages: Any = None
+    request: Any = SimpleNamespace(path_params={"sweep": "mine"})
+    site = app.Site(cloud, no_pages, lambda: False)
+    for ask in (site.data, site.jobs, site.importance):
+        ask(request)
+    assert [key for key in reads if key.endswith("/to-run.json")] == ["sweeps/mine/round-0/to-run.json"]
 
 
 def test_of_a_sweep_that_changes_only_the_last_picture_is_in_memory() -> None:
