@@ -335,7 +335,7 @@ def test_a_thousand_trials_of_three_parameters(chromium: Browser, recorded: Reco
     assert_quiet(chromium)
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
+@pytest.mark.parametrize(("width", "dark"), [pytest.param(1280, False, marks=pytest.mark.slow), (360, True)])
 def test_nobody_is_kept_from_using_the_page(
     chromium: Browser, recorded: RecordedCloud, plane: str, width: int, dark: bool
 ) -> None:

@@ -24,6 +24,7 @@ def project(tmp_path: Path, request: pytest.FixtureRequest) -> Sweep:
     return Sweep(folder=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", ["pytorch"], indirect=True)
 def test_a_torch_script_with_a_best_pt_and_sentences_for_metrics(project: Sweep) -> None:
     ran = project("run", "--json", "--name", "first")

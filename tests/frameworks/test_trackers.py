@@ -48,16 +48,22 @@ WRITER = "from torch.utils.tensorboard import SummaryWriter\nwriter = SummaryWri
     [
         # Steps that are epochs, from 0 and from 1.
         "for e in range(3): writer.add_scalar('val/loss', 0.5**e, e); writer.add_scalar('loss', e, e)",
-        "for e in range(3): writer.add_scalar('val/loss', 0.5**e, e + 1); writer.add_scalar('loss', e, e + 1)",
+        pytest.param(
+            "for e in range(3): writer.add_scalar('val/loss', 0.5**e, e + 1); writer.add_scalar('loss', e, e + 1)",
+            marks=pytest.mark.slow,
+        ),
         # Steps of batches, with the epoch as a metric.
         """for step in range(30):
     writer.add_scalar('epoch', step // 10, step)
     writer.add_scalar('loss', step / 10 if step % 10 == 0 else 0, step - step % 10 + 9 - step % 10)
     if step % 10 == 9: writer.add_scalar('val/loss', 0.5**(step // 10), step)""",
         # Steps of batches, without epochs: as many values of the loss as there are batches.
-        """for step in range(30):
+        pytest.param(
+            """for step in range(30):
     writer.add_scalar('loss', step // 10 if step % 10 == 9 else 7, 100 + step)
     if step % 10 == 9: writer.add_scalar('val/loss', 0.5**(step // 10), 100 + step)""",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_event_files_of_torch(tmp_path: Path, log: str) -> None:

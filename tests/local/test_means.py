@@ -142,9 +142,9 @@ def test_gpus_are_handed_out_one_a_trial_by_index(sweep: Sweep) -> None:
 @pytest.mark.parametrize(
     ("shell", "options", "given"),
     [
-        ({"CUDA_VISIBLE_DEVICES": "2"}, (), "2"),
-        ({"CUDA_VISIBLE_DEVICES": "GPU-1,GPU-2"}, (), "GPU-1"),
-        ({"CUDA_VISIBLE_DEVICES": ""}, (), ""),
+        pytest.param({"CUDA_VISIBLE_DEVICES": "2"}, (), "2", marks=pytest.mark.slow),
+        pytest.param({"CUDA_VISIBLE_DEVICES": "GPU-1,GPU-2"}, (), "GPU-1", marks=pytest.mark.slow),
+        pytest.param({"CUDA_VISIBLE_DEVICES": ""}, (), "", marks=pytest.mark.slow),
         ({"CUDA_VISIBLE_DEVICES": "0,1"}, ("--env", "CUDA_VISIBLE_DEVICES=0,1"), "0,1"),
     ],
 )

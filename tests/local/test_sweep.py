@@ -73,7 +73,9 @@ def without_machines(cloud: Cloud) -> Iterator[None]:
         states.update_state_machine(stateMachineArn=machine, definition=definition)
 
 
-@pytest.mark.parametrize("rounds", [True, False], ids=["in rounds", "freely"])
+@pytest.mark.parametrize(
+    "rounds", [pytest.param(True, marks=pytest.mark.slow, id="in rounds"), pytest.param(False, id="freely")]
+)
 def test_a_sweep_none_of_whose_jobs_starts_ends_with_the_reason_and_leaves_no_job(cloud: Cloud, rounds: bool) -> None:
     name = f"stuck-{rounds}"
     # More trials than jobs at once: those that come after an ended one must not wait either.
