@@ -227,7 +227,7 @@ def test_a_fresh_sweep_trains_again_what_is_there(cloud: Cloud) -> None:
 
 
 def test_values_that_a_rounded_name_would_make_one_are_two_trials(cloud: Cloud) -> None:
-    output = cloud.run({"parameters": {"lr": [1e-5, 2e-5], "momentum": [0.9]}, "epochs": 1, "name": "small"})
+    output = cloud.run({"parameters": {"lr": [1e-5, 2e-5], "momentum": [0.9]}, "epochs": 1, "name": "close"})
     assert output["outcomes"]["SUCCEEDED"] == 2
     files = [name for name in cloud.objects("trials/lr-") if "e-05" in name and name.endswith("metrics-e1.csv")]
     assert len(files) == 2
