@@ -158,6 +158,7 @@ CASES = [
         name="killed in an epoch",
         injected="SIGKILL to a trainer in its second epoch; then the same sweep again",
         run=killed_in_an_epoch,
+        is_slow=True,
     ),
     Case(
         name="told to end, then killed",
