@@ -4,6 +4,7 @@ import functools
 import gc
 from pathlib import Path
 
+import hypothesis  # noqa: F401  first: it looks through all objects that there are, which takes seconds later
 import pytest
 from botocore import session
 

@@ -4,11 +4,9 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from mlflow.entities import Run, ViewType
-from mlflow.tracking import MlflowClient
 
 from stepsweep.client.export.mlflow import Exported, ExportFailed, export
 from stepsweep.client.running.control import Found
@@ -16,6 +14,10 @@ from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep
 from tests.support.specs import as_number
 from tests.support.stack import Stack
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow calls of SQLAlchemy
 
@@ -53,9 +55,17 @@ def exported(stack: Stack, store: str) -> Exported:
     return export(Found.of(stack.deployment), "mine", uri=store, experiment=stack.name)
 
 
-def runs(stack: Stack, store: str) -> tuple[Run, dict[str, Run]]:
+def tracking(store: str) -> "MlflowClient":
+    from mlflow.tracking import MlflowClient  # it imports for seconds, which each collection would take
+
+    return MlflowClient(store)
+
+
+def runs(stack: Stack, store: str) -> "tuple[Run, dict[str, Run]]":
     """Returns the sweep's run and its children by their names."""
-    client = MlflowClient(store)
+    from mlflow.entities import ViewType
+
+    client = tracking(store)
     experiment = client.get_experiment_by_name(stack.name)
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id], run_view_type=ViewType.ACTIVE_ONLY)
@@ -67,8 +77,8 @@ def runs(stack: Stack, store: str) -> tuple[Run, dict[str, Run]]:
     return parent, by_name
 
 
-def history(store: str, run: Run, metric: str) -> list[tuple[int, float]]:
-    return [(point.step, point.value) for point in MlflowClient(store).get_metric_history(run.info.run_id, metric)]
+def history(store: str, run: "Run", metric: str) -> list[tuple[int, float]]:
+    return [(point.step, point.value) for point in tracking(store).get_metric_history(run.info.run_id, metric)]
 
 
 def test_each_trial_is_a_run_below_the_sweeps(finished: Stack, store: str) -> None:
@@ -132,7 +142,7 @@ def test_trials_that_did_not_succeed_say_why_and_show_what_they_have(finished: S
 
 
 def test_the_sweeps_own_files_are_artifacts(finished: Stack, store: str, tmp_path: Path) -> None:
-    client = MlflowClient(store)
+    client = tracking(store)
     run_id = exported(finished, store).run_id
     assert {artifact.path for artifact in client.list_artifacts(run_id)} == {
         "leaderboard.csv", "spec.json", "winner.json"
@@ -143,7 +153,7 @@ def test_the_sweeps_own_files_are_artifacts(finished: Stack, store: str, tmp_pat
 
 @pytest.mark.slow
 def test_the_winners_model_is_an_artifact_of_its_run(finished: Stack, store: str, tmp_path: Path) -> None:
-    client = MlflowClient(store)
+    client = tracking(store)
     exported(finished, store)
     children = runs(finished, store)[1]
     there = {name: [file.path for file in client.list_artifacts(run.info.run_id)] for name, run in children.items()}
@@ -164,7 +174,7 @@ def test_an_export_that_is_repeated_doubles_nothing_and_writes_what_has_changed(
     }
 
     # One of them as an export leaves it that is killed half way, and a trial that failed before is trained meanwhile.
-    MlflowClient(store).update_run(before["lr=0.01 momentum=0.9"].info.run_id, status="RUNNING")
+    tracking(store).update_run(before["lr=0.01 momentum=0.9"].info.run_id, status="RUNNING")
     trial = finished.planned(**DOCUMENT)[0]
     finished.succeeded("mine", trial, [0.95, 0.97])
     finished.reduced("mine")
@@ -197,7 +207,7 @@ def test_what_cannot_be_exported_is_said(stack: Stack, store: str, tmp_path: Pat
     stack.reduced("mine")
     with pytest.raises(ExportFailed, match="MLflow: The filesystem tracking backend"):
         exported(stack, str(tmp_path / "runs"))
-    client = MlflowClient(store)
+    client = tracking(store)
     client.delete_experiment(client.create_experiment(stack.name))
     with pytest.raises(InvalidInput, match=f"--experiment: {stack.name} is deleted in MLflow"):
         exported(stack, store)
