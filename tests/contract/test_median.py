@@ -175,6 +175,19 @@ class TestSearch:
         _, first = life.tasks[0]
         assert (first.candidate, first.medians) == (1, {})
 
+    def test_what_was_ended_and_is_trained_without_the_rule_counts_once_against_patience(self) -> None:
+        life = with_rule(max_trials_without_improvement=3)
+        for worker, end in ((0, completed(0.9)), (1, WORSE), (0, WORSE)):
+            life.ends(worker, end)
+        assert life.state is not None
+        life.begin(execution="two")
+        assert life.state.course.since_best == 2, "the rule stays, so they are not trained again"
+        life.begin(execution="three", spec=spec_of(6, epochs=4, stop={"max_trials_without_improvement": 3}))
+        assert SearchState.from_json(life.state.to_json(), where="state").course == life.state.course
+        assert [life.ends(worker, completed(0.1)) is not None for worker in (0, 1)] == [True, True]
+        assert life.ends(0, completed(0.1)) is None
+        assert life.state.ended_by.startswith("stop.max_trials_without_improvement: 3 trials ended")
+
     def test_log_and_snapshot_say_the_same(self) -> None:
         life = with_rule()
         for worker, end in ((0, completed(0.5)), (1, completed(0.7)), (0, WORSE)):

@@ -88,12 +88,12 @@ class SearchState:
         if before.trainer_version != event.trainer_version:  # all trials count as new
             self.candidates, self.course = Candidates(list(event.spec.parameters)), Course()
             self.averages = []
-        again = before.execution != event.execution
+        again, no_median = before.execution != event.execution, event.spec.stop.median is None
         if again:
-            self.course = self.course.tried_again()
+            self.course = self.course.tried_again(are_judged=no_median)
         for number, candidate in enumerate(self.candidates):
             for index, member in enumerate(candidate.members):
-                is_again = member.has_failed or (member.ended is not None and event.spec.stop.median is None)
+                is_again = member.has_failed or (member.ended is not None and no_median)
                 if member.worker is not None or (again and is_again):
                     candidate = candidate.with_member(index, Member(epochs=member.epochs))  # noqa: PLW2901
             self.candidates.put(number, candidate)
@@ -120,6 +120,8 @@ class SearchState:
             self.spent = self.spent.with_job(end.job_seconds, epochs, is_whole=epochs == member.epochs - before)
         if any(each.has_failed for each in candidate.members) and candidate.has_ended:
             self.course = self.course.after_failure()
+        elif candidate.ended:
+            self.course = self.course.after_judged()
         elif candidate.has_ended:
             self.course = self.course.after([candidate.reached[-1].value], self.spec.objective)
 
@@ -319,6 +321,7 @@ class SearchState:
             "best": self.course.best,
             "since_best": self.course.since_best,
             "failed": self.course.failed,
+            "judged": self.course.judged,
             "spent": self.spent.to_json(),
             "averages": [pairs(each) for each in self.averages],
             "turns": [[worker, turn, _place(task)] for worker, (turn, task) in sorted(self.turns.items())],
@@ -337,7 +340,10 @@ class SearchState:
         state.ended_by = fields.text("ended_by")
         state.stopper = fields.maybe_whole("stopper")
         state.course = Course(
-            best=fields.maybe_number("best"), since_best=fields.whole("since_best"), failed=fields.whole("failed")
+            best=fields.maybe_number("best"),
+            since_best=fields.whole("since_best"),
+            failed=fields.whole("failed"),
+            judged=fields.whole("judged"),
         )
         state.spent = Spent.from_json(fields.raw("spent"), where=f"{where}: spent")
         state.averages = [by_epoch(each) for each in fields.raw("averages")]

@@ -73,26 +73,37 @@ class Course:
         best: the best value on any rung.
         since_best: how many params have ended on a rung since.
         failed: how many of these a new execution of a free-running search tries again.
+        judged: how many of these the median rule ended, which a new execution without the rule tries again.
     """
 
     best: float | None = None
     since_best: int = 0
     failed: int = 0
+    judged: int = 0
 
     def after(self, values: Iterable[float | None], objective: Objective) -> "Course":
         """Returns it after params have ended with these values, in their order. None is a failure."""
-        best, since_best, failed = self.best, self.since_best, self.failed
+        course = self
         for value in values:
-            if value is not None and (best is None or objective.rank(value) < objective.rank(best)):
-                best, since_best, failed = value, 0, 0
+            if value is not None and (course.best is None or objective.rank(value) < objective.rank(course.best)):
+                course = Course(best=value)
             else:
-                since_best += 1
-        return Course(best=best, since_best=since_best, failed=failed)
+                course = replace(course, since_best=course.since_best + 1)
+        return course
 
     def after_failure(self) -> "Course":
         """Returns it after params have ended that a new execution tries again."""
         return replace(self, since_best=self.since_best + 1, failed=self.failed + 1)
 
-    def tried_again(self) -> "Course":
-        """Returns it as those that failed are tried again: they count when they end, and only once."""
-        return replace(self, since_best=self.since_best - self.failed, failed=0)
+    def after_judged(self) -> "Course":
+        """Returns it after the median rule has ended params."""
+        return replace(self, since_best=self.since_best + 1, judged=self.judged + 1)
+
+    def tried_again(self, *, are_judged: bool) -> "Course":
+        """Returns it as those that failed are tried again: they count when they end, and only once.
+
+        Args:
+            are_judged: whether those are tried again, too, that the median rule ended.
+        """
+        course = replace(self, since_best=self.since_best - self.failed, failed=0)
+        return replace(course, since_best=course.since_best - course.judged, judged=0) if are_judged else course
