@@ -8,10 +8,12 @@ from pathlib import Path
 from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
 from stepsweep.contract.attempts import attempts_of
+from stepsweep.contract.described import values_text
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.ranking import Result, options_line
 from stepsweep.contract.spec import SweepSpec
 
 VALUE = "stepsweep.value"
@@ -25,6 +27,7 @@ class Finished:
     Attributes:
         results_at: the place of its bucket; with the sweep's name, it identifies the sweep.
         curves: the metrics of the trials that have any, by trial id.
+        front: with several objectives the trials that no other trial beats. All of them: an output may have only some.
         started_ms, ended_ms: when its latest plan was written, and when its last job ended.
     """
 
@@ -33,8 +36,18 @@ class Finished:
     results: list[Result]
     curves: dict[str, Metrics]
     output: Output | None
+    front: list[Row]
     started_ms: int
     ended_ms: int
+
+    @property
+    def front_lines(self) -> list[str]:
+        """The front as Markdown, one line per trial."""
+        return [f"`{options_line(row.params)}`: {values_text(row.by_objective)}" for row in self.front]
+
+    @property
+    def ids_on_front(self) -> set[str]:
+        return {row.trial_id for row in self.front}
 
     def named_values(self, result: Result) -> dict[str, float]:
         """Returns what a trial that succeeded is ranked by: `stepsweep.value`, or `stepsweep.value.<metric>` of each of
@@ -66,6 +79,7 @@ def read_finished(found: Found, name: str) -> Finished:
             results=results,
             curves=archive.curves(list(plan.trials.values())),
             output=standing.output,
+            front=standing.front,
             started_ms=started_ms,
             ended_ms=max((attempt.stopped for attempt in attempts), default=started_ms),
         )

@@ -23,7 +23,7 @@ from stepsweep.client.extras import missing
 from stepsweep.client.running.control import Found
 from stepsweep.contract import ranking
 from stepsweep.contract.artifacts import kept
-from stepsweep.contract.described import values_text
+from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.ranking import Result
@@ -46,7 +46,7 @@ MAX_TAG = 5_000
 # Tags, metrics and params of our own have this prefix.
 SWEEP, RESULTS, TRIAL_ID = "stepsweep.sweep", "stepsweep.results", "stepsweep.trial_id"
 STATUS, REASON, ARTIFACTS = "stepsweep.status", "stepsweep.reason", "stepsweep.artifacts"
-BEST_EPOCH, FRONT_SIZE = "stepsweep.epoch", "stepsweep.front.trials"
+BEST_EPOCH, FRONT_SIZE, ON_FRONT = "stepsweep.epoch", "stepsweep.front.trials", "stepsweep.on_front"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
 
 
@@ -163,6 +163,7 @@ class _Writer:
         self._client = client
         self._records = records
         self._artifacts = _artifacts(found, records)
+        self._on_front = found.ids_on_front
         self._found = found
         self._experiment_id = experiment_id
         there = self._runs()
@@ -204,10 +205,9 @@ class _Writer:
         tags = {NOTE: f"No trial of the sweep {spec.name} succeeded."}
         if found.output:
             numbers |= found.output.cost.to_json()
-        if found.output and found.output.front:
-            numbers[FRONT_SIZE] = found.output.front.size
-            said = [f"`{each.options}`: {values_text(each.values)}" for each in found.output.front.trials]
-            tags = {NOTE: "\n".join([f"Front: {found.output.front.size} trials", *said])}
+        if found.front:
+            numbers[FRONT_SIZE] = len(found.front)
+            tags = {NOTE: front_note(found.front_lines)}
         elif found.output and (winner := found.output.winner):
             numbers |= {VALUE: winner.value, BEST_EPOCH: winner.epoch}
             value = f"{spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
@@ -262,6 +262,8 @@ class _Writer:
             "stepsweep.epochs": str(result.trial.epochs),
             "stepsweep.ranked_by": f"{result.value} of epoch {result.epoch}",
         }
+        if self._found.spec.has_front:
+            tags[ON_FRONT] = "yes" if result.trial.trial_id in self._on_front else "no"
         if files := self._artifacts.get(result.trial.trial_id):
             tags[ARTIFACTS] = f"{len(files)} files, {sum(file.bytes for file in files)} bytes"
         return tags | ({REASON: result.outcome.reason[:MAX_TAG]} if result.outcome.reason else {})
@@ -317,6 +319,17 @@ def _summary(values: Mapping[str, float], epoch: int, at_ms: int) -> "list[Point
 
     named = [Metric(name, value, at_ms, 0) for name, value in values.items()]
     return [*named, Metric(BEST_EPOCH, epoch, at_ms, 0)]
+
+
+def front_note(lines: Sequence[str]) -> str:
+    """Returns the front as a note: as many lines as fit, and where the others are."""
+    note = f"Front: {number_of(len(lines), 'trial')}"
+    for number, line in enumerate(lines):
+        rest = f"\n… and {len(lines) - number:,} more, which have the tag {ON_FRONT}, and rank 1 in leaderboard.csv"
+        if len(note) + 1 + len(line) + len(rest) > MAX_TAG:
+            return note + rest
+        note += f"\n{line}"
+    return note
 
 
 def _run_name(trial: Trial) -> str:

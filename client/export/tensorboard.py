@@ -12,7 +12,6 @@ from typing import Any
 from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs, read_finished
 from stepsweep.client.export.folders import Written, write_runs
 from stepsweep.client.running.control import Found
-from stepsweep.contract.described import values_text
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import is_number
@@ -103,8 +102,8 @@ def _of_sweep(finished: Finished, hparams: dict[str, Hparams]) -> Iterator[_Even
     text = f"No trial of the sweep {finished.spec.name} succeeded."
     if finished.output and (winner := finished.output.winner):
         text = f"`{winner.options}`: {spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
-    elif finished.output and (front := finished.output.front):
-        text = "\n\n".join(f"`{each.options}`: {values_text(each.values)}" for each in front.trials)
+    elif finished.front:
+        text = "\n\n".join(finished.front_lines)
     yield _Event(summary=text_pb(FRONT if spec.has_front else WINNER, text), at_ms=finished.ended_ms)
 
 

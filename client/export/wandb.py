@@ -19,6 +19,7 @@ from stepsweep.contract.trial import Status
 
 DEFAULT_PROJECT = "stepsweep"
 OPTION = "--wandb"
+ON_FRONT = "stepsweep.on_front"
 RUNS = "wandb"
 """The client makes this folder in that of a run."""
 
@@ -37,16 +38,24 @@ def export(found: Found, name: str, *, folder: Path, project: str = DEFAULT_PROJ
     import wandb
 
     finished = read_finished(found, name)
+    front = finished.ids_on_front
+
+    def of_sweep(trial_id: str) -> dict[str, Any]:
+        """Returns what a trial's run holds of the sweep."""
+        return {"project": project, **({ON_FRONT: trial_id in front} if finished.spec.has_front else {})}
 
     def write(run: Path, result: Result) -> None:
-        _write(run, result, finished, project)
+        _write(run, result, finished, of_sweep(result.trial.trial_id))
 
     try:
         return write_runs(
             finished,
             folder,
             option=OPTION,
-            hparams={each.trial.trial_id: {**each.trial.options, "project": project} for each in finished.results},
+            hparams={
+                each.trial.trial_id: {**each.trial.options, **of_sweep(each.trial.trial_id)}
+                for each in finished.results
+            },
             write=write,
             clear=lambda run: shutil.rmtree(run / RUNS, ignore_errors=True),
         )
@@ -54,14 +63,14 @@ def export(found: Found, name: str, *, folder: Path, project: str = DEFAULT_PROJ
         wandb.teardown()  # ends the client's own process
 
 
-def _write(folder: Path, result: Result, finished: Finished, project: str) -> None:
+def _write(folder: Path, result: Result, finished: Finished, of_sweep: dict[str, Any]) -> None:
     import wandb
 
     trial = result.trial
     run = wandb.init(
         mode="offline",
         dir=str(folder),
-        project=project,
+        project=of_sweep["project"],
         group=finished.spec.name,
         job_type="trial",
         id=_id(finished, trial.trial_id),
@@ -85,6 +94,8 @@ def _write(folder: Path, result: Result, finished: Finished, project: str) -> No
         run.log(row, step=row[EPOCH])
     for name, value in finished.named_values(result).items():
         run.summary[name] = value
+    if ON_FRONT in of_sweep:
+        run.summary[ON_FRONT] = of_sweep[ON_FRONT]
     run.summary["stepsweep.outcome"] = result.outcome.status.value
     if result.outcome.reason:
         run.summary["stepsweep.reason"] = result.outcome.reason

@@ -12,13 +12,14 @@ from stepsweep import Sweeps
 from stepsweep.client.api.errors import NoWinner
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.export.mlflow import MAX_TAG, front_note
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.making import pictures
 from stepsweep.client.report.page import page
 from stepsweep.client.running.execution import Progress
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.view import View
-from stepsweep.contract import keys
+from stepsweep.contract import keys, output
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.page.drawn import drawn
 from tests.support.event_files import points, text
@@ -30,13 +31,17 @@ WIDTHS = [1, 2, 4, 8, 16]
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedCloud:
-    """Sweeps of the same params: `pair` has two objectives, `three` has three, `one` has one, `none` had no success."""
+    """Sweeps of the same params: `pair` has two objectives, `three` has three, `one` has one, `none` had no success.
+
+    The output of `long` lists two trials of three on its front, as if they were a hundred of more.
+    """
     cloud = RecordedCloud(directory=tmp_path_factory.mktemp("cloud"))
     for name, objectives in (
         ("pair", {"objectives": BOTH}),
         ("three", {"objectives": [*BOTH, "val_loss"]}),
         ("one", {"objective": "val_accuracy"}),
         ("none", {"objectives": BOTH}),
+        ("long", {"objectives": BOTH}),
     ):
         trials = cloud.planned(name, {"width": WIDTHS}, epochs=2, fresh=True, **objectives)
         if name == "none":
@@ -51,7 +56,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedCloud:
             curve = {"val_accuracy": [0.95, accuracy], "ms": [ms + 1, ms], "val_loss": [1, 1 - accuracy]}
             cloud.succeeded(name, trial, curve)
             cloud.left(trial, {"best.pt": f"width {trial.params['width']}"})
-        cloud.reduced(name)
+        with pytest.MonkeyPatch.context() as patch:
+            if name == "long":
+                patch.setattr(output, "MAX_FRONT", 2)
+            cloud.reduced(name)
     return cloud
 
 
@@ -166,31 +174,48 @@ def test_a_report_has_the_front_and_names_no_winner(recorded: RecordedCloud) -> 
     assert "No trial succeeded, so there is no front." in nothing
 
 
-def test_tensorboard_gets_each_objective_and_the_front(recorded: RecordedCloud, tmp_path: Path) -> None:
-    said(recorded, "export", "pair", "--tensorboard", str(tmp_path))
-    first = json.loads(said(recorded, "show", "pair", "--json"))["trials"][0]["trial_id"]
-    assert points(tmp_path / "pair" / first, "stepsweep.value.ms") == [(2, 8.0)]
-    assert text(tmp_path / "pair", "stepsweep.front").startswith("`--width 8`: val_accuracy 0.9, ms 8\n\n`--width 2`")
+def test_tensorboard_gets_each_objective_and_the_whole_front(recorded: RecordedCloud, tmp_path: Path) -> None:
+    said(recorded, "export", "long", "--tensorboard", str(tmp_path))
+    document = json.loads(said(recorded, "show", "long", "--json"))
+    assert len(document["output"]["front"]["trials"]) == 2
+    assert points(tmp_path / "long" / document["trials"][0]["trial_id"], "stepsweep.value.ms") == [(2, 8.0)]
+    assert text(tmp_path / "long", "stepsweep.front").split("\n\n") == [
+        "`--width 8`: val_accuracy 0.9, ms 8",
+        "`--width 2`: val_accuracy 0.7, ms 2",
+        "`--width 1`: val_accuracy 0.5, ms 1",
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow calls of SQLAlchemy
-def test_mlflow_gets_each_objective_and_the_front(
+def test_mlflow_gets_each_objective_and_the_whole_front(
     recorded: RecordedCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from mlflow.tracking import MlflowClient
 
     monkeypatch.chdir(tmp_path)
     store = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    said(recorded, "export", "pair", "--mlflow", store)
+    said(recorded, "export", "long", "--mlflow", store)
     client = MlflowClient(store)
     experiment = client.get_experiment_by_name("stepsweep")
     assert experiment is not None
     found = client.search_runs([experiment.experiment_id])
     (parent,) = [run for run in found if "mlflow.parentRunId" not in run.data.tags]
     assert parent.data.metrics["stepsweep.front.trials"] == 3
+    assert parent.data.tags["mlflow.note.content"].endswith("\n`--width 1`: val_accuracy 0.5, ms 1")
+    on_front = {run.data.params["width"] for run in found if run.data.tags.get("stepsweep.on_front") == "yes"}
+    assert on_front == {"8", "2", "1"}
     assert "stepsweep.winner" not in parent.data.tags
     (best,) = [run for run in found if run.data.params.get("width") == "8"]
     assert (best.data.metrics["stepsweep.value.val_accuracy"], best.data.metrics["stepsweep.value.ms"]) == (0.9, 8.0)
+
+
+def test_a_note_for_mlflow_says_how_many_trials_of_the_front_it_has_no_room_for() -> None:
+    lines = [f"`--width {number}`: val_accuracy 0.9, ms {number}" for number in range(1_000)]
+    assert front_note(lines[:2]) == "\n".join(["Front: 2 trials", *lines[:2]])
+    first, *listed, last = front_note(lines).splitlines()
+    assert (first, listed) == ("Front: 1,000 trials", lines[: len(listed)])
+    assert last.startswith(f"… and {1_000 - len(listed):,} more, which have the tag stepsweep.on_front")
+    assert MAX_TAG - 100 < len(front_note(lines)) <= MAX_TAG
 
 
 def test_lines_of_ended_trials_have_every_objective_and_no_best(
