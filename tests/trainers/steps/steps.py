@@ -59,6 +59,8 @@ def main() -> int:
     parser.add_argument("--sleep", type=float, default=0.0, help="seconds an epoch")
     parser.add_argument("--case", default="", help="makes the same numbers another trial")
     options = parser.parse_args()
+    if sys.platform == "linux" and not sys.orig_argv[-1].endswith("host.py"):
+        parser.error("it is no fork of a process that has imported what its image preloads")
     print(f"attempt {os.environ['AWS_BATCH_JOB_ATTEMPT']}, process {os.getpid()}", flush=True)
     match options.act:
         case "crash":

@@ -27,6 +27,9 @@ SHARE = re.compile(r"[A-Za-z0-9]{1,255}\*?")
 
 MAX_TERMINATED = 50
 
+OF_STEP_FUNCTIONS = {"MANAGED_BY_AWS": "STARTED_BY_STEP_FUNCTIONS"}
+"""What Step Functions adds to the variables of every job that it submits, on AWS and in moto."""
+
 
 class JobRunner(Protocol):
     """Runs Batch jobs. moto keeps the records, and the runner updates them."""
@@ -79,8 +82,8 @@ class ProcessJob(Job):
 
     @property
     def has_variables_of_its_own(self) -> bool:
-        """Whether the submission gives it variables beside those that every trial has."""
-        of_any = {THREADS: str(self.asked_vcpus)}
+        """Whether the submission gives it variables beside those that every trial of a sweep has."""
+        of_any = {THREADS: str(self.asked_vcpus), **OF_STEP_FUNCTIONS}
         return any(
             not name.startswith("STEPSWEEP_") and of_any.get(name) != value
             for name, value in self.submitted_environment.items()
