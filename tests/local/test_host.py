@@ -486,6 +486,45 @@ def test_a_module_to_preload_is_imported_once_for_all(shell: Shell) -> None:
 
 
 @forks_only_on_linux
+def test_a_package_is_imported_once_and_known_to_the_processes_that_have_it_alone(shell: Shell) -> None:
+    for name in ("one", "two"):
+        package = shell.folder / name / "ours"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "beside.py").write_text(f"VALUE = {name!r}")
+        (package / "first.py").write_text("import os; from ours.beside import VALUE; imported_by = os.getpid()")
+        (package / "second.py").write_text("import nowhere")
+    script = shell.folder / "script.py"
+    script.write_text(
+        """
+import importlib, os, sys
+sys.path.insert(0, sys.argv[1])
+try:
+    module = importlib.import_module(sys.argv[2])
+    print(module.VALUE, module.imported_by == os.getpid())
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    )
+    for name, module, handler in (
+        ("one", "ours.first", "ours.first"),
+        ("two", "ours.first", "ours.first"),
+        ("one", "ours.second", "ours.second"),
+        ("one", "ours.first", "ours.first"),
+        ("two", "ours.first", ""),
+    ):
+        package = str(shell.folder / name)
+        process = shell.machine.start(
+            [sys.executable, *BARE, str(script), package, module],
+            cwd=shell.folder, env=ENVIRONMENT, output=shell.output,
+            preload=Preload(modules=("colorsys",), handler=handler, package=package if handler else ""),
+        )  # fmt: skip
+        assert process.ended.wait(PATIENCE_SECONDS)
+    said = shell.output.read_text().splitlines()
+    assert said == ["one False", "two False", "No module named 'nowhere'", "one False", "two True"]
+
+
+@forks_only_on_linux
 def test_a_forked_module_ends_without_what_modules_of_its_parent_do_at_the_end(tmp_path: Path) -> None:
     with contextlib.closing(Machine()) as machine:
         shell = Shell(machine, tmp_path)

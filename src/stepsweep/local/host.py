@@ -36,10 +36,10 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType, ModuleType
 from typing import Any, NoReturn
 
 import psutil
@@ -64,6 +64,8 @@ ANSWERS = 3
 
 MAX_ERROR_LETTERS = 1_000
 """Several processes write answers to one pipe. Only short writes are atomic (4,096 bytes on Linux, 512 by POSIX)."""
+
+EMPTY: Mapping[str, ModuleType] = MappingProxyType({})
 
 FLUSH_FAILED = 120
 """Python's exit status when its last output cannot be written."""
@@ -219,7 +221,8 @@ def _preload(asked: dict[str, Any]) -> None:
     """Imports modules, and keeps the garbage collector off all objects. A collection writes to every object it
     visits, and a fork must copy each page that it writes to. Without the collector, importing also takes a seventh
     less time."""
-    if not _preloaded >= set(asked["modules"]):
+    handler, package = asked["handler"], _packages.get(asked["package"], {})
+    if not _preloaded >= set(asked["modules"]) or (handler and handler not in package):
         gc.disable()
         try:
             with _a_copy_to_import_from(asked):
@@ -229,8 +232,10 @@ def _preload(asked: dict[str, Any]) -> None:
                     except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything
                         why = f"cannot import {module}, which the image's label stepsweep.preload names"
                         raise RuntimeError(f"{why}: {_said(error)}") from None
-            if "boto3" in asked["modules"]:
+            if "boto3" in asked["modules"] and "boto3" not in _preloaded:
                 share_what_botocore_reads()
+            if handler:
+                _packages[asked["package"]] = package | _of_package(asked["package"], handler, package)
         finally:
             gc.enable()
         gc.collect()
@@ -239,6 +244,30 @@ def _preload(asked: dict[str, Any]) -> None:
 
 
 _preloaded: set[str] = set()
+
+_packages: dict[str, dict[str, ModuleType]] = {}
+"""The modules of each package that processes here have in common: its folder → its modules by name."""
+
+
+def _of_package(folder: str, handler: str, known: dict[str, ModuleType]) -> dict[str, ModuleType]:
+    """Imports a module from a package, and returns it with all that it imported from there.
+
+    This process forgets them again: another package may have modules of the same names. If the import fails, the
+    process that needs the module fails in the same way, and says so.
+    """
+    before = [*sys.path]
+    sys.modules.update(known)
+    sys.path.insert(0, folder)
+    try:
+        with contextlib.suppress(Exception, SystemExit):
+            importlib.import_module(handler)
+        files = {name: str(getattr(module, "__file__", "")) for name, module in sys.modules.items()}
+        own = {name: sys.modules[name] for name, file in files.items() if file.startswith(f"{folder}/")}
+        for name in own:
+            del sys.modules[name]
+        return own if handler in own else {}
+    finally:
+        sys.path[:] = before
 
 
 @contextlib.contextmanager
@@ -470,9 +499,13 @@ def _in_dockers_words(program: str, error: OSError) -> str:
     return f"unable to start container process: {why}"
 
 
-def become(request: dict[str, Any]) -> NoReturn:
+def become(request: dict[str, Any], modules: Mapping[str, ModuleType] = EMPTY) -> NoReturn:
     """Runs `python -m module …` or `python -S -P file …` in this forked process, with the environment and search path
-    of a new one."""
+    of a new one.
+
+    Args:
+        modules: that it has imported already, by name.
+    """
     old_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     os.environ.clear()
     os.environ.update(request["env"])
@@ -481,6 +514,7 @@ def become(request: dict[str, Any]) -> NoReturn:
     new_path = [str(Path.cwd()), *new_path] if is_module else new_path
     sys.path[:] = [*new_path, *(entry for entry in sys.path if entry not in old_path)]
     sys.path_importer_cache.clear()
+    sys.modules.update(modules)
     tempfile.tempdir = None  # the host's own, if it has looked
     for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
         finalizer.atexit = False  # it belongs to the parent: torch has 144 of them
@@ -599,7 +633,7 @@ def main() -> None:
     else:
         os._exit(0)  # nothing is left to do, and tearing down the imports would take a while
     contain(request)
-    become(request)
+    become(request, _packages.get(request["preload"]["package"], EMPTY))
 
 
 if __name__ == "__main__":

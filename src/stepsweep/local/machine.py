@@ -54,11 +54,16 @@ class Preload:
         root: the folder of an image's files; empty for none.
         path: folders in `root` that may hold some of the modules. They are imported from a copy, and each process
             imports these again from its own files: what they import stays.
+        handler: a module that the host imports from a package without its process's environment, with all that this
+            imports there, for the processes with this package alone; empty for none.
+        package: the folder of the package. Nothing may write to it.
     """
 
     modules: tuple[str, ...] = ()
     root: str = ""
     path: tuple[str, ...] = ()
+    handler: str = ""
+    package: str = ""
 
 
 MAX_FAILURES = 3
