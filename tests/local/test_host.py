@@ -513,11 +513,11 @@ except ModuleNotFoundError as error:
         ("one", "ours.first", "ours.first"),
         ("two", "ours.first", ""),
     ):
-        package = str(shell.folder / name)
+        folder = str(shell.folder / name)
         process = shell.machine.start(
-            [sys.executable, *BARE, str(script), package, module],
+            [sys.executable, *BARE, str(script), folder, module],
             cwd=shell.folder, env=ENVIRONMENT, output=shell.output,
-            preload=Preload(modules=("colorsys",), handler=handler, package=package if handler else ""),
+            preload=Preload(modules=("colorsys",), handler=handler, package=folder if handler else ""),
         )  # fmt: skip
         assert process.ended.wait(PATIENCE_SECONDS)
     said = shell.output.read_text().splitlines()
