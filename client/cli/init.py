@@ -33,8 +33,8 @@ PROJECT_FILES = ("requirements.lock", "requirements.txt")
 def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gpu: bool) -> int:
     """Propose a sweep.yaml for a script in this folder.
 
-    Reads the script's own options, if it has them from argparse or click, and runs it once for one epoch, for two
-    minutes at most, to find its metrics. Overwrites nothing. WORDS follow the script in every trial's command: a
+    Reads the script's own options, if it has them from argparse, click or typer, and runs it once for one epoch, for
+    two minutes at most, to find its metrics. Overwrites nothing. WORDS follow the script in every trial's command: a
     sub-command, or options after `--`.
 
     \b
@@ -43,7 +43,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
-    from stepsweep.client.proposing.script import interpreter_of, options_of, script_in, tried
+    from stepsweep.client.proposing.script import interpreter_of, parsed, script_in, tried
     from stepsweep.client.proposing.spec import proposal, text_of
     from stepsweep.client.specs.script import script_of_command
 
@@ -57,14 +57,18 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     program = ["python" if name.endswith(".py") else "sh", name, *words]
     runs = script_of_command(program, folder, file=str(folder / SPEC_FILE))
     python = interpreter_of(runs)
-    options = options_of(name, words, folder, python)
+    takes = parsed(name, words, folder, python)
+    options = takes.options if takes else []
     given = {word.removeprefix("--").split("=")[0] for word in words}
-    known = None if options is None else proposal([option for option in options if option.name not in given])
+    known = proposal([option for option in options if option.name not in given], takes.arguments) if takes else None
     found = None
-    if known and known.required and not no_run:
-        needed = ", ".join(f"--{option}" for option in known.required)
-        _say(f"Not run: the script insists on {needed}. To find its metrics, remove {SPEC_FILE}, and give it:")
-        _say(f"  sweep init {shlex.join([name, *words])} -- --{known.required[0]} VALUE")
+    if known and (known.required or known.arguments) and not no_run:
+        needed = [argument.upper() for argument in known.arguments] + [f"--{option}" for option in known.required]
+        values = [*needed[: len(known.arguments)], *(f"--{option} VALUE" for option in known.required[:1])]
+        _say(
+            f"Not run: the script insists on {', '.join(needed)}. To find its metrics, remove {SPEC_FILE}, and give it:"
+        )
+        _say(f"  sweep init {shlex.join([name, *words])} -- {' '.join(values)}")
     elif not no_run:
         argv = [python if program[0] == "python" else program[0], *program[1:]]
         argv += [f"--{known.epochs}", "1"] if known and known.epochs else []
@@ -80,7 +84,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     (folder / SPEC_FILE).write_text(text_of(shlex.join(program), known, found), encoding="utf-8")
     if aws:
         (folder / "Dockerfile").write_text(_dockerfile(folder, gpu=gpu), encoding="utf-8")
-    number = len(options or [])
+    number = len(options)
     options_found = "no options of its own parser" if known is None else f"{number} option{'s' * (number != 1)}"
     metrics_found = f"the metrics {', '.join(found.metrics)}" if found and found.metrics else "no metrics"
     _say(f"Found {options_found} and {metrics_found}. Wrote {' and '.join(written)}. Look at it, then: sweep run")

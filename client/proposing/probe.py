@@ -5,14 +5,17 @@ the standard library, and works with Python 3.8 and newer.
 
     python probe.py RESULT SCRIPT [WORDS]...
 
-RESULT gets {"options": [{name, type, default, choices, required}, …], "commands": […]}, or nothing if the script never
-asks for options. The options are those of the sub-command that the words name; `commands` are the names of
-sub-commands of which none was named.
+RESULT gets {"options": [{name, type, default, choices, required}, …], "commands": […], "arguments": […]}, or nothing if
+the script never asks for options. The options are those of the sub-command that the words name; `commands` are the
+names of sub-commands of which none was named, and `arguments` those of required arguments that the words do not give.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import enum
+import importlib
 import json
 import os
 import runpy
@@ -22,43 +25,81 @@ from typing import Any, NoReturn
 
 BOOLEAN, FLAG = "bool", "flag"
 
+COMPLETION = ("install-completion", "show-completion")
+"""Options that typer gives every script."""
+
+CLICKS = ("click", "typer._click")
+"""click, and the copy of it in newer versions of typer; older ones use click itself."""
+
 
 def main() -> None:
     result, script, *words = sys.argv[1:]
 
-    def found(options: list[Any], commands: list[str]) -> NoReturn:
-        document = {"options": options, "commands": commands}
+    def found(options: list[Any], commands: list[str], arguments: list[str]) -> NoReturn:
+        document = {"options": options, "commands": commands, "arguments": arguments}
         Path(result).write_text(json.dumps(document, default=str), encoding="utf-8")
         sys.stdout.flush()
         os._exit(0)  # skips everything that the script does at its end
 
     def parse_args(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
         commands: dict[str, Any] = {}
+        rest = [*words]
         for word in (None, *words):
+            if word in commands:
+                rest.remove(word)
             parser = commands.get(word or "", parser)
             choices = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
             commands = choices[0] if choices else {}
-        found([option for action in parser._actions for option in _of_argparse(action)], list(commands))
+        needed = [
+            action.metavar if isinstance(action.metavar, str) else action.dest
+            for action in parser._actions
+            if not action.option_strings
+            and (action.nargs is None or action.nargs == "+" or isinstance(action.nargs, int))
+        ]
+        found(
+            [option for action in parser._actions for option in _of_argparse(action)],
+            list(commands),
+            needed[_plain(rest) :],
+        )
 
     argparse.ArgumentParser.parse_args = parse_args  # type: ignore[method-assign, assignment]
     argparse.ArgumentParser.parse_known_args = parse_args  # type: ignore[method-assign, assignment]
-    try:
-        import click
-    except ImportError:
-        pass
-    else:
 
-        def command_main(command: Any, *_: Any, **__: Any) -> NoReturn:
-            commands: dict[str, Any] = {}
-            for word in (None, *words):
-                command = commands.get(word or "", command)
-                commands = getattr(command, "commands", {})
-            found([option for parameter in command.params for option in _of_click(parameter)], list(commands))
+    def make_context(command: Any, *_: Any, **__: Any) -> NoReturn:
+        commands: dict[str, Any] = {}
+        rest = [*words]
+        for word in (None, *words):
+            if word in commands:
+                rest.remove(word)
+            command = commands.get(word or "", command)
+            commands = getattr(command, "commands", {})
+        needed = [
+            parameter.name
+            for parameter in command.params
+            if parameter.param_type_name == "argument" and parameter.required
+        ]
+        found(
+            [option for parameter in command.params for option in _of_click(parameter)],
+            list(commands),
+            needed[_plain(rest) :],
+        )
 
-        click.Command.main = command_main  # type: ignore[method-assign, assignment]
+    for name in CLICKS:
+        with contextlib.suppress(Exception):  # a broken library is the script's affair, if it uses it
+            # All commands, whatever is derived from them, make a context before they read a command line.
+            importlib.import_module(name).Command.make_context = make_context
     sys.argv = [script, *words]
     sys.path[0] = str(Path(script).resolve().parent)
     runpy.run_path(script, run_name="__main__")
+
+
+def _plain(words: list[str]) -> int:
+    """Returns how many of the words are neither options nor, as far as one can see, the values of options."""
+    found, last = 0, ""
+    for word in words:
+        found += not word.startswith("-") and (not last.startswith("-") or "=" in last)
+        last = word
+    return found
 
 
 def _of_argparse(action: argparse.Action) -> list[Any]:
@@ -75,15 +116,35 @@ def _of_argparse(action: argparse.Action) -> list[Any]:
 
 def _of_click(parameter: Any) -> list[Any]:
     names = [name[2:] for name in parameter.opts if name.startswith("--")]
-    if not names or parameter.multiple or parameter.nargs != 1:
+    # What is eager ends the command, as --version does.
+    if not names or parameter.multiple or parameter.nargs != 1 or parameter.is_eager or names[0] in COMPLETION:
         return []
-    kind = parameter.type.name
+    default = parameter.default
+    kind: str | None
     if getattr(parameter, "is_flag", False):
-        kind = BOOLEAN if parameter.secondary_opts else FLAG
-    default = parameter.default if isinstance(parameter.default, (bool, int, float, str)) else None
-    choices = getattr(parameter.type, "choices", None)
+        is_pair = f"--no-{names[0]}" in parameter.secondary_opts
+        kind = BOOLEAN if is_pair else FLAG if default is not True and not parameter.secondary_opts else None
+        choices = None
+    else:
+        kind, choices = _type_of_click(parameter)
+    default = default.value if isinstance(default, enum.Enum) else default
+    plain = default if isinstance(default, (bool, int, float, str)) else None
+    return [_option(names[0], kind, plain, choices, parameter.required)] if kind else []
+
+
+def _type_of_click(parameter: Any) -> tuple[str, Any]:
+    """Returns the name of an option's type, and its choices as a command line has them."""
+    described = getattr(parameter, "type_descriptor", None)
+    if described is not None:  # typer since it is without click
+        if described.choices is not None:
+            return "str", [choice.value if isinstance(choice, enum.Enum) else choice for choice in described.choices]
+        return getattr(described.annotation, "__name__", "str"), None
     names_of_types = {"integer": "int", "integer range": "int", "float range": "float", "text": "str", "choice": "str"}
-    return [_option(names[0], names_of_types.get(kind, kind), default, choices, parameter.required)]
+    kind = parameter.type.name
+    choices = getattr(parameter.type, "choices", ())
+    return names_of_types.get(kind, kind), [
+        choice.name if isinstance(choice, enum.Enum) else choice for choice in choices
+    ]
 
 
 def _option(name: str, kind: str, default: Any, choices: Any, required: bool) -> Any:

@@ -52,6 +52,18 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a script's parser takes.
+
+    Attributes:
+        arguments: required arguments without a name on the command line that the words do not give.
+    """
+
+    options: list[Option]
+    arguments: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """What a short run of a script printed.
 
@@ -88,8 +100,9 @@ def script_in(folder: Path, name: str | None) -> str:
     return likely[0]
 
 
-def options_of(script: str, words: Sequence[str], folder: Path, python: str) -> list[Option] | None:
-    """Returns the options of an argparse or click script; None if it has no such parser, or fails before it parses.
+def parsed(script: str, words: Sequence[str], folder: Path, python: str) -> Parsed | None:
+    """Returns what the parser of an argparse, click or typer script takes; None if it has no such parser, or fails
+    before it parses.
 
     Args:
         words: what follows the script in its command, such as a sub-command, whose options then count.
@@ -109,7 +122,7 @@ def options_of(script: str, words: Sequence[str], folder: Path, python: str) -> 
     if commands := found["commands"]:
         example = f"sweep init {script} {commands[0]}"
         raise InvalidInput([f"{script} has the sub-commands {', '.join(commands)}; name one, such as: {example}"])
-    return [
+    options = [
         Option(
             name=one["name"],
             kind=one["type"],
@@ -119,6 +132,7 @@ def options_of(script: str, words: Sequence[str], folder: Path, python: str) -> 
         )
         for one in found["options"]
     ]
+    return Parsed(options=options, arguments=found["arguments"])
 
 
 def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:

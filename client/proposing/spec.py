@@ -32,7 +32,8 @@ MOST_ACTIVE = 2
 DEFAULT_EPOCHS = 10
 
 MOST_MODELS = 3
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]*")
+_PLAIN = re.compile(r"[A-Za-z_0-9][A-Za-z0-9_.=/-]*")
+"""Paths that are no patterns, and that YAML reads without quotes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Proposal:
         parameters: name → proposed choices, the likeliest parameter first.
         others: options without proposed choices.
         required: options that the script requires and has no default for, and that nobody can guess.
+        arguments: arguments without a name that it requires, and that the command lacks.
         guessed: those that have a usual value, with it: a short run needs them.
         epochs, seed: the script's own names for these two.
     """
@@ -52,13 +54,14 @@ class Proposal:
     required: list[str]
     epochs: str | None
     seed: str | None
+    arguments: Sequence[str] = ()
     booleans: str | None = None
     default_epochs: int = DEFAULT_EPOCHS
     flags: list[str] = field(default_factory=list)
     guessed: dict[str, float] = field(default_factory=dict)
 
 
-def proposal(options: Sequence[Option]) -> Proposal:
+def proposal(options: Sequence[Option], arguments: Sequence[str] = ()) -> Proposal:
     """Returns the options of a script that are worth sweeping, with choices."""
     plain = {option.name.lower().replace("_", "-"): option for option in options}
     epochs = next((plain[name] for name in EPOCHS if name in plain), None)
@@ -70,16 +73,16 @@ def proposal(options: Sequence[Option]) -> Proposal:
     }
     found: dict[str, list[Any]] = {}
     others, flags = [], []
+    pairs = [option.name for option in options if option.kind == "bool"]
     for name, option in plain.items():
         if option in (epochs, seed) or not is_option(option.name) or why_reserved(option.name):
             continue
-        if option.kind in ("flag", "bool"):
+        if option.kind == ("bool" if pairs else "flag"):  # one way of writing `false` must do for all of them
             flags.append(option.name)
         elif choices := _choices(name, option):
             found[option.name] = choices
         else:
             others.append(option.name)
-    pairs = [option.name for option in options if option.kind == "bool"]
     order = {name: place for place, name in enumerate((*RATES, *PORTIONS, *SIZES))}
     likely = sorted(found, key=lambda name: order.get(name.lower().replace("_", "-"), len(order)))
     is_number = epochs is not None and isinstance(epochs.default, int) and not isinstance(epochs.default, bool)
@@ -91,6 +94,7 @@ def proposal(options: Sequence[Option]) -> Proposal:
             for option in options
             if option.required and option.default is None and option.name not in guessed and option is not epochs
         ],
+        arguments=arguments,
         guessed=guessed,
         epochs=epochs.name if epochs else None,
         seed=seed.name if seed else None,
@@ -145,6 +149,10 @@ def text_of(command: str, known: Proposal | None, found: Tried | None) -> str:
         "",
         f"command: {command}",
     ]
+    if known and known.arguments:
+        lines.append(
+            f"# The script insists on {', '.join(map(str.upper, known.arguments))}; write it at the command's end"
+        )
     lines += _arguments(known, found)
     lines += _metrics(found)
     lines += _artifacts(found)
@@ -179,20 +187,18 @@ def _metrics(found: Tried | None) -> list[str]:
 
 
 def _artifacts(found: Tried | None) -> list[str]:
-    models = [name for name in found.models if _is_plain(name)] if found else []
+    models = list(dict.fromkeys(_pattern(name) for name in found.models if _PLAIN.fullmatch(name))) if found else []
     if not models:
         return ["# Files that it leaves, which `sweep download` gets of the winner:", "# artifacts: [best.pt]"]
-    # A name with a number may be another one in the next run.
-    sign = "" if len(models) <= MOST_MODELS and not any(map(str.isdigit, "".join(models))) else "# "
-    return [
-        "# It left these; `sweep download` gets the winner's:",
-        f"{sign}artifacts: [{', '.join(models[:MOST_MODELS])}]",
-    ]
+    words = [json.dumps(model) if "*" in model else model for model in models[:MOST_MODELS]]
+    sign = "" if len(models) <= MOST_MODELS else "# "
+    return ["# It left these; `sweep download` gets the winner's:", f"{sign}artifacts: [{', '.join(words)}]"]
 
 
-def _is_plain(path: str) -> bool:
-    """Whether YAML needs no quotes around a path in a list."""
-    return bool(_PLAIN.fullmatch(path))
+def _pattern(path: str) -> str:
+    """Returns a path with `*` for each number, as of an epoch or a date: it may be another one in the next run."""
+    whole, dot, ending = path.rpartition(".")
+    return re.sub(r"\d+", "*", whole) + dot + ending
 
 
 def _parameters(known: Proposal | None) -> list[str]:

@@ -78,14 +78,19 @@ def test_options_that_the_script_insists_on_are_named_and_it_is_not_run(sweep: S
         "parser.add_argument('--random-state', type=int, default=1)\n"
         "parser.add_argument('--optimizer', choices=['sgd', 'adam'], default='sgd')\n"
         "parser.add_argument('--dropout', type=float, default=0.1)\n"
+        "parser.add_argument('corpus')\n"
         "parser.add_argument('files', nargs='*')\n"
         "parser.parse_args()\n"
         "open('has-run', 'w')\n"
     )
     ended = sweep("init")
     assert ended.returncode == 0, ended.stderr
-    assert "Running" not in ended.stderr
+    assert ended.stderr.splitlines()[:2] == [
+        "Not run: the script insists on CORPUS, --data. To find its metrics, remove sweep.yaml, and give it:",
+        "  sweep init only.py -- CORPUS --data VALUE",
+    ]
     lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
+    assert lines[3:5] == ["command: python only.py", "# The script insists on CORPUS; write it at the command's end"]
     assert "arguments: {epochs: max_epochs, seed: random-state}" in lines
     assert "  dropout: [0, 0.1, 0.5]" in lines
     assert '  optimizer: ["sgd", "adam"]' in lines
@@ -102,11 +107,13 @@ def cli():
     pass
 
 @cli.command()
+@click.version_option("1.0")
+@click.argument("where", required=False)
 @click.option("--learning-rate", type=float, required=True)
 @click.option("--gamma", default=0.7)
 @click.option("--data", required=True)
 @click.option("--epochs", default=3)
-def fit(learning_rate, gamma, data, epochs):
+def fit(where, learning_rate, gamma, data, epochs):
     for epoch in range(epochs):
         print(f"epoch {epoch} loss={learning_rate + gamma} data={data}")
 
@@ -154,7 +161,7 @@ def test_a_sub_command_has_its_own_options(sweep: Sweep, code: str) -> None:
     assert "  learning-rate: [0.001, 0.01, 0.1]" in lines
     assert "  gamma: [0.35, 0.7, 0.9]" in lines
     assert "objective: {metric: loss, direction: minimize}" in lines
-    assert not any("data: VALUE" in line for line in lines)
+    assert not any("data: VALUE" in line or "version" in line for line in lines)
 
 
 def test_a_script_that_breaks_is_shown_and_a_spec_is_written_all_the_same(sweep: Sweep) -> None:
