@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.contract.names import known_direction
+from stepsweep.trial.metrics import USUAL, Collector, NoMetrics
 
 EPOCHS = "epoch 1 accuracy=0.7\nepoch 2 accuracy=0.9\nepoch 3 accuracy=0.8\n"
 
@@ -24,7 +25,6 @@ def collected(text: str, epochs: int | None = 3) -> tuple[dict[str, list[float |
     "after",
     [
         "Final accuracy: 0.1",
-        "Test accuracy=0.1",
         "Loading the best epoch: 1\naccuracy = 0.1",
         '{"final": true, "accuracy": 0.1}',
         "done, accuracy=0.1\ndone, accuracy=0.2",
@@ -85,15 +85,14 @@ def test_what_it_prints_before_the_start_is_none_either() -> None:
 
 
 def test_without_named_epochs_lines_of_the_kind_that_comes_once_per_epoch_count() -> None:
-    text = EPOCHS.replace("epoch 1", "val").replace("epoch 2", "val").replace("epoch 3", "val")
+    text = EPOCHS.replace("epoch 1", "now").replace("epoch 2", "now").replace("epoch 3", "now")
     assert collected(text + "Final accuracy: 0.1")[0]["accuracy"] == [0.7, 0.9, 0.8]
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        # Of two lines in every epoch, the last.
-        ("".join(f"epoch {e}\ntrain loss: 0.{e}\nval loss: 0.{e + 4}\n" for e in (1, 2, 3)), [0.5, 0.6, 0.7]),
+        # Of lines in every epoch, the last.
         ("".join(f"epoch {e} loss: 9\nloss: 8\nloss: 0.{e}\n" for e in (1, 2, 3)), [0.1, 0.2, 0.3]),
         # A line whose words change is of no kind that all epochs have.
         ("epoch 1 loss: 0.3 best\nepoch 2 loss: 0.4\nepoch 3 loss: 0.2 best\n", [0.3, 0.4, 0.2]),
@@ -118,11 +117,68 @@ def test_the_last_value_of_an_epoch_counts(text: str, expected: list[float]) -> 
     assert notices == []
 
 
-def test_training_and_validation_under_one_name_without_epochs_are_no_epochs() -> None:
-    text = "train loss: 0.9\nval loss: 0.5\n" * 3
-    with pytest.raises(NoMetrics, match=r"loss was printed 6 times for 3 epochs, .* metrics: \{loss: 'val loss: "):
-        collected(text)
-    assert collected(text + "accuracy: 0.1\n", 1)[0] == {"loss": [0.5], "accuracy": [0.1]}
+SEPARATE = {
+    "lines": "epoch {e}\nval loss: 0.{e}\ntrain loss: 0.1{e}\n",
+    "one line": "Epoch [{e}/3] | Train Loss: 0.1{e} | Val Loss: 0.{e}\n",
+    "the heading of a line": "epoch {e}\nval Loss: 0.{e} Acc: 0.7{e}\ntrain Loss: 0.1{e} Acc: 0.9{e}\n",
+    "words": "epoch {e}: training loss 0.1{e}, validation loss 0.{e}\n",
+    "parentheses": "epoch {e} loss (train): 0.1{e} loss (val): 0.{e}\n",
+    "progress bars": "Epoch {e}\nTraining: 100%|█| 9/9 [1, loss=0.1{e}]\nValidating: 100%|█| 2/2 [0, loss=0.{e}]\n",
+    "no epochs": "train loss: 0.1{e}\nval loss: 0.{e}\n",
+    "a model's best": "epoch {e} train loss 0.1{e} val loss 0.{e}\nSaved the best model (best val loss: 0.1)\n",
+}
+
+
+@pytest.mark.parametrize("how", SEPARATE)
+def test_training_and_validation_are_two_metrics_in_whatever_order(how: str) -> None:
+    columns, notices = collected("".join(SEPARATE[how].replace("{e}", str(e)) for e in (1, 2, 3)))
+    by_name = {name.lower(): values for name, values in columns.items()}
+    assert by_name["train_loss"] == [0.11, 0.12, 0.13]
+    assert by_name["val_loss"] == [0.1, 0.2, 0.3]
+    assert "loss" not in by_name
+    assert by_name.get("val_acc") in (None, [0.71, 0.72, 0.73])
+    assert notices == []
+
+
+def test_one_of_them_alone_is_called_as_it_is_printed() -> None:
+    assert collected("Test set: Average loss: 0.5, Accuracy: 9/10 (90%)", 1)[0] == {"loss": [0.5], "Accuracy": [0.9]}
+    assert collected("Train Epoch: 1 Loss: 0.5\nBest validation accuracy: 0.9", 1)[0] == {
+        "Loss": [0.5],
+        "accuracy": [0.9],
+    }
+
+
+def test_what_is_of_nothing_and_not_in_every_epoch_is_none_of_them() -> None:
+    text = "val accuracy: 0.7\nval accuracy: 0.9\nval accuracy: 0.8\nFinal accuracy: 0.1"
+    columns, notices = collected(text)
+    assert columns == {"val_accuracy": [0.7, 0.9, 0.8]}
+    assert notices == ["accuracy does not count, since it is in fewer epochs than that which names what it is of"]
+    assert collected(EPOCHS + "Test accuracy=0.1")[0] == {
+        "accuracy": [0.7, 0.9, 0.8], "test_accuracy": [None, None, 0.1],
+    }  # fmt: skip
+
+
+def test_a_name_that_the_script_itself_gives_stays_its_own() -> None:
+    columns, notices = collected("epoch 1 val_loss=0.5\ntrain loss: 0.3, val loss: 0.4", 1)
+    assert columns == {"val_loss": [0.5], "train_loss": [0.3]}
+    assert notices == ["loss of val does not count, since there is val_loss too; give it another name"]
+
+
+def test_a_usual_name_needs_no_sign_before_its_number() -> None:
+    line = "2026-11-29 06:27:24,223 [INFO] Epoch 2: train loss 1.6907, val acc 78.06%, top5 1e-05, error 404, F1 of 0.5"
+    assert collected(f"Epoch 1: 0\n{line}", 2)[0] == {
+        "loss": [None, 1.6907], "acc": [None, 78.06], "top5": [None, 1e-05], "F1": [None, 0.5],
+    }  # fmt: skip
+    assert collected("Done. Best val acc: 78.06%", 1)[0] == {"acc": [78.06]}
+    assert collected("precision 16, on 3.11 loss 0.5.1 map 3 score 1.5x, accuracy", 1)[0] == {}
+
+
+def test_the_percents_of_a_progress_bar_are_no_metric() -> None:
+    assert collected("Validating:  50%|█████     | 1/2 [00:00<00:00, 12.1it/s, acc=0.5]", 1)[0] == {"acc": [0.5]}
+
+
+def test_the_usual_names_are_those_with_a_known_direction() -> None:
+    assert {name for name in USUAL if known_direction(name)} == set(USUAL)
 
 
 def test_the_end_of_a_word_is_no_name() -> None:
@@ -130,7 +186,7 @@ def test_the_end_of_a_word_is_no_name() -> None:
 
 
 def test_one_epoch_has_the_last_value() -> None:
-    assert collected("epoch 1 loss: 0.5\nval loss: 0.4", 1)[0]["loss"] == [0.4]
+    assert collected("epoch 1 loss: 0.5\nthen loss: 0.4", 1)[0]["loss"] == [0.4]
 
 
 def test_a_checkpoint_keeps_what_kind_of_line_a_value_had() -> None:
@@ -153,6 +209,8 @@ def test_a_checkpoint_keeps_what_kind_of_line_a_value_had() -> None:
         "[" * 1_000_000,
         "epoch " * 200_000,
         "é=1 ✓ 損失: 0.5 " * 50_000,
+        "best val acc " * 80_000,
+        "train loss 0.5 " * 70_000,
     ],
 )
 def test_a_very_long_line_is_read(text: str) -> None:

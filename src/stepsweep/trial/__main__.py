@@ -279,7 +279,7 @@ def _write(uri: str, rows: list[dict[str, float]]) -> int:
 
 def _check(rows: list[dict[str, float]], epochs: int | None) -> None:
     if not rows:
-        looked = "`name=value`, `name: value` and JSON lines"
+        looked = "`name=value`, `name: value`, `val acc 78.1%` and JSON lines"
         raise NoMetrics(f"found no metrics; looked for {looked}. To fix it, {WHAT_TO_PRINT}")
     if epochs is not None and len(rows) > epochs:
         raise NoMetrics(

@@ -7,6 +7,9 @@
 - A name printed several times in an epoch has the last value. If lines of one kind have it in every epoch, only these
   count: `Final accuracy: 0.9` after the last epoch is not that epoch's.
 - `best loss: 0.3` beside `loss: 0.5` is another metric, `best_loss`; `best epoch 2` begins no epoch.
+- `train loss: 0.5` and `val loss: 0.4` are two metrics, `train_loss` and `val_loss`, and so are `Acc: 0.9` of a line
+  that begins with `val` and that of another that begins with `train`. One of them alone is `loss`, as it is called.
+- `val acc 78.06%` is a metric without a sign between, if its name is a usual one; whole numbers need the `%`.
 - Where several processes print, as `[rank1]` or torchrun's `[default1]:`, only rank 0 counts.
 - A value with a comma, such as 1,234, may mean two things, and is refused; 1,234.5 is one number.
 - A training that begins again, such as one per fold, is refused: one curve is ranked.
@@ -20,6 +23,7 @@ import bisect
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,13 +33,38 @@ _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 _NUMPY = re.compile(r"\b(?:np|numpy)\.\w+\(([^()]*)\)")
 _THOUSANDS = r"\d{1,3}(?:,\d{3})+\.\d+"
 _NUMBER = rf"[+-]?(?:{_THOUSANDS}|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)(?![\w.])"
-_BEST = "best "
+_BEST = "best_"
 _PAIR = re.compile(
     r"(?<![\w./@-])(?<!(?u:\w))"  # not in the middle of a word, of any alphabet
-    rf"((?:{_BEST})?[A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)[\"']?\s*[=:]\s*({_NUMBER})(,\d[\d.,]*)?"
-    r"(?:\s*/\s*(\d+))?(?![:\w])",
+    r"([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)[\"']?"
+    r"(?:\s*\((?:%|([A-Za-z]+))(?:\s+set)?\))?"
+    rf"\s*[=:]\s*({_NUMBER})(,\d[\d.,]*)?(?:\s*/\s*(\d+))?(?![:\w])(?!%\|)",
     re.ASCII | re.IGNORECASE,
 )
+"""A name, in parentheses what it was measured on, and a number; not the percents of a progress bar."""
+USUAL = (
+    "acc", "accuracy", "auc", "auroc", "average_precision", "bleu", "dice", "f1", "iou", "map", "mcc", "miou", "ndcg",
+    "precision", "psnr", "r2", "recall", "reward", "score", "ssim", "top1", "top5", "bpc", "brier", "cer",
+    "cross_entropy", "deviance", "eer", "error", "fid", "loss", "log_loss", "logloss", "mae", "mape", "mse", "msle",
+    "nll", "perplexity", "ppl", "rmse", "rmsle", "smape", "wer",
+)  # fmt: skip
+"""Names that count without a sign before their number."""
+_SENTENCE = re.compile(
+    rf"(?<![\w./@-])(?<!(?u:\w))({'|'.join(USUAL)})\s+(?:(?:of|is|was)\s+)?"
+    r"([+-]?(?:\d+\.\d+|\.\d+|\d+(?=\s?%)|\d+\.?\d*(?=[eE]))(?:[eE][+-]?\d+)?)(?!\w|[.,]\d)(?!%\|)",
+    re.ASCII | re.IGNORECASE,
+)
+_SPLITS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "validating": "val",
+    "eval": "eval", "evaluation": "eval", "evaluating": "eval", "test": "test", "testing": "test", "dev": "dev",
+    "holdout": "holdout",
+}  # fmt: skip
+"""What a line says that its values were measured on."""
+_SPLIT = re.compile(rf"(?<![\w./@-])(?:{'|'.join(_SPLITS)})(?![\w./@=-])", re.ASCII | re.IGNORECASE)
+_BEST_BEFORE = re.compile(rf"\bbest\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE)
+_MOST_BEFORE = 24
+_ON = ":"
+"""Parts what a value was measured on from its name, in the keys of a collector; no name has one."""
 _EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*\[?(\d+)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
 _OTHER_EPOCH = re.compile(r"\b(?:best|last|max|maximum|total|from|since)[\s:=(-]*$", re.ASCII | re.IGNORECASE)
 """What before a number of an epoch means that it is not the one whose metrics follow."""
@@ -54,6 +83,21 @@ class NoMetrics(Exception):
 def valid_name(name: str) -> str:
     """Returns the name as a metrics file may have it: what the contract does not take becomes `_`."""
     return re.sub(r"[^A-Za-z0-9_./@-]+", "_", name.replace("'s ", "_"))[:128]
+
+
+def _key(name: str, split: str | None, line: str, start: int, splits: list[tuple[int, str]]) -> str:
+    """Returns a valid name with `best_`, and with what its value was measured on, as the words before it say."""
+    name = valid_name(name)
+    if _BEST_BEFORE.search(line[max(start - _MOST_BEFORE, 0) : start]):
+        name = _BEST + name
+    if split is None:
+        at = bisect.bisect_left(splits, (start, "")) - 1
+        split = splits[at][1] if at >= 0 else None
+    return f"{split}{_ON}{name}" if split else name
+
+
+def _column(key: str) -> str:
+    return key.replace(_ON, "_")
 
 
 class Collector:
@@ -106,39 +150,46 @@ class Collector:
                 raise NoMetrics(f"--epoch: its group matched {text!r}, not a whole number")
             self._see_epoch(int(text))
         kind = _kind_of(line, document)
-        for name, value in self._found(line, document):
-            self._add(name, value, kind)
+        for key, name, value in self._found(line, document):
+            self._add(key, name, value, kind)
 
-    def _found(self, line: str, document: dict[str, object] | None) -> list[tuple[str, float]]:
+    def _found(self, line: str, document: dict[str, object] | None) -> list[tuple[str, str, float]]:
+        """Returns a key, the name as it was printed, and the value, of each metric in a line."""
         if self._named:
             found = []
             for name, pattern in self._named.items():
                 for match in pattern.finditer(line):
                     text = match.group("value" if "value" in pattern.groupindex else 1)
                     try:
-                        found.append((name, float(text)))
+                        found.append((name, name, float(text)))
                     except (TypeError, ValueError):
                         raise NoMetrics(f"--metric {name}: its group matched {text!r}, not a number") from None
             return found
         if document is not None:
             return [
-                (name, float(value))
+                (valid_name(name), name, float(value))
                 for name, value in document.items()
                 if isinstance(value, (int, float)) and not isinstance(value, bool) and name.lower() not in _NOT_METRICS
             ]
-        found = []
+        return self._found_in_words(line)
+
+    def _found_in_words(self, line: str) -> list[tuple[str, str, float]]:
+        found: dict[int, tuple[str, str, float]] = {}
+        splits = [(match.start(), _SPLITS[match[0].lower()]) for match in _SPLIT.finditer(line)]
         for match in _PAIR.finditer(line):
-            name, number, more, of = match.groups()
-            is_best = name[: len(_BEST)].lower() == _BEST
-            if name[is_best and len(_BEST) :].lower() in _NOT_METRICS:
+            raw, within, number, more, of = match.groups()
+            if raw.lower() in _NOT_METRICS or (within and within.lower() not in _SPLITS):
                 continue
-            name = valid_name(_BEST) + name[len(_BEST) :] if is_best else name
+            key = _key(raw, _SPLITS[within.lower()] if within else None, line, match.start(), splits)
             if more:
-                self._unclear.setdefault(valid_name(name), number + more)
+                self._unclear.setdefault(key, number + more)
                 continue
             value = float(number.replace(",", ""))
-            found.append((name, value / float(of) if of and float(of) else value))
-        return found
+            found[match.start()] = (key, raw, value / float(of) if of and float(of) else value)
+        for match in _SENTENCE.finditer(line):
+            key = _key(match[1], None, line, match.start(), splits)
+            found.setdefault(match.start(), (key, match[1], float(match[2])))
+        return [found[at] for at in sorted(found)]
 
     def _epoch_in(self, line: str) -> re.Match[str] | None:
         """Returns where a line names its epoch; of the usual pattern not an epoch that it only mentions."""
@@ -151,8 +202,7 @@ class Collector:
             self._first = epoch
         self._epoch = epoch
 
-    def _add(self, raw: str, value: float, kind: str) -> None:
-        name = valid_name(raw)
+    def _add(self, name: str, raw: str, value: float, kind: str) -> None:
         before = self._raw_names.setdefault(name, raw)
         if before != raw:
             raise NoMetrics(f"{before!r} and {raw!r} would both be the column {name}; rename one of them")
@@ -244,8 +294,8 @@ class Collector:
                 values[name][epoch] = cell[counted[-1]]
                 if counted[-1] != (last := list(cell)[-1]):
                     notices.append(
-                        f"{name} of epoch {epoch} is {cell[counted[-1]]:g}, not {cell[last]:g} of the line {last!r}, "
-                        "which other epochs do not have"
+                        f"{_column(name)} of epoch {epoch} is {cell[counted[-1]]:g}, not {cell[last]:g} of the line "
+                        f"{last!r}, which other epochs do not have"
                     )
         return values, notices
 
@@ -258,10 +308,10 @@ class Collector:
             kinds = list(dict.fromkeys(self._kinds.get(name, ())))
             if epochs is not None and len(column) > epochs and len(kinds) > 1:
                 lines = " and ".join(repr(kind) for kind in kinds[:2])
-                example = f"metrics: {{{name}: '{kinds[-1]}: (\\S+)'}}"
+                example = f"metrics: {{{_column(name)}: '{kinds[-1]}: (\\S+)'}}"
                 raise NoMetrics(
-                    f"{name} was printed {len(column)} times for {epochs} epochs, in lines of several kinds, such as "
-                    f"{lines}, and no line names its epoch. To fix it, say which line counts, as in {example}"
+                    f"{_column(name)} was printed {len(column)} times for {epochs} epochs, in lines of several kinds, "
+                    f"such as {lines}, and no line names its epoch. To fix it, say which line counts, as in {example}"
                 )
 
     def _check_replayed(self) -> None:
@@ -270,7 +320,8 @@ class Collector:
             lost = self._lost.get(name, [])
             if any(now != before for now, before in zip(list_, lost)):  # noqa: B905  Python 3.9 has no `strict`
                 raise NoMetrics(
-                    f"{name} has no epochs, and this attempt went on from a checkpoint; print them: epoch 3 {name}=0.5"
+                    f"{_column(name)} has no epochs, and this attempt went on from a checkpoint; print them: epoch 3 "
+                    f"{_column(name)}=0.5"
                 )
 
     def rows(self, epochs: int | None) -> tuple[list[dict[str, float]], list[str]]:
@@ -285,8 +336,8 @@ class Collector:
         values, notices = self._by_epoch()
         if self._again and not (self._named and self._again not in self._named):
             raise NoMetrics(
-                f"{self._again} of epoch 1 was printed again, with another value, after later epochs; if this is a "
-                "training per fold, print their mean once per epoch, or let the sweep train the folds (`folds`)"
+                f"{_column(self._again)} of epoch 1 was printed again, with another value, after later epochs; if this "
+                "is a training per fold, print their mean once per epoch, or let the sweep train the folds (`folds`)"
             )
         if not values:
             self._check_replayed()
@@ -295,17 +346,20 @@ class Collector:
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
-        values = _without_best(values)
         for name, text in self._unclear.items():
             if name in values:
                 raise NoMetrics(
-                    f"{name} was printed as {text}, which may be more than one number; print it without commas"
+                    f"{_column(name)} was printed as {text}, which may be more than one number; print it without commas"
                 )
-            notices.append(f"{name} does not count: {text} may be more than one number; print it without commas")
+            notices.append(
+                f"{_column(name)} does not count: {text} may be more than one number; print it without commas"
+            )
         if absent := [name for name in self._named if name not in values]:
             raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
         if not values:
             return [], []
+        values, others = _columns(values)
+        notices += others
         for name, column in values.items():
             missing = [epoch for epoch in range(1, last + 1) if epoch not in column]
             if missing and self._resumed:
@@ -319,13 +373,35 @@ class Collector:
         ], notices
 
 
-def _without_best(values: dict[str, dict[int, float]]) -> dict[str, dict[int, float]]:
-    """Returns the columns with `best loss` as `loss`, unless there is a `loss` beside it."""
-    begin = valid_name(_BEST)
-    return {
-        name.removeprefix(begin) if name.startswith(begin) and name.removeprefix(begin) not in values else name: column
-        for name, column in values.items()
-    }
+def _columns(values: Mapping[str, dict[int, float]]) -> tuple[dict[str, dict[int, float]], list[str]]:
+    """Returns the values by the names of their columns, and a line for each that has no place there.
+
+    `best_loss` is `loss` unless there is a loss beside it, and the loss that was measured on one thing alone is `loss`.
+    Of a loss in every epoch and another that is said to be of nothing, and is not in every epoch, the first counts:
+    `Final loss: 0.4` is no value of epoch 1.
+    """
+    names = {key: key.rpartition(_ON) for key in values}
+    plain = {name for _, _, name in names.values()}
+    found = []
+    for key, (split, _, name) in names.items():
+        alone = name.removeprefix(_BEST)
+        found.append((key, split, name if name == alone or alone in plain else alone))
+    count = Counter(name for _, _, name in found)
+    most: dict[str, int] = {}
+    for key, split, name in found:
+        most[name] = max(most.get(name, 0), len(values[key]) if split else 0)
+    columns: dict[str, dict[int, float]] = {}
+    lines = []
+    # First those that are called so in the output.
+    for key, split, name in sorted(found, key=lambda one: bool(one[1] and count[one[2]] > 1)):
+        column = f"{split}_{name}" if split and count[name] > 1 else name
+        if not split and len(values[key]) < most[name]:
+            lines.append(f"{name} does not count, since it is in fewer epochs than that which names what it is of")
+        elif column in columns:
+            lines.append(f"{name} of {split} does not count, since there is {column} too; give it another name")
+        else:
+            columns[column] = values[key]
+    return columns, lines
 
 
 def _kind_of(line: str, document: dict[str, object] | None) -> str:
