@@ -7,7 +7,7 @@ For the same reason this module imports little itself.
 import contextlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stepsweep.client.clouds.cloud import Cloud
@@ -23,10 +23,12 @@ class Ahead:
 
     Attributes:
         machines: machines for the cloud to open.
+        said: what the check has said so far.
     """
 
     machines: "Machines | None" = None
     checking: "Future[None] | None" = None
+    said: list[str] = field(default_factory=list)
 
     def check(self, cloud: Cloud, spec: SweepSpec, on_status: Callable[[str], None]) -> None:
         """Does the same as `cloud.check`; uses the check that has been started."""
@@ -34,6 +36,8 @@ class Ahead:
             cloud.check(spec, on_status)
         else:
             self.checking.result()
+            for line in self.said:
+                on_status(line)
 
 
 @contextlib.contextmanager
@@ -53,4 +57,5 @@ def working_ahead(cloud: Cloud, spec: SweepSpec) -> Iterator[Ahead]:
             yield Ahead()
             return
         others = until_it_ends.enter_context(ThreadPoolExecutor(1, thread_name_prefix="check"))
-        yield Ahead(machines=machines, checking=others.submit(cloud.check, spec, lambda _: None))
+        said: list[str] = []
+        yield Ahead(machines=machines, checking=others.submit(cloud.check, spec, said.append), said=said)

@@ -22,8 +22,11 @@ _TOOLS = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints", "
 LEFT_OUT = frozenset({".stepsweep", ".git", ".hg", ".svn", "__pycache__", "node_modules", "cdk.out", *_TOOLS})
 """Folders that never hold a trainer's code. Some of them contain copies of the folder itself."""
 
-NOTES = ("/README*", "/CHANGELOG*", "/CONTRIBUTING*", "/NOTES*", "/LICENSE*", ".gitignore", ".gitattributes")
-"""No part of a script's trainer: nobody wants to train again after a line of README.md."""
+NOTES = (
+    *("/README*", "/CHANGELOG*", "/CONTRIBUTING*", "/NOTES*", "/LICENSE*", ".gitignore", ".gitattributes"),
+    *("/*.log", "/nohup.out"),
+)
+"""No part of a script's trainer: nobody wants to train again after a line of README.md, or `sweep run > run.log`."""
 
 TRACKED = ("mlruns", "mlflow.db", "wandb", "lightning_logs", "*tfevents*")
 """Results of runs by hand are no part of a script's trainer either."""

@@ -149,7 +149,16 @@ def test_the_project_s_own_environment_is_taken_unless_another_is_named(project:
 def test_notes_specs_and_what_git_ignores_are_no_part_of_a_script_s_trainer(project: Path) -> None:
     (project / ".gitignore").write_text("runs/\n*.pt\n")
     (project / "data").mkdir()
-    for name in ("README.md", "sweep.yaml", "sweep-wide.yaml", "mine.yaml", "best.pt", "config.yaml", "data/x.csv"):
+    for name in (
+        "README.md",
+        "sweep.yaml",
+        "sweep-wide.yaml",
+        "mine.yaml",
+        "best.pt",
+        "config.yaml",
+        "data/x.csv",
+        "run.log",
+    ):
         (project / name).write_text("x")
     (project / "runs").mkdir()
     (project / "runs" / "1.txt").write_text("x")

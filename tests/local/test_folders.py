@@ -117,5 +117,19 @@ def test_a_folder_that_is_too_large_is_refused_with_its_largest_files(tmp_path: 
     assert ".dockerignore" in ended.stderr
     assert "Traceback" not in ended.stderr
     (project / ".dockerignore").write_text("data\n")
+    code = (project / "curve.py").read_text()
+    (project / "curve.py").write_text(f"BEST = '/tmp/best.pt'\nOUT = '{project}/out'\n{code}")
     ended = Sweep(folder=project)("run", "sweep.json", "--trainer", ".")
     assert ended.returncode == 0, ended.stderr
+    shared = f"/tmp/best.pt (curve.py line 1), {project}/out (curve.py line 2)"  # noqa: S108
+    assert f"Trials on this machine share {shared}. If a trial writes there, another may read it" in ended.stdout
+
+
+@pytest.mark.slow
+def test_an_entry_script_that_needs_a_container_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM x\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["sh", "entry.sh"]\n')
+    (tmp_path / "entry.sh").write_text('set -e\ncd /app\nexec python train.py "$@"\n')
+    ended = Sweep(folder=tmp_path)("run", "--trainer", ".", "--set", "lr=1,2", "--epochs", "1")
+    assert ended.returncode == 2
+    assert "sweep: the trainer's entry.sh, line 2: /app is a path of the image, and trials on this" in ended.stderr
+    assert not (tmp_path / ".stepsweep" / "s3").exists()

@@ -339,6 +339,27 @@ def test_a_program_that_is_not_copied_is_a_fault(tmp_path: Path, instructions: s
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "lines"),
+    [
+        ("entry.sh", 'set -e\n# cd /app\ncd /app\nexec python /app/train.py "$@"\n', [3, 4]),
+        ("entry", "#!/usr/bin/env bash\nexport PYTHONPATH=/app/\n", [2]),
+        ("entry.sh", 'cd "$(dirname "$0")"; cat /etc/hosts /data/x ./app/x $HOME/app ~/app > /dev/null\n', []),
+        ("entry.py", "open('/app/train.py')\n", []),  # it may try one place after another
+    ],
+)
+def test_an_entry_script_that_names_paths_of_the_image_cannot_run_as_a_process(
+    tmp_path: Path, name: str, text: str, lines: list[int]
+) -> None:
+    (tmp_path / "asset").mkdir()
+    (tmp_path / "asset" / name).write_text(text)
+    faults = image(
+        tmp_path, f'FROM x\nWORKDIR /app\nCOPY . .\nENTRYPOINT ["sh", "{name}"]', "train.py"
+    ).faults_of_processes
+    assert [fault.split(":")[0] for fault in faults] == [f"the trainer's {name}, line {line}" for line in lines]
+    assert all("/app" in fault and "or run the sweep with --container" in fault for fault in faults)
+
+
 def test_a_dockerfile_can_have_another_name_and_lie_deeper(tmp_path: Path) -> None:
     (tmp_path / "asset" / "trainer").mkdir(parents=True)
     (tmp_path / "asset" / "trainer" / "Other.dockerfile").write_text('FROM x\nENTRYPOINT ["run"]')

@@ -18,6 +18,8 @@ from stepsweep.local.cloud import assembly_of, built, data_folder, joined
 from stepsweep.local.container_engine import Engine, image_name
 from stepsweep.local.images import Image, images_of
 from stepsweep.local.template import stack_of
+from stepsweep.local.written_paths import shared
+from stepsweep.trainer_script import script_of
 
 TIMEOUT_SECONDS = 60.0
 
@@ -50,10 +52,14 @@ def faults_of(
     endpoint = joined(directory)
     if endpoint is not None:
         assembly, container = Path(endpoint.assembly), endpoint.container
+        trainer = Path(endpoint.trainer) if endpoint.trainer else None
     else:
         assembly = assembly_of(directory, trainer=trainer, on_status=on_status)
-    images = images_of(assembly, stack_of(assembly)).values()
-    if faults := [fault for image in images for fault in image.faults]:
+    images = list(images_of(assembly, stack_of(assembly)).values())
+    faults = [fault for image in images for fault in image.faults]
+    if trainer is not None and not container:
+        faults += _faults_of_processes(images, commands, trainer, on_status)
+    if faults:
         return faults
     engine = built(assembly, directory, on_status=on_status) if container else None
     text = json.dumps([list(command) for command in commands])
@@ -65,6 +71,21 @@ def faults_of(
                 raise CheckFailed(f"the trainer's check ({' '.join(image.check)}) failed: {said[0]}")
             faults += json.loads(ended.stdout)
     return faults
+
+
+def _faults_of_processes(
+    images: Sequence[Image], commands: Sequence[Sequence[str]], trainer: Path, on_status: Callable[[str], None]
+) -> list[str]:
+    """Returns the faults of a person's trainer that a container would not have, and warns of what trials share."""
+    script = script_of(trainer)
+    project, data = (script.folder, script.data) if script else (trainer, ())
+    for image in images:
+        words = [word for word in image.entrypoint if not word.startswith("--python=")]  # which is the client's
+        if warning := shared(image.folder, [words, *commands], project.absolute(), data):
+            on_status(warning)
+    if script is not None and not script.has_dockerfile:  # absolute paths are this machine's
+        return []
+    return [fault for image in images for fault in image.faults_of_processes]
 
 
 def _ran_here(image: Image, text: str, data: Path) -> "subprocess.CompletedProcess[str]":

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote
 
+from stepsweep.local import written_paths
 from stepsweep.local.image_files import built
 from stepsweep.local.machine import Preload
 from stepsweep.local.stages import Stage, last_stage
@@ -108,6 +109,25 @@ class Image:
             f"the trainer's Dockerfile: it copies {name} nowhere that the command looks; the working folder is "
             f"{self.workdir}. Add: COPY {name} ."
             for name in self.not_copied
+        ]
+
+    @property
+    def faults_of_processes(self) -> list[str]:
+        """Returns what its entry scripts expect of a container, and find not, or something else, on this machine."""
+        here = self.folder_in(self.folder)
+        scripts = {self.folder / word[1:] if word.startswith("/") else here / word for word in self.entrypoint if word}
+        lines = {
+            (script.name, path): number
+            for script in sorted(scripts)
+            if script.is_file()
+            for number, path in written_paths.of_an_image(script)
+            if self._has(path)
+        }
+        return [
+            f"the trainer's {name}, line {number}: {path} is a path of the image, and trials on this machine run in "
+            f"copies of its files elsewhere; start from the working folder, which is {self.workdir} in the image, "
+            'or from "$(dirname "$0")", or run the sweep with --container'
+            for (name, path), number in lines.items()
         ]
 
     def _placed(self, word: str, root: Path) -> str:
