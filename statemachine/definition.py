@@ -14,7 +14,14 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_STARTS, OTHERS_RUN, SEARCH_STOPPED, TRAINING_ENDED
+from stepsweep.contract.jobs import (
+    NO_JOB_STARTED,
+    NOTHING_RUNS,
+    NOTHING_STARTS,
+    OTHERS_RUN,
+    SEARCH_STOPPED,
+    TRAINING_ENDED,
+)
 from stepsweep.contract.trial import Status
 from stepsweep.contract.worker import ASK, STOP, TRAIN
 from stepsweep.statemachine.retried import FUNCTION_ERRORS, RETRY_RULES, STORE_ERRORS, SUBMIT_ERRORS
@@ -232,7 +239,8 @@ class SweepDefinition(Construct):
             "TimeToStart",
             state_name="Give the jobs time to start",
             comment="Ends early when the training does.",
-            time=sfn.WaitTime.duration(start_within),
+            # Two looks must find nothing.
+            time=sfn.WaitTime.duration(Duration.seconds(start_within.to_seconds() / 2)),
         )
         jobs_start = sfn.Succeed(
             self, "JobsStart", state_name="Jobs start", comment="There are machines; the training goes on."
@@ -262,6 +270,7 @@ class SweepDefinition(Construct):
             .when(
                 sfn.Condition.string_equals("$.verdict", OTHERS_RUN), wait, comment="Other sweeps' jobs run before them"
             )
+            .when(sfn.Condition.string_equals("$.verdict", NOTHING_RUNS), wait, comment="A machine may be on its way")
             .otherwise(jobs_start)
         )
         end_jobs = self._function(

@@ -16,7 +16,7 @@ from botocore.config import Config
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.sweep_jobs import ON_MACHINES, jobs_alive, jobs_of
 from stepsweep.contract import keys
-from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_STARTS, OTHERS_RUN, SEARCH_STOPPED, STARTED
+from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_RUNS, NOTHING_STARTS, OTHERS_RUN, SEARCH_STOPPED, STARTED
 from stepsweep.statemachine.log import Invocation
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
 
     Args:
         event: the planner's answer, of which it needs `{"sweep": name, "round": number, "planned_at": milliseconds}`.
-            With `"ended": {"Error": "NoJobStarted" or "SearchStopped", "Cause": why}` it ends the jobs.
+            With `"ended": {"Error": "NoJobStarted" or "SearchStopped", "Cause": why}` it ends the jobs. After a look
+            it has the `verdict` of that.
 
     Returns:
         The event; after a look with its `verdict`, and `why` nothing starts.
@@ -47,6 +48,8 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     verdict, reason = look(
         batch, queue, event["sweep"], since_ms=event["planned_at"], by_hand=os.environ[keys.JOB_QUEUE]
     )
+    if verdict == NOTHING_RUNS and event.get("verdict") == NOTHING_RUNS:
+        verdict = NOTHING_STARTS
     invocation.ended(verdict=verdict)
     why = f"no job started within {os.environ[keys.START_WITHIN_MINUTES]} minutes: {reason}"
     return {**event, "verdict": verdict, "why": why}
@@ -76,7 +79,7 @@ def look(batch: "BatchClient", queue: str, sweep: str, *, since_ms: int, by_hand
         if batch.list_jobs(jobQueue=name, jobStatus=status, maxResults=1)["jobSummaryList"]:
             return OTHERS_RUN, ""
     given = [reason for reason, _ in reasons.most_common() if reason != NO_REASON]
-    return NOTHING_STARTS, " ".join(next(iter(given), NO_REASON).split())
+    return NOTHING_RUNS, " ".join(next(iter(given), NO_REASON).split())
 
 
 def end_jobs(batch: "BatchClient", queue: str, sweep: str, *, reason: str) -> int:

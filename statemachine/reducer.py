@@ -389,8 +389,10 @@ def _over_budget(
     fleet: Fleet,
 ) -> str | None:
     """Returns why the sweep stops, if the next round might exceed the budget; None otherwise."""
-    if spec.budget_usd is None or (pace := spent.pace) is None:
+    if spec.budget_usd is None:
         return None
+    # Jobs that failed before their first epoch cost money too, and say nothing of the pace.
+    pace = spent.pace or spec.seconds_per_epoch or 0.0
     planned = rounds.next_round(spec, results, (), round_number=next_round, trainer_version="")
     to_run = [trial for trial in planned if trial.round_number == next_round]
     before = (0, *spec.rungs)

@@ -193,7 +193,10 @@ class Archive:
             with self._reading(name):
                 return self._readable_entry(name, running)
         except InvalidDocument as error:
-            written = self.records.objects(name).get(keys.spec_key(name))
+            try:
+                written = self.records.objects(name).get(keys.spec_key(name))
+            except InvalidDocument:  # not even its folder can be read
+                written = datetime.fromtimestamp(0, UTC)
             return Entry(sweep=name, started_at=written, status="UNREADABLE", fault=str(error)) if written else None
 
     def _readable_entry(self, name: str, running: Sequence[str]) -> Entry | None:

@@ -35,10 +35,10 @@ class FollowedLog:
         """Reads the events that are listed, and returns the trials that have ended since the last call, in order."""
         news = []
         since = self._state.events if self._state else 0
-        for event in listed_events(self._store, self._sweep, objects, since=since):
+        for name, event in listed_events(self._store, self._sweep, objects, since=since):
             if isinstance(event, Asked) and (result := self._result(event)) is not None:
                 news.append(result)
-            self._state = applied(self._state, event)
+            self._state = applied(self._state, event, where=name)
             if isinstance(event, Began) and event.execution == self._execution and not event.part:
                 self.before = sum(each.end is not None for one in self._state.candidates for each in one.members)
         self.ended += len(news)

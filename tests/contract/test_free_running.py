@@ -322,6 +322,15 @@ class TestStop:
         life.begin(execution="two", spec=spec)
         assert len(life.tasks) == 2, "it goes on with a larger budget"
 
+    def test_jobs_that_fail_before_their_first_epoch_are_paid_for_too(self) -> None:
+        """They say nothing of the pace: nine trials that hang until their timeout would cost 45 USD."""
+        life = life_of(1, 9, budget_usd=12)
+        hangs = replace(FAILED, job_seconds=5 * 3600.0)
+        told = [life.ends(0, hangs) is not None for _ in range(3)]
+        assert told == [True, True, False]
+        assert life.state is not None
+        assert life.state.ended_by.startswith("budget_usd: up to 1")
+
     def test_params_between_two_trials_of_a_rung_keep_the_result_of_the_one_below(self) -> None:
         """A promoted candidate has trained one of its two seeds when the search is ended."""
         life = life_of(workers=1, trials=3, repeats=2, epochs=9, halving={"min_epochs": 3, "factor": 3})

@@ -48,6 +48,8 @@ FAULTS: list[tuple[str, the.Story, Callable[[Json], object]]] = [
     ("a guard that fails ends the sweep", the.GUARD_FAILS, lambda d: _guard(d)[the.LOOK].pop("Catch")),
     ("the sweep ends while others run", the.NOTHING_STARTS,
      lambda d: _guard(d)[the.STARTED]["Choices"][1].update(Next=the.STUCK)),
+    ("the sweep ends while a machine boots", the.NOTHING_STARTS,
+     lambda d: _guard(d)[the.STARTED]["Choices"][2].update(Next=the.STUCK)),
     ("how the training ended takes the place of the state", the.ALL_WELL,
      lambda d: d["States"][the.ALL]["Catch"][0].update(ResultPath="$")),
     ("waiting jobs are left", the.NOTHING_STARTS,

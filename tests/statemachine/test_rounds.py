@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from stepsweep.bucket.trials import NO_METRICS
 from stepsweep.contract import keys
 from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.trial import Trial
-from tests.support.functions import Cloud, succeeded
+from tests.support.functions import Cloud, attempts, succeeded
 from tests.support.specs import as_number
 
 HALVED: dict[str, Any] = {
@@ -228,6 +229,17 @@ class TestBudget:
             succeeded(cloud, trial, 5.0 if number == 0 else 0.01)
         output = cloud.reduce()["output"]  # three trials of five hours each would cost 7.5
         assert output["ended_by"] is not None
+
+    def test_jobs_that_fail_before_their_first_epoch_are_paid_for_too(self, cloud: Cloud) -> None:
+        """The one trial that succeeds was trained by another sweep: no job here says how long an epoch takes."""
+        trained, *others = plan(cloud, 0, budget_usd=6)
+        train(cloud, [trained])
+        for trial in others:
+            attempt = [{**each, "Container": {"ExitCode": 1}} for each in attempts(3.0)]
+            cloud.failed(trial, json.dumps({"Attempts": attempt, "StatusReason": "no"}))
+        output = cloud.reduce()["output"]  # five jobs of three hours each, of 0.5 USD
+        assert output["ended_by"].startswith("budget_usd: up to ")
+        assert output["winner"]["params"] == trained.params
 
     def test_a_sweep_within_its_budget_says_nothing_of_it(self, cloud: Cloud) -> None:
         _, answer = to_the_end(cloud, budget_usd=30)

@@ -1,14 +1,23 @@
 """The embedded cloud's storage: each object is a file, named after its key."""
 
 import contextlib
+import errno
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote, unquote
 
 UNFINISHED = ".unfinished-"
 """Prefix of the name of a file that is still being written, and is no object yet."""
+
+
+_NO_FILE = "is a pipe, a socket or a device, and no file"
+
+REFUSED = (errno.ELOOP, errno.EINVAL)
+"""Errors of `opened` for what is no file of the bucket; the error's own words say what it is."""
 
 
 def write_whole(file: Path, data: bytes, *, lasting: bool) -> None:
@@ -42,6 +51,36 @@ def write_whole(file: Path, data: bytes, *, lasting: bool) -> None:
         raise OSError(error.errno, error.strerror, str(file)) from error
 
 
+def opened(file: Path, home: Path) -> BinaryIO:
+    """Opens an object's file. A pipe would never end, a device may have no end, and a link may lead anywhere.
+
+    Args:
+        home: the bucket's folder, which itself may be behind a link.
+
+    Raises:
+        OSError: it is missing, not a file, a link, or may not be read. The error says which, and names the file.
+    """
+    folder = file.parent
+    if Path(os.path.realpath(folder)) != Path(os.path.realpath(home), *folder.relative_to(home).parts):
+        raise OSError(errno.ELOOP, "its folder is a link; objects are files below the bucket's own folder", str(file))
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK):
+            why = "is a link; objects are files below the bucket's own folder"
+            raise OSError(errno.ELOOP, why, str(file)) from None
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.EINVAL, _NO_FILE, str(file)) from None
+        raise
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, "is a folder", str(file))
+    raise OSError(errno.EINVAL, _NO_FILE, str(file))
+
+
 def remove_unfinished(root: Path) -> None:
     """Deletes what was being written when the process that wrote it was killed."""
     for folder, _, names in os.walk(root):
@@ -62,11 +101,12 @@ def key_of(file: str | os.PathLike[str], home: Path) -> str:
 def files_below(folder: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
     """Yields the objects' files below a folder, in no particular order; none if the folder is missing.
 
-    Other processes may write and delete objects meanwhile.
+    Other processes may write and delete objects meanwhile. Links and pipes are among them, and `opened` refuses these;
+    links to folders are not followed.
     """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if entry.is_dir(follow_symlinks=False):
                 yield from files_below(entry)
             elif not entry.name.startswith(UNFINISHED):
                 yield entry

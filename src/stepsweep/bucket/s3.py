@@ -33,6 +33,10 @@ COPIED_AT_ONCE = 5 * 2**30
 """Bytes that one CopyObject copies at most; larger objects are copied in parts:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
 
+MAX_DOCUMENT_BYTES = 256 * 2**20
+"""Most bytes of an object that is read whole. A plan of 10,000 trials with the longest options, 6,000 bytes of each and
+those twice, has fewer."""
+
 CONFLICT_TRIES = 8
 CONFLICT_WAIT_SECONDS = 0.2
 
@@ -56,9 +60,12 @@ class Bucket:
         self._s3 = client
 
     def get(self, key: str, *, at_most: int | None = None) -> bytes | None:
-        """Returns the object, or its first `at_most` bytes, since a job's file may be larger than the memory."""
+        """Returns the object, or its first `at_most` bytes, since a job's file may be larger than the memory.
+
+        Raises InvalidDocument without `at_most` for one of more than `MAX_DOCUMENT_BYTES`.
+        """
         try:
-            return self._s3.get_object(Bucket=self.name, Key=key)["Body"].read(at_most)
+            return read_bounded(key, self._s3.get_object(Bucket=self.name, Key=key)["Body"].read, at_most)
         except ClientError as error:
             if is_missing(error):
                 return None
@@ -191,6 +198,14 @@ def s3_client() -> "S3Client":
 def _without_date(response_dict: dict[str, Any], **_: object) -> None:
     """Removes an object's date. Nobody reads it here, and parsing it is a fifth of botocore's work."""
     response_dict["headers"].pop("last-modified", None)
+
+
+def read_bounded(key: str, read: Callable[[int], bytes], at_most: int | None) -> bytes:
+    """Reads the first `at_most` bytes; if None, all of them, and raises InvalidDocument if those are too many."""
+    data = read(MAX_DOCUMENT_BYTES + 1 if at_most is None else at_most)
+    if at_most is None and len(data) > MAX_DOCUMENT_BYTES:
+        raise InvalidDocument(f"{key}: is larger than {MAX_DOCUMENT_BYTES // 2**20} MiB, and nothing here writes that")
+    return data
 
 
 def as_json(document: object) -> bytes:

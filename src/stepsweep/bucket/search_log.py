@@ -7,15 +7,19 @@ one's own: S3 may have written it, and its answer may have been lost before the 
 
 import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator
+import re
+from collections.abc import Collection, Iterator
 
 from stepsweep.bucket.s3 import Bucket, Readable, for_all
 from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import Began, Event, event_from_json
 from stepsweep.contract.free_running import SearchState
 
 SNAPSHOT_EVERY = 5
 """Events. Fewer would write more than it saves; more would have each question read more events."""
+
+_EVENT = re.compile(r"(\d{8,})\.json", re.ASCII)
 
 READ_AHEAD = 4
 """Events asked for at once: more than one is new after each conflict, and few after a snapshot."""
@@ -45,20 +49,23 @@ class SearchLog:
         while True:
             first = self.state.events if self.state else 0
             names = [keys.event_key(self._sweep, number) for number in range(first, first + READ_AHEAD)]
-            documents = zip(names, for_all(self._bucket.get_json, names, threads=READ_AHEAD), strict=True)
-            new = list(itertools.takewhile(lambda each: each[1] is not None, documents))
-            for name, document in new:
-                self._apply(event_from_json(document, where=name))
-            if len(new) < READ_AHEAD:
-                return
+            documents = for_all(self._bucket.get_json, names, threads=READ_AHEAD)
+            new = list(itertools.takewhile(lambda each: each is not None, documents))
+            for name, document in zip(names, new, strict=False):
+                self.state = applied(self.state, event_from_json(document, where=name), where=name)
+            if not any(each is not None for each in documents[len(new) :]):
+                if len(new) < READ_AHEAD:
+                    return
+            else:  # two were written while these were read, or one was deleted
+                _check_is_there(self._bucket, self._sweep, first + len(new))
 
     def append(self, event: Event) -> bool:
         """Writes the event at the next number, and returns whether it did; otherwise reads what is there."""
-        number = self.state.events if self.state else 0
-        if not self._bucket.put_json_if_free(keys.event_key(self._sweep, number), event.to_json()):
+        name = keys.event_key(self._sweep, self.state.events if self.state else 0)
+        if not self._bucket.put_json_if_free(name, event.to_json()):
             self.read_on()
             return False
-        state = self._apply(event)
+        state = self.state = applied(self.state, event, where=name)
         if state.events % SNAPSHOT_EVERY == 0:
             # Compact, which Python writes ten times as fast. A slow writer may replace a later snapshot by its own:
             # that costs a few more requests, since every snapshot is true.
@@ -66,18 +73,21 @@ class SearchLog:
             self._bucket.put(keys.snapshot_key(self._sweep), document.encode(), "application/json")
         return True
 
-    def _apply(self, event: Event) -> SearchState:
-        self.state = applied(self.state, event)
-        return self.state
 
+def applied(state: SearchState | None, event: Event, *, where: str) -> SearchState:
+    """Returns the state after the next event, which in an empty log begins a leg.
 
-def applied(state: SearchState | None, event: Event) -> SearchState:
-    """Returns the state after the next event, which in an empty log begins a leg."""
+    Raises:
+        InvalidDocument: the event cannot follow those before it.
+    """
     if state is None:
         if not isinstance(event, Began):
-            raise TypeError("a log starts with the event that begins a leg")
+            raise InvalidDocument(f"{where}: a log starts with the event that begins a leg")
         state = SearchState(event)
-    state.apply(event)
+    try:
+        state.apply(event)
+    except InvalidDocument as error:
+        raise InvalidDocument(f"{where}: {error}") from None
     return state
 
 
@@ -87,16 +97,35 @@ def _snapshot(store: Readable, sweep: str) -> SearchState | None:
     return None if document is None else SearchState.from_json(document, where=key)
 
 
-def listed_events(store: Readable, sweep: str, objects: Iterable[str], *, since: int) -> Iterator[Event]:
-    """Yields the listed events from a number on, in their order.
+def listed_events(store: Readable, sweep: str, objects: Collection[str], *, since: int) -> Iterator[tuple[str, Event]]:
+    """Yields the listed events from a number on, in their order, with their keys.
 
     Args:
         objects: the sweep's keys, from one listing.
+
+    Raises:
+        InvalidDocument: an event is missing before the last one, or cannot be read.
     """
-    first, prefix = keys.event_key(sweep, since), keys.events_prefix(sweep)
-    names = sorted(key for key in objects if key.startswith(prefix) and key >= first)
+    prefix = keys.events_prefix(sweep)
+    found = (_EVENT.fullmatch(key.removeprefix(prefix)) for key in objects if key.startswith(prefix))
+    # Only what the log itself writes: other objects below the prefix are no events.
+    known = {int(each[1]) for each in found if each}
+    numbers = sorted(number for number in known if number >= since and keys.event_key(sweep, number) in objects)
+    for number, expected in zip(numbers, itertools.count(since), strict=False):
+        if number != expected:
+            _check_is_there(store, sweep, expected)
+            numbers = numbers[: expected - since]  # it was written during the listing, which has not all of them
+            break
+    names = [keys.event_key(sweep, number) for number in numbers]
     for name, document in zip(names, for_all(store.get_json, names), strict=True):
-        yield event_from_json(document, where=name)
+        yield name, event_from_json(document, where=name)
+
+
+def _check_is_there(store: Readable, sweep: str, number: int) -> None:
+    """Raises InvalidDocument if an event is missing before others."""
+    name = keys.event_key(sweep, number)
+    if store.get_json(name) is None:
+        raise InvalidDocument(f"{name}: is missing, and later events are there")
 
 
 def state_at(store: Readable, sweep: str, objects: Collection[str]) -> SearchState | None:
@@ -106,6 +135,13 @@ def state_at(store: Readable, sweep: str, objects: Collection[str]) -> SearchSta
         objects: the sweep's keys, from one listing.
     """
     state = _snapshot(store, sweep) if keys.snapshot_key(sweep) in objects else None
-    for event in listed_events(store, sweep, objects, since=state.events if state else 0):
-        state = applied(state, event)
+    if state is not None and (last := keys.event_key(sweep, state.events - 1)) not in objects:
+        # It may have been written since the listing.
+        if store.get_json(last) is None:
+            raise InvalidDocument(
+                f"{keys.snapshot_key(sweep)}: events: it knows {state.events}, and the last of them, {last}, is missing"
+            )
+        return state
+    for name, event in listed_events(store, sweep, objects, since=state.events if state else 0):
+        state = applied(state, event, where=name)
     return state

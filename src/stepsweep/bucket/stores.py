@@ -1,19 +1,25 @@
 """Access to a bucket for clients: over HTTP, or through the files of an embedded cloud."""
 
 import contextlib
+import errno
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NewType, Protocol
 
 from botocore.exceptions import ClientError
 
-from stepsweep.bucket.folder import files_below, key_of, path_of
-from stepsweep.bucket.s3 import Bucket, document_of, is_missing
+from stepsweep.bucket.folder import REFUSED, files_below, key_of, opened, path_of
+from stepsweep.bucket.s3 import Bucket, document_of, is_missing, read_bounded
+from stepsweep.contract.errors import InvalidDocument
 
 DELETED_AT_ONCE = 1_000
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
+_MISSING = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
+_UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO)
 
 S3Uri = NewType("S3Uri", str)
 Home = Path | S3Uri
@@ -81,10 +87,12 @@ class FolderStore:
 
     def get(self, key: str, *, at_most: int | None = None) -> bytes | None:
         try:
-            with self._file(key).open("rb") as file:
-                return file.read(-1 if at_most is None else at_most)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+            with opened(self._file(key), self._folder) as file:
+                return read_bounded(key, file.read, at_most)
+        except OSError as error:
+            if error.errno in _MISSING:
+                return None
+            raise _explained(key, error) from error
 
     def get_json(self, key: str) -> Any:
         data = self.get(key)
@@ -92,9 +100,10 @@ class FolderStore:
 
     def listed(self, prefix: str) -> dict[str, datetime]:
         found: dict[str, datetime] = {}
-        for file in files_below(self._file(prefix.rpartition("/")[0])):
+        for file in self._below(prefix.rpartition("/")[0]):
             with contextlib.suppress(FileNotFoundError):  # deleted since
-                found[key_of(file, self._folder)] = datetime.fromtimestamp(file.stat().st_mtime, UTC)
+                written = file.stat(follow_symlinks=False).st_mtime
+                found[key_of(file, self._folder)] = datetime.fromtimestamp(written, UTC)
         return {key: found[key] for key in sorted(found) if key.startswith(prefix)}
 
     def folders(self, prefix: str) -> list[str]:
@@ -102,17 +111,23 @@ class FolderStore:
         if not folder.is_dir():
             return []
         # S3 has no empty folders. A deleted object leaves those that it was in.
-        return sorted(key_of(each, folder) for each in folder.iterdir() if any(True for _ in files_below(each)))
+        return sorted(key_of(each, folder) for each in folder.iterdir() if _has_files(each))
 
     def sizes(self, prefix: str) -> dict[str, int]:
         found: dict[str, int] = {}
-        for file in files_below(self._file(prefix.rstrip("/"))):
+        for file in self._below(prefix.rstrip("/")):
             with contextlib.suppress(FileNotFoundError):  # deleted since
-                found[key_of(file, self._folder).removeprefix(prefix)] = file.stat().st_size
+                found[key_of(file, self._folder).removeprefix(prefix)] = file.stat(follow_symlinks=False).st_size
         return {name: found[name] for name in sorted(found)}
 
     def save(self, key: str, file: Path) -> None:
-        shutil.copyfile(self._file(key), file)
+        try:
+            with opened(self._file(key), self._folder) as source, file.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        except OSError as error:
+            if error.filename == str(file):
+                raise
+            raise (FileNotFoundError(key) if error.errno in _MISSING else _explained(key, error)) from error
 
     def delete(self, names: Iterable[str]) -> None:
         for key in names:
@@ -123,8 +138,29 @@ class FolderStore:
                     break
                 folder.rmdir()
 
+    def _below(self, key: str) -> Iterator[os.DirEntry[str]]:
+        try:
+            yield from files_below(self._file(key))
+        except OSError as error:
+            raise _explained(f"{key}/", error) from error
+
     def _file(self, key: str) -> Path:
         return path_of(self._folder.parent, self._folder.name, key)
+
+
+def _has_files(folder: Path) -> bool:
+    """Whether there are objects below a folder; also where nobody may look, so that this can be said of it."""
+    try:
+        return any(True for _ in files_below(folder))
+    except PermissionError:
+        return True
+
+
+def _explained(key: str, error: OSError) -> Exception:
+    """Returns the error of a file as that of an object, where it is the object's own fault."""
+    if error.errno in _UNREADABLE:
+        return InvalidDocument(f"{key}: cannot be read: {error.strerror}")
+    return InvalidDocument(f"{key}: {error.strerror}") if error.errno in REFUSED else error
 
 
 class ServedFolderStore(FolderStore):

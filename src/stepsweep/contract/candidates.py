@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any, overload
 
 from stepsweep.contract.asha import Reached
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import TaskEnd
 from stepsweep.contract.median import Ended
 from stepsweep.contract.ranking import mean_epoch
+from stepsweep.contract.reading import Fields
 from stepsweep.contract.significance import mean_of
-from stepsweep.contract.space import Value, key_of, parse_value, plain
+from stepsweep.contract.space import Value, key_of, plain, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 
@@ -106,21 +108,38 @@ class Candidates(Sequence[Candidate]):
     """The candidates of a search, in the order in which it began them.
 
     Args:
-        names: of all parameters, in the order of the spec.
         rows: of a snapshot, as `to_json` returned them.
+        where: names them in errors.
+
+    Raises:
+        InvalidDocument: a row has another form. What is in it is checked when somebody asks for it.
     """
 
-    def __init__(self, names: Sequence[str], rows: Sequence[Any] = ()) -> None:
-        self._names = list(names)
-        self._rows: list[Candidate | list[Any]] = [*rows]
-        self._open = {
-            number
-            for number, (_, _, members, _) in enumerate(rows)
-            if any(worker is None and end is None for _, worker, end in members)
-        }
+    def __init__(self, spec: SweepSpec, rows: object = (), *, where: str = "") -> None:
+        self._spec = spec
+        self._names = list(spec.parameters)
+        self._where = where
+        self._rows: list[Candidate | list[Any]] = []
+        self._open: set[int] = set()
+        if not isinstance(rows, list | tuple):
+            raise InvalidDocument(f"{where}: must be a list, got {shown(rows)}")
+        for number, row in enumerate(rows):
+            match row:
+                case [list(), int(), list(members), list()] if len(members) == spec.trials_each:
+                    self._rows.append(row)
+                case _:
+                    raise InvalidDocument(f"{self._place(number)}: {_ROW}, got {shown(row)}")
+            for member in members:
+                match member:
+                    case [_, None, None]:
+                        self._open.add(number)
+                    case [_, _, _]:
+                        pass
+                    case _:
+                        raise InvalidDocument(f"{self._place(number)}: {_ROW}, got {shown(row)}")
 
     def copy(self) -> "Candidates":
-        other = Candidates(self._names)
+        other = Candidates(self._spec, where=self._where)
         other._rows, other._open = list(self._rows), set(self._open)
         return other
 
@@ -136,11 +155,14 @@ class Candidates(Sequence[Candidate]):
             return [self[each] for each in range(*number.indices(len(self)))]
         row = self._rows[number]
         if not isinstance(row, Candidate):
-            row = self._rows[number] = _candidate_from_json(row, self._names)
+            row = self._rows[number] = _candidate_from_json(row, self._spec, self._place(number))
         return row
 
     def __iter__(self) -> Iterator[Candidate]:
         return map(self.__getitem__, range(len(self)))
+
+    def _place(self, number: int) -> str:
+        return f"{self._where}[{number}]"
 
     def put(self, number: int, candidate: Candidate) -> None:
         """Sets a candidate, or appends it."""
@@ -171,6 +193,11 @@ class Candidates(Sequence[Candidate]):
         return [_candidate_to_json(each, self._names) if isinstance(each, Candidate) else each for each in self._rows]
 
 
+_ROW = "must be a list of values, a rung, a list of each trial's epochs, worker and end, and a list of what is reached"
+_MEMBER = ("epochs", "worker", "end")
+_REACHED = ("value", "epoch", "diverged", "by_objective")
+_END = tuple(TaskEnd(status=Status.FAILED).to_json())
+
 _ABSENT: dict[str, Value] = {}
 """Stands for a parameter that does not apply: no value is an object."""
 
@@ -183,24 +210,52 @@ def _candidate_to_json(candidate: Candidate, names: Sequence[str]) -> list[Any]:
     return [[candidate.params.get(name, _ABSENT) for name in names], candidate.rung, members, reached]
 
 
-def _candidate_from_json(data: Any, names: Sequence[str]) -> Candidate:
-    values, rung, members, reached = data
-    return Candidate(
-        params={name: parse_value(value) for name, value in zip(names, values, strict=True) if value != _ABSENT},
+def _candidate_from_json(data: Sequence[Any], spec: SweepSpec, where: str) -> Candidate:
+    """Reads a row. Raises InvalidDocument, which names the row and the field."""
+    values, rung, rows, reached = data
+    names, rungs = list(spec.parameters), spec.rungs
+    if isinstance(rung, bool) or not 0 <= rung < len(rungs):
+        raise InvalidDocument(f"{where}: rung: must be from 0 to {len(rungs) - 1}, got {shown(rung)}")
+    if len(values) != len(names):
+        raise InvalidDocument(f"{where}: must have a value for each of {len(names)} parameters, got {len(values)}")
+    params = {name: value for name, value in zip(names, values, strict=True) if value != _ABSENT}
+    params = Fields({"params": params}, where).values("params")
+    candidate = Candidate(
+        params=params,
         rung=rung,
-        members=tuple(
-            Member(epochs=epochs, worker=worker, end=_end(end) if end else None) for epochs, worker, end in members
-        ),
-        reached=tuple(
-            Reached(value=value, epoch=epoch, diverged=diverged, by_objective=tuple(by_objective))
-            for value, epoch, diverged, by_objective in reached
-        ),
+        members=tuple(_member(each, spec, f"{where}: trials[{number}]") for number, each in enumerate(rows)),
+        reached=tuple(_reached(each, f"{where}: reached[{number}]") for number, each in enumerate(reached)),
+    )
+    has_ended = all(each.end is not None for each in candidate.members)
+    if len(candidate.reached) != rung + has_ended:
+        raise InvalidDocument(f"{where}: on rung {rung} it cannot have reached {len(candidate.reached)}")
+    return candidate
+
+
+def _member(data: Any, spec: SweepSpec, where: str) -> Member:
+    fields = _fields(data, _MEMBER, where)
+    end = fields.raw("end")
+    epochs = fields.count("epochs")
+    if epochs not in spec.rungs:
+        raise InvalidDocument(f"{where}: epochs: no trial of this search trains {epochs}")
+    return Member(
+        epochs=epochs,
+        worker=fields.maybe_count("worker"),
+        end=None if end is None else TaskEnd.read(_fields(end, _END, f"{where}: end"), where=where),
     )
 
 
-def _end(data: Any) -> TaskEnd:
-    status, reason, value, epoch, epochs_trained, job_seconds, by_objective, ended, _ = data
-    return TaskEnd(
-        status=Status(status), reason=reason, value=value, epoch=epoch, epochs_trained=epochs_trained,
-        job_seconds=job_seconds, by_objective=tuple(by_objective), ended=Ended(**ended) if ended else None,
-    )  # fmt: skip
+def _reached(data: Any, where: str) -> Reached:
+    fields = _fields(data, _REACHED, where)
+    return Reached(
+        value=fields.maybe_number("value"),
+        epoch=fields.maybe_count("epoch"),
+        diverged=fields.flag("diverged"),
+        by_objective=tuple(fields.numbers("by_objective")),
+    )
+
+
+def _fields(data: Any, names: Sequence[str], where: str) -> Fields:
+    if not isinstance(data, list) or len(data) != len(names):
+        raise InvalidDocument(f"{where}: must be a list of {', '.join(names)}, got {shown(data)}")
+    return Fields(dict(zip(names, data, strict=True)), where)

@@ -68,7 +68,7 @@ class Latest:
             execution=fields.text("execution"),
             created_at=fields.moment("created_at"),
             started_at=fields.moment("started_at"),
-            round_number=fields.whole("round"),
+            round_number=fields.count("round"),
             trainer_version=fields.text("trainer_version"),
             has_ended=fields.flag("has_ended"),
         )
@@ -121,7 +121,7 @@ class RoundPlan:
         plan = cls(
             execution=fields.text("execution"),
             spec=spec,
-            round_number=fields.whole("round"),
+            round_number=fields.count("round"),
             is_resumed=fields.flag("is_resumed"),
             recorded_before=tuple(fields.texts("recorded_before")),
             trainer_version=fields.text("trainer_version"),
@@ -276,7 +276,7 @@ class RoundResults:
         fields.schema(SCHEMA)
         results = cls(
             execution=fields.text("execution"),
-            round_number=fields.whole("round"),
+            round_number=fields.count("round"),
             spent=Spent.from_json(fields.raw("spent"), where=f"{where}: spent"),
             results=tuple(Result.from_json(each, where=place) for each, place in fields.children("results")),
         )

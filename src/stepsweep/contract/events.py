@@ -51,9 +51,9 @@ class Task:
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
         task = cls(
-            candidate=fields.whole("candidate"),
-            member=fields.whole("member"),
-            rung=fields.whole("rung"),
+            candidate=fields.count("candidate"),
+            member=fields.count("member"),
+            rung=fields.count("rung"),
             params=fields.values("params"),
             medians=by_epoch(fields.pairs("medians")),
         )
@@ -124,20 +124,24 @@ class TaskEnd:
     @classmethod
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
+        end = cls.read(fields, where=where)
+        fields.done()
+        return end
+
+    @classmethod
+    def read(cls, fields: Fields, *, where: str) -> Self:
         ended = fields.raw("ended")
-        end = cls(
+        return cls(
             status=fields.one_of("status", Status),
             reason=fields.text("reason"),
             value=fields.maybe_number("value"),
-            epoch=fields.maybe_whole("epoch"),
-            epochs_trained=fields.maybe_whole("epochs_trained"),
-            job_seconds=fields.number("job_seconds"),
+            epoch=fields.maybe_count("epoch"),
+            epochs_trained=fields.maybe_count("epochs_trained"),
+            job_seconds=fields.amount("job_seconds"),
             by_objective=tuple(fields.numbers("by_objective")),
             ended=None if ended is None else Ended.from_json(ended, where=f"{where}: ended"),
             averages=by_epoch(fields.pairs("averages")),
         )
-        fields.done()
-        return end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,15 +193,15 @@ class Began:
         except InvalidSweep as error:
             raise InvalidDocument(f"{where}: spec: {error.faults[0]}") from None
         return cls(
-            leg=fields.whole("leg"),
+            leg=fields.count("leg"),
             execution=fields.text("execution"),
-            part=fields.whole("part"),
+            part=fields.count("part"),
             started=fields.number("started"),
             spec=spec,
             trainer_version=fields.text("trainer_version"),
             trainer_name=fields.text("trainer_name"),
             fleet=Fleet.from_json(fields.raw("fleet"), where=f"{where}: fleet"),
-            workers=fields.whole("workers"),
+            workers=fields.count("workers"),
             first=tuple(Choice.from_json(each, where=place) for each, place in fields.children("first")),
         )
 
@@ -237,11 +241,11 @@ class Asked:
     def read(cls, fields: Fields, *, where: str) -> Self:
         ended = fields.raw("ended")
         return cls(
-            leg=fields.whole("leg"),
-            worker=fields.whole("worker"),
-            turn=fields.whole("turn"),
+            leg=fields.count("leg"),
+            worker=fields.count("worker"),
+            turn=fields.count("turn"),
             ended=None if ended is None else TaskEnd.from_json(ended, where=f"{where}: ended"),
-            seen=fields.maybe_whole("seen"),
+            seen=fields.maybe_count("seen"),
             choice=Choice.from_json(fields.raw("choice"), where=f"{where}: choice"),
         )
 

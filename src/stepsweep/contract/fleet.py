@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from stepsweep.contract import assumed
 from stepsweep.contract.assumed import Span
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.means import Capacity, StackJob
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.spec import SweepSpec
@@ -85,10 +86,12 @@ class Fleet:
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
         fleet = cls(
-            usd_per_hour=fields.number("usd_per_hour"),
-            at_once=fields.whole("at_once"),
-            per_machine=fields.whole("per_machine"),
+            usd_per_hour=fields.amount("usd_per_hour"),
+            at_once=fields.count("at_once"),
+            per_machine=fields.count("per_machine"),
             capacity=fields.one_of("capacity", Capacity),
         )
         fields.done()
+        if not fleet.at_once or not fleet.per_machine:
+            raise InvalidDocument(f"{where}: at_once and per_machine must be 1 or more")
         return fleet

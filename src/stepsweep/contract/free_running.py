@@ -15,11 +15,12 @@ from stepsweep.contract.assumed import Span
 from stepsweep.contract.candidates import Candidate, Candidates, Member
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import SCHEMA, Asked, Began, Choice, Event, Task, TaskEnd, event_from_json
+from stepsweep.contract.log_rules import check_leg, check_promotion, check_question, check_task
 from stepsweep.contract.median import Medians, by_epoch, pairs
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.rounds import after_those_by_hand, in_order
 from stepsweep.contract.search import MAX_TURNS, STARTUP
-from stepsweep.contract.space import Value
+from stepsweep.contract.space import Value, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.stop import Course, Running
@@ -46,7 +47,7 @@ class SearchState:
     def __init__(self, began: Began) -> None:
         self.began = began
         self.events = 0
-        self.candidates = Candidates(list(began.spec.parameters))
+        self.candidates = Candidates(began.spec)
         self.turns: dict[int, tuple[int, Task | None]] = {}
         self.ended_by = ""
         self.stopper: int | None = None
@@ -69,7 +70,16 @@ class SearchState:
     # --- events
 
     def apply(self, event: Event) -> None:
-        """Takes the next event into account. The only place that says what an event means."""
+        """Takes the next event into account. The only place that says what an event means.
+
+        Raises:
+            InvalidDocument: the event cannot follow those before it, so somebody has changed the log. The state is
+                then of no use.
+        """
+        if isinstance(event, Began):
+            check_leg(self, event)
+        else:
+            check_question(self, event)
         self.events += 1
         if isinstance(event, Began):
             self._begin(event)
@@ -86,7 +96,7 @@ class SearchState:
         """
         before, self.began = self.began, event
         if before.trainer_version != event.trainer_version:  # all trials count as new
-            self.candidates, self.course = Candidates(list(event.spec.parameters)), Course()
+            self.candidates, self.course = Candidates(event.spec), Course()
             self.averages = []
         again, no_median = before.execution != event.execution, event.spec.stop.median is None
         if again:
@@ -126,10 +136,13 @@ class SearchState:
             self.course = self.course.after([candidate.reached[-1].value], self.spec.objective)
 
     def told(self, worker: int, turn: int, choice: Choice) -> None:
-        """Records what a worker was told."""
+        """Records what a worker was told. Raises InvalidDocument if nobody could have told that."""
         for number in choice.passed:
+            check_promotion(self, number)
             self.candidates.put(number, self.candidates[number].promoted(self.spec))
         task = choice.task
+        if task is not None:
+            check_task(self, task)
         self.turns[worker] = (turn, task)
         if choice.ended_by and not self.ended_by:
             self.ended_by, self.stopper = choice.ended_by, worker
@@ -279,9 +292,11 @@ class SearchState:
     def _affordable(self, task: Task, passed: Sequence[int]) -> Choice:
         """Returns the task as a choice, unless it and what trains might exceed the budget."""
         task = replace(task, medians=self.medians)
-        budget, pace, fleet = self.spec.budget_usd, self.spent.pace, self.began.fleet
-        if budget is None or pace is None:
+        budget, fleet = self.spec.budget_usd, self.began.fleet
+        if budget is None:
             return Choice(task=task, passed=tuple(passed))
+        # Jobs that failed before their first epoch cost money too, and say nothing of the pace.
+        pace = self.spent.pace or self.spec.seconds_per_epoch or 0.0
         running = [
             _further(self.spec, candidate.rung)
             for candidate in self.candidates
@@ -336,26 +351,22 @@ class SearchState:
         if not isinstance(began, Began):
             raise InvalidDocument(f"{where}: began: must be the event that begins a leg")
         state = cls(began)
-        state.events = fields.whole("events")
+        state.events = fields.count("events")
         state.ended_by = fields.text("ended_by")
-        state.stopper = fields.maybe_whole("stopper")
+        state.stopper = fields.maybe_count("stopper")
         state.course = Course(
             best=fields.maybe_number("best"),
-            since_best=fields.whole("since_best"),
-            failed=fields.whole("failed"),
-            judged=fields.whole("judged"),
+            since_best=fields.count("since_best"),
+            failed=fields.count("failed"),
+            judged=fields.count("judged"),
         )
         state.spent = Spent.from_json(fields.raw("spent"), where=f"{where}: spent")
-        state.averages = [by_epoch(each) for each in fields.raw("averages")]
-        state.candidates = Candidates(list(state.spec.parameters), fields.raw("candidates"))
-        for worker, turn, place in fields.raw("turns"):
-            task = None
-            if place is not None:
-                number, member, rung, medians = place
-                task = Task(
-                    candidate=number, member=member, rung=rung, params=state.candidates[number].params,
-                    medians=by_epoch(medians),
-                )  # fmt: skip
+        state.averages = [
+            by_epoch(Fields({"averages": each}, place).pairs("averages")) for each, place in fields.children("averages")
+        ]
+        state.candidates = Candidates(state.spec, fields.raw("candidates"), where=f"{where}: candidates")
+        for each, place in fields.children("turns"):
+            worker, turn, task = _turn(each, state.candidates, where=place)
             state.turns[worker] = (turn, task)
         fields.done()
         return state
@@ -424,6 +435,22 @@ def _tells(reached: Reached) -> bool:
 def _further(spec: SweepSpec, rung: int) -> int:
     """Returns the epochs of a rung that the one below it lacks."""
     return spec.rungs[rung] - (0, *spec.rungs)[rung]
+
+
+def _turn(data: object, candidates: Candidates, *, where: str) -> tuple[int, int, Task | None]:
+    """Reads what a worker was told last, of a snapshot."""
+    match data:
+        case [int(worker), int(turn), None] if worker >= 0 and turn >= 0:
+            return worker, turn, None
+        case [int(worker), int(turn), [int(number), int(member), int(rung), list() as medians]] if min(
+            worker, turn, number, member, rung
+        ) >= 0 and number < len(candidates):
+            candidate = candidates[number]
+            if member < len(candidate.members) and rung <= candidate.rung:
+                by = by_epoch(Fields({"medians": medians}, where).pairs("medians"))
+                task = Task(candidate=number, member=member, rung=rung, params=candidate.params, medians=by)
+                return worker, turn, task
+    raise InvalidDocument(f"{where}: must be a worker, its turn, and its task among the candidates, got {shown(data)}")
 
 
 def _place(task: Task | None) -> list[Any] | None:

@@ -2,8 +2,9 @@
 
 TRAINING_ENDED = "TrainingEnded"
 """Error with which the branch that trains ends, and ends the one that watches it. Its cause is the Map's output."""
-NOTHING_STARTS, OTHERS_RUN, STARTED = "nothing starts", "others run", "started"
-"""What the branch that watches finds: a sweep waits for its turn while the jobs of others run."""
+NOTHING_STARTS, NOTHING_RUNS, OTHERS_RUN, STARTED = "nothing starts", "nothing runs", "others run", "started"
+"""What the branch that watches finds. A sweep waits for its turn while the jobs of others run. Where nothing runs, it
+looks again before it says that nothing starts: others may have ended just now, and machines take minutes."""
 NO_JOB_STARTED = "NoJobStarted"
 """Error with which the branch that watches ends a sweep none of whose jobs started. Its cause is the reason."""
 

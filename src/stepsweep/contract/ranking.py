@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.pareto import fronts
 from stepsweep.contract.reading import Fields
@@ -96,13 +97,15 @@ class Result:
             trial=trial,
             outcome=Outcome(trial_id=trial.trial_id, status=status, reason=fields.text("reason")),
             value=fields.maybe_number("value"),
-            epoch=fields.maybe_whole("epoch"),
+            epoch=fields.maybe_count("epoch"),
             best=fields.maybe_number("best"),
             last=fields.maybe_number("last"),
-            epochs_trained=fields.maybe_whole("epochs_trained"),
+            epochs_trained=fields.maybe_count("epochs_trained"),
             by_objective=tuple(fields.numbers("by_objective")) if fields.has("by_objective") else (),
         )
         fields.done()
+        if (result.value is None) != (result.epoch is None):
+            raise InvalidDocument(f"{where}: value and epoch must both be null, or neither")
         return result
 
 

@@ -1,5 +1,6 @@
 """Reads JSON documents strictly: it checks the type of each field, and errors name the object and the field."""
 
+import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -7,9 +8,13 @@ from enum import StrEnum
 from typing import Any, Self, TypeGuard, TypeVar
 
 from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.names import OPTION_RULE, is_option
 from stepsweep.contract.space import Value, parse_value, shown
 
 MISSING = object()
+
+MAX_WHOLE = 2**53
+"""Up to which every reader of JSON agrees about whole numbers. None that we write is near it."""
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
 
@@ -44,6 +49,12 @@ class Fields:
             raise self._wrong(name, "must be a text", value)
         return value
 
+    def matching(self, name: str, pattern: re.Pattern[str], rule: str) -> str:
+        value = self.text(name)
+        if not pattern.fullmatch(value):
+            raise self._wrong(name, rule, value)
+        return value
+
     def maybe_text(self, name: str) -> str | None:
         return None if self._get(name) is None else self.text(name)
 
@@ -53,7 +64,7 @@ class Fields:
 
     def whole(self, name: str) -> int:
         value = self._get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
+        if not _is_whole(value):
             raise self._wrong(name, "must be a whole number", value)
         return value
 
@@ -84,10 +95,20 @@ class Fields:
     def maybe_whole(self, name: str) -> int | None:
         return None if self._get(name) is None else self.whole(name)
 
+    def maybe_count(self, name: str) -> int | None:
+        return None if self._get(name) is None else self.count(name)
+
     def number(self, name: str) -> float:
         value = self._get(name)
         if not _is_number(value):
             raise self._wrong(name, "must be a number", value)
+        return value
+
+    def amount(self, name: str) -> float:
+        """Returns a number that is not negative."""
+        value = self.number(name)
+        if value < 0:
+            raise self._wrong(name, "must be 0 or more", value)
         return value
 
     def maybe_number(self, name: str) -> float | None:
@@ -104,6 +125,8 @@ class Fields:
         found = self._get(name)
         if not isinstance(found, dict):
             raise self._wrong(name, "must be an object", found)
+        if not all(map(is_option, found)):
+            raise self._wrong(name, f"must have names of options ({OPTION_RULE})", found)
         try:
             return {option: parse_value(value) for option, value in found.items()}
         except ValueError as error:
@@ -124,9 +147,7 @@ class Fields:
 
     def wholes(self, name: str) -> list[int]:
         found = self._get(name)
-        if not isinstance(found, list) or not all(
-            isinstance(each, int) and not isinstance(each, bool) for each in found
-        ):
+        if not isinstance(found, list) or not all(map(_is_whole, found)):
             raise self._wrong(name, "must be a list of whole numbers", found)
         return found
 
@@ -135,7 +156,7 @@ class Fields:
         found = self._get(name)
         for pair in found if isinstance(found, list) else [found]:
             match pair:
-                case [int(), int() | float()] if not any(isinstance(each, bool) for each in pair):
+                case [whole, number] if _is_whole(whole) and _is_number(number):
                     continue
             raise self._wrong(name, "must be a list of pairs of numbers, the first one whole", found)
         return [(whole, number) for whole, number in found]
@@ -171,6 +192,10 @@ class Fields:
 
     def _wrong(self, name: str, rule: str, value: object) -> InvalidDocument:
         return InvalidDocument(f"{self._where}: {name}: {rule}, got {shown(value)}")
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_WHOLE
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

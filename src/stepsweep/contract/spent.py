@@ -65,11 +65,11 @@ class Spent:
     def from_json(cls, data: object, *, where: str) -> Self:
         fields = Fields(data, where)
         spent = cls(
-            job_seconds=fields.number("job_seconds"),
-            epochs=fields.whole("epochs"),
-            jobs=fields.whole("jobs"),
-            starts=fields.whole("starts"),
-            slowest=fields.number("slowest"),
+            job_seconds=fields.amount("job_seconds"),
+            epochs=fields.count("epochs"),
+            jobs=fields.count("jobs"),
+            starts=fields.count("starts"),
+            slowest=fields.amount("slowest"),
         )
         fields.done()
         return spent

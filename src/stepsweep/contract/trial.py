@@ -19,6 +19,8 @@ MAX_SLUG = 60
 MAX_REASON = 300
 """Length of the reason why a trial did not succeed."""
 
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+
 HASH_DIGITS = 20
 """80 bits: among a million trials two share an id with a probability of 4e-13."""
 
@@ -129,7 +131,7 @@ class Trial:
         """
         fields = Fields(data, where)
         trial = cls(
-            trial_id=fields.text("trial_id"),
+            trial_id=fields.matching("trial_id", _ID, "must be the id of a trial: letters, digits, - and _"),
             params=fields.values("params"),
             options=fields.values("options"),
             epochs=fields.count("epochs"),

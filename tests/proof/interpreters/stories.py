@@ -334,7 +334,7 @@ NOTHING_STARTS = Story(
     answers={
         PLAN: {"": [planned()]},
         TRAIN: {"a": [NEVER], "b": [NEVER]},
-        LOOK: {"": [verdict("others run"), verdict("nothing starts")]},
+        LOOK: {"": [verdict("others run"), verdict("nothing runs"), verdict("nothing starts")]},
         END_JOBS: {"": [planned(ended={"Error": "NoJobStarted", "Cause": NO_CAPACITY})]},
         REDUCE: {"": [NONE]},
     },
@@ -343,7 +343,7 @@ NOTHING_STARTS = Story(
     path={
         "whole": [*BEGIN, ALL, END_JOBS, *END[:2], "No trial succeeded"],
         "training": TRAINED[:2],
-        "guard": [*LOOKED, *LOOKED, STUCK],
+        "guard": [*LOOKED, *LOOKED, *LOOKED, STUCK],
         f"{TRIALS} 0": [TRAIN],
         f"{TRIALS} 1": [TRAIN],
     },

@@ -16,7 +16,7 @@ from moto.s3.responses import S3Response
 from werkzeug.exceptions import InternalServerError
 
 from stepsweep.bucket.disk import FULL, told
-from stepsweep.bucket.folder import files_below, key_of, path_of, write_whole
+from stepsweep.bucket.folder import files_below, key_of, opened, path_of, write_whole
 from stepsweep.contract.keys import CHECKPOINTS
 from stepsweep.local.patches.patching import patch
 
@@ -64,12 +64,15 @@ def objects_are_files(folder: Path) -> None:
         def is_gone(self) -> bool:
             """Whether somebody has deleted its file."""
             file = self._file()
-            return file is not None and not file.is_file()
+            return file is not None and (file.is_symlink() or not file.is_file())
 
         def _read(self) -> bytes:
             file = self._file()
-            data: bytes = in_memory.fget(self) if file is None else file.read_bytes()
-            return data
+            if file is None:
+                data: bytes = in_memory.fget(self)
+                return data
+            with opened(file, root / self.bucket_name) as stream:
+                return stream.read()
 
         def _write(self, data: bytes) -> None:
             if (file := self._file()) is None:
@@ -113,6 +116,8 @@ def objects_are_files(folder: Path) -> None:
         _read_only.discard(bucket_name)
         home = root / bucket_name
         for file in sorted(files_below(home), key=lambda file: file.path):
+            if not file.is_file(follow_symlinks=False):  # a link or a pipe, which somebody has put there
+                continue
             name = key_of(file, home)
             known = {"name": name, "bucket_name": bucket_name, "account_id": self.account_id}
             bucket.keys[name] = StoredKey(file, region_name=region_name, **known)
