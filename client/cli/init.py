@@ -27,15 +27,15 @@ PROJECT_FILES = ("requirements.lock", "requirements.txt")
 @click.command(epilog=INIT_EXIT_CODES)
 @click.argument("script", required=False)
 @click.argument("words", nargs=-1)
-@click.option("--no-run", is_flag=True, help="Do not run the script to find its metrics.")
+@click.option("--no-run", is_flag=True, help="Start the script to read its options only.")
 @click.option("--aws", is_flag=True, help="Write a Dockerfile too, which AWS needs.")
 @click.option("--gpu", is_flag=True, help="With --aws: for an image with CUDA.")
 def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gpu: bool) -> int:
     """Propose a sweep.yaml for a script in this folder.
 
     Reads the script's own options, if it has them from argparse, click or typer, and runs it once for one epoch, for
-    two minutes at most, to find its metrics. Overwrites nothing. WORDS follow the script in every trial's command: a
-    sub-command, or options after `--`.
+    two minutes at most, to find its metrics. Both happen in a copy of the folder. Overwrites nothing. WORDS follow the
+    script in every trial's command: a sub-command, or options after `--`.
 
     \b
     sweep init
@@ -57,11 +57,11 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     program = ["python" if name.endswith(".py") else "sh", name, *words]
     runs = script_of_command(program, folder, file=str(folder / SPEC_FILE))
     python = interpreter_of(runs)
-    takes = parsed(name, words, folder, python)
+    _say(f"Reading the options of {name} …")
+    takes, found = parsed(runs, program, python)
     options = takes.options if takes else []
     given = {word.removeprefix("--").split("=")[0] for word in words}
     known = proposal([option for option in options if option.name not in given], takes.arguments) if takes else None
-    found = None
     if known and (known.required or known.arguments) and not no_run:
         needed = [argument.upper() for argument in known.arguments] + [f"--{option}" for option in known.required]
         values = [*needed[: len(known.arguments)], *(f"--{option} VALUE" for option in known.required[:1])]
@@ -69,7 +69,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
             f"Not run: the script insists on {', '.join(needed)}. To find its metrics, remove {SPEC_FILE}, and give it:"
         )
         _say(f"  sweep init {shlex.join([name, *words])} -- {' '.join(values)}")
-    elif not no_run:
+    elif not no_run and found is None:
         argv = [python if program[0] == "python" else program[0], *program[1:]]
         argv += [f"--{known.epochs}", "1"] if known and known.epochs else []
         argv += (
@@ -77,10 +77,10 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
         )
         _say(f"Running `{shlex.join(argv)}` once, for at most {TRY_SECONDS:g} s …")
         found = tried(runs, argv, TRY_SECONDS)
-        if not found.metrics:
-            _say(f"It {found.ended}, and printed no metrics that are known. Its last lines:")
-            for line in found.last_lines:
-                _say(f"  {line}")
+    if found and not found.metrics:
+        _say(f"It {found.ended}, and printed no metrics that are known, nor left a file of them. Its last lines:")
+        for line in found.last_lines:
+            _say(f"  {line}")
     (folder / SPEC_FILE).write_text(text_of(shlex.join(program), known, found), encoding="utf-8")
     if aws:
         (folder / "Dockerfile").write_text(_dockerfile(folder, gpu=gpu), encoding="utf-8")

@@ -1,5 +1,7 @@
 """Inspects a script: finds its options through its own parser, and its metrics in a short run."""
 
+import contextlib
+import functools
 import json
 import os
 import secrets
@@ -8,16 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stepsweep.client.proposing import probe
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.names import known_direction
 from stepsweep.trainer_files import contents, copy
 from stepsweep.trainer_script import Script
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial import metrics_file
+from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, columns_of
 
 USUAL = ("train.py", "main.py")
 PROBE_SECONDS = 60
@@ -33,6 +37,8 @@ MODELS = (
     ".rds",
 )  # fmt: skip
 """Endings of files that scripts save models in."""
+
+FILES_OF_METRICS = (".csv", ".json", ".jsonl")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ class Tried:
 
     Attributes:
         metrics: the metrics' names, in the order of the output.
+        file: the file that has them, as a path in its folder; None if it printed them.
         epochs: the number of rows.
         models: files that it left and that look like models, as paths in its folder.
         ended: how the run ended, in words.
@@ -76,6 +83,7 @@ class Tried:
     """
 
     metrics: tuple[str, ...]
+    file: str | None
     epochs: int
     models: tuple[str, ...]
     ended: str
@@ -100,28 +108,31 @@ def script_in(folder: Path, name: str | None) -> str:
     return likely[0]
 
 
-def parsed(script: str, words: Sequence[str], folder: Path, python: str) -> Parsed | None:
-    """Returns what the parser of an argparse, click or typer script takes; None if it has no such parser, or fails
-    before it parses.
+def parsed(script: Script, program: Sequence[str], python: str) -> tuple[Parsed | None, Tried | None]:
+    """Returns what the parser of an argparse, click or typer script takes, which is run in a copy of its folder.
+
+    A script that has no such parser does its work instead, and what it did is returned as well, unless it failed.
 
     Args:
-        words: what follows the script in its command, such as a sub-command, whose options then count.
+        program: the words of its command: `python`, its name, and what follows, such as a sub-command, whose options
+            then count.
 
     Raises:
         InvalidInput: the script has sub-commands, and the words name none.
     """
-    if not script.endswith(".py"):
-        return None
-    with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
-        result = Path(scratch, "options.json")
-        _run([python, probe.__file__, str(result), script, *words], folder, PROBE_SECONDS)
+    _, name, *words = program
+    if not name.endswith(".py"):
+        return None, None
+    with _copied(script) as (work, before, scratch):
+        result = scratch / "options.json"
+        run = _run([python, probe.__file__, str(result), name, *words], work, PROBE_SECONDS)
         try:
             found = json.loads(result.read_bytes())
         except (OSError, ValueError):
-            return None
+            return None, None if run.has_failed else _tried(work, before, run)
     if commands := found["commands"]:
-        example = f"sweep init {script} {commands[0]}"
-        raise InvalidInput([f"{script} has the sub-commands {', '.join(commands)}; name one, such as: {example}"])
+        example = f"sweep init {name} {commands[0]}"
+        raise InvalidInput([f"{name} has the sub-commands {', '.join(commands)}; name one, such as: {example}"])
     options = [
         Option(
             name=one["name"],
@@ -132,44 +143,75 @@ def parsed(script: str, words: Sequence[str], folder: Path, python: str) -> Pars
         )
         for one in found["options"]
     ]
-    return Parsed(options=options, arguments=found["arguments"])
+    return Parsed(options=options, arguments=found["arguments"]), None
 
 
 def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:
     """Runs the script once in a copy of its folder, as a trial would, and returns what it printed."""
+    with _copied(script) as (work, before, _):
+        return _tried(work, before, _run(argv, work, seconds))
+
+
+@contextlib.contextmanager
+def _copied(script: Script) -> Iterator[tuple[Path, dict[str, int], Path]]:
+    """Yields a copy of the script's folder, the files in it that may be results, and a folder beside it."""
     with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
         work = Path(scratch, "work")
         work.mkdir()
         copy(contents(script.written(Path(scratch, "script"))), work)
-        before = _models(work)
-        ended, output = _run(argv, work, seconds)
-        after = _models(work)
-    collector = Collector()
-    lines = output.splitlines()
-    rows: list[dict[str, float]] = []
-    try:
-        for line in lines:
-            collector.feed(line)
-        rows = collector.rows(None)[0]
-    except NoMetrics:
-        pass
-    names = tuple(name for name in rows[0] if name != "epoch") if rows else ()
+        yield work, _written(work), Path(scratch)
+
+
+class _Run(NamedTuple):
+    ended: str
+    has_failed: bool
+    output: bytes
+
+
+def _tried(work: Path, before: dict[str, int], run: _Run) -> Tried:
+    new = [name for name, written in _written(work).items() if before.get(name) != written]
+    lines = run.output.decode(errors="replace").splitlines()
+    rows = _rows(functools.partial(_read_lines, lines))
+    file = None
+    for name in [] if any(map(known_direction, columns_of(rows))) else new:
+        if name.endswith(FILES_OF_METRICS) and (work / name).stat().st_size <= MAX_OUTPUT:
+            found = _rows(functools.partial(metrics_file.collect, work / name))
+            if any(map(known_direction, columns_of(found))):  # other numbers may be anything, such as predictions
+                rows, file = found, name
+                break
     return Tried(
-        metrics=names,
+        metrics=tuple(name for name in columns_of(rows) if name != EPOCH),
+        file=file,
         epochs=len(rows),
-        models=tuple(name for name, written in after.items() if before.get(name) != written),
-        ended=ended,
+        models=tuple(name for name in new if name.endswith(MODELS)),
+        ended=run.ended,
         last_lines=tuple(line[:MAX_LINE] for line in lines[-LAST_LINES:]),
     )
 
 
-def _models(folder: Path) -> dict[str, int]:
-    """Returns the files that look like models, with the times of writing."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix in MODELS and path.is_file())
+def _rows(read: Callable[[Collector], object]) -> list[dict[str, float]]:
+    collector = Collector()
+    try:
+        read(collector)
+        return collector.rows(None)[0]
+    except NoMetrics:
+        return []
+
+
+def _read_lines(lines: Sequence[str], collector: Collector) -> None:
+    for line in lines:
+        collector.feed(line)
+
+
+def _written(folder: Path) -> dict[str, int]:
+    """Returns the files that look like models or metrics, with the times of writing."""
+    found = sorted(
+        path for path in folder.rglob("*") if path.name.endswith(MODELS + FILES_OF_METRICS) and path.is_file()
+    )
     return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in found}
 
 
-def _run(argv: Sequence[str], folder: Path, seconds: float) -> tuple[str, str]:
+def _run(argv: Sequence[str], folder: Path, seconds: float) -> _Run:
     """Runs a command, and returns how it ended and what it printed. Nothing that it started outlives it."""
     token = secrets.token_hex(8)
     with subprocess.Popen(
@@ -182,28 +224,27 @@ def _run(argv: Sequence[str], folder: Path, seconds: float) -> tuple[str, str]:
         start_new_session=True,
     ) as process:
         try:
-            ended, output = _read(process, seconds)
+            return _read(process, seconds)
         finally:
             _kill(process, token)
-    return ended, output.decode(errors="replace")
 
 
-def _read(process: "subprocess.Popen[bytes]", seconds: float) -> tuple[str, bytes]:
+def _read(process: "subprocess.Popen[bytes]", seconds: float) -> _Run:
     """Reads the output until the process ends, which others that it has started may outlive, or breaks a limit."""
     output, deadline, pipe = bytearray(), time.monotonic() + seconds, process.stdout
     while (left := deadline - time.monotonic()) > 0:
         if len(output) > MAX_OUTPUT:
-            return f"was ended after it had printed {MAX_OUTPUT:,} bytes", bytes(output)
+            return _Run(f"was ended after it had printed {MAX_OUTPUT:,} bytes", False, bytes(output))
         if pipe is not None and select.select([pipe], [], [], min(left, LOOK_SECONDS))[0]:
             if data := os.read(pipe.fileno(), 65_536):
                 output += data
             else:
                 pipe = None  # closed
         elif process.poll() is not None:
-            return f"ended with exit code {process.returncode}", bytes(output)
+            return _Run(f"ended with exit code {process.returncode}", process.returncode != 0, bytes(output))
         elif pipe is None:
             time.sleep(LOOK_SECONDS)
-    return f"was ended after {seconds:g} s", bytes(output)
+    return _Run(f"was ended after {seconds:g} s", False, bytes(output))
 
 
 def _kill(process: "subprocess.Popen[bytes]", token: str) -> None:

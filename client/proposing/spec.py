@@ -176,6 +176,8 @@ def _arguments(known: Proposal | None, found: Tried | None) -> list[str]:
 
 
 def _metrics(found: Tried | None) -> list[str]:
+    if found is not None and found.file:
+        return [f"metrics: {json.dumps(found.file)}  # has {', '.join(found.metrics)}"]
     if found is not None and found.metrics:
         return [f"# In its output: {', '.join(found.metrics)}"]
     return [

@@ -85,7 +85,7 @@ def test_options_that_the_script_insists_on_are_named_and_it_is_not_run(sweep: S
     )
     ended = sweep("init")
     assert ended.returncode == 0, ended.stderr
-    assert ended.stderr.splitlines()[:2] == [
+    assert ended.stderr.splitlines()[1:3] == [
         "Not run: the script insists on CORPUS, --data. To find its metrics, remove sweep.yaml, and give it:",
         "  sweep init only.py -- CORPUS --data VALUE",
     ]
@@ -164,13 +164,30 @@ def test_a_sub_command_has_its_own_options(sweep: Sweep, code: str) -> None:
     assert not any("data: VALUE" in line or "version" in line for line in lines)
 
 
+def test_a_file_of_metrics_is_found(sweep: Sweep) -> None:
+    (sweep.folder / "old.json").write_text('{"accuracy":\n1}')
+    (sweep.folder / "train.py").write_text(
+        "import json, os\n"
+        "os.mkdir('out')\n"
+        "open('out/a.csv', 'w').write('id,label\\n1,2\\n')\n"
+        "json.dump({'test': {'accuracy': 0.5, 'n': 3}, 'seconds': 2}, open('out/result.json', 'w'), indent=1)\n"
+        "print('rows: 3')\n"
+    )
+    ended = sweep("init")
+    assert "Running" not in ended.stderr, "it has run while it was asked for options"
+    assert not (sweep.folder / "out").exists()
+    assert "Found no options of its own parser and the metrics test/accuracy, test/n, seconds." in ended.stderr
+    lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
+    assert 'metrics: "out/result.json"  # has test/accuracy, test/n, seconds' in lines
+    assert "objective: {metric: test/accuracy, direction: maximize}" in lines
+
+
 def test_a_script_that_breaks_is_shown_and_a_spec_is_written_all_the_same(sweep: Sweep) -> None:
     (sweep.folder / "train.py").write_text("raise SystemExit('no data here')\n")
     ended = sweep("init")
     assert ended.returncode == 0
-    assert "It ended with exit code 1, and printed no metrics that are known. Its last lines:\n  no data here\n" in (
-        ended.stderr
-    )
+    assert "It ended with exit code 1, and printed no metrics that are known, nor left a file of them. " in ended.stderr
+    assert "Its last lines:\n  no data here\n" in ended.stderr
     assert (sweep.folder / "sweep.yaml").exists()
 
 

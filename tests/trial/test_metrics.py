@@ -173,6 +173,20 @@ def test_a_usual_name_needs_no_sign_before_its_number() -> None:
     assert collected("precision 16, on 3.11 loss 0.5.1 map 3 score 1.5x, accuracy", 1)[0] == {}
 
 
+def test_a_traceback_that_the_script_survives_is_no_metric() -> None:
+    columns, notices = collected(
+        "epoch 1 accuracy=0.7\n"
+        "Traceback (most recent call last):\n"
+        '  File "train.py", line 3, in save\n'
+        "    upload(accuracy=0.99, epoch=7)\n"
+        "epoch 2 accuracy=0.9\n"  # of the other stream
+        "    ^^^^^^^^^^^^^^^\n"
+        "requests.ConnectionError: accuracy=0.95\n"
+        "  epoch 3 accuracy=0.8"
+    )
+    assert (columns, notices) == ({"accuracy": [0.7, 0.9, 0.8]}, [])
+
+
 def test_the_percents_of_a_progress_bar_are_no_metric() -> None:
     assert collected("Validating:  50%|█████     | 1/2 [00:00<00:00, 12.1it/s, acc=0.5]", 1)[0] == {"acc": [0.5]}
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -219,12 +220,20 @@ def test_the_csv_is_written_to_s3_once(endpoint: str, s3: Any) -> None:
             '{"log_history": [{"epoch": 0.5, "train_loss": 0.9}, {"epoch": 1.0, "val_loss": 0.5},'
             ' {"epoch": 1.5, "train_loss": 0.8}, {"epoch": 2.0, "val_loss": 0.25}]}',
         ),
+        ("history.json", '{"train_loss": [0.9, 0.8], "val_loss": [0.5, 0.25], "0": {"f1": 1}, "epoch": [0, 1]}'),
+        ("one.json", '{\n"epoch": 2, "train_loss": 0.8,\n"val_loss": 0.25}'),
+        (
+            "rows.json",
+            '[{"epoch": 1, "train_loss": 0.9, "val_loss": 0.5}, {"train_loss": 0.8, "val_loss": 0.25, "epoch": 2}]',
+        ),
     ],
 )
 def test_metrics_of_a_file(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     found = columns(tmp_path, "print('epoch 1 other=1')", "--metrics-file", str(tmp_path / name))
-    assert found == {"epoch": [1, 2], "train_loss": [0.9, 0.8], "val_loss": [0.5, 0.25]}
+    first = (nan, nan) if name == "one.json" else (0.9, 0.5)
+    expected = {"epoch": [1, 2], "train_loss": [first[0], 0.8], "val_loss": [first[1], 0.25]}
+    assert found == {column: pytest.approx(values, nan_ok=True) for column, values in expected.items()}
 
 
 def test_tensorboard_is_asked_for_before_anything_is_trained(tmp_path: Path) -> None:

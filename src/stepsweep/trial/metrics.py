@@ -13,7 +13,8 @@
 - Where several processes print, as `[rank1]` or torchrun's `[default1]:`, only rank 0 counts.
 - A value with a comma, such as 1,234, may mean two things, and is refused; 1,234.5 is one number.
 - A training that begins again, such as one per fold, is refused: one curve is ranked.
-- A warning of Python, with the line of code below it, counts for nothing: "use l1_ratio=0 instead" is no metric.
+- A warning of Python, with the line of code below it, counts for nothing: "use l1_ratio=0 instead" is no metric. Nor
+  does a traceback that the script prints and survives.
 - A name that some epochs lack was not measured there; its cells are empty.
 """
 
@@ -71,6 +72,9 @@ _OTHER_EPOCH = re.compile(r"\b(?:best|last|max|maximum|total|from|since)[\s:=(-]
 _RANK = re.compile(r"\s*\[(?:rank|default)[ :]?(\d+)\]", re.ASCII | re.IGNORECASE)
 _WARNING = re.compile(r":\d+: \w*Warning: ")
 """As `warnings.formatwarning` writes it: `train.py:3: FutureWarning: …`, and then the indented line of code."""
+_TRACEBACK = "Traceback (most recent call last):"
+_ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Group)\b", re.ASCII)
+"""As the last line of a traceback begins. Other lines may come between those of a traceback, from another stream."""
 _MOST_KINDS = 16
 """Most kinds of lines kept per name and epoch."""
 _NOT_METRICS = {"epoch", "epochs", "step", "steps", "iteration", "iter", "batch"}
@@ -124,6 +128,7 @@ class Collector:
         self._count = 0
         self._resumed = False
         self._after_warning = False
+        self._in_traceback = False
         self._lost: dict[str, list[float]] = {}
         self._unclear: dict[str, str] = {}
         self._last = 0
@@ -137,6 +142,13 @@ class Collector:
     def _line(self, line: str) -> None:
         was_after_warning, self._after_warning = self._after_warning, bool(_WARNING.search(line))
         if not line.strip() or self._after_warning or (was_after_warning and line[0].isspace()):
+            return
+        if _TRACEBACK in line:
+            self._in_traceback = True
+        if self._in_traceback and (line[0].isspace() or _TRACEBACK in line):
+            return
+        if self._in_traceback and _ERROR.match(line):
+            self._in_traceback = False
             return
         if (rank := _RANK.match(line)) and int(rank[1]):
             return

@@ -1,17 +1,22 @@
-"""Metrics that a script leaves in a file: CSV, JSON lines, or Hugging Face's trainer_state.json."""
+"""Metrics that a script leaves in a file: CSV, JSON lines, one JSON object, or Hugging Face's trainer_state.json."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics
 
 
 def collect(path: Path, collector: Collector) -> None:
     """Hands what the file holds to the collector; rows of one epoch are merged, as Lightning's CSVLogger needs it.
+
+    If the file is one JSON object, the field `acc` of its field `val` is `val/acc`, and a list has a value per epoch,
+    as in a history of Keras. What is no list is of the last epoch.
 
     Raises:
         NoMetrics: the file is missing or is none of these.
@@ -29,10 +34,39 @@ def collect(path: Path, collector: Collector) -> None:
         document = json.loads(text)
     except ValueError:
         document = None
-    history = document.get("log_history") if isinstance(document, dict) else None
-    for line in [json.dumps(row) for row in history] if isinstance(history, list) else text.splitlines():
+    if isinstance(document, dict) and isinstance(document.get("log_history"), list):
+        rows = document["log_history"]
+    elif isinstance(document, list):
+        rows = document
+    elif isinstance(document, dict):
+        rows = _rows(document)
+    else:
+        rows = None
+    for line in text.splitlines() if rows is None else map(json.dumps, rows):
         if line.startswith("{"):
             collector.feed(line)
+
+
+def _rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    fields = {name: value for name, value in _fields(document) if name[:1].isalpha()}
+    lists = {name: value for name, value in fields.items() if isinstance(value, list)}
+    if lists:
+        fields.pop(EPOCH, None)
+    last = max(map(len, lists.values()), default=1)
+    rows: list[dict[str, Any]] = [{EPOCH: number} for number in range(1, last + 1)] if lists else [{}]
+    for name, value in fields.items():
+        values = value if name in lists else [value]
+        for row, one in zip(rows if name in lists else rows[-1:], values):  # noqa: B905  Python 3.9 has no `strict`
+            row[name] = one
+    return rows
+
+
+def _fields(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _fields(value, f"{before}{name}/")
+        else:
+            yield f"{before}{name}", value
 
 
 def _number(cell: object) -> float | None:
