@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from stepsweep.bucket.artifacts import keep
+from stepsweep.bucket.artifacts import KeptFiles, keep
 from stepsweep.bucket.job_logs import LastLines
 from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.outcomes import Outcomes, Unreadable
@@ -293,7 +293,7 @@ def _ended(
 
 
 def _winner(
-    bucket: Bucket, spec: SweepSpec, leaderboard: Sequence[Group], files: Mapping[str, Mapping[str, int]]
+    bucket: Bucket, spec: SweepSpec, leaderboard: Sequence[Group], files: Mapping[str, KeptFiles]
 ) -> dict[str, Any]:
     """Returns what an output says of the winner and of those near it.
 
@@ -311,7 +311,7 @@ def _winner(
 
 
 def _front(
-    spec: SweepSpec, ranked: Sequence[tuple[int | None, Group]], files: Mapping[str, Mapping[str, int]]
+    spec: SweepSpec, ranked: Sequence[tuple[int | None, Group]], files: Mapping[str, KeptFiles]
 ) -> dict[str, Any]:
     """Returns what an output says of the first Pareto front."""
     first = [group for rank, group in ranked if rank == 1]
@@ -329,9 +329,12 @@ def _how_training_ended(ended: Mapping[str, Any]) -> tuple[Any, str]:
         return {}, ""
 
 
-def _kept(trial: Trial, files: Mapping[str, Mapping[str, int]]) -> Kept | None:
+def _kept(trial: Trial, files: Mapping[str, KeptFiles]) -> Kept | None:
     there = files.get(trial.trial_id)
-    return Kept(prefix=trial.kept_artifacts, files=len(there), bytes=sum(there.values())) if there else None
+    if there is None or not there.sizes:
+        return None
+    sizes = there.sizes.values()
+    return Kept(prefix=trial.kept_artifacts, files=len(sizes), bytes=sum(sizes), is_partial=there.is_partial)
 
 
 def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int, fleet: Fleet) -> Spent:

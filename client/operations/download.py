@@ -143,6 +143,14 @@ def _check(files: Sequence[_File], folder: Path, size: int, *, force: bool) -> N
         f"{shown(str(path))}: is a file and a folder among the artifacts; download them with `aws s3 cp`"
         for path in sorted(set(paths) & {parent for path in paths for parent in path.parents})
     ]
+    by_disk: dict[str, Path] = {}
+    for path in paths:
+        other = by_disk.setdefault(str(path).casefold(), path)
+        if other != path:
+            faults.append(
+                f"{shown(str(path))}: differs from {shown(str(other))} in upper and lower case only, and some disks "
+                "take them for one; download them with `aws s3 cp`"
+            )
     there = [folder / path for path in paths if os.path.lexists(folder / path)]
     folders = [path for path in there if path.is_dir()]
     files_there = [parent for path in paths for parent in (folder / path).parents if parent.is_file()]

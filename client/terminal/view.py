@@ -42,6 +42,9 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
 
 MAX_ROWS = 30
+NOT_ALL_KEPT = (
+    "         More than that are left, and are not kept: name fewer in `artifacts`, or put them into one archive"
+)
 MAX_REASONS = 10
 STATE_STYLES = {State.OK: "green", State.WARNING: "yellow", State.PROBLEM: "bold red", State.UNKNOWN: "yellow"}
 ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow", "UNREADABLE": "red"}
@@ -204,11 +207,15 @@ class View:
                 files, size = sum(each.files for each in kept_ones), sum(each.bytes for each in kept_ones)
                 what = f"{number_of(files, 'file')} of {output.front.which}, {decimal(size)}"
                 self.copyable(f"Files    {what}: sweep download {spec.name}{where}")
+                if any(each.is_partial for each in kept_ones):
+                    self.line(NOT_ALL_KEPT, "yellow")
             elif spec.artifacts and spec.keep_artifacts != NONE:
                 self.copyable(f"Files    none: {output.front.which} left no {', '.join(spec.artifacts)}", "yellow")
         elif kept := output.artifacts:
             what = f"{number_of(kept.files, 'file')} of the winner, {decimal(kept.bytes)}"
             self.copyable(f"Files    {what}: sweep download {spec.name}{where}")
+            if kept.is_partial:
+                self.line(NOT_ALL_KEPT, "yellow")
         elif spec.artifacts and spec.keep_artifacts != NONE:
             why = f"`sweep logs {spec.name} 1{where}` says why"
             self.copyable(f"Files    none: the winner left no {', '.join(spec.artifacts)}; {why}", "yellow")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stepsweep import Sweeps
+from stepsweep.bucket import artifacts
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.operations.download import Downloaded, download
 from stepsweep.client.terminal.view import View
@@ -117,6 +118,21 @@ def test_a_name_that_leads_elsewhere_is_refused_and_nothing_arrives(
     assert "cannot be downloaded: its name must " in fault
     assert "\x1b" not in fault
     assert {path.name for path in tmp_path.iterdir()} == {"cloud"}
+
+
+def test_names_that_some_disks_take_for_one_are_refused(recorded: RecordedCloud, tmp_path: Path) -> None:
+    finished(recorded, {"best.pt": "one", "Best.pt": "other"})
+    with pytest.raises(InvalidInput, match=r'^"best\.pt": differs from "Best\.pt" in upper and lower case only'):
+        downloaded(recorded, folder=tmp_path / "there")
+    assert not (tmp_path / "there").exists()
+
+
+def test_more_than_is_kept_is_told(recorded: RecordedCloud, sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "MAX_FILES", 1)
+    finished(recorded, {"a.pt": "one", "b.pt": "other"})
+    shown = sweep("show", "mine", "--dir", str(recorded.directory)).stdout
+    assert "Files    1 file of the winner" in shown
+    assert "More than that are left, and are not kept" in shown
 
 
 @pytest.mark.parametrize(

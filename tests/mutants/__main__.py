@@ -56,11 +56,11 @@ def copy(room: str) -> Path:
     return folder
 
 
-def configure(folder: Path, room: Room, pattern: str) -> None:
+def configure(folder: Path, room: Room, patterns: Sequence[str]) -> None:
     tops = sorted(path.name for path in folder.iterdir() if path.name not in ("src", "mutants", "pyproject.toml"))
     options = {
         "source_paths": ["src/"],
-        "only_mutate": [f"src/stepsweep/{room.sources}/{pattern}"],
+        "only_mutate": [f"src/stepsweep/{room.sources}/{pattern}" for pattern in patterns],
         "pytest_add_cli_args_test_selection": [*room.tests, *(f"--deselect={test}" for test in room.without)],
         "also_copy": tops,
         # Hypothesis refuses a test that an earlier process has begun.
@@ -86,10 +86,10 @@ def change(folder: Path, name: str) -> list[str]:
     return [line for line in said.splitlines() if re.match(r"[-+](?![-+]{2} )", line)]
 
 
-def judge(name: str, room: Room, *, pattern: str, processes: int) -> float:
+def judge(name: str, room: Room, *, patterns: Sequence[str], processes: int) -> float:
     """Seeds the faults of a room, prints those that no test found, and returns the share that was found."""
     folder = copy(name)
-    configure(folder, room, pattern)
+    configure(folder, room, patterns)
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(processes)]
     with (folder / "mutmut.log").open("w") as log:  # its progress, which is for a terminal
         ended = subprocess.run(command, cwd=folder, stdout=None if sys.stdout.isatty() else log, check=False)
@@ -112,13 +112,13 @@ def judge(name: str, room: Room, *, pattern: str, processes: int) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rooms", nargs="*", help=f"by default all: {', '.join(ROOMS)}")
-    parser.add_argument("--files", default="*", metavar="PATTERN", help="such as rank*.py, of one room")
+    parser.add_argument("--files", nargs="+", default=["*"], metavar="PATTERN", help="such as rank*.py, of one room")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     if unknown := sorted(set(asked.rooms) - set(ROOMS)):
         parser.error(f"there is no room {', '.join(unknown)}; choose from {', '.join(ROOMS)}")
     for name in asked.rooms or ROOMS:
-        judge(name, ROOMS[name], pattern=asked.files, processes=asked.processes)
+        judge(name, ROOMS[name], patterns=asked.files, processes=asked.processes)
     return 0
 
 

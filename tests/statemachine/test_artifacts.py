@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from stepsweep.bucket import artifacts
 from stepsweep.contract.trial import Trial
 from tests.support.functions import Cloud
 
@@ -73,3 +76,28 @@ def test_a_copy_that_was_cut_off_is_completed(cloud: Cloud) -> None:
     cloud.bucket.put(f"{winner.kept_artifacts}last.pt", b"last", "text/plain")
     assert cloud.reduce()["output"]["artifacts"]["files"] == 2
     assert len(kept(cloud)) == 2
+
+
+def test_a_trial_that_leaves_files_without_end_does_not_keep_the_function_from_its_end(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the trial kit refuses, a trial may write by itself."""
+    monkeypatch.setattr(artifacts, "MAX_FILES", 2)
+    _, winner, _ = three(cloud)
+    cloud.left(winner, other="more", third="more")
+    output = cloud.reduce()["output"]
+    assert len(kept(cloud)) == 2
+    assert output["artifacts"] == {"prefix": winner.kept_artifacts, "files": 2, "bytes": 13, "is_partial": True}
+    assert cloud.reduce()["output"] == output
+
+
+def test_of_many_trials_those_of_the_best_are_kept(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifacts, "MAX_COPIES", 3)
+    _, winner, _ = three(cloud, keep_artifacts="all")
+    output = cloud.reduce()["output"]
+    assert {key.split("/")[2] for key in kept(cloud)} >= {winner.trial_id}
+    assert len(kept(cloud)) == 3
+    assert output["artifacts"]["files"] == 2
+    assert "is_partial" not in output["artifacts"]
+    cloud.reduce()  # another execution goes on where this one ended
+    assert len(kept(cloud)) == 6

@@ -122,10 +122,14 @@ class Bucket:
     def put(self, key: str, data: bytes, content_type: str) -> None:
         self._s3.put_object(Bucket=self.name, Key=key, Body=data, ContentType=content_type)
 
-    def sizes(self, prefix: str) -> dict[str, int]:
-        """Returns the bytes of each object below the prefix, by the rest of its key, in the order of the keys."""
+    def sizes(self, prefix: str, *, at_most: int | None = None) -> dict[str, int]:
+        """Returns the bytes of each object below the prefix, by the rest of its key, in the order of the keys.
+
+        Args:
+            at_most: how many objects, since a job may have written as many as it liked.
+        """
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
-        found = [entry for page in pages for entry in page.get("Contents", [])]
+        found = itertools.islice((entry for page in pages for entry in page.get("Contents", [])), at_most)
         return {entry["Key"].removeprefix(prefix): entry["Size"] for entry in found}
 
     def copy(self, source: str, target: str, *, size: int) -> bool:

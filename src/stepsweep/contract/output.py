@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 from stepsweep.contract import ranking
@@ -116,14 +116,17 @@ class Kept:
 
     Attributes:
         prefix: of their keys.
+        is_partial: whether the trial left more files than are kept.
     """
 
     prefix: str
     files: int
     bytes: int
+    is_partial: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        found = {"prefix": self.prefix, "files": self.files, "bytes": self.bytes}
+        return {**found, "is_partial": True} if self.is_partial else found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,7 +369,12 @@ def _kept(fields: Fields) -> Kept | None:
     if fields.raw("artifacts") is None:
         return None
     kept = fields.child("artifacts")
-    found = Kept(prefix=kept.text("prefix"), files=kept.whole("files"), bytes=kept.whole("bytes"))
+    found = Kept(
+        prefix=kept.text("prefix"),
+        files=kept.count("files"),
+        bytes=kept.count("bytes"),
+        is_partial=kept.has("is_partial") and kept.flag("is_partial"),
+    )
     kept.done()
     return found
 

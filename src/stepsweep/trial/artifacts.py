@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -55,8 +56,12 @@ class Artifacts:
                 left_out.append(f"{pattern}: the script left no such file in its working folder")
             files.update({path.relative_to(self._here).as_posix(): path for path in changed})
         files.update({path.relative_to(self._folder).as_posix(): path for path in _files(self._folder)})
+        alike: dict[str, str] = {}
         for name, path in sorted(files.items()):
-            if fault := self._fault(name, path):
+            fault = self._fault(name, path)
+            if fault is None and (other := alike.setdefault(_on_any_disk(name), name)) != name:
+                fault = f"differs from {other!r} in upper and lower case only, which some disks take for one file"
+            if fault:
                 left_out.append(f"{name!r}: {fault}")
                 del files[name]
         return _bounded(files, left_out), left_out
@@ -83,6 +88,11 @@ class Artifacts:
         if sum(parts) > MAX_NAME_BYTES or max(parts) > MAX_PART_BYTES:
             return f"has a name of more than {MAX_PART_BYTES} bytes, or a path of more than {MAX_NAME_BYTES}"
         return None if name.isprintable() and "\\" not in name else "has a name with other signs than printable ones"
+
+
+def _on_any_disk(name: str) -> str:
+    """Returns the name as a disk sees it that ignores case, and how letters with accents are written."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _bounded(files: dict[str, Path], left_out: list[str]) -> dict[str, Path]:
