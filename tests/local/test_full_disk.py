@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from stepsweep.bucket.disk import told
 from stepsweep.bucket.folder import UNFINISHED, files_below
+from stepsweep.local.machine import Machine
 from stepsweep.local.template import SynthFailed, synthesized
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, keep_template
@@ -64,6 +66,27 @@ def test_a_full_disk_is_named_and_the_next_start_leaves_nothing_unfinished(disk:
     assert (again.returncode, "Winner   --lr 0.1" in again.stdout) == (0, True), again.stderr
     assert unfinished(disk) == []
     assert list(files_below(disk / "state" / "s3" / "bucket")) == []
+
+
+def test_a_job_whose_files_have_no_room_says_which_disk_is_full(disk: Path, tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    image.mkdir()
+    for number in range(9):
+        (image / f"{number}.bin").write_bytes(bytes(50_000))
+    machine = Machine()
+    try:
+        with filled(disk, but=100_000):
+            process = machine.start(
+                ["true"], cwd=disk / "copy", env={}, output=tmp_path / "log", copy_of=image, copy=disk / "copy"
+            )
+            assert process.ended.wait(60)
+    finally:
+        machine.close()
+    assert process.exit_code is None
+    assert re.fullmatch(
+        rf"{disk}/copy/\d\.bin: No space left on device: \d\.\d MB are free on the disk at {disk}", process.error
+    )
+    assert not (disk / "copy").exists()
 
 
 def test_a_template_that_has_no_room_is_one_line(disk: Path) -> None:

@@ -713,3 +713,11 @@ def test_a_forked_module_can_be_interrupted(shell: Shell) -> None:
     assert process.ended.wait(PATIENCE_SECONDS)
     assert process.exit_code == 130
     assert shell.output.read_text().endswith("KeyboardInterrupt\n")
+
+
+def test_what_follows_a_process_runs_also_where_nothing_can_be_noted(shell: Shell) -> None:
+    """As on a full disk: a container is removed, whatever becomes of what the engine says of it."""
+    removed = shell.folder / "removed"
+    process = shell.run("true", after=[["touch", str(removed)]], said=shell.folder / "missing" / "said.json")
+    assert process.exit_code == 0
+    assert removed.exists()

@@ -23,7 +23,10 @@ ASK_SECONDS = 30.0
 CLOUD_LABEL = "stepsweep.cloud"
 """Label of a container with the folder of its embedded cloud."""
 
-_OWN = ("DOCKER_", "BUILDKIT_", "BUILDX_", "CONTAINER", "STORAGE_", "REGISTRY_", "XDG_", "LD_", "GO")
+_OWN = (
+    *("DOCKER_", "BUILDKIT_", "BUILDX_", "CONTAINER", "PODMAN_", "STORAGE_", "REGISTRY_", "NOTIFY_", "XDG_", "LD_"),
+    *("GLIBC_", "GO"),
+)
 _NEEDED = (
     "HOME",
     "PATH",

@@ -62,6 +62,8 @@ END, KILL = signal.SIGTERM, signal.SIGUSR1
 ANSWERS = 3
 """File descriptor for answers. Not standard output, since an imported module could print to it."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 MAX_ERROR_LETTERS = 1_000
 """Several processes write answers to one pipe. Only short writes are atomic (4,096 bytes on Linux, 512 by POSIX)."""
 
@@ -373,7 +375,7 @@ def contain(request: dict[str, Any]) -> None:
         pid = _launched(request)
     except (OSError, ValueError, TypeError) as error:
         _delete(own)
-        answer(id=request["id"], error=_said(error))
+        answer(id=request["id"], error=_why_not_started(error, request))
         os._exit(0)
     if pid == 0:
         return
@@ -398,7 +400,11 @@ def _run_after(request: dict[str, Any]) -> None:
     """Runs the commands that a request names for its end, one after the other, whatever becomes of each."""
     if not request["after"]:
         return
-    with Path(request["said"]).open("ab") as said:
+    try:
+        said = Path(request["said"]).open("ab")  # noqa: SIM115
+    except OSError:  # such as a full disk: a container is removed all the same
+        said = Path(os.devnull).open("ab")  # noqa: SIM115
+    with said:
         for argv in request["after"]:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired):
                 subprocess.run(
@@ -429,7 +435,12 @@ def _give_own_folders(request: dict[str, Any]) -> None:
     if not request["copy"]:
         return
     files, home, temporary = _own_folders(request)
-    shutil.copytree(request["copy_of"], files, symlinks=True)
+    try:
+        shutil.copytree(request["copy_of"], files, symlinks=True)
+    except shutil.Error as error:  # with an entry for each file, of which one tells enough
+        _, target, why = error.args[0][0]
+        number = next((each for each in FULL if os.strerror(each) in why), errno.EIO)
+        raise OSError(number, os.strerror(number) if number in FULL else why, target) from None
     files.chmod(0o700)
     # Not the person's: what a library keeps or finds there, on AWS it does not.
     home.mkdir(0o700)
@@ -617,6 +628,15 @@ def _libc() -> ctypes.CDLL:
 def _exit_code(status: int) -> int:
     code = os.waitstatus_to_exitcode(status)
     return code if code >= 0 else 128 - code
+
+
+def _why_not_started(error: Exception, request: dict[str, Any]) -> str:
+    """Returns the error of a process that was not started; of a full disk, also which one that is."""
+    if not isinstance(error, OSError) or error.errno not in FULL:
+        return _said(error)
+    from stepsweep.bucket.disk import told  # a host starts sooner without
+
+    return told(error, Path(request["output"]))[:MAX_ERROR_LETTERS]
 
 
 def _said(error: BaseException) -> str:
