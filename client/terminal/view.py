@@ -32,7 +32,7 @@ from stepsweep.contract.described import (
     values_text,
 )  # fmt: skip
 from stepsweep.contract.keys import leaderboard_key
-from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.leaderboard import Row, without_effect
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import When
 from stepsweep.contract.output import Cost, Output, Place
@@ -190,6 +190,12 @@ class View:
                 self._winner(spec, output, output.winner, rows)
             else:
                 self._front(spec, rows)
+            if names := without_effect(rows):
+                self.line(
+                    f"Same     {', '.join(names)} made no difference: trials that differ in nothing else have the same "
+                    f"numbers. Does the script read {'it' if len(names) == 1 else 'them'}?",
+                    "yellow",
+                )
         self.line()
         if output is not None:
             if output.ended_by:

@@ -1,12 +1,13 @@
 """The leaderboard as rows, from the reducer's results or from the results so far."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from stepsweep.contract import ranking
 from stepsweep.contract.ranking import Group, Result
-from stepsweep.contract.space import Value
+from stepsweep.contract.space import Value, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cells
 
@@ -85,3 +86,27 @@ class Row:
 def rows_of(results: Iterable[Result], spec: SweepSpec) -> list[Row]:
     """Returns the leaderboard of results that are in the order of the plan."""
     return [Row.of(group, rank, spec) for rank, group in ranking.ranked(ranking.grouped(results), spec.objectives)]
+
+
+def without_effect(rows: Iterable[Row]) -> list[str]:
+    """Returns the parameters that made no difference, to the last digit: the trainer may not read them.
+
+    Such a parameter has several values among params that are alike otherwise, and all of these have the same numbers.
+    """
+    ranked = [row for row in rows if row.rank is not None]
+    names = dict.fromkeys(name for row in ranked for name in row.params)
+    return [name for name in names if _is_without_effect(name, ranked)]
+
+
+def _is_without_effect(name: str, rows: Sequence[Row]) -> bool:
+    alike: dict[object, list[Row]] = defaultdict(list)
+    for row in rows:
+        if name in row.params:
+            others = {other: value for other, value in sorted(row.params.items()) if other != name}
+            alike[key_of(others)].append(row)
+    several = [found for found in alike.values() if len(found) > 1]
+    return bool(several) and all(_numbers(row) == _numbers(found[0]) for found in several for row in found[1:])
+
+
+def _numbers(row: Row) -> tuple[object, ...]:
+    return (row.value, row.epoch, row.best, row.last, row.epochs_trained, row.each, tuple(row.objective_values))
