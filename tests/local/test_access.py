@@ -165,6 +165,14 @@ def test_the_planner_may_ask_for_a_trial_where_it_does_not_list_all(cloud: Cloud
     [
         ("ComputeJobRole", "s3", "put_object", {"Key": "sweeps/a/winner.json", "Body": b"mine"}),
         ("ComputeJobRole", "s3", "get_object", {"Key": "sweeps/a/spec.json"}),
+        # An event of a free-running search, what its events say, and the artifacts of a winner.
+        ("ComputeJobRole", "s3", "put_object", {"Key": "sweeps/a/log/00000001.json", "Body": b"{}"}),
+        ("ComputeJobRole", "s3", "put_object", {"Key": "sweeps/a/snapshot.json", "Body": b"{}"}),
+        ("ComputeJobRole", "s3", "put_object", {"Key": "SWEEPS/a/snapshot.json", "Body": b"{}"}),
+        ("ComputeJobRole", "s3", "put_object", {"Key": "/sweeps/a/snapshot.json", "Body": b"{}"}),
+        ("ComputeJobRole", "s3", "put_object", {"Key": "artifacts/kept/a/e1/best.pt", "Body": b"mine"}),
+        ("ComputeJobRole", "s3", "create_multipart_upload", {"Key": "artifacts/kept/a/e1/best.pt"}),
+        ("ComputeJobRole", "s3", "delete_object", {"Key": "artifacts/new/a/e1/best.pt"}),
         ("ComputeJobRole", "s3", "delete_object", {"Key": "trials/a/metrics-e1.csv"}),
         ("ComputeJobRole", "batch", "terminate_job", {"jobId": "1", "reason": "mine"}),
         ("PlannerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
@@ -187,3 +195,14 @@ def test_what_a_role_is_not_for_is_denied(
         arguments = {"Bucket": cloud.outputs["Bucket"], **arguments}
     with pytest.raises(ClientError, match=r"AccessDenied|403|not authorized"):
         getattr(signed.client(service), operation)(**arguments)
+
+
+@pytest.mark.parametrize("key", ["trials/../sweeps/forged/winner.json", "trials/%2e%2e/sweeps/forged/winner.json"])
+def test_a_key_with_a_way_out_is_a_key_like_others(cloud: Cloud, key: str) -> None:
+    """A trial may write it. It is an object below `trials/`, and nowhere else, also as a file."""
+    bucket = cloud.outputs["Bucket"]
+    signed_by(cloud, "ComputeJobRole").client("s3").put_object(Bucket=bucket, Key=key, Body=b"mine")
+    s3 = cloud.client("s3")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"mine"
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="sweeps/forged/")
+    s3.delete_object(Bucket=bucket, Key=key)
