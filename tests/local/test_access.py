@@ -3,8 +3,11 @@
 import copy
 import itertools
 import json
+import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,3 +209,30 @@ def test_a_key_with_a_way_out_is_a_key_like_others(cloud: Cloud, key: str) -> No
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"mine"
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="sweeps/forged/")
     s3.delete_object(Bucket=bucket, Key=key)
+
+
+def test_links_and_pipes_among_the_files_of_a_running_cloud_are_no_objects(cloud: Cloud, tmp_path: Path) -> None:
+    """What somebody has put there is neither served nor waited for, and nothing is written through it."""
+    bucket, s3 = cloud.outputs["Bucket"], cloud.client("s3")
+    home = cloud.directory / "s3" / bucket / "trials"
+    (tmp_path / "secret").write_text("of somebody else")
+    for name in ("pipe", "link"):
+        s3.put_object(Bucket=bucket, Key=f"trials/foreign/{name}", Body=b"mine")
+        (home / "foreign" / name).unlink()
+    os.mkfifo(home / "foreign" / "pipe")
+    (home / "foreign" / "link").symlink_to(tmp_path / "secret")
+    (home / "out").symlink_to(tmp_path)
+    try:
+        for name in ("pipe", "link"):
+            with pytest.raises(ClientError, match=r"\(NoSuchKey\)"):
+                s3.get_object(Bucket=bucket, Key=f"trials/foreign/{name}")
+        assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="trials/foreign/")
+        with pytest.raises(ClientError, match="its folder is a link"):
+            s3.put_object(Bucket=bucket, Key="trials/out/planted", Body=b"mine")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["secret"]
+        s3.put_object(Bucket=bucket, Key="trials/foreign/link", Body=b"new")
+        assert s3.get_object(Bucket=bucket, Key="trials/foreign/link")["Body"].read() == b"new"
+        assert (tmp_path / "secret").read_text() == "of somebody else"
+    finally:
+        shutil.rmtree(home / "foreign")
+        (home / "out").unlink()

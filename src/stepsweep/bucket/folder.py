@@ -60,9 +60,7 @@ def opened(file: Path, home: Path) -> BinaryIO:
     Raises:
         OSError: it is missing, not a file, a link, or may not be read. The error says which, and names the file.
     """
-    folder = file.parent
-    if Path(os.path.realpath(folder)) != Path(os.path.realpath(home), *folder.relative_to(home).parts):
-        raise OSError(errno.ELOOP, "its folder is a link; objects are files below the bucket's own folder", str(file))
+    check_no_link(file, home)
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
@@ -79,6 +77,13 @@ def opened(file: Path, home: Path) -> BinaryIO:
     if stat.S_ISDIR(kind):
         raise IsADirectoryError(errno.EISDIR, "is a folder", str(file))
     raise OSError(errno.EINVAL, _NO_FILE, str(file))
+
+
+def check_no_link(file: Path, home: Path) -> None:
+    """Raises OSError if an object's file would be in a folder that is a link, which may lead out of the bucket."""
+    folder = file.parent
+    if Path(os.path.realpath(folder)) != Path(os.path.realpath(home), *folder.relative_to(home).parts):
+        raise OSError(errno.ELOOP, "its folder is a link; objects are files below the bucket's own folder", str(file))
 
 
 def remove_unfinished(root: Path) -> None:

@@ -16,7 +16,7 @@ from moto.s3.responses import S3Response
 from werkzeug.exceptions import InternalServerError
 
 from stepsweep.bucket.disk import FULL, told
-from stepsweep.bucket.folder import files_below, key_of, opened, path_of, write_whole
+from stepsweep.bucket.folder import check_no_link, files_below, key_of, opened, path_of, write_whole
 from stepsweep.contract.keys import CHECKPOINTS
 from stepsweep.local.patches.patching import patch
 
@@ -79,6 +79,7 @@ def objects_are_files(folder: Path) -> None:
                 in_memory.fset(self, data)
                 return
             try:
+                check_no_link(file, root / str(self.bucket_name))
                 # A checkpoint may be lost with the power: its trial then begins again.
                 write_whole(file, data, lasting=not self.name.startswith(CHECKPOINTS))
             except OSError as error:
