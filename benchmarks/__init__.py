@@ -24,6 +24,7 @@ BENCHMARKS: tuple[str, ...] = (
     "grid",
     "search",
     "asha",
+    "halving",
     "median",
     "tables",
     "simulate",
