@@ -33,9 +33,9 @@ PROJECT_FILES = ("requirements.lock", "requirements.txt")
 def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gpu: bool) -> int:
     """Propose a sweep.yaml for a script in this folder.
 
-    Reads the script's own options, if it has them from argparse, click or typer, and runs it once for one epoch, for
-    two minutes at most, to find its metrics. Both happen in a copy of the folder. Overwrites nothing. WORDS follow the
-    script in every trial's command: a sub-command, or options after `--`.
+    Reads the script's own options, if it has them from argparse, click or typer, or from a configuration file that it
+    names. Runs it once for one epoch, for two minutes at most, to find its metrics. Both happen in a copy of the
+    folder. Overwrites nothing. WORDS follow the script in every trial's command: a sub-command, or options after `--`.
 
     \b
     sweep init
@@ -43,7 +43,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
-    from stepsweep.client.proposing.script import interpreter_of, parsed, script_in, tried
+    from stepsweep.client.proposing.script import configured, interpreter_of, parsed, script_in, tried
     from stepsweep.client.proposing.spec import proposal, text_of
     from stepsweep.client.specs.script import script_of_command
 
@@ -62,6 +62,9 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     options = takes.options if takes else []
     given = {word.removeprefix("--").split("=")[0] for word in words}
     known = proposal([option for option in options if option.name not in given], takes.arguments) if takes else None
+    if (known is None or not (known.parameters or known.required)) and (file := configured(name, folder)):
+        known = proposal(file[1], known.arguments if known else (), file=file[0])
+        options = file[1]
     if known and (known.required or known.arguments) and not no_run:
         needed = [argument.upper() for argument in known.arguments] + [f"--{option}" for option in known.required]
         values = [*needed[: len(known.arguments)], *(f"--{option} VALUE" for option in known.required[:1])]
@@ -71,7 +74,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
         _say(f"  sweep init {shlex.join([name, *words])} -- {' '.join(values)}")
     elif not no_run and found is None:
         argv = [python if program[0] == "python" else program[0], *program[1:]]
-        argv += [f"--{known.epochs}", "1"] if known and known.epochs else []
+        argv += [f"--{known.epochs}", "1"] if known and known.epochs and not known.file else []
         argv += (
             [word for option, value in known.guessed.items() for word in (f"--{option}", f"{value:g}")] if known else []
         )
@@ -86,6 +89,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
         (folder / "Dockerfile").write_text(_dockerfile(folder, gpu=gpu), encoding="utf-8")
     number = len(options)
     options_found = "no options of its own parser" if known is None else f"{number} option{'s' * (number != 1)}"
+    options_found += f" in {known.file}" if known and known.file else ""
     metrics_found = f"the metrics {', '.join(found.metrics)}" if found and found.metrics else "no metrics"
     _say(f"Found {options_found} and {metrics_found}. Wrote {' and '.join(written)}. Look at it, then: sweep run")
     return ExitCode.OK

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import secrets
 import select
 import subprocess
@@ -20,7 +21,8 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import known_direction
 from stepsweep.trainer_files import contents, copy
 from stepsweep.trainer_script import Script
-from stepsweep.trial import metrics_file
+from stepsweep.trial import config_file, metrics_file
+from stepsweep.trial.command import WrongCommand
 from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, columns_of
 
 USUAL = ("train.py", "main.py")
@@ -28,6 +30,8 @@ PROBE_SECONDS = 60
 LOOK_SECONDS = 0.1
 MAX_OUTPUT = 8 * 2**20
 """Most bytes that are read of what a script prints."""
+CONFIGURATION = re.compile(r"conf|cfg|param|setting|default|option|hyp", re.IGNORECASE)
+"""Names of configuration files; others, such as results of a run by hand, are none."""
 STARTED_BY = "STEPSWEEP_STARTED_BY"
 """A variable by which what a script has started is found again."""
 LAST_LINES, MAX_LINE = 10, 200
@@ -144,6 +148,26 @@ def parsed(script: Script, program: Sequence[str], python: str) -> tuple[Parsed 
         for one in found["options"]
     ]
     return Parsed(options=options, arguments=found["arguments"]), None
+
+
+def configured(script: str, folder: Path) -> tuple[str, list[Option]] | None:
+    """Returns the configuration file that the script's text names, and its fields as options; None if there is none."""
+    text = (folder / script).read_text(encoding="utf-8", errors="replace")
+    there = [path for path in (*folder.glob("*"), *folder.glob("*/*")) if path.suffix in config_file.ENDINGS]
+    for name in sorted(path.relative_to(folder).as_posix() for path in there):
+        called = Path(name).name
+        if not CONFIGURATION.search(called) or not re.search(rf"[\"'/]{re.escape(called)}[\"']", text):
+            continue
+        try:
+            fields = config_file.fields(folder / name)
+        except WrongCommand:
+            continue
+        return name, [
+            Option(name=field, kind=type(value).__name__, default=value, choices=(), required=False)
+            for field, value in fields.items()
+            if isinstance(value, bool | int | float | str)
+        ]
+    return None
 
 
 def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:

@@ -44,6 +44,7 @@ class Proposal:
         parameters: name → proposed choices, the likeliest parameter first.
         others: options without proposed choices.
         required: options that the script requires and has no default for, and that nobody can guess.
+        file: the script's configuration file, if its fields are the options.
         arguments: arguments without a name that it requires, and that the command lacks.
         guessed: those that have a usual value, with it: a short run needs them.
         epochs, seed: the script's own names for these two.
@@ -54,6 +55,7 @@ class Proposal:
     required: list[str]
     epochs: str | None
     seed: str | None
+    file: str | None = None
     arguments: Sequence[str] = ()
     booleans: str | None = None
     default_epochs: int = DEFAULT_EPOCHS
@@ -61,20 +63,21 @@ class Proposal:
     guessed: dict[str, float] = field(default_factory=dict)
 
 
-def proposal(options: Sequence[Option], arguments: Sequence[str] = ()) -> Proposal:
+def proposal(options: Sequence[Option], arguments: Sequence[str] = (), *, file: str | None = None) -> Proposal:
     """Returns the options of a script that are worth sweeping, with choices."""
-    plain = {option.name.lower().replace("_", "-"): option for option in options}
+    plain = {_plain(option): option for option in reversed(options)}
     epochs = next((plain[name] for name in EPOCHS if name in plain), None)
     seed = next((plain[name] for name in SEEDS if name in plain), None)
     guessed = {
         option.name: _usual(name, option)
-        for name, option in plain.items()
+        for name, option in ((_plain(option), option) for option in options)
         if option.required and option.default is None and _usual(name, option)
     }
     found: dict[str, list[Any]] = {}
     others, flags = [], []
     pairs = [option.name for option in options if option.kind == "bool"]
-    for name, option in plain.items():
+    for option in options:
+        name = _plain(option)
         if option in (epochs, seed) or not is_option(option.name) or why_reserved(option.name):
             continue
         if option.kind == ("bool" if pairs else "flag"):  # one way of writing `false` must do for all of them
@@ -84,7 +87,7 @@ def proposal(options: Sequence[Option], arguments: Sequence[str] = ()) -> Propos
         else:
             others.append(option.name)
     order = {name: place for place, name in enumerate((*RATES, *PORTIONS, *SIZES))}
-    likely = sorted(found, key=lambda name: order.get(name.lower().replace("_", "-"), len(order)))
+    likely = sorted(found, key=lambda name: order.get(_plain_name(name), len(order)))
     is_number = epochs is not None and isinstance(epochs.default, int) and not isinstance(epochs.default, bool)
     return Proposal(
         parameters={name: found[name] for name in likely},
@@ -94,6 +97,7 @@ def proposal(options: Sequence[Option], arguments: Sequence[str] = ()) -> Propos
             for option in options
             if option.required and option.default is None and option.name not in guessed and option is not epochs
         ],
+        file=file,
         arguments=arguments,
         guessed=guessed,
         epochs=epochs.name if epochs else None,
@@ -102,6 +106,15 @@ def proposal(options: Sequence[Option], arguments: Sequence[str] = ()) -> Propos
         default_epochs=epochs.default if epochs and is_number and epochs.default > 0 else DEFAULT_EPOCHS,
         flags=flags,
     )
+
+
+def _plain(option: Option) -> str:
+    return _plain_name(option.name)
+
+
+def _plain_name(name: str) -> str:
+    """Returns the last part of a name such as `optim.learning_rate`, as it is compared with usual ones."""
+    return name.rpartition(".")[2].lower().replace("_", "-")
 
 
 def _choices(name: str, option: Option) -> list[Any]:
@@ -163,14 +176,14 @@ def text_of(command: str, known: Proposal | None, found: Tried | None) -> str:
 def _arguments(known: Proposal | None, found: Tried | None) -> list[str]:
     if known is None:
         return ["# How the script takes its options, if not as --name value:", "# arguments: {style: name=value}"]
-    words = []
+    words = [f"file: {known.file}"] if known.file else []
     if known.epochs and known.epochs != "epochs":
         words.append(f"epochs: {known.epochs}")
     if known.epochs is None and found is not None and found.epochs > 1:
         words.append("epochs: false")
     if known.seed:
         words.append(f"seed: {known.seed}")
-    if known.booleans:
+    if known.booleans and not known.file:
         words.append(f"booleans: {known.booleans}")
     return [f"arguments: {{{', '.join(words)}}}"] if words else []
 

@@ -14,17 +14,21 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import shown
 from stepsweep.trainer_script import Script
-from stepsweep.trial.command import ARGS, BOOLEANS, FILES, LISTS, NULLS, PLACEHOLDER, PLACES, STYLES
+from stepsweep.trial import config_file
+from stepsweep.trial.command import ARGS, BOOLEANS, FILES, LISTS, NULLS, PLACEHOLDER, PLACES, STYLES, WrongCommand
 
 FIELDS = ("command", "python", "metrics", "arguments", "data")
 """Fields of the spec file that only the client reads; the input of an execution has none of them."""
 
-ARGUMENTS = ("style", "dashes", "booleans", "lists", "nulls", "epochs", "seed")
+DIALECT = ("style", "dashes", "booleans", "lists", "nulls")
+ARGUMENTS = (*DIALECT, "file", "epochs", "seed")
 ENVIRONMENTS = (".venv", "venv")
 """Where projects usually keep their virtual environment."""
 
 OTHER_SPECS = ("/sweep*.yaml", "/sweep*.yml", "/sweep*.json")
 """Other spec files of the project. A change of what is swept does not change the trainer."""
+
+MOST_NAMED = 8
 
 _OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 
@@ -38,12 +42,14 @@ class Command:
         epochs: whether the script gets the number of epochs.
         seed: whether the script gets a seed.
         names: the parameters that the command has a placeholder for; None if it has one for all.
+        file: the configuration file that gets the options, if one does, with the names of its fields.
     """
 
     script: Script
     epochs: bool
     seed: bool
     names: frozenset[str] | None
+    file: tuple[str, frozenset[str]] | None = None
 
     def faults(self, document: Mapping[str, Any]) -> list[str]:
         """Returns the requirements in the rest of the spec that this script does not meet."""
@@ -63,6 +69,14 @@ class Command:
             faults += [
                 f"command: {{{name}}} is no parameter; give it choices in `parameters`, or a value in `fixed`"
                 for name in sorted(self.names - {*given, "epochs", "seed", "fold", "folds", *PLACES, *FILES})
+            ]
+        if self.file is not None:
+            name_of_file, fields = self.file
+            faults += [
+                f"arguments.file: {name_of_file} has no field {name}; add it with its usual value, or name one of "
+                f"{', '.join(sorted(fields)[:MOST_NAMED])}{', …' if len(fields) > MOST_NAMED else ''}"
+                for name in given
+                if name not in fields
             ]
         if not self.epochs and document.get("halving") is not None:
             faults.append(
@@ -95,6 +109,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     faults: list[str] = []
     words = _words(fields["command"], faults)
     asked = _arguments(fields.get("arguments"), faults)
+    config = _config(asked, folder, faults)
     asked.setdefault("seed", False)
     if "epochs" not in rest:
         asked.setdefault("epochs", False)
@@ -102,12 +117,20 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     python = _python(fields.get("python"), folder, faults)
     metrics = _metrics(fields.get("metrics"), faults)
     data = _data(fields.get("data"), folder, faults)
+    if config and config[0] in data:
+        faults.append(f"arguments.file: {config[0]} lies in `data`, which all trials share; leave it out there")
+    if config:
+        faults += [
+            f"arguments.{name}: {config[0]} has no field {asked.get(name, name)}; name the one for it, or write false"
+            for name, is_told in (("epochs", asked.get("epochs") is not False), ("seed", asked["seed"] is not False))
+            if is_told and asked.get(name, name) not in config[1]
+        ]
     file_of_metrics = _file_of_metrics(fields.get("metrics"), data, faults)
     _check_program(words, folder, faults)
     if faults:
         raise InvalidInput(faults)
     named = {name for word in words if word != ARGS for name in PLACEHOLDER.findall(word)}
-    takes_all = ARGS in words or not named
+    takes_all = ARGS in words or not named or config is not None
     if takes_all and ARGS not in words:
         words.append(ARGS)
     own = [] if file is None else [f"/{os.path.relpath(file, folder)}"]
@@ -130,6 +153,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
         epochs=asked.get("epochs") is not False or "epochs" in named,
         seed=asked["seed"] is not False or "seed" in named,
         names=None if takes_all else frozenset(named),
+        file=config,
     )
 
 
@@ -184,9 +208,35 @@ def _arguments(raw: object, faults: list[str]) -> dict[str, Any]:
                         f"arguments.{name}: must be the name of the script's option, such as max_{name}, or false, got "
                         f"{shown(value)}"
                     )
+            case "file":
+                if others := [other for other in DIALECT if other in raw]:
+                    faults.append(
+                        f"arguments.file: not together with {', '.join(others)}, since the command gets no options"
+                    )
             case _:
                 faults.append(f"arguments.{name}: unknown; known are {', '.join(ARGUMENTS)}")
     return dict(raw)
+
+
+def _config(asked: Mapping[str, Any], folder: Path, faults: list[str]) -> tuple[str, frozenset[str]] | None:
+    """Returns the configuration file that gets the options, with the names of its fields; None if there is none."""
+    raw = asked.get("file")
+    if raw is None:
+        return None
+    name = Path(os.path.normpath(raw)) if isinstance(raw, str) else Path("/")
+    if name.is_absolute() or name.parts[:1] in ((), ("..",)) or name.suffix not in config_file.ENDINGS:
+        faults.append(
+            "arguments.file: must be a YAML or JSON file in the project's folder, such as config.yaml, got "
+            f"{shown(raw)}"
+        )
+    elif not (folder / name).is_file():
+        faults.append(f"arguments.file: there is no {name} in {folder}")
+    else:
+        try:
+            return name.as_posix(), frozenset(config_file.fields(folder / name))
+        except WrongCommand as wrong:
+            faults += [f"arguments.file: {fault.partition(': ')[2]}" for fault in wrong.faults]
+    return None
 
 
 def _kit_options(asked: Mapping[str, Any]) -> list[str]:
@@ -196,6 +246,8 @@ def _kit_options(asked: Mapping[str, Any]) -> list[str]:
             words.append(f"--{name}={asked[name]}")
     if asked.get("dashes"):
         words.append("--dashes")
+    if "file" in asked:
+        words.append(f"{config_file.OPTION}={asked['file']}")
     for name in ("epochs", "seed"):
         if asked.get(name) is False:
             words.append(f"--no-{name}")

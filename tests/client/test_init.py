@@ -182,6 +182,26 @@ def test_a_file_of_metrics_is_found(sweep: Sweep) -> None:
     assert "objective: {metric: test/accuracy, direction: maximize}" in lines
 
 
+def test_the_fields_of_a_configuration_file(sweep: Sweep) -> None:
+    (sweep.folder / "config.yaml").write_text("optim: {lr: 0.1, name: sgd}\nmodel: {dropout: 0.2}\nmax_epochs: 2\n")
+    (sweep.folder / "train.py").write_text(
+        "import yaml\n"
+        "c = yaml.safe_load(open('config.yaml'))\n"
+        "for epoch in range(c['max_epochs']):\n"
+        "    print('epoch', epoch, 'val_loss =', c['optim']['lr'] + c['model']['dropout'])\n"
+    )
+    assert sweep("init").returncode == 0
+    lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
+    assert "arguments: {file: config.yaml, epochs: max_epochs}" in lines
+    assert "  optim.lr: [0.01, 0.1, 1]" in lines
+    assert "  model.dropout: [0, 0.2, 0.5]" in lines
+    assert "# Other options: optim.name" in lines
+    assert "epochs: 2" in lines
+    ran = sweep("run", "--json")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["winner"]["params"] == {"optim.lr": 0.01, "model.dropout": 0}
+
+
 def test_a_script_that_breaks_is_shown_and_a_spec_is_written_all_the_same(sweep: Sweep) -> None:
     (sweep.folder / "train.py").write_text("raise SystemExit('no data here')\n")
     ended = sweep("init")

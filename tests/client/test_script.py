@@ -93,7 +93,7 @@ def test_every_fault_is_named_at_once_beside_those_of_the_rest(project: Path) ->
         "arguments.booleans: must be one of value, flag, no-flag, got 1",
         'arguments.dashes: must be true or false, got "yes"',
         "arguments.epochs: must be the name of the script's option, such as max_epochs, or false, got true",
-        "arguments.speed: unknown; known are style, dashes, booleans, lists, nulls, epochs, seed",
+        "arguments.speed: unknown; known are style, dashes, booleans, lists, nulls, file, epochs, seed",
         'python: must be an interpreter such as .venv/bin/python, got "no/python"',
         r"metrics.acc: must be a regular expression with the number in parentheses, such as 'accuracy (\S+)', got "
         '"no group"',
@@ -210,6 +210,26 @@ def test_a_file_of_params_takes_all_of_them(project: Path) -> None:
         "stepsweep-trial", "--lists=comma", "--nulls=omit", "--no-epochs", "--no-seed", "--",
         "python", "train.py", "--config", "{params_yaml}", "--",
     ]  # fmt: skip
+
+
+def test_a_configuration_file_gets_the_options(project: Path) -> None:
+    (project / "conf.yaml").write_text("optim: {lr: 1, wd: 0}\nrounds: 3\n")
+    fields = {"command": "python train.py", "parameters": {"optim.lr": [1, 2]}}
+    assert words(project, **fields, arguments={"file": "conf.yaml"}) == [
+        "stepsweep-trial", "--into=conf.yaml", "--no-epochs", "--no-seed", "--", "python", "train.py", "{args}",
+    ]  # fmt: skip
+    told = {"file": "conf.yaml", "epochs": "rounds"}
+    assert "--epochs-as=rounds" in words(project, **fields, epochs=2, arguments=told)
+    assert faults(project, **fields, fixed={"optim.decay": 1}, arguments={"file": "conf.yaml"}) == [
+        "arguments.file: conf.yaml has no field optim.decay; add it with its usual value, or name one of optim, "
+        "optim.lr, optim.wd, rounds"
+    ]
+    assert faults(project, **fields, epochs=2, arguments={"file": "./conf.yaml", "style": "env"}) == [
+        "arguments.file: not together with style, since the command gets no options",
+        "arguments.epochs: conf.yaml has no field epochs; name the one for it, or write false",
+    ]
+    for file in ("../conf.yaml", "conf.txt", "none.yaml", 3):
+        assert faults(project, **fields, arguments={"file": file})[0].startswith("arguments.file: ")
 
 
 def test_a_link_that_leaves_the_project_is_refused_unless_it_is_data(project: Path) -> None:

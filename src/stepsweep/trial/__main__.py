@@ -16,7 +16,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from stepsweep.trial import event_files, gpu, metrics_file, mlflow_runs, names, old_metrics, params_file, places
+from stepsweep.trial import (
+    config_file,
+    event_files,
+    gpu,
+    metrics_file,
+    mlflow_runs,
+    names,
+    old_metrics,
+    params_file,
+    places,
+)
 from stepsweep.trial.artifacts import Artifacts, patterns_of
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
 from stepsweep.trial.command import BOOLEANS, LISTS, NULLS, STYLES, Command, Dialect, WrongCommand, read
@@ -51,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             command = read(rest, _dialect(asked), workspace.placeholders, _texts())
             for path, document in command.files.items():
                 params_file.write(Path(path), document)
+            if asked.into:
+                _fill(Path(asked.into), command.fields, is_job=metrics_uri is not None)
             if asked.python:
                 words, environment = with_python(asked.python, command.argv, command.environment)
                 command = dataclasses.replace(command, argv=words, environment=environment)
@@ -102,6 +114,17 @@ def _check_options(asked: argparse.Namespace) -> None:
         faults.append(f"--tensorboard: needs the package tensorboard: {sys.executable} -m pip install tensorboard")
     if faults:
         raise WrongCommand(faults)
+
+
+def _fill(file: Path, fields: dict[str, Any], *, is_job: bool) -> None:
+    """Puts the trial's options into its copy of the script's configuration file."""
+    if not is_job:
+        raise WrongCommand([f"{config_file.OPTION} {file}: a sweep's trial has a copy of it; by hand, change the file"])
+    if Path.cwd().resolve() not in file.resolve().parents:
+        raise WrongCommand([f"{config_file.OPTION} {file}: is no file of the trial's own folder"])
+    text = config_file.merged(file, fields)
+    file.unlink()  # if it is a link, what it leads to stays
+    file.write_text(text, encoding="utf-8")
 
 
 def _forget(asked: argparse.Namespace, workspace: Workspace) -> bool:
@@ -344,6 +367,7 @@ def _dialect(asked: argparse.Namespace) -> Dialect:
         nulls=asked.nulls,
         epochs_as=None if asked.no_epochs else asked.epochs_as,
         seed_as=None if asked.no_seed else asked.seed_as,
+        has_file=asked.into is not None,
     )
 
 
@@ -360,6 +384,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--booleans", choices=BOOLEANS, default=BOOLEANS[0], help="true and false")
     parser.add_argument("--lists", choices=LISTS, default=LISTS[0], help="[64,64] as one value")
     parser.add_argument("--nulls", choices=NULLS, help="leave null out, or pass it; the style says which by default")
+    parser.add_argument(config_file.OPTION, metavar="PATH", help="the command's configuration file gets its options")
     parser.add_argument("--epochs-as", metavar="NAME", default="epochs", help="the command's name for epochs")
     parser.add_argument("--no-epochs", action="store_true", help="the command has no option for epochs")
     parser.add_argument("--seed-as", metavar="NAME", default="seed", help="the command's name for the seed")

@@ -43,6 +43,7 @@ class Dialect:
         nulls: `omit` leaves the option out, `value` passes null; None means `value` for `name=value` and `hydra` alone.
         epochs_as: the script's name for `epochs`; None leaves the option out.
         seed_as: the same for `seed`.
+        has_file: whether its configuration file gets the options, and the command line none.
     """
 
     style: str = "--name value"
@@ -52,6 +53,7 @@ class Dialect:
     nulls: str | None = None
     epochs_as: str | None = "epochs"
     seed_as: str | None = "seed"
+    has_file: bool = False
 
     @property
     def omits_nulls(self) -> bool:
@@ -67,6 +69,7 @@ class Command:
         environment: what its environment gets on top.
         options: the trial's own, by name: numbers, texts, booleans, lists and None.
         files: the options under the script's names, by the path of the file to write; the ending says how.
+        fields: what the script's configuration file gets, by the names of its fields.
         epochs: how many were asked for; None by hand.
     """
 
@@ -74,6 +77,7 @@ class Command:
     environment: dict[str, str]
     options: dict[str, Any]
     files: dict[str, dict[str, Any]]
+    fields: dict[str, Any]
     epochs: int | None
 
 
@@ -118,7 +122,7 @@ def read(
     environment: dict[str, str] = {}
     for name, value in given.items():
         as_name = renamed.get(name)
-        if name in named or as_name is None or (value is None and dialect.omits_nulls):
+        if dialect.has_file or name in named or as_name is None or (value is None and dialect.omits_nulls):
             continue
         if dialect.style == "env":
             environment[as_name] = _joined(value, dialect)
@@ -129,7 +133,8 @@ def read(
         argv += rest if word == ARGS else _filled(word, given, places, dialect)
     document = {as_name: options[name] for name, as_name in renamed.items()}
     files = {places[name]: _nested(document) for name in FILES if name in named}
-    return Command(argv, environment, options, files, int(epochs) if epochs else None)
+    fields = {as_name: options[name] for name, as_name in renamed.items() if dialect.has_file and name not in named}
+    return Command(argv, environment, options, files, fields, int(epochs) if epochs else None)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

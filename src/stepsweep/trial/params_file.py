@@ -23,11 +23,12 @@ def _lines(document: Mapping[str, Any], indent: str = "") -> Iterator[str]:
             yield f"{indent}{_scalar(name)}:"
             yield from _lines(value, f"{indent}  ")
         else:
-            yield f"{indent}{_scalar(name)}: {_flow(value)}"
+            yield f"{indent}{_scalar(name)}: {flow(value)}"
 
 
-def _flow(value: Any) -> str:
-    return f"[{', '.join(map(_flow, value))}]" if isinstance(value, list) else _scalar(value)
+def flow(value: Any) -> str:
+    """Returns a value as YAML in one line."""
+    return f"[{', '.join(map(flow, value))}]" if isinstance(value, list) else _scalar(value)
 
 
 def _scalar(value: Any) -> str:
