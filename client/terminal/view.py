@@ -191,9 +191,11 @@ class View:
             else:
                 self._front(spec, rows)
             if names := without_effect(rows):
+                metrics = " and ".join(objective.metric for objective in spec.objectives)
+                it = "it" if len(names) == 1 else "them"
                 self.line(
-                    f"Same     {', '.join(names)} made no difference: trials that differ in nothing else have the same "
-                    f"numbers. Does the script read {'it' if len(names) == 1 else 'them'}?",
+                    f"Same     {', '.join(names)} made no difference to {metrics}, to the last digit; check that the "
+                    f"script reads {it}",
                     "yellow",
                 )
         self.line()
