@@ -1,7 +1,9 @@
 """Seeds small faults into rooms, one at a time, and asks their fast tests: `make mutants MUTANTS="contract trial"`.
 
 mutmut (https://mutmut.readthedocs.io) makes the faults, and knows which tests run which function. It works in a copy of
-the repository, in .stepsweep/mutants/<room>, so an interrupted run goes on where it was.
+the repository, in .stepsweep/mutants/<room>, so an interrupted run goes on where it was. It counts what its own process
+calls. Tests of the client, the stack and the embedded cloud start processes, so their faults are seeded by hand
+(`seeds.py`), and the room `seeds` tries them.
 """
 
 import argparse
@@ -11,15 +13,20 @@ import re
 import shutil
 import subprocess
 import sys
+import venv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
+
+from tests.mutants.seeds import SEEDS, Seed
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = REPOSITORY / "src" / "stepsweep"
 COPIES = REPOSITORY / ".stepsweep" / "mutants"
 SURVIVED, UNTESTED = "survived", "no tests"
+BY_HAND = "seeds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +116,65 @@ def judge(name: str, room: Room, *, patterns: Sequence[str], processes: int) -> 
     return share
 
 
+def python_of(folder: Path) -> Path:
+    """Returns a Python that imports the copy, and what the development environment has."""
+    home = folder / "python"
+    if not home.exists():
+        venv.EnvBuilder(symlinks=True).create(home)
+        (packages,) = home.glob("lib/*/site-packages")
+        paths = [folder / "src", *(path for path in sys.path if path.endswith("site-packages"))]
+        (packages / "copy.pth").write_text("\n".join(map(str, paths)))
+    return home / "bin" / "python"
+
+
+def passes(folder: Path, tests: Sequence[str]) -> bool:
+    """Whether the tests pass in the copy, also where other processes run its code."""
+    command = [str(python_of(folder)), "-m", "pytest", "-x", "-q", "-m", "not slow", *tests]
+    # Without bytecode, whose time of writing may be that of the right code.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    with (folder / "seeds.log").open("a") as log:
+        return not subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False).returncode
+
+
+def is_found(seed: Seed, folder: Path) -> bool:
+    """Whether a test fails with this fault."""
+    file = folder / seed.file
+    code = file.read_text()
+    if code.count(seed.text) != 1:
+        sys.exit(f"{seed.file} has this {code.count(seed.text)} times, and not once: {seed.text}")
+    file.write_text(code.replace(seed.text, seed.wrong))
+    try:
+        return not passes(folder, seed.tests)
+    finally:
+        file.write_text(code)
+
+
+def judge_seeds(pattern: str) -> None:
+    """Seeds the faults of `seeds.py`, and prints those that no test found."""
+    folder = copy(BY_HAND)
+    seeds = [seed for seed in SEEDS if fnmatch(seed.file, pattern)]
+    for tests in dict.fromkeys(seed.tests for seed in seeds):
+        if not passes(folder, tests):
+            sys.exit(f"{' '.join(tests)}: fails without a fault; {folder / 'seeds.log'} has what it says")
+    survived = [seed for seed in seeds if not is_found(seed, folder)]
+    for seed in survived:
+        print(f"\n{seed.file}: {seed.breaks}\n  -{seed.text}\n  +{seed.wrong}")
+    print(f"\n{BY_HAND}: {len(seeds)} faults, {len(survived)} survived.")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("rooms", nargs="*", help=f"by default all: {', '.join(ROOMS)}")
+    parser.add_argument("rooms", nargs="*", help=f"by default all: {', '.join([*ROOMS, BY_HAND])}")
     parser.add_argument("--files", nargs="+", default=["*"], metavar="PATTERN", help="such as rank*.py, of one room")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
-    if unknown := sorted(set(asked.rooms) - set(ROOMS)):
-        parser.error(f"there is no room {', '.join(unknown)}; choose from {', '.join(ROOMS)}")
-    for name in asked.rooms or ROOMS:
+    if unknown := sorted(set(asked.rooms) - {*ROOMS, BY_HAND}):
+        parser.error(f"there is no room {', '.join(unknown)}; choose from {', '.join([*ROOMS, BY_HAND])}")
+    for name in asked.rooms or [*ROOMS, BY_HAND]:
+        if name == BY_HAND:
+            for pattern in asked.files:
+                judge_seeds(pattern)
+            continue
         judge(name, ROOMS[name], patterns=asked.files, processes=asked.processes)
     return 0
 
