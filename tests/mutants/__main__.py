@@ -31,11 +31,16 @@ BY_HAND = "seeds"
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Where faults are seeded, the tests that should find them, and those of these that do not run in a copy."""
+    """Where faults are seeded, the tests that should find them, and those of these that do not run in a copy.
+
+    Attributes:
+        others: files that other tests judge.
+    """
 
     sources: str
     tests: Sequence[str]
     without: Sequence[str] = ()
+    others: Sequence[str] = ()
 
 
 # Tests that start the command line in a process of its own are left out: mutmut counts what its own process calls.
@@ -43,7 +48,10 @@ ROOMS = {
     # A Python without any package imports the contract in test_rooms.py, and seeded code imports mutmut.
     "contract": Room("contract", ["tests/contract"], ["tests/contract/test_rooms.py"]),
     "bucket": Room("bucket", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"]),
-    "statemachine": Room("statemachine", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"]),
+    # The proof judges the state machine itself, which it synthesizes in a process of its own.
+    "statemachine": Room(
+        "statemachine", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"], others=["definition.py"]
+    ),
     "trainer": Room("trainer", ["tests/trainer"], ["tests/trainer/test_image.py"]),
     "trial": Room("trial", ["tests/trial"], ["tests/trial/test_sweep.py"]),
 }
@@ -68,6 +76,7 @@ def configure(folder: Path, room: Room, patterns: Sequence[str]) -> None:
     options = {
         "source_paths": ["src/"],
         "only_mutate": [f"src/stepsweep/{room.sources}/{pattern}" for pattern in patterns],
+        "do_not_mutate": [f"src/stepsweep/{room.sources}/{name}" for name in room.others],
         "pytest_add_cli_args_test_selection": [*room.tests, *(f"--deselect={test}" for test in room.without)],
         "also_copy": tops,
         # Hypothesis refuses a test that an earlier process has begun.
