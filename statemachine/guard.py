@@ -26,6 +26,10 @@ NO_REASON = "Batch does not say why; a new account's GPU quota is 0, and `sweep 
 
 THREADS = 4
 
+CLOCKS_DIFFER_MS = 10_000
+"""By how much the planner's clock may be ahead of Batch's. Otherwise jobs that were submitted at once, and have ended
+since, would not be seen, and a sweep could be ended for want of them."""
+
 
 def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]:
     """Looks at the jobs of a round or leg, or ends those of the sweep.
@@ -46,7 +50,11 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         invocation.ended(jobs=jobs)
         return dict(event)
     verdict, reason = look(
-        batch, queue, event["sweep"], since_ms=event["planned_at"], by_hand=os.environ[keys.JOB_QUEUE]
+        batch,
+        queue,
+        event["sweep"],
+        since_ms=event["planned_at"] - CLOCKS_DIFFER_MS,
+        by_hand=os.environ[keys.JOB_QUEUE],
     )
     if verdict == NOTHING_RUNS and event.get("verdict") == NOTHING_RUNS:
         verdict = NOTHING_STARTS

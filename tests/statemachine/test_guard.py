@@ -120,9 +120,16 @@ def test_one_job_that_has_started_is_enough(batch: Batch, job: dict[str, Any]) -
 
 
 def test_jobs_of_an_earlier_round_do_not_count(batch: Batch) -> None:
-    batch.add("earlier", sweep="mine", status="SUCCEEDED", startedAt=1, at=PLANNED_AT - 1)
+    batch.add("earlier", sweep="mine", status="SUCCEEDED", startedAt=1, at=PLANNED_AT - 60_000)
     batch.add("now", sweep="mine", status="RUNNABLE")
     assert look()["verdict"] == NOTHING_RUNS
+
+
+def test_clocks_that_differ_hide_no_job(batch: Batch) -> None:
+    """The planner's clock is ahead of Batch's by some seconds. The first job has trained well."""
+    batch.add("first", sweep="mine", status="SUCCEEDED", startedAt=1, at=PLANNED_AT - 5_000)
+    batch.add("second", sweep="mine", status="RUNNABLE", at=PLANNED_AT - 4_000)
+    assert look()["verdict"] == STARTED
 
 
 def test_the_most_frequent_reason_of_batch_is_told(batch: Batch) -> None:
