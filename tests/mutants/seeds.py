@@ -27,7 +27,7 @@ class Seed:
 
 STOPPING = ("tests/client/test_stopping.py",)
 ARCHIVE = ("tests/client/test_archive.py",)
-STACK = ("tests/proof/test_stack.py", "tests/stack")
+STACK = ("tests/proof/test_stack.py::test_the_stack_passes_the_check",)
 
 SEEDS = [
     Seed(
@@ -94,7 +94,9 @@ SEEDS = [
         file="stack/sweep_stack.py",
         text="    if config.image:\n",
         wrong="    if False:\n",
-        tests=("tests/stack", "tests/proof/test_image.py"),
+        tests=(
+            "tests/proof/test_stack.py::test_jobs_run_the_image_of_a_registry_that_was_chosen_and_their_ids_name_it",
+        ),
     ),
     Seed(
         breaks="the machines' disks are not encrypted",
