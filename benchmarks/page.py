@@ -6,6 +6,7 @@ server's answers about a finished sweep, with its memory after each.
 """
 
 import math
+import os
 import shutil
 import sys
 import time
@@ -50,11 +51,12 @@ document.body.getBoundingClientRect();
 return performance.now() - began;
 """
 """One value has changed, which is a point in each chart of values."""
+FOLLOWED_TRIALS = 5_000
 FOLLOWED = """
-parameters: {lr: {low: 0.001, high: 1.0, log: true}, momentum: {low: 0.0, high: 0.99}}
-search: {method: random, trials: 5000}
+parameters: {{lr: {{low: 0.001, high: 1.0, log: true}}, momentum: {{low: 0.0, high: 0.99}}}}
+search: {{method: random, trials: {trials}}}
 epochs: 20
-fixed: {sleep: 0.2}
+fixed: {{sleep: {sleep}}}
 """
 
 
@@ -195,7 +197,11 @@ def _server() -> psutil.Process:
 
 
 def follow(minutes: float) -> None:
-    """Follows a sweep that runs, with its page open, and prints the memory of the page's server each half minute."""
+    """Follows a sweep that runs, with its page open, and prints the memory of the page's server each half minute.
+
+    Its trials sleep, so that it lasts about as long as it is followed.
+    """
+    sleep = max(0.2, 60 * minutes * (os.cpu_count() or 1) / FOLLOWED_TRIALS)
     folder = WORK / "followed"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -205,7 +211,7 @@ def follow(minutes: float) -> None:
         browser(folder / "profile") as opened,
     ):
         server = _server()
-        page.post("start", {"spec": FOLLOWED, "name": "followed", "action": "start"})
+        page.post("start", {"spec": FOLLOWED.format(trials=FOLLOWED_TRIALS, sleep=sleep), "name": "followed", "action": "start"})
         opened.open(page.address)
         opened.open(f"{page.root}sweeps/followed")
         began = time.monotonic()

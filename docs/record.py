@@ -7,6 +7,8 @@ the sweeps are real, on a part of Fashion-MNIST. The pictures of pages need a br
 
 import contextlib
 import fcntl
+import functools
+import math
 import os
 import pty
 import re
@@ -18,7 +20,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyte
@@ -27,6 +29,7 @@ from rich.text import Text
 
 from tests.support.browser import browser
 from tests.support.embedded import eventually
+from tests.support.recorded import RecordedCloud
 from tests.support.ui import served
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,6 +156,45 @@ def picture_page(folder: Path, sweep: str, profile: Path) -> None:
             opened.picture(SCREENS / f"{name}.png", whole=False)
 
 
+def record_many(folder: Path) -> str:
+    """Records a finished sweep of 1,000 trials over three parameters, of which some failed; returns its name."""
+    cloud, name = RecordedCloud(directory=folder), "thousand"
+    parameters = {
+        "lr": {"low": 0.0001, "high": 1, "log": True},
+        "dropout": {"low": 0, "high": 0.6},
+        "optimizer": ["sgd", "adam", "rmsprop"],
+    }
+    search = {"method": "random", "trials": 1_000}
+    for number, trial in enumerate(cloud.planned(name, parameters, epochs=8, search=search)):
+        lr, dropout, optimizer = (trial.params[each] for each in parameters)
+        if float(lr) > 0.5:
+            cloud.failed(name, trial, "RuntimeError: the loss is NaN\n", began=number // 16)
+            continue
+        lost = 0.06 * abs(math.log10(float(lr)) + 2 + (optimizer == "sgd")) + 0.2 * (float(dropout) - 0.25) ** 2
+        top = 0.93 - lost - 0.01 * math.sin(12.9898 * number) ** 2
+        curve = [top - 0.3 * math.exp(-epoch / 2) for epoch in range(1, 9)]
+        cloud.succeeded(
+            name, trial, {"val_loss": [1 - each for each in curve], "val_accuracy": curve}, began=number // 16
+        )
+    cloud.reduced(name)
+    return name
+
+
+def picture_ended(folder: Path, pictures: Mapping[str, tuple[str, str]], profile: Path) -> None:
+    """Writes what pages look like whose sweeps have ended.
+
+    Args:
+        folder: where the records are.
+        pictures: by their names the path of a page, and the selector of what comes last on it.
+    """
+    with served(folder.parent, "--dir", str(folder)) as page, browser(profile) as opened:
+        opened.open(page.address)
+        for name, (path, last) in pictures.items():
+            opened.open(f"{page.root}{path}", width=1120, height=1500 if path else 600)
+            eventually(functools.partial(opened.run, "return document.querySelector(arguments[0]) !== null", last), 120)
+            opened.picture(SCREENS / f"{name}.png", whole=False)
+
+
 def _block(text: str) -> str:
     return f"```\n{text}\n```"
 
@@ -181,6 +223,14 @@ def main() -> None:
         record.run("sweep list")
         record.run("sweep logs first 1")
         record.run("sweep rm second --yes")
+        record.say("## When trials fail for one reason")
+        (folder / "mine").mkdir()
+        (folder / "mine" / "train.py").write_text("import sys\n\nimport tabnet\n\ntabnet.fit(sys.argv)\n")
+        record.run("sweep run --set lr=0.1,0.01,0.001 --set width=32,64,128 --name broken -- python mine/train.py")
+        ended = {"ui-list": ("", "tbody tr"), "ui-failed": ("sweeps/broken", "#trials tbody tr")}
+        picture_ended(folder / ".stepsweep", ended, folder / "ended-profile")
+        many = {"ui-many": (f"sweeps/{record_many(folder / 'many')}", "#importance .main-svg")}
+        picture_ended(folder / "many", many, folder / "many-profile")
         record.say("## A report\n\n![The report](screens/report.png)")
         record.run("sweep report first --figures pictures")
         (left,) = (folder / ".stepsweep" / "s3").glob("*/sweeps/first/report.html")

@@ -50,9 +50,9 @@ def test_a_heatmap_has_each_value_at_its_params() -> None:
     figure = heatmap(PLANE, PLANE_ROWS)
     plot = figure.axes[0]
     assert [label.get_text() for label in plot.get_xticklabels()] == ["0.5", "0.9"]
-    assert [label.get_text() for label in plot.get_yticklabels()] == ["0.1", "0.01"]
+    assert [label.get_text() for label in plot.get_yticklabels()] == ["0.01", "0.1"]
     assert (plot.get_ylabel(), plot.get_xlabel()) == ("lr", "momentum")
-    assert cells(figure) == {(1, 0): "0.95\nwinner", (0, 0): "0.9", (0, 1): "0.5", (1, 1): "failed"}
+    assert cells(figure) == {(1, 1): "0.95\nwinner", (0, 1): "0.9", (0, 0): "0.5", (1, 0): "failed"}
     assert plot.get_ylim()[0] > plot.get_ylim()[1], "the first choice is at the top"
 
 
@@ -62,7 +62,7 @@ def test_the_winner_is_framed_and_nothing_else() -> None:
         for patch in heatmap(PLANE, PLANE_ROWS).axes[0].patches
         if isinstance(patch, Rectangle) and to_hex(patch.get_edgecolor()) == WINNER.lower()
     ]
-    assert [frame.get_xy() for frame in frames] == [(0.5, -0.5)]
+    assert [frame.get_xy() for frame in frames] == [(0.5, 0.5)]
 
 
 @pytest.mark.parametrize("objective", [ACCURACY, LOSS])
@@ -122,8 +122,10 @@ def test_a_line_a_trial_through_its_params_and_the_winner_on_top() -> None:
 def test_one_parameter_is_shown_by_its_values() -> None:
     ranked = rows([({"lr": "0.01"}, 0.9), ({"lr": "0.1"}, 0.8), ({"lr": "1"}, None)])
     plot = values_by_parameter(spec(lr=[0.1, 0.01, 1]), ranked).axes[0]
-    assert [sorted(places(line)) for line in plot.lines] == [[[0, 0.8], [1, 0.9]], [[0, 0.8], [1, 0.9]], [[1, 0.9]]]
-    assert [label.get_text() for label in plot.get_xticklabels()] == ["0.1", "0.01", "1"]
+    assert [sorted(places(line)) for line in plot.lines] == [[[0, 0.9], [1, 0.8]], [[0, 0.9], [1, 0.8]], [[0, 0.9]]]
+    assert [label.get_text() for label in plot.get_xticklabels()] == ["0.01", "0.1", "1"], (
+        "ascending, though the spec has them otherwise"
+    )
 
 
 def test_curves_have_loss_beside_accuracy_and_mark_the_best_epoch() -> None:
@@ -232,7 +234,7 @@ def test_seeds_and_folds_are_points_beside_their_mean() -> None:
 def test_over_a_single_number_the_values_are_a_curve() -> None:
     one = spec(lr=[0.1, 0.01, 0.001])
     figure = values_by_parameter(one, rows([({"lr": "0.01"}, 0.9), ({"lr": "0.1"}, 0.7), ({"lr": "0.001"}, 0.6)]))
-    assert places(figure.axes[0].lines[0]) == [[2, 0.6], [1, 0.9], [0, 0.7]], "by the number"
+    assert places(figure.axes[0].lines[0]) == [[0, 0.6], [1, 0.9], [2, 0.7]], "by the number"
     text = spec(act=["relu", "tanh"])
     figure = values_by_parameter(text, rows([({"act": "relu"}, 0.9), ({"act": "tanh"}, 0.7)]))
     assert len(figure.axes[0].lines) == 2, "texts have no order: points, and the winner"

@@ -48,8 +48,8 @@ def test_a_heatmap_has_each_value_at_its_params_and_a_star_at_the_winner_s() -> 
     shown = heatmap(spec(a=[0.1, 0.01], b=[0.5, 0.9]), rows(values))
     assert [line.split() for line in printed(shown, colours=False).splitlines()] == [
         ["a", "\\", "b", "0.5", "0.9"],
-        ["0.1", "0.5", "*0.95"],
         ["0.01", "0.9", "FAILED"],
+        ["0.1", "0.5", "*0.95"],
     ]
     coloured = printed(shown, colours=True)
     assert re.search(r"48;2;253;231;37m +\*0\.95", coloured)  # the best is the lightest

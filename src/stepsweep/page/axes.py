@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stepsweep.contract.leaderboard import Row
-from stepsweep.contract.space import Parameter, Range
+from stepsweep.contract.space import Parameter, Range, values_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cell
 
@@ -18,7 +18,7 @@ class Axis:
     """One parameter.
 
     Attributes:
-        choices: the values as texts; in the spec's order if it lists them, otherwise ascending.
+        choices: the values as texts; numbers ascending; a list with other values is in the spec's order.
         is_listed: whether the spec lists the choices, which are then at equal distances. Otherwise they are numbers
             of a range.
         is_log: whether the range has a log scale.
@@ -61,7 +61,7 @@ def _axis(name: str, parameter: Parameter, rows: Sequence[Row]) -> Axis:
     if isinstance(parameter, Range):
         found = tuple(sorted({row.texts[name] for row in there}, key=float))
         return Axis(name=name, choices=found, is_listed=False, is_log=parameter.log, is_of_all=of_all)
-    return Axis(name=name, choices=tuple(map(as_cell, parameter)), is_listed=True, is_of_all=of_all)
+    return Axis(name=name, choices=tuple(map(as_cell, values_of(parameter))), is_listed=True, is_of_all=of_all)
 
 
 def having(rows: Sequence[Row], *names: str) -> list[Row]:

@@ -234,12 +234,12 @@ def _tiles(facts: Facts) -> Markup:
     report, planned = facts.report, facts.report.standing.planned
     output = report.standing.output
     cost = output.cost if output and report.is_on_aws else None
-    of_planned = f" of {planned}" if planned and facts.ended != planned else ""
-    params = f"of {len(facts.rows)} params: " if facts.has_several else ""
-    outcomes = " · ".join(f"{number} {status}" for status, number in facts.counts.items())
-    tiles = [_tile("Trials", f"{facts.ended}{of_planned}", f"{params}{outcomes}")]
+    of_planned = f" of {planned:,}" if planned and facts.ended != planned else ""
+    params = f"of {len(facts.rows):,} params: " if facts.has_several else ""
+    outcomes = " · ".join(f"{number:,} {status}" for status, number in facts.counts.items())
+    tiles = [_tile("Trials", f"{facts.ended:,}{of_planned}", f"{params}{outcomes}")]
     if not facts.is_score:
-        tiles.append(_tile("Epochs trained", f"{facts.epochs:,}", f"at most {facts.spec.epochs} per trial"))
+        tiles.append(_tile("Epochs trained", f"{facts.epochs:,}", f"at most {facts.spec.epochs:,} per trial"))
     unknown = markup('<span id="job-time">…</span>')
     time = unknown if report.job_seconds is None else str(timedelta(seconds=round(report.job_seconds)))
     by = f"{cost.gpu_seconds:,.0f} GPU-seconds" if cost else "by Batch's timestamps"
@@ -291,7 +291,7 @@ def _failure(facts: Facts, skin: Skin, failure: Failure) -> Markup:
     return markup(
         '  <article class="failure">\n    <h3><span class="bad">{} {}</span> {}</h3>\n    <p class="hint">{}</p>{}\n'
         "  </article>",
-        len(failure.rows),
+        f"{len(failure.rows):,}",
         failure.status,
         failure.reason,
         some_of(names, MAX_NAMED),

@@ -79,7 +79,7 @@ const SearchCharts = (() => {
     const stopped = course.ended_by ? [{ type: "line", x0: end, x1: end, y0: 0, y1: 1, yref: "paper", line: { color: style("--bad"), width: 2, dash: "dot" } }] : [];
     Charts.draw(byId("course"), traces, {
       height: 380, uirevision: by, shapes: stopped, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 60, r: 20, t: 40, b: 55 },
-      xaxis: { title: { text: title }, rangemode: "tozero" }, yaxis: { title: { text: objective.metric } },
+      xaxis: { title: { text: title }, rangemode: "tozero", ...(by === "trials" ? { tickformat: "d", ...(end <= 15 ? { dtick: 1 } : {}) } : {}) }, yaxis: { title: { text: objective.metric } },
     }, onTrial);
     if (isHalved) drawRungs(course, { objective, nameOf, winner, onTrial });
   }
