@@ -10,6 +10,9 @@ DATA := .stepsweep/data
 TORCH ?= default
 EPOCHS ?= 1
 
+HARDLY_USED := tests?|aws_cdk|databricks|debugpy|ministack|mlflow|networkx|pip|plotly|scipy|sklearn|sqlalchemy|sympy
+HARDLY_USED := $(HARDLY_USED)|torch/(_inductor|ao|distributed|onnx|testing)
+
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests start hundreds of processes, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -41,8 +44,9 @@ ifeq ($(TORCH),cpu)
 else
 	$(PIP) --require-hashes -r trainer/requirements.lock
 endif
-	@# What pip does file by file, on all cores. Some files are for another Python (torch/testing), and pip does not mind either.
-	$(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib >/dev/null || true
+	@# What pip does file by file, on all cores, but for what is large and hardly used: Python compiles that when it imports it.
+	@# Some files are for another Python, and pip does not mind either.
+	$(BIN)/python -m compileall -qq -j 0 -x '/($(HARDLY_USED))/' $(VENV)/lib >/dev/null || true
 	touch $@
 
 # The tutorial's 3x3 grid on real images; `make sweep EPOCHS=100` is the whole tutorial.
