@@ -187,7 +187,7 @@ def picture_ended(folder: Path, pictures: Mapping[str, tuple[str, str]], profile
         folder: where the records are.
         pictures: by their names the path of a page, and the selector of what comes last on it.
     """
-    with served(folder.parent, "--dir", str(folder)) as page, browser(profile) as opened:
+    with served(folder.parent, "--dir", folder.name) as page, browser(profile) as opened:
         opened.open(page.address)
         for name, (path, last) in pictures.items():
             opened.open(f"{page.root}{path}", width=1120, height=1500 if path else 600)
@@ -226,7 +226,8 @@ def main() -> None:
         record.say("## When trials fail for one reason")
         (folder / "mine").mkdir()
         (folder / "mine" / "train.py").write_text("import sys\n\nimport tabnet\n\ntabnet.fit(sys.argv)\n")
-        record.run("sweep run --set lr=0.1,0.01,0.001 --set width=32,64,128 --name broken -- python mine/train.py")
+        script = "--command 'python mine/train.py' --objective accuracy:maximize"
+        record.run(f"sweep run {script} --set lr=0.1,0.01,0.001 --set width=32,64,128 --name broken")
         ended = {"ui-list": ("", "tbody tr"), "ui-failed": ("sweeps/broken", "#trials tbody tr")}
         picture_ended(folder / ".stepsweep", ended, folder / "ended-profile")
         many = {"ui-many": (f"sweeps/{record_many(folder / 'many')}", "#importance .main-svg")}

@@ -153,11 +153,10 @@ class _Shown(OnTerminal):
 
     def _gave_up(self, name: str) -> None:
         self.view.line()
-        self.view.line(
-            "Stopped, since the others would probably fail too. A changed script is another trainer. Go on with"
-        )
-        self.view.copyable(f"  sweep resume {name}{self.cloud.where} --keep-going")
+        self.view.line("Stopped, since the others would probably fail too. When the script is mended:")
         self.view.copyable(f"  sweep resume {name}{self.cloud.where} --accept-trainer")
+        self.view.line("Or to train the others as it is:")
+        self.view.copyable(f"  sweep resume {name}{self.cloud.where} --keep-going")
 
 
 def _ran(
