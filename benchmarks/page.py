@@ -211,7 +211,10 @@ def follow(minutes: float) -> None:
         browser(folder / "profile") as opened,
     ):
         server = _server()
-        page.post("start", {"spec": FOLLOWED.format(trials=FOLLOWED_TRIALS, sleep=sleep), "name": "followed", "action": "start"})
+        page.post(
+            "start",
+            {"spec": FOLLOWED.format(trials=FOLLOWED_TRIALS, sleep=sleep), "name": "followed", "action": "start"},
+        )
         opened.open(page.address)
         opened.open(f"{page.root}sweeps/followed")
         began = time.monotonic()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from benchmarks.clock import Clock, Machines
-from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.job_logs import NoLastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
 from stepsweep.contract.cost import TUTORIAL_RATES, Rates
@@ -74,11 +74,6 @@ class Memory:
                 break
             found.append({"Key": key, "Size": len(self.objects[key])})
         return [{"Contents": found}]
-
-
-class NoLogs:
-    def of(self, _stream: str) -> str:
-        return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +148,7 @@ class Sweep:
         self._stop = stop
         self._bucket = Bucket(BUCKET, cast("S3Client", Memory()))
         self._job = StackJob()
-        self._logs = cast(LastLines, NoLogs())
+        self._logs = NoLastLines()
         self.is_left = False
 
     @property

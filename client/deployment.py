@@ -13,6 +13,7 @@ import botocore.session
 from botocore import exceptions as aws
 from botocore.config import Config
 
+from stepsweep.bucket.job_logs import CloudLastLines, FileLastLines, LastLines
 from stepsweep.bucket.s3 import THREADS
 from stepsweep.bucket.stores import Home, S3Store, S3Uri, ServedFolderStore, Store
 from stepsweep.contract.deployed import Output
@@ -41,6 +42,10 @@ RETRIES: "_RetryDict" = {"mode": "standard", "max_attempts": 6}
 
 class CloudError(SweepError):
     """A cloud failed, or refused a request; the message says what to do."""
+
+
+MAX_LOG_READS = 20
+"""Most failed trials of a sweep without results whose last log line is read in CloudWatch Logs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +100,13 @@ class Deployment:
     def log_files(self) -> Path | None:
         """The folder of the trials' logs in an embedded cloud; None on AWS."""
         return self.folder.parent.parent / "logs" if self.folder else None
+
+    @property
+    def last_lines(self) -> LastLines:
+        """Reads the last lines of jobs' logs."""
+        if self.log_files:
+            return FileLastLines(self.log_files)
+        return CloudLastLines(self.logs, self.log_group, at_most=MAX_LOG_READS)
 
     def give_secrets(self, values: Mapping[str, str]) -> None:
         """Puts secrets into the Secrets Manager of an embedded cloud, under the names of their variables."""

@@ -15,7 +15,7 @@ import boto3
 from botocore.config import Config
 
 from stepsweep.bucket.artifacts import KeptFiles, keep
-from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.job_logs import CloudLastLines, LastLines, with_last_lines
 from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.outcomes import Outcomes, Unreadable
 from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
@@ -36,7 +36,7 @@ from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.stop import Course
-from stepsweep.contract.trial import MAX_REASON, Status, Trial
+from stepsweep.contract.trial import Status, Trial
 from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.report import Ground, leave_report
 
@@ -45,8 +45,7 @@ BEST = 10
 KiB; S3 has the whole table."""
 
 MAX_LOG_READS = 100
-"""Failed trials whose last log line is read: GetLogEvents allows 25 requests per second."""
-LOG_THREADS = 4
+"""Failed trials whose last log line is read."""
 
 MAX_SUMMARY_BYTES = 16_384
 MAX_SUMMARY_BRACKETS = 400
@@ -70,7 +69,7 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """
     bucket = S3Store(os.environ[keys.BUCKET], s3_client())
     logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
-    last_lines = LastLines(logs, os.environ[keys.LOG_GROUP])
+    last_lines = CloudLastLines(logs, os.environ[keys.LOG_GROUP], at_most=MAX_LOG_READS)
     invocation = Invocation("reduce", sweep=event["sweep"], round_number=event["round"])
     job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
     map_results, no_job_started = _how_training_ended(event["ended"])
@@ -149,7 +148,7 @@ def reduce(
         return outcomes.of(trial)
 
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial)), trials)
-    results = _with_last_lines(all_read, last_lines)
+    results = with_last_lines(all_read, last_lines)
     if no_job_started and round_number:
         results = _as_before(bucket, sweep, round_number, results)
     spent = _spent(bucket, spec, all_read, round_number, fleet)
@@ -217,7 +216,7 @@ def end_leg(
         return outcome
 
     all_read = for_all(lambda trial: read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial)), trials)
-    results = _with_last_lines(all_read, last_lines)
+    results = with_last_lines(all_read, last_lines)
     plan = RoundPlan(
         execution=state.began.execution,
         spec=spec,
@@ -411,21 +410,6 @@ def _over_budget(
         f"budget_usd: up to {usd:.2f} USD have been spent, and the next round ({len(to_run)} trials) may take "
         f"{more:.2f} more; the budget is {spec.budget_usd:g}"
     )
-
-
-def _with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result]:
-    """Appends the last log line to the reasons of failed trials; at most `MAX_LOG_READS`, in the order of the plan."""
-    streams = [each.log_stream for each in read if each.log_stream][:MAX_LOG_READS]
-    lines = dict(zip(streams, for_all(last_lines.of, streams, threads=LOG_THREADS), strict=True))
-
-    def explained(each: Read) -> Result:
-        line = lines.get(each.log_stream or "")
-        if not line:
-            return each.result
-        reason = f"{each.result.outcome.reason}: {line}"[:MAX_REASON]
-        return replace(each.result, outcome=replace(each.result.outcome, reason=reason))
-
-    return [explained(each) for each in read]
 
 
 def _cost(spent: Spent, fleet: Fleet, *, job_gpus: int) -> Cost:

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from stepsweep.bucket.job_logs import LastLines, NoLastLines
 from stepsweep.bucket.records import Objects, Plan, Records
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home, Store
@@ -75,13 +76,17 @@ class Archive:
         InvalidDocument: a record of a sweep is damaged; the message says where it is, and what to do.
         CloudError: the cloud does not answer, or does not allow it.
 
+    Args:
+        last_lines: reads why trials failed, while the sweep has no results that say it.
+
     Attributes:
         objects: where a person finds the bucket's objects.
     """
 
-    def __init__(self, store: Store, *, objects: Home) -> None:
+    def __init__(self, store: Store, *, objects: Home, last_lines: LastLines | None = None) -> None:
         self.objects = objects
         self.records = Records(store)
+        self._last_lines = last_lines or NoLastLines()
 
     def leaderboard(self, spec: SweepSpec) -> list[Row]:
         """Returns a finished sweep's trials, best first."""
@@ -122,7 +127,7 @@ class Archive:
             if ended:
                 rows = self.records.leaderboard(spec)
             elif plan:
-                rows = self.records.rows_so_far(plan, self.records.objects(name))
+                rows = self.records.rows_so_far(plan, self.records.objects(name), self._last_lines)
             return Standing(
                 spec=spec,
                 planned=len(plan.trials) if plan else 0,

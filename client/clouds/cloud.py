@@ -123,6 +123,7 @@ class Cloud:
 
     def recorded(self) -> "Archive":
         """Finds the records of sweeps as they are now; for an embedded cloud in its folder, whether or not it is up."""
+        from stepsweep.bucket.job_logs import FileLastLines
         from stepsweep.bucket.stores import FolderStore
         from stepsweep.client.archive.read_once import ReadOnce
         from stepsweep.client.archive.recorded import Archive
@@ -131,7 +132,8 @@ class Cloud:
             return self.looked_at().archive
         # Usually there is one bucket, since its name does not change; before the first sweep there is none.
         folders = [sweeps.parent for sweeps in sorted(self.objects.glob("*/sweeps"))] or [self.objects]
-        found = [Archive(ReadOnce(FolderStore(folder)), objects=folder) for folder in folders]
+        lines = FileLastLines(self.logs)
+        found = [Archive(ReadOnce(FolderStore(folder)), objects=folder, last_lines=lines) for folder in folders]
         return found[0] if len(found) == 1 else max(found, key=lambda archive: archive.began_at)
 
     def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:

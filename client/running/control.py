@@ -88,7 +88,8 @@ class Found:
 
     @classmethod
     def of(cls, deployment: Deployment) -> "Found":
-        archive = Archive(ReadOnce(deployment.store), objects=deployment.objects)
+        store = ReadOnce(deployment.store)
+        archive = Archive(store, objects=deployment.objects, last_lines=deployment.last_lines)
         return cls(archive, Control(deployment))
 
     def executions(self) -> list[str]:

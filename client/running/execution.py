@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.job_logs import with_line
 from stepsweep.bucket.records import Objects, Plan, Records, plan_of_state
 from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.trials import Read
 from stepsweep.client.archive.read_once import ReadOnce
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
@@ -42,8 +43,6 @@ ASK_WHY_SECONDS = 15.0
 READ_LIVE_SECONDS = 2.0
 MAX_TRAINING = 32
 """Most running trials whose live rows are read; a terminal has no room for more."""
-MAX_LOG_READS = 20
-"""Most failed trials whose last log line is read while a sweep runs; the leaderboard adds the others."""
 
 CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -159,7 +158,7 @@ class Execution:
         self.spec = spec
         self._deployment = deployment
         self._records = Records(deployment.store)
-        self._last_lines = LastLines(deployment.logs, deployment.log_group)
+        self._last_lines = deployment.last_lines
         self.plan: Plan | None = None
         self._ended: set[str] = set()
         self._failed = 0
@@ -308,10 +307,10 @@ class Execution:
 
     def _with_last_line(self, result: Result) -> Result:
         """Appends a failed job's last log line to its reason."""
-        if result.outcome.status is not Status.FAILED or self._log.failed > MAX_LOG_READS:
+        if result.outcome.status is not Status.FAILED or self._log.failed > self._last_lines.at_most:
             return result
         outcome = self._records.outcome_of(self.spec.name, result.trial)
-        return result if outcome is None else self._explained(result, outcome.last_log_stream)
+        return self._explained(Read(result=result, log_stream=outcome.last_log_stream if outcome else None))
 
     def _progress(self, plan: Plan, objects: Objects, *, status: str, seconds: float) -> Progress:
         news = self._news(plan, objects)
@@ -347,18 +346,16 @@ class Execution:
 
     def _news(self, plan: Plan, objects: Objects) -> list[Result]:
         new = self._records.ended(plan, objects, known=self._ended)
-        news = [self._explained(read.result, read.log_stream) for read in self._records.results(plan, new)]
+        news = [self._explained(read) for read in self._records.results(plan, new)]
         self._ended.update(new)
         self._failed += sum(result.outcome.status is not Status.SUCCEEDED for result in news)
         return news
 
-    def _explained(self, result: Result, stream: str | None) -> Result:
+    def _explained(self, read: Read) -> Result:
         """Appends a failed job's last log line to its reason, as the reducer does at the end."""
-        if stream is None or not self._reads_logs or self._failed > MAX_LOG_READS:
-            return result
-        if not (line := self._last_lines.of(stream)):
-            return result
-        return replace(result, outcome=replace(result.outcome, reason=f"{result.outcome.reason}: {line}"))
+        if read.log_stream is None or not self._reads_logs or self._failed > self._last_lines.at_most:
+            return read.result
+        return with_line(read.result, self._last_lines.of(read))
 
     def _ask_batch(self) -> None:
         statuses: tuple[JobStatusType, ...] = ("RUNNING", "STARTING")

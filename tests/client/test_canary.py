@@ -76,6 +76,9 @@ def test_a_sweep_that_is_run_stops_and_goes_on_if_it_is_told(sweep: Sweep) -> No
     assert "  sweep resume broken --keep-going\n" in stopped.stderr
     (listed,) = json.loads(sweep("list", "--json").stdout)
     assert 3 <= listed["ended"] < listed["planned"] == len(MANY)
+    # No reducer has read the logs.
+    reasons = {row["reason"] for row in json.loads(sweep("show", "broken", "--json").stdout)["trials"]}
+    assert reasons == {"exit code 1: ValueError: this trainer was told to crash"}
 
     kept = sweep("run", "--set", "lr=0.1,0.2,0.3,0.4", *CRASH, "--keep-going", "--json", environment=trainer)
     assert json.loads(kept.stdout)["error"] == "NoTrialSucceeded"

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from moto.logs.models import LogsBackend, logs_backends
 
-from stepsweep.local.job_logs import MAX_BYTES, MAX_LINES, JobLogs, last_lines
+from stepsweep.bucket.job_logs import MAX_BYTES, MAX_LINES, FileLastLines, last_lines, with_last_lines
+from stepsweep.bucket.trials import Read
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.trial import Outcome, Status, Trial
+from stepsweep.local.job_logs import JobLogs
 
 
 def backend() -> LogsBackend:
@@ -44,3 +48,24 @@ def test_a_log_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "log")
     assert last_lines(tmp_path / "log") == []
     assert last_lines(tmp_path / "missing") == []
+
+
+def failed(stream: str | None) -> Read:
+    trial = Trial(trial_id="lr=1", params={}, options={}, epochs=1)
+    outcome = Outcome(trial_id=trial.trial_id, status=Status.FAILED, reason="exit code 1")
+    return Read(result=Result(trial=trial, outcome=outcome), log_stream=stream)
+
+
+def test_the_reason_of_a_failed_job_ends_in_the_last_line_of_its_attempt_s_file(tmp_path: Path) -> None:
+    (tmp_path / "lr=1").mkdir()
+    (tmp_path / "lr=1" / "0a-b1-2.log").write_text("ImportError: \x1b[31mno tabnet\n\n")
+    (tmp_path / "secret-1.log").write_text("not for others\n")
+    read = [
+        failed("job/default/0a-b1-2"),
+        failed("job/default/0a-b1-3"),
+        failed("job/default/../secret-1"),
+        failed("job/default/..secret-1"),
+        failed(None),
+    ]
+    reasons = [result.outcome.reason for result in with_last_lines(read, FileLastLines(tmp_path))]
+    assert reasons == ["exit code 1: ImportError: [31mno tabnet", *["exit code 1"] * 4]

@@ -11,13 +11,14 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.job_logs import CloudLastLines
 from stepsweep.bucket.s3 import for_all
-from stepsweep.bucket.trials import NO_METRICS
+from stepsweep.bucket.trials import NO_METRICS, Read
 from stepsweep.contract import keys
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.metrics import MAX_BYTES
-from stepsweep.contract.trial import Status, Trial
+from stepsweep.contract.ranking import Result
+from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.statemachine import reducer
 from stepsweep.statemachine.reducer import BEST
 from tests.support.functions import Cloud, job_description
@@ -309,7 +310,10 @@ class TestLastLines:
     def test_logs_that_cannot_be_reached_lose_no_sweep(self) -> None:
         config = Config(retries={"total_max_attempts": 1})
         client = boto3.client("logs", endpoint_url="http://127.0.0.1:9", config=config)  # nobody listens on 9
-        assert LastLines(client, "group").of("job/default/1") == (
+        outcome = Outcome(trial_id="1", status=Status.FAILED)
+        result = Result(trial=Trial(trial_id="1", params={}, options={}, epochs=1), outcome=outcome)
+        read = Read(result=result, log_stream="job/default/1")
+        assert CloudLastLines(client, "group", at_most=1).of(read) == (
             "(its log could not be read: EndpointConnectionError)"
         )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from stepsweep.bucket.folder import files_below, key_of, path_of
-from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.job_logs import NoLastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
@@ -92,11 +92,6 @@ class _Pages:
         return [{"Contents": found}]
 
 
-class _NoLogs:
-    def of(self, _stream: str) -> str:
-        return ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedCloud:
     directory: Path
@@ -170,7 +165,12 @@ class RecordedCloud:
 
     def reduced(self, name: str, *, round_number: int = 0) -> None:
         """Ends a round as the state machine does; the last one has a winner."""
-        logs = cast(LastLines, _NoLogs())
         reduce(
-            self.bucket, logs, sweep=name, round_number=round_number, map_results={}, usd_per_hour=1.0, job=StackJob()
+            self.bucket,
+            NoLastLines(),
+            sweep=name,
+            round_number=round_number,
+            map_results={},
+            usd_per_hour=1.0,
+            job=StackJob(),
         )

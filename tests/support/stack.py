@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from stepsweep.bucket.job_logs import LastLines
+from stepsweep.bucket.job_logs import CloudLastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.client.deployment import Deployment, on_endpoint
 from stepsweep.client.running.control import Control
@@ -104,7 +104,7 @@ class Stack:
 
     def reduced(self, sweep: str, *, round_number: int = 0) -> dict[str, Any]:
         """Picks the winner as the state machine does; returns the execution's output."""
-        last_lines = LastLines(self.deployment.logs, LOG_GROUP)
+        last_lines = CloudLastLines(self.deployment.logs, LOG_GROUP, at_most=100)
         answer = reduce(
             self.bucket,
             last_lines,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from stepsweep.bucket.job_logs import LastLines, with_last_lines
 from stepsweep.bucket.latest import latest_of
 from stepsweep.bucket.outcomes import recorded
 from stepsweep.bucket.s3 import for_all
@@ -188,9 +189,9 @@ class Records:
 
         return for_all(read, trial_ids)
 
-    def rows_so_far(self, plan: Plan, objects: Objects) -> list[Row]:
+    def rows_so_far(self, plan: Plan, objects: Objects, last_lines: LastLines) -> list[Row]:
         """Returns the leaderboard of the trials that have ended."""
-        results = [read.result for read in self.results(plan, self.finished(plan, objects))]
+        results = with_last_lines(self.results(plan, self.finished(plan, objects)), last_lines)
         return rows_of(results, plan.spec)
 
     def leaderboard(self, spec: SweepSpec) -> list[Row]:

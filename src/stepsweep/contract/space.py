@@ -240,7 +240,10 @@ def value_at(parameter: Parameter, index: int) -> Value:
 
 
 def values_of(parameter: Parameter) -> tuple[Value, ...]:
-    """Returns all values of a listed parameter, as a person reads them: numbers ascending, others in the spec's order."""
+    """Returns all values of a listed parameter, as tables and figures show them.
+
+    Numbers ascend; a list that has other values too is in the spec's order.
+    """
     values = tuple(value_at(parameter, index) for index in range(size_of(parameter)))
     numbers = [value for value in values if is_number(value)]
     return tuple(sorted(numbers)) if len(numbers) == len(values) else values

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from stepsweep.bucket.job_logs import last_lines
 from stepsweep.local.attempts import HAS_EXITED, HOST_LOST, NOT_STARTED, OUT_OF_MEMORY, Attempt, Ending
 from stepsweep.local.container_engine import CLOUD_LABEL, Engine, image_name, state_of
-from stepsweep.local.job_logs import last_lines
 from stepsweep.local.machine import Machine, Process, threads
 
 KILLED = 137

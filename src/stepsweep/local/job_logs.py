@@ -1,15 +1,11 @@
 """The output of jobs in moto's log streams, whose memory is bounded whatever jobs print."""
 
-import os
-import stat
 import threading
 from collections import deque
 from pathlib import Path
 from typing import Any
 
-MAX_BYTES = 64 * 2**10
-MAX_LINES = 1_000
-"""Most of an attempt's output in `aws logs`, from its end; the file has all."""
+from stepsweep.bucket.job_logs import last_lines
 
 MAX_TOTAL_BYTES = 64 * 2**20
 """Most memory of all attempts together; the oldest lose theirs first."""
@@ -20,6 +16,8 @@ EVENT_BYTES = 1_000
 
 class JobLogs:
     """Copies the end of each attempt's output to its log stream, for `aws logs get-log-events` and the reducer.
+
+    The file has all of it.
 
     Thread-safe.
     """
@@ -50,19 +48,3 @@ class JobLogs:
                 oldest, size = self._kept.popleft()
                 oldest.events.clear()
                 self._total -= size
-
-
-def last_lines(log: Path) -> list[str]:
-    """Returns the last lines of a file that are not empty, of at most `MAX_BYTES` together."""
-    try:
-        # A pipe that somebody has put there would block, were it not for the flag.
-        descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
-        return []
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            return []
-        file.seek(max(0, status.st_size - MAX_BYTES))
-        data = file.read(MAX_BYTES)
-    return [line for line in data.decode(errors="replace").splitlines() if line.strip()][-MAX_LINES:]
