@@ -21,8 +21,30 @@ def prepared(sweep: Sweep, script: str) -> Path:
     return sweep.folder / "sweep.yaml"
 
 
-def test_the_options_of_argparse_and_the_metrics_of_a_short_run(sweep: Sweep) -> None:
-    spec = prepared(sweep, "pytorch")
+LIGHT = """
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--batch-size", type=int, default=32)
+parser.add_argument("--lr", type=float, default=0.1)
+parser.add_argument("--epochs", type=int, default=2)
+parser.add_argument("--no-momentum", action="store_true")
+args = parser.parse_args()
+for epoch in range(1, args.epochs + 1):
+    print(f"Train Epoch: {epoch} [0/192]\\tLoss: {args.lr / epoch:.6f}")
+    print(f"\\nTest set: Accuracy: {epoch + args.batch_size}/64 ({epoch}%)\\n")
+    open("best.pt", "w").close()
+print("Final correct: 3")
+"""
+
+
+@pytest.mark.parametrize("script", ["light", pytest.param("pytorch", marks=pytest.mark.slow)])
+def test_the_options_of_argparse_and_the_metrics_of_a_short_run(sweep: Sweep, script: str) -> None:
+    spec = sweep.folder / "sweep.yaml"
+    if script == "light":
+        (sweep.folder / "main.py").write_text(LIGHT)
+    else:
+        prepared(sweep, script)
     ended = sweep("init")
     assert ended.returncode == 0, ended.stderr
     assert spec.read_text().splitlines()[3:] == [

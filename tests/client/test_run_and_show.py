@@ -108,7 +108,7 @@ def test_a_terminal_has_colours_unless_somebody_wants_none(sweep: Sweep, finishe
     assert "Winner" in shown
     assert ("\x1b[1;32m" in shown) is not no_color
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
-    assert re.search(r"lr . momentum +0\.5 +0\.9\s+0\.1 +FAILED +INVALID\s+0\.01 +\*0\.9 +0\.9\s", plain)
+    assert re.search(r"lr . momentum +0\.5 +0\.9\s+0\.01 +\*0\.9 +0\.9\s+0\.1 +FAILED +INVALID\s", plain)
     assert re.search(r"The winner's 2 epochs\s+val_accuracy +0\.9 +█▁ +0\.8\s", plain)
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from benchmarks.virtual import Memory, NoLogs
-from stepsweep.bucket.job_logs import LastLines
+from benchmarks.virtual import Memory
+from stepsweep.bucket.job_logs import NoLastLines
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.bucket.search_log import SearchLog, state_at
 from stepsweep.contract import keys
@@ -282,7 +282,7 @@ class Life:
 
     def ends_its_leg(self) -> Json:
         def ended() -> Json:
-            return end_leg(self.bucket, cast(LastLines, NoLogs()), sweep="s", job=JOB)
+            return end_leg(self.bucket, NoLastLines(), sweep="s", job=JOB)
 
         answered = self.tried(ended)
         assert ended() == answered, "a reducer that runs again answers the same"
