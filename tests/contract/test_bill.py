@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from stepsweep.contract import assumed
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of, cheapest_and_fastest, other_way
+from stepsweep.contract.cost import job_seconds
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.means import Capacity, StackJob
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.spent import Spent
 
 PACE = Span(6, 6)
 SIXTEEN = Fleet(usd_per_hour=0.526, at_once=16)
@@ -106,3 +108,27 @@ def test_the_ends_are_in_order_and_more_machines_cost_no_less(data: st.DataObjec
 
 def test_a_sweep_whose_trials_are_finished_costs_nothing() -> None:
     assert bill_of(spec_of(), SIXTEEN, PACE, finished=9) == Bill()
+
+
+def test_a_trial_that_takes_all_of_the_stack_runs_alone_whatever_capacity_that_is() -> None:
+    job = StackJob(vcpus=4, max_vcpus=16, capacity=Capacity.SPOT)
+    fleet = Fleet.of(spec_of(resources={"vcpus": 16}), job, usd_per_hour=1.0)
+    assert (fleet.at_once, fleet.machines(9), fleet.usd_per_hour) == (1, 1, 4.0)
+    assert fleet.stretch.high > 1, "Spot's losses are in the bill"
+
+
+@pytest.mark.parametrize(
+    "attempts",
+    [None, 7, "x", {}, [], [None], [{}], [{"StartedAt": 1_000}], [{"StoppedAt": 1_000}],
+     [{"StartedAt": 5_000, "StoppedAt": 1_000}], [{"StartedAt": "1", "StoppedAt": "2"}],
+     [{"StartedAt": True, "StoppedAt": 9_000}], [{"StartedAt": 1, "StoppedAt": 10**400}]],
+)  # fmt: skip
+def test_attempts_that_say_nothing_of_their_time_cost_nothing(attempts: object) -> None:
+    assert job_seconds(attempts) == 0
+
+
+def test_the_attempts_of_a_job_cost_their_own_time() -> None:
+    ran = {"StartedAt": 1_000, "StoppedAt": 2_500}
+    assert job_seconds([ran, {}, {**ran, "StoppedAt": 4_000}]) == 4.5
+    spent = Spent().with_job(4.5, 3, is_whole=True)
+    assert spent.usd(Fleet(usd_per_hour=8.0, at_once=1)) == pytest.approx(0.01)
