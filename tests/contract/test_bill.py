@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from stepsweep.contract import assumed
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Bill, bill_of, cheapest_and_fastest, other_way
-from stepsweep.contract.cost import job_seconds
+from stepsweep.contract.cost import job_seconds, moment
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.means import Capacity, StackJob
 from stepsweep.contract.spec import SweepSpec
@@ -132,3 +132,12 @@ def test_the_attempts_of_a_job_cost_their_own_time() -> None:
     assert job_seconds([ran, {}, {**ran, "StoppedAt": 4_000}]) == 4.5
     spent = Spent().with_job(4.5, 3, is_whole=True)
     assert spent.usd(Fleet(usd_per_hour=8.0, at_once=1)) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("found", "is_time"),
+    [(0, True), (253_402_300_799_999, True), (253_402_300_800_000, False), (-1, False), (1.5, False), (True, False)],
+)
+def test_a_moment_is_one_that_a_calendar_has(found: object, is_time: bool) -> None:
+    """Up to the end of the year 9999, after which a report could not show it."""
+    assert (moment(found) == found) is is_time
