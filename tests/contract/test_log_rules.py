@@ -195,3 +195,22 @@ def test_half_a_document_is_named(stored: Stored, name: str, data: bytes) -> Non
     del stored.documents[keys.snapshot_key("s") if name != "snapshot" else keys.event_key("s", 7)]
     with pytest.raises(InvalidDocument, match=f"sweeps/s/{name}"):
         stored.state()
+
+
+def test_a_leg_whose_search_has_ended_has_no_worker_and_is_read(stored: Stored) -> None:
+    life = life_of(1, 3, stop={"metric_reached": 0.0})
+    life.to_the_end()
+    life.begin(execution="two")
+    began = life.log[-1].to_json()
+    assert (began["workers"], [choice["task"] for choice in began["first"]]) == (0, [None])
+    stored.documents.clear()
+    for number, event in enumerate(life.log):
+        stored.put(keys.event_key("s", number), event.to_json())
+    assert stored.state().ended_by.startswith("stop.metric_reached")
+
+
+def test_there_are_as_many_workers_as_a_map_runs_at_once(stored: Stored) -> None:
+    del stored.documents[keys.snapshot_key("s")]
+    key = keys.event_key("s", 0)
+    stored.put(key, changed(stored.get_json(key), ("workers",), 10_000))
+    assert stored.state().began.workers == 10_000
