@@ -17,7 +17,7 @@ from stepsweep.contract.attempts import attempts_of
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.trainer import data
 
-EXPECTED_SECONDS = 240
+EXPECTED_SECONDS = 200
 WAYS = {"rounds": ("--rounds", "in rounds"), "freely": ("--no-rounds", "free-running")}
 
 

@@ -95,3 +95,16 @@ def test_each_trial_is_a_run_and_a_second_export_keeps_it(tmp_path: Path) -> Non
     again = exported(recorded, "--wandb", str(runs), "--project", "digits")
     assert (again["written"], again["unchanged"]) == (0, 3)
     assert sorted(path.name for path in runs.glob("mine/*/wandb/offline-run-*")) == names
+
+
+def test_a_run_says_whether_its_trial_is_on_the_front(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path / "cloud")
+    objectives = [{"metric": "val_accuracy"}, {"metric": "ms", "direction": "minimize"}]
+    trials = recorded.planned("mine", {"lr": [0.1, 0.01]}, epochs=1, objectives=objectives)
+    for trial, ms in zip(trials, (1.0, 2.0), strict=True):
+        recorded.succeeded("mine", trial, {"val_accuracy": [0.5], "ms": [ms]})
+    recorded.reduced("mine")
+    runs = tmp_path / "runs"
+    exported(recorded, "--wandb", str(runs))
+    summaries = [items(of(read(runs / "mine" / trial.trial_id), "summary"), "update") for trial in trials]
+    assert [each["stepsweep.on_front"] for each in summaries] == [True, False]
