@@ -173,6 +173,52 @@ def test_a_usual_name_needs_no_sign_before_its_number() -> None:
     assert collected("precision 16, on 3.11 loss 0.5.1 map 3 score 1.5x, accuracy", 1)[0] == {}
 
 
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_a_part_of_an_epoch_is_that_epoch_as_hugging_face_prints_it(quote: str) -> None:
+    rows = [("loss", 0.5, 0.5), ("eval_loss", 0.4, 1.0), ("loss", 0.3, 1.5), ("eval_loss", 0.2, 2.0)]
+    text = "\n".join(f"{{'{n}': {quote}{v}{quote}, 'epoch': {quote}{e}{quote}}}" for n, v, e in rows)
+    assert collected(text, 2)[0] == {"loss": [0.5, 0.3], "eval_loss": [0.4, 0.2]}
+
+
+def test_a_tensor_is_its_number() -> None:
+    line = (
+        "epoch 1 loss: tensor(0.5, device='cuda:0', grad_fn=<NllLossBackward0>) acc = tensor(9e-1) w: tensor([1., 2.])"
+    )
+    assert collected(line, 1)[0] == {"loss": [0.5], "acc": [0.9]}
+
+
+def test_a_place_in_the_code_is_no_metric() -> None:
+    assert collected("2026-11-29 06:27:24.223 | INFO | __main__:main:42 - epoch 1 | val_loss: 0.5", 1)[0] == {
+        "val_loss": [0.5]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Accuracy on training set: 0.99\nAccuracy on the test set: 0.91",
+            {"train_Accuracy": [0.99], "test_Accuracy": [0.91]},
+        ),
+        ("Accuracy of the network on the 10000 test images: 54 %", {"Accuracy": [54]}),
+        ("RMSE train: 2.5, RMSE test: 3", {"train_RMSE": [2.5], "test_RMSE": [3]}),
+        ("Training set score: 0.99\nTest set score: 0.91", {"train_score": [0.99], "test_score": [0.91]}),
+        ("Train: 0.99\nTest: 0.91", {"Train": [0.99], "Test": [0.91]}),
+        ("loaded the data: 3", {"data": [3]}),
+    ],
+)
+def test_the_name_may_stand_before_what_it_was_measured_on(text: str, expected: dict[str, list[float]]) -> None:
+    assert collected(text, 1)[0] == expected
+
+
+def test_what_is_printed_more_often_than_there_are_epochs_is_named_if_none_of_it_counts() -> None:
+    columns, notices = collected("seed: 3\nscore: 0.5\nscore: 0.4", 1)
+    assert columns == {"seed": [3]}
+    assert notices == [
+        "score does not count: it was printed 2 times, which is no number of epochs; let its lines name the epoch"
+    ]
+
+
 def test_a_traceback_that_the_script_survives_is_no_metric() -> None:
     columns, notices = collected(
         "epoch 1 accuracy=0.7\n"
@@ -223,8 +269,10 @@ def test_a_checkpoint_keeps_what_kind_of_line_a_value_had() -> None:
         "[" * 1_000_000,
         "epoch " * 200_000,
         "é=1 ✓ 損失: 0.5 " * 50_000,
-        "best val acc " * 80_000,
-        "train loss 0.5 " * 70_000,
+        "best val acc " * 20_000,
+        "test set: 1 " * 10_000,
+        "loss test set: 1 " * 10_000,
+        "train loss 0.5 " * 20_000,
     ],
 )
 def test_a_very_long_line_is_read(text: str) -> None:

@@ -31,18 +31,20 @@ from typing import Any
 EPOCH = "epoch"
 MOST_EPOCHS = 100_000
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-_NUMPY = re.compile(r"\b(?:np|numpy)\.\w+\(([^()]*)\)")
+_NUMPY = re.compile(r"\b(?:(?:np|numpy)\.\w+|tensor)\(([^()\[\],]*)(?:,[^()\[\]]*)?\)")
+"""A scalar as NumPy or PyTorch prints it."""
 _THOUSANDS = r"\d{1,3}(?:,\d{3})+\.\d+"
 _NUMBER = rf"[+-]?(?:{_THOUSANDS}|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)(?![\w.])"
 _BEST = "best_"
 _PAIR = re.compile(
-    r"(?<![\w./@-])(?<!(?u:\w))"  # not in the middle of a word, of any alphabet
-    r"([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)[\"']?"
-    r"(?:\s*\((?:%|([A-Za-z]+))(?:\s+set)?\))?"
-    rf"\s*[=:]\s*({_NUMBER})(,\d[\d.,]*)?(?:\s*/\s*(\d+))?(?![:\w])(?!%\|)",
+    r"(?<![\w./@:-])(?<!(?u:\w))"  # not in the middle of a word, of any alphabet, nor of `module:function:12`
+    r"([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)"
+    r"(?:[\"']\s*:\s*[\"']|[\"']?(?:\s*\((?:%|([A-Za-z]+))(?:\s+set)?\))?\s*[=:]\s*)"
+    rf"({_NUMBER})(,\d[\d.,]*)?(?:\s*/\s*(\d+))?(?![:\w])(?!%\|)",
     re.ASCII | re.IGNORECASE,
 )
-"""A name, in parentheses what it was measured on, and a number; not the percents of a progress bar."""
+"""A name, in parentheses what it was measured on, and a number, in quotes if the name is; not the percents of a
+progress bar."""
 USUAL = (
     "acc", "accuracy", "auc", "auroc", "average_precision", "bleu", "dice", "f1", "iou", "map", "mcc", "miou", "ndcg",
     "precision", "psnr", "r2", "recall", "reward", "score", "ssim", "top1", "top5", "bpc", "brier", "cer",
@@ -61,12 +63,17 @@ _SPLITS = {
     "holdout": "holdout",
 }  # fmt: skip
 """What a line says that its values were measured on."""
+_THINGS = {"set", "data", "dataset", "split", "images", "samples", "examples"}
+"""What stands before the number in `Accuracy on the test set: 0.9`, which is the accuracy."""
+_USUAL = re.compile(rf"(?<![\w./@-])(?:{'|'.join(USUAL)})(?![\w./@-])", re.ASCII | re.IGNORECASE)
 _SPLIT = re.compile(rf"(?<![\w./@-])(?:{'|'.join(_SPLITS)})(?![\w./@=-])", re.ASCII | re.IGNORECASE)
 _BEST_BEFORE = re.compile(rf"\bbest\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE)
 _MOST_BEFORE = 24
+_MOST_WORDS = 80
+"""How far before a number `best` is looked for, and the name that it belongs to."""
 _ON = ":"
 """Parts what a value was measured on from its name, in the keys of a collector; no name has one."""
-_EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*\[?(\d+)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
+_EPOCH = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
 _OTHER_EPOCH = re.compile(r"\b(?:best|last|max|maximum|total|from|since)[\s:=(-]*$", re.ASCII | re.IGNORECASE)
 """What before a number of an epoch means that it is not the one whose metrics follow."""
 _RANK = re.compile(r"\s*\[(?:rank|default)[ :]?(\d+)\]", re.ASCII | re.IGNORECASE)
@@ -94,10 +101,13 @@ def _key(name: str, split: str | None, line: str, start: int, splits: list[tuple
     name = valid_name(name)
     if _BEST_BEFORE.search(line[max(start - _MOST_BEFORE, 0) : start]):
         name = _BEST + name
-    if split is None:
-        at = bisect.bisect_left(splits, (start, "")) - 1
-        split = splits[at][1] if at >= 0 else None
+    split = split or _split_before(start, splits)
     return f"{split}{_ON}{name}" if split else name
+
+
+def _split_before(start: int, splits: list[tuple[int, str]]) -> str | None:
+    at = bisect.bisect_left(splits, (start, "")) - 1
+    return splits[at][1] if at >= 0 else None
 
 
 def _column(key: str) -> str:
@@ -158,9 +168,10 @@ class Collector:
             self._see_epoch(math.ceil(found_epoch))
         elif document is None and (match := self._epoch_in(line)):
             text = next((group for group in match.groups() if group is not None), "")
-            if not text.isdecimal():
+            is_part = self._epoch_pattern is _EPOCH and "." in text  # of an epoch, as Hugging Face prints it
+            if not is_part and not text.isdecimal():
                 raise NoMetrics(f"--epoch: its group matched {text!r}, not a whole number")
-            self._see_epoch(int(text))
+            self._see_epoch(math.ceil(float(text)))
         kind = _kind_of(line, document)
         for key, name, value in self._found(line, document):
             self._add(key, name, value, kind)
@@ -192,7 +203,15 @@ class Collector:
             raw, within, number, more, of = match.groups()
             if raw.lower() in _NOT_METRICS or (within and within.lower() not in _SPLITS):
                 continue
-            key = _key(raw, _SPLITS[within.lower()] if within else None, line, match.start(), splits)
+            split = _SPLITS[within.lower()] if within else None
+            start = match.start()
+            if raw.lower() in _THINGS | _SPLITS.keys():
+                split = split or _SPLITS.get(raw.lower()) or _split_before(start, splits)
+                if split and (usual := _USUAL.search(line, max(start - _MOST_WORDS, 0), start)):
+                    raw, start = usual[0], usual.start()
+                elif not within:
+                    split = None
+            key = _key(raw, split, line, start, splits)
             if more:
                 self._unclear.setdefault(key, number + more)
                 continue
@@ -355,6 +374,13 @@ class Collector:
             self._check_replayed()
             values = self._counted(epochs)
             self._check_kinds(values, epochs)
+            notices += [
+                f"{_column(name)} does not count: it was printed {len(self._uncounted[name])} times, which is no "
+                "number of epochs; let its lines name the epoch"
+                for name, column in values.items()
+                if not column
+            ]
+            values = {name: column for name, column in values.items() if column}
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
@@ -366,7 +392,7 @@ class Collector:
             notices.append(
                 f"{_column(name)} does not count: {text} may be more than one number; print it without commas"
             )
-        if absent := [name for name in self._named if name not in values]:
+        if absent := [name for name in self._named if name not in self._raw_names]:
             raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
         if not values:
             return [], []
