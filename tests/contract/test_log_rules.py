@@ -214,3 +214,16 @@ def test_there_are_as_many_workers_as_a_map_runs_at_once(stored: Stored) -> None
     key = keys.event_key("s", 0)
     stored.put(key, changed(stored.get_json(key), ("workers",), 10_000))
     assert stored.state().began.workers == 10_000
+
+
+def test_nobody_is_promoted_from_the_last_rung(stored: Stored) -> None:
+    life = life_of(1, 2, halving={"min_epochs": 1, "factor": 2}, epochs=2)
+    life.to_the_end()
+    (top,) = [number for number, rung in enumerate(life.rungs) if rung == 1]
+    stored.documents.clear()
+    for number, event in enumerate(life.log):
+        stored.put(keys.event_key("s", number), event.to_json())
+    last = keys.event_key("s", len(life.log) - 1)
+    stored.put(last, changed(stored.get_json(last), ("choice", "passed"), [top]))
+    with pytest.raises(InvalidDocument, match=f"candidate {top} cannot be promoted from rung 1"):
+        stored.state()
