@@ -116,6 +116,7 @@ def test_a_value_that_is_wrong_is_refused_in_words_or_breaks_nothing(stored: Sto
     ("number", "place", "value", "fault"),
     [
         (0, ("leg",), 1, "it begins leg 1, and 0 is the next one"),
+        (0, ("workers",), 0, "0 workers cannot have been told 2 first tasks"),
         (0, ("workers",), 10_001, "10001 workers cannot have been told 2 first tasks"),
         (0, ("first", 0, "task", "params"), {"lr": 2.0}, "candidate 0 cannot begin: lr is never 2 by"),
         (0, ("first", 0, "task", "params"), {"lr": 0.5, "x": 1}, "candidate 0 cannot begin: there is no parameter `x`"),
@@ -227,3 +228,25 @@ def test_nobody_is_promoted_from_the_last_rung(stored: Stored) -> None:
     stored.put(last, changed(stored.get_json(last), ("choice", "passed"), [top]))
     with pytest.raises(InvalidDocument, match=f"candidate {top} cannot be promoted from rung 1"):
         stored.state()
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "fault"),
+    [
+        (("leg",), 0, "it begins leg 0, and 1 is the next one"),
+        (("leg",), 2, "it begins leg 2, and 1 is the next one"),
+        (("spec", "seed"), 7, "its spec asks for other trials than that of the leg before"),
+    ],
+)
+def test_a_leg_that_cannot_follow_is_named(stored: Stored, place: tuple[Any, ...], value: Any, fault: str) -> None:
+    life = life_of(1, 3)
+    life.to_the_end()
+    life.begin(execution="two")
+    stored.documents.clear()
+    for number, event in enumerate(life.log):
+        stored.put(keys.event_key("s", number), event.to_json())
+    last = keys.event_key("s", len(life.log) - 1)
+    stored.put(last, changed(stored.get_json(last), place, value))
+    with pytest.raises(InvalidDocument) as caught:
+        stored.state()
+    assert str(caught.value) == f"{last}: {fault}"

@@ -32,8 +32,6 @@ def check_leg(state: "SearchState", event: Began) -> None:
 
 def check_question(state: "SearchState", event: Asked) -> None:
     """Raises InvalidDocument if no worker can have asked that."""
-    if not state.events:
-        raise InvalidDocument("a log starts with the event that begins a leg")
     if event.leg < state.began.leg:  # a late one, which counts for nothing
         return
     if event.leg > state.began.leg or event.worker >= state.began.workers:
