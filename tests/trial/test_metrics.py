@@ -59,6 +59,7 @@ def test_a_metric_called_rank_is_no_process() -> None:
 
 def test_a_best_value_alone_is_the_value() -> None:
     assert collected("Best accuracy: 0.9", epochs=1)[0] == {"accuracy": [0.9]}
+    assert collected("epoch 1 loss: 0.5 best loss: 0.3\nbest_loss=0.2", 1)[0] == {"loss": [0.5], "best_loss": [0.2]}
 
 
 def test_a_value_with_commas_is_one_number_or_none() -> None:

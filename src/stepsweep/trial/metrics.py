@@ -105,6 +105,11 @@ def _key(name: str, split: str | None, line: str, start: int, splits: list[tuple
     return f"{split}{_ON}{name}" if split else name
 
 
+def _printed(raw: str, key: str) -> str:
+    """Returns what of the output the key names, to tell it from others that would have the same key."""
+    return raw if key.rpartition(_ON)[2] == valid_name(raw) else _BEST + raw
+
+
 def _split_before(start: int, splits: list[tuple[int, str]]) -> str | None:
     at = bisect.bisect_left(splits, (start, "")) - 1
     return splits[at][1] if at >= 0 else None
@@ -216,10 +221,10 @@ class Collector:
                 self._unclear.setdefault(key, number + more)
                 continue
             value = float(number.replace(",", ""))
-            found[match.start()] = (key, raw, value / float(of) if of and float(of) else value)
+            found[match.start()] = (key, _printed(raw, key), value / float(of) if of and float(of) else value)
         for match in _SENTENCE.finditer(line):
             key = _key(match[1], None, line, match.start(), splits)
-            found.setdefault(match.start(), (key, match[1], float(match[2])))
+            found.setdefault(match.start(), (key, _printed(match[1], key), float(match[2])))
         return [found[at] for at in sorted(found)]
 
     def _epoch_in(self, line: str) -> re.Match[str] | None:
