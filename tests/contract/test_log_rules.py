@@ -120,6 +120,7 @@ def test_a_value_that_is_wrong_is_refused_in_words_or_breaks_nothing(stored: Sto
         (0, ("workers",), 10_001, "10001 workers cannot have been told 2 first tasks"),
         (0, ("first", 0, "task", "params"), {"lr": 2.0}, "candidate 0 cannot begin: lr is never 2 by"),
         (0, ("first", 0, "task", "params"), {"lr": 0.5, "x": 1}, "candidate 0 cannot begin: there is no parameter `x`"),
+        (0, ("first", 0, "task", "rung"), 1, "candidate 0 cannot begin on rung 1"),
         (1, ("leg",), 1, "leg 1 has no worker 0"),
         (1, ("worker",), 2, "leg 0 has no worker 2"),
         (1, ("turn",), 0, "worker 0 was told its turn 0 before"),
@@ -250,3 +251,15 @@ def test_a_leg_that_cannot_follow_is_named(stored: Stored, place: tuple[Any, ...
     with pytest.raises(InvalidDocument) as caught:
         stored.state()
     assert str(caught.value) == f"{last}: {fault}"
+
+
+def test_a_rung_that_is_left_out_is_named(stored: Stored, life: Life) -> None:
+    del stored.documents[keys.snapshot_key("s")]
+    tasks = {
+        number: stored.get_json(keys.event_key("s", number))["choice"]["task"] for number in range(1, len(life.log))
+    }
+    number, climbs = next((number, task) for number, task in tasks.items() if task and task["rung"] == 1)
+    key = keys.event_key("s", number)
+    stored.put(key, changed(stored.get_json(key), ("choice", "task", "rung"), 2))
+    with pytest.raises(InvalidDocument, match=f"candidate {climbs['candidate']} is on rung 0, not on 2"):
+        stored.state()
