@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import shutil
 import sys
 import time
@@ -26,12 +27,16 @@ def run(*, quick: bool) -> Result:
 
 
 def measured(sizes: Sequence[tuple[int, int]]) -> Result:
+    load = os.getloadavg()[1]
     ran = [_ran(trials, workers) for trials, workers in sizes]
     columns = [
         "trials", "workers", "ms per trial", "CPU of the cloud, ms", "CPU of jobs and functions, ms",
         "S3 requests of the function that answers", "peak memory of the cloud, MiB",
     ]  # fmt: skip
-    caption = "Free-running searches of trials that do nothing: each worker asks after each trial."
+    caption = (
+        "Free-running searches of trials that do nothing: each worker asks after each trial. Other programs had a load "
+        f"average of {load:.1f}."
+    )
     rows = [
         [
             f"{found['trials']:,}",
