@@ -14,6 +14,7 @@ import pty
 import re
 import select
 import shlex
+import shutil
 import signal
 import struct
 import sys
@@ -206,7 +207,7 @@ def main() -> None:
         folder = Path(scratch)
         (folder / ".stepsweep").mkdir()
         (folder / ".stepsweep" / "data").symlink_to(ROOT / ".stepsweep" / "data")
-        (folder / "examples").symlink_to(ROOT / "examples")
+        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("*.ipynb", "*.png"))
         record = Recorder(folder)
         record.say("# A session\n\n`make screens` records this page with docs/record.py: 100 columns, no AWS account.")
         record.say("## Watching a sweep")
