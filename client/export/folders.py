@@ -4,7 +4,6 @@ Tools call such a folder a run.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,9 @@ from typing import Any
 from stepsweep.client.export.finished import Finished
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.ranking import Result
-from stepsweep.contract.space import shown
 
 MARK = "stepsweep.json"
 """A file in each folder of ours, with what the folder holds. A run's is complete only when what it is about is."""
-
-_RUN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
-"""Ids of trials. They come from a file in the bucket, so none is taken for a path as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +64,9 @@ def write_runs(
         write_sweep: writes what is about the whole sweep into its folder.
 
     Raises:
-        InvalidInput: a trial's id must not name a folder, the sweep's folder holds something else, or a file cannot be
-            written.
+        InvalidInput: the sweep's folder holds something else, or a file cannot be written.
     """
     home = folder / finished.spec.name
-    if no_folders := [shown(trial_id) for trial_id in hparams if not _RUN.fullmatch(trial_id)]:
-        raise InvalidInput([f"the trial {trial_id} has an id that must not name a folder" for trial_id in no_folders])
     try:
         _claim(home, finished, option)
         write_sweep(home)

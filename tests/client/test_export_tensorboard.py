@@ -15,7 +15,7 @@ from stepsweep.client.cli.main import cli
 from stepsweep.client.export.folders import Written
 from stepsweep.client.export.tensorboard import export
 from stepsweep.client.running.control import Found
-from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.errors import InvalidDocument, InvalidInput
 from stepsweep.contract.keys import plan_key
 from stepsweep.contract.trial import Trial
 from tests.support.command import Sweep
@@ -151,7 +151,7 @@ def test_an_id_from_the_bucket_never_leads_out_of_the_folder(stack: Stack, tmp_p
     plan = stack.bucket.get(key)
     assert plan is not None
     stack.bucket.put(key, plan.replace(trials[0].trial_id.encode(), b"../../x"), "application/json")
-    with pytest.raises(InvalidInput, match=r'the trial "\.\./\.\./x" has an id that must not name a folder'):
+    with pytest.raises(InvalidDocument, match=r'trial_id: must be the id of a trial: .*, got "\.\./\.\./x"'):
         exported(stack, tmp_path / "a" / "b")
     assert list(tmp_path.iterdir()) == []
 

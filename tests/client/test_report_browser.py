@@ -88,7 +88,7 @@ def test_the_page_is_drawn_without_a_complaint_or_a_request(
 ) -> None:
     opened(chromium, recorded, plane, dark=dark)
     cells = chromium.run("return document.getElementById('plane').data[0].z")
-    assert cells == [[0.8, 0.9], [0.7, 0.6], [0.5, None]]
+    assert cells == [[0.5, None], [0.7, 0.6], [0.8, 0.9]]
     written = chromium.run("return document.getElementById('plane').layout.annotations.map((each) => each.text)")
     assert written == ["★ 0.9", "0.8", "0.7", "0.6", "0.5", "failed"]
     assert chromium.run("return document.getElementById('jobs').data.map((trace) => trace.x.length)") == [5, 2]

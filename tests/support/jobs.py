@@ -56,5 +56,5 @@ def running(cloud: Cloud, job_id: str) -> None:
 
 
 def printed(cloud: Cloud, job: dict[str, Any]) -> str:
-    (log,) = (cloud.directory / "logs" / job["jobName"]).iterdir()
-    return str(log.read_text())
+    """Returns what a job of one attempt has printed. A job runs a moment before it has a log."""
+    return "".join(log.read_text() for log in (cloud.directory / "logs" / job["jobName"]).glob("*"))
