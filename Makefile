@@ -64,7 +64,7 @@ suite: install
 
 SUITE = $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/package
 
-# The tests that `make test` leaves out: what takes long, and takes a way that shorter tests take too. A quarter of an hour.
+# The tests that `make test` leaves out: what takes long, and takes a way that shorter tests take too. Six minutes on two cores.
 slow: data
 	$(SUITE) -m slow
 
