@@ -16,9 +16,10 @@ from stepsweep.client.deployment import CloudError, explained
 from stepsweep.contract.artifacts import DOWNLOADED, FRONT, NONE, WINNER
 from stepsweep.contract.described import MAX_NAMED, number_of
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.space import as_option, key_of, shown
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Trial
+from stepsweep.contract.trial import Status, Trial
 
 THREADS = 4
 
@@ -89,7 +90,8 @@ def download(
         for artifact in artifacts
     ]
     if not files:
-        raise InvalidInput([_why_none(spec, trials[0], cloud.where)])
+        rows = archive.standing(name, running=[]).rows
+        raise InvalidInput([_why_none(spec, trials[0], rows, cloud.where)])
     folder = folder or Path(f"{name}-{trials[0].trial_id}" if words else name)
     size = sum(artifact.bytes for artifact, _ in files)
     _check(files, folder, size, force=force)
@@ -123,8 +125,11 @@ def _folder_of(spec: SweepSpec, trial: Trial) -> str:
     return "-".join(f"{name}-{as_option(value)}" for name, value in trial.member.items())
 
 
-def _why_none(spec: SweepSpec, trial: Trial, where: str) -> str:
+def _why_none(spec: SweepSpec, trial: Trial, rows: Sequence[Row], where: str) -> str:
     what = f"the trial {trial.trial_id} of {spec.name} has no artifacts"
+    failed = next((row for row in rows if row.trial_id == trial.trial_id and row.status != Status.SUCCEEDED), None)
+    if failed:
+        return f"{what}: it is {', '.join(filter(None, (failed.status, failed.reason)))}"
     if spec.keep_artifacts == NONE:
         whose = FRONT if spec.has_front else WINNER
         return f'{what}: the sweep has `keep_artifacts: none`; write "{whose}", and train it again (--fresh)'

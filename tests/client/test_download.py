@@ -156,6 +156,17 @@ def test_a_winner_without_artifacts_has_the_reason(
     assert not (tmp_path / "mine").exists()
 
 
+def test_a_trial_that_failed_has_that_as_the_reason(recorded: RecordedCloud, tmp_path: Path) -> None:
+    good, bad = recorded.planned("mine", {"lr": [0.1, 0.2]})
+    recorded.succeeded("mine", good, {"val_accuracy": [0.5] * 3})
+    recorded.failed("mine", bad, "no")
+    recorded.reduced("mine")
+    with pytest.raises(InvalidInput) as caught:
+        downloaded(recorded, "lr=0.2", folder=tmp_path / "mine")
+    (fault,) = caught.value.faults
+    assert fault == f"the trial {bad.trial_id} of mine has no artifacts: it is FAILED, exit code 1, attempt 2"
+
+
 def test_results_name_what_the_winner_did_not_leave(
     recorded: RecordedCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
