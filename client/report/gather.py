@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stepsweep.bucket.folder import path_of
+from stepsweep.bucket.job_logs import THREADS
 from stepsweep.bucket.records import Plan
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
@@ -29,8 +30,6 @@ from stepsweep.trainer_script import script_of
 
 MAX_LOGS = 50
 """Failed trials whose logs are read: those with the most frequent reasons first, but at least one per reason."""
-LOG_THREADS = 4
-"""CloudWatch Logs allows 25 requests per second."""
 LOG_LINES = 40
 MAX_LINE = 500
 
@@ -131,5 +130,5 @@ def _logs(
         except SweepError as error:
             return [f"(its log could not be read: {error})"]
 
-    lines = for_all(tail, asked, threads=LOG_THREADS)
+    lines = for_all(tail, asked, threads=THREADS)
     return {trial_id: [line[:MAX_LINE] for line in last] for trial_id, last in zip(asked, lines, strict=True) if last}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stepsweep.bucket.job_logs import THREADS
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.deployment import Deployment
 from stepsweep.contract.trial import one_line
@@ -15,8 +16,6 @@ MAX_BYTES = 8192
 MAX_EVENTS = 5
 MAX_JOBS = 100
 """Limit of DescribeJobs: https://docs.aws.amazon.com/batch/latest/APIReference/API_DescribeJobs.html"""
-THREADS = 4
-"""GetLogEvents allows 25 requests per second."""
 
 _ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
 

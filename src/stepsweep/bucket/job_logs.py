@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stepsweep.bucket.folder import opened
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.trials import Read
 from stepsweep.contract.ranking import Result
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 THREADS = 4
+"""CloudWatch Logs allows 25 requests per second."""
 
 MAX_BYTES = 64 * 2**10
 MAX_LINES = 1_000
@@ -48,7 +49,7 @@ class LastLines(Protocol):
 
 
 class CloudLastLines:
-    """Reads them in CloudWatch Logs, where GetLogEvents allows 25 requests per second."""
+    """Reads them in CloudWatch Logs."""
 
     def __init__(self, client: "CloudWatchLogsClient", log_group: str, *, at_most: int) -> None:
         self._logs = client
@@ -115,16 +116,11 @@ def with_line(result: Result, line: str) -> Result:
 def last_lines(log: Path) -> list[str]:
     """Returns the last lines of a file that are not empty, of at most `MAX_BYTES` together."""
     try:
-        # A pipe that somebody has put there would block, were it not for the flag.
-        descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+        with opened(log, log.parent) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - MAX_BYTES))
+            data = file.read(MAX_BYTES)
     except OSError:
         return []
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            return []
-        file.seek(max(0, status.st_size - MAX_BYTES))
-        data = file.read(MAX_BYTES)
     return [line for line in data.decode(errors="replace").splitlines() if line.strip()][-MAX_LINES:]
 
 
