@@ -98,7 +98,7 @@ class NoLastLines:
 
 
 def with_last_lines(read: Sequence[Read], last_lines: LastLines) -> list[Result]:
-    """Returns the results, the reasons of failed jobs with the last line that each printed."""
+    """Returns the results. The reason of a failed job ends in the last line that it printed."""
     failed = [each for each in read if each.log_stream][: last_lines.at_most]
     found = for_all(last_lines.of, failed, threads=THREADS)
     lines = {each.log_stream: line for each, line in zip(failed, found, strict=True)}
