@@ -18,6 +18,7 @@ from stepsweep.local.host import FORK_IS_SAFE
 from tests.support import forked
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, Cloud, eventually, running_cloud
+from tests.support.ports import free_port
 from tests.support.recorded import RecordedCloud
 from tests.support.stack import Stack, make_stack
 
@@ -218,8 +219,7 @@ def test_a_help_goes_where_it_can(ran: Ran, name: str) -> None:
 
 
 def test_the_page_is_served_without_an_output(made: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    port = free_port()
     by = ("sh", "-c", 'exec "$@" >&-', "sh")
     with Sweep(folder=made, by=by).popen("ui", *HERE, "--port", str(port), environment=C_LOCALE) as process:
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.browser import HOW, Browser, browser, found
 from tests.support.embedded import SCRIPTED, eventually, keep_template
+from tests.support.ports import free_port
 from tests.support.ui import served
 
 pytestmark = pytest.mark.skipif(found() is None and not os.environ.get("CI"), reason=f"no browser here: {HOW}")
@@ -55,8 +56,9 @@ def text(chromium: Browser, selector: str) -> str:
 
 
 def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chromium: Browser, folder: Path) -> None:
-    with served(folder, environment=ENVIRONMENT) as page:
-        root, port = page.root, page.host.split(":")[1]
+    port = str(free_port())
+    with served(folder, "--port", port, environment=ENVIRONMENT) as page:
+        root = page.root
         chromium.open(page.address)
         eventually(lambda: "There is no sweep here yet" in text(chromium, "#rows"))
         assert chromium.barriers() == []

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from tests.faults.between import Hop, Microburst, address, hop
 from tests.faults.promises import Ledger, Snapshot
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
+from tests.support.ports import free_port
 
 STEPS = REPOSITORY / "tests" / "trainers" / "steps"
 SLOTS = 4
@@ -64,12 +64,12 @@ class World:
         self._options: dict[str, Any] = {
             "context": dict(context),
             "vcpus": vcpus,
-            "port": _free_port(),
+            "port": free_port(),
             "seen_at": hop_.url,
         }
         self._exits = contextlib.ExitStack()
         self.start_cloud()
-        self.microburst = Microburst(upstream=self.cloud.environment["AWS_ENDPOINT_URL"], port=_free_port())
+        self.microburst = Microburst(upstream=self.cloud.environment["AWS_ENDPOINT_URL"], port=free_port())
         hop_.upstream = address(self.microburst.url)
         self.ledger = Ledger(directory / "s3")
         self._undisturbed: dict[str, dict[str, bytes]] = {}
@@ -232,12 +232,6 @@ def a_world(directory: Path, *, vcpus: int = SLOTS) -> Iterator[World]:
             yield world
         finally:
             world.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def _described(process: psutil.Process) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 from pathlib import Path
 
 import boto3
@@ -15,6 +14,7 @@ from stepsweep.contract import keys, median
 from stepsweep.contract.objective import Direction, Objective
 from stepsweep.trainer import store
 from stepsweep.trainer.store import FileStore, Job, JobStore, StoreError, tutorial_key
+from tests.support.ports import free_port
 from tests.support.trainer import BUCKET
 
 JOB = Job(bucket=BUCKET, trial_id="lr-0_1-abc", epochs=10)
@@ -112,8 +112,7 @@ def test_a_jobs_checkpoint(s3: S3Client) -> None:
 
 
 def test_a_network_that_is_gone_is_told_in_one_line() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     nobody = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{port}",
