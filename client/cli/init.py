@@ -13,22 +13,12 @@ from stepsweep.contract.errors import InvalidInput
 INIT_EXIT_CODES = "Exit codes: 0 written · 2 nothing was written: wrong options, or a file is there already."
 TRY_SECONDS = 120.0
 
-DOCKERFILE = """\
-# The image of the trials on AWS. It has no ENTRYPOINT: that is the `command` of {spec}.
-FROM {base}
-WORKDIR /app
-{install}
-COPY . .
-"""
-CPU, GPU = "python:3.11-slim", "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
-PROJECT_FILES = ("requirements.lock", "requirements.txt")
-
 
 @click.command(epilog=INIT_EXIT_CODES)
 @click.argument("script", required=False)
 @click.argument("words", nargs=-1)
 @click.option("--no-run", is_flag=True, help="Start the script to read its options only.")
-@click.option("--aws", is_flag=True, help="Write a Dockerfile too, which AWS needs.")
+@click.option("--aws", is_flag=True, help="Write a Dockerfile too, which AWS needs, and a lock file of the packages.")
 @click.option("--gpu", is_flag=True, help="With --aws: for an image with CUDA.")
 def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gpu: bool) -> int:
     """Propose a sweep.yaml for a script in this folder.
@@ -43,6 +33,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
+    from stepsweep.client.proposing.image import proposed
     from stepsweep.client.proposing.script import configured, interpreter_of, parsed, script_in, tried
     from stepsweep.client.proposing.spec import proposal, text_of
     from stepsweep.client.specs.script import script_of_command
@@ -50,8 +41,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     folder = Path.cwd()
     if gpu and not aws:
         raise click.UsageError("--gpu goes with --aws", click.get_current_context())
-    written = [SPEC_FILE, *(["Dockerfile"] if aws else [])]
-    if there := [name for name in written if (folder / name).exists()]:
+    if there := [name for name in (SPEC_FILE, *(["Dockerfile"] if aws else [])) if (folder / name).exists()]:
         raise InvalidInput([f"{name} is there already, and nothing is overwritten; rename it first" for name in there])
     name = script_in(folder, script)
     program = ["python" if name.endswith(".py") else "sh", name, *words]
@@ -84,23 +74,21 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
         _say(f"It {found.ended}, and printed no metrics that are known, nor left a file of them. Its last lines:")
         for line in found.last_lines:
             _say(f"  {line}")
-    (folder / SPEC_FILE).write_text(text_of(shlex.join(program), known, found), encoding="utf-8")
+    written = {SPEC_FILE: text_of(shlex.join(program), known, found)}
     if aws:
-        (folder / "Dockerfile").write_text(_dockerfile(folder, gpu=gpu), encoding="utf-8")
+        image = proposed(folder, name, python, gpu=gpu)
+        written |= image.files
+        for note in image.notes:
+            _say(note)
+    for path, text in written.items():
+        (folder / path).write_text(text, encoding="utf-8")
     number = len(options)
     options_found = "no options of its own parser" if known is None else f"{number} option{'s' * (number != 1)}"
     options_found += f" in {known.file}" if known and known.file else ""
     metrics_found = f"the metrics {', '.join(found.metrics)}" if found and found.metrics else "no metrics"
-    _say(f"Found {options_found} and {metrics_found}. Wrote {' and '.join(written)}. Look at it, then: sweep run")
+    _say(f"Found {options_found} and {metrics_found}.")
+    _say(f"Wrote {', '.join(written)}. Look at {'them' if aws else 'it'}, then: sweep run")
     return ExitCode.OK
-
-
-def _dockerfile(folder: Path, *, gpu: bool) -> str:
-    file = next((name for name in PROJECT_FILES if (folder / name).is_file()), None)
-    install = "RUN pip install --no-cache-dir stepsweep  # and what the script imports"
-    if file:
-        install = f"COPY {file} .\nRUN pip install --no-cache-dir stepsweep -r {file}"
-    return DOCKERFILE.format(spec=SPEC_FILE, base=GPU if gpu else CPU, install=install)
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import sys
+from importlib.metadata import version
 from pathlib import Path
 from textwrap import dedent
 
@@ -280,18 +282,82 @@ def test_nothing_is_overwritten(sweep: Sweep, existing: str) -> None:
     assert {path.name for path in sweep.folder.iterdir()} == {"train.py", existing}
 
 
-def test_for_aws_a_dockerfile_with_the_project_s_own_requirements(sweep: Sweep) -> None:
+def image(sweep: Sweep, *options: str) -> tuple[str, list[str], str]:
+    """Proposes one; returns its Dockerfile, the lines of its lock file without comments, and what was said."""
+    ended = sweep("init", "train.py", "--aws", "--no-run", *options)
+    assert ended.returncode == 0, ended.stderr
+    lock = sweep.folder / "requirements.lock"
+    lines = lock.read_text().splitlines() if lock.exists() else []
+    return (sweep.folder / "Dockerfile").read_text(), [line for line in lines if line[:1] != "#"], ended.stderr
+
+
+def installed(*names: str) -> list[str]:
+    return [f"{name}=={version(name)}" for name in names]
+
+
+def test_for_aws_an_image_with_what_the_script_imports_in_the_versions_that_are_here(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").write_text("import json, mine\nfrom sklearn import svm\nfrom stepsweep import trial\n")
+    (sweep.folder / "mine").mkdir()
+    (sweep.folder / "mine" / "data.py").write_text("import yaml.nodes")
+    dockerfile, lock, said = image(sweep)
+    assert {*installed("numpy", "pyyaml", "scikit-learn", "scipy")} <= {*lock}, "also what scikit-learn needs"
+    assert [line for line in lock if line.startswith(("mine", "moto", "stepsweep"))] == []
+    lines = dockerfile.splitlines()
+    assert f"FROM python:{sys.version_info.major}.{sys.version_info.minor}-slim" in lines
+    kit = f"stepsweep=={version('stepsweep')}"
+    pip = "pip install --no-cache-dir"
+    assert f"RUN {pip} --requirement requirements.lock && {pip} {kit}" in lines
+    assert lines[-1] == "USER trial"
+    assert "Wrote sweep.yaml, Dockerfile, requirements.lock. Look at them" in said
+
+
+def test_the_image_has_what_requirements_txt_names_and_pytorch_in_its_build_for_cpus(sweep: Sweep) -> None:
     (sweep.folder / "train.py").touch()
-    (sweep.folder / "requirements.txt").write_text("numpy\n")
-    assert sweep("init", "--aws", "--gpu", "--no-run").returncode == 0
-    lines = (sweep.folder / "Dockerfile").read_text().splitlines()
-    assert lines[1].startswith("FROM pytorch/pytorch:")
-    assert lines[2:] == [
-        "WORKDIR /app",
-        "COPY requirements.txt .",
-        "RUN pip install --no-cache-dir stepsweep -r requirements.txt",
-        "COPY . .",
-    ]
+    (sweep.folder / "requirements.txt").write_text(
+        "# mine\n--index-url https://packages.example.com\ntorch>=2  # the newest\nrich[jupyter] \\\n  >=10\n"
+        "nowhere-to-be-found>=1\npywin32; sys_platform == 'win32'\n"
+    )
+    _, lock, said = image(sweep)
+    options = ["--extra-index-url https://download.pytorch.org/whl/cpu", "--index-url https://packages.example.com"]
+    assert lock[:3] == [*options, "nowhere-to-be-found>=1"]
+    assert f"torch=={version('torch').partition('+')[0]}" in lock
+    assert {*installed("rich", "pygments", "sympy")} <= {*lock}
+    assert [line for line in lock if line.startswith(("nvidia", "triton", "pywin32"))] == []
+    assert "so without a version in requirements.lock: nowhere-to-be-found>=1.\n" in said
+
+
+def test_for_gpus_pytorch_brings_cuda(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").write_text("import torch")
+    dockerfile, lock, _ = image(sweep, "--gpu")
+    assert "\nFROM python:" in dockerfile
+    assert [line for line in lock if line.startswith("--")] == []
+
+
+def test_for_gpus_other_packages_get_an_image_that_has_it(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").write_text("import yaml")
+    assert "\nFROM pytorch/pytorch:" in image(sweep, "--gpu")[0]
+
+
+@pytest.mark.parametrize(
+    ("files", "copied"),
+    [
+        (("requirements.lock", "uv.lock", "requirements.txt"), "requirements.lock ."),
+        (("uv.lock", "requirements.txt"), "pyproject.toml uv.lock ./"),
+    ],
+)
+def test_the_project_s_own_lock_file_is_taken(sweep: Sweep, files: tuple[str, ...], copied: str) -> None:
+    for name in ("train.py", *files):
+        (sweep.folder / name).touch()
+    dockerfile, lock, _ = image(sweep)
+    assert (f"\nCOPY {copied}\n" in dockerfile, lock) == (True, [])
+
+
+def test_requirements_that_only_pip_understands_are_left_to_it(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").touch()
+    (sweep.folder / "requirements.txt").write_text("numpy\n-e .\nmine @ https://example.com/mine.whl\n")
+    dockerfile, lock, said = image(sweep)
+    assert ("--requirement requirements.txt &&" in dockerfile, lock) == (True, [])
+    assert "No lock file: requirements.txt has -e ., mine @ https://example.com/mine.whl. The image installs" in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,266 @@
+"""Proposes the image in which a script's trials run on AWS: a Dockerfile, and a lock file of its packages."""
+
+import ast
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from packaging.markers import default_environment
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from stepsweep.client.proposing import installed
+from stepsweep.contract.errors import InvalidInput
+
+LOCK, REQUIREMENTS, UV_LOCK = "requirements.lock", "requirements.txt", "uv.lock"
+PROJECT_FILES = (LOCK, UV_LOCK, REQUIREMENTS)
+"""Files that say what a project needs. The first that is there counts."""
+
+DOCKERFILE = """\
+# The image of the trials on AWS. It has no ENTRYPOINT: that is the `command` of sweep.yaml.
+FROM {base}
+WORKDIR /app
+{install}
+# Trials are not root. This user may write to the working folder, to its home and to /tmp.
+RUN useradd --create-home --uid 10001 trial && chown trial /app
+COPY --chown=trial . .
+USER trial
+"""
+
+CUDA_IMAGE = "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
+"""For packages that do not bring CUDA. PyTorch from PyPI brings its own."""
+CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
+"""PyTorch's builds for CPUs, a tenth of PyPI's. pip prefers them, since `2.9.1+cpu` is newer than `2.9.1`."""
+OF_CUDA = ("cuda-", "nvidia-", "triton")
+"""What PyTorch's builds for GPUs need."""
+
+MACHINE = {
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_python_implementation": "CPython",
+    "platform_system": "Linux",
+    "sys_platform": "linux",
+}
+"""Where the image runs, in the words of markers: https://packaging.python.org/specifications/dependency-specifiers/"""
+
+SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """An installed package.
+
+    Attributes:
+        needs: what it requires, as its metadata have it.
+        modules: the names by which it is imported.
+    """
+
+    name: str
+    version: str
+    needs: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """What to write.
+
+    Attributes:
+        files: texts by name: a Dockerfile, and a lock file if the project has none.
+        notes: what a person should know about them, a sentence each.
+    """
+
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
+    """Returns the image of a script.
+
+    The versions are those that the project's interpreter has, so trials on AWS run with the same packages as here.
+
+    Args:
+        folder: of the project.
+        script: path of the script in it.
+        python: the interpreter that runs it on this machine.
+        gpu: whether its machines have GPUs.
+
+    Raises:
+        InvalidInput: the interpreter cannot be asked.
+    """
+    version, packages = _asked(python)
+    kit = f"stepsweep=={metadata.version('stepsweep')}"
+    file = next((name for name in PROJECT_FILES if (folder / name).is_file()), None)
+    lock, notes, base = None, [], f"python:{version}-slim"
+    if file in (None, REQUIREMENTS):
+        wanted = _Wanted.of_file(folder / REQUIREMENTS) if file else _Wanted.of_script(folder / script, packages)
+        if wanted.unclear:
+            notes.append(
+                f"No lock file: {REQUIREMENTS} has {', '.join(wanted.unclear)}. The image installs it as it is."
+            )
+        elif requirements := [each for each in wanted.requirements if _applies(each, _machine(version))]:
+            pins = _pins(requirements, packages, _machine(version), gpu=gpu)
+            missing = [str(each) for each in requirements if canonicalize_name(each.name) not in packages]
+            source = f"{file} names" if file else f"{script} imports"
+            lock = _lock_text(pins, [*wanted.options, *missing], source=source, gpu=gpu)
+            if missing:
+                notes.append(f"Not installed in {python}, so without a version in {LOCK}: {', '.join(missing)}.")
+            file = LOCK
+    if gpu and not (lock and "\ntorch==" in lock):
+        base = CUDA_IMAGE
+    texts = {"Dockerfile": DOCKERFILE.format(base=base, install=_install(kit, file))}
+    return Image(files=texts | ({LOCK: lock} if lock else {}), notes=tuple(notes))
+
+
+def _install(kit: str, file: str | None) -> str:
+    """Returns the lines that install packages, the kit by itself: a file with hashes allows nothing beside it."""
+    pip = "pip install --no-cache-dir"
+    if file is None:
+        return f"RUN {pip} {kit}  # and what the script imports"
+    if file == UV_LOCK:
+        export = f"uv export --frozen --no-dev --no-emit-project --output-file {LOCK}"
+        return (
+            f"COPY pyproject.toml {UV_LOCK} ./\nRUN {pip} uv && {export} && {pip} --requirement {LOCK} && {pip} {kit}"
+        )
+    return f"COPY {file} .\nRUN {pip} --requirement {file} && {pip} {kit}"
+
+
+def _asked(python: str) -> tuple[str, Mapping[str, Package]]:
+    """Returns an interpreter's version, and its packages by their normal names."""
+    command = [python, installed.__file__]
+    try:
+        ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=SECONDS, check=True)
+        document = json.loads(ended.stdout)
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        raise InvalidInput([f"--aws: {python} does not say what it has installed: {error}"]) from error
+    found: dict[str, Package] = {
+        canonicalize_name(each["name"]): Package(
+            name=each["name"], version=each["version"], needs=tuple(each["needs"]), modules=tuple(each["modules"])
+        )
+        for each in document["packages"]
+        if each["name"]
+    }
+    return str(document["python"]), found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """What a project asks for.
+
+    Attributes:
+        options: lines with pip's options that say where packages come from.
+        unclear: lines that only pip understands, such as `-e .`.
+    """
+
+    requirements: tuple[Requirement, ...]
+    options: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+
+    @classmethod
+    def of_file(cls, file: Path) -> "_Wanted":
+        """Reads https://pip.pypa.io/en/stable/reference/requirements-file-format/."""
+        requirements: list[Requirement] = []
+        options, unclear = [], []
+        text = file.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+        for line in (each.split(" #")[0].strip() for each in text.splitlines()):
+            if not line or line.startswith("#"):
+                continue
+            if line.startswith(("-i", "-f", "--index", "--extra-index", "--find-links", "--trusted-host")):
+                options.append(line)
+                continue
+            try:
+                requirement = Requirement(line.split(" --hash")[0])
+            except InvalidRequirement:
+                unclear.append(line)
+                continue
+            if requirement.url:
+                unclear.append(line)
+            else:
+                requirements.append(requirement)
+        return cls(requirements=tuple(requirements), options=tuple(options), unclear=tuple(unclear))
+
+    @classmethod
+    def of_script(cls, script: Path, packages: Mapping[str, Package]) -> "_Wanted":
+        """Takes what a script imports, also through modules beside it."""
+        imported = _imported(script)
+        names = sorted(
+            name for name, package in packages.items() if imported & {*package.modules} and name != "stepsweep"
+        )
+        return cls(requirements=tuple(map(Requirement, names)))
+
+
+def _imported(script: Path) -> set[str]:
+    """Returns the top-level modules that a script and the modules beside it import, except these modules."""
+    folder, files, seen, found = script.parent, [script], set(), set()
+    while files:
+        if (file := files.pop()) in seen:
+            continue
+        seen.add(file)
+        for name in _imports(file):
+            own = [path for path in (folder / f"{name}.py", *(folder / name).rglob("*.py")) if path.is_file()]
+            files += own
+            found |= set() if own else {name}
+    return found
+
+
+def _imports(file: Path) -> Iterator[str]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # a shell script, or one for another Python
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def _machine(python: str) -> dict[str, str]:
+    """Returns the environment in which markers are judged."""
+    here = {name: str(value) for name, value in default_environment().items()}
+    return {**here, **MACHINE, "python_version": python, "python_full_version": f"{python}.0"}
+
+
+def _applies(requirement: Requirement, machine: Mapping[str, str], *, extra: str = "") -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({**machine, "extra": extra})
+
+
+def _pins(
+    wanted: Sequence[Requirement], packages: Mapping[str, Package], machine: Mapping[str, str], *, gpu: bool
+) -> dict[str, Package]:
+    """Returns the packages that are wanted, and all that they need on that machine, if they are installed here."""
+    found: dict[str, Package] = {}
+    todo = [(canonicalize_name(each.name), extra) for each in wanted for extra in ("", *each.extras)]
+    seen = set()
+    while todo:
+        name, extra = one = todo.pop()
+        if one in seen or name not in packages:
+            continue
+        seen.add(one)
+        found[name] = packages[name]
+        for need in map(Requirement, packages[name].needs):
+            if _applies(need, machine, extra=extra):
+                todo += [(canonicalize_name(need.name), other) for other in ("", *need.extras)]
+    return {name: found[name] for name in sorted(found) if gpu or not name.startswith(OF_CUDA)}
+
+
+def _lock_text(pins: Mapping[str, Package], others: Sequence[str], *, source: str, gpu: bool) -> str:
+    """Returns the lock file.
+
+    Args:
+        others: lines that are not versions of packages.
+        source: what asks for them, with its verb.
+    """
+    lines = [
+        "# The versions that were installed here when `sweep init --aws` wrote this file: of what",
+        f"# {source}, and of what that needs. Add what is loaded in another way.",
+        *([CPU_INDEX] if "torch" in pins and not gpu else []),
+        *others,
+        # `2.9.1+cu128` names a build that PyPI does not have.
+        *(f"{name}=={package.version.partition('+')[0]}" for name, package in pins.items()),
+    ]
+    return "\n".join(lines) + "\n"
