@@ -18,6 +18,7 @@ from stepsweep.client.extras import need
 from stepsweep.client.logs.reading import read_log
 from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Show
 from stepsweep.client.operations.follow import watch
+from stepsweep.client.operations.noting import note_of, write_note
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
@@ -28,7 +29,7 @@ from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output, Place
 from stepsweep.contract.ranking import options_line
-from stepsweep.contract.space import parse_value, plain
+from stepsweep.contract.space import parse_value, plain, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
 from stepsweep.contract.trial import Trial
@@ -128,6 +129,7 @@ class Sweep:
         self.spec = spec
         self._cloud = cloud
         self._execution = execution
+        self._note_read: str | None = None
 
     @property
     def name(self) -> str:
@@ -137,6 +139,27 @@ class Sweep:
     def status(self) -> str:
         """`RUNNING`, `FINISHED` (with or without a winner) or `INTERRUPTED`."""
         return settled(self._cloud, lambda: self._standing(self._cloud.looked_at()).status)
+
+    @property
+    def note(self) -> str:
+        """What a person has written about the sweep; empty if nothing.
+
+        Assign a text to replace it, or an empty one to remove it. Assigning raises InvalidInput if the text breaks a
+        rule, or if somebody else has changed the note since this object read it, so that `sweep.note += "…"` loses
+        nothing. An object that has not read the note replaces whatever it says.
+        """
+        found = settled(self._cloud, lambda: note_of(self._cloud, self.name))
+        if found.fault:
+            raise InvalidInput([found.fault])
+        self._note_read = found.mark
+        return found.text
+
+    @note.setter
+    def note(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise InvalidInput([f"note: must be a text, got {shown(text)}; an empty one removes the note"])
+        written = settled(self._cloud, lambda: write_note(self._cloud, self.name, text, mark=self._note_read))
+        self._note_read = written.note.mark
 
     def wait(self, *, quiet: bool = False) -> Self:
         """Waits until the sweep has a winner, and shows progress. An interrupt ends only the waiting.

@@ -35,6 +35,7 @@ class Compared:
         epochs: epochs of all its trials, including those that another sweep trained.
         job_seconds: running time of its own jobs.
         usd: their estimated price; None on this machine.
+        note: what a person has written about it.
     """
 
     sweep: str
@@ -52,6 +53,7 @@ class Compared:
     epochs: int
     job_seconds: float
     usd: float | None
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +128,14 @@ def compare(archive: Archive, names: Sequence[str], *, running: Sequence[str], i
     if faults:
         raise InvalidInput(faults)
     seconds = [_job_seconds(archive, standing) for standing in standings]
-    return comparison(standings, seconds, is_on_aws=is_on_aws)
+    notes = [archive.note(standing.spec.name).text for standing in standings]
+    return comparison(standings, seconds, notes, is_on_aws=is_on_aws)
 
 
-def comparison(standings: Sequence[Standing], job_seconds: Sequence[float], *, is_on_aws: bool) -> Comparison:
-    """Compares sweeps from their records; `job_seconds` has one entry per sweep."""
+def comparison(
+    standings: Sequence[Standing], job_seconds: Sequence[float], notes: Sequence[str], *, is_on_aws: bool
+) -> Comparison:
+    """Compares sweeps from their records; `job_seconds` and `notes` have one entry per sweep."""
     specs = [standing.spec for standing in standings]
     not_comparable = _not_comparable(specs)
     objective = None if not_comparable else specs[0].objective
@@ -138,8 +143,16 @@ def comparison(standings: Sequence[Standing], job_seconds: Sequence[float], *, i
     first = winners[0]
     return Comparison(
         sweeps=[
-            _compared(standing, seconds, winner, first if winner is not first else None, objective, is_on_aws=is_on_aws)
-            for standing, seconds, winner in zip(standings, job_seconds, winners, strict=True)
+            _compared(
+                standing,
+                seconds,
+                note,
+                winner,
+                first if winner is not first else None,
+                objective,
+                is_on_aws=is_on_aws,
+            )
+            for standing, seconds, note, winner in zip(standings, job_seconds, notes, winners, strict=True)
         ],
         not_comparable=not_comparable,
         caveats=_caveats(standings),
@@ -159,6 +172,7 @@ def _job_seconds(archive: Archive, standing: Standing) -> float:
 def _compared(
     standing: Standing,
     seconds: float,
+    note: str,
     winner: Row | None,
     first: Row | None,
     objective: Objective | None,
@@ -182,6 +196,7 @@ def _compared(
         epochs=sum((row.epochs_trained or 0) * row.n for row in rows),
         job_seconds=seconds,
         usd=standing.output.cost.usd_estimate if standing.output and is_on_aws else None,
+        note=note,
     )
 
 

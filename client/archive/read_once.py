@@ -46,6 +46,11 @@ class ReadOnce:
     def save(self, key: str, file: Path) -> None:
         self._store.save(key, file)
 
+    def replace(self, key: str, data: bytes, content_type: str, *, known: bytes | None) -> bool:
+        for had in [each for each in self._objects if each[0] == key]:
+            del self._objects[had]
+        return self._store.replace(key, data, content_type, known=known)
+
     def delete(self, names: Iterable[str]) -> None:
         self._store.delete(names)
         self._objects.clear()

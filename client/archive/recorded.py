@@ -19,6 +19,7 @@ from stepsweep.contract.errors import InvalidDocument, InvalidInput
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing, status_of
@@ -48,6 +49,7 @@ class Entry:
             succeeded.
         job_seconds: running time of the jobs; None without a winner.
         usd_estimate: their price on AWS; None without a winner.
+        note: what a person has written about it.
         fault: which of its records cannot be read, and what to do; empty for all others.
     """
 
@@ -63,6 +65,7 @@ class Entry:
     front: int | None = None
     job_seconds: float | None = None
     usd_estimate: float | None = None
+    note: str = ""
     fault: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -170,6 +173,15 @@ class Archive:
         with self._reading(plan.spec.name):
             return self.records.timed_endings(plan, self.records.objects(plan.spec.name), outcomes)
 
+    def note(self, name: str) -> Note:
+        """Returns the note of a sweep; an empty one if there is none. One that cannot be read has the reason."""
+        try:
+            with explained():
+                return self.records.note(name)
+        except InvalidDocument as error:
+            remedy = f"write it anew with `sweep note {name} TEXT`"
+            return Note(fault=f"the note of {name} cannot be read: {self.objects}/{error}; {remedy}")
+
     def names(self) -> list[str]:
         """Returns the names of all sweeps, sorted."""
         with explained():
@@ -224,6 +236,9 @@ class Archive:
             planned = ended = failed = sum(row.n for row in self.records.leaderboard(spec))
         elif plan := self.records.plan(spec):
             planned, ended = len(plan.trials), len(self.records.finished(plan, objects))
+        # The objects of a finished sweep are not listed.
+        has_note = is_finished or keys.note_key(name) in objects
+        note = self.note(name) if has_note else NO_NOTE
         return Entry(
             sweep=name,
             started_at=started_at,
@@ -237,6 +252,8 @@ class Archive:
             front=output.front.size if output and output.front else None,
             job_seconds=output.cost.job_seconds if output else None,
             usd_estimate=output.cost.usd_estimate if output else None,
+            note=note.text,
+            fault=note.fault,
         )
 
     @contextmanager

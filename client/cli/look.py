@@ -77,12 +77,15 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
         standing = found.standing(name)
         plan = found.archive.plan(standing.spec) if standing.is_finished else None
         curve = found.archive.winner_s_curve(plan, standing.rows)
+        note = found.archive.note(name)
     if as_json:
-        click.echo(json.dumps(standing.to_json(), indent=2))
+        click.echo(json.dumps({**standing.to_json(), "note": note.text or None}, indent=2))
     else:
-        View().standing(
+        view = View()
+        view.standing(
             standing, objects=found.archive.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve
         )
+        view.note(note)
     return ExitCode.OK
 
 

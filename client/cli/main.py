@@ -17,6 +17,7 @@ from stepsweep.client.cli.exit_code import EXIT_CODES, ExitCode, said
 from stepsweep.client.cli.init import init
 from stepsweep.client.cli.look import compare, download, export, list_, logs, report, show
 from stepsweep.client.cli.manage import rm, stop
+from stepsweep.client.cli.note import note
 from stepsweep.client.cli.run import plan, resume, run, serve, start, watch
 from stepsweep.client.cli.ui import ui
 from stepsweep.contract.errors import InvalidInput, SweepError
@@ -114,7 +115,7 @@ def cli() -> None:
 for command in (
     *(init, run, start, watch, resume, plan, serve),
     *(list_, show, logs, download, report, compare, export, ui),
-    *(stop, rm),
+    *(note, stop, rm),
     *(deploy, diff, destroy),
     *(doctor, selftest, teardown, completion),
 ):

@@ -136,6 +136,30 @@ class Cloud:
         found = [Archive(ReadOnce(FolderStore(folder)), objects=folder, last_lines=lines) for folder in folders]
         return found[0] if len(found) == 1 else max(found, key=lambda archive: archive.began_at)
 
+    @contextmanager
+    def kept_from_others(self) -> Iterator["Archive"]:
+        """Finds the records for a change of one.
+
+        If no embedded cloud is up, none starts meanwhile, since it would not know of the change; and no other command
+        changes one.
+
+        Raises:
+            InvalidInput: there is no embedded cloud in the folder.
+        """
+        if not self.is_local:
+            yield self.looked_at().archive
+            return
+        from stepsweep.client.deployment import on_endpoint
+        from stepsweep.client.running.control import Found
+        from stepsweep.local.cloud import held
+
+        self.check_it_is_there()
+        with held(self.directory) as endpoint:
+            if endpoint is None:
+                yield self.recorded()
+            else:
+                yield Found.of(on_endpoint(endpoint.environment(), folder=self.objects)).archive
+
     def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
         """Asks the trainer whether it can run these trials. On AWS nothing is checked in advance.
 

@@ -28,6 +28,7 @@ class Finished:
         results_at: the place of its bucket; with the sweep's name, it identifies the sweep.
         curves: the metrics of the trials that have any, by trial id.
         front: with several objectives the trials that no other trial beats. All of them: an output may have only some.
+        note: what a person has written about it.
         started_ms, ended_ms: when its latest plan was written, and when its last job ended.
     """
 
@@ -37,6 +38,7 @@ class Finished:
     curves: dict[str, Metrics]
     output: Output | None
     front: list[Row]
+    note: str
     started_ms: int
     ended_ms: int
 
@@ -80,6 +82,7 @@ def read_finished(found: Found, name: str) -> Finished:
             curves=archive.curves(list(plan.trials.values())),
             output=standing.output,
             front=standing.front,
+            note=archive.note(name).text,
             started_ms=started_ms,
             ended_ms=max((attempt.stopped for attempt in attempts), default=started_ms),
         )

@@ -48,6 +48,8 @@ SWEEP, RESULTS, TRIAL_ID = "stepsweep.sweep", "stepsweep.results", "stepsweep.tr
 STATUS, REASON, ARTIFACTS = "stepsweep.status", "stepsweep.reason", "stepsweep.artifacts"
 BEST_EPOCH, FRONT_SIZE, ON_FRONT = "stepsweep.epoch", "stepsweep.front.trials", "stepsweep.on_front"
 PARENT, NOTE = "mlflow.parentRunId", "mlflow.note.content"
+PERSON_S_NOTE = "stepsweep.note"
+"""What a person has written about the sweep. Not in MLflow's own note, which it renders as Markdown."""
 
 
 class ExportFailed(SweepError):
@@ -212,6 +214,10 @@ class _Writer:
             numbers |= {VALUE: winner.value, BEST_EPOCH: winner.epoch}
             value = f"{spec.objective.metric} {winner.value:.6g} at epoch {winner.epoch}"
             tags = {NOTE: f"Winner: `{winner.options}`, {value}", "stepsweep.winner": winner.trial_id}
+        if found.note:
+            tags[PERSON_S_NOTE] = found.note
+        elif PERSON_S_NOTE in parent.data.tags:  # it was removed since the last export
+            self._client.delete_tag(run_id, PERSON_S_NOTE)
         self._client.log_batch(
             run_id,
             metrics=[Metric(name, value, found.ended_ms, 0) for name, value in numbers.items()],

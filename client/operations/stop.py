@@ -11,6 +11,7 @@ from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidDocument, InvalidInput
+from stepsweep.contract.note import first_line
 
 DOWN_SECONDS = 30.0
 """How long to wait at most for an idle background cloud to end."""
@@ -58,16 +59,19 @@ class Removal:
     Attributes:
         objects: number of records.
         left: what stays, in words.
+        note: the beginning of its note, which is deleted too; empty if there is none.
     """
 
     sweep: str
     where: str
     objects: int
     left: list[str]
+    note: str
 
     def lines(self) -> list[str]:
         return [
             f"{self.sweep}: {number_of(self.objects, 'object')} in {self.where}/sweeps/{self.sweep}/ will be deleted.",
+            *([f"Deleted too: its note, “{self.note}”"] if self.note else []),
             *(f"Kept: {what}" for what in self.left),
         ]
 
@@ -93,7 +97,8 @@ def removal(cloud: Cloud, name: str) -> Removal:
     left.append(f"what the trials printed, in {cloud.logs}" if cloud.is_local else "the jobs' logs, in CloudWatch Logs")
     with explained():
         objects = len(archive.records.objects(name))
-    return Removal(sweep=name, where=str(archive.objects), objects=objects, left=left)
+    note = first_line(archive.note(name).text)
+    return Removal(sweep=name, where=str(archive.objects), objects=objects, left=left, note=note)
 
 
 def remove(cloud: Cloud, name: str) -> int:

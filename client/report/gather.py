@@ -62,6 +62,7 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
         course=course(standing.spec, endings, standing.output, is_on_aws=not cloud.is_local),
         importance=importance(standing.spec, standing.rows, endings),
         trainer=_trainer(cloud, name),
+        note=archive.note(name),
     )
 
 

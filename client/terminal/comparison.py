@@ -11,6 +11,7 @@ from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
 from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import ENTRY_STYLES, View
 from stepsweep.contract.described import number_of, shown_value
+from stepsweep.contract.note import first_line
 from stepsweep.contract.ranking import options_line
 from stepsweep.contract.significance import difference
 
@@ -36,6 +37,9 @@ def show(view: View, found: Comparison) -> None:
     for each in found.in_common:
         for number, line in enumerate(_in_common(each)):
             view.line(f"{'' if number else 'Trials':<9}{line}")
+    for sweep in found.sweeps:
+        if sweep.note:
+            view.copyable(f"Noted    of {sweep.sweep}: {first_line(sweep.note)}")
     if not found.asked:
         view.line("Asked    the same, except for the name")
         return

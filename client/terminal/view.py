@@ -34,6 +34,7 @@ from stepsweep.contract.described import (
 from stepsweep.contract.keys import leaderboard_key
 from stepsweep.contract.leaderboard import Row, without_effect
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.note import Note, first_line
 from stepsweep.contract.objective import When
 from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.ranking import options_line
@@ -144,15 +145,27 @@ class View:
             self.line("Finished trials are kept. To continue:")
             self.copyable(f"  sweep resume {spec.name}{where}")
 
+    def note(self, note: Note) -> None:
+        """Shows what a person has written about a sweep, if anything."""
+        if note.fault:
+            self.copyable(f"Note     {note.fault}", "yellow")
+        for number, line in enumerate(note.text.splitlines()):
+            self.copyable(f"{'' if number else 'Note':<9}{line}")
+
     def entries(self, entries: Sequence[Entry], *, objects: Home, where: str) -> None:
         """Shows the list of sweeps."""
         if not entries:
             self.line(f"There is no sweep in {objects} yet.")
             return
-        table = _entry_table(entries, with_options=True)
-        if width_of(table) > self.console.width:
-            table = _entry_table(entries, with_options=False)
+        for with_options, with_notes in ((True, True), (False, True), (False, False)):
+            table = _entry_table(entries, with_options=with_options, with_notes=with_notes)
+            if width_of(table) <= self.console.width:
+                break
         self.table(table)
+        if not with_notes:
+            for entry in entries:
+                if entry.note:
+                    self.copyable(f"Note     {entry.sweep}: {first_line(entry.note)}")
         for entry in entries:
             if entry.fault:
                 self.line()
@@ -384,10 +397,11 @@ def serving_document(deployment: Deployment, environment: Mapping[str, str]) -> 
     }
 
 
-def _entry_table(entries: Sequence[Entry], *, with_options: bool) -> Table:
+def _entry_table(entries: Sequence[Entry], *, with_options: bool, with_notes: bool) -> Table:
     """Returns the table of sweeps; without options it has the winners' values alone."""
     head = "winner or front" if any(entry.front for entry in entries) else "winner"
-    table = plain_table("sweep", "started", "status", "trials", head)
+    has_notes = with_notes and any(entry.note for entry in entries)
+    table = plain_table("sweep", "started", "status", "trials", head, *(["note"] if has_notes else []))
     for column in table.columns:
         column.justify = "right" if column.header == "trials" else "left"
     for entry in entries:
@@ -400,7 +414,8 @@ def _entry_table(entries: Sequence[Entry], *, with_options: bool) -> Table:
             winner = "none: no trial succeeded" if with_options else "none"
         started = f"{entry.started_at.astimezone():%Y-%m-%d %H:%M}"
         status = Text(entry.status, style=ENTRY_STYLES[entry.status])
-        table.add_row(entry.sweep, started, status, trials, winner)
+        note = [printable(first_line(entry.note))] if has_notes else []
+        table.add_row(entry.sweep, started, status, trials, winner, *note)
     return table
 
 

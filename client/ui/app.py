@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from stepsweep.client.archive.comparison import compare
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.reading import LOOK_SECONDS
+from stepsweep.client.operations.noting import NoteChanged, write_note
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
@@ -87,6 +88,7 @@ class Site:
             read("/sweeps/{sweep}/report", self.report),
             change("/sweeps/{sweep}/stop", self.stop),
             change("/sweeps/{sweep}/resume", self.resume),
+            change("/sweeps/{sweep}/note", self.note),
             read("/sweeps/{sweep}/trials/{trial}", self.trial),
             read("/sweeps/{sweep}/trials/{trial}/events", self.trial_events),
         ]
@@ -139,7 +141,9 @@ class Site:
                     continue
                 parts = await run_in_threadpool(self._pages.parts, seen, self._doings.of(name))
                 title = f"{seen.report.standing.status.lower()} · {name}"
-                yield event("sweep", {"parts": parts, "number": seen.number, "said": said_of(seen), "title": title})
+                note = {"text": seen.report.note.text, "mark": seen.report.note.mark}
+                told = {"parts": parts, "number": seen.number, "said": said_of(seen), "title": title, "note": note}
+                yield event("sweep", told)
 
         return _events(events())
 
@@ -192,6 +196,29 @@ class Site:
         name = _name_of(request)
         self._doings.resume(self._cloud, self._source.found().archive.spec(name))
         return self._to_sweep(name)
+
+    def note(self, request: Request) -> Response:
+        """Writes the note. Answers a script with JSON, so that what else a person has chosen on the page stays."""
+        name, form = _name_of(request), request.state.form
+        text, is_script = form.get("text", ""), request.headers.get("accept") == "application/json"
+        try:
+            note = write_note(self._cloud, name, text, mark=form.get("mark", "")).note
+        except InvalidInput as error:
+            now = error.now if isinstance(error, NoteChanged) else None
+            status = 422 if now is None else 409
+            told = {"faults": error.faults, "now": now and {"text": now.text, "mark": now.mark}}
+            if is_script:
+                return JSONResponse(told, status_code=status)
+            mark = now.mark if now else form.get("mark", "")
+            values = {"name": name, "text": text, "mark": mark, "faults": error.faults, "now": now}
+            return HTMLResponse(self._pages.rendered("note_again.html", **values), status_code=status)
+        except SweepError as error:
+            if is_script:
+                return JSONResponse({"faults": str(error).splitlines(), "now": None}, status_code=502)
+            raise
+        self._watch(name).noted(note)
+        self._overview.forget(name)
+        return JSONResponse({"text": note.text, "mark": note.mark}) if is_script else self._to_sweep(name)
 
     # --- a trial
 

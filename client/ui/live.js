@@ -126,6 +126,7 @@
   function tellNews(told) {
     document.title = `${told.title} · stepsweep`;
     for (const [id, html] of Object.entries(told.parts)) replace(id, html);
+    NoteForm.news(told.note);
     showTime();
     tell(told.said);
     wanted = Math.max(wanted, told.number);

@@ -62,6 +62,12 @@ class Overview:
             return self.feed.latest
         return self._look()
 
+    def forget(self, name: str) -> None:
+        """Reads an entry anew: it has been changed here."""
+        with self._lock:
+            self._known.pop(name, None)
+        self.feed.wake()
+
     def _renew(self, feed: Feed[Listed]) -> None:
         watched: dict[str, contextlib.ExitStack] = {}
         try:

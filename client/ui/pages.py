@@ -16,13 +16,14 @@ from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.running.execution import Progress
 from stepsweep.client.ui.doings import Done
 from stepsweep.client.ui.watching import Seen
-from stepsweep.contract.described import assignments, number_of, shown_value
+from stepsweep.contract.described import assignments, number_of, printable, shown_value
+from stepsweep.contract.note import MAX_CHARACTERS, first_line
 from stepsweep.page.document import SCRIPTS, STYLE, body, own
 from stepsweep.page.facts import Facts
 from stepsweep.page.markup import Markup
 from stepsweep.page.parts import Skin, parts
 
-OURS = ("ui.css", "events.js", "live.js", "list.js", "trial.js", "start.js")
+OURS = ("ui.css", "events.js", "live.js", "list.js", "note.js", "trial.js", "start.js")
 LIVE_PARTS = {"progress": "progress.html", "actions": "actions.html", "training": "training.html"}
 """The parts of a sweep's page that it has beside a report's: id of their element → template."""
 
@@ -61,6 +62,7 @@ class Pages:
             scripts=SCRIPTS,
             file_url=self.file_url,
             sweep_url=self.sweep_url,
+            most_characters=MAX_CHARACTERS,
         )
 
     def file_url(self, name: str) -> str:
@@ -78,8 +80,11 @@ class Pages:
     def sweep(self, seen: Seen, done: Done) -> str:
         facts, skin, values = self._of_sweep(seen, done)
         above = Markup(self.rendered("above.html", **values))
+        noting = Markup(self.rendered("noting.html", **values))
         training = Markup(self.rendered("training.html", **values))
-        return self.rendered("live.html", **values, body=body(facts, skin, above=above, training=training))
+        return self.rendered(
+            "live.html", **values, body=body(facts, skin, above=above, noting=noting, training=training)
+        )
 
     def parts(self, seen: Seen, done: Done) -> dict[str, str]:
         """Returns the parts of a sweep's page by the ids of their elements."""
@@ -96,6 +101,9 @@ class Pages:
             skin,
             {
                 "spec": facts.spec,
+                "name": facts.spec.name,
+                "text": seen.report.note.text,
+                "mark": seen.report.note.mark,
                 "state": facts.state,
                 "metric": facts.metric,
                 "failures": facts.failures,
@@ -163,7 +171,9 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(value=shown_value, count=number_of, clock=_clock, when=_when, moment=_moment, plain=_plain)
+    made.filters.update(
+        value=shown_value, count=number_of, clock=_clock, when=_when, moment=_moment, plain=_plain, first_line=_first
+    )
     made.globals.update(assignments=assignments)
     return made
 
@@ -187,6 +197,10 @@ def _moment(milliseconds: int) -> str:
 
 def _plain(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _first(note: str) -> str:
+    return printable(first_line(note))
 
 
 def _when(at: datetime) -> str:

@@ -1,5 +1,6 @@
 """Follows a sweep for its page: the leaderboard so far, the running trials with their curves, and how it goes on."""
 
+import math
 import threading
 import time
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from stepsweep.contract.described import readable
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.leaderboard import Row, rows_of
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
@@ -36,6 +38,8 @@ FRESH_SECONDS = 3.0
 """How long what was read of a sweep at rest is new enough for another page."""
 CALM_SECONDS = 1.0
 """Shortest time between two values without news. Epochs of small trainers take milliseconds."""
+NOTE_SECONDS = {"local": 2.0, "aws": 30.0}
+"""How often the note of a running sweep is read, which others may write; one that is written here is read at once."""
 SHARE = 0.2
 """Part of the time that is spent on making values: those of very many trials take longer, and then come less often."""
 
@@ -83,6 +87,8 @@ class SweepWatch:
         self._curves: dict[tuple[str, int], Metrics] = {}
         self._looking = threading.Lock()
         self._recent = recent
+        self._note = NO_NOTE
+        self._note_read_at = -math.inf
 
     def expect(self, spec: SweepSpec) -> None:
         """Shows what was asked until the sweep has records: an embedded cloud has to be started first."""
@@ -136,6 +142,13 @@ class SweepWatch:
         if self.feed.latest is not None:
             self.feed.publish(self.feed.latest)
         self.feed.wake()
+
+    def noted(self, note: Note) -> None:
+        """Tells the pages that the note has been written here."""
+        self._note, self._note_read_at = note, time.monotonic()
+        self._recent.forget(self._name)
+        if (latest := self.feed.latest) is not None:
+            self.feed.publish(replace(latest, report=replace(latest.report, note=note)))
 
     # --- in the feed's thread
 
@@ -227,6 +240,7 @@ class SweepWatch:
         plan = found.archive.plan(standing.spec)
         curves = self._best(found.archive, plan, standing.rows)
         seconds = standing.output.cost.job_seconds if standing.output else None
+        self._note = found.archive.note(self._name)
         return Seen(report=self._gathered(found.archive, standing, curves, seconds), plan=plan)
 
     def _only_asked(self, archive: Archive, spec: SweepSpec, executions: list[str]) -> Seen:
@@ -257,6 +271,7 @@ class SweepWatch:
         with explained():
             live = archive.records.live_curves(trials)
         curves = self._best(archive, plan, rows) | live
+        self._read_note()
         report = self._gathered(archive, standing, curves, None)
         running = [running_row(each, live.get(each.trial_id), execution.spec) for each in trials]
         return Seen(
@@ -265,6 +280,13 @@ class SweepWatch:
             trouble=progress.trouble,
             plan=plan,
         )
+
+    def _read_note(self) -> None:
+        if time.monotonic() - self._note_read_at < NOTE_SECONDS[self._source.cloud.on]:
+            return
+        self._note_read_at = time.monotonic()
+        # Not from the archive of the running sweep, which reads each object once.
+        self._note = self._source.found().archive.note(self._name)
 
     def _best(self, archive: Archive, plan: Plan | None, rows: Sequence[Row]) -> dict[str, Metrics]:
         """Returns the curves of the best trials, which never change once they are written."""
@@ -299,6 +321,7 @@ class SweepWatch:
             objects=archive.objects,
             where=self._source.cloud.where,
             is_on_aws=not self._source.cloud.is_local,
+            note=self._note,
         )
 
 

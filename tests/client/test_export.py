@@ -10,6 +10,7 @@ import pytest
 
 from stepsweep.client.export.mlflow import Exported, ExportFailed, export
 from stepsweep.client.running.control import Found
+from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep
 from tests.support.specs import as_number
@@ -165,9 +166,14 @@ def test_the_winners_model_is_an_artifact_of_its_run(finished: Stack, store: str
 
 @pytest.mark.slow
 def test_an_export_that_is_repeated_doubles_nothing_and_writes_what_has_changed(finished: Stack, store: str) -> None:
+    note = {"schema": 1, "written_at": "2026-11-29T10:00:00+00:00"}
+    finished.bucket.put_json(keys.note_key("mine"), {**note, "text": "try *warmup*"})
     first = exported(finished, store)
+    assert runs(finished, store)[0].data.tags["stepsweep.note"] == "try *warmup*"
+    finished.bucket.put_json(keys.note_key("mine"), {**note, "text": ""})
     before = runs(finished, store)[1]
     again = exported(finished, store)
+    assert "stepsweep.note" not in runs(finished, store)[0].data.tags
     assert (again.run_id, again.written, again.unchanged) == (first.run_id, 0, 4)
     assert {run.info.run_id for run in runs(finished, store)[1].values()} == {
         run.info.run_id for run in before.values()

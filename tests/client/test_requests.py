@@ -60,10 +60,10 @@ def asked(finished: Stack, monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str
 @pytest.mark.parametrize(
     ("words", "most"),
     [
-        (["list"], 7),
+        (["list"], 9),
         (["show", "mine"], 10),
         (["watch", "mine"], 10),
-        (["compare", "mine", "other"], 12),
+        (["compare", "mine", "other"], 14),
         (["logs", "mine", "1"], 10),
         (["report", "mine"], 3 * TRIALS),
         (["export", "mine", "--mlflow", "sqlite:///mlflow.db"], 3 * TRIALS),

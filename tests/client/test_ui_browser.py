@@ -9,8 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from tests.support.browser import HOW, Browser, browser, found
+from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, eventually, keep_template
 from tests.support.ports import free_port
 from tests.support.ui import served
@@ -22,6 +24,7 @@ parameters: {lr: [0.1, 0.01, 0.001]}
 fixed: FIXED
 epochs: 3
 """
+DRAWN = "return [...document.querySelectorAll('#panels > div')].map((panel) => (panel.data ?? []).length)"
 ENVIRONMENT = {"STEPSWEEP_UI_TOKEN": "a-token-of-my-own", "STEPSWEEP_TRAINER": str(SCRIPTED)}
 
 
@@ -51,6 +54,46 @@ def start(chromium: Browser, root: str, name: str, fixed: str) -> None:
     eventually(lambda: chromium.driver.current_url.endswith(f"/sweeps/{name}"), 120)
 
 
+def write_notes(chromium: Browser, folder: Path) -> None:
+    """Writes a note, and another one though somebody else has written one meanwhile."""
+    note(chromium, "lr 0.1 looks best", "Saved.")
+    assert chromium.barriers() == []
+    Sweep(folder=folder)("note", "first", "of somebody else", environment=ENVIRONMENT)
+    note(chromium, "lr 0.1 is best", "")
+    assert "note: somebody else has changed the note of first" in text(chromium, "#note-faults")
+    assert "of somebody else" in text(chromium, "#note-faults .written")
+    assert chromium.barriers() == []
+    note(chromium, "lr 0.1 is best, says somebody else too", "Saved.")
+
+
+def note(chromium: Browser, written: str, said: str) -> None:
+    """Writes a note with the keyboard alone, and waits for the answer."""
+    chromium.run("document.querySelector('#noting').open || document.querySelector('#noting summary').focus()")
+    active = chromium.driver.switch_to.active_element
+    if active.tag_name == "summary":
+        active.send_keys(Keys.ENTER, Keys.TAB)
+    else:
+        chromium.run("document.querySelector('#note-text').focus()")
+    area = chromium.driver.switch_to.active_element
+    area.send_keys(Keys.CONTROL + "a", Keys.DELETE)
+    area.send_keys(written, Keys.TAB)
+    chromium.driver.switch_to.active_element.send_keys(Keys.ENTER)
+    eventually(lambda: text(chromium, "#note-said") == said)
+
+
+def look_at_what_is_left(chromium: Browser, folder: Path) -> None:
+    """Opens what the function that ended the sweep left in the bucket: the same page, which opens by itself."""
+    (left,) = (folder / ".stepsweep" / "s3").glob("*/sweeps/first/report.html")
+    chromium.open(left)
+    assert "--lr 0.1" in text(chromium, "#winner-options")
+    eventually(lambda: max(chromium.run(DRAWN), default=0) >= 2)
+    assert len(chromium.run("return document.querySelectorAll('#trials tbody tr')")) == 3
+    assert chromium.complaints() == []
+    assert [each for each in chromium.requests() if not each.startswith(("file:", "data:", "blob:"))] == []
+    if pictures := os.environ.get("STEPSWEEP_PICTURES"):
+        chromium.picture(Path(pictures, "left.png"))
+
+
 def text(chromium: Browser, selector: str) -> str:
     return str(chromium.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
 
@@ -67,10 +110,10 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         # One trial has come through the gate, others have shown their first epoch.
         eventually(lambda: "1 done" in text(chromium, "#progress") and "1/3" in text(chromium, "#training"))
         eventually(lambda: "RUNNING" in text(chromium, "#trials"))
-        drawn = "return [...document.querySelectorAll('#panels > div')].map((panel) => (panel.data ?? []).length)"
-        eventually(lambda: max(chromium.run(drawn), default=0) >= 2)
-        assert chromium.barriers() == []
+        eventually(lambda: max(chromium.run(DRAWN), default=0) >= 2)
         zoomed = chromium.zoom("panel-0")
+        write_notes(chromium, folder)
+        assert chromium.seen("panel-0") == zoomed, "the page was not loaded anew"
         trial = chromium.run("return document.querySelector('#training a').href")
 
     # The server is gone, the sweep is not; with the same port and token the open page goes on.
@@ -80,6 +123,7 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         eventually(lambda: text(chromium, ".badge") == "finished", 120)
         assert "Winner" in text(chromium, "#winner")
         assert "--lr 0.1" in text(chromium, "#winner-options")
+        assert text(chromium, "#note-shown .written") == "lr 0.1 is best, says somebody else too"
         eventually(lambda: chromium.run("return document.querySelectorAll('#trials tbody tr').length") == 3)
         assert "RUNNING" not in text(chromium, "#trials")
         ended = "return Math.max(...document.getElementById('panel-0').data.map((line) => line.x.length))"
@@ -93,17 +137,7 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         assert chromium.barriers() == []
         assert chromium.complaints() == []
 
-        # What the function that ended it left in the bucket is the same page, and opens by itself.
-        (left,) = (folder / ".stepsweep" / "s3").glob("*/sweeps/first/report.html")
-        chromium.open(left)
-        assert "--lr 0.1" in text(chromium, "#winner-options")
-        eventually(lambda: max(chromium.run(drawn), default=0) >= 2)
-        assert len(chromium.run("return document.querySelectorAll('#trials tbody tr')")) == 3
-        assert chromium.complaints() == []
-        assert [each for each in chromium.requests() if not each.startswith(("file:", "data:", "blob:"))] == []
-        if pictures := os.environ.get("STEPSWEEP_PICTURES"):
-            chromium.picture(Path(pictures, "left.png"))
-
+        look_at_what_is_left(chromium, folder)
         start(chromium, root, "second", "{act: train, sleep: 60}")
         eventually(lambda: "running" in text(chromium, "#progress"))
         chromium.run("document.querySelector('[data-opens]').click()")
@@ -112,5 +146,6 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         assert "Resume" in text(chromium, "#actions")
         chromium.open(f"{root}")
         eventually(lambda: "second" in text(chromium, "#rows"))
+        assert "lr 0.1 is best, says somebody else too" in text(chromium, "#rows")
         assert {"finished", "interrupted"} <= set(text(chromium, "#rows").split())
         assert all(address.startswith((root, "data:", "blob:")) for address in chromium.requests())

@@ -168,6 +168,9 @@ def test_the_planner_may_ask_for_a_trial_where_it_does_not_list_all(cloud: Cloud
     [
         ("ComputeJobRole", "s3", "put_object", {"Key": "sweeps/a/winner.json", "Body": b"mine"}),
         ("ComputeJobRole", "s3", "get_object", {"Key": "sweeps/a/spec.json"}),
+        # What a person has written about the sweep.
+        ("ComputeJobRole", "s3", "put_object", {"Key": "sweeps/a/note.json", "Body": b"{}"}),
+        ("ComputeJobRole", "s3", "get_object", {"Key": "sweeps/a/note.json"}),
         # An event of a free-running search, what its events say, and the artifacts of a winner.
         ("ComputeJobRole", "s3", "put_object", {"Key": "sweeps/a/log/00000001.json", "Body": b"{}"}),
         ("ComputeJobRole", "s3", "put_object", {"Key": "sweeps/a/snapshot.json", "Body": b"{}"}),

@@ -1,5 +1,6 @@
 """Reads sweeps from the bucket: plans, ended trials, and their results."""
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from stepsweep.bucket.job_logs import LastLines, with_last_lines
 from stepsweep.bucket.latest import latest_of
 from stepsweep.bucket.outcomes import recorded
-from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.s3 import as_json, document_of, for_all
 from stepsweep.bucket.search_log import state_at
 from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read, read_result
@@ -22,6 +23,8 @@ from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row, rows_of
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
+from stepsweep.contract.note import MAX_BYTES as MAX_NOTE_BYTES
+from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.output import Output
 from stepsweep.contract.space import key_of, shown
 from stepsweep.contract.spec import SweepSpec
@@ -294,6 +297,27 @@ class Records:
     def save(self, artifact: Artifact, file: Path) -> None:
         """Writes an artifact to a file. Raises FileNotFoundError if it was deleted meanwhile."""
         self._store.save(artifact.key, file)
+
+    def note(self, sweep: str) -> Note:
+        """Returns the note of a sweep; an empty one if there is none."""
+        key = keys.note_key(sweep)
+        data = self._store.get(key, at_most=MAX_NOTE_BYTES + 1)
+        if data is not None and len(data) > MAX_NOTE_BYTES:
+            raise InvalidDocument(f"{key}: is larger than {MAX_NOTE_BYTES:,} bytes, and no note is")
+        return NO_NOTE if data is None else Note.from_json(document_of(key, data), where=key)
+
+    def replace_note(self, sweep: str, note: Note, *, mark: str | None) -> bool:
+        """Writes a note in the place of the one that has this mark; if None, of any. Returns whether it wrote.
+
+        One that cannot be read counts as empty.
+        """
+        key = keys.note_key(sweep)
+        known, there = self._store.get(key), NO_NOTE
+        with contextlib.suppress(InvalidDocument):
+            there = self.note(sweep)
+        if mark is not None and there.mark != mark:
+            return False
+        return self._store.replace(key, as_json(note.to_json()), "application/json", known=known)
 
     def remove(self, sweep: str) -> int:
         """Deletes the records of a sweep, and returns the number of deleted objects."""

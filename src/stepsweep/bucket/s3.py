@@ -164,6 +164,28 @@ class Bucket:
             raise
         return True
 
+    def replace(self, key: str, data: bytes, content_type: str, *, known: bytes | None) -> bool:
+        """Writes the object if it still is `known`; if that is None, if it is still missing. Returns whether it wrote.
+
+        False does not say whose the object is: it may be this call's own, if S3's first answer was lost.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        """
+        try:
+            if known is None:
+                self._s3.put_object(Bucket=self.name, Key=key, Body=data, ContentType=content_type, IfNoneMatch="*")
+                return True
+            there = self._s3.get_object(Bucket=self.name, Key=key)
+            if there["Body"].read(len(known) + 1) != known:
+                return False
+            self._s3.put_object(Bucket=self.name, Key=key, Body=data, ContentType=content_type, IfMatch=there["ETag"])
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if is_missing(error) or code in ("PreconditionFailed", "ConditionalRequestConflict"):
+                return False
+            raise
+        return True
+
     def put_json_once(self, key: str, document: object) -> bool:
         """Writes the document unless the key exists. Returns whether it wrote."""
         return self.put_once(key, as_json(document), "application/json")

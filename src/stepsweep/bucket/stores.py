@@ -11,7 +11,7 @@ from typing import Any, NewType, Protocol
 
 from botocore.exceptions import ClientError
 
-from stepsweep.bucket.folder import REFUSED, files_below, key_of, opened, path_of
+from stepsweep.bucket.folder import REFUSED, check_no_link, files_below, key_of, opened, path_of, write_whole
 from stepsweep.bucket.s3 import Bucket, document_of, is_missing, read_bounded
 from stepsweep.contract.errors import InvalidDocument
 
@@ -44,6 +44,9 @@ class Store(Protocol):
 
     def save(self, key: str, file: Path) -> None:
         """Writes an object of any size to a file. Raises FileNotFoundError if it is missing."""
+
+    def replace(self, key: str, data: bytes, content_type: str, *, known: bytes | None) -> bool:
+        """Writes the object if it still is `known`, or still missing if that is None. Returns whether it wrote."""
 
     def delete(self, names: Iterable[str]) -> None: ...
 
@@ -80,7 +83,10 @@ class S3Store(Bucket):
 
 
 class FolderStore:
-    """A bucket's folder in an embedded cloud that is not running."""
+    """A bucket's folder in an embedded cloud that is not running.
+
+    Whoever changes objects keeps others from doing so, and from starting the cloud, meanwhile.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -129,6 +135,17 @@ class FolderStore:
                 raise
             raise (FileNotFoundError(key) if error.errno in _MISSING else _explained(key, error)) from error
 
+    def replace(self, key: str, data: bytes, _content_type: str, *, known: bytes | None) -> bool:
+        if self.get(key, at_most=None if known is None else len(known) + 1) != known:
+            return False
+        file = self._file(key)
+        try:
+            check_no_link(file, self._folder)
+        except OSError as error:
+            raise _explained(key, error) from error
+        write_whole(file, data, lasting=True)
+        return True
+
     def delete(self, names: Iterable[str]) -> None:
         for key in names:
             file = self._file(key)
@@ -170,6 +187,9 @@ class ServedFolderStore(FolderStore):
     def __init__(self, folder: Path, served: S3Store) -> None:
         super().__init__(folder)
         self._served = served
+
+    def replace(self, key: str, data: bytes, content_type: str, *, known: bytes | None) -> bool:
+        return self._served.replace(key, data, content_type, known=known)
 
     def delete(self, names: Iterable[str]) -> None:
         self._served.delete(names)

@@ -211,6 +211,11 @@ def uri(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
 
 
+def note_key(sweep: str) -> str:
+    """What a person has written about a sweep."""
+    return f"{SWEEPS}{sweep}/note.json"
+
+
 def console_address(home: str, key: str) -> str:
     """Returns the address of an object's page in the console of AWS.
 

@@ -228,6 +228,21 @@ def _joined_by_a_reader(directory: Path) -> Endpoint | None:
     return None
 
 
+@contextlib.contextmanager
+def held(directory: Path) -> Iterator[Endpoint | None]:
+    """Yields the endpoint of the cloud of `directory`; None if no process runs it, and none can during the context.
+
+    Raises:
+        CloudFailed: a process holds its lock, but it does not come up.
+        OSError: this person may not write there.
+    """
+    lock = FileLock(directory.resolve() / LOCK)
+    try:
+        yield _joined(lock, directory.resolve() / ADDRESS)
+    finally:
+        lock.release()
+
+
 def is_up(directory: Path, *, url: str | None = None) -> bool:
     """Whether a process runs the cloud of `directory`, or is starting it.
 

@@ -15,7 +15,7 @@ from stepsweep.page.drawn import drawn
 from stepsweep.page.facts import Facts
 from stepsweep.page.gathered import Gathered
 from stepsweep.page.markup import NOTHING, Markup, markup, of_file
-from stepsweep.page.parts import Skin, parts
+from stepsweep.page.parts import Skin, has_note, note, parts
 
 STYLE = "page.css"
 SCRIPTS = ("charts.js", "search.js", "trials.js", "front.js", "parallel.js", "space.js", "leaderboard.js", "sweep.js")
@@ -43,11 +43,14 @@ def document(report: Gathered, *, plotly: str, made: str) -> str:
     return of_file(own("report.html"), values)
 
 
-def body(facts: Facts, skin: Skin, *, above: Markup = NOTHING, training: Markup = NOTHING) -> Markup:
+def body(
+    facts: Facts, skin: Skin, *, above: Markup = NOTHING, noting: Markup = NOTHING, training: Markup = NOTHING
+) -> Markup:
     """Returns what the page of a server and the file have in common.
 
     Args:
         above: of a server's page, what stands before the summary.
+        noting: of a server's page, the form for the note.
         training: of a server's page, the trials that run.
     """
     spec, halved = facts.spec, facts.spec.halving is not None
@@ -62,6 +65,7 @@ def body(facts: Facts, skin: Skin, *, above: Markup = NOTHING, training: Markup 
         **parts(facts, skin),
         "skip": NOTHING if skin.is_live else markup('<a class="skip" href="#leaderboard">To the leaderboard</a>'),
         "above": above,
+        "note": _note(facts, skin, noting),
         "training": training,
         "metric": facts.metric,
         "of_front": (sentences.FRONT if len(spec.objectives) == 2 else sentences.FRONT_OF_PAIRS)
@@ -82,6 +86,17 @@ def body(facts: Facts, skin: Skin, *, above: Markup = NOTHING, training: Markup 
         "name": spec.name,
     }
     return of_file(own("sweep.html"), values)
+
+
+def _note(facts: Facts, skin: Skin, noting: Markup) -> Markup:
+    if not has_note(facts, skin):
+        return NOTHING
+    return markup(
+        '<section id="note" aria-labelledby="note-title">\n  <h2 id="note-title">Note</h2>\n'
+        '  <div id="note-shown">\n{}\n  </div>\n{}\n</section>',
+        note(facts, skin),
+        noting,
+    )
 
 
 def _rungs(metric: str) -> Markup:

@@ -10,6 +10,7 @@ from stepsweep.contract.endings import Ending
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
+from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.standing import Standing
 from stepsweep.contract.trial import Trial
 from stepsweep.page.course import Course
@@ -94,6 +95,7 @@ class Gathered:
         is_on_aws: whether the jobs cost money.
         running: the trials that run, as rows without a rank.
         trainer: how to run it again; by default nothing is known of it.
+        note: what a person has written about it.
         curves_of: how many of the best trials have their curves in the page; None for all.
     """
 
@@ -112,6 +114,7 @@ class Gathered:
     importance: Importance | None = None
     running: Sequence[Row] = ()
     trainer: TrainerCommand = TrainerCommand()
+    note: Note = NO_NOTE
     curves_of: int | None = None
 
     @property

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from stepsweep.contract.described import MAX_NAMED, described, number_of, shown_value
 from stepsweep.contract.leaderboard import Row
@@ -41,6 +41,7 @@ def parts(facts: Facts, skin: Skin) -> dict[str, Markup]:
     return {
         "heading": heading(facts, skin),
         "summary": summary(facts, skin),
+        "note-shown": note(facts, skin),
         "what-failed": failures(facts, skin),
         "commands": commands(facts),
     }
@@ -52,6 +53,7 @@ def heading(facts: Facts, skin: Skin) -> Markup:
     sections = [
         ("winner", "Winner", facts.winner is not None),
         ("front", "Front", bool(facts.on_front)),
+        ("note", "Note", has_note(facts, skin)),
         ("space", "Parameters", (facts.has_space or live) and not spec.has_front),
         ("search", "Search", (facts.has_values or live) and not spec.has_front),
         ("curves", "Learning curves", not facts.is_score and (facts.has_curves or live)),
@@ -89,6 +91,26 @@ def summary(facts: Facts, skin: Skin) -> Markup:
     if skin.is_live and not skin.is_begun:
         return NOTHING if skin.is_busy else markup('<p class="note" role="status">Reading the records …</p>')
     return joined([_state(facts, skin), _winner(facts), _front(facts), _tiles(facts)], "\n")
+
+
+def has_note(facts: Facts, skin: Skin) -> bool:
+    """Whether the page has a place for a note: a server's always has, since one can be written there."""
+    there = facts.report.note
+    return bool(there.text or there.fault) or skin.is_live
+
+
+def note(facts: Facts, skin: Skin) -> Markup:
+    """Returns what a person has written, as plain text."""
+    there = facts.report.note
+    if there.fault:
+        return markup('<p class="note bad">{}</p>', there.fault)
+    if there.text and there.written_at:
+        return markup(
+            '<p class="written" dir="auto">{}</p>\n<p class="hint">Written on {} UTC.</p>',
+            there.text,
+            f"{there.written_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+        )
+    return markup('<p class="hint">There is none yet.</p>') if skin.is_live and skin.is_begun else NOTHING
 
 
 def _state(facts: Facts, skin: Skin) -> Markup:

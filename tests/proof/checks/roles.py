@@ -83,6 +83,7 @@ RULES = [
             **STARTS,
             "s3:GetObject s3:PutObject": (
                 "{bucket}/sweeps/s/winner.json",
+                "{bucket}/sweeps/s/note.json",
                 "{bucket}/artifacts/kept/t/e1/best.pt",
                 "arn:aws:s3:::another-bucket/trials/t/x",
             ),
