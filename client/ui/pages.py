@@ -200,7 +200,7 @@ def _plain(value: Any) -> str:
 
 
 def _first(note: str) -> str:
-    return printable(first_line(note))
+    return printable(first_line(note)).replace(" …", "\u00a0…")
 
 
 def _when(at: datetime) -> str:
