@@ -16,7 +16,7 @@ from stepsweep.client.cli.deploy import deploy, destroy, diff
 from stepsweep.client.cli.exit_code import EXIT_CODES, ExitCode, said
 from stepsweep.client.cli.init import init
 from stepsweep.client.cli.look import compare, download, export, list_, logs, report, show
-from stepsweep.client.cli.manage import rm, stop
+from stepsweep.client.cli.manage import priority, rm, stop
 from stepsweep.client.cli.note import note
 from stepsweep.client.cli.run import plan, resume, run, serve, start, watch
 from stepsweep.client.cli.ui import ui
@@ -115,7 +115,7 @@ def cli() -> None:
 for command in (
     *(init, run, start, watch, resume, plan, serve),
     *(list_, show, logs, download, report, compare, export, ui),
-    *(note, stop, rm),
+    *(note, priority, stop, rm),
     *(deploy, diff, destroy),
     *(doctor, selftest, teardown, completion),
 ):

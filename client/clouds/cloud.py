@@ -259,6 +259,24 @@ class Cloud:
             raise InvalidInput([f"--trainer: the trainer of the sweep {sweep}, {gone}, is gone; name its new folder"])
         return replace(this, trainer=trainer)
 
+    def check_trainer_is_the_same(self, found: "Found", sweep: str) -> None:
+        """Raises InvalidInput if a running sweep, once stopped, would be refused since its trainer has changed."""
+        if self.is_local:
+            from stepsweep.local.cloud import joined
+
+            if (endpoint := joined(self.directory)) is not None:
+                self._check_it_is_as_asked(endpoint)
+            return
+        latest = found.archive.records.latest(sweep)
+        now = found.control.deployment.trainer_version if found.control else None
+        if latest is not None and latest.trainer_version != now:
+            raise InvalidInput(
+                [
+                    f"name: the stack has another trainer now than {sweep} was planned for, and would refuse to "
+                    "continue it; let it end, or stop it and resume it with --accept-trainer"
+                ]
+            )
+
     @property
     def objects(self) -> Path:
         """The folder of an embedded cloud's buckets."""

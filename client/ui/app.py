@@ -1,9 +1,10 @@
 """The ASGI application: which address answers with what."""
 
+import functools
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,9 @@ from stepsweep.client.ui.watching import FRESH_SECONDS, Seen, SweepWatch
 from stepsweep.contract.described import described
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.names import is_sweep
+from stepsweep.contract.priority import Priority, fault_of
 from stepsweep.contract.space import shown
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.page.course import course
 from stepsweep.page.drawn import course_data, drawn, thinned, timeline
 from stepsweep.page.gathered import in_order
@@ -88,6 +91,7 @@ class Site:
             read("/sweeps/{sweep}/report", self.report),
             change("/sweeps/{sweep}/stop", self.stop),
             change("/sweeps/{sweep}/resume", self.resume),
+            change("/sweeps/{sweep}/priority", self.priority),
             change("/sweeps/{sweep}/note", self.note),
             read("/sweeps/{sweep}/trials/{trial}", self.trial),
             read("/sweeps/{sweep}/trials/{trial}/events", self.trial_events),
@@ -194,7 +198,15 @@ class Site:
 
     def resume(self, request: Request) -> Response:
         name = _name_of(request)
-        self._doings.resume(self._cloud, self._source.found().archive.spec(name))
+        spec = self._source.found().archive.spec(name)
+        if asked := request.state.form.get("priority"):
+            spec = replace(spec, priority=_priority(asked))
+        self._doings.resume(self._cloud, spec)
+        return self._to_sweep(name)
+
+    def priority(self, request: Request) -> Response:
+        name = _name_of(request)
+        self._doings.prioritize(self._cloud, name, _priority(request.state.form.get("priority", "")))
         return self._to_sweep(name)
 
     def note(self, request: Request) -> Response:
@@ -276,28 +288,37 @@ class Site:
 
     def start(self, request: Request) -> Response:
         form: Mapping[str, str] = request.state.form
-        text, name = form.get("spec", ""), form.get("name", "").strip()
+        text, name, priority = form.get("spec", ""), form.get("name", "").strip(), form.get("priority", "")
+        page = functools.partial(self._start_page, text=text, name=name, priority=priority)
         try:
             document = spec_document(PASTED, text)
-            if isinstance(document, dict) and name:
-                document = document | {"name": name}
+            if isinstance(document, dict):
+                asked = {"name": name, "priority": priority}
+                document = document | {field: value for field, value in asked.items() if value}
             default = default_name(None, datetime.now(UTC))
             spec, script = checked(document, default_name=default, folder=Path.cwd())
             if form.get("action") != "start":
-                return self._start_page(text=text, name=name, plan=described(spec))
+                return page(plan=_described(spec))
             cloud = self._cloud.running(script)
         except InvalidInput as error:
-            return self._start_page(text=text, name=name, faults=error.faults, status=422)
+            return page(faults=error.faults, status=422)
         except SweepError as error:
-            return self._start_page(text=text, name=name, faults=str(error).splitlines(), status=502)
+            return page(faults=str(error).splitlines(), status=502)
         self._watch(spec.name).expect(spec)
         self._doings.start(cloud, spec)
         return self._to_sweep(spec.name)
 
     def _start_page(
-        self, *, text: str, name: str, plan: str = "", faults: Sequence[str] = (), status: int = 200
+        self,
+        *,
+        text: str,
+        name: str,
+        priority: str = "",
+        plan: str = "",
+        faults: Sequence[str] = (),
+        status: int = 200,
     ) -> Response:
-        html = self._pages.rendered("start.html", text=text, name=name, plan=plan, faults=faults)
+        html = self._pages.rendered("start.html", text=text, name=name, priority=priority, plan=plan, faults=faults)
         return HTMLResponse(html, status_code=status)
 
     # --- parts
@@ -356,6 +377,16 @@ def _checked_name(name: str) -> str:
     if not is_sweep(name):
         raise InvalidInput([f"no sweep can have the name {shown(name)}"])
     return name
+
+
+def _described(spec: SweepSpec) -> str:
+    return described(spec) + ("" if spec.priority is Priority.NORMAL else f", with {spec.priority} priority")
+
+
+def _priority(asked: str) -> Priority:
+    if asked not in tuple(Priority):
+        raise InvalidInput([fault_of(asked)])
+    return Priority(asked)
 
 
 def _events(events: AsyncIterator[str]) -> Response:

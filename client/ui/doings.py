@@ -8,8 +8,10 @@ from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.events import Doing, Event
 from stepsweep.client.operations.follow import start
+from stepsweep.client.operations.prioritizing import prioritize
 from stepsweep.client.operations.stop import stop_and_wait
 from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.contract.priority import Priority
 from stepsweep.contract.spec import SweepSpec
 
 
@@ -51,6 +53,12 @@ class Doings:
                 raise CloudError(f"still alive: {', '.join(left)}; look at them in AWS Batch, and stop it again")
 
         self._begin(name, f"Stopping {name} …", work)
+
+    def prioritize(self, cloud: Cloud, name: str, priority: Priority) -> None:
+        def work(say: Callable[[str], None]) -> None:
+            prioritize(cloud, name, priority, Steps(say))
+
+        self._begin(name, f"Changing the priority of {name} to {priority} …", work)
 
     def resume(self, cloud: Cloud, spec: SweepSpec) -> None:
         def work(say: Callable[[str], None]) -> None:

@@ -18,6 +18,7 @@ from stepsweep.client.ui.doings import Done
 from stepsweep.client.ui.watching import Seen
 from stepsweep.contract.described import assignments, number_of, printable, shown_value
 from stepsweep.contract.note import MAX_CHARACTERS, first_line
+from stepsweep.contract.priority import Priority
 from stepsweep.page.document import SCRIPTS, STYLE, body, own
 from stepsweep.page.facts import Facts
 from stepsweep.page.markup import Markup
@@ -63,6 +64,7 @@ class Pages:
             file_url=self.file_url,
             sweep_url=self.sweep_url,
             most_characters=MAX_CHARACTERS,
+            priorities=tuple(map(str, Priority)),
         )
 
     def file_url(self, name: str) -> str:

@@ -254,7 +254,9 @@ class SweepWatch:
             seen = self._at_rest(found)
         except InvalidInput:  # its record is written when it is planned
             return self._running(found.archive, execution, None, [], Progress())
-        return replace(seen, progress=Progress())
+        # What it was started with last, which need not be what was asked first, such as its priority.
+        standing = replace(seen.report.standing, spec=execution.spec)
+        return replace(seen, report=replace(seen.report, standing=standing), progress=Progress())
 
     def _running(
         self, archive: Archive, execution: Execution, plan: Plan | None, rows: list[Row], progress: Progress

@@ -43,7 +43,7 @@ from stepsweep.contract.median import MIN_TRIALS, VARIABLE_BYTES, MedianRule
 from stepsweep.contract.names import OPTION_RULE, is_option, is_sweep, why_reserved
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.objective_input import faults_with_several, objectives
-from stepsweep.contract.priority import Priority
+from stepsweep.contract.priority import Priority, fault_of
 from stepsweep.contract.search import DEFAULT_BATCH, Method, Search
 from stepsweep.contract.search_space import Entangled, SearchSpace
 from stepsweep.contract.space import (
@@ -427,8 +427,7 @@ class Parser:
     def _priority(self, raw: object) -> Priority:
         if isinstance(raw, str) and raw in tuple(Priority):
             return Priority(raw)
-        known = ", ".join(f'"{name}"' for name in Priority)
-        self.faults.append(f"priority: must be one of {known}, got {shown(raw)}")
+        self.faults.append(fault_of(raw))
         return Priority.NORMAL
 
     def _has_later_rounds(self) -> bool:

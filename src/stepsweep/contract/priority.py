@@ -8,6 +8,8 @@ import hashlib
 import re
 from enum import StrEnum
 
+from stepsweep.contract.space import shown
+
 
 class Priority(StrEnum):
     """A sweep's part of the machines while other sweeps want them too."""
@@ -15,6 +17,12 @@ class Priority(StrEnum):
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"
+
+
+def fault_of(raw: object) -> str:
+    """Returns what is wrong with what is no priority."""
+    known = ", ".join(f'"{name}"' for name in Priority)
+    return f"priority: must be one of {known}, got {shown(raw)}"
 
 
 WEIGHTS = {Priority.HIGH: 0.1, Priority.NORMAL: 1.0, Priority.LOW: 10.0}

@@ -1,0 +1,163 @@
+"""The priority of a running sweep: shown and changed, on the command line and in the page."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from click.testing import CliRunner
+
+from stepsweep.client.cli.main import cli
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.operations.follow import POLL_SECONDS
+from stepsweep.client.running.control import Control
+from stepsweep.contract import keys
+from stepsweep.contract.spec import SweepSpec
+from tests.support.command import Sweep
+from tests.support.embedded import SCRIPTED, eventually, keep_template
+from tests.support.html import Document
+from tests.support.stack import Stack
+from tests.support.ui import Page, served
+
+ASKED = {"name": "mine", "parameters": {"lr": [0.1, 0.2]}, "epochs": 1}
+
+
+@pytest.fixture
+def running(stack: Stack) -> Stack:
+    """A stack with a running sweep, of which one of two trials has ended, and one that nobody runs."""
+    Control(stack.deployment).start(SweepSpec.from_json(ASKED))
+    first, _ = stack.planned(**ASKED)
+    stack.succeeded("mine", first, [0.5])
+    stack.planned(name="rests", parameters={"lr": [0.1]}, epochs=1)
+    return stack
+
+
+@pytest.fixture
+def page(running: Stack, tmp_path: Path) -> Iterator[Page]:
+    with served(tmp_path, "--on", "aws", "--stack", running.name, environment=running.environment) as page:
+        yield page
+
+
+def priorities(stack: Stack) -> dict[str, str]:
+    """Returns the priorities of all executions that run, by sweep."""
+    control = Control(stack.deployment)
+    inputs = [
+        json.loads(stack.deployment.step_functions.describe_execution(executionArn=arn)["input"])
+        for arn in control.executions()
+    ]
+    return {each["name"]: each["priority"] for each in inputs}
+
+
+def test_a_running_sweep_goes_on_with_another_priority(
+    sweep: Sweep, running: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (before,) = Control(running.deployment).running("mine")
+    assert sweep.on(running, "priority", "mine").stdout == "normal\n"
+    monkeypatch.setitem(POLL_SECONDS, "aws", 0.01)
+    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: running.deployment)
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(cli, ["priority", "mine", "high", "--on", "aws", "--stack", running.name, "--json"])
+    assert ended.exit_code == 0, ended.output
+    changed = json.loads(ended.stdout)
+    assert (changed["sweep"], changed["priority"]) == ("mine", "high")
+    assert priorities(running) == {"mine": "high"}
+    assert Control(running.deployment).running("mine") == [changed["execution_arn"]]
+    assert running.status(before) == "ABORTED"
+    assert sweep.on(running, "priority", "mine").stdout == "high\n", "of the one that runs, not of what was asked first"
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["mine", "normal"], "priority: the sweep mine has normal already; choose another one"),
+        (["rests", "low"], "priority: the sweep rests does not run; `sweep resume rests --on aws --stack {stack} "
+                           "--priority low` continues it with this one"),
+        (["mine", "urgent"], "Invalid value for '[high|normal|low]'"),
+        (["nope", "low"], 'there is no sweep "nope" in '),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_changed_is_said_and_nothing_is_stopped(
+    sweep: Sweep, running: Stack, words: list[str], fault: str
+) -> None:
+    ended = sweep.on(running, "priority", *words)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"sweep: {fault.format(stack=running.name)}")
+    assert priorities(running) == {"mine": "normal"}
+
+
+def test_a_sweep_that_could_not_start_again_is_not_stopped(sweep: Sweep, running: Stack) -> None:
+    latest = running.bucket.get_json(keys.latest_key("mine"))
+    running.bucket.put_json(keys.latest_key("mine"), {**latest, "trainer_version": "0"})
+    ended = sweep.on(running, "priority", "mine", "low")
+    assert ended.returncode == 2
+    assert "the stack has another trainer now than mine was planned for" in ended.stderr
+    assert priorities(running) == {"mine": "normal"}
+
+
+@pytest.mark.slow
+def test_the_page_changes_it(page: Page, running: Stack) -> None:
+    text = Document(page.get("sweeps/mine").text).text
+    assert "Priority: normal …" in text
+    assert "finished trials are kept" in text
+    assert page.post("sweeps/mine/priority", {"priority": "high"}).status_code == 303
+    eventually(lambda: priorities(running) == {"mine": "high"})
+    eventually(lambda: "Priority: high …" in Document(page.get("sweeps/mine").text).text)
+
+
+def test_the_page_refuses_what_the_command_line_refuses(page: Page, running: Stack) -> None:
+    wrong = page.post("sweeps/mine/priority", {"priority": "<b>"})
+    assert wrong.status_code == 404
+    assert 'priority: must be one of "high", "normal", "low", got "<b>"' in Document(wrong.text).text
+    assert page.post("sweeps/mine/priority", {"priority": "high"}, Origin="http://evil.example").status_code == 403
+    page.post("sweeps/rests/priority", {"priority": "high"})
+    eventually(lambda: "the sweep rests does not run" in Document(page.get("sweeps/rests").text).text)
+    assert priorities(running) == {"mine": "normal"}
+
+
+def test_what_starts_a_sweep_asks_for_its_priority(page: Page, running: Stack) -> None:
+    spec = json.dumps({**ASKED, "name": "new", "priority": "low"})
+    for chosen, said in (("", ", with low priority"), ("normal", ""), ("high", ", with high priority")):
+        checked = page.post("start", {"spec": spec, "priority": chosen, "action": "check"})
+        assert f"It would run 2 trials (lr 2){said}. Nothing was started." in Document(checked.text).text
+    wrong = page.post("start", {"spec": spec, "priority": "urgent", "action": "start"})
+    assert 'priority: must be one of "high", "normal", "low", got "urgent"' in Document(wrong.text).text
+    assert page.post("start", {"spec": spec, "priority": "high", "action": "start"}).status_code == 303
+    eventually(lambda: priorities(running) == {"mine": "normal", "new": "high"})
+    assert page.post("sweeps/rests/resume", {"priority": "low"}).status_code == 303
+    eventually(lambda: priorities(running) == {"mine": "normal", "new": "high", "rests": "low"})
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Path]:
+    keep_template(tmp_path / ".stepsweep", {"trainer": str(SCRIPTED)})
+    (tmp_path / ".stepsweep" / "data").mkdir(exist_ok=True)
+    yield tmp_path
+    with contextlib.suppress(FileNotFoundError, psutil.NoSuchProcess):  # where a test failed half way
+        background = psutil.Process(json.loads((tmp_path / ".stepsweep" / "cloud.json").read_bytes())["pid"])
+        background.terminate()
+        background.wait(60)
+
+
+@pytest.mark.slow
+def test_on_this_machine_no_finished_trial_is_repeated_and_the_jobs_are_of_another_share(local: Path) -> None:
+    sweep, environment = Sweep(folder=local), {"STEPSWEEP_TRAINER": str(SCRIPTED)}
+    metrics = (local / ".stepsweep" / "s3").glob
+
+    def written() -> dict[str, int]:
+        return {file.parent.name: file.stat().st_mtime_ns for file in metrics("*/trials/*/metrics-e2.csv")}
+
+    grid = ("--set", "lr=0.1,0.2,0.3", "--epochs", "2", "--fixed", "act=gate", "--name", "mine")
+    assert sweep("start", *grid, environment=environment).returncode == 0
+    eventually(lambda: len(written()) == 1)
+    before = written()
+    changed = sweep("priority", "mine", "high", environment=environment)
+    assert changed.returncode == 0, changed.stderr
+    assert "mine goes on with high priority." in changed.stdout
+    (local / ".stepsweep" / "data" / "go").touch()
+    assert sweep("watch", "mine", environment=environment).returncode == 0
+    assert len(written()) == 3
+    assert before.items() <= written().items()
+    (items,) = metrics("*/sweeps/mine/round-0/to-run.json")
+    assert {each["share"][:4] for each in json.loads(items.read_text())} == {"high"}
