@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from benchmarks.clock import Clock, Machines
 from stepsweep.bucket.job_logs import NoLastLines
 from stepsweep.bucket.s3 import Bucket
+from stepsweep.bucket.search_log import KeptLogs
 from stepsweep.contract import keys
 from stepsweep.contract.cost import TUTORIAL_RATES, Rates
 from stepsweep.contract.means import StackJob
@@ -149,6 +150,7 @@ class Sweep:
         self._bucket = Bucket(BUCKET, cast("S3Client", Memory()))
         self._job = StackJob()
         self._logs = NoLastLines()
+        self._kept = KeptLogs()
         self.is_left = False
 
     @property
@@ -236,8 +238,10 @@ class Sweep:
         return {} if self.is_left else reducer.end_leg(self._bucket, self._logs, sweep=self.spec.name, job=self._job)
 
     def _told(self, question: Mapping[str, Any], ended: Mapping[str, Any]) -> dict[str, Any]:
-        asked = asker.Question(leg=question["leg"], worker=question["worker"], turn=question["turn"])
-        return asker.told(self._bucket, question["sweep"], asked, ended=ended, job=self._job)
+        asked = asker.Question(
+            execution=question["execution"], leg=question["leg"], worker=question["worker"], turn=question["turn"]
+        )
+        return asker.told(self._bucket, question["sweep"], asked, ended=ended, job=self._job, logs=self._kept)
 
     def _submit(self, item: Mapping[str, Any], then: Callable[[Mapping[str, Any], Mapping[str, Any]], None]) -> None:
         words = iter(item["command"])

@@ -36,6 +36,7 @@ FUNCTION_FILES = (
     "statemachine/claims.py",
     "statemachine/earlier.py",
     "statemachine/guard.py",
+    "statemachine/kept.py",
     "statemachine/log.py",
     "statemachine/notifier.py",
     "statemachine/planner.py",

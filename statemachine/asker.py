@@ -1,7 +1,8 @@
 """Lambda function "answer": a worker's trial has ended → what the worker trains next, in a free-running search.
 
-It records the trial's outcome, and appends one event to the search's log: the trial's end and the next task. It keeps
-no state. If it is killed and runs again, it finds its answer in the log, or gives one.
+It records the trial's outcome, and appends one event to the search's log: the trial's end and the next task. What it
+keeps of the log for its next invocation may be lost or old. If it is killed and runs again, it finds its answer in the
+log, or gives one.
 
 It has the packages of the model (`statemachine/sampler.py`), and loads them only when a model is asked.
 """
@@ -14,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from stepsweep.bucket.s3 import Bucket, s3_client
-from stepsweep.bucket.search_log import SearchLog
+from stepsweep.bucket.s3 import Bucket
+from stepsweep.bucket.search_log import KeptLogs, SearchLog
 from stepsweep.bucket.trials import read_result
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument
@@ -26,6 +27,7 @@ from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.trial import Status
 from stepsweep.contract.worker import ASK, END, STOP, TRAIN, worker_state
+from stepsweep.statemachine import kept
 from stepsweep.statemachine.log import Invocation
 
 MAX_SECONDS = 120.0
@@ -36,37 +38,57 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
     """Answers one worker.
 
     Args:
-        event: `{"sweep": name, "leg": number, "worker": number, "turn": number, "ended": how its job ended}`. The last
-            is `{"job": …}` or `{"failure": …}`, or empty if there was no job.
+        event: `{"sweep": name, "execution": its name, "leg": number, "worker": number, "turn": number,
+            "ended": how its job ended}`. The last is `{"job": …}` or `{"failure": …}`, or empty if there was no job.
 
     Returns:
         The worker's next state; see `worker_state`.
     """
     invocation = Invocation("answer", sweep=event["sweep"], round_number=event["leg"])
-    question = Question(leg=event["leg"], worker=event["worker"], turn=event["turn"])
-    bucket = Bucket(os.environ[keys.BUCKET], s3_client())
+    question = Question(
+        # An earlier version's execution, which goes on with this function, does not name itself.
+        execution=event.get("execution", ""), leg=event["leg"], worker=event["worker"], turn=event["turn"]
+    )  # fmt: skip
+    bucket = Bucket(os.environ[keys.BUCKET], kept.s3())
     job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
-    state = told(bucket, event["sweep"], question, ended=event["ended"], job=job)
+    logs = kept.logs() if question.execution else KeptLogs()
+    state = told(bucket, event["sweep"], question, ended=event["ended"], job=job, logs=logs)
     invocation.ended(worker=question.worker, turn=state["question"]["turn"], do=state["do"])
     return state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A worker asks what to do, for the `turn`-th time of its leg."""
+    """A worker asks what to do, for the `turn`-th time of its leg.
 
+    Attributes:
+        execution: its name; empty if it is not known.
+    """
+
+    execution: str = ""
     leg: int
     worker: int
     turn: int
 
 
-def told(bucket: Bucket, sweep: str, question: Question, *, ended: Mapping[str, Any], job: StackJob) -> dict[str, Any]:
+def told(
+    bucket: Bucket, sweep: str, question: Question, *, ended: Mapping[str, Any], job: StackJob, logs: KeptLogs
+) -> dict[str, Any]:
     """Answers a worker, and returns its next state.
 
     A trial that was trained before, by this sweep or another, ends at once, and the worker gets the next one.
+
+    Args:
+        logs: what this environment has read.
     """
+    with logs.of(bucket, sweep, execution=question.execution) as log:
+        return _told(bucket, log, question, ended=ended, job=job)
+
+
+def _told(
+    bucket: Bucket, log: SearchLog, question: Question, *, ended: Mapping[str, Any], job: StackJob
+) -> dict[str, Any]:
     until = time.monotonic() + MAX_SECONDS
-    log = SearchLog.read(bucket, sweep)
     while True:
         state, turn, task = _answered(bucket, log, question, ended)
         next_state = partial(worker_state, state, question.worker, turn=turn + 1, bucket=bucket.name, job=job)
@@ -93,7 +115,7 @@ def _answered(
         state = log.state
         if state is None:
             raise FileNotFoundError(f"the log of {question} is not in the bucket: it was deleted while the sweep ran")
-        if question.leg != state.began.leg:
+        if question.leg != state.began.leg or question.execution not in ("", state.began.execution):
             return state, question.turn, None
         turn, task = state.turns.get(question.worker, (-1, None))
         if turn >= question.turn:  # answered: the first answer was lost on its way

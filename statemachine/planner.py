@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from stepsweep.bucket.latest import has_planned
-from stepsweep.bucket.s3 import Bucket, s3_client
+from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem
@@ -21,6 +21,7 @@ from stepsweep.contract.ranking import grouped
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
+from stepsweep.statemachine import kept
 from stepsweep.statemachine.claims import Trainer, check_trainer, claim, within_budget
 from stepsweep.statemachine.earlier import with_known
 from stepsweep.statemachine.log import Invocation
@@ -37,7 +38,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         The input of the following states; see `plan`. For wrong input it returns `{"fault": text}`, so that the
         execution ends in a state that shows the text, not as an error of this function.
     """
-    bucket = Bucket(os.environ[keys.BUCKET], s3_client())
+    bucket = Bucket(os.environ[keys.BUCKET], kept.s3())
     seconds = os.environ.get(keys.SECONDS_PER_EPOCH)
     rates = Rates(
         usd_per_hour=float(os.environ[keys.USD_PER_HOUR]), seconds_per_epoch=float(seconds) if seconds else None

@@ -18,7 +18,7 @@ from stepsweep.bucket.artifacts import KeptFiles, keep
 from stepsweep.bucket.job_logs import CloudLastLines, LastLines, with_last_lines
 from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.outcomes import Outcomes, Unreadable
-from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json, s3_client
+from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.stores import S3Store
 from stepsweep.bucket.trials import Read, read_result
@@ -37,6 +37,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.stop import Course
 from stepsweep.contract.trial import Status, Trial
+from stepsweep.statemachine import kept
 from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.report import Ground, leave_report
 
@@ -67,7 +68,7 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         while the search continues; at its end `{"another_round": false, "output": …}`, or
         `{"another_round": false, "fault": text}` if no trial succeeded.
     """
-    bucket = S3Store(os.environ[keys.BUCKET], s3_client())
+    bucket = S3Store(os.environ[keys.BUCKET], kept.s3())
     logs = boto3.client("logs", config=Config(retries={"mode": "standard", "max_attempts": 8}))
     last_lines = CloudLastLines(logs, os.environ[keys.LOG_GROUP], at_most=MAX_LOG_READS)
     invocation = Invocation("reduce", sweep=event["sweep"], round_number=event["round"])

@@ -18,7 +18,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-from stepsweep.bucket.s3 import Bucket, s3_client
+from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
 from stepsweep.contract.candidates import Candidate
 from stepsweep.contract.documents import RoundResults
@@ -29,6 +29,7 @@ from stepsweep.contract.search import STARTUP
 from stepsweep.contract.space import Kind, Parameter, Range, Value, canonical, is_number, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
+from stepsweep.statemachine import kept
 from stepsweep.statemachine.log import Invocation
 
 SPARE = 2
@@ -49,7 +50,7 @@ def handler(event: Mapping[str, Any], _context: object = None) -> dict[str, Any]
         The event, as the planner's input. The proposed params are in the bucket.
     """
     invocation = Invocation("ask", sweep=event["sweep"], round_number=event["round"])
-    bucket = Bucket(os.environ[keys.BUCKET], s3_client())
+    bucket = Bucket(os.environ[keys.BUCKET], kept.s3())
     proposed = sample(bucket, sweep=event["sweep"], round_number=event["round"])
     invocation.ended(proposed=proposed)
     return {"sweep": event["sweep"], "round": event["round"]}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import boto3
 import pytest
 
-from stepsweep.bucket.s3 import Bucket, s3_client
+from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
 from stepsweep.contract.means import StackJob
+from stepsweep.statemachine import kept
 from tests.support.functions import Cloud
 from tests.support.moto_server import running_moto
 
@@ -36,7 +37,9 @@ def aws() -> Iterator[tuple["S3Client", "CloudWatchLogsClient"]]:
         }.items():
             patch.setenv(name, value)
         patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
-        yield s3_client(), boto3.client("logs")
+        kept.s3.cache_clear()
+        yield kept.s3(), boto3.client("logs")
+        kept.s3.cache_clear()
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Random lives of free-running searches through the real functions, on a bucket that fails.
 
-Functions are killed before and after each request, and asked again; answers of S3 get lost; other workers write between
-two requests of one; children and their jobs are lost; sweeps are stopped and resumed with other rules.
+Functions are killed before and after each request, and asked again, in environments that have read the log up to any
+event, or none of it; answers of S3 get lost; other workers write between two requests of one; children and their jobs
+are lost; sweeps are stopped and resumed with other rules, or deleted and begun anew under the same name.
 """
 
 import json
@@ -15,9 +16,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from benchmarks.virtual import Memory
+from stepsweep.bucket import search_log
 from stepsweep.bucket.job_logs import NoLastLines
 from stepsweep.bucket.s3 import Bucket
-from stepsweep.bucket.search_log import SearchLog, state_at
+from stepsweep.bucket.search_log import KeptLogs, SearchLog, state_at
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.events import Began, event_from_json
@@ -99,6 +101,12 @@ class Unreliable(Memory):
         self._may_kill(0.04)
         return answered
 
+    def delete(self, prefix: str) -> None:
+        self.objects = {key: data for key, data in self.objects.items() if not key.startswith(prefix)}
+        self._keys = [*self.objects]
+        self._keys.sort()
+        self._late.clear()
+
 
 def spec_of(random: Random) -> Json:
     """Returns a sweep with some of all that a spec may have."""
@@ -157,6 +165,7 @@ class Life:
     trainer: Trainer = field(default_factory=lambda: Trainer(version="one", name="t"))
     states: list[Json] = field(default_factory=list)
     busy: set[int] = field(default_factory=set)
+    environments: list[KeptLogs] = field(default_factory=list)
 
     @property
     def bucket(self) -> Bucket:
@@ -239,7 +248,7 @@ class Life:
             self.asks(worker, ended)
 
     def asks(self, worker: int, ended: Json) -> None:
-        question = {name: self.states[worker]["question"][name] for name in ("leg", "worker", "turn")}
+        question = question_of(self.states[worker])
 
         def another_asks() -> None:
             if others := [each for each in self.alive if each not in self.busy]:
@@ -247,7 +256,11 @@ class Life:
                 self.s3.fails = True
 
         def told() -> Json:
-            state = asker.told(self.bucket, self.spec["name"], asker.Question(**question), ended=ended, job=JOB)
+            # Taken while it answers: an environment has one invocation at a time, and ends if that is killed.
+            self.random.shuffle(self.environments)
+            logs = self.environments.pop() if self.environments else KeptLogs()
+            state = asker.told(self.bucket, self.spec["name"], question, ended=ended, job=JOB, logs=logs)
+            self.environments.append(logs)
             return cast(Json, json.loads(json.dumps(state, allow_nan=False)))
 
         self.busy.add(worker)
@@ -265,7 +278,7 @@ class Life:
                     self.asks(other, {"failure": {"Error": "States.TaskFailed", "Cause": why}})
 
     def is_stopped_and_resumed(self) -> None:
-        late = [state["question"] for state in self.states if "question" in state]
+        late = [question_of(state) for state in self.states if "question" in state]
         for worker in self.alive:  # what ends while it is stopped
             if self.states[worker]["do"] == "train" and self.random.random() < 0.2:
                 self.trained(worker)
@@ -275,10 +288,12 @@ class Life:
             more["stop"] = None
         if self.random.random() < 0.1:
             self.trainer, more["accept_trainer"] = Trainer(version=f"{self.execution}", name="t"), True
+        if self.random.random() < 0.3:
+            self.s3.delete(keys.sweep_prefix("s"))
         self.begin(**more)
-        for each in late:
-            question = asker.Question(leg=each["leg"], worker=each["worker"], turn=each["turn"])
-            assert asker.told(self.bucket, "s", question, ended={}, job=JOB)["do"] == "end"
+        for question in late:
+            told = asker.told(self.bucket, "s", question, ended={}, job=JOB, logs=KeptLogs())
+            assert told["do"] == "end"
 
     def ends_its_leg(self) -> Json:
         def ended() -> Json:
@@ -300,6 +315,11 @@ class Life:
                 self.begin()
             else:
                 return answered
+
+
+def question_of(state: Json) -> asker.Question:
+    asked = state["question"]
+    return asker.Question(**{name: asked[name] for name in ("execution", "leg", "worker", "turn")})
 
 
 def environment(state: Json, name: str) -> str:
@@ -375,6 +395,11 @@ def check(seed: int) -> None:
     assert [each["trial"]["trial_id"] for each in results] == [trial.trial_id for trial in state.ended().trials()]
     for each, trial in zip(results, state.ended().trials(), strict=True):
         assert (each["status"] in ("SUCCEEDED", "INVALID")) == (trial.metrics_key in life.s3.objects), "metrics decide"
+
+
+@pytest.fixture(autouse=True)
+def _snapshots_of_short_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_log, "SNAPSHOT_EVERY", 5)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -9,6 +9,7 @@ import itertools
 import json
 import re
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from stepsweep.bucket.s3 import Bucket, Readable, for_all
 from stepsweep.contract import keys
@@ -16,13 +17,20 @@ from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import Began, Event, event_from_json
 from stepsweep.contract.free_running import SearchState
 
-SNAPSHOT_EVERY = 5
-"""Events. Fewer would write more than it saves; more would have each question read more events."""
+SNAPSHOT_EVERY = 20
+"""Events. Only who has not read the log before needs the snapshot. To write one costs as much as to read 12 events, and
+more work the longer the search is."""
 
 _EVENT = re.compile(r"(\d{8,})\.json", re.ASCII)
 
-READ_AHEAD = 4
-"""Events asked for at once: more than one is new after each conflict, and few after a snapshot."""
+READ_AHEAD = 8
+"""Events asked for at once by who has not read the log before: so many are new since a snapshot, or a few more."""
+
+MOST_AHEAD = 32
+"""Events asked for at once at most."""
+
+LOGS_KEPT = 4
+"""Of several sweeps at once. A state takes about a kilobyte per trial."""
 
 
 class SearchLog:
@@ -40,24 +48,29 @@ class SearchLog:
     @classmethod
     def read(cls, bucket: Bucket, sweep: str) -> "SearchLog":
         log = cls(bucket, sweep)
-        log.state = _snapshot(bucket, sweep)
         log.read_on()
         return log
 
     def read_on(self) -> None:
-        """Reads all events since, up to the first number that is free."""
+        """Reads all events since, up to the first number that is free. Who has read before usually finds none or one,
+        and so asks for one; while there are more, it asks for as many as it has found."""
+        ahead = 1
+        if self.state is None:
+            self.state, ahead = _snapshot(self._bucket, self._sweep), READ_AHEAD
+        began = self.state.events if self.state else 0
         while True:
             first = self.state.events if self.state else 0
-            names = [keys.event_key(self._sweep, number) for number in range(first, first + READ_AHEAD)]
-            documents = for_all(self._bucket.get_json, names, threads=READ_AHEAD)
+            names = [keys.event_key(self._sweep, number) for number in range(first, first + ahead)]
+            documents = for_all(self._bucket.get_json, names, threads=ahead)
             new = list(itertools.takewhile(lambda each: each is not None, documents))
             for name, document in zip(names, new, strict=False):
                 self.state = applied(self.state, event_from_json(document, where=name), where=name)
-            if not any(each is not None for each in documents[len(new) :]):
-                if len(new) < READ_AHEAD:
-                    return
-            else:  # two were written while these were read, or one was deleted
+            if any(each is not None for each in documents[len(new) :]):
+                # Two were written while these were read, or one was deleted.
                 _check_is_there(self._bucket, self._sweep, first + len(new))
+            elif len(new) < ahead:
+                return
+            ahead = min(MOST_AHEAD, max(ahead, first + len(new) - began))
 
     def append(self, event: Event) -> bool:
         """Writes the event at the next number, and returns whether it did; otherwise reads what is there."""
@@ -72,6 +85,30 @@ class SearchLog:
             document = json.dumps(state.to_json(), separators=(",", ":"), allow_nan=False)
             self._bucket.put(keys.snapshot_key(self._sweep), document.encode(), "application/json")
         return True
+
+
+class KeptLogs:
+    """The logs that a function has read, for its next invocations in the same environment.
+
+    What was read of a log stays true, since events are only added, each once: an old log is read on, and a write at its
+    next number succeeds only if it is not old. A log is kept for one execution: another of the same name may follow
+    once a sweep was deleted.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, str], SearchLog] = {}
+
+    @contextmanager
+    def of(self, bucket: Bucket, sweep: str, *, execution: str) -> Iterator[SearchLog]:
+        """Yields a log, read up to the first number that is free. After an error it is not kept, since that may have
+        left its state half changed."""
+        key = (bucket.name, sweep, execution)
+        log = self._kept.pop(key, None) or SearchLog(bucket, sweep)
+        log.read_on()
+        yield log
+        self._kept[key] = log
+        if len(self._kept) > LOGS_KEPT:
+            del self._kept[next(iter(self._kept))]  # the one that was used longest ago
 
 
 def applied(state: SearchState | None, event: Event, *, where: str) -> SearchState:

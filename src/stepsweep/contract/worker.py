@@ -32,10 +32,13 @@ def worker_state(
         medians: that end the trial where it is worse.
         why: the reason of jobs that it has ended.
     """
-    question = {"sweep": state.spec.name, "leg": state.began.leg, "worker": worker, "turn": turn, "ended": {}}
+    began = state.began
+    question = {
+        "sweep": state.spec.name, "execution": began.execution, "leg": began.leg, "worker": worker, "turn": turn,
+        "ended": {},
+    }  # fmt: skip
     item: dict[str, Any] = {}
     if trial:
-        began = state.began
         item = TrialItem.of(
             trial, execution=began.execution, spec=state.spec, bucket=bucket, job=job, medians=medians
         ).to_json()

@@ -5,10 +5,9 @@ import hashlib
 import io
 import json
 import os
-import sys
-import sysconfig
 import tempfile
 import threading
+import time
 import zipfile
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from stepsweep.bucket.disk import told
 from stepsweep.contract.keys import JOBS_AT_ONCE, SECRETS
-from stepsweep.local.host import BARE
+from stepsweep.local.environments import Environment, Environments, Exited, Made, TimedOut
 from stepsweep.local.machine import Machine, Preload
 
 if TYPE_CHECKING:
@@ -26,19 +25,18 @@ if TYPE_CHECKING:
 
 OURS = f"{__name__.partition('.')[0]}."
 
-RUNTIME = Path(__file__).with_name("lambda_runtime.py")
-
 PRELOAD = Preload(modules=("boto3",))
 """Modules that Lambda's runtime provides too."""
 
 AT_ONCE = max(2, os.cpu_count() or 1)
-"""Invocations of a function at once; others wait for their turn, and their timeout begins with it. The processes of all
-of 64 workers at once only take the cores from each other. Each of them also finds the number that it wants in the
-search's log taken by another one: on two cores, a question took 13 tries of 64 at once, 1.9 of four, and 1.2 of two."""
+"""Invocations of a function at once, and so its environments; others wait for their turn, and their timeout begins
+with it. The processes of all of 64 workers at once only take the cores from each other. Each of them also finds the
+number that it wants in the search's log taken by another one: on two cores, a question took 13 tries of 64 at once,
+1.9 of four, and 1.2 of two."""
 
 
 class Functions:
-    """Invokes functions. Each invocation is its own process.
+    """Invokes functions, in environments that stay for the next invocation (`environments.py`).
 
     Args:
         jobs_at_once: how many jobs this machine holds.
@@ -64,6 +62,7 @@ class Functions:
         self._packages = packages
         self._folder = folder
         self._lock = threading.Lock()
+        self._environments = Environments(self._started)
         self._turns: dict[str, threading.Semaphore] = defaultdict(lambda: threading.Semaphore(AT_ONCE))
 
     def invoke(self, function: "LambdaFunction", payload: bytes) -> tuple[bytes, bool]:
@@ -78,38 +77,37 @@ class Functions:
             raise OSError(told(error, self._folder)) from error
 
     def _invoked(self, function: "LambdaFunction", payload: bytes) -> tuple[bytes, bool]:
-        code = self._unpacked(function.code_bytes)
-        log = self._folder / f"{function.function_name}.log"
+        made = Made(
+            function=function,
+            code=self._unpacked(function.code_bytes),
+            handler=function.handler,
+            variables={
+                **self._environment(function.role),
+                **function.environment_vars,
+                **({SECRETS: json.dumps(self._held())} if SECRETS in function.environment_vars else {}),
+                **({JOBS_AT_ONCE: self._jobs_at_once} if JOBS_AT_ONCE in function.environment_vars else {}),
+                "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+            },
+        )
         with self._lock:
             turn = self._turns[function.function_name]
-        with turn, tempfile.TemporaryDirectory(dir=self._folder) as scratch:
-            event, answer = Path(scratch, "event.json"), Path(scratch, "answer.json")
-            event.write_bytes(payload)
-            process = self._machine.start(
-                [sys.executable, *BARE, str(RUNTIME), str(code), function.handler]
-                + [str(answer), sysconfig.get_path("purelib")],
-                cwd=code,
-                env={
-                    **self._environment(function.role),
-                    **function.environment_vars,
-                    **({SECRETS: json.dumps(self._held())} if SECRETS in function.environment_vars else {}),
-                    **({JOBS_AT_ONCE: self._jobs_at_once} if JOBS_AT_ONCE in function.environment_vars else {}),
-                    "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
-                    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
-                },
-                output=log,
-                stdin=event,
-                preload=_preload(function.handler, code),
-            )
-            if not process.ended.wait(function.timeout):
-                self._machine.end(process, grace_seconds=0)
-                process.ended.wait()
+        with turn:
+            try:
+                return self._environments.invoke(made, payload, until=time.monotonic() + function.timeout)
+            except TimedOut:
                 return _error("Sandbox.Timedout", f"Error: Task timed out after {function.timeout}.00 seconds"), True
-            if not answer.exists():
-                said = process.error or f"exit status {process.exit_code}"
-                return _error("Runtime.ExitError", f"Error: Runtime exited with error: {said}"), True
-            result = answer.read_bytes()
-        return result, process.exit_code != 0
+            except Exited as how:
+                return _error("Runtime.ExitError", f"Error: Runtime exited with error: {how}"), True
+
+    def _started(self, made: Made, until: float) -> Environment:
+        return Environment.started(
+            made,
+            self._machine,
+            log=self._folder / f"{made.function.function_name}.log",
+            preload=_preload(made.handler, made.code),
+            until=until,
+        )
 
     def _unpacked(self, package: bytes) -> Path:
         target = self._packages / hashlib.sha256(package).hexdigest()[:16]
