@@ -216,7 +216,14 @@ def end_leg(
             return JobOutcome.never_started(trial.trial_id, no_job_started, execution=state.began.execution)
         return outcome
 
-    all_read = for_all(lambda trial: read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial)), trials)
+    def read(trial: Trial) -> Read:
+        found = read_result(bucket, trial, spec.objectives, outcome=None)
+        # Metrics decide: only of a trial without any does the record of its job give the reason.
+        if found.result.outcome.status is not Status.MISSING:
+            return found
+        return read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial))
+
+    all_read = for_all(read, trials)
     results = with_last_lines(all_read, last_lines)
     plan = RoundPlan(
         execution=state.began.execution,

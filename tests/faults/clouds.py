@@ -14,7 +14,7 @@ from tests.faults.between import Do, Rule
 from tests.faults.cases import Case
 from tests.faults.jobs import in_epoch, outcomes
 from tests.faults.world import WINNER, World, kill
-from tests.support.embedded import eventually
+from tests.support.embedded import eventually, is_function
 
 
 def reducer_killed(world: World, name: str) -> dict[str, Any]:
@@ -24,12 +24,18 @@ def reducer_killed(world: World, name: str) -> dict[str, Any]:
     assert held.seen.wait(120)
     assert world.has(keys.winner_key(name))
     assert not world.has(keys.leaderboard_key(name))
-    # What runs in the folder of a function's code; its parent, the container, does too.
-    (function,) = [child for child in world.cloud.processes() if "/unpacked/" in child.cwd() and not child.children()]
-    kill(function)
+    kill_functions(world)
     world.hop.clear()
     assert outcomes(world, execution) == {"SUCCEEDED": 4}
     return spec
+
+
+def kill_functions(world: World) -> None:
+    """Kills the function that answers, and the environments of functions that wait for their next event."""
+    functions = [child for child in world.cloud.processes() if is_function(child) and not child.children()]
+    assert functions
+    for function in functions:
+        kill(function)
 
 
 def question_repeated(world: World, name: str) -> dict[str, Any]:
@@ -41,8 +47,7 @@ def question_repeated(world: World, name: str) -> dict[str, Any]:
     assert held.seen.wait(120)
     assert lost.done == 1
     assert world.has(keys.event_key(name, 1))
-    (function,) = [child for child in world.cloud.processes() if "/unpacked/" in child.cwd() and not child.children()]
-    kill(function)
+    kill_functions(world)
     world.hop.clear()
     assert outcomes(world, execution) == {"SUCCEEDED": 4}
     events = [json.loads(data) for data in world.cloud.objects(keys.events_prefix(name)).values()]
@@ -161,12 +166,13 @@ def _written(world: World, spec: dict[str, Any]) -> str:
 CASES = [
     Case(
         name="the reducer is killed half way",
-        injected="SIGKILL to the function between winner.json and leaderboard.csv",
+        injected="SIGKILL to the function between winner.json and leaderboard.csv, and to those that wait",
         run=reducer_killed,
     ),
     Case(
         name="a question that is repeated",
-        injected="free-running: the answer to an event's PUT is lost, and after it the function gets SIGKILL",
+        injected="free-running: the answer to an event's PUT is lost, and after it the function gets SIGKILL, and so "
+        "do those that wait for their next event",
         run=question_repeated,
         is_slow=True,
     ),

@@ -19,7 +19,7 @@ from tests.faults import promises
 from tests.faults.between import Hop, Microburst, address, hop
 from tests.faults.promises import Ledger, Snapshot
 from tests.support.command import Sweep
-from tests.support.embedded import REPOSITORY, Cloud, eventually, running_cloud
+from tests.support.embedded import REPOSITORY, Cloud, eventually, is_function, running_cloud
 from tests.support.ports import free_port
 
 STEPS = REPOSITORY / "tests" / "trainers" / "steps"
@@ -150,12 +150,14 @@ class World:
         return any((self.directory / "s3").glob(f"*/{key}"))
 
     def alive(self, sweep: str) -> tuple[list[str], list[str]]:
-        """Returns the jobs of a sweep that wait or run, and the processes of the cloud but those that start others."""
+        """Returns the jobs of a sweep that wait or run, and the processes of the cloud but those that start others, and
+        those of functions, which wait for their next event as on AWS."""
         jobs = [job["jobId"] for job in self.cloud.jobs("") if job["tags"]["sweep"] == sweep and job["status"] in ALIVE]
         children = self.cloud.processes()
         hosts = [child for child in children if child.ppid() == self.cloud.process.pid]
         assert all("host.py" in _described(host) for host in hosts), [_described(host) for host in hosts]
-        return jobs, [_described(child) for child in children if child not in hosts]
+        functions = [child for child in children if is_function(child)]
+        return jobs, [_described(child) for child in children if child not in (*hosts, *functions)]
 
     # --- the promises ---
 

@@ -180,7 +180,10 @@ def test_a_function_does_not_find_the_checkout(call: Call, room: str) -> None:
     assert failed.value.answer["errorType"] == "ModuleNotFoundError"
 
 
-def test_an_invocation_knows_nothing_of_the_one_before(call: Call, tiny_cloud: Cloud) -> None:
+def test_an_invocation_finds_what_the_one_before_has_left_in_memory_unless_the_function_has_changed(
+    call: Call, tiny_cloud: Cloud
+) -> None:
+    """As on Lambda: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html."""
     source = """
         import os
         calls = []
@@ -189,8 +192,22 @@ def test_an_invocation_knows_nothing_of_the_one_before(call: Call, tiny_cloud: C
             return [calls, os.environ["AWS_LAMBDA_FUNCTION_NAME"]]
     """
     calls, name = call(source, 1)
-    answer = tiny_cloud.client("lambda").invoke(FunctionName=name, Payload=b"2")
-    assert (calls, json.loads(answer["Payload"].read())[0]) == ([1], [2])
+    client = tiny_cloud.client("lambda")
+
+    def called(event: int) -> list[int]:
+        answer = client.invoke(FunctionName=name, Payload=json.dumps(event))
+        return list(json.loads(answer["Payload"].read())[0])
+
+    assert (calls, called(2)) == ([1], [1, 2])
+    client.update_function_configuration(FunctionName=name, Environment={"Variables": {"NEW": "1"}})
+    assert (called(3), called(4)) == ([3], [3, 4])
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handlers/index.py", "def handler(event, context): return [[-event], '']")
+    client.update_function_code(FunctionName=name, ZipFile=package.getvalue())
+    assert called(5) == [-5]
+    log = (tiny_cloud.directory / "run" / f"{name}.log").read_text()
+    assert log.count("REPORT Duration: ") == 5, "each invocation has its report"
 
 
 def test_invocations_wait_for_their_turn_where_there_are_more_than_cores_hold(

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from stepsweep.bucket.search_log import SNAPSHOT_EVERY, SearchLog, state_at
+from stepsweep.bucket.search_log import LOGS_KEPT, SNAPSHOT_EVERY, KeptLogs, SearchLog, state_at
 from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.statemachine import asker
+from stepsweep.statemachine import asker, kept
 from tests.support.functions import Cloud, as_lambda_does, attempts, job_description
 
 SPEC: dict[str, Any] = {
@@ -100,6 +101,113 @@ def test_a_question_that_is_asked_again_is_given_the_same_trial(cloud: Cloud) ->
     again = as_lambda_does(asker.handler, {**question, "ended": {"job": {"job_id": "j", "attempts": attempts(1.0)}}})
     assert again == first
     assert len(log(cloud)) == 2
+
+
+def test_an_environment_asks_for_nothing_that_it_knows(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    workers.train(0)
+    trained = workers.states[0]["trial_id"]
+    asked: list[str] = []
+
+    def count(params: dict[str, Any], model: Any, **_: Any) -> None:
+        key = params["url_path"].removeprefix(f"/{cloud.bucket.name}/").removeprefix("/")
+        asked.append(f"{model.http['method']} {key}")
+
+    cloud.s3.meta.events.register("before-call.s3", count, unique_id="count")
+    try:
+        workers.train(0)
+    finally:
+        cloud.s3.meta.events.unregister("before-call.s3", count, unique_id="count")
+    assert asked == [
+        f"PUT {keys.metrics_key(trained, 1)}",  # its job
+        f"GET {keys.event_key('s', 2)}",
+        f"PUT {keys.outcome_key('s', 0, trained)}",
+        f"GET {keys.metrics_key(trained, 1)}",
+        f"PUT {keys.event_key('s', 2)}",
+        f"HEAD {keys.metrics_key(workers.states[0]['trial_id'], 1)}",
+    ]
+
+
+def test_an_environment_that_knows_an_old_part_of_the_log_reads_on(cloud: Cloud) -> None:
+    workers, one, two = Workers.of(cloud, max_concurrency=3), KeptLogs(), KeptLogs()
+    for number, logs in ((0, one), (1, two), (2, two), (0, one), (1, two), (2, one)):
+        cloud.monkeypatch.setattr(kept, "logs", lambda logs=logs: logs)
+        workers.train(number)
+    assert [event["choice"]["task"] is None for event in log(cloud)[1:]] == [False] * 3 + [True] * 3
+    assert len(set(workers.trained)) == 6
+
+
+def test_a_sweep_that_is_deleted_and_made_again_is_not_taken_for_the_one_before(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    for _ in range(3):
+        late = workers.states[0]["question"]
+        workers.train(0)
+    for key in cloud.objects():
+        if key.startswith(keys.sweep_prefix("s")):
+            cloud.s3.delete_object(Bucket=cloud.bucket.name, Key=key)
+    again = Workers.of(cloud, execution="two", max_concurrency=1, parameters={"lr": [0.1, 0.2, 0.3]}, search="grid")
+    again.train(0)
+    kept.logs.cache_clear()
+    assert as_lambda_does(asker.handler, {**late, "ended": {}})["do"] == "end", "a question of the deleted one"
+    again.to_the_end()
+    assert len(again.trained) == 3
+    assert again.reduce()["output"]["outcomes"]["SUCCEEDED"] == 3
+    assert {event.get("execution", "two") for event in log(cloud)} == {"two"}
+
+
+def test_two_sweeps_at_once_are_two_in_one_environment(cloud: Cloud) -> None:
+    both = [
+        Workers.of(cloud, name=name, max_concurrency=1, parameters={"lr": choices}, search="grid")
+        for name, choices in (("s", [0.1, 0.2, 0.3]), ("t", [0.4, 0.5, 0.6]))
+    ]
+    for _ in range(3):
+        for workers in both:
+            workers.train(0)
+    assert [workers.states[0]["do"] for workers in both] == ["end", "end"]
+    winners = [cloud.reduce(name, leg=0)["output"]["winner"]["params"] for name in ("s", "t")]
+    assert winners == [{"lr": 0.3}, {"lr": 0.6}]
+
+
+def test_a_resumed_sweep_is_asked_by_its_new_plan(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    workers.train(0)
+    monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
+    stop = {"metric_reached": 1e-9}
+    again = Workers.of(cloud, execution="two", max_concurrency=1, accept_trainer=True, stop=stop)
+    assert again.train(0)["do"] == "end"
+    assert again.reduce(leg=1)["output"]["ended_by"].startswith("stop.metric_reached")
+    assert again.trained[0] not in workers.trained
+
+
+def test_a_question_of_an_earlier_version_is_answered(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    for _ in range(2):
+        del workers.states[0]["question"]["execution"]
+        assert workers.train(0)["do"] == "train"
+
+
+def test_a_log_of_which_an_event_cannot_be_read_is_not_kept(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    workers.train(0)
+    key = keys.event_key("s", 2)
+    cloud.bucket.put(key, b"[]", "application/json")
+    for _ in range(2):
+        with pytest.raises(InvalidDocument, match=key):
+            workers.train(0)
+    cloud.s3.delete_object(Bucket=cloud.bucket.name, Key=key)
+    assert workers.train(0)["do"] == "train"
+
+
+def test_only_the_logs_that_were_used_last_are_kept(cloud: Cloud) -> None:
+    logs, found = KeptLogs(), {}
+    names = [f"s{number}" for number in range(LOGS_KEPT + 1)]
+    for name in names:
+        Workers.of(cloud, name=name)
+        with logs.of(cloud.bucket, name, execution="one") as found[name]:
+            pass
+    for name, is_kept in ((names[-1], True), (names[0], False)):
+        with logs.of(cloud.bucket, name, execution="one") as again:
+            assert (again is found[name]) is is_kept
 
 
 def test_two_workers_at_the_same_number_get_two_trials(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

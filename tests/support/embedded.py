@@ -151,6 +151,14 @@ def kept_template(context: Mapping[str, Any]) -> Path:
         return template.synthesized(kept, context=context)
 
 
+def is_function(process: psutil.Process) -> bool:
+    """Whether it runs in the folder of a function's code, as a function does, and its parent, which ends it."""
+    try:
+        return "/unpacked/" in process.cwd()
+    except psutil.NoSuchProcess:
+        return False
+
+
 def eventually(condition: Callable[[], Any], timeout_seconds: float = 60) -> Any:
     """Returns the first value of `condition` that is not None and not False."""
     deadline = time.monotonic() + timeout_seconds

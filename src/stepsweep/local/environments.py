@@ -179,10 +179,10 @@ class Environments:
             environment.idle_since = time.monotonic()
             self._idle[environment.made.function.function_name].append(environment)
             if not self._has_timer:
-                self._look_later()
+                self._look_after(IDLE_SECONDS)
 
-    def _look_later(self) -> None:
-        timer = threading.Timer(IDLE_SECONDS, self._end_idle)
+    def _look_after(self, seconds: float) -> None:
+        timer = threading.Timer(seconds, self._end_idle)
         timer.daemon = True
         timer.start()
         self._has_timer = True
@@ -195,8 +195,8 @@ class Environments:
                 overdue += [each for each in waiting if each.idle_since <= before]
                 self._idle[name] = [each for each in waiting if each.idle_since > before]
             self._has_timer = False
-            if any(self._idle.values()):
-                self._look_later()
+            if left := [each.idle_since for waiting in self._idle.values() for each in waiting]:
+                self._look_after(min(left) - before)
         for each in overdue:
             each.end()
 
