@@ -113,11 +113,12 @@ def test_an_environment_asks_for_nothing_that_it_knows(cloud: Cloud) -> None:
         key = params["url_path"].removeprefix(f"/{cloud.bucket.name}/").removeprefix("/")
         asked.append(f"{model.http['method']} {key}")
 
-    cloud.s3.meta.events.register("before-call.s3", count, unique_id="count")
+    events = kept.s3().meta.events
+    events.register("before-call.s3", count, unique_id="count")
     try:
         workers.train(0)
     finally:
-        cloud.s3.meta.events.unregister("before-call.s3", count, unique_id="count")
+        events.unregister("before-call.s3", count, unique_id="count")
     assert asked == [
         f"PUT {keys.metrics_key(trained, 1)}",  # its job
         f"GET {keys.event_key('s', 2)}",

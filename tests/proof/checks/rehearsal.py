@@ -22,7 +22,7 @@ from moto import mock_aws
 
 from stepsweep.contract import keys
 from stepsweep.contract.metrics import to_csv
-from stepsweep.statemachine import guard
+from stepsweep.statemachine import guard, kept
 from tests.proof.checks.check import Findings
 from tests.proof.checks.requests import operation_of
 from tests.proof.subject import REGION, Subject
@@ -266,7 +266,17 @@ def stage(subject: Subject, *, succeeds: Callable[[int], bool]) -> Iterator[Stag
         s3 = boto3.client("s3")
         bucket = subject.ids("AWS::S3::Bucket")[0].lower()
         s3.create_bucket(Bucket=bucket)
-        yield Stage(subject=subject, s3=s3, bucket=bucket, succeeds=succeeds)
+        _forget()
+        try:
+            yield Stage(subject=subject, s3=s3, bucket=bucket, succeeds=succeeds)
+        finally:
+            _forget()
+
+
+def _forget() -> None:
+    """Has the functions begin as new processes: each stage is another cloud, with a bucket of the same name."""
+    kept.s3.cache_clear()
+    kept.logs.cache_clear()
 
 
 class _Session(boto3.Session):
