@@ -7,25 +7,28 @@ calls. Tests of the client, the stack and the embedded cloud start processes, so
 """
 
 import argparse
+import contextlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import venv
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from hashlib import sha256
+from math import sqrt
 from pathlib import Path
+from statistics import NormalDist
 
+from tests.mutants.equivalent import EQUIVALENT
+from tests.mutants.faults import PACKAGE, Fault, seeded
 from tests.mutants.seeds import SEEDS, Seed
+from tests.mutants.warm import CALLS, HANGS, JOB, RESULTS, SURVIVED, UNCALLED
 
 REPOSITORY = Path(__file__).parents[2]
-SOURCES = REPOSITORY / "src" / "stepsweep"
 COPIES = REPOSITORY / ".stepsweep" / "mutants"
-SURVIVED, UNTESTED = "survived", "no tests"
 BY_HAND = "seeds"
 
 
@@ -71,58 +74,66 @@ def copy(room: str) -> Path:
     return folder
 
 
-def configure(folder: Path, room: Room, patterns: Sequence[str]) -> None:
-    tops = sorted(path.name for path in folder.iterdir() if path.name not in ("src", "mutants", "pyproject.toml"))
-    options = {
-        "source_paths": ["src/"],
-        "only_mutate": [f"src/stepsweep/{room.sources}/{pattern}" for pattern in patterns],
-        "do_not_mutate": [f"src/stepsweep/{room.sources}/{name}" for name in room.others],
-        "pytest_add_cli_args_test_selection": [*room.tests, *(f"--deselect={test}" for test in room.without)],
-        "also_copy": tops,
-        # Hypothesis refuses a test that an earlier process has begun.
-        "process_isolation": "forkserver",
-    }
-    lines = (f"{name} = {json.dumps(value)}" for name, value in options.items())
-    project = (REPOSITORY / "pyproject.toml").read_text()
-    (folder / "pyproject.toml").write_text("\n".join([project, "[tool.mutmut]", *lines, ""]))
-
-
-def results(folder: Path) -> dict[str, str]:
-    """Returns the state of each fault that was tried, by its name."""
-    command = [sys.executable, "-m", "mutmut", "results", "--all", "true"]
-    said = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
-    found = dict(re.findall(r"^\s*(\S+): (.+)$", said, re.MULTILINE))
-    return {name: state for name, state in found.items() if state != "not checked"}
-
-
-def change(folder: Path, name: str) -> list[str]:
-    """Returns the lines that a fault takes away and puts in."""
-    command = [sys.executable, "-m", "mutmut", "show", name]
-    said = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
-    return [line for line in said.splitlines() if re.match(r"[-+](?![-+]{2} )", line)]
-
-
-def judge(name: str, room: Room, *, patterns: Sequence[str], processes: int) -> float:
-    """Seeds the faults of a room, prints those that no test found, and returns the share that was found."""
+def judge(name: str, room: Room, *, patterns: Sequence[str], sample: int | None, seed: int, processes: int) -> None:
+    """Seeds the faults of a room, and prints those that no test found, and the share that was found."""
     folder = copy(name)
-    configure(folder, room, patterns)
-    command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(processes)]
-    with (folder / "mutmut.log").open("w") as log:  # its progress, which is for a terminal
-        ended = subprocess.run(command, cwd=folder, stdout=None if sys.stdout.isatty() else log, check=False)
-    if ended.returncode:
-        sys.exit(f"mutmut could not seed faults into {name}; what it said is in {log.name}")
-    states = results(folder)
-    counts = Counter(states.values())
-    for fault in sorted(states):
-        if states[fault] == SURVIVED:
-            print(f"\n{fault}", *change(folder, fault), sep="\n  ")
-    tried = sum(number for state, number in counts.items() if state != UNTESTED)
-    share = 1 - counts[SURVIVED] / tried if tried else 0.0
+    rooms = folder / PACKAGE
+    files = [
+        file.relative_to(rooms)
+        for file in sorted((rooms / room.sources).rglob("*.py"))
+        if file.name not in room.others and any(fnmatch(file.name, pattern) for pattern in patterns)
+    ]
+    all_faults = seeded(folder, files, cache=COPIES / "made")
+    # By what they are, so that another line in the room leaves the sample as it is.
+    faults = sorted(all_faults, key=lambda fault: sha256(f"{seed}: {fault}".encode()).digest())[:sample]
+    equivalent = [fault for fault in faults if is_equivalent(fault)]
+    states = tried(folder, room, [fault for fault in faults if fault not in equivalent], processes=processes)
+    survived = [fault for fault in faults if states.get(fault.name) in (SURVIVED, UNCALLED)]
+    for fault in sorted(survived, key=str):
+        print(f"\n{fault}" + (f"\n  ({UNCALLED})" if states[fault.name] == UNCALLED else ""))
+    found, hanging = len(states) - len(survived), list(states.values()).count(HANGS)
+    share = f"{found / len(states):.1%}" if states else "none"
+    if len(faults) < len(all_faults):
+        share += " (95% interval: {:.1%} to {:.1%})".format(*interval(found, len(states)))
     print(
-        f"\n{name}: {tried} faults, {share:.1%} found, {counts[SURVIVED]} survived; "
-        f"{counts[UNTESTED]} more in functions that these tests do not call in their own process."
+        f"\n{name}: {len(states) + len(equivalent)} of {len(all_faults)} faults tried, seed {seed}; {len(equivalent)} "
+        f"equivalent; {found} of {len(states)} others found, {hanging} of them as they hang: {share}."
     )
-    return share
+
+
+def tried(folder: Path, room: Room, faults: Sequence[Fault], *, processes: int) -> dict[str, str]:
+    """Returns what became of each fault, or of those before an interrupt."""
+    job, calls, results = folder / "job.json", folder / "calls", folder / "results"
+    job.write_text(json.dumps({"faults": [fault.name for fault in faults], "processes": processes}))
+    for file in (calls, results):
+        file.write_text("")
+    environment = {**os.environ, JOB: str(job), CALLS: str(calls), RESULTS: str(results)}
+    command = [str(python_of(folder)), "-m", "pytest", "-p", "tests.mutants.warm", "-m", "not slow", "-q", *room.tests]
+    command += ["-o", "tmp_path_retention_policy=none", *(f"--deselect={test}" for test in room.without)]
+    log = folder / "pytest.log"
+    with log.open("w") as said, contextlib.suppress(KeyboardInterrupt):
+        if subprocess.run(command, cwd=folder, env=environment, stdout=said, stderr=said, check=False).returncode:
+            sys.exit(f"The tests could not judge the faults; what they said is in {log}")
+    return dict(line.split("\t") for line in results.read_text().splitlines())
+
+
+def is_equivalent(fault: Fault) -> bool:
+    return any(
+        (known.file, known.function, known.change) == (fault.file, fault.function, fault.change) for known in EQUIVALENT
+    )
+
+
+def interval(found: int, tried: int) -> tuple[float, float]:
+    """Returns where the share of all faults lies, at 95%: Wilson's interval, which holds near 100% too.
+
+    E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
+    """
+    if not tried:
+        return 0.0, 1.0
+    z, share = NormalDist().inv_cdf(0.975), found / tried
+    middle = share + z * z / (2 * tried)
+    margin = z * sqrt(share * (1 - share) / tried + z * z / (4 * tried * tried))
+    return tuple((middle + side) / (1 + z * z / tried) for side in (-margin, margin))  # type: ignore[return-value]
 
 
 def python_of(folder: Path) -> Path:
@@ -131,7 +142,8 @@ def python_of(folder: Path) -> Path:
     if not home.exists():
         venv.EnvBuilder(symlinks=True).create(home)
         (packages,) = home.glob("lib/*/site-packages")
-        paths = [folder / "src", *(path for path in sys.path if path.endswith("site-packages"))]
+        startup = folder / "tests" / "mutants" / "startup"
+        paths = [folder / "src", startup, *(path for path in sys.path if path.endswith("site-packages"))]
         (packages / "copy.pth").write_text("\n".join(map(str, paths)))
     return home / "bin" / "python"
 
@@ -177,6 +189,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rooms", nargs="*", help=f"by default all: {', '.join([*ROOMS, BY_HAND])}")
     parser.add_argument("--files", nargs="+", default=["*"], metavar="PATTERN", help="such as rank*.py, of one room")
+    parser.add_argument("--sample", type=int, metavar="N", help="that many faults of a room, drawn by chance")
+    parser.add_argument("--seed", type=int, default=1, help="which ones; by default 1")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     if unknown := sorted(set(asked.rooms) - {*ROOMS, BY_HAND}):
@@ -186,7 +200,8 @@ def main() -> int:
             for pattern in asked.files:
                 judge_seeds(pattern)
             continue
-        judge(name, ROOMS[name], patterns=asked.files, processes=asked.processes)
+        room = ROOMS[name]
+        judge(name, room, patterns=asked.files, sample=asked.sample, seed=asked.seed, processes=asked.processes)
     return 0
 
 

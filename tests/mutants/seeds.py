@@ -27,7 +27,13 @@ class Seed:
 
 STOPPING = ("tests/client/test_stopping.py",)
 ARCHIVE = ("tests/client/test_archive.py",)
-STACK = ("tests/proof/test_stack.py::test_the_stack_passes_the_check",)
+ACCESS = ("tests/local/test_access.py",)
+
+
+def stack(check: str) -> Sequence[str]:
+    """Returns the test that judges the stack by a check of the proof. Only one, as each synthesizes the stack."""
+    return (f"tests/proof/test_stack.py::test_the_stack_passes_the_check[{check}-default]",)
+
 
 SEEDS = [
     Seed(
@@ -103,49 +109,59 @@ SEEDS = [
         file="stack/machines.py",
         text="DISK_GB, encrypted=True",
         wrong="DISK_GB, encrypted=False",
-        tests=STACK,
+        tests=stack("machines"),
     ),
     Seed(
         breaks="machines keep an old image",
         file="stack/compute.py",
         text="update_to_latest_image_version=True",
         wrong="update_to_latest_image_version=False",
-        tests=STACK,
+        tests=stack("machines"),
     ),
     Seed(
         breaks="a deploy ends running trials",
         file="stack/compute.py",
         text="min(config.job_timeout_minutes, MAX_UPDATE_MINUTES)",
         wrong="1",
-        tests=STACK,
+        tests=stack("machines"),
     ),
     Seed(
         breaks="processes of a trial that nobody waits for stay",
         file="stack/compute.py",
         text="init_process_enabled=True",
         wrong="init_process_enabled=False",
-        tests=STACK,
+        tests=stack("job definition"),
     ),
-    Seed(
-        breaks="a function is not called again after a network error",
-        file="statemachine/retried.py",
-        text='    "Lambda.SdkClientException",\n',
-        wrong="",
-        tests=STACK,
-    ),
-    Seed(
-        breaks="a job is not submitted again after Batch's own error",
-        file="statemachine/retried.py",
-        text='    "Batch.ServerException",\n',
-        wrong="",
-        tests=STACK,
+    *(
+        Seed(
+            breaks=f"a state does not try again after {error}",
+            file="statemachine/retried.py",
+            text=f'    "{error}",\n',
+            wrong="",
+            tests=stack("errors"),
+        )
+        for error in (
+            "Batch.TooManyRequestsException",
+            "Batch.ServerException",
+            "Batch.AWSBatchException",
+            "Batch.SdkClientException",
+            "Lambda.ClientExecutionTimeoutException",
+            "Lambda.ServiceException",
+            "Lambda.AWSLambdaException",
+            "Lambda.SdkClientException",
+            "Lambda.TooManyRequestsException",
+            "Lambda.Unknown",
+            "Runtime.ExitError",
+            "Runtime.OutOfMemory",
+            "Sandbox.Timedout",
+        )
     ),
     Seed(
         breaks="an outcome is not written again after a network error",
         file="statemachine/retried.py",
         text='["S3.S3Exception", "S3.SdkClientException"]',
         wrong='["S3.S3Exception"]',
-        tests=STACK,
+        tests=stack("errors"),
     ),
     Seed(
         breaks="times of jobs are a thousandth, and so is the cost",
@@ -181,5 +197,200 @@ SEEDS = [
         text='event.get("verdict") == NOTHING_RUNS',
         wrong="True",
         tests=("tests/statemachine/test_guard.py",),
+    ),
+    Seed(
+        breaks="a record that is not JSON ends `sweep show`",
+        file="src/stepsweep/bucket/outcomes.py",
+        text="    except InvalidDocument as error:\n        return Unreadable",
+        wrong="    except KeyError as error:\n        return Unreadable",
+        tests=ARCHIVE,
+    ),
+    Seed(
+        breaks="a job that was lost while it ran ends the reducer, so there is no winner",
+        file="src/stepsweep/contract/cost.py",
+        text="started is None or stopped is None else",
+        wrong="started is None else",
+        tests=("tests/statemachine/test_cost.py",),
+    ),
+    Seed(
+        breaks="a search with halving that continues is estimated below its budget, and costs more",
+        file="src/stepsweep/contract/bill.py",
+        text="epochs=work.epochs - finished * epochs)",
+        wrong="epochs=0)",
+        tests=("tests/contract/test_bill.py", "tests/statemachine/test_planner.py"),
+    ),
+    Seed(
+        breaks="the doctor asks for the quota of other machines than those of the stack",
+        file="stack/sweep_stack.py",
+        text="self._output(Output.CAPACITY, config.capacity,",
+        wrong='self._output(Output.CAPACITY, "on-demand",',
+        tests=("tests/proof/test_stack.py::test_outputs_name_what_was_chosen",),
+    ),
+    Seed(
+        breaks="the stack names its outputs otherwise than those stacks that are deployed",
+        file="src/stepsweep/contract/deployed.py",
+        text='CAPACITY = "Capacity"',
+        wrong='CAPACITY = "CapacityKind"',
+        tests=("tests/proof/test_stack.py::test_outputs_name_what_was_chosen",),
+    ),
+    Seed(
+        breaks="the machines' disks have no room for the image",
+        file="stack/machines.py",
+        text="DISK_GB, encrypted=True",
+        wrong="30, encrypted=True",
+        tests=stack("machines"),
+    ),
+    Seed(
+        breaks="a trial whose image could not be pulled is not tried again",
+        file="stack/compute.py",
+        text="""\
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.custom(on_reason="Cannot*")),
+""",
+        wrong="",
+        tests=stack("job definition"),
+    ),
+    Seed(
+        breaks="a trial whose machine was reclaimed is not tried again",
+        file="stack/compute.py",
+        text="""\
+                batch.RetryStrategy.of(batch.Action.RETRY, batch.Reason.SPOT_INSTANCE_RECLAIMED),
+""",
+        wrong="",
+        tests=stack("job definition"),
+    ),
+    Seed(
+        breaks="a trial that fails by itself is tried again, five times",
+        file="stack/compute.py",
+        text="""\
+                batch.RetryStrategy.of(batch.Action.EXIT, batch.Reason.NON_ZERO_EXIT_CODE),
+""",
+        wrong="",
+        tests=stack("job definition"),
+    ),
+    Seed(
+        breaks="a deploy takes the job definition from a running sweep",
+        file="stack/compute.py",
+        text="skip_deregister_on_update=True",
+        wrong="skip_deregister_on_update=False",
+        tests=stack("job definition"),
+    ),
+    Seed(
+        breaks="a network that is gone while a checkpoint is saved ends the training",
+        file="trainer/store.py",
+        text="    except (BotoCoreError, ClientError) as error:\n        raise StoreError",
+        wrong="    except ClientError as error:\n        raise StoreError",
+        tests=("tests/trainer/test_store.py",),
+    ),
+    Seed(
+        breaks="train_loss is too low by the size of a batch",
+        file="trainer/train.py",
+        text="total += loss.detach() * len(batch)",
+        wrong="total += loss.detach()",
+        tests=("tests/trainer/test_train.py::test_train_loss_is_the_mean_over_images",),
+    ),
+    Seed(
+        breaks="only the first epochs of a trial are shown live",
+        file="trainer/trial.py",
+        text="self._next = time.monotonic() + LIVE_SECONDS\n        # A daemon",
+        wrong="self._next = math.inf\n        # A daemon",
+        tests=("tests/trainer/test_trial.py::test_each_epoch_is_shown_live_while_it_trains",),
+    ),
+    Seed(
+        breaks="a checkpoint that could not be saved is not saved at the end either",
+        file="trainer/trial.py",
+        text="and _save(store, state, identity):",
+        wrong="and [_save(store, state, identity)]:",
+        tests=("tests/trainer/test_trial.py::test_a_checkpoint_that_cannot_be_saved_does_not_end_the_training",),
+    ),
+    Seed(
+        breaks="trials with long params have another id, so a sweep trains again what is trained",
+        file="src/stepsweep/contract/trial.py",
+        text="MAX_SLUG = 60",
+        wrong="MAX_SLUG = 61",
+        tests=("tests/contract/test_trial.py",),
+    ),
+    Seed(
+        breaks="two seeds have no standard error",
+        file="src/stepsweep/contract/ranking.py",
+        text="if len(self.results) < 2 or not self.is_complete:",
+        wrong="if len(self.results) < 3 or not self.is_complete:",
+        tests=("tests/contract/test_ranking.py", "tests/contract/test_leaderboard.py"),
+    ),
+    Seed(
+        breaks="the epochs of several folds are the least that one of them trained",
+        file="src/stepsweep/contract/ranking.py",
+        text="return max((result.epochs_trained or 0",
+        wrong="return min((result.epochs_trained or 0",
+        tests=("tests/contract/test_ranking.py", "tests/contract/test_leaderboard.py"),
+    ),
+    Seed(
+        breaks="a winner of several seeds has a reason why it failed",
+        file="src/stepsweep/contract/ranking.py",
+        text="if self.is_complete or len(self.results) == 1:",
+        wrong="if len(self.results) == 1:",
+        tests=("tests/contract/test_ranking.py", "tests/contract/test_leaderboard.py"),
+    ),
+    Seed(
+        breaks="the model searches whole numbers on a log scale as if it were none",
+        file="statemachine/sampler.py",
+        text="IntDistribution(int(parameter.low), int(parameter.high), log=True)",
+        wrong="IntDistribution(int(parameter.low), int(parameter.high))",
+        tests=("tests/statemachine/test_sampler.py",),
+    ),
+    Seed(
+        breaks="the model takes numbers for neighbours that only stand beside each other",
+        file="statemachine/sampler.py",
+        text="sorted(parameter, key=_number)",
+        wrong="list(parameter)",
+        tests=("tests/statemachine/test_sampler.py",),
+    ),
+    Seed(
+        breaks="a summary of nested brackets ends the reducer, so there is no winner",
+        file="statemachine/reducer.py",
+        text="""data.count(b"{") + data.count(b"[") > MAX_SUMMARY_BRACKETS""",
+        wrong="""data.count(b"{") > MAX_SUMMARY_BRACKETS""",
+        tests=("tests/statemachine/test_reducer.py",),
+    ),
+    Seed(
+        breaks="a trial that left nothing in an earlier round has failed, by a reason of another one",
+        file="src/stepsweep/bucket/outcomes.py",
+        text="for trial in trials if trial.round_number == round_number}",
+        wrong="for trial in trials}",
+        tests=("tests/statemachine/test_outcomes.py", "tests/statemachine/test_rounds.py"),
+    ),
+    Seed(
+        breaks="a role may do what no policy of it allows",
+        file="src/stepsweep/local/access.py",
+        text="in verdicts or PermissionResult.PERMITTED not in verdicts:",
+        wrong="in verdicts:",
+        tests=ACCESS,
+    ),
+    Seed(
+        breaks="a role learns whether an object is there that it may not list",
+        file="src/stepsweep/local/access.py",
+        text='if answer[0].startswith("404"):',
+        wrong="if False:",
+        tests=ACCESS,
+    ),
+    Seed(
+        breaks="a role copies what it may not read",
+        file="src/stepsweep/local/access.py",
+        text='if source := environ.get("HTTP_X_AMZ_COPY_SOURCE"):',
+        wrong='if source := environ.get("HTTP_X_NOTHING"):',
+        tests=("tests/local/test_signatures.py",),
+    ),
+    Seed(
+        breaks="a trainer replaces the metrics of another trial's, as no policy of a bucket allows",
+        file="src/stepsweep/local/access.py",
+        text="                    _keep_metrics(environ)\n",
+        wrong="                    pass\n",
+        tests=("tests/local/test_signatures.py",),
+    ),
+    Seed(
+        breaks="the live display stays at the first epoch",
+        file="client/terminal/live.py",
+        text="        self._progress = progress\n",
+        wrong="        self._progress = self._progress if self._progress.training else progress\n",
+        tests=("tests/client/test_following.py",),
     ),
 ]

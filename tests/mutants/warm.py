@@ -1,0 +1,147 @@
+"""A pytest plugin that tries faults in forks of one process. To start pytest for each takes longer than most tests.
+
+The process runs all tests once, and learns how long each takes and which functions it calls. Then each fault gets a
+fork, whose tests are those that call the changed function, the fastest first, until one fails. A fork inherits what was
+imported, and nothing that a fixture opened: all has been closed.
+"""
+
+import contextlib
+import gc
+import json
+import math
+import os
+import resource
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection, get_context
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+
+import pytest
+from mutmut.mutation.trampoline import set_mutant_under_test
+
+JOB = "MUTANTS_JOB"
+"""Names a file: the faults in the order in which they are tried, and how many at once."""
+
+CALLS, RESULTS = "MUTANTS_CALLS", "MUTANTS_RESULTS"
+
+FOUND, SURVIVED, HANGS, UNCALLED = "found", "survived", "hangs", "no test calls it"
+
+CPU_SECONDS, WALL_SECONDS, TIMES = 5, 60, 10
+"""What a fork may take beyond its tests' own times, and how often these."""
+
+MEMORY = 8 << 30
+"""For a fault that fills a list for ever."""
+
+forks = get_context("fork")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    fault: str
+    process: ForkProcess
+    until: float
+
+
+class Warm:
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = defaultdict(float)
+        self._failed = False
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] += report.duration
+        self._failed |= report.failed
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        job = json.loads(Path(os.environ[JOB]).read_text())
+        set_mutant_under_test("stats")
+        self._run(session.items)
+        if self._failed:
+            raise session.Failed("tests fail without a fault")
+        set_mutant_under_test("")
+        tests = _tests_by_function(session.items, self._seconds, Path(os.environ.pop(CALLS)))
+        gc.freeze()  # a fork that looks for garbage would copy all that there is
+        with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
+            # Tests that fail in a fork would find every fault.
+            for name, state in self._tried({"": session.items}, at_once=1):
+                if state != SURVIVED:
+                    raise session.Failed(f"tests fail in a fork, without a fault: {name}{state}")
+            chosen = {fault: tests.get(fault.partition("__mutmut_")[0], []) for fault in job["faults"]}
+            for name, state in self._tried(chosen, at_once=job["processes"]):
+                results.write(f"{name}\t{state}\n")
+        return True
+
+    def _tried(self, faults: Mapping[str, Sequence[pytest.Item]], *, at_once: int) -> Iterator[tuple[str, str]]:
+        """Yields each fault and what became of it, as the forks end."""
+        running: list[Fork] = []
+        for fault, items in faults.items():
+            if not items:
+                yield fault, UNCALLED
+                continue
+            while len(running) >= at_once:
+                yield from _ended(running)
+            seconds = sum(self._seconds[item.nodeid] for item in items)
+            process = forks.Process(target=self._try, args=(fault, items, math.ceil(CPU_SECONDS + TIMES * seconds)))
+            process.start()
+            until = time.monotonic() + WALL_SECONDS + TIMES * seconds
+            running.append(Fork(fault=fault, process=process, until=until))
+        while running:
+            yield from _ended(running)
+
+    def _try(self, fault: str, items: Sequence[pytest.Item], cpu_seconds: int) -> None:
+        os.setsid()  # what the tests leave running ends with the fork
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        set_mutant_under_test(fault)
+        self._failed = False
+        code = 1
+        try:
+            self._run(items)
+            code = int(self._failed)
+        finally:
+            os._exit(code)
+
+    def _run(self, items: Sequence[pytest.Item]) -> None:
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if self._failed:
+                return
+
+
+def _ended(running: list[Fork]) -> Iterator[tuple[str, str]]:
+    """Waits for a fork to end, or ends one that has had its time."""
+    wait = max(0.0, min(fork.until for fork in running) - time.monotonic())
+    ended = connection.wait([fork.process.sentinel for fork in running], timeout=wait)
+    for fork in list(running):
+        is_late = time.monotonic() >= fork.until
+        if fork.process.sentinel not in ended and not is_late:
+            continue
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(fork.process.pid or 0, signal.SIGKILL)
+        fork.process.join()
+        running.remove(fork)
+        by_signal = (fork.process.exitcode or 0) < 0
+        yield fork.fault, HANGS if by_signal else FOUND if fork.process.exitcode else SURVIVED
+
+
+def _tests_by_function(
+    items: Sequence[pytest.Item], seconds: Mapping[str, float], calls: Path
+) -> dict[str, list[pytest.Item]]:
+    """Returns the tests that call each function, the fastest first."""
+    by_id = {item.nodeid: item for item in items}
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in calls.read_text().splitlines():
+        function, test, _ = line.split("\t")
+        found[function].add(test)
+    return {
+        function: sorted((by_id[test] for test in tests), key=lambda item: (seconds[item.nodeid], item.nodeid))
+        for function, tests in found.items()
+    }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Warm())
