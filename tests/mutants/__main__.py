@@ -30,6 +30,8 @@ from tests.mutants.warm import CALLS, HANGS, JOB, RESULTS, SURVIVED, UNCALLED
 REPOSITORY = Path(__file__).parents[2]
 COPIES = REPOSITORY / ".stepsweep" / "mutants"
 BY_HAND = "seeds"
+SCRIPTS = {"sweep": "stepsweep.client.cli.main", "stepsweep-trial": "stepsweep.trial.__main__"}
+"""As `pyproject.toml` names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,31 @@ def interval(found: int, tried: int) -> tuple[float, float]:
 
 
 def python_of(folder: Path) -> Path:
-    """Returns a Python that imports the copy, and what the development environment has."""
+    """Returns a Python that imports the copy, and has the packages of the development environment and of this one.
+
+    It has links to them: the embedded cloud starts functions and jobs with the packages of that folder.
+    """
     home = folder / "python"
     if not home.exists():
         venv.EnvBuilder(symlinks=True).create(home)
         (packages,) = home.glob("lib/*/site-packages")
-        startup = folder / "tests" / "mutants" / "startup"
-        paths = [folder / "src", startup, *(path for path in sys.path if path.endswith("site-packages"))]
-        (packages / "copy.pth").write_text("\n".join(map(str, paths)))
+        for there in (Path(path) for path in sys.path if path.endswith("site-packages")):
+            _link(there, packages)
+            _link(there.parents[2] / "bin", home / "bin")
+        (packages / "copy.pth").write_text(f"{folder / 'src'}\n{folder / 'tests' / 'mutants' / 'startup'}\n")
+        for name, module in SCRIPTS.items():
+            script = home / "bin" / name
+            script.unlink()  # a link to the one that runs the repository's code
+            script.write_text(f"#!{home / 'bin' / 'python'}\nfrom {module} import main\n\nmain()\n")
+            script.chmod(0o755)
     return home / "bin" / "python"
+
+
+def _link(there: Path, here: Path) -> None:
+    for each in there.iterdir():
+        # A `.pth` file would bring the repository's code.
+        if each.suffix != ".pth" and not (here / each.name).exists():
+            (here / each.name).symlink_to(each)
 
 
 def passes(folder: Path, tests: Sequence[str]) -> bool:
@@ -176,13 +194,16 @@ def judge_seeds(pattern: str) -> None:
     """Seeds the faults of `seeds.py`, and prints those that no test found."""
     folder = copy(BY_HAND)
     seeds = [seed for seed in SEEDS if fnmatch(seed.file, pattern)]
-    for tests in dict.fromkeys(seed.tests for seed in seeds):
-        if not passes(folder, tests):
-            sys.exit(f"{' '.join(tests)}: fails without a fault; {folder / 'seeds.log'} has what it says")
-    survived = [seed for seed in seeds if not is_found(seed, folder)]
-    for seed in survived:
-        print(f"\n{seed.file}: {seed.breaks}\n  -{seed.text}\n  +{seed.wrong}")
-    print(f"\n{BY_HAND}: {len(seeds)} faults, {len(survived)} survived.")
+    if not passes(folder, sorted({test for seed in seeds for test in seed.tests})):
+        sys.exit(f"Tests fail without a fault; {folder / 'seeds.log'} has what they say")
+    survived = 0
+    for seed in seeds:
+        found = is_found(seed, folder)
+        survived += not found
+        print(f"{'found' if found else 'SURVIVED'}  {seed.file}: {seed.breaks}", flush=True)
+        if not found:
+            print(f"  -{seed.text}\n  +{seed.wrong}")
+    print(f"\n{BY_HAND}: {len(seeds)} faults, {survived} survived.")
 
 
 def main() -> int:

@@ -93,7 +93,7 @@ SEEDS = [
         file="src/stepsweep/bucket/records.py",
         text="if data else None\n        except InvalidMetrics:",
         wrong="if data else None\n        except KeyError:",
-        tests=("tests/client/test_curves.py", "tests/client/test_following.py", "tests/client/test_execution.py"),
+        tests=("tests/client/test_following.py", "tests/client/test_execution.py"),
     ),
     Seed(
         breaks="`-c image=` is ignored",

@@ -13,11 +13,6 @@ Point = tuple[float, ...]
 """A value for each objective, of which smaller is better."""
 
 
-def dominates(one: Point, other: Point) -> bool:
-    """Whether a point is at least as good in every objective, and better in one. Equal points do not dominate."""
-    return one != other and all(mine <= theirs for mine, theirs in zip(one, other, strict=True))
-
-
 def fronts(points: Sequence[Point]) -> list[int]:
     """Returns each point's front, counted from 1.
 

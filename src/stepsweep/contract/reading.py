@@ -92,9 +92,6 @@ class Fields:
             raise self._wrong(name, "must be a time with its zone, such as 2026-11-23T05:30:12+00:00", value)
         return found
 
-    def maybe_whole(self, name: str) -> int | None:
-        return None if self._get(name) is None else self.whole(name)
-
     def maybe_count(self, name: str) -> int | None:
         return None if self._get(name) is None else self.count(name)
 
