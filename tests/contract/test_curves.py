@@ -2,7 +2,7 @@
 
 import pytest
 
-from stepsweep.contract.curves import losses, panels
+from stepsweep.contract.curves import best_epoch, losses, metrics_of, panels
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import Direction, Objective
 
@@ -40,3 +40,15 @@ def test_a_name_without_data_is_of_the_training_data_only_beside_one_of_the_vali
 )
 def test_the_losses_keep_the_trainer_s_names(columns: tuple[str, ...], found: tuple[str | None, str | None]) -> None:
     assert losses(columns) == found
+
+
+def test_the_columns_that_the_trainer_chose_are_metrics_in_the_order_of_the_files() -> None:
+    first = Metrics(columns={"epoch": [1.0], "b": [0.5], "seconds": [2.0]})
+    second = Metrics(columns={"epoch": [1.0], "a": [0.5], "b": [0.5]})
+    assert metrics_of([first, second]) == ["b", "a"]
+
+
+@pytest.mark.parametrize(("metric", "epoch"), [("val_loss", 2), ("missing", None)])
+def test_the_epoch_that_decides_a_trial_s_value(metric: str, epoch: int | None) -> None:
+    metrics = Metrics(columns={"epoch": [1.0, 2.0, 3.0], "val_loss": [0.5, 0.25, 0.75]})
+    assert best_epoch(metrics, [Objective(metric=metric, direction=Direction.MINIMIZE)]) == epoch

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,16 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsweep.contract.attempts import attempts_of
-from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem, items_from_json
+from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, TrialItem, items_from_json
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.means import StackJob
+from stepsweep.contract.median import Medians
 from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import Outcome, Status
+from stepsweep.contract.worker import worker_state
+from tests.support.life import life_of
 from tests.support.strategies import documents
 
 SPEC = SweepSpec.from_json({"parameters": {"lr": [0.1, 0.2]}, "epochs": 2, "name": "s", "repeats": 2})
@@ -248,3 +252,87 @@ class TestJobOutcome:
         assert outcome.log_streams == ["one", "two"]
         assert outcome.last_log_stream == "two"
         assert outcome.reason == "exit code 1, attempt 2"
+
+
+LATEST = Latest(
+    execution="s-2",
+    created_at=datetime(2026, 11, 23, 5, 30, tzinfo=UTC),
+    started_at=datetime(2026, 11, 24, 6, 30, 12, 250731, tzinfo=UTC),
+    round_number=3,
+    trainer_version="v",
+    has_ended=True,
+)
+
+
+@pytest.mark.parametrize("has_ended", [True, False])
+def test_the_latest_execution_survives(has_ended: bool) -> None:
+    latest = replace(LATEST, has_ended=has_ended)
+    document = stored(latest.to_json())
+    assert document["created_at"] == "2026-11-23T05:30:00+00:00"
+    assert Latest.from_json(document, where="latest.json") == latest
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("schema", 2, "schema: must be 1, which this version of stepsweep reads and writes, got 2"),
+        ("execution", None, "execution: must be a text, got null"),
+        ("round", -1, "round: must be 0 or more, got -1"),
+        ("trainer_version", 1, "trainer_version: must be a text, got 1"),
+        ("has_ended", "no", 'has_ended: must be true or false, got "no"'),
+        ("more", 1, 'unknown field "more"'),
+        *(
+            (name, wrong, f'{name}: must be a time with its zone, such as 2026-11-23T05:30:12+00:00, got "{wrong}"')
+            for name in ("created_at", "started_at")
+            for wrong in ("today", "2026-11-23T05:30:12")
+        ),
+    ],
+)
+def test_a_latest_that_is_wrong_names_the_field(field: str, value: object, fault: str) -> None:
+    with pytest.raises(InvalidDocument) as caught:
+        Latest.from_json({**stored(LATEST.to_json()), field: value}, where="l")
+    assert str(caught.value) == f"l: {fault}"
+
+
+def test_a_trial_that_no_machine_took_has_an_outcome_with_the_reason() -> None:
+    outcome = JobOutcome.never_started("t", "no machine", execution="e")
+    assert (outcome.trial_id, outcome.execution, outcome.succeeded, outcome.reason, outcome.attempts) == (
+        "t", "e", False, "no machine", (),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ([{"Type": "VCPU", "Value": "4"}, {"Type": "MEMORY", "Value": "12000"}], " (killed at its 12,000 MiB)"),
+        ([{"Type": "MEMORY", "Value": "123456789"}], " (killed at its 123,456,789 MiB)"),
+        ([{"Type": "MEMORY", "Value": "1234567890"}], ""),
+        ([{"Type": "MEMORY", "Value": "much"}, {"Type": "MEMORY", "Value": 5}, {"Type": "MEMORY"}, 7], ""),
+        ([{"Type": "VCPU", "Value": "4"}], ""),
+        ({"Type": "MEMORY", "Value": "4"}, ""),
+        (None, ""),
+    ],
+)
+@pytest.mark.parametrize("why", ["OutOfMemoryError: Container killed due to memory usage", "Host EC2 terminated"])
+def test_a_job_that_was_killed_for_memory_says_at_how_much(why: str, needs: object, said: str) -> None:
+    attempt = {"Container": {"ExitCode": 137, "Reason": why}}
+    job = {"Container": {"ResourceRequirements": needs}, "Attempts": [attempt]}
+    failed = begun("t", Status.FAILED, execution="e") | {"failure": {"Error": "E", "Cause": json.dumps(job)}}
+    reason = JobOutcome.from_json(failed, where="o").reason
+    assert reason == f"exit code 137, {why}{said if why.startswith('OutOf') else ''}"
+
+
+def test_a_worker_is_told_what_to_do_and_what_to_ask_next() -> None:
+    life = life_of(workers=2, trials=3)
+    assert life.state is not None
+    told = {"bucket": "b", "job": StackJob(), "turn": 5}
+    question = {"sweep": "s", "leg": 0, "worker": 1, "turn": 5, "ended": {}}
+    assert worker_state(life.state, 1, do="stop", why="a rule", **told) == {
+        "do": "stop", "question": question, "why": "a rule",
+    }  # fmt: skip
+    assert worker_state(life.state, 1, do="end", **told) == {"do": "end", "question": question}
+    medians: Medians = {1: 0.5}
+    trial = life.state.trial(0, 0)
+    found = worker_state(life.state, 1, do="train", trial=trial, medians=medians, **told)
+    item = TrialItem.of(trial, execution="one", spec=life.spec, bucket="b", job=StackJob(), medians=medians)
+    assert found == {**item.to_json(), "do": "train", "question": question}
