@@ -109,7 +109,7 @@ faults: install
 	$(BIN)/python -m tests.faults --write docs/reliability.md
 
 # Seeds small faults into the code of a room, and lists those that its fast tests do not find: minutes to an hour a room.
-# MUTANTS="contract --files 'rank*.py'" takes a part.
+# MUTANTS="contract --files 'rank*.py'" takes a part, and MUTANTS="contract --sample 150" so many by chance.
 MUTANTS ?=
 mutants: install
 	$(call environment,mutants)

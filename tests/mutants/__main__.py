@@ -1,8 +1,8 @@
 """Seeds small faults into rooms, one at a time, and asks their fast tests: `make mutants MUTANTS="contract trial"`.
 
-mutmut (https://mutmut.readthedocs.io) makes the faults, and knows which tests run which function. It works in a copy of
-the repository, in .stepsweep/mutants/<room>, so an interrupted run goes on where it was. It counts what its own process
-calls. Tests of the client, the stack and the embedded cloud start processes, so their faults are seeded by hand
+mutmut (https://mutmut.readthedocs.io) makes the faults of a room, in a copy of the repository in
+.stepsweep/mutants/<room>, and `warm.py` tries them, in the order of a seed. So what was tried before an interrupt is a
+sample of all. Tests of the client, the stack and the embedded cloud take seconds, so their faults are seeded by hand
 (`seeds.py`), and the room `seeds` tries them.
 """
 
@@ -48,7 +48,6 @@ class Room:
     others: Sequence[str] = ()
 
 
-# Tests that start the command line in a process of its own are left out: mutmut counts what its own process calls.
 ROOMS = {
     # A Python without any package imports the contract in test_rooms.py, and seeded code imports mutmut.
     "contract": Room("contract", ["tests/contract"], ["tests/contract/test_rooms.py"]),
