@@ -269,7 +269,8 @@ class TestConditions:
             "a": {"choices": [1], "when": {"b": 1, "c": 1}}, "b": {"choices": [1], "when": {"a": 1}}, "c": [1],
         }  # fmt: skip
         assert faults(parameters=parameters) == (
-            "parameters: these depend on each other in a circle, so none ever applies: a depends on b, c; b depends on a",
+            "parameters: these depend on each other in a circle, so none ever applies: "
+            "a depends on b, c; b depends on a",
         )
 
 

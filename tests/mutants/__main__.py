@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -30,6 +31,8 @@ from tests.mutants.warm import CALLS, HANGS, JOB, RESULTS, SURVIVED, UNCALLED
 REPOSITORY = Path(__file__).parents[2]
 COPIES = REPOSITORY / ".stepsweep" / "mutants"
 BY_HAND = "seeds"
+MINUTES = 5
+"""Of the tests of a seed. None takes one; a fault may make them wait for ever."""
 SCRIPTS = {"sweep": "stepsweep.client.cli.main", "stepsweep-trial": "stepsweep.trial.__main__"}
 """As `pyproject.toml` names them."""
 
@@ -165,13 +168,23 @@ def _link(there: Path, here: Path) -> None:
             (here / each.name).symlink_to(each)
 
 
-def passes(folder: Path, tests: Sequence[str]) -> bool:
-    """Whether the tests pass in the copy, also where other processes run its code."""
+def passes(folder: Path, tests: Sequence[str], *, minutes: int | None = None) -> bool:
+    """Whether the tests pass in the copy, also where other processes run its code; a hung one does not."""
     command = [str(python_of(folder)), "-m", "pytest", "-x", "-q", "-m", "not slow", *tests]
     # Without bytecode, whose time of writing may be that of the right code.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     with (folder / "seeds.log").open("a") as log:
-        return not subprocess.run(command, cwd=folder, env=environment, stdout=log, stderr=log, check=False).returncode
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True
+        )  # fmt: skip
+        try:
+            return not process.wait(minutes * 60 if minutes else None)
+        except subprocess.TimeoutExpired:
+            return False
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def is_found(seed: Seed, folder: Path) -> bool:
@@ -184,7 +197,7 @@ def is_found(seed: Seed, folder: Path) -> bool:
         sys.exit(f"{seed.file} has this {code.count(seed.text)} times, and not once: {seed.text}")
     file.write_text(code.replace(seed.text, seed.wrong))
     try:
-        return not passes(folder, seed.tests)
+        return not passes(folder, seed.tests, minutes=MINUTES)
     finally:
         file.write_text(code)
 
