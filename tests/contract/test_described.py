@@ -77,7 +77,7 @@ def test_parameters_with_one_choice_do_not_tell_trials_apart() -> None:
 
 
 def test_params_are_words_as_the_command_line_reads_them() -> None:
-    assert assignments({"lr": 0.1, "name": "a b", "sizes": [1, 2]}) == 'lr=0.1 name="a b" sizes=[1,2]'
+    assert assignments({"lr": 0.1, "name": "a b", "sizes": (1, 2)}) == 'lr=0.1 name="a b" sizes=[1,2]'
 
 
 @pytest.mark.parametrize(

@@ -325,7 +325,7 @@ def test_a_job_that_was_killed_for_memory_says_at_how_much(why: str, needs: obje
 def test_a_worker_is_told_what_to_do_and_what_to_ask_next() -> None:
     life = life_of(workers=2, trials=3)
     assert life.state is not None
-    told = {"bucket": "b", "job": StackJob(), "turn": 5}
+    told: Any = {"bucket": "b", "job": StackJob(), "turn": 5}
     question = {"sweep": "s", "leg": 0, "worker": 1, "turn": 5, "ended": {}}
     assert worker_state(life.state, 1, do="stop", why="a rule", **told) == {
         "do": "stop", "question": question, "why": "a rule",

@@ -24,8 +24,14 @@ SPEC = SweepSpec.from_json(
 
 def result(lr: float, seed: int, *, rung: int = 0, value: float = 0.5) -> Result:
     trial_id = f"lr-{lr}-{seed}"
-    options, epochs = {"seed": seed}, SPEC.rungs[rung]
-    trial = Trial(trial_id=trial_id, params={"lr": lr}, options=options, epochs=epochs, rung=rung, round_number=rung)
+    trial = Trial(
+        trial_id=trial_id,
+        params={"lr": lr},
+        options={"seed": seed},
+        epochs=SPEC.rungs[rung],
+        rung=rung,
+        round_number=rung,
+    )
     outcome = Outcome(trial_id=trial_id, status=Status.SUCCEEDED)
     return Result(trial=trial, outcome=outcome, value=value, epoch=1, best=value, last=value, epochs_trained=1)
 

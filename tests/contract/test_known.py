@@ -1,6 +1,7 @@
 """What a model is told of earlier sweeps."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -14,8 +15,8 @@ SPACE = SearchSpace(
 )
 
 
-def known(value: float | None = 0.5, epochs: int = 3, **params: object) -> Known:
-    return Known(params=params, value=value, epochs=epochs)  # type: ignore[arg-type]
+def known(value: float | None = 0.5, epochs: int = 3, **params: Any) -> Known:
+    return Known(params=params, value=value, epochs=epochs)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def known(value: float | None = 0.5, epochs: int = 3, **params: object) -> Known
     ],
 )
 def test_only_what_the_search_can_try_with_its_fixed_options_is_told(
-    params: dict[str, object], told: dict[str, object] | None
+    params: dict[str, Any], told: dict[str, Any] | None
 ) -> None:
     found = told_of([known(**params)], SPACE, {"batch_size": 64})
     assert found == ([] if told is None else [known(**told)])
