@@ -6,9 +6,10 @@ number of running jobs from Batch.
 
 import json
 import math
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stepsweep.bucket.job_logs import with_line
 from stepsweep.bucket.records import Objects, Plan, Records, plan_of_state
 from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read
 from stepsweep.client.archive.read_once import ReadOnce
 from stepsweep.client.archive.recorded import Archive
@@ -24,7 +26,9 @@ from stepsweep.client.deployment import Deployment, explained, explanation, is_d
 from stepsweep.client.running.free_running import FollowedLog
 from stepsweep.client.running.printed import last_printed
 from stepsweep.contract import keys
-from stepsweep.contract.metrics import EPOCH
+from stepsweep.contract.free_running import SearchState
+from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
@@ -61,11 +65,13 @@ class Training:
     Attributes:
         latest: the last of its live rows; empty if there are none yet.
         printed: the last line that it printed, as long as there are no live rows.
+        curve: all of its live rows; None if there are none yet.
     """
 
     trial: Trial
     latest: dict[str, float]
     printed: str = ""
+    curve: Metrics | None = None
 
     @property
     def epoch(self) -> int:
@@ -93,6 +99,7 @@ class Progress:
         seconds: time since the start of the execution.
         round_began: value of `seconds` when this round was planned; 0 in the first round.
         news: the trials that ended since the previous progress, in order.
+        outcomes: of their jobs by key, as far as they were read.
         trouble: why there is no news, if the cloud did not answer.
     """
 
@@ -110,6 +117,7 @@ class Progress:
     seconds: float = 0.0
     round_began: float = 0.0
     news: tuple[Result, ...] = ()
+    outcomes: Mapping[str, JobOutcome] = field(default_factory=dict)
     trouble: str = ""
 
     @property
@@ -150,7 +158,8 @@ class Execution:
     Attributes:
         arn: the execution's ARN.
         spec: the sweep's input.
-        plan: the latest plan that `follow` has seen; None before.
+        plan: the latest plan that was seen; None before.
+        objects: the sweep's objects, as they were listed last.
     """
 
     def __init__(self, deployment: Deployment, *, arn: str, spec: SweepSpec) -> None:
@@ -160,6 +169,8 @@ class Execution:
         self._records = Records(deployment.store)
         self._last_lines = deployment.last_lines
         self.plan: Plan | None = None
+        self.objects: Objects = {}
+        self._looking = threading.Lock()
         self._ended: set[str] = set()
         self._failed = 0
         self._round_began = 0.0
@@ -169,7 +180,7 @@ class Execution:
         self._asked_batch_at = -math.inf
         self._asked_why_at = -math.inf
         self._waits_for = ""
-        self._live: dict[str, dict[str, float]] = {}
+        self._live: dict[str, Metrics | None] = {}
         self._log = FollowedLog(deployment.store, spec.name, execution=self.name)
         self._printed: dict[str, str] = {}
         self._read_live_at = -math.inf
@@ -177,6 +188,11 @@ class Execution:
     @property
     def name(self) -> str:
         return self.arn.rpartition(":")[2]
+
+    @property
+    def store(self) -> Store:
+        """The objects of its bucket, as they are now."""
+        return self._deployment.store
 
     @property
     def endpoint_url(self) -> str:
@@ -189,6 +205,19 @@ class Execution:
         _, partition, _, region, *_ = self.arn.split(":")
         domain = CONSOLES.get(partition, CONSOLES["aws"])
         return f"https://{region}.{domain}/states/home?region={region}#/v2/executions/details/{self.arn}"
+
+    @property
+    def search_state(self) -> SearchState | None:
+        """What the log of a free-running search says; None before it has begun, and for others."""
+        return self._log.state
+
+    def look(self, *, with_training: bool = False) -> list[Progress]:
+        """Looks once, and returns the progress since the last look: one, after one for each round that has ended.
+
+        Arguments and errors are those of `follow`, which may look at the same time in another thread.
+        """
+        with explained():
+            return self._look(with_training=with_training)
 
     def follow(self, *, poll_seconds: float = 5.0, with_training: bool = False) -> Iterator[Progress]:
         """Yields progress until the execution has ended. Each trial's end is in the `news` of exactly one progress.
@@ -215,7 +244,7 @@ class Execution:
                     with explained():
                         raise
                 delay = min(2 * delay, MAX_SLEEP_SECONDS)
-                earlier, progress = [], replace(progress, news=(), trouble=str(explanation(error)))
+                earlier, progress = [], replace(progress, news=(), outcomes={}, trouble=str(explanation(error)))
             yield from earlier
             yield progress
             if progress.status != RUNNING:
@@ -258,14 +287,15 @@ class Execution:
         return self._seen(SUCCEEDED, datetime.now(UTC), with_training=False)
 
     def _look(self, *, with_training: bool) -> list[Progress]:
-        described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
-        # After reading the status, so that the last listing has everything that the execution wrote.
-        return self._seen(described["status"], described["startDate"], with_training=with_training)
+        with self._looking:
+            described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
+            # After reading the status, so that the last listing has everything that the execution wrote.
+            return self._seen(described["status"], described["startDate"], with_training=with_training)
 
     def _seen(self, status: str, started: datetime, *, with_training: bool) -> list[Progress]:
         """Returns the current progress, preceded by the last progress of every round that has ended meanwhile."""
         latest = self._records.latest(self.spec.name)
-        objects = self._records.objects(self.spec.name)
+        self.objects = objects = self._records.objects(self.spec.name)
         seconds = (datetime.now(UTC) - started).total_seconds()
         if not self.spec.rounds:
             return [self._look_at_log(objects, status=status, seconds=seconds, with_training=with_training)]
@@ -293,6 +323,7 @@ class Execution:
             return Progress(status=status, seconds=seconds)
         self.plan = plan_of_state(self._log.state)
         jobs = self._log.jobs()
+        outcomes: dict[str, JobOutcome] = {}
         progress = Progress(
             status=status,
             planned=self._log.before + jobs,
@@ -301,19 +332,22 @@ class Execution:
             ended=self._log.ended,
             failed=self._log.failed,
             seconds=seconds,
-            news=tuple(self._with_last_line(result) for result in news),
+            news=tuple(self._with_last_line(result, outcomes) for result in news),
+            outcomes=outcomes,
         )
         return self._with_jobs(progress, self.plan, with_training=with_training)
 
-    def _with_last_line(self, result: Result) -> Result:
-        """Appends a failed job's last log line to its reason."""
+    def _with_last_line(self, result: Result, outcomes: dict[str, JobOutcome]) -> Result:
+        """Appends a failed job's last log line to its reason, and its outcome to `outcomes`."""
         if result.outcome.status is not Status.FAILED or self._log.failed > self._last_lines.at_most:
             return result
         outcome = self._records.outcome_of(self.spec.name, result.trial)
+        if outcome:
+            outcomes[keys.outcome_key(self.spec.name, result.trial.round_number, result.trial.trial_id)] = outcome
         return self._explained(Read(result=result, log_stream=outcome.last_log_stream if outcome else None))
 
     def _progress(self, plan: Plan, objects: Objects, *, status: str, seconds: float) -> Progress:
-        news = self._news(plan, objects)
+        news, outcomes = self._news(plan, objects)
         planned = plan.planned
         return Progress(
             status=status,
@@ -326,6 +360,7 @@ class Execution:
             seconds=seconds,
             round_began=self._round_began,
             news=tuple(news),
+            outcomes=outcomes,
         )
 
     def _with_jobs(self, progress: Progress, plan: Plan, *, with_training: bool) -> Progress:
@@ -344,12 +379,13 @@ class Execution:
             waits_for=self._why_jobs_wait(plan),
         )
 
-    def _news(self, plan: Plan, objects: Objects) -> list[Result]:
+    def _news(self, plan: Plan, objects: Objects) -> tuple[list[Result], dict[str, JobOutcome]]:
         new = self._records.ended(plan, objects, known=self._ended)
-        news = [self._explained(read) for read in self._records.results(plan, new)]
+        reads = self._records.results(plan, new)
+        news = [self._explained(read) for read in reads]
         self._ended.update(new)
         self._failed += sum(result.outcome.status is not Status.SUCCEEDED for result in news)
-        return news
+        return news, {plan.outcome_key(read.result.trial.trial_id): read.recorded for read in reads if read.recorded}
 
     def _explained(self, read: Read) -> Result:
         """Appends a failed job's last log line to its reason, as the reducer does at the end."""
@@ -394,18 +430,26 @@ class Execution:
         if time.monotonic() - self._read_live_at >= READ_LIVE_SECONDS:
             self._read_live_at = time.monotonic()
             asked = running[:MAX_TRAINING]
-            self._live = dict(zip(asked, for_all(lambda name: self._latest(plan.trials[name]), asked), strict=True))
-            silent = {name: self._jobs["RUNNING"][name] for name in asked if not self._live[name]}
+            self._live = dict(zip(asked, for_all(lambda name: self._live_rows(plan.trials[name]), asked), strict=True))
+            silent = {name: self._jobs["RUNNING"][name] for name in asked if self._live[name] is None}
             self._printed = last_printed(self._deployment, silent)
         return tuple(
-            Training(trial=plan.trials[name], latest=self._live.get(name, {}), printed=self._printed.get(name, ""))
+            Training(
+                trial=plan.trials[name],
+                latest=_last_row(self._live.get(name)),
+                printed=self._printed.get(name, ""),
+                curve=self._live.get(name),
+            )
             for name in running
         )
 
-    def _latest(self, trial: Trial) -> dict[str, float]:
-        """Returns the last live row of a trial; empty if it is missing or invalid."""
+    def _live_rows(self, trial: Trial) -> Metrics | None:
+        """Returns the live rows of a trial; None if they are missing or invalid."""
         try:
-            metrics = self._records.live(trial)
+            return self._records.live(trial)
         except ClientError:
-            return {}
-        return {name: values[-1] for name, values in metrics.columns.items()} if metrics else {}
+            return None
+
+
+def _last_row(curve: Metrics | None) -> dict[str, float]:
+    return {name: values[-1] for name, values in curve.columns.items()} if curve else {}

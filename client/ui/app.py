@@ -27,13 +27,14 @@ from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
 from stepsweep.client.specs.asked import checked, default_name, spec_document
 from stepsweep.client.ui.doings import Doings
+from stepsweep.client.ui.followed import Followed
 from stepsweep.client.ui.guard import Guard, Keys
 from stepsweep.client.ui.overview import Listed, Overview
 from stepsweep.client.ui.pages import ALIVE, Pages, event, said_of
 from stepsweep.client.ui.recent import Recent
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialSeen, TrialWatch
-from stepsweep.client.ui.watching import FRESH_SECONDS, Seen, SweepWatch
+from stepsweep.client.ui.watching import FRESH_SECONDS, KEPT_SECONDS, Seen, SweepWatch
 from stepsweep.contract.described import described
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.names import is_sweep
@@ -62,6 +63,7 @@ class Site:
         self._is_over = is_over
         self._source = Source(cloud)
         self._recent: Recent[Seen] = Recent(FRESH_SECONDS)
+        self._kept: Recent[Followed] = Recent(KEPT_SECONDS)
         self._watches: dict[str, SweepWatch] = {}
         self._overview = Overview(self._source, self._watch)
         self._doings = Doings(self._changed)
@@ -157,9 +159,8 @@ class Site:
 
     def curves(self, request: Request) -> Response:
         name = _name_of(request)
-        archive = self._source.found().archive
-        spec = archive.spec(name)
-        plan = archive.plan(spec)
+        archive, seen = self._source.found().archive, self._watch(name).now()
+        spec, plan = seen.report.standing.spec, seen.plan
         asked = request.query_params.getlist("trial")[:MAX_CURVES]
         trials = [plan.trials[each] for each in asked if plan and each in plan.trials]
         curves = archive.curves(trials)
@@ -168,18 +169,19 @@ class Site:
 
     def jobs(self, request: Request) -> Response:
         name = _name_of(request)
-        archive, seen = self._source.found().archive, self._watch(name).now()
-        standing, outcomes = seen.report.standing, archive.outcomes(name)
-        endings = archive.endings(seen.plan, outcomes)
+        watch = self._watch(name)
+        seen = watch.now()
+        standing, (outcomes, endings) = seen.report.standing, watch.went(seen)
         found = course(standing.spec, endings, standing.output, is_on_aws=not self._cloud.is_local)
         attempts = in_order(outcomes, endings)
         return JSONResponse({"timeline": timeline(attempts), "course": course_data(found) if found else None})
 
     def importance(self, request: Request) -> Response:
         name = _name_of(request)
-        archive, seen = self._source.found().archive, self._watch(name).now()
+        watch = self._watch(name)
+        seen = watch.now()
         standing = seen.report.standing
-        endings = archive.endings(seen.plan, {}) if standing.spec.halving else []
+        endings = watch.went(seen, with_jobs=False)[1] if standing.spec.halving else []
         with self._weighing:  # one after the other: each takes up to three seconds of a core
             found = importance(standing.spec, standing.rows, endings)
         return JSONResponse({"importance": asdict(found) if found else None})
@@ -324,7 +326,7 @@ class Site:
     # --- parts
 
     def _watch(self, name: str) -> SweepWatch:
-        return self._watches.setdefault(name, SweepWatch(self._source, name, self._recent))
+        return self._watches.setdefault(name, SweepWatch(self._source, name, self._recent, self._kept))
 
     def _changed(self, name: str) -> None:
         self._watch(name).changed()

@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stepsweep.client.archive.recorded import Entry, of_sweep
 from stepsweep.client.running.control import Found
@@ -13,6 +13,7 @@ from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.watching import SweepWatch
 from stepsweep.contract.errors import SweepError
 from stepsweep.contract.ranking import options_line
+from stepsweep.contract.standing import Standing
 
 LOOK_SECONDS = {"local": 1.0, "aws": 10.0}
 REREAD_SECONDS = 60.0
@@ -93,13 +94,33 @@ class Overview:
         found = self._source.found()
         running, names, now = found.executions(), found.archive.names(), time.monotonic()
         with self._lock:
-            known = {name: self._known[name] for name in names if name in self._known}
-            asked = [name for name in names if name not in known or self._is_old(*known[name], now, running)]
+            known: dict[str, tuple[float, Line]] = {}
+            asked = []
+            for name in names:
+                had = self._known.get(name)
+                if had is not None and (line := self._watched(had[1], running)) is not None:
+                    known[name] = (now, line)
+                elif had is None or self._is_old(*had, now, running):
+                    asked.append(name)
+                else:
+                    known[name] = had
             known |= {each.sweep: (now, self._line(found, each)) for each in found.archive.entries(running, asked)}
             self._known = known
             lines = [line for _, line in known.values()]
         newest = sorted(lines, key=lambda line: (line.entry.started_at, line.entry.sweep), reverse=True)
         return Listed(lines=tuple(newest))
+
+    def _watched(self, line: Line, running: Sequence[str]) -> Line | None:
+        """Returns the line of a sweep that runs and is watched, for which nothing need be read; None for others."""
+        name = line.entry.sweep
+        if line.entry.status != "RUNNING" or not of_sweep(name, running):
+            return None
+        seen = self._watch(name).feed.latest
+        if seen is None or seen.progress is None or seen.plan is None:
+            return None
+        standing, note = seen.report.standing, seen.report.note
+        ended = sum(row.n for row in standing.rows)
+        return _line(replace(line.entry, planned=standing.planned, ended=ended, note=note.text), standing)
 
     @staticmethod
     def _is_old(read_at: float, line: Line, now: float, running: Sequence[str]) -> bool:
@@ -111,10 +132,13 @@ class Overview:
             return Line(entry=entry, best=entry.value, options=entry.options, front=entry.front)
         if entry.status == "RUNNING":
             seen = self._watch(entry.sweep).feed.latest
-            standing = seen.report.standing if seen else None
-        else:
-            standing = found.standing(entry.sweep) if entry.status == "INTERRUPTED" else None
-        if standing and standing.front:
-            return Line(entry=entry, best=None, options="", front=len(standing.front))
-        best = standing.winner if standing else None
-        return Line(entry=entry, best=best.value if best else None, options=options_line(best.params) if best else "")
+            return _line(entry, seen.report.standing if seen else None)
+        return _line(entry, found.standing(entry.sweep) if entry.status == "INTERRUPTED" else None)
+
+
+def _line(entry: Entry, standing: Standing | None) -> Line:
+    """Returns the line of a sweep that has not finished."""
+    if standing and standing.front:
+        return Line(entry=entry, best=None, options="", front=len(standing.front))
+    best = standing.winner if standing else None
+    return Line(entry=entry, best=best.value if best else None, options=options_line(best.params) if best else "")

@@ -3,26 +3,28 @@
 import math
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from stepsweep.bucket.records import Plan
-from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.deployment import explained
+from stepsweep.bucket.records import Plan, Records
+from stepsweep.bucket.stores import Home
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import RUNNING, Execution, Progress
 from stepsweep.client.ui.feed import Feed
+from stepsweep.client.ui.followed import Followed
 from stepsweep.client.ui.recent import Recent
 from stepsweep.client.ui.source import Source
 from stepsweep.contract.described import readable
+from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput, SweepError
-from stepsweep.contract.leaderboard import Row, rows_of
+from stepsweep.contract.job_outcome import JobOutcome
+from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.note import NO_NOTE, Note
-from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
+from stepsweep.contract.trial import Trial
 from stepsweep.page.drawn import BEST_SHOWN, running_row
 from stepsweep.page.gathered import Gathered
 
@@ -36,6 +38,8 @@ SOON_SECONDS = 0.3
 """How long the first answer waits for the records, which are read in well under that for a few hundred trials."""
 FRESH_SECONDS = 3.0
 """How long what was read of a sweep at rest is new enough for another page."""
+KEPT_SECONDS = 900.0
+"""How long what was read of a running sweep is kept after the last page has closed."""
 CALM_SECONDS = 1.0
 """Shortest time between two values without news. Epochs of small trainers take milliseconds."""
 NOTE_SECONDS = {"local": 2.0, "aws": 30.0}
@@ -76,9 +80,10 @@ class SweepWatch:
 
     Args:
         recent: what was read of sweeps at rest; all watches share it.
+        kept: what was read of those that run; likewise.
     """
 
-    def __init__(self, source: Source, name: str, recent: Recent[Seen]) -> None:
+    def __init__(self, source: Source, name: str, recent: Recent[Seen], kept: Recent[Followed]) -> None:
         self.feed: Feed[Seen] = Feed(f"sweep {name}", self._renew)
         self._source = source
         self._name = name
@@ -87,6 +92,8 @@ class SweepWatch:
         self._curves: dict[tuple[str, int], Metrics] = {}
         self._looking = threading.Lock()
         self._recent = recent
+        self._kept = kept
+        self._keeping = threading.Lock()
         self._note = NO_NOTE
         self._note_read_at = -math.inf
 
@@ -115,13 +122,16 @@ class SweepWatch:
         found = self._source.found()
         execution = found.execution(self._name)
         if execution is not None:
-            return self._begun(found, execution)
+            followed = self._followed(found, execution)
+            followed.look(unless_within_seconds=FRESH_SECONDS)
+            return self._running(followed)
+        self._kept.forget(self._name)
         try:
             return self._at_rest(found)
         except InvalidInput:
             if self._expected is None:
                 raise
-            return self._only_asked(found.archive, self._expected, [])
+            return self._only_asked(found.archive.objects, self._expected, [])
 
     def soon(self) -> Seen:
         """Returns what is known after a moment; of very many trials no more than what was asked.
@@ -135,7 +145,20 @@ class SweepWatch:
             found = self._source.found()
             execution = found.execution(self._name)
             spec = execution.spec if execution else self.spec()
-            return self._only_asked(found.archive, spec, [execution.arn] if execution else [])
+            return self._only_asked(found.archive.objects, spec, [execution.arn] if execution else [])
+
+    def went(self, seen: Seen, *, with_jobs: bool = True) -> tuple[dict[str, JobOutcome], list[Ending]]:
+        """Returns the outcomes of jobs by key, and how the search went. Raises CloudError.
+
+        Args:
+            with_jobs: whether the outcomes are wanted, and the times of jobs with them.
+        """
+        followed = self._kept.of(self._name) if seen.progress is not None else None
+        if followed is not None:
+            return followed.went()
+        archive = self._source.found().archive
+        outcomes = archive.outcomes(self._name) if with_jobs else {}
+        return outcomes, archive.endings(seen.plan, outcomes)
 
     def changed(self) -> None:
         """Tells the pages that something is being done with the sweep, and looks at it again."""
@@ -158,12 +181,13 @@ class SweepWatch:
                 found = self._source.found()
                 execution = found.execution(self._name)
                 if execution is None:
+                    self._kept.forget(self._name)
                     self._rest(feed, self._at_rest(found))
                 else:
-                    self._run(feed, found, execution)
+                    self._run(feed, self._followed(found, execution))
             except InvalidInput:  # it was removed, or is not planned yet
                 if self._expected is not None and feed.latest is None:
-                    feed.publish(self._only_asked(self._source.found().archive, self._expected, []))
+                    feed.publish(self._only_asked(self._source.found().archive.objects, self._expected, []))
                 feed.wait(self._look_seconds)
             except SweepError as error:
                 if feed.latest is not None:
@@ -180,37 +204,29 @@ class SweepWatch:
             if feed.wait(self._look_seconds) or self._source.found().running(self._name):
                 return
 
-    def _run(self, feed: Feed[Seen], found: Found, execution: Execution) -> None:
+    def _run(self, feed: Feed[Seen], followed: Followed) -> None:
         """Follows an execution to its end, or until nobody looks any more."""
         self._faults = ()
-        cloud, archive = self._source.cloud, found.archive
-        results: dict[tuple[str, int], Result] = {}
-        plan, rows, number = None, list[Row](), feed.latest.number + 1 if feed.latest else 0
+        cloud, execution = self._source.cloud, followed.execution
+        number, ended = feed.latest.number + 1 if feed.latest else 0, -1
         told_at, cost = 0.0, 0.0
-        for progress in execution.follow(poll_seconds=self._source.poll_seconds, with_training=True):
+        for progress in followed.follow(poll_seconds=self._source.poll_seconds):
             if progress.trouble and cloud.is_gone(execution):
                 return
+            self._kept.keep(self._name, followed)
             began = time.monotonic()
-            if execution.plan is not plan and execution.plan is not None:
-                plan = execution.plan
-                before = [each for each in plan.trials.values() if each.trial_id not in plan.to_run]
-                new = [each.trial_id for each in before if (each.trial_id, each.epochs) not in results]
-                with explained():
-                    read = archive.records.results(plan, new)
-                results |= {(each.result.trial.trial_id, each.result.trial.epochs): each.result for each in read}
-            results |= {(each.trial.trial_id, each.trial.epochs): each for each in progress.news}
-            if progress.status == RUNNING and not progress.news and began - told_at < max(CALM_SECONDS, cost / SHARE):
+            is_calm = progress.status == RUNNING and ended == followed.ended
+            if is_calm and began - told_at < max(CALM_SECONDS, cost / SHARE):
                 continue
-            if plan is not None:
-                rows = _ranked(plan, results)
+            ended = followed.ended
             number += 1
-            seen = self._running(archive, execution, plan, rows, progress)
-            feed.publish(replace(seen, number=number))
+            feed.publish(replace(self._running(followed), number=number))
             told_at = time.monotonic()
             cost = told_at - began
             if not feed.is_watched:
                 return
         self._recent.forget(self._name)
+        self._kept.forget(self._name)
         ending = execution.ending()
         if ending.output is None and ending.error != "NoTrialSucceeded":
             self._faults = tuple(readable(ending.cause)) or (f"the execution {ending.status}",)
@@ -238,29 +254,28 @@ class SweepWatch:
     def _read(self, found: Found) -> Seen:
         standing = found.standing(self._name)
         plan = found.archive.plan(standing.spec)
-        curves = self._best(found.archive, plan, standing.rows)
+        curves = self._best(found.archive.curves, plan, standing.rows)
         seconds = standing.output.cost.job_seconds if standing.output else None
         self._note = found.archive.note(self._name)
-        return Seen(report=self._gathered(found.archive, standing, curves, seconds), plan=plan)
+        return Seen(report=self._gathered(found.archive.objects, standing, curves, seconds), plan=plan)
 
-    def _only_asked(self, archive: Archive, spec: SweepSpec, executions: list[str]) -> Seen:
+    def _only_asked(self, home: Home, spec: SweepSpec, executions: list[str]) -> Seen:
         """Returns a sweep of which no records have been read."""
         standing = Standing(spec=spec, planned=0, rows=[], output=None, is_finished=False, executions=executions)
-        return Seen(report=self._gathered(archive, standing, {}, None), is_begun=False)
+        return Seen(report=self._gathered(home, standing, {}, None), is_begun=False)
 
-    def _begun(self, found: Found, execution: Execution) -> Seen:
-        """Returns a running sweep before its feed has looked."""
-        try:
-            seen = self._at_rest(found)
-        except InvalidInput:  # its record is written when it is planned
-            return self._running(found.archive, execution, None, [], Progress())
-        # What it was started with last, which need not be what was asked first, such as its priority.
-        standing = replace(seen.report.standing, spec=execution.spec)
-        return replace(seen, report=replace(seen.report, standing=standing), progress=Progress())
+    def _followed(self, found: Found, execution: Execution) -> Followed:
+        """Returns what is known of a running execution, since pages come and go while it runs."""
+        with self._keeping:
+            kept = self._kept.of(self._name)
+            if kept is None or kept.execution.arn != execution.arn:
+                kept = Followed(execution, Records(execution.store), home=found.archive.objects)
+            self._kept.keep(self._name, kept)
+            return kept
 
-    def _running(
-        self, archive: Archive, execution: Execution, plan: Plan | None, rows: list[Row], progress: Progress
-    ) -> Seen:
+    def _running(self, followed: Followed) -> Seen:
+        execution, progress = followed.execution, followed.progress
+        plan, rows = execution.plan, followed.rows()
         standing = Standing(
             spec=execution.spec,
             planned=len(plan.trials) if plan else 0,
@@ -269,13 +284,12 @@ class SweepWatch:
             is_finished=False,
             executions=[execution.arn],
         )
-        trials = [each.trial for each in progress.training][:MAX_RUNNING_CURVES]
-        with explained():
-            live = archive.records.live_curves(trials)
-        curves = self._best(archive, plan, rows) | live
+        training = progress.training[:MAX_RUNNING_CURVES]
+        live = {each.trial.trial_id: each.curve for each in training if each.curve is not None}
+        curves = self._best(followed.curves, plan, rows) | live
         self._read_note()
-        report = self._gathered(archive, standing, curves, None)
-        running = [running_row(each, live.get(each.trial_id), execution.spec) for each in trials]
+        report = self._gathered(followed.home, standing, curves, None)
+        running = [running_row(each.trial, each.curve, execution.spec) for each in training]
         return Seen(
             report=replace(report, running=running, unfinished=frozenset(live)),
             progress=progress,
@@ -290,23 +304,25 @@ class SweepWatch:
         # Not from the archive of the running sweep, which reads each object once.
         self._note = self._source.found().archive.note(self._name)
 
-    def _best(self, archive: Archive, plan: Plan | None, rows: Sequence[Row]) -> dict[str, Metrics]:
+    def _best(
+        self, read: Callable[[Sequence[Trial]], dict[str, Metrics]], plan: Plan | None, rows: Sequence[Row]
+    ) -> dict[str, Metrics]:
         """Returns the curves of the best trials, which never change once they are written."""
         if plan is None:
             return {}
         best = [plan.trials[row.trial_id] for row in rows[:BEST_SHOWN] if row.rank and row.trial_id in plan.trials]
         missing = [each for each in best if (each.trial_id, each.epochs) not in self._curves]
-        read = archive.curves(missing) if missing else {}
+        found = read(missing) if missing else {}
         self._curves = {
             (each.trial_id, each.epochs): curve
             for each in best
-            if (curve := self._curves.get((each.trial_id, each.epochs)) or read.get(each.trial_id)) is not None
+            if (curve := self._curves.get((each.trial_id, each.epochs)) or found.get(each.trial_id)) is not None
         }
         return {trial_id: curve for (trial_id, _), curve in self._curves.items()}
 
     def _gathered(
         self,
-        archive: Archive,
+        home: Home,
         standing: Standing,
         curves: dict[str, Metrics],
         job_seconds: float | None,
@@ -320,13 +336,8 @@ class SweepWatch:
             job_seconds=job_seconds,
             artifacts=[],
             logs={},
-            objects=archive.objects,
+            objects=home,
             where=self._source.cloud.where,
             is_on_aws=not self._source.cloud.is_local,
             note=self._note,
         )
-
-
-def _ranked(plan: Plan, results: dict[tuple[str, int], Result]) -> list[Row]:
-    keys = ((trial.trial_id, trial.epochs) for trial in plan.trials.values())
-    return rows_of([results[key] for key in keys if key in results], plan.spec)

@@ -359,7 +359,7 @@ def test_of_the_sweeps_that_were_looked_at_only_the_last_ones_are_in_memory(
         on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
     )
     source, kept = Source(cloud), recent.Recent[watching.Seen](60.0)
-    watches = [watching.SweepWatch(source, name, kept) for name in names]
+    watches = [watching.SweepWatch(source, name, kept, recent.Recent(60.0)) for name in names]
     gc.freeze()  # to look through all that other tests left takes seconds
     try:
         for watch in watches:

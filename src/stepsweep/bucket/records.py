@@ -3,7 +3,7 @@
 import contextlib
 import re
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.note import MAX_BYTES as MAX_NOTE_BYTES
 from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.output import Output
+from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import key_of, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
@@ -88,6 +89,19 @@ class Artifact:
             return Path(*parts_of(self.name))
         except ValueError as error:
             raise InvalidInput([f"the artifact {shown(self.key)} cannot be downloaded: its name {error}"]) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What was read of a running execution and cannot change while it runs. `Records.endings` adds to it.
+
+    Attributes:
+        results: of trials that have ended, by id and epochs.
+        rounds: the results after each round, by key.
+    """
+
+    results: dict[tuple[str, int], Result] = field(default_factory=dict)
+    rounds: dict[str, tuple[Result, ...]] = field(default_factory=dict)
 
 
 class Records:
@@ -264,17 +278,33 @@ class Records:
         found = for_all(lambda key: had.get(key) or recorded(self._store, key), names)
         return {key: each for key, each in zip(names, found, strict=True) if isinstance(each, JobOutcome)}
 
-    def endings(self, plan: Plan, objects: Objects) -> list[Ending]:
-        """Returns how the search went so far, without the times of its jobs."""
+    def endings(self, plan: Plan, objects: Objects, known: Known | None = None) -> list[Ending]:
+        """Returns how the search went so far, without the times of its jobs.
+
+        Args:
+            known: what need not be read.
+        """
         spec = plan.spec
         if not spec.rounds:
             state = state_at(self._store, spec.name, objects)
             return endings.of_state(state) if state else []
+        known = known or Known()
         written = [keys.results_key(spec.name, number) for number in range(plan.round_number + 1)]
-        found = [RoundResults.from_json(self._store.get_json(key), where=key) for key in written if key in objects]
-        rounds = [each.results for each in found if each.execution == plan.execution]
+        for key in written:
+            if key in objects and key not in known.rounds:
+                found = RoundResults.from_json(self._store.get_json(key), where=key)
+                if found.execution == plan.execution:
+                    known.rounds[key] = found.results
+        rounds = [known.rounds[key] for key in written if key in known.rounds]
         if len(rounds) < len(written):
-            rounds.append(tuple(read.result for read in self.results(plan, self.finished(plan, objects))))
+            ended = [(trial_id, plan.trials[trial_id].epochs) for trial_id in self.finished(plan, objects)]
+            read = self.results(
+                plan, [trial_id for trial_id, epochs in ended if (trial_id, epochs) not in known.results]
+            )
+            there = known.results | {
+                (each.result.trial.trial_id, each.result.trial.epochs): each.result for each in read
+            }
+            rounds.append(tuple(there[each] for each in ended))
         climbed = {key_of(trial.params): trial.rung for trial in plan.trials.values()}
         return endings.of_rounds(spec, rounds, climbed)
 

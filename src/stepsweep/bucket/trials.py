@@ -29,6 +29,7 @@ class Read:
 
     Attributes:
         log_stream: log stream of its job's last attempt, if the job failed.
+        recorded: the state machine's record of its job, if there is one that can be read.
         job_seconds: how long the attempts of its job ran in this sweep.
         ended: where the median rule ended it; None if it did not.
         averages: its running averages at the epochs that were asked for, if it succeeded.
@@ -36,6 +37,7 @@ class Read:
 
     result: Result
     log_stream: str | None = None
+    recorded: JobOutcome | None = None
     job_seconds: float = 0.0
     ended: Ended | None = None
     averages: Mapping[int, float] = field(default_factory=dict)
@@ -55,18 +57,30 @@ def read_result(
         outcome: the state machine's record; None if there is none.
         averages_at: the epochs of its running averages.
     """
-    seconds = outcome.job_seconds if isinstance(outcome, JobOutcome) else 0.0
+    recorded = outcome if isinstance(outcome, JobOutcome) else None
+    found = _read(bucket, trial, objectives, outcome=outcome, averages_at=averages_at)
+    return replace(found, recorded=recorded, job_seconds=recorded.job_seconds if recorded else 0.0)
+
+
+def _read(
+    bucket: Readable,
+    trial: Trial,
+    objectives: Sequence[Objective],
+    *,
+    outcome: JobOutcome | Unreadable | None,
+    averages_at: Sequence[int],
+) -> Read:
     data = bucket.get(trial.metrics_key, at_most=MAX_BYTES + 1)
     if data is None:
-        return replace(_without_metrics(bucket, trial, outcome), job_seconds=seconds)
+        return _without_metrics(bucket, trial, outcome)
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
         reached = Reached.of(objectives, metrics)
     except InvalidMetrics as error:
-        return Read(result=_ended(trial, Status.INVALID, str(error)), job_seconds=seconds)
+        return Read(result=_ended(trial, Status.INVALID, str(error)))
     succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
     result = Result(trial=trial, outcome=succeeded, epochs_trained=metrics.epochs, **asdict(reached))
-    return Read(result=result, job_seconds=seconds, averages=averages(metrics, objectives[0], averages_at))
+    return Read(result=result, averages=averages(metrics, objectives[0], averages_at))
 
 
 def _without_metrics(bucket: Readable, trial: Trial, outcome: JobOutcome | Unreadable | None) -> Read:
