@@ -3,14 +3,10 @@
 The bucket is in memory. A job looks up what it would write, and how long that takes. So a search of days takes seconds.
 """
 
-import io
-from bisect import bisect_right, insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
-
-from botocore.exceptions import ClientError
 
 from benchmarks.clock import Clock, Machines
 from stepsweep.bucket.job_logs import NoLastLines
@@ -24,6 +20,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.worker import ASK, TRAIN
 from stepsweep.statemachine import asker, planner, reducer, sampler, workers
 from stepsweep.statemachine.claims import Trainer
+from tests.support.memory import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,49 +29,6 @@ BUCKET = "virtual"
 EXECUTION = "virtual"
 STARTED_AT = datetime(2026, 11, 28, tzinfo=UTC)
 TRAINER = Trainer(version="virtual", name="virtual")
-
-
-class Memory:
-    """S3's client, as `Bucket` uses it, on a dictionary."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self._keys: list[str] = []
-
-    def get_object(self, *, Key: str, **_: str) -> dict[str, Any]:  # noqa: N803
-        if (data := self.objects.get(Key)) is None:
-            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": io.BytesIO(data)}
-
-    def head_object(self, *, Key: str, **_: str) -> dict[str, Any]:  # noqa: N803
-        if Key not in self.objects:
-            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
-        return {}
-
-    def put_object(self, *, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> dict[str, Any]:  # noqa: N803
-        if Key not in self.objects:
-            insort(self._keys, Key)
-        elif IfNoneMatch:
-            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
-        self.objects[Key] = Body
-        return {}
-
-    def list_objects_v2(self, *, StartAfter: str, MaxKeys: int, **_: str) -> dict[str, Any]:  # noqa: N803
-        first = bisect_right(self._keys, StartAfter)
-        page = self._keys[first : first + MaxKeys]
-        return {"Contents": [{"Key": key} for key in page], "IsTruncated": first + MaxKeys < len(self._keys)}
-
-    def get_paginator(self, _operation: str) -> "Memory":
-        return self
-
-    def paginate(self, *, Prefix: str, StartAfter: str = "", **_: str) -> list[dict[str, Any]]:  # noqa: N803
-        first = bisect_right(self._keys, max(Prefix, StartAfter))
-        found = []
-        for key in self._keys[first:]:
-            if not key.startswith(Prefix):
-                break
-            found.append({"Key": key, "Size": len(self.objects[key])})
-        return [{"Contents": found}]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

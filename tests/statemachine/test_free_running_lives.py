@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from benchmarks.virtual import Memory
 from stepsweep.bucket import search_log
 from stepsweep.bucket.job_logs import NoLastLines
 from stepsweep.bucket.s3 import Bucket
@@ -35,6 +34,7 @@ from stepsweep.statemachine.earlier import with_known
 from stepsweep.statemachine.reducer import end_leg
 from stepsweep.statemachine.workers import plan_workers
 from tests.support.functions import job_description
+from tests.support.memory import Memory
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
