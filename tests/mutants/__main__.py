@@ -78,7 +78,16 @@ def copy(room: str) -> Path:
     return folder
 
 
-def judge(name: str, room: Room, *, patterns: Sequence[str], sample: int | None, seed: int, processes: int) -> None:
+def judge(
+    name: str,
+    room: Room,
+    *,
+    patterns: Sequence[str],
+    sample: int | None,
+    seed: int,
+    seconds: float | None,
+    processes: int,
+) -> None:
     """Seeds the faults of a room, and prints those that no test found, and the share that was found."""
     folder = copy(name)
     rooms = folder / PACKAGE
@@ -91,7 +100,8 @@ def judge(name: str, room: Room, *, patterns: Sequence[str], sample: int | None,
     # By what they are, so that another line in the room leaves the sample as it is.
     faults = sorted(all_faults, key=lambda fault: sha256(f"{seed}: {fault}".encode()).digest())[:sample]
     equivalent = [fault for fault in faults if is_equivalent(fault)]
-    states = tried(folder, room, [fault for fault in faults if fault not in equivalent], processes=processes)
+    others = [fault for fault in faults if fault not in equivalent]
+    states = tried(folder, room, others, seconds=seconds, processes=processes)
     survived = [fault for fault in faults if states.get(fault.name) in (SURVIVED, UNCALLED)]
     for fault in sorted(survived, key=str):
         print(f"\n{fault}" + (f"\n  ({UNCALLED})" if states[fault.name] == UNCALLED else ""))
@@ -105,10 +115,13 @@ def judge(name: str, room: Room, *, patterns: Sequence[str], sample: int | None,
     )
 
 
-def tried(folder: Path, room: Room, faults: Sequence[Fault], *, processes: int) -> dict[str, str]:
+def tried(
+    folder: Path, room: Room, faults: Sequence[Fault], *, seconds: float | None, processes: int
+) -> dict[str, str]:
     """Returns what became of each fault, or of those before an interrupt."""
     job, calls, results = folder / "job.json", folder / "calls", folder / "results"
-    job.write_text(json.dumps({"faults": [fault.name for fault in faults], "processes": processes}))
+    names = [fault.name for fault in faults]
+    job.write_text(json.dumps({"faults": names, "processes": processes, "seconds": seconds}))
     for file in (calls, results):
         file.write_text("")
     environment = {**os.environ, JOB: str(job), CALLS: str(calls), RESULTS: str(results)}
@@ -224,6 +237,11 @@ def main() -> int:
     parser.add_argument("--files", nargs="+", default=["*"], metavar="PATTERN", help="such as rank*.py, of one room")
     parser.add_argument("--sample", type=int, metavar="N", help="that many faults of a room, drawn by chance")
     parser.add_argument("--seed", type=int, default=1, help="which ones; by default 1")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        help="what the tests of a fault may take, the fastest first: the share is at least that",
+    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     if unknown := sorted(set(asked.rooms) - {*ROOMS, BY_HAND}):
@@ -234,7 +252,15 @@ def main() -> int:
                 judge_seeds(pattern)
             continue
         room = ROOMS[name]
-        judge(name, room, patterns=asked.files, sample=asked.sample, seed=asked.seed, processes=asked.processes)
+        judge(
+            name,
+            room,
+            patterns=asked.files,
+            sample=asked.sample,
+            seed=asked.seed,
+            seconds=asked.seconds,
+            processes=asked.processes,
+        )
     return 0
 
 
