@@ -215,10 +215,10 @@ def is_found(seed: Seed, folder: Path) -> bool:
         file.write_text(code)
 
 
-def judge_seeds(pattern: str) -> None:
+def judge_seeds(patterns: Sequence[str]) -> None:
     """Seeds the faults of `seeds.py`, and prints those that no test found."""
     folder = copy(BY_HAND)
-    seeds = [seed for seed in SEEDS if fnmatch(seed.file, pattern)]
+    seeds = [seed for seed in SEEDS if any(fnmatch(seed.file, pattern) for pattern in patterns)]
     if not passes(folder, sorted({test for seed in seeds for test in seed.tests})):
         sys.exit(f"Tests fail without a fault; {folder / 'seeds.log'} has what they say")
     survived = 0
@@ -248,8 +248,7 @@ def main() -> int:
         parser.error(f"there is no room {', '.join(unknown)}; choose from {', '.join([*ROOMS, BY_HAND])}")
     for name in asked.rooms or [*ROOMS, BY_HAND]:
         if name == BY_HAND:
-            for pattern in asked.files:
-                judge_seeds(pattern)
+            judge_seeds(asked.files)
             continue
         room = ROOMS[name]
         judge(

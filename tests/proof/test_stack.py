@@ -19,7 +19,7 @@ from tests.proof.variants import VARIANTS
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
 def test_the_stack_passes_the_check(proof: Proof, check: Check, variant: str) -> None:
-    assert check.of(proof.subjects[variant]) == []
+    assert check.of(proof.subject(variant)) == []
 
 
 def test_the_cdk_cli_lists_the_stack_and_tells_what_a_deploy_changes(proof: Proof) -> None:
