@@ -1,6 +1,8 @@
 """The files of objects, and their keys."""
 
+import os
 import resource
+import stat
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,35 @@ def test_what_was_being_written_when_a_cloud_was_killed_goes(tmp_path: Path) -> 
     (tmp_path / "a" / f"{UNFINISHED}1").touch()
     remove_unfinished(tmp_path)
     assert [each.name for each in (tmp_path / "a").iterdir()] == ["there"]
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_a_power_cut_takes_back_nothing_that_is_said_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lasting: bool
+) -> None:
+    """The disk has the bytes before the file has its name, and the name of it and of new folders before the end."""
+    (tmp_path / "there").mkdir()
+    file = tmp_path / "there" / "new" / "newer" / "results.json"
+    on_disk: list[str] = []
+    named: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def synced(descriptor: int) -> None:
+        fsync(descriptor)
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            on_disk.extend(folder.name for folder in file.parents if os.path.samestat(found, folder.stat()))
+        else:
+            on_disk.append(f"{found.st_size} bytes")
+
+    def renamed(self: Path, target: Path) -> Path:
+        named.extend(on_disk)
+        on_disk.clear()
+        return replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    write_whole(file, b"whole", lasting=lasting)
+    assert file.read_bytes() == b"whole"
+    assert named == (["5 bytes"] if lasting else [])
+    assert sorted(on_disk) == (["new", "newer", "there"] if lasting else [])

@@ -185,6 +185,20 @@ SEEDS = [
         tests=("tests/local/test_jobs.py",),
     ),
     Seed(
+        breaks="a power cut takes back a result that was written",
+        file="src/stepsweep/bucket/folder.py",
+        text="                os.fsync(stream.fileno())\n",
+        wrong="",
+        tests=("tests/local/test_objects.py",),
+    ),
+    Seed(
+        breaks="a power cut takes back the name of a result",
+        file="src/stepsweep/bucket/folder.py",
+        text="                os.fsync(descriptor)\n",
+        wrong="                pass\n",
+        tests=("tests/local/test_objects.py",),
+    ),
+    Seed(
         breaks="a link among a bucket's objects is followed out of it",
         file="src/stepsweep/bucket/folder.py",
         text="os.O_NONBLOCK | os.O_NOFOLLOW",
