@@ -3,6 +3,7 @@
 Each command is the real one, in a terminal of its own, read as a terminal shows it. Written are docs/session.md, the
 text, and in docs/screens/ pictures of some moments, of the report and of the page in the browser. It takes minutes:
 the sweeps are real, on a part of Fashion-MNIST. The pictures of pages need a browser (tests/support/browser.py).
+`python -m docs.record ui` makes those of `sweep ui` alone, with the same sweeps, and leaves the rest as it is.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pyte
@@ -200,39 +201,72 @@ def _block(text: str) -> str:
     return f"```\n{text}\n```"
 
 
-def main() -> None:
-    """Records all sessions, in a new folder that has the data set."""
+@contextlib.contextmanager
+def new_folder() -> Iterator[Path]:
+    """Yields a folder with the data set and the examples, as a person has it who has cloned this."""
     SCREENS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / ".stepsweep").mkdir()
         (folder / ".stepsweep" / "data").symlink_to(ROOT / ".stepsweep" / "data")
         shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns("*.ipynb", "*.png"))
+        (folder / "mine").mkdir()
+        (folder / "mine" / "train.py").write_text("import sys\n\nimport tabnet\n\ntabnet.fit(sys.argv)\n")
+        yield folder
+
+
+FIRST = "sweep run examples/quick.json --name first"
+SECOND = "sweep start examples/quick.json --name second --epochs 8 --fixed train_images=12800"
+NOTED = 'sweep note first "lr 0.1 wins with either momentum; try 0.3 with warmup"'
+BROKEN = (
+    "sweep run --command 'python mine/train.py' --objective accuracy:maximize --set lr=0.1,0.01,0.001 "
+    "--set width=32,64,128 --name broken"
+)
+
+
+def picture_the_ended(folder: Path) -> None:
+    """Writes the pictures of pages whose sweeps have ended: the list, one that failed, one with 1,000 trials."""
+    ended = {"ui-list": ("", "tbody tr"), "ui-failed": ("sweeps/broken", "#trials tbody tr")}
+    picture_ended(folder / ".stepsweep", ended, folder / "ended-profile")
+    many = {"ui-many": (f"sweeps/{record_many(folder / 'many')}", "#importance .main-svg")}
+    picture_ended(folder / "many", many, folder / "many-profile")
+
+
+def record_pages() -> None:
+    """Makes the pictures of `sweep ui` alone."""
+    with new_folder() as folder:
+        record = Recorder(folder)
+        for command in (FIRST, NOTED, SECOND):
+            record.run(command)
+        picture_page(folder, "second", folder / "page-profile")
+        for command in ("sweep stop second", "sweep rm second --yes", BROKEN):
+            record.run(command)
+        picture_the_ended(folder)
+
+
+def record_all() -> None:
+    """Records all sessions."""
+    with new_folder() as folder:
         record = Recorder(folder)
         record.say("# A session\n\n`make screens` records this page with docs/record.py: 100 columns, no AWS account.")
         record.say("## Watching a sweep")
         record.run(
-            "sweep run examples/quick.json --name first",
+            FIRST,
             moment=lambda shown: "2/3" in shown and "1/6" in shown,
             picture="run",
         )
         record.say("## In the background")
-        record.run("sweep start examples/quick.json --name second --epochs 8 --fixed train_images=12800")
+        record.run(SECOND)
         record.run("sweep watch second", moment=lambda shown: bool(re.search(r" 1/8 ", shown)), interrupted=True)
         picture_page(folder, "second", folder / "page-profile")
         record.run("sweep stop second")
         record.run("sweep list")
         record.run("sweep logs first 1")
+        record.run(NOTED)
         record.run("sweep rm second --yes")
         record.say("## When trials fail for one reason")
-        (folder / "mine").mkdir()
-        (folder / "mine" / "train.py").write_text("import sys\n\nimport tabnet\n\ntabnet.fit(sys.argv)\n")
-        script = "--command 'python mine/train.py' --objective accuracy:maximize"
-        record.run(f"sweep run {script} --set lr=0.1,0.01,0.001 --set width=32,64,128 --name broken")
-        ended = {"ui-list": ("", "tbody tr"), "ui-failed": ("sweeps/broken", "#trials tbody tr")}
-        picture_ended(folder / ".stepsweep", ended, folder / "ended-profile")
-        many = {"ui-many": (f"sweeps/{record_many(folder / 'many')}", "#importance .main-svg")}
-        picture_ended(folder / "many", many, folder / "many-profile")
+        record.run(BROKEN)
+        picture_the_ended(folder)
         record.say("## A report\n\n![The report](screens/report.png)")
         record.run("sweep report first --figures pictures")
         (left,) = (folder / ".stepsweep" / "s3").glob("*/sweeps/first/report.html")
@@ -245,4 +279,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    record_pages() if sys.argv[1:] == ["ui"] else record_all()
