@@ -527,6 +527,15 @@ def test_the_events_of_a_maps_children_are_not_kept(worlds: Worlds) -> None:
     assert embedded == 0
 
 
+@patched("states_are_copied_as_json")
+def test_a_state_is_copied_as_json_and_no_copy_changes_another(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("deep_copies_of_an_execution")
+    assert plain[0] > 500
+    assert embedded[0] < 50
+    many = [{"n": n} for n in range(50)]
+    assert embedded[1] == plain[1] == {"all": many, "copy": many, "n": 7}
+
+
 @patched("paths_are_parsed_once")
 def test_a_path_is_parsed_once(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("parsers_for_ten_paths")
@@ -556,6 +565,21 @@ def test_a_service_is_found_without_a_look_at_the_disk(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("folders_listed_for_ten_requests")
     assert plain >= 10
     assert embedded == 0
+
+
+@patched("actions_are_listed_once")
+def test_the_actions_of_a_service_are_listed_once(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("lists_of_methods_for_ten_requests")
+    assert plain == 10
+    assert embedded <= 1
+
+
+@patched("request_ids_are_short")
+def test_the_id_of_a_request_is_drawn_at_once(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("ids_of_two_requests")
+    assert [len(each) for each in plain] == [52, 52]
+    assert [len(each) for each in embedded] == [32, 32]
+    assert embedded[0] != embedded[1]
 
 
 @patched("models_are_listed_once")
@@ -601,6 +625,14 @@ def test_a_whole_object_is_answered_for_without_flask(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("requests_to_flask_for_ten_objects")
     assert plain == 10
     assert embedded == 0
+
+
+@patched("whole_objects_bypass_flask")
+def test_a_missing_object_is_answered_for_without_flask_and_the_same_is_said(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("what_is_said_of_missing_objects")
+    assert (plain[0], embedded[0]) == (6, 2), "of a bucket that is missing moto tells"
+    assert embedded[1:] == plain[1:]
+    assert plain[1:3] == [[404, "NoSuchKey", "The specified key does not exist."], [404, "404", "Not Found"]]
 
 
 @patched("whole_objects_bypass_flask")

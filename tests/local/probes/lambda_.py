@@ -26,8 +26,8 @@ def answer_of_a_function(world: World) -> Any:
 
 @probe
 def function_on_a_full_disk(world: World) -> Any:
-    """The error of a task whose function is called when no file may have a byte."""
-    _make(world, "fails")
+    """The error of a task whose function is called when no file may have a byte: not that of its package either."""
+    _make(world, "fails", source="def handler(event, context): return 'a package that was never unpacked'")
     parameters = {"FunctionName": "fails", "Payload": {"number": 21}}
     task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": parameters, "End": True}
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -49,11 +49,11 @@ def layer_of_a_template(world: World) -> Any:
     return outcome(lambda: world.stack({"Layer": layer}, {"Layer": {"Ref": "Layer"}})["Layer"])
 
 
-def _make(world: World, name: str) -> None:
+def _make(world: World, name: str, source: str = "def handler(event, context): return event['number'] * 2") -> None:
     world.client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role=world.role(),
         Handler="index.handler",
-        Code={"ZipFile": zipped_function("def handler(event, context): return event['number'] * 2")},
+        Code={"ZipFile": zipped_function(source)},
     )

@@ -37,6 +37,22 @@ def events_of_a_maps_children(world: World) -> int:
 
 
 @probe
+def deep_copies_of_an_execution(world: World) -> list[Any]:
+    """How many objects and lists `copy` itself copies for three states, and the output."""
+    import copy
+
+    many = [{"n": number} for number in range(50)]
+    states = {
+        "One": {"Type": "Pass", "Parameters": {"all.$": "$.all", "copy.$": "$.all"}, "Next": "Two"},
+        "Two": {"Type": "Pass", "Result": 7, "ResultPath": "$.n", "Next": "Three"},
+        "Three": {"Type": "Pass", "End": True},
+    }
+    with calls_of(copy, "_keep_alive") as made:
+        ended = world.executed(states, {"all": many})
+    return [len(made), ended["output"]]
+
+
+@probe
 def parsers_for_ten_paths(world: World) -> int:
     """How many parsers are made for ten states that read the same two paths."""
     from jsonpath_ng.ext import parser
@@ -104,6 +120,23 @@ def images_of_machines(world: World) -> int:
 
 
 @probe
+def lists_of_methods_for_ten_requests(world: World) -> int:
+    import inspect
+
+    sqs = world.client("sqs")
+    with calls_of(inspect, "getmembers") as made:
+        for _ in range(10):
+            sqs.list_queues()
+    return len(made)
+
+
+@probe
+def ids_of_two_requests(world: World) -> list[str]:
+    sqs = world.client("sqs")
+    return [sqs.list_queues()["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"] for _ in range(2)]
+
+
+@probe
 def readers_of_models_for_four_services(_world: World) -> int:
     from moto.core import loaders, utils
 
@@ -165,6 +198,27 @@ def requests_to_flask_for_ten_objects(world: World) -> int:
         for _ in range(10):
             s3.get_object(Bucket=bucket, Key="read/often")["Body"].read()
     return len(made)
+
+
+@probe
+def what_is_said_of_missing_objects(world: World) -> list[Any]:
+    """How many of the requests Flask gets, and each answer: of a key that never was, of one that was deleted, and of
+    one in a missing bucket."""
+    import flask
+
+    s3, bucket = world.client("s3"), world.bucket()
+    s3.put_object(Bucket=bucket, Key="read/gone", Body=b"1")
+    s3.delete_object(Bucket=bucket, Key="read/gone")
+    said: list[Any] = []
+    with calls_of(flask.Flask, "wsgi_app") as made:
+        for place, key in ((bucket, "read/nothing"), (bucket, "read/gone"), ("no-such-bucket", "a")):
+            for ask in (s3.get_object, s3.head_object):
+                try:
+                    said.append(ask(Bucket=place, Key=key)["ContentLength"])
+                except s3.exceptions.ClientError as error:
+                    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                    said.append([status, error.response["Error"]["Code"], error.response["Error"]["Message"]])
+    return [len(made), *said]
 
 
 @probe

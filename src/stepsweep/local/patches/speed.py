@@ -1,21 +1,28 @@
 """Patches that make moto faster and change nothing else."""
 
+import copy
 import json
 import re
 import uuid
 from collections.abc import Callable
 from functools import cache, lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from moto import backends
 from moto.cloudformation.models import Stack
-from moto.core import utils
+from moto.core import responses, utils
 from moto.ec2.models.amis import AmiBackend
 from moto.iam.access_control import PermissionResult
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3 import models as s3_models
+from moto.stepfunctions.parser.asl.component.common.path import result_path
+from moto.stepfunctions.parser.asl.component.common.string import string_expression
+from moto.stepfunctions.parser.asl.component.state.exec import execute_state
 from moto.stepfunctions.parser.asl.component.state.exec.state_map.iteration import distributed_iteration_component
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service
+from moto.stepfunctions.parser.asl.eval import states
 from moto.stepfunctions.parser.asl.eval.event.event_manager import EventManager
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.asl.utils import json_path
@@ -53,6 +60,24 @@ def no_histories_of_children() -> None:
             pass
 
     patch(distributed_iteration_component, "EventManager", Unread)
+
+
+def states_are_copied_as_json() -> None:
+    """moto copies a state's input or output about forty times for each trial, by `copy.deepcopy`, which asks of each
+    value for what JSON cannot have, such as cycles: a tenth of the cloud's work."""
+    copies = SimpleNamespace(deepcopy=copied)
+    for module in (states, string_expression, result_path, execute_state, state_task_service):
+        patch(module, "copy", copies)
+
+
+def copied(value: Any) -> Any:
+    """Returns a copy of a value of JSON; of any other value in it, what `copy.deepcopy` returns."""
+    kind = type(value)
+    if kind is dict:
+        return {name: copied(item) for name, item in value.items()}
+    if kind is list:
+        return [copied(item) for item in value]
+    return value if kind in (str, int, float, bool, type(None)) else copy.deepcopy(value)
 
 
 def paths_are_parsed_once() -> None:
@@ -100,6 +125,23 @@ def services_are_found_once() -> None:
     patch(DomainDispatcherApplication, "get_backend_for_host", find, with_original=True)
 
 
+def actions_are_listed_once() -> None:
+    """moto lists all methods of a service's class for each request, to know whether it has the one asked for."""
+    patch(responses, "method_names_from_class", cache(responses.method_names_from_class))
+
+
+def request_ids_are_short() -> None:
+    """moto draws the 52 letters of each request's id one by one. Nobody reads them."""
+
+    def request_id(headers: dict[str, Any] | None = None) -> str:
+        drawn = uuid.uuid4().hex
+        if headers is not None:
+            headers["x-amzn-requestid"] = drawn
+        return drawn
+
+    patch(responses, "gen_amzn_requestid_long", request_id)
+
+
 def models_are_listed_once() -> None:
     """moto lists all of botocore's service models on the first request for each service, which takes 0.02 s each."""
 
@@ -127,13 +169,16 @@ def whole_objects_bypass_flask() -> None:
     """moto sends a request for an object through Flask, a long chain of checks, and a random id of 52 letters: two
     thirds of the server's work. A reducer of thousands of trials waits for it.
 
-    A plain request for a whole object is answered directly; every other request takes moto's way.
+    A plain request for a whole object is answered directly, also if there is none: each question of a free-running
+    search asks for two that are missing. Every other request takes moto's way.
     """
     patch(DomainDispatcherApplication, "__call__", answer_whole_object, with_original=True)
 
 
 def answer_whole_object(original: Callable[..., Any], self: Any, environ: dict[str, Any], start_response: Any) -> Any:
     """Answers a request; see `whole_objects_bypass_flask`."""
+    if _is_missing(environ):
+        return _missing(environ, start_response)
     if (key := _whole_object(environ)) is None:
         return original(self, environ, start_response)
     headers = {**key.response_dict, **key.metadata, "Accept-Ranges": "bytes", "x-amzn-RequestId": uuid.uuid4().hex}
@@ -151,19 +196,43 @@ def answer_whole_object(original: Callable[..., Any], self: Any, environ: dict[s
 
 def _whole_object(environ: dict[str, Any]) -> s3_models.FakeKey | None:
     """Returns the object that a plain request asks for; None for every other request."""
+    if environ["REQUEST_METHOD"] != "GET" or (asked := _asked(environ)) is None:
+        return None
+    bucket, name = asked
+    key = s3_models.s3_backends[ACCOUNT]["aws"].get_object(bucket.name, name)
+    return key if isinstance(key, s3_models.FakeKey) and key.storage_class == "STANDARD" else None
+
+
+def _is_missing(environ: dict[str, Any]) -> bool:
+    """Whether it is a plain request for an object that there is none of, in a bucket that there is."""
+    if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or (asked := _asked(environ)) is None:
+        return False
+    bucket, name = asked
+    return name not in bucket.keys
+
+
+def _missing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    request_id = uuid.uuid4().hex
+    body = b""
+    if environ["REQUEST_METHOD"] == "GET":
+        name = environ["REQUEST_URI"].split("/", 2)[2]  # of letters that mean nothing in XML
+        message = "<Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>"
+        body = f"<Error>{message}<Key>{name}</Key><RequestId>{request_id}</RequestId></Error>".encode()
+    headers = {"Content-Type": "application/xml", "Content-Length": str(len(body)), "x-amzn-RequestId": request_id}
+    start_response("404 NOT FOUND", [*headers.items()])
+    return [body]
+
+
+def _asked(environ: dict[str, Any]) -> tuple[s3_models.FakeBucket, str] | None:
+    """Returns the bucket and the key of a plain request that no policy denies; None for every other request."""
     path = _WHOLE_OBJECT.fullmatch(environ.get("REQUEST_URI", ""))
     if (
         path is None
-        or environ["REQUEST_METHOD"] != "GET"
         or "/s3/aws4_request" not in environ.get("HTTP_AUTHORIZATION", "")
         or not environ.get("HTTP_HOST", "").startswith("127.0.0.1:")  # the host name holds no bucket
         or any(f"HTTP_{name}" in environ for name in _CONDITIONS)
+        or (bucket := s3_models.s3_backends[ACCOUNT]["aws"].buckets.get(path["bucket"])) is None
     ):
         return None
-    backend = s3_models.s3_backends[ACCOUNT]["aws"]
-    bucket = backend.buckets.get(path["bucket"])
-    key = bucket and backend.get_object(path["bucket"], path["key"])
-    if not isinstance(key, s3_models.FakeKey) or key.storage_class != "STANDARD":
-        return None
     denied = bucket.get_permission("s3:GetObject", f"arn:aws:s3:::{path['bucket']}/{path['key']}")
-    return None if denied is PermissionResult.DENIED else key
+    return None if denied is PermissionResult.DENIED else (bucket, path["key"])
