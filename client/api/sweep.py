@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from stepsweep.bucket.records import Plan
 from stepsweep.client.api import tables
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-T = TypeVar("T")
 
 CURVES = 10
 """Default number of trials whose curves are drawn."""
@@ -138,7 +137,7 @@ class Sweep:
     @property
     def status(self) -> str:
         """`RUNNING`, `FINISHED` (with or without a winner) or `INTERRUPTED`."""
-        return settled(self._cloud, lambda: self._standing(self._cloud.looked_at()).status)
+        return self._cloud.settled(lambda: self._standing(self._cloud.looked_at()).status)
 
     @property
     def note(self) -> str:
@@ -377,7 +376,7 @@ class Sweep:
             InvalidInput: no trial has this name.
             CloudError: it has not started, or its log is gone.
         """
-        attempts = settled(self._cloud, lambda: read_log(self._cloud, self.name, _words(trial)))["attempts"]
+        attempts = self._cloud.settled(lambda: read_log(self._cloud, self.name, _words(trial)))["attempts"]
         several = len(attempts) > 1
         parts = [
             [*([f"--- attempt {attempt['number']}"] if several else []), *attempt["lines"]] for attempt in attempts
@@ -402,7 +401,7 @@ class Sweep:
 
         words = [] if trial is None else _words(trial)
         target = None if folder is None else Path(folder)
-        made = settled(self._cloud, lambda: download(self._cloud, self.name, words, folder=target, force=force))
+        made = self._cloud.settled(lambda: download(self._cloud, self.name, words, folder=target, force=force))
         return made.folder
 
     def report(self, file: str | Path | None = None, *, figures: str | Path | None = None) -> Path:
@@ -415,7 +414,7 @@ class Sweep:
         from stepsweep.client.report.making import make_report
 
         target, folder = (Path(each) if each is not None else None for each in (file, figures))
-        return settled(self._cloud, lambda: make_report(self._cloud, self.name, file=target, figures=folder)).file
+        return self._cloud.settled(lambda: make_report(self._cloud, self.name, file=target, figures=folder)).file
 
     # --- display
 
@@ -424,7 +423,7 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         """Returns what a notebook shows: the status, the winner or the size of the front, and the best trials."""
-        standing = settled(self._cloud, lambda: self._standing(self._cloud.looked_at()))
+        standing = self._cloud.settled(lambda: self._standing(self._cloud.looked_at()))
         winner = standing.output.winner if standing.output else None
         return sweep_as_html(self.spec, standing, str(self._best(winner, None)) if winner else "")
 
@@ -510,16 +509,6 @@ class Sweep:
             options=place.options,
             _download=lambda folder, force: self.download(trial, folder, force=force),
         )
-
-
-def settled(cloud: Cloud, ask: Callable[[], T]) -> T:
-    """Returns `ask()`. Calls it once more if a background cloud ended during the first call."""
-    try:
-        return ask()
-    except CloudError:
-        if not cloud.is_gone():
-            raise
-        return ask()
 
 
 def _words(trial: TrialName) -> list[str]:

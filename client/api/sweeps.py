@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from stepsweep.client.api.showing import shown_here
-from stepsweep.client.api.sweep import Sweep, settled
+from stepsweep.client.api.sweep import Sweep
 from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
 from stepsweep.client.extras import need
@@ -164,7 +164,7 @@ class Sweeps:
             spec = execution.spec if execution else looked_at.archive.spec(name)
             return Sweep(self.cloud, spec, execution=execution)
 
-        return settled(self.cloud, found)
+        return self.cloud.settled(found)
 
     def list(self) -> "DataFrame":
         """Returns all sweeps, newest first: one row per sweep, with the columns of `sweep list --json`."""
@@ -172,7 +172,7 @@ class Sweeps:
         import pandas as pd
 
         is_there = not self.cloud.is_local or self.cloud.directory.exists()
-        entries = settled(self.cloud, lambda: self.cloud.looked_at().entries()) if is_there else []
+        entries = self.cloud.settled(lambda: self.cloud.looked_at().entries()) if is_there else []
         names = [field.name for field in fields(Entry)]
         table = pd.DataFrame([[getattr(entry, name) for name in names] for entry in entries], columns=names)
         return table.astype({"planned": "Int64", "ended": "Int64", "failed": "Int64", "value": "float64"})

@@ -16,7 +16,14 @@ from stepsweep.client.extras import need
 from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from stepsweep.client.archive.comparison import Comparison
+    from stepsweep.client.archive.recorded import Entry
     from stepsweep.client.export.folders import Written
+    from stepsweep.client.export.mlflow import Exported
+    from stepsweep.client.running.control import Found
+    from stepsweep.contract.metrics import Metrics
+    from stepsweep.contract.note import Note
+    from stepsweep.contract.standing import Standing
 
 SHOW_EXIT_CODES = (
     "Exit codes: 0 shown, however the sweep went · 1 the cloud failed · 2 no such sweep · 130 interrupted."
@@ -48,9 +55,12 @@ def list_(cloud: Cloud, as_json: bool) -> int:
     """
     from stepsweep.client.terminal.view import View
 
-    with signals_interrupt():
+    def look() -> "tuple[Found, list[Entry]]":
         found = cloud.looked_at()
-        entries = found.entries()
+        return found, found.entries()
+
+    with signals_interrupt():
+        found, entries = cloud.settled(look)
     if as_json:
         click.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
     else:
@@ -72,12 +82,14 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     """
     from stepsweep.client.terminal.view import View
 
-    with signals_interrupt():
+    def look() -> "tuple[Found, Standing, Metrics | None, Note]":
         found = cloud.looked_at()
         standing = found.standing(name)
         plan = found.archive.plan(standing.spec) if standing.is_finished else None
-        curve = found.archive.winner_s_curve(plan, standing.rows)
-        note = found.archive.note(name)
+        return found, standing, found.archive.winner_s_curve(plan, standing.rows), found.archive.note(name)
+
+    with signals_interrupt():
+        found, standing, curve, note = cloud.settled(look)
     if as_json:
         click.echo(json.dumps({**standing.to_json(), "note": note.text or None}, indent=2))
     else:
@@ -116,7 +128,7 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
             if not follow_log(cloud, name, trial, on_line=lambda line: click.echo(printable(line))):
                 click.echo(SILENT, err=True)
             return ExitCode.OK
-        document = read_log(cloud, name, trial)
+        document = cloud.settled(lambda: read_log(cloud, name, trial))
     if as_json:
         click.echo(json.dumps(document, indent=2))
     elif not document["attempts"]:
@@ -163,7 +175,7 @@ def report(name: str, file: Path | None, figures: Path | None, cloud: Cloud, as_
     from stepsweep.client.terminal.view import View
 
     with signals_interrupt():
-        made = make_report(cloud, name, file=file, figures=figures)
+        made = cloud.settled(lambda: make_report(cloud, name, file=file, figures=figures))
     if as_json:
         click.echo(json.dumps(made.to_json(), indent=2))
     else:
@@ -213,9 +225,8 @@ def download(
         view.copyable(f"Downloading {number_of(files, 'file')}, {decimal(size)}, to {where} …", "dim")
 
     with signals_interrupt():
-        if name is None:
-            name = _newest(cloud)
-        made = downloaded_to(cloud, name, trial, folder=folder, force=force, on_start=begin)
+        sweep = cloud.settled(lambda: _newest(cloud)) if name is None else name
+        made = cloud.settled(lambda: downloaded_to(cloud, sweep, trial, folder=folder, force=force, on_start=begin))
     if as_json:
         click.echo(json.dumps(made.to_json(), indent=2))
         return ExitCode.OK
@@ -252,9 +263,12 @@ def compare(names: tuple[str, ...], cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.terminal.comparison import show as show_comparison
     from stepsweep.client.terminal.view import View
 
-    with signals_interrupt():
+    def look() -> "Comparison":
         found = cloud.looked_at()
-        compared = compare_sweeps(found.archive, names, running=found.executions(), is_on_aws=not cloud.is_local)
+        return compare_sweeps(found.archive, names, running=found.executions(), is_on_aws=not cloud.is_local)
+
+    with signals_interrupt():
+        compared = cloud.settled(look)
     if as_json:
         click.echo(json.dumps(compared.to_json(), indent=2))
     else:
@@ -332,11 +346,15 @@ def _to_mlflow(name: str, uri: str, experiment: str | None, cloud: Cloud, *, as_
 
     need("mlflow", "`sweep export --mlflow`")
     experiment = DEFAULT_EXPERIMENT if experiment is None else experiment
-    with signals_interrupt():
+
+    def export_it() -> "Exported":
         found = cloud.looked_at()
         found.archive.spec(name)
         report = report_page(cloud, found, name)
-        exported = exported_to(found, name, uri=uri, experiment=experiment, report=report)
+        return exported_to(found, name, uri=uri, experiment=experiment, report=report)
+
+    with signals_interrupt():
+        exported = cloud.settled(export_it)
     if as_json:
         click.echo(json.dumps(asdict(exported), indent=2))
     else:
@@ -353,8 +371,10 @@ def _to_wandb(name: str, folder: Path, project: str | None, cloud: Cloud, *, as_
 
     need("wandb", "`sweep export --wandb`")
     with signals_interrupt():
-        exported = exported_to(
-            cloud.looked_at(), name, folder=folder, project=DEFAULT_PROJECT if project is None else project
+        exported = cloud.settled(
+            lambda: exported_to(
+                cloud.looked_at(), name, folder=folder, project=DEFAULT_PROJECT if project is None else project
+            )
         )
     # The shell finds the runs: their names have the time of the export.
     return _tell(exported, f"wandb sync {shlex.quote(str(exported.folder))}/*/wandb/offline-run-*", as_json=as_json)
@@ -365,7 +385,7 @@ def _to_tensorboard(name: str, folder: Path, cloud: Cloud, *, as_json: bool) -> 
 
     need("tensorboard", "`sweep export --tensorboard`")
     with signals_interrupt():
-        exported = exported_to(cloud.looked_at(), name, folder=folder)
+        exported = cloud.settled(lambda: exported_to(cloud.looked_at(), name, folder=folder))
     return _tell(exported, f"tensorboard --logdir {shlex.quote(str(folder))}", as_json=as_json)
 
 

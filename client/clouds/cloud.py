@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stepsweep.client.clouds import trainers
 from stepsweep.contract.errors import InvalidInput
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from stepsweep.local.endpoint import Endpoint
     from stepsweep.local.machine import Machines
     from stepsweep.trainer_script import Script
+
+T = TypeVar("T")
 
 DEFAULT_DIRECTORY = ".stepsweep"
 
@@ -294,6 +296,17 @@ class Cloud:
         from stepsweep.local.cloud import is_up
 
         return not is_up(self.directory, url=execution.endpoint_url if execution else None)
+
+    def settled(self, ask: Callable[[], T]) -> T:
+        """Returns `ask()`, which reads. Calls it once more if a background cloud ended during the first call."""
+        from stepsweep.client.deployment import CloudError
+
+        try:
+            return ask()
+        except CloudError:
+            if not self.is_gone():
+                raise
+            return ask()
 
     @contextmanager
     def starting(self, on_status: Callable[[str], None]) -> Iterator[Callable[[], None]]:
