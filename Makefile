@@ -75,7 +75,8 @@ package: packages
 	$(BIN)/python -m pytest tests/package $(PACKAGE)
 
 # Builds the trainers' images with Docker or Podman, trains an epoch in each as its user, with a read-only root, and runs sweeps
-# with --container. Takes minutes for the example (IMAGES=your-trainer) and gigabytes for the tutorial's (IMAGES="your-trainer tutorial").
+# with --container. Takes minutes for the example (IMAGES=your-trainer), and gigabytes for the tutorial's and for those of tests/scripts
+# (IMAGES="your-trainer tutorial scripts").
 IMAGES ?= your-trainer
 image: install
 	STEPSWEEP_IMAGES="$(IMAGES)" $(BIN)/python -m pytest -s tests/image

@@ -51,6 +51,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
+    gc.freeze()  # what was imported is looked through no more
     gc.enable()
 
 

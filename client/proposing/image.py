@@ -3,7 +3,8 @@
 import ast
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+import tomllib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,13 +23,20 @@ PROJECT_FILES = (LOCK, UV_LOCK, REQUIREMENTS)
 DOCKERFILE = """\
 # The image of the trials on AWS. It has no ENTRYPOINT: that is the `command` of sweep.yaml.
 FROM {base}
-WORKDIR /app
+{libraries}WORKDIR /app
 {install}
 # Trials are not root. This user may write to the working folder, to its home and to /tmp.
 RUN useradd --create-home --uid 10001 trial && chown trial /app
 COPY --chown=trial . .
 USER trial
 """
+
+LIBRARIES = {
+    "lightgbm": "libgomp1",
+    "opencv-contrib-python": "libgl1 libglib2.0-0",
+    "opencv-python": "libgl1 libglib2.0-0",
+}
+"""Debian's packages that packages of PyPI need, and that Python's image does not have."""
 
 CUDA_IMAGE = "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
 """For packages that do not bring CUDA. PyTorch from PyPI brings its own."""
@@ -90,30 +98,42 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
         gpu: whether its machines have GPUs.
 
     Raises:
-        InvalidInput: the interpreter cannot be asked.
+        InvalidInput: the interpreter cannot be asked, or a lock file cannot be read.
     """
     version, packages = _asked(python)
     kit = f"stepsweep=={metadata.version('stepsweep')}"
     file = next((name for name in PROJECT_FILES if (folder / name).is_file()), None)
     lock, notes, base = None, [], f"python:{version}-slim"
+    wanted = _Wanted.of_file(folder / file) if file else _Wanted.of_script(folder / script, packages)
+    names: set[str] = {canonicalize_name(each.name) for each in wanted.requirements}
     if file in (None, REQUIREMENTS):
-        wanted = _Wanted.of_file(folder / REQUIREMENTS) if file else _Wanted.of_script(folder / script, packages)
         if wanted.unclear:
             notes.append(
                 f"No lock file: {REQUIREMENTS} has {', '.join(wanted.unclear)}. The image installs it as it is."
             )
         elif requirements := [each for each in wanted.requirements if _applies(each, _machine(version))]:
             pins = _pins(requirements, packages, _machine(version), gpu=gpu)
+            names |= {*pins}
             missing = [str(each) for each in requirements if canonicalize_name(each.name) not in packages]
             source = f"{file} names" if file else f"{script} imports"
             lock = _lock_text(pins, [*wanted.options, *missing], source=source, gpu=gpu)
             if missing:
-                notes.append(f"Not installed in {python}, so without a version in {LOCK}: {', '.join(missing)}.")
+                notes.append(f"Not installed in {python}, so {LOCK} has no version for it: {', '.join(missing)}.")
             file = LOCK
-    if gpu and not (lock and "\ntorch==" in lock):
+    if gpu and "torch" not in names:
         base = CUDA_IMAGE
-    texts = {"Dockerfile": DOCKERFILE.format(base=base, install=_install(kit, file))}
+    libraries = _libraries(names)
+    texts = {"Dockerfile": DOCKERFILE.format(base=base, libraries=libraries, install=_install(kit, file))}
     return Image(files=texts | ({LOCK: lock} if lock else {}), notes=tuple(notes))
+
+
+def _libraries(names: Collection[str]) -> str:
+    """Returns the lines that install what these packages of PyPI need of Debian's."""
+    needed = sorted({library for name, text in LIBRARIES.items() if name in names for library in text.split()})
+    if not needed:
+        return ""
+    get = "apt-get update && apt-get install --yes --no-install-recommends"
+    return f"RUN {get} {' '.join(needed)} \\\n    && rm -rf /var/lib/apt/lists/*\n"
 
 
 def _install(kit: str, file: str | None) -> str:
@@ -162,7 +182,16 @@ class _Wanted:
 
     @classmethod
     def of_file(cls, file: Path) -> "_Wanted":
-        """Reads https://pip.pypa.io/en/stable/reference/requirements-file-format/."""
+        """Reads a file of pip's, or uv's lock file.
+
+        https://pip.pypa.io/en/stable/reference/requirements-file-format/
+        """
+        if file.name == UV_LOCK:
+            try:
+                locked = tomllib.loads(file.read_text(encoding="utf-8")).get("package", [])
+                return cls(requirements=tuple(Requirement(each["name"]) for each in locked))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise InvalidInput([f"{UV_LOCK}: is no lock file of uv: {error}"]) from error
         requirements: list[Requirement] = []
         options, unclear = [], []
         text = file.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")

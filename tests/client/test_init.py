@@ -323,7 +323,7 @@ def test_the_image_has_what_requirements_txt_names_and_pytorch_in_its_build_for_
     assert f"torch=={version('torch').partition('+')[0]}" in lock
     assert {*installed("rich", "pygments", "sympy")} <= {*lock}
     assert [line for line in lock if line.startswith(("nvidia", "triton", "pywin32"))] == []
-    assert "so without a version in requirements.lock: nowhere-to-be-found>=1.\n" in said
+    assert "so requirements.lock has no version for it: nowhere-to-be-found>=1.\n" in said
 
 
 def test_for_gpus_pytorch_brings_cuda(sweep: Sweep) -> None:
@@ -338,6 +338,14 @@ def test_for_gpus_other_packages_get_an_image_that_has_it(sweep: Sweep) -> None:
     assert "\nFROM pytorch/pytorch:" in image(sweep, "--gpu")[0]
 
 
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements.lock", "uv.lock"])
+def test_libraries_of_debian_that_a_package_needs_are_installed(sweep: Sweep, file: str) -> None:
+    (sweep.folder / "train.py").touch()
+    text = '[[package]]\nname = "lightgbm"\n' if file == "uv.lock" else "LightGBM==4.7.0 --hash=sha256:12\n"
+    (sweep.folder / file).write_text(text)
+    assert "apt-get install --yes --no-install-recommends libgomp1 " in image(sweep)[0]
+
+
 @pytest.mark.parametrize(
     ("files", "copied"),
     [
@@ -350,6 +358,15 @@ def test_the_project_s_own_lock_file_is_taken(sweep: Sweep, files: tuple[str, ..
         (sweep.folder / name).touch()
     dockerfile, lock, _ = image(sweep)
     assert (f"\nCOPY {copied}\n" in dockerfile, lock) == (True, [])
+
+
+@pytest.mark.parametrize("text", ["[[package", "package = 1", '[[package]]\nversion = "1"'])
+def test_a_damaged_lock_file_is_named(sweep: Sweep, text: str) -> None:
+    (sweep.folder / "train.py").touch()
+    (sweep.folder / "uv.lock").write_text(text)
+    ended = sweep("init", "--aws", "--no-run")
+    assert (ended.returncode, "sweep: uv.lock: is no lock file of uv: " in ended.stderr) == (2, True), ended.stderr
+    assert not (sweep.folder / "sweep.yaml").exists()
 
 
 def test_requirements_that_only_pip_understands_are_left_to_it(sweep: Sweep) -> None:

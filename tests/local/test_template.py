@@ -61,13 +61,16 @@ def test_what_a_trainers_dockerfile_does_that_has_no_effect_here_is_said_once(ap
     with app.open("a") as source:
         source.write('(out / "shell" / "Dockerfile").write_text("FROM x\\nRUN pip install torch")\n')
     (tmp_path / "trainer").mkdir()
+    context = {"trainer": str(tmp_path / "trainer")}
     said: list[str] = []
     for _ in range(2):
-        context = {"trainer": str(tmp_path / "trainer")}
         synthesized(tmp_path / "templates", app=app, context=context, on_status=said.append)
     assert said[1:] == [
         "Not done here of the trainer's Dockerfile: RUN (line 2); trials use the packages and programs of this machine"
     ]
+    said.clear()
+    synthesized(tmp_path / "others", app=app, context=context, container=True, on_status=said.append)
+    assert said == ["Preparing the stack's template …"], "in a container all of it is done"
 
 
 def test_a_dockerfile_that_docker_could_not_build_is_refused_and_leaves_nothing(app: Path, tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ from tests.support.embedded import REPOSITORY
 STORAGE = REPOSITORY / ".stepsweep" / "tests" / "containers"
 """Kept from one run to the next, since a base image takes minutes."""
 
+WHEELS = STORAGE / "wheels"
+"""Packages that builds find besides those of an index, such as this one."""
+
 BASE = "docker.io/library/python:3.11-slim-bookworm"
 """The base image of both Dockerfiles."""
 
@@ -77,6 +80,8 @@ def _pip() -> tuple[str, list[str]]:
     for name, _, value in (line.partition("=") for line in listed.splitlines()):
         if name.startswith(("global.", ":env:.", "install.")):
             found[name.rpartition(".")[2]] = shlex.split(value)[0]
+    WHEELS.mkdir(exist_ok=True)
+    found["find-links"] = f"{found.get('find-links', '')} {WHEELS}".strip()
     words = [word for each in found.values() for word in each.split()]
     # An index on the disk may have its files beside it.
     paths = {str(Path(word.removeprefix("file://")).parent) for word in words if word.startswith("file://")}
@@ -133,6 +138,17 @@ def base_image(engine: Engine, name: str) -> str:
         if imported.returncode:
             raise Unavailable(imported.stderr)
     return f"made by debootstrap from Debian {DEBIAN}, since it cannot be pulled ({last})"
+
+
+def build(engine: Engine, folder: Path, image: str) -> None:
+    """Builds a folder's Dockerfile by hand.
+
+    Raises:
+        Unavailable: it cannot be built; the message has the end of what the engine said.
+    """
+    built = _run(engine, "build", "--tag", image, str(folder))
+    if built.returncode:
+        raise Unavailable((built.stdout + built.stderr)[-3000:])
 
 
 def _run(engine: Engine, *words: str) -> "subprocess.CompletedProcess[str]":

@@ -54,7 +54,7 @@ def faults_of(
         assembly, container = Path(endpoint.assembly), endpoint.container
         trainer = Path(endpoint.trainer) if endpoint.trainer else None
     else:
-        assembly = assembly_of(directory, trainer=trainer, on_status=on_status)
+        assembly = assembly_of(directory, trainer=trainer, container=container, on_status=on_status)
     images = list(images_of(assembly, stack_of(assembly)).values())
     faults = [fault for image in images for fault in image.faults]
     if trainer is not None and not container:

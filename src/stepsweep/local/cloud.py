@@ -151,7 +151,7 @@ def _machines_for(images: "Mapping[str, Image]") -> "Machines":
     return Machines.started(functions=PRELOAD, jobs=[image.preload for image in images.values()])
 
 
-def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[str], None]) -> Path:
+def assembly_of(directory: Path, *, trainer: Path | None, container: bool, on_status: Callable[[str], None]) -> Path:
     """Returns the folder of the template and assets with which the cloud of `directory` would start.
 
     Raises:
@@ -163,7 +163,7 @@ def assembly_of(directory: Path, *, trainer: Path | None, on_status: Callable[[s
     directory.mkdir(parents=True, exist_ok=True)
     (directory / LOCK).touch()
     folder = directory.resolve() / "templates"
-    return template.synthesized(folder, context=_context(trainer), on_status=on_status)
+    return template.synthesized(folder, context=_context(trainer), container=container, on_status=on_status)
 
 
 def built(assembly: Path, directory: Path, *, on_status: Callable[[str], None]) -> "Engine":
@@ -324,7 +324,9 @@ def _running(
 
     if _has_run.is_set():
         raise CloudFailed("this process has run an embedded cloud already; start the next one in a new process")
-    assembly = template.synthesized(directory / "templates", app=app, context=context, on_status=on_status)
+    assembly = template.synthesized(
+        directory / "templates", app=app, context=context, container=container, on_status=on_status
+    )
     code = template.code_of(context or {})
     stack = template.stack_of(assembly)
     engine_of_jobs = built(assembly, directory, on_status=on_status) if container else None

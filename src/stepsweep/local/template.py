@@ -55,6 +55,7 @@ def synthesized(
     *,
     app: Path = APP,
     context: Mapping[str, Any] | None = None,
+    container: bool = False,
     on_status: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Returns the cloud assembly of a CDK app. Synthesizes only if its sources have changed.
@@ -63,6 +64,7 @@ def synthesized(
         folder: the folder of the cached assemblies.
         app: the Python file of the app; its sources are in the parent of its folder.
         context: CDK context, as for `cdk synth -c name=value`.
+        container: whether jobs run in containers. Otherwise what their Dockerfile does without effect here is said.
         on_status: receives a line if synthesis is necessary, which takes time.
 
     Raises:
@@ -102,7 +104,9 @@ def synthesized(
     except (InvalidInput, OSError):
         shutil.rmtree(scratch)
         raise
-    for note in notes if settings.get("trainer") else ():  # what stepsweep's own Dockerfile runs, it does here itself
+    for note in (
+        notes if settings.get("trainer") and not container else ()
+    ):  # what stepsweep's own Dockerfile runs, it does here itself
         on_status(note)
     for old in folder.glob("assembly-*"):
         shutil.rmtree(old, ignore_errors=True)
