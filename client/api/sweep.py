@@ -147,7 +147,7 @@ class Sweep:
         rule, or if somebody else has changed the note since this object read it, so that `sweep.note += "…"` loses
         nothing. An object that has not read the note replaces whatever it says.
         """
-        found = settled(self._cloud, lambda: note_of(self._cloud, self.name))
+        found = self._cloud.settled(lambda: note_of(self._cloud, self.name))
         if found.fault:
             raise InvalidInput([found.fault])
         self._note_read = found.mark
@@ -157,7 +157,7 @@ class Sweep:
     def note(self, text: str) -> None:
         if not isinstance(text, str):
             raise InvalidInput([f"note: must be a text, got {shown(text)}; an empty one removes the note"])
-        written = settled(self._cloud, lambda: write_note(self._cloud, self.name, text, mark=self._note_read))
+        written = self._cloud.settled(lambda: write_note(self._cloud, self.name, text, mark=self._note_read))
         self._note_read = written.note.mark
 
     def wait(self, *, quiet: bool = False) -> Self:
