@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+from pathlib import Path
 
 import pytest
 
 from stepsweep.contract.names import known_direction
+from stepsweep.trial import metrics_file
 from stepsweep.trial.metrics import USUAL, Collector, NoMetrics
 
 EPOCHS = "epoch 1 accuracy=0.7\nepoch 2 accuracy=0.9\nepoch 3 accuracy=0.8\n"
@@ -280,3 +282,64 @@ def test_a_very_long_line_is_read(text: str) -> None:
     """A pattern that backtracks would run into the test's time limit."""
     with contextlib.suppress(NoMetrics):
         collected(text)
+
+
+SKORCH = """
+  epoch    train_loss    valid_acc    valid_loss    cp     dur
+-------  ------------  -----------  ------------  ----  ------
+      1        \x1b[36m0.8375\x1b[0m       \x1b[32m0.4500\x1b[0m        \x1b[35m0.7386\x1b[0m     +  0.1379
+      2        0.8504       0.5750        0.7645        0.1169
+      3        \x1b[36m0.6799\x1b[0m       \x1b[32m0.6500\x1b[0m        \x1b[35m0.6055\x1b[0m     +  0.0982
+"""
+TABLES = {
+    "as skorch prints it": SKORCH,
+    "as fastai does": "epoch  train_loss  valid_loss  valid_acc  time    \n"
+    "0      0.8375      0.7386      0.4500     00:05   \nsaved\n"
+    "1      0.8504      0.7645      0.5750     00:05   \n"
+    "2      0.6799      0.6055      0.6500     1:00:05   \n",
+    "with rules": "| Epoch | train_loss | valid_loss | valid_acc |\n|---|:---:|---|---|\n"
+    "| 1 | .8375 | 0.7386 | 4.5e-1 |\n"
+    "| 2 | 0.8504 | 0.7645 | 0.5750 |\n\n3 files read 4\n| 3 | 0.6799 | 0.6055 | 0.6500 |\nepoch 3 of 3 done",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_has_a_row_for_each_epoch(name: str) -> None:
+    columns, notices = collected(TABLES[name])
+    assert notices == []
+    assert columns["train_loss"] == [0.8375, 0.8504, 0.6799]
+    assert columns["valid_loss"] == [0.7386, 0.7645, 0.6055]
+    assert columns["valid_acc"] == [0.45, 0.575, 0.65]
+    assert len(columns) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "epoch loss\n1 0.5 0.6\n",
+        "epoch loss\n1 many\n",
+        "epoch loss\n2 0.5\n1 0.4",
+        "epoch loss accuracy\n1 files\n  2 0.5\n",
+        "loss accuracy\n1 0.5\n",
+        "epoch 1\n1 0.5",
+    ],
+)
+def test_lines_that_fit_no_header_are_no_rows(text: str) -> None:
+    assert collected(text)[0] in ({}, {"loss": [None, 0.5]})
+
+
+def test_a_table_s_cell_that_was_not_measured_is_empty() -> None:
+    columns, _ = collected("epoch  train_loss  valid_loss\n    1         0.5\n    2         0.4         0.7\n", 2)
+    assert columns == {"train_loss": [0.5, 0.4], "valid_loss": [None, 0.7]}
+
+
+def test_a_file_whose_names_are_aligned_has_them_without_the_spaces(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    file.write_text("       epoch,  train/box_loss,  metrics/mAP50(B)\n   0,   1.5,   0.1\n   1,   1.25,   0.2\n")
+    collector = Collector()
+    metrics_file.collect(file, collector)
+    rows, _ = collector.rows(2)
+    assert rows == [
+        {"epoch": 1, "train/box_loss": 1.5, "metrics/mAP50_B_": 0.1},
+        {"epoch": 2, "train/box_loss": 1.25, "metrics/mAP50_B_": 0.2},
+    ]

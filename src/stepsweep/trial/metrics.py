@@ -10,6 +10,7 @@
 - `train loss: 0.5` and `val loss: 0.4` are two metrics, `train_loss` and `val_loss`, and so are `Acc: 0.9` of a line
   that begins with `val` and that of another that begins with `train`. One of them alone is `loss`, as it is called.
 - `val acc 78.06%` is a metric without a sign between, if its name is a usual one; whole numbers need the `%`.
+- A table has a line of names that begins with `epoch`, and a line of values for each epoch below it.
 - Where several processes print, as `[rank1]` or torchrun's `[default1]:`, only rank 0 counts.
 - A value with a comma, such as 1,234, may mean two things, and is refused; 1,234.5 is one number.
 - A training that begins again, such as one per fold, is refused: one curve is ranked.
@@ -27,6 +28,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+
+from stepsweep.trial.table import Table
 
 EPOCH = "epoch"
 MOST_EPOCHS = 100_000
@@ -148,6 +151,7 @@ class Collector:
         self._unclear: dict[str, str] = {}
         self._last = 0
         self._again = ""
+        self._table = Table()
 
     def feed(self, text: str) -> None:
         """Reads one line; the states of a progress bar, which `\\r` parts, count as lines."""
@@ -168,6 +172,8 @@ class Collector:
         if (rank := _RANK.match(line)) and int(rank[1]):
             return
         document = _json_object(line)
+        if document is None and not self._named and (row := self._table.row(line)) is not None:
+            document = dict(row)
         found_epoch = document.get(EPOCH) if document is not None else None
         if isinstance(found_epoch, (int, float)) and math.isfinite(found_epoch):
             self._see_epoch(math.ceil(found_epoch))

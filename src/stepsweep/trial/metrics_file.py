@@ -27,7 +27,7 @@ def collect(path: Path, collector: Collector) -> None:
         raise NoMetrics(f"--metrics-file {path}: cannot be read: {error}") from None
     if path.suffix == ".csv":
         for row in csv.DictReader(io.StringIO(text, newline="")):
-            numbers = {name: _number(cell) for name, cell in row.items()}
+            numbers = {(name or "").strip(): _number(cell) for name, cell in row.items()}  # aligned, as YOLO's
             collector.feed(json.dumps({name: number for name, number in numbers.items() if number is not None}))
         return
     try:
