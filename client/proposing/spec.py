@@ -26,6 +26,16 @@ SIZES = (
 )  # fmt: skip
 """Options to vary by factors of two."""
 
+OFF = {
+    "dropout": [0.0, 0.2, 0.5],
+    "label-smoothing": [0.0, 0.1],
+    "mixup": [0.0, 0.2],
+    "momentum": [0.0, 0.5, 0.9],
+    "wd": [0.0, 0.0001, 0.01],
+    "weight-decay": [0.0, 0.0001, 0.01],
+}
+"""Choices for options whose default, 0, leaves them out."""
+
 MOST_ACTIVE = 2
 """Most parameters that the proposal sweeps: two make nine trials, all of them could make a thousand."""
 
@@ -87,7 +97,8 @@ def proposal(options: Sequence[Option], arguments: Sequence[str] = (), *, file: 
         else:
             others.append(option.name)
     order = {name: place for place, name in enumerate((*RATES, *PORTIONS, *SIZES))}
-    likely = sorted(found, key=lambda name: order.get(_plain_name(name), len(order)))
+    off = {option.name for option in options if option.default == 0}
+    likely = sorted(found, key=lambda name: (name in off, order.get(_plain_name(name), len(order))))
     is_number = epochs is not None and isinstance(epochs.default, int) and not isinstance(epochs.default, bool)
     return Proposal(
         parameters={name: found[name] for name in likely},
@@ -122,8 +133,10 @@ def _choices(name: str, option: Option) -> list[Any]:
     is_number = isinstance(default, int | float) and not isinstance(default, bool)
     if option.choices:
         return [value for value in option.choices if _is_value(value)]
-    if not is_number or default <= 0:
+    if not is_number or default < 0:
         return []
+    if default == 0:
+        return OFF.get(name, [])
     if name == "gamma" and 0.1 < default < 1:  # of a schedule
         return sorted({_rounded(default / 2), default, 0.9})
     if name in PORTIONS:

@@ -102,6 +102,8 @@ def test_options_that_the_script_insists_on_are_named_and_it_is_not_run(sweep: S
         "parser.add_argument('--random-state', type=int, default=1)\n"
         "parser.add_argument('--optimizer', choices=['sgd', 'adam'], default='sgd')\n"
         "parser.add_argument('--dropout', type=float, default=0.1)\n"
+        "parser.add_argument('--weight_decay', type=float, default=0)\n"
+        "parser.add_argument('--workers', type=int, default=0)\n"
         "parser.add_argument('corpus')\n"
         "parser.add_argument('files', nargs='*')\n"
         "parser.parse_args()\n"
@@ -117,6 +119,8 @@ def test_options_that_the_script_insists_on_are_named_and_it_is_not_run(sweep: S
     assert lines[3:5] == ["command: python only.py", "# The script insists on CORPUS; write it at the command's end"]
     assert "arguments: {epochs: max_epochs, seed: random-state}" in lines
     assert "  dropout: [0, 0.1, 0.5]" in lines
+    assert "  # weight_decay: [0, 0.0001, 0.01]" in lines
+    assert "#   workers" not in lines
     assert '  optimizer: ["sgd", "adam"]' in lines
     assert "#   data: VALUE" in lines
     assert "epochs: 7" in lines
