@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,12 +134,20 @@ def test_one_that_nobody_asks_ends(function: Function, monkeypatch: pytest.Monke
     assert function.ask()[1] == 1
 
 
-def test_no_name_leads_to_one_that_waits(function: Function, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    places = tmp_path / "places"
-    places.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(places))
-    function.ask()
-    assert list(places.iterdir()) == []
+def test_no_name_leads_to_one_that_waits(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as places:
+        monkeypatch.setattr("tempfile.tempdir", places)
+        function.ask()
+        assert list(Path(places).iterdir()) == []
+
+
+def test_temporary_files_may_have_a_longer_path_than_a_socket(
+    function: Function, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = tmp_path / ("long" * 30)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    assert function.ask()[1] == 1
 
 
 def test_none_outlives_a_cloud_that_is_killed(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ that takes most of its time.
 """
 
 import contextlib
-import select
+import os
 import socket
 import sys
 import sysconfig
@@ -31,6 +31,9 @@ RUNTIME = Path(__file__).with_name("lambda_runtime.py")
 IDLE_SECONDS = 20.0
 """After which an environment that nobody asks is ended. Lambda keeps them for minutes; here they take memory of a
 laptop that trains meanwhile, and where questions come minutes apart, a new process does not count."""
+
+LONGEST_FOLDER = 75
+"""Bytes of a path that leave room for a socket below it."""
 
 CONNECTED_SECONDS = 0.05
 """How often a new environment that has not connected is looked at: it may have ended."""
@@ -78,8 +81,10 @@ class Environment:
         Raises:
             TimedOut, Exited: it is not.
         """
-        # Not in the cloud's folder: the path of a socket has at most 107 characters.
-        with tempfile.TemporaryDirectory(prefix="sweep-") as folder, socket.socket(socket.AF_UNIX) as listening:
+        with (
+            tempfile.TemporaryDirectory(prefix="sweep-", dir=_short_folder()) as folder,
+            socket.socket(socket.AF_UNIX) as listening,
+        ):
             address = str(Path(folder, "environment"))
             listening.bind(address)
             listening.listen(1)
@@ -103,8 +108,15 @@ class Environment:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it waits for an event. What can be read of one that does is its end."""
-        return not self._process.ended.is_set() and not select.select([self._connection], [], [], 0)[0]
+        """Whether it waits for an event. All that can be read from one that does not is its end."""
+        self._connection.setblocking(False)
+        try:
+            self._connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return not self._process.ended.is_set()
+        except OSError:
+            pass
+        return False
 
     def invoke(self, payload: bytes, *, until: float) -> tuple[bytes, bool]:
         """Returns the answer, and whether it is an error.
@@ -199,6 +211,14 @@ class Environments:
                 self._look_after(min(left) - before)
         for each in overdue:
             each.end()
+
+
+def _short_folder() -> str:
+    """Returns where a folder with a socket can be. The whole path of a socket has at most 103 bytes on macOS, 107 on
+    Linux. So it is not in the cloud's folder."""
+    folder = tempfile.gettempdir()
+    # Whoever makes a folder there is the only one who can open it.
+    return folder if len(os.fsencode(folder)) <= LONGEST_FOLDER else "/tmp"  # noqa: S108
 
 
 def _end(machine: Machine, process: Process) -> None:
