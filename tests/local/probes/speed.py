@@ -54,24 +54,25 @@ def deep_copies_of_an_execution(world: World) -> list[Any]:
 
 @probe
 def parsers_for_ten_paths(world: World) -> int:
-    """How many parsers are made for ten states that read the same two paths."""
-    from jsonpath_ng.ext import parser
+    """How many parsers are made for ten states that read the same two paths, and write to a third."""
+    from jsonpath_ng import parser
 
     made: list[Any] = []
-    original = parser.ExtendedJsonPathParser.__init__
+    original = parser.JsonPathParser.__init__
 
     def noted(self: Any, *args: Any, **kwargs: Any) -> None:
         made.append(self)
         original(self, *args, **kwargs)
 
-    parser.ExtendedJsonPathParser.__init__ = noted  # type: ignore[method-assign]
+    parser.JsonPathParser.__init__ = noted  # type: ignore[method-assign]
     try:
-        task = {"Type": "Pass", "Parameters": {"a.$": "$.of_parsers.a", "of_parsers.$": "$.of_parsers"}}
+        reads = {"a.$": "$.of_parsers.a", "of_parsers.$": "$.of_parsers"}
+        task = {"Type": "Pass", "Parameters": reads, "ResultPath": "$.of_parsers.result"}
         states = {f"S{number}": {**task, "Next": f"S{number + 1}"} for number in range(9)}
         ended = world.executed({**states, "S9": {**task, "End": True}}, {"of_parsers": {"a": 1}})
         assert ended["status"] == "SUCCEEDED", ended
     finally:
-        parser.ExtendedJsonPathParser.__init__ = original  # type: ignore[method-assign]
+        parser.JsonPathParser.__init__ = original  # type: ignore[method-assign]
     return len(made)
 
 

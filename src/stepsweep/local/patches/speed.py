@@ -88,7 +88,8 @@ def paths_are_parsed_once() -> None:
     def parse(original: Callable[[str], Any], path: str) -> Any:
         return original(path)
 
-    patch(json_path, "parse", parse, with_original=True)
+    for module in (json_path, result_path):
+        patch(module, "parse", parse, with_original=True)
 
 
 def definitions_are_parsed_once() -> None:
