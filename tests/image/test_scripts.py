@@ -22,6 +22,7 @@ from tests.support.by_hand import ONE_AFTER_ANOTHER
 from tests.support.command import Sweep, document
 from tests.support.containers import BASE, WHEELS
 from tests.support.embedded import REPOSITORY
+from tests.support.installed import copied_sources
 from tests.support.scripts import HERE, PEOPLE, SCRIPTS, Script
 
 pytestmark = pytest.mark.timeout(3600)
@@ -38,7 +39,7 @@ def libraries(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> dict[
     if "scripts" not in os.environ["STEPSWEEP_IMAGES"].split():
         pytest.skip("not asked for; make image IMAGES=scripts")
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    subprocess.run([*build, WHEELS, REPOSITORY], check=True)
+    subprocess.run([*build, WHEELS, copied_sources(tmp_path_factory.mktemp("source"))], check=True)
     folder = tmp_path_factory.mktemp("libraries")
     for name, file in LOCKS.items():
         shutil.copyfile(REPOSITORY / file, folder / name)

@@ -1,13 +1,11 @@
 """The package as a release makes it, and virtual environments that hold nothing else."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.embedded import REPOSITORY
-from tests.support.installed import Installed, environment, installed
+from tests.support.installed import Installed, copied_sources, environment, installed
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +20,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def distributions(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Path:
     """Returns the folder of the sdist, and of the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("distributions")
-    # A build leaves files beside the sources, and takes into the sdist what an earlier one left.
-    source = tmp_path_factory.mktemp("source") / "stepsweep"
-    left_out = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "node_modules", "cdk.out", "build", "dist")
-    shutil.copytree(REPOSITORY, source, symlinks=True, ignore=left_out)
+    source = copied_sources(tmp_path_factory.mktemp("source"))
     subprocess.run([tools, "-m", "build", "--outdir", folder, source], check=True, capture_output=True)
     return folder
 

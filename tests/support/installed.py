@@ -1,10 +1,13 @@
 """The package in a virtual environment that holds nothing else."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
+
+from tests.support.embedded import REPOSITORY
 
 PIP = ("install", "--quiet", "--disable-pip-version-check", "--no-compile")
 
@@ -59,6 +62,17 @@ class Installed:
             text=True,
             check=False,
         )
+
+
+def copied_sources(folder: Path) -> Path:
+    """Copies what a wheel is built from, and returns the copy.
+
+    A build leaves files beside the sources, and takes into the package what an earlier one left.
+    """
+    source = folder / "stepsweep"
+    left_out = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "node_modules", "cdk.out", "build", "dist")
+    shutil.copytree(REPOSITORY, source, symlinks=True, ignore=left_out)
+    return source
 
 
 def environment(folder: Path, *packages: str) -> Path:
