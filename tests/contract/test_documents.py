@@ -326,7 +326,7 @@ def test_a_worker_is_told_what_to_do_and_what_to_ask_next() -> None:
     life = life_of(workers=2, trials=3)
     assert life.state is not None
     told: Any = {"bucket": "b", "job": StackJob(), "turn": 5}
-    question = {"sweep": "s", "leg": 0, "worker": 1, "turn": 5, "ended": {}}
+    question = {"sweep": "s", "execution": "one", "leg": 0, "worker": 1, "turn": 5, "ended": {}}
     assert worker_state(life.state, 1, do="stop", why="a rule", **told) == {
         "do": "stop", "question": question, "why": "a rule",
     }  # fmt: skip

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from stepsweep.contract.given import Given
 from stepsweep.contract.limits import MAX_BOUND, MIN_BOUND
-from stepsweep.contract.parser import Parser
+from stepsweep.contract.parser import parse
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.search_space import SearchSpace
 from stepsweep.contract.space import Kind, Parameter, Range, Value, as_option, key_of, values_of
@@ -24,9 +25,9 @@ STEPPED = Range(low=0, high=1, step=0.1, kind=Kind.FLOAT)
 
 
 def parsed(document: Any) -> Parameter:
-    parser = Parser({"parameters": {"p": document}, "epochs": 1, "search": {"method": "random", "trials": 1}})
-    found: Parameter = parser.parse("s")["parameters"]["p"]
-    assert not parser.faults
+    given = Given({"parameters": {"p": document}, "epochs": 1, "search": {"method": "random", "trials": 1}})
+    found: Parameter = parse(given, "s")["parameters"]["p"]
+    assert not given.faults
     return found
 
 

@@ -1,9 +1,10 @@
-"""Parses what a sweep optimizes: one objective, or several. Faults are collected, as in `contract.parser`."""
+"""Parses what a sweep optimizes: one objective, or several."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from stepsweep.contract.given import Given
 from stepsweep.contract.names import is_metric, known_direction
 from stepsweep.contract.objective import At, Direction, Objective, When
 from stepsweep.contract.ranking import COLUMNS, PARAM
@@ -18,15 +19,13 @@ STOP_BY_NO_VALUE = ("max_hours", "running")
 
 EXAMPLE = '[{"metric": "val_accuracy"}, {"metric": "latency_ms", "direction": "minimize"}]'
 
-Unknown = Callable[[Mapping[Any, Any], tuple[str, ...], str], None]
-"""Reports the fields of an object that are none of the known ones."""
 
-
-def objectives(data: Mapping[Any, Any], *, epochs: int, faults: list[str], unknown: Unknown) -> tuple[Objective, ...]:
+def objectives_in(given: Given, *, epochs: int) -> tuple[Objective, ...]:
     """Returns the objectives of an input: of the field `objective`, or several of `objectives`."""
+    data, faults = given.data, given.faults
     raw = data.get("objectives")
     if raw is None:
-        return (_objective("objective", data.get("objective", {}), epochs=epochs, faults=faults, unknown=unknown),)
+        return (_objective("objective", data.get("objective", {}), epochs=epochs, given=given),)
     if data.get("objective") is not None:
         faults.append("objective: there are `objectives` too; write one of the two")
     if not isinstance(raw, list) or not 2 <= len(raw) <= MAX_OBJECTIVES:
@@ -38,7 +37,7 @@ def objectives(data: Mapping[Any, Any], *, epochs: int, faults: list[str], unkno
         return (Objective(),)
     before = len(faults)
     found = [
-        _objective(f"objectives[{number}]", each, epochs=epochs, faults=faults, unknown=unknown, of_several=True)
+        _objective(f"objectives[{number}]", each, epochs=epochs, given=given, of_several=True)
         for number, each in enumerate(raw)
     ]
     if len(faults) > before:
@@ -49,7 +48,7 @@ def objectives(data: Mapping[Any, Any], *, epochs: int, faults: list[str], unkno
         for number, metric in enumerate(metrics)
         if metric in metrics[:number]
     ]
-    said = [each.at for each, given in zip(found, raw, strict=True) if isinstance(given, dict) and "at" in given]
+    said = [each.at for each, one in zip(found, raw, strict=True) if isinstance(one, dict) and "at" in one]
     if any(at != said[0] for at in said):
         faults.append(
             "objectives: all are read at one epoch of a trial; write the same `at` in all of them, or in one alone"
@@ -76,10 +75,9 @@ def faults_with_several(data: Mapping[Any, Any]) -> list[str]:
     ]
 
 
-def _objective(
-    where: str, raw: object, *, epochs: int, faults: list[str], unknown: Unknown, of_several: bool = False
-) -> Objective:
+def _objective(where: str, raw: object, *, epochs: int, given: Given, of_several: bool = False) -> Objective:
     """Returns one objective, of several or not; what has a fault gets a stand-in."""
+    faults = given.faults
     if isinstance(raw, str):
         named, colon, better = raw.partition(":")
         raw = {"metric": named} | ({"direction": better} if colon else {})
@@ -87,7 +85,7 @@ def _objective(
         example = '{"metric": "val_loss", "direction": "minimize"}'
         faults.append(f"{where}: must be a metric's name or an object such as {example}, got {shown(raw)}")
         return Objective()
-    unknown(raw, ("metric", "direction", "at"), f"{where}.")
+    given.unknown(raw, known=("metric", "direction", "at"), where=f"{where}.")
     if of_several and "metric" not in raw:
         faults.append(f"{where}.metric: missing; name a column of the metrics such as val_loss")
         return Objective()

@@ -11,11 +11,12 @@ from typing import Any, Self
 
 from stepsweep.contract.artifacts import WINNER
 from stepsweep.contract.errors import InvalidSweep
+from stepsweep.contract.given import Given
 from stepsweep.contract.halving import Halving
 from stepsweep.contract.known import Known
 from stepsweep.contract.means import Resources
 from stepsweep.contract.objective import Objective
-from stepsweep.contract.parser import Parser
+from stepsweep.contract.parser import parse
 from stepsweep.contract.priority import Priority
 from stepsweep.contract.search import Method, Search
 from stepsweep.contract.search_space import Condition, SearchSpace
@@ -134,10 +135,10 @@ class SweepSpec:
         if not isinstance(data, dict):
             example = '{"parameters": {"lr": [0.1]}, "epochs": 5}'
             raise InvalidSweep([f"the input must be a JSON object such as {example}, got {shown(data)}"])
-        parser = Parser(data)
-        values = parser.parse(default_name)
-        if parser.faults:
-            raise InvalidSweep(parser.faults)
+        given = Given(data)
+        values = parse(given, default_name)
+        if given.faults:
+            raise InvalidSweep(given.faults)
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
