@@ -149,12 +149,15 @@ def picture_report(html: Path, left: Path, profile: Path) -> None:
 
 def picture_page(folder: Path, sweep: str, profile: Path) -> None:
     """Writes what the page of a running sweep looks like: on light, on dark, and on a narrow window."""
-    drawn = "return document.querySelectorAll('#panels .js-plotly-plot, #training tbody tr').length > 2"
+    drawn = (
+        "return [...document.querySelectorAll('#panels > div')]"
+        ".some((panel) => (panel.data ?? []).some((line) => line.x.length > 2))"
+    )
     with served(folder) as page, browser(profile) as opened:
         opened.open(page.address)
         for name, width, dark in (("ui", 1120, False), ("ui-dark", 1120, True), ("ui-narrow", 360, False)):
             opened.open(f"{page.root}sweeps/{sweep}", width=width, height=1500, dark=dark)
-            eventually(lambda: opened.run(drawn), 120)
+            eventually(lambda: opened.run(drawn), 600)
             opened.picture(SCREENS / f"{name}.png", whole=False)
 
 

@@ -74,7 +74,7 @@ def priority(name: str, level: str | None, cloud: Cloud, as_json: bool) -> int:
     view, execution = View(to_stderr=as_json), None
     with signals_interrupt():
         if level is None:
-            level = priority_of(cloud, name)
+            level = priority_of(cloud.looked_at(), name)
         else:
             execution = prioritize(cloud, name, Priority(level), OnTerminal(view))
     if as_json:

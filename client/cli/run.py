@@ -142,13 +142,17 @@ def resume(
     """
     from stepsweep.client.cli.running import run_sweep, start_sweep
     from stepsweep.client.clouds.ahead import working_ahead
+    from stepsweep.client.operations.prioritizing import priority_of
     from stepsweep.client.terminal.view import View
 
     view = View(to_stderr=as_json)
     # From the option only: accepting a trainer once must not accept it forever.
-    spec = replace(cloud.looked_at().archive.spec(name), accept_trainer=accept_trainer)
-    if priority is not None:
-        spec = replace(spec, priority=Priority(priority))
+    found = cloud.looked_at()
+    spec = replace(
+        found.archive.spec(name),
+        accept_trainer=accept_trainer,
+        priority=Priority(priority) if priority is not None else priority_of(found, name),
+    )
     cloud = cloud.with_trainer_of(name)
     if detach:
         return _shown(start_sweep(spec, cloud, view, keep_results=keep_results), as_json=as_json)

@@ -7,20 +7,24 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.events import Show, doing
 from stepsweep.client.operations.follow import start
 from stepsweep.client.operations.stop import stop_and_wait
+from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.priority import Priority
 
 
-def priority_of(cloud: Cloud, name: str) -> Priority:
-    """Returns the priority of a sweep: of its running execution, or else what was asked first.
+def priority_of(found: Found, name: str) -> Priority:
+    """Returns the priority that a sweep was started with last.
 
     Raises:
         InvalidInput: there is no such sweep.
     """
-    found = cloud.looked_at()
     execution = found.execution(name)
-    return execution.spec.priority if execution else found.archive.spec(name).priority
+    if execution is not None:
+        return execution.spec.priority
+    spec = found.archive.spec(name)
+    plan = found.archive.plan(spec)
+    return plan.priority if plan else spec.priority
 
 
 def prioritize(cloud: Cloud, name: str, priority: Priority, show: Show) -> Execution:

@@ -56,6 +56,9 @@ CONSOLES = {
 
 RUNNING = "RUNNING"
 SUCCEEDED = "SUCCEEDED"
+ABORTED = "ABORTED"
+INTERRUPTED, STOPPED = STOPPED_BY_US = ("Interrupted", "Stopped")
+"""The errors of executions that were stopped here, by an interrupt of the command that ran them or by `sweep stop`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,7 +275,7 @@ class Execution:
         """Stops the execution and its jobs. Finished trials stay finished."""
         with explained():
             self._deployment.step_functions.stop_execution(
-                executionArn=self.arn, error="Interrupted", cause="stopped by the person who started it"
+                executionArn=self.arn, error=INTERRUPTED, cause="stopped by the person who started it"
             )
 
     def missed(self) -> list[Progress]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from stepsweep.bucket.sweep_jobs import jobs_alive
 from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Control
+from stepsweep.client.running.execution import STOPPED
 
 TERMINATED_AT_ONCE = 50
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html"""
@@ -51,7 +52,7 @@ def stop_sweep(control: Control, name: str, *, poll_seconds: float, on_status: C
         jobs = dict.fromkeys(jobs_alive(batch, queue, name))
         for arn in executions:
             control.deployment.step_functions.stop_execution(
-                executionArn=arn, error="Stopped", cause="stopped with `sweep stop`"
+                executionArn=arn, error=STOPPED, cause="stopped with `sweep stop`"
             )
         while True:
             alive = jobs_alive(batch, queue, name)

@@ -25,7 +25,7 @@ from stepsweep.client.operations.noting import NoteChanged, write_note
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
-from stepsweep.client.specs.asked import checked, default_name, spec_document
+from stepsweep.client.specs.asked import brief_document, checked, default_name, spec_document
 from stepsweep.client.ui.doings import Doings
 from stepsweep.client.ui.followed import Followed
 from stepsweep.client.ui.guard import Guard, Keys
@@ -65,8 +65,8 @@ class Site:
         self._recent: Recent[Seen] = Recent(FRESH_SECONDS)
         self._kept: Recent[Followed] = Recent(KEPT_SECONDS)
         self._watches: dict[str, SweepWatch] = {}
-        self._overview = Overview(self._source, self._watch)
         self._doings = Doings(self._changed)
+        self._overview = Overview(self._source, self._watch, self._doings.now)
         self._weighing = threading.Lock()
 
     @property
@@ -115,7 +115,7 @@ class Site:
         return self._pages.rendered("rows.html", **self._listed(listed))
 
     def _listed(self, listed: Listed) -> dict[str, Any]:
-        return {"lines": listed.lines, "trouble": listed.trouble}
+        return {"lines": listed.lines, "doings": listed.doings, "trouble": listed.trouble}
 
     def compare(self, request: Request) -> Response:
         names = [_checked_name(name) for name in request.query_params.getlist("sweep")]
@@ -284,14 +284,14 @@ class Site:
         like = request.query_params.get("like")
         if like is None:
             return self._start_page(text="", name="")
-        document = self._watch(_checked_name(like)).spec().to_json()
-        del document["name"]
-        return self._start_page(text=json.dumps(document, indent=2), name="")
+        document = brief_document(self._watch(_checked_name(like)).spec())
+        return self._start_page(text=json.dumps(document, indent=2), name="", like=like)
 
     def start(self, request: Request) -> Response:
         form: Mapping[str, str] = request.state.form
         text, name, priority = form.get("spec", ""), form.get("name", "").strip(), form.get("priority", "")
-        page = functools.partial(self._start_page, text=text, name=name, priority=priority)
+        like = form.get("like", "")
+        page = functools.partial(self._start_page, text=text, name=name, priority=priority, like=like)
         try:
             document = spec_document(PASTED, text)
             if isinstance(document, dict):
@@ -302,6 +302,8 @@ class Site:
             if form.get("action") != "start":
                 return page(plan=_described(spec))
             cloud = self._cloud.running(script)
+            if script is None and like:
+                cloud = cloud.with_trainer_of(_checked_name(like))
         except InvalidInput as error:
             return page(faults=error.faults, status=422)
         except SweepError as error:
@@ -316,11 +318,14 @@ class Site:
         text: str,
         name: str,
         priority: str = "",
+        like: str = "",
         plan: str = "",
         faults: Sequence[str] = (),
         status: int = 200,
     ) -> Response:
-        html = self._pages.rendered("start.html", text=text, name=name, priority=priority, plan=plan, faults=faults)
+        html = self._pages.rendered(
+            "start.html", text=text, name=name, priority=priority, like=like, plan=plan, faults=faults
+        )
         return HTMLResponse(html, status_code=status)
 
     # --- parts

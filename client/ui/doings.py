@@ -43,6 +43,11 @@ class Doings:
     def of(self, name: str) -> Done:
         return self._known.get(name, Done())
 
+    def now(self) -> dict[str, str]:
+        """Returns what is being done, or why it failed, by sweep."""
+        known = list(self._known.items())
+        return {name: done.text or done.faults[0] for name, done in known if done.text or done.faults}
+
     def start(self, cloud: Cloud, spec: SweepSpec) -> None:
         """On this machine an embedded cloud may have to be started first, which takes seconds."""
         self._begin(spec.name, f"Starting {spec.name} …", lambda say: _start(spec, cloud, say))

@@ -13,6 +13,7 @@ const NoteForm = (() => {
   function see({ text, mark: of }) {
     saved = text;
     mark.value = of;
+    document.querySelector("#noting > summary").textContent = text ? "Change it" : "Write one";
   }
 
   // What is in the form follows the note until somebody writes there.

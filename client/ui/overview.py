@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepsweep.client.archive.recorded import Entry, of_sweep
@@ -39,7 +39,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
+    """All sweeps.
+
+    Attributes:
+        doings: what is being done with sweeps that have no records yet, by name.
+    """
+
     lines: tuple[Line, ...]
+    doings: tuple[tuple[str, str], ...] = ()
     trouble: str = ""
 
 
@@ -48,12 +55,16 @@ class Overview:
 
     Args:
         watch: returns the watch of a sweep.
+        doings: returns what is being done, by sweep.
     """
 
-    def __init__(self, source: Source, watch: Callable[[str], SweepWatch]) -> None:
+    def __init__(
+        self, source: Source, watch: Callable[[str], SweepWatch], doings: Callable[[], Mapping[str, str]]
+    ) -> None:
         self.feed: Feed[Listed] = Feed("the list of sweeps", self._renew)
         self._source = source
         self._watch = watch
+        self._doings = doings
         self._known: dict[str, tuple[float, Line]] = {}
         self._lock = threading.Lock()
 
@@ -108,7 +119,10 @@ class Overview:
             self._known = known
             lines = [line for _, line in known.values()]
         newest = sorted(lines, key=lambda line: (line.entry.started_at, line.entry.sweep), reverse=True)
-        return Listed(lines=tuple(newest))
+        return Listed(lines=tuple(newest), doings=self._without_records(names))
+
+    def _without_records(self, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+        return tuple((name, text) for name, text in self._doings().items() if name not in names)
 
     def _watched(self, line: Line, running: Sequence[str]) -> Line | None:
         """Returns the line of a sweep that runs and is watched, for which nothing need be read; None for others."""

@@ -106,6 +106,7 @@ class Pages:
                 "name": facts.spec.name,
                 "text": seen.report.note.text,
                 "mark": seen.report.note.mark,
+                "priority": seen.priority,
                 "state": facts.state,
                 "metric": facts.metric,
                 "failures": facts.failures,

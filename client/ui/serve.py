@@ -73,7 +73,6 @@ def serve(
             ws="none",
         )
         running.append(uvicorn.Server(config))
-        listener.listen()
         on_ready(f"http://{HOST}:{number}{base}?token={keys.token}")
         running[0].run(sockets=[listener])
 
@@ -93,6 +92,7 @@ def _listening(port: int | None) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, number))
+            listener.listen()  # two that start at once may both bind the port; only one may listen
         except OSError as error:
             listener.close()
             if number != USUAL_PORT or port is not None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from stepsweep.bucket.records import Plan, Records
 from stepsweep.bucket.stores import Home
 from stepsweep.client.running.control import Found
-from stepsweep.client.running.execution import RUNNING, Execution, Progress
+from stepsweep.client.running.execution import ABORTED, RUNNING, STOPPED_BY_US, Execution, Progress
+from stepsweep.client.running.execution import Ending as ExecutionEnding
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.followed import Followed
 from stepsweep.client.ui.recent import Recent
@@ -22,6 +23,7 @@ from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.note import NO_NOTE, Note
+from stepsweep.contract.priority import Priority
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
 from stepsweep.contract.trial import Trial
@@ -64,6 +66,7 @@ class Seen:
         is_begun: whether records have been read; otherwise only what was asked is known.
         plan: the latest plan that was read; None before the first. That of thousands of trials takes tens of MiB to
             read, so whoever shows more of this moment takes this one.
+        followed: what else is known of the execution that ran at this moment; None at rest.
     """
 
     report: Gathered
@@ -73,6 +76,12 @@ class Seen:
     number: int = 0
     is_begun: bool = True
     plan: Plan | None = field(default=None, compare=False)
+    followed: Followed | None = field(default=None, compare=False)
+
+    @property
+    def priority(self) -> Priority:
+        """The priority that the sweep was started with last."""
+        return self.plan.priority if self.plan and not self.progress else self.report.standing.spec.priority
 
 
 class SweepWatch:
@@ -153,9 +162,8 @@ class SweepWatch:
         Args:
             with_jobs: whether the outcomes are wanted, and the times of jobs with them.
         """
-        followed = self._kept.of(self._name) if seen.progress is not None else None
-        if followed is not None:
-            return followed.went()
+        if seen.followed is not None:
+            return seen.followed.went()
         archive = self._source.found().archive
         outcomes = archive.outcomes(self._name) if with_jobs else {}
         return outcomes, archive.endings(seen.plan, outcomes)
@@ -229,7 +237,7 @@ class SweepWatch:
         self._kept.forget(self._name)
         ending = execution.ending()
         if ending.output is None and ending.error != "NoTrialSucceeded":
-            self._faults = tuple(readable(ending.cause)) or (f"the execution {ending.status}",)
+            self._faults = _why(ending)
             if feed.latest is not None:
                 # An input that the planner refused has no records: this is all that there is to show.
                 report = feed.latest.report
@@ -295,6 +303,7 @@ class SweepWatch:
             progress=progress,
             trouble=progress.trouble,
             plan=plan,
+            followed=followed,
         )
 
     def _read_note(self) -> None:
@@ -341,3 +350,10 @@ class SweepWatch:
             is_on_aws=not self._source.cloud.is_local,
             note=self._note,
         )
+
+
+def _why(ending: ExecutionEnding) -> tuple[str, ...]:
+    """Returns why an execution ended without results; nothing of one that a person has stopped, as the page says."""
+    if ending.status == ABORTED and (ending.error in STOPPED_BY_US or not ending.cause):
+        return ()
+    return tuple(readable(ending.cause)) or (f"the execution {ending.status}",)

@@ -96,6 +96,15 @@ def test_a_sweep_that_could_not_start_again_is_not_stopped(sweep: Sweep, running
     assert priorities(running) == {"mine": "normal"}
 
 
+def test_a_sweep_at_rest_has_the_priority_that_it_was_started_with_last(
+    sweep: Sweep, running: Stack, page: Page
+) -> None:
+    running.planned(name="rests", parameters={"lr": [0.1]}, epochs=1, priority="low")
+    assert running.bucket.get_json(keys.spec_key("rests"))["priority"] == "normal", "what was asked first"
+    assert sweep.on(running, "priority", "rests").stdout == "low\n"
+    assert "<option selected>low</option>" in page.get("sweeps/rests").text
+
+
 @pytest.mark.slow
 def test_the_page_changes_it(page: Page, running: Stack) -> None:
     text = Document(page.get("sweeps/mine").text).text

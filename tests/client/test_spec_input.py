@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.client.specs.asked import MAX_INPUT_BYTES, Asked, default_name, read_spec
+from stepsweep.client.specs.asked import MAX_INPUT_BYTES, Asked, brief_document, default_name, read_spec
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from tests.support.specs import NOW
+from tests.support.strategies import documents
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -389,3 +390,11 @@ class TestSearches:
 def test_a_spec_that_never_ends_is_refused() -> None:
     with pytest.raises(InvalidInput, match="/dev/zero: larger than 1,048,576 bytes"):
         read_spec("/dev/zero")
+
+
+@given(documents())
+def test_a_brief_spec_means_the_same(document: Any) -> None:
+    spec = SweepSpec.from_json({**document, "name": "a"})
+    brief = brief_document(spec)
+    assert "name" not in brief
+    assert SweepSpec.from_json({**brief, "name": "a"}) == spec

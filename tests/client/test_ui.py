@@ -21,13 +21,15 @@ import pytest
 import requests
 
 from stepsweep.bucket.stores import FolderStore
+from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.trial_logs import CloudLog, LocalLog
 from stepsweep.client.ui import app, recent, watching
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.source import Source
+from stepsweep.trainer_script import Script
 from tests.support.command import Sweep
-from tests.support.embedded import REPOSITORY
+from tests.support.embedded import REPOSITORY, eventually
 from tests.support.hostile import HOSTILE
 from tests.support.html import Document
 from tests.support.recorded import RecordedCloud
@@ -189,6 +191,37 @@ def test_a_checked_spec_is_described_and_not_started(page: Page) -> None:
     assert "It would run 2 trials (lr 2), up to 3 epochs each. Nothing was started." in Document(answer.text).text
     broken = page.post("start", {"spec": "{", "action": "check"})
     assert "the pasted spec:1: not JSON" in Document(broken.text).text
+
+
+def test_one_like_it_begins_with_what_was_asked_and_runs_its_trainer(tmp_path: Path) -> None:
+    """A spec that a person began with had a `command`, which is no part of the sweep's record."""
+    recorded, project = RecordedCloud(directory=tmp_path / "cloud"), tmp_path / "project"
+    recorded.planned("first", {"lr": [0.1, 0.01]})
+    project.mkdir()
+    script = Script(folder=project, entrypoint=("stepsweep-trial", "--", "python", "train.py"))
+    trainers.remember(recorded.directory, "first", script.written(recorded.directory / "scripts"), container=False)
+    project.rmdir()
+    with served(tmp_path, "--dir", "cloud") as page:
+        form = page.get("start?like=first").text
+        assert 'name="like" value="first"' in form
+        assert "it runs the trainer of first" in Document(form).text
+        spec = '{"parameters": {"lr": [0.1, 0.01]}, "epochs": 3}'
+        assert json.loads(Document(form).text.partition("takes it ")[2].partition(" Name")[0]) == json.loads(spec)
+        answer = page.post("start", {"spec": spec, "like": "first", "action": "start"})
+        assert answer.status_code == 422
+        assert f"--trainer: the trainer of the sweep first, {project}, is gone" in Document(answer.text).text
+        assert 'name="like" value="first"' in answer.text
+        assert page.post("start", {"spec": spec, "like": "../x", "action": "start"}).status_code == 422
+
+
+def test_a_sweep_that_could_not_be_started_is_in_the_list_with_the_reason(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path / "cloud")
+    recorded.planned("first", {"lr": [0.1]})
+    spec = '{"parameters": {"lr": [0.1]}, "epochs": 1}'
+    with served(tmp_path, "--dir", "cloud", "--trainer", str(tmp_path)) as page:
+        assert page.post("start", {"spec": spec, "name": "second", "action": "start"}).status_code == 303
+        eventually(lambda: "second : --trainer: there is no Dockerfile in" in Document(page.get("").text).text)
+        assert page.get("sweeps/second").status_code == 200
 
 
 # --- what trials wrote

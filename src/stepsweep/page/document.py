@@ -94,7 +94,7 @@ def _note(facts: Facts, skin: Skin, noting: Markup) -> Markup:
     return markup(
         '<section id="note" aria-labelledby="note-title">\n  <h2 id="note-title">Note</h2>\n'
         '  <div id="note-shown">\n{}\n  </div>\n{}\n</section>',
-        note(facts, skin),
+        note(facts),
         noting,
     )
 

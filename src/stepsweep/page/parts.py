@@ -41,7 +41,7 @@ def parts(facts: Facts, skin: Skin) -> dict[str, Markup]:
     return {
         "heading": heading(facts, skin),
         "summary": summary(facts, skin),
-        "note-shown": note(facts, skin),
+        "note-shown": note(facts),
         "what-failed": failures(facts, skin),
         "commands": commands(facts),
     }
@@ -99,7 +99,7 @@ def has_note(facts: Facts, skin: Skin) -> bool:
     return bool(there.text or there.fault) or skin.is_live
 
 
-def note(facts: Facts, skin: Skin) -> Markup:
+def note(facts: Facts) -> Markup:
     """Returns what a person has written, as plain text."""
     there = facts.report.note
     if there.fault:
@@ -110,7 +110,7 @@ def note(facts: Facts, skin: Skin) -> Markup:
             there.text,
             f"{there.written_at.astimezone(UTC):%Y-%m-%d %H:%M}",
         )
-    return markup('<p class="hint">There is none yet.</p>') if skin.is_live and skin.is_begun else NOTHING
+    return NOTHING
 
 
 def _state(facts: Facts, skin: Skin) -> Markup:
