@@ -148,7 +148,7 @@ def plan(
     # Last: it makes them the latest.
     has_planned(
         bucket,
-        spec.name,
+        spec,
         execution=execution,
         started_at=started_at,
         round_number=round_number,

@@ -78,7 +78,7 @@ def plan_workers(
     bucket.put_json(key, items)
     has_planned(
         bucket,
-        spec.name,
+        spec,
         execution=execution,
         started_at=started_at,
         round_number=state.began.leg,

@@ -20,6 +20,7 @@ from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.note import NO_NOTE, Note
+from stepsweep.contract.priority import Priority
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing, status_of
@@ -107,6 +108,13 @@ class Archive:
             if spec is None:
                 raise InvalidInput([self._no_sweep(name)])
             return spec
+
+    def priority(self, name: str) -> Priority:
+        """Returns the priority that a sweep was started with last. Raises InvalidInput: there is no such sweep."""
+        spec = self.spec(name)
+        with self._reading(name):
+            latest = self.records.latest(name)
+        return latest.priority if latest else spec.priority
 
     def plan(self, spec: SweepSpec) -> Plan | None:
         """Returns the latest plan of a sweep; None before it is planned."""

@@ -22,9 +22,7 @@ def priority_of(found: Found, name: str) -> Priority:
     execution = found.execution(name)
     if execution is not None:
         return execution.spec.priority
-    spec = found.archive.spec(name)
-    plan = found.archive.plan(spec)
-    return plan.priority if plan else spec.priority
+    return found.archive.priority(name)
 
 
 def prioritize(cloud: Cloud, name: str, priority: Priority, show: Show) -> Execution:

@@ -66,6 +66,7 @@ class Seen:
         is_begun: whether records have been read; otherwise only what was asked is known.
         plan: the latest plan that was read; None before the first. That of thousands of trials takes tens of MiB to
             read, so whoever shows more of this moment takes this one.
+        priority: that the sweep was started with last.
         followed: what else is known of the execution that ran at this moment; None at rest.
     """
 
@@ -76,12 +77,8 @@ class Seen:
     number: int = 0
     is_begun: bool = True
     plan: Plan | None = field(default=None, compare=False)
+    priority: Priority = Priority.NORMAL
     followed: Followed | None = field(default=None, compare=False)
-
-    @property
-    def priority(self) -> Priority:
-        """The priority that the sweep was started with last."""
-        return self.plan.priority if self.plan and not self.progress else self.report.standing.spec.priority
 
 
 class SweepWatch:
@@ -265,12 +262,13 @@ class SweepWatch:
         curves = self._best(found.archive.curves, plan, standing.rows)
         seconds = standing.output.cost.job_seconds if standing.output else None
         self._note = found.archive.note(self._name)
-        return Seen(report=self._gathered(found.archive.objects, standing, curves, seconds), plan=plan)
+        report = self._gathered(found.archive.objects, standing, curves, seconds)
+        return Seen(report=report, plan=plan, priority=found.archive.priority(self._name))
 
     def _only_asked(self, home: Home, spec: SweepSpec, executions: list[str]) -> Seen:
         """Returns a sweep of which no records have been read."""
         standing = Standing(spec=spec, planned=0, rows=[], output=None, is_finished=False, executions=executions)
-        return Seen(report=self._gathered(home, standing, {}, None), is_begun=False)
+        return Seen(report=self._gathered(home, standing, {}, None), is_begun=False, priority=spec.priority)
 
     def _followed(self, found: Found, execution: Execution) -> Followed:
         """Returns what is known of a running execution, since pages come and go while it runs."""
@@ -303,6 +301,7 @@ class SweepWatch:
             progress=progress,
             trouble=progress.trouble,
             plan=plan,
+            priority=execution.spec.priority,
             followed=followed,
         )
 

@@ -102,7 +102,7 @@ def test_a_sweep_at_rest_has_the_priority_that_it_was_started_with_last(
     running.planned(name="rests", parameters={"lr": [0.1]}, epochs=1, priority="low")
     assert running.bucket.get_json(keys.spec_key("rests"))["priority"] == "normal", "what was asked first"
     assert sweep.on(running, "priority", "rests").stdout == "low\n"
-    assert "<option selected>low</option>" in page.get("sweeps/rests").text
+    eventually(lambda: "<option selected>low</option>" in page.get("sweeps/rests").text)
 
 
 @pytest.mark.slow

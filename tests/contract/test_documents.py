@@ -16,6 +16,7 @@ from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.median import Medians
 from stepsweep.contract.output import Cost, Kept, Output, Place
+from stepsweep.contract.priority import Priority
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
@@ -260,6 +261,7 @@ LATEST = Latest(
     started_at=datetime(2026, 11, 24, 6, 30, 12, 250731, tzinfo=UTC),
     round_number=3,
     trainer_version="v",
+    priority=Priority.LOW,
     has_ended=True,
 )
 
@@ -270,6 +272,8 @@ def test_the_latest_execution_survives(has_ended: bool) -> None:
     document = stored(latest.to_json())
     assert document["created_at"] == "2026-11-23T05:30:00+00:00"
     assert Latest.from_json(document, where="latest.json") == latest
+    del document["priority"]  # as a stack wrote it before priorities were kept there
+    assert Latest.from_json(document, where="latest.json") == replace(latest, priority=Priority.NORMAL)
 
 
 @pytest.mark.parametrize(
@@ -279,6 +283,7 @@ def test_the_latest_execution_survives(has_ended: bool) -> None:
         ("execution", None, "execution: must be a text, got null"),
         ("round", -1, "round: must be 0 or more, got -1"),
         ("trainer_version", 1, "trainer_version: must be a text, got 1"),
+        ("priority", "urgent", 'priority: must be one of high, normal, low, got "urgent"'),
         ("has_ended", "no", 'has_ended: must be true or false, got "no"'),
         ("more", 1, 'unknown field "more"'),
         *(

@@ -7,6 +7,7 @@ from stepsweep.bucket.s3 import Bucket, Readable
 from stepsweep.contract import keys
 from stepsweep.contract.documents import Latest
 from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.spec import SweepSpec
 
 
 def latest_of(bucket: Readable, sweep: str) -> Latest | None:
@@ -21,11 +22,11 @@ def latest_of(bucket: Readable, sweep: str) -> Latest | None:
 
 
 def has_planned(
-    bucket: Bucket, sweep: str, *, execution: str, started_at: datetime, round_number: int, trainer_version: str
+    bucket: Bucket, spec: SweepSpec, *, execution: str, started_at: datetime, round_number: int, trainer_version: str
 ) -> None:
     """Records that an execution has planned a round, or a leg. The plan must have been written."""
     try:
-        before = latest_of(bucket, sweep)
+        before = latest_of(bucket, spec.name)
     except InvalidDocument:  # what is written now mends it
         before = None
     latest = Latest(
@@ -34,8 +35,9 @@ def has_planned(
         started_at=started_at,
         round_number=round_number,
         trainer_version=trainer_version,
+        priority=spec.priority,
     )
-    bucket.put_json(keys.latest_key(sweep), latest.to_json())
+    bucket.put_json(keys.latest_key(spec.name), latest.to_json())
 
 
 def has_ended(bucket: Bucket, sweep: str, *, execution: str) -> None:

@@ -26,7 +26,6 @@ from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.note import MAX_BYTES as MAX_NOTE_BYTES
 from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.output import Output
-from stepsweep.contract.priority import Priority
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.space import key_of, shown
 from stepsweep.contract.spec import SweepSpec
@@ -50,7 +49,6 @@ class Plan:
         recorded_before: those of `to_run` that have an outcome of an earlier execution, which does not count.
         execution: name of the execution that planned it.
         trainer_version: identifies the code that the trials run.
-        priority: of that execution; the spec has the one that was asked for first.
     """
 
     spec: SweepSpec
@@ -60,7 +58,6 @@ class Plan:
     recorded_before: frozenset[str]
     execution: str
     trainer_version: str
-    priority: Priority
 
     @property
     def planned(self) -> list[Trial]:
@@ -175,7 +172,6 @@ class Records:
             recorded_before=frozenset(planned.recorded_before),
             execution=planned.execution,
             trainer_version=planned.trainer_version,
-            priority=planned.spec.priority,
         )
         self._last = plan
         return plan
@@ -374,7 +370,6 @@ def plan_of_state(state: SearchState) -> Plan:
         spec=state.spec,
         round_number=state.began.leg,
         trainer_version=state.began.trainer_version,
-        priority=state.spec.priority,
         trials=trials,
         to_run=frozenset(to_run),
         recorded_before=frozenset(to_run),

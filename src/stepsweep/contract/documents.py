@@ -15,7 +15,7 @@ from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.job_outcome import begun
 from stepsweep.contract.means import ATTEMPTS, StackJob
 from stepsweep.contract.median import Medians, variable
-from stepsweep.contract.priority import share_of
+from stepsweep.contract.priority import Priority, share_of
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.spec import SweepSpec
@@ -39,6 +39,8 @@ class Latest:
         started_at: when this one started.
         round_number: the round that it planned last; of a free-running search, its leg.
         trainer_version: identifies the code that its trials run.
+        priority: that it was started with; spec.json has the one that was asked for first. Of a stack from before
+            priorities were kept here, the normal one.
         has_ended: whether its search has ended, so that results and leaderboard are its own.
     """
 
@@ -47,6 +49,7 @@ class Latest:
     started_at: datetime
     round_number: int
     trainer_version: str
+    priority: Priority = Priority.NORMAL
     has_ended: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -57,6 +60,7 @@ class Latest:
             "started_at": self.started_at.isoformat(),
             "round": self.round_number,
             "trainer_version": self.trainer_version,
+            "priority": self.priority.value,
             "has_ended": self.has_ended,
         }
 
@@ -70,6 +74,7 @@ class Latest:
             started_at=fields.moment("started_at"),
             round_number=fields.count("round"),
             trainer_version=fields.text("trainer_version"),
+            priority=fields.one_of("priority", Priority) if fields.has("priority") else Priority.NORMAL,
             has_ended=fields.flag("has_ended"),
         )
         fields.done()
