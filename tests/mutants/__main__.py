@@ -240,7 +240,7 @@ def main() -> int:
     parser.add_argument(
         "--seconds",
         type=float,
-        help="what the tests of a fault may take, the fastest first: the share is at least that",
+        help="of a processor, that the tests of a fault may take, the fastest first: the share is then at least that",
     )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()

@@ -12,6 +12,7 @@ import math
 import os
 import resource
 import signal
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,7 @@ CALLS, RESULTS = "MUTANTS_CALLS", "MUTANTS_RESULTS"
 FOUND, SURVIVED, HANGS, UNCALLED = "found", "survived", "hangs", "no test calls it"
 
 CPU_SECONDS, WALL_SECONDS, TIMES = 5, 60, 10
-"""What a fork may take beyond its tests' own times, and how often these."""
+"""What a fork may take beyond its tests' own times, and how often these. A machine may have other work."""
 
 MEMORY = 8 << 30
 """For a fault that fills a list for ever."""
@@ -50,11 +51,14 @@ class Fork:
 class Warm:
     def __init__(self) -> None:
         self._seconds: dict[str, float] = defaultdict(float)
+        self._cpu_seconds: dict[str, float] = {}
         self._failed = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] += report.duration
         self._failed |= report.failed
+        if report.failed:
+            print(report.nodeid, report.when, report.longreprtext, sep="\n", file=sys.__stderr__, flush=True)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -64,7 +68,7 @@ class Warm:
         if self._failed:
             raise session.Failed("tests fail without a fault")
         set_mutant_under_test("")
-        tests = _tests_by_function(session.items, self._seconds, Path(os.environ.pop(CALLS)))
+        tests = _tests_by_function(session.items, self._cpu_seconds, Path(os.environ.pop(CALLS)))
         gc.freeze()  # a fork that looks for garbage would copy all that there is
         with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
             chosen = {
@@ -81,10 +85,10 @@ class Warm:
         return True
 
     def _within(self, items: Sequence[pytest.Item], seconds: float | None) -> Sequence[pytest.Item]:
-        """Returns the first tests that together take no longer; at least one."""
+        """Returns the first tests that together take no more of a processor; at least one."""
         if seconds is None:
             return items
-        taken = accumulate(self._seconds[item.nodeid] for item in items)
+        taken = accumulate(self._cpu_seconds[item.nodeid] for item in items)
         return items[: max(1, sum(each <= seconds for each in taken))]
 
     def _tried(self, faults: Mapping[str, Sequence[pytest.Item]], *, at_once: int) -> Iterator[tuple[str, str]]:
@@ -96,10 +100,10 @@ class Warm:
                 continue
             while len(running) >= at_once:
                 yield from _ended(running)
-            seconds = sum(self._seconds[item.nodeid] for item in items)
-            process = forks.Process(target=self._try, args=(fault, items, math.ceil(CPU_SECONDS + TIMES * seconds)))
+            cpu_seconds = CPU_SECONDS + TIMES * sum(self._cpu_seconds[item.nodeid] for item in items)
+            process = forks.Process(target=self._try, args=(fault, items, math.ceil(cpu_seconds)))
             process.start()
-            until = time.monotonic() + WALL_SECONDS + TIMES * seconds
+            until = time.monotonic() + WALL_SECONDS + TIMES * sum(self._seconds[item.nodeid] for item in items)
             running.append(Fork(fault=fault, process=process, until=until))
         while running:
             yield from _ended(running)
@@ -119,7 +123,9 @@ class Warm:
 
     def _run(self, items: Sequence[pytest.Item]) -> None:
         for item, following in zip(items, [*items[1:], None], strict=True):
+            before = sum(os.times()[:4])
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            self._cpu_seconds[item.nodeid] = sum(os.times()[:4]) - before
             if self._failed:
                 return
 
