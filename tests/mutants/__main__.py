@@ -23,7 +23,7 @@ from math import sqrt
 from pathlib import Path
 from statistics import NormalDist
 
-from tests.mutants.equivalent import EQUIVALENT
+from tests.mutants.equivalent import EQUIVALENT, Equivalent
 from tests.mutants.faults import PACKAGE, Fault, seeded
 from tests.mutants.seeds import SEEDS, Seed
 from tests.mutants.warm import CALLS, HANGS, JOB, RESULTS, SURVIVED, UNCALLED
@@ -78,16 +78,7 @@ def copy(room: str) -> Path:
     return folder
 
 
-def judge(
-    name: str,
-    room: Room,
-    *,
-    patterns: Sequence[str],
-    sample: int | None,
-    seed: int,
-    seconds: float | None,
-    processes: int,
-) -> None:
+def judge(name: str, room: Room, *, patterns: Sequence[str], sample: int | None, seed: int, processes: int) -> None:
     """Seeds the faults of a room, and prints those that no test found, and the share that was found."""
     folder = copy(name)
     rooms = folder / PACKAGE
@@ -97,11 +88,14 @@ def judge(
         if file.name not in room.others and any(fnmatch(file.name, pattern) for pattern in patterns)
     ]
     all_faults = seeded(folder, files, cache=COPIES / "made")
+    for known in EQUIVALENT:
+        if Path(known.file) in files and not any(_is(known, fault) for fault in all_faults):
+            print(f"equivalent.py has a fault of {known.file}: {known.function} that there is none any more")
     # By what they are, so that another line in the room leaves the sample as it is.
     faults = sorted(all_faults, key=lambda fault: sha256(f"{seed}: {fault}".encode()).digest())[:sample]
     equivalent = [fault for fault in faults if is_equivalent(fault)]
     others = [fault for fault in faults if fault not in equivalent]
-    states = tried(folder, room, others, seconds=seconds, processes=processes)
+    states = tried(folder, room, others, processes=processes)
     survived = [fault for fault in faults if states.get(fault.name) in (SURVIVED, UNCALLED)]
     for fault in sorted(survived, key=str):
         print(f"\n{fault}" + (f"\n  ({UNCALLED})" if states[fault.name] == UNCALLED else ""))
@@ -115,13 +109,11 @@ def judge(
     )
 
 
-def tried(
-    folder: Path, room: Room, faults: Sequence[Fault], *, seconds: float | None, processes: int
-) -> dict[str, str]:
+def tried(folder: Path, room: Room, faults: Sequence[Fault], *, processes: int) -> dict[str, str]:
     """Returns what became of each fault, or of those before an interrupt."""
     job, calls, results = folder / "job.json", folder / "calls", folder / "results"
     names = [fault.name for fault in faults]
-    job.write_text(json.dumps({"faults": names, "processes": processes, "seconds": seconds}))
+    job.write_text(json.dumps({"faults": names, "processes": processes}))
     for file in (calls, results):
         file.write_text("")
     environment = {**os.environ, JOB: str(job), CALLS: str(calls), RESULTS: str(results)}
@@ -135,9 +127,11 @@ def tried(
 
 
 def is_equivalent(fault: Fault) -> bool:
-    return any(
-        (known.file, known.function, known.change) == (fault.file, fault.function, fault.change) for known in EQUIVALENT
-    )
+    return any(_is(known, fault) for known in EQUIVALENT)
+
+
+def _is(known: Equivalent, fault: Fault) -> bool:
+    return (known.file, known.function, known.change) == (fault.file, fault.function, fault.change)
 
 
 def interval(found: int, tried: int) -> tuple[float, float]:
@@ -237,11 +231,6 @@ def main() -> int:
     parser.add_argument("--files", nargs="+", default=["*"], metavar="PATTERN", help="such as rank*.py, of one room")
     parser.add_argument("--sample", type=int, metavar="N", help="that many faults of a room, drawn by chance")
     parser.add_argument("--seed", type=int, default=1, help="which ones; by default 1")
-    parser.add_argument(
-        "--seconds",
-        type=float,
-        help="of a processor, that the tests of a fault may take, the fastest first: the share is then at least that",
-    )
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     if unknown := sorted(set(asked.rooms) - {*ROOMS, BY_HAND}):
@@ -251,15 +240,7 @@ def main() -> int:
             judge_seeds(asked.files)
             continue
         room = ROOMS[name]
-        judge(
-            name,
-            room,
-            patterns=asked.files,
-            sample=asked.sample,
-            seed=asked.seed,
-            seconds=asked.seconds,
-            processes=asked.processes,
-        )
+        judge(name, room, patterns=asked.files, sample=asked.sample, seed=asked.seed, processes=asked.processes)
     return 0
 
 

@@ -20,4 +20,29 @@ class Equivalent:
     reason: str
 
 
-EQUIVALENT: list[Equivalent] = []
+EQUIVALENT = [
+    Equivalent(
+        file="contract/parser.py",
+        function="_gap",
+        change=(
+            "- return 0 if all(isinstance(number, int) for number in numbers) else 2 * math.ulp(max(map(abs, numbers)))",  # noqa: E501
+            "+ return 1 if all(isinstance(number, int) for number in numbers) else 2 * math.ulp(max(map(abs, numbers)))",  # noqa: E501
+        ),
+        reason="one of the numbers is the step, which is above 0; a whole one is not below 1 either",
+    ),
+    Equivalent(
+        file="statemachine/notifier.py",
+        function="End.of",
+        change=("- name = None", '+ name = ""'),
+        reason="neither is the name of a sweep, so the execution's takes its place",
+    ),
+    Equivalent(
+        file="statemachine/reducer.py",
+        function="_ended",
+        change=(
+            "- files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))",
+            "+ files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), ))",
+        ),
+        reason="`keep` returns as many as it is given; `strict` would only name a fault of its own",
+    ),
+]

@@ -17,7 +17,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from multiprocessing import connection, get_context
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -26,7 +25,7 @@ import pytest
 from mutmut.mutation.trampoline import set_mutant_under_test
 
 JOB = "MUTANTS_JOB"
-"""Names a file: the faults in their order, how many at once, and how long the tests of one take."""
+"""Names a file: the faults in their order, and how many at once."""
 
 CALLS, RESULTS = "MUTANTS_CALLS", "MUTANTS_RESULTS"
 
@@ -71,10 +70,7 @@ class Warm:
         tests = _tests_by_function(session.items, self._cpu_seconds, Path(os.environ.pop(CALLS)))
         gc.freeze()  # a fork that looks for garbage would copy all that there is
         with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
-            chosen = {
-                fault: self._within(tests.get(fault.partition("__mutmut_")[0], []), job["seconds"])
-                for fault in job["faults"]
-            }
+            chosen = {fault: tests.get(fault.partition("__mutmut_")[0], []) for fault in job["faults"]}
             # Tests that fail in a fork would find every fault.
             asked = dict.fromkeys(item for items in chosen.values() for item in items)
             for _, state in self._tried({"": [*asked]}, at_once=1):
@@ -83,13 +79,6 @@ class Warm:
             for name, state in self._tried(chosen, at_once=job["processes"]):
                 results.write(f"{name}\t{state}\n")
         return True
-
-    def _within(self, items: Sequence[pytest.Item], seconds: float | None) -> Sequence[pytest.Item]:
-        """Returns the first tests that together take no more of a processor; at least one."""
-        if seconds is None:
-            return items
-        taken = accumulate(self._cpu_seconds[item.nodeid] for item in items)
-        return items[: max(1, sum(each <= seconds for each in taken))]
 
     def _tried(self, faults: Mapping[str, Sequence[pytest.Item]], *, at_once: int) -> Iterator[tuple[str, str]]:
         """Yields each fault and what became of it, as the forks end."""

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from stepsweep.bucket.search_log import LOGS_KEPT, SNAPSHOT_EVERY, KeptLogs, SearchLog, state_at
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.statemachine import asker, kept
@@ -266,6 +267,22 @@ def test_a_leg_that_got_nowhere_is_the_last_one(cloud: Cloud) -> None:
     assert "it has no recorded outcome" in answer["fault"]
 
 
+def test_when_every_worker_fails_before_it_asks_the_search_ends_and_says_so(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    workers.train(0)
+    assert workers.reduce()["another_round"]
+    output = Workers.of(cloud, part=1, max_concurrency=1).reduce(leg=1, part=1)["output"]
+    assert output["ended_by"] == "every worker failed before it could ask for its next trial; 4 params were not tried"
+    assert output["outcomes"]["SUCCEEDED"] == 1
+
+
+def test_when_no_job_of_a_leg_starts_the_search_ends_with_the_reason(cloud: Cloud) -> None:
+    Workers.of(cloud, max_concurrency=2)
+    answer = cloud.reduce(leg=0, ended={"Error": NO_JOB_STARTED, "Cause": "no quota for machines"})
+    assert answer["another_round"] is False
+    assert "2x no quota for machines" in answer["fault"]
+
+
 def test_the_planner_that_runs_twice_begins_one_leg(cloud: Cloud) -> None:
     first, again = Workers.of(cloud), Workers.of(cloud)
     assert first.states == again.states
@@ -291,6 +308,8 @@ def test_a_sweep_that_is_started_again_trains_what_is_left_and_what_failed(cloud
 def test_trials_of_another_sweep_are_not_trained_again(cloud: Cloud) -> None:
     Workers.of(cloud, name="earlier", max_concurrency=1).to_the_end()
     workers = Workers.of(cloud, max_concurrency=2, search={"method": "random", "trials": 8})
+    first = [workers.ask(number, {})["do"] for number in range(2)]
+    assert first == ["train", "train"], "one question passes over all that are trained"
     workers.to_the_end()
     assert len(workers.trained) == 2
     assert workers.reduce()["output"]["outcomes"]["SUCCEEDED"] == 8

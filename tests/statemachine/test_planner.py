@@ -58,6 +58,9 @@ class TestPlan:
             "fault": "secrets.WANDB_API_KEY: jobs are not given it, they have HF_TOKEN; "
             "`sweep deploy -c secrets=…` says where its value is"
         }
+        cloud.monkeypatch.setenv(keys.SECRETS, "[]")
+        assert "jobs are not given it, they have none; " in cloud.plan({**SPEC, "secrets": ["HF_TOKEN"]})["fault"]
+        cloud.monkeypatch.setenv(keys.SECRETS, '["HF_TOKEN"]')
         answer = cloud.plan({**SPEC, "secrets": ["HF_TOKEN"]})
         item, *_ = cloud.bucket.get_json(answer["to_run_key"])
         assert {"Name": "STEPSWEEP_SECRETS", "Value": '["HF_TOKEN"]'} in item["environment"]
