@@ -3,7 +3,7 @@
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -143,6 +143,18 @@ def test_a_batch_is_spread_out() -> None:
     assert len({params["lr"] for params in batch}) == 20
     momenta = [as_number(params["momentum"]) for params in batch]
     assert max(momenta) - min(momenta) > 0.2
+
+
+def test_which_values_are_good_together_is_learned() -> None:
+    """On a ridge, where each momentum is good with one lr, and no value is better than another by itself."""
+
+    def off_the_ridge(params: Mapping[str, Value]) -> float:
+        return abs(math.log10(as_number(params["lr"])) / 4 + 1 - as_number(params["momentum"]) / 0.99)
+
+    groups = first_batch(spec_of(), lambda trial: ended(trial, -off_the_ridge(trial.params)), number=60)
+    proposed = propose(spec_of(search=TPE | {"trials": 200, "batch": 40}), groups, round_number=1)
+    by_chance = statistics.mean(off_the_ridge(group.params) for group in groups)
+    assert statistics.mean(map(off_the_ridge, proposed)) < by_chance / 2
 
 
 def test_params_that_diverge_are_avoided() -> None:
