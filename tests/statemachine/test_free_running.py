@@ -438,3 +438,26 @@ def test_a_spec_in_rounds_and_a_free_running_one_are_two_searches(cloud: Cloud) 
     Workers.of(cloud)
     assert "its rounds was false" in cloud.plan({**SPEC, "rounds": True}, execution="two")["fault"]
     assert SweepSpec.from_json(SPEC).same_work(SweepSpec.from_json({**SPEC, "stop": {"max_hours": 1}}))
+
+
+def test_each_call_of_a_function_prints_one_line_of_its_own_names_and_numbers(
+    cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person's params stay in the bucket."""
+
+    def printed() -> dict[str, Any]:
+        line: dict[str, Any] = json.loads(capsys.readouterr().out)
+        assert line.pop("milliseconds") >= 0
+        return line
+
+    workers = Workers.of(cloud, max_concurrency=1)
+    assert printed() == {"function": "plan", "sweep": "s", "round": 0, "planned": 6, "to_run": 1}
+    workers.train(0)
+    assert printed() == {"function": "answer", "sweep": "s", "round": 0, "worker": 0, "turn": 2, "do": "train"}
+    workers.to_the_end()
+    capsys.readouterr()
+    workers.reduce()
+    ended = printed()
+    assert "report" in ended, "what became of the page, which only the function's package can make"
+    del ended["report"]
+    assert ended == {"function": "reduce", "sweep": "s", "round": 0, "another_round": False, "has_winner": True}
