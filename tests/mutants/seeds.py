@@ -314,7 +314,7 @@ SEEDS = [
         file="trainer/trial.py",
         text="and _save(store, state, identity):",
         wrong="and [_save(store, state, identity)]:",
-        tests=("tests/trainer/test_trial.py::test_a_checkpoint_that_cannot_be_saved_does_not_end_the_training",),
+        tests=("tests/trainer/test_trial.py::test_a_checkpoint_that_could_not_be_saved_is_saved_at_the_end",),
     ),
     Seed(
         breaks="trials with long params have another id, so a sweep trains again what is trained",

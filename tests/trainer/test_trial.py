@@ -317,6 +317,26 @@ def test_a_checkpoint_that_cannot_be_saved_does_not_end_the_training(
     assert len(csv_of(tmp_path)) == 2
 
 
+def test_a_checkpoint_that_could_not_be_saved_is_saved_at_the_end(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(FileStore):
+        tries: ClassVar[list[bytes]] = []
+
+        def save_checkpoint(self, data: bytes) -> None:
+            self.tries.append(data)
+            if len(self.tries) == 1:
+                raise StoreError("the disk is full")
+            super().save_checkpoint(data)
+
+    file = tmp_path / "kept.pt"
+    assert trial.run(
+        options("--epochs", "1"), Full(output=tmp_path / "m.csv", checkpoint_file=file), interrupted=lambda: False
+    )
+    assert "no checkpoint of epoch 1: the disk is full" in capsys.readouterr().out
+    assert torch.load(file, weights_only=True)
+
+
 class Watched(FileStore):
     """Keeps what it is shown live, and fails after that as an S3 that is gone does."""
 
