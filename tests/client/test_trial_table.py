@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from stepsweep.client.running.execution import Training
+from stepsweep.client.running.execution import Progress, Training
 from stepsweep.client.running.printed import last_line
-from stepsweep.client.terminal.live import training_table
+from stepsweep.client.terminal.live import Following, training_table
 from stepsweep.client.terminal.trial_table import TrialRow, differing, trial_table
+from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
 from stepsweep.contract.spec import SweepSpec
 
@@ -94,6 +95,19 @@ def test_a_trial_without_metrics_shows_the_last_line_that_it_printed(width: int)
         console.print(training_table(training, spec, [each.trial.params for each in training], width))
     assert "0.25" in capture.get()
     assert "seconds" not in capture.get(), "it is the kit's, not the trainer's"
+
+
+def test_the_live_display_has_the_latest_epoch_of_what_trains() -> None:
+    spec = SweepSpec.from_json({"name": "s", "parameters": {"lr": [0.1, 0.2]}, "epochs": 3})
+    trial, _ = rounds.first_round(spec, trainer_version="")
+    following = Following(View(), spec)
+    console = Console(width=100, color_system=None)
+    for value in (0.125, 0.25):
+        training = (Training(trial=trial, latest={"epoch": value * 8, "val_accuracy": value}),)
+        following.update(Progress(planned=2, to_run=2, training=training))
+        with console.capture() as capture:
+            console.print(following)
+        assert str(value) in capture.get()
 
 
 @pytest.mark.parametrize(

@@ -405,6 +405,6 @@ SEEDS = [
         file="client/terminal/live.py",
         text="        self._progress = progress\n",
         wrong="        self._progress = self._progress if self._progress.training else progress\n",
-        tests=("tests/client/test_following.py",),
+        tests=("tests/client/test_trial_table.py",),
     ),
 ]
