@@ -187,6 +187,9 @@ def test_the_planner_may_ask_for_a_trial_where_it_does_not_list_all(cloud: Cloud
         ("ReducerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
         ("SamplerRole", "s3", "get_object", {"Key": "trials/a/metrics-e1.csv"}),
         ("SamplerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
+        # It may read there, but not learn what is not there.
+        ("SamplerRole", "s3", "get_object", {"Key": "sweeps/a/missing.json"}),
+        ("SamplerRole", "s3", "head_object", {"Key": "sweeps/a/missing.json"}),
         ("AskerRole", "s3", "get_object", {"Key": "checkpoints/a/checkpoint.pt"}),
         ("AskerRole", "s3", "put_object", {"Key": "trials/a/metrics-e1.csv", "Body": b"epoch\n"}),
         ("SweepRole", "s3", "get_object", {"Key": "trials/a/metrics-e1.csv"}),
