@@ -27,6 +27,7 @@ from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
 from stepsweep.client.specs.asked import brief_document, checked, default_name, spec_document
 from stepsweep.client.ui.doings import Doings
+from stepsweep.client.ui.files import zipped
 from stepsweep.client.ui.followed import Followed
 from stepsweep.client.ui.guard import Guard, Keys
 from stepsweep.client.ui.overview import Listed, Overview
@@ -91,12 +92,14 @@ class Site:
             read("/sweeps/{sweep}/jobs", self.jobs),
             read("/sweeps/{sweep}/importance", self.importance),
             read("/sweeps/{sweep}/report", self.report),
+            read("/sweeps/{sweep}/files", self.files),
             change("/sweeps/{sweep}/stop", self.stop),
             change("/sweeps/{sweep}/resume", self.resume),
             change("/sweeps/{sweep}/priority", self.priority),
             change("/sweeps/{sweep}/note", self.note),
             read("/sweeps/{sweep}/trials/{trial}", self.trial),
             read("/sweeps/{sweep}/trials/{trial}/events", self.trial_events),
+            read("/sweeps/{sweep}/trials/{trial}/files", self.trial_files),
         ]
 
     # --- all sweeps
@@ -192,6 +195,12 @@ class Site:
         return Response(
             html, media_type="text/html", headers={"Content-Disposition": f'attachment; filename="{name}.html"'}
         )
+
+    def files(self, request: Request) -> Response:
+        return zipped(self._cloud, _name_of(request))
+
+    def trial_files(self, request: Request) -> Response:
+        return zipped(self._cloud, _name_of(request), [request.path_params["trial"]])
 
     def stop(self, request: Request) -> Response:
         name = _name_of(request)

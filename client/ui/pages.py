@@ -110,6 +110,7 @@ class Pages:
                 "state": facts.state,
                 "metric": facts.metric,
                 "failures": facts.failures,
+                "files_of": seen.report.files_of,
                 "trial_url": trial_url,
                 "progress": progress,
                 "shares": _shares(progress) if progress else [],

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import io
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 import threading
 import time
 import weakref
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -249,6 +251,40 @@ def test_a_trials_page_names_its_files(page: Page, recorded: RecordedCloud) -> N
     assert re.search(r"best\.pt\s+5 Bytes\s+expires\s+out/<b>\.txt\s+1 Byte\s+expires", text)
     assert f"sweep download mine {left.name} --dir cloud" in text
     assert "sweep download" not in Document(page.get(f"sweeps/mine/trials/{trial_of(page, 'mine', 3)}").text).text
+
+
+def unzipped(answer: requests.Response) -> dict[str, bytes]:
+    assert answer.status_code == 200, answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_a_trials_files_come_as_one_archive(page: Page, recorded: RecordedCloud) -> None:
+    (left,) = (recorded.directory / "s3").glob("*/artifacts/new/*")
+    path = f"sweeps/mine/trials/{left.name}/files"
+    answer = page.get(path)
+    title = f"mine-{left.name}"
+    assert unzipped(answer) == {f"{title}/best.pt": b"model", f"{title}/out/<b>.txt": b"x"}
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{title}.zip"'
+    assert page.stranger(path).status_code == 403
+    without = page.get(f"sweeps/mine/trials/{trial_of(page, 'mine', 3)}/files")
+    assert (without.status_code, "has no artifacts: it is FAILED" in Document(without.text).text) == (404, True)
+    assert "/sweeps/mine/files" not in [each["href"] for each in Document(page.get("sweeps/mine").text).named("a")]
+
+
+def test_the_winners_files_come_as_one_archive_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path / "cloud")
+    trials = recorded.planned("kept", {"lr": [0.1, 0.2]}, artifacts=["*.pt"])
+    for trial, value in zip(trials, (0.5, 0.9), strict=True):
+        recorded.succeeded("kept", trial, {"val_accuracy": [value]})
+        recorded.left(trial, {"best.pt": f"of {value}"})
+    recorded.reduced("kept")
+    (tmp_path / "scratch").mkdir()
+    with served(tmp_path, "--dir", "cloud", environment={"TMPDIR": str(tmp_path / "scratch")}) as page:
+        links = {each["href"]: each for each in Document(page.get("sweeps/kept").text).named("a")}
+        assert links["/sweeps/kept/files"]["download"] == "kept.zip"
+        assert unzipped(page.get("sweeps/kept/files")) == {"kept/best.pt": b"of 0.9"}
+        eventually(lambda: not any(path.name.startswith("sweep-files-") for path in (tmp_path / "scratch").iterdir()))
 
 
 def test_forged_params_are_refused_and_named_as_text(page: Page) -> None:

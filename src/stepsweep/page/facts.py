@@ -162,11 +162,8 @@ def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
         ("Its leaderboard in a terminal", f"sweep show {spec.name}{where}"),
     ]  # fmt: skip
     trial = report.winner if winner else None
-    output = report.standing.output
-    if output and output.front and any(each.artifacts for each in output.front.trials):
-        found.append(("The files of the trials on the front", f"sweep download {spec.name}{where}"))
-    if report.artifacts:
-        found.append(("The winner's files", f"sweep download {spec.name}{where}"))
+    if whose := report.files_of:
+        found.append((f"The {whose}'s files", f"sweep download {spec.name}{where}"))
     if trial and trainer.can_run:
         alone = shlex.join(["sweep", "run", *_alone(spec, trial), *trainer.options])
         found.insert(1, ("The winner alone, trained again", f"{trainer.place}{alone}{where}"))

@@ -123,6 +123,14 @@ class Gathered:
         return [*self.standing.rows, *self.running]
 
     @property
+    def files_of(self) -> str:
+        """Whose artifacts there are to download: `winner`, `front`, or nobody's."""
+        output = self.standing.output
+        if output and output.front and any(each.artifacts for each in output.front.trials):
+            return "front"
+        return "winner" if self.artifacts or (output and output.artifacts) else ""
+
+    @property
     def losses(self) -> tuple[str | None, str | None]:
         """The trainer's names for the loss on validation and on training data."""
         return losses(metrics_of(self.curves.values()))
