@@ -22,13 +22,13 @@ class Equivalent:
 
 EQUIVALENT = [
     Equivalent(
-        file="contract/parser.py",
-        function="_gap",
+        file="contract/leaderboard.py",
+        function="Row.of",
         change=(
-            "- return 0 if all(isinstance(number, int) for number in numbers) else 2 * math.ulp(max(map(abs, numbers)))",  # noqa: E501
-            "+ return 1 if all(isinstance(number, int) for number in numbers) else 2 * math.ulp(max(map(abs, numbers)))",  # noqa: E501
+            "- by_objective=dict(zip([each.metric for each in spec.objectives], group.by_objective, strict=False)),",
+            "+ by_objective=dict(zip([each.metric for each in spec.objectives], group.by_objective, strict=None)),",
         ),
-        reason="one of the numbers is the step, which is above 0; a whole one is not below 1 either",
+        reason="`strict=None` is `strict=False`",
     ),
     Equivalent(
         file="statemachine/notifier.py",
