@@ -29,7 +29,7 @@ def objectives_in(given: Given, *, epochs: int) -> tuple[Objective, ...]:
     if data.get("objective") is not None:
         faults.append("objective: there are `objectives` too; write one of the two")
     if not isinstance(raw, list) or not 2 <= len(raw) <= MAX_OBJECTIVES:
-        got = f"{len(raw)}" if isinstance(raw, list) else shown(raw)
+        got = f"a list of {len(raw)}" if isinstance(raw, list) else shown(raw)
         faults.append(
             f"objectives: must be a list of 2 to {MAX_OBJECTIVES} such as {EXAMPLE}, got {got}; "
             "one alone is written as `objective`"
