@@ -12,6 +12,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 from tests.support.batch_queue import Job, Queue, served
+from tests.support.embedded import eventually
 from tests.support.stack import SLEEPS, Stack
 
 DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01, 0.001]}, "epochs": 2}
@@ -132,7 +133,7 @@ def test_where_a_sweep_stands(stack: Stack) -> None:
     assert [(row.rank, row.params, row.value) for row in standing.rows] == [(1, {"lr": 0.01}, 0.9)]
 
     execution.stop()
-    assert Found.of(stack.deployment).standing("mine").status == "INTERRUPTED"
+    eventually(lambda: Found.of(stack.deployment).standing("mine").status == "INTERRUPTED")
 
     stack.succeeded("mine", first, [0.8])
     stack.failed("mine", third, "a reason")
