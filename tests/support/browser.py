@@ -10,6 +10,8 @@ from typing import Any
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.proof.tools import modules
 
@@ -75,8 +77,10 @@ class Browser:
     def barriers(self) -> list[str]:
         """Returns what of the page some people cannot use, as axe-core finds it: the serious and the critical.
 
-        https://github.com/dequelabs/axe-core
+        https://github.com/dequelabs/axe-core. A hint of Plotly's, which is shown for seconds after a zoom, has all
+        colours between as it comes and goes.
         """
+        WebDriverWait(self.driver, 30).until(lambda driver: not driver.find_elements(By.CLASS_NAME, "notifier-note"))
         self.run((modules() / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
         found: list[dict[str, Any]] = self.driver.execute_async_script(
             "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => arguments[0](violations))"
