@@ -21,6 +21,7 @@ SLOWEST = (
     "local/test_access.py",
     "examples/test_searches.py",
     "examples/test_your_trainer.py",
+    "examples/test_scripts.py",
     "client/test_life_on_aws.py",
     "examples/test_notebooks.py",
     "proof/test_faults.py",
