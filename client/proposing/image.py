@@ -101,6 +101,7 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
         InvalidInput: the interpreter cannot be asked, or a lock file cannot be read.
     """
     version, packages = _asked(python)
+    machine = _machine(version)
     kit = f"stepsweep=={metadata.version('stepsweep')}"
     file = next((name for name in PROJECT_FILES if (folder / name).is_file()), None)
     lock, notes, base = None, [], f"python:{version}-slim"
@@ -111,8 +112,8 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
             notes.append(
                 f"No lock file: {REQUIREMENTS} has {', '.join(wanted.unclear)}. The image installs it as it is."
             )
-        elif requirements := [each for each in wanted.requirements if _applies(each, _machine(version))]:
-            pins = _pins(requirements, packages, _machine(version), gpu=gpu)
+        elif requirements := [each for each in wanted.requirements if _applies(each, machine)]:
+            pins = _pins(requirements, packages, machine, gpu=gpu)
             names |= {*pins}
             missing = [str(each) for each in requirements if canonicalize_name(each.name) not in packages]
             source = f"{file} names" if file else f"{script} imports"
