@@ -331,21 +331,18 @@ class Records:
     def note(self, sweep: str) -> Note:
         """Returns the note of a sweep; an empty one if there is none."""
         key = keys.note_key(sweep)
-        data = self._store.get(key, at_most=MAX_NOTE_BYTES + 1)
-        if data is not None and len(data) > MAX_NOTE_BYTES:
-            raise InvalidDocument(f"{key}: is larger than {MAX_NOTE_BYTES:,} bytes, and no note is")
-        return NO_NOTE if data is None else Note.from_json(document_of(key, data), where=key)
+        return _note_in(self._store.get(key, at_most=MAX_NOTE_BYTES + 1), where=key)
 
-    def replace_note(self, sweep: str, note: Note, *, mark: str | None) -> bool:
-        """Writes a note in the place of the one that has this mark; if None, of any. Returns whether it wrote.
+    def replace_note(self, sweep: str, note: Note, *, mark: str) -> bool:
+        """Writes a note in the place of the one that has this mark. Returns whether it wrote.
 
         One that cannot be read counts as empty.
         """
         key = keys.note_key(sweep)
         known, there = self._store.get(key), NO_NOTE
         with contextlib.suppress(InvalidDocument):
-            there = self.note(sweep)
-        if mark is not None and there.mark != mark:
+            there = _note_in(known, where=key)
+        if there.mark != mark:
             return False
         return self._store.replace(key, as_json(note.to_json()), "application/json", known=known)
 
@@ -379,3 +376,10 @@ def plan_of_state(state: SearchState) -> Plan:
 
 def _found(trials: Sequence[Trial], metrics: Sequence[Metrics | None]) -> dict[str, Metrics]:
     return {trial.trial_id: each for trial, each in zip(trials, metrics, strict=True) if each is not None}
+
+
+def _note_in(data: bytes | None, *, where: str) -> Note:
+    """Returns the note that an object has; an empty one if there is no object."""
+    if data is not None and len(data) > MAX_NOTE_BYTES:
+        raise InvalidDocument(f"{where}: is larger than {MAX_NOTE_BYTES:,} bytes, and no note is")
+    return NO_NOTE if data is None else Note.from_json(document_of(where, data), where=where)
