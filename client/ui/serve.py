@@ -2,8 +2,10 @@
 
 import resource
 import secrets
+import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import uvicorn
 
@@ -28,7 +30,7 @@ def serve(
     token: str | None,
     on_ready: Callable[[str], None],
 ) -> None:
-    """Serves the page until a signal ends the process.
+    """Serves the page until SIGINT, SIGTERM or SIGHUP, and then raises KeyboardInterrupt.
 
     Args:
         port: by default the usual one, or a free one.
@@ -72,9 +74,31 @@ def serve(
             timeout_graceful_shutdown=5,
             ws="none",
         )
-        running.append(uvicorn.Server(config))
-        on_ready(f"http://{HOST}:{number}{base}?token={keys.token}")
-        running[0].run(sockets=[listener])
+        server = uvicorn.Server(config)
+        running.append(server)
+        with _signals_end(server):
+            on_ready(f"http://{HOST}:{number}{base}?token={keys.token}")
+            server.run(sockets=[listener])
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _signals_end(server: uvicorn.Server) -> Iterator[None]:
+    """Signals end the server in order from here on, and not only once it runs, as uvicorn has it.
+
+    A KeyboardInterrupt while it starts would leave its coroutine behind, of which Python complains.
+    """
+    numbers = [
+        number
+        for name in ("SIGINT", "SIGTERM", "SIGHUP")
+        if hasattr(signal, name) and signal.getsignal(number := getattr(signal, name)) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, server.handle_exit) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _allow_files() -> None:

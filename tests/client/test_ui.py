@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -21,19 +22,23 @@ from typing import Any
 
 import pytest
 import requests
+import uvicorn
 
 from stepsweep.bucket.stores import FolderStore
+from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.trial_logs import CloudLog, LocalLog
 from stepsweep.client.ui import app, recent, watching
 from stepsweep.client.ui.feed import Feed
+from stepsweep.client.ui.serve import serve
 from stepsweep.client.ui.source import Source
 from stepsweep.trainer_script import Script
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, eventually
 from tests.support.hostile import HOSTILE
 from tests.support.html import Document
+from tests.support.ports import free_port
 from tests.support.recorded import RecordedCloud
 from tests.support.stack import LOG_GROUP, Stack
 from tests.support.ui import Page, served
@@ -67,8 +72,36 @@ def page(recorded: RecordedCloud) -> Iterator[Page]:
         yield page
 
 
+def cloud_of(recorded: RecordedCloud) -> Cloud:
+    return Cloud(
+        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )
+
+
 def trial_of(page: Page, sweep: str, place: int) -> str:
     return str(page.get(f"sweeps/{sweep}/data").json()["trials"]["id"][place])
+
+
+# --- when it ends
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_it_starts_ends_it_in_order(
+    recorded: RecordedCloud,
+    monkeypatch: pytest.MonkeyPatch,
+    recwarn: pytest.WarningsRecorder,
+    number: signal.Signals,
+) -> None:
+    def signalled(_config: uvicorn.Config) -> None:
+        signal.raise_signal(number)  # after the port is open, before uvicorn listens to signals
+
+    monkeypatch.setattr(uvicorn.Config, "get_loop_factory", signalled)
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), signals_interrupt():
+        serve(cloud_of(recorded), port=free_port(), base="/", proxy_hosts=(), token=None, on_ready=lambda _: None)
+    assert signal.getsignal(number) is before
+    gc.collect()  # a coroutine that nobody awaited complains when it is collected
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 # --- who gets in
@@ -424,9 +457,7 @@ def test_of_the_sweeps_that_were_looked_at_only_the_last_ones_are_in_memory(
     names = [f"sweep-{number}" for number in range(5)]
     for name in names:
         recorded.planned(name, {"lr": [0.1]})
-    cloud = Cloud(
-        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
-    )
+    cloud = cloud_of(recorded)
     source, kept = Source(cloud), recent.Recent[watching.Seen](60.0)
     watches = [watching.SweepWatch(source, name, kept, recent.Recent(60.0)) for name in names]
     gc.freeze()  # to look through all that other tests left takes seconds
@@ -455,9 +486,7 @@ def test_a_plan_is_read_once_for_all_that_a_page_asks_for(
 
     monkeypatch.setattr(FolderStore, "get", counted)
     monkeypatch.setattr(app, "FRESH_SECONDS", 3600.0)
-    cloud = Cloud(
-        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
-    )
+    cloud = cloud_of(recorded)
     no_pages: Any = None
     request: Any = SimpleNamespace(path_params={"sweep": "mine"})
     site = app.Site(cloud, no_pages, lambda: False)
