@@ -36,7 +36,7 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")  # for characters that it cannot encode
     code = said(faults, ExitCode.WRONG_INPUT) if (faults := _unreadable(sys.argv[1:])) else _exit_code()
     if "stepsweep.local.engine" in sys.modules:  # this process has run an embedded cloud
-        from stepsweep.local.host import leave
+        from stepsweep.local.forked import leave
 
         leave(code, closes_its_files=True)
     sys.exit(code)

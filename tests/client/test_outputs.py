@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from stepsweep.client.cli.main import cli
-from stepsweep.local.host import FORK_IS_SAFE
+from stepsweep.local.preload import FORK_IS_SAFE
 from tests.support import forked
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, Cloud, eventually, running_cloud

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from stepsweep.local.host import BARE
 from stepsweep.local.machine import HostGone, Machine, Preload, Process
+from stepsweep.local.preload import BARE
 from tests.support.embedded import REPOSITORY, eventually
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -683,6 +683,25 @@ def test_a_preloaded_module_that_prints_disturbs_nobody(
     finally:
         machine.close()
     assert capfd.readouterr().err == "imported\n"
+
+
+@forks_only_on_linux
+@pytest.mark.parametrize("is_bare", [False, True])
+def test_a_fork_imports_stepsweep_from_its_own_search_path(tmp_path: Path, is_bare: bool) -> None:
+    """A function's package has a copy of its own, and so may an image have."""
+    own = tmp_path / "stepsweep" / "__init__.py"
+    own.parent.mkdir()
+    own.write_text("")
+    (tmp_path / "a_file.py").write_text("import stepsweep; print(stepsweep.__file__)")
+    machine = Machine(is_bare=is_bare)
+    try:
+        shell = Shell(machine, tmp_path)
+        argv = [*BARE, "a_file.py"] if is_bare else ["-m", "a_file"]
+        given = {**ENVIRONMENT, "PYTHONPATH": str(tmp_path)}
+        shell.run(sys.executable, *argv, env=given, preload=("colorsys",))
+        assert shell.output.read_text() == f"{own}\n"
+    finally:
+        machine.close()
 
 
 @forks_only_on_linux

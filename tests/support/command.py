@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepsweep.local.host import FORK_IS_SAFE
+from stepsweep.local.preload import FORK_IS_SAFE
 from tests.support import forked
 from tests.support.stack import Stack
 

@@ -19,7 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from stepsweep.local.host import become, share_what_botocore_reads
+from stepsweep.local.forked import become
+from stepsweep.local.preload import share_what_botocore_reads
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 VARIABLES = {"PYTHONPATH": str(REPOSITORY), "PYTHONWARNINGS": "error"}

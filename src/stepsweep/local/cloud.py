@@ -317,9 +317,9 @@ def _running(
 ) -> Iterator[Endpoint]:
     from stepsweep.local import template
     from stepsweep.local.expiry import expire
-    from stepsweep.local.host import share_what_botocore_reads
     from stepsweep.local.images import images_of
     from stepsweep.local.moto_imports import leave_out_what_nothing_asks_for
+    from stepsweep.local.preload import share_what_botocore_reads
     from stepsweep.local.sessions import isolated, make_configuration_hidable, without_configuration
 
     if _has_run.is_set():

@@ -17,7 +17,10 @@ from typing import IO, Any, Self
 
 from stepsweep.contract.errors import SweepError
 from stepsweep.local.endpoint import WITHOUT_FILES
-from stepsweep.local.host import BARE
+from stepsweep.local.preload import BARE
+
+PACKAGES = (sysconfig.get_path("purelib"), str(Path(__file__).parents[2]))
+"""Folders of the packages that a host needs: psutil's, and stepsweep's, which are two where this is a clone."""
 
 
 def threads(number: int) -> dict[str, str]:
@@ -194,8 +197,8 @@ class Machine:
         self._reader.join()
 
     def _new_host(self) -> "subprocess.Popen[bytes]":
-        # The host itself needs a package. It removes the entries of PYTHONPATH from the search path of its processes.
-        bare = {"PYTHONPATH": sysconfig.get_path("purelib")} if self._is_bare else {}
+        # The host itself needs packages. It removes the entries of PYTHONPATH from the search path of its processes.
+        bare = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(PACKAGES))} if self._is_bare else {}
         host = subprocess.Popen(
             # A file, not a module, and -P: this keeps the current folder out of the search path.
             [sys.executable, *(BARE if self._is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
