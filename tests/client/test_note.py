@@ -12,7 +12,6 @@ import requests
 from botocore.awsrequest import AWSPreparedRequest
 
 from stepsweep import InvalidInput, Sweeps
-from stepsweep.bucket.stores import FolderStore, S3Store, Store
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.operations import noting
 from stepsweep.client.operations.noting import NoteChanged, write_note
@@ -210,30 +209,6 @@ def test_in_python_a_note_is_an_attribute_that_loses_nothing(sweep: Sweep, recor
 
 
 # --- two writers
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "folder":
-        return FolderStore(tmp_path / "bucket")
-    stack: Stack = request.getfixturevalue("stack")
-    return S3Store(stack.deployment.bucket, stack.deployment.s3)
-
-
-def test_an_object_is_replaced_only_if_it_is_the_one_that_was_seen(store: Store) -> None:
-    def put(data: bytes, known: bytes | None) -> bool:
-        return store.replace("sweeps/a/note.json", data, "application/json", known=known)
-
-    assert not put(b"1", b"0"), "it is missing"
-    assert put(b"1", None)
-    assert not put(b"2", None), "it is there"
-    assert not put(b"2", b"")
-    assert not put(b"2", b"10")
-    assert put(b"2", b"1")
-    assert not put(b"3", b"1")
-    assert put(b"", b"2")
-    assert put(b"3", b"")
-    assert store.get("sweeps/a/note.json") == b"3"
 
 
 def test_of_writers_at_once_each_is_told_whose_note_it_replaced(recorded: RecordedCloud) -> None:

@@ -54,7 +54,18 @@ class Room:
 ROOMS = {
     # A Python without any package imports the contract in test_rooms.py, and seeded code imports mutmut.
     "contract": Room("contract", ["tests/contract"], ["tests/contract/test_rooms.py"]),
-    "bucket": Room("bucket", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"]),
+    # Functions and clients use it, and some of it is tested with them.
+    "bucket": Room(
+        "bucket",
+        [
+            "tests/bucket",
+            "tests/statemachine",
+            *(f"tests/local/test_{name}.py" for name in ("objects", "job_logs", "full_disk")),
+            *(f"tests/client/test_{name}.py" for name in ("archive", "foreign_files")),
+            "tests/contract/test_log_rules.py",
+        ],
+        ["tests/statemachine/test_rooms.py"],
+    ),
     # The proof judges the state machine itself, which it synthesizes in a process of its own.
     "statemachine": Room(
         "statemachine", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"], others=["definition.py"]
@@ -78,8 +89,21 @@ def copy(room: str) -> Path:
     return folder
 
 
-def judge(name: str, room: Room, *, patterns: Sequence[str], sample: int | None, seed: int, processes: int) -> None:
-    """Seeds the faults of a room, and prints those that no test found, and the share that was found."""
+def judge(
+    name: str,
+    room: Room,
+    *,
+    patterns: Sequence[str],
+    functions: Sequence[str],
+    sample: int | None,
+    seed: int,
+    processes: int,
+) -> None:
+    """Seeds the faults of a room, and prints those that no test found, and the share that was found.
+
+    Args:
+        patterns: of names of files, of which one must match; `functions` the same of those of functions.
+    """
     folder = copy(name)
     rooms = folder / PACKAGE
     files = [
@@ -91,6 +115,7 @@ def judge(name: str, room: Room, *, patterns: Sequence[str], sample: int | None,
     for known in EQUIVALENT:
         if Path(known.file) in files and not any(_is(known, fault) for fault in all_faults):
             print(f"equivalent.py has a fault of {known.file}: {known.function} that there is none any more")
+    all_faults = [fault for fault in all_faults if any(fnmatch(fault.function, pattern) for pattern in functions)]
     # By what they are, so that another line in the room leaves the sample as it is.
     faults = sorted(all_faults, key=lambda fault: sha256(f"{seed}: {fault}".encode()).digest())[:sample]
     equivalent = [fault for fault in faults if is_equivalent(fault)]
@@ -229,6 +254,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("rooms", nargs="*", help=f"by default all: {', '.join([*ROOMS, BY_HAND])}")
     parser.add_argument("--files", nargs="+", default=["*"], metavar="PATTERN", help="such as rank*.py, of one room")
+    parser.add_argument("--functions", nargs="+", default=["*"], metavar="PATTERN", help="such as SearchState.choose")
     parser.add_argument("--sample", type=int, metavar="N", help="that many faults of a room, drawn by chance")
     parser.add_argument("--seed", type=int, default=1, help="which ones; by default 1")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -239,8 +265,15 @@ def main() -> int:
         if name == BY_HAND:
             judge_seeds(asked.files)
             continue
-        room = ROOMS[name]
-        judge(name, room, patterns=asked.files, sample=asked.sample, seed=asked.seed, processes=asked.processes)
+        judge(
+            name,
+            ROOMS[name],
+            patterns=asked.files,
+            functions=asked.functions,
+            sample=asked.sample,
+            seed=asked.seed,
+            processes=asked.processes,
+        )
     return 0
 
 

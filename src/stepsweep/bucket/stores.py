@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -106,14 +107,13 @@ class FolderStore:
 
     def listed(self, prefix: str) -> dict[str, datetime]:
         found: dict[str, datetime] = {}
-        for file in self._below(prefix.rpartition("/")[0]):
+        for key, file in self._below(prefix):
             with contextlib.suppress(FileNotFoundError):  # deleted since
-                written = file.stat(follow_symlinks=False).st_mtime
-                found[key_of(file, self._folder)] = datetime.fromtimestamp(written, UTC)
-        return {key: found[key] for key in sorted(found) if key.startswith(prefix)}
+                found[key] = datetime.fromtimestamp(file.stat(follow_symlinks=False).st_mtime, UTC)
+        return dict(sorted(found.items()))
 
     def folders(self, prefix: str) -> list[str]:
-        folder = self._file(prefix.rstrip("/"))
+        folder = self._folder_of(prefix)
         if not folder.is_dir():
             return []
         # S3 has no empty folders. A deleted object leaves those that it was in.
@@ -121,10 +121,10 @@ class FolderStore:
 
     def sizes(self, prefix: str) -> dict[str, int]:
         found: dict[str, int] = {}
-        for file in self._below(prefix.rstrip("/")):
+        for key, file in self._below(prefix):
             with contextlib.suppress(FileNotFoundError):  # deleted since
-                found[key_of(file, self._folder).removeprefix(prefix)] = file.stat(follow_symlinks=False).st_size
-        return {name: found[name] for name in sorted(found)}
+                found[key.removeprefix(prefix)] = file.stat(follow_symlinks=False).st_size
+        return dict(sorted(found.items()))
 
     def save(self, key: str, file: Path) -> None:
         try:
@@ -150,16 +150,29 @@ class FolderStore:
         for key in names:
             file = self._file(key)
             file.unlink(missing_ok=True)
-            for folder in file.parents:
-                if folder == self._folder or any(folder.iterdir()):
+            for folder in itertools.takewhile(lambda each: each != self._folder, file.parents):
+                try:
+                    folder.rmdir()
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    if error.errno != errno.ENOTEMPTY:
+                        raise
                     break
-                folder.rmdir()
 
-    def _below(self, key: str) -> Iterator[os.DirEntry[str]]:
+    def _below(self, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Yields the keys that start with the prefix, and their files."""
         try:
-            yield from files_below(self._file(key))
+            for file in files_below(self._folder_of(prefix)):
+                if (key := key_of(file, self._folder)).startswith(prefix):
+                    yield key, file
         except OSError as error:
-            raise _explained(f"{key}/", error) from error
+            raise _explained(prefix, error) from error
+
+    def _folder_of(self, prefix: str) -> Path:
+        """Returns the folder that has all objects whose keys start with the prefix."""
+        key = prefix.rpartition("/")[0]
+        return self._file(key) if key else self._folder
 
     def _file(self, key: str) -> Path:
         return path_of(self._folder.parent, self._folder.name, key)

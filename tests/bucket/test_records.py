@@ -1,0 +1,401 @@
+"""What a client reads of a sweep's records: which trials count, what became of them, and which of them are damaged."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepsweep.bucket.job_logs import FileLastLines, NoLastLines
+from stepsweep.bucket.records import Artifact, Known, Plan, Records
+from stepsweep.bucket.stores import FolderStore
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidDocument, InvalidInput
+from stepsweep.contract.note import Note
+from stepsweep.contract.trial import Trial
+from tests.support.recorded import BEGAN, RecordedCloud
+from tests.support.specs import NOW, as_number
+
+HALVED: dict[str, Any] = {
+    "parameters": {"lr": [0.1, 0.2, 0.3]},
+    "epochs": 4,
+    "halving": {"min_epochs": 2, "factor": 3},
+    "rounds": True,
+}
+
+
+class Counted(FolderStore):
+    """Notes which objects are read."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.read: list[str] = []
+
+    def get(self, key: str, *, at_most: int | None = None) -> bytes | None:
+        self.read.append(key)
+        return super().get(key, at_most=at_most)
+
+
+@pytest.fixture
+def store(recorded: RecordedCloud) -> Counted:
+    return Counted(recorded.directory / "s3" / "bucket")
+
+
+@pytest.fixture
+def records(store: Counted) -> Records:
+    return Records(store)
+
+
+def plan_of(records: Records, name: str = "mine") -> Plan:
+    spec = records.spec(name)
+    assert spec is not None
+    plan = records.plan(spec)
+    assert plan is not None
+    return plan
+
+
+def finished(records: Records, name: str = "mine") -> list[str]:
+    return records.finished(plan_of(records, name), records.objects(name))
+
+
+def three(recorded: RecordedCloud, **others: Any) -> Sequence[Trial]:
+    """A sweep of which one trial succeeded, one failed, and one has not ended."""
+    trials = recorded.planned("mine", {"lr": [0.1, 0.2, 0.3]}, **others)
+    recorded.succeeded("mine", trials[0], {"val_accuracy": [0.5, 0.7, 0.6]}, began=10)
+    recorded.failed("mine", trials[1], "ValueError: too hot\n", began=3)
+    return trials
+
+
+class TestPlan:
+    def test_a_sweep_that_is_not_there_or_not_planned_has_none(self, recorded: RecordedCloud, records: Records) -> None:
+        assert (records.spec("mine"), records.latest("mine"), records.sweeps()) == (None, None, [])
+        recorded.planned("mine", {"lr": [0.1]})
+        spec = records.spec("mine")
+        assert spec is not None
+        recorded.bucket.put(keys.latest_key("other"), b"", "application/json")
+        (recorded.directory / "s3" / "bucket" / "sweeps" / "mine" / "latest.json").unlink()
+        assert records.plan(spec) is None
+        assert records.leaderboard(spec) == []
+        assert not records.have_end_of("mine", execution="execution-1")
+
+    def test_it_has_the_trials_and_who_planned_them(self, recorded: RecordedCloud, records: Records) -> None:
+        trials = recorded.planned("mine", {"lr": [0.1, 0.2]}, execution="execution-7")
+        plan = plan_of(records)
+        assert list(plan.trials.values()) == plan.planned == trials
+        assert plan.to_run == {trial.trial_id for trial in trials}
+        assert (plan.execution, plan.trainer_version, plan.round_number) == ("execution-7", "1", 0)
+        assert plan.outcome_key(trials[1].trial_id) == keys.outcome_key("mine", 0, trials[1].trial_id)
+
+    def test_of_a_later_round_only_its_own_trials_are_planned(self, recorded: RecordedCloud, records: Records) -> None:
+        trials = recorded.planned("mine", **HALVED)
+        for trial in trials:
+            recorded.succeeded("mine", trial, {"val_accuracy": [as_number(trial.params["lr"]), 0.0]})
+        recorded.reduced("mine")
+        recorded.planned("mine", **HALVED, round_number=1)
+        plan = plan_of(records)
+        assert [trial.params for trial in plan.planned] == [{"lr": 0.3}]
+        assert len(plan.trials) == 3
+        assert plan.to_run == {trial.trial_id for trial in plan.planned}
+        assert finished(records) == [trial.trial_id for trial in trials[:2]]
+        assert [row.trial_id for row in records.rows_so_far(plan, records.objects("mine"), NoLastLines())] == [
+            trials[1].trial_id,
+            trials[0].trial_id,
+        ]
+
+    def test_it_is_read_once_until_another_execution_plans(
+        self, recorded: RecordedCloud, store: Counted, records: Records
+    ) -> None:
+        recorded.planned("mine", {"lr": [0.1]})
+        recorded.planned("other", {"lr": [0.1, 0.2]})
+        plans = [plan_of(records), plan_of(records), plan_of(records)]
+        assert plans[0] is plans[2]
+        assert store.read.count(keys.plan_key("mine", 0)) == 1
+        recorded.planned("mine", {"lr": [0.1]}, execution="execution-2")
+        assert plan_of(records).execution == "execution-2"
+        assert [len(plan_of(records, name).trials) for name in ("other", "mine", "other")] == [2, 1, 2]
+
+    @pytest.mark.parametrize("missing", ["plan.json", "to-run.json"])
+    def test_half_a_plan_is_named(self, recorded: RecordedCloud, records: Records, missing: str) -> None:
+        recorded.planned("mine", {"lr": [0.1]})
+        (recorded.directory / "s3" / "bucket" / "sweeps" / "mine" / "round-0" / missing).unlink()
+        with pytest.raises(InvalidDocument, match=rf"^sweeps/mine/round-0/{missing}: "):
+            plan_of(records)
+
+    def test_every_fault_of_a_spec_is_named(self, recorded: RecordedCloud, records: Records) -> None:
+        recorded.bucket.put_json(keys.spec_key("mine"), {"name": "mine", "parameters": {"lr": []}, "epochs": 0})
+        with pytest.raises(InvalidDocument, match=r"^sweeps/mine/spec\.json: [^;]+; [^;]+$") as error:
+            records.spec("mine")
+        assert "parameters.lr" in str(error.value)
+        assert "epochs" in str(error.value)
+
+
+class TestEnded:
+    def test_the_oldest_outcome_comes_first_and_known_ones_are_left_out(
+        self, recorded: RecordedCloud, records: Records
+    ) -> None:
+        first, second, _ = (trial.trial_id for trial in three(recorded))
+        plan, when = plan_of(records), datetime(2026, 1, 1, tzinfo=UTC)
+        objects = {plan.outcome_key(first): when.replace(hour=2), plan.outcome_key(second): when.replace(hour=1)}
+        assert records.ended(plan, objects) == [second, first]
+        assert records.ended(plan, objects, known={second}) == [first]
+        assert records.ended(plan, dict.fromkeys(objects, when)) == sorted([first, second]), "at the same second, by id"
+        assert records.finished(plan, objects) == [first, second], "in the order of the plan"
+        assert records.ended(plan, {}) == []
+
+    def test_what_an_earlier_execution_recorded_counts_once_it_is_recorded_anew(
+        self, recorded: RecordedCloud, store: Counted, records: Records
+    ) -> None:
+        first, second, third = three(recorded)
+        recorded.planned("mine", {"lr": [0.1, 0.2, 0.3]}, execution="execution-2")
+        assert finished(records) == [first.trial_id], "the failed one is tried again"
+        asked = store.read.count(plan_of(records).outcome_key(second.trial_id))
+        assert finished(records) == [first.trial_id]
+        assert store.read.count(plan_of(records).outcome_key(second.trial_id)) == asked == 1, "it is not read again"
+        recorded.failed("mine", second, "again", execution="execution-2")
+        assert finished(Records(store)) == [first.trial_id, second.trial_id]
+        objects = records.objects("mine")
+        later = {key: at.replace(year=at.year + 1) for key, at in objects.items()}
+        assert records.ended(plan_of(records), later) == [second.trial_id], "it has been written since"
+        assert third.trial_id not in finished(records)
+
+    def test_what_was_trained_before_has_ended_without_an_outcome(
+        self, recorded: RecordedCloud, records: Records
+    ) -> None:
+        first, *_ = three(recorded)
+        recorded.planned("other", {"lr": [0.1]})
+        assert finished(records, "other") == [first.trial_id]
+        assert records.ended(plan_of(records, "other"), records.objects("other")) == []
+
+    def test_results_have_the_value_or_the_reason_and_the_time_of_the_job(
+        self, recorded: RecordedCloud, records: Records
+    ) -> None:
+        first, second, third = three(recorded)
+        plan = plan_of(records)
+        good, bad, none = records.results(plan, [first.trial_id, second.trial_id, third.trial_id])
+        assert (good.result.value, good.result.epoch, good.job_seconds) == (0.7, 2, 2.0)
+        assert (bad.result.outcome.status, bad.result.outcome.reason) == ("FAILED", "exit code 1, attempt 2")
+        assert bad.job_seconds == 1.4
+        assert (none.result.outcome.status, none.job_seconds) == ("MISSING", 0.0)
+        outcome = records.outcome(plan, second.trial_id)
+        assert outcome is not None
+        assert outcome.reason == "exit code 1, attempt 2"
+        assert records.outcome(plan, third.trial_id) is None
+
+    def test_rows_so_far_end_in_what_the_failed_job_said(self, recorded: RecordedCloud, records: Records) -> None:
+        first, second, _ = three(recorded)
+        objects = records.objects("mine")
+        rows = records.rows_so_far(plan_of(records), objects, FileLastLines(recorded.directory / "logs"))
+        assert [(row.trial_id, row.rank) for row in rows] == [(first.trial_id, 1), (second.trial_id, None)]
+
+
+class TestResults:
+    def test_the_leaderboard_and_the_output_are_those_of_the_latest_execution(
+        self, recorded: RecordedCloud, records: Records
+    ) -> None:
+        first, second, third = three(recorded)
+        recorded.reduced("mine")
+        spec = records.spec("mine")
+        assert spec is not None
+        best, *others = (row.trial_id for row in records.leaderboard(spec))
+        assert (best, set(others)) == (first.trial_id, {second.trial_id, third.trial_id})
+        output = records.output(spec, execution="execution-1")
+        assert output is not None
+        assert output.winner is not None
+        assert output.winner.trial_id == first.trial_id
+        assert records.have_end_of("mine", execution="execution-1")
+        assert records.output(spec, execution="execution-2") is None
+        assert not records.have_end_of("mine", execution="execution-2")
+
+        recorded.planned("mine", {"lr": [0.1, 0.2, 0.3]}, execution="execution-2")
+        assert records.leaderboard(spec) == []
+        assert not records.have_end_of("mine", execution="execution-1"), "its records are another one's now"
+        assert not records.have_end_of("mine", execution="execution-2")
+
+    def test_with_several_objectives_the_output_has_the_front(self, recorded: RecordedCloud, records: Records) -> None:
+        objectives = [
+            {"metric": "val_accuracy", "direction": "maximize"},
+            {"metric": "size", "direction": "minimize"},
+        ]
+        (trial,) = recorded.planned("mine", {"lr": [0.1]}, objectives=objectives)
+        recorded.succeeded("mine", trial, {"val_accuracy": [0.5] * 3, "size": [2.0] * 3})
+        recorded.reduced("mine")
+        spec = records.spec("mine")
+        assert spec is not None
+        output = records.output(spec, execution="execution-1")
+        assert output is not None
+        assert output.winner is None
+        assert sorted(records.documents("mine")) == ["front.json", "leaderboard.csv", "spec.json"]
+
+    def test_the_documents_are_texts_by_their_file_names(self, recorded: RecordedCloud, records: Records) -> None:
+        first, *_ = three(recorded)
+        assert list(records.documents("mine")) == ["spec.json"]
+        recorded.reduced("mine")
+        recorded.bucket.put(keys.leaderboard_key("mine"), b"rank\xff", "text/csv")
+        found = records.documents("mine")
+        assert list(found) == ["spec.json", "leaderboard.csv", "winner.json"]
+        assert found["leaderboard.csv"] == "rank\ufffd"
+        assert first.trial_id in found["winner.json"]
+
+    def test_damaged_results_are_named(self, recorded: RecordedCloud, records: Records) -> None:
+        three(recorded)
+        recorded.reduced("mine")
+        spec = records.spec("mine")
+        assert spec is not None
+        for key in (keys.results_key("mine", 0), keys.winner_key("mine")):
+            recorded.bucket.put(key, b'{"schema": 1}', "application/json")
+        with pytest.raises(InvalidDocument, match=r"^sweeps/mine/round-0/results\.json: "):
+            records.leaderboard(spec)
+        with pytest.raises(InvalidDocument, match=r"^sweeps/mine/winner\.json: "):
+            records.output(spec, execution="execution-1")
+        with pytest.raises(InvalidDocument, match=r"^sweeps/mine/round-0/results\.json: "):
+            records.endings(plan_of(records), records.objects("mine"))
+
+
+class TestCurves:
+    def test_they_are_there_for_trials_with_valid_metrics(self, recorded: RecordedCloud, records: Records) -> None:
+        good, _, none = three(recorded)
+        wrong, other = recorded.planned("other", {"lr": [1.0, 2.0]})
+        recorded.bucket.put(wrong.metrics_key, b"epoch,val_accuracy\n1,0.5\n9,0.5\n", "text/csv")
+        recorded.bucket.put(other.metrics_key, b"epoch,val_accuracy\n1,nan\n", "text/csv")
+        found = records.curves([good, none, wrong, other])
+        assert list(found) == [good.trial_id, other.trial_id]
+        assert found[good.trial_id].measured("val_accuracy") == [(1, 0.5), (2, 0.7), (3, 0.6)]
+
+    def test_live_rows_are_those_of_a_trial_that_runs(self, recorded: RecordedCloud, records: Records) -> None:
+        runs, empty, wrong, none = recorded.planned("mine", {"lr": [1.0, 2.0, 3.0, 4.0]})
+        rows = b"epoch,val_accuracy\n1,0.25\n"
+        for trial, data in ((runs, rows), (empty, b""), (wrong, b"epoch\nx\n")):
+            recorded.bucket.put(keys.live_key(trial.trial_id), data, "text/csv")
+        found = records.live_curves([none, wrong, empty, runs])
+        assert list(found) == [runs.trial_id]
+        assert found[runs.trial_id].measured("val_accuracy") == [(1, 0.25)]
+        recorded.bucket.put(keys.live_key(runs.trial_id), b"epoch,val_accuracy\n4,0.25\n", "text/csv")
+        assert records.live(runs) is None, "it trains three epochs"
+
+
+class TestEndings:
+    def test_they_go_by_the_end_of_their_jobs(self, recorded: RecordedCloud, records: Records) -> None:
+        first, second, _ = three(recorded)
+        plan, objects = plan_of(records), records.objects("mine")
+        outcomes = records.outcomes(objects)
+        assert list(outcomes) == sorted(plan.outcome_key(trial.trial_id) for trial in (first, second))
+        found = records.timed_endings(plan, objects, outcomes)
+        assert [(each.trial_id, each.value, each.seconds) for each in found] == [
+            (second.trial_id, None, 1.4),
+            (first.trial_id, 0.7, 2.0),
+        ]
+        assert [(each.started, each.ended) for each in found] == [
+            (BEGAN + 3_000, BEGAN + 4_700),
+            (BEGAN + 10_000, BEGAN + 12_000),
+        ]
+
+    def test_an_outcome_that_cannot_be_read_is_left_out_and_one_that_is_known_is_not_read(
+        self, recorded: RecordedCloud, store: Counted, records: Records
+    ) -> None:
+        first, second, third = three(recorded)
+        recorded.bucket.put(keys.outcome_key("mine", 0, third.trial_id), b"{", "application/json")
+        recorded.bucket.put(f"sweeps/mine/round-0/outcomes/{third.trial_id}/x.json", b"{}", "application/json")
+        objects = records.objects("mine")
+        plan = plan_of(records)
+        found = records.outcomes(objects)
+        assert [each.trial_id for each in found.values()] == sorted([first.trial_id, second.trial_id])
+        store.read.clear()
+        assert records.outcomes(objects, found) == found
+        assert store.read == [plan.outcome_key(third.trial_id)]
+
+    def test_of_rounds_the_former_ones_are_read_once_and_the_running_one_so_far(
+        self, recorded: RecordedCloud, store: Counted, records: Records
+    ) -> None:
+        trials = recorded.planned("mine", **HALVED)
+        for trial in trials:
+            recorded.succeeded("mine", trial, {"val_accuracy": [as_number(trial.params["lr"]), 0.0]})
+        known = Known()
+        before = records.endings(plan_of(records), records.objects("mine"), known)
+        assert [(each.rung, each.value, each.promoted) for each in before] == [
+            (0, 0.1, False), (0, 0.2, False), (0, 0.3, False),
+        ]  # fmt: skip
+        recorded.reduced("mine")
+        (last,) = [each for each in recorded.planned("mine", **HALVED, round_number=1) if each.epochs == 4]
+        recorded.succeeded("mine", last, {"val_accuracy": [0.5, 0.3, 0.8, 0.4]})
+        plan, objects = plan_of(records), records.objects("mine")
+        found = records.endings(plan, objects, known)
+        assert [(each.params["lr"], each.rung, each.value, each.promoted) for each in found] == [
+            (0.1, 0, 0.1, False), (0.2, 0, 0.2, False), (0.3, 0, 0.3, True), (0.3, 1, 0.8, False),
+        ]  # fmt: skip
+        assert found[-1].jobs == (keys.outcome_key("mine", 1, last.trial_id),)
+        assert records.endings(plan, objects) == found
+        store.read.clear()
+        assert records.endings(plan, objects, known) == found
+        assert keys.results_key("mine", 0) not in store.read
+
+    def test_results_of_an_earlier_execution_are_not_taken_for_this_ones(
+        self, recorded: RecordedCloud, records: Records
+    ) -> None:
+        first, second, _ = three(recorded)
+        recorded.reduced("mine")
+        recorded.planned("mine", {"lr": [0.1, 0.2, 0.3]}, execution="execution-2")
+        found = records.endings(plan_of(records), records.objects("mine"))
+        assert [each.trial_id for each in found] == [first.trial_id]
+        known = Known(results={(first.trial_id, 3): records.results(plan_of(records), [first.trial_id])[0].result})
+        assert records.endings(plan_of(records), records.objects("mine"), known) == found
+        recorded.failed("mine", second, "", execution="execution-2")
+        assert len(records.endings(plan_of(records), records.objects("mine"), known)) == 2
+
+
+class TestArtifacts:
+    def test_what_is_kept_goes_before_what_a_rule_deletes(
+        self, recorded: RecordedCloud, records: Records, tmp_path: Path
+    ) -> None:
+        (trial,) = recorded.planned("mine", {"lr": [0.1]})
+        recorded.left(trial, {"last.pt": "last", "best.pt": "new one", "logs/a.txt": ""})
+        recorded.bucket.put(trial.kept_artifacts + "best.pt", b"kept", "application/octet-stream")
+        best, last, log = records.artifacts(trial)
+        assert best == Artifact(name="best.pt", key=trial.kept_artifacts + "best.pt", bytes=4, is_kept=True)
+        assert last == Artifact(name="last.pt", key=trial.new_artifacts + "last.pt", bytes=4, is_kept=False)
+        assert (log.path, log.bytes) == (Path("logs", "a.txt"), 0)
+        records.save(best, tmp_path / "saved")
+        assert (tmp_path / "saved").read_bytes() == b"kept"
+
+    def test_a_name_that_must_not_become_a_path_is_refused_by_its_key(self) -> None:
+        artifact = Artifact(name="../x", key="artifacts/new/a/e1/../x", bytes=1, is_kept=False)
+        with pytest.raises(InvalidInput, match=r'^the artifact "artifacts/new/a/e1/\.\./x" cannot be downloaded: its'):
+            _ = artifact.path
+
+
+class TestNote:
+    def test_it_replaces_the_one_that_was_seen(self, recorded: RecordedCloud, records: Records) -> None:
+        recorded.planned("mine", {"lr": [0.1]})
+        none = records.note("mine")
+        assert none.text == ""
+        first, second = Note(text="first", written_at=NOW), Note(text="second", written_at=NOW)
+        assert not records.replace_note("mine", first, mark=second.mark)
+        assert records.replace_note("mine", first, mark=none.mark)
+        assert records.note("mine") == first
+        assert not records.replace_note("mine", second, mark=none.mark)
+        assert records.replace_note("mine", second, mark=first.mark)
+        assert json.loads((recorded.directory / "s3/bucket/sweeps/mine/note.json").read_text())["text"] == "second"
+
+    @pytest.mark.parametrize(
+        ("data", "fault"),
+        [(b"{", "is not JSON"), (b" " * 65_537, "is larger than 65,536 bytes, and no note is"), (b"{}", "schema")],
+    )
+    def test_a_damaged_one_is_named_and_counts_as_empty_for_who_writes_anew(
+        self, recorded: RecordedCloud, records: Records, data: bytes, fault: str
+    ) -> None:
+        key = keys.note_key("mine")
+        recorded.bucket.put(key, data, "application/json")
+        with pytest.raises(InvalidDocument, match=rf"^{key}: .*{fault}"):
+            records.note("mine")
+        assert records.replace_note("mine", Note(text="anew", written_at=NOW), mark=Note().mark)
+        assert records.note("mine").text == "anew"
+
+
+def test_a_removed_sweep_leaves_the_trials_of_others(recorded: RecordedCloud, records: Records) -> None:
+    first, *_ = three(recorded)
+    recorded.planned("other", {"lr": [0.1]})
+    assert records.remove("mine") == 6, "input, latest execution, plan, items, and two outcomes"
+    assert records.sweeps() == ["other"]
+    assert records.objects("mine") == {}
+    assert records.metrics(first) is not None
