@@ -71,7 +71,9 @@ ROOMS = {
         "statemachine", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"], others=["definition.py"]
     ),
     "trainer": Room("trainer", ["tests/trainer"], ["tests/trainer/test_image.py"]),
-    "trial": Room("trial", ["tests/trial"], ["tests/trial/test_sweep.py"]),
+    "trial": Room(
+        "trial", ["tests/trial"], ["tests/trial/test_sweep.py", "tests/trial/test_library.py::test_the_import_is_light"]
+    ),
 }
 
 
