@@ -97,7 +97,7 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
             event["sweep"],
             _ground(),
             round_number=event["round"],
-            map_results=map_results if event["leg"] is None else {},
+            map_results=map_results,
             context=context,
         )
     invocation.ended(another_round=state["another_round"], has_winner="output" in state, **report)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from stepsweep.contract.attempts import attempts_of
 from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, TrialItem, items_from_json
 from stepsweep.contract.errors import InvalidDocument
-from stepsweep.contract.job_outcome import JobOutcome, begun
+from stepsweep.contract.job_outcome import CONTAINER_EXITED, JobOutcome, begun
+from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.median import Medians
 from stepsweep.contract.output import Cost, Kept, Output, Place
@@ -325,6 +326,66 @@ def test_a_job_that_was_killed_for_memory_says_at_how_much(why: str, needs: obje
     failed = begun("t", Status.FAILED, execution="e") | {"failure": {"Error": "E", "Cause": json.dumps(job)}}
     reason = JobOutcome.from_json(failed, where="o").reason
     assert reason == f"exit code 137, {why}{said if why.startswith('OutOf') else ''}"
+
+
+ENDED = f"{ENDED_WITH_THE_SEARCH}stop.max_hours"
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        ({}, "its job failed"),
+        ({"StatusReason": "Host EC2 terminated"}, "Host EC2 terminated"),
+        ({"StatusReason": CONTAINER_EXITED}, CONTAINER_EXITED),
+        ({"StatusReason": ENDED, "Attempts": [{"Container": {"ExitCode": 143}}]}, ENDED),
+        ({"Attempts": "many", "StatusReason": "why"}, "why"),
+        ({"Attempts": []}, "its job failed"),
+        ({"Attempts": ["?"]}, "its job failed"),
+        ({"Attempts": [{"StatusReason": "Task failed to start"}]}, "Task failed to start"),
+        ({"Attempts": [{"StatusReason": "no"}], "StatusReason": "job's"}, "job's"),
+        ({"Attempts": [{"Container": {"Reason": "cannot pull"}}], "StatusReason": "job's"}, "cannot pull"),
+        ({"Attempts": [{"Container": {"ExitCode": 0}}]}, "exit code 0"),
+        ({"Attempts": [{"Container": {"ExitCode": 1}}], "StatusReason": CONTAINER_EXITED}, "exit code 1"),
+        ({"Attempts": [{"Container": {"ExitCode": 1}}], "StatusReason": "a timeout"}, "exit code 1, a timeout"),
+        (
+            {
+                "Attempts": [
+                    {"Container": {"ExitCode": 1}},
+                    {"Container": {"ExitCode": 2}},
+                    {"Container": {"ExitCode": 3}},
+                ]
+            },
+            "exit code 3, attempt 3",
+        ),
+        *(
+            (
+                {"Attempts": [{"Container": {"ExitCode": 137, "Reason": why}}]},
+                "exit code 137, killed, most likely for memory",
+            )
+            for why in (None, "", CONTAINER_EXITED)
+        ),
+        ({"Attempts": [{"Container": {"ExitCode": 137, "Reason": "Host EC2"}}]}, "exit code 137, Host EC2"),
+    ],
+)
+def test_the_reason_of_a_failed_job_says_what_batch_said_most_precisely(cause: object, reason: str) -> None:
+    assert failed_for({"Error": "States.TaskFailed", "Cause": json.dumps(cause)}) == reason
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        ({}, "unknown error"),
+        ({"Error": "States.Timeout"}, "States.Timeout"),
+        ({"Error": "Batch.ClientException", "Cause": "no such queue"}, "Batch.ClientException: no such queue"),
+        ({"Cause": "[1]"}, "unknown error: [1]"),
+    ],
+)
+def test_what_failed_and_was_no_job_is_said_in_the_words_of_its_error(failure: object, reason: str) -> None:
+    assert failed_for(failure) == reason
+
+
+def failed_for(failure: object) -> str:
+    return JobOutcome.from_json(begun("t", Status.FAILED, execution="e") | {"failure": failure}, where="o").reason
 
 
 def test_a_worker_is_told_what_to_do_and_what_to_ask_next() -> None:

@@ -254,6 +254,30 @@ class TestAModel:
         assert event.choice.task.params == {"lr": 0.125}
         assert event.seen == 7
 
+    def test_it_is_asked_for_the_last_params_too_and_for_none_beyond(self) -> None:
+        life = life_of(1, 10, search={"method": "tpe", "trials": 10})
+        for _ in range(8):
+            life.ends(0, succeeded(0.5))
+        assert self.asked(life) is None
+        assert life.ends(0, succeeded(0.5), proposed=[{"lr": 0.125}]) is not None
+        assert life.ends(0, succeeded(0.5)) is None
+        assert not life.tasks
+
+    def test_it_is_asked_once_those_by_hand_have_begun(self) -> None:
+        by_hand = [{"lr": number / 100} for number in range(11)]
+        life = life_of(1, 20, search={"method": "tpe", "trials": 20}, try_first=by_hand)
+        told = [life.ends(0, succeeded(0.5)) for _ in range(10)]
+        assert [dict(task.params) for task in told if task] == by_hand[1:]
+        assert self.asked(life) is None
+
+    def test_what_has_stopped_early_is_promoted_before_a_model_is_asked(self) -> None:
+        life = life_of(1, 12, search={"method": "tpe", "trials": 12}, epochs=9, halving={"min_epochs": 3, "factor": 3})
+        told: Any = True
+        while told is not None:
+            told = life.ends(0, succeeded(0.5, 2), proposed=[])
+        assert life.rungs.count(1) == 4
+        assert len(life.rungs) == 12
+
     def test_a_model_that_finds_nothing_new_leaves_it_to_chance(self) -> None:
         life = life_of(1, 20, search={"method": "tpe", "trials": 20})
         for _ in range(8):
@@ -312,6 +336,26 @@ class TestStop:
         life.begin(execution="two")
         assert life.tasks
 
+    def test_a_budget_is_left_by_the_epochs_that_a_trial_still_has_to_train(self) -> None:
+        """On rung 1 that are six of nine, at the pace of what has trained all its epochs."""
+        life = life_of(1, 3, epochs=9, halving={"min_epochs": 3, "factor": 3}, budget_usd=16)
+        for number in range(3):
+            assert life.ends(0, succeeded(0.9 - number / 10, 3, job_seconds=3 * 3600))
+        assert life.rungs == [1, 0, 0]
+        assert life.ends(0, succeeded(0.9, 9, job_seconds=12 * 3600)) is None
+        assert life.state is not None
+        spent = life.state.spent
+        assert (spent.job_seconds, spent.epochs, spent.jobs, spent.pace) == (21 * 3600, 15, 4, 7200.0)
+
+    @pytest.mark.parametrize(("trained", "epochs", "slowest"), [(3, 3, 1200.0), (2, 2, 0.0), (None, 0, 0.0)])
+    def test_a_job_that_stopped_early_says_nothing_of_the_slowest_pace(
+        self, trained: int | None, epochs: int, slowest: float
+    ) -> None:
+        life = life_of(1, 3, epochs=3)
+        life.ends(0, replace(succeeded(0.5, 3, job_seconds=3600), epochs_trained=trained))
+        assert life.state is not None
+        assert (life.state.spent.epochs, life.state.spent.slowest) == (epochs, slowest)
+
     def test_a_budget_counts_what_runs(self) -> None:
         life = life_of(2, 9, budget_usd=4.5)
         assert life.ends(0, succeeded(0.5, job_seconds=3600)), "one spent, one runs, and one begins"
@@ -340,6 +384,50 @@ class TestStop:
         (climbed,) = [each for each in life.state.candidates if each.rung]
         assert [each.end is None for each in climbed.members] == [False, True]
         assert {(trial.rung, trial.epochs) for trial in life.state.ended().trials()} == {(0, 3)}
+
+
+def test_a_trial_is_the_work_of_its_rung_and_has_one_id_on_all_of_them() -> None:
+    life = life_of(1, 3, epochs=9, halving={"min_epochs": 3, "factor": 3})
+    state = life.state
+    assert state is not None
+    first = state.trial(0, 0)
+    for value in (0.9, 0.5, 0.1):
+        life.ends(0, succeeded(value, 3))
+    then = state.trial(0, 0)
+    assert [(trial.rung, trial.epochs, trial.round_number, trial.options["epochs"]) for trial in (first, then)] == [
+        (0, 3, 0, 3), (1, 9, 1, 9),
+    ]  # fmt: skip
+    assert first.trial_id == then.trial_id
+    other = life_of(1, 3)
+    other.begin(trainer="another")
+    assert other.state is not None
+    assert other.state.trial(0, 0).trial_id != first.trial_id
+
+
+def test_a_worker_without_a_first_trial_asks_and_that_is_read_again() -> None:
+    life = life_of(4, 20, search={"method": "tpe", "trials": 20})
+    while len(life.log) < 12:
+        life.ends(next(iter(life.tasks)), succeeded(0.5), proposed=[{"lr": 0.5}, {"lr": 0.25}, {"lr": 0.125}])
+    life.workers = 6
+    life.begin(part=1)
+    state = life.state
+    assert state is not None
+    asked = answer(state, leg=1, worker=5, turn=0, ended=None, proposed=[{"lr": 0.375}], seen=12)
+    assert asked is not None
+    document = json.loads(json.dumps(asked.to_json()))
+    assert (document["event"], document["ended"], document["seen"]) == ("asked", None, 12)
+    assert event_from_json(document, where="event") == asked
+    life.append(asked)
+    _read_again(life, Random(1))
+
+
+def test_a_snapshot_has_the_averages_of_a_trial_once() -> None:
+    life = life_of(1, 3, epochs=9, stop={"median": {}})
+    life.ends(0, replace(succeeded(0.5, 9), averages={1: 0.4375, 2: 0.4375}))
+    assert life.state is not None
+    text = json.dumps(life.state.to_json())
+    assert text.count("0.4375") == 2
+    assert SearchState.from_json(json.loads(text), where="snapshot").averages == [{1: 0.4375, 2: 0.4375}]
 
 
 @pytest.mark.parametrize("choices", [[1, True, 2], [0, False], [[1], [True], ["1"]], [[64, 64], [128]], ["1", 1, None]])

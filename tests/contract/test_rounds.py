@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, ClassVar
 
 import pytest
@@ -14,8 +15,10 @@ from stepsweep.contract.ranking import Group, Result, grouped
 from stepsweep.contract.rounds import (
     Round,
     epochs_to_train,
+    first_params,
     first_round,
     goes_on,
+    in_order,
     next_round,
     schedule,
     trials_at_the_ends,
@@ -234,6 +237,37 @@ class TestRounds:
         assert found == schedule(spec)
         best = max(known, key=lambda each: each.value or 0)
         assert best.trial.epochs == spec.epochs, "the best of all is trained to the end"
+
+
+class TestFirstParams:
+    """What `sweep plan` lists of a search: the params that no outcome decides."""
+
+    @pytest.mark.parametrize(
+        ("fields", "number"),
+        [
+            ({"search": "grid", "parameters": {"lr": [1, 2, 3]}}, 3),
+            ({"search": {"method": "random", "trials": 12}}, 12),
+            ({"search": {"method": "random", "trials": 12}, "rounds": False}, 12),
+            ({"search": {"method": "tpe", "trials": 12, "batch": 5}}, 5),
+            ({"search": {"method": "tpe", "trials": 12}, "rounds": False}, 9),
+            ({"search": {"method": "tpe", "trials": 4}, "rounds": False}, 4),
+            (
+                {
+                    "search": {"method": "tpe", "trials": 12},
+                    "rounds": False,
+                    "try_first": [{"lr": number / 100} for number in range(11)],
+                },
+                11,
+            ),
+        ],
+    )
+    def test_they_are_all_of_a_search_that_learns_nothing_or_those_before_a_model_is_asked(
+        self, fields: dict[str, Any], number: int
+    ) -> None:
+        spec = SweepSpec.from_json(
+            {"parameters": {"lr": {"low": 0.0, "high": 1.0, "type": "float"}}, "epochs": 1, "name": "s", **fields}
+        )
+        assert first_params(spec) == list(islice(in_order(spec), number))
 
 
 class TestSchedule:

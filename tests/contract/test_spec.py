@@ -254,6 +254,13 @@ class TestFaults:
         value = [1] if field == "parameters" else 1
         assert faults(**{field: {name: value}}) == (f"{field}.{name}: not a name you can use here; {remedy}",)
 
+    @pytest.mark.parametrize(("high", "gap"), [(1.5, 2**-51), (1_000_000.5, 2**-32)])
+    def test_a_step_keeps_the_numbers_of_its_range_apart(self, high: float, gap: float) -> None:
+        low = high - 8 * gap
+        assert parse(parameters={"x": {"low": low, "high": high, "step": gap}})
+        (fault,) = faults(parameters={"x": {"low": low, "high": high, "step": gap * 0.99}})
+        assert fault.startswith(f"parameters.x.step: must be at least {gap:.2g}, since numbers near {high}")
+
     @pytest.mark.parametrize("name", ["LR", "C", "batch-size", "optim.lr", "model/depth", "e", "epsilon", "seeds_n"])
     def test_names_are_written_as_in_the_script(self, name: str) -> None:
         (trial,) = first_round(parse(parameters={name: [0.5]}), trainer_version="1")

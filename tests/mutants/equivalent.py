@@ -22,6 +22,21 @@ class Equivalent:
 
 EQUIVALENT = [
     Equivalent(
+        file="contract/parameters_input.py",
+        function="_gap",
+        change=(
+            "- return 0 if all(isinstance(number, int) for number in numbers) else 2 * math.ulp(max(map(abs, numbers)))",  # noqa: E501
+            "+ return 1 if all(isinstance(number, int) for number in numbers) else 2 * math.ulp(max(map(abs, numbers)))",  # noqa: E501
+        ),
+        reason="one of the numbers is the step, which is above 0; a whole one is not below 1 either",
+    ),
+    Equivalent(
+        file="contract/free_running.py",
+        function="SearchState.end_task",
+        change=("- _, task = self.turns.get(worker, (0, None))", "+ _, task = self.turns.get(worker, (1, None))"),
+        reason="the number is not used",
+    ),
+    Equivalent(
         file="contract/leaderboard.py",
         function="Row.of",
         change=(
@@ -44,5 +59,41 @@ EQUIVALENT = [
             "+ files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), ))",
         ),
         reason="`keep` returns as many as it is given; `strict` would only name a fault of its own",
+    ),
+    Equivalent(
+        file="bucket/job_logs.py",
+        function="with_last_lines",
+        change=(
+            "- lines = {each.log_stream: line for each, line in zip(failed, found, strict=True)}",
+            "+ lines = {each.log_stream: line for each, line in zip(failed, found, strict=False)}",
+        ),
+        reason="`for_all` returns as many as it is given; `strict` would only name a fault of its own",
+    ),
+    Equivalent(
+        file="bucket/outcomes.py",
+        function="_outcomes",
+        change=(
+            """- yield JobOutcome.from_json(_document(output), where="the Map's record")""",
+            """+ yield JobOutcome.from_json(_document(output), where="XXthe Map's recordXX")""",
+        ),
+        reason="the error that would name it is passed over, since the trial's own object is read instead",
+    ),
+    Equivalent(
+        file="bucket/search_log.py",
+        function="SearchLog.append",
+        change=(
+            '- document = json.dumps(state.to_json(), separators=(",", ":"), allow_nan=False)',
+            "+ document = json.dumps(state.to_json(), allow_nan=False)",
+        ),
+        reason="the same document, which only takes more time and bytes",
+    ),
+    Equivalent(
+        file="bucket/search_log.py",
+        function="listed_events",
+        change=(
+            "- for number, expected in zip(numbers, itertools.count(since), strict=False):",
+            "+ for number, expected in zip(numbers, itertools.count(since), strict=None):",
+        ),
+        reason="`strict=None` is `strict=False`",
     ),
 ]

@@ -72,8 +72,11 @@ class Warm:
         with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
             chosen = {fault: tests.get(fault.partition("__mutmut_")[0], []) for fault in job["faults"]}
             # Tests that fail in a fork would find every fault.
-            asked = dict.fromkeys(item for items in chosen.values() for item in items)
-            for _, state in self._tried({"": [*asked]}, at_once=1):
+            ids = {item.nodeid for items in chosen.values() for item in items}
+            asked = [item for item in session.items if item.nodeid in ids]
+            size = math.ceil(len(asked) / job["processes"]) or 1
+            parts = {str(first): asked[first : first + size] for first in range(0, len(asked), size)}
+            for _, state in self._tried(parts, at_once=job["processes"]):
                 if state in (FOUND, HANGS):
                     raise session.Failed("tests fail in a fork, without a fault")
             for name, state in self._tried(chosen, at_once=job["processes"]):
