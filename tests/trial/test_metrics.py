@@ -300,6 +300,16 @@ TABLES = {
     "with rules": "| Epoch | train_loss | valid_loss | valid_acc |\n|---|:---:|---|---|\n"
     "| 1 | .8375 | 0.7386 | 4.5e-1 |\n"
     "| 2 | 0.8504 | 0.7645 | 0.5750 |\n\n3 files read 4\n| 3 | 0.6799 | 0.6055 | 0.6500 |\nepoch 3 of 3 done",
+    "with marks of the best epoch": "epoch train_loss valid_loss valid_acc\n"
+    "1 0.8375* 0.7386 0.4500\n2 0.8504 0.7645 0.5750 *\n3 0.6799 * 0.6055 0.6500+\n",
+    "with words behind the cells": "epoch train_loss valid_loss valid_acc\n1 .8375 0.7386 0.45 <- best\n"
+    "2 0.8504 0.7645 0.5750\n3 0.6799 0.6055 0.6500 saved best.pt\n",
+    "with words in a column, between bars": "| epoch | train_loss | valid_loss | valid_acc | note |\n"
+    "|---|---|---|---|---|\n| 1 | .8375 | 0.7386 | 0.45 | best |\n| 2 | 0.8504 | 0.7645 | 0.5750 | - |\n"
+    "| 3 | 0.6799 | 0.6055 | 0.6500 | best |\n",
+    "with words below the ends of their name": "epoch  train_loss  valid_loss  valid_acc  note\n"
+    "    1       .8375      0.7386     0.4500  best\n    2      0.8504      0.7645     0.5750     -\n"
+    "    3      0.6799      0.6055     0.6500  best\n",
 }
 
 
@@ -322,6 +332,7 @@ def test_a_table_has_a_row_for_each_epoch(name: str) -> None:
         "epoch loss accuracy\n1 files\n  2 0.5\n",
         "loss accuracy\n1 0.5\n",
         "epoch 1\n1 0.5",
+        "epoch loss loss\n1 0.5 0.6",
     ],
 )
 def test_lines_that_fit_no_header_are_no_rows(text: str) -> None:
@@ -331,6 +342,46 @@ def test_lines_that_fit_no_header_are_no_rows(text: str) -> None:
 def test_a_table_s_cell_that_was_not_measured_is_empty() -> None:
     columns, _ = collected("epoch  train_loss  valid_loss\n    1         0.5\n    2         0.4         0.7\n", 2)
     assert columns == {"train_loss": [0.5, 0.4], "valid_loss": [None, 0.7]}
+
+
+def test_percents_in_a_table_count_as_they_are_printed() -> None:
+    assert collected("epoch  val_acc\n    1    78.1%\n    2      80%\n", 2)[0] == {"val_acc": [78.1, 80]}
+
+
+def test_a_row_of_a_table_that_cannot_be_read_is_no_epoch_that_is_left_out() -> None:
+    with pytest.raises(
+        NoMetrics, match=r"'2 0\.4 0\.9 0\.1' has the epoch of a row, but does not fit below 'epoch loss"
+    ):
+        collected("epoch loss acc\n1 0.5 0.7\n2 0.4 0.9 0.1\n3 0.6 0.6\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("epoch;loss\n1;0.5\n", r"its names have ';' between them; write commas: 'epoch;loss'"),
+        ("epoch\tloss\n1\t0.5\n", r"its names have '\\t' between them"),
+        ("epoch  loss\n1   0.5\n", r"its names have ' ' between them"),
+        ("epoch,loss, loss\n1,0.5,0.4\n", r"two columns are named 'loss'; rename one of them"),
+    ],
+)
+def test_a_csv_file_that_cannot_be_read_as_meant_says_why(text: str, why: str, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(NoMetrics, match=why):
+        metrics_file.collect(tmp_path / "m.csv", Collector())
+
+
+def test_a_csv_file_may_have_a_byte_order_mark_and_quotes_behind_spaces(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text('"epoch", "loss", "note, more"\n3, 0.5, 1\n4, 0.25\n', "utf-8-sig")
+    collector = Collector()
+    metrics_file.collect(tmp_path / "m.csv", collector)
+    assert [(row["epoch"], row["loss"]) for row in collector.rows(4)[0][2:]] == [(3, 0.5), (4, 0.25)]
+
+
+def test_a_csv_file_may_have_one_column_of_two_words(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("val loss\n0.5\n0.25\n")
+    collector = Collector()
+    metrics_file.collect(tmp_path / "m.csv", collector)
+    assert [row["val_loss"] for row in collector.rows(2)[0]] == [0.5, 0.25]
 
 
 def test_a_file_whose_names_are_aligned_has_them_without_the_spaces(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ class Collector:
         if (rank := _RANK.match(line)) and int(rank[1]):
             return
         document = _json_object(line)
-        if document is None and not self._named and (row := self._table.row(line)) is not None:
+        if document is None and not self._named and (row := self._row(line)) is not None:
             document = dict(row)
         found_epoch = document.get(EPOCH) if document is not None else None
         if isinstance(found_epoch, (int, float)) and math.isfinite(found_epoch):
@@ -186,6 +186,12 @@ class Collector:
         kind = _kind_of(line, document)
         for key, name, value in self._found(line, document):
             self._add(key, name, value, kind)
+
+    def _row(self, line: str) -> dict[str, float] | None:
+        try:
+            return self._table.row(line)
+        except ValueError as error:
+            raise NoMetrics(f"of a table that was printed: {error}; print numbers alone in the rows") from None
 
     def _found(self, line: str, document: dict[str, object] | None) -> list[tuple[str, str, float]]:
         """Returns a key, the name as it was printed, and the value, of each metric in a line."""

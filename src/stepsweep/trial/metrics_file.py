@@ -22,13 +22,11 @@ def collect(path: Path, collector: Collector) -> None:
         NoMetrics: the file is missing or is none of these.
     """
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # Excel and others write a byte-order mark
     except (OSError, ValueError) as error:
         raise NoMetrics(f"--metrics-file {path}: cannot be read: {error}") from None
     if path.suffix == ".csv":
-        for row in csv.DictReader(io.StringIO(text, newline="")):
-            numbers = {(name or "").strip(): _number(cell) for name, cell in row.items()}  # aligned, as YOLO's
-            collector.feed(json.dumps({name: number for name, number in numbers.items() if number is not None}))
+        _collect_csv(path, text, collector)
         return
     try:
         document = json.loads(text)
@@ -45,6 +43,19 @@ def collect(path: Path, collector: Collector) -> None:
     for line in text.splitlines() if rows is None else map(json.dumps, rows):
         if line.startswith("{"):
             collector.feed(line)
+
+
+def _collect_csv(path: Path, text: str, collector: Collector) -> None:
+    header, *lines = [*csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)] or [[]]
+    names = [name.strip() for name in header]  # aligned, as YOLO's
+    below = "".join(lines[0]).strip() if lines else ""
+    if len(names) == 1 and (sign := next((sign for sign in ";\t " if sign in names[0] and sign in below), "")):
+        raise NoMetrics(f"--metrics-file {path}: its names have {sign!r} between them; write commas: {names[0]!r}")
+    if twice := [name for name in dict.fromkeys(names) if name and names.count(name) > 1]:
+        raise NoMetrics(f"--metrics-file {path}: two columns are named {twice[0]!r}; rename one of them")
+    for cells in lines:
+        numbers = {name: _number(cell) for name, cell in zip(names, cells)}  # noqa: B905  Python 3.9 has no `strict`
+        collector.feed(json.dumps({name: number for name, number in numbers.items() if number is not None}))
 
 
 def _rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,9 @@ _NAME = re.compile(r"[A-Za-z][\w./@-]*", re.ASCII)
 _WORD = re.compile(r"[^\s|]+")
 _RULE = re.compile(r"[\s|+:=-]+")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?(?:nan|inf)", re.ASCII | re.IGNORECASE)
+_MARKED = re.compile(rf"({_NUMBER.pattern})[+*%]", re.ASCII | re.IGNORECASE)
+"""A number with the mark of a best epoch, or of percents, which count as they are printed."""
+_MARK = re.compile(r"[+*]", re.ASCII)
 _OTHER = re.compile(r"(?:\d+:)?\d+:\d+(?:\.\d+)?s?|\d+(?:\.\d+)?s|None|-+|[+*]", re.ASCII)
 """A cell that is no metric: a time, nothing, or a mark such as that of a checkpoint."""
 _NOT_METRICS = {"dur", "duration", "elapsed", "time"}
@@ -18,42 +21,85 @@ class Table:
 
     def __init__(self) -> None:
         self._header: list[re.Match[str]] = []
+        self._bars = 0
         self._epoch = -1
+        self._passed: dict[int, str] = {}
 
     def row(self, line: str) -> dict[str, float] | None:
         """Returns the values of a row, with its epoch; nothing for a header and the rule below it.
 
         Returns None if the line is no part of a table.
+
+        Raises:
+            ValueError: a line above it must have been the row of an epoch between, which may be the best one.
         """
         words = list(_WORD.finditer(line))
-        if len(words) > 1 and words[0][0].lower() == "epoch" and all(_NAME.fullmatch(word[0]) for word in words):
-            self._header, self._epoch = words, -1
+        names = [word[0] for word in words]
+        if len(words) > 1 and names[0].lower() == "epoch" and all(map(_NAME.fullmatch, names)):
+            # Of two columns of one name nobody knows which is meant.
+            self._header = words if len(set(names)) == len(names) else []
+            self._bars, self._epoch, self._passed = line.count("|"), -1, {}
             return {}
         if not self._header or not words:
             return None
         if _RULE.fullmatch(line):
             return {}
-        cells = self._cells(words)
-        numbers = {name: word for name, word in cells.items() if _NUMBER.fullmatch(word)}
-        others = [word for name, word in cells.items() if name not in numbers]
-        epoch = words[0][0]
-        if not epoch.isdecimal() or int(epoch) <= self._epoch or not all(map(_OTHER.fullmatch, others)):
+        if not names[0].isdecimal() or int(names[0]) <= self._epoch:
             return None
+        cells = self._cells(words, has_bars=line.count("|") == self._bars > 0)
+        numbers = {name: float(text) for name, text in cells.items() if _NUMBER.fullmatch(text)}
+        epoch = int(names[0])
         if len(numbers) < 2:
+            if any(_NUMBER.fullmatch(_plain(name)) for name in names[1:]):
+                self._passed[epoch] = line.strip()
             return None
-        self._epoch = int(epoch)
-        values = {name: float(word) for name, word in numbers.items() if name.lower() not in {"epoch", *_NOT_METRICS}}
-        return {"epoch": float(self._epoch), **values}
+        if between := [text for other, text in self._passed.items() if self._epoch < other < epoch]:
+            raise ValueError(f"{between[0]!r} has the epoch of a row, but does not fit below {' '.join(self._names)!r}")
+        self._epoch, self._passed = epoch, {}
+        values = {name: value for name, value in numbers.items() if name.lower() not in {"epoch", *_NOT_METRICS}}
+        return {"epoch": float(epoch), **values}
 
-    def _cells(self, words: list[re.Match[str]]) -> dict[str, str]:
-        """Returns the words by the names above them. A row that lacks some has the others below the ends of theirs."""
-        names = [name[0] for name in self._header]
-        if len(words) == len(names):
-            return dict(zip(names, (word[0] for word in words)))  # noqa: B905  Python 3.9 has no `strict`
-        found = {}
-        for word in words:
-            above = [name[0] for name in self._header if name.start() == word.start() or name.end() == word.end()]
-            if len(above) != 1 or above[0] in found:
-                return {}
-            found[above[0]] = word[0]
-        return found
+    @property
+    def _names(self) -> list[str]:
+        return [name[0] for name in self._header]
+
+    def _cells(self, words: list[re.Match[str]], *, has_bars: bool) -> dict[str, str]:
+        """Returns the words by the names above them; nothing for a line that is no row.
+
+        A row that lacks some has the others below the ends of theirs. A mark of the best epoch may stand among the
+        cells, and more words behind them. Other words may only be cells where the line is laid out as the header.
+        """
+        names, texts = self._names, [_plain(word[0]) for word in words]
+        columns = [self._column(word) for word in words]
+        without_marks = [text for text in texts if not _MARK.fullmatch(text)]
+        is_laid_out = has_bars or columns == names
+        if len(texts) == len(names):
+            return dict(zip(names, texts)) if is_laid_out or all(map(_is_cell, texts)) else {}  # noqa: B905  Python 3.9
+        if len(without_marks) == len(names) and all(map(_is_cell, without_marks)):
+            return dict(zip(names, without_marks))  # noqa: B905
+        cells, rest = texts[: len(names)], texts[len(names) :]
+        if rest and all(map(_is_cell, cells)) and not any(map(_is_cell, rest)):
+            return dict(zip(names, cells))  # noqa: B905
+        end = self._header[-1].end()
+        below = [
+            (column, text)
+            for word, column, text in zip(words, columns, texts)  # noqa: B905
+            if word.start() < end or _is_cell(text)
+        ]
+        found = {column: text for column, text in below if column and _is_cell(text)}
+        return found if len(found) == len(below) else {}
+
+    def _column(self, word: re.Match[str]) -> str:
+        """Returns the name that a word begins or ends below, without what sticks to a number; empty if none."""
+        ends = {word.end(), word.start() + len(_plain(word[0]))}
+        above = [name[0] for name in self._header if name.start() == word.start() or name.end() in ends]
+        return above[0] if len(above) == 1 else ""
+
+
+def _plain(word: str) -> str:
+    marked = _MARKED.fullmatch(word)
+    return marked[1] if marked else word
+
+
+def _is_cell(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text) or _OTHER.fullmatch(text))
