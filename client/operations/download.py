@@ -27,6 +27,10 @@ _File = tuple[Artifact, Path]
 """An artifact, and its path below the folder."""
 
 
+class NoRoom(InvalidInput):
+    """The disk of the folder has not enough room for the artifacts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downloaded:
     """The result of `sweep download`.
@@ -169,7 +173,7 @@ def _check(files: Sequence[_File], folder: Path, size: int, *, force: bool) -> N
         raise InvalidInput(faults)
     existing = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     if (free := shutil.disk_usage(existing).free) < size:
-        raise InvalidInput([f"{folder}: the artifacts have {size:,} bytes, and {free:,} are free there"])
+        raise NoRoom([f"{folder}: the artifacts have {size:,} bytes, and {free:,} are free there"])
 
 
 def _save(archive: Archive, files: Sequence[_File], folder: Path) -> None:

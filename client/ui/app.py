@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from stepsweep.bucket.disk import told
 from stepsweep.client.archive.comparison import compare
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.reading import LOOK_SECONDS
@@ -358,6 +359,10 @@ class Site:
             return self._fault(error.faults, 404)
         return self._fault(str(error).splitlines(), 502)
 
+    def broken(self, _request: Request, error: Exception) -> Response:
+        """Answers with what this machine's disk refuses."""
+        return self._fault([told(error, self._cloud.directory) if isinstance(error, OSError) else str(error)], 500)
+
     def missing(self, _request: Request, _error: Exception) -> Response:
         return self._fault(["there is no such page"], 404)
 
@@ -378,7 +383,7 @@ def application(cloud: Cloud, *, keys: Keys, hosts: frozenset[str], base: str, i
     app = Starlette(
         routes=[*to_it, Mount(below, routes=site.routes)],
         middleware=[Middleware(Guard, keys=keys, hosts=hosts, base=base)],
-        exception_handlers={SweepError: site.explained, 404: site.missing, 405: site.missing},
+        exception_handlers={SweepError: site.explained, OSError: site.broken, 404: site.missing, 405: site.missing},
     )
     # Its own would name scheme and host, and behind a proxy the browser's scheme is another one.
     app.router.redirect_slashes = False

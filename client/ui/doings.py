@@ -3,7 +3,9 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+from stepsweep.bucket.disk import told
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.events import Doing, Event
@@ -87,6 +89,8 @@ class Doings:
             end = Done(faults=tuple(error.faults))
         except SweepError as error:
             end = Done(faults=tuple(str(error).splitlines()))
+        except OSError as error:
+            end = Done(faults=(told(error, Path.cwd()),))
         finally:
             self._tell(name, end)
 

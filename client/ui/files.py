@@ -8,18 +8,32 @@ from pathlib import Path
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
+from stepsweep.bucket.disk import told
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.operations.download import download
+from stepsweep.client.deployment import CloudError
+from stepsweep.client.operations.download import NoRoom, download
+from stepsweep.contract.errors import InvalidInput
 
 
 def zipped(cloud: Cloud, sweep: str, words: Sequence[str] = ()) -> FileResponse:
     """Returns the answer with the files that `sweep download` would get; it deletes its own copy when it is sent.
 
-    The files are not compressed: models hardly get smaller.
-
     Raises:
-        InvalidInput, CloudError: as `download`.
+        InvalidInput, CloudError: as `download`; or its own copy cannot be made.
     """
+    command = " ".join(["sweep download", sweep, *words]) + cloud.where
+    remedy = f"`{command}` makes no further copy; or start `sweep ui` with TMPDIR in the shell, a folder with more room"
+    try:
+        return _zipped(cloud, sweep, words)
+    except NoRoom as error:
+        raise InvalidInput([f"{error.faults[0]}; {remedy}"]) from None
+    except OSError as error:
+        why = told(error, Path(tempfile.tempdir or Path.cwd()))
+        raise CloudError(f"the files of {sweep} cannot be packed: {why}; {remedy}") from error
+
+
+def _zipped(cloud: Cloud, sweep: str, words: Sequence[str]) -> FileResponse:
+    """Returns the files, not compressed: models hardly get smaller."""
     scratch = tempfile.TemporaryDirectory(prefix="sweep-files-", ignore_cleanup_errors=True)
     try:
         archive = Path(scratch.name, "files.zip")

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import errno
 import gc
 import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,9 +32,13 @@ from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.logs.trial_logs import CloudLog, LocalLog
 from stepsweep.client.ui import app, recent, watching
+from stepsweep.client.ui.doings import Doings
 from stepsweep.client.ui.feed import Feed
+from stepsweep.client.ui.files import zipped
+from stepsweep.client.ui.guard import MIN_TOKEN, Keys
 from stepsweep.client.ui.serve import serve
 from stepsweep.client.ui.source import Source
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_script import Script
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, eventually
@@ -315,9 +321,47 @@ def test_the_winners_files_come_as_one_archive_and_nothing_is_left_of_it(tmp_pat
     (tmp_path / "scratch").mkdir()
     with served(tmp_path, "--dir", "cloud", environment={"TMPDIR": str(tmp_path / "scratch")}) as page:
         links = {each["href"]: each for each in Document(page.get("sweeps/kept").text).named("a")}
-        assert links["/sweeps/kept/files"]["download"] == "kept.zip"
-        assert unzipped(page.get("sweeps/kept/files")) == {"kept/best.pt": b"of 0.9"}
+        assert links["/sweeps/kept/files"]["target"] == "_blank", "a reason why there are none is shown, not downloaded"
+        answer = page.get("sweeps/kept/files")
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="kept.zip"'
+        assert unzipped(answer) == {"kept/best.pt": b"of 0.9"}
         eventually(lambda: not any(path.name.startswith("sweep-files-") for path in (tmp_path / "scratch").iterdir()))
+        shutil.rmtree(tmp_path / "scratch")
+        without_room = page.get("sweeps/kept/files")
+        text = Document(without_room.text).text
+        assert without_room.status_code == 502
+        assert re.search(r"the files of kept cannot be packed: .*/scratch/sweep-files-\w+: No such file", text)
+        assert "`sweep download kept --dir cloud` makes no further copy; or start `sweep ui` with TMPDIR" in text
+
+
+def test_files_without_room_say_where_there_may_be_some(
+    recorded: RecordedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (left,) = (recorded.directory / "s3").glob("*/artifacts/new/*")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2))
+    with pytest.raises(InvalidInput, match=r"have 6 bytes, and 2 are free there; `sweep download mine .*TMPDIR"):
+        zipped(cloud_of(recorded), "mine", [left.name])
+
+
+def test_what_the_disk_refuses_is_said_on_the_page(recorded: RecordedCloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error", "spec.json")
+
+    monkeypatch.setattr(Source, "found", refused)
+    keys, sent = Keys(token="x" * MIN_TOKEN, cookie_name="c"), []
+    site = app.application(cloud_of(recorded), keys=keys, hosts=frozenset({"h"}), base="/", is_over=lambda: True)
+    headers = [(b"host", b"h"), (b"cookie", f"c={keys.cookie}".encode())]
+    scope = {"type": "http", "method": "GET", "path": "/sweeps/mine/report", "query_string": b"", "headers": headers}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(site(scope, None, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 500
+    assert "spec.json: Input/output error" in Document(sent[1]["body"].decode()).text
+    doings = Doings(lambda _: None)
+    doings._begin("mine", "Starting", refused)
+    eventually(lambda: doings.of("mine").faults == ("spec.json: Input/output error",))
 
 
 def test_forged_params_are_refused_and_named_as_text(page: Page) -> None:
