@@ -30,6 +30,8 @@ from tests.mutants.warm import CALLS, HANGS, JOB, RESULTS, SURVIVED, UNCALLED
 
 REPOSITORY = Path(__file__).parents[2]
 COPIES = REPOSITORY / ".stepsweep" / "mutants"
+DATA = Path(".stepsweep", "data")
+"""Images that the trainer's tests train on."""
 BY_HAND = "seeds"
 MINUTES = 5
 """Of the tests of a seed. None takes one; a fault may make them wait for ever."""
@@ -97,6 +99,10 @@ def copy(room: str) -> Path:
         elif source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+    data, there = REPOSITORY / DATA, folder / DATA
+    if data.is_dir() and not there.exists():
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.symlink_to(data)
     return folder
 
 
