@@ -2,7 +2,8 @@
 
 The process runs all tests once, and learns how long each takes and which functions it calls. Then each fault gets a
 fork, whose tests are those that call the changed function, the fastest first, until one fails. A fork inherits what was
-imported, and nothing that a fixture opened: all has been closed.
+imported, and nothing that a fixture opened: all has been closed. A test that finds a fault for the first time has to
+pass in a fork without one.
 """
 
 import contextlib
@@ -52,6 +53,9 @@ class Warm:
         self._seconds: dict[str, float] = defaultdict(float)
         self._cpu_seconds: dict[str, float] = {}
         self._failed = False
+        self._sound: set[str] = set()
+        self._found_by = Path(os.environ[RESULTS]).with_name("found-by")
+        self._found_by.write_text("")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] += report.duration
@@ -71,17 +75,21 @@ class Warm:
         gc.freeze()  # a fork that looks for garbage would copy all that there is
         with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
             chosen = {fault: tests.get(fault.partition("__mutmut_")[0], []) for fault in job["faults"]}
-            # Tests that fail in a fork would find every fault.
-            ids = {item.nodeid for items in chosen.values() for item in items}
-            asked = [item for item in session.items if item.nodeid in ids]
-            size = math.ceil(len(asked) / job["processes"]) or 1
-            parts = {str(first): asked[first : first + size] for first in range(0, len(asked), size)}
-            for _, state in self._tried(parts, at_once=job["processes"]):
-                if state in (FOUND, HANGS):
-                    raise session.Failed("tests fail in a fork, without a fault")
             for name, state in self._tried(chosen, at_once=job["processes"]):
+                if state in (FOUND, HANGS):
+                    self._check_without(name, chosen[name])
                 results.write(f"{name}\t{state}\n")
         return True
+
+    def _check_without(self, fault: str, items: Sequence[pytest.Item]) -> None:
+        """Raises Failed if what found a fault fails in a fork without one too: then it would find every fault."""
+        found_by = dict(line.split("\t") for line in self._found_by.read_text().splitlines())
+        asked = [item for item in items if item.nodeid == found_by.get(fault, item.nodeid)]
+        if new := [item for item in asked if item.nodeid not in self._sound]:
+            for _, state in self._tried({"": new}, at_once=1):
+                if state != SURVIVED:
+                    raise pytest.Session.Failed(f"tests fail in a fork, without a fault: {new[0].nodeid}")
+            self._sound.update(item.nodeid for item in new)
 
     def _tried(self, faults: Mapping[str, Sequence[pytest.Item]], *, at_once: int) -> Iterator[tuple[str, str]]:
         """Yields each fault and what became of it, as the forks end."""
@@ -108,18 +116,23 @@ class Warm:
         self._failed = False
         code = 1
         try:
-            self._run(items)
+            found_by = self._run(items)
             code = int(self._failed)
+            if found_by:
+                with self._found_by.open("a") as file:
+                    file.write(f"{fault}\t{found_by}\n")
         finally:
             os._exit(code)
 
-    def _run(self, items: Sequence[pytest.Item]) -> None:
+    def _run(self, items: Sequence[pytest.Item]) -> str:
+        """Runs tests up to the first one that fails, and returns that."""
         for item, following in zip(items, [*items[1:], None], strict=True):
             before = sum(os.times()[:4])
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             self._cpu_seconds[item.nodeid] = sum(os.times()[:4]) - before
             if self._failed:
-                return
+                return item.nodeid
+        return ""
 
 
 def _ended(running: list[Fork]) -> Iterator[tuple[str, str]]:
