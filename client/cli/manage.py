@@ -61,7 +61,8 @@ def priority(name: str, level: str | None, cloud: Cloud, as_json: bool) -> int:
 
     Jobs keep the priority that they were submitted with, so a change stops the sweep and starts it again, in the
     background. Finished trials are kept; running ones continue from their checkpoints, or begin again without any. A
-    `sweep run` or `sweep watch` that follows it ends.
+    `sweep run` or `sweep watch` that follows it shows it no longer. If this command is ended half way, `sweep resume`
+    continues the sweep.
 
     \b
     sweep priority first

@@ -181,7 +181,7 @@ def _ran(
         raise
     match last:
         case Ended(execution, ending):
-            return _ended(execution, ending)
+            return _ended(execution, ending, where=show.cloud.where)
         case AtRest(standing):
             return _at_rest(standing)
         case GoesOn(execution):
@@ -209,12 +209,19 @@ def _at_rest(standing: Standing) -> Ran:
     return Ran(code=ExitCode.FAILED, document={**document, "status": status}, faults=[])
 
 
-def _ended(execution: Execution, ending: Ending) -> Ran:
+def _ended(execution: Execution, ending: Ending, *, where: str) -> Ran:
     known = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": ending.status}
     if ending.output is not None:
         return Ran(code=ExitCode.OK, document={**known, **ending.output.to_json()}, faults=[])
     document = {**known, "error": ending.error, "cause": ending.cause}
     if ending.error == "InvalidSweep":  # the planner's cause lists the faults of the input, one per line
         return Ran(code=ExitCode.WRONG_INPUT, document=document, faults=readable(ending.cause))
+    if ending.was_stopped:
+        name = execution.spec.name
+        goes_on = f"if it goes on, such as with another priority, `sweep watch {name}{where}` follows it"
+        fault = (
+            f"{name} was stopped by another command, or in the console; {goes_on}, else `sweep resume {name}{where}`"
+        )
+        return Ran(code=ExitCode.FAILED, document=document, faults=[fault])
     what = f"the execution {ending.status}" + (f": {ending.error}" if ending.error else "")
     return Ran(code=ExitCode.FAILED, document=document, faults=[what, *readable(ending.cause)])

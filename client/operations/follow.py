@@ -106,9 +106,14 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = Fal
     cloud.check_secrets(spec)
     with cloud.starting(doing(show)) as started:
         cloud.check(spec, doing(show))
-        execution = _start(Control(cloud.kept_up(doing(show))), spec, cloud, show, keep_results=keep_results)
+        execution = start_held(spec, cloud, show, keep_results=keep_results)
         started()
     return execution
+
+
+def start_held(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Execution:
+    """Starts like `start`, for a caller that holds `cloud.starting` and has checked the spec."""
+    return _start(Control(cloud.kept_up(doing(show))), spec, cloud, show, keep_results=keep_results)
 
 
 def start_and_plan(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = False) -> Ended | AtRest | GoesOn:

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.events import Show, doing
-from stepsweep.client.operations.follow import start
-from stepsweep.client.operations.stop import stop_and_wait
-from stepsweep.client.running.control import Found
+from stepsweep.client.operations.events import Doing, Show, doing
+from stepsweep.client.operations.follow import POLL_SECONDS, start_held
+from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.stopping import stop_sweep
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.priority import Priority
+from stepsweep.contract.spec import SweepSpec
 
 
 def priority_of(found: Found, name: str) -> Priority:
@@ -28,29 +29,52 @@ def priority_of(found: Found, name: str) -> Priority:
 def prioritize(cloud: Cloud, name: str, priority: Priority, show: Show) -> Execution:
     """Stops a running sweep, and starts it again with another priority, which each submitted job has for good.
 
-    What would keep it from starting again is looked for before it is stopped.
+    What would keep it from starting again is looked for before it is stopped. On this machine it starts again in the
+    same cloud, and a second call waits until the first has ended.
 
     Raises:
         InvalidInput: there is no such sweep, it does not run or has this priority, or it could not start again.
         CloudError: it was stopped and could not start again, a job is left, or the cloud failed.
     """
-    found = cloud.looked_at()
-    execution = found.execution(name)
-    if execution is None:
-        found.archive.spec(name)
-        resume = f"`sweep resume {name}{cloud.where} --priority {priority}`"
-        raise InvalidInput([f"priority: the sweep {name} does not run; {resume} continues it with this one"])
-    spec = replace(execution.spec, priority=priority, accept_trainer=False)
-    if spec.priority is execution.spec.priority:
-        raise InvalidInput([f"priority: the sweep {name} has {priority} already; choose another one"])
-    again = cloud.with_trainer_of(name)
-    again.check_secrets(spec)
-    again.check_trainer_is_the_same(found, name)
-    again.check(spec, doing(show))
-    if left := stop_and_wait(again, name, show).left:
-        raise CloudError(f"still alive: {', '.join(left)}; look at them in AWS Batch, and stop {name} again")
+    cloud.check_it_is_there()
+    with cloud.starting(doing(show)):
+        found = cloud.looked_at()
+        execution, control = found.execution(name), found.control
+        if execution is None or control is None:
+            found.archive.spec(name)
+            resume = _resume(cloud, name, priority)
+            raise InvalidInput([f"priority: the sweep {name} does not run; {resume} continues it with this one"])
+        spec = replace(execution.spec, priority=priority, accept_trainer=False)
+        if spec.priority is execution.spec.priority:
+            raise InvalidInput([f"priority: the sweep {name} has {priority} already; choose another one"])
+        again = cloud.with_trainer_of(name)
+        again.check_secrets(spec)
+        again.check_trainer_is_the_same(found, name)
+        again.check(spec, doing(show))
+        try:
+            return _started_again(control, spec, again, show)
+        except KeyboardInterrupt:
+            if not control.running(name):
+                resume = _resume(cloud, name, priority)
+                show(Doing(f"{name} was stopped, and not started again; {resume} continues it."))
+            raise
+
+
+def _started_again(control: Control, spec: SweepSpec, cloud: Cloud, show: Show) -> Execution:
+    name, priority = spec.name, spec.priority
+    show(Doing(f"Stopping {name} …"))
+    stopped = stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=doing(show))
+    if stopped.left:
+        raise CloudError(f"still alive: {', '.join(stopped.left)}; look at them in AWS Batch, and stop {name} again")
     try:
-        return start(spec, again, show)
+        return start_held(spec, cloud, show)
     except SweepError as error:
-        resume = f"`sweep resume {name}{cloud.where} --priority {priority}` tries again"
-        raise CloudError(f"{name} was stopped, and did not start again: {error}; {resume}") from error
+        if isinstance(error, InvalidInput) and control.running(name):
+            change = f"`sweep priority {name} {priority}{cloud.where}`"
+            raise CloudError(f"somebody else has started {name} meanwhile; {change} changes its priority") from error
+        resume = _resume(cloud, name, priority)
+        raise CloudError(f"{name} was stopped, and did not start again: {error}; {resume} tries again") from error
+
+
+def _resume(cloud: Cloud, name: str, priority: Priority) -> str:
+    return f"`sweep resume {name}{cloud.where} --priority {priority}`"

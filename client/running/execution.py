@@ -154,6 +154,11 @@ class Ending:
     error: str
     cause: str
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a person has stopped it, with a command or in a console, without another reason."""
+        return self.status == ABORTED and (self.error in STOPPED_BY_US or not self.cause)
+
 
 class Execution:
     """One execution, running or ended.

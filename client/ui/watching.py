@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from stepsweep.bucket.records import Plan, Records
 from stepsweep.bucket.stores import Home
 from stepsweep.client.running.control import Found
-from stepsweep.client.running.execution import ABORTED, RUNNING, STOPPED_BY_US, Execution, Progress
+from stepsweep.client.running.execution import RUNNING, Execution, Progress
 from stepsweep.client.running.execution import Ending as ExecutionEnding
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.followed import Followed
@@ -353,6 +353,6 @@ class SweepWatch:
 
 def _why(ending: ExecutionEnding) -> tuple[str, ...]:
     """Returns why an execution ended without results; nothing of one that a person has stopped, as the page says."""
-    if ending.status == ABORTED and (ending.error in STOPPED_BY_US or not ending.cause):
+    if ending.was_stopped:
         return ()
     return tuple(readable(ending.cause)) or (f"the execution {ending.status}",)

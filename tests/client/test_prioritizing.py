@@ -2,8 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -11,9 +12,14 @@ from click.testing import CliRunner
 
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
+from stepsweep.client.operations import prioritizing
+from stepsweep.client.operations.events import Doing, Event
 from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
+from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.contract import keys
+from stepsweep.contract.priority import Priority
 from stepsweep.contract.spec import SweepSpec
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, eventually, keep_template
@@ -66,6 +72,71 @@ def test_a_running_sweep_goes_on_with_another_priority(
     assert Control(running.deployment).running("mine") == [changed["execution_arn"]]
     assert running.status(before) == "ABORTED"
     assert sweep.on(running, "priority", "mine").stdout == "high\n", "of the one that runs, not of what was asked first"
+
+
+class Told:
+    """Hears of an operation's events."""
+
+    wants_training = False
+
+    def __init__(self, hear: Callable[[Event], object]) -> None:
+        self._hear = hear
+
+    def __call__(self, event: Event) -> None:
+        self._hear(event)
+
+
+@pytest.fixture
+def cloud(running: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
+    """The stack, in this process."""
+    monkeypatch.setitem(POLL_SECONDS, "aws", 0.01)
+    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: running.deployment)
+    return Cloud(
+        on="aws", directory=tmp_path, trainer=None, job_vcpus=None, profile=None, region=None, stack=running.name
+    )
+
+
+def test_one_that_is_interrupted_between_says_how_the_sweep_goes_on(
+    running: Stack, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    told: list[Event] = []
+    monkeypatch.setattr(prioritizing, "start_held", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prioritizing.prioritize(cloud, "mine", Priority.HIGH, Told(told.append))
+    assert priorities(running) == {}
+    resume = f"`sweep resume mine --on aws --stack {running.name} --priority high`"
+    assert told[-1] == Doing(f"mine was stopped, and not started again; {resume} continues it.")
+
+
+def test_one_that_comes_second_does_not_say_that_the_sweep_rests(
+    running: Stack, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def stop_and_lose(control: Control, name: str, **others: Any) -> Stopped:
+        stopped = stop_sweep(control, name, **others)
+        control.start(SweepSpec.from_json({**ASKED, "priority": "low"}))  # another command was faster
+        return stopped
+
+    monkeypatch.setattr(prioritizing, "stop_sweep", stop_and_lose)
+    with pytest.raises(
+        CloudError, match="somebody else has started mine meanwhile; `sweep priority mine high --on aws"
+    ):
+        prioritizing.prioritize(cloud, "mine", Priority.HIGH, Told(lambda _: None))
+    assert priorities(running) == {"mine": "low"}
+
+
+def test_who_follows_it_is_told_that_it_was_stopped(sweep: Sweep, running: Stack) -> None:
+    (arn,) = Control(running.deployment).running("mine")
+    with sweep.popen("watch", "mine", "--on", "aws", "--stack", running.name, environment=running.environment) as watch:
+        assert watch.stdout is not None
+        assert watch.stderr is not None
+        watch.stdout.readline()
+        running.deployment.step_functions.stop_execution(executionArn=arn, error="Stopped", cause="stopped")
+        assert watch.wait(30) == 1
+        assert "mine was stopped by another command, or in the console; if it goes on" in watch.stderr.read()
 
 
 @pytest.mark.parametrize(
@@ -164,6 +235,12 @@ def test_on_this_machine_no_finished_trial_is_repeated_and_the_jobs_are_of_anoth
     changed = sweep("priority", "mine", "high", environment=environment)
     assert changed.returncode == 0, changed.stderr
     assert "mine goes on with high priority." in changed.stdout
+    with (
+        sweep.popen("priority", "mine", "low", environment=environment) as one,
+        sweep.popen("priority", "mine", "normal", environment=environment) as other,
+    ):
+        assert (one.wait(90), other.wait(90)) == (0, 0), "they wait for each other"
+    assert sweep("priority", "mine", "high", environment=environment).returncode == 0
     (local / ".stepsweep" / "data" / "go").touch()
     assert sweep("watch", "mine", environment=environment).returncode == 0
     assert len(written()) == 3
