@@ -1,10 +1,12 @@
 """The command that proposes a spec file."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from stepsweep.bucket.folder import write_whole
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.clouds.cloud import SPEC_FILE
 from stepsweep.client.extras import need
@@ -12,6 +14,7 @@ from stepsweep.contract.errors import InvalidInput
 
 INIT_EXIT_CODES = "Exit codes: 0 written · 2 nothing was written: wrong options, or a file is there already."
 TRY_SECONDS = 120.0
+DOCKERFILE = "Dockerfile"
 
 
 @click.command(epilog=INIT_EXIT_CODES)
@@ -25,7 +28,8 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
 
     Reads the script's own options, if it has them from argparse, click or typer, or from a configuration file that it
     names. Runs it once for one epoch, for two minutes at most, to find its metrics. Both happen in a copy of the
-    folder. Overwrites nothing. WORDS follow the script in every trial's command: a sub-command, or options after `--`.
+    folder. Overwrites nothing; if there is a sweep.yaml, --aws adds the other files for it. WORDS follow the script in
+    every trial's command: a sub-command, or options after `--`.
 
     \b
     sweep init
@@ -33,7 +37,6 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
-    from stepsweep.client.proposing.image import proposed
     from stepsweep.client.proposing.script import configured, interpreter_of, parsed, script_in, tried
     from stepsweep.client.proposing.spec import proposal, text_of
     from stepsweep.client.specs.script import script_of_command
@@ -41,8 +44,11 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     folder = Path.cwd()
     if gpu and not aws:
         raise click.UsageError("--gpu goes with --aws", click.get_current_context())
-    if there := [name for name in (SPEC_FILE, *(["Dockerfile"] if aws else [])) if (folder / name).exists()]:
+    has_spec, image_there = (folder / SPEC_FILE).exists(), aws and (folder / DOCKERFILE).exists()
+    if there := [*([SPEC_FILE] if has_spec and not aws else []), *([DOCKERFILE] if image_there else [])]:
         raise InvalidInput([f"{name} is there already, and nothing is overwritten; rename it first" for name in there])
+    if has_spec:
+        return _image_alone(folder, script, gpu=gpu)
     name = script_in(folder, script)
     program = ["python" if name.endswith(".py") else "sh", name, *words]
     runs = script_of_command(program, folder, file=str(folder / SPEC_FILE))
@@ -76,19 +82,49 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
             _say(f"  {line}")
     written = {SPEC_FILE: text_of(shlex.join(program), known, found)}
     if aws:
-        image = proposed(folder, name, python, gpu=gpu)
-        written |= image.files
-        for note in image.notes:
-            _say(note)
-    for path, text in written.items():
-        (folder / path).write_text(text, encoding="utf-8")
+        written |= _image(folder, name, python, gpu=gpu)
     number = len(options)
     options_found = "no options of its own parser" if known is None else f"{number} option{'s' * (number != 1)}"
     options_found += f" in {known.file}" if known and known.file else ""
-    metrics_found = f"the metrics {', '.join(found.metrics)}" if found and found.metrics else "no metrics"
+    metrics = found.metrics if found else ()
+    metrics_found = f"the metric{'s' * (len(metrics) != 1)} {', '.join(metrics)}" if metrics else "no metrics"
     _say(f"Found {options_found} and {metrics_found}.")
-    _say(f"Wrote {', '.join(written)}. Look at {'them' if aws else 'it'}, then: sweep run")
+    _write(folder, written)
     return ExitCode.OK
+
+
+def _image_alone(folder: Path, script: str | None, *, gpu: bool) -> int:
+    """Proposes the image of the script of a sweep.yaml, which a person may have changed."""
+    from stepsweep.client.proposing.script import interpreter_of, script_in
+    from stepsweep.client.specs.asked import read_spec
+    from stepsweep.client.specs.script import split
+
+    document = read_spec(str(folder / SPEC_FILE))
+    command = split(document, folder, file=str(folder / SPEC_FILE))[1] if isinstance(document, dict) else None
+    if command is None:
+        raise InvalidInput(
+            [f"{SPEC_FILE}: names no `command`, whose image --aws proposes; write command: python train.py"]
+        )
+    there = [word for word in shlex.split(command.script.line) if (folder / word).is_file()]
+    name = script_in(folder, script or next(iter(there), None))
+    _say(f"{SPEC_FILE} stays as it is.")
+    _write(folder, _image(folder, name, interpreter_of(command.script), gpu=gpu))
+    return ExitCode.OK
+
+
+def _image(folder: Path, name: str, python: str, *, gpu: bool) -> Mapping[str, str]:
+    from stepsweep.client.proposing.image import proposed
+
+    image = proposed(folder, name, python, gpu=gpu)
+    for note in image.notes:
+        _say(note)
+    return image.files
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        write_whole(folder / name, text.encode(), lasting=False)
+    _say(f"Wrote {', '.join(texts)}. Look at {'them' if len(texts) > 1 else 'it'}, then: sweep run")
 
 
 def _say(line: str) -> None:

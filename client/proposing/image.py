@@ -2,7 +2,9 @@
 
 import ast
 import json
+import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,6 +59,9 @@ MACHINE = {
 
 SECONDS = 60
 
+OTHER_FILE = re.compile(r"(?:-r\s*|--requirement(?:\s+|=))(\S+)")
+"""A line of a file of pip's that takes another file in."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
@@ -100,17 +105,18 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
     Raises:
         InvalidInput: the interpreter cannot be asked, or a lock file cannot be read.
     """
-    version, packages = _asked(python)
+    version, packages, standard = _asked(python)
     machine = _machine(version)
     kit = f"stepsweep=={metadata.version('stepsweep')}"
     file = next((name for name in PROJECT_FILES if (folder / name).is_file()), None)
     lock, notes, base = None, [], f"python:{version}-slim"
-    wanted = _Wanted.of_file(folder / file) if file else _Wanted.of_script(folder / script, packages)
+    wanted = _Wanted.of_file(folder / file) if file else _Wanted.of_script(folder / script, packages, standard)
     names: set[str] = {canonicalize_name(each.name) for each in wanted.requirements}
     if file in (None, REQUIREMENTS):
         if wanted.unclear:
             notes.append(
-                f"No lock file: {REQUIREMENTS} has {', '.join(wanted.unclear)}. The image installs it as it is."
+                f"No lock file: {REQUIREMENTS} has {', '.join(wanted.unclear)}. The image installs it as it is, behind "
+                "a copy of all files."
             )
         elif requirements := [each for each in wanted.requirements if _applies(each, machine)]:
             pins = _pins(requirements, packages, machine, gpu=gpu)
@@ -119,12 +125,22 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
             source = f"{file} names" if file else f"{script} imports"
             lock = _lock_text(pins, [*wanted.options, *missing], source=source, gpu=gpu)
             if missing:
-                notes.append(f"Not installed in {python}, so {LOCK} has no version for it: {', '.join(missing)}.")
+                notes.append(
+                    f"Not installed in {python}: {', '.join(missing)}. {LOCK} has this as {REQUIREMENTS} has it, "
+                    "without what it needs: install it, and write the files again."
+                )
             file = LOCK
+    if wanted.strange:
+        place = LOCK if file == LOCK else "the Dockerfile"
+        notes.append(
+            f"{script} imports {', '.join(wanted.strange)}, which no package of {python} has. If a trial needs it, add "
+            f"its package to {place}."
+        )
     if gpu and "torch" not in names:
         base = CUDA_IMAGE
     libraries = _libraries(names)
-    texts = {"Dockerfile": DOCKERFILE.format(base=base, libraries=libraries, install=_install(kit, file))}
+    install = _install(kit, file, needs_all=bool(wanted.unclear))
+    texts = {"Dockerfile": DOCKERFILE.format(base=base, libraries=libraries, install=install)}
     return Image(files=texts | ({LOCK: lock} if lock else {}), notes=tuple(notes))
 
 
@@ -137,8 +153,12 @@ def _libraries(names: Collection[str]) -> str:
     return f"RUN {get} {' '.join(needed)} \\\n    && rm -rf /var/lib/apt/lists/*\n"
 
 
-def _install(kit: str, file: str | None) -> str:
-    """Returns the lines that install packages, the kit by itself: a file with hashes allows nothing beside it."""
+def _install(kit: str, file: str | None, *, needs_all: bool) -> str:
+    """Returns the lines that install packages, the kit by itself: a file with hashes allows nothing beside it.
+
+    Args:
+        needs_all: whether the file may name others of the project.
+    """
     pip = "pip install --no-cache-dir"
     if file is None:
         return f"RUN {pip} {kit}  # and what the script imports"
@@ -147,11 +167,11 @@ def _install(kit: str, file: str | None) -> str:
         return (
             f"COPY pyproject.toml {UV_LOCK} ./\nRUN {pip} uv && {export} && {pip} --requirement {LOCK} && {pip} {kit}"
         )
-    return f"COPY {file} .\nRUN {pip} --requirement {file} && {pip} {kit}"
+    return f"COPY {'.' if needs_all else file} .\nRUN {pip} --requirement {file} && {pip} {kit}"
 
 
-def _asked(python: str) -> tuple[str, Mapping[str, Package]]:
-    """Returns an interpreter's version, and its packages by their normal names."""
+def _asked(python: str) -> tuple[str, Mapping[str, Package], frozenset[str]]:
+    """Returns an interpreter's version, its packages by their normal names, and the modules that it has by itself."""
     command = [python, installed.__file__]
     try:
         ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=SECONDS, check=True)
@@ -165,7 +185,7 @@ def _asked(python: str) -> tuple[str, Mapping[str, Package]]:
         for each in document["packages"]
         if each["name"]
     }
-    return str(document["python"]), found
+    return str(document["python"]), found, frozenset(document["standard"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +195,13 @@ class _Wanted:
     Attributes:
         options: lines with pip's options that say where packages come from.
         unclear: lines that only pip understands, such as `-e .`.
+        strange: modules that the script imports, and that no package has.
     """
 
     requirements: tuple[Requirement, ...]
     options: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
 
     @classmethod
     def of_file(cls, file: Path) -> "_Wanted":
@@ -188,6 +210,8 @@ class _Wanted:
         https://pip.pypa.io/en/stable/reference/requirements-file-format/
         """
         if file.name == UV_LOCK:
+            if not file.with_name("pyproject.toml").is_file():
+                raise InvalidInput([f"{UV_LOCK}: there is no pyproject.toml beside it, which `uv export` reads"])
             try:
                 locked = tomllib.loads(file.read_text(encoding="utf-8")).get("package", [])
                 return cls(requirements=tuple(Requirement(each["name"]) for each in locked))
@@ -195,10 +219,7 @@ class _Wanted:
                 raise InvalidInput([f"{UV_LOCK}: is no lock file of uv: {error}"]) from error
         requirements: list[Requirement] = []
         options, unclear = [], []
-        text = file.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
-        for line in (each.split(" #")[0].strip() for each in text.splitlines()):
-            if not line or line.startswith("#"):
-                continue
+        for line in _lines(file, file.parent, seen=set()):
             if line.startswith(("-i", "-f", "--index", "--extra-index", "--find-links", "--trusted-host")):
                 options.append(line)
                 continue
@@ -214,13 +235,31 @@ class _Wanted:
         return cls(requirements=tuple(requirements), options=tuple(options), unclear=tuple(unclear))
 
     @classmethod
-    def of_script(cls, script: Path, packages: Mapping[str, Package]) -> "_Wanted":
+    def of_script(cls, script: Path, packages: Mapping[str, Package], standard: frozenset[str]) -> "_Wanted":
         """Takes what a script imports, also through modules beside it."""
         imported = _imported(script)
         names = sorted(
             name for name, package in packages.items() if imported & {*package.modules} and name != "stepsweep"
         )
-        return cls(requirements=tuple(map(Requirement, names)))
+        known = {*standard, *sys.stdlib_module_names, "stepsweep"}
+        known |= {module for package in packages.values() for module in package.modules}
+        return cls(requirements=tuple(map(Requirement, names)), strange=tuple(sorted(imported - known)))
+
+
+def _lines(file: Path, home: Path, *, seen: set[Path]) -> Iterator[str]:
+    """Yields the lines of a file of pip's, and of those of the project that it names, without comments."""
+    seen.add(file.resolve())
+    text = file.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
+    for line in (each.split(" #")[0].strip() for each in text.splitlines()):
+        if not line or line.startswith("#"):
+            continue
+        named = OTHER_FILE.fullmatch(line)
+        other = (file.parent / named[1]).resolve() if named else file
+        if named and other.is_file() and home.resolve() in other.parents:
+            if other not in seen:
+                yield from _lines(other, home, seen=seen)
+        else:
+            yield line
 
 
 def _imported(script: Path) -> set[str]:

@@ -5,7 +5,8 @@ uses only the standard library, and works with Python 3.8 and newer.
 
     python installed.py
 
-Prints {"python": "3.11", "packages": [{"name", "version", "needs": [requirement, …], "modules": [name, …]}, …]}.
+Prints {"python": "3.11", "packages": [{"name", "version", "needs": [requirement, …], "modules": [name, …]}, …],
+"standard": [name, …]}.
 """
 
 import json
@@ -25,7 +26,9 @@ def main() -> None:
         }
         for package in metadata.distributions()
     ]
-    json.dump({"python": "{}.{}".format(*sys.version_info), "packages": packages}, sys.stdout)
+    standard = sorted({*getattr(sys, "stdlib_module_names", ()), *sys.builtin_module_names})  # since Python 3.10
+    document = {"python": "{}.{}".format(*sys.version_info), "packages": packages, "standard": standard}
+    json.dump(document, sys.stdout)
 
 
 def modules(package: metadata.Distribution) -> "list[str]":

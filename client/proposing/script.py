@@ -38,7 +38,7 @@ LAST_LINES, MAX_LINE = 10, 200
 
 MODELS = (
     ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".onnx", ".joblib", ".pkl", ".pickle", ".ubj", ".cbm",
-    ".rds",
+    ".rds", ".npy", ".npz", ".bin", ".model", ".gguf", ".tflite",
 )  # fmt: skip
 """Endings of files that scripts save models in."""
 

@@ -11,7 +11,10 @@ from stepsweep.contract.names import is_option, known_direction, why_reserved
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.words import as_word
 
-EPOCHS = ("epochs", "num-epochs", "max-epochs", "n-epochs", "num-train-epochs", "nepochs")
+EPOCHS = (
+    "epochs", "num-epochs", "max-epochs", "n-epochs", "num-train-epochs", "nepochs", "num-boost-round", "rounds",
+    "num-rounds", "n-rounds",
+)  # fmt: skip
 SEEDS = ("seed", "random-seed", "random-state", "manual-seed")
 
 RATES = ("lr", "learning-rate", "alpha", "c", "gamma", "weight-decay", "wd", "reg", "lambda", "eta", "temperature")

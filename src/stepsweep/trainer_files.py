@@ -174,6 +174,8 @@ def _chosen(folder: Path, patterns: Sequence[pathspec.Pattern], *, ignore_file: 
 def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         here = Path(root)
+        # What has a mark may be kept elsewhere, and linked.
+        folders[:] = [name for name in folders if not any((here / name / mark).exists() for mark in MARKS)]
         links = [name for name in folders if (here / name).is_symlink()]
         # Changed in place, since `walk` continues with this list.
         folders[:] = [
@@ -181,7 +183,6 @@ def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Pat
             for name in folders
             if name not in LEFT_OUT
             and name not in links
-            and not any((here / name / mark).exists() for mark in MARKS)
             and not _is_ignored((here / name).relative_to(folder), leaves_out)
         ]
         yield from (here / name for name in [*files, *links] if name not in LEFT_OUT)

@@ -275,15 +275,32 @@ def test_a_hostile_script_takes_neither_time_nor_memory_and_leaves_nothing(sweep
         eventually(lambda: is_gone(int(pid.read_text())), 10)
 
 
-@pytest.mark.parametrize("existing", ["sweep.yaml", "Dockerfile"])
-def test_nothing_is_overwritten(sweep: Sweep, existing: str) -> None:
+@pytest.mark.parametrize(("existing", "words"), [("sweep.yaml", ()), ("Dockerfile", ("--aws",))])
+def test_nothing_is_overwritten(sweep: Sweep, existing: str, words: tuple[str, ...]) -> None:
     (sweep.folder / "train.py").touch()
     (sweep.folder / existing).write_text("mine")
-    ended = sweep("init", "--aws", "--no-run")
+    ended = sweep("init", "--no-run", *words)
     assert (ended.returncode, ended.stderr) == (
         2, f"sweep: {existing} is there already, and nothing is overwritten; rename it first\n",
     )  # fmt: skip
     assert {path.name for path in sweep.folder.iterdir()} == {"train.py", existing}
+
+
+def test_the_image_of_a_spec_that_is_there_is_that_of_its_script(sweep: Sweep) -> None:
+    for name in ("other.py", "mine.py"):
+        (sweep.folder / name).write_text("import yaml" if name == "mine.py" else "import numpy")
+    spec = sweep.folder / "sweep.yaml"
+    spec.write_text("command: python mine.py --data {args}\nparameters: {lr: [1]}\nobjective: loss\n")
+    before = spec.read_text()
+    ended = sweep("init", "--aws")
+    assert ended.returncode == 0, ended.stderr
+    assert "sweep.yaml stays as it is.\nWrote Dockerfile, requirements.lock. Look at them" in ended.stderr
+    assert spec.read_text() == before
+    assert (sweep.folder / "requirements.lock").read_text().splitlines()[2:] == installed("pyyaml")
+    (sweep.folder / "Dockerfile").unlink()
+    spec.write_text("parameters: {lr: [1]}\n")
+    without = sweep("init", "--aws")
+    assert (without.returncode, "names no `command`, whose image --aws proposes" in without.stderr) == (2, True)
 
 
 def image(sweep: Sweep, *options: str) -> tuple[str, list[str], str]:
@@ -327,7 +344,24 @@ def test_the_image_has_what_requirements_txt_names_and_pytorch_in_its_build_for_
     assert f"torch=={version('torch').partition('+')[0]}" in lock
     assert {*installed("rich", "pygments", "sympy")} <= {*lock}
     assert [line for line in lock if line.startswith(("nvidia", "triton", "pywin32"))] == []
-    assert "so requirements.lock has no version for it: nowhere-to-be-found>=1.\n" in said
+    assert ": nowhere-to-be-found>=1. requirements.lock has this as requirements.txt has it, without what" in said
+
+
+def test_a_file_of_requirements_may_take_in_another(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").touch()
+    (sweep.folder / "requirements.txt").write_text("-r more/base.txt\nnumpy\n")
+    (sweep.folder / "more").mkdir()
+    (sweep.folder / "more" / "base.txt").write_text("--requirement ../requirements.txt\npyyaml\n")
+    dockerfile, lock, _ = image(sweep)
+    assert ("--requirement requirements.lock &&" in dockerfile, lock) == (True, installed("numpy", "pyyaml"))
+
+
+def test_what_a_script_imports_and_no_package_has_is_named(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").write_text("import json, yaml, foo_bar.baz\nfrom stepsweep import trial\n")
+    _, lock, said = image(sweep)
+    assert lock == installed("pyyaml")
+    assert "train.py imports foo_bar, which no package of " in said
+    assert "If a trial needs it, add its package to requirements.lock." in said
 
 
 def test_for_gpus_pytorch_brings_cuda(sweep: Sweep) -> None:
@@ -345,6 +379,7 @@ def test_for_gpus_other_packages_get_an_image_that_has_it(sweep: Sweep) -> None:
 @pytest.mark.parametrize("file", ["requirements.txt", "requirements.lock", "uv.lock"])
 def test_libraries_of_debian_that_a_package_needs_are_installed(sweep: Sweep, file: str) -> None:
     (sweep.folder / "train.py").touch()
+    (sweep.folder / "pyproject.toml").touch()
     text = '[[package]]\nname = "lightgbm"\n' if file == "uv.lock" else "LightGBM==4.7.0 --hash=sha256:12\n"
     (sweep.folder / file).write_text(text)
     assert "apt-get install --yes --no-install-recommends libgomp1 " in image(sweep)[0]
@@ -358,7 +393,7 @@ def test_libraries_of_debian_that_a_package_needs_are_installed(sweep: Sweep, fi
     ],
 )
 def test_the_project_s_own_lock_file_is_taken(sweep: Sweep, files: tuple[str, ...], copied: str) -> None:
-    for name in ("train.py", *files):
+    for name in ("train.py", "pyproject.toml", *files):
         (sweep.folder / name).touch()
     dockerfile, lock, _ = image(sweep)
     assert (f"\nCOPY {copied}\n" in dockerfile, lock) == (True, [])
@@ -366,7 +401,8 @@ def test_the_project_s_own_lock_file_is_taken(sweep: Sweep, files: tuple[str, ..
 
 @pytest.mark.parametrize("text", ["[[package", "package = 1", '[[package]]\nversion = "1"'])
 def test_a_damaged_lock_file_is_named(sweep: Sweep, text: str) -> None:
-    (sweep.folder / "train.py").touch()
+    for name in ("train.py", "pyproject.toml"):
+        (sweep.folder / name).touch()
     (sweep.folder / "uv.lock").write_text(text)
     ended = sweep("init", "--aws", "--no-run")
     assert (ended.returncode, "sweep: uv.lock: is no lock file of uv: " in ended.stderr) == (2, True), ended.stderr
@@ -377,8 +413,19 @@ def test_requirements_that_only_pip_understands_are_left_to_it(sweep: Sweep) -> 
     (sweep.folder / "train.py").touch()
     (sweep.folder / "requirements.txt").write_text("numpy\n-e .\nmine @ https://example.com/mine.whl\n")
     dockerfile, lock, said = image(sweep)
-    assert ("--requirement requirements.txt &&" in dockerfile, lock) == (True, [])
+    assert "\nCOPY . .\nRUN pip install --no-cache-dir --requirement requirements.txt &&" in dockerfile, "-e needs it"
+    assert lock == []
     assert "No lock file: requirements.txt has -e ., mine @ https://example.com/mine.whl. The image installs" in said
+
+
+def test_a_lock_file_of_uv_without_its_project_is_refused(sweep: Sweep) -> None:
+    for name in ("train.py", "uv.lock"):
+        (sweep.folder / name).touch()
+    ended = sweep("init", "--aws", "--no-run")
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (
+        2, "sweep: uv.lock: there is no pyproject.toml beside it, which `uv export` reads",
+    )  # fmt: skip
+    assert not (sweep.folder / "sweep.yaml").exists()
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,14 @@ def test_a_configuration_file_gets_the_options(project: Path) -> None:
         assert faults(project, **fields, arguments={"file": file})[0].startswith("arguments.file: ")
 
 
+def test_a_virtual_environment_that_is_kept_elsewhere_is_no_part_of_the_project(project: Path) -> None:
+    elsewhere = project.parent / f"{project.name}-environment"
+    elsewhere.mkdir()
+    (elsewhere / "pyvenv.cfg").touch()
+    (project / ".venv").symlink_to(elsewhere)
+    assert Path(".venv") not in contents(script(project, command="python train.py").written(project / ".stepsweep"))
+
+
 def test_a_link_that_leaves_the_project_is_refused_unless_it_is_data(project: Path) -> None:
     outside = project.parent / f"{project.name}-outside"
     outside.mkdir()
