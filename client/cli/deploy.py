@@ -67,7 +67,8 @@ class Place:
         return replace(self, choices={**self.choices, **named}), zones.line
 
     def cdk(self, region: str) -> "AbstractContextManager[Cdk]":
-        from stepsweep.client.deploying.cdk import cache_folder, cdk
+        from stepsweep.client.deploying.cdk import cdk
+        from stepsweep.local.template import cache_folder
 
         return cdk(self.choices, profile=self.profile, region=region, cache=cache_folder(), on_status=_say)
 

@@ -23,12 +23,6 @@ NPM_FILES = ("package.json", "package-lock.json")
 VERSION: str = json.loads((HERE / "package.json").read_bytes())["dependencies"]["aws-cdk"]
 
 
-def cache_folder() -> Path:
-    """Returns the cache folder for downloads, by the XDG rules, which ignore relative paths."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "stepsweep"
-
-
 def installed(cache: Path, on_status: Callable[[str], None]) -> Path:
     """Returns the CDK CLI's script. npm installs it on first use.
 

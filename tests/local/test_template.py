@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.local import template
 from stepsweep.local.template import SynthFailed, node_environment, synthesized, zipped
 from tests.support.tiny import tiny_app
 
@@ -19,7 +20,8 @@ Change = Callable[[Path], object]
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Path:
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tiny_app(tmp_path / "app")
 
 
@@ -70,7 +72,7 @@ def test_what_a_trainers_dockerfile_does_that_has_no_effect_here_is_said_once(ap
     ]
     said.clear()
     synthesized(tmp_path / "others", app=app, context=context, container=True, on_status=said.append)
-    assert said == ["Preparing the stack's template …"], "in a container all of it is done"
+    assert said == [], "in a container all of it is done"
 
 
 def test_a_dockerfile_that_docker_could_not_build_is_refused_and_leaves_nothing(app: Path, tmp_path: Path) -> None:
@@ -133,6 +135,51 @@ def test_a_trainer_of_ones_own_is_a_source_too(app: Path, tmp_path: Path) -> Non
     assert synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)}) == first
     (own / "deep" / "train.py").write_text("lr = 0.2")
     assert synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)}) != first
+
+
+def test_a_changed_trainer_needs_no_other_synthesis_in_any_project(app: Path, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    with app.open("a") as source:
+        source.write(f"with open({str(runs)!r}, 'a') as runs:\n    runs.write('.')\n")
+    for project in ("a", "b"):
+        own = tmp_path / project
+        own.mkdir()
+        for line in ("FROM x", "FROM y"):
+            (own / "Dockerfile").write_text(line)
+            synthesized(own / "templates", app=app, context={"trainer": str(own)})
+    assert runs.read_text() == "."
+    synthesized(tmp_path / "c", app=app, context={"trainer": str(own), "description": "mine"})
+    assert runs.read_text() == ".."
+
+
+def test_where_nothing_can_be_kept_for_all_projects_each_keeps_its_own(
+    app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "Dockerfile").touch()
+    assembly = synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)})
+    assert {each.name.partition("-")[0] for each in (tmp_path / "templates").iterdir()} == {"assembly", "stack"}
+    assert synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)}) == assembly
+
+
+def test_only_the_stacks_that_were_used_last_are_kept(
+    app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(template, "MAX_KEPT", 2)
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "Dockerfile").touch()
+    stacks = []
+    for number in range(3):
+        context = {"trainer": str(own), "description": f"number {number}"}
+        synthesized(tmp_path / "templates", app=app, context=context)
+        (new,) = {*(tmp_path / "cache" / "stepsweep" / "stacks").iterdir()} - {*stacks}
+        os.utime(new, (number, number))
+        stacks.append(new)
+    assert [each.exists() for each in stacks] == [False, True, True]
 
 
 def test_an_app_that_fails_says_so_in_its_own_words_and_leaves_nothing(app: Path, tmp_path: Path) -> None:

@@ -7,12 +7,16 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stepsweep.local.template import node_environment
+from stepsweep.local.images import sources_of
+from stepsweep.local.own_trainer import version_of
+from stepsweep.local.template import node_environment, synthesized
 from stepsweep.stack.packages import FUNCTION_FILES, staged
-from stepsweep.trainer_files import contents, copy
+from stepsweep.trainer_files import contents, copy, digests
+from stepsweep.trainer_script import Script
 
 
 def modes(folder: Path) -> dict[str, set[str]]:
@@ -47,16 +51,50 @@ def test_files_are_staged_with_normal_modes(private: Path) -> None:
     assert modes(private / "staged") == {"folders": {"0o755"}, "files": {"0o644"}}
 
 
-def test_the_assets_of_a_synthesis_have_normal_modes(private: Path) -> None:
-    out = private / "cdk.out"
-    context = {"image": None, "trainer": str(private / "mine")}
+@pytest.fixture(scope="module")
+def synthesized_as_deployed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Returns the file of a script's trainer, and the cloud assembly that a deploy has of it, under a umask of 077."""
+    folder = tmp_path_factory.mktemp("deployed")
+    project, out = folder / "mine", folder / "cdk.out"
+    project.mkdir(mode=0o700)
+    (project / "train.py").write_text("print('loss=1')\n")
+    (project / "train.py").chmod(0o600)
+    trainer = Script(folder=project, entrypoint=("stepsweep-trial", "--", "python", "train.py")).written(folder)
+    context = {"image": None, "trainer": str(trainer)}
     environment = {**os.environ, **node_environment(), "CDK_OUTDIR": str(out), "CDK_CONTEXT_JSON": json.dumps(context)}
     script = "import os, runpy; os.umask(0o077); runpy.run_module('stepsweep.stack.app', run_name='__main__')"
     subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True)
+    return trainer, out
+
+
+def test_the_assets_of_a_synthesis_have_normal_modes(synthesized_as_deployed: tuple[Path, Path]) -> None:
+    _, out = synthesized_as_deployed
     for asset in out.glob("asset.*"):
         if asset.is_dir():
             assert modes(asset)["folders"] <= {"0o755"}, asset
             assert modes(asset)["files"] <= {"0o644", "0o755"}, asset
+
+
+def test_the_embedded_cloud_has_the_template_that_a_deploy_has_of_the_same_trainer(
+    synthesized_as_deployed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """It synthesizes none for each trainer, but takes one that stands for all."""
+    trainer, out = synthesized_as_deployed
+    embedded = synthesized(tmp_path, context={"trainer": str(trainer)})
+    (there,), (here,) = ([*sources_of(assembly, "Stepsweep")] for assembly in (out, embedded))
+    assert here.tag == version_of(contents(trainer))
+    assert here.context.name == f"asset.{here.tag}"
+    assert digests(contents(here.context)) == digests(contents(there.context)) == digests(contents(trainer))
+
+    def template(assembly: Path, tag: str) -> Any:
+        text = (assembly / "Stepsweep.template.json").read_text().replace(tag, "TAG")
+        assert text.count("TAG") == 3
+        document = json.loads(text)
+        for resource in document["Resources"].values():
+            resource.pop("Metadata", None)
+        return document
+
+    assert template(embedded, here.tag) == template(out, there.tag)
 
 
 def test_a_layer_can_be_read_by_its_function(private: Path) -> None:

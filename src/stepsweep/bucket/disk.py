@@ -1,6 +1,7 @@
 """Says which disk is full."""
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -21,3 +22,10 @@ def told(error: OSError, near: Path) -> str:
     there = next(each for each in (place, *place.parents) if each.is_dir()).resolve()
     disk = next(each for each in (there, *there.parents) if each.is_mount())
     return f"{text}: {shutil.disk_usage(there).free / 1e6:,.1f} MB are free on the disk at {disk}"
+
+
+def first_of(error: shutil.Error) -> OSError:
+    """Returns the first error of a copy of a folder, which has one for each file."""
+    _, target, why = error.args[0][0]
+    number = next((each for each in FULL if os.strerror(each) in why), errno.EIO)
+    return OSError(number, os.strerror(number) if number in FULL else why, target)

@@ -26,8 +26,6 @@ END, KILL = signal.SIGTERM, signal.SIGUSR1
 AFTER_SECONDS = 60.0
 """Longest time of a command that runs after a process."""
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-
 
 def contain(request: dict[str, Any]) -> None:
     """Starts the process, waits for its end, ends what it leaves behind, and answers.
@@ -120,10 +118,10 @@ def _giveown_folders(request: dict[str, Any]) -> None:
     files, home, temporary = own_folders(request)
     try:
         shutil.copytree(request["copy_of"], files, symlinks=True)
-    except shutil.Error as error:  # with an entry for each file, of which one tells enough
-        _, target, why = error.args[0][0]
-        number = next((each for each in FULL if os.strerror(each) in why), errno.EIO)
-        raise OSError(number, os.strerror(number) if number in FULL else why, target) from None
+    except shutil.Error as error:
+        from stepsweep.bucket.disk import first_of  # a host starts sooner without
+
+        raise first_of(error) from None
     files.chmod(0o700)
     # Not the person's: what a library keeps or finds there, on AWS it does not.
     home.mkdir(0o700)
@@ -195,8 +193,8 @@ def _in_dockers_words(program: str, error: OSError) -> str:
 
 def _why_not_started(error: Exception, request: dict[str, Any]) -> str:
     """Returns the error of a process that was not started; of a full disk, also which one that is."""
-    if not isinstance(error, OSError) or error.errno not in FULL:
-        return said(error)
-    from stepsweep.bucket.disk import told  # a host starts sooner without
+    from stepsweep.bucket.disk import FULL, told  # a host starts sooner without
 
-    return told(error, Path(request["output"]))[:MAX_ERROR_LETTERS]
+    if isinstance(error, OSError) and error.errno in FULL:
+        return told(error, Path(request["output"]))[:MAX_ERROR_LETTERS]
+    return said(error)

@@ -1,5 +1,6 @@
 """Synthesizes the template that `sweep deploy` would send, and deploys it into the embedded cloud."""
 
+import contextlib
 import errno
 import hashlib
 import importlib.metadata
@@ -16,8 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepsweep.bucket.disk import told
-from stepsweep.contract.errors import InvalidInput, SweepError
+from stepsweep.bucket.disk import first_of, told
+from stepsweep.contract.errors import SweepError
 from stepsweep.local.images import build_images
 from stepsweep.local.limits import LEAST_KIB_OF_NODE, check_limits
 
@@ -42,6 +43,9 @@ SOURCES = (
 
 FULL_DISK = ("ENOSPC", f"[Errno {errno.ENOSPC}]")
 """What Node and Python print on a full disk."""
+
+MAX_KEPT = 8
+"""How many stacks are kept for all projects: of each version, and of each choice of where jobs run."""
 
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
@@ -76,33 +80,21 @@ def synthesized(
     if assembly.exists():
         return assembly
     check_limits(least_kib=LEAST_KIB_OF_NODE)
-    on_status("Preparing the stack's template …")
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder, prefix="synth-"))
-    # jsii leaves half a megabyte among the temporary files.
-    with tempfile.TemporaryDirectory(prefix="sweep-synth-", ignore_cleanup_errors=True) as temporary:
-        ended = subprocess.run(
-            [sys.executable, "-P", str(app)],
-            env={
-                **os.environ,
-                **node_environment(),
-                **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary),
-                "CDK_OUTDIR": str(scratch),
-                "CDK_CONTEXT_JSON": json.dumps(settings),
-                "CDK_VALIDATION": "false",  # saves a third of the time; `make proof` and the real CLI validate
-            },
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
-    if ended.returncode:
-        shutil.rmtree(scratch)
-        raise SynthFailed(f"the stack could not be synthesized{_why((ended.stderr or ended.stdout).strip(), folder)}")
     try:
+        if trainer := settings.get("trainer"):
+            from stepsweep.local.own_trainer import put
+
+            kept = _with_any_trainer(folder, app, settings, on_status)
+            put(Path(trainer), kept, stack_of(kept), scratch)
+        else:
+            _synthesize(scratch, app, settings, on_status)
         notes = build_images(scratch, stack_of(scratch))
-    except (InvalidInput, OSError):
+    except BaseException as error:
         shutil.rmtree(scratch)
+        if isinstance(error, shutil.Error):
+            raise SynthFailed(f"the stack could not be made: {told(first_of(error), folder)}") from None
         raise
     for note in (
         notes if settings.get("trainer") and not container else ()
@@ -112,6 +104,67 @@ def synthesized(
         shutil.rmtree(old, ignore_errors=True)
     scratch.rename(assembly)
     return assembly
+
+
+def _with_any_trainer(folder: Path, app: Path, settings: Mapping[str, Any], on_status: Callable[[str], None]) -> Path:
+    """Returns the assembly with a trainer that stands for all others. All projects of a person share it."""
+    from stepsweep.local.own_trainer import placeholder
+
+    cache = _cache(folder)
+    kept = cache / f"stack-{_fingerprint(app.parent.parent, {**settings, 'trainer': None})}"
+    if kept.exists():
+        os.utime(kept)
+        return kept
+    with tempfile.TemporaryDirectory(dir=cache, prefix="synth-", ignore_cleanup_errors=True) as scratch:
+        made = Path(scratch, "made")
+        made.mkdir()
+        _synthesize(made, app, {**settings, "trainer": str(placeholder(Path(scratch)))}, on_status)
+        with contextlib.suppress(OSError):  # another process was quicker
+            made.rename(kept)
+    newest_last = sorted(cache.glob("stack-*"), key=lambda each: each.stat().st_mtime)
+    for old in newest_last[:-MAX_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    return kept
+
+
+def _cache(folder: Path) -> Path:
+    """Returns where stacks for all projects are kept; `folder` if nothing can be written there."""
+    with contextlib.suppress(OSError, RuntimeError):  # such as no home, or one that cannot be written
+        cache = cache_folder() / "stacks"
+        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.access(cache, os.W_OK):
+            return cache
+    return folder
+
+
+def cache_folder() -> Path:
+    """Returns stepsweep's cache folder, by the XDG rules, which ignore relative paths."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "stepsweep"
+
+
+def _synthesize(assembly: Path, app: Path, settings: Mapping[str, Any], on_status: Callable[[str], None]) -> None:
+    on_status("Preparing the stack's template …")
+    # jsii leaves half a megabyte among the temporary files.
+    with tempfile.TemporaryDirectory(prefix="sweep-synth-", ignore_cleanup_errors=True) as temporary:
+        ended = subprocess.run(
+            [sys.executable, "-P", str(app)],
+            env={
+                **os.environ,
+                **node_environment(),
+                **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), temporary),
+                "CDK_OUTDIR": str(assembly),
+                "CDK_CONTEXT_JSON": json.dumps(dict(settings)),
+                "CDK_VALIDATION": "false",  # saves a third of the time; `make proof` and the real CLI validate
+            },
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    if ended.returncode:
+        why = _why((ended.stderr or ended.stdout).strip(), assembly)
+        raise SynthFailed(f"the stack could not be synthesized{why}")
 
 
 def _why(output: str, folder: Path) -> str:
@@ -212,17 +265,8 @@ def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(os.path.relpath(file, root).encode() + b"\0" + file.read_bytes() + b"\0")
     if own_trainer := settings.get("trainer"):
-        from stepsweep.trainer_files import Link, contents  # imported lazily: most sweeps do not need pathspec
+        from stepsweep.local.own_trainer import version_of  # imported lazily: most sweeps do not need pathspec
+        from stepsweep.trainer_files import contents
 
-        for name, source in contents(Path(own_trainer)).items():
-            mode = 0
-            match source:
-                case bytes():
-                    content = source
-                case Link(target):
-                    content = os.fsencode(target)
-                case _:
-                    content = os.fsencode(source.readlink()) if source.is_symlink() else source.read_bytes()
-                    mode = source.lstat().st_mode & 0o111
-            digest.update(os.fsencode(name) + b"\0%o\0%d\0" % (mode, len(content)) + content)
+        digest.update(version_of(contents(Path(own_trainer))).encode())
     return digest.hexdigest()[:16]
