@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,23 +26,41 @@ TRAINS = "training on"
 PATIENCE_SECONDS = 180.0
 
 
+SCRIPT = "import argparse\n\nparser = argparse.ArgumentParser()\nparser.add_argument('--lr', type=float)\n\
+print('training on', parser.parse_args().lr)\nprint('loss=1')\n"
+SCRIPT_SPEC = {"command": "python train.py {args}", "parameters": {"lr": [0.1]}, "objective": "loss"}
+
+
 def run(*, quick: bool) -> Result:
     repetitions = 1 if quick else REPETITIONS
     sweep = str(Path(sys.executable).with_name("sweep"))
     helps = [run_process([sweep, "--help"]).cpu_seconds for _ in range(repetitions)]
     with _folder() as folder:
-        _to_first_step(sweep, folder, seed=0)  # synthesizes the template
-        starts = [_to_first_step(sweep, folder, seed=seed) for seed in range(1, repetitions + 1)]
+        _of_the_tutorial(sweep, folder, seed=0)  # synthesizes the template
+        starts = [_of_the_tutorial(sweep, folder, seed=seed) for seed in range(1, repetitions + 1)]
+    first, edited, unchanged = zip(*(_of_a_script(sweep) for _ in range(repetitions)), strict=True)
     seconds, cpu_seconds = ([start[place] for start in starts] for place in (0, 1))
-    table = Table(
-        caption=f"Start with a cached template, medians of {repetitions}.",
-        columns=("", "wall, s", "CPU, s"),
-        rows=[
-            ("`sweep --help`", "", f"{median(helps):.2f}"),
-            ("from `sweep run` to the first training step", f"{median(seconds):.1f}", f"{median(cpu_seconds):.1f}"),
-        ],
+    rows: list[tuple[str, str, str]] = [("`sweep --help`", "", f"{median(helps):.2f}")]
+    for name, each in {
+        "from `sweep run` to the first training step: the tutorial, as before": starts,
+        "a script of one's own, the first one ever": first,
+        "the same, edited since the last sweep": edited,
+        "the same, not edited": unchanged,
+    }.items():
+        rows.append((name, f"{median(wall for wall, _ in each):.1f}", f"{median(cpu for _, cpu in each):.1f}"))
+    table = Table(caption=f"Medians of {repetitions}.", columns=("", "wall, s", "CPU, s"), rows=rows)
+    return Result(
+        tables=[table],
+        values={
+            "help_cpu_seconds": helps,
+            "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
+            **{
+                f"script_{name}_seconds": [wall for wall, _ in each]
+                for name, each in (("first", first), ("edited", edited), ("unchanged", unchanged))
+            },
+        },
     )
-    return Result(tables=[table], values={"help_cpu_seconds": helps, "seconds": seconds, "cpu_seconds": cpu_seconds})
 
 
 @contextmanager
@@ -57,8 +76,7 @@ def _folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def _to_first_step(sweep: str, folder: Path, *, seed: int) -> tuple[float, float]:
-    """Returns the seconds until a trial trains, and the CPU seconds of all the sweep's processes until then."""
+def _of_the_tutorial(sweep: str, folder: Path, *, seed: int) -> tuple[float, float]:
     spec = {
         "parameters": {"lr": [0.1]},
         "epochs": 1,
@@ -67,12 +85,35 @@ def _to_first_step(sweep: str, folder: Path, *, seed: int) -> tuple[float, float
     }
     file = folder / "spec.json"
     file.write_text(json.dumps(spec))
+    return _to_first_step([sweep, "run", str(file), "--dir", str(folder)], ROOT, folder)
+
+
+def _of_a_script(sweep: str) -> list[tuple[float, float]]:
+    """Starts a new project's script where nothing is cached, edited, and once more."""
+    with tempfile.TemporaryDirectory() as project:
+        folder = Path(project)
+        (folder / "sweep.json").write_text(json.dumps(SCRIPT_SPEC))
+        command = [sweep, "run", "sweep.json", "--fresh", "--dir", str(folder / "state")]
+        found = []
+        for line in ("", "# edited\n"):
+            (folder / "train.py").write_text(SCRIPT + line)
+            found.append(_to_first_step(command, folder, folder / "state", XDG_CACHE_HOME=str(folder / "cache")))
+        again = _to_first_step(command, folder, folder / "state", XDG_CACHE_HOME=str(folder / "cache"))
+    return [*found, again]
+
+
+def _to_first_step(command: list[str], cwd: Path, folder: Path, **environment: str) -> tuple[float, float]:
+    """Returns the seconds until a trial trains, and the CPU seconds of all the sweep's processes until then.
+
+    Args:
+        folder: the cloud's.
+    """
     shutil.rmtree(folder / "logs", ignore_errors=True)
     began = time.monotonic()
     with subprocess.Popen(
-        [sweep, "run", str(file), "--dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "NO_COLOR": "1"},
+        command,
+        cwd=cwd,
+        env={**os.environ, "NO_COLOR": "1", **environment},
         stdout=subprocess.DEVNULL,
     ) as process:
         while not _trains(folder / "logs"):

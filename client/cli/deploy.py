@@ -66,11 +66,23 @@ class Place:
         named = {"zones": ",".join(zones.names)} if zones.names else {}
         return replace(self, choices={**self.choices, **named}), zones.line
 
-    def cdk(self, region: str) -> "AbstractContextManager[Cdk]":
+    def cdk(self, region: str, *, to_destroy: bool = False) -> "AbstractContextManager[Cdk]":
+        """Synthesizes the stack, and yields the CLI over it.
+
+        Args:
+            to_destroy: whether only its name counts. No other choice, and no fault of the stack, can be in the way.
+        """
         from stepsweep.client.deploying.cdk import cdk
         from stepsweep.local.template import cache_folder
 
-        return cdk(self.choices, profile=self.profile, region=region, cache=cache_folder(), on_status=_say)
+        return cdk(
+            {"stack_name": self.config.stack_name} if to_destroy else self.choices,
+            profile=self.profile,
+            region=region,
+            cache=cache_folder(),
+            validates=not to_destroy,
+            on_status=_say,
+        )
 
 
 def deploy_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -195,7 +207,7 @@ def destroy(place: Place, yes: bool, force: bool) -> int:
     _say("This deletes all results in its bucket. Copy what you want to keep first.")
     if not _agreed(f"Destroy {found.stack}?", yes=yes):
         return ExitCode.FAILED
-    with place.cdk(found.region) as cdk:
+    with place.cdk(found.region, to_destroy=True) as cdk:
         # Otherwise the state machine would stay until its executions end, and their jobs would keep running.
         with explained(profile=place.profile):
             stop_sweeps(found, profile=place.profile)

@@ -105,9 +105,13 @@ def cdk(
     profile: str | None,
     region: str,
     cache: Path,
+    validates: bool,
     on_status: Callable[[str], None],
 ) -> Iterator[Cdk]:
     """Synthesizes the stack, and yields the CLI over it.
+
+    Args:
+        validates: whether CDK's own rules judge the stack.
 
     Raises:
         InvalidInput: the app cannot synthesize the stack with these choices; the message has its output.
@@ -125,6 +129,7 @@ def cdk(
         "AWS_DEFAULT_REGION": region,
         "CDK_DISABLE_VERSION_CHECK": "1",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
+        **({} if validates else {"CDK_VALIDATION": "false"}),
     }
     on_status("Preparing the stack's template …")
     with tempfile.TemporaryDirectory(prefix="stepsweep-") as folder:

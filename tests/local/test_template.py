@@ -172,7 +172,7 @@ def test_only_the_stacks_that_were_used_last_are_kept(
     own = tmp_path / "mine"
     own.mkdir()
     (own / "Dockerfile").touch()
-    stacks = []
+    stacks: list[Path] = []
     for number in range(3):
         context = {"trainer": str(own), "description": f"number {number}"}
         synthesized(tmp_path / "templates", app=app, context=context)

@@ -11,7 +11,8 @@ from typing import Any
 
 from filelock import FileLock
 
-from stepsweep.local.template import node_environment
+from stepsweep.client.deploying.cdk import installed
+from stepsweep.local.template import cache_folder, node_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
@@ -25,13 +26,13 @@ def node() -> Path:
 
 @cache
 def modules() -> Path:
-    """Returns the installed packages, as package-lock.json has them; installs them where they are not."""
-    lock, installed = HERE / "package-lock.json", MODULES / ".package-lock.json"
+    """Returns the packages of package-lock.json, and installs them where they are not."""
+    lock, there = HERE / "package-lock.json", MODULES / ".package-lock.json"
     # Two test processes may come at once.
     scratch = ROOT / ".stepsweep"
     scratch.mkdir(exist_ok=True)
     with FileLock(scratch / "npm.lock"):
-        if not installed.exists() or _versions(installed) != _versions(lock):
+        if not there.exists() or _versions(there) != _versions(lock):
             # npm's own launcher in the wheel does not start.
             npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
             run(
@@ -51,7 +52,7 @@ def validated(definitions: Sequence[Mapping[str, Any]]) -> list[dict[str, list[s
 
 def cdk(*arguments: str) -> str:
     """Runs the CDK CLI in the repository, as a person does, but without an account. Returns what it prints."""
-    return run([str(node()), str(modules() / "aws-cdk" / "bin" / "cdk"), *arguments], cwd=ROOT)
+    return run([str(node()), str(installed(cache_folder(), print)), *arguments], cwd=ROOT)
 
 
 def run(command: Sequence[str], *, cwd: Path, stdin: str | None = None) -> str:
