@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A lock file names all packages, so none gets its dependencies resolved again (--no-deps), which takes ten seconds.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 DATA := .stepsweep/data
 # TORCH=cpu takes PyTorch's own CPU wheels, a tenth of the download, from PyTorch's index.
@@ -33,7 +34,7 @@ $(VENV)/packages-$(TORCH): requirements.lock trainer/requirements.lock tests/pro
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stepsweep needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; try: make PYTHON=python3.12")'
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --require-hashes -r requirements.lock
 	$(PIP) --no-deps --require-hashes -r tests/proof/requirements.lock
 	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
@@ -42,7 +43,7 @@ $(VENV)/installed-$(TORCH): $(VENV)/packages-$(TORCH)
 ifeq ($(TORCH),cpu)
 	$(PIP) --index-url https://download.pytorch.org/whl/cpu $(shell sed -nE 's/^(torch(vision)?==[^ ;]+).*/\1/p' trainer/requirements.lock)
 else
-	$(PIP) --require-hashes -r trainer/requirements.lock
+	$(PIP) --no-deps --require-hashes -r trainer/requirements.lock
 endif
 	@# What pip does file by file, on all cores, but for what is large and hardly used: Python compiles that when it imports it.
 	@# Some files are for another Python, and pip does not mind either.
