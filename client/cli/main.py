@@ -28,6 +28,8 @@ from stepsweep.contract.errors import InvalidInput, SweepError
 def main() -> NoReturn:
     """The console script `sweep`."""
     _keep_low_descriptors()
+    if sys.stdin is None:  # closed, as `<&-` does it
+        sys.stdin = io.TextIOWrapper(io.BytesIO())
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed, as `>&-` does it

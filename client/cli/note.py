@@ -22,7 +22,22 @@ NOTE_EXIT_CODES = (
 )
 
 
-@click.command(epilog=NOTE_EXIT_CODES)
+class _Command(click.Command):
+    """Says how a text is written that the shell or an option's dash takes apart."""
+
+    def parse_args(self, context: click.Context, words: list[str]) -> list[str]:
+        try:
+            return super().parse_args(context, words)
+        except click.NoSuchOption as error:
+            how = "a text that begins with - comes behind --, as in: sweep note NAME -- '- one more'"
+            raise click.UsageError(f"{error.format_message().rstrip('.')}; {how}", context) from None
+        except click.UsageError as error:
+            if "unexpected extra argument" not in error.message:
+                raise
+            raise click.UsageError(f"{error.message}; put the text into quotes", context) from None
+
+
+@click.command(cls=_Command, epilog=NOTE_EXIT_CODES)
 @click.argument("name")
 @click.argument("text", required=False)
 @click.option("--delete", "is_deleted", is_flag=True, help="Remove the note.")
@@ -39,6 +54,7 @@ def note(name: str, text: str | None, is_deleted: bool, cloud: Cloud, as_json: b
     sweep note first "lr above 0.3 diverges; try warmup"
     sweep note first
     sweep note first - < notes.txt
+    sweep note first -- "- a text that begins with a dash"
     sweep note first --delete --on aws
     """
     from stepsweep.client.operations.noting import note_of, write_note

@@ -19,7 +19,7 @@ from stepsweep.contract.trial import Status, Trial
 from stepsweep.contract.words import as_word
 
 EVENTS = "events.out.tfevents.*"
-OUTCOME, WINNER, FRONT = "stepsweep.outcome", "stepsweep.winner", "stepsweep.front"
+OUTCOME, WINNER, FRONT, NOTE = "stepsweep.outcome", "stepsweep.winner", "stepsweep.front", "stepsweep.note"
 
 Hparams = dict[str, bool | float | str]
 
@@ -79,7 +79,7 @@ def _rewrite(run: Path, events: Iterable[_Event]) -> None:
 
 
 def _of_sweep(finished: Finished, hparams: dict[str, Hparams]) -> Iterator[_Event]:
-    """Yields the columns of the HPARAMS tab, and the winner or the front as a text."""
+    """Yields the columns of the HPARAMS tab, the winner or the front as a text, and what a person has noted."""
     from tensorboard.plugins.hparams import summary_v2
     from tensorboard.plugins.text.summary_v2 import text_pb
 
@@ -105,6 +105,10 @@ def _of_sweep(finished: Finished, hparams: dict[str, Hparams]) -> Iterator[_Even
     elif finished.front:
         text = "\n\n".join(finished.front_lines)
     yield _Event(summary=text_pb(FRONT if spec.has_front else WINNER, text), at_ms=finished.ended_ms)
+    if finished.note:
+        # TensorBoard renders Markdown, in which an indented line is as it was written.
+        as_is = "\n".join(f"    {line}" for line in finished.note.split("\n"))
+        yield _Event(summary=text_pb(NOTE, as_is), at_ms=finished.ended_ms)
 
 
 def _of_trial(result: Result, finished: Finished, hparams: Hparams) -> Iterator[_Event]:

@@ -1,7 +1,10 @@
 """`sweep export --tensorboard`: event files, read back by TensorBoard's own reader."""
 
+import html
 import json
 import math
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from stepsweep.client.export.tensorboard import export
 from stepsweep.client.running.control import Found
 from stepsweep.contract.errors import InvalidDocument, InvalidInput
 from stepsweep.contract.keys import plan_key
+from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.trial import Trial
 from tests.support.command import Sweep
 from tests.support.event_files import points, read, text
@@ -44,6 +48,22 @@ def exported(stack: Stack, folder: Path) -> Written:
 
 def hparams(run: Path, tag: str) -> bytes:
     return bytes(read(run).SummaryMetadata(tag).plugin_data.content)
+
+
+@pytest.mark.filterwarnings("ignore:html5lib")
+def test_a_note_is_a_text_of_the_sweep_and_no_markup(stack: Stack, tmp_path: Path) -> None:
+    from tensorboard.plugin_util import markdown_to_safe_html  # warns when it is imported
+
+    planned(stack)
+    records = Records(stack.deployment.store)
+    home = exported(stack, tmp_path).folder
+    assert "stepsweep.note" not in read(home).Tags()[TENSORS]
+    written = "# lr <b>0.3</b>\n\n![x](http://evil.example/x.png) `diverges`\n\ttry *warmup*"
+    assert records.replace_note("mine", Note(text=written, written_at=datetime.now(UTC)), mark=NO_NOTE.mark)
+    assert exported(stack, tmp_path).unchanged == 4
+    shown = markdown_to_safe_html(text(home, "stepsweep.note"))
+    assert re.findall(r"<(\w+)", shown) == ["pre", "code"]
+    assert html.unescape(re.sub(r"</?(pre|code)>", "", shown)).strip().replace("    try", "\ttry") == written
 
 
 def test_each_trial_is_a_run_with_its_hparams_its_metrics_and_its_outcome(stack: Stack, tmp_path: Path) -> None:

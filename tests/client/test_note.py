@@ -98,7 +98,7 @@ def test_a_note_is_written_found_everywhere_replaced_and_removed(sweep: Sweep, r
     compared = json.loads(sweep("compare", "other", "mine", "--json").stdout)["sweeps"]
     assert [each["note"] for each in compared] == ["", TEXT]
 
-    replaced = sweep("note", "mine", "-", text="no, it was the seed\r\n")
+    replaced = sweep("note", "mine", "-", text="no, it was the seed\u2028\r\n")
     assert replaced.stderr == f"It was:\n{TEXT}\n\nNoted.\n"
     assert text_of(recorded) == "no, it was the seed"
     removed = json.loads(sweep("note", "mine", "--delete", "--json").stdout)
@@ -115,6 +115,9 @@ def test_a_note_is_written_found_everywhere_replaced_and_removed(sweep: Sweep, r
         (["mine", "x" * (MAX_CHARACTERS + 1)], None, "note: must have at most 4,000 characters, got 4,001; shorten"),
         (["mine", "-"], "x" * 70_000, "note: must have at most 4,000 characters; standard input has over 65,536 bytes"),
         (["mine", "\x1b[31mred"], None, 'note: must be text without control characters, such as the colours of a term'),
+        (["mine", "ab\u202ecd"], None, 'note: must be text without control characters, such as'),
+        (["mine", "-5% worse"], None, "No such option '-5'; a text that begins with - comes behind --, as in: "),
+        (["mine", "try", "it"], None, "Got unexpected extra argument (it); put the text into quotes"),
         (["min", "text"], None, "there is no sweep \"min\" in "),
         (["mine", "text", "--delete"], None, "give either TEXT or --delete"),
     ],
@@ -134,6 +137,15 @@ def test_what_is_not_utf_8_is_refused_with_its_line(recorded: RecordedCloud) -> 
     with quoted.popen("note", "mine", "-") as process:
         _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (2, "sweep: note: line 2 of standard input is not UTF-8; write it in UTF-8\n")
+    assert stored(recorded) is None
+
+
+def test_standard_input_that_is_closed_is_empty(recorded: RecordedCloud) -> None:
+    closed = Sweep(folder=recorded.directory.parent, by=("sh", "-c", '"$@" <&-', "sh"))
+    for words in (("note", "mine", "-"), ("plan", "-")):
+        with closed.popen(*words) as process:
+            _, said = process.communicate(timeout=60)
+        assert (process.returncode, "Traceback" in said) == (2, False), said
     assert stored(recorded) is None
 
 
@@ -368,7 +380,7 @@ def test_only_the_servers_own_page_can_write_a_note(page: Page, recorded: Record
 def test_a_script_in_a_note_stays_text(page: Page, recorded: RecordedCloud) -> None:
     text = f"{SCRIPT}</textarea>"
     assert page.post("sweeps/mine/note", {"text": text, "mark": mark_of("")}).status_code == 303
-    assert text_of(recorded) == text
+    assert text_of(recorded) == text.replace("\u2028", "\n")
     for path in ("sweeps/mine", "", "compare?sweep=mine&sweep=other"):
         document = Document(page.get(path).text)
         assert "<script>alert(1)" in document.text

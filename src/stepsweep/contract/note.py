@@ -1,6 +1,7 @@
 """note.json: what a person has written about a sweep, for people. Nothing is decided by it, and no trial reads it."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ MAX_FIRST = 80
 _ALLOWED = "\n\t"
 _CONTROL = ("Cc", "Cs")
 """Unicode's control characters, among which are the escapes of terminals, and halves of characters."""
+_OVERRIDES = "\u202d\u202e"
+"""They reverse what follows, so that a text does not say what it seems to. Scripts from right to left need neither."""
+_LINE_ENDS = re.compile("\r\n?|[\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +74,7 @@ def checked_text(text: str) -> str:
     Raises:
         InvalidInput: it breaks a rule; lists every fault.
     """
-    kept = text.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    kept = _LINE_ENDS.sub("\n", text).rstrip()
     kept = kept[len(kept) - len(kept.lstrip("\n")) :]
     if faults := [f"note: {fault}" for fault in _faults(kept)]:
         raise InvalidInput(faults)
@@ -95,7 +99,9 @@ def _faults(text: str) -> Iterator[str]:
             f"{len(text) - MAX_CHARACTERS:,}, or name a place that has the rest"
         )
     wrong = [
-        place for place, sign in enumerate(text) if sign not in _ALLOWED and unicodedata.category(sign) in _CONTROL
+        place
+        for place, sign in enumerate(text)
+        if sign in _OVERRIDES or (sign not in _ALLOWED and unicodedata.category(sign) in _CONTROL)
     ]
     if wrong:
         line = text.count("\n", 0, wrong[0]) + 1
