@@ -83,18 +83,18 @@ def synthesized(
     folder.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=folder, prefix="synth-"))
     try:
+        kept = _kept(folder, app, settings, on_status)
         if trainer := settings.get("trainer"):
-            from stepsweep.local.own_trainer import put
+            from stepsweep.local.own_trainer import put  # imported lazily, as below
 
-            kept = _with_any_trainer(folder, app, settings, on_status)
             put(Path(trainer), kept, stack_of(kept), scratch)
         else:
-            _synthesize(scratch, app, settings, on_status)
+            shutil.copytree(kept, scratch, dirs_exist_ok=True)
         notes = build_images(scratch, stack_of(scratch))
     except BaseException as error:
         shutil.rmtree(scratch)
         if isinstance(error, shutil.Error):
-            raise SynthFailed(f"the stack could not be made: {told(first_of(error), folder)}") from None
+            raise SynthFailed(f"the stack could not be synthesized: {told(first_of(error), folder)}") from None
         raise
     for note in (
         notes if settings.get("trainer") and not container else ()
@@ -106,21 +106,28 @@ def synthesized(
     return assembly
 
 
-def _with_any_trainer(folder: Path, app: Path, settings: Mapping[str, Any], on_status: Callable[[str], None]) -> Path:
-    """Returns the assembly with a trainer that stands for all others. All projects of a person share it."""
-    from stepsweep.local.own_trainer import placeholder
-
+def _kept(folder: Path, app: Path, settings: Mapping[str, Any], on_status: Callable[[str], None]) -> Path:
+    """Returns the assembly, with a trainer that stands for all others if there is one. A person's projects share it."""
+    trainer = settings.get("trainer")
+    shared = {name: value for name, value in settings.items() if name != "trainer"}
     cache = _cache(folder)
-    kept = cache / f"stack-{_fingerprint(app.parent.parent, {**settings, 'trainer': None})}"
+    kept = cache / f"stack-{_fingerprint(app.parent.parent, {**shared, 'has_trainer': bool(trainer)})}"
     if kept.exists():
         os.utime(kept)
         return kept
     with tempfile.TemporaryDirectory(dir=cache, prefix="synth-", ignore_cleanup_errors=True) as scratch:
         made = Path(scratch, "made")
         made.mkdir()
-        _synthesize(made, app, {**settings, "trainer": str(placeholder(Path(scratch)))}, on_status)
-        with contextlib.suppress(OSError):  # another process was quicker
+        if trainer:
+            from stepsweep.local.own_trainer import placeholder
+
+            shared["trainer"] = str(placeholder(Path(scratch)))
+        _synthesize(made, app, shared, on_status)
+        try:
             made.rename(kept)
+        except OSError:  # another process was quicker
+            if not kept.exists():
+                raise
     newest_last = sorted(cache.glob("stack-*"), key=lambda each: each.stat().st_mtime)
     for old in newest_last[:-MAX_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
