@@ -114,6 +114,17 @@ def test_the_cdk_app_says_what_to_install(module: str) -> None:
     assert ended.stdout == ""
 
 
+def test_deploying_needs_nothing_of_the_embedded_cloud() -> None:
+    """It shares the template's module with it."""
+    others = sorted({*MODULES["local"]} - {*MODULES["deploy"]})
+    program = (
+        f"import sys; sys.modules |= dict.fromkeys({others!r})\nfrom stepsweep.client.cli import deploy\n"
+        "from stepsweep.client.deploying import cdk, choices, target, zones"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_doctor_has_one_finding_for_an_extra_and_says_by_its_exit_code_whether_it_is_needed(tmp_path: Path) -> None:
     ended = without("psutil", ["doctor", "--json"], tmp_path)
     assert ended.returncode == 1

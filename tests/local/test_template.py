@@ -161,8 +161,23 @@ def test_where_nothing_can_be_kept_for_all_projects_each_keeps_its_own(
     own.mkdir()
     (own / "Dockerfile").touch()
     assembly = synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)})
-    assert {each.name.partition("-")[0] for each in (tmp_path / "templates").iterdir()} == {"assembly", "stack"}
+    kinds = {each.name.partition("-")[0] for each in (tmp_path / "templates").iterdir()}
+    assert kinds == {"assembly", "stack", "lock"}
     assert synthesized(tmp_path / "templates", app=app, context={"trainer": str(own)}) == assembly
+
+
+@pytest.mark.parametrize("gone", ["Stepsweep.template.json", "Stepsweep.assets.json", "shell"])
+def test_a_kept_stack_that_somebody_cleaned_up_is_made_again(app: Path, tmp_path: Path, gone: str) -> None:
+    first = synthesized(tmp_path / "a", app=app)
+    (kept,) = (tmp_path / "cache" / "stepsweep" / "stacks").glob("stack-*")
+    if (kept / gone).is_dir():
+        shutil.rmtree(kept / gone)
+    else:
+        (kept / gone).unlink()
+    again = synthesized(tmp_path / "b", app=app)
+    assert sorted(path.relative_to(again) for path in again.rglob("*")) == sorted(
+        path.relative_to(first) for path in first.rglob("*")
+    )
 
 
 def test_only_the_stacks_that_were_used_last_are_kept(
@@ -176,7 +191,7 @@ def test_only_the_stacks_that_were_used_last_are_kept(
     for number in range(3):
         context = {"trainer": str(own), "description": f"number {number}"}
         synthesized(tmp_path / "templates", app=app, context=context)
-        (new,) = {*(tmp_path / "cache" / "stepsweep" / "stacks").iterdir()} - {*stacks}
+        (new,) = {*(tmp_path / "cache" / "stepsweep" / "stacks").glob("stack-*")} - {*stacks}
         os.utime(new, (number, number))
         stacks.append(new)
     assert [each.exists() for each in stacks] == [False, True, True]

@@ -108,30 +108,41 @@ def synthesized(
 
 def _kept(folder: Path, app: Path, settings: Mapping[str, Any], on_status: Callable[[str], None]) -> Path:
     """Returns the assembly, with a trainer that stands for all others if there is one. A person's projects share it."""
+    from filelock import FileLock  # which `sweep deploy` lacks, and does without
+
     trainer = settings.get("trainer")
     shared = {name: value for name, value in settings.items() if name != "trainer"}
     cache = _cache(folder)
     kept = cache / f"stack-{_fingerprint(app.parent.parent, {**shared, 'has_trainer': bool(trainer)})}"
-    if kept.exists():
-        os.utime(kept)
-        return kept
-    with tempfile.TemporaryDirectory(dir=cache, prefix="synth-", ignore_cleanup_errors=True) as scratch:
-        made = Path(scratch, "made")
-        made.mkdir()
-        if trainer:
-            from stepsweep.local.own_trainer import placeholder
+    with FileLock(cache / "lock"):  # of two that start at once, one synthesizes
+        if _is_whole(kept):
+            os.utime(kept)
+            return kept
+        shutil.rmtree(kept, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="synth-", ignore_cleanup_errors=True) as scratch:
+            made = Path(scratch, "made")
+            made.mkdir()
+            if trainer:
+                from stepsweep.local.own_trainer import placeholder
 
-            shared["trainer"] = str(placeholder(Path(scratch)))
-        _synthesize(made, app, shared, on_status)
-        try:
+                shared["trainer"] = str(placeholder(Path(scratch)))
+            _synthesize(made, app, shared, on_status)
             made.rename(kept)
-        except OSError:  # another process was quicker
-            if not kept.exists():
-                raise
-    newest_last = sorted(cache.glob("stack-*"), key=lambda each: each.stat().st_mtime)
-    for old in newest_last[:-MAX_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+        newest_last = sorted(cache.glob("stack-*"), key=lambda each: each.stat().st_mtime)
+        for old in newest_last[:-MAX_KEPT]:
+            shutil.rmtree(old, ignore_errors=True)
     return kept
+
+
+def _is_whole(assembly: Path) -> bool:
+    """Whether an assembly is there with all its files: people, and programs that clean up, delete in caches."""
+    try:
+        manifest = json.loads((assembly / f"{stack_of(assembly)}.assets.json").read_bytes())
+        assets = [*manifest["files"].values(), *manifest.get("dockerImages", {}).values()]
+        places = [asset["source"].get("path") or asset["source"].get("directory") for asset in assets]
+    except (OSError, ValueError, KeyError):
+        return False
+    return all((assembly / place).exists() for place in places if place)
 
 
 def _cache(folder: Path) -> Path:
