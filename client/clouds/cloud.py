@@ -343,7 +343,11 @@ class Cloud:
         if endpoint.trainer != (str(self.trainer.resolve()) if self.trainer else ""):
             faults.append(f"{option}: {up.format(trained)}")
         elif endpoint.code != code_of(self.trainer):
-            faults.append(f"{option}: {up.format(f'an earlier version of {trained}, which has changed since')}")
+            # The cloud runs what the latest sweep with this trainer was started with.
+            latest = next(iter(trainers.sweeps_at(self.directory, trainers.home_of(self.trainer))), None)
+            files = trainers.changed(self.directory, latest, self.trainer) if latest else ()
+            since = f"which has changed since{f' ({trainers.named(files)})' if files else ''}"
+            faults.append(f"{option}: {up.format(f'an earlier version of {trained}, {since}')}")
         if self.job_vcpus is not None and endpoint.job_vcpus != self.job_vcpus:
             faults.append(f"--job-vcpus: {up.format(f'{endpoint.job_vcpus} a job')}")
         if self.container and not endpoint.container:

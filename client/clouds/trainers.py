@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_script import SUFFIX, Script, script_of
 
 FOLDER = "trainers"
+MAX_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,31 @@ def forget(directory: Path, sweep: str) -> None:
 def remembered(directory: Path, sweep: str) -> Remembered | None:
     """Returns the trainer of a sweep; None if another client has started it."""
     return _read(_file(directory, sweep))
+
+
+def changed(directory: Path, sweep: str, trainer: Path | None) -> tuple[str, ...]:
+    """Returns which files of a trainer are others than a sweep's were; none if another client has started it."""
+    then = remembered(directory, sweep)
+    if then is None:
+        return ()
+    now = files_of(trainer)
+    names = sorted(each for each in {*then.files, *now} if then.files.get(each) != now.get(each))
+    script = script_of(trainer) if trainer else None
+    # A script's Dockerfile is made from its command.
+    if script and not script.has_dockerfile:
+        names = ["the command" if each == "Dockerfile" else each for each in names]
+    return tuple(names)
+
+
+def named(files: Sequence[str]) -> str:
+    more = f" and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else ""
+    return f"{', '.join(files[:MAX_NAMED])}{more}"
+
+
+def home_of(trainer: Path | None) -> Path | None:
+    """Returns the folder of a trainer, which may be a script's file."""
+    script = script_of(trainer) if trainer else None
+    return script.folder if script else trainer.resolve() if trainer else None
 
 
 def sweeps_of(directory: Path, trainer: Path | Script | None) -> list[str]:

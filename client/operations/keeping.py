@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from stepsweep.bucket.records import Plan, Records
 from stepsweep.bucket.s3 import Bucket, for_all
@@ -16,9 +15,7 @@ from stepsweep.contract.rounds import first_round
 from stepsweep.contract.space import key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial, trial_id_of
-from stepsweep.trainer_script import script_of
 
-MAX_NAMED = 3
 MAX_CANDIDATES = 5
 """Earlier sweeps that are looked at."""
 
@@ -41,8 +38,7 @@ class Former:
     trials: dict[str, str]
 
     def __str__(self) -> str:
-        more = f" and {len(self.changed) - MAX_NAMED} more" if len(self.changed) > MAX_NAMED else ""
-        files = f" ({', '.join(self.changed[:MAX_NAMED])}{more})" if self.changed else ""
+        files = f" ({trainers.named(self.changed)})" if self.changed else ""
         trials = number_of(len(self.trials), "finished trial")
         return (
             f"The trainer has changed{files}: {trials} {'does' if len(self.trials) == 1 else 'do'} not count. If the "
@@ -107,25 +103,11 @@ def _candidates(spec: SweepSpec, cloud: Cloud) -> Iterator[str]:
     """Yields the names of sweeps whose trainer may be this one, the likeliest first."""
     yield spec.name
     if cloud.is_local:
-        yield from trainers.sweeps_at(cloud.directory, _home(cloud.trainer))
-
-
-def _home(trainer: Path | None) -> Path | None:
-    script = script_of(trainer) if trainer else None
-    return script.folder if script else trainer.resolve() if trainer else None
+        yield from trainers.sweeps_at(cloud.directory, trainers.home_of(cloud.trainer))
 
 
 def _changed(cloud: Cloud, name: str) -> tuple[str, ...]:
-    then = trainers.remembered(cloud.directory, name) if cloud.is_local else None
-    if then is None:
-        return ()
-    now = trainers.files_of(cloud.trainer)
-    names = sorted(each for each in {*then.files, *now} if then.files.get(each) != now.get(each))
-    script = script_of(cloud.trainer) if cloud.trainer else None
-    # A script's Dockerfile is made from its command.
-    if script and not script.has_dockerfile:
-        names = ["the command" if each == "Dockerfile" else each for each in names]
-    return tuple(names)
+    return trainers.changed(cloud.directory, name, cloud.trainer) if cloud.is_local else ()
 
 
 def _pairs(spec: SweepSpec, plan: Plan, version: str) -> Iterator[tuple[str, str]]:

@@ -88,6 +88,26 @@ def test_a_cloud_that_is_up_never_trains_another_trainer_than_the_command_names(
     assert fault.startswith(f"--trainer: the cloud in {tmp_path} {said}; wait until")
 
 
+def test_what_has_changed_since_the_cloud_came_up_is_named(tmp_path: Path) -> None:
+    trainer = tmp_path / "mine"
+    trainer.mkdir()
+    (trainer / "Dockerfile").write_text('FROM python\nCOPY . .\nENTRYPOINT ["python", "train.py"]\n')
+    (trainer / "train.py").write_text("lr = 1\n")
+    cloud = Cloud(
+        on="local", directory=tmp_path, trainer=trainer, job_vcpus=None, profile=None, region=None, stack=None
+    )
+    cloud.remember_trainer("first")
+    endpoint = Endpoint(
+        url="http://127.0.0.1:9", region="us-east-1", access_key_id="key", secret_access_key="secret",  # noqa: S106
+        pid=os.getpid(), assembly="", trainer=str(trainer), code="old", job_vcpus=1, container=False,
+        ends_when_idle=False, started_here=False,
+    )  # fmt: skip
+    for name in ("out.txt", "train.py"):
+        (trainer / name).write_text("lr = 2\n")
+    with pytest.raises(InvalidInput, match=r"which has changed since \(out\.txt, train\.py\); wait until"):
+        cloud._check_it_is_as_asked(endpoint)
+
+
 def test_the_code_of_a_trainer_is_that_of_its_files(tmp_path: Path) -> None:
     (tmp_path / "Dockerfile").write_text("FROM python\nCOPY . .\n")
     (tmp_path / "train.py").write_text("lr = 1\n")
