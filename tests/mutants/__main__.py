@@ -67,12 +67,8 @@ ROOMS = {
             *(f"tests/client/test_{name}.py" for name in ("archive", "foreign_files")),
             "tests/contract/test_log_rules.py",
         ],
-        # While no file may grow, nobody can write down which functions a test calls. moto's logs outlive their test.
-        [
-            "tests/statemachine/test_rooms.py",
-            "tests/local/test_objects.py::test_a_full_disk_is_named_with_the_file",
-            "tests/local/test_job_logs.py::test_all_attempts_together",
-        ],
+        # While no file may grow, nobody can write down which functions a test calls.
+        ["tests/statemachine/test_rooms.py", "tests/local/test_objects.py::test_a_full_disk_is_named_with_the_file"],
     ),
     # The proof judges the state machine itself, which it synthesizes in a process of its own.
     "statemachine": Room(

@@ -71,6 +71,7 @@ class Warm:
         if self._failed:
             raise session.Failed("tests fail without a fault")
         set_mutant_under_test("")
+        _forget()
         tests = _tests_by_function(session.items, self._cpu_seconds, Path(os.environ.pop(CALLS)))
         gc.freeze()  # a fork that looks for garbage would copy all that there is
         with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
@@ -133,6 +134,14 @@ class Warm:
             if self._failed:
                 return item.nodeid
         return ""
+
+
+def _forget() -> None:
+    """Empties the services of moto, which a process has once: a test in a fork would find what the first run left."""
+    if "moto" in sys.modules:
+        from moto.moto_api._internal import moto_api_backend
+
+        moto_api_backend.reset()
 
 
 def _ended(running: list[Fork]) -> Iterator[tuple[str, str]]:
