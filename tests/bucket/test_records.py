@@ -9,12 +9,23 @@ from typing import Any
 import pytest
 
 from stepsweep.bucket.job_logs import FileLastLines, NoLastLines
+from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.records import Artifact, Known, Plan, Records
+from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.stores import FolderStore
 from stepsweep.contract import keys
+from stepsweep.contract.cost import Rates
 from stepsweep.contract.errors import InvalidDocument, InvalidInput
+from stepsweep.contract.events import TaskEnd
+from stepsweep.contract.free_running import answer
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.note import Note
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
+from stepsweep.statemachine.claims import Trainer
+from stepsweep.statemachine.reducer import end_leg
+from stepsweep.statemachine.workers import plan_workers
+from tests.support.life import FAILED, succeeded
 from tests.support.recorded import BEGAN, RecordedCloud
 from tests.support.specs import NOW, as_number
 
@@ -87,6 +98,25 @@ class TestPlan:
         assert plan.to_run == {trial.trial_id for trial in trials}
         assert (plan.execution, plan.trainer_version, plan.round_number) == ("execution-7", "1", 0)
         assert plan.outcome_key(trials[1].trial_id) == keys.outcome_key("mine", 0, trials[1].trial_id)
+
+    def test_a_sweep_is_as_old_as_its_first_execution_and_a_damaged_record_is_mended(
+        self, recorded: RecordedCloud, records: Records
+    ) -> None:
+        recorded.planned("mine", {"lr": [0.1]})
+        first = records.latest("mine")
+        recorded.planned("mine", {"lr": [0.1]}, execution="execution-2")
+        second = records.latest("mine")
+        assert first is not None
+        assert second is not None
+        assert (second.created_at, second.execution) == (first.created_at, "execution-2")
+        assert second.started_at > first.started_at
+        recorded.bucket.put(keys.latest_key("mine"), b"{", "application/json")
+        recorded.planned("mine", {"lr": [0.1]}, execution="execution-3")
+        third = records.latest("mine")
+        assert third is not None
+        assert third.created_at == third.started_at
+        with pytest.raises(FileNotFoundError, match=r"^sweeps/other/latest\.json is not in the bucket"):
+            has_ended(recorded.bucket, "other", execution="execution-1")
 
     def test_of_a_later_round_only_its_own_trials_are_planned(self, recorded: RecordedCloud, records: Records) -> None:
         trials = recorded.planned("mine", **HALVED)
@@ -342,6 +372,97 @@ class TestEndings:
         assert records.endings(plan_of(records), records.objects("mine"), known) == found
         recorded.failed("mine", second, "", execution="execution-2")
         assert len(records.endings(plan_of(records), records.objects("mine"), known)) == 2
+
+
+class TestFreeRunning:
+    """A search whose log says what has begun and ended, as two workers leave it."""
+
+    @pytest.fixture
+    def log(self, recorded: RecordedCloud) -> SearchLog:
+        spec = SweepSpec.from_json(
+            {"name": "mine", "parameters": {"lr": [0.1, 0.2, 0.3]}, "epochs": 3, "rounds": False}
+        )
+        plan_workers(
+            recorded.bucket,
+            spec,
+            execution="execution-1",
+            started_at=NOW,
+            part=0,
+            trainer=Trainer(version="1", name="mine"),
+            workers=2,
+            rates=Rates(usd_per_hour=1.0, seconds_per_epoch=1.0),
+            job=StackJob(),
+        )
+        recorded.bucket.put_json(keys.spec_key("mine"), spec.to_json())
+        return SearchLog.read(recorded.bucket, "mine")
+
+    @staticmethod
+    def ends(log: SearchLog, worker: int, end: TaskEnd, *, turn: int = 1) -> None:
+        assert log.state is not None
+        event = answer(log.state, leg=0, worker=worker, turn=turn, ended=end)
+        assert event is not None
+        log.append(event)
+
+    def test_the_plan_is_what_has_begun_and_the_log_says_what_has_ended(
+        self, recorded: RecordedCloud, records: Records, log: SearchLog
+    ) -> None:
+        assert [trial.params for trial in plan_of(records).trials.values()] == [{"lr": 0.1}, {"lr": 0.2}]
+        self.ends(log, 1, succeeded(0.5, 3))
+        plan = plan_of(records)
+        first, second, third = plan.trials.values()
+        assert (plan.execution, plan.round_number, plan.trainer_version) == ("execution-1", 0, "1")
+        assert plan.to_run == plan.recorded_before == {first.trial_id, third.trial_id}
+        assert finished(records) == [second.trial_id]
+        recorded.failed("mine", first, "", execution="an-earlier-one")
+        assert finished(records) == [second.trial_id]
+        recorded.failed("mine", first, "", execution="execution-1")
+        assert finished(records) == [first.trial_id, second.trial_id], "its worker has not asked yet"
+
+    def test_endings_are_those_of_the_log(self, records: Records, log: SearchLog) -> None:
+        assert records.endings(plan_of(records), records.objects("mine")) == []
+        self.ends(log, 1, succeeded(0.5, 3))
+        self.ends(log, 0, FAILED)
+        found = records.endings(plan_of(records), records.objects("mine"))
+        assert [(each.params, each.value) for each in found] == [({"lr": 0.1}, None), ({"lr": 0.2}, 0.5)]
+        assert records.endings(plan_of(records), {}) == []
+
+    def test_its_leaderboard_is_that_of_its_end(
+        self, recorded: RecordedCloud, records: Records, log: SearchLog
+    ) -> None:
+        assert log.state is not None
+        trials = [log.state.trial(number, 0) for number in range(2)]
+        for trial, value in zip(trials, (0.5, 0.75), strict=True):
+            recorded.succeeded("mine", trial, {"val_accuracy": [value] * 3})
+        spec = records.spec("mine")
+        assert spec is not None
+        assert records.leaderboard(spec) == []
+        for worker in (0, 1):
+            self.ends(log, worker, succeeded(0.5 + worker / 4, 3))
+        state = log.state
+        third = state.trial(2, 0)
+        recorded.succeeded("mine", third, {"val_accuracy": [0.25] * 3})
+        self.ends(log, 0, succeeded(0.25, 3), turn=2)
+        end_leg(recorded.bucket, NoLastLines(), sweep="mine", job=StackJob())
+        assert [row.trial_id for row in records.leaderboard(spec)] == [
+            trials[1].trial_id, trials[0].trial_id, third.trial_id,
+        ]  # fmt: skip
+        output = records.output(spec, execution="execution-1")
+        assert output is not None
+        assert output.winner is not None
+        assert output.winner.params == {"lr": 0.2}
+
+    def test_of_two_who_write_at_once_one_is_heard_and_the_other_reads_that(
+        self, recorded: RecordedCloud, log: SearchLog
+    ) -> None:
+        other = SearchLog.read(recorded.bucket, "mine")
+        self.ends(log, 0, succeeded(0.5, 3))
+        self.ends(other, 1, succeeded(0.9, 3))
+        assert other.state is not None
+        assert other.state.events == 2
+        assert other.state.task_of(0) == (log.state.task_of(0) if log.state else None)
+        self.ends(other, 1, succeeded(0.9, 3))
+        log.read_on()
+        assert json.dumps(log.state.to_json() if log.state else None) == json.dumps(other.state.to_json())
 
 
 class TestArtifacts:

@@ -165,6 +165,9 @@ def test_an_event_whose_listing_came_too_early_is_read_the_next_time(stored: Sto
     assert state is not None
     assert state.events == 3
     assert stored.state().events == len(life.log)
+    state = state_at(stored, "s", stored.documents.keys() - {keys.event_key("s", 6)})
+    assert state is not None
+    assert state.events == 6, "the snapshot knows five, and one more was listed before the gap"
 
 
 def test_a_snapshot_that_knows_more_than_the_log_is_named(stored: Stored) -> None:

@@ -33,7 +33,8 @@ CALLS, RESULTS = "MUTANTS_CALLS", "MUTANTS_RESULTS"
 FOUND, SURVIVED, HANGS, UNCALLED = "found", "survived", "hangs", "no test calls it"
 
 CPU_SECONDS, WALL_SECONDS, TIMES = 5, 60, 10
-"""What a fork may take beyond its tests' own times, and how often these. A machine may have other work."""
+"""What a fork may take beyond its tests' own times, and a test beyond its own, and how often these. A machine may have
+other work."""
 
 MEMORY = 8 << 30
 """For a fault that fills a list for ever."""
@@ -53,6 +54,7 @@ class Warm:
         self._seconds: dict[str, float] = defaultdict(float)
         self._cpu_seconds: dict[str, float] = {}
         self._failed = False
+        self._current = ""
         self._sound: set[str] = set()
         self._found_by = Path(os.environ[RESULTS]).with_name("found-by")
         self._found_by.write_text("")
@@ -116,24 +118,35 @@ class Warm:
         set_mutant_under_test(fault)
         self._failed = False
         code = 1
+
+        def note() -> None:
+            with self._found_by.open("a") as file:
+                file.write(f"{fault}\t{self._current}\n")
+
+        def end(_number: int, _frame: object) -> None:
+            note()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        for number in (signal.SIGALRM, signal.SIGXCPU):
+            signal.signal(number, end)
         try:
-            found_by = self._run(items)
+            self._run(items, is_fork=True)
+            if self._failed:
+                note()
             code = int(self._failed)
-            if found_by:
-                with self._found_by.open("a") as file:
-                    file.write(f"{fault}\t{found_by}\n")
         finally:
             os._exit(code)
 
-    def _run(self, items: Sequence[pytest.Item]) -> str:
-        """Runs tests up to the first one that fails, and returns that."""
+    def _run(self, items: Sequence[pytest.Item], *, is_fork: bool = False) -> None:
+        """Runs tests up to the first one that fails."""
         for item, following in zip(items, [*items[1:], None], strict=True):
-            before = sum(os.times()[:4])
+            self._current, before = item.nodeid, sum(os.times()[:4])
+            if is_fork:
+                signal.alarm(math.ceil(WALL_SECONDS + TIMES * self._seconds[item.nodeid]))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             self._cpu_seconds[item.nodeid] = sum(os.times()[:4]) - before
             if self._failed:
-                return item.nodeid
-        return ""
+                return
 
 
 def _forget() -> None:

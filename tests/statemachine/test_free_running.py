@@ -217,10 +217,10 @@ def test_two_workers_at_the_same_number_get_two_trials(cloud: Cloud, monkeypatch
     workers = Workers.of(cloud, max_concurrency=2)
     append, waiting = SearchLog.append, [1]
 
-    def after_the_other(self: SearchLog, event: Any) -> bool:
+    def after_the_other(self: SearchLog, event: Any) -> None:
         if waiting:
             workers.train(waiting.pop())
-        return append(self, event)
+        append(self, event)
 
     monkeypatch.setattr(SearchLog, "append", after_the_other)
     workers.train(0)

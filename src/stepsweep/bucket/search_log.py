@@ -72,19 +72,18 @@ class SearchLog:
                 return
             ahead = min(MOST_AHEAD, max(ahead, first + len(new) - began))
 
-    def append(self, event: Event) -> bool:
-        """Writes the event at the next number, and returns whether it did; otherwise reads what is there."""
+    def append(self, event: Event) -> None:
+        """Writes the event at the next number; if that is taken, reads what is there, and the event is lost."""
         name = keys.event_key(self._sweep, self.state.events if self.state else 0)
         if not self._bucket.put_json_if_free(name, event.to_json()):
             self.read_on()
-            return False
+            return
         state = self.state = applied(self.state, event, where=name)
         if state.events % SNAPSHOT_EVERY == 0:
             # Compact, which Python writes ten times as fast. A slow writer may replace a later snapshot by its own:
             # that costs a few more requests, since every snapshot is true.
             document = json.dumps(state.to_json(), separators=(",", ":"), allow_nan=False)
             self._bucket.put(keys.snapshot_key(self._sweep), document.encode(), "application/json")
-        return True
 
 
 class KeptLogs:
