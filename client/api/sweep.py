@@ -19,6 +19,7 @@ from stepsweep.client.logs.reading import read_log
 from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Show
 from stepsweep.client.operations.follow import watch
 from stepsweep.client.operations.noting import note_of, write_note
+from stepsweep.client.operations.prioritizing import prioritize, priority_of
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
@@ -28,6 +29,7 @@ from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output, Place
+from stepsweep.contract.priority import Priority, fault_of
 from stepsweep.contract.ranking import options_line
 from stepsweep.contract.space import parse_value, plain, shown
 from stepsweep.contract.spec import SweepSpec
@@ -159,6 +161,24 @@ class Sweep:
             raise InvalidInput([f"note: must be a text, got {shown(text)}; an empty one removes the note"])
         written = self._cloud.settled(lambda: write_note(self._cloud, self.name, text, mark=self._note_read))
         self._note_read = written.note.mark
+
+    @property
+    def priority(self) -> str:
+        """`high`, `normal` or `low`: its part of the machines while other sweeps want them too."""
+        return self._cloud.settled(lambda: priority_of(self._cloud.looked_at(), self.name)).value
+
+    def prioritize(self, priority: str) -> None:
+        """Changes the priority of a running sweep, by stopping it and starting it again, in the background.
+
+        Finished trials are kept; running ones continue from their checkpoints, or begin again without any.
+
+        Raises:
+            InvalidInput: it does not run, has this priority, or could not start again; nothing was stopped.
+            CloudError: it was stopped and could not start again, a job is left, or the cloud failed.
+        """
+        if priority not in tuple(Priority):
+            raise InvalidInput([fault_of(priority)])
+        self._execution = prioritize(self._cloud, self.name, Priority(priority), Quiet())
 
     def wait(self, *, quiet: bool = False) -> Self:
         """Waits until the sweep has a winner, and shows progress. An interrupt ends only the waiting.

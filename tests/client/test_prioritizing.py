@@ -10,6 +10,7 @@ import psutil
 import pytest
 from click.testing import CliRunner
 
+from stepsweep.client.api.sweep import Sweep as Api
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
@@ -19,6 +20,7 @@ from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.priority import Priority
 from stepsweep.contract.spec import SweepSpec
 from tests.support.command import Sweep
@@ -126,6 +128,18 @@ def test_one_that_comes_second_does_not_say_that_the_sweep_rests(
     ):
         prioritizing.prioritize(cloud, "mine", Priority.HIGH, Told(lambda _: None))
     assert priorities(running) == {"mine": "low"}
+
+
+def test_in_python_it_is_shown_and_changed(running: Stack, cloud: Cloud) -> None:
+    mine = Api(cloud, SweepSpec.from_json(ASKED), execution=None)
+    assert mine.priority == "normal"
+    mine.prioritize("low")
+    assert (mine.priority, priorities(running)) == ("low", {"mine": "low"})
+    for wrong in ("urgent", None):
+        with pytest.raises(InvalidInput, match=r'priority: must be one of "high", "normal", "low", got '):
+            mine.prioritize(wrong)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="mine has low already"):
+        mine.prioritize("low")
 
 
 def test_who_follows_it_is_told_that_it_was_stopped(sweep: Sweep, running: Stack) -> None:
