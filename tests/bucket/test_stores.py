@@ -89,6 +89,7 @@ def test_one_of_more_bytes_than_a_machine_has_room_for_is_named(full: Store, mon
     with pytest.raises(InvalidDocument, match=r"^sweeps/b/spec\.json: is larger than 0 MiB"):
         full.get("sweeps/b/spec.json")
     assert full.get("sweeps/b/spec.json", at_most=18) == b"sweeps/b/spec.json", "whoever sets a limit has room"
+    assert not full.replace("sweeps/b/spec.json", b"", "text/plain", known=b"x"), "no more of it is read than is known"
 
 
 def test_a_file_of_a_trial_is_saved_and_one_that_is_gone_is_named(full: Store, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NewType, Protocol
 
 from botocore.exceptions import ClientError
 
-from stepsweep.bucket.folder import REFUSED, check_no_link, files_below, key_of, opened, path_of, write_whole
+from stepsweep.bucket.folder import REFUSED, files_below, key_of, opened, path_of, write_whole
 from stepsweep.bucket.s3 import Bucket, document_of, is_missing, read_bounded
 from stepsweep.contract.errors import InvalidDocument
 
@@ -138,12 +138,7 @@ class FolderStore:
     def replace(self, key: str, data: bytes, _content_type: str, *, known: bytes | None) -> bool:
         if self.get(key, at_most=None if known is None else len(known) + 1) != known:
             return False
-        file = self._file(key)
-        try:
-            check_no_link(file, self._folder)
-        except OSError as error:
-            raise _explained(key, error) from error
-        write_whole(file, data, lasting=True)
+        write_whole(self._file(key), data, lasting=True)
         return True
 
     def delete(self, names: Iterable[str]) -> None:
