@@ -10,6 +10,7 @@ from stepsweep.bucket.folder import write_whole
 from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.clouds.cloud import SPEC_FILE
 from stepsweep.client.extras import need
+from stepsweep.contract.described import printable
 from stepsweep.contract.errors import InvalidInput
 
 INIT_EXIT_CODES = "Exit codes: 0 written · 2 nothing was written: wrong options, or a file is there already."
@@ -128,4 +129,4 @@ def _write(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    click.echo(printable(line), err=True)  # also what the script has printed

@@ -58,6 +58,7 @@ MACHINE = {
 """Where the image runs, in the words of markers: https://packaging.python.org/specifications/dependency-specifiers/"""
 
 SECONDS = 60
+MAX_NAMED, MAX_LINE = 3, 100
 
 OTHER_FILE = re.compile(r"(?:-r\s*|--requirement(?:\s+|=))(\S+)")
 """A line of a file of pip's that takes another file in."""
@@ -115,7 +116,7 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
     if file in (None, REQUIREMENTS):
         if wanted.unclear:
             notes.append(
-                f"No lock file: {REQUIREMENTS} has {', '.join(wanted.unclear)}. The image installs it as it is, behind "
+                f"No lock file: {REQUIREMENTS} has {_few(wanted.unclear)}. The image installs it as it is, behind "
                 "a copy of all files."
             )
         elif requirements := [each for each in wanted.requirements if _applies(each, machine)]:
@@ -142,6 +143,11 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
     install = _install(kit, file, needs_all=bool(wanted.unclear))
     texts = {"Dockerfile": DOCKERFILE.format(base=base, libraries=libraries, install=install)}
     return Image(files=texts | ({LOCK: lock} if lock else {}), notes=tuple(notes))
+
+
+def _few(lines: Sequence[str]) -> str:
+    named = ", ".join(line[:MAX_LINE] for line in lines[:MAX_NAMED])
+    return named if len(lines) <= MAX_NAMED else f"{named} and {len(lines) - MAX_NAMED} more lines"
 
 
 def _libraries(names: Collection[str]) -> str:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from stepsweep.client.proposing import probe
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import known_direction
+from stepsweep.contract.space import shown
 from stepsweep.trainer_files import contents, copy
 from stepsweep.trainer_script import Script
 from stepsweep.trial import config_file, metrics_file
@@ -98,12 +99,21 @@ def script_in(folder: Path, name: str | None) -> str:
     """Returns the path of the script, relative to the folder.
 
     Raises:
-        InvalidInput: there is no script, or there are several and none has a usual name.
+        InvalidInput: there is no script, or there are several and none has a usual name; or it is elsewhere, or has a
+            name that no command can have.
     """
     if name is not None:
-        if not (folder / name).is_file():
-            raise InvalidInput([f"there is no file {name} in {folder}"])
-        return name
+        path = Path(os.path.normpath(folder / name))
+        if not path.is_file():
+            raise InvalidInput([f"there is no file {shown(name)} in {folder}"])
+        if folder not in path.parents:
+            raise InvalidInput(
+                [f"{shown(name)} is outside of {folder}, and trials get the files of that folder; go to {path.parent}"]
+            )
+        inside = path.relative_to(folder).as_posix()
+        if not inside.isprintable() or inside.startswith("-"):
+            raise InvalidInput([f"{shown(name)}: no command can have this name; rename the script"])
+        return inside
     there = sorted(path.name for path in folder.glob("*.py"))
     likely = [usual for usual in USUAL if usual in there] or there
     if not likely or (len(likely) > 1 and likely == there):

@@ -418,6 +418,21 @@ def test_requirements_that_only_pip_understands_are_left_to_it(sweep: Sweep) -> 
     assert "No lock file: requirements.txt has -e ., mine @ https://example.com/mine.whl. The image installs" in said
 
 
+def test_a_file_of_requirements_that_is_none_is_told_in_short_and_without_control_characters(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").touch()
+    (sweep.folder / "requirements.txt").write_bytes(b"\x1b[31m ]\n" * 5 + b"\xff" * 500)
+    said = image(sweep)[2]
+    assert "No lock file: requirements.txt has" in said
+    assert "and 3 more lines. The image installs" in said
+    assert "\x1b" not in said
+
+
+def test_a_script_may_be_named_by_its_whole_path(sweep: Sweep) -> None:
+    (sweep.folder / "train.py").write_text("print('loss: 0.5')")
+    assert sweep("init", str(sweep.folder / "train.py"), "--no-run").returncode == 0
+    assert "command: python train.py\n" in (sweep.folder / "sweep.yaml").read_text()
+
+
 def test_a_lock_file_of_uv_without_its_project_is_refused(sweep: Sweep) -> None:
     for name in ("train.py", "uv.lock"):
         (sweep.folder / name).touch()
@@ -433,7 +448,11 @@ def test_a_lock_file_of_uv_without_its_project_is_refused(sweep: Sweep) -> None:
     [
         ((), (), "there is no Python script in "),
         (("a.py", "b.py"), (), "there are a.py, b.py in "),
-        (("a.py",), ("c.py",), "there is no file c.py in "),
+        (("a.py",), ("c.py",), 'there is no file "c.py" in '),
+        (("a.py",), ("../a.py",), 'there is no file "../a.py" in '),
+        (("a.py",), (__file__,), f'"{__file__}" is outside of '),
+        (("-a.py",), ("--", "-a.py"), '"-a.py": no command can have this name; rename the script'),
+        (("a\nb.py",), ("a\nb.py",), '"a\\nb.py": no command can have this name; rename the script'),
         (("a.py",), ("--gpu",), "--gpu goes with --aws"),
     ],
 )
