@@ -28,7 +28,7 @@ from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
 from stepsweep.client.specs.asked import brief_document, checked, default_name, spec_document
 from stepsweep.client.ui.doings import Doings
-from stepsweep.client.ui.files import zipped
+from stepsweep.client.ui.files import Copies, zipped
 from stepsweep.client.ui.followed import Followed
 from stepsweep.client.ui.guard import Guard, Keys
 from stepsweep.client.ui.overview import Listed, Overview
@@ -57,12 +57,14 @@ class Site:
 
     Args:
         is_over: whether the server ends, so that pages need no further events.
+        copies: of files that are sent.
     """
 
-    def __init__(self, cloud: Cloud, pages: Pages, is_over: Callable[[], bool]) -> None:
+    def __init__(self, cloud: Cloud, pages: Pages, is_over: Callable[[], bool], copies: Copies) -> None:
         self._cloud = cloud
         self._pages = pages
         self._is_over = is_over
+        self._copies = copies
         self._source = Source(cloud)
         self._recent: Recent[Seen] = Recent(FRESH_SECONDS)
         self._kept: Recent[Followed] = Recent(KEPT_SECONDS)
@@ -198,10 +200,10 @@ class Site:
         )
 
     def files(self, request: Request) -> Response:
-        return zipped(self._cloud, _name_of(request))
+        return zipped(self._cloud, _name_of(request), (), self._copies)
 
     def trial_files(self, request: Request) -> Response:
-        return zipped(self._cloud, _name_of(request), [request.path_params["trial"]])
+        return zipped(self._cloud, _name_of(request), [request.path_params["trial"]], self._copies)
 
     def stop(self, request: Request) -> Response:
         name = _name_of(request)
@@ -367,17 +369,20 @@ class Site:
         return self._fault(["there is no such page"], 404)
 
 
-def application(cloud: Cloud, *, keys: Keys, hosts: frozenset[str], base: str, is_over: Callable[[], bool]) -> ASGIApp:
+def application(
+    cloud: Cloud, *, keys: Keys, hosts: frozenset[str], base: str, is_over: Callable[[], bool], copies: Copies
+) -> ASGIApp:
     """Returns the application.
 
     Args:
         hosts: the allowed values of `Host`.
         base: the path below which all pages are; starts and ends with a slash.
         is_over: whether the server ends.
+        copies: of files that are sent; the caller removes those that are left at the end.
     """
     place = str(cloud.directory) if cloud.is_local else f"the stack {cloud.stack or 'Stepsweep'} on AWS"
     pages = Pages(base=base, csrf=keys.csrf, where=cloud.where, place=place, is_local=cloud.is_local)
-    site = Site(cloud, pages, is_over)
+    site = Site(cloud, pages, is_over, copies)
     below = base.rstrip("/")
     to_it = [Route(below, lambda _: RedirectResponse(base))] if below else []
     app = Starlette(

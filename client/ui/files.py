@@ -15,7 +15,27 @@ from stepsweep.client.operations.download import NoRoom, download
 from stepsweep.contract.errors import InvalidInput
 
 
-def zipped(cloud: Cloud, sweep: str, words: Sequence[str] = ()) -> FileResponse:
+class Copies:
+    """Folders of files that are being sent. Those that are left when the server ends go with it."""
+
+    def __init__(self) -> None:
+        self._there: set[tempfile.TemporaryDirectory[str]] = set()
+
+    def make(self) -> "tempfile.TemporaryDirectory[str]":
+        made = tempfile.TemporaryDirectory(prefix="sweep-files-", ignore_cleanup_errors=True)
+        self._there.add(made)
+        return made
+
+    def remove(self, made: "tempfile.TemporaryDirectory[str]") -> None:
+        made.cleanup()
+        self._there.discard(made)
+
+    def remove_all(self) -> None:
+        for each in [*self._there]:
+            self.remove(each)
+
+
+def zipped(cloud: Cloud, sweep: str, words: Sequence[str], copies: Copies) -> FileResponse:
     """Returns the answer with the files that `sweep download` would get; it deletes its own copy when it is sent.
 
     Raises:
@@ -24,7 +44,7 @@ def zipped(cloud: Cloud, sweep: str, words: Sequence[str] = ()) -> FileResponse:
     command = " ".join(["sweep download", sweep, *words]) + cloud.where
     remedy = f"`{command}` makes no further copy; or start `sweep ui` with TMPDIR in the shell, a folder with more room"
     try:
-        return _zipped(cloud, sweep, words)
+        return _zipped(cloud, sweep, words, copies)
     except NoRoom as error:
         raise InvalidInput([f"{error.faults[0]}; {remedy}"]) from None
     except OSError as error:
@@ -32,9 +52,9 @@ def zipped(cloud: Cloud, sweep: str, words: Sequence[str] = ()) -> FileResponse:
         raise CloudError(f"the files of {sweep} cannot be packed: {why}; {remedy}") from error
 
 
-def _zipped(cloud: Cloud, sweep: str, words: Sequence[str]) -> FileResponse:
+def _zipped(cloud: Cloud, sweep: str, words: Sequence[str], copies: Copies) -> FileResponse:
     """Returns the files, not compressed: models hardly get smaller."""
-    scratch = tempfile.TemporaryDirectory(prefix="sweep-files-", ignore_cleanup_errors=True)
+    scratch = copies.make()
     try:
         archive = Path(scratch.name, "files.zip")
         made = download(cloud, sweep, words, folder=Path(scratch.name, "files"))
@@ -44,8 +64,7 @@ def _zipped(cloud: Cloud, sweep: str, words: Sequence[str]) -> FileResponse:
                 target.write(made.folder / name, Path(title, name))
                 (made.folder / name).unlink()  # so that it takes the room once
     except BaseException:
-        scratch.cleanup()
+        copies.remove(scratch)
         raise
-    return FileResponse(
-        archive, media_type="application/zip", filename=f"{title}.zip", background=BackgroundTask(scratch.cleanup)
-    )
+    sent = BackgroundTask(copies.remove, scratch)
+    return FileResponse(archive, media_type="application/zip", filename=f"{title}.zip", background=sent)

@@ -1,5 +1,6 @@
 """Runs the server of the page on the loopback interface."""
 
+import logging
 import resource
 import secrets
 import signal
@@ -11,6 +12,7 @@ import uvicorn
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.ui.app import application
+from stepsweep.client.ui.files import Copies
 from stepsweep.client.ui.guard import MIN_TOKEN, Keys
 from stepsweep.contract.errors import InvalidInput
 
@@ -59,7 +61,12 @@ def serve(
         hosts = frozenset([*(f"{name}:{number}" for name in NAMES), *(name.lower() for name in proxy_hosts)])
         # The server comes after the application, which asks it.
         running: list[uvicorn.Server] = []
-        app = application(cloud, keys=keys, hosts=hosts, base=base, is_over=lambda: running[0].should_exit)
+        copies = Copies()
+
+        def is_over() -> bool:
+            return running[0].should_exit
+
+        app = application(cloud, keys=keys, hosts=hosts, base=base, is_over=is_over, copies=copies)
         # No access log: addresses may have the token.
         config = uvicorn.Config(
             app,
@@ -76,9 +83,14 @@ def serve(
         )
         server = uvicorn.Server(config)
         running.append(server)
+        # A download that is cut off by the end is no fault of the server.
+        logging.getLogger("uvicorn.error").addFilter(lambda _: not is_over())
         with _signals_end(server):
             on_ready(f"http://{HOST}:{number}{base}?token={keys.token}")
-            server.run(sockets=[listener])
+            try:
+                server.run(sockets=[listener])
+            finally:
+                copies.remove_all()
     raise KeyboardInterrupt
 
 

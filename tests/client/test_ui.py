@@ -34,7 +34,7 @@ from stepsweep.client.logs.trial_logs import CloudLog, LocalLog
 from stepsweep.client.ui import app, recent, watching
 from stepsweep.client.ui.doings import Doings
 from stepsweep.client.ui.feed import Feed
-from stepsweep.client.ui.files import zipped
+from stepsweep.client.ui.files import Copies, zipped
 from stepsweep.client.ui.guard import MIN_TOKEN, Keys
 from stepsweep.client.ui.serve import serve
 from stepsweep.client.ui.source import Source
@@ -334,13 +334,35 @@ def test_the_winners_files_come_as_one_archive_and_nothing_is_left_of_it(tmp_pat
         assert "`sweep download kept --dir cloud` makes no further copy; or start `sweep ui` with TMPDIR" in text
 
 
+@pytest.mark.slow
+def test_a_download_that_the_servers_end_cuts_off_leaves_nothing(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path / "cloud")
+    (trial,) = recorded.planned("kept", {"lr": [0.1]}, artifacts=["*.pt"])
+    recorded.succeeded("kept", trial, {"val_accuracy": [0.5]})
+    recorded.left(trial, {"best.pt": "x" * 20_000_000})  # more than the system keeps between two sockets
+    recorded.reduced("kept")
+    (scratch := tmp_path / "scratch").mkdir()
+    words = ("ui", "--json", "--dir", "cloud")
+    with Sweep(folder=tmp_path).popen(*words, environment={"TMPDIR": str(scratch)}) as process:
+        assert process.stdout is not None
+        page = Page(address=json.loads(process.stdout.readline())["address"], session=requests.Session())
+        page.session.get(page.address, timeout=30)
+        with page.session.get(f"{page.root}sweeps/kept/files", stream=True, timeout=30):
+            assert [path.name[:12] for path in scratch.iterdir()] == ["sweep-files-"]
+            process.terminate()
+            assert process.wait(30) == 0
+        assert list(scratch.iterdir()) == []
+        assert process.stderr is not None
+        assert "ERROR" not in process.stderr.read()
+
+
 def test_files_without_room_say_where_there_may_be_some(
     recorded: RecordedCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (left,) = (recorded.directory / "s3").glob("*/artifacts/new/*")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2))
     with pytest.raises(InvalidInput, match=r"have 6 bytes, and 2 are free there; `sweep download mine .*TMPDIR"):
-        zipped(cloud_of(recorded), "mine", [left.name])
+        zipped(cloud_of(recorded), "mine", [left.name], Copies())
 
 
 def test_what_the_disk_refuses_is_said_on_the_page(recorded: RecordedCloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +371,9 @@ def test_what_the_disk_refuses_is_said_on_the_page(recorded: RecordedCloud, monk
 
     monkeypatch.setattr(Source, "found", refused)
     keys, sent = Keys(token="x" * MIN_TOKEN, cookie_name="c"), []
-    site = app.application(cloud_of(recorded), keys=keys, hosts=frozenset({"h"}), base="/", is_over=lambda: True)
+    site = app.application(
+        cloud_of(recorded), keys=keys, hosts=frozenset({"h"}), base="/", is_over=lambda: True, copies=Copies()
+    )
     headers = [(b"host", b"h"), (b"cookie", f"c={keys.cookie}".encode())]
     scope = {"type": "http", "method": "GET", "path": "/sweeps/mine/report", "query_string": b"", "headers": headers}
 
@@ -533,7 +557,7 @@ def test_a_plan_is_read_once_for_all_that_a_page_asks_for(
     cloud = cloud_of(recorded)
     no_pages: Any = None
     request: Any = SimpleNamespace(path_params={"sweep": "mine"})
-    site = app.Site(cloud, no_pages, lambda: False)
+    site = app.Site(cloud, no_pages, lambda: False, Copies())
     for ask in (site.data, site.jobs, site.importance):
         ask(request)
     assert [key for key in reads if key.endswith("/to-run.json")] == ["sweeps/mine/round-0/to-run.json"]

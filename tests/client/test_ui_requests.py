@@ -18,6 +18,7 @@ from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running import execution as execution_module
 from stepsweep.client.running.control import Control
 from stepsweep.client.ui import app, feed, overview, watching
+from stepsweep.client.ui.files import Copies
 from stepsweep.contract import keys
 from stepsweep.contract.spec import SweepSpec
 from tests.support.batch_queue import Job, Queue, served
@@ -68,7 +69,7 @@ def site(running: Stack) -> app.Site:
         on="aws", directory=Path("nowhere"), trainer=None, job_vcpus=None, profile=None, region=None, stack=running.name
     )
     no_pages: Any = None
-    return app.Site(cloud, no_pages, lambda: False)
+    return app.Site(cloud, no_pages, lambda: False, Copies())
 
 
 @pytest.fixture
