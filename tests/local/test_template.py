@@ -174,10 +174,12 @@ def test_a_kept_stack_that_somebody_cleaned_up_is_made_again(app: Path, tmp_path
         shutil.rmtree(kept / gone)
     else:
         (kept / gone).unlink()
+    (kept.parent / "making-killed").mkdir()
     again = synthesized(tmp_path / "b", app=app)
     assert sorted(path.relative_to(again) for path in again.rglob("*")) == sorted(
         path.relative_to(first) for path in first.rglob("*")
     )
+    assert {each.name for each in kept.parent.iterdir()} == {kept.name, "lock"}
 
 
 def test_only_the_stacks_that_were_used_last_are_kept(

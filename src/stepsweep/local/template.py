@@ -118,8 +118,9 @@ def _kept(folder: Path, app: Path, settings: Mapping[str, Any], on_status: Calla
         if _is_whole(kept):
             os.utime(kept)
             return kept
-        shutil.rmtree(kept, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix="synth-", ignore_cleanup_errors=True) as scratch:
+        for left in (kept, *cache.glob("making-*")):  # by somebody who cleaned up, and by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="making-", ignore_cleanup_errors=True) as scratch:
             made = Path(scratch, "made")
             made.mkdir()
             if trainer:
