@@ -283,6 +283,8 @@ class Archive:
         near = list(dict.fromkeys(near))[:MAX_NEAR_NAMES]
         if near:
             remedy = f"did you mean {' or '.join(near)}?"
+        elif len(names) == 1:
+            remedy = f"there is only {names[0]}"
         elif names:
             remedy = f"there are {len(names)}, such as {', '.join(names[:MAX_NEAR_NAMES])}"
         else:

@@ -47,14 +47,20 @@ def zipped(cloud: Cloud, sweep: str, words: Sequence[str], copies: Copies) -> Fi
         return _zipped(cloud, sweep, words, copies)
     except NoRoom as error:
         raise InvalidInput([f"{error.faults[0]}; {remedy}"]) from None
-    except OSError as error:
-        why = told(error, Path(tempfile.tempdir or Path.cwd()))
-        raise CloudError(f"the files of {sweep} cannot be packed: {why}; {remedy}") from error
+    except _NotPacked as error:
+        raise CloudError(f"the files of {sweep} cannot be packed: {error}; {remedy}") from error
+
+
+class _NotPacked(Exception):
+    """The disk refuses the copy; the message is as the disk was then."""
 
 
 def _zipped(cloud: Cloud, sweep: str, words: Sequence[str], copies: Copies) -> FileResponse:
     """Returns the files, not compressed: models hardly get smaller."""
-    scratch = copies.make()
+    try:
+        scratch = copies.make()
+    except OSError as error:
+        raise _NotPacked(told(error, Path.cwd())) from error
     try:
         archive = Path(scratch.name, "files.zip")
         made = download(cloud, sweep, words, folder=Path(scratch.name, "files"))
@@ -63,6 +69,10 @@ def _zipped(cloud: Cloud, sweep: str, words: Sequence[str], copies: Copies) -> F
             for name in made.files:
                 target.write(made.folder / name, Path(title, name))
                 (made.folder / name).unlink()  # so that it takes the room once
+    except OSError as error:
+        why = told(error, Path(scratch.name))
+        copies.remove(scratch)
+        raise _NotPacked(why) from error
     except BaseException:
         copies.remove(scratch)
         raise

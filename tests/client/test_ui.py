@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -30,6 +31,7 @@ from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
 from stepsweep.client.logs.trial_logs import CloudLog, LocalLog
 from stepsweep.client.ui import app, recent, watching
 from stepsweep.client.ui.doings import Doings
@@ -363,6 +365,24 @@ def test_files_without_room_say_where_there_may_be_some(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2))
     with pytest.raises(InvalidInput, match=r"have 6 bytes, and 2 are free there; `sweep download mine .*TMPDIR"):
         zipped(cloud_of(recorded), "mine", [left.name], Copies())
+
+
+def test_a_disk_that_gets_full_is_told_as_it_was_then(
+    recorded: RecordedCloud, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def usage(_: object) -> SimpleNamespace:
+        return SimpleNamespace(free=3_000_000 if list(tmp_path.iterdir()) else 9_000_000_000)
+
+    (left,) = (recorded.directory / "s3").glob("*/artifacts/new/*")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    with pytest.raises(CloudError, match=r"packed: No space left on device: 3\.0 MB are free on the disk at "):
+        zipped(cloud_of(recorded), "mine", [left.name], Copies())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_disk_refuses_is_said_on_the_page(recorded: RecordedCloud, monkeypatch: pytest.MonkeyPatch) -> None:
