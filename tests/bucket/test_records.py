@@ -304,6 +304,18 @@ class TestCurves:
         recorded.bucket.put(keys.live_key(runs.trial_id), b"epoch,val_accuracy\n4,0.25\n", "text/csv")
         assert records.live(runs) is None, "it trains three epochs"
 
+    def test_what_a_job_writes_is_read_up_to_a_limit_of_its_own(
+        self, recorded: RecordedCloud, records: Records, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Otherwise one trial that writes without end would hide all others."""
+        (trial,) = recorded.planned("mine", {"lr": [0.1]})
+        recorded.succeeded("mine", trial, {"val_accuracy": [0.5] * 3})
+        recorded.bucket.put(keys.live_key(trial.trial_id), b"epoch,val_accuracy\n1,0.25\n", "text/csv")
+        monkeypatch.setattr("stepsweep.bucket.s3.MAX_DOCUMENT_BYTES", 10)
+        assert list(records.live_curves([trial])) == list(records.curves([trial])) == [trial.trial_id]
+        monkeypatch.setattr("stepsweep.bucket.records.MAX_BYTES", 19)
+        assert (records.live(trial), records.metrics(trial)) == (None, None)
+
 
 class TestEndings:
     def test_they_go_by_the_end_of_their_jobs(self, recorded: RecordedCloud, records: Records) -> None:
