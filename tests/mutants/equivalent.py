@@ -123,4 +123,13 @@ EQUIVALENT = [
         ),
         reason="to whoever opens an object, a folder of its name is a missing object",
     ),
+    Equivalent(
+        file="trial/config_file.py",
+        function="merged",
+        change=(
+            "- return str(yaml.serialize(root, Dumper=yaml.SafeDumper, allow_unicode=True))",
+            "+ return str(yaml.serialize(root, allow_unicode=True))",
+        ),
+        reason="PyYAML's two dumpers differ in how they represent objects, and these are nodes already",
+    ),
 ]

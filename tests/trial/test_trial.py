@@ -3,6 +3,7 @@
 import ast
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 import stepsweep.trial
 from stepsweep.contract.metrics import parse_csv
+from stepsweep.trial.__main__ import main
 from tests.support.trainer import BUCKET, environment, job_environment
 
 MODULE = ["-m", "stepsweep.trial"]
@@ -252,3 +254,35 @@ def test_a_file_and_a_pattern_do_not_go_together() -> None:
     ended = script("--metrics-file", "m.csv", "--metric", "a=a=(.*)")
     assert ended.returncode == 2
     assert ended.stderr.startswith("stepsweep-trial: --metrics-file: cannot go with --metric")
+
+
+def test_the_help_has_every_option_with_what_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    usage, about, text = capsys.readouterr().out.split("\n\n")
+    options = re.split(r"\n +(?=-)", text.replace("-h, ", ""))[1:]
+    assert usage == "usage: stepsweep-trial [options] -- COMMAND ... {args}"
+    assert (
+        " ".join(about.split())
+        == "Runs a command as a trial: translates its options, and reads metrics from its output."
+    )
+    assert [" ".join(option.split()) for option in options] == [
+        "--help show this help message and exit",
+        "--python PATH the interpreter that runs the command's python",
+        "--style {--name value,--name=value,name=value,hydra,env} how options reach the command",
+        "--dashes batch_size becomes batch-size",
+        "--booleans {value,flag,no-flag} true and false",
+        "--lists {json,comma,space,repeat} [64,64] as one value",
+        "--nulls {omit,value} leave null out, or pass it; the style says which by default",
+        "--into PATH the command's configuration file gets its options",
+        "--epochs-as NAME the command's name for epochs",
+        "--no-epochs the command has no option for epochs",
+        "--seed-as NAME the command's name for the seed",
+        "--no-seed the command has no option for the seed",
+        "--metric NAME=REGEX where a metric is printed",
+        "--metrics-file PATH CSV, JSON lines or trainer_state.json, read at the end",
+        "--tensorboard DIR the folder of TensorBoard's event files",
+        "--mlflow PATH mlflow.db, mlruns, or the folder that has one of them",
+        "--epoch REGEX where the epoch is printed",
+    ]
