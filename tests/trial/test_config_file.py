@@ -71,6 +71,14 @@ def test_json(tmp_path: Path) -> None:
         changed(tmp_path, text, {"x": 1, "n": 2}, "c.json")
 
 
+def test_json_stays_json(tmp_path: Path) -> None:
+    """YAML has no tabs, and would write an object of JSON in its own way."""
+    text = '{\n\t"lr": 0.1,\n\t"name": "ü",\n\t"deep": {"er": [1, 2]}\n}'
+    assert changed(tmp_path, text, {"lr": 1e-05, "deep.er": None}, "c.json") == (
+        '{\n  "lr": 1e-05,\n  "name": "ü",\n  "deep": {\n    "er": null\n  }\n}\n'
+    )
+
+
 @pytest.mark.parametrize(("name", "text"), [("c.yaml", "[1"), ("c.yaml", "- 1"), ("c.json", "{"), ("c.json", "[]")])
 def test_what_is_no_configuration(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)

@@ -45,3 +45,12 @@ def test_a_trial_starts_with_its_gpu_and_where_none_was_given(driver: Path, give
     says(driver, script)
     variables = {"PATH": os.environ["PATH"], **({"NVIDIA_VISIBLE_DEVICES": given} if given is not None else {})}
     assert gpu.why_gone(variables) is None
+
+
+def test_the_driver_is_that_of_the_trial_s_own_environment(driver: Path, tmp_path: Path) -> None:
+    says(driver, "exit 9")
+    variables = {"NVIDIA_VISIBLE_DEVICES": "MIG-1"}
+    assert gpu.why_gone({**variables, "PATH": str(tmp_path / "other")}) is None
+    assert gpu.why_gone({**variables, "PATH": str(tmp_path)}) == "MIG-1 cannot be used: exit code 9"
+    says(driver, "echo no device; echo why >&2")
+    assert gpu.why_gone({**variables, "PATH": str(tmp_path)}) == "MIG-1 cannot be used: no device\nwhy"

@@ -1,0 +1,95 @@
+"""Which metrics an attempt has that goes on from a checkpoint of an earlier one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial.sources import Metrics
+
+EPOCHS = 2
+"""Fewer than the earlier attempt was asked for."""
+
+
+def metrics(
+    tmp_path: Path, source: str, lines: list[dict[str, float]], *, epochs: int | None, state: Any = None
+) -> Metrics:
+    """Returns the metrics of an attempt that has so many lines, where it prints, reports, or leaves a file."""
+    report = tmp_path / "report.jsonl"
+    texts = [json.dumps(line) for line in lines]
+    if source == "reported" and lines:
+        report.write_text("\n".join([*texts, ""]))
+
+    def file(collector: Collector) -> None:
+        if not lines:
+            raise NoMetrics("there is no file")
+        for text in texts:
+            collector.feed(text)
+
+    read: Callable[[Collector], None] | None = file if source == "file" else None
+    found = Metrics(Collector(), report, read, epochs)
+    found.resume(state)
+    for text in texts if source == "printed" else ():
+        found.feed(text)
+    return found
+
+
+def losses(found: Metrics) -> list[Any]:
+    return [row.get("loss") for row in found.rows()[0]]
+
+
+@pytest.mark.parametrize("source", ["printed", "reported", "file"])
+def test_an_attempt_has_the_epochs_of_the_one_before_up_to_those_asked_for(tmp_path: Path, source: str) -> None:
+    rows = [{"epoch": epoch, "loss": epoch / 4} for epoch in (1, 2, 3)]
+    before = metrics(tmp_path, source, rows, epochs=3)
+    state = json.loads(json.dumps(before.state()))
+    assert losses(before) == [0.25, 0.5, 0.75]
+    (tmp_path / "report.jsonl").unlink(missing_ok=True)
+
+    assert losses(metrics(tmp_path, source, [], epochs=EPOCHS, state=state)) == [0.25, 0.5]
+    again = [{"epoch": 2, "loss": 9.0}, {"epoch": 3, "loss": 0.0}]
+    assert losses(metrics(tmp_path, source, again, epochs=3, state=state)) == [0.25, 9.0, 0.0]
+
+
+@pytest.mark.parametrize("source", ["reported", "file"])
+def test_metrics_of_another_source_are_not_mixed_with_them(tmp_path: Path, source: str) -> None:
+    before = metrics(tmp_path, "printed", [{"epoch": 1, "loss": 0.25}], epochs=3)
+    now = metrics(tmp_path, source, [{"epoch": 2, "loss": 0.5}], epochs=3, state=before.state())
+    assert losses(now) == [None, 0.5]
+
+
+def test_without_a_checkpoint_nothing_is_resumed(tmp_path: Path) -> None:
+    now = metrics(tmp_path, "file", [], epochs=3)
+    with pytest.raises(NoMetrics, match="there is no file"):
+        now.rows()
+    assert (now.rows_so_far(), now.rows_for_good(), now.state()) == ([], [], {})
+
+
+def test_names_that_would_be_one_column_are_a_fault_unless_the_script_reports(tmp_path: Path) -> None:
+    now = metrics(tmp_path, "printed", [], epochs=3)
+    for line in ('{"a b": 1}', '{"a_b": 1}', '{"a b": 2}'):
+        now.feed(line)
+    with pytest.raises(NoMetrics, match="rename one of them"):
+        now.rows()
+    assert (now.rows_so_far(), now.rows_for_good(), now.state()) == ([], [], {})
+    (tmp_path / "report.jsonl").write_text('{"epoch": 1, "loss": 0.5}\n')
+    assert losses(now) == [0.5]
+
+
+@pytest.mark.parametrize(("now", "found"), [([0.5], [0.5]), ([0.5, 0.25, 0.125], [0.5, 0.25, 0.125]), ([], [])])
+def test_values_without_epochs_are_those_of_an_attempt_that_starts_over(
+    tmp_path: Path, now: list[float], found: list[float]
+) -> None:
+    before = metrics(tmp_path, "printed", [{"loss": 0.5}, {"loss": 0.25}], epochs=3)
+    again = metrics(tmp_path, "printed", [{"loss": value} for value in now], epochs=3, state=before.state())
+    assert losses(again) == found
+
+
+def test_values_without_epochs_cannot_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    before = metrics(tmp_path, "printed", [{"loss": 0.5}, {"loss": 0.25}], epochs=3)
+    goes_on = metrics(tmp_path, "printed", [{"loss": 0.125}], epochs=3, state=before.state())
+    with pytest.raises(NoMetrics, match=r"^loss has no epochs, and this attempt went on .*: epoch 3 loss=0\.5$"):
+        goes_on.rows()
