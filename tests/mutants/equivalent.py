@@ -61,6 +61,15 @@ EQUIVALENT = [
         reason="`keep` returns as many as it is given; `strict` would only name a fault of its own",
     ),
     Equivalent(
+        file="statemachine/reducer.py",
+        function="_ended",
+        change=(
+            "- files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))",
+            "+ files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=False))",
+        ),
+        reason="`keep` returns as many as it is given; `strict` would only name a fault of its own",
+    ),
+    Equivalent(
         file="bucket/job_logs.py",
         function="with_last_lines",
         change=(

@@ -5,6 +5,10 @@ import json
 import pytest
 
 from stepsweep.contract import keys
+from stepsweep.contract.assumed import Span
+from stepsweep.contract.fleet import Fleet
+from stepsweep.contract.means import StackJob
+from stepsweep.contract.spec import SweepSpec
 from tests.support.functions import SPEC, Cloud, attempts, job_description, succeeded
 
 DISK = 100 * 0.152 / 730
@@ -58,6 +62,21 @@ class TestBudget:
         assert cloud.plan({**halved, "name": "again"})["usd_at_most"] == pytest.approx(usd, abs=1e-4)
         refused = cloud.plan({**halved, "name": "poor", "budget_usd": 0.8})["fault"]
         assert refused.startswith(f"budget_usd: 1 trials of up to 600 epochs in 2 rounds may cost {usd:.2f} USD")
+
+    def test_a_next_round_s_machines_may_each_hold_one_job_where_they_could_hold_four(self, cloud: Cloud) -> None:
+        """Of four trials of 200 epochs that took ten hours each, two go on for 400 more, at the same pace: 20 hours."""
+        job = StackJob(per_machine=4)
+        cloud.monkeypatch.setenv(keys.JOB, json.dumps(job.to_json()))
+        halved = {**SPEC, "epochs": 600, "halving": {"min_epochs": 200, "factor": 3}, "budget_usd": 55}
+        answer = cloud.plan({**halved, "seconds_per_epoch": 1})
+        assert "fault" not in answer
+        for trial in cloud.trials("s"):
+            cloud.trained(trial, *[0.5] * 200)
+            succeeded(cloud, trial, 10.0)
+        fleet = Fleet.of(SweepSpec.from_json(halved), job, usd_per_hour=0.5)
+        hours = 2 * 20 + 3 * 20  # one machine runs both, and has room for two more that long
+        more = fleet.cost(Span(hours * 3600, hours * 3600), jobs=2, starts=1).high
+        assert f"the next round (2 trials) may take {more:.2f} more" in cloud.reduce()["output"]["ended_by"]
 
     def test_a_sweep_may_be_started_again_with_a_larger_budget(self, cloud: Cloud) -> None:
         cloud.plan({**SPEC, "budget_usd": 5})

@@ -93,3 +93,15 @@ def test_values_without_epochs_cannot_go_on_from_a_checkpoint(tmp_path: Path) ->
     goes_on = metrics(tmp_path, "printed", [{"loss": 0.125}], epochs=3, state=before.state())
     with pytest.raises(NoMetrics, match=r"^loss has no epochs, and this attempt went on .*: epoch 3 loss=0\.5$"):
         goes_on.rows()
+
+
+def test_epochs_that_the_earlier_attempt_lost_are_named(tmp_path: Path) -> None:
+    before = metrics(tmp_path, "printed", [{"epoch": 1, "loss": 0.5, "acc": 0.5}], epochs=15)
+    rows = [{"epoch": epoch, "loss": 0.25} for epoch in range(3, 15)] + [{"epoch": 15, "acc": 0.75}]
+    goes_on = metrics(tmp_path, "printed", rows, epochs=15, state=before.state())
+    assert goes_on.rows()[1] == [
+        "loss is missing in epoch 2, 15 of 15; print metrics before the checkpoint is saved",
+        "acc is missing in epoch 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 … of 15; print metrics before the checkpoint is saved",
+    ]
+    alone = metrics(tmp_path, "printed", [{"epoch": 1, "loss": 0.5}, {"epoch": 3, "loss": 0.25}], epochs=3)
+    assert alone.rows()[1] == []
