@@ -50,10 +50,12 @@ class Table:
         numbers = {name: float(text) for name, text in cells.items() if _NUMBER.fullmatch(text)}
         epoch = int(names[0])
         if len(numbers) < 2:
-            if any(_NUMBER.fullmatch(_plain(name)) for name in names[1:]):
+            if len(names) >= len(self._header) and any(_NUMBER.fullmatch(_plain(name)) for name in names[1:]):
                 self._passed[epoch] = line.strip()
             return None
-        if between := [text for other, text in self._passed.items() if self._epoch < other < epoch]:
+        # Other lines may begin with a number too, but hardly with that of the very next epoch, which then has no row.
+        following = (self._epoch + 1,) if self._epoch >= 0 else (0, 1)
+        if between := [text for other, text in self._passed.items() if other in following and other < epoch]:
             raise ValueError(f"{between[0]!r} has the epoch of a row, but does not fit below {' '.join(self._names)!r}")
         self._epoch, self._passed = epoch, {}
         values = {name: value for name, value in numbers.items() if name.lower() not in {"epoch", *_NOT_METRICS}}
