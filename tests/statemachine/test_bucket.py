@@ -82,6 +82,14 @@ class TestClient:
         assert "LastModified" not in answer
         assert answer["ContentType"] == "text/csv"
 
+    def test_it_sends_an_object_without_asking_whether_it_may(self, cloud: Cloud) -> None:
+        sent: list[dict[str, Any]] = []
+        client = s3_client()
+        client.meta.events.register("before-send.s3.PutObject", lambda request, **_: sent.append(dict(request.headers)))
+        Bucket(cloud.bucket.name, client).put("a", b"b", "text/csv")
+        assert cloud.bucket.get("a") == b"b"
+        assert [headers.get("Expect") for headers in sent] == [None]
+
 
 class TestPresent:
     """Which of some keys are there, in a bucket of ten; a request lists two."""

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import boto3
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -218,7 +219,14 @@ def s3_client() -> "S3Client":
     )
     client = boto3.client("s3", config=config)
     client.meta.events.register("before-parse.s3.GetObject", _without_date)
+    client.meta.events.register("request-created.s3.PutObject", _without_expectation)
     return client
+
+
+def _without_expectation(request: AWSRequest, **_: object) -> None:
+    """Has an object sent at once. botocore first asks S3 whether it may: one more round trip for each document, and
+    they are short."""
+    del request.headers["Expect"]
 
 
 def _without_date(response_dict: dict[str, Any], **_: object) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
 from stepsweep.contract import keys
@@ -33,6 +33,7 @@ from stepsweep.local.hosts import HOST_SECONDS
 from stepsweep.local.images import Image
 from stepsweep.local.machine import Machines
 from stepsweep.local.patches import install
+from stepsweep.local.server import KeepingHandler
 from stepsweep.local.sessions import ISOLATED, session_of, without_configuration
 from stepsweep.local.share import Shares, visible_gpus
 
@@ -105,7 +106,7 @@ def serving(
         listening.getsockname()[1],
         access.middleware(_unconfigured(DomainDispatcherApplication(create_backend_app))),
         threaded=True,
-        request_handler=MotoRequestHandler,
+        request_handler=KeepingHandler,
         fd=listening.fileno(),
     )
     threading.Thread(target=server.serve_forever, args=(SHUTDOWN_POLL_SECONDS,), name="server", daemon=True).start()

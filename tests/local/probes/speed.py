@@ -149,7 +149,8 @@ def readers_of_models_for_four_services(_world: World) -> int:
 
 @probe
 def what_is_said_of_an_object(world: World) -> Any:
-    """Of objects of several kinds, each as it is read whole: its bytes, and the headers but those for pages."""
+    """Of objects of several kinds, each as it is read whole: its bytes, and the headers but those for pages and of the
+    connection."""
     s3, bucket = world.client("s3"), world.bucket()
     s3.put_object(Bucket=bucket, Key="read/plain.csv", Body=b"a,b", ContentType="text/csv", Metadata={"made": "by me"})
     s3.put_object(Bucket=bucket, Key="read/summed", Body=b"summed", ChecksumAlgorithm="SHA256")
@@ -166,7 +167,8 @@ def what_is_said_of_an_object(world: World) -> Any:
         answer = outcome(lambda key=f"read/{name}": s3.get_object(Bucket=bucket, Key=key))  # type: ignore[misc]
         if isinstance(answer, dict):
             headers = answer["ResponseMetadata"]["HTTPHeaders"]
-            headers.pop("access-control-allow-origin", None)
+            for header in ("access-control-allow-origin", "connection"):
+                headers.pop(header, None)
             told.append(
                 {
                     "body": answer["Body"].read().decode(),
