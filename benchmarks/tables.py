@@ -198,32 +198,53 @@ def _unordered(trial: optuna.Trial, name: str, choices: Sequence[Value]) -> Valu
     return found
 
 
+ASKS = 20
+"""How often a sampler is asked for params that were not tried, before it may repeat some."""
+
+
 def of_optuna(
-    table: Measured, *, sampler: optuna.samplers.BaseSampler, until: float, suggest: Suggest | None = None
+    table: Measured,
+    *,
+    sampler: optuna.samplers.BaseSampler,
+    until: float,
+    suggest: Suggest | None = None,
+    once: bool = False,
 ) -> list[End]:
     """A sampler of Optuna's itself, with as many free-running workers.
 
     Args:
         suggest: asks for one parameter; by default its choices have no order.
+        once: whether a worker asks again for params that were tried.
     """
     study = optuna.create_study(direction="minimize", sampler=sampler)
     ended: list[End] = []
     running: list[tuple[float, int, Any, float]] = []
+    begun: list[Params] = []
+
+    def proposed() -> tuple[optuna.Trial, Params]:
+        for left in reversed(range(ASKS if once else 1)):
+            trial = study.ask()
+            params = {name: (suggest or _unordered)(trial, name, each) for name, each in table.space.items()}
+            if not left or params not in begun:
+                break
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)  # it is told of these params already
+        return trial, params
 
     def ask(clock: float) -> None:
-        trial = study.ask()
-        cell = table.cell({name: (suggest or _unordered)(trial, name, each) for name, each in table.space.items()})
-        heapq.heappush(running, (clock + cell.seconds, trial.number, trial, cell.value))
+        trial, params = proposed()
+        cell = table.cell(params)
+        heapq.heappush(running, (clock + cell.seconds, len(begun), trial, cell.value))
+        begun.append(params)
 
     for _ in range(MACHINES):
         ask(0.0)
     while running:
         clock, number, trial, value = heapq.heappop(running)
-        if is_over(clock, len(study.trials), until, ended):
+        if is_over(clock, len(begun), until, ended):
             return ended
         ended.append(End(clock, number, value))
         study.tell(trial, value)
-        if len(study.trials) < MOST_TRIALS:
+        if len(begun) < MOST_TRIALS:
             ask(clock)
     return ended
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -166,10 +167,46 @@ def test_params_that_diverge_are_avoided() -> None:
         told = [
             group if group.value is not None else Group(results=(ended(group.trial, None, status),)) for group in groups
         ]
-        proposed = propose(spec_of(search=TPE | {"trials": 200, "batch": 100}), told, round_number=1)
+        # Few at once, since each proposal counts as bad for the next ones of its round.
+        spec = spec_of(search=TPE | {"trials": 200, "batch": 5})
+        proposed = [params for number in range(1, 13) for params in propose(spec, told, round_number=number)]
         return sum(as_number(params["lr"]) > 0.1 for params in proposed) / len(proposed)
 
     assert shares(Status.INVALID) < shares(Status.FAILED) / 2
+
+
+def test_a_good_trial_counts_by_how_much_better_it_is_than_the_best_other() -> None:
+    """Two of twenty trials are good; where the better one is far ahead, the model looks around it alone."""
+
+    def near_the_best(lead: float) -> float:
+        space = {name: [*range(8)] for name in "ab"}
+        spec = spec_of(parameters=space, search={"method": "tpe", "trials": 60, "batch": 2})
+        params = [
+            *({"a": 1 + number % 6, "b": 1 + number // 6} for number in range(18)),
+            {"a": 0, "b": 0},
+            {"a": 7, "b": 7},
+        ]
+        values = [*(-1 - number / 100 for number in range(18)), -0.9, -0.9 + lead]
+        trials = [trial for each in params for trial in spec.trials_of(each, trainer_version="t")]
+        groups = [Group(results=(ended(trial, value),)) for trial, value in zip(trials, values, strict=True)]
+        proposed = [each for number in range(1, 31) for each in propose(spec, groups, round_number=number)]
+        near = [each for each in proposed if {0, 7} & {each["a"], each["b"]}]
+        return sum(7 in (each["a"], each["b"]) for each in near) / len(near)
+
+    assert near_the_best(0.0) < 0.85
+    assert near_the_best(10.0) > 0.95
+
+
+def test_without_a_best_other_trial_all_good_ones_count_alike() -> None:
+    study = optuna.create_study(direction="maximize")
+    pruned = optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED)
+    study.add_trials([*(optuna.trial.create_trial(value=value) for value in (4.0, 1.0, 3.0, 1.0)), pruned])
+    four, one, three, same, stopped = study.trials
+    assert sampler.improvements(study, [four, three]) == [pytest.approx(1.2), pytest.approx(0.8)]
+    assert sampler.improvements(study, [four, one]) == []  # on the whole they are no better than the best other
+    assert sampler.improvements(study, [one]) == sampler.improvements(study, [one, same]) == []
+    assert sampler.improvements(study, [four, one, three, same]) == []  # nothing to compare with
+    assert sampler.improvements(study, [four, stopped]) == []  # one has no value
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.MISSING])
@@ -394,6 +431,28 @@ def test_what_the_median_rule_ended_tells_the_model_where_not_to_search() -> Non
             assert state.knows_enough(), "what was ended tells something"
     asked = [as_number(params["lr"]) for _ in range(20) for params in _next(state)]
     assert sum(lr >= 0.01 for lr in asked) > 0.8 * len(asked)
+
+
+def test_trials_that_run_do_not_keep_the_model_from_where_it_is_right() -> None:
+    space = {name: [*range(6)] for name in "abc"}
+    spec = spec_of(parameters=space, search={"method": "tpe", "trials": 200}, rounds=False)
+    began = Began(leg=0, execution="e", part=0, started=0.0, spec=spec, trainer_version="t", trainer_name="t",
+                  fleet=Fleet(usd_per_hour=1.0, at_once=20), workers=20)  # fmt: skip
+    state = SearchState(began)
+    state.apply(began)
+
+    def begin(worker: int, params: dict[str, Value]) -> None:
+        state.told(worker, 0, Choice(task=Task(candidate=worker, member=0, rung=0, params=params)))
+
+    for worker in range(36):
+        a = worker // 6
+        begin(worker, {"a": a, "b": worker % 6, "c": 5})
+        value = 1.0 if a == 3 else 0.1
+        state.end_task(worker, TaskEnd(status=Status.SUCCEEDED, value=value, epoch=1, epochs_trained=1))
+    assert sum(params["a"] == 3 for _ in range(15) for params in _next(state)) == 30
+    for worker in range(36, 54):
+        begin(worker, {"a": 3, "b": worker % 6, "c": (worker - 36) // 6})
+    assert sum(params["a"] == 3 for _ in range(15) for params in _next(state)) > 25
 
 
 def _next(state: SearchState) -> list[dict[str, Value]]:
