@@ -181,11 +181,8 @@ def test_a_good_trial_counts_by_how_much_better_it_is_than_the_best_other() -> N
     def near_the_best(lead: float) -> float:
         space = {name: [*range(8)] for name in "ab"}
         spec = spec_of(parameters=space, search={"method": "tpe", "trials": 60, "batch": 2})
-        params = [
-            *({"a": 1 + number % 6, "b": 1 + number // 6} for number in range(18)),
-            {"a": 0, "b": 0},
-            {"a": 7, "b": 7},
-        ]
+        places = [*((1 + number % 6, 1 + number // 6) for number in range(18)), (0, 0), (7, 7)]
+        params: list[dict[str, Value]] = [{"a": a, "b": b} for a, b in places]
         values = [*(-1 - number / 100 for number in range(18)), -0.9, -0.9 + lead]
         trials = [trial for each in params for trial in spec.trials_of(each, trainer_version="t")]
         groups = [Group(results=(ended(trial, value),)) for trial, value in zip(trials, values, strict=True)]
