@@ -141,4 +141,16 @@ EQUIVALENT = [
         ),
         reason="PyYAML's two dumpers differ in how they represent objects, and these are nodes already",
     ),
+    Equivalent(
+        file="statemachine/reducer.py",
+        function="reduce",
+        change=('- no_job_started: str = "",', '+ no_job_started: str = "XXXX",'),
+        reason="the function always says it",
+    ),
+    Equivalent(
+        file="trial/metrics.py",
+        function="Collector._line",
+        change=("- self._in_traceback = False", "+ self._in_traceback = None"),
+        reason="it is only asked whether it is true",
+    ),
 ]
