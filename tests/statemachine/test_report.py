@@ -1,6 +1,8 @@
 """The page that the reducer leaves beside a sweep's results; test_ui_browser.py opens that of a real sweep."""
 
 import json
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,9 +91,26 @@ def test_of_many_trials_the_curves_of_the_best_are_in_it_and_it_says_so(
     assert "This page has the curves of the best 2 trials." in left(cloud).text
 
 
-class NoTime:
+@dataclass(frozen=True)
+class TimeLeft:
+    """The context of an invocation."""
+
+    seconds: float
+
     def get_remaining_time_in_millis(self) -> int:
-        return 1_000
+        return int(self.seconds * 1000)
+
+
+def test_two_minutes_are_enough_for_the_page(cloud: Cloud, plotly: Path) -> None:
+    for trial in cloud.planned():
+        cloud.trained(trial, 0.5)
+    cloud.reduce()
+    leave = partial(
+        report.leave_report, S3Store(cloud.bucket.name, cloud.s3), "s", report.Ground(stack=""), round_number=0
+    )
+    assert leave(map_results={}, context=TimeLeft(119.9)) == {"report": "no time was left"}
+    assert leave(map_results={}, context=TimeLeft(120)) == leave(map_results={}, context=None)
+    assert plotly.is_file()
 
 
 @pytest.mark.parametrize("fault", ["no script", "damaged", "no time"])
@@ -112,7 +131,7 @@ def test_a_page_that_cannot_be_written_changes_nothing_about_the_sweep_s_end(
     if fault == "no time":
         store = S3Store(cloud.bucket.name, cloud.s3)
         found = report.leave_report(
-            store, "s", report.Ground(stack=""), round_number=0, map_results={}, context=NoTime()
+            store, "s", report.Ground(stack=""), round_number=0, map_results={}, context=TimeLeft(119)
         )
         assert found == {"report": "no time was left"}
     else:
