@@ -5,7 +5,7 @@ import resource
 from stepsweep.contract.errors import SweepError
 
 LEAST_FILES = 64
-"""A cloud with two trials at once had 24 open files."""
+"""A cloud with two trials at once had 34 open files."""
 LEAST_KIB = 786_432
 """Of address space. A cloud with two trials failed in 300,000."""
 LEAST_KIB_OF_NODE = 4_194_304
