@@ -1,5 +1,6 @@
 """Which files of a trainer's folder count."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,20 @@ def test_links_are_files_that_nobody_follows(tmp_path: Path) -> None:
     (tmp_path / "again").symlink_to("code")
     (tmp_path / "code" / "loop").symlink_to("..")
     assert counted(tmp_path) == {"code/train.py", "again", "code/loop"}
+
+
+def test_a_link_into_a_folder_that_one_may_not_read_is_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exists = Path.exists
+
+    def refused(path: Path) -> bool:
+        if "theirs" in path.parts:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return exists(path)
+
+    made(tmp_path, "code/train.py")
+    (tmp_path / "theirs").symlink_to("code")
+    monkeypatch.setattr(Path, "exists", refused)
+    assert counted(tmp_path) == {"code/train.py", "theirs"}
 
 
 def test_a_folder_that_is_too_large_is_refused(tmp_path: Path) -> None:

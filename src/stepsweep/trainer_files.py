@@ -175,7 +175,7 @@ def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Pat
     for root, folders, files in os.walk(folder):
         here = Path(root)
         # What has a mark may be kept elsewhere, and linked.
-        folders[:] = [name for name in folders if not any((here / name / mark).exists() for mark in MARKS)]
+        folders[:] = [name for name in folders if not _is_marked(here / name)]
         links = [name for name in folders if (here / name).is_symlink()]
         # Changed in place, since `walk` continues with this list.
         folders[:] = [
@@ -186,6 +186,13 @@ def _below(folder: Path, leaves_out: Sequence[pathspec.Pattern]) -> Iterator[Pat
             and not _is_ignored((here / name).relative_to(folder), leaves_out)
         ]
         yield from (here / name for name in [*files, *links] if name not in LEFT_OUT)
+
+
+def _is_marked(folder: Path) -> bool:
+    try:
+        return any((folder / mark).exists() for mark in MARKS)
+    except PermissionError:  # a link may lead to somebody else's folder
+        return False
 
 
 def _docker_ignore_file(folder: Path) -> str | None:
