@@ -123,7 +123,7 @@ const SweepPage = (() => {
     const { count, lane, lanes, started, milliseconds, attempt, well, id, rung } = timeline;
     byId("about-jobs").textContent = count
       ? `${count.toLocaleString("en")} attempt${count === 1 ? "" : "s"} on machines, by Batch's clock; one line per job that ran at the same time.${lane.length < count ? ` ${lane.length.toLocaleString("en")} of them are drawn.` : ""}`
-      : "No job has ended: those of now still run or wait, nothing had to be trained, or nothing got a machine.";
+      : "No job has ended on a machine: some may still run, nothing had to be trained, or nothing got a machine.";
     byId("jobs").hidden = !count;
     if (!count) return;
     // With halving a colour a rung.
