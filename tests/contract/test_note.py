@@ -17,7 +17,7 @@ STORED = Note(text="lr above 0.3 diverges", written_at=AT).to_json()
     [
         ("lr above 0.3 diverges", "lr above 0.3 diverges"),
         ("\r\n\r\n  one\r\n\r\ntwo\rthree \n\n ", "  one\n\ntwo\nthree"),
-        ("a\ttab, ärger, 学习率, 👩‍🔬, \u202eleft", "a\ttab, ärger, 学习率, 👩‍🔬, \u202eleft"),
+        ("a\ttab, ärger, 学习率, 👩‍🔬, \u200fleft", "a\ttab, ärger, 学习率, 👩‍🔬, \u200fleft"),
         (" \n\t\n", ""),
         ("<b>&amp;</b>", "<b>&amp;</b>"),
         ("x" * MAX_CHARACTERS + "\n", "x" * MAX_CHARACTERS),
@@ -38,7 +38,7 @@ def test_all_faults_of_a_text_are_named_at_once_with_what_to_do() -> None:
     )
 
 
-@pytest.mark.parametrize("sign", ["\0", "\x07", "\x1b", "\x7f", "\x85", "\x9b", "\ud800"])
+@pytest.mark.parametrize("sign", ["\0", "\x07", "\x1b", "\x7f", "\x85", "\x9b", "\ud800", "\u202d", "\u202e"])
 def test_no_control_character_gets_into_a_note_and_none_out_of_the_bucket(sign: str) -> None:
     with pytest.raises(InvalidInput, match="note: must be text without control characters"):
         checked_text(f"a{sign}b")

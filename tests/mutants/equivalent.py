@@ -153,4 +153,13 @@ EQUIVALENT = [
         change=("- self._in_traceback = False", "+ self._in_traceback = None"),
         reason="it is only asked whether it is true",
     ),
+    Equivalent(
+        file="statemachine/reducer.py",
+        function="reduce",
+        change=(
+            "- return JobOutcome.never_started(trial.trial_id, no_job_started, execution=plan.execution)",
+            "+ return JobOutcome.never_started(trial.trial_id, no_job_started, execution=None)",
+        ),
+        reason="of this outcome only the reason is read, and it is not written",
+    ),
 ]

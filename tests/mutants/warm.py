@@ -97,19 +97,23 @@ class Warm:
     def _tried(self, faults: Mapping[str, Sequence[pytest.Item]], *, at_once: int) -> Iterator[tuple[str, str]]:
         """Yields each fault and what became of it, as the forks end."""
         running: list[Fork] = []
-        for fault, items in faults.items():
-            if not items:
-                yield fault, UNCALLED
-                continue
-            while len(running) >= at_once:
+        try:
+            for fault, items in faults.items():
+                if not items:
+                    yield fault, UNCALLED
+                    continue
+                while len(running) >= at_once:
+                    yield from _ended(running)
+                cpu_seconds = CPU_SECONDS + TIMES * sum(self._cpu_seconds[item.nodeid] for item in items)
+                process = forks.Process(target=self._try, args=(fault, items, math.ceil(cpu_seconds)))
+                process.start()
+                until = time.monotonic() + WALL_SECONDS + TIMES * sum(self._seconds[item.nodeid] for item in items)
+                running.append(Fork(fault=fault, process=process, until=until))
+            while running:
                 yield from _ended(running)
-            cpu_seconds = CPU_SECONDS + TIMES * sum(self._cpu_seconds[item.nodeid] for item in items)
-            process = forks.Process(target=self._try, args=(fault, items, math.ceil(cpu_seconds)))
-            process.start()
-            until = time.monotonic() + WALL_SECONDS + TIMES * sum(self._seconds[item.nodeid] for item in items)
-            running.append(Fork(fault=fault, process=process, until=until))
-        while running:
-            yield from _ended(running)
+        finally:
+            for fork in running:  # interrupted
+                _end(fork)
 
     def _try(self, fault: str, items: Sequence[pytest.Item], cpu_seconds: int) -> None:
         os.setsid()  # what the tests leave running ends with the fork
@@ -165,12 +169,17 @@ def _ended(running: list[Fork]) -> Iterator[tuple[str, str]]:
         is_late = time.monotonic() >= fork.until
         if fork.process.sentinel not in ended and not is_late:
             continue
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(fork.process.pid or 0, signal.SIGKILL)
-        fork.process.join()
+        _end(fork)
         running.remove(fork)
         by_signal = (fork.process.exitcode or 0) < 0
         yield fork.fault, HANGS if by_signal else FOUND if fork.process.exitcode else SURVIVED
+
+
+def _end(fork: Fork) -> None:
+    """Ends a fork, and what its tests have left running."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(fork.process.pid or 0, signal.SIGKILL)
+    fork.process.join()
 
 
 def _tests_by_function(

@@ -88,6 +88,7 @@ def test_workers_train_all_trials_and_the_best_wins(cloud: Cloud) -> None:
     assert output["cost"]["job_seconds"] == 6 * 3600
     assert cloud.bucket.has(output["plan_key"])
     assert [event["event"] for event in log(cloud)] == ["began", *["asked"] * 6]
+    assert {event["ended"]["epoch"] for event in log(cloud)[1:]} == {output["winner"]["epoch"]}
 
 
 def test_there_are_as_many_workers_as_the_machines_hold_of_jobs(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,6 +88,7 @@ def test_of_many_trials_the_curves_of_the_best_are_in_it_and_it_says_so(
     data = json.loads(left(cloud).scripts[0])
     assert (len(data["trials"]["id"]), sorted(data["curves"])) == (3, ["0", "1"])
     assert data["curves_of"] == 2
+    assert data["importance"] is None, "there is one parameter"
     assert "This page has the curves of the best 2 trials." in left(cloud).text
 
 

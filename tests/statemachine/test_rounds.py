@@ -9,6 +9,7 @@ import pytest
 
 from stepsweep.bucket.trials import NO_METRICS
 from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.trial import Trial
 from tests.support.functions import Cloud, attempts, succeeded
@@ -67,6 +68,15 @@ class TestHalving:
         assert (output["winner"]["params"], output["winner"]["epoch"]) == ({"lr": 0.6}, 1)
         assert output["ended_by"] == why
         assert output["outcomes"]["SUCCEEDED"] == 6
+
+    def test_damaged_results_of_the_round_before_are_named_when_no_job_starts(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0))
+        cloud.reduce(round_number=0)
+        plan(cloud, 1)
+        key = keys.results_key("s", 0)
+        cloud.bucket.put(key, b'{"schema": 1}', "application/json")
+        with pytest.raises(InvalidDocument, match=f"^{key}: "):
+            cloud.reduce(round_number=1, ended={"Error": NO_JOB_STARTED, "Cause": "no quota"})
 
     def test_new_params_of_a_round_none_of_whose_jobs_starts_have_the_reason(self, cloud: Cloud) -> None:
         search = {"method": "tpe", "trials": 5, "batch": 3}
