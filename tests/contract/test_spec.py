@@ -261,6 +261,10 @@ class TestFaults:
         (fault,) = faults(parameters={"x": {"low": low, "high": high, "step": gap * 0.99}})
         assert fault.startswith(f"parameters.x.step: must be at least {gap:.2g}, since numbers near {high}")
 
+    def test_whole_numbers_are_apart_however_large_they_are(self) -> None:
+        spec = parse(parameters={"x": {"low": 0, "high": 2**53, "step": 1}}, search={"method": "random", "trials": 2})
+        assert spec.number_of_params == 2
+
     @pytest.mark.parametrize("name", ["LR", "C", "batch-size", "optim.lr", "model/depth", "e", "epsilon", "seeds_n"])
     def test_names_are_written_as_in_the_script(self, name: str) -> None:
         (trial,) = first_round(parse(parameters={name: [0.5]}), trainer_version="1")
