@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from stepsweep.contract import keys
-from stepsweep.trainer import check
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.trainer import check, device
 from tests.support.embedded import REPOSITORY
 from tests.support.trainer import SMALL, environment
 
@@ -43,6 +44,22 @@ def test_bf16_is_refused_before_anything_starts_where_the_processor_has_none(
     assert fault.startswith("--precision: bf16 needs a processor with AVX512_BF16, AMX_BF16 or Arm's BF16, which ")
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True})
     assert check.faults_of(commands, data_dir=str(data_dir)) == []
+
+
+@pytest.mark.parametrize("is_ampere", [False, True])
+def test_bf16_of_a_gpu_is_its_own_and_no_emulation(monkeypatch: pytest.MonkeyPatch, is_ampere: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: is_ampere or including_emulation
+    )
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": not is_ampere})
+    assert device.choose("auto", precision="fp32").type == "cuda"
+    assert device.choose("cpu", precision="fp32").type == "cpu"
+    if is_ampere:
+        assert device.choose("cuda", precision="bf16").type == "cuda"
+    else:
+        with pytest.raises(InvalidInput, match="--precision: bf16 needs a GPU from Ampere on, which this one lacks"):
+            device.choose("auto", precision="bf16")
 
 
 def test_without_torch_it_is_said_what_to_install_beside_wrong_options_and_not_which_data_is_missing(

@@ -82,6 +82,7 @@ def test_debians_package_is_taken_without_root_and_without_installing_it(
     assert reason(tmp_path / "data").endswith(f"; Debian's package images_1: {WRONG}")
     asked = said.read_text().splitlines()
     assert [line.split()[0] for line in asked] == ["apt-get", "dpkg-deb"]
+    assert asked[1].startswith("dpkg-deb --extract /")
     assert asked[0].endswith(" download dataset-fashion-mnist")
     assert "-oAcquire::http::Timeout=10 -oAcquire::https::Timeout=10 -oAcquire::Retries=1" in asked[0]
     assert not folder.exists()
