@@ -351,6 +351,7 @@ def test_a_training_is_shown_live_and_a_failure_to_do_so_does_not_end_it(
     options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trial, "LIVE_SECONDS", 0.0)
+    monkeypatch.setattr(Watched, "shown", [])
     store = Watched(output=tmp_path / "m.csv", checkpoint_file=None)
     assert trial.run(options("--epochs", "2"), store, interrupted=lambda: False)
     assert len(csv_of(tmp_path)) == 3
