@@ -104,10 +104,13 @@ def test_a_signal_while_it_starts_ends_it_in_order(
         signal.raise_signal(number)  # after the port is open, before uvicorn listens to signals
 
     monkeypatch.setattr(uvicorn.Config, "get_loop_factory", signalled)
-    before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt), signals_interrupt():
-        serve(cloud_of(recorded), port=free_port(), base="/", proxy_hosts=(), token=None, on_ready=lambda _: None)
-    assert signal.getsignal(number) is before
+    of_the_tests = signal.signal(number, signal.SIG_DFL)  # a shell's `&` and `nohup` have them ignore some
+    try:
+        with pytest.raises(KeyboardInterrupt), signals_interrupt():
+            serve(cloud_of(recorded), port=free_port(), base="/", proxy_hosts=(), token=None, on_ready=lambda _: None)
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, of_the_tests)
     gc.collect()  # a coroutine that nobody awaited complains when it is collected
     assert [str(warning.message) for warning in recwarn] == []
 
