@@ -154,7 +154,6 @@ def test_which_values_are_good_together_is_learned(has_condition: bool) -> None:
     if has_condition:
         asked = {"when": {"kind": "sgd"}}
         parameters = {"kind": ["sgd", "other"], **{name: {**each, **asked} for name, each in SPACE.items()}}
-    spec = spec_of(parameters=parameters, search=TPE | {"trials": 200, "batch": 40})
 
     def off_the_ridge(params: Mapping[str, Value]) -> float:
         return abs(math.log10(as_number(params["lr"])) / 4 + 1 - as_number(params["momentum"]) / 0.99)
@@ -162,11 +161,16 @@ def test_which_values_are_good_together_is_learned(has_condition: bool) -> None:
     def play(trial: Trial) -> Result:
         return ended(trial, -off_the_ridge(trial.params) if "lr" in trial.params else -1.0)
 
-    groups = first_batch(spec, play, number=60)
-    proposed = [params for params in propose(spec, groups, round_number=1) if "lr" in params]
-    assert len(proposed) > 20
-    by_chance = statistics.mean(off_the_ridge(group.params) for group in groups if "lr" in group.params)
-    assert statistics.mean(map(off_the_ridge, proposed)) < by_chance * 0.6
+    def share_of_chance(seed: int) -> float:
+        """How far from the ridge the model's params are, as a share of how far those that were drawn are."""
+        spec = spec_of(parameters=parameters, search=TPE | {"trials": 200, "batch": 40}, seed=seed)
+        groups = first_batch(spec, play, number=60)
+        proposed = [params for params in propose(spec, groups, round_number=1) if "lr" in params]
+        assert len(proposed) > 20
+        by_chance = [off_the_ridge(group.params) for group in groups if "lr" in group.params]
+        return statistics.mean(map(off_the_ridge, proposed)) / statistics.mean(by_chance)
+
+    assert statistics.mean(map(share_of_chance, range(3))) < 0.6, "0.47; 0.75 or more one parameter at a time"
 
 
 def test_params_that_diverge_are_avoided() -> None:
