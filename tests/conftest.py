@@ -35,7 +35,11 @@ SLOWEST = (
     "client/test_report_browser.py",
     "client/test_ui.py",
     "client/test_doctor.py",
+    "trainer/test_trial.py",
+    "trial/test_sweep.py",
     "trial/test_checkpoint.py",
+    "trial/test_median.py",
+    "trainer/test_train.py",
     "test_main_job.py",
     "local/test_deploy.py",
 )
