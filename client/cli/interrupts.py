@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from stepsweep.client.signals import ending_signals, handled_by
+
 
 @contextmanager
 def signals_interrupt() -> Iterator[Callable[[], None]]:
@@ -14,9 +16,7 @@ def signals_interrupt() -> Iterator[Callable[[], None]]:
     Only the first signal counts: a second one must not interrupt the cleanup and leave jobs behind. After the cleanup,
     a call of the yielded function makes the next one count.
     """
-    # `nohup` and a shell's `&` ignore some signals; these stay ignored.
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [number for name in names if signal.getsignal(number := getattr(signal, name)) is not signal.SIG_IGN]
+    numbers = ending_signals()
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         for number in numbers:
@@ -27,10 +27,5 @@ def signals_interrupt() -> Iterator[Callable[[], None]]:
         for number in numbers:
             signal.signal(number, interrupt)
 
-    before = {number: signal.getsignal(number) for number in numbers}
-    listen()
-    try:
+    with handled_by(interrupt):
         yield listen
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -3,14 +3,13 @@
 import logging
 import resource
 import secrets
-import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 
 import uvicorn
 
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.signals import handled_by
 from stepsweep.client.ui.app import application
 from stepsweep.client.ui.files import Copies
 from stepsweep.client.ui.guard import MIN_TOKEN, Keys
@@ -85,32 +84,15 @@ def serve(
         running.append(server)
         # A download that is cut off by the end is no fault of the server.
         logging.getLogger("uvicorn.error").addFilter(lambda _: not is_over())
-        with _signals_end(server):
+        # From here on, not only once it runs, as uvicorn has it: a KeyboardInterrupt while it starts would leave its
+        # coroutine behind, of which Python complains.
+        with handled_by(server.handle_exit):
             on_ready(f"http://{HOST}:{number}{base}?token={keys.token}")
             try:
                 server.run(sockets=[listener])
             finally:
                 copies.remove_all()
     raise KeyboardInterrupt
-
-
-@contextmanager
-def _signals_end(server: uvicorn.Server) -> Iterator[None]:
-    """Signals end the server in order from here on, and not only once it runs, as uvicorn has it.
-
-    A KeyboardInterrupt while it starts would leave its coroutine behind, of which Python complains.
-    """
-    numbers = [
-        number
-        for name in ("SIGINT", "SIGTERM", "SIGHUP")
-        if hasattr(signal, name) and signal.getsignal(number := getattr(signal, name)) is not signal.SIG_IGN
-    ]
-    before = {number: signal.signal(number, server.handle_exit) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _allow_files() -> None:
