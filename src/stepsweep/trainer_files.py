@@ -74,6 +74,15 @@ def digests(content: Mapping[Path, Path | bytes | Link]) -> dict[str, str]:
     return {name.as_posix(): hashlib.sha256(_bytes(source)).hexdigest()[:DIGITS] for name, source in content.items()}
 
 
+def version_of(content: Mapping[Path, Path | bytes | Link]) -> str:
+    """Returns a hash of what `contents` returned: of names, contents, and which files may be executed."""
+    digest = hashlib.sha256()
+    for name, source in content.items():
+        data, mode = _bytes(source), source.lstat().st_mode & 0o111 if isinstance(source, Path) else 0
+        digest.update(os.fsencode(name) + b"\0%o\0%d\0" % (mode, len(data)) + data)
+    return digest.hexdigest()
+
+
 def _bytes(source: Path | bytes | Link) -> bytes:
     match source:
         case bytes():

@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from moto.s3.models import s3_backends
 
 from stepsweep.bucket.s3 import s3_client
-from tests.support.moto_server import running_moto
+from tests.support.moto_server import moto_as_aws
 from tests.support.recorded import RecordedCloud
 
 if TYPE_CHECKING:
@@ -22,17 +21,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def client() -> Iterator["S3Client"]:
     """A client of S3, as functions and clients have it."""
-    with running_moto() as url, pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
-            patch.delenv(name, raising=False)
-        for name, value in {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        }.items():
-            patch.setenv(name, value)
-        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
+    with moto_as_aws():
         yield s3_client()
 
 

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 
 from stepsweep.local.images import sources_of
-from stepsweep.local.own_trainer import version_of
 from stepsweep.local.template import node_environment, synthesized
 from stepsweep.stack.packages import FUNCTION_FILES, staged
-from stepsweep.trainer_files import contents, copy, digests
+from stepsweep.trainer_files import contents, copy, digests, version_of
 from stepsweep.trainer_script import Script
 
 

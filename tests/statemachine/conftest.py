@@ -13,7 +13,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.means import StackJob
 from stepsweep.statemachine import kept
 from tests.support.functions import Cloud
-from tests.support.moto_server import running_moto
+from tests.support.moto_server import moto_as_aws
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -25,18 +25,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def aws() -> Iterator[tuple["S3Client", "CloudWatchLogsClient"]]:
     """AWS as the functions find it, by their environment; and clients of it, which take a while to make."""
-    with running_moto() as url, pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_LOGS"):
-            patch.delenv(name, raising=False)
-        for name, value in {
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "testing",
-            "AWS_SECRET_ACCESS_KEY": "testing",
-        }.items():
-            patch.setenv(name, value)
-        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
+    with moto_as_aws():
         kept.s3.cache_clear()
         yield kept.s3(), boto3.client("logs")
         kept.s3.cache_clear()

@@ -5,16 +5,14 @@ functions are told, and the command among the outputs. A stack is synthesized on
 others.
 """
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stepsweep.local.images import sources_of
-from stepsweep.trainer_files import Link, contents, copy
+from stepsweep.trainer_files import contents, copy, version_of
 from stepsweep.trainer_script import Script, script_of, title
 
 PLACEHOLDER = "stepsweep-placeholder"
@@ -50,23 +48,6 @@ def put(trainer: Path, assembly: Path, stack: str, folder: Path) -> None:
         target = folder / context.name.replace(tag, version)
         target.mkdir()
         copy(content, target)
-
-
-def version_of(content: Mapping[Path, Path | bytes | Link]) -> str:
-    """Returns a hash of what `contents` returned: of names, contents, and which files may be executed."""
-    digest = hashlib.sha256()
-    for name, source in content.items():
-        mode = 0
-        match source:
-            case bytes():
-                data = source
-            case Link(target):
-                data = os.fsencode(target)
-            case _:
-                data = os.fsencode(source.readlink()) if source.is_symlink() else source.read_bytes()
-                mode = source.lstat().st_mode & 0o111
-        digest.update(os.fsencode(name) + b"\0%o\0%d\0" % (mode, len(data)) + data)
-    return digest.hexdigest()
 
 
 def _is_placeholder(dockerfile: Path) -> bool:

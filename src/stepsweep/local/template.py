@@ -284,8 +284,7 @@ def _fingerprint(root: Path, settings: Mapping[str, Any]) -> str:
         if file.is_file() and "__pycache__" not in file.parts:
             digest.update(os.path.relpath(file, root).encode() + b"\0" + file.read_bytes() + b"\0")
     if own_trainer := settings.get("trainer"):
-        from stepsweep.local.own_trainer import version_of  # imported lazily: most sweeps do not need pathspec
-        from stepsweep.trainer_files import contents
+        from stepsweep.trainer_files import contents, version_of  # imported lazily: most sweeps do not need pathspec
 
         digest.update(version_of(contents(Path(own_trainer))).encode())
     return digest.hexdigest()[:16]
