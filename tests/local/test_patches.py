@@ -463,6 +463,13 @@ def test_a_sync_task_waits_for_its_job_and_terminates_it_when_the_execution_is_s
     assert embedded == {"asks again and again": False, "terminated": [True]}
 
 
+@patched("sync_tasks_wait_for_their_job")
+def test_a_sync_task_is_told_of_its_job_and_does_not_ask(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("description_of_a_sync_tasks_job")
+    assert plain != embedded
+    assert embedded == {"asked": 0, "same": True}
+
+
 @patched("percentages_can_be_whole")
 def test_a_whole_number_is_a_percentage(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("whole_percentage")
@@ -616,18 +623,24 @@ def test_a_put_on_a_full_disk_is_an_error_that_is_tried_again(worlds: Worlds) ->
 @patched("puts_are_atomic")
 def test_of_two_conditional_puts_at_the_same_moment_one_fails(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("conditional_puts_at_the_same_moment")
-    assert plain == [200, 200]
-    assert embedded == [200, 412]
+    assert plain == 2 * [{"statuses": [200, 200], "at once": True}]
+    assert embedded == 2 * [{"statuses": [200, 412], "at once": False}]
 
 
-@patched("whole_objects_bypass_flask")
+@patched("puts_are_atomic")
+def test_puts_of_two_keys_do_not_wait_for_each_other(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("puts_of_two_keys_at_the_same_moment")
+    assert embedded == plain == 2 * [{"statuses": [200, 200], "at once": True}]
+
+
+@patched("plain_requests_bypass_flask")
 def test_a_whole_object_is_answered_for_without_flask(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("requests_to_flask_for_ten_objects")
     assert plain == 10
     assert embedded == 0
 
 
-@patched("whole_objects_bypass_flask")
+@patched("plain_requests_bypass_flask")
 def test_a_missing_object_is_answered_for_without_flask_and_the_same_is_said(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("what_is_said_of_missing_objects")
     assert (plain[0], embedded[0]) == (6, 2), "of a bucket that is missing moto tells"
@@ -635,17 +648,39 @@ def test_a_missing_object_is_answered_for_without_flask_and_the_same_is_said(wor
     assert plain[1:3] == [[404, "NoSuchKey", "The specified key does not exist."], [404, "404", "Not Found"]]
 
 
-@patched("whole_objects_bypass_flask")
+@patched("plain_requests_bypass_flask")
 def test_whoever_answers_says_the_same_of_an_object(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("what_is_said_of_an_object")
     assert embedded == plain
 
 
-@patched("whole_objects_bypass_flask")
+@patched("plain_requests_bypass_flask")
 def test_a_policy_that_denies_an_object_is_heeded(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("denied_by_a_policy_of_the_bucket")
-    assert "403" in plain
+    assert all("403" in each for each in plain)
     assert embedded == plain
+
+
+@patched("plain_requests_bypass_flask")
+def test_a_plain_put_is_answered_for_without_flask_and_the_same_is_said_of_every_put(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("what_is_said_of_a_put")
+    without = [name for name, each in embedded.items() if name != "in no bucket" and each.pop("flask") == 0]
+    assert without == ["plain", "with-a-type", "empty", "if-there-is-none"]
+    for name, each in plain.items():
+        if name != "in no bucket":
+            assert each.pop("flask") == 1
+            for world in (each, embedded[name]):
+                if isinstance(world["put"], dict):
+                    world["put"].pop("content-type", None)  # Flask's, of an answer without a body
+        assert embedded[name] == each, name
+    assert "PreconditionFailed" in plain["if-there-is-none-but-there-is"]["put"]
+
+
+@patched("listings_are_written_directly")
+def test_a_listing_says_the_same_however_it_is_written(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("what_is_said_in_a_listing")
+    assert plain[0] >= 10
+    assert embedded == [0, *plain[1:]]
 
 
 # --- what local/signatures.py reads ----------------------------------------------------------------------------------

@@ -81,9 +81,12 @@ def opened(file: Path, home: Path) -> BinaryIO:
 
 def check_no_link(file: Path, home: Path) -> None:
     """Raises OSError if an object's file would be in a folder that is a link, which may lead out of the bucket."""
-    folder = file.parent
-    if Path(os.path.realpath(folder)) != Path(os.path.realpath(home), *folder.relative_to(home).parts):
-        raise OSError(errno.ELOOP, "its folder is a link; objects are files below the bucket's own folder", str(file))
+    folder = home
+    for part in file.relative_to(home).parts[:-1]:
+        folder /= part
+        if folder.is_symlink():
+            why = "its folder is a link; objects are files below the bucket's own folder"
+            raise OSError(errno.ELOOP, why, str(file))
 
 
 def remove_unfinished(root: Path) -> None:

@@ -1,7 +1,6 @@
 """Runs Lambda functions as local processes, with their uploaded code, environment, timeout and errors."""
 
 import compileall
-import hashlib
 import io
 import json
 import os
@@ -79,7 +78,7 @@ class Functions:
     def _invoked(self, function: "LambdaFunction", payload: bytes) -> tuple[bytes, bool]:
         made = Made(
             function=function,
-            code=self._unpacked(function.code_bytes),
+            code=self._unpacked(function),
             handler=function.handler,
             variables={
                 **self._environment(function.role),
@@ -109,14 +108,14 @@ class Functions:
             until=until,
         )
 
-    def _unpacked(self, package: bytes) -> Path:
-        target = self._packages / hashlib.sha256(package).hexdigest()[:16]
+    def _unpacked(self, function: "LambdaFunction") -> Path:
+        target: Path = self._packages / function.code_digest[:16]
         with self._lock:
             if not target.exists():
                 self._packages.mkdir(parents=True, exist_ok=True)
                 # Renamed once it is complete, so there may be nothing to clean up.
                 with tempfile.TemporaryDirectory(dir=self._packages, ignore_cleanup_errors=True) as scratch:
-                    zipfile.ZipFile(io.BytesIO(package)).extractall(scratch)
+                    zipfile.ZipFile(io.BytesIO(function.code_bytes)).extractall(scratch)
                     # The environment may forbid Python to write bytecode: then each invocation would compile it.
                     compileall.compile_dir(scratch, quiet=2)
                     Path(scratch).rename(target)

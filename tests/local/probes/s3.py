@@ -3,6 +3,8 @@
 import contextlib
 import resource
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from botocore.config import Config
@@ -39,8 +41,28 @@ def put_on_a_full_disk(world: World) -> Any:
 
 
 @probe
-def conditional_puts_at_the_same_moment(world: World) -> list[int]:
-    """The statuses of two puts that both say If-None-Match, the second one coming while the first is at work."""
+def conditional_puts_at_the_same_moment(world: World) -> list[Any]:
+    """The statuses of two puts that both say If-None-Match, the second one coming while the first is at work: once of
+    bytes alone, and once of bytes with metadata."""
+    put = partial(world.client("s3").put_object, Bucket=world.bucket(), IfNoneMatch="*")
+    return [
+        _two_at_once(partial(put, Key="once"), {"Body": b"first"}, {"Body": b"second"}),
+        _two_at_once(partial(put, Key="twice", Metadata={"a": "1"}), {"Body": b"first"}, {"Body": b"second"}),
+    ]
+
+
+@probe
+def puts_of_two_keys_at_the_same_moment(world: World) -> list[Any]:
+    """Their statuses, and whether both were at work at once."""
+    put = partial(world.client("s3").put_object, Bucket=world.bucket(), Body=b"")
+    return [
+        _two_at_once(put, {"Key": "one"}, {"Key": "other"}),
+        _two_at_once(partial(put, Metadata={"a": "1"}), {"Key": "one"}, {"Key": "other"}),
+    ]
+
+
+def _two_at_once(put: Callable[..., Any], *which: dict[str, Any]) -> dict[str, Any]:
+    """Returns the statuses of two puts, each of which waits until both are at work, and whether they were."""
     from moto.s3.models import S3Backend
 
     both = threading.Barrier(2)
@@ -51,23 +73,21 @@ def conditional_puts_at_the_same_moment(world: World) -> list[int]:
             both.wait(5)
         return put_object(self, *args, **kwargs)
 
-    s3, bucket = world.client("s3"), world.bucket()  # made before: on a busy machine it takes longer than the puts
     statuses: list[int] = []
 
-    def put(data: bytes) -> None:
+    def one(arguments: dict[str, Any]) -> None:
         try:
-            answer = s3.put_object(Bucket=bucket, Key="once", Body=data, IfNoneMatch="*")
-            statuses.append(answer["ResponseMetadata"]["HTTPStatusCode"])
+            statuses.append(put(**arguments)["ResponseMetadata"]["HTTPStatusCode"])
         except ClientError as error:
             statuses.append(error.response["ResponseMetadata"]["HTTPStatusCode"])
 
     S3Backend.put_object = put_when_both_are_here
     try:
-        threads = [threading.Thread(target=put, args=(data,)) for data in (b"first", b"second")]
+        threads = [threading.Thread(target=one, args=(arguments,)) for arguments in which]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     finally:
         S3Backend.put_object = put_object
-    return sorted(statuses)
+    return {"statuses": sorted(statuses), "at once": not both.broken}

@@ -8,6 +8,9 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+from botocore.config import Config
+from botocore.handlers import set_list_objects_encoding_type_url
+
 from tests.local.probes.stepfunctions_map import distributed
 from tests.local.probes.world import World, calls_of, outcome, probe
 from tests.support.embedded import eventually
@@ -181,14 +184,97 @@ def what_is_said_of_an_object(world: World) -> Any:
     return told
 
 
+PUTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "with-a-type": {"ContentType": "text/csv"},
+    "empty": {"Body": b""},
+    "if-there-is-none": {"IfNoneMatch": "*"},
+    "if-there-is-none-but-there-is": {"IfNoneMatch": "*"},
+    "if-it-is-another": {"IfMatch": "another"},
+    "with-metadata": {"Metadata": {"made": "by me"}},
+    "with-a-sum": {"ChecksumAlgorithm": "SHA256"},
+    "with-tags": {"Tagging": "a=1&b=2"},
+    "for-all": {"ACL": "public-read"},
+    "cold": {"StorageClass": "GLACIER"},
+    "encoded": {"ContentEncoding": "gzip"},
+    "a b+ü%": {},
+}
+"""By the key that is put."""
+
+
 @probe
-def denied_by_a_policy_of_the_bucket(world: World) -> Any:
+def what_is_said_of_a_put(world: World) -> dict[str, Any]:
+    """What is said of puts of several kinds, and of each object afterwards, but for times and ids; and how many of the
+    puts Flask gets."""
+    import flask
+
+    s3, bucket = world.client("s3"), world.bucket()
+    s3.put_object(Bucket=bucket, Key="put/if-there-is-none-but-there-is", Body=b"first")
+    s3.put_object(Bucket=bucket, Key="put/if-it-is-another", Body=b"first")
+    said: dict[str, Any] = {}
+    for name, more in PUTS.items():
+        key = f"put/{name}"
+        with calls_of(flask.Flask, "wsgi_app") as made:
+            put = outcome(lambda key=key, more=more: s3.put_object(Bucket=bucket, Key=key, **{"Body": b"1", **more}))  # type: ignore[misc]
+        there = outcome(lambda key=key: s3.get_object(Bucket=bucket, Key=key))  # type: ignore[misc]
+        body = there["Body"].read().decode() if isinstance(there, dict) else None
+        said[name] = {"flask": len(made), "put": _headers(put), "there": _headers(there), "body": body}
+    said["in no bucket"] = outcome(lambda: s3.put_object(Bucket="no-such-bucket", Key="a", Body=b"1"))
+    return said
+
+
+def _headers(answer: Any) -> Any:
+    """Returns the headers of an answer, but those for pages, of the connection, and those that differ each time."""
+    if not isinstance(answer, dict):
+        return answer
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    other = {"access-control-allow-origin", "connection", "date", "last-modified", "x-amzn-requestid"}
+    return {name: value for name, value in sorted(headers.items()) if name not in other}
+
+
+@probe
+def what_is_said_in_a_listing(world: World) -> list[Any]:
+    """How often XML is written by the model of the API, and what listings say, but for times and ids."""
+    import xmltodict  # type: ignore[import-untyped]
+
+    s3, bucket = world.client("s3"), "listed"
+    s3.create_bucket(Bucket=bucket)
+    for key in ("a", "b/<&>", "b/c", "b/ü %", "c"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    s3.put_object(Bucket=bucket, Key="d", Body=b"d", ChecksumAlgorithm="SHA256")
+    kinds: list[dict[str, Any]] = [
+        {}, {"Prefix": "b/"}, {"Prefix": "b/<&"}, {"Prefix": "no"}, {"Delimiter": "/"}, {"MaxKeys": 2},
+        {"StartAfter": "b/c"}, {"FetchOwner": True}, {"EncodingType": "url"},
+    ]  # fmt: skip
+    said: list[Any] = []
+    with calls_of(xmltodict, "unparse") as made:
+        for kind in kinds:
+            page = s3.list_objects_v2(Bucket=bucket, **kind)
+            for each in page.get("Contents", []):
+                del each["LastModified"]
+            said.append([_headers(page).get("content-type"), {**page, "ResponseMetadata": None}])
+        token = said[5][1].pop("NextContinuationToken")
+        page = s3.list_objects_v2(Bucket=bucket, ContinuationToken=token)
+        said.append([each["Key"] for each in page["Contents"]])
+        # By itself boto3 asks for names in which nothing means anything in XML.
+        plain = world.client("s3", Config(user_agent="with plain names"))
+        plain.meta.events.unregister("before-parameter-build.s3.ListObjectsV2", set_list_objects_encoding_type_url)
+        said.append([each["Key"] for each in plain.list_objects_v2(Bucket=bucket)["Contents"]])
+    return [len(made), *said]
+
+
+@probe
+def denied_by_a_policy_of_the_bucket(world: World) -> list[Any]:
     s3, bucket = world.client("s3"), "with-a-policy"
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="secret", Body=b"secret")
-    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    actions, resource = ["s3:GetObject", "s3:PutObject"], f"arn:aws:s3:::{bucket}/*"
+    statement = {"Effect": "Deny", "Principal": "*", "Action": actions, "Resource": resource}
     s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
-    return outcome(lambda: s3.get_object(Bucket=bucket, Key="secret")["Body"].read().decode())
+    return [
+        outcome(lambda: s3.get_object(Bucket=bucket, Key="secret")["Body"].read().decode()),
+        outcome(lambda: s3.put_object(Bucket=bucket, Key="secret", Body=b"other")["ETag"]),
+    ]
 
 
 @probe

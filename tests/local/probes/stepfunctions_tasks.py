@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import ConnectionClosedError
 from botocore.httpsession import URLLib3Session
 
-from tests.local.probes.world import World, outcome, probe
+from tests.local.probes.world import World, calls_of, outcome, probe
 
 
 @probe
@@ -119,6 +119,30 @@ def clients_of_ten_tasks(world: World) -> int:
     finally:
         boto3.Session.client = original  # type: ignore[method-assign]
     return made.count("batch")  # others are made by the probe
+
+
+@probe
+def description_of_a_sync_tasks_job(world: World) -> Any:
+    """How often a `.sync` task asks Batch about its job, and whether its output is what Batch says of it."""
+    from moto.batch.responses import BatchResponse
+
+    world.submit("exit 0")
+    definition = world.client("batch").describe_job_definitions()["jobDefinitions"][-1]["jobDefinitionArn"]
+    parameters = {"JobName": "task", "JobQueue": world.queue(), "JobDefinition": definition}
+    task = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob.sync", "Parameters": parameters, "End": True}
+    with calls_of(BatchResponse, "describejobs") as made:
+        ended = world.executed({"It": task})
+    if "output" not in ended:
+        return ended["status"]
+    said = world.job(ended["output"]["JobId"])
+    return {"asked": len(made), "same": _small(ended["output"]) == _small(said)}
+
+
+def _small(value: Any) -> Any:
+    """Returns a document with the names of its members in small letters."""
+    if isinstance(value, dict):
+        return {name.lower(): _small(item) for name, item in value.items()}
+    return [_small(item) for item in value] if isinstance(value, list) else value
 
 
 @probe

@@ -1,8 +1,8 @@
 """Patches of moto, so that it behaves as AWS does: one module for each service.
 
-The patches in `speed` change no behavior; they only make moto faster. tests/local/test_patches.py has a test for each
-patch, which fails once moto no longer needs the patch. Jobs and functions run in other modules of `local`, which reach
-moto only through here.
+The patches in `speed` and `speed_s3` change no behavior; they only make moto faster. tests/local/test_patches.py has a
+test for each patch, which fails once moto no longer needs the patch. Jobs and functions run in other modules of
+`local`, which reach moto only through here.
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ from stepsweep.local.patches import (
     lambda_,
     s3,
     speed,
+    speed_s3,
     stepfunctions,
     stepfunctions_map,
     stepfunctions_tasks,
@@ -93,4 +94,5 @@ def install(
     speed.request_ids_are_short()
     speed.models_are_listed_once()
     speed.no_cors_and_no_request_log()
-    speed.whole_objects_bypass_flask()
+    speed_s3.plain_requests_bypass_flask()
+    speed_s3.listings_are_written_directly()

@@ -4,7 +4,8 @@ import errno
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,12 @@ CDK_BUCKETS = "cdk-"
 NO_ROOM = (*FULL, errno.EFBIG)
 """Errors of a full disk, a used quota, and a limit on the size of files. They may pass, so writers try again."""
 
-_writing = threading.Lock()
+_changed = threading.Condition()
+"""Locks the next two, and tells that an object is written."""
+
+_in_work: set[tuple[str, str]] = set()
+"""Bucket and key of each object that somebody writes."""
+
 _read_only: set[str] = set()
 """Buckets that are about to be deleted."""
 
@@ -52,9 +58,10 @@ def objects_are_files(folder: Path) -> None:
 
         _etag: str | None
 
-        def __init__(self, *args: Any, etag: str | None = None, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            self._etag = etag or self._etag  # a multipart object's ETag is not the hash of its bytes
+        def __init__(self, name: str, value: bytes, *args: Any, etag: str | None = None, **kwargs: Any) -> None:
+            super().__init__(name, value, *args, **kwargs)
+            # A multipart object's ETag is not the hash of its bytes. That of an object from a file is found when asked.
+            self._etag = etag or (_hash(value) if value else None)
 
         def _file(self) -> Path | None:
             bucket = self.bucket_name
@@ -93,7 +100,7 @@ def objects_are_files(folder: Path) -> None:
 
         def _entity_tag(self) -> str:
             if self._etag is None:
-                self._etag = hashlib.md5(self._read(), usedforsecurity=False).hexdigest()
+                self._etag = _hash(self._read())
             return f'"{self._etag}"'
 
         value = property(_read, _write)
@@ -150,20 +157,39 @@ def objects_are_files(folder: Path) -> None:
     patch(s3_models.S3Backend, "delete_object", delete_object, with_original=True)
 
 
+def _hash(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
 def puts_are_atomic() -> None:
     """S3 checks the condition of a conditional put and writes in one step. In moto two puts at the same time both find
     no object, and both succeed.
 
-    A bucket that is about to be deleted refuses every put; see `empty_before_deletion`.
+    Puts of different keys do not wait for each other's disk. A bucket that is about to be deleted refuses every put;
+    see `empty_before_deletion`.
     """
 
     def put_object(original: Callable[..., Any], self: Any) -> Any:
-        with _writing:
-            if self.bucket_name in _read_only:
-                raise S3AccessDeniedError
+        with writing(self.bucket_name, self.parse_key_name()):
             return original(self)
 
     patch(S3Response, "put_object", put_object, with_original=True)
+
+
+@contextmanager
+def writing(bucket: str, key: str) -> Iterator[None]:
+    """Lets nobody else write the object meanwhile. Raises S3AccessDeniedError if its bucket is about to be deleted."""
+    with _changed:
+        _changed.wait_for(lambda: (bucket, key) not in _in_work)
+        if bucket in _read_only:
+            raise S3AccessDeniedError
+        _in_work.add((bucket, key))
+    try:
+        yield
+    finally:
+        with _changed:
+            _in_work.remove((bucket, key))
+            _changed.notify_all()
 
 
 def empty_before_deletion(account_id: str, bucket: str) -> None:
@@ -171,7 +197,8 @@ def empty_before_deletion(account_id: str, bucket: str) -> None:
     backend = s3_models.s3_backends[account_id]["aws"]
     if bucket not in backend.buckets:
         return
-    with _writing:
+    with _changed:
         _read_only.add(bucket)
+        _changed.wait_for(lambda: all(place != bucket for place, _ in _in_work))
     for key in list(backend.get_bucket(bucket).keys):
         backend.delete_object(bucket, key)

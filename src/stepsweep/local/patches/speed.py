@@ -1,8 +1,7 @@
-"""Patches that make moto faster and change nothing else."""
+"""Patches that make moto faster and change nothing else; `speed_s3` has those for objects."""
 
 import copy
 import json
-import re
 import uuid
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -13,10 +12,8 @@ from moto import backends
 from moto.cloudformation.models import Stack
 from moto.core import responses, utils
 from moto.ec2.models.amis import AmiBackend
-from moto.iam.access_control import PermissionResult
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from moto.s3 import models as s3_models
 from moto.stepfunctions.parser.asl.component.common.path import result_path
 from moto.stepfunctions.parser.asl.component.common.string import string_expression
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
@@ -28,7 +25,6 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.asl.utils import json_path
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
-from stepsweep.local.endpoint import ACCOUNT
 from stepsweep.local.patches.patching import patch
 from stepsweep.local.patches.stepfunctions_map import parse_with_decimals
 
@@ -158,82 +154,3 @@ def no_cors_and_no_request_log() -> None:
     the embedded cloud."""
     patch(werkzeug_app, "DISABLE_GLOBAL_CORS", True)
     patch(werkzeug_app.MotoRequestHandler, "log_request", lambda _self, *_: None)
-
-
-_WHOLE_OBJECT = re.compile(r"/(?P<bucket>[a-z0-9.-]+)/(?P<key>[A-Za-z0-9_./-]+)")
-"""The path of a request for an object whose key needs no decoding, without a query."""
-
-_CONDITIONS = ("RANGE", "IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "ORIGIN")
-
-
-def whole_objects_bypass_flask() -> None:
-    """moto sends a request for an object through Flask, a long chain of checks, and a random id of 52 letters: two
-    thirds of the server's work. A reducer of thousands of trials waits for it.
-
-    A plain request for a whole object is answered directly, also if there is none: each question of a free-running
-    search asks for two that are missing. Every other request takes moto's way.
-    """
-    patch(DomainDispatcherApplication, "__call__", answer_whole_object, with_original=True)
-
-
-def answer_whole_object(original: Callable[..., Any], self: Any, environ: dict[str, Any], start_response: Any) -> Any:
-    """Answers a request; see `whole_objects_bypass_flask`."""
-    if _is_missing(environ):
-        return _missing(environ, start_response)
-    if (key := _whole_object(environ)) is None:
-        return original(self, environ, start_response)
-    headers = {**key.response_dict, **key.metadata, "Accept-Ranges": "bytes", "x-amzn-RequestId": uuid.uuid4().hex}
-    if key.version_id != "null":
-        headers["x-amz-version-id"] = key.version_id
-    if environ.get("HTTP_X_AMZ_CHECKSUM_MODE") == "ENABLED" and key.checksum_algorithm:
-        parts = f"-{key.checksum_parts}" if key.checksum_type == "COMPOSITE" else ""
-        headers[f"x-amz-checksum-{key.checksum_algorithm.lower()}"] = f"{key.checksum_value}{parts}"
-        if key.checksum_type:
-            headers["x-amz-checksum-type"] = key.checksum_type
-    data = key.value
-    start_response("200 OK", [(name, str(value)) for name, value in headers.items()])
-    return [data]
-
-
-def _whole_object(environ: dict[str, Any]) -> s3_models.FakeKey | None:
-    """Returns the object that a plain request asks for; None for every other request."""
-    if environ["REQUEST_METHOD"] != "GET" or (asked := _asked(environ)) is None:
-        return None
-    bucket, name = asked
-    key = s3_models.s3_backends[ACCOUNT]["aws"].get_object(bucket.name, name)
-    return key if isinstance(key, s3_models.FakeKey) and key.storage_class == "STANDARD" else None
-
-
-def _is_missing(environ: dict[str, Any]) -> bool:
-    """Whether it is a plain request for an object that there is none of, in a bucket that there is."""
-    if environ["REQUEST_METHOD"] not in ("GET", "HEAD") or (asked := _asked(environ)) is None:
-        return False
-    bucket, name = asked
-    return name not in bucket.keys
-
-
-def _missing(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    request_id = uuid.uuid4().hex
-    body = b""
-    if environ["REQUEST_METHOD"] == "GET":
-        name = environ["REQUEST_URI"].split("/", 2)[2]  # of letters that mean nothing in XML
-        message = "<Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>"
-        body = f"<Error>{message}<Key>{name}</Key><RequestId>{request_id}</RequestId></Error>".encode()
-    headers = {"Content-Type": "application/xml", "Content-Length": str(len(body)), "x-amzn-RequestId": request_id}
-    start_response("404 NOT FOUND", [*headers.items()])
-    return [body]
-
-
-def _asked(environ: dict[str, Any]) -> tuple[s3_models.FakeBucket, str] | None:
-    """Returns the bucket and the key of a plain request that no policy denies; None for every other request."""
-    path = _WHOLE_OBJECT.fullmatch(environ.get("REQUEST_URI", ""))
-    if (
-        path is None
-        or "/s3/aws4_request" not in environ.get("HTTP_AUTHORIZATION", "")
-        or not environ.get("HTTP_HOST", "").startswith("127.0.0.1:")  # the host name holds no bucket
-        or any(f"HTTP_{name}" in environ for name in _CONDITIONS)
-        or (bucket := s3_models.s3_backends[ACCOUNT]["aws"].buckets.get(path["bucket"])) is None
-    ):
-        return None
-    denied = bucket.get_permission("s3:GetObject", f"arn:aws:s3:::{path['bucket']}/{path['key']}")
-    return None if denied is PermissionResult.DENIED else (bucket, path["key"])

@@ -173,8 +173,7 @@ def tasks_fail_with_named_errors() -> None:
     the second where the answer has no request id; elsewhere its name is `s3.s3Exception`. No Retry names these."""
 
     def with_capital(original: Callable[[str], str], service: str) -> str:
-        name = original(service)
-        return name[:1].upper() + name[1:]
+        return (name := original(service))[:1].upper() + name[1:]
 
     def from_error(
         original: Callable[..., Any], self: StateTaskServiceCallback, env: Any, ex: Exception
@@ -224,8 +223,8 @@ MANAGED_RULE = "rule/StepFunctionsGetEventsForBatchJobsRule"
 
 
 def sync_tasks_wait_for_their_job(clients: Clients, access: Access) -> None:
-    """On AWS an event ends a `.sync` Batch task, and stopping the execution terminates the job. moto polls the job
-    twice a second, which keeps a core busy for a thousand jobs, and never terminates it."""
+    """On AWS an event that describes the job ends a `.sync` Batch task, and stopping the execution terminates the job.
+    moto polls the job twice a second, which keeps a core busy for a thousand jobs, and never terminates it."""
 
     def build_sync_resolver(
         self: StateTaskServiceBatch,
@@ -243,7 +242,8 @@ def sync_tasks_wait_for_their_job(clients: Clients, access: Access) -> None:
             access.check(state_credentials.role_arn, action, rule)
 
         def resolve() -> Any:
-            answer = client.describe_jobs(jobs=[job_id])
+            access.check(state_credentials.role_arn, "batch:DescribeJobs", "*")
+            answer = {"jobs": [job.describe()]}
             self._normalise_response(answer, service_action_name="describe_jobs")
             described = answer["Jobs"][0]
             if described["Status"] == "SUCCEEDED":
