@@ -1,11 +1,13 @@
 """An S3 over HTTP, for the trials of a module."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from tests.support.kit import Kit
 from tests.support.moto_server import running_moto
 from tests.support.trainer import BUCKET
 
@@ -27,3 +29,9 @@ def s3(endpoint: str) -> Any:
     )
     client.create_bucket(Bucket=BUCKET)
     return client
+
+
+@pytest.fixture
+def kit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Kit:
+    """`stepsweep-trial` in the test's own folder."""
+    return Kit(tmp_path, monkeypatch, capfd)

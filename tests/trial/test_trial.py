@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import stepsweep.trial
 from stepsweep.contract.metrics import parse_csv
 from stepsweep.trial.__main__ import main
+from tests.support.kit import Kit
 from tests.support.trainer import BUCKET, environment, job_environment
 
 MODULE = ["-m", "stepsweep.trial"]
@@ -33,33 +34,15 @@ for epoch in (1, 2):
 """
 
 
-def script(
-    *own: str,
-    code: str = ECHO,
-    trial: Sequence[str] = TRIAL,
-    env: Mapping[str, str] | None = None,
-    python: str = sys.executable,
-) -> "subprocess.CompletedProcess[str]":
-    words = [
-        python,
-        *MODULE,
-        *own,
-        "--",
-        sys.executable,
-        "-c",
-        f"exec({code!r})".replace("{", r"\x7b"),
-        "{args}",
-        *trial,
-    ]
-    return subprocess.run(
-        words, env=environment(**(env or {})), capture_output=True, text=True, check=False, timeout=60
-    )
+def words_of(*own: str, code: str = ECHO, trial: Sequence[str] = TRIAL) -> list[str]:
+    return [*own, "--", sys.executable, "-c", f"exec({code!r})".replace("{", r"\x7b"), "{args}", *trial]
 
 
-def columns(tmp_path: Path, code: str, *own: str, epochs: int = 2) -> dict[str, list[float]]:
-    file = tmp_path / "metrics.csv"
+def columns(kit: Kit, code: str, *own: str, epochs: int = 2) -> dict[str, list[float]]:
+    file = kit.folder / "metrics.csv"
+    file.unlink(missing_ok=True)
     trial = ["--lr", "0.1", "--epochs", str(epochs), "--seed", "0"]
-    ended = script(*own, code=code, trial=trial, env={"STEPSWEEP_METRICS_URI": str(file)})
+    ended = kit(*words_of(*own, code=code, trial=trial), STEPSWEEP_METRICS_URI=str(file))
     assert ended.returncode == 0, ended.stderr
     return parse_csv(file.read_bytes(), max_epochs=epochs).columns
 
@@ -79,9 +62,9 @@ def test_the_syntax_is_that_of_python_3_9(file: Path) -> None:
         (["--style", "env"], []),
     ],
 )
-def test_options_reach_the_script_in_its_dialect(own: list[str], passed: list[str]) -> None:
+def test_options_reach_the_script_in_its_dialect(kit: Kit, own: list[str], passed: list[str]) -> None:
     own = [f"--style={own[1]}", *own[2:]] if own[:1] == ["--style"] else own
-    ended = script(*own)
+    ended = kit(*words_of(*own))
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines()[0] == str(passed)
 
@@ -96,28 +79,27 @@ def test_options_reach_the_script_in_its_dialect(own: list[str], passed: list[st
         (["{args}", "--lr", "0.1"], "{args}: no command stands before it"),
     ],
 )
-def test_a_wrong_command_is_named(words: list[str], fault: str) -> None:
-    ended = subprocess.run([*WRAPPER, "--", *words], capture_output=True, text=True, check=False)
+def test_a_wrong_command_is_named(kit: Kit, words: list[str], fault: str) -> None:
+    ended = kit("--", *words)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"stepsweep-trial: {fault}")
 
 
-def test_a_placeholder_takes_its_option_from_the_rest() -> None:
-    words = [*WRAPPER, "--", sys.executable, "-c", ECHO, "opt:{lr}", "--", "--lr", "0.1", "--epochs", "2"]
-    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+def test_a_placeholder_takes_its_option_from_the_rest(kit: Kit) -> None:
+    ended = kit("--", sys.executable, "-c", ECHO, "opt:{lr}", "--", "--lr", "0.1", "--epochs", "2")
     assert ended.stdout.splitlines()[0] == "['opt:0.1']"
 
 
-def test_the_log_of_pytorchs_mnist_example(tmp_path: Path) -> None:
-    found = columns(tmp_path, MNIST)
+def test_the_log_of_pytorchs_mnist_example(kit: Kit) -> None:
+    found = columns(kit, MNIST)
     assert found["loss"] == [0.1, 0.05]
     assert found["Accuracy"] == [0.9001, 0.9002]
     assert len(found["Loss"]) == 2
 
 
-def test_lines_of_lightgbm(tmp_path: Path) -> None:
+def test_lines_of_lightgbm(kit: Kit) -> None:
     code = r"for i in (1, 2): print(f'[{i}]\ttraining\'s auc: {i / 4}\tvalid_1\'s auc: {i / 8}')"
-    assert columns(tmp_path, code) == {"epoch": [1, 2], "training_auc": [0.25, 0.5], "valid_1_auc": [0.125, 0.25]}
+    assert columns(kit, code) == {"epoch": [1, 2], "training_auc": [0.25, 0.5], "valid_1_auc": [0.125, 0.25]}
 
 
 @pytest.mark.parametrize(
@@ -129,50 +111,49 @@ def test_lines_of_lightgbm(tmp_path: Path) -> None:
         r"for i in (0.5, 1.5): print(f'val_loss={i}')",
     ],
 )
-def test_what_counts_as_a_metric(tmp_path: Path, code: str) -> None:
-    assert columns(tmp_path, code) == {"epoch": [1, 2], "val_loss": [0.5, 1.5]}
+def test_what_counts_as_a_metric(kit: Kit, code: str) -> None:
+    assert columns(kit, code) == {"epoch": [1, 2], "val_loss": [0.5, 1.5]}
 
 
-def test_a_warning_of_python_is_no_metric(tmp_path: Path) -> None:
+def test_a_warning_of_python_is_no_metric(kit: Kit) -> None:
     """scikit-learn 1.8 warns with "Use l1_ratio=0 instead": that was the winner's metric."""
     code = """import sys, warnings
 warnings.warn("use l1_ratio=0 instead, or l1_ratio=1", FutureWarning)
 print("fit.py:3: UserWarning: alpha=0 is odd\\n  fit(beta=1)", file=sys.stderr)
 print("accuracy: 0.5")"""
-    assert columns(tmp_path, code) == {"epoch": [1], "accuracy": [0.5]}
+    assert columns(kit, code) == {"epoch": [1], "accuracy": [0.5]}
 
 
-def test_one_number_and_no_epoch_is_one_row(tmp_path: Path) -> None:
-    assert columns(tmp_path, "print('val_auc=0.9')") == {"epoch": [1], "val_auc": [0.9]}
+def test_one_number_and_no_epoch_is_one_row(kit: Kit) -> None:
+    assert columns(kit, "print('val_auc=0.9')") == {"epoch": [1], "val_auc": [0.9]}
 
 
-def test_a_line_that_names_its_epoch_may_come_late(tmp_path: Path) -> None:
+def test_a_line_that_names_its_epoch_may_come_late(kit: Kit) -> None:
     code = "print('epoch 1 loss=3'); print('epoch 2 loss=2'); print('epoch 1 val_loss=1'); print('epoch 2 val_loss=0')"
-    assert columns(tmp_path, code) == {"epoch": [1, 2], "loss": [3, 2], "val_loss": [1, 0]}
+    assert columns(kit, code) == {"epoch": [1, 2], "loss": [3, 2], "val_loss": [1, 0]}
 
 
-def test_a_name_printed_more_often_than_the_others_has_its_last_value_of_the_epoch(tmp_path: Path) -> None:
+def test_a_name_printed_more_often_than_the_others_has_its_last_value_of_the_epoch(kit: Kit) -> None:
     code = "for value in range(2): print('loss=9'); print(f'loss={value}'); print(f'val_loss={value + 0.5}')"
-    assert columns(tmp_path, code) == {"epoch": [1, 2], "loss": [0, 1], "val_loss": [0.5, 1.5]}
+    assert columns(kit, code) == {"epoch": [1, 2], "loss": [0, 1], "val_loss": [0.5, 1.5]}
 
 
-def test_steps_in_place_of_epochs_are_too_many_rows() -> None:
-    ended = script(code="for step in range(50): print(f'step={step} loss=1')")
+def test_steps_in_place_of_epochs_are_too_many_rows(kit: Kit) -> None:
+    ended = kit(*words_of(code="for step in range(50): print(f'step={step} loss=1')"))
     assert ended.returncode == 1
     assert "found 50 epochs, and only 2 were asked for" in ended.stderr
 
 
-def test_a_named_metric_and_a_column_with_gaps(tmp_path: Path) -> None:
+def test_a_named_metric_and_a_column_with_gaps(kit: Kit) -> None:
     code = "print('epoch 1 a=1 b=2'); print('epoch 2 a=3')"
-    assert str(columns(tmp_path, code)) == str({"epoch": [1.0, 2.0], "a": [1.0, 3.0], "b": [2.0, math.nan]})
-    (tmp_path / "metrics.csv").unlink()
+    assert str(columns(kit, code)) == str({"epoch": [1.0, 2.0], "a": [1.0, 3.0], "b": [2.0, math.nan]})
     code = "print('epoch 1 b=1'); print('epoch 2 c=2'); print('epoch 3 b=2')"
-    found = columns(tmp_path, code, "--metric", r"b=b=(\d+)", epochs=3)
+    found = columns(kit, code, "--metric", r"b=b=(\d+)", epochs=3)
     assert str(found) == str({"epoch": [1.0, 2.0, 3.0], "b": [1.0, math.nan, 2.0]})
 
 
-def test_no_metrics_is_a_failure_that_says_what_to_print() -> None:
-    ended = script(code="print('hello')")
+def test_no_metrics_is_a_failure_that_says_what_to_print(kit: Kit) -> None:
+    ended = kit(*words_of(code="print('hello')"))
     assert ended.returncode == 1
     assert "hello" in ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("stepsweep-trial: found no metrics; looked for `name=value`")
@@ -181,9 +162,10 @@ def test_no_metrics_is_a_failure_that_says_what_to_print() -> None:
 @pytest.mark.parametrize(
     ("end", "code"), [("sys.exit(3)", 3), ("sys.exit(75)", 75), ("os.kill(os.getpid(), 9)", 128 + 9)]
 )
-def test_exit_codes(tmp_path: Path, end: str, code: int) -> None:
-    file = tmp_path / "metrics.csv"
-    ended = script(code=f"import os, sys; print('epoch 1 a=1'); {end}", env={"STEPSWEEP_METRICS_URI": str(file)})
+def test_exit_codes(kit: Kit, end: str, code: int) -> None:
+    file = kit.folder / "metrics.csv"
+    words = words_of(code=f"import os, sys; print('epoch 1 a=1'); {end}")
+    ended = kit(*words, STEPSWEEP_METRICS_URI=str(file))
     assert ended.returncode == code
     assert not file.exists()
 
@@ -199,10 +181,15 @@ def test_sigterm_reaches_the_script() -> None:
 
 
 def test_the_csv_is_written_to_s3_once(endpoint: str, s3: Any) -> None:
-    job = job_environment(endpoint, trial_id="mine", epochs=2)
-    first = script(env=job)
+    job = environment(**job_environment(endpoint, trial_id="mine", epochs=2))
+
+    def ended(code: str) -> "subprocess.CompletedProcess[str]":
+        words = [*WRAPPER, *words_of(code=code)]
+        return subprocess.run(words, env=job, capture_output=True, text=True, check=False, timeout=60)
+
+    first = ended(ECHO)
     assert first.returncode == 0, first.stderr
-    second = script(code=ECHO.replace("0.25", "0.75"), env=job)
+    second = ended(ECHO.replace("0.25", "0.75"))
     assert second.returncode == 0, second.stderr
     assert "exists already" in second.stdout
     body = s3.get_object(Bucket=BUCKET, Key="trials/mine/metrics-e2.csv")["Body"].read()
@@ -230,28 +217,28 @@ def test_the_csv_is_written_to_s3_once(endpoint: str, s3: Any) -> None:
         ),
     ],
 )
-def test_metrics_of_a_file(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / name).write_text(text)
-    found = columns(tmp_path, "print('epoch 1 other=1')", "--metrics-file", str(tmp_path / name))
+def test_metrics_of_a_file(kit: Kit, name: str, text: str) -> None:
+    code = f"print('epoch 1 other=1'); open({name!r}, 'w').write({text!r})"
+    found = columns(kit, code, "--metrics-file", name)
     first = (nan, nan) if name == "one.json" else (0.9, 0.5)
     expected = {"epoch": [1, 2], "train_loss": [first[0], 0.8], "val_loss": [first[1], 0.25]}
     assert found == {column: pytest.approx(values, nan_ok=True) for column, values in expected.items()}
 
 
 def test_tensorboard_is_asked_for_before_anything_is_trained(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
-    bare = str(tmp_path / "bare" / "bin" / "python")
-    ended = script("--tensorboard", "runs", "--mlflow", "mlruns", python=bare, env={"PYTHONPATH": SOURCES})
+    words = [sys.executable, "-S", *MODULE, *words_of("--tensorboard", "runs", "--mlflow", "mlruns")]
+    bare = environment(PYTHONPATH=SOURCES)
+    ended = subprocess.run(words, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert ended.stderr.splitlines() == [
         "stepsweep-trial: --tensorboard: cannot go with --mlflow; leave one out",
-        f"stepsweep-trial: --tensorboard: needs the package tensorboard: {bare} -m pip install tensorboard",
+        f"stepsweep-trial: --tensorboard: needs the package tensorboard: {sys.executable} -m pip install tensorboard",
     ]
 
 
-def test_a_file_and_a_pattern_do_not_go_together() -> None:
-    ended = script("--metrics-file", "m.csv", "--metric", "a=a=(.*)")
+def test_a_file_and_a_pattern_do_not_go_together(kit: Kit) -> None:
+    ended = kit(*words_of("--metrics-file", "m.csv", "--metric", "a=a=(.*)"))
     assert ended.returncode == 2
     assert ended.stderr.startswith("stepsweep-trial: --metrics-file: cannot go with --metric")
 

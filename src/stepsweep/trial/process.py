@@ -105,3 +105,5 @@ def _pass_through(
     if rest:
         with lock:
             line(rest.decode("utf-8", "replace"))
+    if source:
+        source.close()

@@ -1,0 +1,381 @@
+"""What `stepsweep-trial` says to a person and gives to a script, and the code that it ends with."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepsweep.trial import places
+from tests.support.kit import Kit
+from tests.support.trainer import BUCKET, job_environment
+
+TRIAL = ["--lr", "0.1", "--epochs", "2"]
+
+
+def sh(script: str, *own: str, trial: list[str] = TRIAL) -> list[str]:
+    """The words of a trial that is a line of the shell, which starts faster than Python."""
+    return [*own, "--", "sh", "-c", script, "{args}", *trial]
+
+
+def test_by_hand_a_table_has_the_metrics_that_a_sweep_would_get(kit: Kit) -> None:
+    ended = kit(*sh("echo epoch 1 loss=0.5; echo epoch 2 loss=1234567 val_acc=0.75"))
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[2:] == [
+        "epoch         loss  val_acc",
+        "    1          0.5         ",
+        "    2  1.23457e+06     0.75",
+    ]
+
+
+def test_without_metrics_the_last_lines_and_what_to_print_are_shown(kit: Kit) -> None:
+    ended = kit(*sh("for n in 1 2 3 4 5 6; do echo line $n; done"))
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines() == [
+        "stepsweep-trial: the last lines of the output were:",
+        *(f"  line {n}" for n in range(2, 7)),
+        "stepsweep-trial: found no metrics; looked for `name=value`, `name: value`, `val acc 78.1%` and JSON lines. To "
+        "fix it, print a line such as `epoch 1 val_loss=0.25` in every epoch, or name a pattern: "
+        "--metric 'val_loss=REGEX'",
+    ]
+
+
+def test_more_epochs_than_were_asked_for_are_refused_with_what_to_write(kit: Kit) -> None:
+    ended = kit(*sh("echo epoch 3 loss=1"))
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        "stepsweep-trial: found 3 epochs, and only 2 were asked for. To fix it, give the sweep at least `epochs: 3`, "
+        "and `arguments: {epochs: false}` if the script has no option for it"
+    )
+
+
+def test_what_does_not_count_is_told_and_costs_nothing(kit: Kit) -> None:
+    ended = kit(*sh("echo epoch 1 acc=0.5; echo epoch 2 acc=0.75; echo Final acc=0.25"))
+    assert ended.returncode == 0
+    assert ended.stderr.splitlines() == [
+        "stepsweep-trial: acc of epoch 2 is 0.75, not 0.25 of the line 'Final acc', which other epochs do not have"
+    ]
+
+
+def test_a_command_that_cannot_be_started_is_named(kit: Kit) -> None:
+    ended = kit("--", "no-such-program", "{args}", *TRIAL)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "stepsweep-trial: cannot start no-such-program: No such file or directory\n"
+
+
+def test_metrics_that_cannot_be_written_end_with_1(kit: Kit) -> None:
+    file = kit.folder / "no-folder" / "m.csv"
+    ended = kit(*sh("echo loss=0.5"), STEPSWEEP_METRICS_URI=str(file))
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"stepsweep-trial: cannot write {file}: [Errno 2] No such file or directory")
+
+
+def test_the_metrics_of_an_earlier_attempt_stay(kit: Kit) -> None:
+    file = kit.folder / "m.csv"
+    for loss, said in (("0.5", f"wrote {file}"), ("0.25", f"{file} exists already")):
+        ended = kit(*sh(f"echo loss={loss}"), STEPSWEEP_METRICS_URI=str(file))
+        assert (ended.returncode, ended.stdout.splitlines()) == (0, [f"loss={loss}", f"stepsweep-trial: {said}"])
+    assert file.read_bytes() == b"epoch,loss\n1,0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "faults"),
+    [
+        (
+            ["--metric", "loss", "--metric", "=x(.)", "--metric", "a b=(.)", "--metric", "epoch=(.)"],
+            [f"--metric {text!r}: must be NAME=REGEX, as in val_loss=loss ([0-9.]+)"
+             for text in ("loss", "=x(.)", "a b=(.)", "epoch=(.)")],
+        ),
+        (
+            ["--metric", "loss=(", "--metric", "acc=acc"],
+            [
+                "--metric loss: not a regular expression: missing ), unterminated subpattern at position 0",
+                "--metric acc: 'acc' has no group; put the number into parentheses",
+            ],
+        ),
+        (["--epoch", "[0-9]"], ["--epoch: '[0-9]' has no group; put the number into parentheses"]),
+        (
+            ["--metrics-file", "m.csv", "--mlflow", "mlruns", "--epoch", "(.)"],
+            [
+                "--metrics-file: cannot go with --mlflow; leave one out",
+                "--metrics-file: cannot go with --metric or --epoch, which read the output; leave one out",
+            ],
+        ),
+        (
+            ["--tensorboard", "runs", "--metric", "a=(.)"],
+            ["--tensorboard: cannot go with --metric or --epoch, which read the output; leave one out",
+             f"--tensorboard: needs the package tensorboard: {sys.executable} -m pip install tensorboard"],
+        ),
+        (["--into", "c.json"], ["--into c.json: a sweep's trial has a copy of it; by hand, change the file"]),
+    ],
+)  # fmt: skip
+def test_wrong_options_are_all_named_before_anything_runs(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch, own: list[str], faults: list[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)  # as where it is not installed
+    ended = kit(*sh("echo loss=1", *own))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.splitlines() == [f"stepsweep-trial: {fault}" for fault in faults]
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "two", "٣x"])
+def test_epochs_are_a_number_from_1(kit: Kit, value: str) -> None:
+    ended = kit(*sh("echo loss=1", trial=["--epochs", value]))
+    assert ended.returncode == 2
+    assert ended.stderr == f"stepsweep-trial: --epochs: must be a number from 1, got {value!r}\n"
+
+
+def test_all_faults_of_a_trial_s_options_are_told(kit: Kit) -> None:
+    ended = kit(*sh("echo loss=1", trial=["--lr", "1", "--lr", "2", "lr", "3", "--", "4", "--last"]))
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        "stepsweep-trial: --lr: given twice",
+        "stepsweep-trial: 'lr': a trial's options are `--name value` pairs",
+        "stepsweep-trial: '--': a trial's options are `--name value` pairs",
+        "stepsweep-trial: --last: a value is missing",
+    ]
+
+
+def test_options_without_a_place_in_the_command_are_told(kit: Kit) -> None:
+    ended = kit("--", "sh", "-c", "echo {lr}", "--", *TRIAL, "--seed", "0", "--width", "3", "--depth", "4")
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        f"stepsweep-trial: --{name}: has no place in the command; write {{{name}}} there, or {{args}}"
+        for name in ("width", "depth")
+    ]
+
+
+def test_a_pattern_finds_the_epoch_and_the_metric_in_lines_of_any_form(kit: Kit) -> None:
+    own = ["--epoch", "pass ([0-9]+)", "--metric", "loss=lost (?P<x>a )?(?P<value>[0-9.]+)"]
+    file = kit.folder / "m.csv"
+    script = "echo pass 0; echo lost a 0.5 of 9; echo pass 1, lost 0.25, other=3"
+    ended = kit(*sh(script, *own), STEPSWEEP_METRICS_URI=str(file))
+    assert ended.returncode == 0, ended.stderr
+    assert file.read_text() == "epoch,loss\n1,0.5\n2,0.25\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "line", "why"),
+    [
+        (["--epoch", "pass (.)"], "pass x", "--epoch: its group matched 'x', not a whole number"),
+        (["--metric", "loss=loss (.*)"], "loss low", "--metric loss: its group matched 'low', not a number"),
+        (["--metric", "loss=loss (.)", "--metric", "acc=a(.)"], "loss 1", "--metric acc: its pattern matched no line"),
+    ],
+)  # fmt: skip
+def test_a_pattern_that_finds_something_else_is_named(kit: Kit, own: list[str], line: str, why: str) -> None:
+    ended = kit(*sh(f"echo {line}", *own))
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == f"stepsweep-trial: {why}"
+
+
+SHOWS = """
+import json, os, sys
+print(json.dumps([sys.argv[1:], {name: os.environ.get(name) for name in sorted(os.environ)}]))
+print("loss=1")
+"""
+
+
+def shown(kit: Kit, *own: str, trial: list[str] = TRIAL, **variables: str) -> tuple[list[str], dict[str, str]]:
+    """What a script gets: its words, and its variables."""
+    (kit.folder / "show.py").write_text(SHOWS)
+    ended = kit(*own, "--", sys.executable, "show.py", "{args}", *trial, **variables)
+    assert ended.returncode == 0, ended.stderr
+    words, given = json.loads(ended.stdout.splitlines()[0])
+    return words, given
+
+
+def test_a_script_gets_its_options_and_its_folders_in_variables(kit: Kit) -> None:
+    more = ["--flag", "true", "--tag", "1", "--nothing", "null", "--seed", "3"]
+    words, given = shown(kit, trial=[*TRIAL, *more], STEPSWEEP_TEXTS='["tag"]', PYTHONPATH="/somewhere")
+    assert words == ["--lr", "0.1", "--epochs", "2", "--flag", "true", "--tag", "1", "--seed", "3"]
+    assert json.loads(given["STEPSWEEP_PARAMS"]) == {
+        "lr": 0.1, "epochs": 2, "flag": True, "tag": "1", "nothing": None, "seed": 3,
+    }  # fmt: skip
+    folder = Path(given["STEPSWEEP_REPORT"]).parent
+    assert folder.name.startswith("stepsweep-trial-"), "by hand it is a temporary one"
+    assert given["STEPSWEEP_CHECKPOINT_DIR"] == str(folder / "checkpoint")
+    assert given["STEPSWEEP_ARTIFACTS_DIR"] == str(kit.folder / "artifacts")
+    assert given["PYTHONPATH"] == os.pathsep.join([str(folder / "python"), "/somewhere"])
+    assert given["PYTHONUNBUFFERED"] == "1"
+    assert not folder.exists()
+    assert sorted(path.name for path in kit.folder.iterdir()) == ["show.py"], "nothing was left in artifacts"
+
+
+def test_options_of_the_command_line_say_how_the_script_is_called(kit: Kit) -> None:
+    own = ["--style=--name=value", "--dashes", "--booleans", "no-flag", "--lists", "comma", "--nulls", "value"]
+    own += ["--epochs-as", "max_iter", "--seed-as", "random_state"]
+    trial = [*TRIAL, "--batch_size", "8", "--fast", "false", "--sizes", "[1,2]", "--clip", "null", "--seed", "3"]
+    assert shown(kit, *own, trial=trial)[0] == [
+        "--lr=0.1", "--max_iter=2", "--batch-size=8", "--no-fast", "--sizes=1,2", "--clip=null", "--random_state=3",
+    ]  # fmt: skip
+    assert shown(kit, "--no-epochs", "--no-seed", trial=trial[:4])[0] == ["--lr", "0.1"]
+    words, given = shown(kit, "--style=env", trial=trial[:4])
+    assert (words, given["lr"], given["epochs"]) == ([], "0.1", "2")
+
+
+def test_another_python_runs_the_script_and_what_is_installed_beside_it(kit: Kit) -> None:
+    folder = kit.folder / "own" / "bin"
+    folder.mkdir(parents=True)
+    (kit.folder / "own" / "pyvenv.cfg").touch()
+    (folder / "python").symlink_to(sys.executable)
+    code = 'import os; print(os.environ["PATH"], os.environ.get("VIRTUAL_ENV")); print("loss=1")'
+    python = str(folder / "python")
+    for called in ("python", "python3", "env"):
+        command = [called, "-c", code] if called != "env" else [called, "python", "-c", code]
+        ended = kit("--python", python, "--", *command, "{args}", PATH="/usr/bin:/bin")
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.splitlines()[0] == f"{folder}:/usr/bin:/bin {kit.folder / 'own'}"
+    (kit.folder / "own" / "pyvenv.cfg").unlink()
+    ended = kit("--python", python, "--", "python", "-c", code, "{args}", PATH="/usr/bin")
+    assert ended.stdout.splitlines()[0] == f"{folder}:/usr/bin None"
+
+
+def test_a_configuration_file_outside_of_the_trial_s_folder_stays_as_it_is(kit: Kit, tmp_path_factory: Any) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "c.json"
+    outside.write_text('{"lr": 1}')
+    metrics = str(kit.folder / "m.csv")
+    ended = kit(*sh("echo loss=1", "--into", str(outside), "--no-epochs"), STEPSWEEP_METRICS_URI=metrics)
+    assert ended.returncode == 2
+    assert ended.stderr == f"stepsweep-trial: --into {outside}: is no file of the trial's own folder\n"
+    (kit.folder / "linked.json").symlink_to(outside)
+    ended = kit(*sh("echo loss=1", "--into", "linked.json", "--no-epochs"), STEPSWEEP_METRICS_URI=metrics)
+    assert ended.returncode == 2
+    (kit.folder / "c.json").write_text('{"lr": 1, "n": "ü"}')
+    (kit.folder / "inside.json").symlink_to("c.json")
+    ended = kit(
+        *sh("cat inside.json; echo loss=1", "--into", "inside.json", "--no-epochs"), STEPSWEEP_METRICS_URI=metrics
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads("".join(ended.stdout.splitlines()[:4])) == {"lr": 0.1, "n": "ü"}
+    assert (kit.folder / "c.json").read_text() == '{"lr": 1, "n": "ü"}', "what a link leads to stays"
+    assert outside.read_text() == '{"lr": 1}'
+
+
+def test_a_file_with_the_options_is_where_the_placeholder_says(kit: Kit) -> None:
+    words = ["--", "sh", "-c", "cat {params_json}; cat {params_yaml}; echo loss=1", "--", *TRIAL, "--optim.name", "sgd"]
+    ended = kit("--epochs-as", "n", *words)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.splitlines()[:11] == [
+        "{", '  "lr": 0.1,', '  "n": 2,', '  "optim": {', '    "name": "sgd"', "  }", "}",
+        '"lr": 0.1', '"n": 2', '"optim":', '  "name": "sgd"',
+    ]  # fmt: skip
+
+
+def test_old_metrics_that_cannot_be_removed_end_the_job_before_it_trains(
+    kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("shutil.rmtree", refuse)
+    (kit.folder / "mlruns").mkdir()
+    ended = kit(*sh("echo trains", "--mlflow", "mlruns"), STEPSWEEP_METRICS_URI=str(kit.folder / "m.csv"))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "stepsweep-trial: --mlflow mlruns: old metrics cannot be removed: [Errno 13] Permission denied: 'mlruns'\n"
+    )
+
+
+def test_by_hand_old_metrics_stay(kit: Kit) -> None:
+    (kit.folder / "m.csv").write_text("epoch,loss\n1,0.5\n")
+    ended = kit(*sh("echo acc=1", "--metrics-file", "m.csv"))
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines()[1:] == ["epoch  loss", "    1   0.5"]
+
+
+def test_metrics_are_read_from_the_folders_that_the_wrapper_makes(kit: Kit) -> None:
+    file = kit.folder / "m.csv"
+    script = "mkdir -p {artifacts_dir}/a; echo '{\"loss\": 0.5}' > {artifacts_dir}/a/log.jsonl"
+    words = ["--metrics-file", "{artifacts_dir}/a/log.jsonl", "--", "sh", "-c", script, "{args}", *TRIAL]
+    ended = kit(*words, STEPSWEEP_METRICS_URI=str(file))
+    assert ended.returncode == 0, ended.stderr
+    assert file.read_text() == "epoch,loss\n1,0.5\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("[1]", "must be a JSON list of patterns, got [1]"), ("best.pt", "Expecting value: line 1 column 1 (char 0)")],
+)
+def test_patterns_of_artifacts_that_are_none_end_the_trial_before_it_trains(kit: Kit, text: str, why: str) -> None:
+    ended = kit(*sh("echo loss=1"), STEPSWEEP_ARTIFACTS=text)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"stepsweep-trial: STEPSWEEP_ARTIFACTS: {why}\n"
+
+
+@pytest.mark.parametrize("tracker", ["--tensorboard", "--mlflow"])
+def test_the_median_rule_ends_nothing_whose_steps_may_be_no_epochs(kit: Kit, tracker: str) -> None:
+    rule = json.dumps({"metric": "loss", "direction": "minimize", "medians": [[1, 0.5]], "uri": "s3://b/k"})
+    ended = kit(*sh("echo loss=9", tracker, "runs"), STEPSWEEP_MEDIANS=rule)
+    assert ended.stderr.splitlines()[0] == (
+        "stepsweep-trial: stop.median: a tracker's steps may be no epochs, so it ends nothing"
+    )
+
+
+def test_a_program_that_a_signal_ends_is_told_by_the_shell_s_code_and_leaves_no_metrics(kit: Kit) -> None:
+    file = kit.folder / "m.csv"
+    ended = kit(*sh("echo loss=1; kill -9 $$"), STEPSWEEP_METRICS_URI=str(file))
+    assert (ended.returncode, file.exists()) == (137, False)
+
+
+def test_output_passes_through_as_it_is_and_its_last_line_needs_no_end(kit: Kit) -> None:
+    ended = kit(*sh("printf 'caf\\303\\251 \\033[1mbold\\033[0m\\n'; printf 'on stderr\\n' >&2; printf loss=0.5"))
+    assert ended.stdout.startswith("café \x1b[1mbold\x1b[0m\nloss=0.5")
+    assert (ended.returncode, ended.stderr) == (0, "on stderr\n")
+
+
+@pytest.mark.usefixtures("s3")
+class TestInAJob:
+    """With S3, as a sweep's job has it."""
+
+    @pytest.fixture
+    def job(self, endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+        places.s3_client.cache_clear()
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
+        return job_environment(endpoint, trial_id=tmp_path.name, epochs=2)
+
+    def test_its_folders_have_the_same_names_in_each_attempt_and_what_was_there_is_gone(
+        self, kit: Kit, job: dict[str, str]
+    ) -> None:
+        (kit.folder / "stepsweep-trial" / "checkpoint").mkdir(parents=True)
+        (kit.folder / "stepsweep-trial" / "checkpoint" / "old").touch()
+        script = "ls {checkpoint_dir}; echo {checkpoint_dir} {artifacts_dir} $STEPSWEEP_REPORT; echo loss=1"
+        ended = kit("--", "sh", "-c", script, "{args}", *TRIAL, **job)
+        assert ended.returncode == 0, ended.stderr
+        root = kit.folder / "stepsweep-trial"
+        assert ended.stdout.splitlines()[0] == f"{root}/checkpoint {root}/artifacts {root}/report.jsonl"
+        assert not root.exists()
+
+    def test_artifacts_go_to_s3_and_what_is_left_out_is_told(self, kit: Kit, job: dict[str, str], s3: Any) -> None:
+        uri = f"s3://{BUCKET}/trials/artifacts/"
+        job["STEPSWEEP_ARTIFACTS_URI"] = uri
+        for names, count in ((["a/b.txt"], "1 artifact"), (["c.txt", "d.txt"], "2 artifacts")):
+            script = "".join(f"mkdir -p $(dirname {name}); echo -n {name} > {name}; " for name in names)
+            patterns = json.dumps([*names, "none.txt"])
+            ended = kit(*sh(f"{script} echo loss=1"), **job, STEPSWEEP_ARTIFACTS=patterns)
+            assert ended.returncode == 0, ended.stderr
+            assert f"stepsweep-trial: wrote {count} to {uri}\n" in ended.stdout
+            assert ended.stderr == (
+                "stepsweep-trial: artifacts: none.txt: the script left no such file in its working folder\n"
+            )
+            for name in names:
+                assert s3.get_object(Bucket=BUCKET, Key=f"trials/artifacts/{name}")["Body"].read() == name.encode()
+
+    def test_an_attempt_goes_on_with_the_files_and_the_metrics_of_the_one_before(
+        self, kit: Kit, job: dict[str, str], s3: Any
+    ) -> None:
+        first = kit(*sh("echo epoch 1 loss=0.5; echo one > $STEPSWEEP_CHECKPOINT_DIR/file; exit 75"), **job)
+        assert first.returncode == 75
+        second = kit(*sh("cat $STEPSWEEP_CHECKPOINT_DIR/file; echo epoch 2 loss=0.25"), **job)
+        assert second.returncode == 0, second.stderr
+        uri = job["STEPSWEEP_CHECKPOINT_URI"]
+        assert second.stdout.splitlines() == [
+            f"stepsweep-trial: goes on from {uri}checkpoint.tar: 1 file",
+            "one",
+            "epoch 2 loss=0.25",
+            f"stepsweep-trial: wrote {job['STEPSWEEP_METRICS_URI']}",
+        ]
+        body = s3.get_object(Bucket=BUCKET, Key=f"trials/{kit.folder.name}/metrics-e2.csv")["Body"].read()
+        assert body == b"epoch,loss\n1,0.5\n2,0.25\n"

@@ -1,0 +1,93 @@
+"""The script as a child process: what reaches the wrapper and the terminal, and how it ends."""
+
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from stepsweep.trial import process
+from stepsweep.trial.process import Ended, run
+
+
+class Ran:
+    """A line of the shell that has run, and what the wrapper heard of it."""
+
+    def __init__(self, script: str, *, end: bool = False, variables: Mapping[str, str] | None = None) -> None:
+        self.lines: list[str] = []
+        self.told = 0
+        self._over = threading.Event()
+        if end:
+            self._over.set()
+        self.ended = run(["sh", "-c", script], variables or {}, self._line, self._terminated, self._over)
+        self._over.set()  # or a thread waits for ever
+
+    def _line(self, line: str) -> None:
+        self.lines.append(line)
+        if line == "signal me":
+            os.kill(os.getpid(), signal.SIGTERM)
+        if line == "interrupt me":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def _terminated(self) -> None:
+        self.told += 1
+
+
+def test_lines_come_whole_whatever_they_hold(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    ran = Ran(r"printf 'one\n\ntw'; sleep 0.05; printf 'o\r3\n\377\n'; printf 'last'")
+    assert ran.lines == ["one", "", "two\r3", "\N{REPLACEMENT CHARACTER}", "last"]
+    assert ran.ended == Ended(code=0, killed=False, terminated=False)
+    assert capfdbinary.readouterr().out == b"one\n\ntwo\r3\n\xff\nlast"
+
+
+def test_both_streams_are_read_and_pass_through_apart(capfd: pytest.CaptureFixture[str]) -> None:
+    ran = Ran("echo $MINE $PYTHONUNBUFFERED; echo wrong >&2; printf more >&2; exit 3", variables={"MINE": "yes"})
+    assert sorted(ran.lines) == ["more", "wrong", "yes 1"]
+    assert capfd.readouterr() == ("yes 1\n", "wrong\nmore")
+    assert ran.ended == Ended(code=3, killed=False, terminated=False)
+
+
+@pytest.mark.parametrize(
+    ("script", "ended"),
+    [
+        ("kill -9 $$", Ended(code=128 + 9, killed=True, terminated=False)),
+        (
+            "trap 'kill $! 2>&-; exit 75' TERM; echo signal me; sleep 60 & wait",
+            Ended(code=75, killed=False, terminated=True),
+        ),
+        (
+            "trap 'kill $! 2>&-; exit 0' INT; echo interrupt me; sleep 60 & wait",
+            Ended(code=0, killed=False, terminated=True),
+        ),
+        ("echo signal me; exec sleep 60", Ended(code=128 + 15, killed=True, terminated=True)),
+    ],
+)
+def test_how_it_ended_and_whether_it_was_told_to(script: str, ended: Ended, capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    ran = Ran(script)
+    assert (ran.ended, ran.told) == (ended, int(ended.terminated))
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+    assert capfd.readouterr().err == ""
+
+
+def test_a_script_that_is_to_end_and_does_not_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "GRACE_SECONDS", 0.2)
+    ended = Ran("trap '' TERM; while true; do sleep 0.05; done", end=True).ended
+    assert ended == Ended(code=128 + 9, killed=True, terminated=False)
+    ended = Ran("exec sleep 60", end=True).ended
+    assert ended == Ended(code=128 + 15, killed=True, terminated=False)
+
+
+def test_what_a_script_leaves_running_does_not_keep_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "OUTPUT_SECONDS", 0.1)
+    door = tmp_path / "door"
+    os.mkfifo(door)
+    assert Ran(f"cat {door} & echo loss=1").lines == ["loss=1"]
+    door.write_text("the end")  # or this waits for a reader
+
+
+def test_a_program_that_is_none_is_an_error() -> None:
+    with pytest.raises(OSError, match="No such file"):
+        run(["no-such-program"], {}, print, print, threading.Event())
