@@ -3,12 +3,15 @@
 import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stepsweep.trial import places
+from stepsweep.trial import __main__ as wrapper
+from stepsweep.trial import median, places
 from tests.support.kit import Kit
 from tests.support.trainer import BUCKET, job_environment
 
@@ -379,3 +382,132 @@ class TestInAJob:
         ]
         body = s3.get_object(Bucket=BUCKET, Key=f"trials/{kit.folder.name}/metrics-e2.csv")["Body"].read()
         assert body == b"epoch,loss\n1,0.5\n2,0.25\n"
+
+    def test_while_it_trains_its_metrics_are_shown_live(
+        self, kit: Kit, job: dict[str, str], s3: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(wrapper, "LIVE_SECONDS", 0.02)
+        doors = [kit.folder / name for name in ("one", "two")]
+        for door in doors:
+            os.mkfifo(door)
+        seen: list[bytes] = []
+
+        def watch() -> None:
+            key = f"checkpoints/{kit.folder.name}/live.csv"
+            for door, rows in zip(doors, (b"epoch,loss\n1,0.5\n", b"epoch,loss\n1,0.5\n2,0.25\n"), strict=True):
+                deadline = time.monotonic() + 60
+                while time.monotonic() < deadline and rows not in seen:
+                    for found in s3.list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", []):
+                        seen.append(s3.get_object(Bucket=BUCKET, Key=found["Key"])["Body"].read())
+                door.write_text("")  # the script goes on
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        ended = kit(*sh("echo epoch 1 loss=0.5; cat one; echo epoch 2 loss=0.25; cat two"), **job)
+        watcher.join()
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert list(dict.fromkeys(seen)) == [b"epoch,loss\n1,0.5\n", b"epoch,loss\n1,0.5\n2,0.25\n"]
+
+    def test_live_metrics_that_cannot_be_written_are_told_once_and_cost_nothing(
+        self, kit: Kit, job: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(wrapper, "LIVE_SECONDS", 0.02)
+
+        def refuse(prefix: str, _data: bytes) -> None:
+            raise ConnectionError(f"no way to {prefix}")
+
+        monkeypatch.setattr(places, "show_live", refuse)
+        ended = kit(*sh("echo epoch 1 loss=0.5; sleep 0.3; echo epoch 2 loss=0.25; sleep 0.3"), **job)
+        uri = job["STEPSWEEP_CHECKPOINT_URI"]
+        assert (ended.returncode, ended.stderr) == (
+            0, f"stepsweep-trial: cannot write {uri}live.csv: no way to {uri}\n"
+        )  # fmt: skip
+
+    def rule(self, kit: Kit, median: float, *, bucket: str = BUCKET) -> str:
+        """A rule that a loss above the median meets after the second epoch."""
+        uri = f"s3://{bucket}/trials/{kit.folder.name}/ended-e2.json"
+        return json.dumps({"metric": "loss", "direction": "minimize", "medians": [[2, median]], "uri": uri})
+
+    WAITS = "echo epoch 1 loss=8; echo epoch 2 loss=7; echo epoch 3 loss=6; echo saved > {checkpoint_dir}/file; "
+
+    def test_the_median_rule_ends_a_trial_with_a_record_and_its_checkpoint_and_without_metrics(
+        self, kit: Kit, job: dict[str, str], s3: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(median, "JUDGE_SECONDS", 0.02)
+        script = f"trap 'kill $!; exit 1' TERM; {self.WAITS} sleep 60 & wait"
+        ended = kit(*sh(script), **job, STEPSWEEP_MEDIANS=self.rule(kit, 6.5))
+        assert (ended.returncode, ended.stderr) == (
+            0,
+            "stepsweep-trial: ended by stop.median: up to epoch 2 the best loss is 7; the median of the completed "
+            "trials' means is 6.5\n",
+        )
+        prefix = f"trials/{kit.folder.name}/"
+        (left,) = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"]
+        assert left["Key"] == f"{prefix}ended-e2.json"
+        record = json.loads(s3.get_object(Bucket=BUCKET, Key=left["Key"])["Body"].read())
+        assert record == {"epoch": 2, "value": 7.0, "epochs_trained": 3}
+        kept = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"checkpoints/{kit.folder.name}/")["Contents"]
+        assert [each["Key"].rpartition("/")[2] for each in kept] == ["checkpoint.tar", "live.csv"]
+        live = s3.get_object(Bucket=BUCKET, Key=kept[1]["Key"])["Body"].read()
+        assert live == b"epoch,loss\n1,8.0\n2,7.0\n3,6.0\n"
+
+    def test_a_trial_that_is_better_than_the_median_is_left_alone(
+        self, kit: Kit, job: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(median, "JUDGE_SECONDS", 0.02)
+        trial = ["--epochs", "3"]
+        ended = kit(*sh(f"{self.WAITS} sleep 0.3", trial=trial), **job, STEPSWEEP_MEDIANS=self.rule(kit, 7.0))
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stdout.splitlines()[-1] == f"stepsweep-trial: wrote {job['STEPSWEEP_METRICS_URI']}"
+
+    def test_a_trial_that_has_trained_all_epochs_when_it_is_told_to_end_has_its_metrics(
+        self, kit: Kit, job: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(median, "JUDGE_SECONDS", 0.02)
+        script = f"trap 'kill $!; exit 0' TERM; {self.WAITS} sleep 60 & wait"
+        ended = kit(*sh(script, trial=["--epochs", "3"]), **job, STEPSWEEP_MEDIANS=self.rule(kit, 6.5))
+        assert ended.returncode == 0
+        assert ended.stdout.splitlines()[-1] == f"stepsweep-trial: wrote {job['STEPSWEEP_METRICS_URI']}"
+
+    def test_a_record_that_cannot_be_written_has_the_trial_tried_again(
+        self, kit: Kit, job: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(median, "JUDGE_SECONDS", 0.02)
+        rule = self.rule(kit, 6.5, bucket="no-such-bucket")
+        ended = kit(*sh(f"{self.WAITS} exec sleep 60"), **job, STEPSWEEP_MEDIANS=rule)
+        assert ended.returncode == 75
+        told = ended.stderr.splitlines()
+        assert told[-1].startswith("stepsweep-trial: cannot write that it was ended: ")
+        assert "NoSuchBucket" in told[-1]
+        assert (
+            told[-2] == ("stepsweep-trial: the script was killed while it wrote a checkpoint; the version before stays")
+            or len(told) == 2
+        )
+
+    def test_a_checkpoint_that_cannot_be_read_ends_it_before_it_trains_from_scratch(
+        self, kit: Kit, job: dict[str, str]
+    ) -> None:
+        ended = kit(*sh("echo loss=1"), **{**job, "STEPSWEEP_CHECKPOINT_URI": "s3://no-such-bucket/c/"})
+        assert (ended.returncode, ended.stdout) == (75, "")
+        assert ended.stderr.startswith("stepsweep-trial: cannot read s3://no-such-bucket/c/checkpoint.tar: ")
+
+    def test_artifacts_that_cannot_be_written_have_the_trial_tried_again_without_metrics(
+        self, kit: Kit, job: dict[str, str], s3: Any
+    ) -> None:
+        uri = "s3://no-such-bucket/a/"
+        ended = kit(*sh("echo 1 > {artifacts_dir}/f; echo loss=1"), **job, STEPSWEEP_ARTIFACTS_URI=uri)
+        assert ended.returncode == 75
+        assert ended.stderr.startswith(f"stepsweep-trial: cannot write {uri}: ")
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"trials/{kit.folder.name}/")
+
+    @pytest.mark.parametrize(("done", "code"), [("epoch 1", 75), ("epoch 2", 0)])
+    def test_after_sigterm_a_trial_with_all_its_epochs_has_ended_and_another_is_tried_again(
+        self, kit: Kit, job: dict[str, str], done: str, code: int
+    ) -> None:
+        script = (
+            f"trap 'exit 0' TERM; echo epoch 1 loss=1; echo {done} loss=1; kill -TERM {os.getpid()}; sleep 5 & wait"
+        )
+        ended = kit(*sh(script), **job)
+        assert ended.returncode == code
+        said = "stepsweep-trial: interrupted after epoch 1 of 2\n" if code else ""
+        assert ended.stderr == said
