@@ -75,12 +75,18 @@ ROOMS = {
         "statemachine", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"], others=["definition.py"]
     ),
     "trainer": Room("trainer", ["tests/trainer"], ["tests/trainer/test_image.py"]),
-    # A Python without any package trains there too.
+    # A Python without any package trains there too. What waits for processes, each for seconds, has a test in one process
+    # beside it.
     "trial": Room(
         "trial",
         ["tests/trial"],
         [
             "tests/trial/test_sweep.py",
+            "tests/trial/test_checkpoint.py",
+            "tests/trial/test_median.py::test_an_unchanged_script",
+            "tests/trial/test_median.py::test_a_script_that_hears_sigterm",
+            "tests/trial/test_median.py::test_a_trial_that_is_good_enough",
+            "tests/trial/test_median.py::test_in_a_sweep",
             "tests/trial/test_library.py::test_the_import_is_light",
             "tests/trial/test_library.py::test_a_python_without_stepsweep",
             "tests/trial/test_trial.py::test_tensorboard_is_asked_for",
