@@ -1,6 +1,7 @@
 """Where data sets come from, and what is said where no source has one."""
 
 import gzip
+import re
 import sys
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -122,6 +123,25 @@ def test_a_program_that_fails_is_named_with_what_it_said(folder: Path, tmp_path:
 
 
 class TestCommandLine:
+    def test_the_help_has_every_option_with_what_it_takes(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as ended:
+            fetch.main(["--help"])
+        assert ended.value.code == 0
+        usage, about, text = capsys.readouterr().out.split("\n\n")
+        assert " ".join(usage.split()).startswith(
+            "usage: python -m stepsweep.trainer.fetch [-h] (--dataset {mnist,fashion-mnist} | --first-of NAME,NAME)"
+        )
+        assert " ".join(about.split()) == (
+            "Put data sets in place: from disk, by torchvision, or fashion-mnist from Debian's package."
+        )
+        assert [" ".join(option.split()) for option in re.split(r"\n  (?=-)", text)[1:]] == [
+            "-h, --help show this help message and exit",
+            "--dataset {mnist,fashion-mnist} prepare this one; may be repeated",
+            "--first-of NAME,NAME prepare the first that can be had and print its name; stderr says why it is not the "
+            "first named",
+            "--data-dir DATA_DIR default $STEPSWEEP_DATA_DIR, else .stepsweep/data",
+        ]
+
     def test_each_data_set_is_ready_or_named(
         self, data_dir: Path, folder: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

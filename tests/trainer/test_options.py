@@ -1,5 +1,6 @@
 """Options: what is accepted, and what a person reads when it is not."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,52 @@ def test_what_a_sweep_passes_is_taken_literally(options: Callable[..., Options])
     made = options(*trial.command())
     assert (made.lr, made.momentum, made.batch_size, made.weight_decay) == (1e-05, 0.0, 32, 0.0005)
     assert (made.patience, made.train_images, made.epochs, made.seed) == (0, 800, 3, 2**32 - 1)
+
+
+def test_without_options_a_trial_is_the_tutorial_s() -> None:
+    made = parse([], default_data_dir="data", default_threads="3", default_device="cpu")
+    assert made == Options(
+        lr=0.01, momentum=0.5, weight_decay=0.0, epochs=10, batch_size=64, patience=5, seed=0, dataset="mnist",
+        train_images=48_000, folds=0, fold=0, device="cpu", precision="fp32", threads=3, data_dir=Path("data"),
+        upload_s3=None, output=None, checkpoint=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("epochs", 1, 100_000), ("batch-size", 1, 48_000), ("patience", 0, 100_000), ("seed", 0, 2**32 - 1),
+        ("train-images", 8, 48_000), ("folds", 2, 20), ("threads", 1, 1024),
+    ],
+)  # fmt: skip
+def test_the_least_and_the_most_of_a_number(options: Callable[..., Options], name: str, low: int, high: int) -> None:
+    for value in (low, high):
+        assert getattr(options("--train-images", "48000", f"--{name}", str(value)), name.replace("-", "_")) == value
+    least = 0 if name == "folds" else low
+    for value in (least - 1, high + 1):
+        assert faults(f"--{name}", str(value)) == (
+            f'--{name}: must be a whole number from {least} to {high}, got "{value}"',
+        )
+
+
+def test_every_option_is_read_by_each_of_its_names(options: Callable[..., Options], tmp_path: Path) -> None:
+    files = ("--output", str(tmp_path / "m.csv"), "--checkpoint", str(tmp_path / "kept.pt"))
+    words = "-l 0.5 -m 0.25 --weight_decay=0.125 -e 3 --batch_size 8 --train_images 80 --folds 4 --fold 3 -u true"
+    made = options(*words.split(), "--data_dir", "here", "--device", "cuda", "--precision", "bf16", *files)
+    assert (made.lr, made.momentum, made.weight_decay, made.epochs, made.batch_size) == (0.5, 0.25, 0.125, 3, 8)
+    assert (made.train_images, made.folds, made.fold, made.upload_s3, made.data_dir) == (80, 4, 3, True, Path("here"))
+    assert (made.device, made.precision) == ("cuda", "bf16")
+    assert (made.output, made.checkpoint) == (tmp_path / "m.csv", tmp_path / "kept.pt")
+    assert options("--fold", "0", "--momentum", "0", "--weight-decay", "0").momentum == 0
+
+
+def test_what_is_no_option_is_named_without_its_value() -> None:
+    assert faults("--zzz", "1", "--lrr=2", "x", "y") == (
+        "--zzz: no such option; --help lists the options",
+        "--lrr: no such option; did you mean --lr?",
+        '"x": an option\'s name must stand before it; --help lists the options',
+        '"y": an option\'s name must stand before it; --help lists the options',
+    )
 
 
 def test_an_absurd_learning_rate_is_accepted(options: Callable[..., Options]) -> None:
@@ -145,11 +192,40 @@ def test_help_and_faults_come_without_torch(finish: Finish, arguments: list[str]
     assert not imported & {"torch", "torchvision", "numpy", "boto3", "botocore"}
 
 
-def test_help_names_every_option_and_exit_code(finish: Finish) -> None:
-    done = finish("--help")
-    assert done.returncode == 0
-    for word in ("--lr", "--momentum", "--epochs", "--uploadS3", "--patience", "--batch_size", "75", keys.METRICS_URI):
-        assert word in done.stdout
+def test_the_help_has_every_option_with_its_default_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse(["--help"], default_data_dir="data", default_threads="3", default_device="auto")
+    assert ended.value.code == 0
+    usage, about, text, codes, job = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith("usage: python -m stepsweep.trainer [-h] [-l X] [-m X] [--weight-decay X]")
+    assert about == "Train the MNIST tutorial's network once, and write one row per epoch to a CSV."
+    options = (" ".join(option.split()) for option in re.split(r"\n  (?=-)", text)[1:])
+    # Until Python 3.13 what an option takes stands behind each of its names.
+    assert [re.sub(r"(--?[\w-]+) \S+(?=, -)", r"\1", option) for option in options] == [
+        "-h, --help show this help message and exit",
+        "-l, --lr X learning rate, > 0 (default 0.01)",
+        "-m, --momentum X momentum of SGD, 0 <= X < 1 (default 0.5)",
+        "--weight-decay, --weight_decay X L2 penalty, >= 0 (default 0)",
+        "-e, --epochs N the most epochs to train (default 10)",
+        "--batch-size, --batch_size N images a step (default 64)",
+        "--patience N stop after N epochs without a lower val_loss; 0: never (default 5)",
+        "--seed N decides initial weights, order and dropout; the split is fixed (default 0)",
+        "--dataset mnist|fashion-mnist what to train on (default mnist)",
+        "--train-images, --train_images N a subset: always the same N, with validation and test images in proportion "
+        "(default 48000)",
+        "--folds N split the images into N parts for cross-validation; 0: no folds (default 0)",
+        "--fold K with --folds: validate on part K, from 0, and train on the others (default 0)",
+        "--data-dir, --data_dir DIR where `python -m stepsweep.trainer.fetch` put data (default data)",
+        "--device auto|cpu|cuda auto uses the GPU if there is one (default auto)",
+        "--precision fp32|bf16 of the layers; bf16 if the machine supports it (default fp32)",
+        "--threads N CPU threads; another number gives other last digits (default 3)",
+        "--output FILE the CSV; by default its name is made of lr, momentum and epochs",
+        "--checkpoint FILE save the state to this file, and continue from it",
+        "-u, --uploadS3 true|false write to S3; by default only in a sweep's job",
+    ]
+    assert codes.startswith("Exit codes: 0 finished, also when the trial diverged")
+    assert "75 ended by SIGTERM or Ctrl-C; the same command continues from the checkpoint" in codes
+    assert job.startswith(f"In a sweep's job ({keys.METRICS_URI} and {keys.CHECKPOINT_URI} are set) results and")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A trial from start to end: as a process, killed and started again, by hand and in a job."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -416,6 +417,203 @@ def test_interrupted_before_the_first_epoch(
     assert not trial.run(made, store, interrupted=lambda: True)
     assert capsys.readouterr().out.splitlines()[-1] == "interrupted after epoch 0/3: nothing was finished yet"
     assert list(tmp_path.iterdir()) == []
+
+
+class Summed(FileStore):
+    """Keeps the summary, as a job's store does."""
+
+    summaries: ClassVar[list[Mapping[str, Any]]] = []
+
+    def write_results(self, metrics: bytes, summary: Mapping[str, Any]) -> str:
+        self.summaries.append(summary)
+        return super().write_results(metrics, summary)
+
+
+def test_a_trial_says_and_sums_up_what_it_was(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Summed, "summaries", [])
+    store = Summed(output=tmp_path / "m.csv", checkpoint_file=None)
+    words = "--train-images 96 --epochs 1 --folds 2 --fold 1 --weight-decay 0.5 --seed 3 --batch-size 16 --patience 0"
+    assert trial.run(options(*words.split()), store, interrupted=lambda: False)
+    title, epoch, best, wrote = capsys.readouterr().out.splitlines()
+    here = train.describe(torch.device("cpu"))
+    assert title == (
+        f"training on fashion-mnist (60 images, 60 for validation, a subset, fold 1 of 2), {here}, 1 thread: lr 0.1, "
+        "momentum 0.5, weight decay 0.5, batch size 16, seed 3, 1 epoch at most"
+    )
+    header, row = (tmp_path / "m.csv").read_text().splitlines()
+    assert header == "epoch,train_loss,val_loss,val_accuracy,seconds"
+    _, loss, val_loss, accuracy, seconds = row.split(",")
+    assert epoch == (
+        f"epoch 1/1  train_loss {float(loss):.4f}  val_loss {float(val_loss):.4f}  "
+        f"val_accuracy {float(accuracy):.4f}  {float(seconds):.1f} s"
+    )
+    (summary,) = Summed.summaries
+    assert best == (
+        f"best epoch 1, with the lowest val_loss {float(val_loss):.4f}: val_accuracy {float(accuracy):.4f}, "
+        f"test_accuracy {summary['test_accuracy']:.4f} on 20 images"
+    )
+    assert wrote == f"wrote {tmp_path}/m.csv"
+    assert 0 <= summary["test_accuracy"] <= 1
+    assert {**summary, "test_accuracy": None} == {
+        "options": {
+            "lr": 0.1, "momentum": 0.5, "weight_decay": 0.5, "batch_size": 16, "patience": 0, "seed": 3,
+            "dataset": "fashion-mnist", "train_images": 96, "folds": 2, "fold": 1, "threads": 1, "device": here,
+            "precision": "fp32", "torch": str(torch.__version__), "epochs": 1,
+        },
+        "devices": [here],
+        "data": {
+            "dataset": "fashion-mnist", "mean": 0.286, "std": 0.353, "split_seed": 1008, "train_images": 60,
+            "validation_images": 60, "test_images": 20,
+        },
+        "epochs_trained": 1,
+        "stopped": "epochs",
+        "best_epoch": 1,
+        "best_val_loss": float(val_loss),
+        "best_val_accuracy": float(accuracy),
+        "test_accuracy": None,
+    }  # fmt: skip
+
+
+def test_a_trial_that_diverges_sums_up_that_it_has_no_best_epoch(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Summed, "summaries", [])
+    store = Summed(output=tmp_path / "m.csv", checkpoint_file=None)
+    asked = options("--train-images", "32", "--epochs", "2", "--lr", "1e30", "--precision", "fp32", "--threads", "2")
+    assert trial.run(asked, store, interrupted=lambda: False)
+    train.use_device(torch.device("cpu"), 1)
+    title, epoch, verdict, _ = capsys.readouterr().out.splitlines()
+    assert title.endswith(", 2 threads: lr 1e+30, momentum 0.5, batch size 64, seed 0, 2 epochs at most")
+    assert epoch.startswith("epoch 1/2  train_loss ")
+    row = (tmp_path / "m.csv").read_text().splitlines()[1].split(",")
+    assert verdict == (
+        f"diverged at epoch 1 (train_loss {row[1]}, val_loss {row[2]}): training ends here, and the trial cannot win"
+    )
+    (summary,) = Summed.summaries
+    assert [summary[name] for name in ("stopped", "epochs_trained", "best_epoch", "best_val_loss")] == [
+        "diverged", 1, None, None,
+    ]  # fmt: skip
+    assert (summary["best_val_accuracy"], summary["test_accuracy"], summary["options"]["epochs"]) == (None, None, 2)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "kept"),
+    [
+        ("kept.pt", "the same command continues from {}/kept.pt"),
+        ("", "nothing was kept, since no --checkpoint was given"),
+    ],
+)
+def test_an_interrupted_trial_says_what_it_has_kept(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str], checkpoint: str, kept: str
+) -> None:
+    file = tmp_path / checkpoint if checkpoint else None
+    store = FileStore(output=tmp_path / "m.csv", checkpoint_file=file)
+    steps = iter([False, False, True])  # an epoch has two
+    asked = options("--train-images", "32", "--batch-size", "16", "--epochs", "12")
+    assert not trial.run(asked, store, interrupted=lambda: next(steps))
+    *_, epoch, last = capsys.readouterr().out.splitlines()
+    assert epoch.startswith("epoch  1/12  train_loss ")
+    assert last == f"interrupted after epoch 1/12: {kept.format(tmp_path)}"
+    assert not store.output.exists()
+
+
+class TestMain:
+    """`python -m stepsweep.trainer` in this process."""
+
+    @pytest.fixture
+    def main(self, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+        monkeypatch.setattr(program, "Interruption", lambda: lambda: False)  # it handles this process's signals
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
+        monkeypatch.chdir(tmp_path)
+
+        def run_main(*words: str, **variables: str) -> int:
+            asked = environment(**{keys.DATA_DIR: str(data_dir), **variables})
+            for name in os.environ.keys() - asked.keys():
+                monkeypatch.delenv(name)
+            for name, value in asked.items():
+                monkeypatch.setenv(name, value)
+            small = ("--dataset", "fashion-mnist", "--train-images", "32", "--epochs", "1", "--lr", "1")
+            return program.main([*small, *words])
+
+        return run_main
+
+    def test_by_hand_the_name_of_the_file_tells_the_params(
+        self, main: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main("--momentum", "1e-5") == 0
+        assert main("--folds", "2", "--fold", "1") == 0
+        assert main("--output", "mine.csv", "--lr", "0.5") == 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "metrics-lr-1-momentum-0.5-fold-1-of-2-e1.csv", "metrics-lr-1-momentum-1e-05-e1.csv", "mine.csv",
+        ]  # fmt: skip
+        assert capsys.readouterr().err == ""
+
+    def test_a_job_by_hand_writes_the_tutorial_s_csv_each_time_anew(
+        self, main: Callable[..., int], endpoint: str, s3: S3Client, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        aws = job_environment(endpoint, trial_id="none", epochs=1)
+        aws = {name: value for name, value in aws.items() if name.startswith("AWS_")}
+        for seed in ("1", "2"):
+            assert main("--uploadS3", "true", "--seed", seed, **aws, **{keys.BUCKET: BUCKET}) == 0
+            said = capsys.readouterr().out.splitlines()
+            assert said[-1] == f"wrote s3://{BUCKET}/metrics_lr1.0000_m0.5000.csv"
+            assert said[1].startswith("epoch 1/1")
+        (found,) = s3.list_objects_v2(Bucket=BUCKET)["Contents"]
+        assert found["Key"] == "metrics_lr1.0000_m0.5000.csv"
+
+    def test_a_job_by_hand_writes_one_file_to_a_bucket_that_is_named(
+        self, main: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main("--uploadS3", "true") == 2
+        assert capsys.readouterr().err == (
+            f"--uploadS3: true needs {keys.BUCKET}, the name of a bucket, which a job has\n"
+        )
+        named = ("--output", "a.csv", "--checkpoint", "a.pt", "--folds", "2")
+        assert main("--uploadS3", "true", *named, **{keys.BUCKET: BUCKET}) == 2
+        assert capsys.readouterr().err.splitlines() == [
+            f"--{name}: not with --uploadS3, which writes one CSV to S3" for name in ("output", "checkpoint", "folds")
+        ]
+
+    def test_in_a_sweep_s_job_everything_goes_to_s3_unless_the_person_says_otherwise(
+        self, main: Callable[..., int], endpoint: str, s3: S3Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        job = job_environment(endpoint, trial_id="mine", epochs=1)
+        assert main("--output", "a.csv", "--checkpoint", "a.pt", **job) == 2
+        assert capsys.readouterr().err.splitlines() == [
+            f"--{name}: not in a sweep's job, where everything goes to S3" for name in ("output", "checkpoint")
+        ]
+        assert main("--uploadS3", "false", "--output", "a.csv", **job) == 0
+        assert (tmp_path / "a.csv").exists()
+        assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+        gone = {
+            keys.CHECKPOINT_URI: "s3://gone/checkpoints/mine/",
+            keys.METRICS_URI: "s3://gone/trials/mine/metrics-e1.csv",
+        }
+        capsys.readouterr()
+        assert main(**{**job, **gone}) == 1
+        said = capsys.readouterr().err
+        assert said.startswith("cannot read s3://gone/checkpoints/mine/checkpoint.pt: ")
+        assert "NoSuchBucket" in said
+        assert main(**job) == 0
+        assert there(s3, "trials/mine/metrics-e1.csv")
+        assert there(s3, "trials/mine/summary-e1.json")
+
+    def test_damaged_data_is_told_before_a_person_waits_for_it_and_a_job_looks_at_lengths(
+        self, main: Callable[..., int], data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder = tmp_path / "data" / "fashion-mnist"
+        folder.mkdir(parents=True)
+        for file in (data_dir / "fashion-mnist").iterdir():
+            (folder / file.name).symlink_to(file)
+        labels = folder / "t10k-labels-idx1-ubyte"
+        content = bytearray(labels.read_bytes())
+        content[-1] ^= 1
+        labels.unlink()
+        labels.write_bytes(content)
+        assert main(**{keys.DATA_DIR: str(tmp_path / "data")}) == 2
+        assert "t10k-labels-idx1-ubyte is damaged: its SHA-256 is another" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
