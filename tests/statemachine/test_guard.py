@@ -147,3 +147,11 @@ def test_what_it_ends_is_of_this_sweep_and_alive(batch: Batch, error: str) -> No
     event = {"sweep": "mine", "round": 0, "ended": {"Error": error, "Cause": "why"}}
     assert as_lambda_does(guard.handler, event) == event
     assert batch.ended == {"waits": "why", "runs": "why"}
+
+
+def test_a_batch_that_throttles_is_asked_for_about_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To see it happen would take that minute."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = guard.batch_client()
+    assert client.meta.service_model.service_name == "batch"
+    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 9}  # type: ignore[attr-defined]

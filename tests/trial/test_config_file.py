@@ -45,6 +45,16 @@ def test_a_field_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     assert "lr: 1e-3\n" in kept, "it has no quotes, so others read a number as before"
 
 
+def test_a_file_has_the_fields_that_its_text_says_and_the_values_that_python_would_read(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(YAML)
+    assert fields(tmp_path / "c.yaml") == {
+        "data": None, "data.name": "wine", "data.path": None, "optim": None, "optim.lr": "1e-3", "optim.betas": None,
+        "optim.weight decay": 0, "base": None, "base.width": 8, "base.depth": 2, "big": None, "big.<<": None,
+        "big.<<.width": 8, "big.<<.depth": 2, "big.act": "yes", "also": None, "also.width": 8, "also.depth": 2,
+        "out": "${data.name}/x",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("options", "fault"),
     [
