@@ -124,6 +124,30 @@ def test_wrong_options_are_all_named_before_anything_runs(
     assert ended.stderr.splitlines() == [f"stepsweep-trial: {fault}" for fault in faults]
 
 
+@pytest.mark.parametrize(
+    ("own", "fault"),
+    [
+        (["--metrics", "m.csv"], "unrecognized arguments: --metrics m.csv"),
+        (["--style", "yaml"], "argument --style: invalid choice: 'yaml'"),
+        (["--booleans", "yes"], "argument --booleans: invalid choice: 'yes'"),
+        (["--lists", "tabs"], "argument --lists: invalid choice: 'tabs'"),
+        (["--nulls", "no"], "argument --nulls: invalid choice: 'no'"),
+        (["--no-epochs=1"], "argument --no-epochs: ignored explicit argument '1'"),
+    ],
+)
+def test_an_option_is_written_whole_and_takes_what_the_help_says(kit: Kit, own: list[str], fault: str) -> None:
+    ended = kit(*sh("echo loss=1", *own))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert f"stepsweep-trial: error: {fault}" in ended.stderr
+
+
+def test_where_no_s3_is_named_a_trial_keeps_no_checkpoint(kit: Kit) -> None:
+    uris = {"STEPSWEEP_METRICS_URI": "m.csv", "STEPSWEEP_CHECKPOINT_URI": "checkpoints/"}
+    ended = kit(*sh("echo 1 > {checkpoint_dir}/file; echo loss=1"), **uris)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [path.name for path in kit.folder.iterdir()] == ["m.csv"]
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "two", "٣x"])
 def test_epochs_are_a_number_from_1(kit: Kit, value: str) -> None:
     ended = kit(*sh("echo loss=1", trial=["--epochs", value]))
