@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import tarfile
 import time
 from collections.abc import Callable
@@ -64,7 +65,7 @@ def kept(tmp_path: Path, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Kept:
 
 
 def emptied(folder: Path) -> None:
-    checkpoint.shutil.rmtree(folder)
+    shutil.rmtree(folder)
     folder.mkdir()
 
 
