@@ -28,6 +28,7 @@ def collected(text: str, epochs: int | None = 3) -> tuple[dict[str, list[float |
     [
         "Final accuracy: 0.1",
         "Loading the best epoch: 1\naccuracy = 0.1",
+        "Reloaded epoch 1: accuracy=0.1",
         '{"final": true, "accuracy": 0.1}',
         "done, accuracy=0.1\ndone, accuracy=0.2",
     ],
@@ -53,6 +54,13 @@ def test_what_a_script_prints_after_the_end_is_no_epochs_value(after: str) -> No
 def test_what_is_said_beside_an_epoch_s_value_does_not_replace_it(lines: str) -> None:
     text = "\n".join(lines.format(epoch, value) for epoch, value in enumerate((0.7, 0.9, 0.8), 1))
     assert collected(text)[0]["accuracy"] == [0.7, 0.9, 0.8]
+
+
+def test_of_a_very_long_line_its_first_thousand_signs_say_of_which_kind_it_is() -> None:
+    lines = [f"epoch {epoch} accuracy=0.{epoch} ".ljust(1_000, "x") + letter for epoch, letter in enumerate("abc", 1)]
+    columns, notices = collected("\n".join([*lines, "Final accuracy: 0.9"]))
+    assert columns == {"accuracy": [0.1, 0.2, 0.3]}
+    assert len(notices) == 1
 
 
 def test_a_metric_called_rank_is_no_process() -> None:
