@@ -10,7 +10,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
-from stepsweep.bucket.s3 import CONFLICT_TRIES, Bucket, as_json, for_all, from_json, s3_client
+from stepsweep.bucket.s3 import CONFLICT_TRIES, THREADS, Bucket, as_json, for_all, from_json, s3_client
+from tests.support.clients import PATIENT
 from tests.support.functions import Cloud
 
 
@@ -81,6 +82,11 @@ class TestClient:
         assert [name.partition(b"/")[0] for name in names] == [b"stepsweep Botocore"]
         assert "LastModified" not in answer
         assert answer["ContentType"] == "text/csv"
+
+    @pytest.mark.usefixtures("cloud")
+    def test_it_asks_as_often_as_there_are_threads_and_for_about_a_minute_where_s3_throttles(self) -> None:
+        config: Any = s3_client().meta.config
+        assert (config.retries, config.max_pool_connections) == (PATIENT, THREADS)
 
     def test_it_sends_an_object_without_asking_whether_it_may(self, cloud: Cloud) -> None:
         sent: list[dict[str, Any]] = []

@@ -8,6 +8,7 @@ import pytest
 from stepsweep.contract import keys
 from stepsweep.contract.jobs import NO_JOB_STARTED, NOTHING_RUNS, NOTHING_STARTS, OTHERS_RUN, SEARCH_STOPPED, STARTED
 from stepsweep.statemachine import guard
+from tests.support.clients import PATIENT
 from tests.support.functions import as_lambda_does
 
 QUEUES = {keys.SWEEP_QUEUE: "sweeps", keys.JOB_QUEUE: "by-hand"}
@@ -150,8 +151,7 @@ def test_what_it_ends_is_of_this_sweep_and_alive(batch: Batch, error: str) -> No
 
 
 def test_a_batch_that_throttles_is_asked_for_about_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To see it happen would take that minute."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     client = guard.batch_client()
     assert client.meta.service_model.service_name == "batch"
-    assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 9}  # type: ignore[attr-defined]
+    assert client.meta.config.retries == PATIENT  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from moto.sns import sns_backends
 
 from stepsweep.contract import keys
 from stepsweep.statemachine.notifier import handler
+from tests.support.clients import PATIENT, retries_of_new
 from tests.support.functions import Cloud
 
 
@@ -43,7 +44,9 @@ def ended(cloud: Cloud) -> None:
 
 def test_the_link_opens_the_page_and_the_text_says_for_how_long(cloud: Cloud, topic: str) -> None:
     ended(cloud)
-    subject, text = told(topic)
+    with retries_of_new() as retries:
+        subject, text = told(topic)
+    assert retries["s3"] == PATIENT
     assert subject == "s: SUCCEEDED"
     (link,) = re.findall(r"^http://127.*", text, re.MULTILINE)
     answer = requests.get(link, timeout=30)

@@ -21,6 +21,7 @@ from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.statemachine import reducer
 from stepsweep.statemachine.reducer import BEST
+from tests.support.clients import PATIENT, retries_of_new
 from tests.support.functions import Cloud, job_description
 
 OUT_OF_MEMORY = "OutOfMemoryError: Container killed due to memory usage"
@@ -316,6 +317,12 @@ class TestLastLines:
         assert CloudLastLines(client, "group", at_most=1).of(read) == (
             "(its log could not be read: EndpointConnectionError)"
         )
+
+    def test_logs_that_throttle_are_asked_for_about_a_minute(self, cloud: Cloud) -> None:
+        cloud.planned()
+        with retries_of_new() as retries:
+            cloud.reduce()
+        assert retries == {"logs": PATIENT}
 
     def test_a_lone_surrogate_in_an_error_does_not_stop_the_leaderboard(self, cloud: Cloud) -> None:
         trial, *_ = cloud.planned()

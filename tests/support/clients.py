@@ -1,11 +1,16 @@
 """boto3 clients for tests. Each is made once: that takes a tenth of a second of a core, and tests ask often."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import boto3
+import pytest
+
+PATIENT = {"mode": "standard", "total_max_attempts": 9}
+"""How a client that AWS throttles tries again, for about a minute; a test that saw it happen would take that minute."""
 
 _making = threading.Lock()
 
@@ -15,6 +20,22 @@ def client_of(service: str, environment: Mapping[str, str]) -> Any:
     names = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     with _making:  # a session makes one client at a time
         return _client(service, *map(environment.get, names))
+
+
+@contextmanager
+def retries_of_new() -> Iterator[dict[str, Any]]:
+    """Notes how the clients that are made meanwhile try again, by their service."""
+    found: dict[str, Any] = {}
+    make: Any = boto3.client
+
+    def noted(service: str, *given: Any, **more: Any) -> Any:
+        client = make(service, *given, **more)
+        found[service] = client.meta.config.retries
+        return client
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boto3, "client", noted)
+        yield found
 
 
 @cache

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -14,6 +15,7 @@ from stepsweep.contract import keys, median
 from stepsweep.contract.objective import Direction, Objective
 from stepsweep.trainer import store
 from stepsweep.trainer.store import FileStore, Job, JobStore, StoreError, tutorial_key
+from tests.support.clients import PATIENT
 from tests.support.ports import free_port
 from tests.support.trainer import BUCKET
 
@@ -123,6 +125,17 @@ def test_a_network_that_is_gone_is_told_in_one_line() -> None:
     )
     with pytest.raises(StoreError, match=r"^cannot write s3://.*/checkpoint.pt: Could not connect"):
         JobStore(JOB, nobody).save_checkpoint(b"one")
+
+
+def test_an_s3_that_throttles_is_asked_for_about_a_minute(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = store.s3_client()
+    config: Any = client.meta.config
+    assert (config.retries, config.connect_timeout, config.read_timeout) == (PATIENT, 10, 60)
+    assert client.meta.endpoint_url == endpoint
+    client.close()
 
 
 def test_what_is_shown_live_is_replaced_and_is_no_result(s3: S3Client) -> None:

@@ -7,6 +7,7 @@ import pytest
 from botocore.stub import Stubber
 
 from stepsweep.trial import places
+from tests.support.clients import PATIENT
 
 PUT = {"Bucket": "b", "Key": "trials/t/m.csv", "Body": b"data", "IfNoneMatch": "*"}
 
@@ -55,9 +56,8 @@ def test_live_metrics_and_records_replace_what_was_there(s3_says: Stubber) -> No
 
 @pytest.mark.usefixtures("s3_says")
 def test_a_throttled_s3_is_asked_for_about_a_minute() -> None:
-    """To see it happen would take that minute."""
     config: Any = places.s3_client().meta.config
-    assert config.retries == {"mode": "standard", "total_max_attempts": 9}
+    assert config.retries == PATIENT
     assert (config.connect_timeout, config.read_timeout) == (10, 60)
 
 
