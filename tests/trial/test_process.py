@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,15 @@ def test_both_streams_are_read_and_pass_through_apart(capfd: pytest.CaptureFixtu
     assert ran.ended == Ended(code=3, killed=False, terminated=False)
 
 
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """A shell that starts something in the background has it ignore Ctrl-C, and so would its own shells."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("signals")
 @pytest.mark.parametrize(
     ("script", "ended"),
     [
