@@ -162,4 +162,10 @@ EQUIVALENT = [
         ),
         reason="of this outcome only the reason is read, and it is not written",
     ),
+    Equivalent(
+        file="trial/values.py",
+        function="as_text",
+        change=('- return format(Decimal(repr(value)), "f")', '+ return format(Decimal(repr(value)), "F")'),
+        reason="the two differ for infinity and NaN alone, which are written as JSON",
+    ),
 ]
