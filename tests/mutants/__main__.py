@@ -75,8 +75,8 @@ ROOMS = {
         "statemachine", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"], others=["definition.py"]
     ),
     "trainer": Room("trainer", ["tests/trainer"], ["tests/trainer/test_image.py"]),
-    # A Python without any package trains there too. What waits for processes, each for seconds, has a test in one process
-    # beside it.
+    # A Python without any package trains there too. What waits for processes, each for seconds, has a test in one
+    # process beside it.
     "trial": Room(
         "trial",
         ["tests/trial"],
