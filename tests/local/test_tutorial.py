@@ -22,6 +22,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with running_cloud(folder, context={}, vcpus=2) as cloud, pytest.MonkeyPatch.context() as patch:
         for name, value in cloud.environment.items():
             patch.setenv(name, value)
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # another test of this process may have given it credentials
         yield boto3.client("batch"), boto3.client("s3"), cloud.outputs
 
 

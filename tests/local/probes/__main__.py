@@ -76,7 +76,7 @@ def main() -> None:
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
     with plain_moto() if kind == "plain" else embedded(Path(folder)) as environment:
-        world = World(environment)
+        world = World(environment, is_plain=kind == "plain")
         print(json.dumps("ready"), file=answers)
         for line in sys.stdin:
             try:

@@ -23,10 +23,15 @@ def probe(function: Callable[["World"], Any]) -> Callable[["World"], Any]:
 
 
 class World:
-    """One moto server, reached over HTTP, with what a probe needs in it."""
+    """One moto server, reached over HTTP, with what a probe needs in it.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    Attributes:
+        is_plain: whether it is moto as it is, and not the embedded cloud.
+    """
+
+    def __init__(self, environment: Mapping[str, str], *, is_plain: bool) -> None:
         self.environment = environment
+        self.is_plain = is_plain
         self.url = environment["AWS_ENDPOINT_URL"]
         key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
         self._session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
