@@ -15,6 +15,10 @@ from tests.support import forked
 from tests.support.stack import Stack
 
 
+TIMEOUT_SECONDS = 300
+"""Of a command that runs to its end: a whole sweep on a busy machine takes a minute."""
+
+
 def _hear_signals() -> None:
     """What a shell runs in the background ignores SIGINT, and the client leaves an ignored signal ignored."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
@@ -53,9 +57,9 @@ class Sweep:
         """Runs it to its end: as a fork, if nothing is asked for that a Python reads at its start."""
         given = self.environment(environment)
         if FORK_IS_SAFE and not self.by and forked.VARIABLES.items() <= given.items():
-            return forked.run(words, folder=self.folder, environment=given, text=text, timeout_seconds=120)
+            return forked.run(words, folder=self.folder, environment=given, text=text, timeout_seconds=TIMEOUT_SECONDS)
         with self.popen(*words, environment=environment) as process:
-            out, err = process.communicate(text, timeout=120)
+            out, err = process.communicate(text, timeout=TIMEOUT_SECONDS)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def environment(self, more: Mapping[str, str] | None) -> dict[str, str]:

@@ -16,7 +16,7 @@ from stepsweep.contract.metrics import Metrics, parse_csv
 from stepsweep.contract.objective import Direction, Objective
 from stepsweep.trial.metrics import Collector
 from stepsweep.trial.sources import Metrics as Sources
-from tests.support.command import Sweep
+from tests.support.command import Sweep, document
 from tests.support.trainer import BUCKET, environment, job_environment
 
 LOSS = Objective(metric="loss", direction=Direction.MINIMIZE)
@@ -164,10 +164,7 @@ def test_in_a_sweep_a_worse_trial_is_ended_and_the_sweep_has_its_winner(tmp_path
     }
     (tmp_path / "spec.json").write_text(json.dumps(spec))
     sweep = Sweep(folder=tmp_path)
-    with sweep.popen("run", "spec.json", "--trainer", str(folder), "--json") as process:
-        out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, err
-    output = json.loads(out)
+    output = document(sweep("run", "spec.json", "--trainer", str(folder), "--json"))
     assert output["winner"]["params"] == {"lr": 0.9}
     assert output["outcomes"] == {"SUCCEEDED": 3, "FAILED": 0, "MISSING": 1, "INVALID": 0}
     assert output["reasons"] == [{"reason": "ended by stop.median after epoch 2", "trials": 1}]

@@ -18,6 +18,12 @@ from stepsweep.local.machine import Preload
 from stepsweep.local.stages import Stage, last_stage
 from stepsweep.trainer_script import DATA_LABEL
 
+KIT = "stepsweep-trial"
+"""The program that runs a script as a trial."""
+
+KITS_MODULES = ("boto3", "stepsweep.trial.__main__")
+"""What the kit imports. The script runs in a process of its own, so no label of its image is needed."""
+
 PRELOAD_LABEL = "stepsweep.preload"
 """Label of an image with the modules to import once for all trials."""
 
@@ -77,7 +83,7 @@ class Image:
         options = [self._placed(word, root) for word in options]
         is_a_file_of_its_own = "/" in program and (not program.startswith("/") or self._has(program))
         name = posixpath.basename(program)
-        if not is_a_file_of_its_own and name == "stepsweep-trial":
+        if not is_a_file_of_its_own and name == KIT:
             return [sys.executable, "-m", "stepsweep.trial", *options]
         if not is_a_file_of_its_own and _PYTHON.fullmatch(name):
             return [sys.executable, *options]
@@ -235,13 +241,23 @@ def _image(tag: str, stage: Stage, context: Path, folder: Path) -> Image:
         command=stage.command,
         environment=stage.environment,
         preload=Preload(
-            modules=tuple(shlex.split(stage.labels.get(PRELOAD_LABEL, ""))),
+            modules=_modules_of(stage),
             root=str(folder),
             path=tuple(str(folder / place.lstrip("/")) for place in places if place.startswith("/")),
         ),
-        check=tuple(shlex.split(stage.labels.get(CHECK_LABEL, ""))),
+        check=_words_of(stage, CHECK_LABEL),
     )
     return replace(image, not_copied=tuple(_not_copied(image, context)))
+
+
+def _modules_of(stage: Stage) -> tuple[str, ...]:
+    """Returns the modules to import once for all jobs: those of the kit, or those that the image's label names."""
+    program, *_ = _without_conda(stage.entrypoint) or [""]
+    return KITS_MODULES if posixpath.basename(program) == KIT else _words_of(stage, PRELOAD_LABEL)
+
+
+def _words_of(stage: Stage, label: str) -> tuple[str, ...]:
+    return tuple(shlex.split(stage.labels.get(label, "")))
 
 
 def _not_copied(image: Image, context: Path) -> Iterator[str]:

@@ -37,6 +37,8 @@ def preload(asked: dict[str, Any]) -> None:
                     except (Exception, SystemExit) as error:  # noqa: BLE001  a module may raise anything
                         why = f"cannot import {module}, which the image's label stepsweep.preload names"
                         raise RuntimeError(f"{why}: {said(error)}") from None
+                if module.endswith(".__main__"):
+                    del sys.modules[module]  # each process runs it itself, and runpy warns of one that is imported
             if "boto3" in asked["modules"] and "boto3" not in _preloaded:
                 share_what_botocore_reads()
             if handler:
