@@ -15,7 +15,7 @@ def test_sweep_run_trains_real_images_and_names_the_winner(tmp_path: Path) -> No
     # The data set is shared; everything else of this cloud is its own.
     (tmp_path / "data").symlink_to(REPOSITORY / ".stepsweep" / "data")
     command = ["run", "--set", "lr=0.1,1e10", "--set", "momentum=0.5", "--epochs", "2", "--name", "real", "--json"]
-    fixed = ["--fixed", "dataset=fashion-mnist", "--fixed", "train_images=3200"]
+    fixed = ["--fixed", "dataset=fashion-mnist", "--fixed", "train_images=960"]
     ended = subprocess.run(
         [sys.executable, "-m", "stepsweep", *command, *fixed, "--dir", str(tmp_path)],
         cwd=REPOSITORY,
