@@ -155,7 +155,7 @@ def test_deploy_diff_a_deploy_in_the_middle_of_a_sweep_and_destroy(tmp_path: Pat
     with running_cloud(tmp_path / "cloud", is_empty=True) as cloud:
         networks = names_of_networks(cloud)
         (folder / "stepsweep.toml").write_text(f'[deploy]\nimage = "{image_in(cloud)}"\nmax_vcpus = 12\n')
-        # CDK's own rules take fifteen seconds of a core. They judge the same stack in tests/proof, and in tests/package.
+        # CDK's own rules take fifteen seconds of a core. They judge the stack in tests/proof and tests/package.
         sweep = runs(folder, CDK_VALIDATION="false", **deploying(cloud, tmp_path / "layers"))
 
         asked = sweep("deploy")

@@ -14,7 +14,6 @@ from stepsweep.local.preload import FORK_IS_SAFE
 from tests.support import forked
 from tests.support.stack import Stack
 
-
 TIMEOUT_SECONDS = 300
 """Of a command that runs to its end: a whole sweep on a busy machine takes a minute."""
 
