@@ -313,8 +313,8 @@ def others(arns: Iterable[str]) -> list[Finding]:
     """Returns other resources with the tag. The tagging service may list deleted ones for some time."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for arn in arns:
-        service, resource = arn.split(":", 5)[2], arn.split(":", 5)[5]
-        kind = resource.replace(":", "/").split("/")[0]
+        _, _, service, _, _, resource = arn.split(":", 5)
+        kind = resource.split("/")[0]
         if service in ("s3", "logs", "states", "batch", "cloudformation") or kind in ("instance", "volume"):
             continue  # checked above
         kinds.setdefault((service, kind if service == "ec2" else ""), []).append(arn)

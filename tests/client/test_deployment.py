@@ -4,7 +4,9 @@ import pytest
 from botocore import exceptions as aws
 
 from stepsweep.client.deployment import explanation, may_pass, on_endpoint
-from tests.support.stack import Stack
+from stepsweep.contract.means import StackJob
+from tests.support.deployed import deploy
+from tests.support.stack import REGION, Stack
 
 
 def answer(code: str, status: int = 400) -> aws.ClientError:
@@ -49,6 +51,16 @@ def test_an_error_says_in_a_line_what_to_do(error: Exception, meaning: str) -> N
 )
 def test_what_may_pass_is_waited_for(error: Exception, passes: bool) -> None:
     assert may_pass(error) is passes
+
+
+def test_a_stack_s_outputs_say_what_is_deployed(server: str) -> None:
+    made = deploy(server)
+    found = on_endpoint(made.environment, stack=made.name)
+    assert (found.stack, found.region, found.bucket, found.job_queue) == (made.name, REGION, made.bucket, made.queue)
+    assert found.state_machine_arn.endswith(f":stateMachine:{made.name}-sweep")
+    assert (found.log_group, found.trainer_command, found.trainer_version) == (f"{made.name}-Jobs", (), "1")
+    assert (found.usd_per_hour, found.instance_types, found.max_concurrency) == (0.526, ("g4dn.xlarge",), 1000)
+    assert found.job == StackJob()
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from stepsweep.bucket import artifacts
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.operations.download import Downloaded, download
 from stepsweep.client.terminal.view import View
+from stepsweep.contract.described import MAX_NAMED
 from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep, document
 from tests.support.recorded import RecordedCloud
@@ -87,6 +88,17 @@ def test_files_that_are_there_stay_and_nothing_else_arrives(recorded: RecordedCl
     assert texts(folder) == {"b.pt": "of a person"}
     downloaded(recorded, folder=folder, force=True)
     assert texts(folder) == {"a.pt": "a 0.2", "b.pt": "b 0.2"}
+
+
+def test_of_many_files_that_are_there_the_first_are_named(recorded: RecordedCloud, tmp_path: Path) -> None:
+    names = [f"{number:02}.pt" for number in range(MAX_NAMED + 2)]
+    finished(recorded, dict.fromkeys(names, "model"))
+    folder = downloaded(recorded, folder=tmp_path / "mine").folder
+    with pytest.raises(InvalidInput) as caught:
+        downloaded(recorded, folder=tmp_path / "mine")
+    (fault,) = caught.value.faults
+    first = ", ".join(str(folder / name) for name in names[:MAX_NAMED])
+    assert fault.startswith(f"{first} and 2 more files: there already; ")
 
 
 def test_a_folder_in_the_way_is_never_replaced(recorded: RecordedCloud, tmp_path: Path) -> None:

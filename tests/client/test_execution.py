@@ -1,6 +1,9 @@
 """The Python API: what is seen of an execution while it goes, step by step."""
 
+from itertools import islice
+
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from stepsweep.client.deployment import CloudError
@@ -119,6 +122,20 @@ def test_a_cloud_that_is_gone_for_too_long_is_an_error(stack: Stack) -> None:
     execution.arn = execution.arn + "x"  # an answer that no waiting changes
     with pytest.raises(CloudError, match="AWS answered: "):
         next(execution.follow(poll_seconds=0))
+
+
+def test_a_cloud_that_does_not_answer_for_a_moment_is_waited_for(stack: Stack) -> None:
+    execution = Control(stack.deployment).start(SPEC)
+    failures = [EndpointConnectionError(endpoint_url="https://states.example")] * 2
+
+    def answer(**_: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    stack.deployment.step_functions.meta.events.register("before-call.sfn.DescribeExecution", answer)
+    seen = list(islice(execution.follow(poll_seconds=0), 3))
+    execution.stop()
+    assert ["https://states.example" in progress.trouble for progress in seen] == [True, True, False]
 
 
 def test_where_a_sweep_stands(stack: Stack) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from tensorboard.plugins.hparams import metadata
 
 from stepsweep import Sweeps
 from stepsweep.client.api.errors import NoWinner
@@ -22,7 +23,7 @@ from stepsweep.client.terminal.view import View
 from stepsweep.contract import keys, output
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.page.drawn import drawn
-from tests.support.event_files import points, text
+from tests.support.event_files import points, read, text
 from tests.support.recorded import RecordedCloud
 
 BOTH = [{"metric": "val_accuracy"}, {"metric": "ms", "direction": "minimize"}]
@@ -184,6 +185,11 @@ def test_tensorboard_gets_each_objective_and_the_whole_front(recorded: RecordedC
         "`--width 2`: val_accuracy 0.7, ms 2",
         "`--width 1`: val_accuracy 0.5, ms 1",
     ]
+    content = bytes(read(tmp_path / "long").SummaryMetadata(metadata.EXPERIMENT_TAG).plugin_data.content)
+    columns = metadata.parse_experiment_plugin_data(content).metric_infos
+    assert [(column.name.tag, column.display_name) for column in columns] == [
+        ("stepsweep.value.val_accuracy", "val_accuracy"), ("stepsweep.value.ms", "ms"),
+    ]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow calls of SQLAlchemy

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from stepsweep.client.checks.findings import State
+from stepsweep.client.checks.leftovers import others
 from tests.support.answers import Answer, answering
 from tests.support.command import Sweep
 from tests.support.deployed import TAGS, Deployed, deploy
@@ -47,7 +49,16 @@ def test_on_this_machine_there_is_nothing_to_check(sweep: Sweep) -> None:
 
 def test_all_of_a_stack_is_seen_and_nothing_of_it_deleted(sweep: Sweep, made: Deployed) -> None:
     made.client("s3").put_object(Bucket=made.bucket, Key="sweeps/a/winner.json", Body=b"{}")
+    other = f"of-{made.queue}"  # known by its tag alone
+    container = {
+        "image": "busybox",
+        "resourceRequirements": [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "64"}],
+    }
+    made.client("batch").register_job_definition(
+        jobDefinitionName=other, type="container", containerProperties=container, tags=TAGS
+    )
     findings = looked(sweep, made, code=1)
+    assert about(findings, "job definitions", other)["state"] == "warning"
     assert about(findings, "stack", made.name)["state"] == "warning"
     assert about(findings, "stack", made.name)["remedy"] == "`sweep destroy`"
     bucket = about(findings, "buckets", made.bucket)
@@ -112,3 +123,31 @@ def test_where_there_is_nothing_nothing_is_left(sweep: Sweep) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "problem" not in ended.stdout
     assert "ok      instances: none\n" in ended.stdout
+    assert "ok      images: none in CDK's repository\n" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("resource", "state", "check", "costs"),
+    [
+        ("ec2:us-east-1:1:natgateway/nat-1", State.PROBLEM, "ec2 natgateway", "may cost money"),
+        ("ec2:us-east-1:1:vpc/vpc-1", State.WARNING, "ec2 vpc", "costs nothing by itself"),
+        ("iam::1:role/a", State.WARNING, "iam", "costs nothing"),
+        ("lambda:us-east-1:1:function:a", State.WARNING, "lambda", "costs nothing unless it is called"),
+        ("sagemaker:us-east-1:1:endpoint/a", State.WARNING, "sagemaker", "is not known to us; look whether it costs"),
+    ],
+)
+def test_what_else_has_the_tag_is_named_with_what_it_costs(resource: str, state: State, check: str, costs: str) -> None:
+    (found,) = others([f"arn:aws:{resource}"])
+    assert (found.state, found.check) == (state, check)
+    assert found.found.startswith(f"1 with our tag: arn:aws:{resource}; such {costs}")
+    assert found.remedy.startswith("`sweep destroy` while the stack is there; ")
+
+
+def test_what_another_check_has_seen_is_not_named_again() -> None:
+    seen = (
+        "s3:::a", "logs:us-east-1:1:log-group:a", "states:us-east-1:1:stateMachine:a",
+        "batch:us-east-1:1:job-queue/a", "cloudformation:us-east-1:1:stack/a/1",
+        "ec2:us-east-1:1:instance/i-1", "ec2:us-east-1:1:volume/vol-1",
+    )  # fmt: skip
+    (found,) = others(f"arn:aws:{one}" for one in (*seen, "sns:us-east-1:1:a"))
+    assert found.check == "sns"
