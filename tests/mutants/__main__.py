@@ -2,13 +2,13 @@
 
 mutmut (https://mutmut.readthedocs.io) makes the faults of a room, in a copy of the repository in
 .stepsweep/mutants/<room>, and `warm.py` tries them, in the order of a seed. So what was tried before an interrupt is a
-sample of all. Tests of the client, the stack and the embedded cloud take seconds, so their faults are seeded by hand
-(`seeds.py`), and the room `seeds` tries them.
+sample of all. Some that once came through, or that cost money, are seeded by hand (`seeds.py`): the room `seeds`.
 """
 
 import argparse
 import contextlib
 import json
+import math
 import os
 import shutil
 import signal
@@ -17,7 +17,6 @@ import sys
 import tempfile
 import venv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from hashlib import sha256
 from math import sqrt
@@ -26,8 +25,9 @@ from statistics import NormalDist
 
 from tests.mutants.equivalent import EQUIVALENT, Equivalent
 from tests.mutants.faults import PACKAGE, Fault, seeded
+from tests.mutants.rooms import ROOMS, Room
 from tests.mutants.seeds import SEEDS, Seed
-from tests.mutants.warm import CALLS, HANGS, JOB, RESULTS, SURVIVED, UNCALLED
+from tests.mutants.warm import CALLS, HANGS, JOB, LEFT, RESULTS, SURVIVED, TEMPORARY, UNCALLED
 
 REPOSITORY = Path(__file__).parents[2]
 COPIES = REPOSITORY / ".stepsweep" / "mutants"
@@ -38,61 +38,6 @@ MINUTES = 5
 """Of the tests of a seed. None takes one; a fault may make them wait for ever."""
 SCRIPTS = {"sweep": "stepsweep.client.cli.main", "stepsweep-trial": "stepsweep.trial.__main__"}
 """As `pyproject.toml` names them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Where faults are seeded, the tests that should find them, and those of these that do not run in a copy.
-
-    Attributes:
-        others: files that other tests judge.
-    """
-
-    sources: str
-    tests: Sequence[str]
-    without: Sequence[str] = ()
-    others: Sequence[str] = ()
-
-
-ROOMS = {
-    # A Python without any package imports the contract in test_rooms.py, and seeded code imports mutmut.
-    "contract": Room("contract", ["tests/contract"], ["tests/contract/test_rooms.py"]),
-    # Functions and clients use it, and some of it is tested with them.
-    "bucket": Room(
-        "bucket",
-        [
-            "tests/bucket",
-            "tests/statemachine",
-            *(f"tests/local/test_{name}.py" for name in ("objects", "job_logs", "full_disk")),
-            *(f"tests/client/test_{name}.py" for name in ("archive", "foreign_files")),
-            "tests/contract/test_log_rules.py",
-        ],
-        # While no file may grow, nobody can write down which functions a test calls.
-        ["tests/statemachine/test_rooms.py", "tests/local/test_objects.py::test_a_full_disk_is_named_with_the_file"],
-    ),
-    # The proof judges the state machine itself, which it synthesizes in a process of its own.
-    "statemachine": Room(
-        "statemachine", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"], others=["definition.py"]
-    ),
-    "trainer": Room("trainer", ["tests/trainer"], ["tests/trainer/test_image.py"]),
-    # A Python without any package trains there too. What waits for processes, each for seconds, has a test in one
-    # process beside it.
-    "trial": Room(
-        "trial",
-        ["tests/trial"],
-        [
-            "tests/trial/test_sweep.py",
-            "tests/trial/test_checkpoint.py",
-            "tests/trial/test_median.py::test_an_unchanged_script",
-            "tests/trial/test_median.py::test_a_script_that_hears_sigterm",
-            "tests/trial/test_median.py::test_a_trial_that_is_good_enough",
-            "tests/trial/test_median.py::test_in_a_sweep",
-            "tests/trial/test_library.py::test_the_import_is_light",
-            "tests/trial/test_library.py::test_a_python_without_stepsweep",
-            "tests/trial/test_trial.py::test_tensorboard_is_asked_for",
-        ],
-    ),
-}
 
 
 def copy(room: str) -> Path:
@@ -121,6 +66,7 @@ def judge(
     functions: Sequence[str],
     sample: int | None,
     seed: int,
+    seconds: float,
     processes: int,
 ) -> None:
     """Seeds the faults of a room, and prints those that no test found, and the share that was found.
@@ -144,10 +90,10 @@ def judge(
     faults = sorted(all_faults, key=lambda fault: sha256(f"{seed}: {fault}".encode()).digest())[:sample]
     equivalent = [fault for fault in faults if is_equivalent(fault)]
     others = [fault for fault in faults if fault not in equivalent]
-    states = tried(folder, room, others, processes=processes)
-    survived = [fault for fault in faults if states.get(fault.name) in (SURVIVED, UNCALLED)]
+    states = tried(folder, room, others, seconds=seconds, processes=processes)
+    survived = [fault for fault in faults if states.get(fault.name) in (SURVIVED, UNCALLED, LEFT)]
     for fault in sorted(survived, key=str):
-        print(f"\n{fault}" + (f"\n  ({UNCALLED})" if states[fault.name] == UNCALLED else ""))
+        print(f"\n{fault}" + (f"\n  ({why})" if (why := states[fault.name]) != SURVIVED else ""))
     found, hanging = len(states) - len(survived), list(states.values()).count(HANGS)
     share = f"{found / len(states):.1%}" if states else "none"
     if len(faults) < len(all_faults):
@@ -158,20 +104,27 @@ def judge(
     )
 
 
-def tried(folder: Path, room: Room, faults: Sequence[Fault], *, processes: int) -> dict[str, str]:
+def tried(folder: Path, room: Room, faults: Sequence[Fault], *, seconds: float, processes: int) -> dict[str, str]:
     """Returns what became of each fault, or of those before an interrupt."""
     job, calls, results = folder / "job.json", folder / "calls", folder / "results"
-    names = [fault.name for fault in faults]
-    job.write_text(json.dumps({"faults": names, "processes": processes}))
+    kept = COPIES / "kept"
+    kept.mkdir(exist_ok=True)
+    code = sha256()
+    for file in sorted(
+        [*(folder / PACKAGE / room.sources).rglob("*.py"), *(folder / "tests" / "support").rglob("*.py")]
+    ):
+        code.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
+    about = {"processes": processes, "seconds": seconds, "kept": str(kept), "code": code.hexdigest()}
+    job.write_text(json.dumps({"faults": [fault.name for fault in faults], **about}))
     for file in (calls, results):
         file.write_text("")
-    temporary = tempfile.TemporaryDirectory(prefix="mutants-")  # other runs of pytest delete what is in pytest's own
+    temporary = tempfile.TemporaryDirectory(prefix="m-")  # other runs of pytest delete what is in pytest's own
     environment = {
         **os.environ,
         JOB: str(job),
         CALLS: str(calls),
         RESULTS: str(results),
-        "PYTEST_DEBUG_TEMPROOT": temporary.name,
+        TEMPORARY: temporary.name,
     }
     command = [str(python_of(folder)), "-m", "pytest", "-p", "tests.mutants.warm", "-m", "not slow", "-q", *room.tests]
     command += ["-o", "tmp_path_retention_policy=none", *(f"--deselect={test}" for test in room.without)]
@@ -215,7 +168,9 @@ def python_of(folder: Path) -> Path:
         for there in (Path(path) for path in sys.path if path.endswith("site-packages")):
             _link(there, packages)
             _link(there.parents[2] / "bin", home / "bin")
-        (packages / "copy.pth").write_text(f"{folder / 'src'}\n{folder / 'tests' / 'mutants' / 'startup'}\n")
+        (packages / "copy.pth").write_text(f"{folder / 'src'}\n")
+        told = Path("tests", "mutants", "startup", "mutants_calls.py")
+        (packages / told.name).symlink_to(folder / told)
         for name, module in SCRIPTS.items():
             script = home / "bin" / name
             script.unlink()  # a link to the one that runs the repository's code
@@ -288,6 +243,7 @@ def main() -> int:
     parser.add_argument("--functions", nargs="+", default=["*"], metavar="PATTERN", help="such as SearchState.choose")
     parser.add_argument("--sample", type=int, metavar="N", help="that many faults of a room, drawn by chance")
     parser.add_argument("--seed", type=int, default=1, help="which ones; by default 1")
+    parser.add_argument("--seconds", type=float, default=math.inf, help="of a fault's tests; by default, all of them")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     if unknown := sorted(set(asked.rooms) - {*ROOMS, BY_HAND}):
@@ -303,6 +259,7 @@ def main() -> int:
             functions=asked.functions,
             sample=asked.sample,
             seed=asked.seed,
+            seconds=asked.seconds,
             processes=asked.processes,
         )
     return 0

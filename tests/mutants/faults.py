@@ -16,6 +16,9 @@ from mutmut.utils.format_utils import get_mutant_name, mangled_name_from_mutant_
 PACKAGE = Path("src", "stepsweep")
 IMPORT = "from mutmut.mutation.trampoline import wrap_in_trampoline"
 STARTED = 'if __name__ == "__main__":'
+HOSTS = Path("local", "machine.py")
+TOLD = ("MUTANT_UNDER_TEST", "MUTANTS_CALLS", "PYTEST_CURRENT_TEST")
+"""The embedded cloud starts its hosts without what it does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +60,9 @@ def _of_file(file: Path, cache: Path) -> list[Fault]:
         code, faults = _made(file, path.read_text())
         kept.write_text(json.dumps([code, [asdict(fault) for fault in faults]]))
     code, faults = json.loads(kept.read_text())
+    code = code.replace(IMPORT, f"import mutants_calls\n{IMPORT}", 1)
+    if file == HOSTS:
+        code += f"NEEDED = (*NEEDED, {', '.join(map(repr, TOLD))})\n"
     path.write_text(code)
     return [Fault(**{**fault, "change": tuple(fault["change"])}) for fault in faults]
 
@@ -66,7 +72,7 @@ def _made(file: Path, code: str) -> tuple[str, list[Fault]]:
     path = PACKAGE / file
     mutated = mutate_file_contents(str(path), code)
     code = mutated.code
-    if file.name == "__main__.py":
+    if STARTED in code:
         # A fault is known by the name of its module, which is another one when a process is started with it.
         module = ".".join(path.relative_to("src").with_suffix("").parts)
         code = code.replace(IMPORT, f"_started, __name__ = __name__ == '__main__', {module!r}\n{IMPORT}", 1)

@@ -1,7 +1,5 @@
-"""Faults that were seeded by hand, where mutmut cannot follow: in code that other processes run.
-
-mutmut counts what its own process calls, and the tests of client, stack and embedded cloud start processes. Each fault
-here is one that tests once did not find, or one that costs money or names a wrong winner if it comes back.
+"""Faults that were seeded by hand: each is one that tests once did not find, or one that costs money or names a wrong
+winner if it comes back.
 """
 
 from collections.abc import Sequence

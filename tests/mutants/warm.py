@@ -1,9 +1,9 @@
 """A pytest plugin that tries faults in forks of one process. To start pytest for each takes longer than most tests.
 
-The process runs all tests once, and learns how long each takes and which functions it calls. Then each fault gets a
-fork, whose tests are those that call the changed function, the fastest first, until one fails. A fork inherits what was
-imported, and nothing that a fixture opened: all has been closed. A test that finds a fault for the first time has to
-pass in a fork without one.
+The process runs each test file once, and learns how long each test takes and which functions it calls; what it has
+learned is kept, until the file or the room's code changes. Then each fault gets a fork, whose tests are those that call
+the changed function, the fastest files first, until one fails. A fork inherits what was imported, and nothing that a
+fixture opened: all has been closed. A test that finds a fault for the first time has to pass in a fork without one.
 """
 
 import contextlib
@@ -14,10 +14,13 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import groupby
 from multiprocessing import connection, get_context
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -26,11 +29,16 @@ import pytest
 from mutmut.mutation.trampoline import set_mutant_under_test
 
 JOB = "MUTANTS_JOB"
-"""Names a file: the faults in their order, and how many at once."""
+"""Names a file: the faults in their order, how many at once, and what is known of the tests."""
 
 CALLS, RESULTS = "MUTANTS_CALLS", "MUTANTS_RESULTS"
 
-FOUND, SURVIVED, HANGS, UNCALLED = "found", "survived", "hangs", "no test calls it"
+FOUND, SURVIVED, HANGS = "found", "survived", "hangs"
+UNCALLED, LEFT = "no test calls it", "tests that call it are left: see --seconds"
+"""Of survivors."""
+
+TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
+"""Below it pytest makes its own folder."""
 
 CPU_SECONDS, WALL_SECONDS, TIMES = 5, 60, 10
 """What a fork may take beyond its tests' own times, and a test beyond its own, and how often these. A machine may have
@@ -58,6 +66,7 @@ class Warm:
         self._sound: set[str] = set()
         self._found_by = Path(os.environ[RESULTS]).with_name("found-by")
         self._found_by.write_text("")
+        self._temporary = os.environ[TEMPORARY]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] += report.duration
@@ -68,21 +77,58 @@ class Warm:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         job = json.loads(Path(os.environ[JOB]).read_text())
-        set_mutant_under_test("stats")
-        self._run(session.items)
-        if self._failed:
-            raise session.Failed("tests fail without a fault")
-        set_mutant_under_test("")
-        _forget()
-        tests = _tests_by_function(session.items, self._cpu_seconds, Path(os.environ.pop(CALLS)))
+        calls = Path(os.environ[CALLS])
+        by_file = [(path, list(items)) for path, items in groupby(session.items, key=lambda item: item.path)]
+        lines = [
+            line
+            for path, items in reversed(by_file)  # the slowest last: what an interrupted run has learned is kept
+            for line in self._calls_of(path, items, calls, job["kept"], job["code"])
+        ]
+        del os.environ[CALLS]
+        tests = _tests_by_function(session.items, self._seconds, lines)
         gc.freeze()  # a fork that looks for garbage would copy all that there is
         with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
-            chosen = {fault: tests.get(fault.partition("__mutmut_")[0], []) for fault in job["faults"]}
+            called = {fault: tests.get(fault.partition("__mutmut_")[0], []) for fault in job["faults"]}
+            chosen = {fault: self._in_time(items, job["seconds"]) for fault, items in called.items()}
             for name, state in self._tried(chosen, at_once=job["processes"]):
                 if state in (FOUND, HANGS):
                     self._check_without(name, chosen[name])
-                results.write(f"{name}\t{state}\n")
+                is_cut = state == SURVIVED and len(chosen[name]) < len(called[name])
+                results.write(f"{name}\t{LEFT if is_cut else state}\n")
         return True
+
+    def _calls_of(self, path: Path, items: Sequence[pytest.Item], calls: Path, kept: str, code: str) -> list[str]:
+        """Returns which functions the tests of a file call, as seeded code writes it down."""
+        ids = [item.nodeid for item in items]
+        file = Path(kept, sha256("\0".join([code, *ids, path.read_text()]).encode()).hexdigest())
+        if not file.exists():
+            before = calls.stat().st_size
+            set_mutant_under_test("stats")
+            self._have_own_folders(items[0].config)
+            self._run(items)
+            if self._failed:
+                raise pytest.Session.Failed("tests fail without a fault")
+            set_mutant_under_test("")
+            _forget()
+            with calls.open() as added:
+                added.seek(before)
+                lines = sorted(set(added.read().splitlines()))
+            file.write_text(json.dumps([{id_: (self._seconds[id_], self._cpu_seconds[id_]) for id_ in ids}, lines]))
+        seconds, lines = json.loads(file.read_text())
+        for id_, (wall, cpu) in seconds.items():
+            self._seconds[id_], self._cpu_seconds[id_] = wall, cpu
+        return list(lines)
+
+    def _in_time(self, items: Sequence[pytest.Item], seconds: float) -> list[pytest.Item]:
+        """Returns the first tests that together take no longer, but one at least."""
+        chosen: list[pytest.Item] = []
+        taken = 0.0
+        for item in items:
+            taken += self._seconds[item.nodeid]
+            if taken > seconds and chosen:
+                break
+            chosen.append(item)
+        return chosen
 
     def _check_without(self, fault: str, items: Sequence[pytest.Item]) -> None:
         """Raises Failed if what found a fault fails in a fork without one too: then it would find every fault."""
@@ -120,6 +166,7 @@ class Warm:
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
         set_mutant_under_test(fault)
+        self._have_own_folders(items[0].config)
         self._failed = False
         code = 1
 
@@ -140,6 +187,11 @@ class Warm:
             code = int(self._failed)
         finally:
             os._exit(code)
+
+    def _have_own_folders(self, config: pytest.Config) -> None:
+        """Lets tests share no temporary files and no template of the stack with others: a fault may have made them."""
+        os.environ[TEMPORARY] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="", dir=self._temporary)
+        config._tmp_path_factory._basetemp = None  # type: ignore[attr-defined]
 
     def _run(self, items: Sequence[pytest.Item], *, is_fork: bool = False) -> None:
         """Runs tests up to the first one that fails."""
@@ -183,17 +235,33 @@ def _end(fork: Fork) -> None:
 
 
 def _tests_by_function(
-    items: Sequence[pytest.Item], seconds: Mapping[str, float], calls: Path
+    items: Sequence[pytest.Item], seconds: Mapping[str, float], calls: Sequence[str]
 ) -> dict[str, list[pytest.Item]]:
-    """Returns the tests that call each function, the fastest first."""
+    """Returns the tests that call each function, those of the fastest files first.
+
+    What a fixture calls, other tests of the file may judge, so they come last.
+    """
     by_id = {item.nodeid: item for item in items}
-    found: dict[str, set[str]] = defaultdict(set)
-    for line in calls.read_text().splitlines():
-        function, test, _ = line.split("\t")
-        found[function].add(test)
+    by_file: dict[Path, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        by_file[item.path].append(item)
+    calling: dict[str, set[pytest.Item]] = defaultdict(set)
+    prepared: dict[str, set[Path]] = defaultdict(set)
+    for line in calls:
+        function, test, phase = line.split("\t")
+        calling[function].add(by_id[test])
+        if phase != "call":
+            prepared[function].add(by_id[test].path)
+
+    def fastest(tests: set[pytest.Item]) -> list[pytest.Item]:
+        of_file: dict[Path, float] = defaultdict(float)
+        for item in tests:
+            of_file[item.path] += seconds[item.nodeid]
+        return sorted(tests, key=lambda item: (of_file[item.path], item.path, seconds[item.nodeid], item.nodeid))
+
     return {
-        function: sorted((by_id[test] for test in tests), key=lambda item: (seconds[item.nodeid], item.nodeid))
-        for function, tests in found.items()
+        function: fastest(tests) + fastest({item for path in prepared[function] for item in by_file[path]} - tests)
+        for function, tests in calling.items()
     }
 
 

@@ -1,24 +1,25 @@
-"""Python imports this when it starts in a copy: it writes down which functions each test calls, in any process.
+"""Seeded code imports this: it writes down which functions each test calls, in any process.
 
-mutmut's trampolines tell of each call, but only to the process that was called, and tests of the trainer and the trial
-kit start others. pytest names its test in the environment, so a child process knows it too.
+mutmut's trampolines tell of each call, but only to the process that was called, and tests start others. pytest names
+its test in the environment, and whether it is being set up, so a child process knows it too.
 """
 
 import os
 
+from mutmut.mutation import trampoline
+
 file = os.environ.get("MUTANTS_CALLS", "")
 
-if file:
-    from mutmut.mutation import trampoline
+_written: set[tuple[str, str]] = set()
 
-    _written: set[tuple[str, str]] = set()
-    _pytest = os.environ.setdefault("MUTANTS_PYTEST", str(os.getpid()))
 
-    def _write(name: str, caller: str | None = None) -> None:
-        if (test := os.environ.get("PYTEST_CURRENT_TEST")) and (test, name) not in _written:
-            _written.add((test, name))
-            where = "here" if str(os.getpid()) == _pytest else "elsewhere"
-            with open(file, "a") as calls:  # noqa: PTH123  one short write, which other processes do not split
-                calls.write(f"{name}\t{test.rpartition(' (')[0]}\t{where}\n")
+def _write(name: str, caller: str | None = None) -> None:
+    test = os.environ.get("PYTEST_CURRENT_TEST", "")
+    if file and test and (test, name) not in _written:
+        _written.add((test, name))
+        test, _, phase = test.removesuffix(")").rpartition(" (")
+        with open(file, "a") as calls:  # noqa: PTH123  one short write, which other processes do not split
+            calls.write(f"{name}\t{test}\t{phase}\n")
 
-    trampoline.record_trampoline_hit = _write
+
+trampoline.record_trampoline_hit = _write
