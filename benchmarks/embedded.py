@@ -75,12 +75,12 @@ class Cloud:
     endpoint: Endpoint
 
     def client(self, service: str, config: Config | None = None) -> Any:
-        session = boto3.Session(
+        session: Any = boto3.Session(
             aws_access_key_id=self.endpoint.access_key_id,
             aws_secret_access_key=self.endpoint.secret_access_key,
             region_name=self.endpoint.region,
         )
-        return session.client(service, endpoint_url=self.endpoint.url, config=config)  # type: ignore[call-overload]
+        return session.client(service, endpoint_url=self.endpoint.url, config=config)
 
     @cached_property
     def outputs(self) -> dict[str, str]:

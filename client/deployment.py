@@ -137,13 +137,13 @@ def clients_of(*, profile: str | None = None, region: str | None = None) -> Call
     Raises:
         ProfileNotFound, InvalidRegionError: botocore's errors.
     """
-    session = boto3.Session(profile_name=profile, region_name=region)
+    session: Any = boto3.Session(profile_name=profile, region_name=region)  # `client` takes one literal name of many
     quick: _RetryDict = {"mode": "standard", "max_attempts": 3}
     config = Config(retries=quick, connect_timeout=10, read_timeout=20)
 
     @functools.cache
     def client(service: str) -> Any:
-        return session.client(service, config=config)  # type: ignore[call-overload]  # one name of many
+        return session.client(service, config=config)
 
     return client
 

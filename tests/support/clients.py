@@ -42,11 +42,11 @@ def retries_of_new() -> Iterator[dict[str, Any]]:
 def _client(
     service: str, endpoint: str | None, region: str | None, key: str | None, secret: str | None, token: str | None
 ) -> Any:
-    return _session(region, key, secret, token).client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
+    return _session(region, key, secret, token).client(service, endpoint_url=endpoint)
 
 
 @cache
-def _session(region: str | None, key: str | None, secret: str | None, token: str | None) -> boto3.Session:
+def _session(region: str | None, key: str | None, secret: str | None, token: str | None) -> Any:
     return boto3.Session(
         aws_access_key_id=key, aws_secret_access_key=secret, aws_session_token=token, region_name=region
     )

@@ -34,11 +34,11 @@ class World:
         self.is_plain = is_plain
         self.url = environment["AWS_ENDPOINT_URL"]
         key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
-        self._session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
+        self._session: Any = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name=REGION)
 
     @cache  # noqa: B019  one world a process
     def client(self, service: str, config: Config | None = None) -> Any:
-        return self._session.client(service, endpoint_url=self.url, config=config)  # type: ignore[call-overload]
+        return self._session.client(service, endpoint_url=self.url, config=config)
 
     @cache  # noqa: B019
     def role(self) -> str:

@@ -57,7 +57,7 @@ class Clients:
 
     def __init__(self, endpoint_url: str, region: str, access: Access) -> None:
         self._lock = threading.Lock()
-        session = boto3.Session(botocore_session=isolated(region))
+        session: Any = boto3.Session(botocore_session=isolated(region))  # boto3-stubs want a literal name of a service
         config = ISOLATED.merge(
             Config(retries={"max_attempts": 0}, parameter_validation=False, max_pool_connections=256, read_timeout=900)
         )
@@ -65,7 +65,7 @@ class Clients:
         @cache
         def make(service: str, role_arn: str) -> Any:
             key = access.key_of(role_arn)
-            return session.client(  # type: ignore[call-overload]  # boto3-stubs want a literal name
+            return session.client(
                 service,
                 endpoint_url=endpoint_url,
                 aws_access_key_id=key.access_key_id,
