@@ -1,10 +1,13 @@
 """Tables of trials on a terminal, whatever its width and the names: no number is ever broken."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.running.execution import Progress, Training
 from stepsweep.client.running.printed import last_line
 from stepsweep.client.terminal.live import Following, training_table
@@ -12,6 +15,7 @@ from stepsweep.client.terminal.trial_table import TrialRow, differing, trial_tab
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
 from stepsweep.contract.spec import SweepSpec
+from tests.support.recorded import RecordedCloud
 
 HUGGING_FACE = {
     "learning_rate": ["5e-05", "3e-05", "2e-05"],
@@ -108,6 +112,29 @@ def test_the_live_display_has_the_latest_epoch_of_what_trains() -> None:
         with console.capture() as capture:
             console.print(following)
         assert str(value) in capture.get()
+
+
+def test_seeds_have_their_mean_its_standard_error_and_their_number_and_those_that_fail_a_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorded = RecordedCloud(directory=tmp_path)
+    good, better, alone, bad = recorded.planned("mine", {"lr": [0.1, 0.2]}, repeats=2)
+    for trial, value in ((good, 0.6), (better, 0.8), (alone, 0.5)):
+        recorded.succeeded("mine", trial, {"val_accuracy": [0.4, value]})
+    recorded.failed("mine", bad, "boom")
+    recorded.reduced("mine")
+    cloud = Cloud(
+        on="local", directory=tmp_path, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )  # fmt: skip
+    archive = cloud.looked_at().archive
+    View().standing(archive.standing("mine", []), objects=archive.objects, where="", is_on_aws=False)
+    assert capsys.readouterr().out.splitlines()[2:7] == [
+        "    lr  val_accuracy  std. error  n  epoch  trained",
+        "1  0.1           0.7         0.1  2      2        2",
+        "",
+        "1 FAILED  1 of 2 trials succeeded; seed 1: exit code 1, attempt 2",
+        "          lr=0.2",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -168,4 +168,10 @@ EQUIVALENT = [
         change=('- return format(Decimal(repr(value)), "f")', '+ return format(Decimal(repr(value)), "F")'),
         reason="the two differ for infinity and NaN alone, which are written as JSON",
     ),
+    Equivalent(
+        file="client/terminal/view.py",
+        function="View.failures",
+        change=("- table = Table.grid(padding=(0, 2, 0, 0))", "+ table = Table.grid(padding=(0, 2, 0, 1))"),
+        reason="of two neighbours' paddings a grid has the larger one, and at its edge none",
+    ),
 ]
