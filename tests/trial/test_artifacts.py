@@ -87,6 +87,16 @@ def test_names_that_could_be_no_path_elsewhere_are_left_out(here: Path) -> None:
     assert len(left_out) == 3
 
 
+def test_names_that_s3_would_not_take_are_left_out(here: Path) -> None:
+    mine = watched(here, "deep")
+    longest = "/".join(["deep", *["x" * 199] * 3, "y" * 199])  # 800 bytes without the slashes
+    write(here / f"{longest}")
+    write(here / f"{longest}y")
+    files, left_out = mine.found()
+    assert sorted(files) == [longest]
+    assert left_out == [f"{longest + 'y'!r}: has a name of more than 255 bytes, or a path of more than 800"]
+
+
 def test_names_that_some_disks_take_for_one_are_left_out_but_one(here: Path) -> None:
     mine = watched(here, "*.pt")
     for name in ("Best.pt", "best.pt", "BEST.pt", "caf\u00e9.pt", "cafe\u0301.pt", "last.pt"):

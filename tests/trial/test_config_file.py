@@ -96,6 +96,15 @@ def test_what_is_no_configuration(tmp_path: Path, name: str, text: str) -> None:
         fields(tmp_path / name)
 
 
+def test_a_yaml_file_needs_a_package_and_a_json_file_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    for name in ("c.json", "c.yaml"):
+        (tmp_path / name).write_text('{"lr": 1}')
+    assert fields(tmp_path / "c.json") == {"lr": 1}
+    with pytest.raises(WrongCommand, match=r"^--into: needs the package pyyaml$"):
+        fields(tmp_path / "c.yaml")
+
+
 def test_a_trial_s_copy_gets_them_and_a_file_of_a_person_does_not(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("lr: 3\nepochs: 9\n")
     code = (

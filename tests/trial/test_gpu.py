@@ -54,3 +54,10 @@ def test_the_driver_is_that_of_the_trial_s_own_environment(driver: Path, tmp_pat
     assert gpu.why_gone({**variables, "PATH": str(tmp_path)}) == "MIG-1 cannot be used: exit code 9"
     says(driver, "echo no device; echo why >&2")
     assert gpu.why_gone({**variables, "PATH": str(tmp_path)}) == "MIG-1 cannot be used: no device\nwhy"
+
+
+def test_a_driver_that_cannot_be_started_is_told_too(driver: Path, tmp_path: Path) -> None:
+    driver.write_bytes(b"\x7fELF, and no more of it")
+    driver.chmod(0o755)
+    variables = {"NVIDIA_VISIBLE_DEVICES": "GPU-1", "PATH": str(tmp_path)}
+    assert gpu.why_gone(variables) == f"GPU-1 cannot be used: [Errno 8] Exec format error: '{driver}'"

@@ -376,6 +376,14 @@ class TestInAJob:
         assert ended.stdout.splitlines()[0] == f"{root}/checkpoint {root}/artifacts {root}/report.jsonl"
         assert not root.exists()
 
+    def test_where_its_folder_cannot_be_made_it_has_a_temporary_one(self, kit: Kit, job: dict[str, str]) -> None:
+        (kit.folder / "stepsweep-trial").touch()
+        ended = kit("--", "sh", "-c", "echo {checkpoint_dir}; echo loss=1", "{args}", *TRIAL, **job)
+        assert ended.returncode == 0, ended.stderr
+        folder = Path(ended.stdout.splitlines()[0]).parent
+        assert folder.name.startswith("stepsweep-trial-")
+        assert not folder.exists()
+
     def test_artifacts_go_to_s3_and_what_is_left_out_is_told(self, kit: Kit, job: dict[str, str], s3: Any) -> None:
         uri = f"s3://{BUCKET}/trials/artifacts/"
         job["STEPSWEEP_ARTIFACTS_URI"] = uri

@@ -230,6 +230,28 @@ def test_what_is_printed_more_often_than_there_are_epochs_is_named_if_none_of_it
     ]
 
 
+def test_a_name_in_lines_of_several_kinds_and_more_often_than_there_are_epochs_is_refused_with_what_to_write() -> None:
+    with pytest.raises(NoMetrics) as raised:
+        collected("fit loss: 1\ncheck loss: 2\nfit loss: 3\ncheck loss: 4\nend loss: 5", 2)
+    assert str(raised.value) == (
+        "loss was printed 5 times for 2 epochs, in lines of several kinds, such as 'fit loss' and 'check loss', and no "
+        "line names its epoch. To fix it, say which line counts, as in metrics: {loss: 'end loss: (\\S+)'}"
+    )
+
+
+def test_an_epoch_that_no_training_has_is_refused_with_what_to_write() -> None:
+    assert len(collected("epoch 100000 loss=1", 100_000)[0]["loss"]) == 100_000
+    with pytest.raises(NoMetrics, match=r"^epoch 100001 was printed, more than 100000; name the epoch's pattern with"):
+        collected("epoch 100001 loss=1", None)
+
+
+def test_of_very_many_kinds_of_lines_the_last_of_an_epoch_are_known() -> None:
+    others = "".join(f"{letter} accuracy=0.{number}\n" for number, letter in enumerate("abcdefghijklmnop", 10))
+    text = "epoch 1\nin all accuracy=0.5\n{}epoch 2\nin all accuracy=0.6"
+    assert collected(text.format(others[: others.rindex("p")]), 2)[0] == {"accuracy": [0.5, 0.6]}
+    assert collected(text.format(others), 2)[0] == {"accuracy": [0.25, 0.6]}
+
+
 def test_a_traceback_that_the_script_survives_is_no_metric() -> None:
     columns, notices = collected(
         "epoch 1 accuracy=0.7\n"

@@ -202,6 +202,21 @@ def test_a_version_whose_files_change_while_it_is_made_is_not_written(
     assert capsys.readouterr().err == ""
 
 
+def test_a_disk_that_fails_while_a_version_is_made_is_told_and_the_version_before_stays(
+    kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    kept.write("a", "one")
+    kept.ended()
+    kept.write("a", "two")
+    monkeypatch.setattr(tarfile.TarFile, "add", fail)
+    kept.ended()
+    assert kept.saved()["checkpoint/a"] == "one"
+    assert capsys.readouterr().err == f"stepsweep-trial: cannot write {kept.uri}: [Errno 5] Input/output error\n"
+
+
 def test_what_cannot_be_written_is_told_once_and_costs_nothing(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     one = kept.attempt(bucket="no-such-bucket")
     one.start()
