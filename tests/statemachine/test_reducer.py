@@ -136,6 +136,11 @@ class TestSummary:
         summary = {"test_accuracy": 0.91, "stopped": "early", "data": {"dataset": "mnist"}}
         assert self.summary_of(cloud, json.dumps(summary).encode()) == summary
 
+    @pytest.mark.parametrize("more", [0, 1])
+    def test_the_largest_summary_is_in_the_output_and_none_that_is_larger(self, cloud: Cloud, more: int) -> None:
+        data = b'{"a": 1}'.ljust(reducer.MAX_SUMMARY_BYTES + more)
+        assert self.summary_of(cloud, data) == (None if more else {"a": 1})
+
     @pytest.mark.parametrize(
         "data",
         [
