@@ -1,17 +1,24 @@
 """What a person sees while a sweep goes, where the output is not a terminal."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsweep.bucket.folder import path_of
+from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.running.execution import Progress
+from stepsweep.client.running.free_running import FollowedLog
 from stepsweep.client.terminal.live import BAR_WIDTH, Following, bar, time_of, widths
 from stepsweep.client.terminal.view import View
+from stepsweep.contract import keys
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
+from tests.support.life import FAILED, life_of, succeeded
 
 
 def spec(**fields: object) -> SweepSpec:
@@ -133,3 +140,32 @@ def test_the_bar_is_always_as_wide_and_shows_all_there_is(numbers: list[int]) ->
     shares = widths(numbers)
     assert sum(shares) == (BAR_WIDTH if any(numbers) else 0)
     assert [share > 0 for share in shares] == [number > 0 for number in numbers]
+
+
+def test_a_free_running_search_that_goes_on_counts_apart_what_had_ended_before(tmp_path: Path) -> None:
+    life, store = life_of(workers=2, trials=7), FolderStore(tmp_path / "bucket")
+    followed = FollowedLog(store, "s", execution="two")
+
+    def read() -> list[Result]:
+        for number, event in enumerate(life.log):
+            file = path_of(tmp_path, "bucket", keys.event_key("s", number))
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(event.to_json()))
+        return followed.read(store.listed(keys.events_prefix("s")))
+
+    assert (read(), followed.state, followed.before, followed.jobs()) == ([], None, 0, 7)
+    for worker in (0, 1, 0):
+        life.ends(worker, succeeded(0.5))
+    life.begin(execution="two")
+    assert (read(), followed.before, followed.ended, followed.jobs()) == ([], 3, 0, 4)
+    _, task = life.tasks[0]
+    life.ends(0, succeeded(0.7))
+    (news,) = read()
+    assert (news.trial.params, news.outcome.status) == (task.params, Status.SUCCEEDED)
+    assert (news.value, news.epoch, news.epochs_trained, news.outcome.trial_id) == (0.7, 1, 1, news.trial.trial_id)
+    life.ends(1, FAILED)
+    life.ends(0, FAILED)
+    assert [(each.outcome.is_failure, each.outcome.reason) for each in read()] == [(True, "no memory")] * 2
+    life.ends(1, FAILED)
+    assert len(read()) == 1
+    assert (followed.before, followed.ended, followed.failed, followed.jobs()) == (3, 4, 3, 4)
