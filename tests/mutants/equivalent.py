@@ -174,4 +174,13 @@ EQUIVALENT = [
         change=("- table = Table.grid(padding=(0, 2, 0, 0))", "+ table = Table.grid(padding=(0, 2, 0, 1))"),
         reason="of two neighbours' paddings a grid has the larger one, and at its edge none",
     ),
+    Equivalent(
+        file="bucket/search_log.py",
+        function="SearchLog.read_on",
+        change=(
+            "- documents = for_all(self._bucket.get_json, names, threads=ahead)",
+            "+ documents = for_all(self._bucket.get_json, names, )",
+        ),
+        reason="there are as many threads as documents or more, and a pool starts no thread without work",
+    ),
 ]
