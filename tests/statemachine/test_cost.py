@@ -32,6 +32,8 @@ class TestBudget:
     def test_fewer_machines_boot_for_less(self, cloud: Cloud) -> None:
         all_at_once = cloud.plan({**SPEC, "name": "wide"})["usd_at_most"]
         assert cloud.plan({**SPEC, "name": "one", "max_concurrency": 1})["usd_at_most"] < all_at_once / 2
+        fault = cloud.plan({**SPEC, "name": "dear", "max_concurrency": 1, "epochs": 600, "budget_usd": 1})["fault"]
+        assert ", the rest for a machine that boot, pull the image and idle. That is more than 1; give" in fault
 
     def test_the_tutorial_s_pace_is_not_taken_for_another_trainer_s(self, cloud: Cloud) -> None:
         cloud.monkeypatch.delenv(keys.SECONDS_PER_EPOCH)

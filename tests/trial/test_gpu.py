@@ -61,3 +61,15 @@ def test_a_driver_that_cannot_be_started_is_told_too(driver: Path, tmp_path: Pat
     driver.chmod(0o755)
     variables = {"NVIDIA_VISIBLE_DEVICES": "GPU-1", "PATH": str(tmp_path)}
     assert gpu.why_gone(variables) == f"GPU-1 cannot be used: [Errno 8] Exec format error: '{driver}'"
+
+
+def test_a_driver_that_does_not_answer_is_waited_for_and_told(
+    driver: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(driver, "exec /bin/sleep 60")
+    monkeypatch.setattr(gpu, "ASK_SECONDS", 0.1)
+    variables = {"NVIDIA_VISIBLE_DEVICES": "GPU-1", "PATH": str(tmp_path)}
+    why = gpu.why_gone(variables)
+    assert why is not None
+    assert why.startswith("GPU-1 cannot be used: ")
+    assert why.endswith("timed out after 0.1 seconds")
