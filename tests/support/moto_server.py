@@ -1,27 +1,45 @@
 """A moto server in this process, as moto is but for what makes it faster."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
+from typing import Any
 
 import boto3
 import pytest
 from moto import backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+from stepsweep.local.server import KeepingHandler
+from stepsweep.local.signatures import read_body
+
+POLL_SECONDS = 0.02
+"""How often a server looks whether it is to end."""
 
 
 @contextmanager
 def running_moto() -> Iterator[str]:
-    """Runs a server while the context lasts; gives its URL. All servers of a process have one state."""
+    """Runs a server while the context lasts; gives its URL. All servers of a process have one state.
+
+    It answers many requests on one connection, like the embedded cloud: moto's own opens one for each, and a thread.
+    """
     _hasten()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        read_body(environ)  # so that the connection can stay
+        answer: Iterable[bytes] = moto(environ, start_response)
+        return answer
+
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=KeepingHandler)
+    threading.Thread(target=server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
     try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.stop()
+        server.shutdown()
+        server.server_close()
 
 
 @contextmanager
