@@ -15,12 +15,10 @@ from stepsweep.trial.process import Ended, run
 class Ran:
     """A line of the shell that has run, and what the wrapper heard of it."""
 
-    def __init__(self, script: str, *, end: bool = False, variables: Mapping[str, str] | None = None) -> None:
+    def __init__(self, script: str, variables: Mapping[str, str] | None = None) -> None:
         self.lines: list[str] = []
         self.told = 0
         self._over = threading.Event()
-        if end:
-            self._over.set()
         self.ended = run(["sh", "-c", script], variables or {}, self._line, self._terminated, self._over)
         self._over.set()  # or a thread waits for ever
 
@@ -30,6 +28,8 @@ class Ran:
             os.kill(os.getpid(), signal.SIGTERM)
         if line == "interrupt me":
             os.kill(os.getpid(), signal.SIGINT)
+        if line == "end me":
+            self._over.set()
 
     def _terminated(self) -> None:
         self.told += 1
@@ -83,9 +83,9 @@ def test_how_it_ended_and_whether_it_was_told_to(script: str, ended: Ended, capf
 
 def test_a_script_that_is_to_end_and_does_not_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "GRACE_SECONDS", 0.2)
-    ended = Ran("trap '' TERM; while true; do sleep 0.05; done", end=True).ended
+    ended = Ran("trap '' TERM; echo end me; while true; do sleep 0.05; done").ended
     assert ended == Ended(code=128 + 9, killed=True, terminated=False)
-    ended = Ran("exec sleep 60", end=True).ended
+    ended = Ran("echo end me; exec sleep 60").ended
     assert ended == Ended(code=128 + 15, killed=True, terminated=False)
 
 
