@@ -165,10 +165,14 @@ def _become(files: list[int]) -> NoReturn:
     folder, *request["argv"] = [_read(word) for word in (request["cwd"], *request["argv"])]
     request["env"] = {name: _read(value) for name, value in request["env"].items()}
     os.chdir(folder)
+    # As a new Python has them: of the parent's, Python knows that one can seek in them, which one cannot in a pipe.
+    sys.stderr = open(2, "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors, closefd=False)  # noqa: SIM115
     if request["is_closed"]:
         os.close(1)
         request["env"].pop("PYTHONUNBUFFERED", None)  # for which a fork opens it again
-        sys.stdout = None  # as a new Python has it
+        sys.stdout = None
+    else:
+        sys.stdout = open(1, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors, closefd=False)  # noqa: SIM115
     # As a new Python has it: what a shell runs in the background ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     become(request)
