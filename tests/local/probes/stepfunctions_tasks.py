@@ -1,6 +1,7 @@
 """Tasks of state machines."""
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
@@ -15,22 +16,22 @@ from tests.local.probes.world import World, calls_of, outcome, probe
 @probe
 def batch_task(world: World) -> Any:
     """Submits a job and does not wait for it."""
-    world.submit("exit 0")
-    definition = world.client("batch").describe_job_definitions()["jobDefinitions"][-1]["jobDefinitionArn"]
-    parameters = {"JobName": "task", "JobQueue": world.queue(), "JobDefinition": definition}
-    task = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob", "Parameters": parameters, "End": True}
-    return world.executed({"It": task})
+    return world.executed({"It": _job_task(world, "submitJob")})
 
 
 @probe
 def batch_task_with_a_share(world: World) -> Any:
     """Submits a job with a share to a queue without a policy, which AWS refuses."""
-    world.submit("exit 0")
+    share = {"ShareIdentifier": "mine", "SchedulingPriorityOverride": 0}
+    return world.executed({"It": _job_task(world, "submitJob", share)})
+
+
+def _job_task(world: World, action: str, more: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Returns a state that submits a job which ends at once, with more parameters."""
+    world.submit("exit 0")  # makes the definition
     definition = world.client("batch").describe_job_definitions()["jobDefinitions"][-1]["jobDefinitionArn"]
-    parameters = {"JobName": "task", "JobQueue": world.queue(), "JobDefinition": definition}
-    parameters |= {"ShareIdentifier": "mine", "SchedulingPriorityOverride": 0}
-    task = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob", "Parameters": parameters, "End": True}
-    return world.executed({"It": task})
+    parameters = {"JobName": "task", "JobQueue": world.queue(), "JobDefinition": definition, **(more or {})}
+    return {"Type": "Task", "Resource": f"arn:aws:states:::batch:{action}", "Parameters": parameters, "End": True}
 
 
 @probe
@@ -127,10 +128,7 @@ def description_of_a_sync_tasks_job(world: World) -> Any:
     """How often a `.sync` task asks Batch about its job, and whether its output is what Batch says of it."""
     from moto.batch.responses import BatchResponse
 
-    world.submit("exit 0")
-    definition = world.client("batch").describe_job_definitions()["jobDefinitions"][-1]["jobDefinitionArn"]
-    parameters = {"JobName": "task", "JobQueue": world.queue(), "JobDefinition": definition}
-    task = {"Type": "Task", "Resource": "arn:aws:states:::batch:submitJob.sync", "Parameters": parameters, "End": True}
+    task = _job_task(world, "submitJob.sync")
     with calls_of(BatchResponse, "describejobs") as made:
         ended = world.executed({"It": task})
     if "output" not in ended:
