@@ -1,11 +1,12 @@
 """The package as a release makes it, and virtual environments that hold nothing else."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.installed import Installed, copied_sources, environment, installed
+from tests.support.installed import UV, Installed, copied_sources, environment, installed
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,9 @@ def distributions(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Path
     """Returns the folder of the sdist, and of the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("distributions")
     source = copied_sources(tmp_path_factory.mktemp("source"))
-    subprocess.run([tools, "-m", "build", "--outdir", folder, source], check=True, capture_output=True)
+    build = [tools, "-m", "build", "--installer", "uv", "--outdir", folder, source]
+    path = f"{UV.parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(build, env={**os.environ, "PATH": path}, check=True, capture_output=True)
     return folder
 
 

@@ -9,7 +9,8 @@ from textwrap import dedent
 
 from tests.support.embedded import REPOSITORY
 
-PIP = ("install", "--quiet", "--disable-pip-version-check", "--no-compile")
+UV = Path(sys.executable).with_name("uv")
+"""It resolves and installs as pip does, in a tenth of the time."""
 
 TAKEN = ("client", "sweep", "local", "stack", "trainer", "contract", "bucket", "statemachine", "tests")
 """Names that a person's own modules may well have."""
@@ -76,11 +77,11 @@ def copied_sources(folder: Path) -> Path:
 
 
 def environment(folder: Path, *packages: str) -> Path:
-    """Makes a virtual environment with packages, and returns its Python. It has no pip of its own, which would have to
-    be installed too."""
+    """Makes a virtual environment with packages, and returns its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
-    subprocess.run([sys.executable, "-m", "pip", "--python", python, *PIP, *packages], check=True, cwd=folder)
+    install = [UV, "pip", "install", "--quiet", "--system-certs", "--python", python]
+    subprocess.run([*install, *packages], check=True, cwd=folder)
     return python
 
 
