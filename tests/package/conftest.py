@@ -22,7 +22,7 @@ def distributions(tmp_path_factory: pytest.TempPathFactory, tools: Path) -> Path
     """Returns the folder of the sdist, and of the wheel that is built from it."""
     folder = tmp_path_factory.mktemp("distributions")
     source = copied_sources(tmp_path_factory.mktemp("source"))
-    build = [tools, "-m", "build", "--installer", "uv", "--outdir", folder, source]
+    build = [str(tools), "-m", "build", "--installer", "uv", "--outdir", str(folder), str(source)]
     path = f"{UV.parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run(build, env={**os.environ, "PATH": path}, check=True, capture_output=True)
     return folder

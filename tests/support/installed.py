@@ -80,7 +80,7 @@ def environment(folder: Path, *packages: str) -> Path:
     """Makes a virtual environment with packages, and returns its Python."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
-    install = [UV, "pip", "install", "--quiet", "--system-certs", "--python", python]
+    install = [str(UV), "pip", "install", "--quiet", "--system-certs", "--python", str(python)]
     subprocess.run([*install, *packages], check=True, cwd=folder)
     return python
 
