@@ -106,6 +106,7 @@ class SweepDefinition(Construct):
             "or, with several objectives, front.json.",
             payload={
                 **one_round,
+                "execution": sfn.JsonPath.string_at("$$.Execution.Name"),
                 "ended": sfn.JsonPath.object_at("$.ended"),
                 "leg": sfn.JsonPath.object_at("$.leg"),
                 "started": sfn.JsonPath.string_at("$$.Execution.StartTime"),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from stepsweep.bucket.latest import has_planned
+from stepsweep.bucket.latest import has_planned, other_execution, taken_over
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.cost import Rates
@@ -108,12 +108,16 @@ def plan(
         job: what a trial gets that asks for nothing.
 
     Raises:
-        InvalidSweep: the estimate exceeds the budget or is unknown, another input has the sweep's name, or the sweep
-            was planned for another trainer. Then nothing is written.
+        InvalidSweep: the estimate exceeds the budget or is unknown, another input has the sweep's name, the sweep
+            was planned for another trainer, or another execution goes on with it. Then nothing is written.
     """
     if round_number:
         key = keys.plan_key(spec.name, round_number - 1)
         before = RoundPlan.from_json(bucket.written_json(key), where=key)
+        # Another execution may have another trainer. It writes its plan first, and then that it is the latest.
+        own = before.execution == execution
+        if other := before.execution if not own else other_execution(bucket, spec.name, execution):
+            raise taken_over(spec.name, other)
         trainer = Trainer(version=before.trainer_version, name=before.trainer_name)
         is_resumed = before.is_resumed
         trials = _next_round(bucket, spec, round_number, trainer.version)

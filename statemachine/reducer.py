@@ -16,7 +16,7 @@ from botocore.config import Config
 
 from stepsweep.bucket.artifacts import KeptFiles, keep
 from stepsweep.bucket.job_logs import CloudLastLines, LastLines, with_last_lines
-from stepsweep.bucket.latest import has_ended
+from stepsweep.bucket.latest import has_ended, other_execution
 from stepsweep.bucket.outcomes import Outcomes, Unreadable
 from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json
 from stepsweep.bucket.search_log import SearchLog
@@ -58,9 +58,9 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     """Ends one round.
 
     Args:
-        event: `{"sweep": name, "round": number, "ended": how the training ended, "leg": number, "started": when the
-            execution started, "entered": when its state did}`. Training ends with an error and a cause
-            (`contract/jobs.py`), or with `{}` if there was none. The leg is null for a search in rounds. For a
+        event: `{"sweep": name, "execution": its name, "round": number, "ended": how the training ended, "leg": number,
+            "started": when the execution started, "entered": when its state did}`. Training ends with an error and a
+            cause (`contract/jobs.py`), or with `{}` if there was none. The leg is null for a search in rounds. For a
             free-running one the round is the leg of the execution.
 
     Returns:
@@ -74,7 +74,11 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     invocation = Invocation("reduce", sweep=event["sweep"], round_number=event["round"])
     job = StackJob.from_json(json.loads(os.environ[keys.JOB]), where=keys.JOB)
     map_results, no_job_started = _how_training_ended(event["ended"])
-    if event["leg"] is None:
+    # An earlier version's execution, which goes on with this function, does not name itself.
+    execution = event.get("execution", "")
+    if event["leg"] is None and execution and other_execution(bucket, event["sweep"], execution):
+        state = _left_to_the_planner(event["sweep"], event["round"])
+    elif event["leg"] is None:
         # Not this process's clock: a function that runs again must decide the same.
         since = datetime.fromisoformat(event["entered"]) - datetime.fromisoformat(event["started"])
         state = reduce(
@@ -89,7 +93,15 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
             hours=since.total_seconds() / 3600,
         )
     else:
-        state = end_leg(bucket, last_lines, sweep=event["sweep"], no_job_started=no_job_started, job=job)
+        state = end_leg(
+            bucket,
+            last_lines,
+            sweep=event["sweep"],
+            execution=execution,
+            part=event["round"],
+            no_job_started=no_job_started,
+            job=job,
+        )
     report: dict[str, object] = {}
     if not state["another_round"]:
         report = leave_report(
@@ -183,8 +195,20 @@ def reduce(
     )
 
 
+def _left_to_the_planner(sweep: str, round_number: int) -> dict[str, Any]:
+    """Returns the answer where another execution goes on with the sweep: the planner refuses this one, and says so."""
+    return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": False}
+
+
 def end_leg(
-    bucket: Bucket, last_lines: LastLines, *, sweep: str, job: StackJob, no_job_started: str = ""
+    bucket: Bucket,
+    last_lines: LastLines,
+    *,
+    sweep: str,
+    job: StackJob,
+    execution: str = "",
+    part: int = 0,
+    no_job_started: str = "",
 ) -> dict[str, Any]:
     """Ends a leg of a free-running search, of which no worker runs any more.
 
@@ -193,11 +217,15 @@ def end_leg(
 
     Args:
         job: what a trial gets that asks for nothing.
+        execution: whose leg it is; empty if that is not known.
+        part: the leg's number in its execution.
         no_job_started: why not one of the leg's jobs started, if so. Then the search ends.
     """
     state = SearchLog.read(bucket, sweep).state
     if state is None:
         raise FileNotFoundError(f"the log of {sweep} is not in the bucket: it was deleted while the sweep ran")
+    if execution not in ("", state.began.execution):
+        return _left_to_the_planner(sweep, part)
     spec, leg = state.spec, state.began.leg
     following = replace(state.began, leg=leg + 1, part=state.began.part + 1, first=())
     ended_by = no_job_started or state.ended_by or None

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from stepsweep.bucket.latest import has_planned
+from stepsweep.bucket.latest import has_planned, taken_over
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.contract import keys
@@ -103,6 +103,8 @@ def _begun(log: SearchLog, began: Began, *, workers: int) -> SearchState:
         before = log.state
         if before is not None and (before.began.execution, before.began.part) == (began.execution, began.part):
             return before
+        if before is not None and began.part and before.began.execution != began.execution:
+            raise taken_over(began.spec.name, before.began.execution)
         leg = before.began.leg + 1 if before else 0
         log.append(begin(before, replace(began, leg=leg), workers=workers))
 

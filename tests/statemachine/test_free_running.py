@@ -31,13 +31,15 @@ class Workers:
 
     cloud: Cloud
     states: list[dict[str, Any]]
+    execution: str = "execution-1"
     trained: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, cloud: Cloud, *, execution: str = "one", part: int = 0, **fields: Any) -> "Workers":
+    def of(cls, cloud: Cloud, *, execution: str = "execution-1", part: int = 0, **fields: Any) -> "Workers":
         planned = cloud.plan({**SPEC, **fields}, execution=execution, round_number=part)
         assert "fault" not in planned, planned
-        return cls(cloud=cloud, states=cloud.bucket.get_json(planned["to_run_key"]) if planned["to_run"] else [])
+        states = cloud.bucket.get_json(planned["to_run_key"]) if planned["to_run"] else []
+        return cls(cloud=cloud, states=states, execution=execution)
 
     def ask(self, number: int, ended: dict[str, Any]) -> dict[str, Any]:
         question = {**self.states[number]["question"], "ended": ended}
@@ -70,7 +72,7 @@ class Workers:
                     self.ask(number, {})
 
     def reduce(self, leg: int = 0, part: int = 0) -> dict[str, Any]:
-        return self.cloud.reduce(round_number=part, leg=leg)
+        return self.cloud.reduce(round_number=part, leg=leg, execution=self.execution)
 
 
 def log(cloud: Cloud) -> list[dict[str, Any]]:
@@ -304,6 +306,20 @@ def test_a_sweep_that_is_started_again_trains_what_is_left_and_what_failed(cloud
     assert len(again.trained) == 5
     assert again.reduce(leg=1)["output"]["outcomes"]["SUCCEEDED"] == 6
     assert Workers.of(cloud, execution="three").states == []
+
+
+def test_of_two_executions_of_a_sweep_the_later_one_goes_on_and_the_other_names_no_winner(cloud: Cloud) -> None:
+    """Two people start it at the same moment, or somebody without `sweep`."""
+    first = Workers.of(cloud, max_concurrency=1)
+    first.train(0)
+    second = Workers.of(cloud, execution="two", max_concurrency=1)
+    answer = first.reduce()
+    assert answer == {"another_round": True, "sweep": "s", "round": 1, "ask": False}, "another one's leg is no end"
+    refused = cloud.plan(SPEC, execution="execution-1", round_number=1)["fault"]
+    assert refused.startswith("name: the execution two was started for the sweep s too, and goes on with it")
+    assert len(log(cloud)) == 3, "nothing is begun for it"
+    second.to_the_end()
+    assert second.reduce(leg=1)["output"]["outcomes"]["SUCCEEDED"] == 6
 
 
 def test_trials_of_another_sweep_are_not_trained_again(cloud: Cloud) -> None:

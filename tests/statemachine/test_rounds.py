@@ -191,6 +191,23 @@ class TestHalving:
         assert {trial.trial_id for trial in second} < {trial.trial_id for trial in first}
         assert cloud.bucket.get_json(keys.plan_key("s", 1))["trainer_version"] == "trainer-1"
 
+    def test_of_two_executions_the_later_one_goes_on_and_the_other_plans_nothing_for_its_trainer(
+        self, cloud: Cloud
+    ) -> None:
+        train(cloud, plan(cloud, 0))
+        cloud.monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
+        accepted = {**HALVED, "accept_trainer": True}
+        cloud.plan(accepted, execution="two")
+        before = cloud.objects()
+        answer = cloud.reduce()
+        assert answer == {"another_round": True, "sweep": "s", "round": 1, "ask": False}
+        refused = cloud.plan(HALVED, round_number=1)["fault"]
+        assert refused.startswith("name: the execution two was started for the sweep s too, and goes on with it")
+        assert cloud.objects() == before
+        train(cloud, cloud.trials("s"))
+        cloud.reduce(execution="two")
+        assert "fault" not in cloud.plan(accepted, execution="two", round_number=1)
+
     def test_the_output_of_many_rounds_fits_into_a_state(self, cloud: Cloud) -> None:
         train(cloud, plan(cloud, 0))
         assert len(str(cloud.reduce())) < 200, "between rounds nothing but numbers is handed on"

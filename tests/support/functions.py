@@ -42,7 +42,13 @@ class Cloud:
         self, sweep: str = "s", round_number: int = 0, *, map_results: Any = None, **more: Any
     ) -> dict[str, Any]:
         ended = {"Error": TRAINING_ENDED, "Cause": json.dumps(map_results)} if map_results else {}
-        more = {"ended": ended, "started": "2026-01-01T00:00:00Z", "entered": "2026-01-01T01:00:00+00:00", **more}
+        more = {
+            "execution": "execution-1",
+            "ended": ended,
+            "started": "2026-01-01T00:00:00Z",
+            "entered": "2026-01-01T01:00:00+00:00",
+            **more,
+        }
         return as_lambda_does(reducer.handler, {"sweep": sweep, "round": round_number, "leg": None, **more})
 
     def sample(self, sweep: str, round_number: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from stepsweep.bucket.s3 import Bucket, Readable
 from stepsweep.contract import keys
 from stepsweep.contract.documents import Latest
-from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.spec import SweepSpec
 
 
@@ -19,6 +19,28 @@ def latest_of(bucket: Readable, sweep: str) -> Latest | None:
     key = keys.latest_key(sweep)
     document = bucket.get_json(key)
     return None if document is None else Latest.from_json(document, where=key)
+
+
+def other_execution(bucket: Readable, sweep: str, execution: str) -> str:
+    """Returns the name of another execution that has planned the sweep since; empty if this one goes on with it.
+
+    The last to plan goes on: two that went on would take each other's trials for lost, and end the sweep too early.
+    """
+    try:
+        latest = latest_of(bucket, sweep)
+    except InvalidDocument:  # what is planned next mends it
+        return ""
+    return latest.execution if latest and latest.execution != execution else ""
+
+
+def taken_over(sweep: str, other: str) -> InvalidSweep:
+    """Returns the error of an execution whose sweep another one goes on with."""
+    return InvalidSweep(
+        [
+            f"name: the execution {other} was started for the sweep {sweep} too, and goes on with it; follow that one "
+            f"with `sweep watch {sweep}`"
+        ]
+    )
 
 
 def has_planned(
