@@ -38,7 +38,8 @@ SERVICES = (
 )  # fmt: skip
 """Whose models the parent has parsed: `sweep doctor` would do so for a second."""
 
-MODULES = ("boto3", "rich.live", "rich.progress", "rich.table", "stepsweep.client.cli.main", "stepsweep.local.template")
+MODULES = ("boto3", "rich.live", "rich.progress", "rich.table", "stepsweep.local.template")
+"""Beside those of the client: what its commands import late."""
 
 _parents: dict[tuple[int, tuple[str | None, ...]], tuple["subprocess.Popen[bytes]", socket.socket]] = {}
 
@@ -134,12 +135,16 @@ def _serve(connection: socket.socket) -> NoReturn:
 
 def _import() -> None:
     import gc
+    import pkgutil
 
+    from stepsweep import client
     from stepsweep.local.moto_imports import leave_out_what_nothing_asks_for
 
     gc.disable()
     for name in MODULES:
         importlib.import_module(name)
+    for module in pkgutil.walk_packages(client.__path__, f"{client.__name__}."):
+        importlib.import_module(module.name)
     share_what_botocore_reads()
     session = importlib.import_module("botocore.session").Session()
     session.set_credentials("nobody", "nobody")
