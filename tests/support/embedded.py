@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,34 +11,27 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 from filelock import FileLock
 
 from stepsweep.local import template
+from stepsweep.local.preload import FORK_IS_SAFE
+from tests.support import forked
 from tests.support.clients import client_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCRIPTED = REPOSITORY / "tests" / "trainers" / "scripted"
 
-_SERVE = """
-import json, sys
-from pathlib import Path
-from stepsweep.local.cloud import embedded_cloud
-options = json.loads(sys.argv[1])
-options["app"] = Path(options["app"]) if options.get("app") else None
-with embedded_cloud(Path(options.pop("directory")), **options) as endpoint:
-    print(json.dumps({"url": endpoint.url, "environment": endpoint.environment()}), flush=True)
-    sys.stdin.read()
-"""
+SERVING = "tests.support.serving"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cloud:
     """A running embedded cloud, reached as AWS is: over HTTP."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | forked.Process
     directory: Path
     environment: Mapping[str, str]
     outputs: Mapping[str, str]
@@ -110,26 +104,37 @@ def running_cloud(directory: Path, *, first: str = "", **options: Any) -> Iterat
     options.setdefault("context", {"trainer": str(SCRIPTED)})
     if "app" not in options and Path(options["context"].get("trainer", SCRIPTED)).is_relative_to(REPOSITORY):
         keep_template(directory, options["context"])
-    process = subprocess.Popen(
-        [sys.executable, "-c", first + _SERVE, json.dumps({"directory": str(directory), **options})],
-        cwd=REPOSITORY,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process:
-        line = process.stdout.readline()
+    with contextlib.ExitStack() as until_it_ends:
+        ends, is_asked = map(until_it_ends.enter_context, _pipe())
+        answers, said = map(until_it_ends.enter_context, _pipe())
+        process = _serving((json.dumps({"directory": str(directory), **options}), first), (ends, said))
+        ends.close()
+        said.close()
+        line = answers.readline()
         assert line, "the embedded cloud did not start"
         environment = json.loads(line)["environment"]
         cloud = Cloud(process=process, directory=directory, environment=environment, outputs={})
         try:
             yield cloud if options.get("is_empty") else cloud.with_outputs()
         finally:
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
+            is_asked.close()
             process.wait(60)
+
+
+def _pipe() -> tuple[IO[str], IO[str]]:
+    """Returns a pipe's ends: to read from, and to write to."""
+    read, write = os.pipe()
+    return os.fdopen(read), os.fdopen(write, "w")
+
+
+def _serving(arguments: tuple[str, str], files: tuple[IO[str], IO[str]]) -> "subprocess.Popen[str] | forked.Process":
+    """Starts the process of a cloud, which ends when its standard input does."""
+    given, said = (file.fileno() for file in files)
+    if FORK_IS_SAFE:
+        environment = {**os.environ, **forked.VARIABLES}
+        return forked.start((SERVING, *arguments), (given, said, 2), folder=REPOSITORY, environment=environment)
+    words = [sys.executable, "-m", SERVING, *arguments]
+    return subprocess.Popen(words, cwd=REPOSITORY, stdin=given, stdout=said, text=True)
 
 
 def keep_template(directory: Path, context: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""The command line as a fork of a process that has imported what it imports.
+"""The command line, or an embedded cloud, as a fork of a process that has imported what it imports.
 
-A new Python imports boto3, and moto for an embedded cloud, for a second, and tests start the command line hundreds of
-times. The fork is a process of its own, with its own arguments, variables, folder and files. What it imports when, and
-how a terminal or a signal reaches it, is tested on new processes.
+A new Python imports boto3, and moto for an embedded cloud, for a second, and tests start hundreds of them. The fork is
+a process of its own, with its own arguments, variables, folder and files. What it imports when, and how a terminal or a
+signal reaches it, is tested on new processes.
 """
 
 import atexit
@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -44,6 +45,68 @@ MODULES = ("boto3", "rich.live", "rich.progress", "rich.table", "stepsweep.local
 _parents: dict[tuple[int, tuple[str | None, ...]], tuple["subprocess.Popen[bytes]", socket.socket]] = {}
 
 
+class Process:
+    """A process that was forked; this process is not its parent."""
+
+    def __init__(self, pid: int, told: socket.socket) -> None:
+        self.pid = pid
+        self._told = told
+        self._code: int | None = None
+
+    def wait(self, timeout_seconds: float | None = None) -> int:
+        """Returns its exit code once it has ended.
+
+        Raises:
+            TimeoutError: it takes longer.
+        """
+        if self._code is None:
+            self._told.settimeout(timeout_seconds)
+            code = self._told.recv(4)
+            assert code, "the parent of forks has died"
+            self._code = int.from_bytes(code, signed=True)
+            self._told.close()
+        return self._code
+
+    def poll(self) -> int | None:
+        """Returns its exit code; None while it runs."""
+        if self._code is None and not select.select([self._told], [], [], 0)[0]:
+            return None
+        return self.wait()
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def start(
+    words: tuple[str, ...],
+    files: tuple[int, int, int],
+    *,
+    folder: Path,
+    environment: Mapping[str, str],
+    is_closed: bool = False,
+) -> Process:
+    """Starts `python -m WORDS` with three files.
+
+    Args:
+        is_closed: whether its standard output is closed.
+    """
+    request = {
+        "argv": [sys.executable, "-m", *words],
+        "env": dict(environment),
+        "cwd": str(folder),
+        "is_closed": is_closed,
+    }
+    connection = _parent(tuple(environment.get(name) for name in LOCALE))
+    ours, theirs = socket.socketpair()
+    with theirs, tempfile.TemporaryFile() as asked:
+        asked.write(json.dumps(request).encode())
+        asked.seek(0)
+        socket.send_fds(connection, [b"1"], [theirs.fileno(), asked.fileno(), *files])
+        pid = int.from_bytes(ours.recv(4))
+    return Process(pid, ours)
+
+
 def run(
     words: tuple[str, ...],
     *,
@@ -61,28 +124,20 @@ def run(
     Raises:
         subprocess.TimeoutExpired: it takes longer; it has been killed.
     """
-    connection = _parent(tuple(environment.get(name) for name in LOCALE))
-    request = {
-        "argv": [sys.executable, "-m", "stepsweep", *words],
-        "env": dict(environment),
-        "cwd": str(folder),
-        "is_closed": output == CLOSED,
-    }
     taken = None if output == CLOSED else output
-    with contextlib.ExitStack() as files:
-        asked, given, out, err = (files.enter_context(tempfile.TemporaryFile()) for _ in range(4))
-        for file, content in ((asked, json.dumps(request)), (given, text or "")):
-            file.write(content.encode())
-            file.seek(0)
-        socket.send_fds(connection, [b"1"], [asked.fileno(), given.fileno(), taken or out.fileno(), err.fileno()])
-        connection.settimeout(timeout_seconds)
-        pid = int.from_bytes(connection.recv(4))
+    with contextlib.ExitStack() as opened:
+        given, out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        given.write((text or "").encode())
+        given.seek(0)
+        files = (given.fileno(), taken or out.fileno(), err.fileno())
+        process = start(
+            ("stepsweep", *words), files, folder=folder, environment=environment, is_closed=output == CLOSED
+        )
         try:
-            code = int.from_bytes(connection.recv(4), signed=True)
+            code = process.wait(timeout_seconds)
         except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            connection.settimeout(None)
-            connection.recv(4)
+            process.kill()
+            process.wait()
             raise subprocess.TimeoutExpired(["sweep", *words], timeout_seconds) from None
         said = []
         for file in (out, err):
@@ -117,20 +172,35 @@ def _end(process: "subprocess.Popen[bytes]", connection: socket.socket) -> None:
 
 
 def _serve(connection: socket.socket) -> NoReturn:
-    """Forks for each request, until nobody is left to ask."""
+    """Forks for each request, and tells of each end, until nobody is left to ask."""
     _import()
-    while (received := socket.recv_fds(connection, 1, 4))[0]:
-        files = received[1]
+    running: dict[int, tuple[int, socket.socket]] = {}
+    while True:
+        ready, _, _ = select.select([connection.fileno(), *running], [], [])
+        for watched in running.keys() & set(ready):
+            pid, told = running.pop(watched)
+            os.close(watched)
+            _, status = os.waitpid(pid, 0)
+            with told, contextlib.suppress(BrokenPipeError):  # nobody waits for it
+                told.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
+        if connection.fileno() not in ready:
+            continue
+        asked, numbers = socket.recv_fds(connection, 1, 5)[:2]
+        if not asked:
+            os._exit(0)  # tearing down the imports would take a while
+        told_at, *files = numbers
+        told = socket.socket(fileno=told_at)
         pid = os.fork()
         if pid == 0:
-            connection.close()
+            for each in (connection, told, *(told for _, told in running.values())):
+                each.close()
+            for watched in running:
+                os.close(watched)
             _become(files)
         for number in files:
             os.close(number)
-        connection.sendall(pid.to_bytes(4))
-        _, status = os.waitpid(pid, 0)
-        connection.sendall(os.waitstatus_to_exitcode(status).to_bytes(4, signed=True))
-    os._exit(0)  # tearing down the imports would take a while
+        told.sendall(pid.to_bytes(4))
+        running[os.pidfd_open(pid)] = pid, told
 
 
 def _import() -> None:
