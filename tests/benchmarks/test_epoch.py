@@ -23,6 +23,7 @@ def test_the_floor_counts_what_torch_counts() -> None:
     assert counter.get_total_flops() == 2 * (epoch.TRAIN - epoch.FORWARD)
 
 
+@pytest.mark.slow  # it imports torchvision, which takes longer than all other benchmarks' tests together
 def test_the_tutorials_way_has_the_trainers_images() -> None:
     data.check("fashion-mnist", epoch.DATA_DIR)  # `make test` has prepared it
     ours = data.load("fashion-mnist", epoch.DATA_DIR, train_images=128, device=torch.device("cpu"))

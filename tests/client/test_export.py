@@ -13,6 +13,7 @@ from stepsweep.client.running.control import Found
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep
+from tests.support.mlflow_store import new_store
 from tests.support.specs import as_number
 from tests.support.stack import Stack
 
@@ -33,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        yield f"sqlite:///{folder / 'mlflow.db'}"
+        yield new_store(tmp_path_factory, folder)
 
 
 @pytest.fixture

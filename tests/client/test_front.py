@@ -24,6 +24,7 @@ from stepsweep.contract import keys, output
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.page.drawn import drawn
 from tests.support.event_files import points, read, text
+from tests.support.mlflow_store import new_store
 from tests.support.recorded import RecordedCloud
 
 BOTH = [{"metric": "val_accuracy"}, {"metric": "ms", "direction": "minimize"}]
@@ -194,12 +195,15 @@ def test_tensorboard_gets_each_objective_and_the_whole_front(recorded: RecordedC
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what MLflow calls of SQLAlchemy
 def test_mlflow_gets_each_objective_and_the_whole_front(
-    recorded: RecordedCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorded: RecordedCloud,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from mlflow.tracking import MlflowClient
 
     monkeypatch.chdir(tmp_path)
-    store = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    store = new_store(tmp_path_factory, tmp_path)
     said(recorded, "export", "long", "--mlflow", store)
     client = MlflowClient(store)
     experiment = client.get_experiment_by_name("stepsweep")

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deployment import CloudError
 from stepsweep.contract import keys
+from tests.support.mlflow_store import new_store
 from tests.support.stack import Stack
 
 TRIALS = 20
@@ -71,8 +72,15 @@ def asked(finished: Stack, monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_a_command_reads_each_object_once(
-    finished: Stack, asked: Counter[tuple[str, str]], words: list[str], most: int
+    finished: Stack,
+    asked: Counter[tuple[str, str]],
+    words: list[str],
+    most: int,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
+    if "--mlflow" in words:
+        new_store(tmp_path_factory, tmp_path)
     ended = CliRunner().invoke(cli, [*words, "--on", "aws", "--stack", finished.name])
     # Its trials printed nothing, which `sweep logs` says after it has read all.
     assert isinstance(ended.exception, CloudError) if words[0] == "logs" else ended.exit_code == 0, ended.output

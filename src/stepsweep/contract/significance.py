@@ -83,7 +83,9 @@ def _exponent(values: Sequence[float]) -> int:
 
 def two_sided_p(t: float, freedom: float) -> float:
     """Returns the probability of a t at least as far from 0 in Student's distribution."""
-    # https://dlmf.nist.gov/8.17 ; the smaller argument avoids the rounding error of 1 - x.
+    # https://dlmf.nist.gov/8.17 ; near 0 the other side has the digits, which are lost where x is almost 1.
+    if abs(t) < 1:
+        return 1 - incomplete_beta(t * t / (freedom + t * t), 0.5, freedom / 2)
     return incomplete_beta(freedom / (freedom + t * t), freedom / 2, 0.5)
 
 
