@@ -9,13 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.contract.attempts import attempts_of
+from stepsweep.contract.attempts import Attempt, attempts_of
 from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, TrialItem, items_from_json
 from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.events import Asked, Began, Choice, Task, TaskEnd, event_from_json
+from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.job_outcome import CONTAINER_EXITED, JobOutcome, begun
 from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
-from stepsweep.contract.means import StackJob
-from stepsweep.contract.median import Medians
+from stepsweep.contract.means import Capacity, StackJob
+from stepsweep.contract.median import Ended, Medians
+from stepsweep.contract.objective import At, Direction, Objective, When
 from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.priority import Priority
 from stepsweep.contract.ranking import Result
@@ -87,6 +90,37 @@ def test_results_survive() -> None:
     assert RoundResults.from_json(stored(RESULTS.to_json()), where="results.json") == RESULTS
 
 
+TASK = Task(candidate=3, member=1, rung=2, params={"lr": 0.1, "sizes": (1, 2)}, medians={1: 0.5, 3: 0.25})
+END = TaskEnd(
+    status=Status.SUCCEEDED, reason="why", value=0.5, epoch=2, epochs_trained=3, job_seconds=1.5,
+    by_objective=(0.5, 7.0), ended=Ended(epoch=1, value=0.25), averages={1: 0.5, 2: 0.75},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (
+            replace(RESULTS.results[0], epoch=2, best=0.75, last=0.25, epochs_trained=3, by_objective=(0.5, 7.0)),
+            Result.from_json,
+        ),
+        (Asked(leg=1, worker=2, turn=3, ended=END, choice=Choice(task=TASK, passed=(4, 5)), seen=6), event_from_json),
+        (Asked(leg=1, worker=2, turn=3, ended=None, choice=Choice(ended_by="a rule")), event_from_json),
+        (
+            Began(
+                leg=1, execution="s-2", part=2, started=3.5, spec=SPEC, trainer_version="v", trainer_name="mine",
+                fleet=Fleet(usd_per_hour=0.5, at_once=4, per_machine=2, capacity=Capacity.SPOT), workers=2,
+                first=(Choice(task=TASK), Choice()),
+            ),
+            event_from_json,
+        ),
+    ],
+    ids=["result", "asked", "told of the end", "began"],
+)  # fmt: skip
+def test_all_that_may_be_in_a_document_survives(written: Any, read: Any) -> None:
+    assert read(stored(written.to_json()), where="here") == written
+
+
 def test_an_item_begins_the_outcomes_that_the_state_machine_completes() -> None:
     begun_outcomes = ITEMS[0].to_json()["outcomes"]
     done = JobOutcome.from_json({**begun_outcomes["SUCCEEDED"], "job": {"attempts": []}}, where="o")
@@ -149,6 +183,28 @@ def test_an_item_has_the_variables_of_the_spec_after_its_own() -> None:
     ]
 
 
+def test_an_item_has_a_variable_for_all_that_a_job_is_told() -> None:
+    fields = {"artifacts": ["a.pt"], "secrets": ["TOKEN"], "resources": {"vcpus": 4}, "fixed": {"tag": "true"}}
+    spec = SweepSpec.from_json({"parameters": {"lr": [1]}, "epochs": 3, "name": "s", **fields})
+    (trial,) = first_round(spec, trainer_version="1")
+    medians: Medians = {1: 0.5, 2: 0.75}
+    item = TrialItem.of(trial, execution="s-1", spec=spec, bucket="b", job=StackJob(), medians=medians)
+    assert item.environment == {
+        "STEPSWEEP_METRICS_URI": f"s3://b/{trial.metrics_key}",
+        "STEPSWEEP_CHECKPOINT_URI": f"s3://b/checkpoints/{trial.trial_id}/",
+        "STEPSWEEP_ARTIFACTS_URI": f"s3://b/artifacts/new/{trial.trial_id}/e3/",
+        "STEPSWEEP_ARTIFACTS": '["a.pt"]',
+        "STEPSWEEP_MEDIANS": '{"metric":"val_accuracy","direction":"maximize","medians":[[1,0.5],[2,0.75]],'
+        f'"uri":"s3://b/trials/{trial.trial_id}/ended-e3.json"}}',
+        "STEPSWEEP_SECRETS": '["TOKEN"]',
+        "OMP_NUM_THREADS": "4",
+        "STEPSWEEP_TEXTS": '["tag"]',
+    }
+    spec = replace(spec, keep_artifacts="none")
+    item = TrialItem.of(trial, execution="s-1", spec=spec, bucket="b", job=StackJob())
+    assert item.environment.keys().isdisjoint({"STEPSWEEP_ARTIFACTS_URI", "STEPSWEEP_MEDIANS"})
+
+
 @pytest.mark.parametrize("data", [None, {}, 5, [{"schema": 1}]])
 def test_items_that_are_none_are_refused(data: Any) -> None:
     with pytest.raises(InvalidDocument):
@@ -181,8 +237,12 @@ def test_an_output_survives_and_has_the_line_to_paste() -> None:
     document = stored(OUTPUT.to_json())
     assert Output.from_json(document, where="winner.json") == OUTPUT
     assert document["winner"]["options"] == "--lr 0.1"
-    without = replace(OUTPUT, artifacts=None)
-    assert Output.from_json(stored(without.to_json()), where="winner.json") == without
+    for other in (
+        replace(OUTPUT, artifacts=None, summary=None, ended_by="stop.max_hours"),
+        replace(OUTPUT, artifacts=replace(OUTPUT.artifacts, is_partial=True), winner=replace(MEAN, n=2)),  # type: ignore[type-var]
+        replace(OUTPUT, objectives=(Objective(direction=Direction.MINIMIZE, at=At(when=When.EPOCH, number=2)),)),
+    ):
+        assert Output.from_json(stored(other.to_json()), where="winner.json") == other
 
 
 @pytest.mark.parametrize(
@@ -242,6 +302,22 @@ class TestJobOutcome:
         outcome = JobOutcome.from_json({**begun("t", Status.SUCCEEDED, execution="s-1"), "job": job}, where="o")
         assert outcome.job_seconds == 0
         assert list(attempts_of(outcome)) == []
+
+    @pytest.mark.parametrize("status", [Status.SUCCEEDED, Status.FAILED])
+    def test_the_attempts_that_ran_keep_their_numbers_and_the_last_one_of_a_job_decides(self, status: Status) -> None:
+        last = 253_402_300_799_999  # of the year 9999
+        times = [(0, 5), (1, 3), (None, 4), (4, 4), (4, last + 1), (5, last)]
+        attempts = [{"StartedAt": started, "StoppedAt": stopped} for started, stopped in times]
+        job = {"job": {"attempts": attempts}}
+        failure = {"failure": {"Cause": json.dumps({"Attempts": attempts})}}
+        ended = job if status is Status.SUCCEEDED else failure
+        outcome = JobOutcome.from_json({**begun("t", status, execution="e"), **ended}, where="o")
+        went_well = status is Status.SUCCEEDED
+        assert list(attempts_of(outcome, rung=2)) == [
+            Attempt(trial_id="t", number=2, started=1, stopped=3, went_well=False, rung=2),
+            Attempt(trial_id="t", number=4, started=4, stopped=4, went_well=False, rung=2),
+            Attempt(trial_id="t", number=6, started=5, stopped=last, went_well=went_well, rung=2),
+        ]
 
     def test_the_attempts_of_a_failed_job_are_in_its_cause(self) -> None:
         attempts = [

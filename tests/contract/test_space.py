@@ -13,6 +13,9 @@ from stepsweep.contract.search_space import SearchSpace
 from stepsweep.contract.space import Value, as_option, canonical, key_of, parse_value, plain, shown
 from tests.support.strategies import any_json, choices, numbers, option_names, values
 
+TEXT = "must be a text of 1 to 256 printable characters without spaces at its ends"
+LIST = "must be a list of at most 64 values and 4 levels"
+
 
 class TestValues:
     @pytest.mark.parametrize(("raw", "value"), [(1.0, 1), (-0.0, 0), (-3.0, -3), (2.0**53, 2**53), (0.5, 0.5)])
@@ -29,6 +32,38 @@ class TestValues:
         once = parse_value(raw)
         assert canonical(parse_value(once)) == canonical(once)
         assert plain(once) == raw
+
+    @pytest.mark.parametrize(
+        "value",
+        [2**53, -(2**53), 1e300, "x" * 256, "a-", "a Ref::b", [0] * 64, [[[[1]]]], None, False, []],
+        ids=lambda value: shown(value, limit=20),
+    )
+    def test_a_value_at_the_limit_is_taken(self, value: Any) -> None:
+        assert plain(parse_value(value)) == value
+
+    @pytest.mark.parametrize(
+        ("value", "fault"),
+        [
+            (2**53 + 1, "must be a whole number of at most 9007199254740992 (2**53), got 9007199254740993"),
+            (-(2**53) - 1, "must be a whole number of at most 9007199254740992 (2**53), got -9007199254740993"),
+            (math.inf, "must be a finite number, got Infinity"),
+            ("", f'{TEXT}, got ""'),
+            ("x" * 257, f'{TEXT}, got "{"x" * 78}…'),
+            ("a\n", f'{TEXT}, got "a\\n"'),
+            (" a", f'{TEXT}, got " a"'),
+            ("-a", 'must not begin as "-a" does, since a trainer may take it for an option'),
+            ("Ref::a", 'must not begin as "Ref::a" does, since Batch may take it for a parameter of its own'),
+            ("1_000", '"1_000" is not how JSON writes a number; write 1000'),
+            ([0] * 65, f"{LIST}, got {shown([0] * 65)}"),
+            ([[[[[1]]]]], f"{LIST}, got [1]"),
+            ({"a": 1}, 'must be a number, a text, true, false, null or a list of these, got {"a": 1}'),
+        ],
+        ids=lambda value: shown(value, limit=20),
+    )
+    def test_a_value_beyond_a_limit_is_told_the_rule(self, value: Any, fault: str) -> None:
+        with pytest.raises(ValueError) as caught:  # noqa: PT011  what it says is compared whole
+            parse_value(value)
+        assert str(caught.value) == fault
 
 
 class TestOptions:
@@ -94,6 +129,9 @@ class TestShown:
 
     def test_an_integer_that_python_refuses_to_write_is_shown_by_its_size(self) -> None:
         assert shown(10**5000) == "an integer of 16610 bits"
+
+    def test_what_python_cannot_write_is_said_to_be_large(self) -> None:
+        assert shown([10**5000]) == "what is too large to show"
 
     @given(any_json, st.integers(1, 100))
     def test_what_is_shown_is_printable_and_never_longer_than_the_limit(self, raw: object, limit: int) -> None:

@@ -183,4 +183,22 @@ EQUIVALENT = [
         ),
         reason="there are as many threads as documents or more, and a pool starts no thread without work",
     ),
+    Equivalent(
+        file="contract/rounds.py",
+        function="schedule",
+        change=(
+            "- count = spec.halving.places(count) if spec.halving else 0",
+            "+ count = spec.halving.places(count) if spec.halving else 1",
+        ),
+        reason="without halving there is one rung, after which the count is not used",
+    ),
+    Equivalent(
+        file="contract/objective_input.py",
+        function="_objective",
+        change=(
+            '- at = _at(where, raw["at"], at, epochs=epochs, faults=faults, of_several=of_several)',
+            '+ at = _at(where, raw["at"], None, epochs=epochs, faults=faults, of_several=of_several)',
+        ),
+        reason="it stands in for one that has a fault, and then there is no spec; no other rule reads it",
+    ),
 ]

@@ -30,6 +30,10 @@ WARM: dict[str, Any] = {
     "name": "warm", "parameters": PARAMETERS, "epochs": 3, "search": {"method": "tpe", "trials": 20},
     "warm_start": ["earlier"],
 }  # fmt: skip
+THE_EARLIER = 'warm_start[0]: the sweep "earlier"'
+NONE_OF_THESE = (
+    f"{THE_EARLIER} has 11 outcomes, and none of params that this search can have: parameters differ, or `fixed`"
+)
 
 
 def ended(cloud: Cloud, **fields: Any) -> None:
@@ -107,19 +111,44 @@ def test_a_search_in_rounds_asks_the_model_after_its_first_round(cloud: Cloud) -
 @pytest.mark.parametrize(
     ("fields", "fault"),
     [
-        ({"warm_start": ["other"]}, 'warm_start[0]: the sweep "other" is not among these records'),
-        ({"epochs": 9}, 'warm_start[0]: the sweep "earlier" trains 3 epochs, and this one 9'),
-        ({"objective": "val_loss"}, "has the objective val_accuracy (maximize), and this one val_loss (minimize)"),
         (
-            {"parameters": {"lr": {"low": 2.0, "high": 3.5}}},
-            "has 11 outcomes, and none of params that this search can have",
+            {"warm_start": ["earlier", "other"]},
+            'warm_start[1]: the sweep "other" is not among these records; `sweep list` names those that are',
         ),
-        ({"parameters": {"lr": PARAMETERS["lr"]}, "fixed": {"optimizer": "adam"}}, "parameters differ, or `fixed`"),
+        (
+            {"epochs": 9},
+            f"{THE_EARLIER} trains 3 epochs, and this one 9: their values do not compare; give the same",
+        ),
+        (
+            {"objective": "val_loss"},
+            f"{THE_EARLIER} has the objective val_accuracy (maximize), and this one val_loss (minimize): their values "
+            "do not compare",
+        ),
+        ({"parameters": {"lr": {"low": 2.0, "high": 3.5}}}, NONE_OF_THESE),
+        ({"parameters": {"lr": PARAMETERS["lr"]}, "fixed": {"optimizer": "adam"}}, NONE_OF_THESE),
     ],
 )
 def test_what_an_earlier_sweep_cannot_tell_is_a_fault(cloud: Cloud, fields: Mapping[str, Any], fault: str) -> None:
     ended(cloud)
-    assert fault in faults_of(cloud, **fields)
+    assert faults_of(cloud, **fields) == fault
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({}, "has no trial with a value yet"),
+        ({"rounds": False}, "has no trial with a value yet"),
+        (
+            {"objectives": ["val_accuracy", "val_loss"]},
+            "has several objectives, and this search's model learns one value",
+        ),
+    ],
+)
+def test_an_earlier_sweep_that_has_nothing_to_tell_yet_is_a_fault(
+    cloud: Cloud, fields: Mapping[str, Any], fault: str
+) -> None:
+    cloud.plan({**EARLIER, "name": "earlier", **fields})
+    assert faults_of(cloud) == f"{THE_EARLIER} {fault}"
 
 
 def results_of_earlier(change: Mapping[str, Any], in_trial: Mapping[str, Any], cloud: Cloud) -> None:

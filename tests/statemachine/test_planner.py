@@ -221,7 +221,10 @@ class TestResume:
         cloud.monkeypatch.setenv(keys.TRAINER_VERSION, "trainer-2")
         cloud.monkeypatch.setenv(keys.TRAINER_NAME, name)
         before = cloud.objects()
-        assert cloud.plan(SPEC)["fault"].startswith(f"name: {what}; choose another name")
+        assert cloud.plan(SPEC)["fault"] == (
+            f"name: {what}; choose another name, take the trainer that it was planned for, or set accept_trainer "
+            "(--accept-trainer): all of its trials then count as new"
+        )
         assert cloud.objects() == before
         assert cloud.plan({**SPEC, "accept_trainer": True})["to_run"] == 4
         assert cloud.plan(SPEC)["to_run"] == 4  # the sweep is the new trainer's from now on
@@ -234,7 +237,9 @@ class TestResume:
     def test_a_plan_that_cannot_be_read_is_named(self, cloud: Cloud) -> None:
         cloud.plan(SPEC)
         cloud.bucket.put(keys.plan_key("s", 0), b"{", "application/json")
-        assert cloud.plan(SPEC)["fault"].startswith('name: the plan of the sweep "s" cannot be read (')
+        fault = cloud.plan(SPEC)["fault"]
+        assert fault.startswith(f'name: the plan of the sweep "s" cannot be read ({keys.plan_key("s", 0)}')
+        assert fault.endswith("); choose another name")
 
     def test_a_fresh_sweep_that_is_started_again_goes_on_where_it_was(self, cloud: Cloud) -> None:
         cloud.plan({**SPEC, "fresh": True})
@@ -285,9 +290,10 @@ class TestResume:
     @pytest.mark.parametrize("damaged", [b"", b"{", b"null", b'{"parameters": 1, "later": 2}', b"\xff"])
     def test_a_name_whose_sweep_cannot_be_read_is_not_overwritten(self, cloud: Cloud, damaged: bytes) -> None:
         cloud.bucket.put("sweeps/s/spec.json", damaged, "application/json")
-        fault = cloud.plan(SPEC)["fault"]
-        assert fault.startswith('name: the sweep "s" is there already')
-        assert "its sweeps/s/spec.json cannot be read" in fault
+        assert cloud.plan(SPEC)["fault"] == (
+            'name: the sweep "s" is there already and asked for something else (its sweeps/s/spec.json cannot be '
+            "read); choose another name, trials that are finished are not repeated"
+        )
         assert cloud.objects() == {"sweeps/s/spec.json": damaged}
 
 
