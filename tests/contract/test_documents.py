@@ -185,8 +185,9 @@ def test_an_item_has_the_variables_of_the_spec_after_its_own() -> None:
 
 def test_an_item_has_a_variable_for_all_that_a_job_is_told() -> None:
     fields = {"artifacts": ["a.pt"], "secrets": ["TOKEN"], "resources": {"vcpus": 4}, "fixed": {"tag": "true"}}
-    spec = SweepSpec.from_json({"parameters": {"lr": [1]}, "epochs": 3, "name": "s", **fields})
-    (trial,) = first_round(spec, trainer_version="1")
+    more = {"retries": 2, "timeout_minutes": 7, "priority": "low"}
+    spec = SweepSpec.from_json({"parameters": {"lr": [1]}, "epochs": 3, "name": "s", **fields, **more})
+    (trial,) = (replace(each, round_number=6) for each in first_round(spec, trainer_version="1"))
     medians: Medians = {1: 0.5, 2: 0.75}
     item = TrialItem.of(trial, execution="s-1", spec=spec, bucket="b", job=StackJob(), medians=medians)
     assert item.environment == {
@@ -200,6 +201,18 @@ def test_an_item_has_a_variable_for_all_that_a_job_is_told() -> None:
         "OMP_NUM_THREADS": "4",
         "STEPSWEEP_TEXTS": '["tag"]',
     }
+    assert replace(item, environment={}) == TrialItem(
+        execution="s-1",
+        sweep="s",
+        share="lows043a718774c5",
+        trial_id=trial.trial_id,
+        command=("--lr", "1", "--tag", "true", "--epochs", "3", "--seed", "0"),
+        environment={},
+        requirements=({"Type": "MEMORY", "Value": "12000"}, {"Type": "VCPU", "Value": "4"}),
+        timeout_seconds=420,
+        attempts=3,
+        outcome_key=f"sweeps/s/round-6/outcomes/{trial.trial_id}.json",
+    )
     spec = replace(spec, keep_artifacts="none")
     item = TrialItem.of(trial, execution="s-1", spec=spec, bucket="b", job=StackJob())
     assert item.environment.keys().isdisjoint({"STEPSWEEP_ARTIFACTS_URI", "STEPSWEEP_MEDIANS"})

@@ -65,6 +65,16 @@ def test_the_planner_records_the_outcomes_of_the_params_that_both_sweeps_have(cl
     assert known[-1] == Known(params={"lr": 0.55, "optimizer": "sgd"}, value=None, epochs=3), "it diverged"
 
 
+def test_all_earlier_sweeps_that_are_named_are_told(cloud: Cloud) -> None:
+    ended(cloud)
+    for trial in cloud.planned(sweep="other", parameters={"lr": [0.7, 0.8]}, fixed={"optimizer": "adam"}):
+        cloud.trained(trial, *[0.5] * 3)
+    cloud.reduce("other")
+    assert "fault" not in cloud.plan({**WARM, "warm_start": ["earlier", "other"]})
+    assert [each.params["optimizer"] for each in recorded(cloud).known].count("sgd") == 11
+    assert [each.params["lr"] for each in recorded(cloud).known if each.params["optimizer"] == "adam"] == [0.7, 0.8]
+
+
 def test_a_sweep_that_goes_on_keeps_what_was_recorded_though_the_earlier_one_is_gone(cloud: Cloud) -> None:
     ended(cloud)
     cloud.plan(WARM)

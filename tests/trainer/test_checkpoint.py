@@ -1,6 +1,7 @@
 """Checkpoints: round trip, and refusal of what is damaged or of another training."""
 
 import io
+from dataclasses import replace
 
 import pytest
 import torch
@@ -29,7 +30,11 @@ def test_it_reads_what_it_wrote() -> None:
     state = made()
     again = checkpoint.from_bytes(checkpoint.to_bytes(state, IDENTITY), IDENTITY)
     assert repr(again.rows) == repr(state.rows)  # nan is not equal to itself
-    assert again.best is None
+    assert (again.best, again.devices) == (None, state.devices)
+    best = {name: value + 1 for name, value in state.weights.items()}
+    kept = checkpoint.from_bytes(checkpoint.to_bytes(replace(state, best=best), IDENTITY), IDENTITY).best
+    assert kept is not None
+    assert all(torch.equal(kept[name], best[name]) for name in best)
     assert all(torch.equal(again.weights[name], state.weights[name]) for name in state.weights)
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(again.momentum, state.momentum, strict=True))
 

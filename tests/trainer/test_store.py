@@ -29,11 +29,14 @@ def body(s3: S3Client, key: str) -> bytes:
 
 def test_a_job_records_that_it_is_worse_than_the_median_where_its_metrics_would_be(s3: S3Client) -> None:
     objective = Objective(metric="val_loss", direction=Direction.MINIMIZE)
-    told = median.variable({1: 0.55}, objective, uri=keys.uri(BUCKET, keys.ended_key("worse", 10)))
+    told = median.variable({1: 0.55, 2: 0.45}, objective, uri=keys.uri(BUCKET, keys.ended_key("worse", 10)))
     job = Job(bucket=BUCKET, trial_id="worse", epochs=10, medians=told)
     assert JobStore(job, s3).end_if_worse(FIRST) == ""
     said = JobStore(job, s3).end_if_worse(SECOND)
-    assert said.startswith("ended by stop.median: up to epoch 1 the best val_loss is 0.6; the median")
+    assert said == (
+        "ended by stop.median: up to epoch 1 the best val_loss is 0.6; the median of the completed trials' means is "
+        "0.55"
+    )
     record = median.read_record(body(s3, keys.ended_key("worse", 10)), epochs=10)
     assert record == (median.Ended(epoch=1, value=0.6), 1)
     assert body(s3, keys.live_key("worse")) == SECOND

@@ -619,8 +619,11 @@ class TestMain:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 def test_a_gpu_that_is_not_there_is_told(options: Callable[..., Options], tmp_path: Path) -> None:
     store = FileStore(output=tmp_path / "m.csv", checkpoint_file=None)
-    with pytest.raises(InvalidInput, match="--device: cuda was requested, or the job has a GPU, but torch finds none"):
+    with pytest.raises(InvalidInput) as caught:
         trial.run(options("--device", "cuda"), store, interrupted=lambda: False)
+    assert caught.value.faults == (
+        "--device: cuda was requested, or the job has a GPU, but torch finds none; `--device cpu` needs none",
+    )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
