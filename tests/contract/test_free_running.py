@@ -210,6 +210,14 @@ class TestPromotion:
         told = [life.ends(0, succeeded(0.5)) for _ in range(3)]
         assert [(task.candidate, task.rung) for task in told if task] == [(1, 0), (2, 0), (0, 1)]
 
+    @pytest.mark.parametrize("repeats", [1, 2])
+    def test_of_equal_values_the_one_that_took_fewer_epochs_is_promoted(self, repeats: int) -> None:
+        life = life_of(1, 3, epochs=9, halving={"min_epochs": 3, "factor": 3}, repeats=repeats)
+        for epoch in (3, 2, 3):
+            for _ in range(repeats):
+                life.ends(0, replace(succeeded(0.5, 3), epoch=epoch))
+        assert life.rungs == [0, 1, 0]
+
     def test_failures_count_and_are_never_promoted(self) -> None:
         life = life_of(1, 6, **{**HALVED, "epochs": 3})
         for _ in range(6):

@@ -83,19 +83,32 @@ class TestRule:
         assert len(json.dumps(text)) <= 1_100
         assert read_variable(text) == (objective, medians)
 
+    def test_what_a_job_is_told_wrongly_is_named(self) -> None:
+        with pytest.raises(InvalidDocument) as caught:
+            read_variable('{"metric": "m", "direction": "minimize", "medians": 5}')
+        rule = "must be a list of pairs of numbers, the first one whole"
+        assert str(caught.value) == f"the medians: medians: {rule}, got 5"
+
     @pytest.mark.parametrize(
         "fields", [{"epoch": 3, "epochs_trained": 2}, {"epochs_trained": 10}, {"epoch": 0}, {"value": math.inf}]
     )
     def test_a_record_that_cannot_be_is_refused(self, fields: dict[str, Any]) -> None:
         fine = {"epoch": 1, "value": 0.5, "epochs_trained": 2}
         assert read_record(json.dumps(fine).encode(), epochs=9) == (Ended(epoch=1, value=0.5), 2)
-        with pytest.raises(InvalidDocument, match="the record of the median rule"):
-            read_record(json.dumps(fine | fields).encode(), epochs=9)
+        broken = fine | fields
+        with pytest.raises(InvalidDocument) as caught:
+            read_record(json.dumps(broken).encode(), epochs=9)
+        assert str(caught.value) in (
+            "the record of the median rule: epoch {epoch} of {epochs_trained}, value {value}, for 9 epochs".format(
+                **broken
+            ),
+            "the record of the median rule: value: must be a number, got Infinity",
+        )
 
     def test_a_record_is_read_as_it_was_written(self) -> None:
         ended = Ended(epoch=3, value=0.1)
         assert read_record(record(ended, epochs_trained=4), epochs=9) == (ended, 4)
-        with pytest.raises(InvalidDocument, match="not JSON"):
+        with pytest.raises(InvalidDocument, match=r"^the record of the median rule: not JSON$"):
             read_record(b"[", epochs=9)
 
 
