@@ -1,5 +1,7 @@
 """The state of a sweep, and where its page is, as scripts read them."""
 
+from dataclasses import replace
+
 import pytest
 
 from stepsweep.contract import keys
@@ -53,6 +55,18 @@ def test_the_document_of_a_sweep(is_finished: bool, executions: list[str], statu
     }  # fmt: skip
     assert standing.winner is ROWS[0]
     assert standing.front == []
+
+
+def test_the_row_of_a_single_trial_has_no_values_of_others() -> None:
+    objectives = {"repeats": 1, "objectives": [{"metric": "a", "direction": "maximize"}, "val_loss"]}
+    spec = SweepSpec.from_json({"parameters": {"lr": [0.1, 0.2]}, "epochs": 2, "name": "s", **objectives})
+    (row,) = rows_of([replace(result(0.1, 0, 0.5), best=None, last=None, by_objective=(0.5, 7.0))], spec)
+    assert row.to_json() == {
+        "rank": 1, "trial_id": "lr-0.1-0", "params": {"lr": 0.1}, "value": 0.5, "epoch": 1, "best": None, "last": None,
+        "epochs_trained": 2, "status": "SUCCEEDED", "reason": "", "standard_error": None, "n": 1, "values": "",
+        "by_objective": {"a": 0.5, "val_loss": 7.0},
+    }  # fmt: skip
+    assert (row.each, ROWS[0].each) == ((), (0.25, 0.75))
 
 
 def test_a_row_has_a_text_for_each_parameter_of_the_space() -> None:

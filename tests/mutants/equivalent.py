@@ -201,4 +201,13 @@ EQUIVALENT = [
         ),
         reason="it stands in for one that has a fault, and then there is no spec; no other rule reads it",
     ),
+    Equivalent(
+        file="contract/curves.py",
+        function="losses",
+        change=(
+            "- panel = _panel(LOSS, [name for name in columns if _measured(name)[0] == LOSS])",
+            "+ panel = _panel(None, [name for name in columns if _measured(name)[0] == LOSS])",
+        ),
+        reason="the columns of the panel are asked for, and not its name",
+    ),
 ]

@@ -141,6 +141,12 @@ class TestSummary:
         data = b'{"a": 1}'.ljust(reducer.MAX_SUMMARY_BYTES + more)
         assert self.summary_of(cloud, data) == (None if more else {"a": 1})
 
+    def test_a_summary_larger_than_any_document_costs_nobody_the_winner(
+        self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("stepsweep.bucket.s3.MAX_DOCUMENT_BYTES", 2 * reducer.MAX_SUMMARY_BYTES)
+        assert self.summary_of(cloud, b'{"a": 1}'.ljust(3 * reducer.MAX_SUMMARY_BYTES)) is None
+
     @pytest.mark.parametrize(
         "data",
         [
