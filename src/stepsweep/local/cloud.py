@@ -22,6 +22,7 @@ from stepsweep.bucket.folder import remove_unfinished
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 from stepsweep.local.endpoint import Endpoint, KeyPair
 from stepsweep.local.limits import CloudFailed, check_limits
+from stepsweep.local.owner import checked
 
 if TYPE_CHECKING:
     from stepsweep.local.container_engine import Engine
@@ -77,13 +78,13 @@ def embedded_cloud(
 
     Raises:
         CloudFailed: the cloud cannot start.
-        InvalidInput: `container`, but neither Docker nor Podman answers.
+        InvalidInput: `container`, but neither Docker nor Podman answers; or a stranger made the folder.
         BuildFailed: an image cannot be built.
         SynthFailed: the stack could not be synthesized.
     """
     check_limits()
-    directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
+    directory = checked(directory)
     lock = FileLock(directory / LOCK)
     if (other := _joined(lock, directory / ADDRESS)) is not None:
         yield other
@@ -135,7 +136,7 @@ def machines_ahead(directory: Path, *, trainer: Path | None, container: bool) ->
     from stepsweep.local.images import images_of
 
     check_limits()
-    folder = directory.resolve() / "templates"
+    folder = checked(directory) / "templates"
     assembly = template.found(folder, context=_context(trainer))
     if assembly is None or container or is_up(directory):
         yield None
@@ -161,8 +162,8 @@ def assembly_of(directory: Path, *, trainer: Path | None, container: bool, on_st
 
     # Marks the folder as a cloud's, so that it does not count as part of a trainer's folder around it.
     directory.mkdir(parents=True, exist_ok=True)
+    folder = checked(directory) / "templates"
     (directory / LOCK).touch()
-    folder = directory.resolve() / "templates"
     return template.synthesized(folder, context=_context(trainer), container=container, on_status=on_status)
 
 
@@ -202,13 +203,15 @@ def joined(directory: Path) -> Endpoint | None:
 
     Raises:
         CloudFailed: a process holds its lock, but it does not come up.
+        InvalidInput: a stranger made the folder, and this person may write there.
     """
     if not directory.is_dir():
         return None
     if not os.access(directory, os.W_OK):
         return _joined_by_a_reader(directory.resolve())
-    lock = FileLock(directory.resolve() / LOCK)
-    endpoint = _joined(lock, directory.resolve() / ADDRESS)
+    directory = checked(directory)
+    lock = FileLock(directory / LOCK)
+    endpoint = _joined(lock, directory / ADDRESS)
     if endpoint is None:
         lock.release()
     return endpoint
@@ -236,9 +239,10 @@ def held(directory: Path) -> Iterator[Endpoint | None]:
         CloudFailed: a process holds its lock, but it does not come up.
         OSError: this person may not write there.
     """
-    lock = FileLock(directory.resolve() / LOCK)
+    directory = checked(directory)
+    lock = FileLock(directory / LOCK)
     try:
-        yield _joined(lock, directory.resolve() / ADDRESS)
+        yield _joined(lock, directory / ADDRESS)
     finally:
         lock.release()
 
@@ -266,7 +270,7 @@ def starting(directory: Path) -> FileLock:
     An idle cloud takes it before it ends, so that nobody starts an execution in a cloud that is about to end.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    return FileLock(directory.resolve() / "starts.lock")
+    return FileLock(checked(directory) / "starts.lock")
 
 
 def published(directory: Path) -> Endpoint:

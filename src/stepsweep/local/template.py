@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.bucket.disk import first_of, told
-from stepsweep.contract.errors import SweepError
+from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.local.images import build_images
 from stepsweep.local.limits import LEAST_KIB_OF_NODE, check_limits
+from stepsweep.local.owner import checked
 
 PACKAGE = Path(__file__).parent.parent
 APP = PACKAGE / "stack" / "app.py"
@@ -147,19 +148,24 @@ def _is_whole(assembly: Path) -> bool:
 
 
 def _cache(folder: Path) -> Path:
-    """Returns where stacks for all projects are kept; `folder` if nothing can be written there."""
-    with contextlib.suppress(OSError, RuntimeError):  # such as no home, or one that cannot be written
+    """Returns where stacks for all projects are kept; `folder` if that is a stranger's, or cannot be written."""
+    # Such as no home, or one that cannot be written; or a stranger's.
+    with contextlib.suppress(OSError, RuntimeError, InvalidInput):
         cache = cache_folder() / "stacks"
         cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.access(cache, os.W_OK):
-            return cache
+            return checked(cache, "XDG_CACHE_HOME")
     return folder
 
 
 def cache_folder() -> Path:
-    """Returns stepsweep's cache folder, by the XDG rules, which ignore relative paths."""
+    """Returns stepsweep's cache folder, by the XDG rules, which ignore relative paths.
+
+    Raises:
+        InvalidInput: a stranger made it.
+    """
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "stepsweep"
+    return checked((base if base.is_absolute() else Path.home() / ".cache") / "stepsweep", "XDG_CACHE_HOME")
 
 
 def _synthesize(assembly: Path, app: Path, settings: Mapping[str, Any], on_status: Callable[[str], None]) -> None:
