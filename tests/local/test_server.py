@@ -1,6 +1,9 @@
 """The server of the embedded cloud, by a client that keeps its connection."""
 
+import contextlib
 import http.client
+import selectors
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -8,15 +11,18 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from stepsweep.local.server import KeepingHandler
-from stepsweep.local.signatures import read_body
+from stepsweep.local.server import MOST_STRANGERS, KeepingHandler
+from stepsweep.local.signatures import IS_SIGNED, read_body
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
 
 
 def application(environ: Environ, start_response: Start) -> Iterable[bytes]:
-    """Answers with the method and the body; of a path with `unread` it reads no body, and of `fails` it raises."""
+    """Answers with the method and the body; of a path with `unread` it reads no body, and of `fails` it raises. A
+    request of `signed` is taken for a signed one."""
+    if environ["PATH_INFO"] == "/signed":
+        environ[IS_SIGNED]()
     if environ["PATH_INFO"] == "/fails":
         raise ValueError("a fault of the application")
     body = b"" if environ["PATH_INFO"] == "/unread" else read_body(environ)
@@ -82,3 +88,24 @@ def test_a_body_that_was_cut_off_is_answered_once(connection: http.client.HTTPCo
     assert received.count(b"HTTP/1.1 200 OK") == 1
     assert b"Connection: close" in received
     assert received.endswith(b"PUT half")
+
+
+def test_connections_that_send_nothing_signed_do_not_keep_others_out(
+    port: int, connection: http.client.HTTPConnection
+) -> None:
+    """Any user of the machine may open them, half a request on each."""
+    first = connection.sock
+    assert asked(connection, "GET", "/signed") == (200, b"GET ")
+    with contextlib.ExitStack() as until_the_end:
+        idle = [
+            until_the_end.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            for _ in range(MOST_STRANGERS + 1)
+        ]
+        for each in idle:
+            each.sendall(b"GET / HTTP/1.1\r\n")
+        with selectors.DefaultSelector() as ended:
+            for each in idle:
+                ended.register(each, selectors.EVENT_READ)
+            assert ended.select(30), "none was ended"
+        assert asked(connection, "GET", "/") == (200, b"GET ")
+        assert connection.sock is first

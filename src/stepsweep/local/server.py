@@ -5,19 +5,53 @@ request then costs a connection and a thread: half of what the server does for a
 signature has read the body of nearly every request (`signatures.read_body`), so the connection can stay.
 """
 
+import contextlib
 import io
 import logging
+import resource
 import selectors
+import socket
+import threading
 from collections.abc import Iterable
 from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.exceptions import InternalServerError
 
+from stepsweep.local.signatures import IS_SIGNED
+
 DISCARD_SECONDS = 0.01
 """How long a client that sends more than was read may pause."""
 
+MOST_STRANGERS = 200
+"""Most connections on which no signed request has come. Each takes an open file and a thread, and every process of this
+machine may connect, those of other users too."""
+
 _log = logging.getLogger(__name__)
+
+
+class _Strangers:
+    """The connections on which no signed request has come. Of too many, the oldest one ends: whoever means it sends a
+    request at once."""
+
+    def __init__(self) -> None:
+        self._most = min(MOST_STRANGERS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
+        self._lock = threading.Lock()
+        self._open: dict[socket.socket, None] = {}
+
+    def add(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open[connection] = None
+            oldest = next(iter(self._open)) if len(self._open) > self._most else None
+            if oldest is not None:
+                del self._open[oldest]
+        if oldest is not None:
+            with contextlib.suppress(OSError):  # it has ended itself
+                oldest.shutdown(socket.SHUT_RDWR)
+
+    def remove(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.pop(connection, None)
 
 
 class KeepingHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's is untyped
@@ -26,12 +60,22 @@ class KeepingHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's is unt
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # an answer's head and body leave together
+    strangers = _Strangers()
+
+    def setup(self) -> None:
+        super().setup()
+        self.strangers.add(self.connection)
+
+    def finish(self) -> None:
+        self.strangers.remove(self.connection)
+        super().finish()
 
     def run_wsgi(self) -> None:
         if self.headers.get("Expect", "").strip().lower() == "100-continue":
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.wfile.flush()
         environ = self.make_environ()
+        environ[IS_SIGNED] = lambda: self.strangers.remove(self.connection)
         try:
             status, headers, body = _answered(self.server.app, environ)
         except Exception:  # noqa: BLE001  whatever it is, the client gets an answer

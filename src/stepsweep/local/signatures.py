@@ -37,6 +37,9 @@ LONGEST_PRESIGNED = timedelta(days=7)
 NOT_AWS = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
 """Paths at which moto answers anybody, with its own controls or as the metadata service of a machine."""
 
+IS_SIGNED = "stepsweep.is_signed"
+"""Where a request has what to call once its signature is known to be right."""
+
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -118,6 +121,7 @@ class Signatures:
         for host in (environ["HTTP_HOST"], *self._proxy):
             expected = _expected(claim, environ, signer.key, host=host, body_hash=found)
             if _same(expected, claim.signature):
+                environ.get(IS_SIGNED, lambda: None)()
                 read_body(environ)
                 return Signed(signer=signer, service=claim.service)
         raise Refused(403, "SignatureDoesNotMatch", "The signature is not that of this request with this access key.")

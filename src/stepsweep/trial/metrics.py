@@ -243,7 +243,7 @@ class Collector:
         """Returns where a line names its epoch; of the usual pattern not an epoch that it only mentions."""
         matches = self._epoch_pattern.finditer(line)
         is_usual = self._epoch_pattern is _EPOCH
-        return next((each for each in matches if not (is_usual and _OTHER_EPOCH.search(line[: each.start()]))), None)
+        return next((each for each in matches if not (is_usual and _is_another(line, each.start()))), None)
 
     def _see_epoch(self, epoch: int) -> None:
         if self._first is None:
@@ -426,6 +426,11 @@ class Collector:
             {EPOCH: epoch, **{name: column[epoch] for name, column in values.items() if epoch in column}}
             for epoch in range(1, last + 1)
         ], notices
+
+
+def _is_another(line: str, start: int) -> bool:
+    """Whether the epoch at this place of the line is only mentioned."""
+    return bool(_OTHER_EPOCH.search(line, max(0, start - _MOST_WORDS), start))
 
 
 def _columns(values: Mapping[str, dict[int, float]]) -> tuple[dict[str, dict[int, float]], list[str]]:
