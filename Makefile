@@ -28,7 +28,7 @@ install: $(VENV)/installed-$(TORCH)
 packages: $(VENV)/packages-$(TORCH)
 
 # Fashion-MNIST can be had from Debian's package too, so it is what the tests and examples/quick.json train on.
-data: install
+data: packages
 	$(BIN)/python -m stepsweep.trainer.fetch --dataset fashion-mnist --data-dir $(DATA)
 
 # A changed lock file rebuilds the venv, so that it contains nothing that no file asks for.
@@ -59,7 +59,9 @@ sweep: install
 	$(BIN)/sweep run examples/tutorial.json --epochs $(EPOCHS) --fixed dataset=$$dataset
 
 # The linters use one core, so they run beside the tests; what they find fails `make test` when the tests have ended.
-test: data
+test:
+	@# The images arrive while PyTorch is unpacked.
+	@$(MAKE) --no-print-directory --jobs 2 install data
 	@$(MAKE) --no-print-directory --jobs 2 lint suite
 
 # Four workers even on two cores, since tests of the embedded cloud wait half of their time.
@@ -69,7 +71,7 @@ suite: install
 SUITE = $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/package
 
 # The tests that `make test` leaves out: what takes long, and takes a way that shorter tests take too. Six minutes on two cores.
-slow: data
+slow: install data
 	$(SUITE) -m slow
 
 # Builds the package, and tests the wheel in new environments with packages from PyPI: takes a few minutes.
@@ -102,7 +104,7 @@ frameworks: install
 
 # Measures every figure of the docs and writes it there; BENCH="--quick grid" runs a short version of one benchmark.
 BENCH ?=
-bench: data
+bench: install data
 	$(BIN)/python -m benchmarks $(BENCH)
 
 # Checks what an account would show only after a deploy or during a sweep, as one table; tests/proof has the checks as tests.
@@ -121,11 +123,11 @@ mutants: install
 	$(VENV)-mutants/bin/python -m tests.mutants $(MUTANTS)
 
 # Records terminal sessions and pictures of the report: docs/session.md and docs/screens/.
-screens: data
+screens: install data
 	$(BIN)/python -m docs.record
 
 # Runs examples/*.ipynb in place; STEPSWEEP_NOTEBOOK_IMAGES and STEPSWEEP_NOTEBOOK_EPOCHS say how large.
-notebooks: data
+notebooks: install data
 	$(BIN)/python docs/notebooks.py
 
 lint: install
