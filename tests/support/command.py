@@ -1,11 +1,12 @@
 """The command line, as a person starts it."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,20 @@ TIMEOUT_SECONDS = 300
 """Of a command that runs to its end: a whole sweep on a busy machine takes a minute."""
 
 
-def _hear_signals() -> None:
-    """What a shell runs in the background ignores SIGINT, and the client leaves an ignored signal ignored."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
+@contextlib.contextmanager
+def _hearing_signals() -> Iterator[None]:
+    """What a shell runs in the background ignores SIGINT, and the client leaves an ignored signal ignored.
+
+    Handled here and not in the new process: for `preexec_fn` all memory of this one would be copied.
+    """
+    ignored = [n for n in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM) if signal.getsignal(n) == signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +50,16 @@ class Sweep:
         self, *words: str, environment: Mapping[str, str] | None = None, terminal: int = subprocess.PIPE
     ) -> "subprocess.Popen[str]":
         """Starts it as a new Python, with pipes, or with all of its three files in a terminal."""
-        return subprocess.Popen(
-            [*self.by, sys.executable, "-m", "stepsweep", *words],
-            cwd=self.folder,
-            preexec_fn=_hear_signals,  # noqa: PLW1509  it does nothing that a thread could hold
-            env=self.environment(environment),
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            encoding="utf-8",
-        )
+        with _hearing_signals():
+            return subprocess.Popen(
+                [*self.by, sys.executable, "-m", "stepsweep", *words],
+                cwd=self.folder,
+                env=self.environment(environment),
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+                encoding="utf-8",
+            )
 
     def __call__(
         self, *words: str, environment: Mapping[str, str] | None = None, text: str | None = None
