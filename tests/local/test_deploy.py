@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from stepsweep.client.deploying.cdk import VERSION
 from stepsweep.local.template import cache_folder
+from tests.support.command import Sweep
 from tests.support.deploying import deploying, image_in
 from tests.support.embedded import Cloud, eventually, running_cloud
 
@@ -24,30 +24,20 @@ Ended = subprocess.CompletedProcess[str]
 
 def runs(folder: Path, **more: str) -> Callable[..., Ended]:
     """Returns what runs `sweep` in a folder of a person's own, with a home of its own."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
-    environment |= {"HOME": str(folder.parent), **more}
 
     def sweep(*words: str, answer: str | None = None) -> Ended:
         """Runs it, where nobody can be asked, or where somebody types an answer."""
-        with keyboard(answer) as stdin:
-            return subprocess.run(
-                [str(Path(sys.executable).parent / "sweep"), *words],
-                cwd=folder,
-                env=environment,
-                stdin=stdin,
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+        with keyboard(answer) as typed:
+            return Sweep(folder=folder)(*words, environment={"HOME": str(folder.parent), **more}, keyboard=typed)
 
     return sweep
 
 
 @contextlib.contextmanager
-def keyboard(answer: str | None) -> Iterator[int]:
+def keyboard(answer: str | None) -> Iterator[int | None]:
     """Yields what a process reads from: nothing, or a terminal at which the answer is typed."""
     if answer is None:
-        yield subprocess.DEVNULL
+        yield None
         return
     ours, theirs = pty.openpty()
     try:

@@ -47,33 +47,55 @@ class Sweep:
     by: tuple[str, ...] = ()
 
     def popen(
-        self, *words: str, environment: Mapping[str, str] | None = None, terminal: int = subprocess.PIPE
+        self,
+        *words: str,
+        environment: Mapping[str, str] | None = None,
+        terminal: int = subprocess.PIPE,
+        keyboard: int | None = None,
     ) -> "subprocess.Popen[str]":
-        """Starts it as a new Python, with pipes, or with all of its three files in a terminal."""
+        """Starts it as a new Python, with pipes, or with all of its three files in a terminal, or its input alone."""
         with _hearing_signals():
             return subprocess.Popen(
                 [*self.by, sys.executable, "-m", "stepsweep", *words],
                 cwd=self.folder,
                 env=self.environment(environment),
-                stdin=terminal,
+                stdin=terminal if keyboard is None else keyboard,
                 stdout=terminal,
                 stderr=terminal,
                 encoding="utf-8",
             )
 
     def __call__(
-        self, *words: str, environment: Mapping[str, str] | None = None, text: str | None = None
+        self,
+        *words: str,
+        environment: Mapping[str, str] | None = None,
+        text: str | None = None,
+        keyboard: int | None = None,
     ) -> "subprocess.CompletedProcess[str]":
-        """Runs it to its end: as a fork, if nothing is asked for that a Python reads at its start."""
+        """Runs it to its end: as a fork, if nothing is asked for that a Python reads at its start.
+
+        Args:
+            text: its standard input.
+            keyboard: a file descriptor in place of `text`.
+        """
         given = self.environment(environment)
         if FORK_IS_SAFE and not self.by and forked.VARIABLES.items() <= given.items():
-            return forked.run(words, folder=self.folder, environment=given, text=text, timeout_seconds=TIMEOUT_SECONDS)
-        with self.popen(*words, environment=environment) as process:
+            return forked.run(
+                words,
+                folder=self.folder,
+                environment=given,
+                text=text,
+                timeout_seconds=TIMEOUT_SECONDS,
+                keyboard=keyboard,
+            )
+        with self.popen(*words, environment=environment, keyboard=keyboard) as process:
             out, err = process.communicate(text, timeout=TIMEOUT_SECONDS)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def environment(self, more: Mapping[str, str] | None) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "STEPSWEEP_"))}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_", "STEPSWEEP_"))
+        }
         nowhere = str(self.folder / "nowhere")
         return {
             **clean,

@@ -115,11 +115,13 @@ def run(
     text: str | None,
     timeout_seconds: float,
     output: int | None = None,
+    keyboard: int | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Runs `sweep` to its end, with `text` as its standard input.
 
     Args:
         output: a file descriptor in place of its standard output, or CLOSED; nothing of it is returned then.
+        keyboard: a file descriptor in place of `text`.
 
     Raises:
         subprocess.TimeoutExpired: it takes longer; it has been killed.
@@ -129,7 +131,7 @@ def run(
         given, out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         given.write((text or "").encode())
         given.seek(0)
-        files = (given.fileno(), taken or out.fileno(), err.fileno())
+        files = (keyboard or given.fileno(), taken or out.fileno(), err.fileno())
         process = start(
             ("stepsweep", *words), files, folder=folder, environment=environment, is_closed=output == CLOSED
         )

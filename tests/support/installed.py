@@ -1,5 +1,6 @@
 """The package in a virtual environment that holds nothing else."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -51,7 +52,13 @@ class Installed:
     @property
     def variables(self) -> dict[str, str]:
         """Neither this machine's settings nor its credentials."""
-        return {"PATH": "/usr/bin:/bin", "HOME": str(self.folder.parent), "AWS_EC2_METADATA_DISABLED": "true"}
+        unpacked = os.environ["JSII_RUNTIME_PACKAGE_CACHE_ROOT"]  # CDK's library
+        return {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.folder.parent),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": unpacked,
+        }
 
     def __call__(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Runs a program of the environment in the folder, with variables beside the fewest."""
@@ -81,7 +88,9 @@ def environment(folder: Path, *packages: str) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
     install = [str(UV), "pip", "install", "--quiet", "--system-certs", "--python", str(python)]
-    subprocess.run([*install, *packages], check=True, cwd=folder)
+    # With the person's own cache of packages.
+    others = {name: value for name, value in os.environ.items() if name != "XDG_CACHE_HOME"}
+    subprocess.run([*install, *packages], check=True, cwd=folder, env=others)
     return python
 
 
