@@ -17,7 +17,8 @@ PATIENCE_SECONDS = 120.0
 reports its end with a delay."""
 
 QUIET_LOOKS = 2
-"""Listings without a job before the sweep counts as stopped: the first may miss a job that is just being submitted."""
+"""Listings without a new execution or a job before the sweep counts as stopped: the first may miss what has just begun.
+https://docs.aws.amazon.com/step-functions/latest/apireference/API_ListExecutions.html says so of executions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +44,21 @@ def stop_sweep(control: Control, name: str, *, poll_seconds: float, on_status: C
     Raises:
         CloudError: the cloud did not answer, or refused a request.
     """
-    executions, queue = control.running(name), control.deployment.job_queue
-    batch = control.deployment.batch
+    batch, queue = control.deployment.batch, control.deployment.job_queue
+    executions: dict[str, None] = {}
     accepted: set[str] = set()
     quiet, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     with explained():
         # Before stopping the executions, since their jobs may end a moment later.
         jobs = dict.fromkeys(jobs_alive(batch, queue, name))
-        for arn in executions:
-            control.deployment.step_functions.stop_execution(
-                executionArn=arn, error=STOPPED, cause="stopped with `sweep stop`"
-            )
         while True:
+            # Again and again: somebody may have started one just now, and Step Functions may list it late.
+            running = [arn for arn in control.running(name) if arn not in executions]
+            for arn in running:
+                control.deployment.step_functions.stop_execution(
+                    executionArn=arn, error=STOPPED, cause="stopped with `sweep stop`"
+                )
+            executions |= dict.fromkeys(running)
             alive = jobs_alive(batch, queue, name)
             new = [job_id for job_id in alive if job_id not in accepted]
             if new:
@@ -63,10 +67,10 @@ def stop_sweep(control: Control, name: str, *, poll_seconds: float, on_status: C
                 if accepted.issuperset(new):  # or a job that Batch refuses to end would be asked about for ever
                     deadline = time.monotonic() + PATIENCE_SECONDS
             jobs |= dict.fromkeys(new)
-            quiet = 0 if alive else quiet + 1
+            quiet = 0 if alive or running else quiet + 1
             if quiet == QUIET_LOOKS or time.monotonic() > deadline:
                 left = [job_id for job_id in alive if job_id not in accepted]
-                return Stopped(executions=executions, jobs=list(jobs), left=left)
+                return Stopped(executions=list(executions), jobs=list(jobs), left=left)
             time.sleep(poll_seconds)
 
 

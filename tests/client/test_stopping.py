@@ -56,6 +56,19 @@ def test_a_job_that_was_submitted_while_the_sweep_was_stopped_is_terminated_and_
     assert jobs["late"].status == "FAILED"
 
 
+def test_an_execution_that_begins_while_the_sweep_is_stopped_is_stopped_too(stack: Stack) -> None:
+    spec = SweepSpec.from_json({"parameters": {"lr": [0.1]}, "epochs": 1, "name": "mine"}, default_name="x")
+    begun: list[str] = []
+
+    def begin(_status: str) -> None:
+        begun.append(Control(stack.deployment).start(spec).arn)
+
+    with served(Queue({"a": Job(sweep="mine")})) as url:
+        found = stop_sweep(Control(stack.with_batch(url)), "mine", poll_seconds=0, on_status=begin)
+    assert found.executions == begun
+    assert Control(stack.deployment).running("mine") == []
+
+
 def test_executions_that_others_have_named_are_those_of_the_sweep_in_their_input(stack: Stack) -> None:
     states, machine = stack.deployment.step_functions, stack.deployment.state_machine_arn
     spec = {"parameters": {"lr": [0.1]}, "epochs": 1}
