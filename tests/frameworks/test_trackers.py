@@ -40,48 +40,60 @@ def needs(library: str) -> None:
         pytest.skip(f"{library} is not installed; `make frameworks` has it")
 
 
-WRITER = "from torch.utils.tensorboard import SummaryWriter\nwriter = SummaryWriter('runs/mine')\n"
-
-
-@pytest.mark.parametrize(
-    "log",
-    [
-        # Steps that are epochs, from 0 and from 1.
-        "for e in range(3): writer.add_scalar('val/loss', 0.5**e, e); writer.add_scalar('loss', e, e)",
-        pytest.param(
-            "for e in range(3): writer.add_scalar('val/loss', 0.5**e, e + 1); writer.add_scalar('loss', e, e + 1)",
-            marks=pytest.mark.slow,
-        ),
-        # Steps of batches, with the epoch as a metric.
-        """for step in range(30):
+EVENTS = {
+    "epochs from 0": "for e in range(3): writer.add_scalar('val/loss', 0.5**e, e); writer.add_scalar('loss', e, e)",
+    "epochs from 1": """
+for e in range(3):
+    writer.add_scalar('val/loss', 0.5**e, e + 1)
+    writer.add_scalar('loss', e, e + 1)
+""",
+    "batches, with the epoch as a metric": """
+for step in range(30):
     writer.add_scalar('epoch', step // 10, step)
     writer.add_scalar('loss', step / 10 if step % 10 == 0 else 0, step - step % 10 + 9 - step % 10)
-    if step % 10 == 9: writer.add_scalar('val/loss', 0.5**(step // 10), step)""",
-        # Steps of batches, without epochs: as many values of the loss as there are batches.
-        pytest.param(
-            """for step in range(30):
+    if step % 10 == 9: writer.add_scalar('val/loss', 0.5**(step // 10), step)
+""",
+    # As many values of the loss as there are batches.
+    "batches, without epochs": """
+for step in range(30):
     writer.add_scalar('loss', step // 10 if step % 10 == 9 else 7, 100 + step)
-    if step % 10 == 9: writer.add_scalar('val/loss', 0.5**(step // 10), 100 + step)""",
-            marks=pytest.mark.slow,
-        ),
-    ],
-)
-def test_event_files_of_torch(tmp_path: Path, log: str) -> None:
-    needs("tensorboard")
-    found = columns(tmp_path, "--tensorboard", "runs", code=f"{WRITER}{log}\nwriter.close()")
-    assert found == EPOCHS
+    if step % 10 == 9: writer.add_scalar('val/loss', 0.5**(step // 10), 100 + step)
+""",
+}
+"""What a script logs with PyTorch's writer, by what its steps are."""
 
 
-def test_event_files_of_several_folders_name_theirs(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for each of `EVENTS`, and one of two writers; PyTorch, which starts slowly, writes all at once."""
     needs("tensorboard")
-    code = """
+    folder = tmp_path_factory.mktemp("events")
+    code = f"""
 from torch.utils.tensorboard import SummaryWriter
+for name, log in {EVENTS!r}.items():
+    with SummaryWriter(name + "/mine") as writer:
+        exec(log)
 for name in ("train", "validation"):
-    with SummaryWriter("logs/" + name) as writer:
+    with SummaryWriter("two writers/" + name) as writer:
         for epoch in range(3):
             writer.add_scalar("epoch_loss", epoch, epoch)
 """
-    found = columns(tmp_path, "--tensorboard", "logs", code=code)
+    subprocess.run([PYTHON, "-c", code], cwd=folder, env=environment(), check=True, capture_output=True, timeout=200)
+    return folder
+
+
+def written(events: Path) -> str:
+    """Returns a script that leaves event files."""
+    return f"import shutil; shutil.copytree({str(events)!r}, 'runs', copy_function=shutil.copyfile)"
+
+
+@pytest.mark.parametrize("steps", EVENTS)
+def test_event_files_of_torch(tmp_path: Path, events: Path, steps: str) -> None:
+    assert columns(tmp_path, "--tensorboard", "runs", code=written(events / steps)) == EPOCHS
+
+
+def test_event_files_of_several_folders_name_theirs(tmp_path: Path, events: Path) -> None:
+    found = columns(tmp_path, "--tensorboard", "runs", code=written(events / "two writers"))
     assert found == {"epoch": [1, 2, 3], "train/epoch_loss": [0, 1, 2], "validation/epoch_loss": [0, 1, 2]}
 
 
