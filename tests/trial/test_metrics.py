@@ -72,6 +72,23 @@ def test_a_best_value_alone_is_the_value() -> None:
     assert collected("epoch 1 loss: 0.5 best loss: 0.3\nbest_loss=0.2", 1)[0] == {"loss": [0.5], "best_loss": [0.2]}
 
 
+@pytest.mark.parametrize(
+    ("lines", "columns"),
+    [
+        ("epoch {0} loss: {1} (target loss: 0.1)", {"loss": [0.7, 0.9, 0.8], "target_loss": [0.1] * 3}),
+        ("epoch {0} val loss={1} min val loss=0.6", {"loss": [0.7, 0.9, 0.8], "min_loss": [0.6] * 3}),
+        ("epoch {0} running acc 0.5 acc {1}", {"acc": [0.7, 0.9, 0.8], "running_acc": [0.5] * 3}),
+        ("epoch {0} step loss={1} total loss=2", {"step_loss": [0.7, 0.9, 0.8], "total_loss": [2.0] * 3}),
+        ("epoch {0} loss={1} the loss={1}", {"loss": [0.7, 0.9, 0.8]}),
+    ],
+)
+def test_a_name_that_a_line_has_twice_is_told_apart_by_the_word_before(
+    lines: str, columns: dict[str, list[float]]
+) -> None:
+    text = "\n".join(lines.format(epoch, value) for epoch, value in enumerate((0.7, 0.9, 0.8), 1))
+    assert collected(text)[0] == columns
+
+
 def test_a_value_with_commas_is_one_number_or_none() -> None:
     assert collected("epoch 1 reward=1,234.5\nepoch 2 reward=12,345,678.5\nepoch 3 reward=934")[0] == {
         "reward": [1234.5, 12345678.5, 934.0]

@@ -7,6 +7,7 @@
 - A name printed several times in an epoch has the last value. If lines of one kind have it in every epoch, only these
   count: `Final accuracy: 0.9` after the last epoch is not that epoch's.
 - `best loss: 0.3` beside `loss: 0.5` is another metric, `best_loss`; `best epoch 2` begins no epoch.
+- A name that is in a line twice takes the word before it: `loss: 0.5 (target loss: 0.1)` are `loss` and `target_loss`.
 - `train loss: 0.5` and `val loss: 0.4` are two metrics, `train_loss` and `val_loss`, and so are `Acc: 0.9` of a line
   that begins with `val` and that of another that begins with `train`. One of them alone is `loss`, as it is called.
 - `val acc 78.06%` is a metric without a sign between, if its name is a usual one; whole numbers need the `%`.
@@ -71,6 +72,9 @@ _THINGS = {"set", "data", "dataset", "split", "images", "samples", "examples"}
 _USUAL = re.compile(rf"(?<![\w./@-])(?:{'|'.join(USUAL)})(?![\w./@-])", re.ASCII | re.IGNORECASE)
 _SPLIT = re.compile(rf"(?<![\w./@-])(?:{'|'.join(_SPLITS)})(?![\w./@=-])", re.ASCII | re.IGNORECASE)
 _BEST_BEFORE = re.compile(rf"\bbest\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE)
+_WORD_BEFORE = re.compile(
+    rf"\b(?!(?:{'|'.join(_SPLITS)})\b)([A-Za-z]+)\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE
+)
 _MOST_BEFORE = 24
 _MOST_WORDS = 80
 """How far before a number `best` is looked for, and the name that it belongs to."""
@@ -111,6 +115,23 @@ def _key(name: str, split: str | None, line: str, start: int, splits: list[tuple
 def _printed(raw: str, key: str) -> str:
     """Returns what of the output the key names, to tell it from others that would have the same key."""
     return raw if key.rpartition(_ON)[2] == valid_name(raw) else _BEST + raw
+
+
+def _told_apart(line: str, found: Mapping[int, tuple[str, str, float]]) -> list[tuple[str, str, float]]:
+    """Returns what was found in a line, in its order. A name that is there twice has the word before it in one place:
+    that of a target, a minimum or an earlier epoch is another metric.
+    """
+    count = Counter(key for key, _, _ in found.values())
+    apart = []
+    for at, (key, raw, value) in sorted(found.items()):
+        others = [each[2] for each in found.values() if each[0] == key]
+        word = _WORD_BEFORE.search(line, max(0, at - _MOST_BEFORE), at) if count[key] > 1 else None
+        if word and any(other != value for other in others):
+            split, on, name = key.rpartition(_ON)
+            apart.append((f"{split}{on}{word[1]}_{name}", f"{word[1]} {raw}", value))
+        else:
+            apart.append((key, raw, value))
+    return apart
 
 
 def _split_before(start: int, splits: list[tuple[int, str]]) -> str | None:
@@ -237,7 +258,7 @@ class Collector:
         for match in _SENTENCE.finditer(line):
             key = _key(match[1], None, line, match.start(), splits)
             found.setdefault(match.start(), (key, _printed(match[1], key), float(match[2])))
-        return [found[at] for at in sorted(found)]
+        return _told_apart(line, found)
 
     def _epoch_in(self, line: str) -> re.Match[str] | None:
         """Returns where a line names its epoch; of the usual pattern not an epoch that it only mentions."""
