@@ -364,6 +364,13 @@ SEEDS = [
         tests=("tests/statemachine/test_reducer.py",),
     ),
     Seed(
+        breaks="of two executions of a free-running search the earlier one names a winner of half of it",
+        file="statemachine/reducer.py",
+        text='if execution not in ("", state.began.execution):',
+        wrong="if False:",
+        tests=("tests/statemachine/test_free_running.py",),
+    ),
+    Seed(
         breaks="a trial that left nothing in an earlier round has failed, by a reason of another one",
         file="src/stepsweep/bucket/outcomes.py",
         text="for trial in trials if trial.round_number == round_number}",
