@@ -220,8 +220,10 @@ def test_what_cannot_be_exported_is_said(stack: Stack, store: str, tmp_path: Pat
         exported(stack, store)
 
 
-def test_the_command_line_prints_what_was_done(sweep: Sweep, finished: Stack, tmp_path: Path) -> None:
-    words = ("mine", "--mlflow", f"sqlite:///{tmp_path / 'mlflow.db'}", "--experiment", "theirs", "--json")
+def test_the_command_line_prints_what_was_done(
+    sweep: Sweep, finished: Stack, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    words = ("mine", "--mlflow", new_store(tmp_path_factory, tmp_path), "--experiment", "theirs", "--json")
     # A library's own warnings are not this command's.
     ended = sweep(
         "export", *words, "--on", "aws", "--stack", finished.name,
