@@ -136,7 +136,7 @@ class SweepDefinition(Construct):
                     self,
                     "WrongInput",
                     state_name="Wrong input",
-                    comment="Nothing was started. The cause lists every fault of the input.",
+                    comment="No trial of this round was started. The cause lists every fault of the input.",
                     error="InvalidSweep",
                     cause_path="$.fault",
                 ),

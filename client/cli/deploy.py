@@ -145,7 +145,7 @@ DEPLOY_HELP = f"""Deploy the stack to your AWS account, or update it.
 @deploy_options
 @yes_option
 def deploy(place: Place, yes: bool) -> int:
-    from stepsweep.client.deploying.target import COSTS, check_docker
+    from stepsweep.client.deploying.target import BY_TAG, COSTS, check_docker
 
     check_docker(place.choices)
     found = place.look()
@@ -154,6 +154,8 @@ def deploy(place: Place, yes: bool) -> int:
     about = {"instance_types": ", ".join(config.instance_types), "max_vcpus": config.max_vcpus}
     for line in (*found.lines(), zones, *(line.format(**about, capacity=config.capacity) for line in COSTS)):
         _say(line)
+    if (image := place.choices.get("image")) and "@" not in image:
+        _say(BY_TAG.format(image=image))
     if not found.is_bootstrapped:
         _say("CDK is new to this account: `cdk bootstrap` first creates the stack CDKToolkit (bucket, images, roles).")
     if not _agreed(f"Deploy {found.stack}?", yes=yes):

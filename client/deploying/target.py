@@ -23,6 +23,11 @@ COSTS = (
     "Costs money while a sweep runs: {instance_types} machines, at most {max_vcpus} vCPUs ({capacity}).",
 )
 
+BY_TAG = (
+    "The image {image} is named by a tag: if you push other code under it, its trials get this code's results. "
+    "A digest (@sha256:…), or a new tag for each build, keeps them apart."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:

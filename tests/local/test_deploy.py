@@ -152,6 +152,7 @@ def test_deploy_diff_a_deploy_in_the_middle_of_a_sweep_and_destroy(tmp_path: Pat
         assert asked.returncode == 2
         assert "Account 123456789012, region us-east-1. Stack Stepsweep is not there yet.\n" in asked.stderr
         assert "Costs money while a sweep runs: g4dn.xlarge machines, at most 12 vCPUs (on-demand).\n" in asked.stderr
+        assert f"The image {image_in(cloud)} is named by a tag: if you push other code under it, " in asked.stderr
         assert "cdk bootstrap" in asked.stderr
         assert "add --yes" in asked.stderr
         assert cloud.client("cloudformation").describe_stacks()["Stacks"] == []
