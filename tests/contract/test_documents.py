@@ -281,17 +281,30 @@ def test_an_output_that_is_wrong_names_the_field(path: tuple[Any, ...], value: o
     assert str(caught.value) == fault
 
 
+OUTCOME = begun("t", Status.FAILED, execution="s-1")
+
+
 class TestJobOutcome:
     @pytest.mark.parametrize(
-        "wrong",
-        [None, [], {}, {"schema": 1, "trial_id": "t"}, {"schema": 2, "trial_id": "t", "status": "SUCCEEDED"},
-         {"schema": 1, "trial_id": 5, "status": "SUCCEEDED"}, {"schema": 1, "trial_id": "t", "status": "MISSING"},
-         {"schema": 1, "trial_id": "t", "status": "FAILED"},
-         {"schema": 1, "trial_id": "t", "status": "FAILED", "failure": 5}],
-    )  # fmt: skip
-    def test_what_is_ours_is_strict(self, wrong: Any) -> None:
-        with pytest.raises(InvalidDocument, match=r"^o\.json: "):
+        ("wrong", "fault"),
+        [
+            (None, "must be an object, got null"),
+            ([], "must be an object, got []"),
+            ({}, "schema is missing"),
+            ({"schema": 1, "trial_id": "t"}, "execution is missing"),
+            ({**OUTCOME, "schema": 2}, "schema: must be 1, which this version of stepsweep reads and writes, got 2"),
+            ({**OUTCOME, "execution": 5}, "execution: must be a text, got 5"),
+            ({**OUTCOME, "trial_id": 5}, "trial_id: must be a text, got 5"),
+            ({**OUTCOME, "status": 5}, "status: must be a text, got 5"),
+            ({**OUTCOME, "status": "MISSING"}, """status must be "SUCCEEDED" or "FAILED", got 'MISSING'"""),
+            (OUTCOME, "failure is missing"),
+            ({**OUTCOME, "failure": 5}, "failure must be an object"),
+        ],
+    )
+    def test_what_is_ours_is_strict(self, wrong: Any, fault: str) -> None:
+        with pytest.raises(InvalidDocument) as caught:
             JobOutcome.from_json(wrong, where="o.json")
+        assert str(caught.value) == f"o.json: {fault}"
 
     @given(
         st.recursive(

@@ -104,6 +104,35 @@ class TestTrials:
             "--momentum 0.5 --lr -0.00001 --dataset mnist --batch_size 64 --epochs 3 --seed 7"
         )
 
+    @pytest.mark.parametrize(
+        ("changes", "trainer_version", "number"),
+        [
+            ({"fixed": {"dataset": "mnist"}}, "1", 16),
+            ({"seed": 8}, "1", 16),
+            ({"folds": 2}, "1", 16),
+            ({"folds": 3}, "1", 16),
+            ({"environment": {"A": "1"}}, "1", 16),
+            ({"fresh": True}, "1", 16),
+            ({}, "2", 16),
+            ({"epochs": 4}, "1", 8),
+            ({"name": "other"}, "1", 8),
+        ],
+        ids=str,
+    )
+    def test_what_decides_the_numbers_of_a_sweep_s_trials_is_in_their_ids(
+        self, changes: dict[str, Any], trainer_version: str, number: int
+    ) -> None:
+        trials = first_round(replace(self.SPEC, repeats=2), trainer_version="1")
+        others = first_round(replace(self.SPEC, **{"repeats": 2, **changes}), trainer_version=trainer_version)
+        ids = {trial.trial_id for trial in trials}
+        assert len(ids) == 8
+        if "seed" in changes:
+            assert len(ids & {trial.trial_id for trial in others}) == 4, "of the seeds 7 and 8, and 8 and 9"
+        elif number == 8:
+            assert {trial.trial_id for trial in others} == ids
+        else:
+            assert ids.isdisjoint(trial.trial_id for trial in others)
+
     def test_every_trial_of_a_sweep_has_an_id_of_its_own(self) -> None:
         spec = SweepSpec(
             parameters={name: tuple(n / 1000 for n in range(1, 22)) for name in ("a", "b", "c")}, name="s", epochs=1

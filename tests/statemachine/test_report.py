@@ -44,6 +44,12 @@ def test_the_page_has_the_results_and_opens_as_html(cloud: Cloud, plotly: Path) 
     assert "Job time 6:00:00" in page.text
     assert "Its files: best.pt (5 bytes)." in page.text
     assert "alert(1)" in page.text
+    assert (
+        f"Left by the sweep when it ended, from its records in s3://{cloud.bucket.name} . sweep report s" in page.text
+    )
+    assert (
+        "makes a page that also has the importance of parameters, the ends of failed trials' logs, and all curves."
+    ) in page.text
     assert len(page.named("script")) == 3
     assert page.scripts[1] == plotly.read_text()
     assert data["trials"]["rank"] == [1, 2, 3, None]
@@ -64,6 +70,7 @@ def test_on_aws_it_names_the_stack_and_the_cost(cloud: Cloud, plotly: Path) -> N
     text = Document(report.page(S3Store(cloud.bucket.name, cloud.s3), "s", report.Ground(stack="Mine"), {})).text
     assert "Cost 1.50 USD estimated" in text
     assert "sweep show s --on aws --stack Mine" in text
+    assert "sweep report s --on aws --stack Mine makes a page" in text
 
 
 def test_a_sweep_without_a_winner_and_each_end_of_one_in_rounds_has_its_page(cloud: Cloud, plotly: Path) -> None:
