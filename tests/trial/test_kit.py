@@ -248,16 +248,16 @@ def test_another_python_runs_the_script_and_what_is_installed_beside_it(kit: Kit
     folder.mkdir(parents=True)
     (kit.folder / "own" / "pyvenv.cfg").touch()
     (folder / "python").symlink_to(sys.executable)
-    code = 'import os; print(os.environ["PATH"], os.environ.get("VIRTUAL_ENV")); print("loss=1")'
+    code = 'import os, sys; print(os.environ["PATH"], os.environ.get("VIRTUAL_ENV"), sys.executable); print("loss=1")'
     python = str(folder / "python")
     for called in ("python", "python3", "env"):
         command = [called, "-c", code] if called != "env" else [called, "python", "-c", code]
         ended = kit("--python", python, "--", *command, "{args}", PATH="/usr/bin:/bin")
         assert ended.returncode == 0, ended.stderr
-        assert ended.stdout.splitlines()[0] == f"{folder}:/usr/bin:/bin {kit.folder / 'own'}"
+        assert ended.stdout.splitlines()[0] == f"{folder}:/usr/bin:/bin {kit.folder / 'own'} {python}"
     (kit.folder / "own" / "pyvenv.cfg").unlink()
     ended = kit("--python", python, "--", "python", "-c", code, "{args}", PATH="/usr/bin")
-    assert ended.stdout.splitlines()[0] == f"{folder}:/usr/bin None"
+    assert ended.stdout.splitlines()[0] == f"{folder}:/usr/bin None {python}"
 
 
 def test_a_configuration_file_outside_of_the_trial_s_folder_stays_as_it_is(kit: Kit, tmp_path_factory: Any) -> None:
