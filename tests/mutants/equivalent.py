@@ -210,4 +210,13 @@ EQUIVALENT = [
         ),
         reason="the columns of the panel are asked for, and not its name",
     ),
+    Equivalent(
+        file="trial/sources.py",
+        function="Metrics._collector",
+        change=(
+            r'- *lines, _ = self._report.read_text("utf-8").split("\n") if self._report and self._report.exists() else [""]',  # noqa: E501
+            r'+ *lines, _ = self._report.read_text("utf-8").split("\n") if self._report and self._report.exists() else ["XXXX"]',  # noqa: E501
+        ),
+        reason="what stands behind the last line end is no line yet, and is not read",
+    ),
 ]
