@@ -193,13 +193,32 @@ def test_an_event_of_the_far_future_does_not_fill_the_memory(stored: Stored) -> 
         stored.state()
 
 
-@pytest.mark.parametrize("data", [b"", b"[" * 100_000, b'{"schema": 1, "ev', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"", "is empty"),
+        (b"[" * 100_000, "is not JSON (nested too deeply)"),
+        (b'{"schema": 1, "ev', "is not JSON (Unterminated string"),
+        (b"\xff\xfe", "is not JSON ("),
+    ],
+    ids=["empty", "brackets", "half", "no text"],
+)
 @pytest.mark.parametrize("name", ["log/00000002", "snapshot"])
-def test_half_a_document_is_named(stored: Stored, name: str, data: bytes) -> None:
+def test_half_a_document_is_named(stored: Stored, name: str, data: bytes, fault: str) -> None:
     stored.documents[f"sweeps/s/{name}.json"] = data
     del stored.documents[keys.snapshot_key("s") if name != "snapshot" else keys.event_key("s", 7)]
-    with pytest.raises(InvalidDocument, match=f"sweeps/s/{name}"):
+    with pytest.raises(InvalidDocument) as caught:
         stored.state()
+    assert str(caught.value).startswith(f"sweeps/s/{name}.json: {fault}")
+
+
+def test_a_log_that_begins_with_an_answer_is_refused(stored: Stored) -> None:
+    del stored.documents[keys.snapshot_key("s")]
+    first = keys.event_key("s", 0)
+    stored.put(first, stored.get_json(keys.event_key("s", 1)))
+    with pytest.raises(InvalidDocument) as caught:
+        stored.state()
+    assert str(caught.value) == f"{first}: a log starts with the event that begins a leg"
 
 
 def test_a_leg_whose_search_has_ended_has_no_worker_and_is_read(stored: Stored) -> None:
