@@ -1,6 +1,7 @@
 """What `stepsweep-trial` says to a person and gives to a script, and the code that it ends with."""
 
 import json
+import locale
 import os
 import signal
 import sys
@@ -279,6 +280,22 @@ def test_a_configuration_file_outside_of_the_trial_s_folder_stays_as_it_is(kit: 
     assert json.loads("".join(ended.stdout.splitlines()[:4])) == {"lr": 0.1, "n": "ü"}
     assert (kit.folder / "c.json").read_text() == '{"lr": 1, "n": "ü"}', "what a link leads to stays"
     assert outside.read_text() == '{"lr": 1}'
+
+
+def test_files_are_read_and_written_in_utf_8_whatever_the_machine_s_locale_is(kit: Kit) -> None:
+    """A slim image may have none."""
+    for name, text in (("c.json", '{"lr": 1, "note": "ä"}'), ("c.yaml", "lr: 1 # ä\nnote: ö\n")):
+        (kit.folder / name).write_text(text, "utf-8")
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C")
+    try:
+        for name in ("c.json", "c.yaml"):
+            script = f"cat {{params_json}} {{params_yaml}} {name}; echo epoch 1 loss=1"
+            trial = ["--lr", "0.1", "--note", "ü"]
+            ended = kit(*sh(script, "--into", name, trial=trial), STEPSWEEP_METRICS_URI=str(kit.folder / f"{name}.csv"))
+            assert (ended.returncode, ended.stdout.count("ü")) == (0, 3), ended.stderr
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
 
 
 def test_a_file_with_the_options_is_where_the_placeholder_says(kit: Kit) -> None:

@@ -402,7 +402,7 @@ def test_a_row_of_a_table_that_cannot_be_read_is_no_epoch_that_is_left_out() -> 
         collected("epoch loss acc\n1 0.5 0.7\n2 0.4 0.9 0.1\n3 0.6 0.6\n")
 
 
-@pytest.mark.parametrize("line", ["15 files read in 3 s", "11 minutes left 5", "2 0.4"])
+@pytest.mark.parametrize("line", ["15 files read in 3 s", "11 minutes left 5", "2 0.4", "Epoch"])
 def test_other_lines_between_the_rows_of_a_table_are_no_rows(line: str) -> None:
     columns, _ = collected(f"epoch loss accuracy auc seconds\n10 0.5 0.6 0.7 1\n{line}\n20 0.4 0.7 0.8 1\n", 20)
     assert [value for value in columns["loss"] if value is not None] == [0.5, 0.4]
