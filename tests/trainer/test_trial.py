@@ -331,11 +331,12 @@ def test_a_checkpoint_that_could_not_be_saved_is_saved_at_the_end(
             super().save_checkpoint(data)
 
     file = tmp_path / "kept.pt"
-    assert trial.run(
-        options("--epochs", "1"), Full(output=tmp_path / "m.csv", checkpoint_file=file), interrupted=lambda: False
-    )
+    full = Full(output=tmp_path / "m.csv", checkpoint_file=file)
+    assert trial.run(options("--epochs", "1"), full, interrupted=lambda: False)
     assert "no checkpoint of epoch 1: the disk is full" in capsys.readouterr().out
     assert torch.load(file, weights_only=True)
+    assert trial.run(options("--epochs", "1"), full, interrupted=lambda: False)
+    assert len(Full.tries) == 2, "what is saved already is not saved again"
 
 
 class Watched(FileStore):
