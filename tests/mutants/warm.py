@@ -110,7 +110,7 @@ class Warm:
                 raise pytest.Session.Failed("tests fail without a fault")
             set_mutant_under_test("")
             _forget()
-            with calls.open() as added:
+            with calls.open(encoding="utf-8") as added:
                 added.seek(before)
                 lines = sorted(set(added.read().splitlines()))
             file.write_text(json.dumps([{id_: (self._seconds[id_], self._cpu_seconds[id_]) for id_ in ids}, lines]))
@@ -132,7 +132,7 @@ class Warm:
 
     def _check_without(self, fault: str, items: Sequence[pytest.Item]) -> None:
         """Raises Failed if what found a fault fails in a fork without one too: then it would find every fault."""
-        found_by = dict(line.split("\t") for line in self._found_by.read_text().splitlines())
+        found_by = dict(line.split("\t") for line in self._found_by.read_text("utf-8").splitlines())
         asked = [item for item in items if item.nodeid == found_by.get(fault, item.nodeid)]
         if new := [item for item in asked if item.nodeid not in self._sound]:
             for _, state in self._tried({"": new}, at_once=1):
@@ -171,7 +171,7 @@ class Warm:
         code = 1
 
         def note() -> None:
-            with self._found_by.open("a") as file:
+            with self._found_by.open("a", encoding="utf-8") as file:
                 file.write(f"{fault}\t{self._current}\n")
 
         def end(_number: int, _frame: object) -> None:

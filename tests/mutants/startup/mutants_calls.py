@@ -18,7 +18,7 @@ def _write(name: str, caller: str | None = None) -> None:
     if file and test and (test, name) not in _written:
         _written.add((test, name))
         test, _, phase = test.removesuffix(")").rpartition(" (")
-        with open(file, "a") as calls:  # noqa: PTH123  one short write, which other processes do not split
+        with open(file, "a", encoding="utf-8") as calls:  # noqa: PTH123  one short write, which other processes do not split
             calls.write(f"{name}\t{test}\t{phase}\n")
 
 
