@@ -219,4 +219,22 @@ EQUIVALENT = [
         ),
         reason="what stands behind the last line end is no line yet, and is not read",
     ),
+    Equivalent(
+        file="trial/__main__.py",
+        function="_parser",
+        change=(
+            '- parser.add_argument("--style", choices=STYLES, default=STYLES[0], help="how options reach the command")',
+            '+ parser.add_argument("--style", choices=STYLES, default=None, help="how options reach the command")',
+        ),
+        reason="the first style is what is left where it is none of the others",
+    ),
+    Equivalent(
+        file="trial/checkpoint.py",
+        function="_open_for_writing",
+        change=(
+            "- if flags and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY:",
+            "+ if flags and int(flags[1], ) & os.O_ACCMODE != os.O_RDONLY:",
+        ),
+        reason="the other flags of Linux are multiples of 0100, whose digits read as a decimal number are one of 4 too",
+    ),
 ]

@@ -239,6 +239,9 @@ def test_options_of_the_command_line_say_how_the_script_is_called(kit: Kit) -> N
     assert shown(kit, *own, trial=trial)[0] == [
         "--lr=0.1", "--max_iter=2", "--batch-size=8", "--no-fast", "--sizes=1,2", "--clip=null", "--random_state=3",
     ]  # fmt: skip
+    assert " ".join(shown(kit, trial=trial)[0]) == (
+        "--lr 0.1 --epochs 2 --batch_size 8 --fast false --sizes [1,2] --seed 3"
+    )
     assert shown(kit, "--no-epochs", "--no-seed", trial=trial[:4])[0] == ["--lr", "0.1"]
     words, given = shown(kit, "--style=env", trial=trial[:4])
     assert (words, given["lr"], given["epochs"]) == ([], "0.1", "2")
