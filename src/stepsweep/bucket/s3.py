@@ -266,7 +266,8 @@ def document_of(key: str, data: bytes) -> Any:
 
 def for_all(function: Callable[[_T], _R], items: Iterable[_T], *, threads: int = THREADS) -> list[_R]:
     """Returns `function(item)` for all items in order, computed in threads. Raises the first error."""
-    if threads == 1:
+    items = list(items)
+    if threads == 1 or len(items) < 2:
         return [function(item) for item in items]
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, items))
