@@ -128,9 +128,12 @@ def _pipe() -> tuple[IO[str], IO[str]]:
 
 
 def _serving(arguments: tuple[str, str], files: tuple[IO[str], IO[str]]) -> "subprocess.Popen[str] | forked.Process":
-    """Starts the process of a cloud, which ends when its standard input does."""
+    """Starts the process of a cloud, which ends when its standard input does.
+
+    It is a fork, if nothing is asked for that a Python reads at its start.
+    """
     given, said = (file.fileno() for file in files)
-    if FORK_IS_SAFE:
+    if FORK_IS_SAFE and not forked.VARIABLES.keys() & os.environ.keys():
         environment = {**os.environ, **forked.VARIABLES}
         return forked.start((SERVING, *arguments), (given, said, 2), folder=REPOSITORY, environment=environment)
     words = [sys.executable, "-m", SERVING, *arguments]
