@@ -22,6 +22,12 @@ class Equivalent:
 
 EQUIVALENT = [
     Equivalent(
+        file="trainer/trial.py",
+        function="run",
+        change=('- worse = ""', "+ worse = None"),
+        reason="it is said only if it is not empty",
+    ),
+    Equivalent(
         file="contract/parameters_input.py",
         function="_gap",
         change=(

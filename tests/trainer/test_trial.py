@@ -272,7 +272,7 @@ def test_a_checkpoint_of_another_gpu_model_is_used_and_both_are_named(
     store = Kept(output=tmp_path / "m.csv", checkpoint_file=tmp_path / "kept.pt")
     identity = trial._identity
     monkeypatch.setattr(trial, "_identity", lambda made, _: identity(made, torch.device("cuda")))
-    for epochs, model in (("1", "Tesla T4"), ("2", "NVIDIA A10G")):
+    for epochs, model in (("1", "Tesla T4"), ("2", "Tesla T4"), ("3", "NVIDIA A10G")):
         monkeypatch.setattr(train, "describe", lambda _, model=model: f"cuda ({model})")
         assert trial.run(options("--epochs", epochs), store, interrupted=lambda: False)
     lines = capsys.readouterr().out.splitlines()
@@ -281,7 +281,24 @@ def test_a_checkpoint_of_another_gpu_model_is_used_and_both_are_named(
         in lines
     )
     assert summaries[-1]["devices"] == ["cuda (Tesla T4)", "cuda (NVIDIA A10G)"]
-    assert summaries[-1]["epochs_trained"] == 2
+    assert summaries[-1]["epochs_trained"] == 3
+
+
+@pytest.mark.parametrize(("number", "by_default"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
+def test_a_signal_asks_it_to_end_and_after_ctrl_c_another_one_ends_it_at_once(
+    number: signal.Signals, by_default: bool
+) -> None:
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        asked = program.Interruption()
+        assert not asked()
+        signal.raise_signal(number)
+        assert asked()
+        assert (signal.getsignal(signal.SIGINT) == signal.SIG_DFL) is by_default
+        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def test_early_stopping_is_told(
