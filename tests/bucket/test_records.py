@@ -10,6 +10,8 @@ import pytest
 
 from stepsweep.bucket.job_logs import FileLastLines, NoLastLines
 from stepsweep.bucket.latest import has_ended
+from stepsweep.bucket.outcomes import Unreadable
+from stepsweep.bucket.outcomes import recorded as outcome_at
 from stepsweep.bucket.records import Artifact, Known, Plan, Records
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.stores import FolderStore
@@ -523,6 +525,14 @@ class TestNote:
             records.note("mine")
         assert records.replace_note("mine", Note(text="anew", written_at=NOW), mark=Note().mark)
         assert records.note("mine").text == "anew"
+
+
+def test_an_outcome_that_cannot_be_read_is_named(recorded: RecordedCloud) -> None:
+    key = keys.outcome_key("mine", 0, "a-trial")
+    recorded.bucket.put(key, b"{}", "application/json")
+    found = outcome_at(recorded.bucket, key)
+    assert isinstance(found, Unreadable)
+    assert found.fault.startswith(f"{key}: ")
 
 
 def test_a_removed_sweep_leaves_the_trials_of_others(recorded: RecordedCloud, records: Records) -> None:

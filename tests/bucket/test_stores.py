@@ -14,9 +14,13 @@ from botocore.compat import HTTPHeaders
 from botocore.exceptions import ClientError
 
 from stepsweep.bucket.folder import UNFINISHED, write_whole
+from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import s3_client
 from stepsweep.bucket.stores import FolderStore, S3Store, ServedFolderStore, Store
+from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument
+from stepsweep.contract.note import Note
+from tests.support.specs import NOW
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -203,6 +207,11 @@ class TestS3:
         types = [client.head_object(Bucket=bucket.name, Key=key)["ContentType"] for key in "abcdef"]
         assert types == ["text/csv", "text/csv", "text/html", *["application/json"] * 3]
 
+    def test_a_note_is_kept_as_json(self, bucket: S3Store, client: "S3Client") -> None:
+        assert Records(bucket).replace_note("mine", Note(text="best so far", written_at=NOW), mark=Note().mark)
+        there = client.head_object(Bucket=bucket.name, Key=keys.note_key("mine"))
+        assert there["ContentType"] == "application/json"
+
     def test_a_document_of_an_earlier_step_that_is_gone_is_named(self, bucket: S3Store) -> None:
         bucket.put_json("a.json", [1])
         assert bucket.written_json("a.json") == [1]
@@ -241,6 +250,12 @@ class TestFolder:
         write_whole(tmp_path / "real" / "bucket" / "a", b"1", lasting=False)
         (tmp_path / "link").symlink_to(tmp_path / "real")
         assert FolderStore(tmp_path / "link" / "bucket").get("a") == b"1"
+
+    def test_what_cannot_be_written_is_named_with_the_reason(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_text("no folder")
+        with pytest.raises(OSError, match=r"Not a directory|File exists") as error:
+            write_whole(tmp_path / "a" / "b", b"1", lasting=False)
+        assert error.value.filename == str(tmp_path / "a" / "b")
 
     def test_where_a_person_saves_to_is_named_by_its_own_error(self, tmp_path: Path) -> None:
         write_whole(tmp_path / "bucket" / "a", b"1", lasting=False)

@@ -22,6 +22,24 @@ class Equivalent:
 
 EQUIVALENT = [
     Equivalent(
+        file="bucket/s3.py",
+        function="Bucket.present",
+        change=(
+            "- found.update(key for key, is_there in zip(behind, for_all(self.has, behind), strict=True) if is_there)",
+            "+ found.update(key for key, is_there in zip(behind, for_all(self.has, behind), strict=None) if is_there)",
+        ),
+        reason="`for_all` returns as many as it was given",
+    ),
+    Equivalent(
+        file="bucket/search_log.py",
+        function="listed_events",
+        change=(
+            "- for name, document in zip(names, for_all(store.get_json, names), strict=True):",
+            "+ for name, document in zip(names, for_all(store.get_json, names), strict=False):",
+        ),
+        reason="`for_all` returns as many as it was given",
+    ),
+    Equivalent(
         file="trainer/trial.py",
         function="run",
         change=('- worse = ""', "+ worse = None"),

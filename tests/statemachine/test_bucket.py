@@ -130,6 +130,11 @@ class TestPresent:
         assert cloud.bucket.present(wanted) == {"trials/e/metrics.csv"}
         assert asked == ["LIST"]
 
+    def test_where_the_bucket_ends_nothing_more_is_asked(self, cloud: Cloud, asked: list[str]) -> None:
+        wanted = ["trials/j/metrics.csv", "trials/k/metrics.csv", "trials/l/metrics.csv"]
+        assert cloud.bucket.present(wanted) == {wanted[0]}
+        assert asked == ["LIST"]
+
     def test_of_a_full_bucket_no_more_is_listed_than_it_would_cost_to_ask(self, cloud: Cloud, asked: list[str]) -> None:
         wanted = [*self.THERE[::3], "trials/aa/metrics.csv", "trials/i/other.csv"]
         assert cloud.bucket.present(wanted) == {*self.THERE[::3]}

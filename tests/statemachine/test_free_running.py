@@ -353,7 +353,8 @@ def test_a_snapshot_says_what_the_events_before_it_say(cloud: Cloud) -> None:
     workers = Workers.of(cloud, max_concurrency=2, search={"method": "random", "trials": 2 * SNAPSHOT_EVERY + 3})
     workers.to_the_end()
     names = list(cloud.objects())
-    assert keys.snapshot_key("s") in names
+    snapshot = cloud.bucket._s3.get_object(Bucket=cloud.bucket.name, Key=keys.snapshot_key("s"))
+    assert snapshot["ContentType"] == "application/json"
     from_snapshot = SearchLog.read(cloud.bucket, "s").state
     events_only = [name for name in names if name != keys.snapshot_key("s")]
     from_nothing = state_at(cloud.bucket, "s", dict.fromkeys(events_only))
