@@ -114,8 +114,10 @@ class LifeOfASweep(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if (error := sys.exception()) is not None:
-            # Hypothesis runs a life that failed again, in which something else happens, and says only that.
-            traceback.print_exception(error)
+            # Hypothesis runs a life that failed again, in which something else happens, and says only that. It ends one
+            # by an error that is no Exception.
+            if isinstance(error, Exception):
+                traceback.print_exception(error)
             return
         if self.execution is not None:
             self.world.ended(self.execution)
