@@ -152,6 +152,11 @@ class TestPresent:
         assert asked[:3] == ["LIST", "LIST", "LIST"]
         assert sorted(asked[3:]) == ["trials/f/metrics.csv", *(f"trials/{letter}/metrics.csv" for letter in "ghij")]
 
+    def test_another_page_is_listed_while_one_key_lies_behind_the_last(self, cloud: Cloud, asked: list[str]) -> None:
+        there = ["trials/a/metrics.csv", "trials/c/metrics.csv"]
+        assert cloud.bucket.present([*there, *(f"trials/a/{number}" for number in range(100))]) == {*there}
+        assert asked == ["LIST", "LIST"]
+
     def test_each_of_a_few_is_asked_for(self, cloud: Cloud, asked: list[str]) -> None:
         wanted = ["trials/a/metrics.csv", "trials/aa/metrics.csv"]
         assert cloud.bucket.present(wanted) == {wanted[0]}
