@@ -22,6 +22,27 @@ class Equivalent:
 
 EQUIVALENT = [
     Equivalent(
+        file="trainer/checkpoint.py",
+        function="from_bytes",
+        change=(
+            '- content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)',
+            '+ content = torch.load(io.BytesIO(data), map_location="cpu", )',
+        ),
+        reason="`weights_only` is true by default since PyTorch 2.6, and a newer one is pinned",
+    ),
+    Equivalent(
+        file="trainer/fetch.py",
+        function="first_of",
+        change=('- return name, ", ".join(reasons)', '+ return name, "XX, XX".join(reasons)'),
+        reason="there are two data sets, so there is one reason at most",
+    ),
+    Equivalent(
+        file="trainer/fetch.py",
+        function="main",
+        change=("- missing += 1", "+ missing -= 1"),
+        reason="only whether it is 0 counts",
+    ),
+    Equivalent(
         file="bucket/s3.py",
         function="Bucket.present",
         change=(

@@ -14,7 +14,7 @@ from mypy_boto3_s3 import S3Client
 from stepsweep.contract import keys, median
 from stepsweep.contract.objective import Direction, Objective
 from stepsweep.trainer import store
-from stepsweep.trainer.store import FileStore, Job, JobStore, StoreError, tutorial_key
+from stepsweep.trainer.store import ByHandStore, FileStore, Job, JobStore, StoreError, tutorial_key
 from tests.support.clients import PATIENT
 from tests.support.ports import free_port
 from tests.support.trainer import BUCKET
@@ -155,6 +155,9 @@ def test_what_s3_refuses_is_told_in_one_line(s3: S3Client) -> None:
         StoreError, match=r"^cannot write s3://no-such-bucket/checkpoints/x/checkpoint.pt: .*NoSuchBucket"
     ):
         gone.save_checkpoint(b"one")
+    by_hand = ByHandStore("no-such-bucket", "m.csv", s3)
+    with pytest.raises(StoreError, match=r"^cannot write s3://no-such-bucket/m\.csv: .*NoSuchBucket"):
+        by_hand.write_results(b"", {})
     with Stubber(s3) as answers:
         answers.add_client_error("head_object", "403", "Forbidden", http_status_code=403)
         with pytest.raises(StoreError, match=r"^cannot look for s3://.*/metrics-e10.csv: .*Forbidden"):
