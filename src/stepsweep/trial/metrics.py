@@ -121,12 +121,14 @@ def _told_apart(line: str, found: Mapping[int, tuple[str, str, float]]) -> list[
     """Returns what was found in a line, in its order. A name that is there twice has the word before it in one place:
     that of a target, a minimum or an earlier epoch is another metric.
     """
-    count = Counter(key for key, _, _ in found.values())
+    values: dict[str, list[float]] = {}
+    for key, _, value in found.values():
+        values.setdefault(key, []).append(value)
+    differ = {key for key, each in values.items() if len(each) > 1 and any(other != each[0] for other in each)}
     apart = []
     for at, (key, raw, value) in sorted(found.items()):
-        others = [each[2] for each in found.values() if each[0] == key]
-        word = _WORD_BEFORE.search(line, max(0, at - _MOST_BEFORE), at) if count[key] > 1 else None
-        if word and any(other != value for other in others):
+        word = _WORD_BEFORE.search(line, max(0, at - _MOST_BEFORE), at) if key in differ else None
+        if word:
             split, on, name = key.rpartition(_ON)
             apart.append((f"{split}{on}{word[1]}_{name}", f"{word[1]} {raw}", value))
         else:
