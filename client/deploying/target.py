@@ -24,7 +24,7 @@ COSTS = (
 )
 
 BY_TAG = (
-    "The image {image} is named by a tag: if you push other code under it, its trials get this code's results. "
+    "The image {image} is named by a tag: if you push other code under it, trials get the results of the old code. "
     "A digest (@sha256:…), or a new tag for each build, keeps them apart."
 )
 

@@ -14,6 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from stepsweep import Best, CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps, SweepSpec
+from tests.support.command import hearing_signals
 from tests.support.embedded import REPOSITORY, SCRIPTED, eventually
 
 DOCS = (REPOSITORY / "docs" / "python.md").read_text()
@@ -127,14 +128,15 @@ except KeyboardInterrupt:
 
 @pytest.mark.slow
 def test_an_interrupt_of_a_run_leaves_nothing_running(folder: Path) -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, str(folder), str(SCRIPTED)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
-    ) as process:
+    with hearing_signals():
+        started = subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED, str(folder), str(SCRIPTED)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+        )
+    with started as process:
         assert process.stderr is not None
         while "1 planned." not in (line := process.stderr.readline()):
             assert line, "it ended before it began"

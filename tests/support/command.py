@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 300
 
 
 @contextlib.contextmanager
-def _hearing_signals() -> Iterator[None]:
+def hearing_signals() -> Iterator[None]:
     """What a shell runs in the background ignores SIGINT, and the client leaves an ignored signal ignored.
 
     Handled here and not in the new process: for `preexec_fn` all memory of this one would be copied.
@@ -54,7 +54,7 @@ class Sweep:
         keyboard: int | None = None,
     ) -> "subprocess.Popen[str]":
         """Starts it as a new Python, with pipes, or with all of its three files in a terminal, or its input alone."""
-        with _hearing_signals():
+        with hearing_signals():
             return subprocess.Popen(
                 [*self.by, sys.executable, "-m", "stepsweep", *words],
                 cwd=self.folder,
