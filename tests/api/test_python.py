@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from stepsweep import Best, CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps, SweepSpec
 from tests.support.command import hearing_signals
 from tests.support.embedded import REPOSITORY, SCRIPTED, eventually
+from tests.support.processes import running
 
 DOCS = (REPOSITORY / "docs" / "python.md").read_text()
 HEAVY = ("torch", "aws_cdk", "moto", "pandas", "matplotlib", "mlflow", "stack", "trainer")
@@ -141,9 +142,7 @@ def test_an_interrupt_of_a_run_leaves_nothing_running(folder: Path) -> None:
         while "1 planned." not in (line := process.stderr.readline()):
             assert line, "it ended before it began"
         background = psutil.Process(json.loads((folder / "cloud.json").read_bytes())["pid"])
-        eventually(
-            lambda: any("scripted.py" in " ".join(each.cmdline()) for each in background.children(recursive=True))
-        )
+        eventually(lambda: running("scripted.py", background.children(recursive=True)))
         children = background.children(recursive=True)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=100)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.command import Sweep, document
 from tests.support.embedded import SCRIPTED, eventually, keep_template
+from tests.support.processes import running
 
 GRID = ("--set", "lr=0.1,0.01,0.001", "--set", "momentum=0.5,0.9", "--epochs", "2")
 ENVIRONMENT = {"STEPSWEEP_TRAINER": str(SCRIPTED)}
@@ -131,7 +132,7 @@ def test_a_sweep_in_the_background_is_stopped_killed_and_gone_on_with(folder: Pa
     (planned,) = (folder / ".stepsweep" / "s3").glob("*/sweeps/mine/round-0/to-run.json")
     assert {each["share"][:8] for each in json.loads(planned.read_text())} == {"highmine"}
     background, children = keeper(folder)
-    eventually(lambda: any("scripted.py" in " ".join(child.cmdline()) for child in background.children(recursive=True)))
+    eventually(lambda: running("scripted.py", background.children(recursive=True)))
     children = background.children(recursive=True)
     background.kill()
     assert psutil.wait_procs(children, timeout=30)[1] == [], "a job outlived the process that ran its cloud"

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.command import Sweep, document, interrupt
 from tests.support.embedded import Cloud, eventually, running_cloud
+from tests.support.processes import running
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_on_aws_a_sweep_is_watched_and_stopped_and_no_job_of_it_is_left(aws: OnA
     assert statuses == {"mine": "INTERRUPTED", "other": "RUNNING"}
     assert aws("stop", "other").returncode == 0
     assert cloud.ended(other["execution_arn"])["status"] == "ABORTED"
-    assert not [child for child in cloud.processes() if "scripted.py" in " ".join(child.cmdline())]
+    assert running("scripted.py", cloud.processes()) == []
 
 
 class Screen:
@@ -199,4 +200,4 @@ def test_a_selftest_records_what_it_saw_and_leaves_nothing(aws: OnAws, cloud: Cl
         assert name not in text
     assert {entry["sweep"] for entry in document(aws("list", "--json"))} == before
     assert not [job for job in cloud.jobs("") if job["status"] in ("RUNNABLE", "RUNNING")]
-    assert not [child for child in cloud.processes() if "scripted.py" in " ".join(child.cmdline())]
+    assert running("scripted.py", cloud.processes()) == []

@@ -15,6 +15,7 @@ from stepsweep.local.template import cache_folder
 from tests.support.command import Sweep
 from tests.support.deploying import deploying, image_in
 from tests.support.embedded import Cloud, eventually, running_cloud
+from tests.support.processes import running
 
 NAMED = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION")
 """What a profile names in place of the environment."""
@@ -50,7 +51,7 @@ def keyboard(answer: str | None) -> Iterator[int | None]:
 
 def jobs_of(cloud: Cloud) -> list[int]:
     """Returns the processes of trials that run."""
-    return [process.pid for process in cloud.processes() if "--sleep" in process.cmdline()]
+    return [process.pid for process in running(" --sleep ", cloud.processes())]
 
 
 @pytest.fixture

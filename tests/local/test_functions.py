@@ -15,6 +15,7 @@ import pytest
 
 from stepsweep.local.functions import AT_ONCE
 from tests.support.embedded import Cloud
+from tests.support.processes import running
 
 Call = Callable[..., Any]
 
@@ -133,7 +134,7 @@ def test_a_function_is_ended_when_its_time_is_over(call: Call, tiny_cloud: Cloud
         "errorType": "Sandbox.Timedout",
         "errorMessage": "Error: Task timed out after 1.00 seconds",
     }
-    assert [process.name() for process in tiny_cloud.processes() if process.name() == "sleep"] == []
+    assert running("sleep 600", tiny_cloud.processes()) == []
 
 
 def test_a_function_has_its_own_environment_and_what_lambda_adds(call: Call, tiny_cloud: Cloud) -> None:

@@ -254,7 +254,7 @@ def test_no_descendant_outlives_its_process(shell: Shell, descendant: str, endin
     go_on = fifo.open("r+b", buffering=0)  # so that neither end waits for the other
     process = shell.start(sys.executable, "-c", script, stdin=fifo if ending == "it ends by itself" else None)
     eventually(lambda: shell.output.exists() and "ready" in shell.output.read_text())
-    assert eventually(lambda: sleepers(shell) or None)
+    assert eventually(lambda: sleepers(shell))
 
     go_on.close()
     if ending == "it is ended":
@@ -351,7 +351,7 @@ def test_a_process_ends_with_its_parent_and_leaves_no_folder(shell: Shell) -> No
 @pytest.mark.parametrize("stopped", ["the process", "its parent"])
 def test_a_stopped_process_ends_too(shell: Shell, stopped: str) -> None:
     process = shell.start("sleep", "600")
-    (sleeper,) = eventually(lambda: sleepers(shell) or None)
+    (sleeper,) = eventually(lambda: sleepers(shell))
     victim = sleeper if stopped == "the process" else sleeper.parent()
     victim.suspend()
     shell.machine.end(process, grace_seconds=600)
@@ -363,7 +363,7 @@ def test_a_stopped_process_ends_too(shell: Shell, stopped: str) -> None:
 def test_when_the_host_is_gone_its_processes_are_lost_and_the_next_one_starts_others(tmp_path: Path) -> None:
     shell = Shell(Machine(), tmp_path)
     process = shell.start("sleep", "600")
-    (sleeper,) = eventually(lambda: sleepers(shell) or None)
+    (sleeper,) = eventually(lambda: sleepers(shell))
     host = sleeper.parents()[1]
     assert any(argument.endswith("host.py") for argument in host.cmdline())
     host.kill()
@@ -715,7 +715,7 @@ def test_a_forked_module_that_does_not_listen_is_killed_with_all_it_started(shel
         """
     )
     process = shell.start(sys.executable, "-m", module, preload=("colorsys",))
-    eventually(lambda: sleepers(shell) or None)
+    eventually(lambda: sleepers(shell))
     shell.machine.end(process, grace_seconds=0.1)
     assert process.ended.wait(PATIENCE_SECONDS)
     assert process.exit_code == 137

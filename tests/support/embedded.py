@@ -168,11 +168,10 @@ def is_function(process: psutil.Process) -> bool:
 
 
 def eventually(condition: Callable[[], Any], timeout_seconds: float = 60) -> Any:
-    """Returns the first value of `condition` that is not None and not False."""
+    """Returns the first value of `condition` that is true."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
-        value = condition()
-        if value is not None and value is not False:
+        if value := condition():
             return value
         time.sleep(0.1)
     raise AssertionError(f"it did not come to pass in {timeout_seconds} s")

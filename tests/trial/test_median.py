@@ -93,7 +93,7 @@ class TestRowsForGood:
     def rows(self, *lines: str, report: Path | None = None) -> int:
         metrics = Sources(Collector(), report, None, 4)
         for line in lines:
-            metrics.feed(line)
+            metrics.feed(line, "stdout")
         return len(metrics.rows_for_good())
 
     def test_the_last_epoch_may_have_another_value_yet(self) -> None:

@@ -1,6 +1,7 @@
 """Which of several values counts as an epoch's: transcripts as scripts print them."""
 
 import contextlib
+import itertools
 import json
 from pathlib import Path
 
@@ -275,12 +276,30 @@ def test_a_traceback_that_the_script_survives_is_no_metric() -> None:
         "Traceback (most recent call last):\n"
         '  File "train.py", line 3, in save\n'
         "    upload(accuracy=0.99, epoch=7)\n"
-        "epoch 2 accuracy=0.9\n"  # of the other stream
+        "epoch 2 accuracy=0.9\n"  # of another process
         "    ^^^^^^^^^^^^^^^\n"
         "requests.ConnectionError: accuracy=0.95\n"
         "  epoch 3 accuracy=0.8"
     )
     assert (columns, notices) == ({"accuracy": [0.7, 0.9, 0.8]}, [])
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr"),
+    [
+        (["accuracy: 0.5"], ["fit.py:3: UserWarning: alpha=0 is odd", "  fit(beta=1)"]),
+        (["  accuracy: 0.5"], ["Traceback (most recent call last):", "    fit(beta=1)", "ValueError: gamma=2"]),
+        (["epoch accuracy", "    1      0.5"], ["epoch beta gamma", "of the library"]),
+    ],
+    ids=["warning", "traceback", "table"],
+)
+def test_lines_of_the_other_stream_come_between(stdout: list[str], stderr: list[str]) -> None:
+    """stdout and stderr have no common order: the line between the two of a warning made its code a metric."""
+    for turns in set(itertools.permutations(["stdout"] * len(stdout) + ["stderr"] * len(stderr))):
+        collector, left = Collector(), {"stdout": iter(stdout), "stderr": iter(stderr)}
+        for stream in turns:
+            collector.feed(next(left[stream]), stream)
+        assert collector.rows(1)[0] == [{"epoch": 1.0, "accuracy": 0.5}]
 
 
 def test_the_percents_of_a_progress_bar_are_no_metric() -> None:

@@ -1,10 +1,13 @@
 """The script as a child process: what reaches the wrapper and the terminal, and how it ends."""
 
+import contextlib
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,13 +20,15 @@ class Ran:
 
     def __init__(self, script: str, variables: Mapping[str, str] | None = None) -> None:
         self.lines: list[str] = []
+        self.streams: list[str] = []
         self.told = 0
         self._over = threading.Event()
         self.ended = run(["sh", "-c", script], variables or {}, self._line, self._terminated, self._over)
         self._over.set()  # or a thread waits for ever
 
-    def _line(self, line: str) -> None:
+    def _line(self, line: str, stream: str) -> None:
         self.lines.append(line)
+        self.streams.append(stream)
         if line == "signal me":
             os.kill(os.getpid(), signal.SIGTERM)
         if line == "interrupt me":
@@ -44,9 +49,38 @@ def test_lines_come_whole_whatever_they_hold(capfdbinary: pytest.CaptureFixture[
 
 def test_both_streams_are_read_and_pass_through_apart(capfd: pytest.CaptureFixture[str]) -> None:
     ran = Ran("echo $MINE $PYTHONUNBUFFERED; echo wrong >&2; printf more >&2; exit 3", variables={"MINE": "yes"})
-    assert sorted(ran.lines) == ["more", "wrong", "yes 1"]
+    assert sorted(zip(ran.lines, ran.streams, strict=True)) == [
+        ("more", "stderr"),
+        ("wrong", "stderr"),
+        ("yes 1", "stdout"),
+    ]
     assert capfd.readouterr() == ("yes 1\n", "wrong\nmore")
     assert ran.ended == Ended(code=3, killed=False, terminated=False)
+
+
+def test_what_nobody_reads_ends_the_script_as_it_would_without_the_wrapper(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `stepsweep-trial … | head -1`: it waited for ever once the pipe was full."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as closed:
+        monkeypatch.setattr("sys.stdout", closed)
+        ended = Ran("while echo loss=1; do :; done").ended
+        monkeypatch.undo()
+        assert ended == Ended(code=128 + signal.SIGPIPE, killed=True, terminated=False)
+        with contextlib.suppress(BrokenPipeError):
+            closed.close()
+
+
+def test_a_signal_before_the_script_has_started_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def slowly(*args: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        os.kill(os.getpid(), signal.SIGTERM)
+        return start(*args, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", slowly)
+    ran = Ran("exec sleep 60")
+    assert (ran.ended, ran.told) == (Ended(code=128 + 15, killed=True, terminated=True), 1)
 
 
 @pytest.fixture
@@ -98,5 +132,7 @@ def test_what_a_script_leaves_running_does_not_keep_the_trial(tmp_path: Path, mo
 
 
 def test_a_program_that_is_none_is_an_error() -> None:
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     with pytest.raises(OSError, match="No such file"):
-        run(["no-such-program"], {}, print, print, threading.Event())
+        run(["no-such-program"], {}, print, print)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before

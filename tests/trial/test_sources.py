@@ -33,7 +33,7 @@ def metrics(
     found = Metrics(Collector(), report, read, epochs)
     found.resume(state)
     for text in texts if source == "printed" else ():
-        found.feed(text)
+        found.feed(text, "stdout")
     return found
 
 
@@ -71,7 +71,7 @@ def test_without_a_checkpoint_nothing_is_resumed(tmp_path: Path) -> None:
 def test_names_that_would_be_one_column_are_a_fault_unless_the_script_reports(tmp_path: Path) -> None:
     now = metrics(tmp_path, "printed", [], epochs=3)
     for line in ('{"a b": 1}', '{"a_b": 1}', '{"a b": 2}'):
-        now.feed(line)
+        now.feed(line, "stdout")
     with pytest.raises(NoMetrics, match="rename one of them"):
         now.rows()
     assert (now.rows_so_far(), now.rows_for_good(), now.state()) == ([], [], {})

@@ -181,9 +181,9 @@ def _train(
 ) -> int:
     last_lines: deque[str] = deque(maxlen=5)
 
-    def take(line: str) -> None:
+    def take(line: str, stream: str) -> None:
         last_lines.append(line)
-        metrics.feed(line)
+        metrics.feed(line, stream)
 
     checkpoint = None
     if prefix:
@@ -234,7 +234,7 @@ def _run(
     command: Command,
     metrics: Metrics,
     workspace: Workspace,
-    take: Callable[[str], None],
+    take: Callable[[str, str], None],
     checkpoint: Checkpoint | None,
     prefix: str | None,
     rule: MedianRule | None,
@@ -256,7 +256,7 @@ def _run(
             {**workspace.environment, **_params(command.options), **command.environment},
             take,
             checkpoint.hurry if checkpoint else lambda: None,
-            rule.met if rule else threading.Event(),
+            rule.met if rule else None,
         )
     finally:
         over.set()

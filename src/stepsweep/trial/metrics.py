@@ -88,7 +88,7 @@ _WARNING = re.compile(r":\d+: \w*Warning: ")
 """As `warnings.formatwarning` writes it: `train.py:3: FutureWarning: …`, and then the indented line of code."""
 _TRACEBACK = "Traceback (most recent call last):"
 _ERROR = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Group)\b", re.ASCII)
-"""As the last line of a traceback begins. Other lines may come between those of a traceback, from another stream."""
+"""As the last line of a traceback begins. Other lines may come between those of a traceback, from another process."""
 _MOST_KINDS = 16
 """Most kinds of lines kept per name and epoch."""
 _NOT_METRICS = {"epoch", "epochs", "step", "steps", "iteration", "iter", "batch"}
@@ -145,6 +145,29 @@ def _column(key: str) -> str:
     return key.replace(_ON, "_")
 
 
+class _Stream:
+    """What the lines so far of a stream say about its next one."""
+
+    def __init__(self) -> None:
+        self.table = Table()
+        self._after_warning = False
+        self._in_traceback = False
+
+    def is_message(self, line: str) -> bool:
+        """Returns whether the next line belongs to a warning or a traceback."""
+        was_after_warning, self._after_warning = self._after_warning, bool(_WARNING.search(line))
+        if self._after_warning or (was_after_warning and line[:1].isspace()):
+            return True
+        if _TRACEBACK in line:
+            self._in_traceback = True
+        if self._in_traceback and (line[:1].isspace() or _TRACEBACK in line):
+            return True
+        if self._in_traceback and _ERROR.match(line):
+            self._in_traceback = False
+            return True
+        return False
+
+
 class Collector:
     """Reads a script's lines, and returns the rows so far.
 
@@ -168,34 +191,29 @@ class Collector:
         self._order: dict[str, list[int]] = {}
         self._count = 0
         self._resumed = False
-        self._after_warning = False
-        self._in_traceback = False
         self._lost: dict[str, list[float]] = {}
         self._unclear: dict[str, str] = {}
         self._last = 0
         self._again = ""
-        self._table = Table()
+        self._streams: dict[str, _Stream] = {}
 
-    def feed(self, text: str) -> None:
-        """Reads one line; the states of a progress bar, which `\\r` parts, count as lines."""
+    def feed(self, text: str, stream: str = "") -> None:
+        """Reads one line; the states of a progress bar, which `\\r` parts, count as lines.
+
+        Args:
+            stream: what the line was printed to. Lines of another one may come between those of a table or a warning.
+        """
+        above = self._streams.setdefault(stream, _Stream())
         for part in _ANSI.sub("", text).split("\r"):
-            self._line(_NUMPY.sub(r"\1", part))
+            self._line(_NUMPY.sub(r"\1", part), above)
 
-    def _line(self, line: str) -> None:
-        was_after_warning, self._after_warning = self._after_warning, bool(_WARNING.search(line))
-        if not line.strip() or self._after_warning or (was_after_warning and line[0].isspace()):
-            return
-        if _TRACEBACK in line:
-            self._in_traceback = True
-        if self._in_traceback and (line[0].isspace() or _TRACEBACK in line):
-            return
-        if self._in_traceback and _ERROR.match(line):
-            self._in_traceback = False
+    def _line(self, line: str, above: _Stream) -> None:
+        if above.is_message(line) or not line.strip():
             return
         if (rank := _RANK.match(line)) and int(rank[1]):
             return
         document = _json_object(line)
-        if document is None and not self._named and (row := self._row(line)) is not None:
+        if document is None and not self._named and (row := self._row(line, above.table)) is not None:
             document = dict(row)
         found_epoch = document.get(EPOCH) if document is not None else None
         if isinstance(found_epoch, (int, float)) and math.isfinite(found_epoch):
@@ -210,9 +228,9 @@ class Collector:
         for key, name, value in self._found(line, document):
             self._add(key, name, value, kind)
 
-    def _row(self, line: str) -> dict[str, float] | None:
+    def _row(self, line: str, table: Table) -> dict[str, float] | None:
         try:
-            return self._table.row(line)
+            return table.row(line)
         except ValueError as error:
             raise NoMetrics(f"of a table that was printed: {error}; print numbers alone in the rows") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import selectors
 import signal
 import subprocess
 import sys
@@ -17,6 +18,9 @@ GRACE_SECONDS = 30.0
 
 OUTPUT_SECONDS = 5.0
 """How long output of processes that the script left behind is read after its end."""
+
+
+STDOUT, STDERR = "stdout", "stderr"
 
 
 @dataclass(frozen=True)
@@ -37,49 +41,52 @@ class Ended:
 def run(
     argv: Sequence[str],
     environment: Mapping[str, str],
-    line: Callable[[str], None],
+    line: Callable[[str, str], None],
     terminated: Callable[[], None],
-    end: threading.Event,
+    end: threading.Event | None = None,
 ) -> Ended:
-    """Runs the script, passes each line of its output to `line`, and calls `terminated` on SIGTERM or Ctrl-C.
+    """Runs the script, and calls `terminated` on SIGTERM or Ctrl-C.
 
     Args:
+        line: called with each line of the output, and with the stream that it was printed to: `STDOUT` or `STDERR`.
         end: once it is set, the script is told to end, and killed if it does not.
 
     Raises:
         OSError: it cannot be started.
     """
-    child = subprocess.Popen(
-        list(argv),
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-    )
-
-    told = False
+    child: subprocess.Popen[bytes] | None = None
+    told = 0
 
     def pass_on(number: int, _frame: FrameType | None) -> None:
         nonlocal told
-        told = True
-        child.send_signal(number)
-        terminated()
+        told = number
+        if child:
+            child.send_signal(number)
+            terminated()
 
     before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
-    lock = threading.Lock()
-    readers = [
-        threading.Thread(target=_pass_through, args=(source, target, line, lock), daemon=True)
-        for source, target in ((child.stdout, sys.stdout.buffer), (child.stderr, sys.stderr.buffer))
-    ]
-    for reader in readers:
+    try:
+        child = subprocess.Popen(
+            list(argv),
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+        )
+        if told:  # before there was a child to tell
+            pass_on(told, None)
+        outputs = ((STDOUT, child.stdout, sys.stdout.buffer), (STDERR, child.stderr, sys.stderr.buffer))
+        streams = [_Stream(name, source, target) for name, source, target in outputs if source]
+        reader = threading.Thread(target=_pass_through, args=(streams, line), daemon=True)
         reader.start()
-    threading.Thread(target=_end, args=(child, end), daemon=True).start()
-    code = child.wait()
-    for reader in readers:
+        if end:
+            threading.Thread(target=_end, args=(child, end), daemon=True).start()
+        code = child.wait()
         reader.join(OUTPUT_SECONDS)
-    for number, handler in before.items():
-        signal.signal(number, handler)
-    return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=told)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=bool(told))
 
 
 def _end(child: subprocess.Popen[bytes], end: threading.Event) -> None:
@@ -91,19 +98,37 @@ def _end(child: subprocess.Popen[bytes], end: threading.Event) -> None:
         child.kill()
 
 
-def _pass_through(
-    source: IO[bytes] | None, target: BinaryIO, line: Callable[[str], None], lock: threading.Lock
-) -> None:
-    rest = b""
-    while source and (data := source.read(65536)):
-        target.write(data)
-        target.flush()
-        *lines, rest = (rest + data).split(b"\n")
-        with lock:
-            for one in lines:
-                line(one.decode("utf-8", "replace"))
-    if rest:
-        with lock:
-            line(rest.decode("utf-8", "replace"))
-    if source:
-        source.close()
+@dataclass
+class _Stream:
+    name: str
+    source: IO[bytes]
+    target: BinaryIO
+    rest: bytes = b""
+
+    def lines(self) -> list[bytes] | None:
+        """Passes on what can be read, and returns the lines that it completes; None at the end."""
+        data = self.source.read(65536)
+        try:
+            self.target.write(data)
+            self.target.flush()
+        except OSError:  # nobody reads this output any more, and so the script cannot print to it either
+            data = b""
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        return lines if data else None
+
+
+def _pass_through(streams: Sequence[_Stream], line: Callable[[str, str], None]) -> None:
+    """Reads the streams in one thread: what was printed first is then read first, unless both wait to be read."""
+    with selectors.DefaultSelector() as selector:
+        for stream in streams:
+            selector.register(stream.source, selectors.EVENT_READ, stream)
+        while selector.get_map():
+            for key, _ in selector.select():
+                stream = key.data
+                lines = stream.lines()
+                if lines is None:
+                    lines = [stream.rest] if stream.rest else []
+                    selector.unregister(stream.source)
+                    stream.source.close()
+                for one in lines:
+                    line(one.decode("utf-8", "replace"), stream.name)

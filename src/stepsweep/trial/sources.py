@@ -36,11 +36,11 @@ class Metrics:
         self._lock = threading.Lock()
         self._fault: NoMetrics | None = None
 
-    def feed(self, line: str) -> None:
-        """Reads a line of the output."""
+    def feed(self, line: str, stream: str) -> None:
+        """Reads a line of the output, which was printed to this stream."""
         with self._lock:
             try:
-                self._printed.feed(line)
+                self._printed.feed(line, stream)
             except NoMetrics as error:
                 self._fault = self._fault or error
 

@@ -82,7 +82,7 @@ def stopped_map(world: World) -> Any:
     execution = states.start_execution(
         stateMachineArn=machine, name="one", input=json.dumps({"items": list(range(50))})
     )["executionArn"]
-    eventually(lambda: states.list_map_runs(executionArn=execution)["mapRuns"] or None)
+    eventually(lambda: states.list_map_runs(executionArn=execution)["mapRuns"])
     states.stop_execution(executionArn=execution)
 
     def left() -> list[threading.Thread]:
