@@ -36,7 +36,7 @@ def test_by_hand_a_table_has_the_metrics_that_a_sweep_would_get(kit: Kit) -> Non
 
 
 def test_without_metrics_the_last_lines_and_what_to_print_are_shown(kit: Kit) -> None:
-    ended = kit(*sh("for n in 1 2 3 4 5 6; do echo line $n; done"))
+    ended = kit(*sh(r"for n in 1 2 3 4 5 6; do printf ' 1/2\r 2/2\r'; echo line $n; done"))
     assert ended.returncode == 1
     assert ended.stderr.splitlines() == [
         "stepsweep-trial: the last lines of the output were:",

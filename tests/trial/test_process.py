@@ -33,7 +33,7 @@ class Ran:
             os.kill(os.getpid(), signal.SIGTERM)
         if line == "interrupt me":
             os.kill(os.getpid(), signal.SIGINT)
-        if line == "end me":
+        if line.strip() == "end me":
             self._over.set()
 
     def _terminated(self) -> None:
@@ -42,9 +42,24 @@ class Ran:
 
 def test_lines_come_whole_whatever_they_hold(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     ran = Ran(r"printf 'one\n\ntw'; sleep 0.05; printf 'o\r3\n\377\n'; printf 'last'")
-    assert ran.lines == ["one", "", "two\r3", "\N{REPLACEMENT CHARACTER}", "last"]
+    assert ran.lines == ["one", "", "two\r", "3", "\N{REPLACEMENT CHARACTER}", "last"]
     assert ran.ended == Ended(code=0, killed=False, terminated=False)
     assert capfdbinary.readouterr().out == b"one\n\ntwo\r3\n\xff\nlast"
+
+
+def test_a_progress_bar_is_read_while_it_goes_on(tmp_path: Path) -> None:
+    """One over epochs is a single line: nobody saw its metrics before the end, nor did the median rule."""
+    ran = Ran(r"printf '\r 1/3 loss=3'; printf '\r 2/3 loss=2'; printf '\rend me\r'; sleep 60; printf '\nnever'")
+    assert ran.lines == ["\r", " 1/3 loss=3\r", " 2/3 loss=2\r", "end me\r"]
+
+
+def test_a_line_without_end_takes_no_memory_and_is_not_read(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(process, "MAX_LINE", 100_000)
+    ran = Ran("echo loss=1; head -c 1000000 /dev/zero | tr '\\0' x; echo loss=2; echo loss=3")
+    assert ran.lines == ["loss=1", "loss=3"]
+    assert capfd.readouterr().out == f"loss=1\n{'x' * 1_000_000}loss=2\nloss=3\n"
 
 
 def test_both_streams_are_read_and_pass_through_apart(capfd: pytest.CaptureFixture[str]) -> None:

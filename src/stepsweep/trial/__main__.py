@@ -182,6 +182,8 @@ def _train(
     last_lines: deque[str] = deque(maxlen=5)
 
     def take(line: str, stream: str) -> None:
+        if last_lines and last_lines[-1].endswith("\r"):
+            del last_lines[-1]
         last_lines.append(line)
         metrics.feed(line, stream)
 

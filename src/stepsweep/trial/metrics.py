@@ -156,11 +156,11 @@ class _Stream:
     def is_message(self, line: str) -> bool:
         """Returns whether the next line belongs to a warning or a traceback."""
         was_after_warning, self._after_warning = self._after_warning, bool(_WARNING.search(line))
-        if self._after_warning or (was_after_warning and line[:1].isspace()):
+        if self._after_warning or (was_after_warning and line[0].isspace()):
             return True
         if _TRACEBACK in line:
             self._in_traceback = True
-        if self._in_traceback and (line[:1].isspace() or _TRACEBACK in line):
+        if self._in_traceback and (line[0].isspace() or _TRACEBACK in line):
             return True
         if self._in_traceback and _ERROR.match(line):
             self._in_traceback = False
@@ -208,7 +208,7 @@ class Collector:
             self._line(_NUMPY.sub(r"\1", part), above)
 
     def _line(self, line: str, above: _Stream) -> None:
-        if above.is_message(line) or not line.strip():
+        if not line.strip() or above.is_message(line):
             return
         if (rank := _RANK.match(line)) and int(rank[1]):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -21,6 +22,13 @@ OUTPUT_SECONDS = 5.0
 
 
 STDOUT, STDERR = "stdout", "stderr"
+
+
+MAX_LINE = 1 << 20
+"""In bytes. A longer line passes through, and is not read."""
+
+_LINE = re.compile(rb"(?:(?<=\r)(?!\n)|\r?\n)")
+"""Where a line ends. A state of a progress bar ends with `\\r`, and keeps it: the next one replaces it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,8 @@ def run(
     """Runs the script, and calls `terminated` on SIGTERM or Ctrl-C.
 
     Args:
-        line: called with each line of the output, and with the stream that it was printed to: `STDOUT` or `STDERR`.
+        line: called with each line of the output, and with the stream that it was printed to: `STDOUT` or `STDERR`. A
+            state of a progress bar is a line that ends with `\\r`.
         end: once it is set, the script is told to end, and killed if it does not.
 
     Raises:
@@ -104,6 +113,7 @@ class _Stream:
     source: IO[bytes]
     target: BinaryIO
     rest: bytes = b""
+    is_too_long: bool = False
 
     def lines(self) -> list[bytes] | None:
         """Passes on what can be read, and returns the lines that it completes; None at the end."""
@@ -113,7 +123,12 @@ class _Stream:
             self.target.flush()
         except OSError:  # nobody reads this output any more, and so the script cannot print to it either
             data = b""
-        *lines, self.rest = (self.rest + data).split(b"\n")
+        *lines, self.rest = _LINE.split(self.rest + data)
+        if lines and self.is_too_long:
+            del lines[0]
+            self.is_too_long = False
+        if self.is_too_long or len(self.rest) > MAX_LINE:
+            self.rest, self.is_too_long = b"", True
         return lines if data else None
 
 
