@@ -23,8 +23,9 @@ from stepsweep.contract.space import shown
 from stepsweep.trainer_files import contents, copy
 from stepsweep.trainer_script import Script
 from stepsweep.trial import config_file, metrics_file
+from stepsweep.trial.columns import EPOCH, NoMetrics, columns_of
 from stepsweep.trial.command import WrongCommand
-from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, columns_of
+from stepsweep.trial.metrics import Collector
 
 USUAL = ("train.py", "main.py")
 PROBE_SECONDS = 60

@@ -193,8 +193,8 @@ EQUIVALENT = [
         reason="the function always says it",
     ),
     Equivalent(
-        file="trial/metrics.py",
-        function="Collector._line",
+        file="trial/stream.py",
+        function="Stream.is_message",
         change=("- self._in_traceback = False", "+ self._in_traceback = None"),
         reason="it is only asked whether it is true",
     ),

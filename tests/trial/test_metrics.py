@@ -9,7 +9,9 @@ import pytest
 
 from stepsweep.contract.names import known_direction
 from stepsweep.trial import metrics_file
-from stepsweep.trial.metrics import USUAL, Collector, NoMetrics
+from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.line import USUAL
+from stepsweep.trial.metrics import Collector
 
 EPOCHS = "epoch 1 accuracy=0.7\nepoch 2 accuracy=0.9\nepoch 3 accuracy=0.8\n"
 
@@ -94,11 +96,136 @@ def test_a_value_with_commas_is_one_number_or_none() -> None:
     assert collected("epoch 1 reward=1,234.5\nepoch 2 reward=12,345,678.5\nepoch 3 reward=934")[0] == {
         "reward": [1234.5, 12345678.5, 934.0]
     }
-    with pytest.raises(NoMetrics, match=r"^reward was printed as 1,234, which may be more than one number; print it"):
+    with pytest.raises(NoMetrics, match=r"^reward was printed as 1,234, which may be more than one number; print one"):
         collected("epoch 1 reward=934.5\nepoch 2 reward=1,234\nepoch 3 reward=935.5")
     columns, notices = collected("gpus: 0,1\n" + EPOCHS)
     assert columns == {"accuracy": [0.7, 0.9, 0.8]}
-    assert notices == ["gpus does not count: 0,1 may be more than one number; print it without commas"]
+    assert notices == ["gpus does not count: 0,1 may be more than one number; print one number, without commas"]
+
+
+def per_epoch(text: str) -> str:
+    """Returns what a script prints in three epochs, where {v} is 0.7, 0.9 and 0.8."""
+    return "\n".join(text.format(e=epoch, z=epoch - 1, v=value) for epoch, value in enumerate((0.7, 0.9, 0.8), 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        # A mean so far, behind the value of the last batch.
+        (
+            "Test: [ 9/10]\tTime 0.9 ( 0.9)\tLoss 1.{e}e+00 ({v}e+00)\tAcc@1  99.00 (  50.14)",
+            "Loss",
+        ),
+        (
+            "Test: {e} [   9/10 (100%)]  Time: 0.2 (0.3)  Loss:   0.9{e} ( 0.95)  Acc@1:  99.000 ( {v}00)",
+            "Acc@1",
+        ),
+        ("epoch {e} accuracy: {v} (0.02)", "accuracy"),
+        ("epoch [{e}/3] time 3 s, accuracy: {v} (0.02)", "accuracy"),
+        # What a value has become.
+        ("epoch {e} loss: 0.99 -> {v}, saved", "loss"),
+        ("epoch {e} val loss 0.99 → 0.95 → {v}", "loss"),
+        # An epoch that is only mentioned.
+        ("Epoch {e}/3\nTime per epoch: 2 s\nval_loss={v}", "val_loss"),
+        ("Epoch {e}/3\nBest: 0.5 at epoch 1\nval_loss={v}", "val_loss"),
+        ("Epoch {e}/3\nnext checkpoint at epoch 9\nval_loss={v}", "val_loss"),
+        # What a value was measured on, and its name.
+        ("epoch {e} val accuracy: {v}, val samples: 100", "accuracy"),
+        ("epoch {e} loss train: 0.5 val: 0.6 acc train: 0.9 val: {v}", "val_acc"),
+        ("epoch {e} loss: 0.3, accuracy: train=0.9 val={v}", "val_accuracy"),
+        ("epoch {e} RMSE mean 0.5, std dev: {v}", "dev"),
+        # A word before a name.
+        ("epoch {e}\nloss: {v}\ntarget loss: 0.1", "loss"),
+        ("epoch {e}\nval_loss: {v}\nmin val_loss: 0.1", "val_loss"),
+        ("epoch {e}\nTotal loss: {v}\nKL loss: 0.1", "Total_loss"),
+        ("epoch {e}\nval F1 Score: {v}\nval Silhouette Score: 0.1", "F1_Score"),
+        ("epoch {e} loss: 0.9{e}\nAverage loss: {v}", "loss"),
+        # What is printed before the line.
+        ("INFO:root:epoch {e}\nINFO:root:loss: {v}, best loss: 0.3", "loss"),
+        ("[GPU0] epoch {e} loss: {v}\n[GPU1] epoch {e} loss: 0.1", "loss"),
+        ("[1,0]<stdout>:epoch {e} loss: {v}\n[1,1]<stdout>:epoch {e} loss: 0.1", "loss"),
+        ("10:00 [rank0] epoch {e} loss: {v}\n10:00 [rank1] epoch {e} loss: 0.1", "loss"),
+        # An epoch that is named below its metrics.
+        ("val_loss={v}\nEpoch {e}/3 done", "val_loss"),
+        ("val_loss={v}\nEpoch {e}/3 train_loss=0.5", "val_loss"),
+        ('{{\n  "accuracy": {v},\n  "epoch": {z},\n  "loss": 0.5\n}}', "accuracy"),
+        ('{{"Epoch": {z}, "loss": 3}}\n{{"Epoch": {z}, "loss": {v}}}', "loss"),
+    ],
+)
+def test_a_line_s_other_numbers_do_not_count(text: str, name: str) -> None:
+    assert collected(per_epoch(text))[0][name] == pytest.approx([0.7, 0.9, 0.8])
+
+
+@pytest.mark.parametrize(
+    "number", ["0.7/12.4", "1'234", "1\u2019234", "1\u00a0234.5", "1\u202f234.5", "0,7", "900µs", "0.7秒", "1.#QNAN"]
+)
+def test_what_is_no_plain_number_is_no_value(number: str) -> None:
+    columns, notices = collected(f"epoch 1 loss={number}", 1)
+    assert columns == {}
+    assert notices == [] or f"loss does not count: {number} may be more than one number" in notices[0]
+
+
+def test_a_minus_of_typography_is_one() -> None:
+    assert collected("epoch 1 elbo: \u22120.5", 1)[0] == {"elbo": [-0.5]}
+
+
+def test_epochs_count_from_0_whatever_the_first_line_mentions() -> None:
+    assert collected("lr decays at epoch 2\n" + per_epoch("epoch {z} loss={v}"))[0] == {"loss": [0.7, 0.9, 0.8]}
+
+
+@pytest.mark.parametrize(
+    ("text", "left_out"),
+    [
+        (
+            "epoch 1 accuracy=0.7 new best\nepoch 2 accuracy=0.9 new best\nepoch 3 accuracy=0.8\n{}",
+            "Final accuracy: 0.1",
+        ),
+        (
+            "".join(
+                f"Epoch {e}/3\n1875/1875 ━━ 3s 1ms/step - accuracy: {v}\n" for e, v in ((1, 0.7), (2, 0.9), (3, 0.8))
+            )
+            + "{}",
+            "313/313 - 0s - 1ms/step - accuracy: 0.99",
+        ),
+    ],
+    ids=["marks of the best epoch", "as Keras evaluates after its training"],
+)
+def test_a_value_after_the_end_is_known_by_the_words_before_it_or_by_the_steps(text: str, left_out: str) -> None:
+    columns, notices = collected(text.format(left_out))
+    assert columns == {"accuracy": [0.7, 0.9, 0.8]}
+    assert "which other epochs do not have" in notices[0]
+
+
+def test_a_training_that_begins_again_is_refused_also_if_it_measures_every_second_epoch_only() -> None:
+    text = "epoch 2 accuracy=0.7\nepoch 4 accuracy=0.9\n"
+    with pytest.raises(NoMetrics, match=r"^accuracy of epoch 2 was printed again, with another value"):
+        collected(text + text.replace("0.", "0.1"), 4)
+
+
+def test_an_epoch_named_below_its_metrics_is_refused_where_the_end_is_missing() -> None:
+    with pytest.raises(NoMetrics, match=r"^val_loss was printed before the first line that names an epoch"):
+        collected("val_loss=0.5\nEpoch 1 done\nval_loss=0.4\nEpoch 2 done", 3)
+    assert collected("val_loss=2\n" + per_epoch("epoch {e}\nval_loss={v}"))[0] == {"val_loss": [0.7, 0.9, 0.8]}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        ("epoch 1 loss=0.5", "epoch 1 loss=0.4\nepoch 2 loss=0.3", "loss of epochs up to 2 has other values after"),
+        ("loss=0.5\nepoch 1 done", "loss=0.4\nepoch 2\nloss=0.3\nepoch 3", "loss was printed before the first line"),
+        ("loss=1\nepoch 1\nloss=0.5\nepoch 2", "loss=0.4\nepoch 3", "loss was printed before the first line"),
+    ],
+    ids=["counted from 1 again", "named below, after one", "named below, after two"],
+)
+def test_epochs_after_a_checkpoint_that_are_not_what_they_seem_are_refused(before: str, after: str, why: str) -> None:
+    earlier, collector = Collector(), Collector()
+    for line in before.splitlines():
+        earlier.feed(line)
+    collector.resume(json.loads(json.dumps(earlier.state())), 3)
+    for line in after.splitlines():
+        collector.feed(line)
+    with pytest.raises(NoMetrics, match=f"^{why}"):
+        collector.rows(3)
 
 
 def test_a_training_per_fold_in_one_trial_is_no_curve() -> None:
@@ -438,6 +565,7 @@ def test_the_first_row_of_a_table_may_be_the_one_that_cannot_be_read() -> None:
         ("epoch;loss\n1;0.5\n", r"its names have ';' between them; write commas: 'epoch;loss'"),
         ("epoch\tloss\n1\t0.5\n", r"its names have '\\t' between them"),
         ("epoch  loss\n1   0.5\n", r"its names have ' ' between them"),
+        ('epoch,reward\n1,"1,234.5"\n2,934\n', r"reward is '1,234.5' in one row, which is no number; write 1234.5"),
         ("epoch,loss, loss\n1,0.5,0.4\n", r"two columns are named 'loss'; rename one of them"),
     ],
 )

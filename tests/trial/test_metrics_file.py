@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from stepsweep.trial import metrics_file
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.metrics import Collector
 
 
 def rows(file: Path, text: str, epochs: int | None = 3) -> list[dict[str, float]]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.metrics import Collector
 from stepsweep.trial.sources import Metrics
 
 EPOCHS = 2

@@ -13,7 +13,8 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from stepsweep.trial import event_files, mlflow_runs, steps
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.metrics import Collector
 
 Logged = tuple[int, float, str, float]
 """Step, time, name, value."""

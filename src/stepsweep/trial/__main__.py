@@ -29,10 +29,12 @@ from stepsweep.trial import (
 )
 from stepsweep.trial.artifacts import Artifacts, patterns_of
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
+from stepsweep.trial.columns import EPOCH, NoMetrics, columns_of, to_csv
 from stepsweep.trial.command import BOOLEANS, LISTS, NULLS, STYLES, Command, Dialect, WrongCommand, read
 from stepsweep.trial.interpreter import with_python
+from stepsweep.trial.line import valid_name
 from stepsweep.trial.median import MedianRule
-from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics, columns_of, to_csv, valid_name
+from stepsweep.trial.metrics import Collector
 from stepsweep.trial.process import Ended, run
 from stepsweep.trial.sources import Metrics
 from stepsweep.trial.workspace import Workspace
@@ -200,11 +202,11 @@ def _train(
     except OSError as error:
         print(f"stepsweep-trial: cannot start {command.argv[0]}: {error.strerror}", file=sys.stderr)
         return WRONG_INPUT
-    if rule and rule.met.is_set() and (ended.code or len(metrics.rows_so_far()) != command.epochs):
-        return _ended_by(rule, metrics.rows_so_far(), prefix)
+    if rule and rule.met.is_set() and (ended.code or len(metrics.rows_so_far(is_over=True)) != command.epochs):
+        return _ended_by(rule, metrics.rows_so_far(is_over=True), prefix)
     if ended.code:
         return ended.code
-    if ended.terminated and (done := len(metrics.rows_so_far())) < (command.epochs or 0):
+    if ended.terminated and (done := len(metrics.rows_so_far(is_over=True))) < (command.epochs or 0):
         print(f"stepsweep-trial: interrupted after epoch {done} of {command.epochs}", file=sys.stderr)
         return INTERRUPTED
     try:

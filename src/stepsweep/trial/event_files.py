@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.trial import steps
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.metrics import Collector
 
 
 def installed() -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepsweep.trial.metrics import EPOCH, Collector, NoMetrics
+from stepsweep.trial.columns import EPOCH, NoMetrics
+from stepsweep.trial.metrics import Collector
 
 
 def collect(path: Path, collector: Collector) -> None:
@@ -53,9 +54,19 @@ def _collect_csv(path: Path, text: str, collector: Collector) -> None:
         raise NoMetrics(f"--metrics-file {path}: its names have {sign!r} between them; write commas: {names[0]!r}")
     if twice := [name for name in dict.fromkeys(names) if name and names.count(name) > 1]:
         raise NoMetrics(f"--metrics-file {path}: two columns are named {twice[0]!r}; rename one of them")
+    _check_columns(path, names, lines)
     for cells in lines:
         numbers = {name: _number(cell) for name, cell in zip(names, cells)}  # noqa: B905  Python 3.9 has no `strict`
         collector.feed(json.dumps({name: number for name, number in numbers.items() if number is not None}))
+
+
+def _check_columns(path: Path, names: list[str], lines: list[list[str]]) -> None:
+    """Refuses a cell such as 1,234.5 in a column of numbers: to leave its epoch out may leave out the best one."""
+    for at, name in enumerate(names):
+        cells = [cells[at] for cells in lines if at < len(cells)]
+        odd = [cell for cell in cells if any(map(str.isdigit, cell)) and _number(cell) is None]
+        if odd and any(_number(cell) is not None for cell in cells):
+            raise NoMetrics(f"--metrics-file {path}: {name} is {odd[0]!r} in one row, which is no number; write 1234.5")
 
 
 def _rows(document: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from stepsweep.trial import steps
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.metrics import Collector
 
 DATABASE = "mlflow.db"
 _SYSTEM = "system/"  # the machine's load, which MLflow may log by itself

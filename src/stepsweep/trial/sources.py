@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stepsweep.trial.metrics import Collector, NoMetrics
+from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.metrics import Collector
 
 PRINTED = "printed"
 REPORTED = "reported"
@@ -50,13 +51,16 @@ class Metrics:
         Raises:
             NoMetrics: what was found can be no metrics file.
         """
-        with self._lock:
-            return self._collector()[1].rows(self._epochs)
+        return self._rows(is_over=True)
 
-    def rows_so_far(self) -> list[dict[str, float]]:
-        """Returns the rows while the script runs; none if they do not yet make a metrics file."""
+    def _rows(self, *, is_over: bool) -> tuple[list[dict[str, float]], list[str]]:
+        with self._lock:
+            return self._collector()[1].rows(self._epochs, is_over=is_over)
+
+    def rows_so_far(self, *, is_over: bool = False) -> list[dict[str, float]]:
+        """Returns the rows, while the script runs or once it is over; none if they do not yet make a metrics file."""
         try:
-            return self.rows()[0]
+            return self._rows(is_over=is_over)[0]
         except NoMetrics:
             return []
 
@@ -68,9 +72,11 @@ class Metrics:
         with self._lock:
             try:
                 source, collector = self._collector()
-                rows, _ = collector.rows(self._epochs)
+                rows, _ = collector.rows(self._epochs, is_over=False)
             except NoMetrics:
                 return []
+        if collector.may_be_behind:
+            return []
         if collector.names_epochs:
             return rows[:-1]
         return rows if source == REPORTED else []

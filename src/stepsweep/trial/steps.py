@@ -12,7 +12,8 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from stepsweep.trial.metrics import EPOCH, Collector
+from stepsweep.trial.columns import EPOCH
+from stepsweep.trial.metrics import Collector
 
 
 class Point(NamedTuple):

@@ -1,0 +1,37 @@
+"""Epochs that a script names below their metrics: `val_loss=0.5`, and then `Epoch 1/3 done`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+Cells = Mapping[int, Mapping[str, float]]
+"""The values of a name, by the epoch that was named last before them, and by kind of line."""
+
+
+def of_named_below(cells: Cells, epochs: Sequence[int], firsts: Mapping[str, float]) -> dict[str, float]:
+    """Returns the kinds of lines whose epoch seems to be named below them, with the first value of each: it has no
+    epoch, and the last epoch has no value.
+
+    Args:
+        epochs: as they were named.
+        firsts: the values before the first one, by kind of line.
+    """
+    return {
+        kind: first
+        for kind, first in firsts.items()
+        if len(epochs) > 1 and {epoch for epoch, cell in cells.items() if kind in cell} == set(epochs[:-1])
+    }
+
+
+def shifted(cells: Cells, epochs: Sequence[int], firsts: Mapping[str, float]) -> Cells:
+    """Returns the values of a name by the epochs that are named below them, or by those above if none is."""
+    below = of_named_below(cells, epochs, firsts)
+    if not below:
+        return cells
+    following = dict(zip(epochs, epochs[1:]))  # noqa: B905, RUF007  Python 3.9 has neither `strict` nor `pairwise`
+    found: dict[int, dict[str, float]] = {epoch: {} for epoch in epochs}
+    found[epochs[0]].update(below)
+    for epoch, cell in cells.items():
+        for kind, value in cell.items():
+            found.setdefault(following[epoch] if kind in below else epoch, {})[kind] = value
+    return {epoch: found[epoch] for epoch in sorted(found) if found[epoch]}

@@ -1,0 +1,90 @@
+"""Of which kind a line is: its words without numbers. Lines of one kind have one value per epoch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from stepsweep.trial import line
+
+_OF = " /"
+"""Before the numbers of steps, such as 1875 of `7/1875`, which tell the bars of a training and of a test apart."""
+_NUMBER = re.compile(r"[+-]?(?:\d[\d,]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf)(?![\w.])")
+_STEPS = re.compile(r"(?<![\d./])\d+/(\d+)(?![\d./])", re.ASCII)
+_OTHERS = frozenset({
+    "baseline", "goal", "highest", "initial", "lowest", "max", "maximum", "min", "minimum", "old", "prev", "previous",
+    "target", "threshold",
+})  # fmt: skip
+"""Words before a name that make another metric of it, also where other lines have it without a word."""
+
+Value = TypeVar("Value")
+Cells = Mapping[int, Mapping[str, Value]]
+"""The values of a name, by epoch and kind of line."""
+
+
+def kind_of(text: str, document: Mapping[str, object] | None) -> str:
+    """Returns what lines of one kind have in common: their words without numbers, or the fields of a JSON object."""
+    if document is not None:
+        return " ".join(sorted(document))[:200]
+    steps = dict.fromkeys(_STEPS.findall(text[:1000]))
+    return " ".join(re.findall(r"[^\W\d_]+", _NUMBER.sub(" ", text[:1000])))[:200] + "".join(
+        _OF + each for each in list(steps)[:4]
+    )
+
+
+def words_of(kind: str) -> str:
+    """Returns a kind without numbers of steps."""
+    return kind.partition(_OF)[0]
+
+
+def chosen(cells: Cells[Value], name: str) -> dict[int, str]:
+    """Returns of which kind of line the value of each epoch is: the last one of those that all epochs have.
+
+    Where the words behind a value differ, such as `new best`, those before it say of which kind it is.
+    """
+    before = re.compile(r"\b" + r"\s+".join(re.findall(r"[^\W\d_]+", name)) + r"\b")
+
+    def up_to_name(kind: str) -> str:
+        match = before.search(words_of(kind))
+        return kind[: match.end()] if match else kind
+
+    alike: Callable[[str], str] = words_of if _in_all(cells, words_of) else up_to_name
+    counted, exactly = _in_all(cells, alike), _in_all(cells, str)
+    kinds = {}
+    for epoch, cell in cells.items():
+        candidates = [kind for kind in cell if alike(kind) in counted or not counted]
+        same = [kind for kind in candidates if alike(kind) == alike(candidates[-1])]
+        kinds[epoch] = ([kind for kind in same if kind in exactly] or same)[-1]
+    return kinds
+
+
+def apart(key: str, cells: Cells[Value], words: Mapping[str, str]) -> Iterator[tuple[str, Cells[Value]]]:
+    """Yields the values of a name, as those of several metrics if the words before it say so, line for line.
+
+    `Total loss: 0.6` and `KL loss: 0.1` are two metrics, and `target loss: 0.1` is another one than `loss: 0.6`.
+
+    Args:
+        words: before the name, by kind of line.
+    """
+    kinds = sorted(_in_all(cells, str))
+    found = {words.get(kind, "") for kind in kinds}
+    if "" in found:
+        found = {word for word in found if word.lower() in _OTHERS}
+    elif len(found) < 2:  # one metric, whatever it is called
+        found = set()
+    other = {kind: word for kind in kinds if (word := words.get(kind, "")) in found}
+    for word in sorted(found):
+        yield line.with_word(key, word), _only(cells, lambda kind, word=word: other.get(kind) == word)  # type: ignore[misc]
+    if rest := _only(cells, lambda kind: kind not in other):
+        yield key, rest
+
+
+def _only(cells: Cells[Value], is_one: Callable[[str], bool]) -> Cells[Value]:
+    kept = {epoch: {kind: cell[kind] for kind in cell if is_one(kind)} for epoch, cell in cells.items()}
+    return {epoch: cell for epoch, cell in kept.items() if cell}
+
+
+def _in_all(cells: Cells[Value], alike: Callable[[str], str]) -> set[str]:
+    each: Iterable[set[str]] = ({alike(kind) for kind in cell} for cell in cells.values())
+    return set.intersection(*each)

@@ -1,0 +1,257 @@
+"""What one printed line says: its epoch, its metrics, and of which kind it is."""
+
+from __future__ import annotations
+
+import bisect
+import json
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+ON = ":"
+"""Parts what a value was measured on from its name, in a key; no name has one."""
+BEST = "best_"
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+_NUMPY = re.compile(r"\b(?:(?:np|numpy)\.\w+|tensor)\(([^()\[\],]*)(?:,[^()\[\]]*)?\)")
+"""A scalar as NumPy or PyTorch prints it."""
+_LOGGER = re.compile(r"\s*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]*:")
+"""As `logging` begins a line where nobody says how."""
+_THOUSANDS = r"\d{1,3}(?:,\d{3})+\.\d+"
+_NUMBER = (
+    rf"[+-]?(?:{_THOUSANDS}|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)"
+    r"(?![\w.#])(?!(?u:\w))"  # no unit sticks to it, of any alphabet
+)
+_LATER = rf"(?:\s*(?:-+>|=+>|→)\s*({_NUMBER}))*"
+"""What a value has become, as in `0.9 -> 0.7`."""
+_MEAN = rf"(?:\s*%?\s*\(\s*({_NUMBER})\s*%?\s*\))?"
+_PAIR = re.compile(
+    r"(?<![\w./@:-])(?<!(?u:\w))"  # not in the middle of a word, of any alphabet, nor of `module:function:12`
+    r"([A-Za-z][\w./@-]*(?:'s [\w./@-]+)?)"
+    r"(?:[\"']\s*:\s*[\"']|[\"']?(?:\s*\((?:%|([A-Za-z]+))(?:\s+set)?\))?\s*[=:]\s*)"
+    rf"({_NUMBER}){_LATER}([,'\u2019\u00a0\u2009\u202f]\d[\d.,'\u2019\u00a0\u2009\u202f]*)?"
+    rf"(?:\s*/\s*(\d+(?:\.\d+)?))?{_MEAN}(?![:\w])(?!%\|)",
+    re.ASCII | re.IGNORECASE,
+)
+"""A name, in parentheses what it was measured on, and a number, in quotes if the name is; not the percents of a
+progress bar. Behind it what it has become, the rest of a number with commas, of how many, and one in parentheses."""
+USUAL = (
+    "acc", "accuracy", "auc", "auroc", "average_precision", "bleu", "dice", "f1", "iou", "map", "mcc", "miou", "ndcg",
+    "precision", "psnr", "r2", "recall", "reward", "score", "ssim", "top1", "top5", "bpc", "brier", "cer",
+    "cross_entropy", "deviance", "eer", "error", "fid", "loss", "log_loss", "logloss", "mae", "mape", "mse", "msle",
+    "nll", "perplexity", "ppl", "rmse", "rmsle", "smape", "wer",
+)  # fmt: skip
+"""Names that count without a sign before their number."""
+_SENTENCE = re.compile(
+    rf"(?<![\w./@-])(?<!(?u:\w))({'|'.join(USUAL)})\s+(?:(?:of|is|was)\s+)?"
+    r"([+-]?(?:\d+\.\d+|\.\d+|\d+(?=\s?%)|\d+\.?\d*(?=[eE]))(?:[eE][+-]?\d+)?)(?!\w|[.,]\d)"
+    rf"{_LATER}{_MEAN}(?!%\|)",
+    re.ASCII | re.IGNORECASE,
+)
+_SPLITS = {
+    "train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "validating": "val",
+    "eval": "eval", "evaluation": "eval", "evaluating": "eval", "test": "test", "testing": "test", "dev": "dev",
+    "holdout": "holdout",
+}  # fmt: skip
+"""What a line says that its values were measured on."""
+_THINGS = {"set", "data", "dataset", "split", "images", "samples", "examples"}
+"""What stands before the number in `Accuracy on the test set: 0.9`, which is the accuracy."""
+_USUAL = re.compile(rf"(?<![\w./@-])(?:{'|'.join(USUAL)})(?![\w./@-])", re.ASCII | re.IGNORECASE)
+_SPLIT = re.compile(
+    rf"(?<![\w./@-])(?<!\bstd )(?<!\bstd\. )(?<!\bstandard )(?:{'|'.join(_SPLITS)})(?![\w./@=-])",
+    re.ASCII | re.IGNORECASE,
+)
+_DEVIATION = re.compile(r"\b(?:std\.?|standard)\s+$", re.ASCII | re.IGNORECASE)
+"""What before `dev` means that it is no split."""
+_ONLY_WORDS = re.compile(r"[A-Za-z0-9\s()'-]*", re.ASCII)
+_BEST_BEFORE = re.compile(rf"\bbest\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE)
+_WORD_BEFORE = re.compile(
+    rf"\b(?!(?:{'|'.join(_SPLITS)})\b)([A-Za-z]\w*)\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE
+)
+_SAME = frozenset({
+    "a", "and", "at", "average", "avg", "best", "current", "each", "epoch", "final", "for", "got", "has", "in", "is",
+    "its", "mean", "new", "of", "on", "overall", "s", "that", "the", "this", "to", "with",
+})  # fmt: skip
+"""Words before a name that make no other metric of it."""
+_MOST_BEFORE = 24
+_MOST_WORDS = 80
+"""How far before a number `best` is looked for, and the name that it belongs to."""
+EPOCH_PATTERN = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
+_OTHER_EPOCH = re.compile(
+    r"\b(?:best|last|max|maximum|total|from|since|per|each|every|previous|prior)[\s:=(-]*$"
+    r"|\b(?:next|until|till|will)\s+\w[^.;]*$",
+    re.ASCII | re.IGNORECASE,
+)
+"""What before a number of an epoch means that it is not the one whose metrics follow."""
+_BEST_WORD = re.compile(r"\bbest", re.ASCII | re.IGNORECASE)
+_RANK = re.compile(
+    r"\s*\[default[ :]?(\d+)\]|\s*\[\d+,(\d+)\]<std|\[(?:rank|gpu|cuda)[ :]?(\d+)\]", re.ASCII | re.IGNORECASE
+)
+"""As torchrun, mpirun, and people's scripts name one of several processes."""
+_BATCH = re.compile(r"\[\s*\d+\s*/\s*\d+(?:\s*\(\s*\d+%\s*\))?\s*\]", re.ASCII)
+_CLOCK = re.compile(r"\b(?:eta|time)\b", re.ASCII | re.IGNORECASE)
+_STATS = re.compile(r"\s*Averaged stats:")
+NOT_METRICS = {"epoch", "epochs", "step", "steps", "iteration", "iter", "batch"}
+
+
+class Found(NamedTuple):
+    """A value in a line.
+
+    Attributes:
+        key: a valid name, and what it was measured on.
+        raw: the name as it was printed.
+        word: before the name, where it may make another metric of it; empty if none does.
+    """
+
+    key: str
+    raw: str
+    value: float
+    word: str = ""
+
+
+def clean(text: str) -> str:
+    """Returns a line without colours and the like, and with numbers as Python writes them."""
+    line = _NUMPY.sub(r"\1", _ANSI.sub("", text)).replace("\u2212", "-")
+    logger = _LOGGER.match(line)
+    return line[logger.end() :] if logger else line
+
+
+def is_of_another_process(line: str) -> bool:
+    """Returns whether a process of another rank than 0 printed the line."""
+    rank = _RANK.match(line) or _RANK.search(line)
+    return bool(rank and int(next(number for number in rank.groups() if number)))
+
+
+def epoch_in(line: str) -> re.Match[str] | None:
+    """Returns where a line names its epoch, not one that it only mentions."""
+    return next((each for each in EPOCH_PATTERN.finditer(line) if not _is_another(line, each.start())), None)
+
+
+def _is_another(line: str, start: int) -> bool:
+    return bool(_OTHER_EPOCH.search(line, max(0, start - _MOST_WORDS), start))
+
+
+def is_of_the_best(line: str) -> bool:
+    """Returns whether an epoch in this line may be the best one so far."""
+    return bool(_BEST_WORD.search(line))
+
+
+def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
+    """Returns the values in a line of words, and by its key what may be more than one number."""
+    found: dict[int, Found] = {}
+    unclear: dict[str, str] = {}
+    splits = [(match.start(), _SPLITS[match[0].lower()]) for match in _SPLIT.finditer(line)]
+    has_means = _has_means(line)
+    for match in _PAIR.finditer(line):
+        raw, within, number, later, more, of, mean = match.groups()
+        if raw.lower() in NOT_METRICS or (within and within.lower() not in _SPLITS):
+            continue
+        raw, split, start = _measured(line, match, splits)
+        key = _key(raw, split, line, start, splits)
+        if more or (of and "." in of):
+            unclear.setdefault(key, number + (more or f"/{of}"))
+            continue
+        value = _float((has_means and mean) or later or number)
+        if of and float(of):
+            value /= float(of)
+        found[match.start()] = Found(key, _printed(raw, key), value, _word(line, start))
+    for match in _SENTENCE.finditer(line):
+        raw, number, later, mean = match.groups()
+        key = _key(raw, None, line, match.start(), splits)
+        value = _float((has_means and mean) or later or number)
+        found.setdefault(match.start(), Found(key, _printed(raw, key), value, _word(line, match.start())))
+    return _told_apart(line, found), unclear
+
+
+def _measured(line: str, match: re.Match[str], splits: list[tuple[int, str]]) -> tuple[str, str | None, int]:
+    """Returns the name of a value, what it was measured on, and where the name is.
+
+    In `Accuracy on the test set: 0.9` and `acc train: 0.9` what is measured stands before.
+    """
+    raw, within, start = match[1], match[2], match.start()
+    split = _SPLITS[within.lower()] if within else None
+    is_split = raw.lower() in _SPLITS and not _DEVIATION.search(line, max(start - _MOST_BEFORE, 0), start)
+    if not is_split and raw.lower() not in _THINGS:
+        return raw, split, start
+    split = split or (_SPLITS[raw.lower()] if is_split else _split_before(start, splits))
+    usual = list(_USUAL.finditer(line, max(start - _MOST_WORDS, 0), start))[-1:]
+    if split and usual and (is_split or _ONLY_WORDS.fullmatch(line, usual[0].end(), start)):
+        return usual[0][0], split, usual[0].start()
+    return raw, (split if within else None), start
+
+
+def _has_means(line: str) -> bool:
+    """Whether numbers in parentheses are the means so far, as in `[ 10/196] Time 0.4 (0.5) Loss 0.9 (0.7)`."""
+    if _STATS.match(line):
+        return True
+    epoch = epoch_in(line)
+    batches = (match.start() for match in _BATCH.finditer(line))
+    return bool(_CLOCK.search(line)) and any(not (epoch and epoch.start() <= at < epoch.end()) for at in batches)
+
+
+def _float(number: str) -> float:
+    return float(number.replace(",", ""))
+
+
+def _word(line: str, start: int) -> str:
+    match = _WORD_BEFORE.search(line, max(0, start - _MOST_BEFORE), start)
+    return match[1] if match and match[1].lower() not in _SAME else ""
+
+
+def valid_name(name: str) -> str:
+    """Returns the name as a metrics file may have it: what the contract does not take becomes `_`."""
+    return re.sub(r"[^A-Za-z0-9_./@-]+", "_", name.replace("'s ", "_"))[:128]
+
+
+def _key(name: str, split: str | None, line: str, start: int, splits: list[tuple[int, str]]) -> str:
+    """Returns a valid name with `best_`, and with what its value was measured on, as the words before it say."""
+    name = valid_name(name)
+    if _BEST_BEFORE.search(line[max(start - _MOST_BEFORE, 0) : start]):
+        name = BEST + name
+    split = split or _split_before(start, splits)
+    return f"{split}{ON}{name}" if split else name
+
+
+def _printed(raw: str, key: str) -> str:
+    """Returns what of the output the key names, to tell it from others that would have the same key."""
+    return raw if key.rpartition(ON)[2] == valid_name(raw) else BEST + raw
+
+
+def _told_apart(line: str, found: Mapping[int, Found]) -> list[Found]:
+    """Returns what was found in a line, in its order. A name that is there twice has the word before it in one place:
+    that of a target, a minimum or an earlier epoch is another metric.
+    """
+    values: dict[str, list[float]] = {}
+    for one in found.values():
+        values.setdefault(one.key, []).append(one.value)
+    differ = {key for key, each in values.items() if len(each) > 1 and any(other != each[0] for other in each)}
+    apart = []
+    for at, one in sorted(found.items()):
+        word = _WORD_BEFORE.search(line, max(0, at - _MOST_BEFORE), at) if one.key in differ else None
+        apart.append(Found(with_word(one.key, word[1]), f"{word[1]} {one.raw}", one.value) if word else one)
+    return apart
+
+
+def with_word(key: str, word: str) -> str:
+    """Returns the key of what the word before the name makes of it."""
+    split, on, name = key.rpartition(ON)
+    return f"{split}{on}{word}_{name}"
+
+
+def _split_before(start: int, splits: list[tuple[int, str]]) -> str | None:
+    at = bisect.bisect_left(splits, (start, "")) - 1
+    return splits[at][1] if at >= 0 else None
+
+
+def column(key: str) -> str:
+    return key.replace(ON, "_")
+
+
+def json_object(line: str) -> dict[str, object] | None:
+    """Returns the JSON object that is the line; None if it is none."""
+    if not line.lstrip().startswith("{"):
+        return None
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,80 @@
+"""Values that are printed where no epoch has been named: the n-th of a name may be that of epoch n."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Mapping
+
+from stepsweep.trial import line
+from stepsweep.trial.columns import NoMetrics
+from stepsweep.trial.kinds import words_of
+
+
+class Uncounted:
+    """Values of no epoch, by name.
+
+    Attributes:
+        values: in the order of the output.
+        kinds: of the lines that have them.
+    """
+
+    def __init__(self) -> None:
+        self.values: dict[str, list[float]] = {}
+        self.kinds: dict[str, list[str]] = {}
+        self._order: dict[str, list[int]] = {}
+        self._count = 0
+
+    def add(self, name: str, value: float, kind: str) -> None:
+        self._count += 1
+        self.values.setdefault(name, []).append(value)
+        self.kinds.setdefault(name, []).append(kind)
+        self._order.setdefault(name, []).append(self._count)
+
+    def last_of(self, name: str) -> dict[str, float]:
+        """Returns the last value of a name by kind of line."""
+        return dict(zip(self.kinds.get(name, ()), self.values.get(name, ())))  # noqa: B905  Python 3.9 has no `strict`
+
+    def by_epoch(self, epochs: int | None) -> dict[str, dict[int, float]]:
+        """Returns the values by epoch where none was named."""
+        uncounted, orders = self._of_one_kind(epochs)
+        counts = [len(list_) for list_ in uncounted.values() if epochs is None or len(list_) <= epochs]
+        last = max(counts, default=0)
+        # The place in the output where each epoch's values were complete.
+        ends = [max(order[at] for order in orders.values() if len(order) == last) for at in range(last)]
+        values = {}
+        for column, list_ in uncounted.items():
+            if not ends or len(list_) <= last:
+                values[column] = dict(enumerate(list_, start=1))
+                continue
+            before = [bisect.bisect_right(orders[column], end) for end in ends]
+            values[column] = {epoch: list_[at - 1] for epoch, at in enumerate(before, start=1) if at}
+        return values
+
+    def _of_one_kind(self, epochs: int | None) -> tuple[dict[str, list[float]], dict[str, list[int]]]:
+        """Returns the values without epochs, and their places. Where a name has more values than epochs, and lines of
+        one kind have it once per epoch, only these count."""
+        uncounted, orders = dict(self.values), dict(self._order)
+        for name, all_kinds in self.kinds.items():
+            kinds = [words_of(kind) for kind in all_kinds]
+            fitting = [kind for kind in dict.fromkeys(kinds) if kinds.count(kind) == epochs]
+            if epochs is not None and len(kinds) > epochs and len(fitting) == 1:
+                kept = [at for at, kind in enumerate(kinds) if kind == fitting[0]]
+                uncounted[name] = [uncounted[name][at] for at in kept]
+                orders[name] = [orders[name][at] for at in kept]
+        return uncounted, orders
+
+    def check_kinds(self, values: Mapping[str, Mapping[int, float]], epochs: int | None) -> None:
+        """Refuses more values than epochs if they are of several kinds, such as training and validation.
+
+        To ask for more epochs would make epochs of both.
+        """
+        for name, column in values.items():
+            kinds = list(dict.fromkeys(map(words_of, self.kinds.get(name, ()))))
+            if epochs is not None and len(column) > epochs and len(kinds) > 1:
+                lines = " and ".join(repr(kind) for kind in kinds[:2])
+                example = f"metrics: {{{line.column(name)}: '{kinds[-1]}: (\\S+)'}}"
+                raise NoMetrics(
+                    f"{line.column(name)} was printed {len(column)} times for {epochs} epochs, in lines of several "
+                    f"kinds, such as {lines}, and no line names its epoch. To fix it, say which line counts, as in "
+                    f"{example}"
+                )
