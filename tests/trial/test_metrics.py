@@ -456,6 +456,14 @@ def test_a_checkpoint_keeps_what_kind_of_line_a_value_had() -> None:
     assert [row["accuracy"] for row in going_on.rows(3)[0]] == [0.7, 0.9, 0.8]
 
 
+def test_a_checkpoint_may_have_more_epochs_than_are_asked_for_now() -> None:
+    collector, going_on = Collector(), Collector()
+    for line in (EPOCHS + "test_accuracy=0.1").splitlines():
+        collector.feed(line)
+    going_on.resume(json.loads(json.dumps(collector.state())), 2)
+    assert going_on.rows(2)[0] == [{"epoch": 1, "accuracy": 0.7}, {"epoch": 2, "accuracy": 0.9}]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -117,7 +118,7 @@ def clean(text: str) -> str:
 
 def is_of_another_process(line: str) -> bool:
     """Returns whether a process of another rank than 0 printed the line."""
-    rank = _RANK.match(line) or _RANK.search(line)
+    rank = _RANK.match(line) or _RANK.search(line) if "[" in line else None
     return bool(rank and int(next(number for number in rank.groups() if number)))
 
 
@@ -140,7 +141,7 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
     found: dict[int, Found] = {}
     unclear: dict[str, str] = {}
     splits = [(match.start(), _SPLITS[match[0].lower()]) for match in _SPLIT.finditer(line)]
-    has_means = _has_means(line)
+    has_means = "(" in line and _has_means(line)
     for match in _PAIR.finditer(line):
         raw, within, number, later, more, of, mean = match.groups()
         if raw.lower() in NOT_METRICS or (within and within.lower() not in _SPLITS):
@@ -197,6 +198,7 @@ def _word(line: str, start: int) -> str:
     return match[1] if match and match[1].lower() not in _SAME else ""
 
 
+@functools.lru_cache(256)
 def valid_name(name: str) -> str:
     """Returns the name as a metrics file may have it: what the contract does not take becomes `_`."""
     return re.sub(r"[^A-Za-z0-9_./@-]+", "_", name.replace("'s ", "_"))[:128]

@@ -221,8 +221,9 @@ class Collector:
         """Starts with the values of an earlier attempt, up to `epochs`; values that are read again replace them."""
         self._first, self._raw_names = state["first"], dict(state["names"])
         self._values = {
-            name: {epoch: dict(cell) for epoch, cell in column if epochs is None or epoch <= epochs}
+            name: kept
             for name, column in state["values"].items()
+            if (kept := {epoch: dict(cell) for epoch, cell in column if epochs is None or epoch <= epochs})
         }
         self._lost = state["uncounted"]
         self._words = {name: dict(words) for name, words in state.get("words", {}).items()}
