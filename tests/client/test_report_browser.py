@@ -157,6 +157,8 @@ def test_hugging_face_s_names_share_panels_and_overfitting_is_said_in_them(
     parameters = {"learning_rate": [1e-5, 2e-5], "per_device_train_batch_size": [8], "weight_decay": [0, 0.01]}
     for number, trial in enumerate(recorded.planned("hugging", parameters, **asked)):
         columns = {"loss": [0.9, 0.5], "eval_loss": [0.6, 0.7], "eval_accuracy": [0.5, 0.6 + number / 10]}
+        if not number:  # what every object of JavaScript has
+            columns["constructor"] = [0.1, 0.2]
         recorded.succeeded("hugging", trial, columns, began=number)
     recorded.reduced("hugging")
     opened(chromium, recorded, "hugging")
@@ -170,6 +172,7 @@ def test_hugging_face_s_names_share_panels_and_overfitting_is_said_in_them(
     text = chromium.run("return document.body.innerText")
     assert "since epoch 1: eval_loss 0.1 higher at the end, loss lower" in text
     assert "val_loss" not in text.replace("eval_loss", "")
+    assert chromium.complaints() == []
     assert "In all trials: per_device_train_batch_size=8" in text
 
 

@@ -127,8 +127,8 @@ const Charts = (() => {
       const dash = ["solid", "dashdot", "longdash"][Math.floor(place / palette().length) % 3];
       const watched = lossesOf(Object.keys(curve.columns)).validation;
       for (const column of panel.columns) {
+        if (!Object.hasOwn(curve.columns, column)) continue;
         const values = curve.columns[column];
-        if (!values) continue;
         const isTrain = panel.training.includes(column);
         const epochs = epochsOf(curve, values);
         const about = (epoch, value) => `${escaped(label)}<br>epoch ${epoch}: ${escaped(column)} ${short(value)}`;
