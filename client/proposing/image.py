@@ -1,6 +1,7 @@
 """Proposes the image in which a script's trials run on AWS: a Dockerfile, and a lock file of its packages."""
 
 import ast
+import contextlib
 import json
 import re
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from packaging.markers import default_environment
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from stepsweep.client.proposing import installed
 from stepsweep.contract.errors import InvalidInput
@@ -57,6 +59,9 @@ MACHINE = {
 }
 """Where the image runs, in the words of markers: https://packaging.python.org/specifications/dependency-specifiers/"""
 
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
+"""Of a package: https://packaging.python.org/specifications/name-normalization/"""
+
 SECONDS = 60
 MAX_NAMED, MAX_LINE = 3, 100
 
@@ -69,13 +74,13 @@ class Package:
     """An installed package.
 
     Attributes:
-        needs: what it requires, as its metadata have it.
+        needs: what it requires.
         modules: the names by which it is imported.
     """
 
     name: str
     version: str
-    needs: tuple[str, ...]
+    needs: tuple[Requirement, ...]
     modules: tuple[str, ...]
 
 
@@ -186,12 +191,34 @@ def _asked(python: str) -> tuple[str, Mapping[str, Package], frozenset[str]]:
         raise InvalidInput([f"--aws: {python} does not say what it has installed: {error}"]) from error
     found: dict[str, Package] = {
         canonicalize_name(each["name"]): Package(
-            name=each["name"], version=each["version"], needs=tuple(each["needs"]), modules=tuple(each["modules"])
+            name=each["name"],
+            version=each["version"],
+            needs=tuple(need for text in each["needs"] if (need := _need(text))),
+            modules=tuple(each["modules"]),
         )
         for each in document["packages"]
-        if each["name"]
+        if _is_package(each["name"], each["version"])
     }
     return str(document["python"]), found, frozenset(document["standard"])
+
+
+def _is_package(name: str | None, version: str | None) -> bool:
+    """Whether pip can be asked for it; broken metadata have anything."""
+    try:
+        Version(version or "")
+    except InvalidVersion:
+        return False
+    return bool(NAME.fullmatch(name or ""))
+
+
+def _need(text: str) -> Requirement | None:
+    """Returns what a package requires. Of older packages, such as `torch (>=1.9.*)`, no tool knows the version."""
+    name, sign, marker = text.partition(";")
+    named = NAME.match(name.strip())
+    for each in (text, f"{named[0]}{sign}{marker}" if named else ""):
+        with contextlib.suppress(InvalidRequirement):
+            return Requirement(each)
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +312,8 @@ def _imported(script: Path) -> set[str]:
 def _imports(file: Path) -> Iterator[str]:
     try:
         tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # a shell script, or one for another Python
+    # A shell script, or one for another Python, or one that no parser has the memory for.
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -317,7 +345,7 @@ def _pins(
             continue
         seen.add(one)
         found[name] = packages[name]
-        for need in map(Requirement, packages[name].needs):
+        for need in packages[name].needs:
             if _applies(need, machine, extra=extra):
                 todo += [(canonicalize_name(need.name), other) for other in ("", *need.extras)]
     return {name: found[name] for name in sorted(found) if gpu or not name.startswith(OF_CUDA)}

@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import enum
 import importlib
+import itertools
 import json
 import os
 import runpy
@@ -27,6 +28,9 @@ BOOLEAN, FLAG = "bool", "flag"
 
 COMPLETION = ("install-completion", "show-completion")
 """Options that typer gives every script."""
+
+MAX_CHOICES = 100
+"""Most choices of an option that count."""
 
 CLICKS = ("click", "typer._click")
 """click, and the copy of it in newer versions of typer; older ones use click itself."""
@@ -152,9 +156,18 @@ def _option(name: str, kind: str, default: Any, choices: Any, required: bool) ->
         "name": name,
         "type": kind,
         "default": None if default is argparse.SUPPRESS else default,
-        "choices": list(choices) if choices else [],
+        "choices": _few(choices),
         "required": bool(required),
     }
+
+
+def _few(choices: Any) -> list[Any]:
+    """Returns the choices; nothing if they are too many to try, or no plain values, such as ranges of other kinds."""
+    with contextlib.suppress(Exception):
+        found = list(itertools.islice(choices or (), MAX_CHOICES + 1))
+        if len(found) <= MAX_CHOICES and all(isinstance(each, (bool, int, float, str, enum.Enum)) for each in found):
+            return found
+    return []
 
 
 if __name__ == "__main__":

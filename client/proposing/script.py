@@ -150,7 +150,7 @@ def parsed(script: Script, program: Sequence[str], python: str) -> tuple[Parsed 
         raise InvalidInput([f"{name} has the sub-commands {', '.join(commands)}; name one, such as: {example}"])
     options = [
         Option(
-            name=one["name"],
+            name=_on_one_line(one["name"]),
             kind=one["type"],
             default=one["default"],
             choices=tuple(one["choices"]),
@@ -158,13 +158,18 @@ def parsed(script: Script, program: Sequence[str], python: str) -> tuple[Parsed 
         )
         for one in found["options"]
     ]
-    return Parsed(options=options, arguments=found["arguments"]), None
+    return Parsed(options=options, arguments=[*map(_on_one_line, found["arguments"])]), None
+
+
+def _on_one_line(name: str) -> str:
+    """Returns a name as a comment or a line of a terminal can have it; a script may give any."""
+    return re.sub(r"[^\w.-]+", "_", name)
 
 
 def configured(script: str, folder: Path) -> tuple[str, list[Option]] | None:
     """Returns the configuration file that the script's text names, and its fields as options; None if there is none."""
     text = (folder / script).read_text(encoding="utf-8", errors="replace")
-    there = [path for path in (*folder.glob("*"), *folder.glob("*/*")) if path.suffix in config_file.ENDINGS]
+    there = [path for path in (*folder.glob("*"), *folder.glob("*/*")) if _may_be_read(path)]
     for name in sorted(path.relative_to(folder).as_posix() for path in there):
         called = Path(name).name
         if not CONFIGURATION.search(called) or not re.search(rf"[\"'/]{re.escape(called)}[\"']", text):
@@ -179,6 +184,11 @@ def configured(script: str, folder: Path) -> tuple[str, list[Option]] | None:
             if isinstance(value, bool | int | float | str)
         ]
     return None
+
+
+def _may_be_read(path: Path) -> bool:
+    """Whether it is a configuration file; to open a pipe would wait for ever."""
+    return path.suffix in config_file.ENDINGS and path.is_file() and path.stat().st_size <= MAX_OUTPUT
 
 
 def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:

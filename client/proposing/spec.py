@@ -48,6 +48,9 @@ MOST_MODELS = 3
 _PLAIN = re.compile(r"[A-Za-z_0-9][A-Za-z0-9_.=/-]*")
 """Paths that are no patterns, and that YAML reads without quotes."""
 
+_SIGNS = re.compile(r":(?:\s|$)|\s#|[,{}\[\]]")
+"""What YAML does not take for text, or not between braces."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
@@ -176,7 +179,7 @@ def text_of(command: str, known: Proposal | None, found: Tried | None) -> str:
         "# What `sweep run` does in this folder. `sweep plan` shows it, and starts nothing.",
         "# All of it is a proposal: change what you know better.",
         "",
-        f"command: {command}",
+        f"command: {_scalar(command)}",
     ]
     if known and known.arguments:
         lines.append(
@@ -189,10 +192,15 @@ def text_of(command: str, known: Proposal | None, found: Tried | None) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _scalar(text: str) -> str:
+    """Returns a text as YAML reads it; in quotes where it would otherwise read something else."""
+    return json.dumps(text, ensure_ascii=False) if _SIGNS.search(text) else text
+
+
 def _arguments(known: Proposal | None, found: Tried | None) -> list[str]:
     if known is None:
         return ["# How the script takes its options, if not as --name value:", "# arguments: {style: name=value}"]
-    words = [f"file: {known.file}"] if known.file else []
+    words = [f"file: {_scalar(known.file)}"] if known.file else []
     if known.epochs and known.epochs != "epochs":
         words.append(f"epochs: {known.epochs}")
     if known.epochs is None and found is not None and found.epochs > 1:

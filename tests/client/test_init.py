@@ -10,6 +10,7 @@ from textwrap import dedent
 import psutil
 import pytest
 
+from stepsweep.client.proposing.image import proposed
 from tests.support.command import Sweep
 from tests.support.embedded import eventually
 
@@ -97,32 +98,35 @@ def test_options_that_the_script_insists_on_are_named_and_it_is_not_run(sweep: S
     (sweep.folder / "only.py").write_text(
         "import argparse\n"
         "parser = argparse.ArgumentParser()\n"
-        "parser.add_argument('--data', required=True)\n"
+        "parser.add_argument('--data\\nfoo: 1', required=True)\n"
         "parser.add_argument('--max_epochs', type=int, default=7)\n"
         "parser.add_argument('--random-state', type=int, default=1)\n"
         "parser.add_argument('--optimizer', choices=['sgd', 'adam'], default='sgd')\n"
         "parser.add_argument('--dropout', type=float, default=0.1)\n"
         "parser.add_argument('--weight_decay', type=float, default=0)\n"
         "parser.add_argument('--workers', type=int, default=0)\n"
-        "parser.add_argument('corpus')\n"
+        "parser.add_argument('--port', type=int, metavar='N', choices=range(10**12))\n"
+        "parser.add_argument('corpus', metavar='corpus\\nfoo: 2')\n"
         "parser.add_argument('files', nargs='*')\n"
         "parser.parse_args()\n"
         "open('has-run', 'w')\n"
     )
     ended = sweep("init")
     assert ended.returncode == 0, ended.stderr
+    needed = "CORPUS_FOO_2, --data_foo_1"
     assert ended.stderr.splitlines()[1:3] == [
-        "Not run: the script insists on CORPUS, --data. To find its metrics, remove sweep.yaml, and give it:",
-        "  sweep init only.py -- CORPUS --data VALUE",
+        f"Not run: the script insists on {needed}. To find its metrics, remove sweep.yaml, and give it:",
+        "  sweep init only.py -- CORPUS_FOO_2 --data_foo_1 VALUE",
     ]
     lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
-    assert lines[3:5] == ["command: python only.py", "# The script insists on CORPUS; write it at the command's end"]
+    note = "# The script insists on CORPUS_FOO_2; write it at the command's end"
+    assert lines[3:5] == ["command: python only.py", note], "a name has no line end there"
     assert "arguments: {epochs: max_epochs, seed: random-state}" in lines
     assert "  dropout: [0, 0.1, 0.5]" in lines
     assert "  # weight_decay: [0, 0.0001, 0.01]" in lines
     assert "#   workers" not in lines
     assert '  optimizer: ["sgd", "adam"]' in lines
-    assert "#   data: VALUE" in lines
+    assert "#   data_foo_1: VALUE" in lines
     assert "epochs: 7" in lines
     assert not (sweep.folder / "has-run").exists()
 
@@ -211,16 +215,17 @@ def test_a_file_of_metrics_is_found(sweep: Sweep) -> None:
 
 
 def test_the_fields_of_a_configuration_file(sweep: Sweep) -> None:
-    (sweep.folder / "config.yaml").write_text("optim: {lr: 0.1, name: sgd}\nmodel: {dropout: 0.2}\nmax_epochs: 2\n")
-    (sweep.folder / "train.py").write_text(
+    file = sweep.folder / "config, #1.yaml"
+    file.write_text("optim: {lr: 0.1, name: sgd}\nmodel: {dropout: 0.2}\nmax_epochs: 2\n")
+    (sweep.folder / "train #1.py").write_text(
         "import yaml\n"
-        "c = yaml.safe_load(open('config.yaml'))\n"
+        "c = yaml.safe_load(open('config, #1.yaml'))\n"
         "for epoch in range(c['max_epochs']):\n"
         "    print('epoch', epoch, 'val_loss =', c['optim']['lr'] + c['model']['dropout'])\n"
     )
     assert sweep("init").returncode == 0
     lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
-    assert "arguments: {file: config.yaml, epochs: max_epochs}" in lines
+    assert 'arguments: {file: "config, #1.yaml", epochs: max_epochs}' in lines
     assert "  optim.lr: [0.01, 0.1, 1]" in lines
     assert "  model.dropout: [0, 0.2, 0.5]" in lines
     assert "# Other options: optim.name" in lines
@@ -362,6 +367,25 @@ def test_what_a_script_imports_and_no_package_has_is_named(sweep: Sweep) -> None
     assert lock == installed("pyyaml")
     assert "train.py imports foo_bar, which no package of " in said
     assert "If a trial needs it, add its package to requirements.lock." in said
+
+
+def test_metadata_of_packages_and_modules_may_be_broken(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import old, deep")
+    (tmp_path / "deep.py").write_text(f"x = {'-' * 200_000}1")  # more than Python's parser takes
+    for name, about in (
+        ("old", "Version: 1.0\nRequires-Dist: PyYAML (>=5.*)\nRequires-Dist: ?\n"),
+        ("broken", ""),
+        ("evil", "Version: 1.0\n --index-url http://example.com\n"),
+    ):
+        package = tmp_path / "site" / f"{name}-1.0.dist-info"
+        package.mkdir(parents=True)
+        (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\n{about}")
+        (package / "top_level.txt").write_text("old")
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path / "site"} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    lock = proposed(tmp_path, "train.py", str(python), gpu=False).files["requirements.lock"]
+    assert [line for line in lock.splitlines() if line[0] != "#"] == ["old==1.0", *installed("pyyaml")]
 
 
 def test_for_gpus_pytorch_brings_cuda(sweep: Sweep) -> None:
