@@ -16,12 +16,12 @@ from tests.support.recorded import RecordedCloud
 SHOWN = """\
 sweep   status    winner     val_accuracy  difference  trials  epochs  job time
 first   FINISHED  --lr 0.1            0.8                 2/2       6   0:00:20
-second  FINISHED  --lr 0.01           0.9        +0.1     2/2       6   0:00:20
+second  FINISHED  --lr 0.01       0.91234      +0.112     2/2       6   0:00:20
 
-Best     second, 0.1 ahead of first
+Best     second, 0.112 ahead of first
 Winners  differ in lr
 Trials   first and second have 2 trials with the same params
-         of 2 pairs trained apart second is better in 1, worse in 1; the median difference is +0.075
+         of 2 pairs trained apart second is better in 1, worse in 1; the median difference is +0.0812
 
 asked differently  first  second
 seed               0      1
@@ -125,7 +125,7 @@ def test_all_that_is_wrong_is_said_at_once(recorded: RecordedCloud) -> None:
 
 def test_the_command(sweep: Sweep, recorded: RecordedCloud) -> None:
     finished(recorded, "first", [0.8, 0.7])
-    finished(recorded, "second", [0.75, 0.9], seed=1)
+    finished(recorded, "second", [0.75, 0.91234], seed=1)
     ended = sweep("compare", "first", "second", "--dir", str(recorded.directory))
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == SHOWN

@@ -7,9 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from stepsweep.client.checks.aws import family_of
+from stepsweep.client.checks.findings import Finding, State
+from stepsweep.client.checks.machine import examine_machine
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.operations.capacity import Waiting
 from stepsweep.client.running.execution import Progress
@@ -313,7 +316,19 @@ def test_where_both_kinds_serve_both_are_looked_at(doctor: Doctor, server: str) 
 
 @pytest.mark.parametrize(
     ("instance_type", "family"),
-    [("g4dn.xlarge", "G"), ("gr6.4xlarge", "G"), ("p3.2xlarge", "P"), ("m5", "Standard"), ("trn1.2xlarge", "TRN")],
+    [
+        *((name, "G") for name in ("g4dn.xlarge", "gr6.4xlarge", "vt1.3xlarge")),
+        ("p3.2xlarge", "P"),
+        # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html
+        *(
+            (f"{name}.large", "Standard")
+            for name in ("a1", "c5", "d3", "h1", "i3", "is4gen", "im4gn", "r5", "t3", "z1d")
+        ),
+        ("m5", "Standard"),
+        ("optimal", "Standard"),
+        ("trn1.2xlarge", "TRN"),
+        ("9", "?"),
+    ],
 )
 def test_an_instance_type_counts_against_its_family_s_quota(instance_type: str, family: str) -> None:
     assert family_of(instance_type) == family
@@ -448,6 +463,20 @@ def test_this_machine(sweep: Sweep, tmp_path: Path) -> None:
     assert [name for name, one in findings.items() if one["state"] == "problem"] == ["data"]
     assert "python -m stepsweep.trainer.fetch --dataset fashion-mnist" in findings["data"]["remedy"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_machine_that_has_little_memory_is_told_what_a_trial_takes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    memory = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=1 << 29))
+    (found,) = (each for each in examine_machine(tmp_path) if each.check == "memory")
+    assert found == Finding(
+        check="memory",
+        state=State.WARNING,
+        found="0.5 GiB free; a trial takes up to 1.5",
+        remedy="end other programs, or a trial may be killed",
+    )
 
 
 def test_data_and_an_embedded_cloud_that_was_killed(sweep: Sweep, tmp_path: Path) -> None:

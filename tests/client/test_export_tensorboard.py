@@ -159,6 +159,9 @@ def test_what_cannot_be_exported_is_said(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "mine" / "stepsweep.json").write_text('{"sweep": "mine", "results": "another bucket"}')
     with pytest.raises(InvalidInput, match=r"mine holds the sweep of another bucket; give another folder"):
         exported(stack, tmp_path)
+    (tmp_path / "mine" / "stepsweep.json").write_text('{"sweep": "mine", "results": "theirs", "export": "--other"}')
+    with pytest.raises(InvalidInput, match=r"mine holds an export with --other; give another folder"):
+        exported(stack, tmp_path)
     assert (tmp_path / "mine" / "events.out.tfevents.1").exists()
     (tmp_path / "file").touch()
     with pytest.raises(InvalidInput, match=r"file/mine cannot be written: Not a directory"):

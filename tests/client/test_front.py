@@ -160,6 +160,17 @@ def test_from_python_there_is_a_front_and_no_winner(recorded: RecordedCloud, tmp
         one.plot_front()
 
 
+def test_before_its_end_a_sweep_has_no_winner_and_no_front(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path)
+    recorded.planned("one", {"width": WIDTHS})
+    recorded.planned("pair", {"width": WIDTHS}, objectives=BOTH)
+    sweeps = Sweeps(directory=tmp_path)
+    with pytest.raises(NoWinner, match="the sweep one has no winner yet: it is INTERRUPTED"):
+        _ = sweeps.get("one").winner
+    with pytest.raises(NoWinner, match="the sweep pair has no front yet: it is INTERRUPTED"):
+        _ = sweeps.get("pair").front
+
+
 def test_a_report_has_the_front_and_names_no_winner(recorded: RecordedCloud) -> None:
     cloud = cloud_of(recorded)
     for name, charts in (("pair", 2), ("three", 3)):

@@ -275,6 +275,7 @@ def test_a_hostile_script_takes_neither_time_nor_memory_and_leaves_nothing(sweep
     ended = sweep("init")
     assert ended.returncode == 0, ended.stderr
     assert ("was ended after it had printed 8,388,608 bytes" in ended.stderr) == (what == "prints without end")
+    assert ("\n  xxxxx" in ended.stderr) == (what == "prints without end")
     assert len(ended.stderr) < 10_000
     if pid.exists():  # it was killed before it could say so, otherwise
         eventually(lambda: is_gone(int(pid.read_text())), 10)

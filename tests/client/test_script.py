@@ -58,6 +58,13 @@ def test_an_execution_s_input_has_nothing_of_the_command(project: Path) -> None:
     assert not {"command", "data"} & set(spec.to_json())
 
 
+@pytest.mark.parametrize(("python", "text"), [("", '""'), ([1], "[1]"), (3, "3")])
+def test_an_interpreter_that_is_no_name_is_shown(project: Path, python: object, text: str) -> None:
+    assert faults(project, command="python train.py", python=python) == [
+        f"python: must be an interpreter such as .venv/bin/python, got {text}"
+    ]
+
+
 def test_metrics_are_patterns_or_a_file(project: Path) -> None:
     patterns = {"acc": r"acc (\d+)", "epoch": r"ep (\d+)"}
     assert words(project, command="python train.py", metrics=patterns)[3:5] == [
@@ -75,7 +82,10 @@ def test_placeholders_stand_for_all_parameters_or_for_none(project: Path) -> Non
         "command: has no place for decay; write {decay} where its value belongs, or {args} at the end",
         "command: {width} is no parameter; give it choices in `parameters`, or a value in `fixed`",
     ]
-    assert words(project, command="python train.py {lr} {checkpoint_dir} {artifacts_dir}")[-1] == "--"
+    places = " ".join(
+        f"{{{name}}}" for name in ("lr", "epochs", "seed", "fold", "folds", "checkpoint_dir", "artifacts_dir")
+    )
+    assert words(project, command=f"python train.py {places}")[-1] == "--"
     assert words(project, command="python train.py {lr} {args}", fixed={"decay": 1})[-1] == "{args}"
 
 

@@ -54,6 +54,9 @@ def test_a_heatmap_has_each_value_at_its_params_and_a_star_at_the_winner_s() -> 
     coloured = printed(shown, colours=True)
     assert re.search(r"48;2;253;231;37m +\*0\.95", coloured)  # the best is the lightest
     assert re.search(r"48;2;68;1;84m +0\.5", coloured)  # and the worst the darkest
+    assert "\x1b[1;38;2;0;0;0;48;2;253;231;37m   *0.95" in coloured  # black on what is light, and bold
+    assert "\x1b[38;2;255;255;255;48;2;68;1;84m  0.5" in coloured
+    assert "\x1b[31m  FAILED" in coloured
 
 
 def test_a_trial_that_has_not_ended_is_an_empty_cell() -> None:

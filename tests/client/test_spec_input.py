@@ -2,6 +2,7 @@
 
 import json
 import string
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,12 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
         "fresh": True,
     }
     assert asked.spec(now=NOW) == SweepSpec.from_json(expected)
+    several = ["train_loss:minimize", "val_auc:maximize"]
+    objectives = [{"metric": "train_loss", "direction": "minimize"}, {"metric": "val_auc", "direction": "maximize"}]
+    del expected["objective"]
+    assert replace(asked, objectives=several).spec(now=NOW) == SweepSpec.from_json(
+        expected | {"objectives": objectives}
+    )
 
 
 def test_a_variable_without_a_value_that_the_shell_does_not_have_is_a_fault() -> None:

@@ -5,12 +5,13 @@ import json
 import pytest
 
 from stepsweep.client.checks.findings import State
-from stepsweep.client.checks.leftovers import others
+from stepsweep.client.checks.leftovers import month_usd, others
 from tests.support.answers import Answer, answering
+from tests.support.clients import client_of
 from tests.support.command import Sweep
-from tests.support.deployed import TAGS, Deployed, deploy
+from tests.support.deployed import TAGS, Deployed, deploy, manifest
 from tests.support.moto_server import running_moto
-from tests.support.stack import REGION
+from tests.support.stack import REGION, environment_of
 
 
 @pytest.fixture
@@ -124,6 +125,31 @@ def test_where_there_is_nothing_nothing_is_left(sweep: Sweep) -> None:
     assert "problem" not in ended.stdout
     assert "ok      instances: none\n" in ended.stdout
     assert "ok      images: none in CDK's repository\n" in ended.stdout
+
+
+def test_images_whose_owner_nobody_knows_any_more_are_counted(sweep: Sweep) -> None:
+    with running_moto() as url:
+        environment = {**environment_of(url), "AWS_REGION": "us-west-2", "AWS_DEFAULT_REGION": "us-west-2"}
+        ecr, name = client_of("ecr", environment), "cdk-a-container-assets-1-us-west-2"
+        for repository in (name, "cdk-b-container-assets-1-us-west-2", "others"):
+            ecr.create_repository(repositoryName=repository)
+        for repository in (name, "others"):
+            ecr.put_image(repositoryName=repository, imageTag="1", imageManifest=manifest("1"))
+        words = ("teardown", "--check", "--on", "aws", "--stack", "Nothing", "--json")
+        ended = sweep(*words, environment=environment)
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    (found,) = [one for one in json.loads(ended.stdout) if one["check"] == "images"]
+    assert found == {
+        "check": "images",
+        "state": "problem",
+        "found": f"CDK's repository holds images, which cost storage; their owner is unknown: {name} (1)",
+        "remedy": "no job definition of ours is left that names one. `cdk gc` deletes what no stack uses",
+    }
+
+
+def test_what_storage_costs_is_said_in_cents() -> None:
+    assert month_usd(10**10, "ecr") == "1.00 USD"
+    assert month_usd(10**6, "ecr") == "less than 0.01 USD"
 
 
 @pytest.mark.parametrize(

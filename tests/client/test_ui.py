@@ -190,6 +190,7 @@ def test_every_answer_forbids_scripts_but_the_server_s_own(page: Page) -> None:
         assert (policy["frame-ancestors"], policy["form-action"]) == ("'none'", "'self'")
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "private, max-age=31536000, immutable", "its name changes with what it holds"
     for path in ("", "sweeps/mine", "start", "compare?sweep=mine&sweep=halfway"):
         document = Document(page.get(path).text)
         assert all(each.get("src", "").startswith("/static/") for each in document.named("script"))  # type: ignore[union-attr]
@@ -406,9 +407,11 @@ def test_what_the_disk_refuses_is_said_on_the_page(recorded: RecordedCloud, monk
     asyncio.run(site(scope, None, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 500
     assert "spec.json: Input/output error" in Document(sent[1]["body"].decode()).text
-    doings = Doings(lambda _: None)
+    told: list[str] = []
+    doings = Doings(told.append)
     doings._begin("mine", "Starting", refused)
     eventually(lambda: doings.of("mine").faults == ("spec.json: Input/output error",))
+    assert told == ["mine", "mine"]
 
 
 def test_forged_params_are_refused_and_named_as_text(page: Page) -> None:
@@ -482,6 +485,7 @@ def test_on_aws_a_log_begins_with_its_last_lines_and_goes_on(stack: Stack) -> No
 
     say("second")
     say("third")
+    assert not list(CloudLog(stack.deployment, trial.trial_id, ["later"]).news(is_over=False, at_most=64))
     log = CloudLog(stack.deployment, trial.trial_id, [stream])
     assert [line for _, line in log.news(is_over=False, at_most=64)] == ["second", "third"]
     say("fourth")

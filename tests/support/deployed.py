@@ -28,6 +28,13 @@ class Deployed:
         return client_of(service, self.environment)
 
 
+def manifest(digest: str) -> str:
+    """Returns that of an image."""
+    config = {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 1, "digest": f"sha256:{digest}"}
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    return json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config, "layers": []})
+
+
 def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, image: str | None = None) -> Deployed:
     """Makes one, in an account that may hold others."""
     name = f"Doctored{next(_numbers)}"
@@ -42,13 +49,7 @@ def deploy(server: str, *, capacity: str = "on-demand", max_vcpus: int = 64, ima
     )
     ecr, batch, states = made.client("ecr"), made.client("batch"), made.client("stepfunctions")
     ecr.create_repository(repositoryName=made.repository)
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 1, "digest": f"sha256:{low}"},
-        "layers": [],
-    }
-    ecr.put_image(repositoryName=made.repository, imageTag="abc", imageManifest=json.dumps(manifest))
+    ecr.put_image(repositoryName=made.repository, imageTag="abc", imageManifest=manifest(low))
     role = made.client("iam").create_role(RoleName=low, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     batch.create_compute_environment(
         computeEnvironmentName=made.compute, type="UNMANAGED", state="ENABLED", serviceRole=role, tags=TAGS
