@@ -23,7 +23,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests start hundreds of processes, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: packages install data sweep test suite slow package image frameworks mutants bench proof screens notebooks lint lock clean
+.PHONY: packages install data ready sweep test suite slow package image frameworks mutants bench proof screens notebooks lint lock clean
 
 install: $(VENV)/installed-$(TORCH)
 
@@ -56,6 +56,14 @@ endif
 	$(BIN)/python -m compileall -qq -j 0 -x '/($(HARDLY_USED))/' $(VENV)/lib >/dev/null || true
 	touch $@
 
+# The images arrive, and the tests are compiled, while PyTorch is unpacked.
+ready: install data $(VENV)/tests-compiled
+
+# pytest compiles tests in its own way, and each of its processes would compile them all.
+$(VENV)/tests-compiled: $(VENV)/packages-$(TORCH)
+	$(BIN)/python -m pytest --collect-only --continue-on-collection-errors -qq --ignore tests/package >/dev/null 2>&1 || true
+	touch $@
+
 # The tutorial's 3x3 grid on real images; `make sweep EPOCHS=100` is the whole tutorial.
 sweep: install
 	@dataset=$$($(BIN)/python -m stepsweep.trainer.fetch --first-of mnist,fashion-mnist --data-dir $(DATA)) && \
@@ -63,8 +71,7 @@ sweep: install
 
 # The linters use one core, so they run beside the tests; what they find fails `make test` when the tests have ended.
 test:
-	@# The images arrive while PyTorch is unpacked.
-	@$(MAKE) --no-print-directory --jobs 2 install data
+	@$(MAKE) --no-print-directory --jobs 3 ready
 	@$(MAKE) --no-print-directory --jobs 2 lint suite
 
 # Four workers even on two cores, since tests of the embedded cloud wait half of their time.
