@@ -149,6 +149,12 @@ def per_epoch(text: str) -> str:
         ("val_loss={v}\nEpoch {e}/3 done", "val_loss"),
         ("val_loss={v}\nEpoch {e}/3 train_loss=0.5", "val_loss"),
         ('{{\n  "accuracy": {v},\n  "epoch": {z},\n  "loss": 0.5\n}}', "accuracy"),
+        ("epoch step loss\n{e} 100 9\n{e} 200 {v}", "loss"),
+        # As tqdm, PyTorch Geometric, and scripts that take back what they have shown, print it.
+        ("\rEpoch:  {e}0%|██▌       | 1/3 [00:01<00:02,  1.0s/it, loss={v}]", "loss"),
+        ("Epoch: {e:03d}, Loss: 1.9, Train: 0.9, Val: {v}", "Val"),
+        ("epoch {e} loss: 0.1\b\b\b{v}", "loss"),
+        ("Epoch {e}. Val loss: {v}. Saved", "loss"),
         ('{{"Epoch": {z}, "loss": 3}}\n{{"Epoch": {z}, "loss": {v}}}', "loss"),
     ],
 )
@@ -194,6 +200,21 @@ def test_a_value_after_the_end_is_known_by_the_words_before_it_or_by_the_steps(t
     columns, notices = collected(text.format(left_out))
     assert columns == {"accuracy": [0.7, 0.9, 0.8]}
     assert "which other epochs do not have" in notices[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            "lr decays at epoch 2\nand at epoch 4\nepoch 0 loss=1\nepoch 1 loss=2",
+            r"loss has a value of epoch 0, which was",
+        ),
+        ("epoch loss acc\n1 0.5 0.7\n2 0.4 0.8\n1 0.6 0.6\n2 0.5 0.9", r"loss of epoch 1 was printed again"),
+    ],
+)
+def test_an_epoch_that_comes_too_late_is_refused(text: str, why: str) -> None:
+    with pytest.raises(NoMetrics, match=f"^{why}"):
+        collected(text)
 
 
 def test_a_training_that_begins_again_is_refused_also_if_it_measures_every_second_epoch_only() -> None:
@@ -529,7 +550,6 @@ def test_a_table_has_a_row_for_each_epoch(name: str) -> None:
     [
         "epoch loss\n1 0.5 0.6\n",
         "epoch loss\n1 many\n",
-        "epoch loss\n2 0.5\n1 0.4",
         "epoch loss accuracy\n1 files\n  2 0.5\n",
         "loss accuracy\n1 0.5\n",
         "epoch 1\n1 0.5",

@@ -20,7 +20,7 @@ _LOGGER = re.compile(r"\s*(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):[\w.]*:")
 _THOUSANDS = r"\d{1,3}(?:,\d{3})+\.\d+"
 _NUMBER = (
     rf"[+-]?(?:{_THOUSANDS}|\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|nan|inf)"
-    r"(?![\w.#])(?!(?u:\w))"  # no unit sticks to it, of any alphabet
+    r"(?![\w#]|\.[\w.#])(?!(?u:\w))"  # no unit sticks to it, of any alphabet
 )
 _LATER = rf"(?:\s*(?:-+>|=+>|→)\s*({_NUMBER}))*"
 """What a value has become, as in `0.9 -> 0.7`."""
@@ -63,6 +63,8 @@ _SPLIT = re.compile(
 )
 _DEVIATION = re.compile(r"\b(?:std\.?|standard)\s+$", re.ASCII | re.IGNORECASE)
 """What before `dev` means that it is no split."""
+_OWN = re.compile(rf"(?:\s*\([^()]*\))?\s*[=:]?\s*{_NUMBER}", re.ASCII | re.IGNORECASE)
+"""Behind a name, its own value: of `Loss: 1.9, Val: 0.7` the second is no loss."""
 _ONLY_WORDS = re.compile(r"[A-Za-z0-9\s()'-]*", re.ASCII)
 _BEST_BEFORE = re.compile(rf"\bbest\s+(?:(?:{'|'.join(_SPLITS)})\s+)?$", re.ASCII | re.IGNORECASE)
 _WORD_BEFORE = re.compile(
@@ -76,7 +78,9 @@ _SAME = frozenset({
 _MOST_BEFORE = 24
 _MOST_WORDS = 80
 """How far before a number `best` is looked for, and the name that it belongs to."""
-EPOCH_PATTERN = re.compile(r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE)
+EPOCH_PATTERN = re.compile(
+    r"\bepoch[\"']?\s*[:=#]?\s*[\"'\[]?(\d+(?:\.\d+)?)(?![\d.]*%)|^\s*\[(\d+)\]", re.ASCII | re.IGNORECASE
+)
 _OTHER_EPOCH = re.compile(
     r"\b(?:best|last|max|maximum|total|from|since|per|each|every|previous|prior)[\s:=(-]*$"
     r"|\b(?:next|until|till|will)\s+\w[^.;]*$",
@@ -114,6 +118,23 @@ def clean(text: str) -> str:
     line = _NUMPY.sub(r"\1", _ANSI.sub("", text)).replace("\u2212", "-")
     logger = _LOGGER.match(line)
     return line[logger.end() :] if logger else line
+
+
+def states(text: str) -> list[str]:
+    """Returns what a line showed one after the other, as a progress bar that `\\r` and `\\b` take back does."""
+    return [_overwritten(part) if "\b" in part else part for part in text.split("\r")]
+
+
+def _overwritten(text: str) -> str:
+    shown: list[str] = []
+    at = 0
+    for sign in text:
+        if sign == "\b":
+            at = max(0, at - 1)
+        else:
+            shown[at : at + 1] = [sign]
+            at += 1
+    return "".join(shown)
 
 
 def is_of_another_process(line: str) -> bool:
@@ -166,7 +187,7 @@ def metrics_in(line: str) -> tuple[list[Found], dict[str, str]]:
 def _measured(line: str, match: re.Match[str], splits: list[tuple[int, str]]) -> tuple[str, str | None, int]:
     """Returns the name of a value, what it was measured on, and where the name is.
 
-    In `Accuracy on the test set: 0.9` and `acc train: 0.9` what is measured stands before.
+    In `Accuracy on the test set: 0.9` and `acc train: 0.9, val: 0.8` what is measured stands before, with no own value.
     """
     raw, within, start = match[1], match[2], match.start()
     split = _SPLITS[within.lower()] if within else None
@@ -175,8 +196,12 @@ def _measured(line: str, match: re.Match[str], splits: list[tuple[int, str]]) ->
         return raw, split, start
     split = split or (_SPLITS[raw.lower()] if is_split else _split_before(start, splits))
     usual = list(_USUAL.finditer(line, max(start - _MOST_WORDS, 0), start))[-1:]
-    if split and usual and (is_split or _ONLY_WORDS.fullmatch(line, usual[0].end(), start)):
-        return usual[0][0], split, usual[0].start()
+    if split and usual:
+        is_for = (
+            not _OWN.match(line, usual[0].end()) if is_split else _ONLY_WORDS.fullmatch(line, usual[0].end(), start)
+        )
+        if is_for:
+            return usual[0][0], split, usual[0].start()
     return raw, (split if within else None), start
 
 

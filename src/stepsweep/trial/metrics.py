@@ -76,13 +76,13 @@ class Collector:
         self._renumbered = ""
 
     def feed(self, text: str, stream: str = "") -> None:
-        """Reads one line; the states of a progress bar, which `\\r` parts, count as lines.
+        """Reads one line; the states of a progress bar count as lines.
 
         Args:
             stream: what the line was printed to. Lines of another one may come between those of a table or a warning.
         """
         above = self._streams.setdefault(stream, Stream())
-        for part in text.split("\r"):
+        for part in line.states(text):
             self._line(line.clean(part), above)
 
     def _line(self, text: str, above: Stream) -> None:
@@ -163,8 +163,8 @@ class Collector:
         if named_epoch is None:
             self._uncounted.add(name, value, kind)
             return
-        if named_epoch == 0 != self._first and not self._resumed:
-            # The first line with an epoch only mentioned one.
+        if named_epoch == 0 != self._first and not self._resumed and len(self._named_epochs) == 2:
+            # The first line with an epoch only mentioned it.
             self._first = 0
             self._values = {key: {at + 1: cell for at, cell in cells.items()} for key, cells in self._values.items()}
         epoch = named_epoch + (self._first == 0)
@@ -309,6 +309,11 @@ class Collector:
                 f"{line.column(name)} of epoch {epoch} was printed again, with another value, after later epochs; if "
                 "this is a training per fold, print their mean once per epoch, or let the sweep train the folds "
                 "(`folds`)"
+            )
+        if late := next((name for name, column in values.items() if 0 in column and len(column) > 1), None):
+            raise NoMetrics(
+                f"{line.column(late)} has a value of epoch 0, which was named after other epochs; count them from 0, "
+                "or print lines that only mention an epoch as `from epoch 5`"
             )
         if not values:
             self._check_replayed()

@@ -44,11 +44,13 @@ class Table:
             return None
         if _RULE.fullmatch(line):
             return {}
-        if not names[0].isdecimal() or int(names[0]) <= self._epoch:
+        if not names[0].isdecimal():
             return None
         cells = self._cells(words, has_bars=line.count("|") == self._bars > 0)
         numbers = {name: float(text) for name, text in cells.items() if _NUMBER.fullmatch(text)}
         epoch = int(names[0])
+        if epoch <= self._epoch:  # of another step, or of a training that begins again; or else it is no row
+            return self._values(numbers, epoch) if len(numbers) == len(names) == len(self._header) else None
         if len(numbers) < 2:
             if len(names) >= len(self._header) and any(_NUMBER.fullmatch(_plain(name)) for name in names[1:]):
                 self._passed[epoch] = line.strip()
@@ -58,6 +60,10 @@ class Table:
         if between := [text for other, text in self._passed.items() if other in following and other < epoch]:
             raise ValueError(f"{between[0]!r} has the epoch of a row, but does not fit below {' '.join(self._names)!r}")
         self._epoch, self._passed = epoch, {}
+        return self._values(numbers, epoch)
+
+    @staticmethod
+    def _values(numbers: dict[str, float], epoch: int) -> dict[str, float]:
         values = {name: value for name, value in numbers.items() if name.lower() not in {"epoch", *_NOT_METRICS}}
         return {"epoch": float(epoch), **values}
 
