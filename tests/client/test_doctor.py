@@ -154,11 +154,13 @@ def test_a_region_that_is_none_is_a_wrong_option(sweep: Sweep, command: list[str
     assert ended.stderr.endswith("write one such as us-east-1\n")
 
 
-def test_a_bucket_that_may_not_be_read_names_the_action(doctor: Doctor, made: Deployed) -> None:
+def test_what_may_not_be_read_names_the_action(doctor: Doctor, made: Deployed) -> None:
     body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message><RequestId>1</RequestId></Error>"
     denied = Answer(status=403, type="application/xml", body=body)
-    findings = doctor(made, {f"/{made.bucket}": denied}, code=0)
+    jobs = Answer.json_error("AccessDeniedException", "not authorized")
+    findings = doctor(made, {f"/{made.bucket}": denied, "/v1/listjobs": jobs}, code=0)
     assert only(findings, "bucket")[1] == "could not be checked: these credentials may not s3:ListBucket"
+    assert only(findings, "waiting jobs")[1] == "could not be checked: these credentials may not batch:ListJobs"
 
 
 def test_a_network_that_is_gone(sweep: Sweep, made: Deployed) -> None:

@@ -24,8 +24,10 @@ from stepsweep.contract import keys, output
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.page.drawn import drawn
 from tests.support.event_files import points, read, text
+from tests.support.html import Document
 from tests.support.mlflow_store import new_store
 from tests.support.recorded import RecordedCloud
+from tests.support.ui import served
 
 BOTH = [{"metric": "val_accuracy"}, {"metric": "ms", "direction": "minimize"}]
 WIDTHS = [1, 2, 4, 8, 16]
@@ -158,6 +160,13 @@ def test_from_python_there_is_a_front_and_no_winner(recorded: RecordedCloud, tmp
     assert pair.plot_curves().axes
     with pytest.raises(InvalidInput, match="a front needs two objectives or more"):
         one.plot_front()
+
+
+def test_the_page_of_a_trial_has_each_objective(recorded: RecordedCloud, tmp_path: Path) -> None:
+    (best, *_) = Sweeps(directory=recorded.directory).get("pair").front
+    with served(tmp_path, "--dir", str(recorded.directory)) as browser:
+        text = Document(browser.get(f"sweeps/pair/trials/{best.trial_id}").text).text
+    assert "val_accuracy 0.9 at epoch 2 ms 8 at epoch 2" in text
 
 
 def test_before_its_end_a_sweep_has_no_winner_and_no_front(tmp_path: Path) -> None:
