@@ -19,8 +19,25 @@ from stepsweep.client.running.execution import Progress
 from stepsweep.contract.deployed import Output
 from tests.support.answers import JSON, Answer, Change, answering
 from tests.support.command import Sweep
-from tests.support.deployed import Deployed, deploy
+from tests.support.deployed import ACCOUNT, Deployed, deploy
+from tests.support.stack import REGION
 
+WELL = """\
+ok      region: {region}
+ok      credentials: account {account}, as arn:aws:sts::{account}:user/moto
+ok      stack: {name} is CREATE_COMPLETE
+ok      outputs: all {outputs} exist
+ok      state machine: {name}-sweep is ACTIVE
+ok      job queue: {low}-queue is ENABLED and VALID
+ok      compute: {low}-gpus is ENABLED and VALID
+ok      job definition: {low}-job:1 is ACTIVE; 4 vCPUs per trial
+ok      image: {account}.dkr.ecr.{region}.amazonaws.com/cdk-{low}-container-assets-{account}-{region}:abc is there, \
+0.0 GB
+ok      quota: Running On-Demand G and VT instances (L-DB2E81BA) is 64 vCPUs; the stack uses at most 64, 16 trials at \
+once
+ok      waiting jobs: none
+ok      bucket: s3://{low}-results can be read
+"""
 NO_SUCH_QUOTA = Answer.json_error("NoSuchResourceException", "The request failed because the quota does not exist.")
 
 
@@ -70,16 +87,15 @@ def only(findings: Mapping[str, list[dict[str, str]]], check: str) -> tuple[str,
 # --- all is well ------------------------------------------------------------------------------------------------------
 
 
-def test_a_stack_that_is_well_has_nothing_to_do(doctor: Doctor, made: Deployed) -> None:
-    findings = doctor(made, code=0)
-    assert {one["state"] for some in findings.values() for one in some} == {"ok"}
-    assert list(findings) == [
-        "tool", "region", "credentials", "stack", "outputs", "state machine", "job queue", "compute",
-        "job definition", "image", "quota", "waiting jobs", "bucket",
-    ]  # fmt: skip
-    assert only(findings, "credentials")[1].startswith("account 123456789012, as arn:aws:")
-    assert only(findings, "quota")[1] == (
-        "Running On-Demand G and VT instances (L-DB2E81BA) is 64 vCPUs; the stack uses at most 64, 16 trials at once"
+def test_a_stack_that_is_well_has_nothing_to_do(sweep: Sweep, server: str, made: Deployed) -> None:
+    with answering(server, {"GetServiceQuota": quota(64)}) as url:
+        environment = {**made.environment, "AWS_ENDPOINT_URL": url}
+        ended = sweep("doctor", "--on", "aws", "--stack", made.name, environment=environment)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    tool, _, rest = ended.stdout.partition("\n")
+    assert tool.startswith("ok      tool: stepsweep ")
+    assert rest == WELL.format(
+        name=made.name, low=made.name.lower(), region=REGION, account=ACCOUNT, outputs=len(Output)
     )
 
 

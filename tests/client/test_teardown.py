@@ -1,6 +1,7 @@
 """`sweep teardown --check` as a process: it sees all of a stack, says what costs, and deletes nothing."""
 
 import json
+import re
 
 import pytest
 
@@ -9,9 +10,32 @@ from stepsweep.client.checks.leftovers import month_usd, others
 from tests.support.answers import Answer, answering
 from tests.support.clients import client_of
 from tests.support.command import Sweep
-from tests.support.deployed import TAGS, Deployed, deploy, manifest
+from tests.support.deployed import ACCOUNT, TAGS, Deployed, deploy, manifest
 from tests.support.moto_server import running_moto
 from tests.support.stack import REGION, environment_of
+
+LEFT = """\
+warning stack: {name} is there, CREATE_COMPLETE; it costs nothing except what is listed below
+-> `sweep destroy`
+warning buckets: {low}-results is empty, and costs nothing
+-> `aws s3 rb --force s3://{low}-results` deletes it with all results in it
+warning log groups: {name}-Jobs holds 0 bytes, kept for ever: costs nothing
+-> `aws logs delete-log-group --log-group-name {name}-Jobs`
+problem images: {repository}:abc, 0.0 GB, costs storage: less than 0.01 USD a month
+-> `aws ecr batch-delete-image --repository-name {repository} --image-ids imageTag=abc`; CDK's bootstrap keeps images \
+of stacks that are gone
+warning state machines: {name}-sweep costs nothing unless it is started
+-> `aws stepfunctions delete-state-machine --state-machine-arn arn:aws:states:{region}:{account}:\
+stateMachine:{name}-sweep`
+warning job queues: {low}-queue costs nothing
+-> `aws batch update-job-queue --job-queue {low}-queue --state DISABLED`, then `aws batch delete-job-queue --job-queue \
+{low}-queue`
+warning compute: {low}-gpus costs nothing while no job runs
+-> `aws batch update-compute-environment --compute-environment {low}-gpus --state DISABLED`, then `aws batch \
+delete-compute-environment --compute-environment {low}-gpus`
+warning job definitions: {low}-job:1 is ACTIVE, and costs nothing
+-> `aws batch deregister-job-definition --job-definition {low}-job:1`
+"""
 
 
 @pytest.fixture
@@ -46,6 +70,16 @@ def test_on_this_machine_there_is_nothing_to_check(sweep: Sweep) -> None:
     ended = sweep("teardown", "--check")
     assert ended.returncode == 2
     assert ended.stderr.startswith("sweep: --check goes with --on aws; ")
+
+
+def test_what_is_left_is_said_with_the_command_that_deletes_it(sweep: Sweep, made: Deployed) -> None:
+    found = [
+        f"{one['state']} {one['check']}: {one['found']}\n-> {one['remedy']}\n"
+        for one in looked(sweep, made, code=1)
+        if re.search(rf"\b{made.name}\b", one["found"], re.IGNORECASE)
+    ]
+    of_stack = {"name": made.name, "low": made.name.lower(), "repository": made.repository}
+    assert "".join(found) == LEFT.format(**of_stack, region=REGION, account=ACCOUNT)
 
 
 def test_all_of_a_stack_is_seen_and_nothing_of_it_deleted(sweep: Sweep, made: Deployed) -> None:
