@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -215,6 +216,15 @@ def test_a_value_after_the_end_is_known_by_the_words_before_it_or_by_the_steps(t
 def test_an_epoch_that_comes_too_late_is_refused(text: str, why: str) -> None:
     with pytest.raises(NoMetrics, match=f"^{why}"):
         collected(text)
+
+
+def test_a_line_that_has_a_name_twice_may_come_again() -> None:
+    """As LightGBM's of the best iteration, whose first value is of the training data."""
+    collector = Collector({"loss": re.compile(r"loss: (\S+)")}, re.compile(r"^\[(\d+)\]"))
+    for line in ("[1] train loss: 5 val loss: 3", "[2] train loss: 4 val loss: 1", "[3] train loss: 3 val loss: 2"):
+        collector.feed(line)
+    collector.feed("[2] train loss: 4 val loss: 1")
+    assert [row["loss"] for row in collector.rows(3)[0]] == [3, 1, 2]
 
 
 def test_a_training_that_begins_again_is_refused_also_if_it_measures_every_second_epoch_only() -> None:

@@ -97,7 +97,11 @@ class Collector:
             self._see_epoch(epoch)
         at = self._epoch if epoch is None else epoch
         kind = kind_of(text, document)
-        for one in self._found(text, document):
+        found = self._found(text, document)
+        for one in found:
+            self._check_name(one)
+        # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
+        for one in found if at is None else {one.key: one for one in found}.values():
             self._add(one, kind, at)
 
     def _epoch_of(self, text: str, document: dict[str, object] | None) -> int | None:
@@ -153,11 +157,13 @@ class Collector:
         self._epoch = epoch
         self._named_epochs[epoch] = None
 
+    def _check_name(self, found: Found) -> None:
+        before = self._raw_names.setdefault(found.key, found.raw)
+        if before != found.raw:
+            raise NoMetrics(f"{before!r} and {found.raw!r} would both be the column {found.key}; rename one of them")
+
     def _add(self, found: Found, kind: str, named_epoch: int | None) -> None:
         name, value = found.key, found.value
-        before = self._raw_names.setdefault(name, found.raw)
-        if before != found.raw:
-            raise NoMetrics(f"{before!r} and {found.raw!r} would both be the column {name}; rename one of them")
         if found.word:
             self._words.setdefault(name, {})[kind] = found.word
         if named_epoch is None:
