@@ -627,6 +627,13 @@ def test_a_csv_file_may_have_one_column_of_two_words(tmp_path: Path) -> None:
     assert [row["val_loss"] for row in collector.rows(2)[0]] == [0.5, 0.25]
 
 
+def test_a_csv_file_may_have_the_index_of_pandas_and_a_column_of_times(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(",loss,time\n0,0.5,59.5\n1,0.25,1:00.5\n")
+    collector = Collector()
+    metrics_file.collect(tmp_path / "m.csv", collector)
+    assert collector.rows(2)[0] == [{"epoch": 1, "loss": 0.5, "time": 59.5}, {"epoch": 2, "loss": 0.25}]
+
+
 def test_a_file_whose_names_are_aligned_has_them_without_the_spaces(tmp_path: Path) -> None:
     file = tmp_path / "results.csv"
     file.write_text("       epoch,  train/box_loss,  metrics/mAP50(B)\n   0,   1.5,   0.1\n   1,   1.25,   0.2\n")

@@ -53,6 +53,19 @@ class TestSteps:
         found = columns(lambda collector: steps.feed([steps.Point(*point) for point in points], collector, 3))
         assert found == {"epoch": [1, 2], "loss": [0.5, 0.25], "acc": [None, 0.75]}
 
+    @pytest.mark.parametrize(("before", "first"), [(0, 0), (0, 1), (2, 2), (2, 3)])
+    def test_a_name_that_is_logged_by_epoch_has_its_own_steps(self, before: int, first: int) -> None:
+        """As by `add_scalar("val_loss", loss, epoch)` beside Lightning's own values, which have an epoch each."""
+        points: list[Logged] = [
+            (step, 1, "epoch", step // 100) for step in range(100 * before + 49, 100 * before + 300, 50)
+        ]
+        points += [(step, 1, "train_loss", step) for step, *_ in points]
+        points += [(first + at, 1, "val_loss", loss) for at, loss in enumerate((0.5, 0.25, 0.75))]
+        collector = Collector()
+        collector.resume({"first": 0, "names": {}, "values": {}, "uncounted": {}}, 5)
+        steps.feed([steps.Point(*point) for point in points], collector, 5)
+        assert [row["val_loss"] for row in collector.rows(5)[0][before:]] == [0.5, 0.25, 0.75]
+
     @pytest.mark.parametrize(("epochs", "epoch"), [(None, [1, 2, 3]), (4, [1, 2, 3, 4])])
     def test_by_hand_they_are_epochs_without_gaps(self, epochs: int | None, epoch: list[int]) -> None:
         points = [steps.Point(step, step, "loss", 0.5) for step in (0, 1, 3)]

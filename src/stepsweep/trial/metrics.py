@@ -146,6 +146,7 @@ class Collector:
                 if isinstance(value, (int, float))
                 and not isinstance(value, bool)
                 and name.lower() not in line.NOT_METRICS
+                and line.valid_name(name)[:1].isalpha()  # the index that pandas writes has no name
             ]
         found, unclear = line.metrics_in(text)
         self._unclear = {**unclear, **self._unclear}

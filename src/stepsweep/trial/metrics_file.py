@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from stepsweep.trial.columns import EPOCH, NoMetrics
 from stepsweep.trial.metrics import Collector
+
+_SIGNED = re.compile(r"[+-]?\d[\d.,'\u00a0\u202f ]*(?:[eE][+-]?\d+)?\s*%?", re.ASCII)
+"""A number with signs that Python does not read, such as 1,234.5; no time."""
 
 
 def collect(path: Path, collector: Collector) -> None:
@@ -64,7 +68,7 @@ def _check_columns(path: Path, names: list[str], lines: list[list[str]]) -> None
     """Refuses a cell such as 1,234.5 in a column of numbers: to leave its epoch out may leave out the best one."""
     for at, name in enumerate(names):
         cells = [cells[at] for cells in lines if at < len(cells)]
-        odd = [cell for cell in cells if any(map(str.isdigit, cell)) and _number(cell) is None]
+        odd = [cell for cell in cells if _SIGNED.fullmatch(cell.strip()) and _number(cell) is None]
         if odd and any(_number(cell) is not None for cell in cells):
             raise NoMetrics(f"--metrics-file {path}: {name} is {odd[0]!r} in one row, which is no number; write 1234.5")
 
