@@ -415,6 +415,13 @@ def test_a_name_in_lines_of_several_kinds_and_more_often_than_there_are_epochs_i
     )
 
 
+def test_a_test_after_the_last_epoch_has_no_row() -> None:
+    columns, notices = collected(per_epoch('{{"epoch": {z}, "val_acc": {v}}}') + '\n{"epoch": 3, "test_acc": 0.5}')
+    assert columns == {"val_acc": [0.7, 0.9, 0.8]}
+    assert notices == ["test_acc does not count: it is of no epoch up to 3"]
+    assert len(collected(per_epoch("epoch {e} loss={v}") + "\nepoch 4 loss=0.5")[0]["loss"]) == 4, "which is an error"
+
+
 def test_an_epoch_that_no_training_has_is_refused_with_what_to_write() -> None:
     assert len(collected("epoch 100000 loss=1", 100_000)[0]["loss"]) == 100_000
     with pytest.raises(NoMetrics, match=r"^epoch 100001 was printed, more than 100000; name the epoch's pattern with"):

@@ -333,6 +333,11 @@ class Collector:
                 if not column
             ]
             values = {name: column for name, column in values.items() if column}
+        if epochs is not None and any(min(column) <= epochs for column in values.values()):
+            # As Lightning's test after the training, which logs the epoch after the last one.
+            after = [name for name, column in values.items() if min(column) > epochs]
+            values = {name: column for name, column in values.items() if name not in after}
+            notices += [f"{line.column(name)} does not count: it is of no epoch up to {epochs}" for name in after]
         last = max((epoch for column in values.values() for epoch in column), default=0)
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
