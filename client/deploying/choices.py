@@ -49,10 +49,10 @@ def _of_files(folder: Path, faults: list[str]) -> list[tuple[str, str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     for file, keys in FILES.items():
         try:
-            inner: Any = tomllib.loads((folder / file).read_text())
+            inner: Any = tomllib.loads((folder / file).read_text("utf-8"))
         except FileNotFoundError:
             continue
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             faults.append(f"{file}: cannot be read as TOML: {error}")
             continue
         for key in keys:

@@ -111,7 +111,7 @@ def _mark(folder: Path) -> dict[str, Any] | None:
         document = json.loads((folder / MARK).read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 

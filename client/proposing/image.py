@@ -248,7 +248,7 @@ class _Wanted:
             try:
                 locked = tomllib.loads(file.read_text(encoding="utf-8")).get("package", [])
                 return cls(requirements=tuple(Requirement(each["name"]) for each in locked))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise InvalidInput([f"{UV_LOCK}: is no lock file of uv: {error}"]) from error
         requirements: list[Requirement] = []
         options, unclear = [], []

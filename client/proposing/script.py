@@ -143,7 +143,7 @@ def parsed(script: Script, program: Sequence[str], python: str) -> tuple[Parsed 
         run = _run([python, probe.__file__, str(result), name, *words], work, PROBE_SECONDS)
         try:
             found = json.loads(result.read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None, None if run.has_failed else _tried(work, before, run)
     if commands := found["commands"]:
         example = f"sweep init {name} {commands[0]}"

@@ -285,7 +285,7 @@ def _secrets(raw: object) -> tuple[tuple[str, str], ...]:
     example = '{"WANDB_API_KEY": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb-AbCdEf"}'
     try:
         found = json.loads(raw) if isinstance(raw, str) else raw
-    except ValueError:
+    except (ValueError, RecursionError):
         found = None
     arns = dict(found) if isinstance(found, Mapping) else None
     if arns is None:

@@ -227,7 +227,13 @@ def test_a_secret_in_place_of_its_arn_is_refused_and_not_repeated(folder: Path) 
     assert ended.returncode == 2
     assert "stepsweep.toml [deploy]: secrets: WANDB_API_KEY must be the whole ARN of a secret" in ended.stderr
     assert "s3cr3t" not in ended.stderr
-    for wrong in ("{", "[]", '{"AWS_X": "arn"}', '{"A": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb"}'):
+    for wrong in (
+        "{",
+        "[]",
+        5_000 * "[",
+        '{"AWS_X": "arn"}',
+        '{"A": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb"}',
+    ):
         ended = runs(folder)("deploy", "-c", f"secrets={wrong}")
         assert ended.returncode == 2
         assert "-c: secrets: " in ended.stderr
@@ -240,6 +246,8 @@ def test_choices_in_both_files_or_that_contradict_are_faults(folder: Path) -> No
     ended = runs(folder)("destroy")
     assert ended.returncode == 2
     assert "keep them in one of the two" in ended.stderr
+    (folder / "stepsweep.toml").write_text(f"deploy = {5_000 * '['}")
+    assert "sweep: stepsweep.toml: cannot be read as TOML: maximum recursion depth" in runs(folder)("diff").stderr
 
 
 def test_without_docker_an_image_has_to_be_given(folder: Path) -> None:

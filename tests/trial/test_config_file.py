@@ -89,7 +89,17 @@ def test_json_stays_json(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("name", "text"), [("c.yaml", "[1"), ("c.yaml", "- 1"), ("c.json", "{"), ("c.json", "[]")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.yaml", "[1"),
+        ("c.yaml", "- 1"),
+        pytest.param("c.yaml", 5_000 * "[", id="deep YAML"),
+        ("c.json", "{"),
+        ("c.json", "[]"),
+        pytest.param("c.json", 5_000 * '{"a":', id="deep JSON"),
+    ],
+)
 def test_what_is_no_configuration(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(WrongCommand, match=r"cannot be read|must be"):

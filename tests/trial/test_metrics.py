@@ -259,6 +259,11 @@ def test_epochs_after_a_checkpoint_that_are_not_what_they_seem_are_refused(befor
         collector.rows(3)
 
 
+def test_deep_json_is_no_metric() -> None:
+    """Python reads JSON by recursion."""
+    assert collected(5_000 * '{"accuracy":' + "\n" + EPOCHS)[0]["accuracy"] == [0.7, 0.9, 0.8]
+
+
 def test_a_training_per_fold_in_one_trial_is_no_curve() -> None:
     with pytest.raises(
         NoMetrics, match=r"^accuracy of epoch 1 was printed again, with another value, after later epochs"

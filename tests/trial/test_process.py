@@ -47,6 +47,17 @@ def test_lines_come_whole_whatever_they_hold(capfdbinary: pytest.CaptureFixture[
     assert capfdbinary.readouterr().out == b"one\n\ntwo\r3\n\xff\nlast"
 
 
+def test_a_line_that_cannot_be_taken_is_raised_and_the_script_does_not_wait(capfd: pytest.CaptureFixture[str]) -> None:
+    """The thread that read had ended, so that a script waited for ever once its pipe was full."""
+
+    def refuse(line: str, _stream: str) -> None:
+        raise ValueError(line)
+
+    with pytest.raises(ValueError, match="xxxxxxxxx"):
+        run(["sh", "-c", "echo xxxxxxxxx; yes loss=1 | head -n 100000"], {}, refuse, lambda: None)
+    assert capfd.readouterr().out.count("loss=1") == 100_000
+
+
 def test_a_progress_bar_is_read_while_it_goes_on(tmp_path: Path) -> None:
     """One over epochs is a single line: nobody saw its metrics before the end, nor did the median rule."""
     ran = Ran(r"printf '\r 1/3 loss=3'; printf '\r 2/3 loss=2'; printf '\rend me\r'; sleep 60; printf '\nnever'")

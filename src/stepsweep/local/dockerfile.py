@@ -64,7 +64,7 @@ class Instruction:
         """Returns the words of the exec form; None if the value is not a JSON list."""
         try:
             words = json.loads(self.value)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(words, list):
             return None

@@ -78,7 +78,7 @@ def merged(path: Path, options: Mapping[str, Any]) -> str:
 def _json(path: Path) -> Any:
     try:
         document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WrongCommand([f"{OPTION} {path}: cannot be read: {error}"]) from None
     if not isinstance(document, dict):
         raise WrongCommand([f"{OPTION} {path}: must be an object of names and values"])
@@ -95,7 +95,7 @@ def _yaml() -> Any:
 def _root(path: Path, yaml: Any) -> Any:
     try:
         root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise WrongCommand([f"{OPTION} {path}: cannot be read: {error}"]) from None
     if not isinstance(root, yaml.MappingNode):
         raise WrongCommand([f"{OPTION} {path}: must be a mapping of names and values"])

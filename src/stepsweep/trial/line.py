@@ -279,6 +279,6 @@ def json_object(line: str) -> dict[str, object] | None:
         return None
     try:
         document = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

@@ -35,7 +35,7 @@ def collect(path: Path, collector: Collector) -> None:
         return
     try:
         document = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict) and isinstance(document.get("log_history"), list):
         rows = document["log_history"]

@@ -86,12 +86,15 @@ def run(
             pass_on(told, None)
         outputs = ((STDOUT, child.stdout, sys.stdout.buffer), (STDERR, child.stderr, sys.stderr.buffer))
         streams = [_Stream(name, source, target) for name, source, target in outputs if source]
-        reader = threading.Thread(target=_pass_through, args=(streams, line), daemon=True)
+        failed: list[Exception] = []
+        reader = threading.Thread(target=_pass_through, args=(streams, line, failed), daemon=True)
         reader.start()
         if end:
             threading.Thread(target=_end, args=(child, end), daemon=True).start()
         code = child.wait()
         reader.join(OUTPUT_SECONDS)
+        if failed:
+            raise failed[0]
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -132,8 +135,11 @@ class _Stream:
         return lines if data else None
 
 
-def _pass_through(streams: Sequence[_Stream], line: Callable[[str, str], None]) -> None:
-    """Reads the streams in one thread: what was printed first is then read first, unless both wait to be read."""
+def _pass_through(streams: Sequence[_Stream], line: Callable[[str, str], None], failed: list[Exception]) -> None:
+    """Reads the streams in one thread: what was printed first is then read first, unless both wait to be read.
+
+    Output passes through even after a line could not be taken, or the script would wait for ever.
+    """
     with selectors.DefaultSelector() as selector:
         for stream in streams:
             selector.register(stream.source, selectors.EVENT_READ, stream)
@@ -145,5 +151,8 @@ def _pass_through(streams: Sequence[_Stream], line: Callable[[str, str], None]) 
                     lines = [stream.rest] if stream.rest else []
                     selector.unregister(stream.source)
                     stream.source.close()
-                for one in lines:
-                    line(one.decode("utf-8", "replace"), stream.name)
+                try:
+                    for one in lines if not failed else ():
+                        line(one.decode("utf-8", "replace"), stream.name)
+                except Exception as error:  # noqa: BLE001  whatever it is, the caller gets it
+                    failed.append(error)
