@@ -115,6 +115,7 @@ def tried(folder: Path, room: Room, faults: Sequence[Fault], *, seconds: float, 
     ):
         code.update(f"{file.relative_to(folder)}\0".encode() + file.read_bytes())
     about = {"processes": processes, "seconds": seconds, "kept": str(kept), "code": code.hexdigest()}
+    about["shared"] = [str(folder / file) for file in room.shared]
     job.write_text(json.dumps({"faults": [fault.name for fault in faults], **about}))
     for file in (calls, results):
         file.write_text("")

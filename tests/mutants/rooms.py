@@ -10,12 +10,15 @@ class Room:
 
     Attributes:
         others: files that other tests judge.
+        shared: test files whose tests share what the first of them makes, such as a template: all of them may judge
+            what it calls.
     """
 
     sources: str
     tests: Sequence[str]
     without: Sequence[str] = ()
     others: Sequence[str] = ()
+    shared: Sequence[str] = ()
 
 
 ROOMS = {
@@ -64,6 +67,7 @@ ROOMS = {
         "stack",
         ["tests/stack", "tests/proof/test_stack.py"],
         ["tests/proof/test_stack.py::test_the_embedded_cloud_runs_what_is_deployed"],
+        shared=["tests/proof/test_stack.py"],
     ),
     # A Python without any package trains there too. What waits for processes, each for seconds, has a test in one
     # process beside it.

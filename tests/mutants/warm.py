@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import groupby
@@ -85,7 +85,7 @@ class Warm:
             for line in self._calls_of(path, items, calls, job["kept"], job["code"])
         ]
         del os.environ[CALLS]
-        tests = _tests_by_function(session.items, self._seconds, lines)
+        tests = _tests_by_function(session.items, self._seconds, lines, shared=set(map(Path, job["shared"])))
         gc.freeze()  # a fork that looks for garbage would copy all that there is
         with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
             called = {fault: tests.get(fault.partition("__mutmut_")[0], []) for fault in job["faults"]}
@@ -235,11 +235,11 @@ def _end(fork: Fork) -> None:
 
 
 def _tests_by_function(
-    items: Sequence[pytest.Item], seconds: Mapping[str, float], calls: Sequence[str]
+    items: Sequence[pytest.Item], seconds: Mapping[str, float], calls: Sequence[str], *, shared: Collection[Path]
 ) -> dict[str, list[pytest.Item]]:
     """Returns the tests that call each function, those of the fastest files first.
 
-    What a fixture calls, other tests of the file may judge, so they come last.
+    What a fixture calls, other tests of the file may judge, so they come last. So do those of a shared file.
     """
     by_id = {item.nodeid: item for item in items}
     by_file: dict[Path, list[pytest.Item]] = defaultdict(list)
@@ -250,7 +250,7 @@ def _tests_by_function(
     for line in calls:
         function, test, phase = line.split("\t")
         calling[function].add(by_id[test])
-        if phase != "call":
+        if phase != "call" or by_id[test].path in shared:
             prepared[function].add(by_id[test].path)
 
     def fastest(tests: set[pytest.Item]) -> list[pytest.Item]:

@@ -1,11 +1,13 @@
 """The stack is refused where it would not work, before anything is synthesized."""
 
+import json
 import os
 import subprocess
 import sys
 
 import pytest
 
+from stepsweep.local.template import node_environment
 from stepsweep.stack_config import fault_of_region
 
 
@@ -21,10 +23,29 @@ def test_other_regions_are_not(region: str) -> None:
     assert fault_of_region(region) is None
 
 
-def test_a_synthesis_for_such_a_region_is_one_line_of_error() -> None:
-    environment = {**os.environ, "CDK_DEFAULT_REGION": "cn-north-1"}
-    command = [sys.executable, "-m", "stepsweep.stack.app"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("missing", "variables", "lines"),
+    [
+        ([], {"CDK_DEFAULT_REGION": "cn-north-1"}, ["region: must be one of the partitions aws and aws-us-gov, got "]),
+        (["constructs"], {}, ["the stack needs constructs: pip install 'stepsweep[deploy]'"]),
+        (
+            [],
+            {"CDK_CONTEXT_JSON": json.dumps({"max_vcpus": "many", "capacity": "cheap"})},
+            ["max_vcpus: must be a whole number", "capacity: must be one of"],
+        ),
+    ],
+    ids=["region", "package", "choices"],
+)
+def test_what_cannot_be_synthesized_is_a_line_for_each_fault(
+    missing: list[str], variables: dict[str, str], lines: list[str]
+) -> None:
+    code = (
+        f"import runpy, sys; sys.modules.update(dict.fromkeys({missing})); "
+        "runpy.run_module('stepsweep.stack.app', run_name='__main__')"
+    )
+    environment = {**os.environ, **node_environment(), **variables}
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("stepsweep: region: must be one of")
-    assert len(ended.stderr.splitlines()) == 1
+    said = sorted(ended.stderr.splitlines())
+    assert len(said) == len(lines)
+    assert all(line.startswith(f"stepsweep: {begin}") for line, begin in zip(said, sorted(lines), strict=True))
