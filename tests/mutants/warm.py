@@ -37,6 +37,9 @@ FOUND, SURVIVED, HANGS = "found", "survived", "hangs"
 UNCALLED, LEFT = "no test calls it", "tests that call it are left: see --seconds"
 """Of survivors."""
 
+CACHE, TOOLS = "stepsweep", "aws-cdk-*"
+"""Where the product keeps what npm has installed."""
+
 TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
 """Below it pytest makes its own folder."""
 
@@ -61,6 +64,7 @@ class Warm:
     def __init__(self) -> None:
         self._seconds: dict[str, float] = defaultdict(float)
         self._cpu_seconds: dict[str, float] = {}
+        self._shared: dict[Path, list[pytest.Item]] = {}
         self._failed = False
         self._current = ""
         self._sound: set[str] = set()
@@ -79,13 +83,14 @@ class Warm:
         job = json.loads(Path(os.environ[JOB]).read_text())
         calls = Path(os.environ[CALLS])
         by_file = [(path, list(items)) for path, items in groupby(session.items, key=lambda item: item.path)]
+        self._shared = {path: items for path, items in by_file if str(path) in job["shared"]}
         lines = [
             line
             for path, items in reversed(by_file)  # the slowest last: what an interrupted run has learned is kept
             for line in self._calls_of(path, items, calls, job["kept"], job["code"])
         ]
         del os.environ[CALLS]
-        tests = _tests_by_function(session.items, self._seconds, lines, shared=set(map(Path, job["shared"])))
+        tests = _tests_by_function(session.items, self._seconds, lines, shared=self._shared)
         gc.freeze()  # a fork that looks for garbage would copy all that there is
         with Path(os.environ[RESULTS]).open("a", buffering=1) as results:
             called = {fault: tests.get(fault.partition("__mutmut_")[0], []) for fault in job["faults"]}
@@ -110,6 +115,7 @@ class Warm:
                 raise pytest.Session.Failed("tests fail without a fault")
             set_mutant_under_test("")
             _forget()
+            _keep_tools(Path(kept))
             with calls.open(encoding="utf-8") as added:
                 added.seek(before)
                 lines = sorted(set(added.read().splitlines()))
@@ -150,16 +156,22 @@ class Warm:
                     continue
                 while len(running) >= at_once:
                     yield from _ended(running)
-                cpu_seconds = CPU_SECONDS + TIMES * sum(self._cpu_seconds[item.nodeid] for item in items)
+                cpu_seconds = CPU_SECONDS + TIMES * self._sum(self._cpu_seconds, items)
                 process = forks.Process(target=self._try, args=(fault, items, math.ceil(cpu_seconds)))
                 process.start()
-                until = time.monotonic() + WALL_SECONDS + TIMES * sum(self._seconds[item.nodeid] for item in items)
+                until = time.monotonic() + WALL_SECONDS + TIMES * self._sum(self._seconds, items)
                 running.append(Fork(fault=fault, process=process, until=until))
             while running:
                 yield from _ended(running)
         finally:
             for fork in running:  # interrupted
                 _end(fork)
+
+    def _sum(self, seconds: Mapping[str, float], items: Sequence[pytest.Item]) -> float:
+        """Returns what tests take together. Of a shared file any test may make what the first one made."""
+        files = {item.path for item in items} & self._shared.keys()
+        ids = {item.nodeid for item in [*items, *(each for path in files for each in self._shared[path])]}
+        return sum(seconds[each] for each in ids)
 
     def _try(self, fault: str, items: Sequence[pytest.Item], cpu_seconds: int) -> None:
         os.setsid()  # what the tests leave running ends with the fork
@@ -190,7 +202,12 @@ class Warm:
 
     def _have_own_folders(self, config: pytest.Config) -> None:
         """Lets tests share no temporary files and no template of the stack with others: a fault may have made them."""
-        os.environ[TEMPORARY] = os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="", dir=self._temporary)
+        own = tempfile.mkdtemp(prefix="", dir=self._temporary)
+        os.environ[TEMPORARY] = os.environ["XDG_CACHE_HOME"] = own
+        cache = Path(own, CACHE)
+        cache.mkdir()
+        for tool in Path(json.loads(Path(os.environ[JOB]).read_text())["kept"]).glob(TOOLS):
+            (cache / tool.name).symlink_to(tool)
         config._tmp_path_factory._basetemp = None  # type: ignore[attr-defined]
 
     def _run(self, items: Sequence[pytest.Item], *, is_fork: bool = False) -> None:
@@ -198,11 +215,19 @@ class Warm:
         for item, following in zip(items, [*items[1:], None], strict=True):
             self._current, before = item.nodeid, sum(os.times()[:4])
             if is_fork:
-                signal.alarm(math.ceil(WALL_SECONDS + TIMES * self._seconds[item.nodeid]))
+                signal.alarm(math.ceil(WALL_SECONDS + TIMES * self._sum(self._seconds, [item])))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             self._cpu_seconds[item.nodeid] = sum(os.times()[:4]) - before
             if self._failed:
                 return
+
+
+def _keep_tools(kept: Path) -> None:
+    """Keeps the CDK CLI, which npm would install for each fault anew."""
+    for tool in Path(os.environ["XDG_CACHE_HOME"], CACHE).glob(TOOLS):
+        if not tool.is_symlink():
+            tool.rename(kept / tool.name)
+            tool.symlink_to(kept / tool.name)
 
 
 def _forget() -> None:
