@@ -2,8 +2,10 @@
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,28 @@ def test_outputs_name_what_was_chosen(proof: Proof, variant: str, capacity: str)
     """The doctor reads them, to ask for the quota of machines of this kind."""
     outputs = proof.subjects[variant].template["Outputs"]
     assert (outputs["Capacity"]["Value"], outputs["MaxVcpus"]["Value"]) == (capacity, "64")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        (lambda rule: rule["EventPattern"].pop("detail"), "takes aws.states "),
+        (lambda rule: rule["EventPattern"]["detail"].pop("stateMachineArn"), "takes aws.states "),
+        (lambda rule: rule["EventPattern"]["detail"]["status"].remove("TIMED_OUT"), "misses aws.states "),
+        (lambda rule: [rule["EventPattern"].pop(name) for name in ("source", "detail-type")], "takes others "),
+        (lambda rule: rule.pop("Targets"), "calls nothing"),
+    ],
+    ids=["all of an account", "of another state machine", "no mail of one kind", "of another service", "to nobody"],
+)
+def test_a_rule_for_other_ends_of_sweeps_is_found(proof: Proof, change: Callable[[Any], Any], fault: str) -> None:
+    subject = proof.subjects["spot"]
+    (functions,) = [check for check in CHECKS if check.name == "functions"]
+    template = copy.deepcopy(subject.template)
+    (rule,) = subject.ids("AWS::Events::Rule")
+    change(template["Resources"][rule]["Properties"])
+    found = functions.of(replace(subject, template=template))
+    assert found
+    assert all(each.startswith(f"{rule}: {fault}") for each in found)
 
 
 def test_trials_that_share_a_gpu_ask_for_none_and_for_their_part_of_the_rest(proof: Proof) -> None:

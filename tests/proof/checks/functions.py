@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Iterator
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from stepsweep.contract import keys
@@ -11,6 +12,7 @@ from stepsweep.contract.deployed import Output
 from tests.proof.checks.check import Findings
 from tests.proof.subject import Subject
 
+ENDS = ("SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED")
 ROOMS = ("bucket", "contract", "statemachine")
 """Of the package, which a function holds; the reducer also holds that of the page."""
 
@@ -39,8 +41,30 @@ def findings(subject: Subject) -> Findings:
     for name, alarm in subject.all("AWS::CloudWatch::Alarm").items():
         if not alarm.get("AlarmActions"):
             yield f"{name}: costs money, and nobody hears of it"
+    yield from _faults_of_rules(subject)
     if not state_machine["StateMachineName"].endswith("-sweep"):
         yield "the state machine's name is not one that a person can type"
+
+
+def _faults_of_rules(subject: Subject) -> Iterator[str]:
+    """Yields the events that a rule should not take, and those that it misses, as moto's EventBridge reads it."""
+    from moto.events.models import EventPattern
+
+    (own,) = (subject.resolved({"Ref": name}) for name in subject.ids("AWS::StepFunctions::StateMachine"))
+    kind = "Step Functions Execution Status Change"
+    for name, rule in subject.all("AWS::Events::Rule").items():
+        if not rule.get("Targets"):
+            yield f"{name}: calls nothing"
+        pattern = EventPattern(None, rule["EventPattern"])
+        for machine, status in product((own, f"{own}-of-others"), ("RUNNING", "PENDING_REDRIVE", *ENDS)):
+            detail = {"stateMachineArn": machine, "status": status}
+            for event in (
+                {"source": "aws.states", "detail-type": kind, "detail": detail},
+                {"source": "others", "detail-type": "of others", "detail": detail},
+            ):
+                is_an_end = machine == own and status in ENDS and event["source"] == "aws.states"
+                if pattern.matches_event(event) is not is_an_end:  # type: ignore[arg-type]
+                    yield f"{name}: {'misses' if is_an_end else 'takes'} {event['source']} {machine} {status}"
 
 
 def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
