@@ -114,6 +114,9 @@ class Compute(Construct):
             skip_deregister_on_update=True,
             propagate_tags=True,
         )
+        if repository is not None:
+            # The ECS agent pulls with this role or as the machine. CDK grants this role the image for assets only.
+            repository.grant_pull(self.job_definition.container.execution_role)
         self._give_secrets()
 
     def _give_secrets(self) -> None:

@@ -19,5 +19,9 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
         "zones": "us-east-1a,us-east-1c,us-east-1d,us-east-1f",
         "secrets": SECRETS,
     },
-    "own network": {"vpc_id": "vpc-0a1b2c3d", "subnet_ids": ["subnet-0a1b2c3d"]},
+    "own network": {
+        "vpc_id": "vpc-0a1b2c3d",
+        "subnet_ids": ["subnet-0a1b2c3d"],
+        "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/trainer:1",
+    },
 }

@@ -63,7 +63,7 @@ def _faults_of_rules(subject: Subject) -> Iterator[str]:
                 {"source": "others", "detail-type": "of others", "detail": detail},
             ):
                 is_an_end = machine == own and status in ENDS and event["source"] == "aws.states"
-                if pattern.matches_event(event) is not is_an_end:  # type: ignore[arg-type]
+                if pattern.matches_event(event) is not is_an_end:
                     yield f"{name}: {'misses' if is_an_end else 'takes'} {event['source']} {machine} {status}"
 
 
@@ -80,6 +80,8 @@ def _faults(code: Path, function: dict[str, object]) -> Iterator[str]:
     for name in _read_from_environment(tree) - variables.keys():
         yield f"its code reads {name}, which is not in its environment"
     yield from (f"{name} must be a text" for name, value in variables.items() if not isinstance(value, str))
+    if not function.get("Description"):
+        yield "the console does not say what it is for"
     is_layered = bool(function.get("Layers"))
     if is_layered != bool(needs := _third_party(code, module)):
         yield f"it imports {needs}, and has {'a' if is_layered else 'no'} layer for it"
