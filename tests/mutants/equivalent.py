@@ -282,4 +282,37 @@ EQUIVALENT = [
         ),
         reason="the other flags of Linux are multiples of 0100, whose digits read as a decimal number are one of 4 too",
     ),
+    Equivalent(
+        file="trial/metrics_file.py",
+        function="collect",
+        change=("- document = None", '+ document = ""'),
+        reason="neither is an object or a list",
+    ),
+    Equivalent(
+        file="trial/script.py",
+        function="Reporter.report",
+        change=(
+            '- with self._file.open("a", encoding="utf-8") as file:',
+            '+ with self._file.open("a", encoding="UTF-8") as file:',
+        ),
+        reason="Python takes names of encodings in either case",
+    ),
+    Equivalent(
+        file="trial/params_file.py",
+        function="write",
+        change=(
+            "- text = json.dumps(document, indent=2, ensure_ascii=False)",
+            "+ text = json.dumps(document, indent=2, ensure_ascii=None)",
+        ),
+        reason="only whether it is true counts",
+    ),
+    Equivalent(
+        file="trial/params_file.py",
+        function="_scalar",
+        change=(
+            "- text = json.dumps(value, ensure_ascii=False)",
+            "+ text = json.dumps(value, ensure_ascii=None)",
+        ),
+        reason="only whether it is true counts",
+    ),
 ]
