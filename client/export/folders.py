@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepsweep.bucket.s3 import from_json
 from stepsweep.client.export.finished import Finished
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.ranking import Result
@@ -108,10 +109,10 @@ def _claim(home: Path, finished: Finished, option: str) -> None:
 def _mark(folder: Path) -> dict[str, Any] | None:
     """Returns what a folder of ours holds; empty if an export did not end, None if the folder is not ours."""
     try:
-        document = json.loads((folder / MARK).read_bytes())
+        document = from_json((folder / MARK).read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError):
+    except ValueError:
         return {}
     return document if isinstance(document, dict) else {}
 

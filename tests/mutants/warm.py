@@ -64,6 +64,7 @@ class Warm:
     def __init__(self) -> None:
         self._seconds: dict[str, float] = defaultdict(float)
         self._cpu_seconds: dict[str, float] = {}
+        self._kept = Path()
         self._shared: dict[Path, list[pytest.Item]] = {}
         self._failed = False
         self._current = ""
@@ -81,13 +82,14 @@ class Warm:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         job = json.loads(Path(os.environ[JOB]).read_text())
+        self._kept = Path(job["kept"])
         calls = Path(os.environ[CALLS])
         by_file = [(path, list(items)) for path, items in groupby(session.items, key=lambda item: item.path)]
         self._shared = {path: items for path, items in by_file if str(path) in job["shared"]}
         lines = [
             line
             for path, items in reversed(by_file)  # the slowest last: what an interrupted run has learned is kept
-            for line in self._calls_of(path, items, calls, job["kept"], job["code"])
+            for line in self._calls_of(path, items, calls, job["code"])
         ]
         del os.environ[CALLS]
         tests = _tests_by_function(session.items, self._seconds, lines, shared=self._shared)
@@ -102,10 +104,10 @@ class Warm:
                 results.write(f"{name}\t{LEFT if is_cut else state}\n")
         return True
 
-    def _calls_of(self, path: Path, items: Sequence[pytest.Item], calls: Path, kept: str, code: str) -> list[str]:
+    def _calls_of(self, path: Path, items: Sequence[pytest.Item], calls: Path, code: str) -> list[str]:
         """Returns which functions the tests of a file call, as seeded code writes it down."""
         ids = [item.nodeid for item in items]
-        file = Path(kept, sha256("\0".join([code, *ids, path.read_text()]).encode()).hexdigest())
+        file = Path(self._kept, sha256("\0".join([code, *ids, path.read_text()]).encode()).hexdigest())
         if not file.exists():
             before = calls.stat().st_size
             set_mutant_under_test("stats")
@@ -115,7 +117,7 @@ class Warm:
                 raise pytest.Session.Failed("tests fail without a fault")
             set_mutant_under_test("")
             _forget()
-            _keep_tools(Path(kept))
+            _keep_tools(self._kept)
             with calls.open(encoding="utf-8") as added:
                 added.seek(before)
                 lines = sorted(set(added.read().splitlines()))
@@ -206,7 +208,7 @@ class Warm:
         os.environ[TEMPORARY] = os.environ["XDG_CACHE_HOME"] = own
         cache = Path(own, CACHE)
         cache.mkdir()
-        for tool in Path(json.loads(Path(os.environ[JOB]).read_text())["kept"]).glob(TOOLS):
+        for tool in self._kept.glob(TOOLS):
             (cache / tool.name).symlink_to(tool)
         config._tmp_path_factory._basetemp = None  # type: ignore[attr-defined]
 

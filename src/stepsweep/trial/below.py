@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-Cells = Mapping[int, Mapping[str, float]]
-"""The values of a name, by the epoch that was named last before them, and by kind of line."""
+from stepsweep.trial.kinds import Cells
 
 
-def of_named_below(cells: Cells, epochs: Sequence[int], firsts: Mapping[str, float]) -> dict[str, float]:
+def of_named_below(cells: Cells[float], epochs: Sequence[int], firsts: Mapping[str, float]) -> dict[str, float]:
     """Returns the kinds of lines whose epoch seems to be named below them, with the first value of each: it has no
     epoch, and the last epoch has no value.
 
     Args:
+        cells: by the epoch that was named last before them.
         epochs: as they were named.
         firsts: the values before the first one, by kind of line.
     """
@@ -23,7 +23,7 @@ def of_named_below(cells: Cells, epochs: Sequence[int], firsts: Mapping[str, flo
     }
 
 
-def shifted(cells: Cells, epochs: Sequence[int], firsts: Mapping[str, float]) -> Cells:
+def shifted(cells: Cells[float], epochs: Sequence[int], firsts: Mapping[str, float]) -> Cells[float]:
     """Returns the values of a name by the epochs that are named below them, or by those above if none is."""
     below = of_named_below(cells, epochs, firsts)
     if not below:

@@ -23,7 +23,6 @@ OUTPUT_SECONDS = 5.0
 
 STDOUT, STDERR = "stdout", "stderr"
 
-
 MAX_LINE = 1 << 20
 """In bytes. A longer line passes through, and is not read."""
 
