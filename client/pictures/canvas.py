@@ -55,10 +55,14 @@ def new_picture(*, width: float, height: float) -> Picture:
     return Picture(figsize=(width, height), layout="constrained")
 
 
+def letters_across(figure: Figure) -> int:
+    """Returns how many small letters a line has room for: a letter is about half as wide as high."""
+    return int(figure.get_figwidth() * 72 / SMALL * 1.9)
+
+
 def explained(figure: Figure, sentence: str) -> None:
     """Writes below a figure what to read from it."""
-    letters = int(figure.get_figwidth() * 72 / SMALL * 1.9)  # in a line: a letter is about half as wide as high
-    figure.supxlabel(textwrap.fill(sentence, letters), fontsize=SMALL, color="0.35")
+    figure.supxlabel(textwrap.fill(sentence, letters_across(figure)), fontsize=SMALL, color="0.35")
 
 
 def colours_of(objective: Objective) -> Colormap:

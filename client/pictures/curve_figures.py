@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import MaxNLocator
 
-from stepsweep.client.pictures.canvas import COLOURS, STYLE, Picture, new_picture
+from stepsweep.client.pictures.canvas import COLOURS, SMALL, STYLE, Picture, letters_across, new_picture
 from stepsweep.contract.curves import best_epoch, losses, panels
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.objective import Objective
@@ -20,6 +20,8 @@ MANY_CURVES = 5
 
 MAX_LABEL = 40
 """Characters of a label in a legend beside the curves; longer ones stand below them."""
+AROUND_LABEL = 8
+"""Room that a legend's line and its gaps take, in letters."""
 MAX_TITLE = 48
 """Characters of a line of a title, for each panel below it."""
 
@@ -61,22 +63,23 @@ def learning_curves(curves: Mapping[str, Metrics], objectives: Sequence[Objectiv
                 if alone and losses(metrics.columns)[0] in panel.columns:
                     _shade_overfitting(plot, metrics)
             plot.set(xlabel="epoch", ylabel=panel.name)
-            plot.xaxis.set_major_locator(MaxNLocator(integer=True))
+            plot.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             plot.grid(alpha=0.3)
             if len(curves) == 1:
-                plot.legend(fontsize=8)
+                plot.legend(fontsize=SMALL)
         if len(curves) > 1 and found:
-            # Long labels would cover the curves, or leave them no room.
-            is_long = max(map(len, curves)) > MAX_LABEL
+            longest = max(map(len, curves))
             handles, labels = plots[0].get_legend_handles_labels()
-            if is_long or has_train:
-                figure.legend(handles, labels, loc="outside lower center", fontsize=8, ncols=1 if is_long else 3)
+            # Long labels would cover the curves, or leave them no room.
+            if longest > MAX_LABEL or has_train:
+                columns = min(3, max(1, letters_across(figure) // (longest + AROUND_LABEL)))
+                figure.legend(handles, labels, loc="outside lower center", fontsize=SMALL, ncols=columns)
             else:
-                figure.legend(handles, labels, loc="outside right upper", fontsize=8)
+                figure.legend(handles, labels, loc="outside right upper", fontsize=SMALL)
         if len(curves) == 1:
             figure.suptitle(textwrap.fill(next(iter(curves)), MAX_TITLE * max(1, len(found))))
         elif has_train and any(panel.training for panel in found):
-            figure.suptitle("dashed: on the training data · solid: on the validation data", fontsize=8)
+            figure.suptitle("dashed: on the training data · solid: on the validation data", fontsize=SMALL)
     return figure
 
 

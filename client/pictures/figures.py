@@ -28,6 +28,7 @@ from stepsweep.client.pictures.canvas import (
     ticks,
 )
 from stepsweep.client.pictures.surface import LEAST, STEPS, surface
+from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Objective
@@ -80,7 +81,9 @@ def heatmap(spec: SweepSpec, rows: Sequence[Row], *, down: str | None = None, ac
             _points(plot, one, other, rows, spec)
         plot.set(xlabel=other.name, ylabel=one.name)
         left_out = len(rows) - len(having(rows, one.name, other.name))
-        plot.set_title(f"best {spec.objective.metric}" + (f"\n(without {left_out} trials)" if left_out else ""))
+        plot.set_title(
+            f"best {spec.objective.metric}" + (f"\n(without {number_of(left_out, 'trial')})" if left_out else "")
+        )
         mappable = ScalarMappable(normalized_by(having(rows, one.name, other.name)), colours_of(spec.objective))
         figure.colorbar(mappable, ax=plot, shrink=0.9)
         if is_grid(one, other, rows):
@@ -294,6 +297,7 @@ def _surface(plot: Axes, down: Axis, across: Axis, ranked: Sequence[tuple[Row, f
     found = surface(x, y, [value for _, value in some])
     sides = [[axis.number_at(step / (STEPS - 1)) for step in range(STEPS)] for axis in (across, down)]
     norm = normalized_by([row for row, _ in ranked])
+    plot.use_sticky_edges = False  # a surface would have none of the margins, and cut off the points at its edges
     plot.margins(0.03)
     plot.contourf(*sides, found, levels=12, cmap=colours_of(objective), norm=norm)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import matplotlib as mpl
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from stepsweep.client.pictures.canvas import COLOURS, STYLE, WINNER, Picture, explained, new_picture
 from stepsweep.contract.errors import InvalidInput
@@ -86,6 +86,8 @@ def best_so_far(found: Course | None, objective: Objective, *, over: str = Over.
             plot.legend(fontsize=8)
         if found.ended_by:
             plot.axvline(end, color="0.4", linestyle=":", linewidth=1.5)
+        if over == Over.TRIALS:
+            plot.xaxis.set_major_locator(MaxNLocator(integer=True))
         plot.set(xlabel=label, ylabel=objective.metric)
         plot.grid(alpha=0.3)
         ended = f" It ended early: {found.ended_by}." if found.ended_by else ""
