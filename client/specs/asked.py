@@ -127,8 +127,9 @@ class Asked:
         searched = {"method": self.search, "trials": self.trials, "batch": self.batch}
         if given := {name: value for name, value in searched.items() if value is not None}:
             there = document.get("search", {})
+            named = {"method": there} if isinstance(there, str) else there
             # A grid has no numbers to keep.
-            known = there if isinstance(there, dict) and self.search != "grid" else {}
+            known = named if isinstance(named, dict) and self.search != "grid" else {}
             merged["search"] = known | given
         if self.halving is not None:
             merged["halving"] = _halving(self.halving, faults)

@@ -1,6 +1,6 @@
 """`command` in a spec file: what is refused before anything starts, and what trials run."""
 
-from datetime import UTC, datetime
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_files import Link, contents
 from stepsweep.trainer_script import Script
 
-NOW = datetime(2026, 11, 28, tzinfo=UTC)
 GRID: dict[str, Any] = {"parameters": {"lr": [0.1, 0.01]}}
 
 
@@ -58,8 +57,11 @@ def test_an_execution_s_input_has_nothing_of_the_command(project: Path) -> None:
     assert not {"command", "data"} & set(spec.to_json())
 
 
-@pytest.mark.parametrize(("python", "text"), [("", '""'), ([1], "[1]"), (3, "3")])
-def test_an_interpreter_that_is_no_name_is_shown(project: Path, python: object, text: str) -> None:
+@pytest.mark.parametrize(
+    ("python", "text"), [("", '""'), ([1], "[1]"), (3, "3"), ("no-such-program", '"no-such-program"'), ("./", '"./"'),
+                         ("train.py", '"train.py"'), ("./train.py", '"./train.py"')]
+)  # fmt: skip
+def test_an_interpreter_that_is_no_name_of_a_program_is_shown(project: Path, python: object, text: str) -> None:
     assert faults(project, command="python train.py", python=python) == [
         f"python: must be an interpreter such as .venv/bin/python, got {text}"
     ]
@@ -82,10 +84,21 @@ def test_placeholders_stand_for_all_parameters_or_for_none(project: Path) -> Non
         "command: has no place for decay; write {decay} where its value belongs, or {args} at the end",
         "command: {width} is no parameter; give it choices in `parameters`, or a value in `fixed`",
     ]
-    places = " ".join(
-        f"{{{name}}}" for name in ("lr", "epochs", "seed", "fold", "folds", "checkpoint_dir", "artifacts_dir")
-    )
-    assert words(project, command=f"python train.py {places}")[-1] == "--"
+    places = "{lr} {epochs} {seed} {fold} {folds} {checkpoint_dir} {artifacts_dir} {params_json} {params_yaml}"
+    told = {"epochs": 30, "halving": {}, "repeats": 3}
+    assert words(project, command=f"python train.py {places}", **told) == [
+        "stepsweep-trial", "--no-seed", "--", "python", "train.py", *places.split(), "--",
+    ]  # fmt: skip
+    in_some = {"choices": [1, 2], "when": {"act": "a"}}
+    lacking = "command: {m} has no value in the trials that lack the parameter; write {args} in its place"
+    no_place = "command: has no place for act; write {act} where its value belongs, or {args} at the end"
+    parameters = {"lr": [0.1], "act": ["a", "b"], "m": in_some}
+    assert faults(project, command="python train.py {lr} {m}", parameters=parameters) == [lacking, no_place]
+    listed = {"method": "list", "trials": [{"lr": 1}, {"lr": 2, "m": 3, "act": "a"}]}
+    document = {"search": listed, "epochs": 1, "command": "python train.py {lr} {m}"}
+    with pytest.raises(InvalidInput) as raised:
+        checked(document, default_name="x", folder=project)
+    assert list(raised.value.faults) == [lacking, no_place]
     assert words(project, command="python train.py {lr} {args}", fixed={"decay": 1})[-1] == "{args}"
 
 
@@ -117,23 +130,115 @@ def test_every_fault_is_named_at_once_beside_those_of_the_rest(project: Path) ->
     ]
 
 
-@pytest.mark.parametrize("command", ["", [], "python 'train.py", 3, {"python": "train.py"}, ["python", 3]])
-def test_what_is_no_command(project: Path, command: Any) -> None:
-    (fault,) = faults(project, command=command)
-    assert fault.startswith("command: must be a command such as python train.py {args}, or a list of its words")
+NO_COMMAND = "must be a command such as python train.py {args}, or a list of its words"
+OF_THE_SHELL = "is the shell's, and no shell runs this; write [bash, -c, …], or a script of its own"
+NO_FILE = "must be a YAML or JSON file in the project's folder, such as config.yaml"
+NO_METRICS = "must be an object of names and regular expressions, or the path of a file that the script writes"
+NO_PATTERN = r"must be a regular expression with the number in parentheses, such as 'accuracy (\S+)'"
+SHARED = "lies in `data`, which all trials share;"
 
 
-@pytest.mark.parametrize("command", ["python train.py | tee log", "cd src && python train.py", "python train.py > log"])
-def test_a_shell_s_words_are_refused_since_no_shell_would_read_them(project: Path, command: str) -> None:
-    assert any("is the shell's, and no shell runs this" in fault for fault in faults(project, command=command))
+@pytest.mark.parametrize(
+    ("command", "found"),
+    [
+        ("", [f'{NO_COMMAND}, got ""']),
+        ([], [f"{NO_COMMAND}, got []"]),
+        ("python 'train.py", [f"""{NO_COMMAND}: No closing quotation, got "python 'train.py\""""]),
+        (3, [f"{NO_COMMAND}, got 3"]),
+        ({"python": "train.py"}, [f'{NO_COMMAND}, got {{"python": "train.py"}}']),
+        (["python", 3], [f'{NO_COMMAND}, got ["python", 3]']),
+        (["python", ""], [f'{NO_COMMAND}, got ["python", ""]']),
+        ("{args}", ["no program stands before {args}; write python train.py {args}"]),
+        ("python {args} train.py", ['{args} must be its last word, got "python {args} train.py"']),
+        ("python train.py | tee log", [f"| {OF_THE_SHELL}"]),
+        ("cd src || exit && python x", [f"|| {OF_THE_SHELL}", f"&& {OF_THE_SHELL}"]),
+        ("a > b >> c < d ; e &", [f"{sign} {OF_THE_SHELL}" for sign in (">", ">>", "<", ";", "&")]),
+        ("./train.sh", ["there is no ./train.sh in {project}"]),
+        ("python3 none.py --x", ["there is no none.py in {project}"]),
+    ],
+)
+def test_what_is_no_command(project: Path, command: Any, found: list[str]) -> None:
+    assert faults(project, command=command) == [f"command: {each.replace('{project}', str(project))}" for each in found]
+
+
+@pytest.mark.parametrize("command", ["python -m none", "none.py", "none"])
+def test_what_may_be_in_the_path_is_not_looked_for(project: Path, command: str) -> None:
+    assert words(project, command=command)[3:] == ["--", *command.split(), "{args}"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        (
+            {"arguments": 3},
+            ["arguments: must be an object of style, dashes, booleans, lists, nulls, file, epochs, seed, got 3"],
+        ),
+        (
+            {"arguments": {"style": "hydra", "lists": "y", "nulls": "z", "seed": "1x", "epochs": "", "file": 3}},
+            [
+                'arguments.lists: must be one of json, comma, space, repeat, got "y"',
+                'arguments.nulls: must be one of omit, value, got "z"',
+                'arguments.seed: must be the name of the script\'s option, such as max_seed, or false, got "1x"',
+                'arguments.epochs: must be the name of the script\'s option, such as max_epochs, or false, got ""',
+                "arguments.file: not together with style, lists, nulls, since the command gets no options",
+                f"arguments.file: {NO_FILE}, got 3",
+            ],
+        ),
+        ({"arguments": {"file": "../conf.yaml"}}, [f'arguments.file: {NO_FILE}, got "../conf.yaml"']),
+        ({"arguments": {"file": "/conf.yaml"}}, [f'arguments.file: {NO_FILE}, got "/conf.yaml"']),
+        ({"arguments": {"file": "."}}, [f'arguments.file: {NO_FILE}, got "."']),
+        ({"arguments": {"file": "conf.txt"}}, [f'arguments.file: {NO_FILE}, got "conf.txt"']),
+        ({"arguments": {"file": "none.yaml"}}, ["arguments.file: there is no none.yaml in {project}"]),
+        ({"arguments": {"file": "list.json"}}, ["arguments.file: must be an object of names and values"]),
+        (
+            {"arguments": {"file": "conf.yaml"}, "data": ["./conf.yaml"]},
+            [f"arguments.file: conf.yaml {SHARED} leave it out there"],
+        ),
+        (
+            {"arguments": {"file": "conf.yaml"}},
+            [
+                "arguments.file: conf.yaml has no field lr; add it with its usual value, or name one of "
+                "a, b, c, d, e, f, g, h, …"
+            ],
+        ),
+        (
+            {"arguments": {"file": "conf.yaml", "seed": "x"}, "epochs": 3, "parameters": {"h": [1]}},
+            [
+                "arguments.epochs: conf.yaml has no field epochs; name the one for it, or write false",
+                "arguments.seed: conf.yaml has no field x; name the one for it, or write false",
+            ],
+        ),
+        ({"metrics": ""}, [f'metrics: {NO_METRICS}, got ""']),
+        ({"metrics": 3}, [f"metrics: {NO_METRICS}, got 3"]),
+        ({"metrics": {}}, [f"metrics: {NO_METRICS}, got {{}}"]),
+        ({"metrics": {"a": 3}}, [f"metrics.a: {NO_PATTERN}, got 3"]),
+        (
+            {"metrics": {"a": "(", "mlflow": "no group"}},
+            [
+                'metrics.a: not a regular expression: missing ), unterminated subpattern at position 0, got "("',
+                f'metrics.mlflow: {NO_PATTERN}, got "no group"',
+            ],
+        ),
+        ({"data": 3}, ["data: must be a path in the project's folder, or a list of them, got 3"]),
+        ({"data": [""]}, ['data: must be a path in the project\'s folder, or a list of them, got [""]']),
+        ({"data": "."}, ['data: must be a path in the project\'s folder, such as data, got "."']),
+        ({"data": "x/../none"}, ["data: there is no none in {project}"]),
+    ],
+)
+def test_what_is_wrong_beside_a_command(project: Path, fields: dict[str, Any], found: list[str]) -> None:
+    (project / "conf.yaml").write_text("".join(f"{name}: 1\n" for name in "abcdefghi"))
+    (project / "list.json").write_text("[1]")
+    expected = [each.replace("{project}", str(project)) for each in found]
+    assert faults(project, command="python train.py", **fields) == expected
 
 
 def test_what_goes_with_a_command_goes_with_nothing_else(project: Path) -> None:
     (fault,) = faults(project, metrics="out.csv", epochs=1)
     assert fault == "metrics: goes with `command`; write command: python train.py, or leave it out"
-    fault, missing = faults(project, metrics="out.csv")
-    assert fault.startswith("metrics: ")
-    assert missing.startswith("epochs: missing")
+    assert faults(project, metrics="out.csv", data=3) == [
+        "metrics, data: goes with `command`; write command: python train.py, or leave it out",
+        "epochs: missing; write the most epochs a trial may train, 1 to 100000",
+    ]
 
 
 def test_halving_and_repeats_need_a_script_that_is_told(project: Path) -> None:
@@ -145,15 +250,31 @@ def test_halving_and_repeats_need_a_script_that_is_told(project: Path) -> None:
     assert script(project, **asked, epochs=30, arguments={"seed": "seed"}).entrypoint
 
 
-def test_the_project_s_own_environment_is_taken_unless_another_is_named(project: Path) -> None:
-    for name in ("venv", ".venv", "other"):
-        python = project / name / "bin" / "python"
-        python.parent.mkdir(parents=True)
-        python.touch(mode=0o755)
-    assert script(project, command="python train.py").python == str(project / ".venv/bin/python")
-    assert script(project, command="python train.py", python="other/bin/python").python == str(
-        project / "other/bin/python"
-    )
+def test_the_project_s_own_environment_is_taken_unless_another_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def python(folder: Path) -> str:
+        file = folder / "bin" / "python"
+        file.parent.mkdir(parents=True)
+        file.touch(mode=0o755)
+        return str(file)
+
+    home = project / "home"
+    activated, others = python(home / "activated"), python(home / "others")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    assert script(project, command="python train.py").python is None
+    monkeypatch.setenv("VIRTUAL_ENV", str(home / "activated"))
+    assert script(project, command="python train.py").python == activated
+    for name in ("venv", ".venv"):
+        found = python(project / name)
+        assert script(project, command="python train.py").python == found
+    assert script(project, command="python train.py", python="home/others/bin/python").python == others
+    assert script(project, command="python train.py", python="~/others/bin/python").python == others
+    monkeypatch.setenv("PATH", str(home / "others" / "bin"))
+    assert script(project, command="python train.py", python="python").python == others
+    ours = str(Path(sys.executable).with_name("python3"))
+    assert script(project, command="python train.py", python=ours).python is None, "the one that runs the client"
 
 
 def test_notes_specs_and_what_git_ignores_are_no_part_of_a_script_s_trainer(project: Path) -> None:
@@ -172,9 +293,17 @@ def test_notes_specs_and_what_git_ignores_are_no_part_of_a_script_s_trainer(proj
         (project / name).write_text("x")
     (project / "runs").mkdir()
     (project / "runs" / "1.txt").write_text("x")
-    document = {**GRID, "command": "python train.py", "data": "data"}
+    document = {**GRID, "command": "python train.py", "data": "./data", "metrics": "logs/../run.csv"}
     _, found = checked(document, default_name="x", folder=project, file=str(project / "mine.yaml"))
-    assert found is not None
+    assert found == Script(
+        folder=project,
+        entrypoint=(
+            "stepsweep-trial", "--no-epochs", "--no-seed", "--metrics-file=logs/../run.csv", "--",
+            "python", "train.py", "{args}",
+        ),
+        data=("data",),
+        left_out=("/mine.yaml", "/sweep*.yaml", "/sweep*.yml", "/sweep*.json", "/run.csv"),
+    )  # fmt: skip
     there = contents(found.written(project / ".stepsweep" / "scripts"))
     assert [str(name) for name in there] == ["Dockerfile", "config.yaml", "data", "train.py"]
     assert there[Path("data")] == Link(project / "data")
@@ -200,15 +329,18 @@ def test_results_of_runs_by_hand_are_no_part_of_the_project(project: Path) -> No
 @pytest.mark.parametrize(
     ("metrics", "fault"),
     [
-        ("/absolute/m.csv", "metrics: must be a path in the project's folder, such as logs/metrics.csv, got "),
-        ({"tensorboard": "../runs"}, "metrics: must be a path in the project's folder, such as logs/metrics.csv, got "),
-        ("data/m.csv", "metrics: data/m.csv lies in `data`, which all trials share; write it elsewhere"),
+        ("/m.csv", 'metrics: must be a path in the project\'s folder, such as logs/metrics.csv, got "/m.csv"'),
+        (
+            {"tensorboard": "../runs"},
+            'metrics: must be a path in the project\'s folder, such as logs/metrics.csv, got "../runs"',
+        ),
+        ({"mlflow": "data"}, f"metrics: data {SHARED} write it elsewhere"),
+        ("data/m.csv", f"metrics: data/m.csv {SHARED} write it elsewhere"),
     ],
 )
 def test_metrics_that_trials_would_share_are_refused(project: Path, metrics: Any, fault: str) -> None:
     (project / "data").mkdir()
-    (found,) = faults(project, command="python train.py", metrics=metrics, data="data")
-    assert found.startswith(fault)
+    assert faults(project, command="python train.py", metrics=metrics, data="data") == [fault]
     assert words(project, command="python train.py", metrics="{checkpoint_dir}/trainer_state.json")
 
 

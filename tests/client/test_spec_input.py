@@ -1,6 +1,7 @@
 """What a person asks for: files, options, both, and everything that can be wrong with them."""
 
 import json
+import re
 import string
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.client.specs.asked import MAX_INPUT_BYTES, Asked, brief_document, default_name, read_spec
+from stepsweep.client.specs.asked import Asked, brief_document, default_name, read_spec
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
@@ -88,6 +89,34 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
     assert replace(asked, objectives=several).spec(now=NOW) == SweepSpec.from_json(
         expected | {"objectives": objectives}
     )
+    more = {"secrets": ["TOKEN"], "artifacts": ["*.pt"]}
+    in_file = document | {"search": "random", "secrets": ["KEY"], "artifacts": ["a.txt"]}
+    written(tmp_path, json.dumps(in_file))
+    of_search = {"rounds": False, "folds": 2, "repeats": 3, "seed": 8, "budget_usd": 3.5, "accept_trainer": True}
+    with_range = replace(asked, **more, **of_search, trials=4, parameters=["lr=0.1..1"])
+    assert with_range.spec(now=NOW) == SweepSpec.from_json(
+        expected
+        | of_search
+        | {
+            "parameters": {"lr": {"low": 0.1, "high": 1}, "momentum": [0.5]},
+            "objective": {"metric": "train_loss", "direction": "minimize"},
+            "search": {"method": "random", "trials": 4},
+            "secrets": ["KEY", "TOKEN"],
+            "artifacts": ["a.txt", "*.pt"],
+        }
+    )
+
+
+def test_fields_that_no_option_can_add_to_are_left_to_the_parser_s_faults(tmp_path: Path) -> None:
+    wrong = {"parameters": [], "fixed": 1, "environment": "A", "secrets": "A", "artifacts": "a", "search": 3}
+    file = written(tmp_path, json.dumps({**wrong, "epochs": 1}))
+    asked = Asked(
+        file=file, parameters=["lr=1"], fixed=["a=1"], environment=["A=1"], secrets=["B"], artifacts=["b"], exported={}
+    )
+    with pytest.raises(InvalidSweep) as planner:
+        SweepSpec.from_json({**wrong, "epochs": 1}, default_name="x")
+    assert faults(asked) == list(planner.value.faults)
+    assert len(planner.value.faults) >= len(wrong)
 
 
 def test_a_variable_without_a_value_that_the_shell_does_not_have_is_a_fault() -> None:
@@ -117,8 +146,16 @@ def test_the_tutorial_s_example_is_the_tutorial_s_sweep() -> None:
 @given(st.text(min_size=1).filter(lambda text: "/" not in text and "\0" not in text))
 def test_every_file_gives_a_name_that_a_sweep_may_have(stem: str) -> None:
     name = default_name(f"{stem}.json", NOW)
-    assert name.endswith("-20261123-053012-250731")
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*-20261123-053012-250731", name)
     assert SweepSpec.from_json({"parameters": {"lr": [1]}, "epochs": 1}, default_name=name).name == name
+
+
+@pytest.mark.parametrize(
+    ("file", "stem"),
+    [("a/b.c d.yaml", "b-c-d"), ("-", "sweep"), (None, "sweep"), ("_ü_.json", "sweep"), (f"{'x' * 99}.json", "x" * 57)],
+)
+def test_a_sweep_is_named_after_its_file(file: str | None, stem: str) -> None:
+    assert default_name(file, NOW) == f"{stem}-20261123-053012-250731"
 
 
 def test_sweeps_of_the_same_second_have_names_of_their_own() -> None:
@@ -216,10 +253,11 @@ def test_a_key_that_stands_twice_is_found_wherever_it_is(
 
 
 def test_an_input_that_an_execution_cannot_take_is_refused() -> None:
-    choices = ",".join(f"a{number:063}" for number in range(5_000))
-    (said,) = faults(Asked(parameters=[f"text={choices}"], epochs=1))
-    assert said.startswith("the input has ")
-    assert f"at most {MAX_INPUT_BYTES}" in said
+    choices = [f"a{number:063}" for number in range(5_000)]
+    asked = Asked(parameters=[f"text={','.join(choices)}"], epochs=1, name="large")
+    spec = SweepSpec.from_json({"parameters": {"text": choices}, "epochs": 1, "name": "large"})
+    size = len(json.dumps(spec.to_json()))
+    assert faults(asked) == [f"the input has {size} bytes; Step Functions takes at most 262144, give fewer choices"]
 
 
 # --- YAML -------------------------------------------------------------------------------------------------------------
@@ -346,6 +384,9 @@ epochs: 1
     }
 
 
+NO_NUMBER = "is not how JSON writes a number; write 1, or put the word in quotes if it is a text"
+
+
 class TestSearches:
     def test_ranges_and_ways_to_search_are_the_fields_of_a_spec(self) -> None:
         asked = Asked(
@@ -379,23 +420,50 @@ class TestSearches:
         assert Asked(file=str(file), parameters=("lr=1,2",), search="grid").spec(now=NOW).search.trials is None
 
     @pytest.mark.parametrize(
-        ("asked", "fault"),
+        ("asked", "found"),
         [
-            ({"parameters": ("lr=0.1..x",)}, 'parameters.lr.high: must be a number of at most 1e+300, got "x"'),
-            ({"parameters": ("lr=0.1..01",)}, '--set lr: "01" is not how JSON writes a number; write 1'),
-            ({"parameters": ("lr=0.1..1:ln",)}, '--set lr: "ln" behind a range; known are log, int, float and step='),
-            ({"parameters": ("lr=0.1",), "halving": "x"}, '--halving "x": write MIN_EPOCHS:FACTOR, such as'),
-            ({"parameters": ("lr=0.1",), "search": "random"}, "search.trials: missing; write how many params"),
+            ({"parameters": ("lr=0.1..x",)}, ['parameters.lr.high: must be a number of at most 1e+300, got "x"']),
+            ({"parameters": ("lr=0.1..01",)}, [f'--set lr: "01" {NO_NUMBER}']),
+            ({"parameters": ("lr=01..1",)}, [f'--set lr: "01" {NO_NUMBER}']),
+            ({"parameters": ("lr=0.1..1:step=01",)}, [f'--set lr: "01" {NO_NUMBER}']),
+            (
+                {"parameters": ("lr=0.1..1:ln:step:log=1:float",)},
+                [
+                    f'--set lr: "{word}" behind a range; known are log, int, float and step=0.1'
+                    for word in ("ln", "step", "log=1")
+                ],
+            ),
+            ({"parameters": ("lr=[1",)}, ['--set lr: "[1" is a list without its closing bracket']),
+            *(
+                ({"halving": text}, [f'--halving "{text}": write MIN_EPOCHS:FACTOR, such as --halving 3:3, or auto'])
+                for text in ("x", "3:", "3:x", ":3", "-1:3")
+            ),
+            ({"search": "random"}, ["search.trials: missing; write how many params to try, 1 to 10000"]),
+            ({"search": "grid", "trials": 3}, ["search.trials: a grid tries every combination; leave it out"]),
+            (
+                {"parameters": ("lr",), "fixed": ("x", "b=01"), "environment": ("N",), "halving": "x"},
+                [
+                    '--set "lr": write name=value, such as --set lr=0.1,0.01',
+                    '--fixed "x": write name=value, such as --fixed batch_size=64',
+                    f'--fixed b: "01" {NO_NUMBER}',
+                    '--env "N": the shell has no such variable; export it, or write NAME=VALUE',
+                    '--halving "x": write MIN_EPOCHS:FACTOR, such as --halving 3:3, or auto',
+                ],
+            ),
         ],
     )
-    def test_what_is_wrong_with_them_is_said(self, asked: dict[str, Any], fault: str) -> None:
-        with pytest.raises(InvalidInput) as caught:
-            Asked(epochs=9, **asked).spec(now=NOW)
-        assert caught.value.faults[0].startswith(fault)
+    def test_what_is_wrong_with_them_is_said(self, asked: dict[str, Any], found: list[str]) -> None:
+        assert faults(Asked(**{"epochs": 9, "parameters": ("lr=0.1",), **asked})) == found
+
+    @pytest.mark.parametrize(("text", "halving"), [("3", (3, 3)), ("auto", (1, 3)), ("2:4", (2, 4))])
+    def test_halving_in_short(self, text: str, halving: tuple[int, int]) -> None:
+        found = Asked(epochs=9, parameters=("lr=0.1",), halving=text).spec(now=NOW).halving
+        assert found is not None
+        assert (found.min_epochs, found.factor) == halving
 
 
 def test_a_spec_that_never_ends_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="/dev/zero: larger than 1,048,576 bytes"):
+    with pytest.raises(InvalidInput, match=r"^/dev/zero: larger than 1,048,576 bytes, which no spec needs$"):
         read_spec("/dev/zero")
 
 
@@ -405,3 +473,8 @@ def test_a_brief_spec_means_the_same(document: Any) -> None:
     brief = brief_document(spec)
     assert "name" not in brief
     assert SweepSpec.from_json({**brief, "name": "a"}) == spec
+
+
+def test_a_brief_spec_has_nothing_that_goes_without_saying() -> None:
+    fields = {"parameters": {"lr": [1]}, "epochs": 3, "fixed": {"a": 1}, "rounds": False}
+    assert brief_document(SweepSpec.from_json({**fields, "name": "mine", "seed": 0})) == fields
