@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from stepsweep.client.proposing import installed
+from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidInput
 
 LOCK, REQUIREMENTS, UV_LOCK = "requirements.lock", "requirements.txt", "uv.lock"
@@ -152,7 +153,7 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
 
 def _few(lines: Sequence[str]) -> str:
     named = ", ".join(line[:MAX_LINE] for line in lines[:MAX_NAMED])
-    return named if len(lines) <= MAX_NAMED else f"{named} and {len(lines) - MAX_NAMED} more lines"
+    return named if len(lines) <= MAX_NAMED else f"{named} and {number_of(len(lines) - MAX_NAMED, 'more line')}"
 
 
 def _libraries(names: Collection[str]) -> str:

@@ -353,15 +353,6 @@ def test_the_image_has_what_requirements_txt_names_and_pytorch_in_its_build_for_
     assert ": nowhere-to-be-found>=1. requirements.lock has this as requirements.txt has it, without what" in said
 
 
-def test_a_file_of_requirements_may_take_in_another(sweep: Sweep) -> None:
-    (sweep.folder / "train.py").touch()
-    (sweep.folder / "requirements.txt").write_text("-r more/base.txt\nnumpy\n")
-    (sweep.folder / "more").mkdir()
-    (sweep.folder / "more" / "base.txt").write_text("--requirement ../requirements.txt\npyyaml\n")
-    dockerfile, lock, _ = image(sweep)
-    assert ("--requirement requirements.lock &&" in dockerfile, lock) == (True, installed("numpy", "pyyaml"))
-
-
 def test_what_a_script_imports_and_no_package_has_is_named(sweep: Sweep) -> None:
     (sweep.folder / "train.py").write_text("import json, yaml, foo_bar.baz\nfrom stepsweep import trial\n")
     _, lock, said = image(sweep)
@@ -389,58 +380,9 @@ def test_metadata_of_packages_and_modules_may_be_broken(tmp_path: Path) -> None:
     assert [line for line in lock.splitlines() if line[0] != "#"] == ["old==1.0", *installed("pyyaml")]
 
 
-def test_for_gpus_pytorch_brings_cuda(sweep: Sweep) -> None:
-    (sweep.folder / "train.py").write_text("import torch")
-    dockerfile, lock, _ = image(sweep, "--gpu")
-    assert "\nFROM python:" in dockerfile
-    assert [line for line in lock if line.startswith("--")] == []
-
-
 def test_for_gpus_other_packages_get_an_image_that_has_it(sweep: Sweep) -> None:
     (sweep.folder / "train.py").write_text("import yaml")
     assert "\nFROM pytorch/pytorch:" in image(sweep, "--gpu")[0]
-
-
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements.lock", "uv.lock"])
-def test_libraries_of_debian_that_a_package_needs_are_installed(sweep: Sweep, file: str) -> None:
-    (sweep.folder / "train.py").touch()
-    (sweep.folder / "pyproject.toml").touch()
-    text = '[[package]]\nname = "lightgbm"\n' if file == "uv.lock" else "LightGBM==4.7.0 --hash=sha256:12\n"
-    (sweep.folder / file).write_text(text)
-    assert "apt-get install --yes --no-install-recommends libgomp1 " in image(sweep)[0]
-
-
-@pytest.mark.parametrize(
-    ("files", "copied"),
-    [
-        (("requirements.lock", "uv.lock", "requirements.txt"), "requirements.lock ."),
-        (("uv.lock", "requirements.txt"), "pyproject.toml uv.lock ./"),
-    ],
-)
-def test_the_project_s_own_lock_file_is_taken(sweep: Sweep, files: tuple[str, ...], copied: str) -> None:
-    for name in ("train.py", "pyproject.toml", *files):
-        (sweep.folder / name).touch()
-    dockerfile, lock, _ = image(sweep)
-    assert (f"\nCOPY {copied}\n" in dockerfile, lock) == (True, [])
-
-
-@pytest.mark.parametrize("text", ["[[package", "package = 1", '[[package]]\nversion = "1"'])
-def test_a_damaged_lock_file_is_named(sweep: Sweep, text: str) -> None:
-    for name in ("train.py", "pyproject.toml"):
-        (sweep.folder / name).touch()
-    (sweep.folder / "uv.lock").write_text(text)
-    ended = sweep("init", "--aws", "--no-run")
-    assert (ended.returncode, "sweep: uv.lock: is no lock file of uv: " in ended.stderr) == (2, True), ended.stderr
-    assert not (sweep.folder / "sweep.yaml").exists()
-
-
-def test_requirements_that_only_pip_understands_are_left_to_it(sweep: Sweep) -> None:
-    (sweep.folder / "train.py").touch()
-    (sweep.folder / "requirements.txt").write_text("numpy\n-e .\nmine @ https://example.com/mine.whl\n")
-    dockerfile, lock, said = image(sweep)
-    assert "\nCOPY . .\nRUN pip install --no-cache-dir --requirement requirements.txt &&" in dockerfile, "-e needs it"
-    assert lock == []
-    assert "No lock file: requirements.txt has -e ., mine @ https://example.com/mine.whl. The image installs" in said
 
 
 def test_a_file_of_requirements_that_is_none_is_told_in_short_and_without_control_characters(sweep: Sweep) -> None:

@@ -89,10 +89,17 @@ def test_options_override_the_fields_of_a_file(tmp_path: Path) -> None:
     assert replace(asked, objectives=several).spec(now=NOW) == SweepSpec.from_json(
         expected | {"objectives": objectives}
     )
-    more = {"secrets": ["TOKEN"], "artifacts": ["*.pt"]}
+    more: dict[str, Any] = {"secrets": ["TOKEN"], "artifacts": ["*.pt"]}
     in_file = document | {"search": "random", "secrets": ["KEY"], "artifacts": ["a.txt"]}
     written(tmp_path, json.dumps(in_file))
-    of_search = {"rounds": False, "folds": 2, "repeats": 3, "seed": 8, "budget_usd": 3.5, "accept_trainer": True}
+    of_search: dict[str, Any] = {
+        "rounds": False,
+        "folds": 2,
+        "repeats": 3,
+        "seed": 8,
+        "budget_usd": 3.5,
+        "accept_trainer": True,
+    }
     with_range = replace(asked, **more, **of_search, trials=4, parameters=["lr=0.1..1"])
     assert with_range.spec(now=NOW) == SweepSpec.from_json(
         expected
