@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stepsweep.client.proposing import installed
 from stepsweep.client.proposing.image import Image, proposed
 from stepsweep.client.proposing.script import Option, Tried, configured
 from stepsweep.client.proposing.spec import proposal, text_of
@@ -67,6 +68,7 @@ MANY = [
     option("beta1", 0.9),
     option("C", 1.0),
     option("hidden", 1),
+    option("units", 2),
     option("width", 5.0),
     option("depth", 0.5),
     option("heads"),
@@ -108,6 +110,7 @@ parameters:
   # batch_size: [16, 32, 64]
   # hidden: [1, 2]
   # width: [2, 5, 10]
+  # units: [1, 2, 4]
   # optimizer: ["sgd", "adam", null, [1]]
   # wd: [0, 0.0001, 0.01]
   # dropout: [0, 0.2, 0.5]
@@ -195,6 +198,19 @@ def test_what_only_a_run_tells() -> None:
     assert text_of("sh train.sh", known, found) == head + told + printed + NO_FILES + NO_PARAMETERS + ending
 
 
+def test_one_row_is_no_number_of_epochs() -> None:
+    found = tried(metrics=("auc",), epochs=1, models=("a.pt", "b.bin", "c"))
+    assert text_of("sh train.sh", proposal([]), found) == (
+        f"""{HEAD}command: sh train.sh
+# In its output: auc
+# It left these; `sweep download` gets the winner's:
+artifacts: [a.pt, b.bin, c]
+{NO_PARAMETERS}# epochs: 10  # if the script has an option for it
+objective: {{metric: auc, direction: maximize}}
+"""
+    )
+
+
 def test_what_nothing_tells() -> None:
     assert text_of("sh train.sh", None, None) == (
         HEAD + "command: sh train.sh\n" + NO_OPTIONS + NO_METRICS + NO_FILES + NO_PARAMETERS
@@ -257,13 +273,14 @@ INSTALLED = [
     *(package("broken", "no version"), package(None), package("-r"), package("empty", "")),
 ]
 
+ANSWER = {"python": "3.12", "standard": ["json", "ours"], "packages": INSTALLED}
+
 
 @pytest.fixture
 def python(tmp_path: Path) -> str:
     """An interpreter that has these packages, as `installed.py` prints them."""
     file = tmp_path / "python"
-    document = {"python": "3.12", "standard": ["json", "ours"], "packages": INSTALLED}
-    file.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(document)}\nEND\n")
+    file.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(ANSWER)}\nEND\n")
     file.chmod(0o755)
     return str(file)
 
@@ -436,10 +453,24 @@ def test_a_damaged_lock_file_is_named(project: Path, python: str, text: str | No
     assert said.startswith(f"uv.lock: {fault}") if fault.endswith(" ") else said == f"uv.lock: {fault}"
 
 
-@pytest.mark.parametrize("printed", ["exit 3", "echo '{'"])
-def test_an_interpreter_that_does_not_answer_is_named(project: Path, python: str, printed: str) -> None:
-    Path(python).write_text(f"#!/bin/sh\n{printed}\n")
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ("exit 3", "Command '['{python}', '{installed}']' returned non-zero exit status 3."),
+        ("echo }", "Extra data: line 2 column 1 (char {size})"),
+        (None, "[Errno 2] No such file or directory: '{python}'"),
+    ],
+)
+def test_an_interpreter_that_does_not_answer_is_named(
+    project: Path, python: str, last: str | None, reason: str
+) -> None:
+    file = Path(python)
+    if last is None:
+        file.unlink()
+    else:
+        file.write_text(f"{file.read_text()}{last}\n")
+    size = len(json.dumps(ANSWER)) + 1
     with pytest.raises(InvalidInput) as raised:
         proposed(project, "train.py", python, gpu=False)
-    (said,) = raised.value.faults
-    assert said.startswith(f"--aws: {python} does not say what it has installed: ")
+    reason = reason.format(python=python, installed=installed.__file__, size=size)
+    assert raised.value.faults == (f"--aws: {python} does not say what it has installed: {reason}",)
