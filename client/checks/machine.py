@@ -97,7 +97,7 @@ def _embedded(directory: Path) -> Finding:
         return Finding(check=check, state=State.WARNING, found=found, remedy="name another folder with --dir")
     if missing("local"):
         return Finding(check=check, state=State.OK, found=f"whether one runs in {directory} is unknown without [local]")
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import BotoCoreError
 
     from stepsweep.local.cloud import is_up, published
     from stepsweep.local.hosts import silent_hosts
@@ -108,7 +108,7 @@ def _embedded(directory: Path) -> Finding:
         silent = silent_hosts(endpoint)
     except FileNotFoundError:
         return Finding(check=check, state=State.OK, found=f"none runs in {directory}; `sweep run` starts one")
-    except (OSError, ValueError, TypeError, HTTPClientError):
+    except (OSError, ValueError, TypeError, BotoCoreError):
         if directory.is_dir() and is_up(directory):
             found = f"the process that runs one in {directory} does not answer"
             return Finding(check=check, state=State.PROBLEM, found=found, remedy=f"end it; {file} has its `pid`")

@@ -22,7 +22,7 @@ def silent_hosts(endpoint: Endpoint) -> list[str]:
     """Returns the names of the hosts that do not answer the cloud.
 
     Raises:
-        OSError, ValueError, botocore's HTTPClientError: the cloud itself does not answer.
+        OSError, ValueError, botocore's errors: the cloud itself does not answer.
     """
     request = AWSRequest(method="GET", url=f"{endpoint.url}/hosts")
     credentials = Credentials(endpoint.access_key_id, endpoint.secret_access_key)
