@@ -5,7 +5,6 @@ import os
 import stat
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -100,24 +99,3 @@ def test_the_embedded_cloud_has_the_template_that_a_deploy_has_of_the_same_train
         return document
 
     assert template(embedded, here.tag) == template(out, there.tag)
-
-
-def test_a_layer_can_be_read_by_its_function(private: Path) -> None:
-    """`pip` writes files by the umask, and the ZIP keeps their modes."""
-    code = private / "layer.py"
-    code.write_text(
-        "import os, pathlib, runpy, sys, subprocess\n"
-        "os.umask(0o077)\n"
-        "real = subprocess.run\n"
-        "def run(argv, **rest):\n"
-        "    folder = pathlib.Path(argv[argv.index('--target') + 1], 'optuna'); folder.mkdir(parents=True)\n"
-        "    (folder / '__init__.py').write_text('')\n"
-        "subprocess.run = run\n"
-        "runpy.run_module('stepsweep.stack.sampler_packages', run_name='__main__')\n"
-    )
-    environment = {**os.environ, "STEPSWEEP_LAYERS": str(private / "layers")}
-    ended = subprocess.run([sys.executable, str(code)], env=environment, check=True, capture_output=True, text=True)
-    with zipfile.ZipFile(ended.stdout.strip()) as archive:
-        for member in archive.infolist():
-            mode = stat.S_IMODE(member.external_attr >> 16)
-            assert mode & 0o044 == 0o044, member.filename
