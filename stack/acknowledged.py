@@ -29,7 +29,7 @@ def _as_nag_writes_it(value: object) -> str:
     """Returns a policy's resource in the form that cdk-nag uses in a finding's name."""
     match value:
         case str():
-            return value.replace("${", "<").replace("}", ">")
+            return value
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(map(_as_nag_writes_it, parts))
         case {"Fn::GetAtt": [resource, attribute]}:

@@ -12,7 +12,7 @@ import pytest
 
 from stepsweep.local.images import sources_of
 from stepsweep.local.template import node_environment, synthesized
-from stepsweep.stack.packages import FUNCTION_FILES, staged
+from stepsweep.stack.packages import FUNCTION_FILES, PACKAGE, staged, staged_reducer
 from stepsweep.trainer_files import contents, copy, digests, version_of
 from stepsweep.trainer_script import Script
 
@@ -38,6 +38,7 @@ def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (tmp_path / "mine" / "run.sh").touch(mode=0o700)
         copy(contents(tmp_path / "mine"), tmp_path / "copied")
         staged(FUNCTION_FILES, tmp_path / "staged")
+        staged_reducer(tmp_path / "reducer")
     finally:
         os.umask(before)
     return tmp_path
@@ -46,14 +47,27 @@ def private(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_files_are_staged_with_normal_modes(private: Path) -> None:
     assert modes(private / "copied") == {"folders": {"0o755"}, "files": {"0o644", "0o755"}}
     assert os.access(private / "copied" / "run.sh", os.X_OK)
-    assert modes(private / "staged") == {"folders": {"0o755"}, "files": {"0o644"}}
+    for staging in ("staged", "reducer"):
+        assert modes(private / staging) == {"folders": {"0o755"}, "files": {"0o644"}}
+    assert "Plotly" in (private / "reducer" / "stepsweep" / "page" / "plotly.min.js").read_text()
+
+
+def test_what_is_missing_is_an_error_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(FileNotFoundError) as raised:
+        staged(["contract/*.py", "nothing/*.py"], tmp_path / "staged")
+    assert str(raised.value) == f"no file matches nothing/*.py in {PACKAGE}"
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(FileNotFoundError) as raised:
+        staged_reducer(tmp_path / "reducer")
+    assert str(raised.value) == "the package plotly is missing: pip install 'stepsweep[deploy]'"
 
 
 @pytest.fixture(scope="module")
 def synthesized_as_deployed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Returns the file of a script's trainer, and the cloud assembly that a deploy has of it, under a umask of 077."""
     folder = tmp_path_factory.mktemp("deployed")
-    project, out = folder / "mine", folder / "cdk.out"
+    project, out, temporary = folder / "mine", folder / "cdk.out", folder / "temporary"
+    temporary.mkdir()
     project.mkdir(mode=0o700)
     (project / "train.py").write_text("print('loss=1')\n")
     (project / "train.py").chmod(0o600)
@@ -63,6 +77,7 @@ def synthesized_as_deployed(tmp_path_factory: pytest.TempPathFactory) -> tuple[P
         **os.environ,
         **node_environment(),
         "CDK_OUTDIR": str(out),
+        "TMPDIR": str(temporary),
         "CDK_CONTEXT_JSON": json.dumps(context),
         "CDK_VALIDATION": "false",  # tests/proof asks CDK's own rules, which takes fifteen seconds of a core
     }
@@ -77,6 +92,12 @@ def test_the_assets_of_a_synthesis_have_normal_modes(synthesized_as_deployed: tu
         if asset.is_dir():
             assert modes(asset)["folders"] <= {"0o755"}, asset
             assert modes(asset)["files"] <= {"0o644", "0o755"}, asset
+
+
+def test_a_synthesis_leaves_no_temporary_files(synthesized_as_deployed: tuple[Path, Path]) -> None:
+    """It copies what it includes to temporary folders."""
+    _, out = synthesized_as_deployed
+    assert [*out.with_name("temporary").iterdir()] == []
 
 
 def test_the_embedded_cloud_has_the_template_that_a_deploy_has_of_the_same_trainer(
