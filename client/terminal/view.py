@@ -133,9 +133,7 @@ class View:
             )
             return
         self.line("It runs." if standing.executions else "It was interrupted: it is neither running nor finished.")
-        self.line(
-            f"{len(standing.rows):,} of {standing.planned:,} trials ended." if standing.planned else "Not planned."
-        )
+        self.line(f"{standing.ended:,} of {standing.planned:,} trials ended." if standing.planned else "Not planned.")
         for arn in standing.executions:
             self.copyable(f"Execution {arn}", "dim")
         self.leaderboard(spec, standing.rows, rest="so far")

@@ -32,6 +32,11 @@ class Standing:
         return status_of(is_finished=self.is_finished, runs=bool(self.executions))
 
     @property
+    def ended(self) -> int:
+        """The number of trials that have ended; a row may be of several, one for each fold and seed."""
+        return sum(row.n for row in self.rows)
+
+    @property
     def winner(self) -> Row | None:
         """The best trial, so far if the sweep is not finished; None with several objectives, or without a value."""
         return None if self.spec.has_front else next(iter(self._first), None)

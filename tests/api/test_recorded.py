@@ -1,0 +1,383 @@
+"""The Python API on the records of sweeps that have ended, one of which has not: whole values, tables and messages."""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from stepsweep import CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps
+from stepsweep.client.api.sweep import Sweep
+from tests.support.recorded import RecordedCloud
+
+PLANE = {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.9]}
+HALVED = {"lr": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "act": ["relu", "tanh"]}
+HALVING: dict[str, Any] = {"halving": {"min_epochs": 1, "factor": 2}}
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sweeps: `plane` has a failure and a tie, `halved` two rungs, `folded` two folds; `none` failed, `begun` waits."""
+    cloud = RecordedCloud(directory=tmp_path_factory.mktemp("cloud"))
+    trials = cloud.planned("plane", PLANE, epochs=2)
+    for number, (trial, value) in enumerate(zip(trials, [0.5, 0.9, 0.9, 0.75, None, 0.625], strict=True)):
+        if value is None:
+            cloud.failed("plane", trial, "ValueError: out of paper\n", began=number)
+        else:
+            cloud.succeeded("plane", trial, {"val_accuracy": [value - 0.25, value]}, began=number)
+    cloud.left(trials[1], {"best.pt": "winner"})
+    cloud.left(trials[2], {"best.pt": "tie"})
+    cloud.reduced("plane")
+    for round_number, epochs in enumerate([1, 2]):
+        for trial in cloud.planned("halved", HALVED, epochs=2, round_number=round_number, **HALVING):
+            if trial.epochs == epochs:
+                lr = float(str(trial.params["lr"]))
+                values = [lr, lr + 0.25][:epochs]
+                cloud.succeeded("halved", trial, {"val_accuracy": values}, began=20 * epochs)
+        cloud.reduced("halved", round_number=round_number)
+    for number, trial in enumerate(cloud.planned("folded", {"lr": [0.1, 0.01]}, epochs=1, folds=2)):
+        cloud.succeeded("folded", trial, {"val_accuracy": [0.5 + number / 8]})
+    cloud.reduced("folded")
+    for trial in cloud.planned("none", {"lr": [0.1, 0.01]}, epochs=1):
+        cloud.failed("none", trial, "no\n")
+    cloud.reduced("none")
+    cloud.planned("begun", {"lr": [0.1, 0.01]}, epochs=1)
+    return cloud.directory
+
+
+@pytest.fixture
+def sweeps(directory: Path) -> Sweeps:
+    return Sweeps(directory=directory)
+
+
+def records(table: Any) -> list[dict[str, Any]]:
+    """Returns a table's rows without what is missing, and without the ids."""
+    return [
+        {name: value for name, value in row.items() if name != "trial_id" and not pd.isna(value)}
+        for row in table.to_dict("records")
+    ]
+
+
+def valued(value: float) -> dict[str, float]:
+    return dict.fromkeys(("val_accuracy", "best", "last"), value)
+
+
+# --- tables and values
+
+
+def test_a_leaderboard_is_that_of_the_csv_file(sweeps: Sweeps) -> None:
+    table = sweeps.get("plane").leaderboard
+    assert {name: str(kind) for name, kind in table.dtypes.items()} == {
+        "rank": "Int64", "trial_id": "str", "params.lr": "float64", "params.momentum": "float64",
+        "val_accuracy": "float64", "epoch": "Int64", "best": "float64", "last": "float64", "epochs_trained": "Int64",
+        "status": "str", "reason": "str",
+    }  # fmt: skip
+    ended = {"status": "SUCCEEDED", "reason": "", "epoch": 2, "epochs_trained": 2}
+    ranked = [(0.1, 0.9, 0.9), (0.01, 0.5, 0.9), (0.01, 0.9, 0.75), (0.001, 0.9, 0.625), (0.1, 0.5, 0.5)]
+    assert records(table) == [
+        *(
+            {"rank": rank, "params.lr": lr, "params.momentum": momentum, **valued(value), **ended}
+            for rank, (lr, momentum, value) in enumerate(ranked, 1)
+        ),
+        {"params.lr": 0.001, "params.momentum": 0.5, "status": "FAILED", "reason": "exit code 1, attempt 2"},
+    ]  # fmt: skip
+    assert [each.rpartition("-")[0] for each in table["trial_id"]][:2] == [
+        "lr-0_1-momentum-0_9",
+        "lr-0_01-momentum-0_5",
+    ]
+
+
+def test_of_folds_a_leaderboard_has_their_spread_and_the_curves_which_fold(sweeps: Sweeps) -> None:
+    folded = sweeps.get("folded")
+    ended = {"epoch": 1, "epochs_trained": 1, "status": "SUCCEEDED", "reason": "", "standard_error": 0.0625, "n": 2}
+    assert records(folded.leaderboard) == [
+        {"rank": 1, "params.lr": 0.01, **valued(0.8125), **ended, "values": "0.75 0.875"},
+        {"rank": 2, "params.lr": 0.1, **valued(0.5625), **ended, "values": "0.5 0.625"},
+    ]  # fmt: skip
+    assert records(folded.metrics) == [
+        {"params.lr": lr, "fold": fold, "epoch": 1, "val_accuracy": value}
+        for lr, fold, value in [(0.1, 0, 0.5), (0.1, 1, 0.625), (0.01, 0, 0.75), (0.01, 1, 0.875)]
+    ]
+
+
+def test_curves_have_a_row_for_each_epoch(sweeps: Sweeps) -> None:
+    curves = sweeps.get("plane").metrics
+    assert {name: str(kind) for name, kind in curves.dtypes.items()} == {
+        "trial_id": "str", "params.lr": "float64", "params.momentum": "float64", "epoch": "int64",
+        "val_accuracy": "float64",
+    }  # fmt: skip
+    assert records(curves)[:3] == [
+        {"params.lr": 0.1, "params.momentum": 0.5, "epoch": 1, "val_accuracy": 0.25},
+        {"params.lr": 0.1, "params.momentum": 0.5, "epoch": 2, "val_accuracy": 0.5},
+        {"params.lr": 0.1, "params.momentum": 0.9, "epoch": 1, "val_accuracy": 0.65},
+    ]
+    assert len(curves) == 10
+    assert list(sweeps.get("begun").metrics.columns) == ["trial_id", "params.lr", "epoch"]
+
+
+def test_a_winner_and_a_tie_have_their_params_and_their_own_files(sweeps: Sweeps, tmp_path: Path) -> None:
+    plane = sweeps.get("plane")
+    (tie,) = plane.ties
+    for best, params, options, file in (
+        (plane.winner, {"lr": 0.1, "momentum": 0.9}, "--lr 0.1 --momentum 0.9", "winner"),
+        (tie, {"lr": 0.01, "momentum": 0.5}, "--lr 0.01 --momentum 0.5", "tie"),
+    ):
+        assert (best.params, best.metric, best.value, best.epoch) == (params, "val_accuracy", 0.9, 2)
+        assert (best.options, str(best)) == (options, f"{options}  val_accuracy 0.9 at epoch 2")
+        assert (best.download(tmp_path / file) / "best.pt").read_text() == file
+        with pytest.raises(InvalidInput, match=r"best\.pt"):
+            best.download(tmp_path / file)
+        assert best.download(tmp_path / file, force=True) == tmp_path / file
+
+
+def test_all_sweeps_are_a_table_of_numbers(sweeps: Sweeps) -> None:
+    table = sweeps.list().set_index("sweep")
+    assert {name: str(kind) for name, kind in table.dtypes.items()} == {
+        "started_at": "datetime64[us, UTC]", "status": "str", "planned": "Int64", "ended": "Int64", "failed": "Int64",
+        "metric": "str", "value": "float64", "options": "str", "front": "object", "job_seconds": "float64",
+        "usd_estimate": "float64", "note": "str", "fault": "str",
+    }  # fmt: skip
+    shown = table[["status", "planned", "ended", "value", "options"]].sort_index()
+    assert [(name, *row) for name, row in zip(shown.index, shown.fillna(0).itertuples(index=False), strict=True)] == [
+        ("begun", "INTERRUPTED", 2, 0, 0, ""),
+        ("folded", "FINISHED", 4, 4, 0.8125, "--lr 0.01"),
+        ("halved", "FINISHED", 12, 12, 0.85, "--lr 0.6 --act relu"),
+        ("none", "FINISHED", 2, 2, 0, ""),
+        ("plane", "FINISHED", 6, 6, 0.9, "--lr 0.1 --momentum 0.9"),
+    ]
+
+
+# --- pictures
+
+
+def ways(figure: Figure) -> list[tuple[str, str, int]]:
+    """Returns what each plot of a figure is about, and how many named lines it has."""
+    return [
+        (plot.get_xlabel(), plot.get_ylabel(), sum(not str(line.get_label()).startswith("_") for line in plot.lines))
+        for plot in figure.axes
+    ]
+
+
+ENDS = "results, in the order of their ends"
+
+
+@pytest.mark.parametrize(
+    ("name", "draw", "shown"),
+    [
+        ("plane", lambda it: it.plot_heatmap(), [("momentum", "lr", 0), ("", "", 0)]),
+        ("plane", lambda it: it.plot_heatmap(down="momentum", across="lr"), [("lr", "momentum", 0), ("", "", 0)]),
+        ("plane", lambda it: it.plot_best(), [(ENDS, "val_accuracy", 1)]),
+        ("plane", lambda it: it.plot_best("time"), [("time since the first job began (s)", "val_accuracy", 1)]),
+        ("plane", lambda it: it.plot_slices(), [("lr", "val_accuracy", 1), ("momentum", "", 1)]),
+        ("plane", lambda it: it.plot_ranks(), [("rank", "val_accuracy", 0)]),
+        ("plane", lambda it: it.plot_parallel(), [("", "", 1), ("", "val_accuracy", 0)]),
+        ("plane", lambda it: it.plot_curves(), [("epoch", "val_accuracy", 5)]),
+        ("plane", lambda it: it.plot_curves(top=2), [("epoch", "val_accuracy", 2)]),
+        ("plane", lambda it: it.plot_curves(1), [("epoch", "val_accuracy", 1)]),
+        ("halved", lambda it: it.plot_best(), [(ENDS, "val_accuracy", 2)]),
+        ("halved", lambda it: it.plot_rungs(), [("", "val_accuracy", 1)]),
+        ("halved", lambda it: it.plot_importance(), [("share of the importance of all", "", 0)]),
+    ],
+)
+def test_a_picture_is_of_what_was_asked(
+    sweeps: Sweeps, name: str, draw: Callable[[Sweep], Figure], shown: list[tuple[str, str, int]]
+) -> None:
+    assert ways(draw(sweeps.get(name))) == shown
+
+
+def test_pictures_mark_the_winner_and_name_their_trials(sweeps: Sweeps) -> None:
+    plane = sweeps.get("plane")
+    assert plane.plot_best().axes[0].lines[-1].get_xydata().tolist() == [[2, 0.9]], "the second to end"  # type: ignore[union-attr]
+    assert plane.plot_curves(1).get_suptitle() == "lr=0.1 momentum=0.9"
+    assert plane.plot_curves({"lr": 0.01, "momentum": 0.9}).get_suptitle() == "lr=0.01 momentum=0.9"
+    (legend,) = sweeps.get("folded").plot_curves().legends
+    assert [text.get_text() for text in legend.get_texts()] == ["lr=0.01 fold=0", "lr=0.1 fold=0"]
+
+
+# --- what is refused
+
+NONE_SUCCEEDED = "the sweep none failed: NoTrialSucceeded\n2x FAILED: exit code 1, attempt 2"
+HOW = "; name one by its rank, its params (lr=0.1 momentum=0.5), or the beginning of its id"
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "kind", "said"),
+    [
+        ("none", lambda it: it.winner, SweepFailed, NONE_SUCCEEDED),
+        ("none", lambda it: it.ties, SweepFailed, NONE_SUCCEEDED),
+        ("none", lambda it: it.wait(quiet=True), SweepFailed, NONE_SUCCEEDED),
+        ("begun", lambda it: it.winner, NoWinner, "the sweep begun has no winner yet: it is INTERRUPTED"),
+        ("begun", lambda it: it.wait(quiet=True), NoWinner, "the sweep begun has no winner yet: it is INTERRUPTED"),
+        (
+            "plane",
+            lambda it: it.front,
+            NoWinner,
+            "the sweep plane has one objective, and so no front; `winner` has its best trial",
+        ),
+        ("none", lambda it: it.plot_curves(), InvalidInput, "there is no curve of a trial of none"),
+        (
+            "plane",
+            lambda it: it.plot_curves({"lr": 0.001, "momentum": 0.5}),
+            InvalidInput,
+            "there is no curve of lr=0.001 momentum=0.5",
+        ),
+        (
+            "plane",
+            lambda it: it.plot_best("usd"),
+            InvalidInput,
+            "over: must be one of trials, time, job-time, got 'usd'",
+        ),
+        ("plane", lambda it: it.logs({"lr": 5}), InvalidInput, "no trial has lr=5" + HOW),
+        ("plane", lambda it: it.logs("zz"), InvalidInput, 'no trial\'s id starts with "zz"' + HOW),
+        (
+            "plane",
+            lambda it: setattr(it, "note", 3),
+            InvalidInput,
+            "note: must be a text, got 3; an empty one removes the note",
+        ),
+        (
+            "plane",
+            lambda it: it.prioritize("x"),
+            InvalidInput,
+            'priority: must be one of "high", "normal", "low", got "x"',
+        ),
+    ],
+)
+def test_what_there_is_not_is_said(
+    sweeps: Sweeps, name: str, asked: Callable[[Sweep], object], kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind) as raised:
+        asked(sweeps.get(name))
+    assert str(raised.value) == said
+
+
+def test_a_failure_has_its_sweep_its_error_and_its_reasons(sweeps: Sweeps) -> None:
+    with pytest.raises(SweepFailed) as raised:
+        _ = sweeps.get("none").winner
+    assert (raised.value.sweep, raised.value.error, raised.value.reasons) == (
+        "none", "NoTrialSucceeded", ("2x FAILED: exit code 1, attempt 2",)
+    )  # fmt: skip
+
+
+OPTIONS: dict[str, Any] = {"directory": "there", "trainer": "there", "job_vcpus": 2, "container": True}
+
+
+def test_options_of_the_other_cloud_are_refused_all_at_once() -> None:
+    with pytest.raises(InvalidInput) as raised:
+        Sweeps(on="aws", **OPTIONS)
+    assert raised.value.faults == tuple(f'{name}: does not go with on="aws"; leave it out' for name in OPTIONS)
+    with pytest.raises(InvalidInput) as raised:
+        Sweeps(profile="me", region="x", stack="mine")
+    assert raised.value.faults == tuple(
+        f'{name}: does not go with on="local"; leave it out' for name in ("profile", "region", "stack")
+    )
+
+
+WITHOUT = {"matplotlib": None, "optuna": None, "pandas": None}
+
+
+@pytest.mark.parametrize(
+    ("asked", "what", "packages"),
+    [
+        (lambda it: it.plot_front(), "plot_front()", "matplotlib"),
+        (lambda it: it.plot_heatmap(), "plot_heatmap()", "matplotlib"),
+        (lambda it: it.plot_importance(), "plot_importance()", "matplotlib, optuna"),
+        (lambda it: it.plot_best(), "plot_best()", "matplotlib"),
+        (lambda it: it.plot_slices(), "plot_slices()", "matplotlib, optuna"),
+        (lambda it: it.plot_ranks(), "plot_ranks()", "matplotlib"),
+        (lambda it: it.plot_parallel(), "plot_parallel()", "matplotlib"),
+        (lambda it: it.plot_rungs(), "plot_rungs()", "matplotlib"),
+        (lambda it: it.plot_curves(), "plot_curves()", "matplotlib"),
+        (lambda it: it.leaderboard, "Sweep.leaderboard", "pandas"),
+        (lambda it: it.metrics, "Sweep.metrics", "pandas"),
+        (lambda it: it.report(), "`sweep report`", "matplotlib, optuna, pandas"),
+    ],
+)
+def test_without_an_extra_a_method_says_which_one_it_needs(
+    sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch, asked: Callable[[Sweep], object], what: str, packages: str
+) -> None:
+    plane = sweeps.get("plane")
+    for module in WITHOUT:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(InvalidInput) as raised:
+        asked(plane)
+    assert raised.value.faults == (f"{what} needs {packages}: pip install 'stepsweep[report]'",)
+
+
+def test_without_an_extra_the_list_says_which_one_it_needs(sweeps: Sweeps, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(InvalidInput) as raised:
+        sweeps.list()
+    assert raised.value.faults == ("Sweeps.list() needs pandas: pip install 'stepsweep[report]'",)
+    monkeypatch.setitem(sys.modules, "moto", None)
+    with pytest.raises(InvalidInput) as raised:
+        Sweeps()
+    assert raised.value.faults == ("Sweeps(on=\"local\") needs moto: pip install 'stepsweep[local]'",)
+
+
+# --- one after the other
+
+
+def test_a_note_is_read_written_added_to_and_removed(sweeps: Sweeps) -> None:
+    one, other = sweeps.get("none"), sweeps.get("none")
+    assert (one.note, other.note) == ("", "")
+    one.note = "first"
+    one.note += ", second"
+    assert one.note == other.note == "first, second"
+    one.note = ""
+    assert other.note == ""
+
+
+def test_a_log_has_its_lines_and_a_report_is_a_file(sweeps: Sweeps, tmp_path: Path) -> None:
+    plane = sweeps.get("plane")
+    assert plane.logs({"lr": 0.001, "momentum": 0.5}) == "ValueError: out of paper\n"
+    with pytest.raises(CloudError, match=r"^there is no log of lr-0_1-momentum-0_9-\w+ here: it has not started"):
+        plane.logs(1)
+    assert plane.report(tmp_path / "mine.html") == tmp_path / "mine.html"
+    assert "<title>" in (tmp_path / "mine.html").read_text()
+
+
+def test_a_sweep_at_rest_is_not_waited_for(sweeps: Sweeps) -> None:
+    plane = sweeps.get("plane")
+    assert plane.wait(quiet=True) is plane
+    assert (repr(plane), plane.name, plane.status, plane.priority) == (
+        "Sweep('plane', on='local')", "plane", "FINISHED", "normal"
+    )  # fmt: skip
+
+
+CELL = ' style="padding:2px 10px 2px 0;text-align:right"'
+
+
+def text_of(html: str) -> str:
+    """Returns a summary with one row in a line, and cells apart."""
+    assert html.count("<td") == html.count(f"<td{CELL}>")
+    rows = re.sub(r"</(tr|div)>", "\n", html.replace(CELL, ""))
+    return re.sub(r"</t[hd]>", "|", re.sub(r"<(t[rhd]|/?table|/?div)>", "", rows))
+
+
+def test_a_notebook_shows_the_state_the_winner_and_the_top(sweeps: Sweeps) -> None:
+    assert text_of(sweeps.get("folded")._repr_html_()) == (
+        "<b>folded</b> FINISHED 4 of 4 trials ended\n"
+        "Winner: <code>--lr 0.01  val_accuracy 0.8125 at epoch 1</code>\n"
+        "|lr|val_accuracy|epoch|\n"
+        "1|0.01|0.8125|1|\n"
+        "2|0.1|0.5625|1|\n"
+    )
+    assert text_of(sweeps.get("begun")._repr_html_()) == (
+        '<b>begun</b> INTERRUPTED <progress value="0" max="2" style="width:16em"></progress> 0 of 2 trials ended\n'
+        "|lr|val_accuracy|epoch|\n"
+    )
+    halved = text_of(sweeps.get("halved")._repr_html_()).splitlines()
+    assert (len(halved), halved[-1]) == (14, "… and 2 more in <code>.leaderboard</code>")
+    failed = text_of(sweeps.get("none")._repr_html_()).splitlines()
+    assert failed == [
+        "<b>none</b> FINISHED 2 of 2 trials ended, 2 of them did not succeed", "|lr|val_accuracy|epoch|",
+        "FAILED|0.1|||", "FAILED|0.01|||",
+    ]  # fmt: skip
+    assert text_of(sweeps.get("plane").winner._repr_html_()) == (
+        "lr|momentum|val_accuracy|epoch|\n0.1|0.9|0.9|2|\n<code>--lr 0.1 --momentum 0.9</code>\n"
+    )
