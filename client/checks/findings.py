@@ -15,7 +15,8 @@ Clients = Callable[[str], Any]
 
 ACTIONS = {"ListObjectsV2": "ListBucket", "ListBuckets": "ListAllMyBuckets"}
 """S3 operations whose permission has another name."""
-
+SERVICES = {"DescribeJobDefinitions": "batch", "ListStackResources": "cloudformation"}
+"""Operations that questions about other services need too."""
 
 NEVER = "no job will ever start on these machines"
 
@@ -64,7 +65,8 @@ def asked(
     except aws.ClientError as error:
         if not is_denied(error):
             return [Finding(check=check, state=State.PROBLEM, found=str(explanation(error, profile=profile)))]
-        action = f"{service}:{ACTIONS.get(error.operation_name, error.operation_name)}"
+        operation = error.operation_name
+        action = f"{SERVICES.get(operation, service)}:{ACTIONS.get(operation, operation)}"
         return [
             Finding(
                 check=check,

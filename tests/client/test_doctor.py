@@ -20,7 +20,6 @@ import pytest
 from filelock import FileLock
 
 from stepsweep.client.checks.aws import AwsDoctor, family_of, tool_finding
-from stepsweep.client.checks.findings import Finding
 from stepsweep.client.checks.machine import examine_machine
 from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.clouds.cloud import Cloud
@@ -33,6 +32,7 @@ from tests.support.answers import JSON, Answer, Change, answering
 from tests.support.clients import client_of
 from tests.support.command import Sweep
 from tests.support.deployed import ACCOUNT, Deployed, deploy
+from tests.support.findings import told
 from tests.support.stack import REGION
 
 WELL = {
@@ -76,15 +76,6 @@ def on_a_stack(made: Deployed, **texts: str) -> dict[str, str]:
     of = {"name": made.name, "low": made.name.lower(), "region": REGION, "account": ACCOUNT, "image": image_of(made)}
     well = {check: text.format(**of, outputs=len(Output)) for check, text in WELL.items()}
     return well | {check.replace("_", " "): text for check, text in texts.items()}
-
-
-def told(findings: list[Finding]) -> dict[str, str]:
-    """Returns the findings by their check, each as `STATE: FOUND`, with what to do on a line of its own."""
-    by_check: dict[str, list[str]] = {}
-    for one in findings:
-        text = f"{one.state}: {one.found}" + (f"\n-> {one.remedy}" if one.remedy else "")
-        by_check.setdefault(one.check, []).append(text)
-    return {check: "\n".join(texts) for check, texts in by_check.items()}
 
 
 class Doctor:
@@ -274,6 +265,9 @@ def test_what_may_not_be_read_names_the_action(doctor: Doctor, made: Deployed) -
     assert doctor(made, {"/v1/describejobdefinitions": DENIED}) == {
         **without, "job definition": of("warning", "batch:DescribeJobDefinitions")
     }  # fmt: skip
+    resources = Answer.query_error("AccessDenied", "no")
+    found = doctor(made, {"ListStackResources": resources})
+    assert found == {**without, "job definition": of("warning", "cloudformation:ListStackResources")}
     without = {check: text for check, text in on_a_stack(made).items() if check != "compute"}
     assert doctor(made, {QUEUES: DENIED}) == {**without, "job queue": of("warning", "batch:DescribeJobQueues")}
 
