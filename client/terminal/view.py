@@ -402,6 +402,7 @@ def _entry_table(entries: Sequence[Entry], *, with_options: bool, with_notes: bo
     table = plain_table("sweep", "started", "status", "trials", head, *(["note"] if has_notes else []))
     for column in table.columns:
         column.justify = "right" if column.header == "trials" else "left"
+    table.columns[0].min_width = max(len(entry.sweep) for entry in entries)  # on a narrow terminal others are cut
     for entry in entries:
         trials = "" if entry.planned is None else f"{entry.ended:,}/{entry.planned:,}"
         options = f"{entry.options}  " if with_options else ""

@@ -12,41 +12,12 @@ from matplotlib.figure import Figure
 
 from stepsweep import CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps
 from stepsweep.client.api.sweep import Sweep
-from tests.support.recorded import RecordedCloud
-
-PLANE = {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.9]}
-HALVED = {"lr": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], "act": ["relu", "tanh"]}
-HALVING: dict[str, Any] = {"halving": {"min_epochs": 1, "factor": 2}}
+from tests.support.recorded_sweeps import recorded_sweeps
 
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sweeps: `plane` has a failure and a tie, `halved` two rungs, `folded` two folds; `none` failed, `begun` waits."""
-    cloud = RecordedCloud(directory=tmp_path_factory.mktemp("cloud"))
-    trials = cloud.planned("plane", PLANE, epochs=2)
-    for number, (trial, value) in enumerate(zip(trials, [0.5, 0.9, 0.9, 0.75, None, 0.625], strict=True)):
-        if value is None:
-            cloud.failed("plane", trial, "ValueError: out of paper\n", began=number)
-        else:
-            cloud.succeeded("plane", trial, {"val_accuracy": [value - 0.25, value]}, began=number)
-    cloud.left(trials[1], {"best.pt": "winner"})
-    cloud.left(trials[2], {"best.pt": "tie"})
-    cloud.reduced("plane")
-    for round_number, epochs in enumerate([1, 2]):
-        for trial in cloud.planned("halved", HALVED, epochs=2, round_number=round_number, **HALVING):
-            if trial.epochs == epochs:
-                lr = float(str(trial.params["lr"]))
-                values = [lr, lr + 0.25][:epochs]
-                cloud.succeeded("halved", trial, {"val_accuracy": values}, began=20 * epochs)
-        cloud.reduced("halved", round_number=round_number)
-    for number, trial in enumerate(cloud.planned("folded", {"lr": [0.1, 0.01]}, epochs=1, folds=2)):
-        cloud.succeeded("folded", trial, {"val_accuracy": [0.5 + number / 8]})
-    cloud.reduced("folded")
-    for trial in cloud.planned("none", {"lr": [0.1, 0.01]}, epochs=1):
-        cloud.failed("none", trial, "no\n")
-    cloud.reduced("none")
-    cloud.planned("begun", {"lr": [0.1, 0.01]}, epochs=1)
-    return cloud.directory
+    return recorded_sweeps(tmp_path_factory.mktemp("cloud"))
 
 
 @pytest.fixture
@@ -145,8 +116,10 @@ def test_all_sweeps_are_a_table_of_numbers(sweeps: Sweeps) -> None:
     assert [(name, *row) for name, row in zip(shown.index, shown.fillna(0).itertuples(index=False), strict=True)] == [
         ("begun", "INTERRUPTED", 2, 0, 0, ""),
         ("folded", "FINISHED", 4, 4, 0.8125, "--lr 0.01"),
+        ("half", "INTERRUPTED", 3, 2, 0, ""),
         ("halved", "FINISHED", 12, 12, 0.85, "--lr 0.6 --act relu"),
         ("none", "FINISHED", 2, 2, 0, ""),
+        ("pair", "FINISHED", 3, 3, 0, ""),
         ("plane", "FINISHED", 6, 6, 0.9, "--lr 0.1 --momentum 0.9"),
     ]
 

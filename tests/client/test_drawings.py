@@ -21,7 +21,8 @@ from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.page.course import Course, course
 from stepsweep.page.gathered import Importance, Weight
-from tests.support.drawings import compare
+from tests.support.drawings import described
+from tests.support.kept import compare
 from tests.support.planes import ACCURACY, PLANE, PLANE_ROWS, rows, spec
 
 KEPT = Path(__file__).parent / "drawings"
@@ -155,4 +156,4 @@ DRAWN: dict[str, Callable[[], Picture]] = {
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_picture_is_drawn_as_it_is_kept(name: str) -> None:
-    compare(DRAWN[name](), KEPT / f"{name}.txt")
+    compare(list(described(DRAWN[name]())), KEPT / f"{name}.txt")

@@ -1,11 +1,9 @@
 """A figure as text: all that a person sees of it, so that one comparison judges the whole picture.
 
-Numbers have four digits. A kept text is compared line by line with what is drawn. After a change that is meant, delete
-the file and run the test twice: the first run writes it.
+Numbers have four digits.
 """
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,15 +23,6 @@ MANY = 30
 """Of more points, the first and the last stand for all."""
 
 
-def compare(figure: Figure, kept: Path) -> None:
-    """Asserts that a figure is the one whose text is kept."""
-    text = "\n".join(described(figure)) + "\n"
-    if not kept.exists():
-        kept.write_text(text, encoding="utf-8")
-        raise AssertionError(f"{kept} is new: look whether it is right")
-    assert text.splitlines() == kept.read_text(encoding="utf-8").splitlines()
-
-
 def described(figure: Figure) -> Iterator[str]:
     figure.draw_without_rendering()  # so that ticks and the layout are there
     yield f"figure {_numbers(figure.get_size_inches())} inches, layout {type(figure.get_layout_engine()).__name__}"
@@ -44,7 +33,7 @@ def described(figure: Figure) -> Iterator[str]:
         yield _legend(legend, figure)
     for plot in figure.axes:
         if not plot.get_visible():
-            yield "\nan empty place"
+            yield from ("", "an empty place")
             continue
         yield ""
         yield from _plot(plot, figure) if not hasattr(plot, "_colorbar") else _colourbar(plot)
