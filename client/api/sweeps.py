@@ -175,7 +175,7 @@ class Sweeps:
         entries = self.cloud.settled(lambda: self.cloud.looked_at().entries()) if is_there else []
         names = [field.name for field in fields(Entry)]
         table = pd.DataFrame([[getattr(entry, name) for name in names] for entry in entries], columns=names)
-        return table.astype({"planned": "Int64", "ended": "Int64", "failed": "Int64", "value": "float64"})
+        return table.astype({**dict.fromkeys(("planned", "ended", "failed", "front"), "Int64"), "value": "float64"})
 
     def spec(self, asked: "Mapping[str, Any] | SweepSpec | str | Path", *, name: str | None = None) -> SweepSpec:
         """Returns the validated spec that `run` would run. Raises InvalidInput, which lists every fault."""

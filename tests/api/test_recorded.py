@@ -109,7 +109,7 @@ def test_all_sweeps_are_a_table_of_numbers(sweeps: Sweeps) -> None:
     table = sweeps.list().set_index("sweep")
     assert {name: str(kind) for name, kind in table.dtypes.items()} == {
         "started_at": "datetime64[us, UTC]", "status": "str", "planned": "Int64", "ended": "Int64", "failed": "Int64",
-        "metric": "str", "value": "float64", "options": "str", "front": "object", "job_seconds": "float64",
+        "metric": "str", "value": "float64", "options": "str", "front": "Int64", "job_seconds": "float64",
         "usd_estimate": "float64", "note": "str", "fault": "str",
     }  # fmt: skip
     shown = table[["status", "planned", "ended", "value", "options"]].sort_index()
