@@ -19,6 +19,7 @@ class Job:
         from_look: how often its status was listed before Batch shows it.
         refusals: how often Batch answers that it cannot end this one.
         ends: whether it has ended as soon as Batch has agreed to end it.
+        described: what else Batch says of it.
     """
 
     sweep: str
@@ -28,6 +29,7 @@ class Job:
     reason: str = ""
     refusals: int = 0
     ends: bool = True
+    described: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -38,6 +40,12 @@ class Queue:
 
     def answer(self, path: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         match path:
+            case "/v1/listjobs" if "filters" in asked:
+                names = asked["filters"][0]["values"]
+                page = [
+                    {"jobId": job_id, "jobName": job.name} for job_id, job in self.jobs.items() if job.name in names
+                ]
+                return 200, {"jobSummaryList": page}
             case "/v1/listjobs":
                 return 200, self._list(asked["jobStatus"], int(asked.get("nextToken", 0)))
             case "/v1/describejobs" if len(asked["jobs"]) > 100:
@@ -74,7 +82,8 @@ class Queue:
     def _described(self, job_id: str) -> dict[str, Any]:
         job = self.jobs[job_id]
         named = {"jobId": job_id, "jobName": job.name, "jobQueue": "queue", "jobDefinition": "job", "startedAt": 1}
-        return {**named, "status": job.status, "tags": {"sweep": job.sweep}}
+        reason = {"statusReason": job.reason} if job.reason else {}
+        return {**named, "status": job.status, "tags": {"sweep": job.sweep}, **reason, **job.described}
 
 
 @contextmanager

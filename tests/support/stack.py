@@ -7,7 +7,7 @@ reducer themselves write what is in its bucket.
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -80,11 +80,13 @@ class Stack:
         name: str = self.bucket.get_json(keys.latest_key(sweep))["execution"]
         return name
 
-    def succeeded(self, sweep: str, trial: Trial, values: list[float]) -> None:
+    def succeeded(
+        self, sweep: str, trial: Trial, values: list[float], attempts: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         """Writes what a job, and the state machine after it, write of a trial that went well."""
         rows = [{"epoch": epoch, "val_accuracy": value} for epoch, value in enumerate(values, start=1)]
         self.bucket.put(trial.metrics_key, to_csv(rows), "text/csv")
-        self._record(sweep, trial, {"status": "SUCCEEDED", "job": {}})
+        self._record(sweep, trial, {"status": "SUCCEEDED", "job": {"attempts": list(attempts)}})
 
     def failed(self, sweep: str, trial: Trial, last_line: str) -> None:
         logs = self.deployment.logs
