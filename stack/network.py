@@ -27,7 +27,7 @@ class Network(Construct):
         if config.vpc_id:
             # From attributes, not by a look-up: synth must not need an account.
             self.vpc = ec2.Vpc.from_vpc_attributes(
-                self, "Vpc", vpc_id=config.vpc_id, availability_zones=["", *config.subnet_ids][1:]
+                self, "Vpc", vpc_id=config.vpc_id, availability_zones=list(config.subnet_ids)
             )
             self.zones = "own"
             self.subnets = ec2.SubnetSelection(

@@ -52,7 +52,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[st
 
 
 def _sections(proof: Proof, variant: str) -> dict[str, Any]:
-    subject = proof.subject(variant)
+    subject = proof.with_others(variant)
     template = _named(_plain(subject.template), _assets(subject))
     resources = template["Resources"]
     policies = [resources.pop(name)["Properties"] for name in subject.ids("AWS::IAM::Policy")]
