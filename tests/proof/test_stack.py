@@ -18,7 +18,7 @@ from tests.proof.summary import FOLDER, summary
 from tests.proof.variants import VARIANTS
 
 
-# It finds most faults, and takes half of the syntheses: the first test here is the one with which `make mutants` begins.
+# First: it finds most faults, and `make mutants` begins with the test that synthesizes.
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_stack_is_what_its_summary_says(proof: Proof, variant: str) -> None:
     """`python -m tests.proof.summary` renews the summaries: read the difference, and what is lost with an id."""
