@@ -82,6 +82,8 @@ def test_docker_is_taken_where_it_answers_or_else_podman_and_both_say_why_not(
     assert why_not() == "docker is not installed; podman is not installed"
     program(tmp_path, "docker", 'echo "a warning" >&2; echo "Cannot connect to the Docker daemon" >&2; exit 1')
     assert why_not() == "docker: Cannot connect to the Docker daemon; podman is not installed"
+    program(tmp_path, "docker", "printf 'no socket \\377' >&2; exit 1")
+    assert why_not() == "docker: no socket \ufffd; podman is not installed"
     program(tmp_path, "docker", "exit 1")
     (tmp_path / "podman").write_text("#!/nowhere")
     (tmp_path / "podman").chmod(0o755)
@@ -107,7 +109,7 @@ def test_docker_is_taken_where_it_answers_or_else_podman_and_both_say_why_not(
 
 
 def test_an_engine_has_the_variables_of_the_shell_that_are_its_own_and_no_others(tmp_path: Path) -> None:
-    program(tmp_path, "docker", "exit 0")
+    program(tmp_path, "docker", f"/usr/bin/env >{tmp_path}/environment")
     own = [
         *("DOCKER_HOST", "BUILDKIT_PROGRESS", "BUILDX_BUILDER", "CONTAINERS_CONF", "CONTAINER_HOST", "PODMAN_IGNORE"),
         *("STORAGE_DRIVER", "REGISTRY_AUTH_FILE", "NOTIFY_SOCKET", "XDG_RUNTIME_DIR", "LD_LIBRARY_PATH"),
@@ -116,7 +118,7 @@ def test_an_engine_has_the_variables_of_the_shell_that_are_its_own_and_no_others
     ]
     shell = {"PATH": str(tmp_path), **dict.fromkeys(own, "own")}
     others = dict.fromkeys(["WANDB_API_KEY", "AWS_PROFILE", "MY_DOCKER_HOST", "PYTHONPATH", "HOMEBREW"], "another's")
-    assert Engine.found({**shell, **others}).environment == shell
+    assert Engine.found({**shell, **others}).environment == environment(tmp_path) == shell
 
 
 @pytest.fixture
@@ -286,7 +288,8 @@ def test_a_container_whose_engine_or_host_is_gone_says_so(engine: Engine, machin
     gone = Engine(program=str(there), is_podman=False, environment={})
     said = f'unable to start container process: exec: "{there}": stat {there}: no such file or directory'
     reason = f"CannotCreateContainerError: {said}"
-    assert ran(gone, machine, tmp_path) == Ending(status_reason=FAILED, container={"reason": reason})
+    for _ in range(2):
+        assert ran(gone, machine, tmp_path) == Ending(status_reason=FAILED, container={"reason": reason})
     attempts = ContainerAttempts(machine, engine, environment=lambda _: {}, directory=tmp_path, folders=tmp_path)
     lost = attempts.ending(attempt(tmp_path), Process("1", is_lost=True))
     assert lost == Ending(status_reason="Host EC2 (of the embedded cloud) terminated.", container={})

@@ -72,8 +72,8 @@ class Engine:
             # Debian's package podman-docker calls Podman `docker`.
             is_podman = name == "podman" or "podman" in _said([program, "--version"], environment)[1].lower()
             asked = ["info"] if is_podman else ["version", "--format", "{{.Server.Version}}"]
-            code, said = _said([program, *asked], environment)
-            if code == 0:
+            has_answered, said = _said([program, *asked], environment)
+            if has_answered:
                 return cls(program=program, is_podman=is_podman, environment=environment)
             reasons.append(f"{name}: {(said.strip().splitlines() or ['it does not answer'])[-1]}")
         raise InvalidInput([f"--container: needs Docker or Podman; {'; '.join(reasons)}"])
@@ -90,7 +90,7 @@ class Engine:
         """
         for source in sources_of(assembly, stack):
             image = image_name(source.tag)
-            if _said([self.program, "image", "inspect", image], self.environment)[0] == 0:
+            if _said([self.program, "image", "inspect", image], self.environment)[0]:
                 continue
             on_status(f"Building the trainer's image with {self.name}; {log} has its output …")
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -198,20 +198,20 @@ def state_of(said: Path) -> Mapping[str, Any]:
     return state if isinstance(state, dict) else {}
 
 
-def _said(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[int, str]:
+def _said(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[bool, str]:
+    """Returns whether a command succeeds, and what it prints; of one that fails, its standard error."""
     try:
         ended = subprocess.run(
             argv,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
             errors="replace",
             timeout=ASK_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return 1, f"it has not answered within {ASK_SECONDS:.0f} seconds"
+        return False, f"it has not answered within {ASK_SECONDS:.0f} seconds"
     except OSError as error:
-        return 1, str(error)
-    return ended.returncode, ended.stdout if ended.returncode == 0 else ended.stderr
+        return False, str(error)
+    return ended.returncode == 0, ended.stderr if ended.returncode else ended.stdout

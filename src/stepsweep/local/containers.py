@@ -72,7 +72,7 @@ class ContainerAttempts:
             return Ending(status_reason=HOST_LOST, container={})
         state = state_of(self._said(attempt))
         if process.exit_code is None or not _has_run(state):
-            why = process.error or " ".join([*last_lines(attempt.log)[-1:]] or ["the engine does not say why"])
+            why = process.error or [*last_lines(attempt.log)[-1:], "the engine does not say why"][0]
             error = "CannotStartContainerError" if state else "CannotCreateContainerError"
             return Ending(status_reason=NOT_STARTED, container={"reason": f"{error}: {state.get('Error') or why}"})
         # The engine's program was killed before its container, which was removed then.
