@@ -55,8 +55,10 @@ REDUCER_FILES = (
     "page/*.html",
     "page/*.js",
     "page/*.py",
+    "statemachine/conclusion.py",
     "statemachine/reducer.py",
     "statemachine/report.py",
+    "statemachine/spending.py",
 )
 """What the reducer has, which also leaves a page: `staged_reducer` adds Plotly's script."""
 

@@ -14,44 +14,32 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from stepsweep.bucket.artifacts import KeptFiles, keep
 from stepsweep.bucket.job_logs import CloudLastLines, LastLines, with_last_lines
-from stepsweep.bucket.latest import has_ended, other_execution
+from stepsweep.bucket.latest import other_execution
 from stepsweep.bucket.outcomes import Outcomes, Unreadable
-from stepsweep.bucket.s3 import Bucket, as_json, for_all, from_json
+from stepsweep.bucket.s3 import Bucket, for_all, from_json
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.stores import S3Store
 from stepsweep.bucket.trials import Read, read_result
-from stepsweep.contract import artifacts, keys, ranking, rounds
-from stepsweep.contract.assumed import Span
-from stepsweep.contract.bill import Work, of_rounds
+from stepsweep.contract import keys, ranking, rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import begin
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.means import StackJob
-from stepsweep.contract.output import Cost, Front, Kept, OnFront, Output, Place
 from stepsweep.contract.ranking import Group, Result
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.spent import Spent
 from stepsweep.contract.stop import Course
 from stepsweep.contract.trial import Status, Trial
 from stepsweep.statemachine import kept
+from stepsweep.statemachine.conclusion import conclude
 from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.report import Ground, leave_report
-
-BEST = 10
-"""How many trials of the leaderboard the output lists, if there is a winner. An execution's output holds at most 256
-KiB; S3 has the whole table."""
+from stepsweep.statemachine.spending import cost_of, over_budget, spent_until
 
 MAX_LOG_READS = 100
 """Failed trials whose last log line is read."""
-
-MAX_SUMMARY_BYTES = 16_384
-MAX_SUMMARY_BRACKETS = 400
-"""Limits of the winner's summary in the output. The trainer writes it, so it may be too large for the output, or nested
-too deeply for Python to serialize."""
 
 
 def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
@@ -164,7 +152,7 @@ def reduce(
     results = with_last_lines(all_read, last_lines)
     if no_job_started and round_number:
         results = _as_before(bucket, sweep, round_number, results)
-    spent = _spent(bucket, spec, all_read, round_number, fleet)
+    spent = spent_until(bucket, spec, all_read, round_number, fleet)
     bucket.put_json(
         keys.results_key(sweep, round_number),
         RoundResults(
@@ -177,13 +165,13 @@ def reduce(
     ended_by = no_job_started or None
     if goes_on and not ended_by:
         ended_by = _stopped(bucket, spec, groups, round_number, hours)
-        ended_by = ended_by or _over_budget(spec, results, spent, round_number + 1, fleet)
+        ended_by = ended_by or over_budget(spec, results, spent, round_number + 1, fleet)
     if goes_on and not ended_by:
         ask = bool(rounds.wanted_of_model(spec, groups))
         return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": ask}
 
-    cost = _cost(spent, fleet, job_gpus=spec.resources.gpus or job.gpus)
-    return _ended(
+    cost = cost_of(spent, fleet, job_gpus=spec.resources.gpus or job.gpus)
+    return conclude(
         bucket,
         spec,
         results,
@@ -270,7 +258,7 @@ def end_leg(
             execution=state.began.execution, round_number=leg, spent=state.spent, results=tuple(results)
         ).to_json(),
     )
-    return _ended(
+    return conclude(
         bucket,
         spec,
         results,
@@ -278,79 +266,8 @@ def end_leg(
         rounds_run=1,
         plan_key=keys.free_plan_key(sweep),
         ended_by=ended_by,
-        cost=_cost(state.spent, state.began.fleet, job_gpus=spec.resources.gpus or job.gpus),
+        cost=cost_of(state.spent, state.began.fleet, job_gpus=spec.resources.gpus or job.gpus),
     )
-
-
-def _ended(
-    bucket: Bucket,
-    spec: SweepSpec,
-    results: Sequence[Result],
-    *,
-    execution: str,
-    rounds_run: int,
-    plan_key: str,
-    ended_by: str | None,
-    cost: Cost,
-) -> dict[str, Any]:
-    """Ranks the trials, writes leaderboard.csv and winner.json or front.json, and returns the function's answer."""
-    sweep, counts = spec.name, ranking.counts(results)
-    ranked = ranking.ranked(ranking.grouped(results), spec.objectives)
-    leaderboard = [group for _, group in ranked]
-    table = ranking.leaderboard_csv(ranked, spec.objectives, list(spec.parameters))
-    if not leaderboard[0].is_complete:
-        bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
-        has_ended(bucket, sweep, execution=execution)
-        return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
-
-    trials_kept = artifacts.kept(ranked, spec.keep_artifacts)
-    files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))
-    head = _front(spec, ranked, files) if spec.has_front else _winner(bucket, spec, leaderboard, files)
-    output = Output(
-        sweep=sweep,
-        execution=execution,
-        **head,
-        objectives=spec.objectives,
-        outcomes=counts,
-        reasons=tuple(ranking.reasons(result for group in leaderboard for result in group.results)),
-        rounds=rounds_run,
-        leaderboard_key=keys.leaderboard_key(sweep),
-        plan_key=plan_key,
-        epochs_trained=sum(result.epochs_trained or 0 for result in results),
-        ended_by=ended_by,
-        cost=cost,
-    ).to_json()
-    bucket.put_json(keys.front_key(sweep) if spec.has_front else keys.winner_key(sweep), output)
-    bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
-    # Last: it marks the sweep as finished, and then the others must exist.
-    has_ended(bucket, sweep, execution=execution)
-    return {"another_round": False, "output": output}
-
-
-def _winner(
-    bucket: Bucket, spec: SweepSpec, leaderboard: Sequence[Group], files: Mapping[str, KeptFiles]
-) -> dict[str, Any]:
-    """Returns what an output says of the winner and of those near it.
-
-    Args:
-        files: the kept artifacts by trial id.
-    """
-    winner = leaderboard[0]
-    return {
-        "winner": Place.of(winner),
-        "summary": _summary(bucket, winner.trial) if spec.trials_each == 1 else None,
-        "artifacts": _kept(winner.trial, files),
-        "ties": tuple(_tie(winner, group) for group in ranking.ties(leaderboard)[:BEST]),
-        "best": tuple(Place.of(group) for group in leaderboard[:BEST] if group.is_complete),
-    }
-
-
-def _front(
-    spec: SweepSpec, ranked: Sequence[tuple[int | None, Group]], files: Mapping[str, KeptFiles]
-) -> dict[str, Any]:
-    """Returns what an output says of the first Pareto front."""
-    first = [group for rank, group in ranked if rank == 1]
-    return {"front": Front.of([OnFront.of(group, spec.objectives, _kept(group.trial, files)) for group in first])}
 
 
 def _how_training_ended(ended: Mapping[str, Any]) -> tuple[Any, str]:
@@ -362,29 +279,6 @@ def _how_training_ended(ended: Mapping[str, Any]) -> tuple[Any, str]:
         return from_json(cause) if cause else {}, ""
     except ValueError:
         return {}, ""
-
-
-def _kept(trial: Trial, files: Mapping[str, KeptFiles]) -> Kept | None:
-    there = files.get(trial.trial_id)
-    if there is None or not there.sizes:
-        return None
-    sizes = there.sizes.values()
-    return Kept(prefix=trial.kept_artifacts, files=len(sizes), bytes=sum(sizes), is_partial=there.is_partial)
-
-
-def _spent(bucket: Bucket, spec: SweepSpec, all_read: Sequence[Read], round_number: int, fleet: Fleet) -> Spent:
-    """Returns what the jobs of this and all earlier rounds took."""
-    spent = Spent()
-    if round_number:
-        key = keys.results_key(spec.name, round_number - 1)
-        spent = RoundResults.from_json(bucket.written_json(key), where=key).spent
-    ran = [each for each in all_read if each.result.trial.round_number == round_number and each.job_seconds]
-    rungs = (0, *spec.rungs)
-    for each in ran:
-        before, whole = rungs[each.result.trial.rung : each.result.trial.rung + 2]
-        epochs = max(0, (each.result.epochs_trained or 0) - before)
-        spent = spent.with_job(each.job_seconds, epochs, is_whole=epochs == whole - before)
-    return spent.with_starts(fleet.machines(len(ran)))
 
 
 def _as_before(bucket: Bucket, sweep: str, round_number: int, results: Sequence[Result]) -> list[Result]:
@@ -417,68 +311,3 @@ def _stopped(bucket: Bucket, spec: SweepSpec, groups: Sequence[Group], round_num
 def _values_of_round(groups: Sequence[Group], round_number: int) -> list[float | None]:
     """Returns the values of the params that a round trained, in the order of the plan."""
     return [group.value for group in groups if any(each.trial.round_number == round_number for each in group.results)]
-
-
-def _over_budget(
-    spec: SweepSpec,
-    results: Sequence[Result],
-    spent: Spent,
-    next_round: int,
-    fleet: Fleet,
-) -> str | None:
-    """Returns why the sweep stops, if the next round might exceed the budget; None otherwise."""
-    if spec.budget_usd is None:
-        return None
-    # Jobs that failed before their first epoch cost money too, and say nothing of the pace.
-    pace = spent.pace or spec.seconds_per_epoch or 0.0
-    planned = rounds.next_round(spec, results, (), round_number=next_round, trainer_version="")
-    to_run = [trial for trial in planned if trial.round_number == next_round]
-    before = (0, *spec.rungs)
-    work = Work(
-        jobs=len(to_run),
-        epochs=rounds.epochs_to_train(spec, to_run),
-        longest=max((trial.epochs - before[trial.rung] for trial in to_run), default=0),
-    )
-    usd, more = spent.usd_at_most(fleet), of_rounds([work], fleet, Span(pace, pace)).usd.high
-    if usd + more <= spec.budget_usd:
-        return None
-    return (
-        f"budget_usd: up to {usd:.2f} USD have been spent, and the next round ({len(to_run)} trials) may take "
-        f"{more:.2f} more; the budget is {spec.budget_usd:g}"
-    )
-
-
-def _cost(spent: Spent, fleet: Fleet, *, job_gpus: int) -> Cost:
-    """Returns the time of this sweep's jobs by Batch's timestamps, and their estimated cost at the stack's price."""
-    return Cost(
-        job_seconds=round(spent.job_seconds, 1),
-        gpu_seconds=round(spent.job_seconds * job_gpus, 1),
-        usd_estimate=round(spent.usd(fleet), 4),
-        usd_at_most=round(spent.usd_at_most(fleet), 4),
-    )
-
-
-def _tie(winner: Group, group: Group) -> Place:
-    return Place.of(group, p_value=round(ranking.p_value(winner, group), 4) if len(group.results) > 1 else None)
-
-
-def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) -> str:
-    ended = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-    reasons = "\n".join(f"{trials}x {reason}" for reason, trials in ranking.reasons(results))
-    who = f"None of {len(results)} trials succeeded"
-    if counts[Status.SUCCEEDED]:
-        who = f"No params succeeded in all of their trials, of {len(results)} trials"
-    return f"{who} ({ended}). The reasons, most frequent first:\n{reasons}"
-
-
-def _summary(bucket: Bucket, trial: Trial) -> dict[str, Any] | None:
-    """Returns the trainer's summary of a trial; None if it is missing, too large, or not a JSON object."""
-    data = bucket.get(keys.summary_key(trial.trial_id, trial.epochs), at_most=MAX_SUMMARY_BYTES + 1)
-    if data is None or len(data) > MAX_SUMMARY_BYTES or data.count(b"{") + data.count(b"[") > MAX_SUMMARY_BRACKETS:
-        return None
-    try:
-        summary = from_json(data)
-        as_json(summary)  # no NaN
-    except ValueError:
-        return None
-    return summary if isinstance(summary, dict) else None

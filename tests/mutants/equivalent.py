@@ -97,8 +97,8 @@ EQUIVALENT = [
         reason="neither is the name of a sweep, so the execution's takes its place",
     ),
     Equivalent(
-        file="statemachine/reducer.py",
-        function="_ended",
+        file="statemachine/conclusion.py",
+        function="conclude",
         change=(
             "- files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))",
             "+ files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), ))",
@@ -106,8 +106,8 @@ EQUIVALENT = [
         reason="`keep` returns as many as it is given; `strict` would only name a fault of its own",
     ),
     Equivalent(
-        file="statemachine/reducer.py",
-        function="_ended",
+        file="statemachine/conclusion.py",
+        function="conclude",
         change=(
             "- files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))",
             "+ files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=False))",

@@ -358,7 +358,7 @@ SEEDS = [
     ),
     Seed(
         breaks="a summary of nested brackets ends the reducer, so there is no winner",
-        file="statemachine/reducer.py",
+        file="statemachine/conclusion.py",
         text="""data.count(b"{") + data.count(b"[") > MAX_SUMMARY_BRACKETS""",
         wrong="""data.count(b"{") > MAX_SUMMARY_BRACKETS""",
         tests=("tests/statemachine/test_reducer.py",),

@@ -19,8 +19,8 @@ from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.metrics import MAX_BYTES
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial
-from stepsweep.statemachine import reducer
-from stepsweep.statemachine.reducer import BEST
+from stepsweep.statemachine import conclusion
+from stepsweep.statemachine.conclusion import BEST
 from tests.support.clients import PATIENT, retries_of_new
 from tests.support.functions import Cloud, job_description
 
@@ -138,14 +138,14 @@ class TestSummary:
 
     @pytest.mark.parametrize("more", [0, 1])
     def test_the_largest_summary_is_in_the_output_and_none_that_is_larger(self, cloud: Cloud, more: int) -> None:
-        data = b'{"a": 1}'.ljust(reducer.MAX_SUMMARY_BYTES + more)
+        data = b'{"a": 1}'.ljust(conclusion.MAX_SUMMARY_BYTES + more)
         assert self.summary_of(cloud, data) == (None if more else {"a": 1})
 
     def test_a_summary_larger_than_any_document_costs_nobody_the_winner(
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("stepsweep.bucket.s3.MAX_DOCUMENT_BYTES", 2 * reducer.MAX_SUMMARY_BYTES)
-        assert self.summary_of(cloud, b'{"a": 1}'.ljust(3 * reducer.MAX_SUMMARY_BYTES)) is None
+        monkeypatch.setattr("stepsweep.bucket.s3.MAX_DOCUMENT_BYTES", 2 * conclusion.MAX_SUMMARY_BYTES)
+        assert self.summary_of(cloud, b'{"a": 1}'.ljust(3 * conclusion.MAX_SUMMARY_BYTES)) is None
 
     @pytest.mark.parametrize(
         "data",
@@ -343,7 +343,7 @@ class TestLastLines:
     def test_the_logs_of_the_first_failed_trials_are_read_and_the_rest_keep_their_reason(
         self, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reducer, "MAX_LOG_READS", 8)  # of 100
+        monkeypatch.setattr("stepsweep.statemachine.reducer.MAX_LOG_READS", 8)  # of 100
         trials = cloud.planned(parameters={"lr": list(range(1, 14))})
         cloud.printed("job/default/1", "ValueError: no")
         cause = job_description(exit_code=1, stream="job/default/1")
