@@ -44,7 +44,7 @@ FUNCTION_FILES = (
     "statemachine/workers.py",
 )
 """The code of the Lambda functions. They use the standard library, the runtime's boto3, and in one function a layer's
-packages (`stack/sampler_packages.py`). definition.py stays out: it imports CDK."""
+packages (`stack/sampler_packages.py`). definition/ stays out: it imports CDK."""
 
 REDUCER_FILES = (
     *FUNCTION_FILES,

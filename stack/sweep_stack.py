@@ -27,7 +27,7 @@ from stepsweep.stack.notices import Notices
 from stepsweep.stack.packages import TRAINER_FILES, staged, staged_reducer, staged_trainer
 from stepsweep.stack.storage import Storage
 from stepsweep.stack_config import ECR_IMAGE, StackConfig
-from stepsweep.statemachine.definition import SweepDefinition
+from stepsweep.statemachine.definition.sweep import SweepDefinition
 from stepsweep.trainer_script import script_of, title
 
 SECONDS_PER_EPOCH = str(TUTORIAL_RATES.seconds_per_epoch)

@@ -373,7 +373,7 @@ def test_the_template_that_is_synthesized_is_the_one_that_runs(tmp_path: Path, m
     source = tmp_path / "source"
     shutil.copytree(PACKAGE, source / PACKAGE.name)
     monkeypatch.setenv("PYTHONPATH", str(source))
-    definition = source / PACKAGE.name / "statemachine" / "definition.py"
+    definition = source / PACKAGE.name / "statemachine" / "definition" / "sweep.py"
     definition.write_text(definition.read_text().replace("Pick the winner", "Crown the champion"))
     with running_cloud(tmp_path / "cloud") as changed:
         execution = changed.start({"parameters": {"lr": [0.1]}, "epochs": 1})

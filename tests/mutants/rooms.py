@@ -39,7 +39,10 @@ ROOMS = {
     ),
     # The proof judges the state machine itself, which it synthesizes in a process of its own.
     "statemachine": Room(
-        "statemachine", ["tests/statemachine"], ["tests/statemachine/test_rooms.py"], others=["definition.py"]
+        "statemachine",
+        ["tests/statemachine"],
+        ["tests/statemachine/test_rooms.py"],
+        others=["free_workers.py", "guarded.py", "job.py", "round_trials.py", "states.py", "sweep.py"],
     ),
     "trainer": Room("trainer", ["tests/trainer"], ["tests/trainer/test_image.py"]),
     # A browser judges the scripts of pages. The Python of a person's script, without mutmut, runs two files. Another

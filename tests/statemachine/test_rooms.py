@@ -77,8 +77,8 @@ def pins(file: Path) -> dict[str, str]:
 
 
 def test_the_constructs_of_the_same_folder_would_not_start_there(like_lambda: Path) -> None:
-    (like_lambda / "stepsweep" / "statemachine" / "definition.py").symlink_to(ROOT / "statemachine" / "definition.py")
-    assert "No module named 'aws_cdk'" in run("import stepsweep.statemachine.definition", like_lambda)
+    (like_lambda / "stepsweep" / "statemachine" / "definition").symlink_to(ROOT / "statemachine" / "definition")
+    assert "No module named 'aws_cdk'" in run("import stepsweep.statemachine.definition.sweep", like_lambda)
 
 
 def test_no_client_is_made_while_the_functions_are_imported(like_lambda: Path) -> None:
