@@ -47,13 +47,23 @@ def test_a_zone_that_does_not_offer_it_is_a_problem_and_those_that_do_are_named(
     without = sorted(account.subnets.keys() - account.offering("p4d.24xlarge"))
     ((state, found, remedy),) = account.findings("p4d.24xlarge", without[:1])
     assert (state, found) == (State.PROBLEM, f"gpus: none of {without[0]} offers p4d.24xlarge: {NEVER}")
-    assert min(account.offering("p4d.24xlarge")) in remedy
+    there = ", ".join(sorted(account.offering("p4d.24xlarge") - set(without[:1])))
+    assert remedy == f"`sweep deploy` with other -c instance_types, or with -c vpc_id and -c subnet_ids in {there}"
 
 
 def test_a_type_that_the_region_does_not_have_is_a_problem(account: Account) -> None:
-    ((state, _, remedy),) = account.findings("g99.large", list(account.subnets)[:1])
-    assert (state, remedy) == (State.PROBLEM, "`sweep deploy` with other -c instance_types, or in another region")
+    where = sorted(account.subnets)[:2]
+    assert account.findings("g99.large", where) == [
+        (
+            State.PROBLEM,
+            f"gpus: none of {', '.join(where)} offers g99.large: {NEVER}",
+            "`sweep deploy` with other -c instance_types, or in another region",
+        )
+    ]
 
 
 def test_an_environment_that_names_no_types_is_not_judged(account: Account) -> None:
+    for resources in ({}, {"instanceTypes": ["g4dn"], "subnets": ["a"]}, {"instanceTypes": ["g4dn.xlarge"]}):
+        mine = {"computeEnvironmentName": "mine", "computeResources": resources}
+        assert zones(lambda _: account.ec2, [mine]) == []
     assert zones(lambda _: account.ec2, [{"computeEnvironmentName": "mine"}]) == []

@@ -205,51 +205,6 @@ def test_deploy_diff_a_deploy_in_the_middle_of_a_sweep_and_destroy(tmp_path: Pat
         assert sweep("destroy", "--yes").returncode == 1
 
 
-def test_all_faults_are_named_at_once_with_their_file(folder: Path) -> None:
-    (folder / "pyproject.toml").write_text(
-        '[tool.stepsweep.deploy]\nmax_vcpus = "many"\ncapacty = "spot"\nnotify = true'
-    )
-    ended = runs(folder)("deploy", "-c", "job_gpus=9", "-c", "spot", "--stack", "1st")
-    assert ended.returncode == 2
-    assert ended.stderr.splitlines() == [
-        "sweep: -c spot: must be NAME=VALUE, such as max_vcpus=16",
-        "sweep: pyproject.toml [tool.stepsweep.deploy]: max_vcpus: must be a whole number from 1 to 10000, got 'many'",
-        "sweep: pyproject.toml [tool.stepsweep.deploy]: capacty: there is no such choice; did you mean capacity?",
-        "sweep: pyproject.toml [tool.stepsweep.deploy]: notify: must be a text, a number or a list of texts, got True",
-        "sweep: -c: job_gpus: must be a whole number from 0 to 8, got '9'",
-        "sweep: --stack: stack_name: must be 1 to 51 letters, digits and -, a letter first, got '1st'",
-    ]
-
-
-def test_a_secret_in_place_of_its_arn_is_refused_and_not_repeated(folder: Path) -> None:
-    (folder / "stepsweep.toml").write_text('[deploy.secrets]\nWANDB_API_KEY = "s3cr3t"\n')
-    ended = runs(folder)("deploy")
-    assert ended.returncode == 2
-    assert "stepsweep.toml [deploy]: secrets: WANDB_API_KEY must be the whole ARN of a secret" in ended.stderr
-    assert "s3cr3t" not in ended.stderr
-    for wrong in (
-        "{",
-        "[]",
-        5_000 * "[",
-        '{"AWS_X": "arn"}',
-        '{"A": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb"}',
-    ):
-        ended = runs(folder)("deploy", "-c", f"secrets={wrong}")
-        assert ended.returncode == 2
-        assert "-c: secrets: " in ended.stderr
-
-
-def test_choices_in_both_files_or_that_contradict_are_faults(folder: Path) -> None:
-    (folder / "pyproject.toml").write_text("[tool.stepsweep.deploy]\nmax_vcpus = 2\n")
-    assert "job_vcpus: must be at most max_vcpus (2)" in runs(folder)("diff").stderr
-    (folder / "stepsweep.toml").write_text("[deploy]\nmax_vcpus = 8\n")
-    ended = runs(folder)("destroy")
-    assert ended.returncode == 2
-    assert "keep them in one of the two" in ended.stderr
-    (folder / "stepsweep.toml").write_text(f"deploy = {5_000 * '['}")
-    assert "sweep: stepsweep.toml: cannot be read as TOML: maximum recursion depth" in runs(folder)("diff").stderr
-
-
 def test_without_docker_an_image_has_to_be_given(folder: Path) -> None:
     ended = runs(folder, CDK_DOCKER="no-such-docker")("deploy", "--yes")
     assert ended.returncode == 2
