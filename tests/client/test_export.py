@@ -1,7 +1,6 @@
 """`sweep export`: into a real MLflow store, read back by MLflow's own client."""
 
 import json
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ import pytest
 
 from stepsweep.client.export.mlflow import Exported, ExportFailed, export
 from stepsweep.client.running.control import Found
-from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from tests.support.command import Sweep
 from tests.support.mlflow_store import new_store
@@ -83,27 +81,6 @@ def history(store: str, run: "Run", metric: str) -> list[tuple[int, float]]:
     return [(point.step, point.value) for point in tracking(store).get_metric_history(run.info.run_id, metric)]
 
 
-def test_each_trial_is_a_run_below_the_sweeps(finished: Stack, store: str) -> None:
-    done = exported(finished, store)
-    assert (done.written, done.unchanged, done.removed) == (4, 0, 0)
-    parent, children = runs(finished, store)
-    assert (parent.info.run_id, parent.info.run_name, parent.info.status) == (done.run_id, "mine", "FINISHED")
-    assert {name: run.info.status for name, run in children.items()} == {
-        "lr=0.1 momentum=0.5": "FAILED",
-        "lr=0.1 momentum=0.9": "FAILED",
-        "lr=0.01 momentum=0.5": "FINISHED",
-        "lr=0.01 momentum=0.9": "FINISHED",
-    }
-    best = children["lr=0.01 momentum=0.5"]
-    assert best.data.params == {"lr": "0.01", "momentum": "0.5", "act": "train", "epochs": "2", "seed": "0"}
-    assert history(store, best, "val_accuracy") == [(1, 0.9), (2, 0.8)]
-    assert (best.data.metrics["stepsweep.value"], best.data.metrics["stepsweep.epoch"]) == (0.9, 1)
-    assert best.data.tags["stepsweep.sweep"] == "mine"
-    assert parent.data.tags["stepsweep.winner"] == best.data.tags["stepsweep.trial_id"]
-    assert parent.data.metrics["stepsweep.value"] == 0.9
-    assert parent.data.metrics["trials.FAILED"] == 1
-
-
 def test_a_search_in_rounds_has_each_trial_once_as_its_last_round_left_it(stack: Stack, store: str) -> None:
     halving = {
         "name": "mine",
@@ -127,72 +104,6 @@ def test_a_search_in_rounds_has_each_trial_once_as_its_last_round_left_it(stack:
     assert history(store, children["lr=4"], "val_accuracy") == [(1, 0.4), (2, 0.8)]
     assert history(store, children["lr=1"], "val_accuracy") == [(1, 0.1)]
     assert (children["lr=3"].data.metrics["stepsweep.value"], parent.data.metrics["stepsweep.value"]) == (0.6, 0.8)
-
-
-def test_trials_that_did_not_succeed_say_why_and_show_what_they_have(finished: Stack, store: str) -> None:
-    exported(finished, store)
-    _, children = runs(finished, store)
-    failed, diverged = children["lr=0.1 momentum=0.5"], children["lr=0.1 momentum=0.9"]
-    assert failed.data.tags["stepsweep.status"] == "FAILED"
-    assert failed.data.tags["stepsweep.reason"] == "exit code 1"
-    assert failed.data.metrics == {}
-    assert diverged.data.tags["stepsweep.status"] == "INVALID"
-    assert diverged.data.tags["stepsweep.reason"] == "val_accuracy is nan at epoch 2: the trial diverged"
-    (first, second) = history(store, diverged, "val_accuracy")
-    assert (first, second[0], math.isnan(second[1])) == ((1, 0.4), 2, True)
-    assert "stepsweep.value" not in diverged.data.metrics
-
-
-def test_the_sweeps_own_files_are_artifacts(finished: Stack, store: str, tmp_path: Path) -> None:
-    client = tracking(store)
-    run_id = exported(finished, store).run_id
-    assert {artifact.path for artifact in client.list_artifacts(run_id)} == {
-        "leaderboard.csv", "spec.json", "winner.json"
-    }  # fmt: skip
-    file = Path(client.download_artifacts(run_id, "leaderboard.csv", str(tmp_path)))
-    assert file.read_bytes() == finished.bucket.get("sweeps/mine/leaderboard.csv")
-
-
-@pytest.mark.slow
-def test_the_winners_model_is_an_artifact_of_its_run(finished: Stack, store: str, tmp_path: Path) -> None:
-    client = tracking(store)
-    exported(finished, store)
-    children = runs(finished, store)[1]
-    there = {name: [file.path for file in client.list_artifacts(run.info.run_id)] for name, run in children.items()}
-    assert there.pop("lr=0.01 momentum=0.5") == ["best.pt", "out"]
-    assert set(map(len, there.values())) == {0}
-    best = children["lr=0.01 momentum=0.5"].info.run_id
-    assert Path(client.download_artifacts(best, "best.pt", str(tmp_path))).read_bytes() == b"model"
-
-
-@pytest.mark.slow
-def test_an_export_that_is_repeated_doubles_nothing_and_writes_what_has_changed(finished: Stack, store: str) -> None:
-    note = {"schema": 1, "written_at": "2026-11-29T10:00:00+00:00"}
-    finished.bucket.put_json(keys.note_key("mine"), {**note, "text": "try *warmup*"})
-    first = exported(finished, store)
-    assert runs(finished, store)[0].data.tags["stepsweep.note"] == "try *warmup*"
-    finished.bucket.put_json(keys.note_key("mine"), {**note, "text": ""})
-    before = runs(finished, store)[1]
-    again = exported(finished, store)
-    assert "stepsweep.note" not in runs(finished, store)[0].data.tags
-    assert (again.run_id, again.written, again.unchanged) == (first.run_id, 0, 4)
-    assert {run.info.run_id for run in runs(finished, store)[1].values()} == {
-        run.info.run_id for run in before.values()
-    }
-
-    # One of them as an export leaves it that is killed half way, and a trial that failed before is trained meanwhile.
-    tracking(store).update_run(before["lr=0.01 momentum=0.9"].info.run_id, status="RUNNING")
-    trial = finished.planned(**DOCUMENT)[0]
-    finished.succeeded("mine", trial, [0.95, 0.97])
-    finished.reduced("mine")
-    third = exported(finished, store)
-    assert (third.run_id, third.written, third.unchanged, third.removed) == (first.run_id, 2, 2, 0)
-    parent, children = runs(finished, store)
-    assert {run.info.status for name, run in children.items() if name != "lr=0.1 momentum=0.9"} == {"FINISHED"}
-    assert history(store, children["lr=0.1 momentum=0.5"], "val_accuracy") == [(1, 0.95), (2, 0.97)]
-    assert history(store, children["lr=0.01 momentum=0.9"], "val_accuracy") == [(1, 0.7), (2, 0.8)]
-    assert parent.data.metrics["stepsweep.value"] == 0.97
-    assert parent.data.tags["mlflow.note.content"].startswith("Winner: `--lr 0.1 --momentum 0.5`")
 
 
 def test_a_curve_is_longer_than_mlflow_takes_at_once(stack: Stack, store: str) -> None:

@@ -108,16 +108,17 @@ class RecordedCloud:
         epochs: int = 3,
         round_number: int = 0,
         execution: str = EXECUTION,
+        started_at: datetime | None = None,
         **others: Any,
     ) -> list[Trial]:
-        """Plans a round of a sweep as the state machine does; returns all trials of the sweep so far."""
+        """Plans a round of a sweep, now or then, as the state machine does; returns all trials of the sweep so far."""
         spec = SweepSpec.from_json({"name": name, "parameters": parameters, "epochs": epochs, **others})
         rates = Rates(usd_per_hour=1.0, seconds_per_epoch=1.0)
         plan(
             self.bucket,
             spec,
             execution=execution,
-            started_at=datetime.now(UTC),
+            started_at=started_at or datetime.now(UTC),
             round_number=round_number,
             trainer=Trainer(version="1", name="mine"),
             max_concurrency=10,
