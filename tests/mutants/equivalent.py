@@ -315,4 +315,87 @@ EQUIVALENT = [
         ),
         reason="only whether it is true counts",
     ),
+    *(
+        Equivalent(
+            file=file,
+            function=function,
+            change=(f"- {line}", f"+ {line.replace(f'cast({kind}', 'cast(None')}"),
+            reason="only a type checker reads the first argument of `cast`",
+        )
+        for file, function, kind, line in (
+            (
+                "stack/log_groups.py",
+                "log_group",
+                "logs.CfnLogGroup",
+                "cast(logs.CfnLogGroup, group.node.default_child).retention_in_days = retention_days",
+            ),
+            (
+                "stack/storage.py",
+                "Storage._keep_no_log_of_emptying",
+                "CfnResource",
+                'handler = cast(CfnResource, provider.node.find_child("Handler"))',
+            ),
+            (
+                "stack/compute.py",
+                "Compute._give_secrets",
+                "batch.CfnJobDefinition",
+                "definition = cast(batch.CfnJobDefinition, self.job_definition.node.default_child)",
+            ),
+            (
+                "stack/compute.py",
+                "Compute._environment",
+                "batch.CfnComputeEnvironment",
+                "resource = cast(batch.CfnComputeEnvironment, environment.node.default_child)",
+            ),
+        )
+    ),
+    *(
+        Equivalent(
+            file=file,
+            function=function,
+            change=(f"- {line}", f"+ {line.replace(name, other)}"),
+            reason="what a stack only refers to is no resource of it, and so its id is nowhere",
+        )
+        for file, function, name, line in (
+            (
+                "stack/network.py",
+                "Network.__init__",
+                "Vpc",
+                'self, "Vpc", vpc_id=config.vpc_id, availability_zones=list(config.subnet_ids)',
+            ),
+            (
+                "stack/functions.py",
+                "SamplerLayer.__init__",
+                "Assets",
+                's3.Bucket.from_bucket_name(self, "Assets", zipped.bucket_name), zipped.object_key',
+            ),
+        )
+        for other in (f"XX{name}XX", name.lower(), name.upper())
+    ),
+    *(
+        Equivalent(
+            file="stack/network.py",
+            function="Network.__init__",
+            change=(
+                "- self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)",
+                f"+ self.subnets = {other}",
+            ),
+            reason="the network has public subnets only",
+        )
+        for other in ("None", "ec2.SubnetSelection(subnet_type=None)")
+    ),
+    *(
+        Equivalent(
+            file="stack/compute.py",
+            function="Compute._environment",
+            change=(
+                "- allocation_strategy=batch.AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED",
+                "- if spot",
+                "- else batch.AllocationStrategy.BEST_FIT_PROGRESSIVE,",
+                *other,
+            ),
+            reason="CDK chooses the same; it is written out, since a change would replace what runs",
+        )
+        for other in ((), ("+ allocation_strategy=None,",))
+    ),
 ]
