@@ -253,26 +253,48 @@ def test_a_role_copies_only_what_it_may_read(trainer: Cloud) -> None:
         s3.upload_part_copy(Bucket=bucket, Key="trials/b", UploadId=upload, PartNumber=1, CopySource=source)
 
 
+IN_BUCKET, OBJECT = "arn:aws:s3:::{bucket}", "trials/a/metrics.csv"
+OF_BATCH, OF_LAMBDA = (f"arn:aws:{service}:us-east-1:123456789012" for service in ("batch", "lambda"))
+
+
 @pytest.mark.parametrize(
-    ("operation", "arguments"),
+    ("service", "operation", "arguments", "action", "resource"),
     [
-        ("get_bucket_policy", {}),
-        ("get_bucket_encryption", {}),
-        ("put_bucket_policy", {"Policy": "{}"}),
-        ("list_buckets", None),
-        ("list_objects_v2", {}),
-        ("get_object_tagging", {"Key": "trials/a/metrics.csv"}),
-        ("put_object_acl", {"Key": "trials/a/metrics.csv", "ACL": "public-read"}),
-        ("delete_object", {"Key": "trials/a/metrics.csv"}),
-        ("delete_objects", {"Delete": {"Objects": [{"Key": "trials/a/metrics.csv"}]}}),
+        ("s3", "get_bucket_policy", {}, "s3:GetBucketPolicy", IN_BUCKET),
+        # Neither is in moto's map of actions: nobody may do it but who may do everything.
+        ("s3", "get_bucket_encryption", {}, "s3:GET encryption", IN_BUCKET),
+        ("s3", "get_object_torrent", {"Key": OBJECT}, "s3:GET torrent", f"{IN_BUCKET}/{OBJECT}"),
+        ("s3", "put_bucket_policy", {"Policy": "{}"}, "s3:PutBucketPolicy", IN_BUCKET),
+        ("s3", "list_buckets", None, "s3:ListAllMyBuckets", "*"),
+        ("s3", "list_objects_v2", {}, "s3:ListBucket", IN_BUCKET),
+        ("s3", "get_object_tagging", {"Key": OBJECT}, "s3:GetObjectTagging", f"{IN_BUCKET}/{OBJECT}"),
+        ("s3", "put_object_acl", {"Key": OBJECT, "ACL": "private"}, "s3:PutObjectAcl", f"{IN_BUCKET}/{OBJECT}"),
+        ("s3", "delete_object", {"Key": OBJECT}, "s3:DeleteObject", f"{IN_BUCKET}/{OBJECT}"),
+        ("s3", "delete_objects", {"Delete": {"Objects": [{"Key": OBJECT}]}}, "s3:DeleteObject", IN_BUCKET),
+        ("s3", "get_object", {"Key": "trials/missing"}, "s3:ListBucket", IN_BUCKET),
+        ("batch", "terminate_job", {"jobId": "1", "reason": "mine"}, "batch:TerminateJob", f"{OF_BATCH}:job/1"),
+        ("batch", "submit_job", {"jobName": "a", "jobQueue": "q", "jobDefinition": "d"}, "batch:SubmitJob", "q"),
+        ("batch", "describe_jobs", {"jobs": ["1"]}, "batch:DescribeJobs", "*"),
+        ("batch", "list_jobs", {"jobQueue": "q"}, "batch:ListJobs", "*"),
+        ("batch", "describe_job_queues", {}, "batch:describejobqueues", "*"),
+        ("lambda", "invoke", {"FunctionName": "f"}, "lambda:InvokeFunction", f"{OF_LAMBDA}:function:f"),
+        ("iam", "list_roles", {}, "iam:ListRoles", "*"),
+        ("stepfunctions", "list_state_machines", {}, "states:ListStateMachines", "*"),
     ],
 )
 def test_a_permission_for_an_object_is_none_for_what_is_beside_it(
-    trainer: Cloud, operation: str, arguments: dict[str, object] | None
+    trainer: Cloud, service: str, operation: str, arguments: dict[str, object] | None, action: str, resource: str
 ) -> None:
-    bucket = {} if arguments is None else {"Bucket": trainer.outputs["Bucket"]}
-    with pytest.raises(ClientError, match="AccessDenied"):
-        getattr(trainer.client("s3"), operation)(**bucket, **(arguments or {}))
+    bucket = trainer.outputs["Bucket"]
+    given = {} if arguments is None or service != "s3" else {"Bucket": bucket}
+    with pytest.raises(ClientError) as refused:
+        getattr(trainer.client(service), operation)(**given, **(arguments or {}))
+    said = refused.value.response["Error"]
+    assert said["Code"].removesuffix("Exception") == "AccessDenied"
+    assert said["Message"] == (
+        f"arn:aws:iam::123456789012:role/trainer is not authorized to perform: {action} on resource: "
+        f"{resource.format(bucket=bucket)} because no identity-based policy allows the action"
+    )
 
 
 @pytest.mark.parametrize(
