@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from stepsweep.client.operations.events import Doing, Event, Quiet, Show
-from stepsweep.client.running.execution import Progress
+from stepsweep.client.running.progress import Progress
 from stepsweep.client.terminal.live import clock
 from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View

@@ -1,15 +1,15 @@
 """One sweep: its status and its results."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from stepsweep.bucket.records import Plan
 from stepsweep.client.api import tables
+from stepsweep.client.api.best import Best, OnFront
 from stepsweep.client.api.errors import NoWinner, SweepFailed
-from stepsweep.client.api.showing import best_as_html, shown_here, sweep_as_html
+from stepsweep.client.api.showing import shown_here, sweep_as_html
 from stepsweep.client.archive.named import trial_meant
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
@@ -23,7 +23,7 @@ from stepsweep.client.operations.prioritizing import prioritize, priority_of
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
-from stepsweep.contract.described import assignments, readable, values_text
+from stepsweep.contract.described import assignments, readable
 from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.leaderboard import Row
@@ -49,74 +49,6 @@ CURVES = 10
 
 TrialName = int | str | Mapping[str, Any]
 """How a person names a trial: by its rank, the beginning of its id, or params that no other trial has."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Best:
-    """The winner, or a trial that ties with it.
-
-    Attributes:
-        params: the chosen values.
-        metric: the objective's metric.
-        value: the best value over the epochs; with several folds or seeds their mean.
-        epoch: the first epoch that reached the value, counted from 1.
-        options: the params as options to append to a trainer's command.
-    """
-
-    params: dict[str, Any]
-    metric: str
-    value: float
-    epoch: int
-    trial_id: str
-    options: str
-    _download: Callable[[str | Path | None, bool], Path] = field(repr=False, compare=False)
-
-    def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
-        """Downloads its artifacts, such as its model, and returns the folder.
-
-        Args:
-            folder: created if missing; by default it has the sweep's name.
-            force: replaces files that are there.
-
-        Raises:
-            InvalidInput: it has no artifacts, or files are there.
-            CloudError: the cloud failed.
-        """
-        return self._download(folder, force)
-
-    def __str__(self) -> str:
-        return f"{self.options}  {self.metric} {self.value:.6g} at epoch {self.epoch}"
-
-    def _repr_html_(self) -> str:
-        """Returns what a notebook shows: its params, its value and its options."""
-        params = {name: parse_value(value) for name, value in self.params.items()}
-        return best_as_html(params, self.options, metric=self.metric, value=self.value, epoch=self.epoch)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnFront:
-    """A trial on the first Pareto front of a sweep with several objectives.
-
-    Attributes:
-        params: the chosen values.
-        values: objective's metric → the trial's value, all of one epoch.
-        epoch: that epoch, counted from 1.
-        options: the params as options to append to a trainer's command.
-    """
-
-    params: dict[str, Any]
-    values: dict[str, float]
-    epoch: int
-    trial_id: str
-    options: str
-    _download: Callable[[str | Path | None, bool], Path] = field(repr=False, compare=False)
-
-    def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
-        """Downloads its artifacts, as `Best.download` does."""
-        return self._download(folder, force)
-
-    def __str__(self) -> str:
-        return f"{self.options}  {values_text(self.values)} at epoch {self.epoch}"
 
 
 class Sweep:

@@ -11,7 +11,8 @@ from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.operations import follow
 from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
-from stepsweep.client.running.execution import RUNNING, Ending, Execution
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import RUNNING, Ending
 from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.described import described, readable

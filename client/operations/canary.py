@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from stepsweep.client.running.execution import RUNNING, Progress
+from stepsweep.client.running.progress import RUNNING, Progress
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Status
 

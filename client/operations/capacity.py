@@ -7,7 +7,7 @@ from dataclasses import replace
 from stepsweep.client.checks.aws import AwsDoctor
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import DEFAULT_STACK, clients_of, explained
-from stepsweep.client.running.execution import Progress
+from stepsweep.client.running.progress import Progress
 from stepsweep.contract.errors import InvalidInput
 
 PATIENCE_SECONDS = 180.0

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.running.execution import Ending, Execution, Progress
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import Ending, Progress
 from stepsweep.contract.standing import Standing
 
 

@@ -27,7 +27,8 @@ from stepsweep.client.operations.events import (
 )
 from stepsweep.client.operations.keeping import former, keep
 from stepsweep.client.running.control import Control, Found
-from stepsweep.client.running.execution import RUNNING, Execution, Progress
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import RUNNING, Progress
 from stepsweep.client.running.stopping import stop_sweep
 from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidInput

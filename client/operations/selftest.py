@@ -20,7 +20,8 @@ from stepsweep.client.deployment import CloudError, Deployment, explained, is_de
 from stepsweep.client.operations.estimating import calibration
 from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
-from stepsweep.client.running.execution import FIRST_SLEEP_SECONDS, RUNNING, Execution
+from stepsweep.client.running.execution import FIRST_SLEEP_SECONDS, Execution
+from stepsweep.client.running.progress import RUNNING
 from stepsweep.client.running.stopping import PATIENCE_SECONDS, stop_sweep
 from stepsweep.contract import keys
 from stepsweep.contract.assumed import ADDRESS_USD_PER_HOUR, DISK_USD_PER_HOUR, IDLE_SECONDS

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from stepsweep.bucket.sweep_jobs import jobs_alive
 from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Control
-from stepsweep.client.running.execution import STOPPED
+from stepsweep.client.running.progress import STOPPED
 
 TERMINATED_AT_ONCE = 50
 """https://docs.aws.amazon.com/batch/latest/APIReference/API_TerminateJobs.html"""

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.client.checks.stuck_jobs import NO_REASON, why_jobs_wait
-from stepsweep.client.running.execution import RUNNING, Progress, Training
+from stepsweep.client.running.progress import RUNNING, Progress, Training
 from stepsweep.client.terminal.trial_table import GAP, TrialRow, trial_table, width_of
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.curves import SECONDS

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from stepsweep.client.operations.events import Begun, Doing, Event
-from stepsweep.client.running.execution import Progress
+from stepsweep.client.running.progress import Progress
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.view import View
 

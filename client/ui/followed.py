@@ -9,7 +9,8 @@ from datetime import datetime
 from stepsweep.bucket.records import Known, Records
 from stepsweep.bucket.stores import Home
 from stepsweep.client.deployment import explained
-from stepsweep.client.running.execution import Execution, Progress
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import Progress
 from stepsweep.contract import endings
 from stepsweep.contract.endings import Ending
 from stepsweep.contract.job_outcome import JobOutcome

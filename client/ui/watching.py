@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from stepsweep.bucket.records import Plan, Records
 from stepsweep.bucket.stores import Home
 from stepsweep.client.running.control import Found
-from stepsweep.client.running.execution import RUNNING, Execution, Progress
-from stepsweep.client.running.execution import Ending as ExecutionEnding
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import RUNNING, Progress
+from stepsweep.client.running.progress import Ending as ExecutionEnding
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.followed import Followed
 from stepsweep.client.ui.recent import Recent

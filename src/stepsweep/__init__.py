@@ -14,8 +14,9 @@ import this package too, and lack the client's dependencies.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stepsweep.client.api.best import Best
     from stepsweep.client.api.errors import NoWinner, SweepFailed
-    from stepsweep.client.api.sweep import Best, Sweep
+    from stepsweep.client.api.sweep import Sweep
     from stepsweep.client.api.sweeps import Sweeps
     from stepsweep.client.deployment import CloudError
     from stepsweep.contract.errors import InvalidInput, InvalidSweep, SweepError
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Best": "client.api.sweep",
+    "Best": "client.api.best",
     "CloudError": "client.deployment",
     "InvalidInput": "contract.errors",
     "InvalidSweep": "contract.errors",

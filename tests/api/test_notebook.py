@@ -11,7 +11,7 @@ from IPython.display import display
 from stepsweep import Best
 from stepsweep.client.api.showing import Notebook, best_as_html, shown_here, sweep_as_html
 from stepsweep.client.operations.events import Doing
-from stepsweep.client.running.execution import Progress
+from stepsweep.client.running.progress import Progress
 from stepsweep.contract.leaderboard import rows_of
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.rounds import first_round

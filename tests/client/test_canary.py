@@ -7,7 +7,7 @@ import pytest
 
 from stepsweep import SweepFailed, Sweeps
 from stepsweep.client.operations.canary import Canary
-from stepsweep.client.running.execution import Progress
+from stepsweep.client.running.progress import Progress
 from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.ranking import Result
 from stepsweep.contract.trial import Outcome, Status, Trial

@@ -25,7 +25,7 @@ from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import MODULES
 from stepsweep.client.operations.capacity import Waiting
-from stepsweep.client.running.execution import Progress
+from stepsweep.client.running.progress import Progress
 from stepsweep.contract.deployed import Output
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 from tests.support.answers import JSON, Answer, Change, answering

@@ -9,7 +9,8 @@ from botocore.stub import Stubber
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.running import execution as execution_module
 from stepsweep.client.running.control import Control, Found
-from stepsweep.client.running.execution import RUNNING, Execution, Progress
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import RUNNING, Progress
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from stepsweep.bucket.folder import path_of
 from stepsweep.bucket.stores import FolderStore
-from stepsweep.client.running.execution import Progress
 from stepsweep.client.running.free_running import FollowedLog
+from stepsweep.client.running.progress import Progress
 from stepsweep.client.terminal.live import BAR_WIDTH, Following, bar, time_of, widths
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import keys

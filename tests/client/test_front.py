@@ -17,7 +17,7 @@ from stepsweep.client.export.mlflow import MAX_TAG, front_note
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.making import pictures
 from stepsweep.client.report.page import page
-from stepsweep.client.running.execution import Progress
+from stepsweep.client.running.progress import Progress
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import keys, output

@@ -16,7 +16,7 @@ from rich.text import Text
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deployment import Deployment
-from stepsweep.client.running.execution import Progress, Training
+from stepsweep.client.running.progress import Progress, Training
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.view import View, serving_document

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.running.execution import Progress, Training
 from stepsweep.client.running.printed import last_line
+from stepsweep.client.running.progress import Progress, Training
 from stepsweep.client.terminal.live import Following, training_table
 from stepsweep.client.terminal.trial_table import TrialRow, differing, trial_table
 from stepsweep.client.terminal.view import View

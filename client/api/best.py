@@ -1,0 +1,78 @@
+"""The best trials of a sweep."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stepsweep.client.api.showing import best_as_html
+from stepsweep.contract.described import values_text
+from stepsweep.contract.space import parse_value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The winner, or a trial that ties with it.
+
+    Attributes:
+        params: the chosen values.
+        metric: the objective's metric.
+        value: the best value over the epochs; with several folds or seeds their mean.
+        epoch: the first epoch that reached the value, counted from 1.
+        options: the params as options to append to a trainer's command.
+    """
+
+    params: dict[str, Any]
+    metric: str
+    value: float
+    epoch: int
+    trial_id: str
+    options: str
+    _download: Callable[[str | Path | None, bool], Path] = field(repr=False, compare=False)
+
+    def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
+        """Downloads its artifacts, such as its model, and returns the folder.
+
+        Args:
+            folder: created if missing; by default it has the sweep's name.
+            force: replaces files that are there.
+
+        Raises:
+            InvalidInput: it has no artifacts, or files are there.
+            CloudError: the cloud failed.
+        """
+        return self._download(folder, force)
+
+    def __str__(self) -> str:
+        return f"{self.options}  {self.metric} {self.value:.6g} at epoch {self.epoch}"
+
+    def _repr_html_(self) -> str:
+        """Returns what a notebook shows: its params, its value and its options."""
+        params = {name: parse_value(value) for name, value in self.params.items()}
+        return best_as_html(params, self.options, metric=self.metric, value=self.value, epoch=self.epoch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnFront:
+    """A trial on the first Pareto front of a sweep with several objectives.
+
+    Attributes:
+        params: the chosen values.
+        values: objective's metric → the trial's value, all of one epoch.
+        epoch: that epoch, counted from 1.
+        options: the params as options to append to a trainer's command.
+    """
+
+    params: dict[str, Any]
+    values: dict[str, float]
+    epoch: int
+    trial_id: str
+    options: str
+    _download: Callable[[str | Path | None, bool], Path] = field(repr=False, compare=False)
+
+    def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
+        """Downloads its artifacts, as `Best.download` does."""
+        return self._download(folder, force)
+
+    def __str__(self) -> str:
+        return f"{self.options}  {values_text(self.values)} at epoch {self.epoch}"
