@@ -275,7 +275,7 @@ def _not_copied(image: Image, context: Path) -> Iterator[str]:
 
 def _without_conda(words: Sequence[str]) -> list[str]:
     """Returns a command without `conda run` and its options: on this machine, this environment takes its place."""
-    if len(words) < 2 or posixpath.basename(words[0]) not in _CONDA or words[1] != "run":
+    if list(words[1:2]) != ["run"] or posixpath.basename(words[0]) not in _CONDA:
         return list(words)
     rest = list(words[2:])
     while rest and rest[0].startswith("-"):
