@@ -114,6 +114,7 @@ def test_all_sweeps_are_a_table_of_numbers(sweeps: Sweeps) -> None:
     }  # fmt: skip
     shown = table[["status", "planned", "ended", "value", "options"]].sort_index()
     assert [(name, *row) for name, row in zip(shown.index, shown.fillna(0).itertuples(index=False), strict=True)] == [
+        ("again", "FINISHED", 6, 6, 0.9, "--lr 0.1 --momentum 0.9"),
         ("begun", "INTERRUPTED", 2, 0, 0, ""),
         ("folded", "FINISHED", 4, 4, 0.8125, "--lr 0.01"),
         ("half", "INTERRUPTED", 3, 2, 0, ""),

@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,12 @@ from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, SCRIPTED
 from tests.support.hostile import HOSTILE
 from tests.support.html import Document
+from tests.support.kept import compare
 from tests.support.recorded import BEGAN, RecordedCloud
+from tests.support.recorded_sweeps import recorded_sweeps
 from tests.support.stack import Stack
 
+PAGES = Path(__file__).parent / "pages"
 CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
 
 
@@ -231,6 +236,20 @@ def test_a_script_is_reproduced_in_its_folder_and_an_unknown_trainer_not_at_all(
     assert [each.split()[:4] for each in commands(recorded)][2:] == [["cd", str(tmp_path), "&&", "stepsweep-trial"]]
     (tmp_path / "sweep.yaml").write_text("command: python fit.py\n")
     assert commands(recorded)[1].startswith(f"cd {tmp_path} && sweep run --set lr=0.1 ")
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recorded_sweeps(tmp_path_factory.mktemp("cloud"))
+
+
+@pytest.mark.parametrize("name", ["plane", "folded", "pair", "none", "half"])
+def test_a_page_says_what_is_kept(name: str, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stepsweep.client.report.page.get_plotlyjs", str)  # megabytes that no person reads
+    report = gathered_at(RecordedCloud(directory=directory), name)
+    text = Document(page(report, now=datetime(2026, 11, 30, 2, 5, tzinfo=UTC))).text.replace(str(directory), "DIR")
+    said = re.sub(r":root .*?(?= To the leaderboard)|(?<= Spec )\{.*\}(?= Copy Reproduce)", "…", text)
+    compare(textwrap.wrap(said, 120), PAGES / f"{name}.txt")
 
 
 # --- the command

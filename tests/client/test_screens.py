@@ -21,6 +21,7 @@ from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.view import View, serving_document
 from stepsweep.contract import rounds
+from stepsweep.contract.errors import SweepError
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.note import Note
 from stepsweep.contract.output import Cost, Kept, Output, Place
@@ -57,7 +58,7 @@ def seen(printed: str) -> list[str]:
             if number:
                 lines.append("")
             lines[-1] += f"[{style}|{part}]" if part and style not in ("", "none") else part
-    dates = r"\d{4}-\d\d-\d\d \d\d:\d\d|\d{4}-[-\d :]*…"
+    dates = r"\d{4}-\d\d-\d\dT[^\"]*|\d{4}-\d\d-\d\d \d\d:\d\d|\d{4}-[-\d :]*…"
     return [re.sub(dates, "YYYY-MM-DD hh:mm", line.rstrip()) for line in lines]
 
 
@@ -72,6 +73,19 @@ COMMANDS: dict[str, str] = {
     "list": "list",
     "compare": "compare plane halved",
     "compare-front": "compare pair folded none",
+    "compare-again": "compare plane again half",
+    "show-plane-json": "show plane --json",
+    "show-folded-json": "show folded --json",
+    "show-pair-json": "show pair --json",
+    "show-half-json": "show half --json",
+    "list-json": "list --json",
+    "compare-again-json": "compare plane again half --json",
+    "compare-front-json": "compare pair folded none --json",
+    "plan-of-rungs-json": "plan --set lr=0.1,0.2,0.3,0.4 --epochs 4 --halving 1:2 --name mine --json",
+    "no-sweep": "show plan",
+    "no-sweep-near": "show hal",
+    "no-trial": "logs plane lr=0.01",
+    "no-trial-of-folds": "logs folded lr=0.1",
     "plan": "plan --set lr=0.1,0.01 --set act=relu,tanh --epochs 3 --fixed dataset=mnist",
     "plan-of-rungs": "plan --set lr=0.1,0.2,0.3,0.4 --epochs 4 --halving 1:2",
     "plan-of-rounds": "plan --set lr=0.001..0.1:log --search tpe --trials 40 --batch 10 --epochs 2",
@@ -80,8 +94,11 @@ COMMANDS: dict[str, str] = {
 
 def said(name: str, directory: Path) -> list[str]:
     words = [*COMMANDS[name].split(), "--dir", str(directory)]
-    result = CliRunner().invoke(cli, words, catch_exceptions=False)
-    return [f"exit code {result.exit_code}", *seen(result.output.replace(str(directory), "DIR"))]
+    result = CliRunner().invoke(cli, words)
+    error = []
+    if isinstance(result.exception, SweepError):  # which `main` prints
+        error = str(result.exception).replace(str(directory), "DIR").splitlines()
+    return [f"exit code {result.exit_code}", *error, *seen(result.output.replace(str(directory), "DIR"))]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -14,8 +14,8 @@ PAIR = [{"metric": "val_accuracy"}, {"metric": "ms", "direction": "minimize"}]
 def recorded_sweeps(directory: Path) -> Path:
     """Writes the sweeps, and returns the folder of their cloud.
 
-    `plane` has a failure and a tie, `halved` two rungs, `folded` two folds, `pair` two objectives; all trials of `none`
-    failed; `half` was interrupted, and `begun` before its first trial ended.
+    `plane` has a failure and a tie, `again` the same params and another seed, `halved` two rungs, `folded` two folds,
+    `pair` two objectives; all of `none` failed; `half` was interrupted, and `begun` before its first trial ended.
     """
     cloud = RecordedCloud(directory=directory)
     trials = cloud.planned("plane", PLANE, epochs=2)
@@ -27,6 +27,10 @@ def recorded_sweeps(directory: Path) -> Path:
     cloud.left(trials[1], {"best.pt": "winner"})
     cloud.left(trials[2], {"best.pt": "tie"})
     cloud.reduced("plane")
+    again = cloud.planned("again", PLANE, epochs=2, seed=1, fixed={"dataset": "other"}, fresh=True)
+    for trial, value in zip(again, [0.625, 0.9, 0.75, 0.8125, 0.5, 0.5], strict=True):
+        cloud.succeeded("again", trial, {"val_accuracy": [value, value / 2]})
+    cloud.reduced("again")
     for round_number, epochs in enumerate([1, 2]):
         for trial in cloud.planned("halved", HALVED, epochs=2, round_number=round_number, **HALVING):
             if trial.epochs == epochs:
