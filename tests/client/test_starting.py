@@ -1,5 +1,7 @@
-"""Commands that start or stop a sweep while something is in their way."""
+"""Commands that start, watch, stop or remove a sweep: the events that they tell, and what is in their way."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,16 @@ from click.testing import CliRunner
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.follow import POLL_SECONDS
+from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GoesOn
+from stepsweep.client.operations.follow import POLL_SECONDS, CloudGone, start_and_plan, watch
+from stepsweep.client.operations.noting import write_note
+from stepsweep.client.operations.stop import Removal, removal, remove, stop_and_wait
 from stepsweep.client.running.control import Control
-from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.execution import Execution, Progress
+from stepsweep.client.running.stopping import Stopped
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.local.cloud import starting
 from tests.support.command import Sweep
 from tests.support.recorded import RecordedCloud
@@ -46,3 +55,179 @@ def test_a_stop_waits_for_a_command_that_starts_a_cloud_and_says_so(tmp_path: Pa
             lock.release()
         out, _ = stop.communicate(timeout=60)
     assert (stop.returncode, out) == (0, "mine does not run.\n")
+
+
+# --- the events -------------------------------------------------------------------------------------------------------
+
+MINE = SweepSpec.from_json({"name": "mine", "parameters": {"lr": [0.1, 0.2]}, "epochs": 1})
+
+
+class Told:
+    """Hears of events, and does something when an execution has begun."""
+
+    wants_training = False
+
+    def __init__(self, when_begun: Callable[[], object] = lambda: None) -> None:
+        self.events: list[Event] = []
+        self._when_begun = when_begun
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, Begun):
+            self._when_begun()
+
+    @property
+    def others(self) -> list[Event]:
+        """The events that are no progress."""
+        return [event for event in self.events if not isinstance(event, Progress)]
+
+
+@pytest.fixture
+def aws(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
+    monkeypatch.setitem(POLL_SECONDS, "aws", 0.01)
+    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: stack.deployment)
+    return Cloud(
+        on="aws", directory=tmp_path, trainer=None, job_vcpus=None, profile="work", region=None, stack=stack.name
+    )
+
+
+def local(recorded: RecordedCloud) -> Cloud:
+    return Cloud(
+        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )
+
+
+def test_a_sweep_that_is_started_goes_on_once_it_is_planned(stack: Stack, aws: Cloud) -> None:
+    told = Told(lambda: stack.planned(**MINE.to_json()))
+    last = start_and_plan(MINE, aws, told)
+    assert isinstance(last, GoesOn)
+    assert told.others == [Begun(last.execution), last]
+    assert told.events[-1] is last
+    assert Control(stack.deployment).running("mine") == [last.execution.arn]
+
+
+def test_a_sweep_that_ends_before_it_is_planned_has_its_end(stack: Stack, aws: Cloud) -> None:
+    stack.fails_with("InvalidSweep", "no")
+    told = Told()
+    last = start_and_plan(MINE, aws, told)
+    assert isinstance(last, Ended)
+    assert (last.ending.error, last.ending.cause) == ("InvalidSweep", "no")
+    assert told.others == [Begun(last.execution), last]
+
+
+def test_a_sweep_that_runs_already_is_not_started_again(stack: Stack, aws: Cloud) -> None:
+    Control(stack.deployment).start(MINE)
+    with pytest.raises(InvalidInput) as refused:
+        start_and_plan(MINE, aws, Told())
+    on = f"--on aws --profile work --stack {stack.name}"
+    assert str(refused.value) == (
+        f"the sweep mine is already running: `sweep watch mine {on}` shows it, `sweep stop mine {on}` ends it"
+    )
+    assert len(Control(stack.deployment).running("mine")) == 1
+
+
+def test_a_sweep_that_is_watched_is_told_to_its_end(stack: Stack, aws: Cloud) -> None:
+    execution = Control(stack.deployment).start(MINE)
+    stack.planned(**MINE.to_json())
+    told = Told(lambda: stack.deployment.step_functions.stop_execution(executionArn=execution.arn))
+    last = watch("mine", aws, told)
+    assert isinstance(last, Ended)
+    assert (told.others, last.ending.status) == ([Begun(last.execution), last], "ABORTED")
+    assert last.execution.arn == execution.arn
+    rests = Told()
+    found = watch("mine", aws, rests)
+    assert isinstance(found, AtRest)
+    assert (rests.events, found.standing.spec.name) == ([found], "mine")
+
+
+@pytest.fixture
+def gone(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[RecordedCloud, Cloud, Execution]:
+    """An embedded cloud that is gone once somebody follows the execution of its sweep."""
+
+    def fails(*_: object, **__: object) -> None:
+        raise CloudError("the cloud cannot be reached")
+
+    recorded = RecordedCloud(directory=tmp_path / ".stepsweep")
+    (trial,) = recorded.planned("mine", {"lr": [0.1]}, execution="mine-0")
+    recorded.succeeded("mine", trial, {"val_accuracy": [0.5] * 3})
+    execution = Execution(stack.deployment, arn="arn:aws:states:x:1:execution:m:mine-0", spec=MINE)
+    monkeypatch.setattr(Execution, "follow", fails)
+    monkeypatch.setattr("stepsweep.client.operations.follow.start", lambda *_, **__: execution)
+    return recorded, local(recorded), execution
+
+
+def test_a_sweep_whose_cloud_ends_first_has_the_end_that_is_recorded(
+    gone: tuple[RecordedCloud, Cloud, Execution],
+) -> None:
+    recorded, cloud, execution = gone
+    with pytest.raises(CloudGone, match=r"^the process that ran the embedded cloud has ended, and the sweep with it$"):
+        start_and_plan(MINE, cloud, Told())
+    recorded.reduced("mine")
+    told = Told()
+    last = start_and_plan(MINE, cloud, told)
+    assert isinstance(last, AtRest)
+    assert (told.events, last.standing.spec.name) == ([Begun(execution), last], "mine")
+    told = Told()
+    watched = watch("mine", cloud, told, execution=execution)
+    assert isinstance(watched, AtRest)
+    assert (told.events, watched.standing.spec.name) == ([Begun(execution), watched], "mine")
+
+
+def test_a_stop_of_a_sweep_at_rest_stops_nothing(tmp_path: Path, stack: Stack, aws: Cloud) -> None:
+    recorded = RecordedCloud(directory=tmp_path / ".stepsweep")
+    recorded.planned("mine", {"lr": [0.1]})
+    told = Told()
+    assert stop_and_wait(local(recorded), "mine", told) == Stopped(executions=[], jobs=[], left=[])
+    assert told.events == []
+    with pytest.raises(InvalidInput, match=r'^there is no sweep "other" in '):
+        stop_and_wait(local(recorded), "other", told)
+    nowhere = replace(local(recorded), directory=tmp_path / "nowhere")
+    with pytest.raises(InvalidInput, match=f"^there is no embedded cloud in {tmp_path}/nowhere; say where it is with"):
+        stop_and_wait(nowhere, "mine", told)
+    execution = Control(stack.deployment).start(MINE)
+    assert stop_and_wait(aws, "mine", told) == Stopped(executions=[execution.arn], jobs=[], left=[])
+    assert told.events == [Doing("Stopping mine …")]
+
+
+# --- removal ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_a_removal_deletes_and_leaves_is_said_before(tmp_path: Path, stack: Stack, aws: Cloud) -> None:
+    recorded = RecordedCloud(directory=tmp_path / ".stepsweep")
+    recorded.planned("mine", {"lr": [0.1, 0.2]})
+    cloud = local(recorded)
+    where = f"{recorded.directory}/s3/bucket"
+    kept = [
+        "the results of its 2 trials in trials/, which other sweeps may share",
+        "what is kept of their artifacts, in artifacts/kept/",
+        "checkpoints/",
+        f"what the trials printed, in {recorded.directory}/logs",
+    ]
+    assert removal(cloud, "mine") == Removal(sweep="mine", where=where, objects=4, left=kept, note="")
+    write_note(cloud, "mine", "first\nsecond")
+    assert removal(cloud, "mine").lines() == [
+        f"mine: 5 objects in {where}/sweeps/mine/ will be deleted.",
+        "Deleted too: its note, “first …”",
+        *(f"Kept: {each}" for each in kept),
+    ]
+    recorded.bucket.put_json(keys.spec_key("mine"), {"damaged": True})
+    assert removal(cloud, "mine").left[0] == "the results of its trials in trials/, which other sweeps may share"
+    assert remove(cloud, "mine") == 5
+    with pytest.raises(InvalidInput, match=r'^there is no sweep "mine" in '):
+        removal(cloud, "mine")
+
+    Control(stack.deployment).start(MINE)
+    stack.planned(**MINE.to_json())
+    with pytest.raises(InvalidInput) as refused:
+        removal(aws, "mine")
+    assert str(refused.value) == (
+        f"the sweep mine is running; stop it first with `sweep stop mine --on aws --profile work --stack {stack.name}`"
+    )
+    stop_and_wait(aws, "mine", Told())
+    assert removal(aws, "mine").lines() == [
+        f"mine: 4 objects in s3://{stack.deployment.bucket}/sweeps/mine/ will be deleted.",
+        *(f"Kept: {each}" for each in kept[:2]),
+        "Kept: checkpoints/, which the bucket empties by its own rule",
+        "Kept: the jobs' logs, in CloudWatch Logs",
+    ]
+    assert remove(aws, "mine") == 4
