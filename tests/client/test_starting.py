@@ -10,12 +10,13 @@ from click.testing import CliRunner
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GoesOn
+from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GaveUp, GoesOn
 from stepsweep.client.operations.follow import POLL_SECONDS, CloudGone, start_and_plan, watch
 from stepsweep.client.operations.noting import write_note
 from stepsweep.client.operations.stop import Removal, removal, remove, stop_and_wait
 from stepsweep.client.running.control import Control
-from stepsweep.client.running.execution import Execution, Progress
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import Progress
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
@@ -138,6 +139,22 @@ def test_a_sweep_that_is_watched_is_told_to_its_end(stack: Stack, aws: Cloud) ->
     found = watch("mine", aws, rests)
     assert isinstance(found, AtRest)
     assert (rests.events, found.standing.spec.name) == ([found], "mine")
+
+
+def test_a_sweep_whose_first_trials_fail_alike_is_given_up_where_that_is_asked_for(stack: Stack, aws: Cloud) -> None:
+    spec = SweepSpec.from_json({**MINE.to_json(), "parameters": {"lr": [0.1, 0.2, 0.3, 0.4]}})
+    execution = Control(stack.deployment).start(spec)
+    for trial in stack.planned(**spec.to_json())[:3]:
+        stack.failed("mine", trial, "no data")
+    told = Told()
+    last = watch("mine", aws, told, keep_going=False)
+    assert isinstance(last, GaveUp)
+    assert (last.failed, last.spared, last.reason) == (3, 1, "exit code 1: no data")
+    assert (told.others[-1], last.execution.arn) == (last, execution.arn)
+    assert Control(stack.deployment).running("mine") == []
+    going = Told(lambda: stack.deployment.step_functions.stop_execution(executionArn=again.arn))
+    again = Control(stack.deployment).start(spec)
+    assert isinstance(watch("mine", aws, going), Ended)
 
 
 @pytest.fixture
