@@ -360,15 +360,22 @@ def test_a_stopped_process_ends_too(shell: Shell, stopped: str) -> None:
 
 
 @orphans_only_on_linux
-def test_when_the_host_is_gone_its_processes_are_lost_and_the_next_one_starts_others(tmp_path: Path) -> None:
+def test_when_the_host_is_gone_its_processes_are_lost_and_the_next_one_starts_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     shell = Shell(Machine(), tmp_path)
     process = shell.start("sleep", "600")
     (sleeper,) = eventually(lambda: sleepers(shell))
     host = sleeper.parents()[1]
     assert any(argument.endswith("host.py") for argument in host.cmdline())
+    assert os.getsid(host.pid) == host.pid, "Ctrl-C reaches the cloud, which ends it"
     host.kill()
     assert process.ended.wait(PATIENCE_SECONDS)
     assert (process.exit_code, process.is_lost) == (None, True)
+    assert process.error == "the process that runs jobs has ended"
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "a process that runs jobs has ended with -9")
+    ]
     assert not is_alive(sleeper.pid)
     assert shell.machine.answers(timeout_seconds=PATIENCE_SECONDS)
     assert shell.run("sh", "-c", "exit 3").exit_code == 3
@@ -384,7 +391,7 @@ def test_a_machine_whose_hosts_do_not_stay_up_is_given_up(tmp_path: Path, monkey
     monkeypatch.setattr(sys, "executable", "/bin/false")
     host.kill()
     assert gone.wait(PATIENCE_SECONDS)
-    with pytest.raises(HostGone):
+    with pytest.raises(HostGone, match=r"^the process that runs jobs has ended$"):
         Shell(machine, tmp_path).start("true")
     machine.close()
 
