@@ -29,6 +29,8 @@ def why(*news: Result, **others: object) -> str | None:
 
 def test_three_failures_alike_apart_from_paths_numbers_and_ids() -> None:
     assert why(ended(1), ended(2, reason="exit code 1: no file /tmp/sweep-99/data-8.csv"), ended(3)) == REASON
+    reasons = ("at 0xFF of 1e-05 in deadbeef01", "at 0x1a of 2.5E+3 in CAFEBABE", "at 0x0 of 7 in 12345678")
+    assert why(*(ended(number, reason=reason) for number, reason in enumerate(reasons))) == reasons[0]
     missing = [ended(number, Status.MISSING, "it wrote no metrics") for number in range(3)]
     assert why(*missing) == "it wrote no metrics"
 
@@ -45,6 +47,8 @@ def test_they_are_counted_over_several_looks() -> None:
     [
         ([ended(1), ended(2)], {}),
         ([ended(1), ended(2), ended(3, reason="exit code 1: out of memory")], {}),
+        ([ended(number, reason=reason) for number, reason in enumerate(("no abc", "no abd", "no cab"))], {}),
+        ([ended(1), ended(2), ended(3, Status.MISSING), ended(4)], {"to_run": 4, "planned": 4}),
         ([ended(1), ended(2), ended(3), ended(4, Status.SUCCEEDED, "")], {}),
         ([ended(number, Status.INVALID, "loss is nan") for number in range(3)], {}),
         ([ended(number, Status.MISSING, f"{ENDED_WITH_THE_SEARCH}stop.max_hours: 2") for number in range(3)], {}),

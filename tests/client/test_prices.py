@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from stepsweep.client.deployment import Deployment, on_aws
 from stepsweep.client.operations.prices import TABLE_FROM, Price, price_of
@@ -71,12 +73,62 @@ def test_the_price_list_says_what_a_job_s_part_of_a_machine_costs(asked: Any) ->
     assert asked(large).usd_per_hour == pytest.approx(1.1), "four GPUs run four jobs"
     shared = StackJob(vcpus=1, memory_mib=3000, gpus=0, per_machine=4)
     assert asked({"GetProducts": listed(product("0.6"))}, job=shared).usd_per_hour == pytest.approx(0.15)
+    for memory, held in (("1,024 GiB", 4), ("16 GiB", 4), ("12 GiB", 3), ("1 GiB", 1)):
+        answer = {"GetProducts": listed(product("1.2", memory=memory))}
+        assert asked(answer, job=shared).usd_per_hour == pytest.approx(1.2 / held), memory
+    for gpus, held in ((8, 2), (4, 1), (2, 1)):
+        job = StackJob(vcpus=4, memory_mib=1000, gpus=4)
+        answer = {"GetProducts": listed(product("1.2", vcpu=64, gpu=gpus))}
+        assert asked(answer, job=job).usd_per_hour == pytest.approx(1.2 / held), gpus
+
+
+def test_the_dearest_of_several_machines_counts_with_the_oldest_list(asked: Any) -> None:
+    types = ("g4dn.xlarge", "g5.xlarge")
+    one = {"GetProducts": listed(product("0.9"))}
+    assert asked(one, instance_types=types) == Price(usd_per_hour=0.9, told="AWS's price list of 2026-11-20")
+    undated = {**product("0.9"), "publicationDate": ""}
+    assert asked({"GetProducts": listed(undated)}).told == "AWS's price list of 2026-11-28"
+    for none in (listed(), listed(product("0.9"), product("0.8")), listed(product("0"))):
+        found = asked({"GetProducts": none}, job=StackJob(per_machine=2))
+        assert found == Price(usd_per_hour=0.2935, told=f"{TABLE_FROM}; AWS's price list could not be asked")
+
+
+def test_only_linux_on_shared_machines_of_the_region_is_asked_about(stack: Stack) -> None:
+    asked: dict[str, Any] = {}
+
+    def noted(params: dict[str, Any], model: Any, **_: Any) -> Any:
+        asked[model.name] = params
+        raise EndpointConnectionError(endpoint_url="")
+
+    session = boto3.Session(region_name=stack.deployment.region)
+    for operation in ("pricing.GetProducts", "ec2.DescribeSpotPriceHistory"):
+        session.events.register(f"provide-client-params.{operation}", noted)
+    job = StackJob(capacity=Capacity.SPOT)
+    deployment = replace(stack.deployment, session=session, job=job)
+    price_of(deployment, now=NOW)
+    began = asked["DescribeSpotPriceHistory"].pop("StartTime")
+    assert abs((began - datetime.now(UTC)).total_seconds()) < 3600
+    filters = {
+        "instanceType": "g4dn.xlarge", "regionCode": stack.deployment.region, "operatingSystem": "Linux",
+        "tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used",
+    }  # fmt: skip
+    assert asked == {
+        "GetProducts": {
+            "ServiceCode": "AmazonEC2",
+            "Filters": [{"Type": "TERM_MATCH", "Field": name, "Value": value} for name, value in filters.items()],
+        },
+        "DescribeSpotPriceHistory": {"InstanceTypes": ["g4dn.xlarge"], "ProductDescriptions": ["Linux/UNIX"]},
+    }
 
 
 def test_spot_is_the_dearest_zone_of_now(asked: Any) -> None:
     job = StackJob(capacity=Capacity.SPOT)
     told = {"DescribeSpotPriceHistory": spot(a="0.210000", b="0.317000")}
     assert asked(told, job=job) == Price(usd_per_hour=0.317, told="the Spot price history of 2026-11-28")
+    both = {**told, "GetProducts": listed(product("0.587", vcpu=8, gpu=2, memory="32 GiB"))}
+    assert asked(both, job=job).usd_per_hour == pytest.approx(0.1585), "two GPUs run two jobs"
+    shared = replace(job, per_machine=2)
+    assert asked(told, job=shared).told != "the Spot price history of 2026-11-28", "what a machine holds is not known"
     first = StackJob(capacity=Capacity.SPOT_FIRST)
     both = {**told, "GetProducts": listed(product("0.587"))}
     assert asked(both, job=first).usd_per_hour == 0.587, "it may get machines on demand, too"

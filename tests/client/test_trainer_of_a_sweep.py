@@ -64,9 +64,9 @@ def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(swee
 @pytest.mark.parametrize(
     ("trainer", "code", "said"),
     [
-        ("", "old", "is up with stepsweep's own trainer"),
-        ("elsewhere", "old", "is up with elsewhere"),
-        (str(SCRIPTED), "old", f"is up with an earlier version of {SCRIPTED}, which has changed since"),
+        ("", "old", "stepsweep's own trainer"),
+        ("elsewhere", "old", "elsewhere"),
+        (str(SCRIPTED), "old", f"an earlier version of {SCRIPTED}, which has changed since"),
     ],
 )
 def test_a_cloud_that_is_up_never_trains_another_trainer_than_the_command_names(
@@ -80,12 +80,17 @@ def test_a_cloud_that_is_up_never_trains_another_trainer_than_the_command_names(
     known = {name: value for name, value in asdict(up).items() if name != "started_here"}
     (tmp_path / "cloud.json").write_text(json.dumps(known))
     cloud = Cloud(
-        on="local", directory=tmp_path, trainer=SCRIPTED, job_vcpus=None, profile=None, region=None, stack=None
-    )
+        on="local", directory=tmp_path, trainer=SCRIPTED, job_vcpus=2, container=True, profile=None, region=None,
+        stack=None,
+    )  # fmt: skip
     with FileLock(tmp_path / "cloud.lock"), pytest.raises(InvalidInput) as refused:
         cloud.kept_up(print)
-    (fault,) = refused.value.faults
-    assert fault.startswith(f"--trainer: the cloud in {tmp_path} {said}; wait until")
+    up_with = f"the cloud in {tmp_path} is up with {{}}; wait until its sweeps have ended, or use another --dir"
+    assert refused.value.faults == (
+        f"--trainer: {up_with.format(said)}",
+        f"--job-vcpus: {up_with.format('1 a job')}",
+        f"--container: {up_with.format('trials as processes')}",
+    )
 
 
 def test_what_has_changed_since_the_cloud_came_up_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,308 @@
+"""Where a command works: its options, what is remembered of a sweep's trainer, and what is refused in words."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stepsweep.client.clouds import trainers
+from stepsweep.client.clouds.cloud import Cloud, in_an_image, job_vcpus_fault
+from stepsweep.client.operations.keeping import former, keep
+from stepsweep.client.running.control import Found
+from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.spec import SweepSpec
+from stepsweep.local.cloud import default_vcpus
+from stepsweep.trainer_script import Script
+from tests.support.recorded import RecordedCloud
+from tests.support.stack import Stack
+
+MINE = SweepSpec.from_json({"name": "mine", "parameters": {"lr": [0.1, 0.2]}, "epochs": 1})
+
+
+def cloud_of(directory: Path, **options: Any) -> Cloud:
+    given = {"on": "local", "trainer": None, "job_vcpus": None, "profile": None, "region": None, "stack": None}
+    return Cloud(directory=directory, **{**given, **options})
+
+
+def fault_of(does: Callable[[], object], kind: type[Exception] = InvalidInput) -> str:
+    with pytest.raises(kind) as refused:
+        does()
+    return str(refused.value)
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Path:
+    folder = tmp_path / "trainer"
+    folder.mkdir()
+    (folder / "Dockerfile").write_text('FROM python\nCOPY . .\nENTRYPOINT ["python", "train.py"]\n')
+    (folder / "train.py").write_text("lr = 1\n")
+    return folder
+
+
+@pytest.fixture
+def aws(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
+    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: stack.deployment)
+    return cloud_of(tmp_path, on="aws", stack=stack.name)
+
+
+# --- the options ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_appended_to_a_command_that_people_paste(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STEPSWEEP_DIR", raising=False)
+    assert cloud_of(Path(".stepsweep"), profile="ignored").where == ""
+    assert cloud_of(Path("my clouds")).where == " --dir 'my clouds'"
+    monkeypatch.setenv("STEPSWEEP_DIR", "my clouds")
+    assert cloud_of(Path("my clouds")).where == ""
+    assert cloud_of(Path(".stepsweep")).where == " --dir .stepsweep"
+    aws = cloud_of(Path("here"), on="aws")
+    assert aws.where == " --on aws"
+    named = replace(aws, profile="my work", region="eu-west-1", stack="Mine")
+    assert named.where == " --on aws --profile 'my work' --region eu-west-1 --stack Mine"
+    assert named.options("profile", "region") == " --profile 'my work' --region eu-west-1"
+
+
+def test_a_folder_without_a_cloud_is_named(tmp_path: Path, aws: Cloud) -> None:
+    nowhere = cloud_of(tmp_path / "nowhere")
+    told = f"there is no embedded cloud in {tmp_path}/nowhere; say where it is with --dir, or --on aws"
+    assert fault_of(nowhere.check_it_is_there) == fault_of(nowhere.looked_at) == told
+    with pytest.raises(InvalidInput, match=r"^there is no embedded cloud in "), nowhere.kept_from_others():
+        pass
+    replace(aws, directory=tmp_path / "nowhere").check_it_is_there()
+    assert not nowhere.directory.exists()
+    assert nowhere.is_gone()
+    assert not aws.is_gone()
+
+
+def test_of_several_buckets_the_one_that_was_used_last_counts(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path)
+    recorded.planned("first", {"lr": [1]})
+    (tmp_path / "s3" / "bucket").rename(tmp_path / "s3" / "z-older")
+    recorded.planned("second", {"lr": [1]})
+    found = cloud_of(tmp_path).recorded()
+    assert (found.objects, found.records.sweeps()) == (tmp_path / "s3" / "bucket", ["second"])
+    empty = cloud_of(tmp_path / "empty").recorded()
+    assert (empty.objects, empty.records.sweeps()) == (tmp_path / "empty" / "s3", [])
+
+
+def test_cores_of_a_job_are_those_of_this_machine_at_most() -> None:
+    most = default_vcpus()
+    assert [job_vcpus_fault(value) for value in (1, most)] == [None, None]
+    for value in (0, most + 1):
+        told = f"must be from 1 to {most}, which this machine has cores and memory for, got {value}"
+        assert job_vcpus_fault(value) == told
+
+
+def test_a_secret_is_a_variable_of_the_shell_on_this_machine_alone(
+    aws: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SweepSpec.from_json({**MINE.to_json(), "secrets": ["A_TOKEN", "B_TOKEN", "C_TOKEN"]})
+    monkeypatch.setenv("A_TOKEN", "a")
+    monkeypatch.setenv("B_TOKEN", "")
+    monkeypatch.delenv("C_TOKEN", raising=False)
+    assert fault_of(lambda: cloud_of(tmp_path).check_secrets(spec)).splitlines() == [
+        f"secrets.{name}: the shell has no such variable; export it first" for name in ("B_TOKEN", "C_TOKEN")
+    ]
+    aws.check_secrets(spec)
+
+
+def test_the_embedded_cloud_gets_the_secrets_of_the_latest_sweep(
+    stack: Stack, aws: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = SweepSpec.from_json({**MINE.to_json(), "secrets": ["A_TOKEN"]})
+    endpoint = stack.deployment.s3.meta.endpoint_url
+    kept = stack.deployment.session.client("secretsmanager", endpoint_url=endpoint)
+    for value in ("first", "second"):
+        monkeypatch.setenv("A_TOKEN", value)
+        aws.give_secrets(spec, stack.deployment)
+        replace(aws, on="local").give_secrets(spec, stack.deployment)
+        assert kept.get_secret_value(SecretId="A_TOKEN")["SecretString"] == value
+    kept.delete_secret(SecretId="A_TOKEN", ForceDeleteWithoutRecovery=True)
+    aws.give_secrets(spec, stack.deployment)
+    assert kept.list_secrets()["SecretList"] == []
+
+
+# --- the trainer ------------------------------------------------------------------------------------------------------
+
+
+def script(folder: Path, **fields: Any) -> Script:
+    return Script(folder=folder, entrypoint=("stepsweep-trial", "--", "python", "train.py", "{lr}"), **fields)
+
+
+def test_a_folder_without_a_dockerfile_is_no_trainer(tmp_path: Path, aws: Cloud) -> None:
+    cloud = cloud_of(tmp_path / "cloud", trainer=tmp_path)
+    assert fault_of(lambda: cloud.check(MINE, print)) == (
+        f"--trainer: there is no Dockerfile in {tmp_path}; name the folder that has it, or say how your script is run "
+        "with --command"
+    )
+    replace(aws, trainer=tmp_path).check(MINE, print)
+
+
+def test_a_command_is_run_as_a_trainer_of_its_own(tmp_path: Path, trainer: Path) -> None:
+    mine, cloud = script(trainer, python=".venv/bin/python", data=("data",)), cloud_of(tmp_path / "cloud")
+    assert cloud.running(None) is cloud
+    run = cloud.running(mine)
+    assert run == replace(cloud, trainer=run.trainer)
+    assert run.trainer is not None
+    assert (run.trainer.parent, Script.read(run.trainer)) == ((tmp_path / "cloud" / "scripts").resolve(), mine)
+    boxed = replace(cloud, container=True).running(mine).trainer
+    assert boxed is not None
+    assert Script.read(boxed) == replace(mine, python=None, data=())
+    assert fault_of(lambda: run.running(mine)) == (
+        "command: not together with --trainer (or STEPSWEEP_TRAINER); leave one out"
+    )
+    bare = script(tmp_path)
+    told = f"--container: there is no Dockerfile in {tmp_path}; `sweep init --aws` proposes one"
+    assert fault_of(lambda: in_an_image(bare)) == told
+    assert fault_of(lambda: replace(cloud, container=True).running(bare)) == told
+
+
+def test_a_stack_runs_the_command_that_it_was_deployed_with(stack: Stack, aws: Cloud, trainer: Path) -> None:
+    mine = script(trainer)
+
+    def on(command: tuple[str, ...]) -> Cloud:
+        object.__setattr__(stack.deployment, "trainer_command", command)
+        return aws.running(mine)
+
+    assert on(mine.entrypoint) is aws
+    for there, named in (((), "none"), (("stepsweep-trial", "--", "python", "a b.py"), "`python 'a b.py'`")):
+        assert fault_of(lambda there=there: on(there)) == (  # type: ignore[misc]
+            f"command: the stack was deployed with {named}, or reads metrics otherwise; got `python train.py {{lr}}`. "
+            "Deploy this one with `sweep deploy SPEC`, where SPEC is the file that has it"
+        )
+
+
+def test_a_sweep_goes_on_with_the_trainer_that_is_remembered(tmp_path: Path, trainer: Path, aws: Cloud) -> None:
+    directory = tmp_path / "cloud"
+    cloud = cloud_of(directory)
+    replace(cloud, trainer=trainer, container=True).remember_trainer("boxed")
+    cloud.remember_trainer("tutorial")
+    replace(cloud, trainer=script(trainer).written(directory / "scripts")).remember_trainer("scripted")
+    boxed = cloud.with_trainer_of("boxed")
+    assert (boxed.trainer, boxed.container) == (trainer.resolve(), True)
+    assert cloud.with_trainer_of("tutorial") == cloud.with_trainer_of("unknown") == cloud
+    other = replace(cloud, trainer=tmp_path)
+    assert other.with_trainer_of("boxed") is other
+    assert replace(cloud, container=True).with_trainer_of("tutorial").container
+    aws.remember_trainer("on-aws")
+    assert aws.with_trainer_of("on-aws") is aws
+    assert sorted(file.stem for file in (directory / "trainers").iterdir()) == ["boxed", "scripted", "tutorial"]
+    shutil.rmtree(trainer)
+    for name in ("boxed", "scripted"):
+        assert fault_of(lambda name=name: cloud.with_trainer_of(name)) == (  # type: ignore[misc]
+            f"--trainer: the trainer of the sweep {name}, {trainer.resolve()}, is gone; name its new folder"
+        )
+    cloud.forget_trainer("boxed")
+    cloud.forget_trainer("boxed")
+    aws.forget_trainer("scripted")
+    assert (cloud.with_trainer_of("boxed"), cloud.with_trainer_of("tutorial")) == (cloud, cloud)
+
+
+def test_which_sweeps_had_a_trainer_is_known_by_its_files_and_by_its_place(tmp_path: Path, trainer: Path) -> None:
+    directory, mine = tmp_path / "cloud", script(trainer).written(tmp_path / "scripts")
+    other = tmp_path / "other"
+    shutil.copytree(trainer, other)
+    assert (trainers.sweeps_of(directory, trainer), trainers.sweeps_at(directory, trainer)) == ([], [])
+    for name, place in (("b", trainer), ("a", trainer), ("copy", other), ("script", mine), ("tutorial", None)):
+        trainers.remember(directory, name, place, container=False)
+    for name in ("broken", "empty"):
+        (directory / "trainers" / f"{name}.json").write_text("{" if name == "broken" else "{}")
+    assert trainers.sweeps_of(directory, trainer) == ["a", "b", "copy"]
+    assert trainers.sweeps_of(directory, mine) == ["script"]
+    assert trainers.sweeps_of(directory, None) == ["tutorial"]
+    assert trainers.sweeps_at(directory, trainers.home_of(trainer)) == ["script", "a", "b"], "the latest first"
+    assert trainers.sweeps_at(directory, trainers.home_of(mine)) == ["script", "a", "b"]
+    assert trainers.sweeps_at(directory, trainers.home_of(None)) == ["tutorial"]
+    mine.write_text("[]")
+    assert trainers.sweeps_at(directory, trainer.resolve()) == ["a", "b"]
+
+
+def test_what_has_changed_in_a_trainer_is_named(tmp_path: Path, trainer: Path) -> None:
+    directory = tmp_path / "cloud"
+    trainers.remember(directory, "mine", trainer, container=False)
+    assert trainers.changed(directory, "mine", trainer) == trainers.changed(directory, "unknown", trainer) == ()
+    (trainer / "train.py").write_text("lr = 2\n")
+    (trainer / "new.py").touch()
+    (trainer / "Dockerfile").unlink()
+    changed = trainers.changed(directory, "mine", script(trainer).written(tmp_path / "scripts"))
+    assert changed == ("the command", "new.py", "train.py")
+    assert trainers.named(changed) == "the command, new.py, train.py"
+    assert trainers.named(("a", "b", "c", "d", "e")) == "a, b, c and 2 more"
+
+
+def test_a_running_sweep_that_its_stack_would_refuse_is_not_stopped(stack: Stack, aws: Cloud) -> None:
+    stack.planned(**MINE.to_json())
+    aws.check_trainer_is_the_same(Found.of(stack.deployment), "mine")
+    aws.check_trainer_is_the_same(Found.of(stack.deployment), "unknown")
+    other = Found.of(replace(stack.deployment, trainer_version="2"))
+    assert fault_of(lambda: aws.check_trainer_is_the_same(other, "mine")) == (
+        "name: the stack has another trainer now than mine was planned for, and would refuse to continue it; let it "
+        "end, or stop it and resume it with --accept-trainer"
+    )
+
+
+# --- results of a trainer that has changed ----------------------------------------------------------------------------
+
+
+def test_finished_trials_of_a_trainer_that_has_changed_do_not_count_or_are_kept(stack: Stack, aws: Cloud) -> None:
+    first, second = stack.planned(**MINE.to_json())
+    stack.succeeded("mine", first, [0.5])
+    changed = replace(stack.deployment, trainer_version="2")
+    found = former(MINE, aws, changed)
+    assert found is not None
+    assert (found.version, found.changed, list(found.trials)) == ("1", (), [first.trial_id])
+    assert str(found) == (
+        "The trainer has changed: 1 finished trial does not count. If the change cannot matter to their numbers, "
+        "--keep-results counts them."
+    )
+    stack.succeeded("mine", second, [0.6])
+    both = former(MINE, aws, changed)
+    assert both is not None
+    assert str(replace(both, changed=("train.py",))) == (
+        "The trainer has changed (train.py): 2 finished trials do not count. If the change cannot matter to their "
+        "numbers, --keep-results counts them."
+    )
+    assert former(MINE, aws, stack.deployment) is None
+    for other in (
+        {"fresh": True},
+        {"name": "other"},
+        {"parameters": {"lr": [0.7]}, "fixed": {"a": 1}},
+        {"parameters": {"lr": [0.7]}, "environment": {"A": "1"}},
+    ):
+        assert former(SweepSpec.from_json({**MINE.to_json(), **other}), aws, changed) is None, other
+    more = former(SweepSpec.from_json({**MINE.to_json(), "parameters": {"lr": [0.7]}}), aws, changed)
+    assert more is not None, "the trials of the plan may be asked for again, too"
+    assert more.trials == both.trials
+
+    keep(found, changed)
+    new = found.trials[first.trial_id]
+    folder = f"{keys.TRIALS}{new}/"
+    metrics = first.metrics_key.rpartition("/")[2]
+    note = stack.bucket.get_json(folder + "kept-from.json")
+    assert note == {"trial_id": first.trial_id, "trainer_version": "1"}
+    assert stack.deployment.store.get(folder + metrics) == stack.deployment.store.get(first.metrics_key)
+    stack.bucket.put(first.metrics_key, b"epoch,val_accuracy\n1,0.9\n", "text/csv")
+    keep(found, changed)
+    assert stack.deployment.store.get(folder + metrics) == b"epoch,val_accuracy\n1,0.5\n", "what is there stays"
+
+
+def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(
+    stack: Stack, tmp_path: Path, trainer: Path
+) -> None:
+    cloud = cloud_of(tmp_path / "cloud", trainer=trainer)
+    for name in ("one", "two"):
+        (trial,) = stack.planned(name=name, parameters={"lr": [0.1]}, epochs=1)
+        cloud.remember_trainer(name)
+    (trainer / "train.py").write_text("lr = 2\n")
+    spec = SweepSpec.from_json({"name": "three", "parameters": {"lr": [0.1]}, "epochs": 1})
+    changed = replace(stack.deployment, trainer_version="2")
+    assert former(spec, cloud, changed) is None
+    stack.succeeded("two", trial, [0.5])
+    found = former(spec, cloud, changed)
+    assert found is not None
+    assert (list(found.trials), found.changed) == ([trial.trial_id], ("train.py",))
+    assert former(spec, replace(cloud, trainer=tmp_path), changed) is None
