@@ -1,6 +1,6 @@
 """Time and cost in advance: from finished trials of the same trainer, and of no other one."""
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +8,22 @@ import pytest
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remember
-from stepsweep.client.operations.estimating import calibration, estimated, latest, with_pace
+from stepsweep.client.operations.estimating import (
+    Estimate,
+    Pace,
+    calibration,
+    estimated,
+    latest,
+    pace_of,
+    with_pace,
+)
+from stepsweep.client.operations.prices import TABLE_FROM
 from stepsweep.client.running.control import Found
 from stepsweep.contract.assumed import Span
+from stepsweep.contract.cost import TUTORIAL_RATES
+from stepsweep.contract.fleet import Fleet
+from stepsweep.contract.means import StackJob
+from stepsweep.contract.rounds import first_params
 from stepsweep.contract.spec import SweepSpec
 from tests.support.recorded import RecordedCloud
 from tests.support.stack import Stack
@@ -74,6 +87,57 @@ def test_a_pace_is_the_range_of_the_trainer_s_finished_trials(recorded: Recorded
     assert estimated(SPEC, cloud).pace is None
 
 
+def test_what_the_tutorial_takes_is_known_before_a_trial_of_it_has_finished(recorded: RecordedCloud) -> None:
+    found = estimated(SPEC, cloud_of(recorded, None))
+    price: dict[str, Any] = {"job": StackJob(), "usd_per_hour": TUTORIAL_RATES.usd_per_hour}
+    assert TUTORIAL_RATES.seconds_per_epoch is not None
+    assert found == Estimate(
+        pace=Pace(
+            fastest=TUTORIAL_RATES.seconds_per_epoch,
+            slowest=TUTORIAL_RATES.seconds_per_epoch,
+            measured_on="the tutorial",
+        ),
+        fleet=Fleet.of(SPEC, **price),
+        widest=Fleet.of(SPEC, **price),
+        price_from="a g4dn.xlarge in us-east-1 in 2021",
+        budget_usd_per_hour=None,
+        is_of_machine=True,
+    )
+    assert found.jobs_usd(3600) == found.paces * found.fleet.usd if found.paces else None
+    unknown = replace(found, pace=None)
+    assert (unknown.paces, unknown.seconds(1), unknown.jobs_usd(1), unknown.bill(SPEC)) == (None, None, None, None)
+
+
+def test_on_aws_the_stack_s_trials_and_machines_tell(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    cloud = Cloud(
+        on="aws", directory=tmp_path, trainer=None, job_vcpus=None, profile=None, region=None, stack=stack.name
+    )
+    spec = SweepSpec.from_json({**SPEC.to_json(), "resources": {"gpus": 4}})
+    price: dict[str, Any] = {"job": StackJob(), "usd_per_hour": 0.587}
+    before = estimated(spec, cloud)
+    assert before == Estimate(
+        pace=None,
+        fleet=Fleet.of(replace(spec, max_concurrency=1000), **price),
+        widest=Fleet.of(spec, **price),
+        price_from=f"{TABLE_FROM}; AWS's price list could not be asked",
+        budget_usd_per_hour=0.526 * StackJob().machines(spec.resources),
+        is_of_machine=True,
+    )
+    few = replace(spec, max_concurrency=2)
+    found = estimated(few, cloud)
+    assert (found.fleet, found.widest) == (Fleet.of(few, **price), before.widest)
+    for trial, seconds in zip(stack.planned(name="first", parameters={"lr": [1, 2]}, epochs=2), (8, 6), strict=True):
+        stack.succeeded("first", trial, [0.5, 0.6], [{"StartedAt": 1000, "StoppedAt": 1000 + 1000 * seconds}])
+    told = "2 finished trials of this trainer of this stack"
+    assert estimated(spec, cloud).pace == Pace(fastest=3, slowest=4, measured_on=told)
+    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: replace(stack.deployment, trainer_version="2"))
+    assert pace_of(cloud) is None, "of another trainer"
+
+
 def test_a_trial_that_failed_or_was_not_trained_here_tells_nothing(recorded: RecordedCloud, trainer: Path) -> None:
     one, other = recorded.planned("first", {"lr": [1, 2]}, epochs=2)
     recorded.failed("first", one, "Killed\n")
@@ -116,17 +180,46 @@ def test_a_budget_is_checked_by_the_slowest_known_pace_unless_the_spec_has_one(
 
 
 def test_a_calibration_is_one_new_trial_of_one_epoch() -> None:
-    spec = calibration(SPEC)
-    assert (spec.name, spec.epochs, spec.trials_each, spec.halving, spec.fresh) == (
-        "next-calibration",
-        1,
-        1,
-        None,
-        True,
+    document = calibration(SPEC).to_json()
+    assert len(document["parameters"].pop("lr")) == 1
+    assert document == {
+        **SPEC.to_json(),
+        "name": "next-calibration",
+        "parameters": {},
+        "search": "grid",
+        "objective": {**SPEC.objective.to_json(), "at": "last"},
+        "halving": None,
+        "epochs": 1,
+        "repeats": 1,
+        "fresh": True,
+    }
+    plain = {"name": "next", "parameters": {"lr": [0.1, 0.2, 0.3]}, "epochs": 6}
+    full = {
+        **plain,
+        "search": {"method": "tpe", "trials": 2},
+        "exclude": [{"lr": 0.1}],
+        "try_first": [{"lr": 0.2}],
+        "warm_start": ["mine"],
+        "known": [{"params": {"lr": 0.3}, "epochs": 6, "value": 0.5}],
+        "budget_usd": 3,
+        "objective": {"metric": "loss", "direction": "minimize", "at": "best"},
+    }
+    one = calibration(SweepSpec.from_json(full))
+    expected = SweepSpec.from_json(
+        {
+            "name": "next-calibration",
+            "parameters": {"lr": [first_params(SweepSpec.from_json(full))[0]["lr"]]},
+            "epochs": 1,
+            "fresh": True,
+            "objective": {"metric": "loss", "direction": "minimize", "at": "last"},
+        }
     )
-    assert list(spec.parameters) == ["lr"]
-    assert len(json.loads(json.dumps(spec.to_json()))["parameters"]["lr"]) == 1
-    assert spec.fixed == SPEC.fixed
+    assert one == replace(expected, rounds=False), "as the search of a model is"
+    objectives = [{"metric": "a", "direction": "minimize"}, {"metric": "b", "direction": "minimize"}]
+    front = {"name": "next", "parameters": {"C": [1, 2]}, "epochs": 2, "objectives": objectives}
+    for keep, kept in (("front", "winner"), ("all", "all"), ("none", "none")):
+        of_front = calibration(SweepSpec.from_json({**front, "keep_artifacts": keep}))
+        assert (of_front.keep_artifacts, of_front.has_front) == (kept, False)
     score = calibration(SweepSpec.from_json({"name": "n" * 79, "parameters": {"C": [1, 2]}, "epochs": 1}))
     assert not score.fresh, "its result counts"
     assert score.name.endswith("-calibration")
