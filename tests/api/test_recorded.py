@@ -3,15 +3,21 @@
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from stepsweep import CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps
+from stepsweep import CloudError, InvalidInput, NoWinner, SweepFailed, Sweeps, SweepSpec
+from stepsweep.client.api.showing import progress_as_html
 from stepsweep.client.api.sweep import Sweep
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import Progress, Training
+from stepsweep.contract.rounds import first_round
 from tests.support.recorded_sweeps import recorded_sweeps
 
 
@@ -237,6 +243,28 @@ def test_a_failure_has_its_sweep_its_error_and_its_reasons(sweeps: Sweeps) -> No
     )  # fmt: skip
 
 
+def test_the_folder_is_the_one_of_the_environment_or_the_working_directory_s(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPSWEEP_DIR", str(directory))
+    assert Sweeps().get("plane").winner.value == 0.9
+    monkeypatch.delenv("STEPSWEEP_DIR")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput) as raised:
+        Sweeps().get("plane")
+    where = tmp_path / ".stepsweep"
+    assert str(raised.value) == f"there is no embedded cloud in {where}; say where it is with --dir, or --on aws"
+
+
+def test_before_it_is_planned_a_sweep_that_was_started_is_shown(sweeps: Sweeps) -> None:
+    started = Execution(MagicMock(endpoint_url="http://gone"), arn="arn:new", spec=NEW)
+    assert text_of(Sweep(sweeps.cloud, NEW, execution=started)._repr_html_()) == (
+        '<b>new</b> INTERRUPTED <progress value="0" max="1" style="width:16em"></progress> 0 of 0 trials ended\n'
+        "|lr|val_accuracy|epoch|\n"
+    )
+
+
+NEW = SweepSpec.from_json({"name": "new", "parameters": {"lr": [0.1]}, "epochs": 1})
 OPTIONS: dict[str, Any] = {"directory": "there", "trainer": "there", "job_vcpus": 2, "container": True}
 
 
@@ -331,6 +359,26 @@ def text_of(html: str) -> str:
     assert html.count("<td") == html.count(f"<td{CELL}>")
     rows = re.sub(r"</(tr|div)>", "\n", html.replace(CELL, ""))
     return re.sub(r"</t[hd]>", "|", re.sub(r"<(t[rhd]|/?table|/?div)>", "", rows))
+
+
+def test_a_notebook_shows_how_it_goes() -> None:
+    trials = first_round(NEW, trainer_version="")
+    latest = {"epoch": 1.0, "val_accuracy": 0.123456}
+    training = (*(Training(trial=trial, latest=latest) for trial in trials * 10), Training(trial=trials[0], latest={}))
+    assert progress_as_html(Progress(), NEW) == "<div>new: planning …</div>"
+    progress = Progress(
+        planned=2_000, to_run=1_500, ended=500, failed=20, running=3, seconds=60, waits_for="a <b>", trouble="S3"
+    )
+    bar = '<progress value="1000" max="2000" style="width:16em"></progress>'
+    said = "1,000 of 2,000 trials · 20 failed · 3 running · about 0:02:00 left · a &lt;b&gt; · S3"
+    assert progress_as_html(progress, NEW) == f"<div>new {bar} {said}</div>"
+    assert text_of(progress_as_html(replace(progress, training=training[-4:]), NEW)) == (
+        f"new {bar} {said.replace('2:00', '1:59')}\nlr|epoch|val_accuracy|\n" + "0.1|1/1|0.1235|\n" * 3 + "0.1|…/1||\n"
+    )
+    assert text_of(progress_as_html(replace(progress, training=training), NEW)).count("0.1|") == 10
+    ended = Progress(status="SUCCEEDED", planned=1, to_run=1, ended=1, running=0, seconds=9)
+    assert ended.seconds_left is not None
+    assert text_of(progress_as_html(ended, NEW)).endswith("> 1 of 1 trials\n")
 
 
 def test_a_notebook_shows_the_state_the_winner_and_the_top(sweeps: Sweeps) -> None:

@@ -1,6 +1,5 @@
 """`sweep compare`: what it holds against what, and what it does not."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,7 @@ from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.archive.comparison import Comparison, compare
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract.errors import InvalidInput
-from tests.support.command import Sweep
 from tests.support.recorded import RecordedCloud
-
-SHOWN = """\
-sweep   status    winner     val_accuracy  difference  trials  epochs  job time
-first   FINISHED  --lr 0.1            0.8                 2/2       6   0:00:20
-second  FINISHED  --lr 0.01       0.91234      +0.112     2/2       6   0:00:20
-
-Best     second, 0.112 ahead of first
-Winners  differ in lr
-Trials   first and second have 2 trials with the same params
-         of 2 pairs trained apart second is better in 1, worse in 1; the median difference is +0.0812
-
-asked differently  first  second
-seed               0      1
-"""
 
 
 @pytest.fixture
@@ -121,13 +105,3 @@ def test_all_that_is_wrong_is_said_at_once(recorded: RecordedCloud) -> None:
     ]  # fmt: skip
     with pytest.raises(InvalidInput, match="a comparison needs two sweeps or more"):
         compared(recorded, "first")
-
-
-def test_the_command(sweep: Sweep, recorded: RecordedCloud) -> None:
-    finished(recorded, "first", [0.8, 0.7])
-    finished(recorded, "second", [0.75, 0.91234], seed=1)
-    ended = sweep("compare", "first", "second", "--dir", str(recorded.directory))
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == SHOWN
-    document = json.loads(sweep("compare", "first", "second", "--dir", str(recorded.directory), "--json").stdout)
-    assert (document["best"], document["sweeps"][1]["params"]) == ("second", {"lr": 0.01})

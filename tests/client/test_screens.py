@@ -236,6 +236,7 @@ TRAINING = (
     Training(trial=TRIALS[1], latest={}, printed="Downloading data: 43%"),
 )
 PROGRESS: dict[str, list[Progress]] = {
+    "live-begin": [],
     "live-plan": [Progress(seconds=75)],
     "live-trials": [
         Progress(planned=4, to_run=4, running=2, starting=1, seconds=5, training=TRAINING),

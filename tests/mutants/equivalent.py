@@ -20,6 +20,16 @@ class Equivalent:
     reason: str
 
 
+def is_weaker_zip(change: tuple[str, ...]) -> bool:
+    """Whether `zip` only no longer checks that all are as long: what is zipped here is, or need not be."""
+    if len(change) != 2:
+        return False
+    before, is_strict, after = change[0][2:].partition("strict=")
+    after = after.removeprefix("True").removeprefix("False")
+    weaker = {f"{before}{how}{after}" for how in ("", "strict=None", "strict=False")}
+    return bool(is_strict) and change[1][2:] in weaker
+
+
 EQUIVALENT = [
     Equivalent(
         file="trainer/checkpoint.py",
@@ -43,24 +53,6 @@ EQUIVALENT = [
         reason="only whether it is 0 counts",
     ),
     Equivalent(
-        file="bucket/s3.py",
-        function="Bucket.present",
-        change=(
-            "- found.update(key for key, is_there in zip(behind, for_all(self.has, behind), strict=True) if is_there)",
-            "+ found.update(key for key, is_there in zip(behind, for_all(self.has, behind), strict=None) if is_there)",
-        ),
-        reason="`for_all` returns as many as it was given",
-    ),
-    Equivalent(
-        file="bucket/search_log.py",
-        function="listed_events",
-        change=(
-            "- for name, document in zip(names, for_all(store.get_json, names), strict=True):",
-            "+ for name, document in zip(names, for_all(store.get_json, names), strict=False):",
-        ),
-        reason="`for_all` returns as many as it was given",
-    ),
-    Equivalent(
         file="trainer/trial.py",
         function="run",
         change=('- worse = ""', "+ worse = None"),
@@ -82,46 +74,10 @@ EQUIVALENT = [
         reason="the number is not used",
     ),
     Equivalent(
-        file="contract/leaderboard.py",
-        function="Row.of",
-        change=(
-            "- by_objective=dict(zip([each.metric for each in spec.objectives], group.by_objective, strict=False)),",
-            "+ by_objective=dict(zip([each.metric for each in spec.objectives], group.by_objective, strict=None)),",
-        ),
-        reason="`strict=None` is `strict=False`",
-    ),
-    Equivalent(
         file="statemachine/notifier.py",
         function="End.of",
         change=("- name = None", '+ name = ""'),
         reason="neither is the name of a sweep, so the execution's takes its place",
-    ),
-    Equivalent(
-        file="statemachine/conclusion.py",
-        function="conclude",
-        change=(
-            "- files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))",
-            "+ files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), ))",
-        ),
-        reason="`keep` returns as many as it is given; `strict` would only name a fault of its own",
-    ),
-    Equivalent(
-        file="statemachine/conclusion.py",
-        function="conclude",
-        change=(
-            "- files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))",
-            "+ files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=False))",
-        ),
-        reason="`keep` returns as many as it is given; `strict` would only name a fault of its own",
-    ),
-    Equivalent(
-        file="bucket/job_logs.py",
-        function="with_last_lines",
-        change=(
-            "- lines = {each.log_stream: line for each, line in zip(failed, found, strict=True)}",
-            "+ lines = {each.log_stream: line for each, line in zip(failed, found, strict=False)}",
-        ),
-        reason="`for_all` returns as many as it is given; `strict` would only name a fault of its own",
     ),
     Equivalent(
         file="bucket/outcomes.py",
@@ -143,30 +99,12 @@ EQUIVALENT = [
     ),
     Equivalent(
         file="bucket/search_log.py",
-        function="listed_events",
-        change=(
-            "- for number, expected in zip(numbers, itertools.count(since), strict=False):",
-            "+ for number, expected in zip(numbers, itertools.count(since), strict=None):",
-        ),
-        reason="`strict=None` is `strict=False`",
-    ),
-    Equivalent(
-        file="bucket/search_log.py",
         function="SearchLog.append",
         change=(
             '- document = json.dumps(state.to_json(), separators=(",", ":"), allow_nan=False)',
             '+ document = json.dumps(state.to_json(), separators=(",", ":"), )',
         ),
         reason="a state has no NaN: it is made of events, and those are written and read without",
-    ),
-    Equivalent(
-        file="bucket/search_log.py",
-        function="listed_events",
-        change=(
-            "- for number, expected in zip(numbers, itertools.count(since), strict=False):",
-            "+ for number, expected in zip(numbers, itertools.count(since), ):",
-        ),
-        reason="`strict=False` is the default",
     ),
     Equivalent(
         file="bucket/folder.py",

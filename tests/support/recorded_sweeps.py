@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from stepsweep.contract import keys
 from tests.support.recorded import RecordedCloud
 
 PLANE = {"lr": [0.1, 0.01, 0.001], "momentum": [0.5, 0.9]}
@@ -15,7 +16,8 @@ def recorded_sweeps(directory: Path) -> Path:
     """Writes the sweeps, and returns the folder of their cloud.
 
     `plane` has a failure and a tie, `again` the same params and another seed, `halved` two rungs, `folded` two folds,
-    `pair` two objectives; all of `none` failed; `half` was interrupted, and `begun` before its first trial ended.
+    `pair` two objectives and a note; all of `none` failed; `half` was interrupted, and `begun` before its
+    first trial ended.
     """
     cloud = RecordedCloud(directory=directory)
     trials = cloud.planned("plane", PLANE, epochs=2)
@@ -44,6 +46,8 @@ def recorded_sweeps(directory: Path) -> Path:
     for trial, accuracy, ms in zip(widths, [0.5, 0.75, 0.7], [1.0, 2.0, 4.0], strict=True):
         cloud.succeeded("pair", trial, {"val_accuracy": [accuracy], "ms": [ms]})
     cloud.reduced("pair")
+    note = {"schema": 1, "written_at": "2026-11-29T10:00:00+00:00", "text": "first line\nsecond line"}
+    cloud.bucket.put_json(keys.note_key("pair"), note)
     for trial in cloud.planned("none", {"lr": [0.1, 0.01]}, epochs=1):
         cloud.failed("none", trial, "no\n")
     cloud.reduced("none")
