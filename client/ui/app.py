@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp
 
 from stepsweep.bucket.disk import told
@@ -385,12 +385,14 @@ def application(
     site = Site(cloud, pages, is_over, copies)
     below = base.rstrip("/")
     to_it = [Route(below, lambda _: RedirectResponse(base))] if below else []
+    # Starlette's redirects to an address without its last slash would name scheme and host, and behind a proxy the
+    # browser's scheme is another one.
+    pages_below = Router(routes=site.routes, redirect_slashes=False)
     app = Starlette(
-        routes=[*to_it, Mount(below, routes=site.routes)],
+        routes=[*to_it, Mount(below, app=pages_below)],
         middleware=[Middleware(Guard, keys=keys, hosts=hosts, base=base)],
         exception_handlers={SweepError: site.explained, OSError: site.broken, 404: site.missing, 405: site.missing},
     )
-    # Its own would name scheme and host, and behind a proxy the browser's scheme is another one.
     app.router.redirect_slashes = False
     return app
 

@@ -1,0 +1,526 @@
+"""What each address of `sweep ui` answers, as a whole: the text of pages, their links, the headers, the JSON.
+
+Asked in this process, without a server.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import unquote, urlencode, urlsplit
+
+import pytest
+from starlette.types import ASGIApp, Message
+
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.running.execution import Progress, Training
+from stepsweep.client.ui.app import application
+from stepsweep.client.ui.doings import Doings, Done
+from stepsweep.client.ui.files import Copies
+from stepsweep.client.ui.guard import HEADERS, Keys
+from stepsweep.client.ui.pages import Pages, said_of
+from stepsweep.client.ui.recent import Recent
+from stepsweep.client.ui.source import Source
+from stepsweep.client.ui.watching import Seen, SweepWatch
+from stepsweep.contract.trial import Trial
+from tests.support.html import Document
+from tests.support.recorded import RecordedCloud
+
+CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
+KEYS = Keys(token="x" * 16, cookie_name="c")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def text(self) -> str:
+        """The text of a page behind what all pages begin with, without the times of now."""
+        whole = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d(?!:)", "NOW", Document(self.body).text)
+        title, begins, text = whole.partition(" · stepsweep To the content Sweeps Start a sweep cloud ")
+        assert begins, whole
+        return f"{title}: {text}"
+
+    @property
+    def links(self) -> list[str | None]:
+        return [each["href"] for each in Document(self.body).named("a")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    folder: Path
+    app: ASGIApp
+    trials: Mapping[str, list[Trial]]
+    watched: Source
+
+    def get(self, target: str, **headers: str) -> Answer:
+        return self._asked("GET", target, b"", headers)
+
+    def post(self, target: str, **form: str) -> Answer:
+        return self._asked("POST", target, urlencode({"csrf": KEYS.csrf, **form}).encode(), {})
+
+    def _asked(self, method: str, target: str, body: bytes, more: Mapping[str, str]) -> Answer:
+        given = {"host": "h", "cookie": f"c={KEYS.cookie}", "origin": "http://h", "content-length": str(len(body))}
+        headers = [(name.encode(), value.encode()) for name, value in {**given, **more}.items()]
+        url = urlsplit(target)
+        scope = {"type": "http", "method": method, "path": unquote(url.path), "query_string": url.query.encode()}
+        sent: list[Message] = []
+
+        asked = iter([{"type": "http.request", "body": body}])
+
+        async def receive() -> Message:
+            if (message := next(asked, None)) is None:
+                await asyncio.Event().wait()  # the browser does not go away
+            return message or {}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        asyncio.run(self.app({**scope, "headers": headers}, receive, send))  # type: ignore[arg-type]
+        return Answer(
+            status=sent[0]["status"],
+            headers={name.decode(): value.decode() for name, value in sent[0]["headers"]},
+            body=b"".join(each["body"] for each in sent[1:]).decode(),
+        )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    folder = tmp_path_factory.mktemp("answers")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)  # so that texts have no path of this run
+        recorded = RecordedCloud(directory=Path("cloud"))
+        mine = recorded.planned("mine", {"lr": [0.1, 0.01], "act": ["a", "b"]})
+        for number, (trial, value) in enumerate(zip(mine, [0.7, 0.9, 0.8], strict=False)):
+            recorded.succeeded("mine", trial, {**CURVE, "val_accuracy": [0.5, value, 0.6]}, began=number)
+        recorded.left(mine[0], {"best.pt": "model"})
+        recorded.failed("mine", mine[3], "first\nlast\n", reason="too hot", began=9)
+        recorded.reduced("mine")
+        halfway = recorded.planned("halfway", {"lr": [0.1, 0.01]})
+        recorded.succeeded("halfway", halfway[0], CURVE)
+        front = recorded.planned("front", {"lr": [0.1, 0.2]}, objectives=["val_loss:minimize", "val_accuracy"])
+        for trial, loss in zip(front, (0.1, 0.2), strict=True):
+            recorded.succeeded("front", trial, {**CURVE, "val_loss": [1.0, 2.0, loss]})
+        recorded.reduced("front")
+        cloud = Cloud(
+            on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None,
+            stack=None,
+        )  # fmt: skip
+        app = application(cloud, keys=KEYS, hosts=frozenset({"h"}), base="/", is_over=lambda: True, copies=Copies())
+        trials = {"mine": mine, "halfway": halfway, "front": front}
+        return Site(folder=folder, app=app, trials=trials, watched=Source(cloud))
+
+
+@pytest.fixture(autouse=True)
+def _in_its_folder(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(site.folder)
+
+
+START = (
+    "A spec, in YAML or JSON, as sweep run takes it {}Name Priority as in the spec high normal low its part of the "
+    "machines while other sweeps want them too Check Start It runs on this machine, in the background, and continues "
+    "when this page is closed. A command runs in the folder in which sweep ui was started."
+)
+LIKE_FRONT = (
+    '{ "parameters": { "lr": [ 0.1, 0.2 ] }, "epochs": 3, "objectives": [ { "metric": "val_loss", "direction": '
+    '"minimize", "at": "last" }, { "metric": "val_accuracy", "direction": "maximize", "at": "last" } ], '
+    '"keep_artifacts": "front" } '
+)
+NO_PAGE = "not shown: This cannot be shown {} All sweeps"
+SWEEPS = 'there is no sweep "nope" in cloud/s3/bucket; there are 3, such as front, halfway, mine'
+
+
+def test_the_list(site: Site) -> None:
+    answer = site.get("/")
+    assert answer.text == (
+        "sweeps: Sweeps All sweeps, the newest first Compare sweep status trials best params job time started "
+        "front finished 2 1 trial on the front of val_loss, val_accuracy 0:00:04 NOW "
+        "halfway interrupted 1 of 2 0.7 val_accuracy, so far --lr 0.1 NOW "
+        "mine finished 4 1 failed 0.9 val_accuracy --lr 0.1 --act b 0:00:07 NOW Compare the chosen sweeps"
+    )
+    assert answer.links[-3:] == ["/sweeps/front", "/sweeps/halfway", "/sweeps/mine"]
+
+
+def test_sweeps_side_by_side(site: Site) -> None:
+    assert site.get("/compare?sweep=mine&sweep=front").text == (
+        "mine, front: Sweeps side by side The values are not comparable: front has several objectives, and so a Pareto "
+        "front, of which no trial wins. sweep status winner or front metric value difference trials epochs job time "
+        "mine finished lr=0.1 act=b val_accuracy 0.9 3 of 4 9 0:00:07 "
+        "front finished 1 trial val_loss, val_accuracy 2 of 2 6 0:00:04 "
+        "A difference is relative to the first sweep, and positive if a sweep is better. Trials in common mine and "
+        "front have no trial with the same params. Asked differently field mine front "
+        'parameters.lr [0.1, 0.01] [0.1, 0.2] parameters.act ["a", "b"] objective.metric val_accuracy '
+        "objective.direction maximize objective.at best "
+        'objectives [{"metric": "val_loss", "direction": "minimize", "at": "last"}, '
+        '{"metric": "val_accuracy", "direction": "maximize", "at": "last"}]'
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "text"),
+    [
+        ("/start", 200, f"start a sweep: Start a sweep {START.format('')}"),
+        (
+            "/start?like=front",
+            200,
+            "start a sweep: Start a sweep Without a command of its own, it runs the trainer of front . "
+            f"{START.format(LIKE_FRONT)}",
+        ),
+        ("/start?like=nope", 404, NO_PAGE.format(SWEEPS)),
+        ("/start?like=..", 404, NO_PAGE.format('no sweep can have the name ".."')),
+        ("/sweeps/nope", 404, NO_PAGE.format(SWEEPS)),
+        ("/sweeps/mine/trials/x", 404, NO_PAGE.format('the sweep mine has no trial "x"')),
+        ("/sweeps/nope/trials/x", 404, NO_PAGE.format(SWEEPS)),
+        ("/sweeps/mine/curves/", 404, NO_PAGE.format("there is no such page")),
+        ("/static/ui.html", 404, NO_PAGE.format("there is no such file")),
+        ("/compare?sweep=mine", 404, NO_PAGE.format("a comparison needs two sweeps or more")),
+        ("/sweeps/mine/stop", 404, NO_PAGE.format("there is no such page")),
+    ],
+)
+def test_a_page_of_few_words(site: Site, target: str, status: int, text: str) -> None:
+    answer = site.get(target)
+    assert (answer.status, answer.text) == (status, text)
+
+
+def logs_of(trial: Trial, sweep: str) -> str:
+    return (
+        "Learning curves It has shown no metrics yet. Log The last lines. "
+        f"sweep logs {sweep} {trial.trial_id} --dir cloud prints all of them. Stay at the end "
+        "There is no output here yet. Its options"
+    )
+
+
+def test_the_page_of_a_trial(site: Site) -> None:
+    good, *_, bad = site.trials["mine"]
+    of_front = site.trials["front"][0]
+    tries = "Attempts attempt started (UTC) ran exit code reason"
+    answer = site.get(f"/sweeps/mine/trials/{good.trial_id}")
+    assert answer.text == (
+        "lr=0.1 act=a · mine: mine lr=0.1 act=a Outcome SUCCEEDED val_accuracy 0.7 at epoch 2 Epochs 3 at most 3 "
+        f"Trial {good.trial_id} {tries} 1 2026-09-21 14:13:20 0:00:02 "
+        f"Files Download them as sweep download mine {good.trial_id} --dir cloud does file size how long "
+        f"best.pt 5 Bytes expires {logs_of(good, 'mine')} --lr 0.1 --act a --epochs 3 --seed 0 Copy"
+    )
+    assert answer.links[-2:] == ["/sweeps/mine", f"/sweeps/mine/trials/{good.trial_id}/files"]
+    (body,) = Document(answer.body).named("body")
+    assert body == {
+        "data-events": f"/sweeps/mine/trials/{good.trial_id}/events",
+        "data-metric": "val_accuracy",
+        "data-label": "lr=0.1 act=a",
+    }
+    assert site.get(f"/sweeps/mine/trials/{bad.trial_id}").text == (
+        "lr=0.01 act=b · mine: mine lr=0.01 act=b Outcome FAILED exit code 1, too hot, attempt 2 val_accuracy none "
+        f"Epochs 0 at most 3 Trial {bad.trial_id} {tries} 1 2026-09-21 14:13:29 0:00:01 1 too hot "
+        f"2 2026-09-21 14:13:30 0:00:01 1 too hot {logs_of(bad, 'mine')} --lr 0.01 --act b --epochs 3 --seed 0 Copy"
+    )
+    assert site.get(f"/sweeps/front/trials/{of_front.trial_id}").text == (
+        "lr=0.1 · front: front lr=0.1 Outcome SUCCEEDED val_loss 0.1 at epoch 3 val_accuracy 0.6 at epoch 3 "
+        f"Epochs 3 at most 3 Trial {of_front.trial_id} {tries} 1 2026-09-21 14:13:20 0:00:02 "
+        f"{logs_of(of_front, 'front')} --lr 0.1 --epochs 3 --seed 0 Copy"
+    )
+
+
+STOP = (
+    "Stop {0}? All its jobs end. Finished trials are kept, and the sweep can be resumed. Go on Stop it Change the "
+    "priority of {0}? It decides the sweep's part of the machines while other sweeps want them too: high is ten times "
+    "the normal one, low a tenth. Jobs keep the priority that they were submitted with. So the sweep is stopped, and "
+    "started again: finished trials are kept, and those that run now continue from their checkpoints, or begin again "
+    "if their trainer writes none. Priority high normal low Leave it Stop and start again"
+)
+BUTTONS = "Download the report Start one like it"
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        (
+            "mine",
+            "finished · mine: mine finished 4 trials (lr 2 x act 2), up to 3 epochs each; the highest val_accuracy "
+            "wins. Winner Note Parameters Search Learning curves Leaderboard Failures Jobs Spec Reproduce "
+            f"Train the failed trials again with priority high normal low {BUTTONS} {STOP.format('mine')} "
+            "Winner --lr 0.1 --act b Copy 0.9 val_accuracy at epoch 2 of 3 Second: lr=0.01 act=a with 0.8, 0.1 behind. "
+            "Trials 4 3 SUCCEEDED · 1 FAILED Epochs trained 9 at most 3 per trial Job time 0:00:07 by Batch's "
+            "timestamps Cost none it ran on this machine",
+        ),
+        (
+            "halfway",
+            "interrupted · halfway: halfway interrupted 2 trials (lr 2), up to 3 epochs each; the highest "
+            "val_accuracy wins. Winner Note Parameters Search Learning curves Leaderboard Jobs Spec Reproduce "
+            f"Resume with priority high normal low {BUTTONS} {STOP.format('halfway')} "
+            "It was interrupted: 1 of 2 trials have ended. sweep resume halfway --dir cloud continues it. "
+            "Best so far --lr 0.1 Copy 0.7 val_accuracy at epoch 2 of 3 Trials 1 of 2 1 SUCCEEDED Epochs trained 3 "
+            "at most 3 per trial Job time … by Batch's timestamps Cost none it ran on this machine",
+        ),
+        (
+            "front",
+            "finished · front: front finished 2 trials (lr 2), up to 3 epochs each; lowest val_loss , highest "
+            "val_accuracy , of which no trial wins: see the front. Front Note Learning curves Leaderboard Jobs Spec "
+            f"Reproduce {BUTTONS} {STOP.format('front')} "
+            "The front 1 trial that no other trial beats: none is at least as good in val_loss (minimize), "
+            "val_accuracy (maximize), and better in one. All values of a trial are of one epoch. "
+            "params val_loss val_accuracy epoch --lr 0.1 0.1 0.6 3 Trials 2 2 SUCCEEDED Epochs trained 6 at most 3 per "
+            "trial Job time 0:00:04 by Batch's timestamps Cost none it ran on this machine",
+        ),
+    ],
+)
+def test_the_page_of_a_sweep(site: Site, name: str, begins: str) -> None:
+    answer = site.get(f"/sweeps/{name}")
+    assert answer.text.partition(" Note Write one ")[0] == begins
+    document = Document(answer.body)
+    assert document.named("body") == [{"data-sweep": f"/sweeps/{name}"}]
+    own = [link for link in answer.links if link and link.startswith(("/sweeps/", "/start?"))]
+    assert own[:2] == [f"/sweeps/{name}/report", f"/start?like={name}"]
+    forms = [f"/sweeps/{name}/{what}" for what in ("stop", "priority", "note")]
+    assert [form["action"] for form in document.named("form") if "action" in form] == (
+        forms if name == "front" else [f"/sweeps/{name}/resume", *forms]
+    )
+    assert {each["value"] for each in document.named("input") if each.get("name") == "csrf"} == {KEYS.csrf}
+
+
+def test_the_data_of_a_sweep(site: Site) -> None:
+    first, second, third, failed = (trial.trial_id for trial in site.trials["mine"])
+    answer = site.get("/sweeps/mine/jobs")
+    assert json.loads(answer.body) == {
+        "timeline": {
+            "count": 5,
+            "all_milliseconds": 7400,
+            "lanes": 2,
+            "lane": [0, 1, 0, 0, 0],
+            "started": [1_790_000_000_000 + 1000 * second for second in (0, 1, 2, 9, 10)],
+            "milliseconds": [2000, 2000, 2000, 700, 700],
+            "attempt": [1, 1, 1, 1, 2],
+            "well": [True, True, True, False, False],
+            "id": [first, second, third, failed, failed],
+            "rung": [0] * 5,
+        },
+        "course": {
+            "id": [first, second, third, failed],
+            "rung": [0] * 4,
+            "value": [0.7, 0.9, 0.8, None],
+            "number": [1, 2, 3, 4],
+            "seconds": [2.0, 3.0, 4.0, 10.7],
+            "job_seconds": [2.0, 4.0, 6.0, 7.4],
+            "promoted": [False] * 4,
+            "improves": [True, True, False, False],
+            "count": 4,
+            "rungs": [{"name": "3 epochs", "said": "4 ended, 1 failed"}],
+            "overs": ["trials", "time", "job-time"],
+            "usd_per_job_second": None,
+            "ended_by": "",
+            "said": "The best value was result 2 of 4.",
+        },
+    }
+    assert json.loads(site.get("/sweeps/halfway/jobs").body)["course"]["count"] == 1
+    curve = {"best": 2, "columns": {**CURVE, "val_accuracy": [0.5, 0.9, 0.6]}}
+    asked = site.get(f"/sweeps/mine/curves?trial={second}&trial=nope&trial={failed}")
+    assert json.loads(asked.body) == {second: curve}
+    data = json.loads(site.get("/sweeps/mine/data").body)
+    assert (data["number"], data["trials"]["id"], data["curves"]["0"]) == (0, [second, third, first, failed], curve)
+    said = "Which parameter matters can be told from 10 trials with a value; there are 3."
+    assert json.loads(site.get("/sweeps/mine/importance").body) == {"importance": {"weights": [], "said": said}}
+
+
+PAGE, JSON = "text/html; charset=utf-8", "application/json"
+NEVER_KEPT = {"cache-control": "no-store"}
+
+
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        *((path, {"content-type": PAGE, **NEVER_KEPT}) for path in ("/", "/start", "/sweeps/mine", "/sweeps/nope")),
+        *(
+            (f"/sweeps/mine/{name}", {"content-type": JSON, **NEVER_KEPT})
+            for name in ("data", "curves", "jobs", "importance")
+        ),
+        *(
+            (path, {"content-type": "text/event-stream; charset=utf-8", "x-accel-buffering": "no", **NEVER_KEPT})
+            for path in ("/events", "/sweeps/mine/events")
+        ),
+        *(
+            (
+                f"/static/{name}",
+                {
+                    "content-type": f"text/{kind}; charset=utf-8",
+                    "cache-control": "private, max-age=31536000, immutable",
+                },
+            )
+            for name, kind in (("page.css", "css"), ("plotly.js", "javascript"), ("live.js", "javascript"))
+        ),
+        (
+            "/sweeps/mine/report",
+            {"content-type": PAGE, "content-disposition": 'attachment; filename="mine.html"', **NEVER_KEPT},
+        ),
+    ],
+)
+def test_the_headers(site: Site, target: str, headers: dict[str, str]) -> None:
+    answer = site.get(target)
+    size = {} if "x-accel-buffering" in headers else {"content-length": str(len(answer.body.encode()))}
+    assert answer.headers == {name.lower(): value for name, value in HEADERS.items()} | headers | size
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "text"),
+    [
+        (
+            {"spec": "parameters: {lr: [1]}\nepochs: 3", "name": " mine ", "priority": "high"},
+            200,
+            "It would run 1 trial (lr 1), up to 3 epochs each, with high priority. Nothing was started. "
+            + START.format("parameters: {lr: [1]} epochs: 3 "),
+        ),
+        (
+            {"spec": "parameters: {lr: [1]}\nepochs: 3", "action": "check"},
+            200,
+            "It would run 1 trial (lr 1), up to 3 epochs each. Nothing was started. "
+            + START.format("parameters: {lr: [1]} epochs: 3 "),
+        ),
+        (
+            {"spec": "[1", "like": "mine"},
+            422,
+            "Nothing was started: the pasted spec:1: not YAML: expected ',' or ']', but got '<stream end>' "
+            "Without a command of its own, it runs the trainer of mine . " + START.format("[1 "),
+        ),
+        (
+            {"spec": "[1]", "action": "start"},
+            422,
+            'Nothing was started: the input must be a JSON object such as {"parameters": {"lr": [0.1]}, "epochs": 5}, '
+            "got [1] " + START.format("[1] "),
+        ),
+        (
+            {"spec": "parameters: {lr: [1]}\nepochs: 3", "name": "a b", "priority": "no", "action": "start"},
+            422,
+            "Nothing was started: name: must be 1 to 80 letters, digits, - and _ that start with a letter or digit, "
+            'got "a b" '
+            'priority: must be one of "high", "normal", "low", got "no" '
+            + START.format("parameters: {lr: [1]} epochs: 3 "),
+        ),
+    ],
+)
+def test_a_spec_that_is_pasted(site: Site, form: dict[str, str], status: int, text: str) -> None:
+    answer = site.post("/start", **form)
+    assert (answer.status, answer.text) == (status, f"start a sweep: Start a sweep {text}")
+    document = Document(answer.body)
+    values = {each["name"]: each["value"] for each in document.named("input")}
+    like = {"like": form["like"]} if "like" in form else {}
+    assert values == {"csrf": KEYS.csrf, "name": form.get("name", "").strip(), **like}
+    chosen = re.findall(r"<option selected>(\w+)", answer.body)
+    assert chosen == ([form["priority"]] if form.get("priority") in ("high", "low") else [])
+
+
+def test_what_changes_a_sweep_leads_to_its_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(Doings, "_begin", lambda _self, name, text, _work: begun.append(f"{name}: {text}"))
+    wrong = 'priority: must be one of "high", "normal", "low", got {}'
+    for target, form, status, said in (
+        ("/sweeps/halfway/priority", {"priority": "x"}, 404, wrong.format('"x"')),
+        ("/sweeps/halfway/priority", {}, 404, wrong.format('""')),
+        ("/sweeps/halfway/resume", {"priority": "x"}, 404, wrong.format('"x"')),
+        ("/sweeps/nope/resume", {}, 404, SWEEPS),
+    ):
+        answer = site.post(target, **form)
+        assert (answer.status, answer.text) == (status, NO_PAGE.format(said))
+    assert begun == []
+    spec = {"spec": "parameters: {lr: [1]}\nepochs: 3", "name": "new", "like": "mine", "action": "start"}
+    for target, form, name in (
+        ("/sweeps/unknown/stop", {}, "unknown"),
+        ("/sweeps/unknown/priority", {"priority": "low"}, "unknown"),
+        ("/sweeps/halfway/resume", {"priority": "low"}, "halfway"),
+        ("/start", spec, "new"),
+    ):
+        answer = site.post(target, **form)
+        assert (answer.status, answer.headers["location"], answer.body) == (303, f"/sweeps/{name}", "")
+    assert begun == [
+        "unknown: Stopping unknown …", "unknown: Changing the priority of unknown to low …",
+        "halfway: Resuming halfway …", "new: Starting new …",
+    ]  # fmt: skip
+    text = site.get("/sweeps/new").text
+    assert text.startswith(
+        "interrupted · new: new 1 trial (lr 1), up to 3 epochs each; the highest val_accuracy wins. "
+    )
+    assert BUTTONS not in text, "it has no records"
+
+
+# --- while it runs
+
+
+@pytest.fixture
+def pages(site: Site) -> Pages:
+    cloud = site.watched.cloud
+    return Pages(base="/", csrf=KEYS.csrf, where=cloud.where, place="cloud", is_local=True)
+
+
+@pytest.fixture
+def seen(site: Site) -> Seen:
+    return SweepWatch(site.watched, "halfway", Recent(60), Recent(60)).now()
+
+
+def text(html: str) -> str:
+    return Document(html).text
+
+
+def test_a_bar_shows_how_many_trials_are_in_each_state(site: Site, pages: Pages, seen: Seen) -> None:
+    trials = site.trials["halfway"]
+    training = tuple(
+        Training(trial=trial, latest={"epoch": 2.0, "val_accuracy": 0.75} if number == 0 else {})
+        for number, trial in enumerate([*trials, *trials * 11])
+    )
+    progress = Progress(
+        round_number=2, planned=2000, to_run=1600, ended=500, failed=100, running=240, starting=60, seconds=3700.4,
+        round_began=100.0, training=training, waits_for="MISCONFIGURATION:SOMETHING_NEW - no",
+    )  # fmt: skip
+    standing = replace(seen.report.standing, executions=["arn"])
+    shown = replace(
+        seen, report=replace(seen.report, standing=standing), progress=progress, trouble="it is gone", faults=("wrong",)
+    )
+    assert said_of(shown) == "900 of 2,000 trials of round 2 have ended; best val_accuracy 0.7."
+    parts = pages.parts(shown, Done(text="Stopping halfway …", faults=("it failed",)))
+    assert text(parts["progress"]) == (
+        "Stopping halfway … it failed wrong it is gone; the sweep continues Round 2 400 finished before 400 done "
+        "100 failed 240 running 60 starting 800 queued 1:01:40, about 2:11:46 left "
+        "jobs wait: MISCONFIGURATION:SOMETHING_NEW - no; `sweep doctor --on aws` looks further"
+    )
+    bar = Document(parts["progress"])
+    assert [(each["class"], each["x"], each["width"]) for each in bar.named("rect")] == [
+        ("finished-before", "0.0", "20.0"),
+        ("done", "20.0", "20.0"),
+        ("failed", "40.0", "5.0"),
+        ("running", "45.0", "12.0"),
+        ("starting", "57.0", "3.0"),
+        ("queued", "60.0", "40.0"),
+    ]
+    assert bar.named("svg")[0]["aria-label"] == said_of(shown)
+    assert text(parts["actions"]) == f"Stop … Priority: normal … {BUTTONS}"
+    running = text(parts["training"])
+    assert running.startswith("Running now trial epoch val_accuracy lr=0.1 2/3 0.75 lr=0.01 …/3 ")
+    assert running.endswith(" lr=0.01 …/3 … and 4 trials more")
+    assert Document(parts["training"]).named("a")[0]["href"] == f"/sweeps/halfway/trials/{trials[0].trial_id}"
+
+
+@pytest.mark.parametrize(
+    ("progress", "shown", "said"),
+    [
+        (
+            Progress(planned=3, to_run=3, running=None, seconds=5),
+            "0 done 3 not ended 0:00:05",
+            "0 of 3 trials have ended; best val_accuracy 0.7.",
+        ),
+        (Progress(planned=0, seconds=1), "0 done 0:00:01", "0 of 0 trials have ended; best val_accuracy 0.7."),
+        (Progress(), "The trials are being planned.", "The trials are being planned."),
+        (None, "", "The sweep is interrupted; best val_accuracy 0.7."),
+    ],
+)
+def test_a_sweep_that_has_hardly_begun(
+    pages: Pages, seen: Seen, progress: Progress | None, shown: str, said: str
+) -> None:
+    seen = replace(seen, progress=progress)
+    assert text(pages.parts(seen, Done())["progress"]) == shown
+    assert said_of(seen) == said
+
+
+def test_how_far_a_sweep_with_several_objectives_is(site: Site) -> None:
+    seen = SweepWatch(site.watched, "front", Recent(60), Recent(60)).now()
+    assert said_of(seen) == "The sweep is finished; 1 trial on the front."
