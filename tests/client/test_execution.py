@@ -1,6 +1,9 @@
 """The Python API: what is seen of an execution while it goes, step by step."""
 
+from dataclasses import replace
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -10,14 +13,18 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.running import execution as execution_module
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import Execution
-from stepsweep.client.running.progress import RUNNING, Progress
+from stepsweep.client.running.printed import last_printed
+from stepsweep.client.running.progress import RUNNING, Progress, Training
 from stepsweep.contract import keys
+from stepsweep.contract.documents import Latest
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 from tests.support.batch_queue import Job, Queue, served
 from tests.support.embedded import eventually
-from tests.support.stack import SLEEPS, Stack
+from tests.support.life import FAILED, Life, spec_of, succeeded
+from tests.support.specs import NOW
+from tests.support.stack import LOG_GROUP, SLEEPS, Stack
 
 DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01, 0.001]}, "epochs": 2}
 SPEC = SweepSpec.from_json(DOCUMENT)
@@ -198,3 +205,96 @@ def test_why_jobs_wait_is_what_batch_says_of_this_sweep_s(stack: Stack) -> None:
         answers.assert_no_pending_responses()
     assert (progress.waits_for, progress.running, progress.starting, progress.waiting) == (reason, 0, 1, 2)
     execution.stop()
+
+
+def test_a_free_running_search_is_followed_in_its_log(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life(spec=spec_of(5, epochs=2, halving={"min_epochs": 1, "factor": 2}), workers=2)
+    execution = Control(stack.deployment).start(life.spec)
+
+    def looked() -> Progress:
+        for number, event in enumerate(life.log):
+            stack.bucket.put_json(keys.event_key("s", number), event.to_json())
+        with served(Queue({name: Job(sweep="s", name=name) for name in running})) as url:
+            monkeypatch.setattr(execution, "_deployment", stack.with_batch(url))
+            monkeypatch.setattr(execution_module, "ASK_BATCH_SECONDS", 0)
+            (progress,) = execution.look(with_training=True)
+        assert 0 < progress.seconds < 600
+        return replace(progress, seconds=0.0)
+
+    running: list[str] = []
+    assert looked() == Progress(status=RUNNING)
+    life.begin(execution=execution.name)
+    assert life.state is not None
+    first, second = (life.state.trial(task.candidate, task.member) for _, task in life.tasks.values())
+    running.append(second.trial_id)
+    progress = looked()
+    assert progress == Progress(
+        status=RUNNING, planned=5, up_to=(1, 2), to_run=5, running=1, training=(Training(trial=second, latest={}),)
+    )
+    assert execution.search_state is not None
+    assert execution.search_state.to_json() == life.state.to_json()
+    assert execution.plan is not None
+
+    latest = Latest(execution=execution.name, created_at=NOW, started_at=NOW, round_number=0, trainer_version="t")
+    stack.bucket.put_json(keys.latest_key("s"), latest.to_json())
+    stack.failed("s", first, "ValueError: too hot")
+    life.ends(0, FAILED)
+    life.ends(1, succeeded(0.5))
+    running.clear()
+    progress = looked()
+    assert (progress.planned, progress.to_run, progress.ended, progress.failed) == (6, 6, 2, 1)  # one goes on
+    assert [(each.trial, each.value, each.outcome.status) for each in progress.news] == [
+        (first, None, Status.FAILED),
+        (second, 0.5, Status.SUCCEEDED),
+    ]
+    assert progress.news[0].outcome.reason == "no memory: ValueError: too hot"
+    assert list(progress.outcomes) == [keys.outcome_key("s", 0, first.trial_id)]
+    execution.stop()
+
+
+def test_what_ended_before_its_cloud_is_told_from_the_records(stack: Stack) -> None:
+    execution = Control(stack.deployment).start(SPEC)
+    first, second, third = stack.planned(**DOCUMENT)
+    assert execution.missed() == []
+    stack.succeeded("mine", first, [0.9])
+    stack.failed("mine", second, "a reason")
+    stack.succeeded("mine", third, [0.7])
+    stack.reduced("mine")
+    execution.stop()
+    (progress,) = execution.missed()
+    assert (progress.status, progress.seconds < 60, numbers(progress)) == ("SUCCEEDED", True, (3, 3, 3, 1))
+    assert {each.trial.trial_id: each.outcome.reason for each in progress.news} == {
+        first.trial_id: "", second.trial_id: "exit code 1", third.trial_id: "",
+    }  # fmt: skip
+    assert execution.missed()[0].news == ()
+
+
+def test_the_last_line_of_each_running_trial_is_read(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "logs" / "first").mkdir(parents=True)
+    for name, text in (("1-1", "old\n"), ("1-9", "old\n"), ("1-10", "x\n\x1b[31mhalf\r  all \n\n"), ("2-1", "other\n")):
+        (tmp_path / "logs" / "first" / f"{name}.log").write_text(text)
+    (tmp_path / "logs" / "long").mkdir()
+    (tmp_path / "logs" / "long" / "3-1.log").write_text("cut" + " " * 8190)  # the last 8192 bytes are read
+    (tmp_path / "logs" / "folder" / "4-1.log").mkdir(parents=True)
+    local = replace(stack.deployment, folder=tmp_path / "s3" / "bucket")
+    jobs = {"first": "1", "none": "2", "long": "3", "folder": "4"}
+    assert last_printed(local, jobs) == {"first": "all", "long": "ut"}
+    assert last_printed(local, {}) == {}
+
+    for name, lines in (("a", ["old", "new"]), ("empty", [])):
+        stack.deployment.logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=f"{stack.name}/{name}")
+        stack.say(name, *lines)
+    streams = {"1": f"{stack.name}/a", "2": f"{stack.name}/none", "3": f"{stack.name}/empty"}
+    described: Any = [{"jobId": job_id, "container": {"logStreamName": name}} for job_id, name in streams.items()]
+    asked = {"first": "1", "gone": "2", "silent": "3", "starting": "4"}
+    with Stubber(stack.deployment.batch) as answers:
+        needed = {"jobName": "x", "jobQueue": "q", "status": "RUNNING", "startedAt": 1, "jobDefinition": "d"}
+        described = [{**needed, **each} for each in [*described, {"jobId": "4"}]]
+        answers.add_response("describe_jobs", {"jobs": described}, {"jobs": ["1", "2", "3", "4"]})
+        assert last_printed(stack.deployment, asked) == {"first": "new"}
+        answers.add_client_error("describe_jobs", "AccessDeniedException")
+        assert last_printed(stack.deployment, asked) == {}
+        most: Any = {"jobs": [str(number) for number in range(100)]}
+        answers.add_response("describe_jobs", {"jobs": []}, most)
+        assert last_printed(stack.deployment, {f"t{number}": str(number) for number in range(200)}) == {}
+        answers.assert_no_pending_responses()

@@ -1,14 +1,19 @@
 """Stopping a sweep with jobs in every state that Batch has, none of which Step Functions ends for it."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running import stopping
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.stopping import Stopped, stop_sweep
+from stepsweep.client.ui.doings import Doings
 from stepsweep.contract.spec import SweepSpec
 from tests.support.batch_queue import Job, Queue, served
+from tests.support.embedded import eventually
 from tests.support.stack import Stack
 
 
@@ -87,3 +92,44 @@ def test_executions_that_others_have_named_are_those_of_the_sweep_in_their_input
     assert names == sorted([ours.name, "from-the-console", "mine"])
     running = states.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
     assert {execution["name"] for execution in running} == {"another", "mine-too", "wrong"}
+
+
+def test_the_page_tells_each_step_and_what_is_left(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "PATIENCE_SECONDS", 0.2)
+    monkeypatch.setitem(POLL_SECONDS, "aws", 0.0)
+    cloud = Cloud(
+        on="aws", directory=Path("nowhere"), trainer=None, job_vcpus=None, profile=None, region=None, stack=stack.name
+    )
+    stack.planned(name="mine", parameters={"a": [1]}, epochs=1)
+    told: list[tuple[str, str, tuple[str, ...]]] = []
+
+    def tell(name: str) -> None:
+        done = doings.of(name)
+        if not told or told[-1] != (name, done.text, done.faults):
+            told.append((name, done.text, done.faults))
+
+    def ended() -> bool:
+        return bool(told) and not told[-1][1]
+
+    doings = Doings(tell)
+    begun = ("mine", "Stopping mine …", ())
+
+    def stopped_by_the_page(jobs: dict[str, Job]) -> None:
+        told.clear()
+        with served(Queue(jobs)) as url:
+            deployment = stack.with_batch(url)
+            monkeypatch.setattr(Cloud, "_on_aws", lambda _self: deployment)
+            doings.stop(cloud, "mine")
+            eventually(ended)
+
+    stopped_by_the_page({**{name: Job(sweep="mine", refusals=10**9) for name in "ab"}, "c": Job(sweep="mine")})
+    left = "still alive: a, b; look at them in AWS Batch, and stop it again"
+    assert told[:2] == [begun, ("mine", "Ending 3 jobs …", ())]
+    assert told[-1] == ("mine", "", (left,))
+    assert doings.now() == {"mine": left}
+    stopped_by_the_page({"d": Job(sweep="mine")})
+    assert told == [begun, ("mine", "Ending a job …", ()), ("mine", "", ())]
+    assert doings.now() == {}
+    doings.stop(cloud, "nope")
+    eventually(lambda: bool(doings.of("nope").faults))
+    assert doings.of("nope").faults == (f'there is no sweep "nope" in s3://{stack.name.lower()}; there is only mine',)

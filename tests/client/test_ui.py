@@ -48,7 +48,7 @@ from tests.support.hostile import HOSTILE
 from tests.support.html import Document
 from tests.support.ports import free_port
 from tests.support.recorded import RecordedCloud
-from tests.support.stack import LOG_GROUP, Stack
+from tests.support.stack import Stack
 from tests.support.ui import Page, served
 
 CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
@@ -477,18 +477,13 @@ def test_of_a_log_without_an_end_of_line_the_last_part_is_read(tmp_path: Path) -
 def test_on_aws_a_log_begins_with_its_last_lines_and_goes_on(stack: Stack) -> None:
     (trial,) = stack.planned(name="mine", parameters={"a": [1]}, epochs=1)
     stack.failed("mine", trial, "first")
-    logs, stream = stack.deployment.logs, f"{stack.name}/{trial.trial_id}"
-
-    def say(line: str) -> None:
-        events = [{"timestamp": int(time.time() * 1000), "message": line}]
-        logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=events)  # type: ignore[arg-type]
-
-    say("second")
-    say("third")
+    stream = f"{stack.name}/{trial.trial_id}"
+    stack.say(trial.trial_id, "second")
+    stack.say(trial.trial_id, "third")
     assert not list(CloudLog(stack.deployment, trial.trial_id, ["later"]).news(is_over=False, at_most=64))
     log = CloudLog(stack.deployment, trial.trial_id, [stream])
     assert [line for _, line in log.news(is_over=False, at_most=64)] == ["second", "third"]
-    say("fourth")
+    stack.say(trial.trial_id, "fourth")
     assert [line for _, line in log.news(is_over=False, at_most=64)] == ["fourth"]
 
 

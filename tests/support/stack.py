@@ -89,16 +89,20 @@ class Stack:
         self._record(sweep, trial, {"status": "SUCCEEDED", "job": {"attempts": list(attempts)}})
 
     def failed(self, sweep: str, trial: Trial, last_line: str) -> None:
-        logs = self.deployment.logs
         stream = f"{self.name}/{trial.trial_id}"
-        logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
-        now = int(time.time() * 1000)
-        logs.put_log_events(
-            logGroupName=LOG_GROUP, logStreamName=stream, logEvents=[{"timestamp": now, "message": last_line}]
-        )
+        self.deployment.logs.create_log_stream(logGroupName=LOG_GROUP, logStreamName=stream)
+        self.say(trial.trial_id, last_line)
         job = {"Attempts": [{"Container": {"ExitCode": 1, "LogStreamName": stream}}]}
         failure = {"Error": "States.TaskFailed", "Cause": json.dumps(job)}
         self._record(sweep, trial, {"status": "FAILED", "failure": failure})
+
+    def say(self, name: str, *lines: str) -> None:
+        """Writes lines to a log that is there."""
+        events: list[Any] = [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]
+        if events:
+            self.deployment.logs.put_log_events(
+                logGroupName=LOG_GROUP, logStreamName=f"{self.name}/{name}", logEvents=events
+            )
 
     def _record(self, sweep: str, trial: Trial, outcome: dict[str, Any]) -> None:
         document = {"schema": 1, "execution": self._execution(sweep), "trial_id": trial.trial_id, **outcome}
