@@ -37,6 +37,84 @@ def test_each_command_s_help_has_an_example_and_the_exit_codes(sweep: Sweep, com
     assert "Exit codes: 0" in ended.stdout
 
 
+RUN_HELP = """\
+Usage: sweep run [OPTIONS] [SPEC]
+
+  Run a sweep, show its progress, and name the winner.
+
+  SPEC is a JSON or YAML file (- reads standard input). Options override its fields, or replace
+  the file. Finished trials are not trained again, so an interrupted sweep continues.
+
+  Ctrl-C ends a sweep on this machine; on AWS it ends only the display, and the sweep continues.
+
+  sweep run examples/tutorial.json --epochs 5
+  sweep run --set lr=0.1,0.01 --set momentum=0.5,0.9 --epochs 3 \\
+      --fixed dataset=fashion-mnist
+
+Options:
+  --set NAME=A,B,…              A parameter and its choices, or a range: lr=1e-4..1:log,
+                                n=16..256:int, m=0..0.9:step=0.1. Numbers, true, false, null and
+                                [64,64] are what they are in JSON, anything else is a text.
+  --command COMMAND             Your script, such as 'python train.py {args}', run as it is;
+                                {args} stands for the trial's options.
+  --search METHOD               grid, random or tpe.  [default: grid]
+  --trials N                    How many params a random or tpe search tries.
+  --rounds / --no-rounds        Wait for all trials of a round before the next begins; or start
+                                the next trial when one ends.
+  --batch N                     New params per round of a tpe search, which then has rounds.
+  --halving MIN:FACTOR          3:3: all train 3 epochs, the best third continues to 9, … Or auto,
+                                for the defaults.
+  --folds N                     Cross-validation: one trial per fold, N folds.
+  --repeats N                   One trial per seed, N seeds.
+  --fixed NAME=VALUE            An option that every trial gets unchanged.
+  --env NAME[=VALUE]            An environment variable of every trial; without a value it is the
+                                shell's. Not for secrets.
+  --secret NAME                 A secret variable of every trial: of the shell on this machine, of
+                                the stack on AWS. Its value is kept nowhere.
+  --artifact PATTERN            Files that your script leaves in its folder, such as best.pt;
+                                `sweep download` gets the winner's.
+  --epochs N                    The most epochs a trial trains.
+  --name NAME                   The sweep's name.  [default: the file's, and the time]
+  --objective METRIC:DIRECTION  Such as val_loss, or gap:minimize; several find a Pareto front.
+                                [default: val_accuracy]
+  --seed N                      Seed of random search and of the training.  [default: 0]
+  --budget-usd USD              Refuse a plan whose estimate exceeds it.
+  --max-concurrency N           Trials at once.  [default: the stack's]
+  --priority [high|normal|low]  Its part of the machines while other sweeps want them too.
+                                [default: the spec's, or normal]
+  --fresh                       Train finished trials again.
+  --accept-trainer              Continue with another trainer than the sweep was planned for; all
+                                its trials count as new.
+  --on [local|aws]              Where trials run: in the embedded cloud on this machine, or on
+                                your AWS account.  [default: local]
+  --dir DIRECTORY               Folder of the embedded cloud.  [env var: STEPSWEEP_DIR; default:
+                                .stepsweep]
+  --trainer PATH                Folder with the Dockerfile of your own trainer (embedded cloud).
+                                [env var: STEPSWEEP_TRAINER]
+  --job-vcpus N                 Cores, and so threads, of each trial (embedded cloud).  [default:
+                                1]  [env var: STEPSWEEP_JOB_VCPUS]
+  --container                   Run each trial in a container of Docker or Podman, as on AWS
+                                (embedded cloud).  [env var: STEPSWEEP_CONTAINER]
+  --profile NAME                AWS profile (--on aws).
+  --region NAME                 AWS region (--on aws).
+  --stack NAME                  The deployed stack (--on aws).  [default: Stepsweep]
+  --keep-going                  Train all trials. By default the sweep stops if the first three to
+                                end fail for the same reason.
+  --keep-results                Count finished trials of the trainer as it was before it changed:
+                                the change cannot matter to their numbers.
+  --json                        One JSON document on stdout; progress goes to stderr.
+  --no-check                    Start although no trial could, by the account's quota (--on aws).
+  -h, --help                    Show this message and exit.
+
+  Exit codes: 0 there is a winner or a front · 1 the sweep or the cloud failed · 2 wrong input ·
+  130 interrupted.
+"""
+
+
+def test_the_help_of_a_run_which_has_the_options_that_other_commands_share(sweep: Sweep) -> None:
+    assert sweep("run", "--help", environment={"COLUMNS": "100"}).stdout == RUN_HELP
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = f"import sys, client.cli; print([name for name in {HEAVY} if name in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)

@@ -9,21 +9,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
 from starlette.types import ASGIApp, Message
 
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
 from stepsweep.client.running.execution import Progress, Training
 from stepsweep.client.ui.app import application
 from stepsweep.client.ui.doings import Doings, Done
 from stepsweep.client.ui.files import Copies
-from stepsweep.client.ui.guard import HEADERS, Keys
+from stepsweep.client.ui.guard import ASKS_FOR_IT, HEADERS, Keys
 from stepsweep.client.ui.pages import Pages, said_of
 from stepsweep.client.ui.recent import Recent
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.watching import Seen, SweepWatch
+from stepsweep.contract.note import mark_of
 from stepsweep.contract.trial import Trial
 from tests.support.html import Document
 from tests.support.recorded import RecordedCloud
@@ -51,18 +54,33 @@ class Answer:
         return [each["href"] for each in Document(self.body).named("a")]
 
 
+@dataclass
+class Ending:
+    """Whether the server ends, so that no further events come."""
+
+    is_over: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     folder: Path
     app: ASGIApp
     trials: Mapping[str, list[Trial]]
     watched: Source
+    ending: "Ending"
 
     def get(self, target: str, **headers: str) -> Answer:
         return self._asked("GET", target, b"", headers)
 
-    def post(self, target: str, **form: str) -> Answer:
-        return self._asked("POST", target, urlencode({"csrf": KEYS.csrf, **form}).encode(), {})
+    def event(self, target: str) -> tuple[str, dict[str, Any]]:
+        """Returns the name and the data of the first event; the server ends with it."""
+        self.ending.is_over = False
+        first, *_ = self.get(target).body.split("\n\n")
+        name, data = first.splitlines()
+        return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+    def post(self, target: str, headers: Mapping[str, str] = {}, /, **form: str) -> Answer:
+        return self._asked("POST", target, urlencode({"csrf": KEYS.csrf, **form}).encode(), headers)
 
     def _asked(self, method: str, target: str, body: bytes, more: Mapping[str, str]) -> Answer:
         given = {"host": "h", "cookie": f"c={KEYS.cookie}", "origin": "http://h", "content-length": str(len(body))}
@@ -79,6 +97,7 @@ class Site:
             return message or {}
 
         async def send(message: Message) -> None:
+            self.ending.is_over |= bool(message.get("body"))
             sent.append(message)
 
         asyncio.run(self.app({**scope, "headers": headers}, receive, send))  # type: ignore[arg-type]
@@ -111,9 +130,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
             on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None,
             stack=None,
         )  # fmt: skip
-        app = application(cloud, keys=KEYS, hosts=frozenset({"h"}), base="/", is_over=lambda: True, copies=Copies())
+        ending = Ending()
+        app = application(
+            cloud, keys=KEYS, hosts=frozenset({"h"}), base="/", is_over=lambda: ending.is_over, copies=Copies()
+        )
         trials = {"mine": mine, "halfway": halfway, "front": front}
-        return Site(folder=folder, app=app, trials=trials, watched=Source(cloud))
+        return Site(folder=folder, app=app, trials=trials, watched=Source(cloud), ending=ending)
 
 
 @pytest.fixture(autouse=True)
@@ -442,6 +464,75 @@ def test_what_changes_a_sweep_leads_to_its_page(site: Site, monkeypatch: pytest.
         "interrupted · new: new 1 trial (lr 1), up to 3 epochs each; the highest val_accuracy wins. "
     )
     assert BUTTONS not in text, "it has no records"
+
+
+@pytest.mark.parametrize(
+    ("headers", "form", "status", "said"),
+    [
+        (
+            {"host": "other"},
+            None,
+            403,
+            "This server has another name. Behind a proxy, start it with --proxy-host NAME.",
+        ),
+        ({"cookie": "c=0"}, None, 403, ASKS_FOR_IT),
+        ({"cookie": f"d={KEYS.cookie}"}, None, 403, ASKS_FOR_IT),
+        ({"origin": "http://other"}, {}, 403, "Only this server's own pages may change anything."),
+        ({}, {"csrf": "0"}, 403, "The page is from before the server's restart: load it again."),
+        ({"content-length": "9999999"}, {}, 413, "A form has at most 1048576 bytes, as UTF-8."),
+        ({"content-length": ""}, {}, 413, "A form has at most 1048576 bytes, as UTF-8."),
+    ],
+)
+def test_a_request_that_may_not_pass(
+    site: Site, headers: dict[str, str], form: dict[str, str] | None, status: int, said: str
+) -> None:
+    answer = site.get("/", **headers) if form is None else site.post("/sweeps/mine/stop", headers, **form)
+    assert (answer.status, answer.body.strip()) == (status, said)
+    plain = {"content-type": "text/plain; charset=utf-8", "content-length": str(len(answer.body.encode()))}
+    assert answer.headers == {name.lower(): value for name, value in HEADERS.items()} | plain | NEVER_KEPT
+
+
+def test_the_token_is_taken_out_of_the_address(site: Site) -> None:
+    answer = site.get("/sweeps/mine%22/?x=1&token=" + KEYS.token, cookie="")
+    assert (answer.status, answer.body) == (
+        200,
+        '<!DOCTYPE html><meta http-equiv="refresh" content="0; url=/sweeps/mine%22/"><title>sweep ui</title>',
+    )
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["set-cookie"] == f"c={KEYS.cookie}; HttpOnly; Path=/; SameSite=strict"
+    assert site.get("/?token=0").body == f"{ASKS_FOR_IT}\n"
+
+
+def test_a_cloud_that_does_not_answer_is_said_on_the_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_self: Source) -> None:
+        raise CloudError("it is gone\nand will be back")
+
+    monkeypatch.setattr(Source, "found", gone)
+    answer = site.get("/sweeps/mine/report")
+    assert (answer.status, answer.text) == (502, NO_PAGE.format("it is gone and will be back"))
+
+
+def test_the_events(site: Site) -> None:
+    name, told = site.event("/events")
+    assert (name, list(told)) == ("list", ["rows"])
+    assert Document(told["rows"]).text.startswith("All sweeps, the newest first Compare sweep status trials best")
+    name, told = site.event("/sweeps/mine/events")
+    shown = {
+        "said": "The sweep is finished; best val_accuracy 0.9.",
+        "title": "finished · mine",
+        "number": 0,
+        "note": {"text": "", "mark": mark_of("")},
+    }
+    assert (name, {**told, "parts": None}) == ("sweep", {**shown, "parts": None})
+    assert {"progress", "actions", "training", "note-shown", "what-failed"} <= told["parts"].keys()
+    good, *_, bad = (trial.trial_id for trial in site.trials["mine"])
+    name, told = site.event(f"/sweeps/mine/trials/{good}/events")
+    assert (name, {**told, "facts": None}) == (
+        "trial", {"lines": [], "curve": {"best": 2, "columns": CURVE}, "facts": None, "over": True}
+    )  # fmt: skip
+    assert Document(told["facts"]).text.startswith("Outcome SUCCEEDED val_accuracy 0.7 at epoch 2 Epochs 3 at most 3")
+    name, told = site.event(f"/sweeps/mine/trials/{bad}/events")
+    assert (told["lines"], told["curve"], told["over"]) == ([[2, "first"], [2, "last"]], None, True)
 
 
 # --- while it runs
