@@ -24,6 +24,7 @@ from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Ending, Execution
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.standing import Standing
 from tests.support.stack import Stack
 
 DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01]}, "epochs": 2}
@@ -231,9 +232,16 @@ def test_what_ends_the_command_and_not_the_sweep_says_how_to_go_on(
             broken(Begun(execution))
     begun = "" if cloud is LOCAL else BEGUN.partition("\n")[2]
     assert capsys.readouterr().out == begun + said
-    for events in ((), (Begun(execution), GaveUp(execution, failed=1, spared=1, reason=""))):
+    at_rest = Standing(spec=SPEC, planned=0, rows=[], output=None, is_finished=False, executions=[])
+    for last in (
+        None,
+        GaveUp(execution, failed=1, spared=1, reason=""),
+        Interrupted(execution, is_planned=True),
+        Ended(execution, ending("FAILED", "x")),
+        AtRest(at_rest, execution.recorded()),
+    ):
         with pytest.raises(error):
-            broken(*events)
+            broken(*([Begun(execution), last] if last else []))
         assert "The sweep continues" not in capsys.readouterr().out
 
 
