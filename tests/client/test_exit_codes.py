@@ -21,7 +21,8 @@ from stepsweep.client.operations.events import (
     Shared,
 )
 from stepsweep.client.running.control import Found
-from stepsweep.client.running.execution import Ending, Execution
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import Ending
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
