@@ -1,9 +1,15 @@
-"""What botocore's errors mean to a person."""
+"""What botocore's errors mean to a person, and how a deployed stack is found."""
+
+import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore import exceptions as aws
 
-from stepsweep.client.deployment import explanation, may_pass, on_endpoint
+from stepsweep.client.deployment import CloudError, clients_of, explanation, may_pass, on_aws, on_endpoint
+from stepsweep.contract.deployed import Output
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.means import StackJob
 from tests.support.deployed import deploy
 from tests.support.stack import REGION, Stack
@@ -11,29 +17,147 @@ from tests.support.stack import REGION, Stack
 
 def answer(code: str, status: int = 400) -> aws.ClientError:
     return aws.ClientError(
-        {"Error": {"Code": code, "Message": "no."}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        {"Error": {"Code": code, "Message": "no\n at all."}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
         "DescribeStacks",
     )
 
 
+LOGIN = "run `aws sso login --profile work`"
+NETWORK = "check the network and the region"
+
+
 @pytest.mark.parametrize(
-    ("error", "meaning"),
+    ("error", "what", "remedy"),
     [
-        (answer("ExpiredToken"), "the AWS credentials have expired (ExpiredToken); run `aws sso login --profile work`"),
-        (answer("InvalidClientTokenId"), "AWS does not accept the credentials (InvalidClientTokenId); "),
-        (answer("AccessDeniedException"), "AWS does not allow this: An error occurred (AccessDeniedException)"),
+        *(
+            (answer(code), f"the AWS credentials have expired ({code})", f"{LOGIN}, or renew them where they come from")
+            for code in ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+        ),
+        *(
+            (
+                answer(code),
+                f"AWS does not accept the credentials ({code})",
+                "`aws sts get-caller-identity` says whose they are",
+            )
+            for code in (
+                "InvalidClientTokenId",
+                "UnrecognizedClientException",
+                "SignatureDoesNotMatch",
+                "InvalidAccessKeyId",
+                "AuthFailure",
+            )
+        ),
+        *(
+            (
+                answer(code),
+                f"AWS does not allow this: An error occurred ({code}) when calling the DescribeStacks operation: no at "
+                "all",
+                "",
+            )
+            for code in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError")
+        ),
         (
             answer("Whatever"),
-            "AWS answered: An error occurred (Whatever) when calling the DescribeStacks operation: no",
+            "AWS answered: An error occurred (Whatever) when calling the DescribeStacks operation: no at all",
+            "",
         ),
-        (aws.ReadTimeoutError(endpoint_url="https://x"), "the cloud cannot be reached (Read timeout on endpoint URL"),
-        (aws.ConfigParseError(path="config"), "Unable to parse config file: config"),
+        (
+            aws.NoCredentialsError(),
+            "no usable AWS credentials (Unable to locate credentials)",
+            "run `aws configure` or `aws sso login --profile work`, or give --profile",
+        ),
+        (aws.NoRegionError(), "no AWS region is set", "give --region us-east-1, or set AWS_REGION"),
+        (
+            aws.UnauthorizedSSOTokenError(),
+            "the AWS login is over (The SSO session associated with this profile has expired or is otherwise invalid. "
+            "To refresh this SSO session run aws sso login with the corresponding profile)",
+            LOGIN,
+        ),
+        (
+            aws.ReadTimeoutError(endpoint_url="https://x"),
+            'the cloud cannot be reached (Read timeout on endpoint URL: "https://x")',
+            NETWORK,
+        ),
+        (
+            aws.EndpointConnectionError(endpoint_url="https://x"),
+            'the cloud cannot be reached (Could not connect to the endpoint URL: "https://x")',
+            NETWORK,
+        ),
+        (aws.ConfigParseError(path="config"), "Unable to parse config file: config", ""),
     ],
 )
-def test_an_error_says_in_a_line_what_to_do(error: Exception, meaning: str) -> None:
-    said = str(explanation(error, profile="work"))
-    assert said.startswith(meaning)
-    assert "\n" not in said
+def test_an_error_says_in_a_line_what_to_do(error: Exception, what: str, remedy: str) -> None:
+    found = explanation(error, profile="work")
+    assert (found.what, found.remedy) == (what, remedy)
+    assert str(found) == (f"{what}; {remedy}" if remedy else what)
+    assert explanation(error).remedy == remedy.replace(" --profile work", "")
+
+
+def test_a_profile_and_a_region_that_are_wrong_are_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    config = tmp_path / "config"
+    config.write_text("")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+
+    def refused() -> str:
+        with pytest.raises(InvalidInput) as fault:
+            on_aws(profile="wrok")
+        return str(fault.value)
+
+    told = "The config profile (wrok) could not be found; profiles in ~/.aws are: "
+    assert refused() == f"{told}none"
+    config.write_text("[profile work]\nregion = eu-west-1\n[profile home]\n")
+    assert refused() == f"{told}work, home"
+    with pytest.raises(InvalidInput) as fault:
+        on_aws(region="us east")
+    assert (
+        str(fault.value)
+        == "Provided region_name 'us east' doesn't match a supported format; write one such as us-east-1"
+    )
+
+
+def test_a_stack_that_cannot_be_used_is_named_with_what_to_do(stack: Stack) -> None:
+    def failed(name: str) -> str:
+        with pytest.raises(CloudError) as fault:
+            on_endpoint(stack.environment, stack=name)
+        return str(fault.value)
+
+    assert failed("Nothing") == (
+        f"there is no stack Nothing in {REGION}; deploy it with `sweep deploy`, or say where it is with --stack, "
+        "--region and --profile"
+    )
+    name = f"{stack.name}-other"
+    template = json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Bucket": {"Value": "a"}}})
+    stack.cloudformation().create_stack(StackName=name, TemplateBody=template)
+    others = ", ".join(output for output in Output if output is not Output.BUCKET)
+    assert failed(name) == (
+        f"the stack {name} in {REGION} (CREATE_COMPLETE) has no output {others}; wait until it is deployed, or name "
+        "another one with --stack"
+    )
+
+
+def test_where_objects_and_logs_are(stack: Stack, tmp_path: Path) -> None:
+    found = stack.deployment
+    assert (str(found.objects), found.log_files) == (f"s3://{found.bucket}", None)
+    here = on_endpoint(stack.environment, stack=stack.name, folder=tmp_path / "s3", is_ours=True)
+    assert (here.objects, here.is_ours) == (tmp_path / "s3" / found.bucket, True)
+    assert here.log_files == tmp_path / "logs"
+    assert (found.is_ours, found.patience_seconds) == (False, 20)
+
+
+def test_clients_try_again_as_long_as_their_task_allows(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    found = on_aws(stack=stack.name)
+    assert (found.stack, found.patience_seconds) == (stack.name, 3600)
+    for client in (found.s3, found.step_functions, found.batch, found.logs, stack.deployment.batch):
+        retries: Any = client.meta.config
+        assert retries.retries == {"mode": "standard", "total_max_attempts": 7}, client
+    quick: Any = clients_of(profile=None, region="eu-north-1")
+    assert quick("batch") is quick("batch")
+    config = quick("batch").meta.config
+    assert (config.region_name, config.connect_timeout, config.read_timeout) == ("eu-north-1", 10, 20)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 4}
 
 
 @pytest.mark.parametrize(
