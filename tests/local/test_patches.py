@@ -168,6 +168,13 @@ def test_a_template_can_refer_to_the_arn_of_a_queue(worlds: Worlds) -> None:
     assert ":job-queue/" in embedded["Arn"]
 
 
+def refusal_of_a_job(said: str) -> str:
+    """Returns Batch's own words."""
+    start = "ClientException: An error occurred (ClientException) when calling the SubmitJob operation: "
+    assert said.startswith(start)
+    return said.removeprefix(start)
+
+
 @patched("job_queues_from_templates")
 @patched("scheduling_policies_from_templates")
 def test_a_queue_of_a_template_has_its_policy_and_takes_jobs_with_a_share_only(worlds: Worlds) -> None:
@@ -179,11 +186,14 @@ def test_a_queue_of_a_template_has_its_policy_and_takes_jobs_with_a_share_only(w
 
     assert embedded["policies"] == [[{"shareIdentifier": "high*", "weightFactor": 0.5}]]
     assert embedded["changed"] == [[{"shareIdentifier": "high*", "weightFactor": 0.25}]]
-    assert embedded["of the queue"].endswith(":scheduling-policy/fair")
-    assert "shareIdentifier must be specified" in embedded["without a share"]
-    assert "schedulingPriorityOverride should be specified" in embedded["without a priority"]
-    assert "no fair-share policy" in embedded["in a queue without a policy"]
-    assert "at most 255 letters and digits" in embedded["with a hyphen"]
+    assert embedded["of the queue"] == "arn:aws:batch:us-east-1:123456789012:scheduling-policy/fair"
+    assert refusal_of_a_job(embedded["without a share"]) == "shareIdentifier must be specified."
+    assert refusal_of_a_job(embedded["without a priority"]) == (
+        "Either schedulingPriority in job definition or schedulingPriorityOverride should be specified."
+    )
+    without = "shareIdentifier: the job queue has no fair-share policy"
+    assert refusal_of_a_job(embedded["in a queue without a policy"]) == without
+    assert refusal_of_a_job(embedded["with a hyphen"]) == "shareIdentifier: at most 255 letters and digits, got a-b"
     assert embedded["described"] == ["highme", 7]
     assert embedded["after the stack"] == []
 
@@ -192,7 +202,8 @@ def test_a_queue_of_a_template_has_its_policy_and_takes_jobs_with_a_share_only(w
 def test_a_template_can_refer_to_the_arn_of_a_job_definition(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("job_definition_attribute")
     assert plain == {}
-    assert ":job-definition/" in embedded["Arn"]
+    arn = r"arn:aws:batch:us-east-1:123456789012:job-definition/probe-\d+-It-[0-9A-F]{12}:1"
+    assert re.fullmatch(arn, embedded["Arn"])
 
 
 @patched("job_definitions_from_templates")
@@ -262,10 +273,12 @@ def test_a_second_change_set_of_the_same_name(worlds: Worlds) -> None:
     assert "500" in plain["delete what is gone"]
     assert "ValidationError" in plain["describe what is gone"]
     assert "500" in plain["second"], "the value of a parameter is taken for its name"
-    assert embedded["delete what is gone"] is not None
-    assert "500" not in embedded["delete what is gone"]
-    assert "ChangeSetNotFound" in embedded["describe what is gone"]
-    assert embedded["second"] == ["/two/"]
+    assert embedded == {
+        "delete what is gone": "deleted",
+        "describe what is gone": "ChangeSetNotFoundException: An error occurred (ChangeSetNotFound) when calling the "
+        "DescribeChangeSet operation: ChangeSet [a-deploy] does not exist",
+        "second": ["/two/"],
+    }
 
 
 @patched("generated_names_are_stable")
@@ -390,7 +403,10 @@ def test_an_execution_without_a_name_gets_one(worlds: Worlds) -> None:
 def test_a_name_that_aws_refuses_is_refused(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("execution_with_a_wrong_name")
     assert plain is True
-    assert "Invalid Name: 'a name: <1>'" in embedded
+    assert embedded == (
+        "InvalidName: An error occurred (InvalidName) when calling the StartExecution operation: "
+        "Invalid Name: 'a name: <1>'"
+    )
 
 
 @patched("tasks_rename_members")
@@ -399,7 +415,9 @@ def test_a_task_gives_its_parameters_to_batch(worlds: Worlds) -> None:
     assert plain["status"] == "FAILED"
     assert "JobName" in plain["cause"]
     assert embedded["status"] == "SUCCEEDED"
-    assert set(embedded["output"]) >= {"JobArn", "JobId", "JobName"}
+    job = embedded["output"]["JobId"]
+    arn = f"arn:aws:batch:us-east-1:123456789012:job/{job}"
+    assert embedded["output"] == {"JobArn": arn, "JobId": job, "JobName": "task"}
 
 
 @patched("tasks_rename_members")
@@ -420,8 +438,12 @@ def test_names_in_a_tasks_answer_have_a_capital(worlds: Worlds) -> None:
 def test_a_task_names_the_share_of_its_job(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("batch_task_with_a_share")
     assert "shareIdentifier" not in json.dumps(plain)
-    assert embedded["status"] == "FAILED"
-    assert "shareIdentifier: the job queue has no fair-share policy" in embedded["cause"]
+    assert (embedded["status"], embedded["error"]) == ("FAILED", "Batch.ClientException")
+    assert re.fullmatch(
+        r"Error executing request, Exception : shareIdentifier: the job queue has no fair-share policy, RequestId: "
+        r"(\w+) \(Service: AWSBatch; Status Code: 400; Error Code: ClientException; Request ID: \1; Proxy: null\)",
+        embedded["cause"],
+    )
 
 
 @patched("tasks_rename_members")
@@ -518,13 +540,22 @@ def test_a_maps_results_are_in_files_that_its_manifest_names(worlds: Worlds) -> 
     assert embedded["sizes are right"]
 
     failed, succeeded = embedded["children"]
-    assert (succeeded["Status"], succeeded["Input"], succeeded["Output"]) == ("SUCCEEDED", "1", '{"text":"\\u00fc"}')
-    assert (failed["Status"], failed["Input"], failed["Error"], failed["Cause"]) == ("FAILED", "2", "Two", "is not one")
-    assert "Output" not in failed
-    assert succeeded["InputDetails"] == succeeded["OutputDetails"] == {"Included": True}
-    assert succeeded["StateMachineArn"].endswith("/Trials")
-    assert succeeded["ExecutionArn"].endswith(f"/Trials:{succeeded['Name']}")
-    assert succeeded["StartDate"] <= succeeded["StopDate"]
+    for child in (failed, succeeded):
+        assert child.pop("StartDate") <= child.pop("StopDate")
+        machine, name = child["StateMachineArn"], child["Name"]
+        assert re.fullmatch(r"arn:aws:states:us-east-1:123456789012:stateMachine:machine-\d+/Trials", machine)
+        assert child.pop("ExecutionArn") == f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
+    of_both = {"StateMachineArn": machine, "InputDetails": {"Included": True}}
+    assert succeeded == {
+        **of_both,
+        "Name": succeeded["Name"],
+        "Status": "SUCCEEDED",
+        "Input": "1",
+        "Output": '{"text":"\\u00fc"}',
+        "OutputDetails": {"Included": True},
+    }
+    named = {"Name": failed["Name"], "Status": "FAILED", "Input": "2", "Error": "Two", "Cause": "is not one"}
+    assert failed == {**of_both, **named}
 
 
 @patched("no_histories_of_children")
