@@ -1,5 +1,6 @@
 """The embedded cloud as a whole: who runs it, who joins it, and how it keeps objects."""
 
+import errno
 import http.client
 import io
 import json
@@ -59,10 +60,11 @@ def test_a_lock_without_a_cloud_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(local_cloud, "START_TIMEOUT_SECONDS", 0.3)
     with (
         FileLock(tmp_path / "cloud.lock"),
-        pytest.raises(CloudFailed, match=r"another process holds .*cloud\.lock but its cloud does not answer"),
+        pytest.raises(CloudFailed) as failed,
         embedded_cloud(tmp_path),
     ):
         pass
+    assert str(failed.value) == f"another process holds {tmp_path}/cloud.lock but its cloud does not answer"
 
 
 def test_a_stack_that_cannot_be_synthesized_leaves_no_cloud_and_no_lock(tmp_path: Path) -> None:
@@ -80,17 +82,21 @@ def test_a_stack_that_cannot_be_synthesized_leaves_no_cloud_and_no_lock(tmp_path
 def test_a_second_cloud_in_one_process_is_refused(worlds: Worlds) -> None:
     """Plain moto is one for its process, so the second cloud would have the stack of the first."""
     _, embedded = worlds.ask("another_cloud_in_this_process")
-    assert embedded.startswith("CloudFailed: this process has run an embedded cloud already")
+    assert embedded == (
+        "CloudFailed: this process has run an embedded cloud already; start the next one in a new process"
+    )
 
 
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with (
-            pytest.raises(CloudFailed, match=f"port {port}"),
+            pytest.raises(CloudFailed) as failed,
             embedded_cloud(tmp_path / "cloud", app=tiny_app(tmp_path / "app"), port=port),
         ):
             pass
+    said = f"the embedded cloud cannot listen on port {port}: [Errno {errno.EADDRINUSE}] "
+    assert str(failed.value).startswith(said)
 
 
 def test_the_endpoints_environment_is_all_that_an_aws_tool_needs(tiny_cloud: Cloud) -> None:
@@ -186,18 +192,28 @@ def test_a_bucket_is_never_outside_the_folder(tiny_cloud: Cloud, bucket: str) ->
 
 
 @pytest.mark.parametrize(
-    ("there", "key"),
-    [("file", "file/under"), ("folder/file", "folder"), (None, "x" * 300), (None, "ü" * 100)],
+    ("there", "key", "fault"),
+    [
+        ("file", "file/under", errno.EEXIST),
+        ("folder/file", "folder", errno.EISDIR),
+        (None, "x" * 300, errno.ENAMETOOLONG),
+        (None, "ü" * 100, errno.ENAMETOOLONG),
+    ],
 )
-def test_a_key_that_cannot_be_a_file_is_an_error_that_says_so(tiny_cloud: Cloud, there: str | None, key: str) -> None:
+def test_a_key_that_cannot_be_a_file_is_an_error_that_says_so(
+    tiny_cloud: Cloud, there: str | None, key: str, fault: int
+) -> None:
     s3, bucket = tiny_cloud.client("s3"), tiny_cloud.outputs["Bucket"]
     if there:
         s3.put_object(Bucket=bucket, Key=there, Body=b"1")
-    with pytest.raises(
-        ClientError, match="The embedded cloud keeps objects as files, and cannot keep this one"
-    ) as failed:
+    with pytest.raises(ClientError) as failed:
         s3.put_object(Bucket=bucket, Key=key, Body=b"2")
     assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    error = failed.value.response["Error"]
+    said, _, reason = error["Message"].rpartition(": ")
+    assert (error["Code"], reason) == ("InvalidRequest", os.strerror(fault))
+    why = "The embedded cloud keeps objects as files, and cannot keep this one: "
+    assert said.startswith(f"{why}{tiny_cloud.directory}/s3/")
     with pytest.raises(ClientError, match="NoSuchKey"):
         s3.get_object(Bucket=bucket, Key=key)
     if there:

@@ -218,7 +218,8 @@ def test_a_job_that_the_cloud_cannot_run_fails_and_costs_no_vcpu(tiny_cloud: Clo
     try:
         for _ in range(3):  # more than there are vCPUs
             job = ended(tiny_cloud, submitted(tiny_cloud))
-            assert job["statusReason"].startswith("The embedded cloud could not run it: ")
+            why = f"{logs}/{job['jobName']}: Not a directory"
+            assert job["statusReason"] == f"The embedded cloud could not run it: {why}"
     finally:
         logs.unlink()
         logs.with_name("elsewhere").rename(logs)
