@@ -100,26 +100,35 @@ def test_an_error_that_is_raised_is_the_answer_with_its_type_message_and_trace(c
     assert 'handlers/index.py", line 6, in handler' in failed.value.answer["stackTrace"][-1]
 
 
+EXITED = "Error: Runtime exited with error: exit status"
+NO_JSON = "Out of range float values are not JSON compliant"
+TOO_LARGE = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+
+
 @pytest.mark.parametrize(
     ("source", "error_type", "said"),
     [
         ("import nowhere", "ModuleNotFoundError", "No module named 'nowhere'"),
-        ("def handler(event, context): return {1, 2}", "TypeError", "not JSON serializable"),
-        ("def handler(event, context): return float('nan')", "ValueError", "not JSON compliant"),
-        ("def handler(event, context) return 1", "SyntaxError", "expected ':'"),
-        ("def other(event, context): return 1", "AttributeError", "has no attribute 'handler'"),
-        ("def handler(event, context): raise SystemExit(3)", "Runtime.ExitError", "exit status 3"),
-        ("def handler(event, context): import sys; sys.exit()", "Runtime.ExitError", "exit status 0"),
-        ("import os\ndef handler(event, context): os._exit(0)", "Runtime.ExitError", "exit status 0"),
-        ("import os\ndef handler(event, context): os.kill(os.getpid(), 9)", "Runtime.ExitError", "exit status 137"),
-        ("def handler(event, context): return 'x' * (6 * 2**20)", "Function.ResponseSizeTooLarge", "maximum"),
+        ("def handler(event, context): return {1, 2}", "TypeError", "Object of type set is not JSON serializable"),
+        (
+            "def handler(event, context): return float('nan')",
+            "ValueError",
+            "Out of range float values are not JSON compliant",
+        ),
+        ("def handler(event, context) return 1", "SyntaxError", "expected ':' (index.py, line 1)"),
+        ("def other(event, context): return 1", "AttributeError", "module 'handlers.index' has no attribute 'handler'"),
+        ("def handler(event, context): raise SystemExit(3)", "Runtime.ExitError", f"{EXITED} 3"),
+        ("def handler(event, context): import sys; sys.exit()", "Runtime.ExitError", f"{EXITED} 0"),
+        ("import os\ndef handler(event, context): os._exit(0)", "Runtime.ExitError", f"{EXITED} 0"),
+        ("import os\ndef handler(event, context): os.kill(os.getpid(), 9)", "Runtime.ExitError", f"{EXITED} 137"),
+        ("def handler(event, context): return 'x' * (6 * 2**20)", "Function.ResponseSizeTooLarge", TOO_LARGE),
     ],
 )
 def test_a_function_that_fails_says_how(call: Call, source: str, error_type: str, said: str) -> None:
     with pytest.raises(FunctionFailedError) as failed:
         call(source)
     assert failed.value.answer["errorType"] == error_type
-    assert said in failed.value.answer["errorMessage"]
+    assert failed.value.answer["errorMessage"].removesuffix(": nan") == said  # of newer versions of Python
 
 
 def test_a_function_is_ended_when_its_time_is_over(call: Call, tiny_cloud: Cloud) -> None:
