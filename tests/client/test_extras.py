@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from stepsweep.client.extras import MODULES
+from stepsweep.client.extras import MODULES, missing, need
+from stepsweep.contract.errors import InvalidInput
 from tests.support.embedded import REPOSITORY
 
 EXTRAS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -112,6 +113,18 @@ def test_doctor_says_what_to_install(module: str, state: str, extra: str, tmp_pa
     assert re.search(rf"{state} +packages \[{extra}\]: {module}: missing", ended.stdout), ended.stdout
     assert ended.stdout.count(f"pip install 'stepsweep[{extra}]'") == 1
     assert ended.stderr == ""
+
+
+def test_what_is_missing_of_what_is_needed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("report", "plot()")
+    for module in ("matplotlib", "pandas", "torch"):
+        monkeypatch.setitem(sys.modules, module, None)
+    assert (missing("report"), missing("ui")) == (["matplotlib", "pandas"], [])
+    for modules, named in (((), "matplotlib, pandas"), (["pandas", "optuna"], "pandas")):
+        with pytest.raises(InvalidInput) as refused:
+            need("report", "plot()", modules)
+        assert str(refused.value) == f"plot() needs {named}: pip install 'stepsweep[report]'"
+    need("report", "plot()", ["optuna"])
 
 
 @pytest.mark.parametrize("module", ["aws_cdk", "constructs", "pathspec"])
