@@ -148,24 +148,32 @@ def test_trials_of_the_same_params_differ_by_their_fold(stack: Stack, tmp_path: 
 
 
 def test_what_cannot_be_exported_is_said(stack: Stack, tmp_path: Path) -> None:
+    def refused(folder: Path = tmp_path) -> str:
+        with pytest.raises(InvalidInput) as raised:
+            exported(stack, folder)
+        return str(raised.value).replace(str(tmp_path), "HERE")
+
     stack.planned(**DOCUMENT)
-    with pytest.raises(InvalidInput, match=r"mine is not finished \(INTERRUPTED\); export it when it is"):
-        exported(stack, tmp_path)
+    assert refused() == "the sweep mine is not finished (INTERRUPTED); export it when it is"
     planned(stack)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "events.out.tfevents.1").touch()
-    with pytest.raises(InvalidInput, match=r"--tensorboard: .*mine holds files that no export wrote; give another"):
-        exported(stack, tmp_path)
-    (tmp_path / "mine" / "stepsweep.json").write_text('{"sweep": "mine", "results": "another bucket"}')
-    with pytest.raises(InvalidInput, match=r"mine holds the sweep of another bucket; give another folder"):
-        exported(stack, tmp_path)
-    (tmp_path / "mine" / "stepsweep.json").write_text('{"sweep": "mine", "results": "theirs", "export": "--other"}')
-    with pytest.raises(InvalidInput, match=r"mine holds an export with --other; give another folder"):
-        exported(stack, tmp_path)
-    assert (tmp_path / "mine" / "events.out.tfevents.1").exists()
+    home = tmp_path / "mine"
+    home.mkdir()
+    (home / "events.out.tfevents.1").touch()
+    other, mark = "give another folder, or remove it", home / "stepsweep.json"
+    assert refused() == f"--tensorboard: HERE/mine holds files that no export wrote; {other}"
+    for written, whose in (
+        ({"sweep": "mine", "results": "another bucket"}, "the sweep of another bucket"),
+        ({"sweep": "mine", "results": "theirs", "export": "--other"}, "an export with --other"),
+        ({"sweep": "mine", "results": "theirs", "export": "--tensorboard"}, "the sweep of theirs"),
+        ([], "files that no export wrote"),
+    ):
+        mark.write_text(json.dumps(written))
+        assert refused() == f"--tensorboard: HERE/mine holds {whose}; {other}"
+    mark.write_text("{")
+    assert refused() == f"--tensorboard: HERE/mine holds files that no export wrote; {other}"
+    assert (home / "events.out.tfevents.1").exists()
     (tmp_path / "file").touch()
-    with pytest.raises(InvalidInput, match=r"file/mine cannot be written: Not a directory"):
-        exported(stack, tmp_path / "file")
+    assert refused(tmp_path / "file") == "HERE/file/mine cannot be written: Not a directory"
 
 
 def test_an_id_from_the_bucket_never_leads_out_of_the_folder(stack: Stack, tmp_path: Path) -> None:

@@ -80,3 +80,11 @@ def test_of_halving_the_values_of_the_first_rung_count() -> None:
     few = importance(halved, ranked, endings[:5])
     assert few is not None
     assert few.said.endswith("there are 5.")
+
+
+def test_the_shares_and_how_sure_they_are_stay_as_they_are() -> None:
+    found = importance(SPACE, tried(40), [])
+    assert found is not None
+    shown = [(each.name, round(each.share, 2), round(each.low, 2), round(each.high, 2)) for each in found.weights]
+    assert shown == [("lr", 0.87, 0.66, 0.99), ("width", 0.13, 0.01, 0.34), ("act", 0.01, 0.0, 0.04)]
+    assert found.said == "lr decides most about which trials are among the best, before width."

@@ -17,8 +17,10 @@ import pytest
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import remember
 from stepsweep.client.report.gather import gathered
+from stepsweep.client.report.making import make_report, pictures
 from stepsweep.client.report.page import page
 from stepsweep.contract.attempts import attempts_of
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.trial import Status
 from stepsweep.page.drawn import MAX_POINTS, drawn
@@ -31,6 +33,7 @@ from tests.support.html import Document
 from tests.support.kept import compare
 from tests.support.recorded import BEGAN, RecordedCloud
 from tests.support.recorded_sweeps import recorded_sweeps
+from tests.support.specs import as_number
 from tests.support.stack import Stack
 
 PAGES = Path(__file__).parent / "pages"
@@ -250,6 +253,68 @@ def test_a_page_says_what_is_kept(name: str, directory: Path, monkeypatch: pytes
     text = Document(page(report, now=datetime(2026, 11, 30, 2, 5, tzinfo=UTC))).text.replace(str(directory), "DIR")
     said = re.sub(r":root .*?(?= To the leaderboard)|(?<= Spec )\{.*\}(?= Copy Reproduce)", "…", text)
     compare(textwrap.wrap(said, 120), PAGES / f"{name}.txt")
+
+
+OVER = ["best-over-trials", "best-over-time", "best-over-job-time"]
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("plane", ["heatmap", "slices", *OVER, "ranks", "winner-curves", "best-curves"]),
+        ("halved", ["heatmap", "slices", "importance", *OVER, "ranks", "rungs", "winner-curves", "best-curves"]),
+        ("folded", ["values", *OVER, "ranks"]),
+        ("pair", ["front"]),
+        ("none", ["values"]),
+        ("begun", []),
+    ],
+)
+def test_a_report_has_the_pictures_that_it_has_data_for(name: str, names: list[str], directory: Path) -> None:
+    drawn_ones = pictures(gathered_at(RecordedCloud(directory=directory), name))
+    assert list(drawn_ones) == names
+    if "winner-curves" in drawn_ones:
+        (plot,) = drawn_ones["winner-curves"].axes
+        legend = drawn_ones["best-curves"].legends[0]
+        assert plot.lines[0].get_label() == "val_accuracy"
+        assert legend.get_texts()[0].get_text() == drawn_ones["winner-curves"].get_suptitle()
+        assert len(legend.get_texts()) == 5
+    for over in set(OVER) & set(names):
+        assert drawn_ones[over].axes[0].lines[-1].get_markersize() == 11, "the ring of the winner"
+
+
+def test_of_three_parameters_the_heatmap_has_the_two_that_matter_most(recorded: RecordedCloud) -> None:
+    parameters = {"a": [1, 2], "b": [1, 2, 3], "c": [1, 2, 3]}
+    for trial in recorded.planned("mine", parameters, epochs=1):
+        value = as_number(trial.params["a"]) + as_number(trial.params["c"]) / 100
+        recorded.succeeded("mine", trial, {"val_accuracy": [value]})
+    recorded.reduced("mine")
+    report = gathered_at(recorded, "mine")
+    assert report.importance is not None
+    two = {weight.name for weight in report.importance.weights[:2]}
+    found = pictures(report)
+    assert list(found) == ["heatmap", "slices", "parallel-coordinates", "importance", *OVER, "ranks"]
+    plot = found["heatmap"].axes[0]
+    assert [plot.get_ylabel(), plot.get_xlabel()] == sorted(two)
+    assert found["slices"].axes[0].get_xlabel() == report.importance.weights[0].name
+
+
+def test_a_report_that_was_made_says_where(directory: Path, tmp_path: Path) -> None:
+    cloud = at(RecordedCloud(directory=directory))
+    made = make_report(cloud, "pair", file=tmp_path / "mine.html", figures=tmp_path / "figures")
+    files = [str(tmp_path / "figures" / f"front.{form}") for form in ("png", "svg")]
+    file = tmp_path / "mine.html"
+    assert made.to_json() == {
+        "sweep": "pair", "file": str(file), "bytes": file.stat().st_size, "figures": files
+    }  # fmt: skip
+    assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["mine.html"]
+    for where, figures, said in (
+        (tmp_path / "no" / "x.html", None, f"{tmp_path}/no/x.html cannot be written: No such file or directory"),
+        (tmp_path, None, f"{tmp_path} cannot be written: Is a directory"),
+        (file, file / "figures", f"{file}/figures cannot be written: Not a directory"),
+    ):
+        with pytest.raises(InvalidInput) as raised:
+            make_report(cloud, "pair", file=where, figures=figures)
+        assert raised.value.faults == (said,)
 
 
 # --- the command

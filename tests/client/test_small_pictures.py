@@ -68,12 +68,25 @@ def test_there_is_no_heatmap_of_what_is_no_plane() -> None:
     assert heatmap(spec(a=[1, 2]), []) is None
     assert heatmap(spec(a=[1, 2], b=[1]), []) is None
     assert heatmap(spec(a=[1, 2], b=[1, 2], c=[1, 2]), []) is None
-    assert heatmap(spec(a=[1, 2], b=[float(number) for number in range(20)]), []) is None
+    sixteen, ten = ([float(number) for number in range(count)] for count in (16, 10))
+    assert heatmap(spec(a=sixteen, b=ten), []) is not None
+    assert heatmap(spec(a=[*sixteen, 16], b=ten), []) is None
+    assert heatmap(spec(a=sixteen, b=[*ten, 10]), []) is None
 
 
 def test_a_curve_goes_from_the_first_epoch_to_the_last() -> None:
     columns = {"epoch": [1.0, 2.0, 3.0], "val_loss": [0.9, 0.2, 0.55], "seconds": [1.0, 1.0, 1.0]}
     assert curves(Metrics(columns=columns)) == [("val_loss", "0.9", "█▁▅", "0.55")]
+
+
+def test_a_long_curve_is_thinned_and_has_a_gap_where_it_diverged() -> None:
+    rising, nan = [float(number) for number in range(96)], float("nan")
+    columns = {"epoch": rising, "loss": rising, "diverged": [1.0, nan, 0.123456], "nothing": [nan, nan]}
+    assert curves(Metrics(columns=columns)) == [
+        ("loss", "0", "▁▁▁▁▂▂▂▂▂▂▂▃▃▃▃▃▃▄▄▄▄▄▄▄▅▅▅▅▅▅▅▆▆▆▆▆▆▇▇▇▇▇▇▇████", "95"),
+        ("diverged", "1", "█ ▁", "0.1235"),
+        ("nothing", "", "  ", ""),
+    ]
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=300))

@@ -15,8 +15,10 @@ from stepsweep.client.terminal.trial_table import TrialRow, differing, trial_tab
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
 from stepsweep.contract.spec import SweepSpec
+from tests.support.kept import compare
 from tests.support.recorded import RecordedCloud
 
+TABLES = Path(__file__).parent / "screens" / "tables"
 HUGGING_FACE = {
     "learning_rate": ["5e-05", "3e-05", "2e-05"],
     "per_device_train_batch_size": ["16", "32"],
@@ -60,13 +62,9 @@ def test_a_wide_terminal_has_every_column() -> None:
     ]  # fmt: skip
 
 
-def test_seven_hugging_face_names_fit_80_columns() -> None:
-    printed = lines(hugging_face(6), 80)
-    assert printed[-4:] == ["weight_decay=0.00123456789", "label_smoothing_factor=0.1", "epoch=3", "trained=3"]
-    *heads, first, second = printed[:-8]
-    assert "learning_" in heads[-2]
-    assert first.split() == ["1", "5e-05", "16", "0", "linear", "google/electra-s…", "0.807654"]
-    assert second.split() == ["2", "3e-05", "32", "0.1", "cosine_w…", "google/electra-b…", "0.817654"]
+@pytest.mark.parametrize("width", [140, 110, 80, 60, 40])
+def test_a_table_is_folded_cut_and_listed_as_it_is_kept(width: int) -> None:
+    compare([line.rstrip() for line in lines(hugging_face(6), width)], TABLES / f"{width}.txt")
 
 
 @settings(deadline=None)
