@@ -1,5 +1,6 @@
 """Where a command works: its options, what is remembered of a sweep's trainer, and what is refused in words."""
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,8 @@ import pytest
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud, in_an_image, job_vcpus_fault
 from stepsweep.client.operations.keeping import former, keep
-from stepsweep.client.running.control import Found
+from stepsweep.client.operations.naming import sweep_of_execution
+from stepsweep.client.running.control import Control, Found
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
@@ -306,3 +308,39 @@ def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(
     assert found is not None
     assert (list(found.trials), found.changed) == ([trial.trial_id], ("train.py",))
     assert former(spec, replace(cloud, trainer=tmp_path), changed) is None
+
+
+# --- the sweep of an execution ----------------------------------------------------------------------------------------
+
+
+def test_an_execution_s_name_or_arn_stands_for_its_sweep(stack: Stack, aws: Cloud) -> None:
+    states, machine = stack.deployment.step_functions, stack.deployment.state_machine_arn
+    ours = Control(stack.deployment).start(MINE)
+    inputs = {"from-the-console": MINE.to_json(), "unnamed": {**MINE.to_json(), "name": None}, "wrong": {"name": "x"}}
+    del inputs["unnamed"]["name"]
+    for name, document in inputs.items():
+        states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(document))
+    named = {ours.name: "mine", ours.arn: "mine", "from-the-console": "mine", "unnamed": "unnamed", "wrong": None}
+    assert {name: sweep_of_execution(aws, name) for name in named} == named
+    for unknown in ("nothing", "no name at all", "a" * 81):
+        assert sweep_of_execution(aws, unknown) is None
+    for arn in Control(stack.deployment).executions():
+        states.stop_execution(executionArn=arn)
+
+
+def test_without_its_cloud_an_execution_is_known_by_the_sweeps_that_there_are(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path)
+    long = "n" * 80
+    for name in ("mine", "mine-0123abcd", long, f"{long[:79]}x"):
+        recorded.planned(name, {"lr": [1]})
+    cloud = cloud_of(tmp_path)
+    known = {
+        "mine-89abcdef": "mine",
+        "arn:aws:states:x:1:execution:m:mine-89abcdef": "mine",
+        "mine": "mine",
+        "mine-0123abcd": None,  # of one, or of the other
+        f"{long[:71]}-89abcdef": None,
+        "mine-89abcdeg": None,
+        "other-89abcdef": None,
+    }
+    assert {name: sweep_of_execution(cloud, name) for name in known} == known
