@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from stepsweep.client.clouds import trainers
+from stepsweep.client.clouds.ahead import Ahead, working_ahead
 from stepsweep.client.clouds.cloud import Cloud, in_an_image, job_vcpus_fault
 from stepsweep.client.operations.keeping import former, keep
 from stepsweep.client.operations.naming import sweep_of_execution
@@ -308,6 +310,31 @@ def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(
     assert found is not None
     assert (list(found.trials), found.changed) == ([trial.trial_id], ("train.py",))
     assert former(spec, replace(cloud, trainer=tmp_path), changed) is None
+
+
+# --- ahead of a sweep -------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_done_ahead_on_aws_or_before_the_template_exists(aws: Cloud, tmp_path: Path) -> None:
+    for cloud in (aws, cloud_of(tmp_path / "cloud")):
+        with working_ahead(cloud, MINE) as ahead:
+            assert ahead == Ahead()
+    said: list[str] = []
+    Ahead().check(aws, MINE, said.append)
+    refused = cloud_of(tmp_path / "cloud", trainer=tmp_path)
+    told = fault_of(lambda: Ahead().check(refused, MINE, said.append))
+    assert told.startswith(f"--trainer: there is no Dockerfile in {tmp_path}; ")
+    assert said == []
+
+
+def test_a_check_that_was_begun_ahead_says_what_it_has_said_and_fails_as_it_has(tmp_path: Path) -> None:
+    refused, said = cloud_of(tmp_path / "cloud", trainer=tmp_path), list[str]()
+    with ThreadPoolExecutor(1) as others:
+        Ahead(checking=others.submit(lambda: None), said=["one", "two"]).check(refused, MINE, said.append)
+        assert said == ["one", "two"]
+        failing = Ahead(checking=others.submit(refused.check, MINE, print), said=["three"])
+        assert "there is no Dockerfile" in fault_of(lambda: failing.check(refused, MINE, said.append))
+    assert said == ["one", "two"]
 
 
 # --- the sweep of an execution ----------------------------------------------------------------------------------------

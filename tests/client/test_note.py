@@ -12,7 +12,9 @@ import requests
 from botocore.awsrequest import AWSPreparedRequest
 
 from stepsweep import InvalidInput, Sweeps
+from stepsweep.bucket.records import Records
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations import noting
 from stepsweep.client.operations.noting import NoteChanged, write_note
 from stepsweep.contract import keys
@@ -239,6 +241,27 @@ def test_of_writers_at_once_each_is_told_whose_note_it_replaced(recorded: Record
     for thread in threads:
         thread.join()
     assert sorted([*replaced, str(text_of(recorded))]) == ["", *(f"of {number}" for number in range(8))]
+
+
+def test_a_note_that_is_not_the_one_that_was_seen_stays(
+    recorded: RecordedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = cloud_of(recorded)
+    seen = "of mine since you read it; look at it, then save yours again"
+    with pytest.raises(NoteChanged) as changed:
+        write_note(cloud, "mine", "mine", mark=mark_of("seen"))
+    assert (str(changed.value), changed.value.now.text) == (f"note: somebody else has removed the note {seen}", "")
+    write_note(cloud, "mine", "theirs")
+    with pytest.raises(NoteChanged) as changed:
+        write_note(cloud, "mine", "mine", mark=mark_of("seen"))
+    assert str(changed.value) == f"note: somebody else has changed the note {seen}"
+    assert changed.value.now == stored(recorded)
+    again = write_note(cloud, "mine", "theirs", mark=mark_of("seen"))
+    assert again.note == again.replaced == stored(recorded), "what is there already"
+    monkeypatch.setattr(Records, "replace_note", lambda *_, **__: False)
+    with pytest.raises(CloudError) as lost:
+        write_note(cloud, "mine", "mine")
+    assert str(lost.value) == "the note of mine is being changed by others again and again; try once more"
 
 
 def between(stack: Stack, text: str) -> Callable[..., None]:

@@ -123,11 +123,38 @@ def test_one_that_comes_second_does_not_say_that_the_sweep_rests(
         return stopped
 
     monkeypatch.setattr(prioritizing, "stop_sweep", stop_and_lose)
-    with pytest.raises(
-        CloudError, match="somebody else has started mine meanwhile; `sweep priority mine high --on aws"
-    ):
+    with pytest.raises(CloudError) as refused:
         prioritizing.prioritize(cloud, "mine", Priority.HIGH, Told(lambda _: None))
+    change = f"`sweep priority mine high --on aws --stack {running.name}`"
+    assert str(refused.value) == f"somebody else has started mine meanwhile; {change} changes its priority"
     assert priorities(running) == {"mine": "low"}
+
+
+def test_one_whose_jobs_stay_or_that_cannot_start_says_what_to_do(
+    running: Stack, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failed(error: Exception | None = None) -> str:
+        def start(*_: object) -> None:
+            assert error is not None
+            raise error
+
+        monkeypatch.setattr(prioritizing, "start_held", start)
+        with pytest.raises(CloudError) as refused:
+            prioritizing.prioritize(cloud, "mine", Priority.HIGH, Told(told.append))
+        return str(refused.value)
+
+    told: list[Event] = []
+    left = Stopped(executions=[], jobs=["a", "b"], left=["a", "b"])
+    with monkeypatch.context() as patch:
+        patch.setattr(prioritizing, "stop_sweep", lambda *_, **__: left)
+        assert failed() == "still alive: a, b; look at them in AWS Batch, and stop mine again"
+    assert told == [Doing("Stopping mine …")]
+    resume = f"`sweep resume mine --on aws --stack {running.name} --priority high`"
+    again = f"mine was stopped, and did not start again: no; {resume} tries again"
+    assert failed(CloudError("no")) == again
+    Control(running.deployment).start(SweepSpec.from_json(ASKED))
+    assert failed(InvalidInput(["no"])) == again
+    assert priorities(running) == {}
 
 
 def test_in_python_it_is_shown_and_changed(running: Stack, cloud: Cloud) -> None:
@@ -177,7 +204,10 @@ def test_a_sweep_that_could_not_start_again_is_not_stopped(sweep: Sweep, running
     running.bucket.put_json(keys.latest_key("mine"), {**latest, "trainer_version": "0"})
     ended = sweep.on(running, "priority", "mine", "low")
     assert ended.returncode == 2
-    assert "the stack has another trainer now than mine was planned for" in ended.stderr
+    assert ended.stderr == (
+        "sweep: name: the stack has another trainer now than mine was planned for, and would refuse to continue it; "
+        "let it end, or stop it and resume it with --accept-trainer\n"
+    )
     assert priorities(running) == {"mine": "normal"}
 
 
