@@ -6,7 +6,7 @@ Asked in this process, without a server.
 import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,6 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    folder: Path
     app: ASGIApp
     trials: Mapping[str, list[Trial]]
     watched: Source
@@ -109,10 +108,10 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    folder = tmp_path_factory.mktemp("answers")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.chdir(folder)  # so that texts have no path of this run
+        # So that texts have no path of this run. To the end of the last test, since pages are watched in threads.
+        patched.chdir(tmp_path_factory.mktemp("answers"))
         recorded = RecordedCloud(directory=Path("cloud"))
         mine = recorded.planned("mine", {"lr": [0.1, 0.01], "act": ["a", "b"]})
         for number, (trial, value) in enumerate(zip(mine, [0.7, 0.9, 0.8], strict=False)):
@@ -135,12 +134,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
             cloud, keys=KEYS, hosts=frozenset({"h"}), base="/", is_over=lambda: ending.is_over, copies=Copies()
         )
         trials = {"mine": mine, "halfway": halfway, "front": front}
-        return Site(folder=folder, app=app, trials=trials, watched=Source(cloud), ending=ending)
-
-
-@pytest.fixture(autouse=True)
-def _in_its_folder(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(site.folder)
+        yield Site(app=app, trials=trials, watched=Source(cloud), ending=ending)
 
 
 START = (
