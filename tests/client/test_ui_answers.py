@@ -19,6 +19,7 @@ from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.running.progress import Progress, Training
 from stepsweep.client.ui.app import application
+from stepsweep.client.ui import watching
 from stepsweep.client.ui.doings import Doings, Done
 from stepsweep.client.ui.files import Copies
 from stepsweep.client.ui.guard import ASKS_FOR_IT, HEADERS, Keys
@@ -112,6 +113,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patched:
         # So that texts have no path of this run. To the end of the last test, since pages are watched in threads.
         patched.chdir(tmp_path_factory.mktemp("answers"))
+        patched.setattr(watching, "SOON_SECONDS", 600.0)  # or a slow machine answers before it has read the records
         recorded = RecordedCloud(directory=Path("cloud"))
         mine = recorded.planned("mine", {"lr": [0.1, 0.01], "act": ["a", "b"]})
         for number, (trial, value) in enumerate(zip(mine, [0.7, 0.9, 0.8], strict=False)):
