@@ -1,5 +1,6 @@
 """The Python API: what is seen of an execution while it goes, step by step."""
 
+import time
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -298,3 +299,28 @@ def test_the_last_line_of_each_running_trial_is_read(stack: Stack, tmp_path: Pat
         answers.add_response("describe_jobs", {"jobs": []}, most)
         assert last_printed(stack.deployment, {f"t{number}": str(number) for number in range(200)}) == {}
         answers.assert_no_pending_responses()
+
+
+def test_of_a_round_that_ended_between_two_looks_the_last_progress_is_told_too(stack: Stack) -> None:
+    stack.set_machine(SLEEPS)
+    document = {**DOCUMENT, "parameters": {"lr": [0.1, 0.01]}, "halving": {"min_epochs": 1, "factor": 2}}
+    execution = Control(stack.deployment).start(SweepSpec.from_json(document))
+    first, second = stack.planned(**document)
+    (progress,) = execution.look()
+    assert (progress.round_number, numbers(progress), progress.up_to) == (0, (2, 2, 0, 0), (1,))
+    assert progress.round_began == 0.0
+    stack.succeeded("mine", first, [0.5])
+    stack.succeeded("mine", second, [0.6])
+    stack.reduced("mine")
+    time.sleep(1)  # S3 tells times of objects in whole seconds
+    (promoted,) = stack.planned_again("mine", 1)
+    last, begun = execution.look()
+    assert (last.round_number, numbers(last), last.up_to) == (0, (2, 2, 2, 0), (1,))
+    assert {each.trial.trial_id: each.value for each in last.news} == {first.trial_id: 0.5, second.trial_id: 0.6}
+    assert last.seconds == begun.seconds >= progress.seconds
+    assert (begun.round_number, numbers(begun), begun.up_to, begun.news) == (1, (1, 1, 0, 0), (2,), ())
+    assert 0 < begun.round_began < begun.seconds + 1
+    stack.succeeded("mine", promoted, [0.6, 0.7])
+    (ended,) = execution.look()
+    assert (numbers(ended), [each.value for each in ended.news]) == ((1, 1, 1, 0), [0.7])
+    execution.stop()

@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.running.progress import Progress, Training
-from stepsweep.client.ui.app import application
 from stepsweep.client.ui import watching
+from stepsweep.client.ui.app import application
 from stepsweep.client.ui.doings import Doings, Done
 from stepsweep.client.ui.files import Copies
 from stepsweep.client.ui.guard import ASKS_FOR_IT, HEADERS, Keys
