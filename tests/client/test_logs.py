@@ -70,9 +70,9 @@ def test_a_log_that_grows_is_read_line_by_line(tmp_path: Path) -> None:
     file = tmp_path / "a" / "job-1.log"
     file.write_text("one\ntw")
     log = LocalLog(tmp_path, "a", None, [])
-    assert not log.is_there
+    was_there = log.is_there
     assert list(log.news(is_over=False)) == [(1, "one")]
-    assert log.is_there
+    assert (was_there, log.is_there) == (False, True)
     with file.open("a") as more:
         more.write("o\nthree\nfour\nfi")
     assert list(log.news(is_over=False, at_most=9)) == [(1, "four")], "the first ones are left out"
