@@ -1,6 +1,8 @@
 """Commands that start, watch, stop or remove a sweep: the events that they tell, and what is in their way."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from stepsweep.client.cli.main import cli
+from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GaveUp, GoesOn
-from stepsweep.client.operations.follow import POLL_SECONDS, CloudGone, start_and_plan, watch
+from stepsweep.client.deployment import CloudError, Deployment
+from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GaveUp, GoesOn, Interrupted
+from stepsweep.client.operations.follow import POLL_SECONDS, CloudGone, run, start, start_and_plan, watch
 from stepsweep.client.operations.noting import write_note
 from stepsweep.client.operations.stop import Removal, removal, remove, stop_and_wait
 from stepsweep.client.running.control import Control
@@ -60,6 +63,8 @@ def test_a_stop_waits_for_a_command_that_starts_a_cloud_and_says_so(tmp_path: Pa
 
 # --- the events -------------------------------------------------------------------------------------------------------
 
+DONE: Future[None] = Future()
+DONE.set_result(None)
 MINE = SweepSpec.from_json({"name": "mine", "parameters": {"lr": [0.1, 0.2]}, "epochs": 1})
 
 
@@ -139,6 +144,85 @@ def test_a_sweep_that_is_watched_is_told_to_its_end(stack: Stack, aws: Cloud) ->
     found = watch("mine", aws, rests)
     assert isinstance(found, AtRest)
     assert (rests.events, found.standing.spec.name) == ([found], "mine")
+
+
+def test_a_run_on_aws_goes_on_after_an_interrupt_and_is_told_to_its_end(stack: Stack, aws: Cloud) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    told = Told(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(MINE, aws, told, Ahead(), keep_going=True)
+    (arn,) = Control(stack.deployment).running("mine")
+    assert [type(event) for event in told.events] == [Begun]
+    stop_and_wait(aws, "mine", Told())
+    stack.fails_with("InvalidSweep", "no")
+    told = Told()
+    last = run(MINE, aws, told, Ahead(), keep_going=False)
+    assert isinstance(last, Ended)
+    assert (told.others, last.ending.error) == ([Begun(last.execution), last], "InvalidSweep")
+    assert last.execution.arn != arn
+
+
+@pytest.fixture
+def here(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
+    """An embedded cloud that answers as the stack does, and that another command keeps up."""
+
+    @contextlib.contextmanager
+    def opened(*_: object) -> Iterator[Deployment]:
+        yield stack.deployment
+
+    monkeypatch.setitem(POLL_SECONDS, "local", 0.01)
+    monkeypatch.setattr(Cloud, "opened", opened)
+    return local(RecordedCloud(directory=tmp_path / ".stepsweep"))
+
+
+def test_an_interrupt_on_this_machine_ends_the_sweep(stack: Stack, here: Cloud) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    for is_planned in (False, True):
+        if is_planned:
+            RecordedCloud(directory=here.directory).planned("mine", {"lr": [0.1, 0.2]}, epochs=1)
+        told = Told(interrupted)
+        last = run(MINE, here, told, Ahead(checking=DONE), keep_going=True)
+        assert isinstance(last, Interrupted)
+        assert last.is_planned is is_planned
+        assert told.events == [Begun(last.execution), Doing("Stopping …"), last]
+        assert stack.status(last.execution.arn) == "ABORTED"
+
+
+def test_a_sweep_that_differs_by_case_only_is_refused_on_this_machine(stack: Stack, here: Cloud) -> None:
+    stack.planned(name="MINE", parameters={"lr": [1]}, epochs=1)
+    with pytest.raises(InvalidInput) as refused:
+        run(MINE, here, Told(), Ahead(checking=DONE), keep_going=True)
+    assert str(refused.value) == (
+        "name: differs from the sweep MINE by case only, and some disks ignore that; choose another name"
+    )
+    assert Control(stack.deployment).executions() == []
+
+
+def test_finished_trials_of_a_former_trainer_are_kept_or_named(
+    stack: Stack, aws: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for trial in stack.planned(**MINE.to_json()):
+        stack.succeeded("mine", trial, [0.5])
+    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: replace(stack.deployment, trainer_version="2"))
+    told = Told()
+    first = start(MINE, aws, told)
+    assert told.events == [
+        Doing(
+            "The trainer has changed: 2 finished trials do not count. If the change cannot matter to their numbers, "
+            "--keep-results counts them."
+        )
+    ]
+    assert not first.spec.accept_trainer
+    stop_and_wait(aws, "mine", Told())
+    told = Told()
+    kept = start(MINE, aws, told, keep_results=True)
+    assert told.events == [Doing("Keeping 2 finished trials of the trainer before its change …")]
+    assert kept.spec == replace(MINE, accept_trainer=True)
+    stop_and_wait(aws, "mine", Told())
 
 
 def test_a_sweep_whose_first_trials_fail_alike_is_given_up_where_that_is_asked_for(stack: Stack, aws: Cloud) -> None:
