@@ -1,5 +1,6 @@
 """`sweep doctor` on AWS: checks whether a sweep would run, and says how to fix what it finds."""
 
+import contextlib
 import math
 import re
 import time
@@ -33,6 +34,8 @@ STACK_REMEDIES = {
 }
 STILL_RUNS = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE")
 """States of a stack in which sweeps run nevertheless."""
+
+UNANSWERED = (aws.ClientError, aws.BotoCoreError)
 
 LONG_SECONDS = 900
 """A wait that is suspicious: a GPU machine usually starts, and pulls the image, in about five minutes."""
@@ -120,21 +123,17 @@ class AwsDoctor:
         described: dict[str, Any] = {}
         environments: list[dict[str, Any]] = []
         definition: dict[str, Any] = {}
-        self._ask("stack", "cloudformation", lambda: self._stack(described))
+        with contextlib.suppress(*UNANSWERED):
+            self._stack(described)
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
         if any(name not in outputs for name in Output):
             return []
-
-        def look() -> list[Finding]:
+        with contextlib.suppress(*UNANSWERED):
             batch = self.clients("batch")
             for queue in batch.describe_job_queues(jobQueues=[outputs[Output.SWEEP_QUEUE]])["jobQueues"]:
                 arns = [order["computeEnvironment"] for order in queue["computeEnvironmentOrder"]]
-                environments.extend(
-                    batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
-                )
-            return self._definition(definition)
-
-        self._ask("job definition", "batch", look)
+                environments += batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
+            self._definition(definition)
         if not definition or not environments:
             return []
         for found in (
@@ -150,19 +149,14 @@ class AwsDoctor:
         credentials may not ask."""
         described: dict[str, Any] = {}
         environments: list[dict[str, Any]] = []
-        found: list[Finding] = []
-
-        def look() -> list[Finding]:
-            found.extend(why_machines_do_not_start(self.clients, environments, now=self.now))
-            return found
-
-        self._ask("stack", "cloudformation", lambda: self._stack(described))
-        for output in described.get("Outputs", []):
-            if output["OutputKey"] == Output.SWEEP_QUEUE:
-                queue = output["OutputValue"]
-                self._ask("job queue", "batch", lambda queue=queue: self._queue(queue, environments))
-                self._ask("machines", "autoscaling", look)
-        return next((f"machines: {each.found}; {each.remedy}" for each in found), "")
+        with contextlib.suppress(*UNANSWERED):
+            self._stack(described)
+            for output in described.get("Outputs", []):
+                if output["OutputKey"] == Output.SWEEP_QUEUE:
+                    self._queue(output["OutputValue"], environments)
+            for each in why_machines_do_not_start(self.clients, environments, now=self.now):
+                return f"machines: {each.found}; {each.remedy}"
+        return ""
 
     def _ask(self, check: str, service: str, question: Any) -> list[Finding]:
         return asked(check, question, service=service, unanswered=State.WARNING, profile=self.profile)
@@ -178,7 +172,7 @@ class AwsDoctor:
         except aws.NoRegionError as error:
             wrong = explanation(error)
             return [Finding(check="region", state=State.PROBLEM, found=wrong.what, remedy=wrong.remedy)]
-        except (aws.ClientError, aws.BotoCoreError) as error:
+        except UNANSWERED as error:
             wrong = explanation(error, profile=self.profile)
             return [Finding(check="credentials", state=State.PROBLEM, found=wrong.what, remedy=wrong.remedy)]
         return [
