@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from stepsweep.client.cli.main import cli
+from stepsweep.client.clouds import background
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError, Deployment
-from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GaveUp, GoesOn, Interrupted
+from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.operations.follow import POLL_SECONDS, CloudGone, run, start, start_and_plan, watch
 from stepsweep.client.operations.noting import write_note
 from stepsweep.client.operations.stop import Removal, removal, remove, stop_and_wait
@@ -190,6 +191,65 @@ def test_an_interrupt_on_this_machine_ends_the_sweep(stack: Stack, here: Cloud) 
         assert last.is_planned is is_planned
         assert told.events == [Begun(last.execution), Doing("Stopping …"), last]
         assert stack.status(last.execution.arn) == "ABORTED"
+
+
+def test_a_run_keeps_its_cloud_up_for_sweeps_of_others_and_names_them_once(
+    stack: Stack, here: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def opened(*_: object) -> Iterator[Deployment]:
+        yield replace(stack.deployment, is_ours=True)
+
+    monkeypatch.setattr(Cloud, "opened", opened)
+    monkeypatch.setattr(background, "LOOK_SECONDS", 0.01)
+    control, names = Control(stack.deployment), list[str]()
+    for name in ("one", "two"):
+        names.insert(0, control.start(replace(MINE, name=name)).name)
+    stack.fails_with("InvalidSweep", "no")
+
+    class Leaving(Told):
+        def __call__(self, event: Event) -> None:
+            super().__call__(event)
+            if isinstance(event, Shared):
+                for arn in control.executions():
+                    stack.deployment.step_functions.stop_execution(executionArn=arn)
+
+    told = Leaving()
+    last = run(MINE, here, told, Ahead(checking=DONE), keep_going=True)
+    assert isinstance(last, Ended)
+    shared = told.others.pop()
+    assert told.others[:-1] == [Begun(last.execution), last]
+    assert isinstance(shared, Shared)
+    assert sorted(shared.names) == sorted(names)
+
+
+def test_a_run_whose_cloud_another_command_has_ended_has_the_end_that_is_recorded(
+    stack: Stack, here: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise CloudError("the cloud cannot be reached")
+
+    monkeypatch.setattr(Execution, "follow", fails)
+    with pytest.raises(CloudGone) as gone:
+        run(MINE, here, Told(), Ahead(checking=DONE), keep_going=True)
+    assert str(gone.value.__cause__) == "the cloud cannot be reached"
+    for arn in Control(stack.deployment).executions():
+        stack.deployment.step_functions.stop_execution(executionArn=arn)
+    recorded = RecordedCloud(directory=here.directory)
+
+    class Ending(Told):
+        def __call__(self, event: Event) -> None:
+            super().__call__(event)
+            if isinstance(event, Begun):
+                (trial,) = recorded.planned("mine", {"lr": [0.1]}, execution=event.execution.name)
+                recorded.succeeded("mine", trial, {"val_accuracy": [0.5] * 3})
+                recorded.reduced("mine")
+
+    told = Ending()
+    last = run(MINE, here, told, Ahead(checking=DONE), keep_going=True)
+    assert isinstance(last, AtRest)
+    assert [type(event) for event in told.events] == [Begun, AtRest]
+    assert last.standing.is_finished
 
 
 def test_a_sweep_that_differs_by_case_only_is_refused_on_this_machine(stack: Stack, here: Cloud) -> None:
