@@ -150,6 +150,23 @@ def test_a_function_that_broke_is_said_without_its_traceback(sweep: Sweep, stack
     assert (document["status"], document["error"]) == ("FAILED", "FileNotFoundError")
 
 
+@pytest.mark.parametrize(
+    ("folds", "trials", "many"),
+    [((), "one trial", ""), (("--folds", "2"), "one trial per fold, 2 trials,", " x 2 folds")],
+)
+def test_a_calibration_that_fails_is_told_and_no_plan_is_shown(
+    sweep: Sweep, stack: Stack, folds: tuple[str, ...], trials: str, many: str
+) -> None:
+    stack.fails_with("NoMachine", "none is there")
+    ended = sweep.on(stack, "plan", *SPEC, *folds, "--calibrate")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    first, title, arn, _console, *faults = lines(ended.stderr)
+    assert first == f"Training {trials} for one epoch, in AWS, which costs its time …"
+    assert title == f"Sweep mine-calibration: 1 trial (lr 1 x momentum 1){many}."
+    assert re.fullmatch(r"Execution arn:\S+:mine-calibration-[0-9a-f]{8}", arn)
+    assert faults == ["sweep: the execution FAILED: NoMachine", "sweep: none is there"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_an_execution_on_aws_running_and_says_how_to_go_on(
     sweep: Sweep, stack: Stack, number: signal.Signals

@@ -26,11 +26,13 @@ from stepsweep.client.ui.guard import ASKS_FOR_IT, HEADERS, Keys
 from stepsweep.client.ui.pages import Pages, said_of
 from stepsweep.client.ui.recent import Recent
 from stepsweep.client.ui.source import Source
+from stepsweep.client.ui.trial import TrialWatch, Try
 from stepsweep.client.ui.watching import Seen, SweepWatch
+from stepsweep.contract import keys
 from stepsweep.contract.note import mark_of
 from stepsweep.contract.trial import Trial
 from tests.support.html import Document
-from tests.support.recorded import RecordedCloud
+from tests.support.recorded import EXECUTION, RecordedCloud
 
 CURVE = {"train_loss": [2.0, 1.0, 0.5], "val_loss": [2.0, 1.5, 1.6], "val_accuracy": [0.5, 0.7, 0.6]}
 KEYS = Keys(token="x" * 16, cookie_name="c")
@@ -241,6 +243,28 @@ def test_the_page_of_a_trial(site: Site) -> None:
         f"Epochs 3 at most 3 Trial {of_front.trial_id} {tries} 1 2026-09-21 14:13:20 0:00:02 "
         f"{logs_of(of_front, 'front')} --lr 0.1 --epochs 3 --seed 0 Copy"
     )
+
+
+def test_the_attempts_of_a_job_that_are_recorded_in_another_way(tmp_path: Path) -> None:
+    """Somebody who may write to the bucket can put anything there."""
+    recorded = RecordedCloud(directory=tmp_path)
+    (trial,) = recorded.planned("odd", {"lr": [0.1]})
+    attempts = [
+        {"StartedAt": 2000, "StoppedAt": 1000, "Container": {"ExitCode": "1", "Reason": "a\x1bb"}, "StatusReason": "c"},
+        {"StartedAt": 1000, "StoppedAt": "x", "Container": ["y"], "StatusReason": "Host EC2 terminated"},
+        {"StoppedAt": 2500, "StartedAt": 1000, "Container": {"ExitCode": 137}},
+    ]
+    failure = {"Error": "States.TaskFailed", "Cause": json.dumps({"Attempts": attempts})}
+    outcome = {"schema": 1, "execution": EXECUTION, "trial_id": trial.trial_id, "status": "FAILED", "failure": failure}
+    recorded.bucket.put_json(keys.outcome_key("odd", 0, trial.trial_id), outcome)
+    cloud = Cloud(
+        on="local", directory=tmp_path, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )  # fmt: skip
+    assert TrialWatch(Source(cloud), "odd", trial.trial_id).look().tries == [
+        Try(number=1, started=2000, seconds=0.0, exit_code=None, reason="a b"),
+        Try(number=2, started=1000, seconds=None, exit_code=None, reason="Host EC2 terminated"),
+        Try(number=3, started=1000, seconds=1.5, exit_code=137, reason=""),
+    ]
 
 
 STOP = (
