@@ -6,11 +6,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 
-from stepsweep.client.cli.main import cli
-from stepsweep.client.deployment import DEFAULT_STACK
-from stepsweep.contract.errors import InvalidSweep
+from stepsweep.client.cli.main import _exit_code, cli
+from stepsweep.client.deployment import DEFAULT_STACK, CloudError
+from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.stack_config import StackConfig
 from tests.support.command import Sweep
@@ -301,6 +302,38 @@ def test_a_large_plan_is_cut_and_says_so(sweep: Sweep) -> None:
     assert "10,000 trials (a 100 x b 100)" in ended.stdout
     assert "… and 9,980 more\n" in ended.stdout
     assert len(ended.stdout.splitlines()) < 35
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (InvalidInput(["one", "two"]), 2, ["one", "two"]),
+        (CloudError("it is gone\nfor long"), 1, ["it is gone", "for long"]),
+        (click.UsageError("Give one."), 2, ["Give one"]),
+        (click.UsageError("Give one.", click.Context(cli, info_name="sweep")), 2, ["Give one (try `sweep --help`)"]),
+        (click.ClickException("No."), 1, ["No"]),
+        (OSError(28, "No space left on device"), 1, ["No space left on device"]),
+        (OSError("of its own kind"), 1, ["of its own kind"]),
+        (PermissionError(13, "Permission denied", "there/it"), 1, ["there/it: Permission denied"]),
+        (BrokenPipeError(), 1, []),
+        (MemoryError(), 1, ["there is not enough memory; see `ulimit -v`, or end other programs"]),
+        (click.Abort(), 130, ["interrupted"]),
+        (KeyboardInterrupt(), 130, ["interrupted"]),
+    ],
+)
+def test_each_error_is_lines_and_an_exit_code(
+    error: BaseException,
+    code: int,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(**_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "main", broken)
+    assert _exit_code() == code
+    assert capsys.readouterr().err.splitlines() == [f"sweep: {line}" for line in said]
 
 
 def test_show_starts_no_cloud_where_there_is_none(sweep: Sweep) -> None:
