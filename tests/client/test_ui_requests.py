@@ -167,7 +167,11 @@ def test_the_curve_of_a_running_trial_grows_and_its_rows_are_asked_for_once_a_lo
         for data in (b"", b"epoch,val_accuracy\n1,0.5\n", b"epoch,val_accuracy\n1,0.5\n2,0.75\n"):
             running.bucket.put(live, data, "text/csv")
             before = asked["GET", live]
-            curve = site._watch("mine").now().report.curves.get(trials[0].trial_id)
+            seen = site._watch("mine").now()
+            curve = seen.report.curves.get(trials[0].trial_id)
             lengths.append(curve.epochs if curve else 0)
             assert asked["GET", live] == before + 1
     assert lengths == [0, 1, 2]
+    assert (seen.report.unfinished, seen.report.standing.planned, seen.is_begun) == ({trials[0].trial_id}, 8, True)
+    (row,) = seen.report.running
+    assert (row.trial_id, row.params, row.epoch, row.epochs_trained) == (trials[0].trial_id, {"lr": 0.1}, 2, 2)
