@@ -172,6 +172,6 @@ def test_the_curve_of_a_running_trial_grows_and_its_rows_are_asked_for_once_a_lo
             lengths.append(curve.epochs if curve else 0)
             assert asked["GET", live] == before + 1
     assert lengths == [0, 1, 2]
-    assert (seen.report.unfinished, seen.report.standing.planned, seen.is_begun) == ({trials[0].trial_id}, 8, True)
+    assert (set(seen.report.unfinished), seen.report.standing.planned, seen.is_begun) == ({trials[0].trial_id}, 8, True)
     (row,) = seen.report.running
     assert (row.trial_id, row.params, row.epoch, row.epochs_trained) == (trials[0].trial_id, {"lr": 0.1}, 2, 2)
