@@ -235,6 +235,17 @@ def test_what_there_is_not_is_said(
     assert str(raised.value) == said
 
 
+ONE_VALUE = ("heatmap", "importance", "best", "slices", "ranks", "parallel", "rungs")
+
+
+@pytest.mark.parametrize("picture", ONE_VALUE)
+def test_a_picture_of_one_value_is_refused_with_several_objectives(sweeps: Sweeps, picture: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        getattr(sweeps.get("pair"), f"plot_{picture}")()
+    said = "shows one value, and pair has several objectives (val_accuracy, ms); plot_front() shows them"
+    assert raised.value.faults == (f"plot_{picture}() {said}",)
+
+
 def test_a_failure_has_its_sweep_its_error_and_its_reasons(sweeps: Sweeps) -> None:
     with pytest.raises(SweepFailed) as raised:
         _ = sweeps.get("none").winner

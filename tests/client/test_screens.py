@@ -1,6 +1,7 @@
 """What is said about sweeps, as a person sees it on a terminal, colours included, and through a pipe."""
 
 import itertools
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,7 +38,16 @@ KEPT = Path(__file__).parent / "screens"
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recorded_sweeps(tmp_path_factory.mktemp("cloud"))
+    folder = recorded_sweeps(tmp_path_factory.mktemp("cloud"))
+    (folder / "told.json").write_text(json.dumps(TOLD))
+    return folder
+
+
+TOLD: dict[str, Any] = {
+    "name": "told", "parameters": {"lr": {"low": 0.001, "high": 0.1, "step": 0.004}}, "epochs": 9, "rounds": False,
+    "search": {"method": "tpe", "trials": 20}, "warm_start": ["plane", "again"],
+    "stop": {"max_hours": 2, "metric_reached": 0.9, "median": {"min_trials": 5, "min_epochs": 3}},
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -81,6 +91,9 @@ COMMANDS: dict[str, str] = {
     "list-json": "list --json",
     "compare-again-json": "compare plane again half --json",
     "compare-front-json": "compare pair folded none --json",
+    "plan-of-many": "plan --set n=1..30:int:step=1 --epochs 1",
+    "plan-of-all-rules": "plan DIR/told.json",
+    "compare-same": "compare plane again",
     "plan-of-rungs-json": "plan --set lr=0.1,0.2,0.3,0.4 --epochs 4 --halving 1:2 --name mine --json",
     "no-sweep": "show plan",
     "no-sweep-near": "show hal",
@@ -93,7 +106,7 @@ COMMANDS: dict[str, str] = {
 
 
 def said(name: str, directory: Path) -> list[str]:
-    words = [*COMMANDS[name].split(), "--dir", str(directory)]
+    words = [*COMMANDS[name].replace("DIR", str(directory)).split(), "--dir", str(directory)]
     result = CliRunner().invoke(cli, words)
     error = []
     if isinstance(result.exception, SweepError):  # which `main` prints
@@ -162,7 +175,7 @@ def with_ties(ranked: list[Row], *ties: Place) -> Output:
 
 OF_FOLDS = [replace(row, n=3, standard_error=0.0125) for row in rows([({"lr": "1"}, 0.9), ({"lr": "2"}, 0.8)])]
 TIED = Place(params=OF_FOLDS[1].params, value=0.8, epoch=1, trial_id="t2", n=3, p_value=0.123)
-BEHIND = rows([({"lr": "0.1", "act": "relu"}, 0.9), ({"lr": "0.01", "act": "relu"}, 0.8123456)])
+BEHIND = rows([({"lr": "0.1", "act": ":smile:[red]"}, 0.9), ({"lr": "0.01", "act": "relu"}, 0.8123456)])
 ENDS = [replace(row, best=(row.value or 0) + 0.05, last=(row.value or 0) - 0.05) for row in BEHIND]
 FRONT = [replace(row, rank=1, value=None, by_objective={"f1": 0.5, "val_accuracy": 0.25}) for row in BEHIND]
 STACK = cast("Deployment", SimpleNamespace(state_machine_arn="arn:mine", objects="s3://mine", bucket="mine"))
@@ -237,6 +250,7 @@ TRAINING = (
 )
 PROGRESS: dict[str, list[Progress]] = {
     "live-begin": [],
+    "live-prints": [Progress(planned=4, to_run=4, running=2, training=TRAINING)],
     "live-plan": [Progress(seconds=75)],
     "live-trials": [
         Progress(planned=4, to_run=4, running=2, starting=1, seconds=5, training=TRAINING),
