@@ -235,7 +235,8 @@ def _config(asked: Mapping[str, Any], folder: Path, faults: list[str]) -> tuple[
         try:
             return name.as_posix(), frozenset(config_file.fields(folder / name))
         except WrongCommand as wrong:
-            faults += [f"arguments.file: {fault.partition(': ')[2]}" for fault in wrong.faults]
+            # What YAML says of a damaged file has several lines.
+            faults += [f"arguments.file: {' '.join(fault.partition(': ')[2].split())}" for fault in wrong.faults]
     return None
 
 

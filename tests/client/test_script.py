@@ -189,6 +189,13 @@ def test_what_may_be_in_the_path_is_not_looked_for(project: Path, command: str) 
         ({"arguments": {"file": "."}}, [f'arguments.file: {NO_FILE}, got "."']),
         ({"arguments": {"file": "conf.txt"}}, [f'arguments.file: {NO_FILE}, got "conf.txt"']),
         ({"arguments": {"file": "none.yaml"}}, ["arguments.file: there is no none.yaml in {project}"]),
+        (
+            {"arguments": {"file": "damaged.yaml"}},
+            [
+                "arguments.file: cannot be read: while parsing a flow node expected the node content, but found "
+                "'<stream end>' in \"<unicode string>\", line 1, column 2: [ ^"
+            ],
+        ),
         ({"arguments": {"file": "list.json"}}, ["arguments.file: must be an object of names and values"]),
         (
             {"arguments": {"file": "conf.yaml"}, "data": ["./conf.yaml"]},
@@ -228,6 +235,7 @@ def test_what_may_be_in_the_path_is_not_looked_for(project: Path, command: str) 
 def test_what_is_wrong_beside_a_command(project: Path, fields: dict[str, Any], found: list[str]) -> None:
     (project / "conf.yaml").write_text("".join(f"{name}: 1\n" for name in "abcdefghi"))
     (project / "list.json").write_text("[1]")
+    (project / "damaged.yaml").write_text("[")
     expected = [each.replace("{project}", str(project)) for each in found]
     assert faults(project, command="python train.py", **fields) == expected
 
