@@ -6,7 +6,8 @@ Asked in this process, without a server.
 import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,10 @@ from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialWatch, Try
 from stepsweep.client.ui.watching import Seen, SweepWatch
 from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.note import mark_of
 from stepsweep.contract.trial import Trial
+from tests.support.embedded import eventually
 from tests.support.html import Document
 from tests.support.recorded import EXECUTION, RecordedCloud
 
@@ -553,6 +556,37 @@ def test_the_events(site: Site) -> None:
     assert Document(told["facts"]).text.startswith("Outcome SUCCEEDED val_accuracy 0.7 at epoch 2 Epochs 3 at most 3")
     name, told = site.event(f"/sweeps/mine/trials/{bad}/events")
     assert (told["lines"], told["curve"], told["over"]) == ([[2, "first"], [2, "last"]], None, True)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_one_thing_at_a_time_is_done_with_a_sweep_and_how_it_ended_is_told() -> None:
+    told: list[str] = []
+    doings, goes_on = Doings(told.append), threading.Event()
+
+    def waits(say: Callable[[str], None]) -> None:
+        say("step two")
+        goes_on.wait()
+
+    doings._begin("mine", "step one", waits)
+    eventually(lambda: doings.of("mine") == Done(text="step two"))
+    doings._begin("mine", "not begun", lambda _say: None)
+    assert (doings.of("mine"), doings.now()) == (Done(text="step two"), {"mine": "step two"})
+    goes_on.set()
+    eventually(lambda: len(told) == 3)
+    assert (told, doings.of("mine"), doings.now()) == (["mine"] * 3, Done(), {})
+    for error, faults in (
+        (InvalidInput(["one", "two"]), ("one", "two")),
+        (CloudError("one\ntwo"), ("one", "two")),
+        (RuntimeError(), ("it ended unexpectedly; the terminal of `sweep ui` says more",)),
+    ):
+
+        def broken(_say: Callable[[str], None], error: Exception = error) -> None:
+            raise error
+
+        doings._begin("mine", "again", broken)
+        eventually(lambda expected=faults: doings.of("mine") == Done(faults=expected))
+        assert doings.now() == {"mine": faults[0]}
+    assert doings.of("other") == Done()
 
 
 # --- while it runs
