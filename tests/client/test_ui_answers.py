@@ -567,8 +567,11 @@ def test_one_thing_at_a_time_is_done_with_a_sweep_and_how_it_ended_is_told() -> 
         say("step two")
         goes_on.wait()
 
+    def becomes(wanted: Done) -> None:
+        eventually(lambda: doings.of("mine") == wanted)
+
     doings._begin("mine", "step one", waits)
-    eventually(lambda: doings.of("mine") == Done(text="step two"))
+    becomes(Done(text="step two"))
     doings._begin("mine", "not begun", lambda _say: None)
     assert (doings.of("mine"), doings.now()) == (Done(text="step two"), {"mine": "step two"})
     goes_on.set()
@@ -584,7 +587,7 @@ def test_one_thing_at_a_time_is_done_with_a_sweep_and_how_it_ended_is_told() -> 
             raise error
 
         doings._begin("mine", "again", broken)
-        eventually(lambda expected=faults: doings.of("mine") == Done(faults=expected))
+        becomes(Done(faults=faults))
         assert doings.now() == {"mine": faults[0]}
     assert doings.of("other") == Done()
 
