@@ -133,6 +133,7 @@ DRAWN: dict[str, Callable[[], Picture]] = {
     "ranks": lambda: ranks(PLANE, PLANE_ROWS),
     "ranks-of-seeds": lambda: ranks(PLANE, BY_SEED),
     "curves-of-one": lambda: learning_curves({"lr=0.1": OVERFIT}, [ACCURACY]),
+    "curves-of-one-long-name": lambda: learning_curves({"a=1 " * 30: OVERFIT}, [ACCURACY]),
     "curves-of-one-epoch": lambda: learning_curves({"lr=0.1": curve(val_loss=[1])}, [LOSS]),
     "curves-of-few": lambda: learning_curves(curves(2), [LOSS]),
     "curves-of-few-very-long-names": lambda: learning_curves(

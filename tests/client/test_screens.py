@@ -250,7 +250,7 @@ TRAINING = (
 )
 PROGRESS: dict[str, list[Progress]] = {
     "live-begin": [],
-    "live-prints": [Progress(planned=4, to_run=4, running=2, training=TRAINING)],
+    "live-prints": [Progress(planned=4, to_run=4, running=2, starting=1, seconds=60, training=TRAINING)],
     "live-plan": [Progress(seconds=75)],
     "live-trials": [
         Progress(planned=4, to_run=4, running=2, starting=1, seconds=5, training=TRAINING),
