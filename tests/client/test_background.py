@@ -4,7 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from stepsweep.client.clouds import background
-from stepsweep.client.clouds.background import up, wait_until_idle
+from stepsweep.client.clouds.background import keep_up, up, wait_until_idle
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.running.control import Control
 from stepsweep.client.signals import ending_signals, handled_by
@@ -27,7 +27,7 @@ class Clock:
     """Goes on by what is slept; does something before each sleep."""
 
     def __init__(self, *does: Callable[[], object]) -> None:
-        self.now, self.slept, self._does = 0.0, list[float](), list(does)
+        self.now, self.slept, self._does = 100.0, list[float](), list(does)
 
     def monotonic(self) -> float:
         return self.now
@@ -67,7 +67,29 @@ def test_an_idle_cloud_lingers_and_begins_anew_after_each_start(
     clock = waits(monkeypatch, lambda: None, lock.acquire, lock.release)
     with contextlib.ExitStack() as until_it_is_down:
         wait_until_idle(until_it_is_down, tmp_path, control, linger_seconds=2)
-    assert clock.now == 1.5 + 2, "another command held the lock at 1.0"
+    assert sum(clock.slept) == 1.5 + 2, "another command held the lock at 1.0"
+
+
+@pytest.mark.parametrize("started_here", [True, False])
+def test_the_background_process_ends_its_own_cloud_once_it_is_idle(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, started_here: bool
+) -> None:
+    opened: list[dict[str, Any]] = []
+
+    @contextlib.contextmanager
+    def cloud(directory: Path, **given: Any) -> Iterator[Any]:
+        opened.append({"directory": directory, **given})
+        yield SimpleNamespace(started_here=started_here, environment=lambda: stack.environment)
+
+    monkeypatch.setattr(background, "embedded_cloud", cloud)
+    monkeypatch.setattr(background, "on_endpoint", lambda given: {id(stack.environment): stack.deployment}[id(given)])
+    clock = waits(monkeypatch)
+    given: dict[str, Any] = {
+        "on_status": print, "trainer": Path("mine"), "job_vcpus": 2, "container": True, "machines": None
+    }  # fmt: skip
+    keep_up(tmp_path, **given)
+    assert opened == [{"directory": tmp_path, **given, "ends_when_idle": True}]
+    assert sum(clock.slept) == (2.0 if started_here else 0.0)
 
 
 class Process:
