@@ -17,13 +17,18 @@ from rich.text import Text
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deployment import Deployment
+from stepsweep.client.operations.estimating import Estimate, Pace
 from stepsweep.client.running.progress import Progress, Training
 from stepsweep.client.running.stopping import Stopped
+from stepsweep.client.terminal.bill import bill_document, told
 from stepsweep.client.terminal.live import Following
+from stepsweep.client.terminal.planned import show_plan
 from stepsweep.client.terminal.view import View, serving_document
 from stepsweep.contract import rounds
 from stepsweep.contract.errors import SweepError
+from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.means import StackJob
 from stepsweep.contract.note import Note
 from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.ranking import Result
@@ -203,6 +208,28 @@ def serving(view: View) -> None:
         view.serving(STACK, PLACES, is_ours=is_ours)
 
 
+DEAR: dict[str, Any] = {"job": StackJob(), "usd_per_hour": 3.06}
+MEASURED = Estimate(
+    pace=Pace(fastest=2, slowest=45.678, measured_on="2 finished trials of this trainer"), fleet=Fleet.of(ONE, **DEAR),
+    widest=Fleet.of(ONE, **DEAR), price_from="AWS's price list", budget_usd_per_hour=3, is_of_machine=True,
+)  # fmt: skip
+
+
+def estimates(view: View) -> None:
+    for estimate in (
+        MEASURED,
+        replace(MEASURED, is_of_machine=False, budget_usd_per_hour=3.06),
+        replace(MEASURED, pace=None),
+        replace(MEASURED, pace=None, is_of_machine=False),
+    ):
+        for some in (ONE, replace(ONE, epochs=1)):
+            for line in told(some, estimate, some.epochs * 3):
+                view.line(line)
+            view.line()
+            view.line(json.dumps(bill_document(some, estimate)))
+        show_plan(view, replace(ONE, fixed={"dataset": "mnist"}), estimate, was_calibrated=True)
+
+
 DIRECT: dict[str, Callable[[View], None]] = {
     "result-of-many": lambda view: result(view, ONE, MANY, output(MANY[0])),
     "result-second": second,
@@ -211,6 +238,7 @@ DIRECT: dict[str, Callable[[View], None]] = {
     "result-no-ties": lambda view: result(view, FOLDED, OF_FOLDS, with_ties(OF_FOLDS)),
     "result-long-front": lambda view: view._front(TWO, FRONT * 16),
     "findings": lambda view: view.findings([*FINDINGS, Finding(check="last", state=State.OK, found="fine")]),
+    "estimates": estimates,
     "notes": notes,
     "stopped": stopped,
     "serving": serving,
