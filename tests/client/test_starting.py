@@ -1,13 +1,16 @@
 """Commands that start, watch, stop or remove a sweep: the events that they tell, and what is in their way."""
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds import background
@@ -18,7 +21,7 @@ from stepsweep.client.operations.events import AtRest, Begun, Doing, Ended, Even
 from stepsweep.client.operations.follow import POLL_SECONDS, CloudGone, run, start, start_and_plan, watch
 from stepsweep.client.operations.noting import write_note
 from stepsweep.client.operations.stop import Removal, removal, remove, stop_and_wait
-from stepsweep.client.running.control import Control
+from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import Progress
 from stepsweep.client.running.stopping import Stopped
@@ -348,6 +351,47 @@ def test_a_stop_of_a_sweep_at_rest_stops_nothing(tmp_path: Path, stack: Stack, a
     execution = Control(stack.deployment).start(MINE)
     assert stop_and_wait(aws, "mine", told) == Stopped(executions=[execution.arn], jobs=[], left=[])
     assert told.events == [Doing("Stopping mine …")]
+
+
+@pytest.mark.parametrize(
+    ("ends_when_idle", "is_shared", "ends", "looks"),
+    [(True, False, True, 3), (True, False, False, 300), (True, True, True, 0), (False, False, True, 0)],
+)
+def test_a_stop_waits_at_most_half_a_minute_for_an_idle_cloud_in_the_background(
+    stack: Stack,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    ends_when_idle: bool,
+    is_shared: bool,
+    ends: bool,
+    looks: int,
+) -> None:
+    slept: list[float] = []
+    lock = FileLock(tmp_path / "cloud.lock")
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if ends and len(slept) == 3:
+            lock.release()
+
+    clock = SimpleNamespace(monotonic=lambda: 100 + len(slept) / 10, sleep=sleep)
+    monkeypatch.setattr("stepsweep.client.operations.stop.time", clock)
+    monkeypatch.setitem(POLL_SECONDS, "local", 0)
+    monkeypatch.setattr(Cloud, "looked_at", lambda _self: Found.of(stack.deployment))
+    up = {
+        "url": "http://127.0.0.1:9", "region": "us-east-1", "access_key_id": "key", "secret_access_key": "secret",
+        "pid": 1, "assembly": "", "trainer": "", "code": "", "job_vcpus": 1, "container": False,
+        "ends_when_idle": ends_when_idle,
+    }  # fmt: skip
+    (tmp_path / "cloud.json").write_text(json.dumps(up))
+    control = Control(stack.deployment)
+    execution = control.start(MINE)
+    if is_shared:
+        control.start(replace(MINE, name="other"))
+    with lock:
+        stopped = stop_and_wait(local(RecordedCloud(directory=tmp_path)), "mine", Told())
+    assert stopped.executions == [execution.arn]
+    assert slept == [0.1] * looks
 
 
 # --- removal ----------------------------------------------------------------------------------------------------------
