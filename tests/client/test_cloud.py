@@ -13,6 +13,7 @@ import pytest
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.ahead import Ahead, working_ahead
 from stepsweep.client.clouds.cloud import Cloud, in_an_image, job_vcpus_fault
+from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.keeping import former, keep
 from stepsweep.client.operations.naming import sweep_of_execution
 from stepsweep.client.running.control import Control, Found
@@ -22,7 +23,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.local.cloud import default_vcpus
 from stepsweep.trainer_script import Script
 from tests.support.recorded import RecordedCloud
-from tests.support.stack import Stack
+from tests.support.stack import REGION, Stack
 
 MINE = SweepSpec.from_json({"name": "mine", "parameters": {"lr": [0.1, 0.2]}, "epochs": 1})
 
@@ -80,6 +81,23 @@ def test_a_folder_without_a_cloud_is_named(tmp_path: Path, aws: Cloud) -> None:
     assert not nowhere.directory.exists()
     assert nowhere.is_gone()
     assert not aws.is_gone()
+
+
+def test_on_aws_the_stack_is_looked_for_where_the_options_say(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    aws = cloud_of(tmp_path, on="aws")
+    found = replace(aws, stack=stack.name).deployed()
+    assert found is not None
+    assert (found.stack, found.region) == (stack.name, REGION)
+    with replace(aws, stack=stack.name).opened(print, None) as opened:
+        assert opened.bucket == replace(aws, stack=stack.name).kept_up(print).bucket == found.bucket
+    elsewhere = fault_of(replace(aws, region="eu-north-1").deployed, CloudError)
+    assert elsewhere.startswith("there is no stack Stepsweep in eu-north-1; ")
+    assert "(wrok)" in fault_of(replace(aws, profile="wrok").deployed)
 
 
 def test_of_several_buckets_the_one_that_was_used_last_counts(tmp_path: Path) -> None:
