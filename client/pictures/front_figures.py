@@ -62,7 +62,7 @@ def _pair(plot: Axes, one: Objective, other: Objective, rows: Sequence[Row], *, 
             label="other trials",
         )
     plot.plot(
-        values(best, one), values(best, other), "D:" if is_whole else "D", color=WINNER, markersize=6, linewidth=1,
+        values(best, one), values(best, other), "D:" if is_whole else "D", color=WINNER, linewidth=1,
         label="on the front",
     )  # fmt: skip
     plot.set(xlabel=_axis(one), ylabel=_axis(other))

@@ -120,7 +120,13 @@ DRAWN: dict[str, Callable[[], Picture]] = {
     ),
     "heatmap-many-choices": lambda: heatmap(
         spec(a=list(range(15)), b=list(range(14))),
-        rows([({"a": str(a), "b": str(b)}, (-a - b) / 4) for a, b in product(range(15), range(14)) if a + b < 3]),
+        rows(
+            [
+                *(({"a": str(a), "b": str(b)}, (-a - b) / 4) for a, b in product(range(15), range(14)) if a + b < 3),
+                ({"a": "9", "b": "9"}, None),
+                ({"a": "8", "b": "9"}, None),
+            ]
+        ),
     ),
     "heatmap-points": lambda: heatmap(MIXED, MIXED_ROWS, down="lr", across="momentum"),
     "heatmap-points-of-choices": lambda: heatmap(MIXED, MIXED_ROWS, down="act", across="lr"),

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,6 +15,9 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.text import Text
 
+from stepsweep.bucket.stores import FolderStore
+from stepsweep.client.archive.comparison import compare as compare_sweeps
+from stepsweep.client.archive.recorded import Archive, Entry
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deployment import Deployment
@@ -21,6 +25,7 @@ from stepsweep.client.operations.estimating import Estimate, Pace
 from stepsweep.client.running.progress import Progress, Training
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.terminal.bill import bill_document, told
+from stepsweep.client.terminal.comparison import show
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.planned import show_plan
 from stepsweep.client.terminal.view import View, serving_document
@@ -98,6 +103,7 @@ COMMANDS: dict[str, str] = {
     "compare-front-json": "compare pair folded none --json",
     "plan-of-many": "plan --set n=1..30:int:step=1 --epochs 1",
     "plan-of-all-rules": "plan DIR/told.json",
+    "plan-of-all-rules-json": "plan DIR/told.json --json",
     "compare-same": "compare plane again",
     "plan-of-rungs-json": "plan --set lr=0.1,0.2,0.3,0.4 --epochs 4 --halving 1:2 --name mine --json",
     "no-sweep": "show plan",
@@ -124,15 +130,25 @@ def test_a_command_shows_on_a_terminal_what_is_kept(name: str, directory: Path, 
     compare(said(name, directory), KEPT / f"{name}.txt")
 
 
-@pytest.mark.parametrize("name", ["show-plane", "list"])
-def test_a_narrow_terminal_has_less(name: str, directory: Path, terminal: pytest.MonkeyPatch) -> None:
-    terminal.setenv("COLUMNS", "50")
+@pytest.mark.parametrize(("name", "width"), [("show-plane", 44), ("list", 50)])
+def test_a_narrow_terminal_has_less(name: str, width: int, directory: Path, terminal: pytest.MonkeyPatch) -> None:
+    terminal.setenv("COLUMNS", str(width))
     compare(said(name, directory), KEPT / f"{name}-narrow.txt")
 
 
 @pytest.mark.parametrize("name", ["show-plane", "list"])
 def test_a_pipe_has_whole_lines_without_colours_and_pictures(name: str, directory: Path) -> None:
     compare(said(name, directory), KEPT / f"{name}-piped.txt")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_on_aws_a_comparison_has_the_cost_and_says_what_runs(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = Archive(FolderStore(directory / "s3" / "bucket"), objects=Path("here"))
+    running = ["arn:aws:states:eu-west-1:1:execution:machine:half-01234567"]
+    show(View(), compare_sweeps(archive, ("plane", "half"), running=running, is_on_aws=True))
+    compare(seen(capsys.readouterr().out), KEPT / "compare-on-aws.txt")
 
 
 # --- what no command of the sweeps above says
@@ -193,6 +209,13 @@ def second(view: View) -> None:
     result(view, named, BEHIND, output(BEHIND[0], artifacts=None), on_aws=False)
 
 
+def lists(view: View) -> None:
+    one = Entry(sweep="mine", started_at=datetime(2026, 11, 30, tzinfo=UTC), status="RUNNING", metric="f1", value=0.5)
+    stopped_ones = [replace(one, sweep=f"no-{number}", status="INTERRUPTED", value=None) for number in range(7)]
+    for entries in ([], [one], [replace(one, status="UNREADABLE", fault="it is damaged"), *stopped_ones]):
+        view.entries(entries, objects=Path("there"), where=" --on aws")
+
+
 def notes(view: View) -> None:
     for note in (Note(text="one\ntwo"), Note(), Note(fault="it is damaged")):
         view.note(note)
@@ -239,6 +262,7 @@ DIRECT: dict[str, Callable[[View], None]] = {
     "result-long-front": lambda view: view._front(TWO, FRONT * 16),
     "findings": lambda view: view.findings([*FINDINGS, Finding(check="last", state=State.OK, found="fine")]),
     "estimates": estimates,
+    "lists": lists,
     "notes": notes,
     "stopped": stopped,
     "serving": serving,
@@ -278,6 +302,7 @@ TRAINING = (
 )
 PROGRESS: dict[str, list[Progress]] = {
     "live-begin": [],
+    "live-one-epoch": [Progress(planned=4, to_run=4, running=2, training=TRAINING)],
     "live-prints": [Progress(planned=4, to_run=4, running=2, starting=1, seconds=60, training=TRAINING)],
     "live-plan": [Progress(seconds=75)],
     "live-trials": [
@@ -313,7 +338,8 @@ def test_the_live_display_is_what_is_kept(
     terminal.setenv("COLUMNS", str(width))
     terminal.setenv("LINES", "16")
     view = View()
-    following = Following(view, spec(lr=[0.1, 0.2, 0.3, 0.4], act=["relu"]))
+    asked = spec(lr=[0.1, 0.2, 0.3, 0.4], act=["relu"])
+    following = Following(view, replace(asked, epochs=1) if name == "live-one-epoch" else asked)
     for progress in PROGRESS[name]:
         following.update(progress)
     view.line("---")
