@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patched:
         # So that texts have no path of this run. To the end of the last test, since pages are watched in threads.
         patched.chdir(tmp_path_factory.mktemp("answers"))
-        patched.setattr(watching, "SOON_SECONDS", 600.0)  # or a slow machine answers before it has read the records
+        # Or a slow machine answers before it has read the records; and a fork of this process has no threads of the pool.
+        patched.setattr(watching, "SOON_SECONDS", 60.0)
+        patched.setattr(watching, "_LOOKERS", ThreadPoolExecutor(2))
         recorded = RecordedCloud(directory=Path("cloud"))
         mine = recorded.planned("mine", {"lr": [0.1, 0.01], "act": ["a", "b"]})
         for number, (trial, value) in enumerate(zip(mine, [0.7, 0.9, 0.8], strict=False)):
