@@ -119,7 +119,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with pytest.MonkeyPatch.context() as patched:
         # So that texts have no path of this run. To the end of the last test, since pages are watched in threads.
         patched.chdir(tmp_path_factory.mktemp("answers"))
-        # Or a slow machine answers before it has read the records; and a fork of this process has no threads of the pool.
+        # Or a slow machine answers before it has read the records; and a fork has no threads of the pool.
         patched.setattr(watching, "SOON_SECONDS", 60.0)
         patched.setattr(watching, "_LOOKERS", ThreadPoolExecutor(2))
         recorded = RecordedCloud(directory=Path("cloud"))
