@@ -561,9 +561,10 @@ def test_the_events(site: Site) -> None:
     assert (told["lines"], told["curve"], told["over"]) == ([[2, "first"], [2, "last"]], None, True)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_one_thing_at_a_time_is_done_with_a_sweep_and_how_it_ended_is_told() -> None:
+def test_one_thing_at_a_time_is_done_with_a_sweep_and_how_it_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
+    printed: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
     doings, goes_on = Doings(told.append), threading.Event()
 
     def waits(say: Callable[[str], None]) -> None:
@@ -593,6 +594,7 @@ def test_one_thing_at_a_time_is_done_with_a_sweep_and_how_it_ended_is_told() -> 
         becomes(Done(faults=faults))
         assert doings.now() == {"mine": faults[0]}
     assert doings.of("other") == Done()
+    eventually(lambda: [each.exc_type for each in printed] == [RuntimeError])
 
 
 # --- while it runs
