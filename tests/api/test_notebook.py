@@ -30,7 +30,8 @@ class Output:
         self.shown: list[str] = []
         self.made = 0
 
-    def __call__(self, data: dict[str, str], **_: Any) -> "Output":
+    def __call__(self, data: dict[str, str], **asked: Any) -> "Output":
+        assert asked == {"raw": True, "display_id": True}, "so that it can be updated"
         self.made += 1
         self.shown.append(data["text/html"])
         return self
