@@ -130,7 +130,7 @@ DRAWN: dict[str, Callable[[], Picture]] = {
     ),
     "heatmap-points": lambda: heatmap(MIXED, MIXED_ROWS, down="lr", across="momentum"),
     "heatmap-points-of-choices": lambda: heatmap(MIXED, MIXED_ROWS, down="act", across="lr"),
-    "heatmap-points-near": lambda: heatmap(MIXED, [MIXED_ROWS[0], MIXED_ROWS[3]], down="lr", across="momentum"),
+    "heatmap-points-near": lambda: heatmap(MIXED, DIAGONAL[:5], down="lr", across="momentum"),
     "heatmap-surface": lambda: heatmap(MIXED, DIAGONAL),
     "parallel-coordinates": lambda: parallel_coordinates(MIXED, MIXED_ROWS),
     "slices": lambda: slices(MIXED, MIXED_ROWS, ["momentum"]),
