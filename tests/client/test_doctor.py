@@ -730,7 +730,8 @@ def of_autoscaling(operation: str, result: str) -> Answer:
 
 def scaling(made: Deployed, *more: str) -> dict[str, Answer]:
     """Returns what EC2 tells of a group: one failure of the last hour, one success, an older failure, and others."""
-    group = f"<member><AutoScalingGroupName>{made.compute}-asg-1</AutoScalingGroupName></member>"
+    names = (f"{made.compute}-asg-1", f"of-{made.compute}-asg-1")
+    group = "".join(f"<member><AutoScalingGroupName>{name}</AutoScalingGroupName></member>" for name in names)
     now = time.time()
     told = [("Failed", QUOTA_OF_0, 60), ("Successful", QUOTA_OF_0, 30), ("Failed", QUOTA_OF_0, 7200)]
     activities = "".join(
@@ -807,6 +808,13 @@ def test_ec2_s_own_reasons_for_machines_that_do_not_start_and_an_old_machine_ima
             for number, reason in why
         ),
     )
+    asked: list[dict[str, Any]] = []
+    events = client_of("autoscaling", {**made.environment, "AWS_ENDPOINT_URL": doctor.url}).meta.events
+    operation = "provide-client-params.auto-scaling.DescribeScalingActivities"
+    events.register(operation, lambda params, **_: asked.append(params), unique_id="asked")
+    doctor(made, answers)
+    events.unregister(operation, unique_id="asked")
+    assert asked == [{"AutoScalingGroupName": f"{made.compute}-asg-1", "MaxRecords": 20}]
     latest = {COMPUTE: machines(ec2Configuration=images[:1])}
     assert doctor(made, latest) == on_a_stack(made)
 
