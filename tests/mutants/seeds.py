@@ -98,9 +98,7 @@ SEEDS = [
         file="stack/sweep_stack.py",
         text="    if config.image:\n",
         wrong="    if False:\n",
-        tests=(
-            "tests/proof/test_stack.py::test_jobs_run_the_image_of_a_registry_that_was_chosen_and_their_ids_name_it",
-        ),
+        tests=("tests/proof/test_stack.py::test_the_stack_is_what_its_summary_says",),
     ),
     Seed(
         breaks="the machines' disks are not encrypted",
@@ -236,14 +234,14 @@ SEEDS = [
         file="stack/sweep_stack.py",
         text="self._output(Output.CAPACITY, config.capacity,",
         wrong='self._output(Output.CAPACITY, "on-demand",',
-        tests=("tests/proof/test_stack.py::test_outputs_name_what_was_chosen",),
+        tests=("tests/proof/test_stack.py::test_the_stack_is_what_its_summary_says",),
     ),
     Seed(
         breaks="the stack names its outputs otherwise than those stacks that are deployed",
         file="src/stepsweep/contract/deployed.py",
         text='CAPACITY = "Capacity"',
         wrong='CAPACITY = "CapacityKind"',
-        tests=("tests/proof/test_stack.py::test_outputs_name_what_was_chosen",),
+        tests=("tests/proof/test_stack.py::test_the_stack_is_what_its_summary_says",),
     ),
     Seed(
         breaks="the machines' disks have no room for the image",
