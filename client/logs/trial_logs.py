@@ -70,7 +70,7 @@ class LocalLog:
     """
 
     def __init__(self, logs: Path, trial_id: str, control: Control | None, recorded: Sequence[str]) -> None:
-        self._recorded = {stream.rpartition("/")[2].rpartition("-")[0] for stream in recorded}
+        self._recorded = [stream.rpartition("/")[2].rpartition("-")[0] for stream in recorded]
         self._logs = logs
         self._trial_id = trial_id
         self._control = control

@@ -257,7 +257,7 @@ def _tiles(facts: Facts) -> Markup:
     output = report.standing.output
     cost = output.cost if output and report.is_on_aws else None
     of_planned = f" of {planned:,}" if planned and facts.ended != planned else ""
-    params = f"of {len(facts.rows):,} params: " if facts.has_several else ""
+    params = f"{len(facts.rows):,} params: " if facts.has_several else ""
     outcomes = " · ".join(f"{number:,} {status}" for status, number in facts.counts.items())
     tiles = [_tile("Trials", f"{facts.ended:,}{of_planned}", f"{params}{outcomes}")]
     if not facts.is_score:
