@@ -31,6 +31,7 @@ from stepsweep.contract.spec import SweepSpec
 from tests.support.answers import Answer, Change, answering
 from tests.support.clients import client_of
 from tests.support.deployed import ACCOUNT
+from tests.support.embedded import eventually
 from tests.support.stack import REGION, Stack
 
 # --- the account ------------------------------------------------------------------------------------------------------
@@ -73,6 +74,7 @@ def test_a_stack_that_is_there_has_its_sweeps_and_zones(look: Look, stack: Stack
         for name in ("one", "two")
     ]
     stack.deployment.step_functions.stop_execution(executionArn=arns[0])
+    eventually(lambda: stack.status(arns[0]) == "ABORTED")
     there = look(DescribeStacks=lambda body: body.replace("us-east-1b", "us-west-2-lax-1a,us-east-1c"))
     assert there == Target(
         account=ACCOUNT,
@@ -85,8 +87,7 @@ def test_a_stack_that_is_there_has_its_sweeps_and_zones(look: Look, stack: Stack
     )
     assert there.lines() == [f"Account {ACCOUNT}, region {REGION}. Stack {stack.name} is there, CREATE_COMPLETE."]
     stop_sweeps(there, profile=None)
-    stopped = stack.deployment.step_functions.describe_execution(executionArn=arns[1])
-    assert stopped["status"] == "ABORTED"
+    eventually(lambda: stack.status(arns[1]) == "ABORTED")
 
 
 def test_a_stack_of_another_kind_has_neither(look: Look, stack: Stack) -> None:

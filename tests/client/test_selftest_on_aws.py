@@ -334,7 +334,8 @@ def test_what_it_will_do_and_cost_is_announced(stack: Stack) -> None:
     ]
 
 
-def test_the_record_begins_with_what_ran_where(stack: Stack) -> None:
+def test_the_record_begins_with_what_ran_where(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)  # of a server that other tests share
     lines = [
         "sweep selftest --on aws, 2026-11-28 06:07 UTC",
         f"{tool_finding().found}, boto3 {version('boto3')}, {sys.platform}",

@@ -30,6 +30,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.local.cloud import starting
 from tests.support.command import Sweep
+from tests.support.embedded import eventually
 from tests.support.recorded import RecordedCloud
 from tests.support.stack import Stack
 
@@ -193,7 +194,7 @@ def test_an_interrupt_on_this_machine_ends_the_sweep(stack: Stack, here: Cloud) 
         assert isinstance(last, Interrupted)
         assert last.is_planned is is_planned
         assert told.events == [Begun(last.execution), Doing("Stopping …"), last]
-        assert stack.status(last.execution.arn) == "ABORTED"
+        eventually(lambda: stack.status(last.execution.arn) == "ABORTED")
 
 
 def test_a_run_keeps_its_cloud_up_for_sweeps_of_others_and_names_them_once(

@@ -379,6 +379,7 @@ def test_when_the_host_is_gone_its_processes_are_lost_and_the_next_one_starts_ot
     assert process.ended.wait(PATIENCE_SECONDS)
     assert (process.exit_code, process.is_lost) == (None, True)
     assert process.error == "the process that runs jobs has ended"
+    eventually(lambda: caplog.records)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "a process that runs jobs has ended with -9")
     ]
