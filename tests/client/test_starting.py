@@ -182,19 +182,19 @@ def here(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud
     return local(RecordedCloud(directory=tmp_path / ".stepsweep"))
 
 
-def test_an_interrupt_on_this_machine_ends_the_sweep(stack: Stack, here: Cloud) -> None:
+@pytest.mark.parametrize("is_planned", [False, True])
+def test_an_interrupt_on_this_machine_ends_the_sweep(stack: Stack, here: Cloud, is_planned: bool) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    for is_planned in (False, True):
-        if is_planned:
-            RecordedCloud(directory=here.directory).planned("mine", {"lr": [0.1, 0.2]}, epochs=1)
-        told = Told(interrupted)
-        last = run(MINE, here, told, Ahead(checking=DONE), keep_going=True)
-        assert isinstance(last, Interrupted)
-        assert last.is_planned is is_planned
-        assert told.events == [Begun(last.execution), Doing("Stopping …"), last]
-        eventually(lambda: stack.status(last.execution.arn) == "ABORTED")
+    if is_planned:
+        RecordedCloud(directory=here.directory).planned("mine", {"lr": [0.1, 0.2]}, epochs=1)
+    told = Told(interrupted)
+    last = run(MINE, here, told, Ahead(checking=DONE), keep_going=True)
+    assert isinstance(last, Interrupted)
+    assert last.is_planned is is_planned
+    assert told.events == [Begun(last.execution), Doing("Stopping …"), last]
+    eventually(lambda: stack.status(last.execution.arn) == "ABORTED")
 
 
 def test_a_run_keeps_its_cloud_up_for_sweeps_of_others_and_names_them_once(
