@@ -45,7 +45,7 @@ ifeq ($(TORCH),cpu)
 else
 	$(PIP) --no-deps --require-hashes -r trainer/requirements.lock
 endif
-	@# Python compiles a module when it first imports it, and of all that is installed hardly a third ever is. PyTorch here: many
+	@# Python compiles a module when it first imports it, and of all that is installed less than half ever is. PyTorch here: many
 	@# processes import it at once later, and each would compile it.
 	$(BIN)/python -c 'import torchvision'
 	touch $@
