@@ -248,6 +248,9 @@ def test_what_has_the_tag_alone_is_ours(account: Account) -> None:
     answers = {
         "GetResources": answer(ResourceTagMappingList=[{"ResourceARN": arn} for arn in arns]),
         "/v1/describejobqueues": answer(jobQueues=[{"jobQueueName": "mine", "tags": TAGS}]),
+        "/v1/describecomputeenvironments": answer(
+            computeEnvironments=[{"computeEnvironmentName": "mine", "tags": TAGS}]
+        ),
         "/v1/describejobdefinitions": answer(jobDefinitions=[]),
         "ListStateMachines": answer(stateMachines=[{"name": "mine", "stateMachineArn": arns[0]}]),
         "DescribeLogGroups": answer(
@@ -265,6 +268,9 @@ def test_what_has_the_tag_alone_is_ours(account: Account) -> None:
         job_queues="warning: mine costs nothing\n"
         "-> `aws batch update-job-queue --job-queue mine --state DISABLED --region x`, "
         "then `aws batch delete-job-queue --job-queue mine --region x`",
+        compute="warning: mine costs nothing while no job runs\n"
+        "-> `aws batch update-compute-environment --compute-environment mine --state DISABLED --region x`, "
+        "then `aws batch delete-compute-environment --compute-environment mine --region x`",
         sqs=f"warning: 1 with our tag: {arns[3]}; such is not known to us; look whether it costs money\n-> {BY_HAND}",
     )
 
