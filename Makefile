@@ -45,8 +45,8 @@ ifeq ($(TORCH),cpu)
 else
 	$(PIP) --no-deps --require-hashes -r trainer/requirements.lock
 endif
-	@# Python compiles a module when it first imports it, and of all that is installed less than half ever is. PyTorch here: many
-	@# processes import it at once later, and each would compile it.
+	@# Python compiles a module when it first imports it, and of all that is installed less than half ever is. PyTorch is
+	@# imported here, since many processes import it at once later, and each would compile it.
 	$(BIN)/python -c 'import torchvision'
 	touch $@
 

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from stepsweep.client.pictures.canvas import (
     COLOURS,
+    SMALL,
     STYLE,
     WINNER,
     Picture,
@@ -241,7 +242,8 @@ def _cells(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: Swee
         plot.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white"))
         is_winner = row.rank == 1
         plot.text(
-            x, y, f"{row.value:.{DIGITS}g}" + ("\nwinner" if is_winner else ""), ha="center", va="center", fontsize=8,
+            x, y, f"{row.value:.{DIGITS}g}" + ("\nwinner" if is_winner else ""), ha="center", va="center",
+            fontsize=SMALL,
             color="black" if _is_light(colour) else "white", fontweight="bold" if is_winner else "normal",
         )  # fmt: skip
         if is_winner:
@@ -297,7 +299,7 @@ def _surface(plot: Axes, down: Axis, across: Axis, ranked: Sequence[tuple[Row, f
     found = surface(x, y, [value for _, value in some])
     sides = [[axis.number_at(step / (STEPS - 1)) for step in range(STEPS)] for axis in (across, down)]
     norm = normalized_by([row for row, _ in ranked])
-    plot.use_sticky_edges = False  # a surface would have none of the margins, and cut off the points at its edges
+    plot.use_sticky_edges = False  # with them a surface has no margins, and cuts off the points at its edges
     plot.margins(0.03)
     plot.contourf(*sides, found, levels=12, cmap=colours_of(objective), norm=norm)
 
@@ -325,7 +327,7 @@ def _points(plot: Axes, down: Axis, across: Axis, rows: Sequence[Row], spec: Swe
     for row in (row for row, _ in ranked if row.rank == 1):
         place = (place_of(across, row.texts[across.name]), place_of(down, row.texts[down.name]))
         plot.plot(*place, "o", markersize=12, markerfacecolor="none", color=WINNER, markeredgewidth=2)
-        plot.annotate("winner", place, xytext=(9, 6), textcoords="offset points", fontsize=8)
+        plot.annotate("winner", place, xytext=(9, 6), textcoords="offset points", fontsize=SMALL)
     ticks(plot, across, vertical=False)
     ticks(plot, down, vertical=True)
 

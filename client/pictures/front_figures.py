@@ -6,7 +6,7 @@ from itertools import combinations
 import matplotlib as mpl
 from matplotlib.axes import Axes
 
-from stepsweep.client.pictures.canvas import COLOURS, STYLE, WINNER, Picture, explained, new_picture
+from stepsweep.client.pictures.canvas import COLOURS, SMALL, STYLE, WINNER, Picture, explained, new_picture
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Objective
@@ -38,7 +38,7 @@ def front(spec: SweepSpec, rows: Sequence[Row]) -> Picture:
             _pair(plot, one, other, there, is_whole=len(pairs) == 1)
         for plot in plots[len(pairs) :]:
             plot.set_visible(False)
-        plots[0].legend(fontsize=8)
+        plots[0].legend(fontsize=SMALL)
         explained(figure, sentences.FRONT if len(pairs) == 1 else sentences.FRONT_OF_PAIRS)
     return figure
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import matplotlib as mpl
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from stepsweep.client.pictures.canvas import COLOURS, STYLE, WINNER, Picture, explained, new_picture
+from stepsweep.client.pictures.canvas import COLOURS, SMALL, STYLE, WINNER, Picture, explained, new_picture
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.objective import Objective
 from stepsweep.page import sentences
@@ -83,7 +83,7 @@ def best_so_far(found: Course | None, objective: Objective, *, over: str = Over.
                 markeredgewidth=2,
             )  # fmt: skip
         if is_halved:
-            plot.legend(fontsize=8)
+            plot.legend(fontsize=SMALL)
         if found.ended_by:
             plot.axvline(end, color="0.4", linestyle=":", linewidth=1.5)
         if over == Over.TRIALS:
