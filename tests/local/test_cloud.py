@@ -4,8 +4,10 @@ import errno
 import http.client
 import io
 import json
+import logging
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -87,6 +89,19 @@ def test_a_second_cloud_in_one_process_is_refused(worlds: Worlds) -> None:
     )
 
 
+@pytest.fixture
+def _own_logs() -> Iterator[None]:
+    """Closes the log of a cloud in this process, as the end of its process would do."""
+    loggers = [logging.getLogger(name) for name in ("werkzeug", "moto")]
+    before = [(logger.handlers, logger.propagate) for logger in loggers]
+    yield
+    for logger, (handlers, propagate) in zip(loggers, before, strict=True):
+        for handler in logger.handlers:
+            handler.close()
+        logger.handlers, logger.propagate = handlers, propagate
+
+
+@pytest.mark.usefixtures("_own_logs")
 def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
