@@ -1,0 +1,92 @@
+"""Which cloud a folder has: its lock and the file beside it say so, to those who may only read there too."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from stepsweep.local.cloud import ADDRESS, LOCK, held, is_up, joined, published
+from stepsweep.local.endpoint import Endpoint
+
+ENDPOINT = Endpoint(
+    url="http://127.0.0.1:1",
+    region="us-east-1",
+    access_key_id="AKIA",
+    secret_access_key="hidden",  # noqa: S106  nobody's
+    pid=1,
+    assembly="/assembly",
+    trainer="",
+    code="code",
+    job_vcpus=1,
+    container=False,
+    ends_when_idle=True,
+    started_here=False,
+)
+KNOWN = json.dumps({name: value for name, value in asdict(ENDPOINT).items() if name != "started_here"})
+
+
+@pytest.fixture(params=["a writer", "a reader"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    if request.param == "a reader":  # as on a disk that is read-only
+        monkeypatch.setattr(os, "access", lambda *_: False)
+    return tmp_path
+
+
+@pytest.fixture
+def _is_held(tmp_path: Path) -> Iterator[None]:
+    with FileLock(tmp_path / LOCK):
+        yield
+
+
+def test_a_folder_whose_lock_nobody_holds_has_no_cloud(folder: Path) -> None:
+    (folder / ADDRESS).write_text(KNOWN)
+    assert joined(folder / "missing") is None
+    for _ in range(2):
+        assert joined(folder) is None
+        with FileLock(folder / LOCK, timeout=0):  # which whoever asked holds no longer
+            pass
+        (folder / LOCK).touch()
+    assert not is_up(folder)
+    with held(folder) as endpoint:
+        assert endpoint is None
+        assert is_up(folder)
+    assert not is_up(folder)
+
+
+@pytest.mark.usefixtures("_is_held")
+def test_a_folder_whose_lock_is_held_has_the_cloud_that_its_file_names(folder: Path) -> None:
+    (folder / ADDRESS).write_text(KNOWN)
+    with held(folder) as endpoint:
+        assert joined(folder) == published(folder) == endpoint == ENDPOINT
+    assert "hidden" not in repr(endpoint)
+    assert is_up(folder)
+    assert is_up(folder, url=ENDPOINT.url)
+    assert not is_up(folder, url="http://127.0.0.1:2")
+
+
+@pytest.mark.usefixtures("_is_held")
+@pytest.mark.parametrize("damaged", [None, "[", "{}", KNOWN.replace('"pid"', '"of another version"')])
+def test_a_reader_waits_for_no_cloud_that_is_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: str | None
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    if damaged is not None:
+        (tmp_path / ADDRESS).write_text(damaged)
+    assert joined(tmp_path) is None
+    assert is_up(tmp_path)
+    assert not is_up(tmp_path, url=ENDPOINT.url)
+
+
+def test_the_variables_of_a_cloud_are_those_of_no_other() -> None:
+    assert ENDPOINT.environment() == {
+        "AWS_ENDPOINT_URL": ENDPOINT.url,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "AKIA",
+        "AWS_SECRET_ACCESS_KEY": "hidden",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
