@@ -46,12 +46,18 @@ UNKNOWN_KEY = (
     403,
     json.dumps({"__type": "InvalidAccessKeyIdException", "message": WORDS["InvalidAccessKeyId"]}),
 )
+UNKNOWN_KEY_OF_EC2 = (
+    403,
+    "<Response><Errors>" + error("InvalidAccessKeyId", WORDS["InvalidAccessKeyId"]) + "</Errors></Response>",
+)
 TWICE = 400, error("InvalidRequest", "Sign requests once, with AWS4-HMAC-SHA256.")
 NO_PATH = 404, error("NotFound", "AWS has no such path.")
 ELSEWHERE = 403, error("AccessDenied", "The embedded cloud is not at 127.0.0.1.")
+NO_HOST = 403, error("AccessDenied", "The embedded cloud is not at no host.")
 NO_TARGET = 400, error("InvalidURI", "The target of the request is not a path.")
 OTHERS_SIGNATURE = 403, error("SignatureDoesNotMatch", WORDS["SignatureDoesNotMatch"])
 TOO_LATE = 403, error("AccessDenied", "The signature has expired, or is not valid yet.")
+UNDATED = 403, error("AccessDenied", "The request says not when it was signed.")
 JSON = {"Content-Type": "application/json"}
 FORGED = "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
 
@@ -83,7 +89,19 @@ FORGED = "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/{service}/aws4_re
         pytest.param("POST", "/moto-api/reset", {}, None, NO_PATH, id="reset"),
         pytest.param("GET", "/moto-api/data.json", {}, None, NO_PATH, id="state"),
         pytest.param("GET", "/latest/meta-data/iam/security-credentials/", {}, None, NO_PATH, id="metadata"),
+        pytest.param(
+            "POST",
+            "/",
+            {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Authorization": FORGED.format(key="me", service="ec2"),
+            },
+            "Action=DescribeInstances",
+            UNKNOWN_KEY_OF_EC2,
+            id="EC2",
+        ),
         pytest.param("GET", "http://127.0.0.1/{bucket}/kept", {}, None, ELSEWHERE, id="absolute"),
+        pytest.param("GET", "/{bucket}/kept", {"Host": ""}, None, NO_HOST, id="no host"),
         pytest.param("GET", "{bucket}/kept", {}, None, NO_TARGET, id="relative"),
     ],
 )
@@ -123,6 +141,9 @@ def test_a_web_page_gets_nothing(tiny_cloud: Cloud) -> None:
     pages = 403, error("AccessDenied", "The embedded cloud does not answer web pages.")
     elsewhere = 403, error("AccessDenied", "The embedded cloud is not at rebound.example:80.")
     assert page(tiny_cloud, Origin="http://elsewhere") == page(tiny_cloud, Sec_Fetch_Site="cross-site") == pages
+    by_name = tiny_cloud.environment["AWS_ENDPOINT_URL"].replace("127.0.0.1", "localhost")
+    named = replace(tiny_cloud, environment={**tiny_cloud.environment, "AWS_ENDPOINT_URL": by_name})
+    assert page(named, Host=urlsplit(by_name).netloc)[0] == 200
     assert page(tiny_cloud, Host="rebound.example:80") == elsewhere
 
 
@@ -155,8 +176,7 @@ def test_what_was_changed_after_it_was_signed_is_refused(tiny_cloud: Cloud) -> N
     assert answer(tiny_cloud, "PUT", f"{path}-too", headers, b"signed") == OTHERS_SIGNATURE
     assert answer(tiny_cloud, "DELETE", path, headers, b"signed") == OTHERS_SIGNATURE
     assert answer(tiny_cloud, "PUT", path, {**headers, "X-Amz-Date": "20260101T000000Z"}, b"signed") == TOO_LATE
-    undated = 403, error("AccessDenied", "The request says not when it was signed.")
-    assert answer(tiny_cloud, "PUT", path, {**headers, "X-Amz-Date": "today"}, b"signed") == undated
+    assert answer(tiny_cloud, "PUT", path, {**headers, "X-Amz-Date": "today"}, b"signed") == UNDATED
     assert answer(tiny_cloud, "PUT", path, headers, b"signed")[0] == 200
 
 
@@ -203,6 +223,13 @@ def test_a_presigned_url_does_what_was_signed(tiny_cloud: Cloud) -> None:
     for seconds in (-1, 7 * 24 * 3600 + 1):
         assert answer(tiny_cloud, "GET", presigned(tiny_cloud, "get_object", "a b+ü", seconds=seconds)) == TOO_LATE
     assert answer(tiny_cloud, "GET", presigned(tiny_cloud, "get_object", "a b+ü", version="s3")) == NOT_SIGNED
+    soon = get.replace("X-Amz-Expires=60", "X-Amz-Expires=soon")
+    for unclear in (
+        soon,
+        get.replace("X-Amz-Expires=60", ""),
+        get.replace("X-Amz-Expires=60", f"X-Amz-Expires=1{'0' * 30}"),
+    ):
+        assert answer(tiny_cloud, "GET", unclear) == UNDATED
     cut = 400, error("AuthorizationQueryParametersError", "The presigned URL is not one of AWS4.")
     assert answer(tiny_cloud, "GET", get.replace("X-Amz-Date", "Date")) == cut
     assert answer(tiny_cloud, "GET", get, {"Authorization": FORGED.format(key="me", service="s3")}) == TWICE
@@ -214,6 +241,12 @@ POLICY = {
         {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::{}/trials/*"},
         {"Effect": "Allow", "Action": "logs:GetLogEvents", "Resource": "*"},
         {"Effect": "Allow", "Action": "xray:PutTraceSegments", "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": "batch:SubmitJob",
+            "Resource": ["arn:aws:batch:*:job-queue/of", "arn:aws:batch:*:job-definition/of:1"],
+        },
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::{}/trials/denied/*"},
     ],
 }
 
@@ -225,6 +258,9 @@ def trainer(tiny_cloud: Cloud) -> Cloud:
     arn = iam.create_role(RoleName="trainer", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     policy = json.dumps(POLICY).replace("{}", bucket)
     iam.put_role_policy(RoleName="trainer", PolicyName="trials", PolicyDocument=policy)
+    managed = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*"}}
+    policy_arn = iam.create_policy(PolicyName="users", PolicyDocument=json.dumps(managed))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="trainer", PolicyArn=policy_arn)
     tiny_cloud.client("s3").put_object(Bucket=bucket, Key="sweeps/a/spec.json", Body=b"secret")
     tiny_cloud.client("s3").put_object(Bucket=bucket, Key="trials/a/metrics.csv", Body=b"epoch")
     given = tiny_cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
@@ -254,7 +290,10 @@ def test_a_role_copies_only_what_it_may_read(trainer: Cloud) -> None:
 
 
 IN_BUCKET, OBJECT = "arn:aws:s3:::{bucket}", "trials/a/metrics.csv"
-OF_BATCH, OF_LAMBDA = (f"arn:aws:{service}:us-east-1:123456789012" for service in ("batch", "lambda"))
+OF_BATCH, OF_LAMBDA, OF_LOGS = (f"arn:aws:{service}:us-east-1:123456789012" for service in ("batch", "lambda", "logs"))
+F_OF_LAMBDA = f"{OF_LAMBDA}:function:f"
+JOB = {"jobName": "a", "jobQueue": f"{OF_BATCH}:job-queue/of", "jobDefinition": f"{OF_BATCH}:job-definition/of:1"}
+STREAM = {"logGroupName": "g", "logStreamName": "s"}
 
 
 @pytest.mark.parametrize(
@@ -274,10 +313,16 @@ OF_BATCH, OF_LAMBDA = (f"arn:aws:{service}:us-east-1:123456789012" for service i
         ("s3", "get_object", {"Key": "trials/missing"}, "s3:ListBucket", IN_BUCKET),
         ("batch", "terminate_job", {"jobId": "1", "reason": "mine"}, "batch:TerminateJob", f"{OF_BATCH}:job/1"),
         ("batch", "submit_job", {"jobName": "a", "jobQueue": "q", "jobDefinition": "d"}, "batch:SubmitJob", "q"),
+        ("batch", "submit_job", {**JOB, "jobDefinition": "d"}, "batch:SubmitJob", "d"),
+        ("batch", "submit_job", {**JOB, "tags": {"a": "b"}}, "batch:TagResource", f"{OF_BATCH}:job/new"),
         ("batch", "describe_jobs", {"jobs": ["1"]}, "batch:DescribeJobs", "*"),
         ("batch", "list_jobs", {"jobQueue": "q"}, "batch:ListJobs", "*"),
         ("batch", "describe_job_queues", {}, "batch:describejobqueues", "*"),
         ("lambda", "invoke", {"FunctionName": "f"}, "lambda:InvokeFunction", f"{OF_LAMBDA}:function:f"),
+        ("lambda", "invoke", {"FunctionName": F_OF_LAMBDA}, "lambda:InvokeFunction", F_OF_LAMBDA),
+        ("lambda", "get_function", {"FunctionName": "f"}, "lambda:GET /2015-03-31/functions/f", F_OF_LAMBDA),
+        ("logs", "delete_log_stream", STREAM, "logs:DeleteLogStream", f"{OF_LOGS}:log-group:g:log-stream:s"),
+        ("s3", "put_object", {"Key": "trials/denied/a"}, "s3:PutObject", f"{IN_BUCKET}/trials/denied/a"),
         ("iam", "list_roles", {}, "iam:ListRoles", "*"),
         ("stepfunctions", "list_state_machines", {}, "states:ListStateMachines", "*"),
     ],
@@ -295,6 +340,10 @@ def test_a_permission_for_an_object_is_none_for_what_is_beside_it(
         f"arn:aws:iam::123456789012:role/trainer is not authorized to perform: {action} on resource: "
         f"{resource.format(bucket=bucket)} because no identity-based policy allows the action"
     )
+
+
+def test_a_managed_policy_of_a_role_counts_too(trainer: Cloud) -> None:
+    assert trainer.client("iam").list_users()["Users"] == []
 
 
 @pytest.mark.parametrize(

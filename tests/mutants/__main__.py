@@ -128,7 +128,9 @@ def tried(folder: Path, room: Room, faults: Sequence[Fault], *, seconds: float, 
         TEMPORARY: temporary.name,
     }
     command = [str(python_of(folder)), "-m", "pytest", "-p", "tests.mutants.warm", "-m", "not slow", "-q", *room.tests]
-    command += ["-o", "tmp_path_retention_policy=none", *(f"--deselect={test}" for test in room.without)]
+    # pytest-timeout would set the timer of `warm.py` anew, to ten minutes.
+    command += ["-o", "tmp_path_retention_policy=none", "-o", "timeout=0"]
+    command += [f"--deselect={test}" for test in room.without]
     log = folder / "pytest.log"
     with temporary, log.open("w") as said, contextlib.suppress(KeyboardInterrupt):
         if subprocess.run(command, cwd=folder, env=environment, stdout=said, stderr=said, check=False).returncode:
