@@ -1,5 +1,6 @@
 """The embedded cloud as a whole: who runs it, who joins it, and how it keeps objects."""
 
+import dataclasses
 import errno
 import http.client
 import io
@@ -21,6 +22,7 @@ from filelock import FileLock
 from stepsweep.local import cloud as local_cloud
 from stepsweep.local import host
 from stepsweep.local.cloud import embedded_cloud, published
+from stepsweep.local.hosts import silent_hosts
 from stepsweep.local.limits import CloudFailed
 from stepsweep.local.template import SynthFailed
 from tests.support.command import Sweep
@@ -46,6 +48,9 @@ def test_doctor_asks_the_hosts_of_a_cloud_and_one_that_was_killed_is_replaced(
         return f"embedded cloud: one runs in {tiny_cloud.directory}, at {endpoint.url}{words}" in ended.stdout
 
     endpoint = published(tiny_cloud.directory)
+    assert silent_hosts(endpoint) == []
+    with pytest.raises(ValueError, match=r"^the cloud answers with 403$"):
+        silent_hosts(dataclasses.replace(endpoint, secret_access_key="another"))  # noqa: S106
     hosts = [each for each in psutil.Process(endpoint.pid).children() if str(host.__file__) in each.cmdline()]
     assert len(hosts) == 2
     hosts[0].suspend()

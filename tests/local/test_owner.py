@@ -9,6 +9,7 @@ import pytest
 
 from stepsweep.client.cli.main import main
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.local.owner import checked
 from stepsweep.local.template import cache_folder
 
 OTHER = 65_534
@@ -63,6 +64,21 @@ def test_a_strangers_cache_is_not_taken(stranger_made: Path, monkeypatch: pytest
     monkeypatch.setenv("XDG_CACHE_HOME", str(stranger_made.parent))
     with pytest.raises(InvalidInput, match=f"XDG_CACHE_HOME: {stranger_made} belongs to another user"):
         cache_folder()
+
+
+@pytest.mark.parametrize("owner", [None, 0], ids=["this person", "root"])
+def test_ones_own_folder_and_roots_may_be_open_to_anybody(stranger_made: Path, owner: int | None) -> None:
+    os.chown(stranger_made, os.geteuid() if owner is None else owner, 0)
+    assert checked(stranger_made) == stranger_made
+    assert checked(stranger_made.parent / "missing") == stranger_made.parent / "missing"
+
+
+@pytest.mark.parametrize(("own", "above"), [(0o757, 0o755), (0o755, 0o1777)])
+def test_a_folder_that_anybody_may_write_to_or_make_is_a_strangers(stranger_made: Path, own: int, above: int) -> None:
+    stranger_made.chmod(own)
+    stranger_made.parent.chmod(above)
+    with pytest.raises(InvalidInput, match=r"^--dir: .* belongs to another user"):
+        checked(stranger_made)
 
 
 def test_what_nobody_else_can_write_stays_a_cloud(

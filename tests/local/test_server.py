@@ -57,7 +57,9 @@ def asked(connection: http.client.HTTPConnection, method: str, path: str, **more
     return answer.status, answer.read()
 
 
-def test_all_requests_of_a_client_have_one_connection(connection: http.client.HTTPConnection) -> None:
+def test_all_requests_of_a_client_have_one_connection(
+    connection: http.client.HTTPConnection, caplog: pytest.LogCaptureFixture
+) -> None:
     first = connection.sock
     assert asked(connection, "GET", "/") == (200, b"GET ")
     assert asked(connection, "PUT", "/", body=b"whole") == (200, b"PUT whole")
@@ -68,6 +70,9 @@ def test_all_requests_of_a_client_have_one_connection(connection: http.client.HT
     status, body = asked(connection, "GET", "/fails")
     assert status == 500
     assert b"Internal Server Error" in body
+    (record,) = (each for each in caplog.records if each.exc_info)
+    assert (record.name, record.getMessage()) == ("moto", "GET /fails"), "in the file of moto's log"
+    assert str(record.exc_info and record.exc_info[1]) == "a fault of the application"
     assert asked(connection, "GET", "/") == (200, b"GET ")
     assert connection.sock is first
 

@@ -27,7 +27,8 @@ MOST_STRANGERS = 200
 """Most connections on which no signed request has come. Each takes an open file and a thread, and every process of this
 machine may connect, those of other users too."""
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("moto")
+"""Its log is a file of the cloud's folder; a person who runs a sweep sees nothing of it."""
 
 
 class _Strangers:
