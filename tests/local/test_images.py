@@ -182,6 +182,7 @@ def test_a_new_entrypoint_takes_the_command_of_the_stage_before_away(tmp_path: P
         ("\\$ONE\\ 2", "$ONE 2"),
         ("${X:-${ONE:-z}}", "1"),
         ("${P#*/}+${P##*/}+${P%/*}+${P%%/*}", "b/c+c+a/b+a"),
+        ("${P#\\*/}+${P%/\\*}+${STAR#\\*/}", "a/b/c+a/b/c+a"),
         ("${P/b/Q}${P//[a-z]/Q}", "a/Q/ca/b/c"),
         ("$", "$"),
         ("$ONE:$TWO", "1:"),  # a variable of the same line is not known yet
@@ -190,7 +191,7 @@ def test_a_new_entrypoint_takes_the_command_of_the_stage_before_away(tmp_path: P
     ],
 )
 def test_variables_are_replaced_as_docker_does(tmp_path: Path, value: str, expected: str) -> None:
-    before = "ARG GLOBAL=global DECLARED=declared\nFROM x\nARG DECLARED ONE=hidden\nENV EMPTY= ONE=1 P=a/b/c\n"
+    before = "ARG GLOBAL=global DECLARED=declared\nFROM x\nARG DECLARED ONE=hidden\nENV EMPTY= ONE=1 P=a/b/c STAR=*/a\n"
     assert image(tmp_path, f"{before}ENV TWO=2 V={value}").environment["V"] == expected
 
 
