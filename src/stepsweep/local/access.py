@@ -83,6 +83,11 @@ class Access:
                 self._signers[key.access_key_id] = Signer(key=key, role=role_arn)
             return self._keys[role_arn]
 
+    def role_of(self, access_key_id: str) -> str:
+        """Returns the ARN of the role that has a key; empty if none has."""
+        signer = self._signer_of(access_key_id)
+        return signer.role if signer else ""
+
     def _signer_of(self, access_key_id: str) -> Signer | None:
         if (signer := self._signers.get(access_key_id)) is not None:
             return signer
