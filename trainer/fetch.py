@@ -135,7 +135,8 @@ def _from_debian(name: str, scratch: Path) -> tuple[Path, str]:
 def _run(command: list[str], folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode:
-        raise FetchError(f"`{command[0]} {command[-1]}`: {_in_one_line(done.stderr)}")
+        said = _in_one_line(done.stderr.strip() or f"it ended with code {done.returncode}")
+        raise FetchError(f"`{command[0]} {command[-1]}`: {said}")
 
 
 def _unzip(name: str, folder: Path, target: Path) -> None:

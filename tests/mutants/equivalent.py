@@ -48,6 +48,15 @@ EQUIVALENT = [
     ),
     Equivalent(
         file="trainer/fetch.py",
+        function="_run",
+        change=(
+            '- done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=False)',  # noqa: E501
+            '+ done = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", errors="replace", check=None)',  # noqa: E501
+        ),
+        reason="`check` is false by default, and None is as false",
+    ),
+    Equivalent(
+        file="trainer/fetch.py",
         function="main",
         change=("- missing += 1", "+ missing -= 1"),
         reason="only whether it is 0 counts",

@@ -61,8 +61,11 @@ def test_bf16_of_a_gpu_is_its_own_and_no_emulation(monkeypatch: pytest.MonkeyPat
     if is_ampere:
         assert device.choose("cuda", precision="bf16").type == "cuda"
     else:
-        with pytest.raises(InvalidInput, match="--precision: bf16 needs a GPU from Ampere on, which this one lacks"):
+        with pytest.raises(InvalidInput) as caught:
             device.choose("auto", precision="bf16")
+        assert caught.value.faults == (
+            "--precision: bf16 needs a GPU from Ampere on, which this one lacks; `--precision fp32` runs everywhere",
+        )
 
 
 def test_without_torch_it_is_said_what_to_install_beside_wrong_options_and_not_which_data_is_missing(
@@ -105,6 +108,13 @@ def test_each_fault_is_said_once(data_dir: Path, tmp_path: Path) -> None:
         '--dataset: must be mnist or fashion-mnist, got "x"',
     ]
     faults, _ = said([["--dataset", "mnist"], ["--lr", "0.5"]], tmp_path)
-    (fault,) = faults
-    assert fault.startswith(f"--dataset: mnist is not ready in {tmp_path}/mnist: there is no train-images")
-    assert f"run `python -m stepsweep.trainer.fetch --dataset mnist --data-dir {tmp_path}`" in fault
+    assert faults == [
+        f"--dataset: mnist is not ready in {tmp_path}/mnist: there is no train-images-idx3-ubyte; run "
+        f"`python -m stepsweep.trainer.fetch --dataset mnist --data-dir {tmp_path}`"
+    ]
+    commands = [["--dataset", name, "--precision", "bf16", "--device", "cpu", "--threads", ""] for name in "xy"]
+    assert check.faults_of(commands, data_dir=str(tmp_path)) == [
+        '--dataset: must be mnist or fashion-mnist, got "x"',
+        '--threads: must be a whole number from 1 to 1024, got ""',
+        '--dataset: must be mnist or fashion-mnist, got "y"',
+    ]

@@ -60,9 +60,16 @@ def test_half_a_file_is_named_and_mended(data_dir: Path, tmp_path: Path) -> None
     os.truncate(damaged, damaged.stat().st_size // 2)
     with pytest.raises(data.DataSetError, match="train-images-idx3-ubyte is damaged: it has 23,520,008 bytes, not 47"):
         data.check(NAME, tmp_path, by_length=True)
-    with pytest.raises(data.DataSetError, match="train-images-idx3-ubyte is damaged: ") as caught:
+    with pytest.raises(data.DataSetError) as caught:
         data.check(NAME, tmp_path)
-    assert f"run `python -m stepsweep.trainer.fetch --dataset {NAME} --data-dir {tmp_path}`" in str(caught.value)
+    assert str(caught.value) == (
+        f"--dataset: {NAME} is not ready in {tmp_path}/{NAME}: train-images-idx3-ubyte is damaged: it has 23,520,008 "
+        f"bytes, not 47,040,016; run `python -m stepsweep.trainer.fetch --dataset {NAME} --data-dir {tmp_path}`"
+    )
+    damaged.unlink()
+    damaged.mkdir()
+    assert data.fault_of(NAME, tmp_path / NAME) == "train-images-idx3-ubyte cannot be read: Is a directory"
+    damaged.rmdir()
     assert fetch.prepare(NAME, tmp_path, [copy_of(data_dir / NAME)]) == "a copy"
     data.check(NAME, tmp_path)
     assert fetch.prepare(NAME, tmp_path, []) == "there already"
@@ -101,8 +108,11 @@ def test_first_of_says_why_it_is_not_the_first(data_dir: Path, tmp_path: Path) -
     name, reason = fetch.first_of(["mnist", NAME], tmp_path, [only_fashion])
     assert (name, reason) == (NAME, "mnist cannot be fetched (mirror.example: HTTP Error 403: Forbidden)")
     assert fetch.first_of([NAME, "mnist"], tmp_path, []) == (NAME, "")
-    with pytest.raises(fetch.FetchError, match=r"mnist cannot be fetched .*no network.*; fashion-mnist cannot"):
-        fetch.first_of(["mnist", NAME], tmp_path / "empty", [without("no network")])
+    with pytest.raises(fetch.FetchError) as caught:
+        fetch.first_of(["mnist", NAME], tmp_path / "empty", [without("no network"), without("no disk")])
+    assert str(caught.value) == (
+        "mnist cannot be fetched (no network; no disk); fashion-mnist cannot be fetched (no network; no disk)"
+    )
 
 
 def test_first_of_on_the_command_line(data_dir: Path, tmp_path: Path) -> None:
@@ -120,7 +130,10 @@ def test_first_of_on_the_command_line(data_dir: Path, tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout == f"{NAME}\n"
     [line] = done.stderr.splitlines()
-    assert line.startswith(f"taking {NAME} instead of mnist: mnist is not in {tmp_path}")
+    assert line == (
+        f"taking {NAME} instead of mnist: mnist is not in {tmp_path} (to fetch it: python -m stepsweep.trainer.fetch "
+        f"--dataset mnist --data-dir {tmp_path})"
+    )
 
 
 def test_the_split_is_the_tutorials(data_dir: Path) -> None:
@@ -175,3 +188,10 @@ def test_folds_deal_out_all_images_each_once_and_always_alike(data_dir: Path, tr
         assert len(validation) in (len(everything) // folds, len(everything) // folds + 1)
         parts += validation
     assert parts == plain_train + plain_validation
+
+
+def test_all_images_and_labels_are_in_the_devices_memory(data_dir: Path) -> None:
+    loaded = data.load(NAME, data_dir, train_images=8, device=torch.device("meta"))
+    for part in (loaded.train, loaded.validation, loaded.test):
+        assert (part.images.device.type, part.labels.device.type) == ("meta", "meta")
+        assert (part.images.dtype, part.labels.dtype) == (torch.float32, torch.int64)

@@ -1,15 +1,25 @@
 """Where data sets come from, and what is said where no source has one."""
 
+import gc
 import gzip
+import hashlib
+import io
 import re
+import socket
+import struct
 import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from stepsweep.contract import keys
 from stepsweep.trainer import data, fetch
+from tests.support.ports import free_port
 
 NAME = "fashion-mnist"
 FILES = tuple(data.DATASETS[NAME].sha256)
@@ -83,9 +93,11 @@ def test_debians_package_is_taken_without_root_and_without_installing_it(
     assert reason(tmp_path / "data").endswith(f"; Debian's package images_1: {WRONG}")
     asked = said.read_text().splitlines()
     assert [line.split()[0] for line in asked] == ["apt-get", "dpkg-deb"]
-    assert asked[1].startswith("dpkg-deb --extract /")
-    assert asked[0].endswith(" download dataset-fashion-mnist")
-    assert "-oAcquire::http::Timeout=10 -oAcquire::https::Timeout=10 -oAcquire::Retries=1" in asked[0]
+    assert asked[0] == (
+        "apt-get --quiet=2 -oAcquire::http::Timeout=10 -oAcquire::https::Timeout=10 -oAcquire::Retries=1 "
+        "-oAPT::Sandbox::User= download dataset-fashion-mnist"
+    )
+    assert re.fullmatch(r"dpkg-deb --extract (/\S+/)images_1\.deb \1package", asked[1])
     assert not folder.exists()
 
 
@@ -110,7 +122,14 @@ if "download" in sys.argv: import shutil; shutil.copytree({str(tmp_path / "packa
     assert [line[-1] if line[0] == "apt-get" else line[0] for line in words] == [
         "dataset-fashion-mnist", "update", "dataset-fashion-mnist", "dpkg-deb",
     ]  # fmt: skip
-    assert "-oDir::State::status=/var/lib/dpkg/status" in words[1]
+    scratch = words[3][2].removesuffix("/images_1.deb")
+    assert re.fullmatch(rf"{tmp_path}/data/\.{NAME}-\w+", scratch), "where a move is atomic"
+    own = [
+        f"-oDir::State={scratch}/state",
+        f"-oDir::Cache={scratch}/cache",
+        "-oDir::State::status=/var/lib/dpkg/status",
+    ]
+    assert [line[6:] for line in words[1:3]] == [[*own, "update"], [*own, "download", "dataset-fashion-mnist"]]
     assert folder.parent == tmp_path
 
 
@@ -119,7 +138,107 @@ def test_a_program_that_fails_is_named_with_what_it_said(folder: Path, tmp_path:
     said = reason(tmp_path / "data").partition("; no apt-get")[0].rpartition("; ")[2]
     assert said.startswith("`apt-get update`: E: no network!!!")
     assert len(said) == len("`apt-get update`: ") + 300
+    programs(tmp_path, apt_get="sys.stderr.buffer.write(b'E: \\xff'); sys.exit(100)")
+    assert reason(tmp_path / "data").endswith("; `apt-get update`: E: \ufffd")
+    programs(tmp_path, apt_get="sys.exit(100)")
+    assert reason(tmp_path / "data").endswith("; `apt-get update`: it ended with code 100")
     assert folder.parent == tmp_path
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+class TestTorchvision:
+    """torchvision itself, with a mirror on this machine."""
+
+    @pytest.fixture
+    def mirror(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+        """What the one mirror of each data set has, by path: at first, data sets of one image, in place of theirs."""
+        from torchvision.datasets import MNIST, FashionMNIST
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path not in files:
+                    self.send_error(404)
+                    return
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(files[self.path])))
+                self.end_headers()
+                if self.command == "GET":
+                    self.wfile.write(files[self.path])
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        images = gzip.compress(struct.pack(">4I", 0x803, 1, 28, 28) + bytes(784))
+        labels = gzip.compress(struct.pack(">2I", 0x801, 1) + b"\1")
+        contents = {f"{file}.gz": images if "images" in file else labels for file in FILES}
+        files: dict[str, bytes] = {}
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            for dataset in (MNIST, FashionMNIST):
+                files |= {f"/{dataset.__name__}/{file}": content for file, content in contents.items()}
+                url = f"http://127.0.0.1:{server.server_port}/{dataset.__name__}/"
+                monkeypatch.setattr(dataset, "mirrors", [url])
+                self.expect(monkeypatch, dataset, contents)
+            monkeypatch.setattr(fetch, "find_spec", find_spec)
+            yield files
+            server.shutdown()
+        socket.setdefaulttimeout(None)
+        assert not folder.exists()
+        gc.collect()  # what torchvision leaves open where a mirror refuses
+
+    def expect(self, monkeypatch: pytest.MonkeyPatch, dataset: type, contents: dict[str, bytes]) -> None:
+        """Gives torchvision the MD5s of what the mirror has."""
+        sums = [(file, hashlib.md5(content, usedforsecurity=False).hexdigest()) for file, content in contents.items()]
+        monkeypatch.setattr(dataset, "resources", sums)
+
+    @pytest.mark.parametrize(("name", "others"), [("mnist", "FashionMNIST"), (NAME, "MNIST")])
+    def test_each_data_set_is_downloaded_from_its_mirror_with_a_bar_only_for_a_person(
+        self,
+        mirror: dict[str, bytes],
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+        others: str,
+    ) -> None:
+        for path in [path for path in mirror if path.startswith(f"/{others}/")]:
+            del mirror[path]
+        wrong = "torchvision's mirrors: train-images-idx3-ubyte is damaged: it has 800 bytes, not 47,040,016"
+        assert wrong in reason(tmp_path / "data", name).split("; ")
+        assert socket.getdefaulttimeout() == 10
+        assert capsys.readouterr() == ("", "")
+        terminal = io.StringIO()
+        terminal.isatty = lambda: True  # type: ignore[method-assign]
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert wrong in reason(tmp_path / "data", name).split("; ")
+        assert "100%|" in terminal.getvalue()
+
+    def test_each_mirror_that_fails_is_named_with_its_reason(
+        self, mirror: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from torchvision.datasets import MNIST
+
+        (url,), port = MNIST.mirrors, free_port()
+        monkeypatch.setattr(MNIST, "mirrors", [url, f"http://127.0.0.1:{port}/mnist/"])
+        host = url.split("/")[2]
+        first = f"/MNIST/{FILES[0]}.gz"
+        content = mirror.pop(first)
+        refused = f"127.0.0.1:{port}: Connection refused"
+        assert reason(tmp_path / "data", "mnist") == f"{host}: HTTP Error 404: Not Found, {refused}"
+        mirror[first] = b"no zip"
+        assert reason(tmp_path / "data", "mnist") == f"{host}: File not found or corrupted., {refused}"
+        # With the right MD5, as if it had been damaged before that was taken.
+        for damaged, told in {
+            b"no zip": "Not a gzipped file (b'no')",
+            content[:-9]: "Compressed file ended before the end-of-stream marker was reached",
+            content[:10] + b"\xff" * 20: "Error -3 while decompressing data: invalid block type",
+        }.items():
+            mirror[first] = damaged
+            others = {f"{file}.gz": mirror[f"/MNIST/{file}.gz"] for file in FILES}
+            self.expect(monkeypatch, MNIST, others)
+            assert reason(tmp_path / "data", "mnist") == told
 
 
 class TestCommandLine:
@@ -167,7 +286,11 @@ class TestCommandLine:
         assert fetch.main(["--first-of", f"mnist,{NAME}"]) == 1
         out, err = capsys.readouterr()
         assert (out, err.count("\n")) == ("", 1)
-        assert err.startswith("no data set: mnist cannot be fetched (torchvision is missing: pip install ")
+        torchvision = "torchvision is missing: pip install 'stepsweep[tutorial]'"
+        assert err == (
+            f"no data set: mnist cannot be fetched ({torchvision}); {NAME} cannot be fetched (no {folder} on this "
+            f"machine; {torchvision}; no apt-get here, to take Debian's package dataset-fashion-mnist)\n"
+        )
         assert (folder.parent / ".stepsweep" / "data").is_dir()
 
     @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from benchmarks.tutorial import TutorialNet
+from stepsweep.trainer.device import BF16, computing_in
 from stepsweep.trainer.model import Net
 from stepsweep.trainer.optimizer import SGD
 
@@ -30,6 +31,11 @@ def test_it_is_the_tutorials_function() -> None:
     expected = theirs.eval()(images)
     torch.testing.assert_close(ours.eval()(images.to(memory_format=torch.channels_last)), expected)
     assert expected.std() > 0.01  # not one constant in both
+    with computing_in(BF16, images.device):
+        rounded = ours(images)
+    assert rounded.dtype == torch.float32, "a loss is never rounded"
+    torch.testing.assert_close(rounded, expected, atol=0.02, rtol=0.02)
+    assert not torch.equal(rounded, ours(images))
 
 
 def test_weights_begin_as_in_the_tutorial() -> None:

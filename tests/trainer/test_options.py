@@ -232,11 +232,14 @@ def test_the_help_has_every_option_with_its_default_and_the_exit_codes(capsys: p
     ("words", "fault"),
     [
         (("--folds", "1"), "--folds: must be 0, for none, or 2 to 20 and at most --train-images, got 1"),
-        (("--folds", "20", "--train-images", "8"), "--folds: must be 0, for none, or 2 to 20 and at most"),
-        (("--folds", "21"), "--folds: must be a whole number from 0 to 20"),
-        (("--folds", "5", "--fold", "5"), "--fold: must be a whole number from 0 to 4"),
-        (("--fold", "1"), "--fold: must be a whole number from 0 to 0"),
+        (
+            ("--folds", "20", "--train-images", "8"),
+            "--folds: must be 0, for none, or 2 to 20 and at most --train-images, got 20",
+        ),
+        (("--folds", "21"), '--folds: must be a whole number from 0 to 20, got "21"'),
+        (("--folds", "5", "--fold", "5"), '--fold: must be a whole number from 0 to 4, got "5"'),
+        (("--fold", "1"), '--fold: must be a whole number from 0 to 0, got "1"'),
     ],
 )
 def test_a_fold_is_one_of_those_that_there_are(words: tuple[str, ...], fault: str) -> None:
-    assert [found[: len(fault)] for found in faults(*words)] == [fault]
+    assert faults(*words) == (fault,)

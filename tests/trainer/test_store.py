@@ -1,6 +1,6 @@
 """Where results go: files by hand, S3 in a job."""
 
-import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from botocore.stub import Stubber
 from mypy_boto3_s3 import S3Client
 
 from stepsweep.contract import keys, median
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.objective import Direction, Objective
 from stepsweep.trainer import store
 from stepsweep.trainer.store import ByHandStore, FileStore, Job, JobStore, StoreError, tutorial_key
@@ -50,6 +51,25 @@ def test_a_job_is_what_its_environment_says() -> None:
     }
     assert Job.from_environment(environment, epochs=10) == JOB
     assert Job.from_environment({}, epochs=10) is None
+    told = {**environment, keys.MEDIANS: "medians"}
+    assert Job.from_environment(told, epochs=10) == Job(
+        bucket=BUCKET, trial_id="lr-0_1-abc", epochs=10, medians="medians"
+    )
+    for name, wrong, rule in (
+        (keys.CHECKPOINT_URI, "s3://b/checkpoints//", "must be s3://BUCKET/checkpoints/TRIAL_ID/, got "),
+        (keys.CHECKPOINT_URI, "s3://b/" + "c" * 300, "must be s3://BUCKET/checkpoints/TRIAL_ID/, got "),
+        (
+            keys.METRICS_URI,
+            "s3://b/" + "m" * 300,
+            f"must be {environment[keys.METRICS_URI]} for --epochs 10 and this {keys.CHECKPOINT_URI}, got ",
+        ),
+        (keys.CHECKPOINT_URI, "", "must be set too; a sweep's job sets both, and by hand neither is needed"),
+        (keys.METRICS_URI, "", "must be set too; a sweep's job sets both, and by hand neither is needed"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            Job.from_environment({**environment, name: wrong}, epochs=10)
+        shown = f'"{wrong}"' if len(wrong) < 100 else f'"{wrong[:198]}…'
+        assert caught.value.faults == (f"{name}: {rule}{shown if wrong else ''}",)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +107,9 @@ def test_results_are_written_once(s3: S3Client) -> None:
     assert told == f"s3://{BUCKET}/{JOB.metrics_key} was there already: another job of this trial finished first"
     assert body(s3, JOB.metrics_key) == FIRST
     assert other.finished()
-    assert json.loads(body(s3, "trials/lr-0_1-abc/summary-e10.json")) == {"stopped": "early"}
+    assert body(s3, "trials/lr-0_1-abc/summary-e10.json") == b'{\n  "stopped": "early"\n}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        one.write_results(FIRST, {"best_val_loss": math.nan})
 
 
 def test_a_conflict_with_a_write_under_way_is_tried_again(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +180,7 @@ def test_what_s3_refuses_is_told_in_one_line(s3: S3Client) -> None:
     by_hand = ByHandStore("no-such-bucket", "m.csv", s3)
     with pytest.raises(StoreError, match=r"^cannot write s3://no-such-bucket/m\.csv: .*NoSuchBucket"):
         by_hand.write_results(b"", {})
+    assert (by_hand.finished(), by_hand.load_checkpoint(), by_hand.end_if_worse(FIRST)) == (False, None, "")
     with Stubber(s3) as answers:
         answers.add_client_error("head_object", "403", "Forbidden", http_status_code=403)
         with pytest.raises(StoreError, match=r"^cannot look for s3://.*/metrics-e10.csv: .*Forbidden"):
@@ -167,7 +190,9 @@ def test_what_s3_refuses_is_told_in_one_line(s3: S3Client) -> None:
 def test_a_file_is_replaced_and_that_is_said(tmp_path: Path) -> None:
     by_hand = FileStore(output=tmp_path / "metrics.csv", checkpoint_file=None)
     assert by_hand.write_results(FIRST, {}) == f"wrote {tmp_path}/metrics.csv"
-    told = by_hand.write_results(SECOND, {})
+    with (tmp_path / "metrics.csv").open("rb") as reader:
+        told = by_hand.write_results(SECOND, {})
+        assert reader.read() == FIRST, "a reader gets one file or the other, whole"
     assert told == f"wrote {tmp_path}/metrics.csv, in place of the file that was there"
     assert (tmp_path / "metrics.csv").read_bytes() == SECOND
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
@@ -182,6 +207,13 @@ def test_a_file_as_checkpoint(tmp_path: Path) -> None:
     by_hand.save_checkpoint(b"two")
     assert by_hand.load_checkpoint() == b"two"
     assert [path.name for path in tmp_path.iterdir()] == ["kept.pt"]
+    assert (by_hand.results, by_hand.checkpoint) == (f"{tmp_path}/metrics.csv", f"{tmp_path}/kept.pt")
+    none = FileStore(output=tmp_path / "metrics.csv", checkpoint_file=None)
+    none.save_checkpoint(b"one")
+    assert (none.checkpoint, none.load_checkpoint(), none.end_if_worse(FIRST)) == (None, None, "")
+    with pytest.raises(StoreError) as caught:
+        FileStore(output=tmp_path / "metrics.csv", checkpoint_file=tmp_path).load_checkpoint()
+    assert str(caught.value) == f"cannot read {tmp_path}: Is a directory"
 
 
 def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Training: repeatable, resumable to the same numbers, and ended when it is of no use."""
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -181,3 +182,29 @@ def test_the_best_epoch_is_the_first_with_the_lowest_loss() -> None:
     rows = [row(1, 3.0), row(2, 1.0), row(3, 1.0), row(4, math.nan)]
     assert train.best_row(rows) is rows[1]
     assert train.best_row([row(1, math.nan)]) is None
+
+
+def test_a_gpu_computes_alike_each_time_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", threads.append)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    train.use_device(CPU, 2)
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == (True, False)
+    train.use_device(torch.device("cuda"), 3)
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == (False, True)
+    assert threads == [2, 3]
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"the model of {device}")
+    assert train.describe(torch.device("cuda:1")) == "cuda (the model of cuda:1)"
+    assert train.describe(CPU) == f"cpu ({torch.backends.cpu.get_cpu_capability()})"
+
+
+def test_the_network_and_its_images_are_on_one_device(
+    options: Callable[..., Options], data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one that computes only shapes, for want of a GPU: it gets as far as the first step, which meta lacks."""
+    meta = torch.device("meta")
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # which meta lacks too
+    images = data.load("fashion-mnist", data_dir, train_images=192, device=meta)
+    with pytest.raises(NotImplementedError, match="_fused_sgd_"):
+        next(train.epochs(options(), images, device=meta, start=None, interrupted=never))

@@ -1,5 +1,6 @@
 """A trial from start to end: as a process, killed and started again, by hand and in a job."""
 
+import io
 import json
 import os
 import re
@@ -25,6 +26,7 @@ from stepsweep.trainer import __main__ as program
 from stepsweep.trainer import train, trial
 from stepsweep.trainer.options import Options
 from stepsweep.trainer.store import FileStore, StoreError
+from stepsweep.trainer.train import Row
 from tests.support.trainer import BUCKET, SMALL, Finish, Start, environment, job_environment, without_seconds
 
 EPOCHS = 4
@@ -376,7 +378,82 @@ def test_a_training_is_shown_live_and_a_failure_to_do_so_does_not_end_it(
     assert len(csv_of(tmp_path)) == 3
     assert (tmp_path / "m.csv").read_bytes().startswith(Watched.shown[0])
     assert metrics.parse_csv(Watched.shown[0], max_epochs=2).epochs == 1
-    assert "not shown to those who watch: S3 is gone" in capsys.readouterr().out
+    assert "not shown to those who watch: S3 is gone" in capsys.readouterr().out.splitlines()
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_rows_are_shown_live_every_few_seconds_and_one_upload_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(FileStore):
+        def show_live(self, metrics: bytes) -> None:
+            go_on.wait()
+            shown.append(metrics)
+
+    clock, go_on, shown = Clock(), threading.Event(), list[bytes]()
+    monkeypatch.setattr(trial, "time", clock)
+    live = trial.Live(Slow(output=tmp_path / "m.csv", checkpoint_file=None))
+    row = Row(epoch=1, train_loss=0.5, val_loss=0.25, val_accuracy=0.75, seconds=1.5)
+
+    def uploads(now: float) -> list[threading.Thread]:
+        clock.now = now
+        live.show([row])
+        return [thread for thread in threading.enumerate() if thread.name == "live"]
+
+    assert uploads(102.9) == []
+    (first,) = uploads(103.0)
+    assert first.daemon, "else it would keep the process from ending"
+    assert uploads(200.0) == [first]
+    go_on.set()
+    first.join()
+    assert shown == [b"epoch,train_loss,val_loss,val_accuracy,seconds\n1,0.5,0.25,0.75,1.5\n"]
+    for now, number in ((201.0, 2), (203.9, 2), (204.0, 3)):
+        for upload in uploads(now):
+            upload.join()
+        assert len(shown) == number
+
+
+@pytest.mark.parametrize(("seconds_a_step", "saved"), [(0.0, [1, 3]), (4.9, [1, 3]), (5.0, [1, 2, 3])])
+def test_a_checkpoint_is_saved_every_15_seconds_and_at_the_end(
+    options: Callable[..., Options], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds_a_step: float,
+    saved: list[int],
+) -> None:  # fmt: skip
+    class Kept(FileStore):
+        def save_checkpoint(self, data: bytes) -> None:
+            epochs.append(len(torch.load(io.BytesIO(data), weights_only=True)["rows"]))
+
+    def step() -> bool:  # an epoch has three
+        clock.now += seconds_a_step
+        return False
+
+    clock, epochs = Clock(), list[int]()
+    monkeypatch.setattr(trial, "time", clock)
+    store = Kept(output=tmp_path / "m.csv", checkpoint_file=tmp_path / "kept.pt")
+    assert trial.run(options("--epochs", "3"), store, interrupted=step)
+    assert epochs == saved
+
+
+def test_the_whole_data_set_and_another_precision_are_told(
+    options: Callable[..., Options], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"bf16": True})  # slowly, where it is not so
+    store = FileStore(output=tmp_path / "m.csv", checkpoint_file=None)
+    asked = options("--train-images", "48000", "--precision", "bf16", "--batch-size", "8")
+    assert not trial.run(asked, store, interrupted=lambda: True)
+    title, last = capsys.readouterr().out.splitlines()
+    assert title == (
+        f"training on fashion-mnist (48,000 images, 12,000 for validation), {train.describe(torch.device('cpu'))}, "
+        "bf16, 1 thread: lr 0.1, momentum 0.5, batch size 8, seed 0, 10 epochs at most"
+    )
+    assert last == "interrupted after epoch 0/10: nothing was finished yet"
 
 
 def test_each_epoch_is_shown_live_while_it_trains(
@@ -551,6 +628,9 @@ class TestMain:
         monkeypatch.setattr(program, "Interruption", lambda: lambda: False)  # it handles this process's signals
         monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # it keeps the credentials that another test's client found
         monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("NVIDIA_VISIBLE_DEVICES", raising=False)
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is as before in the end
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
 
         def run_main(*words: str, **variables: str) -> int:
             asked = environment(**{keys.DATA_DIR: str(data_dir), **variables})
@@ -573,6 +653,46 @@ class TestMain:
             "metrics-lr-1-momentum-0.5-fold-1-of-2-e1.csv", "metrics-lr-1-momentum-1e-05-e1.csv", "mine.csv",
         ]  # fmt: skip
         assert capsys.readouterr().err == ""
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8", "else a GPU gives other last digits each time"
+
+    @pytest.mark.parametrize(
+        ("variables", "device", "threads"),
+        [
+            ({"NVIDIA_VISIBLE_DEVICES": "GPU-1"}, "cuda", "1"),  # and not the CPU at the GPU's price
+            ({"NVIDIA_VISIBLE_DEVICES": "all"}, "cuda", "1"),
+            ({"NVIDIA_VISIBLE_DEVICES": "void"}, "auto", "1"),
+            ({"NVIDIA_VISIBLE_DEVICES": "none"}, "auto", "1"),
+            ({"NVIDIA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": ""}, "auto", str(len(os.sched_getaffinity(0)))),
+            ({"OMP_NUM_THREADS": "3", keys.DATA_DIR: ""}, "auto", "3"),
+        ],
+    )
+    def test_what_the_machine_has_is_the_default(
+        self, main: Callable[..., int], data_dir: Path, capsys: pytest.CaptureFixture[str],
+        variables: dict[str, str], device: str, threads: str,
+    ) -> None:  # fmt: skip
+        with pytest.raises(SystemExit) as ended:
+            main("--help", **variables)
+        assert ended.value.code == 0
+        text = " ".join(capsys.readouterr().out.split())
+        assert f"auto uses the GPU if there is one (default {device}) " in text
+        assert f"another number gives other last digits (default {threads}) " in text
+        folder = variables.get(keys.DATA_DIR, str(data_dir)) or ".stepsweep/data"
+        assert f"put data (default {folder}) " in text
+
+    @pytest.mark.parametrize(("cpus", "threads"), [(7, "7"), (None, "1")])
+    def test_a_system_without_affinity_is_asked_for_its_processors(
+        self,
+        main: Callable[..., int],
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        cpus: int | None,
+        threads: str,
+    ) -> None:
+        monkeypatch.delattr(os, "sched_getaffinity")
+        monkeypatch.setattr(os, "cpu_count", lambda: cpus)
+        with pytest.raises(SystemExit):
+            main("--help", OMP_NUM_THREADS="")
+        assert f"other last digits (default {threads}) " in " ".join(capsys.readouterr().out.split())
 
     def test_a_job_by_hand_writes_the_tutorial_s_csv_each_time_anew(
         self, main: Callable[..., int], endpoint: str, s3: S3Client, capsys: pytest.CaptureFixture[str]
@@ -625,7 +745,13 @@ class TestMain:
         assert there(s3, "trials/mine/summary-e1.json")
 
     def test_damaged_data_is_told_before_a_person_waits_for_it_and_a_job_looks_at_lengths(
-        self, main: Callable[..., int], data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self,
+        main: Callable[..., int],
+        endpoint: str,
+        s3: S3Client,
+        data_dir: Path,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
     ) -> None:
         folder = tmp_path / "data" / "fashion-mnist"
         folder.mkdir(parents=True)
@@ -637,7 +763,15 @@ class TestMain:
         labels.unlink()
         labels.write_bytes(content)
         assert main(**{keys.DATA_DIR: str(tmp_path / "data")}) == 2
-        assert "t10k-labels-idx1-ubyte is damaged: its SHA-256 is another" in capsys.readouterr().err
+        remedy = f"python -m stepsweep.trainer.fetch --dataset fashion-mnist --data-dir {tmp_path}/data"
+        assert capsys.readouterr() == (
+            "",
+            f"--dataset: fashion-mnist is not ready in {folder}: t10k-labels-idx1-ubyte is damaged: its SHA-256 is "
+            f"another; run `{remedy}`\n",
+        )
+        job = job_environment(endpoint, trial_id="long", epochs=1)
+        assert main(**job, **{keys.DATA_DIR: str(tmp_path / "data")}) == 0
+        assert there(s3, "trials/long/metrics-e1.csv")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
@@ -653,7 +787,12 @@ def test_a_gpu_that_is_not_there_is_told(options: Callable[..., Options], tmp_pa
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
 @pytest.mark.parametrize(("given", "code"), [("GPU-1", 75), (None, 2)])
 def test_a_job_whose_machine_has_lost_its_gpu_is_left_to_another_machine(
-    given: str | None, code: int, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    given: str | None,
+    code: int,
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(program, "GPU_GONE_SECONDS", 0)
     monkeypatch.setattr(program, "Interruption", lambda: lambda: False)  # it handles this process's signals
@@ -663,11 +802,7 @@ def test_a_job_whose_machine_has_lost_its_gpu_is_left_to_another_machine(
     asked = ("--lr", "0.1", "--momentum", "0.5", "--epochs", "1", "--dataset", "fashion-mnist", *output)
     by_hand = () if given else ("--device", "cuda")
     assert program.main([*asked, *by_hand]) == code
-
-
-@pytest.mark.parametrize(("given", "default"), [("GPU-1", "cuda"), ("all", "cuda"), ("void", "auto"), ("", "auto")])
-def test_a_job_that_was_given_a_gpu_must_use_it(finish: Finish, given: str, default: str) -> None:
-    """And not train on the CPU at the GPU's price."""
-    assert f"auto uses the GPU if there is one (default {default})" in " ".join(
-        finish("--help", NVIDIA_VISIBLE_DEVICES=given).stdout.split()
+    assert capsys.readouterr() == (
+        "",
+        "--device: cuda was requested, or the job has a GPU, but torch finds none; `--device cpu` needs none\n",
     )
