@@ -410,10 +410,11 @@ def test_rows_are_shown_live_every_few_seconds_and_one_upload_at_a_time(
 
     assert uploads(102.9) == []
     (first,) = uploads(103.0)
-    assert first.daemon, "else it would keep the process from ending"
-    assert uploads(200.0) == [first]
+    is_daemon, while_it_waits = first.daemon, uploads(200.0)
     go_on.set()
     first.join()
+    assert is_daemon, "else it would keep the process from ending"
+    assert while_it_waits == [first]
     assert shown == [b"epoch,train_loss,val_loss,val_accuracy,seconds\n1,0.5,0.25,0.75,1.5\n"]
     for now, number in ((201.0, 2), (203.9, 2), (204.0, 3)):
         for upload in uploads(now):
@@ -671,7 +672,7 @@ class TestMain:
         variables: dict[str, str], device: str, threads: str,
     ) -> None:  # fmt: skip
         with pytest.raises(SystemExit) as ended:
-            main("--help", **variables)
+            main("--help", COLUMNS="1000", **variables)
         assert ended.value.code == 0
         text = " ".join(capsys.readouterr().out.split())
         assert f"auto uses the GPU if there is one (default {device}) " in text
@@ -691,7 +692,7 @@ class TestMain:
         monkeypatch.delattr(os, "sched_getaffinity")
         monkeypatch.setattr(os, "cpu_count", lambda: cpus)
         with pytest.raises(SystemExit):
-            main("--help", OMP_NUM_THREADS="")
+            main("--help", COLUMNS="1000", OMP_NUM_THREADS="")
         assert f"other last digits (default {threads}) " in " ".join(capsys.readouterr().out.split())
 
     def test_a_job_by_hand_writes_the_tutorial_s_csv_each_time_anew(
