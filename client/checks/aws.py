@@ -1,12 +1,10 @@
 """`sweep doctor` on AWS: checks whether a sweep would run, and says how to fix what it finds."""
 
 import contextlib
-import math
-import re
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from platform import python_version
 from typing import Any
@@ -15,6 +13,7 @@ from botocore import exceptions as aws
 
 from stepsweep.bucket.sweep_jobs import ON_MACHINES
 from stepsweep.client.checks.findings import NEVER, Clients, Finding, State, asked, one_line
+from stepsweep.client.checks.quotas import Vcpus, quotas
 from stepsweep.client.checks.scaling import machine_images, why_machines_do_not_start
 from stepsweep.client.checks.zones import zones
 from stepsweep.client.deployment import explanation
@@ -39,28 +38,6 @@ UNANSWERED = (aws.ClientError, aws.BotoCoreError)
 
 LONG_SECONDS = 900
 """A wait that is suspicious: a GPU machine usually starts, and pulls the image, in about five minutes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
-    """A quota of EC2, in vCPUs running at once: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html"""
-
-    code: str
-    name: str
-
-
-QUOTAS = {
-    ("G", False): Quota(code="L-DB2E81BA", name="Running On-Demand G and VT instances"),
-    ("G", True): Quota(code="L-3819A6DF", name="All G and VT Spot Instance Requests"),
-    ("Standard", False): Quota(
-        code="L-1216C47A", name="Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"
-    ),
-    ("Standard", True): Quota(
-        code="L-34B43A08", name="All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests"
-    ),
-    ("P", False): Quota(code="L-417A185B", name="Running On-Demand P instances"),
-}
-"""(Instance family, whether Spot) → quotas. Spot P instances have several, by generation."""
 
 
 @dataclass(kw_only=True)
@@ -108,7 +85,7 @@ class AwsDoctor:
         if definition:
             image = definition.get("containerProperties", {}).get("image", "")
             findings += self._ask("image", "ecr", lambda: self._image(image))
-            findings += self._quotas(outputs, environments, job_vcpus=vcpus_of(definition))
+            findings += self._quotas(outputs, environments, definition)
         findings += self._ask(
             "machines", "autoscaling", lambda: why_machines_do_not_start(self.clients, environments, now=self.now)
         )
@@ -138,7 +115,7 @@ class AwsDoctor:
             return []
         for found in (
             self._ask("zones", "ec2", lambda: zones(self.clients, environments)),
-            self._quotas(outputs, environments, job_vcpus=vcpus_of(definition)),
+            self._quotas(outputs, environments, definition),
         ):
             if found and all(each.state is State.PROBLEM and each.remedy and NEVER in each.found for each in found):
                 return found
@@ -299,65 +276,16 @@ class AwsDoctor:
         return [Finding(check="image", state=State.OK, found=f"{image} is there{size}")]
 
     def _quotas(
-        self, outputs: Mapping[str, str], environments: list[dict[str, Any]], *, job_vcpus: int
+        self, outputs: Mapping[str, str], environments: list[dict[str, Any]], definition: Mapping[str, Any]
     ) -> list[Finding]:
-        max_vcpus = int(outputs[Output.MAX_VCPUS])
-        kinds = {"on-demand": [False], "spot": [True], "spot-first": [True, False]}[outputs[Output.CAPACITY]]
-        types = [name for one in environments for name in one.get("computeResources", {}).get("instanceTypes", [])]
-        families = sorted({family_of(name) for name in types}) or ["G"]
-        findings: list[Finding] = []
-        starved: list[Finding] = []
-        for spot in kinds:
-            for family in families:
-                quota = QUOTAS.get((family, spot))
-                if quota is None:
-                    found = f"which quota {family} instances count against{' on Spot' if spot else ''} is not known"
-                    remedy = "look for it at https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas"
-                    findings.append(Finding(check="quota", state=State.WARNING, found=found, remedy=remedy))
-                    continue
-                # With other machine types, a missing quota for this one is no problem.
-                only = len(kinds) * len(families) == 1
-                findings += self._ask(
-                    "quota",
-                    "servicequotas",
-                    lambda quota=quota, only=only: [
-                        self._quota(quota, starved, max_vcpus=max_vcpus, job_vcpus=job_vcpus, is_only=only)
-                    ],
-                )
-        if len(starved) == len(findings):
-            return [replace(finding, state=State.PROBLEM) for finding in starved]
-        return findings
-
-    def _quota(self, quota: Quota, starved: list[Finding], *, max_vcpus: int, job_vcpus: int, is_only: bool) -> Finding:
-        """Returns a finding about a quota; adds it to `starved` if not even one job fits."""
-        service_quotas = self.clients("service-quotas")
-        asking = {"ServiceCode": "ec2", "QuotaCode": quota.code}
-        try:
-            answer = service_quotas.get_service_quota(**asking)
-        except service_quotas.exceptions.NoSuchResourceException:  # never changed in this account
-            answer = service_quotas.get_aws_default_service_quota(**asking)
-        vcpus = math.floor(answer["Quota"]["Value"])
-        region = service_quotas.meta.region_name
-        remedy = (
-            f"`aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {quota.code} "
-            f"--desired-value {max_vcpus}{self.options}`, or https://{region}.console.aws.amazon.com/servicequotas/home/"
-            f"services/ec2/quotas/{quota.code}; a person at AWS may look at it, so allow for a day or two"
+        return quotas(
+            self.clients,
+            environments,
+            capacity=outputs[Output.CAPACITY],
+            vcpus=Vcpus(stack=int(outputs[Output.MAX_VCPUS]), job=vcpus_of(definition)),
+            options=self.options,
+            profile=self.profile,
         )
-        has = f"{quota.name} ({quota.code}) is {vcpus:,} vCPUs"
-        if vcpus < job_vcpus:
-            state = State.PROBLEM if is_only else State.WARNING
-            needs = "" if vcpus == 0 else f", and a trial needs {job_vcpus}"
-            found = f"{has}{needs}: {NEVER}"
-            finding = Finding(check="quota", state=state, found=found, remedy=remedy)
-            starved.append(finding)
-            return finding
-        at_once = min(vcpus, max_vcpus) // job_vcpus
-        if vcpus < max_vcpus:
-            of = f"the stack may use {max_vcpus:,}, {max_vcpus // job_vcpus:,} trials at once"
-            found = f"{has}, {at_once:,} trial{'s' * (at_once != 1)} at once; {of}"
-            return Finding(check="quota", state=State.WARNING, found=found, remedy=remedy)
-        found = f"{has}; the stack uses at most {max_vcpus:,}, {at_once:,} trials at once"
-        return Finding(check="quota", state=State.OK, found=found)
 
     def _waiting(self, queue: str, by_hand: str) -> list[Finding]:
         """Returns why the jobs of a queue wait. Those of the queue by hand use the same machines."""
@@ -402,19 +330,6 @@ def tool_finding() -> Finding:
     except PackageNotFoundError:
         tool = "from its sources"
     return Finding(check="tool", state=State.OK, found=f"stepsweep {tool}, Python {python_version()}")
-
-
-def family_of(instance_type: str) -> str:
-    """Returns the family whose quota covers an instance type such as `g4dn.xlarge`; if unknown, its letters."""
-    letters = re.match(r"[a-z]*", instance_type.lower())
-    prefix = letters[0] if letters else ""
-    if prefix in ("g", "gr", "vt"):
-        return "G"
-    if prefix == "p":
-        return "P"
-    if prefix == "optimal" or prefix in ("a", "c", "d", "h", "i", "is", "im", "m", "r", "t", "z"):
-        return "Standard"
-    return prefix.upper() or "?"
 
 
 def vcpus_of(definition: Mapping[str, Any]) -> int:

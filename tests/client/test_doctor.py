@@ -19,8 +19,9 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from stepsweep.client.checks.aws import AwsDoctor, family_of, tool_finding
+from stepsweep.client.checks.aws import AwsDoctor, tool_finding
 from stepsweep.client.checks.machine import examine_machine
+from stepsweep.client.checks.quotas import family_of
 from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import MODULES
