@@ -344,6 +344,10 @@ def test_what_is_not_done_here_is_said_in_one_line(tmp_path: Path) -> None:
         ("COPY . /app\nWORKDIR /app\nUSER app", True),
         ("WORKDIR /app\nCOPY --chown=app . .\nUSER app:app", True),  # the folder itself stays root's
         ("COPY --chown=app . /app\nWORKDIR /app\nUSER app", False),
+        ("COPY a /app/\nWORKDIR /app\nUSER app", True),
+        ("COPY --chown=app a /app/\nWORKDIR /app\nUSER app", False),
+        ("ADD files.tar /app\nWORKDIR /app\nUSER app", True),
+        ("ADD --chown=app files.tar /app\nWORKDIR /app\nUSER app", False),
         ("USER app\nWORKDIR /app\nCOPY . .", False),
         ("WORKDIR /app\nRUN chown app /app\nUSER app", False),
         ("WORKDIR /app\nUSER root", False),
@@ -351,6 +355,9 @@ def test_what_is_not_done_here_is_said_in_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_a_working_folder_that_the_user_cannot_write_to_is_named(tmp_path: Path, instructions: str, says: bool) -> None:
+    (tmp_path / "asset").mkdir()
+    with tarfile.open(tmp_path / "asset" / "files.tar", "w") as archive:
+        archive.addfile(tarfile.TarInfo("of-archive"))
     said = made(tmp_path, f"FROM x\n{instructions}", "a")[1]
     why = (
         "On AWS a trial cannot write to its working folder: the Dockerfile's USER is app, and /app belongs to root; "
