@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from stepsweep.local import refused
+from stepsweep.local.patches.lambda_ import _ServiceError
+from stepsweep.local.patches.s3 import _InternalError
 from stepsweep.local.refused import Refused
 
 MESSAGE = "Who asks for <a> & b?"
@@ -77,3 +79,20 @@ def test_a_client_that_has_gone_is_answered_all_the_same() -> None:
             raise ConnectionResetError
 
     assert answered(Refused(403, "Odd", MESSAGE), {"CONTENT_LENGTH": "8", "wsgi.input": Gone()})[0] == "403 Forbidden"
+
+
+def test_what_a_full_disk_forbids_is_an_error_that_sdks_try_again() -> None:
+    """Other tests fill a disk; this is the form of what they get."""
+    of_s3 = _InternalError(MESSAGE).get_response({})
+    assert (of_s3.status_code, of_s3.headers.to_wsgi_list()[:1], of_s3.get_data(as_text=True)) == (
+        500,
+        [("Content-Type", "application/xml")],
+        "<Error><Code>InternalError</Code><Message>Who asks for &lt;a&gt; &amp; b?</Message></Error>",
+    )
+    said = {"__type": "ServiceException", "message": "The embedded cloud cannot run the function: no room"}
+    of_lambda = _ServiceError(OSError("no room")).get_response({})
+    assert (of_lambda.status_code, of_lambda.headers["X-Amzn-ErrorType"], of_lambda.json) == (
+        500,
+        "ServiceException",
+        said,
+    )
