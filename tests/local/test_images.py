@@ -429,9 +429,10 @@ def test_folders_of_data_are_links_beside_what_is_copied(tmp_path: Path) -> None
     }
 
 
-def test_a_dockerfile_can_have_another_name_and_lie_deeper(tmp_path: Path) -> None:
+def test_a_dockerfile_can_have_another_name_and_another_encoding_and_lie_deeper(tmp_path: Path) -> None:
     (tmp_path / "asset" / "trainer").mkdir(parents=True)
-    (tmp_path / "asset" / "trainer" / "Other.dockerfile").write_text('FROM x\nENTRYPOINT ["run"]')
+    text = '# Größe\nFROM x\nENTRYPOINT ["run"]'
+    (tmp_path / "asset" / "trainer" / "Other.dockerfile").write_bytes(text.encode("latin-1"))
     source = {"directory": "asset", "dockerFile": "trainer/Other.dockerfile"}
     (tmp_path / "Stack.assets.json").write_text(json.dumps({"dockerImages": {"tag": {"source": source}}}))
     assert images_of(tmp_path, "Stack")["tag"].argv([], ROOT) == ["run"]
