@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from stepsweep.local.endpoint import WITHOUT_FILES
 from stepsweep.local.machine import NEEDED
@@ -190,6 +191,32 @@ def test_jobs_wait_for_a_vcpu_and_one_that_is_cancelled_there_never_runs(tiny_cl
         batch.terminate_job(jobId=job_id, reason="enough")
         ended(tiny_cloud, job_id)
     assert not (tiny_cloud.directory / "logs" / job["jobName"]).exists()
+
+
+def test_what_no_job_can_be_is_refused_and_submits_none(tiny_cloud: Cloud) -> None:
+    batch, before = tiny_cloud.client("batch"), tiny_cloud.jobs("")
+    job = {"jobName": "a", "jobQueue": tiny_cloud.outputs["JobQueue"], "jobDefinition": "missing"}
+
+    def refused(operation: str, **asked: Any) -> str:
+        with pytest.raises(ClientError) as failed:
+            getattr(batch, operation)(**asked)
+        assert failed.value.response["Error"]["Code"] == "ClientException"
+        return str(failed.value.response["Error"]["Message"])
+
+    names = "Job name should match valid pattern"
+    assert [refused("submit_job", **{**job, "jobName": name}) for name in ("a b", "-a", "a" * 129)] == [names] * 3
+    assert refused("submit_job", **job) == "missing does not exist"
+    definition = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"][0]["jobDefinitionArn"]
+    job = {**job, "jobDefinition": definition}
+    assert refused("submit_job", **{**job, "jobQueue": "missing"}) == "missing does not exist"
+    single = "The embedded cloud runs single container jobs only"
+    for more in ({"arrayProperties": {"size": 2}}, {"dependsOn": [{"jobId": "1"}]}):
+        assert refused("submit_job", **job, **more) == single
+    many = [str(number) for number in range(51)]
+    assert refused("terminate_jobs", jobs=many, reason="enough") == "jobs: at most 50, got 51"
+    answer = batch.terminate_jobs(jobs=many[1:], reason="enough")
+    assert (answer["successful"], answer["errors"]) == (many[1:], []), "as on AWS, where there are none of these"
+    assert tiny_cloud.jobs("") == before
 
 
 def test_a_job_whose_image_is_not_of_the_stack_fails_as_one_that_cannot_be_pulled(tiny_cloud: Cloud) -> None:
