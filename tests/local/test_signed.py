@@ -28,7 +28,7 @@ def environ_of(method: str, target: str, headers: Mapping[str, str], body: bytes
     path, _, query = target.partition("?")
     given = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     about = {"REQUEST_METHOD": method, "RAW_URI": target, "PATH_INFO": path, "QUERY_STRING": query, "HTTP_HOST": host}
-    return {**given, **about, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BufferedReader(io.BytesIO(body))}  # type: ignore[arg-type]
+    return {**given, **about, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BufferedReader(io.BytesIO(body))}
 
 
 def checked(environ: dict[str, Any], *, seen_at: str = SEEN_AT) -> Signed | Refused:
