@@ -13,7 +13,7 @@ import pytest
 
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.local import template
-from stepsweep.local.template import SynthFailed, node_environment, synthesized, zipped
+from stepsweep.local.template import SynthFailed, found, node_environment, synthesized, zipped
 from tests.support.tiny import tiny_app
 
 Change = Callable[[Path], object]
@@ -124,6 +124,14 @@ def test_what_has_changed_is_made_again_and_the_old_one_goes(app: Path, tmp_path
 def test_other_context_makes_another_template(app: Path, tmp_path: Path) -> None:
     first = synthesized(tmp_path / "templates", app=app, context={"max_vcpus": 16})
     assert synthesized(tmp_path / "templates", app=app, context={"max_vcpus": 32}) != first
+
+
+def test_what_is_kept_is_found_by_its_context_without_a_synthesis(app: Path, tmp_path: Path) -> None:
+    context, folder = {"description": "mine"}, tmp_path / "templates"
+    assert found(folder, app=app, context=context) is None
+    made = synthesized(folder, app=app, context=context)
+    assert found(folder, app=app, context=context) == made
+    assert found(folder, app=app) is None
 
 
 def test_a_trainer_of_ones_own_is_a_source_too(app: Path, tmp_path: Path) -> None:
