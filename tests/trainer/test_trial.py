@@ -240,6 +240,7 @@ def test_the_test_accuracy_is_not_given_for_other_weights(
         (("--seed", "3"), "it is of another training: seed was 0 and is 3"),
         (("--patience", "2"), "it is of another training: patience was 5 and is 2"),
         (("--precision", "bf16"), "it is of another training: precision was fp32 and is bf16"),
+        (("--threads", "2"), "it is of another training: threads was 1 and is 2"),
         ((), "it is damaged (BadZipFile)"),
     ],
 )
@@ -253,6 +254,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_not_used(
     told: str,
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"bf16": True})  # slowly, where it is not so
+    monkeypatch.setattr(torch, "set_num_threads", lambda _: None)  # it would stay for the tests that come later
     run(options("--epochs", "1", *files), capsys)
     if not change:
         (tmp_path / "kept.pt").write_bytes((tmp_path / "kept.pt").read_bytes()[:-1000])
