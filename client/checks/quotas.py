@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from stepsweep.client.checks.findings import NEVER, Clients, Finding, State, asked
@@ -57,10 +58,7 @@ def quotas(
     kinds = {"on-demand": [False], "spot": [True], "spot-first": [True, False]}[capacity]
     types = [name for one in environments for name in one.get("computeResources", {}).get("instanceTypes", [])]
     families = sorted({family_of(name) for name in types}) or ["G"]
-    # With other machine types, a missing quota for this one is no problem.
-    is_only = len(kinds) * len(families) == 1
     findings: list[Finding] = []
-    starved: list[Finding] = []
     for spot in kinds:
         for family in families:
             quota = QUOTAS.get((family, spot))
@@ -69,32 +67,28 @@ def quotas(
                 remedy = "look for it at https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas"
                 findings.append(Finding(check="quota", state=State.WARNING, found=found, remedy=remedy))
                 continue
-
-            def question(quota: Quota = quota) -> list[Finding]:
-                allowed, region = _allowed(clients, quota)
-                finding = _finding(quota, allowed, vcpus, region=region, options=options, is_only=is_only)
-                if allowed < vcpus.job:
-                    starved.append(finding)
-                return [finding]
-
-            findings += asked("quota", question, service="servicequotas", unanswered=State.WARNING, profile=profile)
-    if len(starved) == len(findings):
-        return [replace(finding, state=State.PROBLEM) for finding in starved]
+            findings += asked(
+                "quota",
+                partial(_findings, clients, quota, vcpus, options=options),
+                service="servicequotas",
+                unanswered=State.WARNING,
+                profile=profile,
+            )
+    # While another machine type has its quota, one that has none is no problem.
+    if all(NEVER in finding.found for finding in findings):
+        return [replace(finding, state=State.PROBLEM) for finding in findings]
     return findings
 
 
-def _allowed(clients: Clients, quota: Quota) -> tuple[int, str]:
-    """Returns the vCPUs that a quota allows, and the region in which it does."""
+def _findings(clients: Clients, quota: Quota, vcpus: Vcpus, *, options: str) -> list[Finding]:
     service_quotas = clients("service-quotas")
     asking = {"ServiceCode": "ec2", "QuotaCode": quota.code}
     try:
         answer = service_quotas.get_service_quota(**asking)
     except service_quotas.exceptions.NoSuchResourceException:  # never changed in this account
         answer = service_quotas.get_aws_default_service_quota(**asking)
-    return math.floor(answer["Quota"]["Value"]), service_quotas.meta.region_name
-
-
-def _finding(quota: Quota, allowed: int, vcpus: Vcpus, *, region: str, options: str, is_only: bool) -> Finding:
+    allowed = math.floor(answer["Quota"]["Value"])
+    region = service_quotas.meta.region_name
     remedy = (
         f"`aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {quota.code} "
         f"--desired-value {vcpus.stack}{options}`, or https://{region}.console.aws.amazon.com/servicequotas/home/"
@@ -103,15 +97,14 @@ def _finding(quota: Quota, allowed: int, vcpus: Vcpus, *, region: str, options: 
     has = f"{quota.name} ({quota.code}) is {allowed:,} vCPUs"
     if allowed < vcpus.job:
         needs = "" if allowed == 0 else f", and a trial needs {vcpus.job}"
-        state = State.PROBLEM if is_only else State.WARNING
-        return Finding(check="quota", state=state, found=f"{has}{needs}: {NEVER}", remedy=remedy)
+        return [Finding(check="quota", state=State.WARNING, found=f"{has}{needs}: {NEVER}", remedy=remedy)]
     at_once = min(allowed, vcpus.stack) // vcpus.job
     if allowed < vcpus.stack:
         of = f"the stack may use {vcpus.stack:,}, {vcpus.stack // vcpus.job:,} trials at once"
         found = f"{has}, {at_once:,} trial{'s' * (at_once != 1)} at once; {of}"
-        return Finding(check="quota", state=State.WARNING, found=found, remedy=remedy)
+        return [Finding(check="quota", state=State.WARNING, found=found, remedy=remedy)]
     found = f"{has}; the stack uses at most {vcpus.stack:,}, {at_once:,} trials at once"
-    return Finding(check="quota", state=State.OK, found=found)
+    return [Finding(check="quota", state=State.OK, found=found)]
 
 
 def family_of(instance_type: str) -> str:

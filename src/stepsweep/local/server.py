@@ -27,9 +27,6 @@ MOST_STRANGERS = 200
 """Most connections on which no signed request has come. Each takes an open file and a thread, and every process of this
 machine may connect, those of other users too."""
 
-_log = logging.getLogger("moto")
-"""Its log is a file of the cloud's folder; a person who runs a sweep sees nothing of it."""
-
 
 class _Strangers:
     """The connections on which no signed request has come. Of too many, the oldest one ends: whoever means it sends a
@@ -79,8 +76,8 @@ class KeepingHandler(MotoRequestHandler):  # type: ignore[misc]  # moto's is unt
         environ[IS_SIGNED] = lambda: self.strangers.remove(self.connection)
         try:
             status, headers, body = _answered(self.server.app, environ)
-        except Exception:  # noqa: BLE001  whatever it is, the client gets an answer
-            _log.exception("%s %s", self.command, self.path)
+        except Exception:  # whatever it is, the client gets an answer
+            logging.getLogger("moto").exception("%s %s", self.command, self.path)
             status, headers, body = _answered(InternalServerError(), environ)
         is_read = _is_read(environ)
         code, _, reason = status.partition(" ")
