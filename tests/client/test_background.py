@@ -50,7 +50,7 @@ def test_a_cloud_stays_up_while_anything_runs_and_nothing_starts_once_it_ends(
 ) -> None:
     control, busy = Control(stack.deployment), list[Any]()
     arn = control.start(MINE).arn
-    clock = waits(monkeypatch, lambda: stack.deployment.step_functions.stop_execution(executionArn=arn))
+    clock = waits(monkeypatch, lambda: stack.stop(arn))
     with contextlib.ExitStack() as until_it_is_down:
         wait_until_idle(until_it_is_down, tmp_path, control, on_busy=busy.append)
         assert (busy, clock.slept) == ([[arn]], [0.5])

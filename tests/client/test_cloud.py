@@ -370,7 +370,7 @@ def test_an_execution_s_name_or_arn_stands_for_its_sweep(stack: Stack, aws: Clou
     for unknown in ("nothing", "no name at all", "a" * 81):
         assert sweep_of_execution(aws, unknown) is None
     for arn in Control(stack.deployment).executions():
-        states.stop_execution(executionArn=arn)
+        stack.stop(arn)
 
 
 def test_without_its_cloud_an_execution_is_known_by_the_sweeps_that_there_are(tmp_path: Path) -> None:

@@ -73,8 +73,7 @@ def test_a_stack_that_is_there_has_its_sweeps_and_zones(look: Look, stack: Stack
         control.start(SweepSpec.from_json({"name": name, "parameters": {"lr": [1]}, "epochs": 1})).arn
         for name in ("one", "two")
     ]
-    stack.deployment.step_functions.stop_execution(executionArn=arns[0])
-    eventually(lambda: stack.status(arns[0]) == "ABORTED")
+    stack.stop(arns[0])
     there = look(DescribeStacks=lambda body: body.replace("us-east-1b", "us-west-2-lax-1a,us-east-1c"))
     assert there == Target(
         account=ACCOUNT,

@@ -175,7 +175,7 @@ def test_who_follows_it_is_told_that_it_was_stopped(sweep: Sweep, running: Stack
         assert watch.stdout is not None
         assert watch.stderr is not None
         watch.stdout.readline()
-        running.deployment.step_functions.stop_execution(executionArn=arn, error="Stopped", cause="stopped")
+        running.stop(arn, error="Stopped", cause="stopped")
         assert watch.wait(30) == 1
         assert "mine was stopped by another command, or in the console; if it goes on" in watch.stderr.read()
 

@@ -185,7 +185,7 @@ def test_a_signal_leaves_an_execution_on_aws_running_and_says_how_to_go_on(
     assert stack.status(arn) == "RUNNING"
     for command in ("watch", "show", "stop"):
         assert f"  sweep {command} mine --on aws --stack {stack.name}\n" in err
-    stack.deployment.step_functions.stop_execution(executionArn=arn)
+    stack.stop(arn)
 
 
 def test_a_sweep_that_runs_shows_what_is_there(sweep: Sweep, stack: Stack) -> None:
@@ -199,7 +199,7 @@ def test_a_sweep_that_runs_shows_what_is_there(sweep: Sweep, stack: Stack) -> No
     assert f"Execution {started['executionArn']}\n" in ended.stdout
     assert "1  0.1       0.9           0.5      1        1\n" in ended.stdout
 
-    stack.deployment.step_functions.stop_execution(executionArn=started["executionArn"])
+    stack.stop(started["executionArn"])
     ended = sweep.on(stack, "show", "mine")
     assert ended.returncode == 0
     assert f"To continue:\n  sweep resume mine --on aws --stack {stack.name}\n" in ended.stdout

@@ -123,7 +123,7 @@ class Account:
         return trial
 
     def _ended(self, arn: str) -> None:
-        self.stack.deployment.step_functions.stop_execution(executionArn=arn)
+        self.stack.stop(arn)
 
     def _train(self) -> None:
         trial, sweep = self._planned("train"), "test-train"

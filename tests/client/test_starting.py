@@ -140,7 +140,7 @@ def test_a_sweep_that_runs_already_is_not_started_again(stack: Stack, aws: Cloud
 def test_a_sweep_that_is_watched_is_told_to_its_end(stack: Stack, aws: Cloud) -> None:
     execution = Control(stack.deployment).start(MINE)
     stack.planned(**MINE.to_json())
-    told = Told(lambda: stack.deployment.step_functions.stop_execution(executionArn=execution.arn))
+    told = Told(lambda: stack.stop(execution.arn))
     last = watch("mine", aws, told)
     assert isinstance(last, Ended)
     assert (told.others, last.ending.status) == ([Begun(last.execution), last], "ABORTED")
@@ -216,7 +216,7 @@ def test_a_run_keeps_its_cloud_up_for_sweeps_of_others_and_names_them_once(
             super().__call__(event)
             if isinstance(event, Shared):
                 for arn in control.executions():
-                    stack.deployment.step_functions.stop_execution(executionArn=arn)
+                    stack.stop(arn)
 
     told = Leaving()
     last = run(MINE, here, told, Ahead(checking=DONE), keep_going=True)
@@ -238,7 +238,7 @@ def test_a_run_whose_cloud_another_command_has_ended_has_the_end_that_is_recorde
         run(MINE, here, Told(), Ahead(checking=DONE), keep_going=True)
     assert str(gone.value.__cause__) == "the cloud cannot be reached"
     for arn in Control(stack.deployment).executions():
-        stack.deployment.step_functions.stop_execution(executionArn=arn)
+        stack.stop(arn)
     recorded = RecordedCloud(directory=here.directory)
 
     class Ending(Told):
@@ -300,7 +300,7 @@ def test_a_sweep_whose_first_trials_fail_alike_is_given_up_where_that_is_asked_f
     assert (last.failed, last.spared, last.reason) == (3, 1, "exit code 1: no data")
     assert (told.others[-1], last.execution.arn) == (last, execution.arn)
     assert Control(stack.deployment).running("mine") == []
-    going = Told(lambda: stack.deployment.step_functions.stop_execution(executionArn=again.arn))
+    going = Told(lambda: stack.stop(again.arn))
     again = Control(stack.deployment).start(spec)
     assert isinstance(watch("mine", aws, going), Ended)
 

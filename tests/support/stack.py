@@ -28,6 +28,7 @@ from stepsweep.statemachine.claims import Trainer
 from stepsweep.statemachine.planner import plan
 from stepsweep.statemachine.reducer import reduce
 from tests.support.clients import client_of
+from tests.support.embedded import eventually
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -142,6 +143,11 @@ class Stack:
     def with_batch(self, url: str) -> Deployment:
         """Returns its deployment with another Batch."""
         return replace(self.deployment, batch=client_of("batch", environment_of(url)))
+
+    def stop(self, arn: str, **why: str) -> None:
+        """Stops an execution, and waits until it is no longer running: moto answers before that."""
+        self.deployment.step_functions.stop_execution(executionArn=arn, **why)
+        eventually(lambda: self.status(arn) == "ABORTED")
 
     def status(self, arn: str) -> str:
         return self.deployment.step_functions.describe_execution(executionArn=arn)["status"]
