@@ -11,9 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clients import client_of
 from tests.support.deploying import deploying, image_in
 from tests.support.embedded import REPOSITORY, running_cloud
-from tests.support.installed import TAKEN, Installed
+from tests.support.installed import TAKEN, Installed, installed
+from tests.support.moto_server import running_moto
+from tests.support.trainer import BUCKET, job_environment
 
 SPEC = ["--set", "lr=0.1,0.01", "--epochs", "2"]
 ON_THIS_MACHINE = [
@@ -39,6 +42,16 @@ def says(installed: Installed, *command: str, needs: str) -> None:
     (line,) = ended.stderr.splitlines()
     assert line.startswith("sweep: ")
     assert line.endswith(f": pip install 'stepsweep[{needs}]'")
+
+
+DEBIAN_12 = "/usr/bin/python3"
+"""Python 3.11.2 there: before 3.11.4 its `tarfile` cannot keep an archive's files within a folder."""
+
+
+def is_old(python: str) -> bool:
+    """Whether a Python is one that stepsweep promises to run on, and is older than 3.11.4."""
+    tells = "import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 11, 4))"
+    return Path(python).exists() and subprocess.run([python, "-c", tells], check=False).returncode == 0
 
 
 # --- what is in it ----------------------------------------------------------------------------------------------------
@@ -93,6 +106,19 @@ def test_the_client_alone_has_its_help_and_plans(client: Installed) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "0.01" in ended.stdout
     assert client("python", "-m", "stepsweep", "--version").stdout.startswith("stepsweep ")
+
+
+@pytest.mark.skipif(not is_old(DEBIAN_12), reason=f"{DEBIAN_12} is not 3.11.0 to 3.11.3")
+def test_on_debian_12_s_python_an_attempt_goes_on_with_the_files_of_the_one_before(wheel: Path, tmp_path: Path) -> None:
+    old = installed(str(wheel), tmp_path, base=DEBIAN_12)
+    with running_moto() as endpoint:
+        job = job_environment(endpoint, trial_id="old", epochs=2)
+        client_of("s3", {**job, "AWS_REGION": "us-east-1"}).create_bucket(Bucket=BUCKET)
+        saves = "echo epoch 1 loss=0.5; echo one > $STEPSWEEP_CHECKPOINT_DIR/file; exit 75"
+        for script, code in ((saves, 75), ("cat $STEPSWEEP_CHECKPOINT_DIR/file; echo epoch 2 loss=0.25", 0)):
+            ended = old("stepsweep-trial", "--", "sh", "-c", script, "{args}", "--lr", "0.1", "--epochs", "2", **job)
+            assert ended.returncode == code, ended.stderr
+    assert "one\n" in ended.stdout
 
 
 def test_the_package_alone_imports_nothing_that_a_function_lacks(client: Installed) -> None:

@@ -83,9 +83,13 @@ def copied_sources(folder: Path) -> Path:
     return source
 
 
-def environment(folder: Path, *packages: str) -> Path:
-    """Makes a virtual environment with packages, and returns its Python."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+def environment(folder: Path, *packages: str, base: str = sys.executable) -> Path:
+    """Makes a virtual environment with packages, and returns its Python.
+
+    Args:
+        base: the Python that it is made of.
+    """
+    subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
     install = [str(UV), "pip", "install", "--quiet", "--system-certs", "--python", str(python)]
     # With the person's own cache of packages.
@@ -94,8 +98,8 @@ def environment(folder: Path, *packages: str) -> Path:
     return python
 
 
-def installed(requirement: str, root: Path) -> Installed:
-    environment(root / "environment", requirement)
+def installed(requirement: str, root: Path, *, base: str = sys.executable) -> Installed:
+    environment(root / "environment", requirement, base=base)
     folder = root / "work"
     (folder / "mine").mkdir(parents=True)
     for name in TAKEN:

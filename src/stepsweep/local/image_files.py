@@ -5,12 +5,17 @@ import os
 import posixpath
 import re
 import shutil
-import tarfile
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from stepsweep.local.stages import ROOT, Copied, Made, Stage
+
+if sys.version_info >= (3, 11, 4):
+    import tarfile
+else:  # whose own cannot keep an archive's files within a folder
+    from backports import tarfile  # type: ignore[no-redef]
 
 
 def built(stage: Stage, context: Path, folder: Path) -> list[str]:

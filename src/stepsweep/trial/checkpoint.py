@@ -12,13 +12,17 @@ import os
 import re
 import shutil
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlparse
+
+if sys.version_info >= (3, 11, 4):
+    import tarfile
+else:  # whose own cannot keep an archive's files within a folder
+    from backports import tarfile  # type: ignore[no-redef]
 
 VERSION = "checkpoint.tar"
 STATE = "metrics.json"
