@@ -1,5 +1,7 @@
 """`from stepsweep import trial` in a script: by hand, and under the wrapper."""
 
+import ast
+import importlib
 import os
 import signal
 import subprocess
@@ -12,6 +14,7 @@ from stepsweep.contract.metrics import parse_csv
 from tests.support.trainer import environment
 
 WRAPPER = [sys.executable, "-m", "stepsweep.trial", "--"]
+IMPORTED = ["stepsweep", *(f"stepsweep.trial{name}" for name in ("", ".names", ".script", ".values"))]
 TRIAL = ["--lr", "0.1", "--layers", "[64, 64]", "--name", "a b", "--nesterov", "true", "--epochs", "2", "--seed", "0"]
 
 LOOP = """
@@ -60,7 +63,14 @@ def test_the_import_is_light() -> None:
     ).stdout
     packages, modules = out.splitlines()
     assert packages == "['stepsweep']"
-    assert modules == str(["stepsweep", *(f"stepsweep.trial{name}" for name in ("", ".names", ".script", ".values"))])
+    assert modules == str(IMPORTED)
+
+
+@pytest.mark.parametrize("module", IMPORTED)
+def test_what_a_script_imports_is_python_3_9(module: str) -> None:
+    file = importlib.import_module(module).__file__
+    assert file is not None
+    ast.parse(Path(file).read_text(), feature_version=(3, 9))
 
 
 def path() -> dict[str, str]:
