@@ -99,8 +99,8 @@ def _embedded(directory: Path) -> Finding:
         return Finding(check=check, state=State.OK, found=f"whether one runs in {directory} is unknown without [local]")
     from botocore.exceptions import BotoCoreError
 
-    from stepsweep.local.cloud import is_up, published
     from stepsweep.local.hosts import silent_hosts
+    from stepsweep.local.joining import is_up, published
 
     file = directory / "cloud.json"
     try:

@@ -14,8 +14,9 @@ from stepsweep.bucket.disk import told
 from stepsweep.client.cli.check import completion, doctor, selftest, teardown
 from stepsweep.client.cli.deploy import deploy, destroy, diff
 from stepsweep.client.cli.exit_code import EXIT_CODES, ExitCode, said
+from stepsweep.client.cli.export import export
 from stepsweep.client.cli.init import init
-from stepsweep.client.cli.look import compare, download, export, list_, logs, report, show
+from stepsweep.client.cli.look import compare, download, list_, logs, report, show
 from stepsweep.client.cli.manage import priority, rm, stop
 from stepsweep.client.cli.note import note
 from stepsweep.client.cli.run import plan, resume, run, serve, start, watch

@@ -11,8 +11,9 @@ from filelock import Timeout
 
 from stepsweep.client.deployment import CloudError, on_endpoint
 from stepsweep.client.running.control import Control
-from stepsweep.local.cloud import embedded_cloud, joined, starting
+from stepsweep.local.cloud import embedded_cloud
 from stepsweep.local.endpoint import Endpoint
+from stepsweep.local.joining import joined, starting
 from stepsweep.local.machine import Machines
 
 LOG = "background.log"
@@ -31,7 +32,7 @@ def up(
 ) -> Endpoint:
     """Returns the endpoint of the cloud of `directory`. Starts the cloud in the background if it is not up.
 
-    The caller must hold `local.cloud.starting` until it has started an execution: a cloud without one ends.
+    The caller must hold `local.joining.starting` until it has started an execution: a cloud without one ends.
 
     Raises:
         CloudError: the cloud did not start; the message has its output.

@@ -111,7 +111,7 @@ class Cloud:
 
         if not self.is_local:
             return self._on_aws()
-        from stepsweep.local.cloud import joined
+        from stepsweep.local.joining import joined
 
         endpoint = joined(self.directory)
         return None if endpoint is None else on_endpoint(endpoint.environment(), folder=self.objects)
@@ -153,7 +153,7 @@ class Cloud:
             return
         from stepsweep.client.deployment import on_endpoint
         from stepsweep.client.running.control import Found
-        from stepsweep.local.cloud import held
+        from stepsweep.local.joining import held
 
         self.check_it_is_there()
         with held(self.directory) as endpoint:
@@ -264,7 +264,7 @@ class Cloud:
     def check_trainer_is_the_same(self, found: "Found", sweep: str) -> None:
         """Raises InvalidInput if a running sweep, once stopped, would be refused since its trainer has changed."""
         if self.is_local:
-            from stepsweep.local.cloud import joined
+            from stepsweep.local.joining import joined
 
             if (endpoint := joined(self.directory)) is not None:
                 self._check_it_is_as_asked(endpoint)
@@ -293,7 +293,7 @@ class Cloud:
         """Whether it is an embedded cloud that no process keeps up; with an execution, the cloud that ran this one."""
         if not self.is_local:
             return False
-        from stepsweep.local.cloud import is_up
+        from stepsweep.local.joining import is_up
 
         return not is_up(self.directory, url=execution.endpoint_url if execution else None)
 
@@ -316,7 +316,7 @@ class Cloud:
             return
         from filelock import Timeout
 
-        from stepsweep.local.cloud import starting
+        from stepsweep.local.joining import starting
 
         lock = starting(self.directory)
         try:

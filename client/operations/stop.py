@@ -42,7 +42,7 @@ def stop_and_wait(cloud: Cloud, name: str, show: Show) -> Stopped:
 
 def _wait_until_down(cloud: Cloud, control: Control) -> None:
     """Waits for an idle background cloud to end."""
-    from stepsweep.local.cloud import joined
+    from stepsweep.local.joining import joined
 
     endpoint = joined(cloud.directory)
     if endpoint is None or not endpoint.ends_when_idle or control.executions():

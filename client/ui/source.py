@@ -37,7 +37,7 @@ class Source:
         """Returns what tells this start of the cloud from another; empty if none is up."""
         if not self.cloud.is_local:
             return IN_THE_CLOUD
-        from stepsweep.local.cloud import joined
+        from stepsweep.local.joining import joined
 
         endpoint = joined(self.cloud.directory)
         return "" if endpoint is None else endpoint.access_key_id

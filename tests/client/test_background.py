@@ -17,7 +17,7 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.running.control import Control
 from stepsweep.client.signals import ending_signals, handled_by
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.local.cloud import starting
+from stepsweep.local.joining import starting
 from tests.support.stack import Stack
 
 MINE = SweepSpec.from_json({"name": "mine", "parameters": {"lr": [0.1]}, "epochs": 1})

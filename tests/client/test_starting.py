@@ -28,7 +28,7 @@ from stepsweep.client.running.stopping import Stopped
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.local.cloud import starting
+from stepsweep.local.joining import starting
 from tests.support.command import Sweep
 from tests.support.embedded import eventually
 from tests.support.recorded import RecordedCloud

@@ -19,10 +19,10 @@ import pytest
 from botocore.exceptions import ClientError
 from filelock import FileLock
 
-from stepsweep.local import cloud as local_cloud
-from stepsweep.local import host
-from stepsweep.local.cloud import embedded_cloud, published
+from stepsweep.local import host, joining
+from stepsweep.local.cloud import embedded_cloud
 from stepsweep.local.hosts import silent_hosts
+from stepsweep.local.joining import published
 from stepsweep.local.limits import CloudFailed
 from stepsweep.local.template import SynthFailed
 from tests.support.command import Sweep
@@ -64,7 +64,7 @@ def test_doctor_asks_the_hosts_of_a_cloud_and_one_that_was_killed_is_replaced(
 
 
 def test_a_lock_without_a_cloud_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_cloud, "START_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(joining, "START_TIMEOUT_SECONDS", 0.3)
     with (
         FileLock(tmp_path / "cloud.lock"),
         pytest.raises(CloudFailed) as failed,

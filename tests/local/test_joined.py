@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from stepsweep.local.cloud import ADDRESS, LOCK, held, is_up, joined, published
 from stepsweep.local.endpoint import Endpoint
+from stepsweep.local.joining import ADDRESS, LOCK, held, is_up, joined, published
 
 ENDPOINT = Endpoint(
     url="http://127.0.0.1:1",

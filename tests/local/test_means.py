@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from stepsweep.local.cloud import default_vcpus, is_up
+from stepsweep.local.cloud import default_vcpus
+from stepsweep.local.joining import is_up
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, eventually, keep_template
 

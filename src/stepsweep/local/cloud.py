@@ -1,9 +1,7 @@
 """Starts and ends the embedded cloud of a folder: an endpoint that answers like AWS."""
 
 import contextlib
-import fcntl
 import gc
-import json
 import logging
 import os
 import shutil
@@ -16,11 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from stepsweep.bucket.folder import remove_unfinished
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 from stepsweep.local.endpoint import Endpoint, KeyPair
+from stepsweep.local.joining import ADDRESS, LOCK, held, is_up, publishing
 from stepsweep.local.limits import CloudFailed, check_limits
 from stepsweep.local.owner import checked
 
@@ -30,12 +27,6 @@ if TYPE_CHECKING:
     from stepsweep.local.machine import Machines
 
 REGION = "us-east-1"
-START_TIMEOUT_SECONDS = 120.0
-
-LOCK, ADDRESS = "cloud.lock", "cloud.json"
-"""The cloud's process holds the lock, and writes its endpoint to the other file, with the key to it: only the person
-whose cloud it is can read that file."""
-
 
 _has_run = threading.Event()
 """Set once a cloud has started in this process: moto's state belongs to the process, and cannot be reset safely."""
@@ -85,43 +76,32 @@ def embedded_cloud(
     check_limits()
     directory.mkdir(parents=True, exist_ok=True)
     directory = checked(directory)
-    lock = FileLock(directory / LOCK)
-    if (other := _joined(lock, directory / ADDRESS)) is not None:
-        yield other
-        return
-    from stepsweep.local import template
+    with held(directory) as other:
+        if other is not None:
+            yield other
+            return
+        from stepsweep.local import template
 
-    context = {**(context or {}), **_context(trainer)}
-    address = directory / ADDRESS
-    try:
-        address.unlink(missing_ok=True)
-        with _running(
-            directory,
-            on_status=on_status,
-            context=context,
-            app=app or template.APP,
-            port=port,
-            vcpus=vcpus or default_vcpus(),
-            job_vcpus=job_vcpus or 1,
-            container=container,
-            is_empty=is_empty,
-            ends_when_idle=ends_when_idle,
-            seen_at=seen_at,
-            machines=machines,
-        ) as endpoint:
-            known = {name: value for name, value in asdict(endpoint).items() if name != "started_here"}
-            # Atomic, since others may read it at any moment.
-            unfinished = address.with_suffix(".unfinished")
-            unfinished.unlink(missing_ok=True)
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                json.dump(known, file)
-            unfinished.replace(address)
-            try:
-                yield endpoint
-            finally:
-                address.unlink(missing_ok=True)
-    finally:
-        lock.release()
+        context = {**(context or {}), **_context(trainer)}
+        (directory / ADDRESS).unlink(missing_ok=True)
+        with (
+            _running(
+                directory,
+                on_status=on_status,
+                context=context,
+                app=app or template.APP,
+                port=port,
+                vcpus=vcpus or default_vcpus(),
+                job_vcpus=job_vcpus or 1,
+                container=container,
+                is_empty=is_empty,
+                ends_when_idle=ends_when_idle,
+                seen_at=seen_at,
+                machines=machines,
+            ) as endpoint,
+            publishing(endpoint, directory),
+        ):
+            yield endpoint
 
 
 @contextlib.contextmanager
@@ -196,111 +176,6 @@ def data_folder(directory: Path) -> Path:
 
 def _context(trainer: Path | None) -> dict[str, Any]:
     return {} if trainer is None else {"trainer": str(trainer.resolve())}
-
-
-def joined(directory: Path) -> Endpoint | None:
-    """Returns the endpoint of the cloud of `directory`; None if no process runs it.
-
-    Raises:
-        CloudFailed: a process holds its lock, but it does not come up.
-        InvalidInput: a stranger made the folder, and this person may write there.
-    """
-    if not directory.is_dir():
-        return None
-    if not os.access(directory, os.W_OK):
-        return _joined_by_a_reader(directory.resolve())
-    directory = checked(directory)
-    lock = FileLock(directory / LOCK)
-    endpoint = _joined(lock, directory / ADDRESS)
-    if endpoint is None:
-        lock.release()
-    return endpoint
-
-
-def _joined_by_a_reader(directory: Path) -> Endpoint | None:
-    """Does so where this person may read only, such as results on a read-only disk. It waits for no start."""
-    try:
-        with (directory / LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return None
-    except BlockingIOError:
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            return _published(directory / ADDRESS)
-    except OSError:
-        pass
-    return None
-
-
-@contextlib.contextmanager
-def held(directory: Path) -> Iterator[Endpoint | None]:
-    """Yields the endpoint of the cloud of `directory`; None if no process runs it, and none can during the context.
-
-    Raises:
-        CloudFailed: a process holds its lock, but it does not come up.
-        OSError: this person may not write there.
-    """
-    directory = checked(directory)
-    lock = FileLock(directory / LOCK)
-    try:
-        yield _joined(lock, directory / ADDRESS)
-    finally:
-        lock.release()
-
-
-def is_up(directory: Path, *, url: str | None = None) -> bool:
-    """Whether a process runs the cloud of `directory`, or is starting it.
-
-    Args:
-        url: of the cloud; one that has been started since is another.
-    """
-    try:
-        with FileLock(directory.resolve() / LOCK).acquire(timeout=0):
-            return False
-    except Timeout:
-        if url is None:
-            return True
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        return published(directory).url == url
-    return False
-
-
-def starting(directory: Path) -> FileLock:
-    """Returns the lock that a client holds from finding a cloud until it has started an execution in it.
-
-    An idle cloud takes it before it ends, so that nobody starts an execution in a cloud that is about to end.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    return FileLock(checked(directory) / "starts.lock")
-
-
-def published(directory: Path) -> Endpoint:
-    """Returns the endpoint of the cloud of `directory`, as its process has written it; that may be gone.
-
-    Raises:
-        OSError, ValueError, TypeError: there is no such file, or it cannot be read.
-    """
-    return _published(directory.resolve() / ADDRESS)
-
-
-def _published(address: Path) -> Endpoint:
-    """Reads the file that a cloud's process writes for others."""
-    return Endpoint(**json.loads(address.read_bytes()), started_here=False)
-
-
-def _joined(lock: FileLock, address: Path) -> Endpoint | None:
-    """Returns the endpoint of the process that holds the lock, which may be starting or ending its cloud.
-
-    Returns None if no process holds the lock any more; then this process has acquired it.
-    """
-    deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(Timeout):
-            lock.acquire(timeout=0)
-            return None
-        with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            return _published(address)
-        time.sleep(0.1)
-    raise CloudFailed(f"another process holds {lock.lock_file} but its cloud does not answer")
 
 
 @contextlib.contextmanager
