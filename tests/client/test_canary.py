@@ -84,13 +84,12 @@ def test_a_sweep_that_is_run_stops_and_goes_on_if_it_is_told(sweep: Sweep) -> No
     reasons = {row["reason"] for row in json.loads(sweep("show", "broken", "--json").stdout)["trials"]}
     assert reasons == {"exit code 1: ValueError: this trainer was told to crash"}
 
-    kept = sweep("run", "--set", "lr=0.1,0.2,0.3,0.4", *CRASH, "--keep-going", "--json", environment=trainer)
+    with Sweeps(directory=sweep.folder / ".stepsweep", trainer=SCRIPTED) as sweeps:
+        crash = {"fixed": {"act": "crash", "sleep": 1}, "epochs": 1}
+        with pytest.raises(SweepFailed) as failed:
+            sweeps.run({"parameters": {"lr": MANY}} | crash, quiet=True)
+        assert failed.value.error == "FirstTrialsFailed"
+
+        kept = sweep("run", "--set", "lr=0.1,0.2,0.3,0.4", *CRASH, "--keep-going", "--json", environment=trainer)
     assert json.loads(kept.stdout)["error"] == "NoTrialSucceeded"
     assert "4 FAILED" in kept.stderr
-
-    with (
-        Sweeps(directory=sweep.folder / ".stepsweep", trainer=SCRIPTED) as sweeps,
-        pytest.raises(SweepFailed) as failed,
-    ):
-        sweeps.run({"parameters": {"lr": MANY}, "fixed": {"act": "crash", "sleep": 1}, "epochs": 1}, quiet=True)
-    assert failed.value.error == "FirstTrialsFailed"

@@ -247,10 +247,6 @@ def test_a_trial_that_diverges_is_invalid_with_its_reason_and_never_wins(cloud: 
 
 def test_one_trial_that_crashes_is_failed_with_its_last_log_line_and_the_others_go_on(cloud: Cloud) -> None:
     output = cloud.run(
-        {"parameters": TUTORIAL | {"lr": [0.01, 0.02, 0.03]}, "fixed": {"act": "train"}, "epochs": 1, "name": "well"}
-    )
-    assert output["outcomes"]["SUCCEEDED"] == 9
-    output = cloud.run(
         {
             "parameters": {"lr": [0.1, *(n / 100 for n in range(1, 9))]},
             "fixed": {"act": "crash-on-large-lr"},
