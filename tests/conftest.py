@@ -46,14 +46,30 @@ SLOWEST = (
 """Test files that come first. A process runs whole files: one of these begun last would keep one process busy alone."""
 
 
+PERSONAL = (
+    "AWS_",
+    "CDK_",
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CLICOLOR",
+    "STEPSWEEP_DIR",
+    "STEPSWEEP_TRAINER",
+)
+"""How variables begin that a person's shell may have, and that change what commands do."""
+
+
 def pytest_configure() -> None:
-    """Keeps what stepsweep keeps for all of a person's projects apart from that of the person who runs the tests.
+    """Keeps what the person who runs the tests has set, and keeps in a cache, apart from the tests.
 
     Collects no garbage while tests are imported: what they import stays, and to look through it takes seconds.
 
     Each session of botocore parses the models of its services anew, which took a third of the time of tests in a
     process: all share one loader of them.
     """
+    for name in [name for name in os.environ if name.startswith(PERSONAL)]:
+        del os.environ[name]
     os.environ["XDG_CACHE_HOME"] = str(HERE.parent / ".stepsweep" / "tests" / "cache")
     # Where CDK unpacks its library by default, but for tests with a home of their own too: it takes seven seconds.
     os.environ["JSII_RUNTIME_PACKAGE_CACHE_ROOT"] = str(Path.home() / ".cache" / "aws" / "jsii" / "package-cache")

@@ -211,7 +211,7 @@ def test_a_disk_that_fails_while_a_version_is_made_is_told_and_the_version_befor
     kept.write("a", "one")
     kept.ended()
     kept.write("a", "two")
-    monkeypatch.setattr("stepsweep.trial.checkpoint.tarfile.TarFile.add", fail)
+    monkeypatch.setattr(tarfile.TarFile, "add", fail)
     kept.ended()
     assert kept.saved()["checkpoint/a"] == "one"
     assert capsys.readouterr().err == f"stepsweep-trial: cannot write {kept.uri}: [Errno 5] Input/output error\n"

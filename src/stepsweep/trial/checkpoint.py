@@ -12,17 +12,13 @@ import os
 import re
 import shutil
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlparse
-
-if sys.version_info >= (3, 11, 4):
-    import tarfile
-else:  # whose own cannot keep an archive's files within a folder
-    from backports import tarfile  # type: ignore[no-redef]
 
 VERSION = "checkpoint.tar"
 STATE = "metrics.json"
@@ -215,7 +211,7 @@ def _pack(folder: Path, state: bytes, target: int, faults: list[Exception]) -> N
 
 def _unpack(source: Any, folder: Path) -> Any:
     state = None
-    with tarfile.open(fileobj=source, mode="r|") as tar:
+    with _opened(source) as tar:
         for member in tar:
             if member.name == STATE:
                 content = tar.extractfile(member)
@@ -223,6 +219,16 @@ def _unpack(source: Any, folder: Path) -> Any:
             else:
                 tar.extract(member, folder.parent, filter="data")
     return state
+
+
+def _opened(source: Any) -> tarfile.TarFile:
+    """Opens an archive that can be told to keep its files within a folder, as Python's own can since 3.11.4."""
+    if sys.version_info >= (3, 11, 4):
+        return tarfile.open(fileobj=source, mode="r|")
+    from backports import tarfile as newer
+
+    archive: tarfile.TarFile = newer.open(fileobj=source, mode="r|")
+    return archive
 
 
 def _scan(folder: Path) -> Scan:
