@@ -97,12 +97,18 @@ def start(
         "cwd": str(folder),
         "is_closed": is_closed,
     }
-    connection = _parent(tuple(environment.get(name) for name in LOCALE))
+    parent, connection = _parent(tuple(environment.get(name) for name in LOCALE))
     ours, theirs = socket.socketpair()
     with theirs, tempfile.TemporaryFile() as asked:
         asked.write(json.dumps(request).encode())
         asked.seek(0)
         socket.send_fds(connection, [b"1"], [theirs.fileno(), asked.fileno(), *files])
+        # One that ends before it takes the request leaves it, and our pipe, in the connection: it would never end.
+        with os.fdopen(os.pidfd_open(parent.pid)) as ended:
+            ready, _, _ = select.select([ours, ended], [], [])
+        if ours not in ready:
+            ours.close()
+            raise AssertionError(f"the parent of forks has ended with {parent.wait()}")
         pid = int.from_bytes(ours.recv(4))
     return Process(pid, ours)
 
@@ -148,8 +154,8 @@ def run(
     return subprocess.CompletedProcess(words, code, *said)
 
 
-def _parent(locale: tuple[str | None, ...]) -> socket.socket:
-    """Returns the connection to this process's own parent of commands, which it starts with the first command."""
+def _parent(locale: tuple[str | None, ...]) -> tuple["subprocess.Popen[bytes]", socket.socket]:
+    """Returns this process's own parent of commands, which starts with the first one, and the connection to it."""
     mine = os.getpid(), locale
     if mine not in _parents:
         of_locale = {name: value for name, value in zip(LOCALE, locale, strict=True) if value is not None}
@@ -165,7 +171,7 @@ def _parent(locale: tuple[str | None, ...]) -> socket.socket:
         theirs.close()
         _parents[mine] = process, ours
         atexit.register(_end, process, ours)
-    return _parents[mine][1]
+    return _parents[mine]
 
 
 def _end(process: "subprocess.Popen[bytes]", connection: socket.socket) -> None:
