@@ -104,9 +104,10 @@ def start(
         asked.seek(0)
         socket.send_fds(connection, [b"1"], [theirs.fileno(), asked.fileno(), *files])
         # One that ends before it takes the request leaves it, and our pipe, in the connection: it would never end.
-        with os.fdopen(os.pidfd_open(parent.pid)) as ended:
-            ready, _, _ = select.select([ours, ended], [], [])
-        if ours not in ready:
+        ended = os.pidfd_open(parent.pid)
+        ready, _, _ = select.select([ours.fileno(), ended], [], [])
+        os.close(ended)
+        if ours.fileno() not in ready:
             ours.close()
             raise AssertionError(f"the parent of forks has ended with {parent.wait()}")
         pid = int.from_bytes(ours.recv(4))
