@@ -1,12 +1,20 @@
 """Signals that end a command."""
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from stepsweep.client.signals import ending_signals, handled_by
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+AGAIN_SECONDS = 0.05
 
 
 @contextmanager
@@ -27,5 +35,22 @@ def signals_interrupt() -> Iterator[Callable[[], None]]:
         for number in numbers:
             signal.signal(number, interrupt)
 
+    former = sys.unraisablehook
+
+    def send_again(dropped: "UnraisableHookArgs") -> None:
+        """Sends a signal again that came while a destructor or a weak reference's callback ran: Python drops what they
+        raise, and the command would ignore all signals from then on."""
+        if dropped.exc_type is not KeyboardInterrupt or not numbers:
+            former(dropped)
+            return
+        listen()
+        again = threading.Timer(AGAIN_SECONDS, os.kill, (os.getpid(), numbers[0]))
+        again.daemon = True
+        again.start()
+
     with handled_by(interrupt):
-        yield listen
+        sys.unraisablehook = send_again
+        try:
+            yield listen
+        finally:
+            sys.unraisablehook = former
