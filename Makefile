@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # A lock file names all packages, so none gets its dependencies resolved again (--no-deps), which takes ten seconds.
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
-# uv takes a tenth of pip's time, and less where its cache has the packages. It trusts whom this machine trusts, as pip does, and
-# looks where pip's settings say: of all files of a name, it takes the one that has the lock file's hash.
+# uv takes a tenth of pip's time, and less where its cache has the packages. It trusts whom this machine trusts, as pip does. It
+# also looks in the places of pip's extra-index-url: of all files of a name, it takes the one that has the lock file's hash.
 UV = UV_EXTRA_INDEX_URL="$$UV_EXTRA_INDEX_URL $$($(BIN)/pip config list | sed -nE "s/^.*\.extra-index-url='(.*)'/\1/p" | sed 's/\\n/ /g')" \
   $(BIN)/uv pip install --quiet --system-certs --index-strategy unsafe-best-match --no-deps --python $(BIN)/python
 DATA := .stepsweep/data

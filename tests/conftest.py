@@ -57,11 +57,11 @@ PERSONAL = (
     "STEPSWEEP_DIR",
     "STEPSWEEP_TRAINER",
 )
-"""How variables begin that a person's shell may have, and that change what commands do."""
+"""Prefixes of variables that a person's shell may have, and that change what commands do."""
 
 
 def pytest_configure() -> None:
-    """Keeps what the person who runs the tests has set, and keeps in a cache, apart from the tests.
+    """Keeps the settings and the cache of the person who runs the tests away from them.
 
     Collects no garbage while tests are imported: what they import stays, and to look through it takes seconds.
 

@@ -100,9 +100,9 @@ def _embedded(directory: Path) -> Finding:
     from botocore.exceptions import BotoCoreError
 
     from stepsweep.local.hosts import silent_hosts
-    from stepsweep.local.joining import is_up, published
+    from stepsweep.local.joining import ADDRESS, is_up, published
 
-    file = directory / "cloud.json"
+    file = directory / ADDRESS
     try:
         endpoint = published(directory)
         silent = silent_hosts(endpoint)

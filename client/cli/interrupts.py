@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
 AGAIN_SECONDS = 0.05
+"""After a signal that was dropped, it is sent again."""
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from stepsweep.client.deployment import CloudError, on_endpoint
 from stepsweep.client.running.control import Control
 from stepsweep.local.cloud import embedded_cloud
 from stepsweep.local.endpoint import Endpoint
-from stepsweep.local.joining import joined, starting
+from stepsweep.local.joining import ADDRESS, joined, starting
 from stepsweep.local.machine import Machines
 
 LOG = "background.log"
@@ -56,7 +56,7 @@ def up(
         )
     try:
         while process.poll() is None:
-            if (directory / "cloud.json").exists() and (endpoint := joined(directory)) is not None:
+            if (directory / ADDRESS).exists() and (endpoint := joined(directory)) is not None:
                 process.returncode = 0  # nobody waits for it
                 return endpoint
             time.sleep(0.1)
