@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 # uv takes a tenth of pip's time, and less where its cache has the packages. It trusts whom this machine trusts, as pip does. It
 # also looks in the places of pip's extra-index-url: of all files of a name, it takes the one that has the lock file's hash.
-UV = UV_EXTRA_INDEX_URL="$$UV_EXTRA_INDEX_URL $$($(BIN)/pip config list | sed -nE "s/^.*\.extra-index-url='(.*)'/\1/p" | sed 's/\\n/ /g')" \
-  $(BIN)/uv pip install --quiet --system-certs --index-strategy unsafe-best-match --no-deps --python $(BIN)/python
+uv = @echo uv pip install $(1); \
+  UV_EXTRA_INDEX_URL="$$UV_EXTRA_INDEX_URL $$($(BIN)/pip config list | sed -nE "s/^.*\.extra-index-url='(.*)'/\1/p" | sed 's/\\n/ /g')" \
+  $(BIN)/uv pip install --quiet --system-certs --index-strategy unsafe-best-match --no-deps --python $(BIN)/python $(1)
 DATA := .stepsweep/data
 # TORCH=cpu takes PyTorch's own CPU wheels, a tenth of the download, from PyTorch's index.
 TORCH ?= default
@@ -36,15 +37,15 @@ $(VENV)/packages-$(TORCH): installer.lock requirements.lock trainer/requirements
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --no-deps --require-hashes -r installer.lock
-	$(UV) --require-hashes -r requirements.lock -r tests/proof/requirements.lock
-	$(UV) --no-build-isolation -e .
+	$(call uv,--require-hashes -r requirements.lock -r tests/proof/requirements.lock)
+	$(call uv,--no-build-isolation -e .)
 	touch $@
 
 $(VENV)/installed-$(TORCH): $(VENV)/packages-$(TORCH)
 ifeq ($(TORCH),cpu)
 	$(PIP) --index-url https://download.pytorch.org/whl/cpu $(shell sed -nE 's/^(torch(vision)?==[^ ;]+).*/\1/p' trainer/requirements.lock)
 else
-	$(UV) --require-hashes -r trainer/requirements.lock
+	$(call uv,--require-hashes -r trainer/requirements.lock)
 endif
 	@# Python compiles a module when it first imports it, and of all that is installed less than half ever is. PyTorch is
 	@# imported here, since many processes import it at once later, and each would compile it.
