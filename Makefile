@@ -9,7 +9,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile
 # uv takes a tenth of pip's time, and less where its cache has the packages. It trusts whom this machine trusts, as pip does. It
 # also looks in the places of pip's extra-index-url: of all files of a name, it takes the one that has the lock file's hash.
 uv = @echo uv pip install $(1); \
-  UV_EXTRA_INDEX_URL="$$UV_EXTRA_INDEX_URL $$($(BIN)/pip config list | sed -nE "s/^.*\.extra-index-url='(.*)'/\1/p" | sed 's/\\n/ /g')" \
+  UV_EXTRA_INDEX_URL="$$UV_EXTRA_INDEX_URL $$($(BIN)/pip config list | sed -nE "s/^.*\.extra-index-url='(.*)'/\1/p" | sed 's/\\n/ /g' | tr '\n' ' ')" \
   $(BIN)/uv pip install --quiet --system-certs --index-strategy unsafe-best-match --no-deps --python $(BIN)/python $(1)
 DATA := .stepsweep/data
 # TORCH=cpu takes PyTorch's own CPU wheels, a tenth of the download, from PyTorch's index.
