@@ -176,11 +176,16 @@ _MICROBURST = """
 import sys
 from aiohttp import ClientSession
 from microburst.cli import main
+from microburst.detection import host
 from yarl import URL
+host._endpoint_prefix_map = dict
 ClientSession._build_url = lambda session, url: URL(url, encoded=True)
 sys.exit(main())
 """
-"""microburst, which sends a path on as it was signed; its HTTP client would write the `%3A` of an ARN as `:`."""
+"""microburst, which sends a path on as it was signed; its HTTP client would write the `%3A` of an ARN as `:`.
+
+It looks for no service in the name of the host, which is an address here: for that it would read the models of 417
+services, in four seconds."""
 
 
 class Microburst:

@@ -39,6 +39,9 @@ SERVICES = (
 )  # fmt: skip
 """Whose models the parent has parsed: `sweep doctor` would do so for a second."""
 
+ANSWERED = ("batch", "cloudformation", "iam", "lambda", "logs", "s3", "stepfunctions", "sts")
+"""Of which the parent has parsed moto's models too: an embedded cloud would do so for half a second."""
+
 MODULES = ("boto3", "rich.live", "rich.progress", "rich.table", "stepsweep.local.template")
 """Beside those of the client: what its commands import late."""
 
@@ -230,6 +233,13 @@ def _import() -> None:
     for service in SERVICES:
         session.create_client(service, "us-east-1")
     leave_out_what_nothing_asks_for()
+    utils = importlib.import_module("moto.core.utils")
+    for service in ANSWERED:
+        utils.get_service_model(service)
+    asl = importlib.import_module("moto.stepfunctions.parser.asl.parse.asl_parser")
+    # What a lexer has learned of the words of state machines, all of its process share.
+    words = " ".join(name for name in asl.ASLLexer.literalNames if name != "<INVALID>")
+    asl.ASLLexer(asl.InputStream(words)).getAllTokens()
     # The module itself tells a command that it runs an embedded cloud.
     package, _, name = "stepsweep.local.engine".rpartition(".")
     importlib.import_module(f"{package}.{name}")

@@ -1,17 +1,18 @@
 """A moto server in this process, as moto is but for what makes it faster."""
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 import boto3
 import pytest
-from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
+from stepsweep.local.patches import speed
 from stepsweep.local.server import KeepingHandler
 from stepsweep.local.signatures import read_body
 
@@ -62,8 +63,7 @@ def moto_as_aws() -> Iterator[None]:
 
 @cache
 def _hasten() -> None:
-    """To find the service of a request, moto lists the folder of its source; that took longer than the answer."""
-    modules = frozenset(backends.list_of_moto_modules())
-    backends.list_of_moto_modules = lambda: modules
-    find = DomainDispatcherApplication.get_backend_for_host
-    DomainDispatcherApplication.get_backend_for_host = lru_cache(maxsize=1_000)(find)
+    speed.services_are_found_once()
+    speed.actions_are_listed_once()
+    speed.request_ids_are_short()
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)  # a test that reads the log of requests asks for it

@@ -101,16 +101,21 @@ def _parsed(file: Path) -> ast.Module:
 
 
 @cache
+def _imported(file: Path) -> frozenset[str]:
+    """Returns the modules that a module imports."""
+    nodes = list(ast.walk(_parsed(file)))
+    whole = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return frozenset(whole | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)})
+
+
+@cache
 def _third_party(code: Path, module: Path) -> list[str]:
     """Returns what a module, and what it imports of our code, imports that neither Python nor Lambda has."""
     imported: set[str] = set()
     waiting, read = [module], set()
     while waiting:
         read.add(file := waiting.pop())
-        tree = _parsed(file)
-        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-        names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        imported |= names
+        imported |= (names := _imported(file))
         ours = {code.joinpath(*name.split(".")).with_suffix(".py") for name in names if name.startswith("stepsweep.")}
         waiting += [each for each in ours - read if each.is_file()]
     known = {
