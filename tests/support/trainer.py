@@ -8,7 +8,7 @@ from stepsweep.contract import keys
 
 BUCKET = "sweep-bucket"
 
-SMALL = ("--dataset", "fashion-mnist", "--train-images", "960", "--lr", "0.1", "--momentum", "0.5")
+SMALL = ("--dataset", "fashion-mnist", "--train-images", "480", "--lr", "0.1", "--momentum", "0.5")
 """A subset on which an epoch takes a second or two."""
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -30,7 +30,7 @@ def options(data_dir: Path) -> Callable[..., Options]:
     """Options as the command line gives them, on a small subset unless it says otherwise."""
 
     def make(*arguments: str) -> Options:
-        words = (*SMALL, "--train-images", "192", *arguments)
+        words = (*SMALL, "--train-images", "96", "--batch-size", "32", *arguments)
         return parse(words, default_data_dir=str(data_dir), default_threads="1", default_device="cpu")
 
     return make

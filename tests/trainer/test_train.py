@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="session")
 def images(data_dir: Path) -> data.Data:
     train.use_device(CPU, 1)
-    return data.load("fashion-mnist", data_dir, train_images=192, device=CPU)
+    return data.load("fashion-mnist", data_dir, train_images=96, device=CPU)
 
 
 def never() -> bool:
@@ -74,7 +74,7 @@ def test_a_state_does_not_change_when_training_goes_on(options: Callable[..., Op
 def test_it_ends_within_a_step_of_being_interrupted(options: Callable[..., Options], images: data.Data) -> None:
     steps = 0
 
-    def third_epoch() -> bool:  # 192 images in batches of 64 are 3 steps an epoch
+    def third_epoch() -> bool:  # 96 images in batches of 32 are 3 steps an epoch
         nonlocal steps
         steps += 1
         return steps >= 8
@@ -98,16 +98,16 @@ def test_bf16_learns_the_same_and_keeps_its_state_in_fp32(options: Callable[...,
 
 
 def test_it_learns(options: Callable[..., Options], images: data.Data) -> None:
-    end = states(options("--epochs", "6"), images)[-1]
+    end = states(options("--epochs", "6", "--batch-size", "16"), images)[-1]
     assert end.rows[-1].train_loss < end.rows[0].train_loss < math.log(10) + 0.3
-    assert end.rows[-1].val_accuracy > 0.4  # of ten classes, with 192 images
+    assert end.rows[-1].val_accuracy > 0.4  # of ten classes, with 96 images
 
 
 def test_train_loss_is_the_mean_over_images(options: Callable[..., Options], images: data.Data) -> None:
     """With a learning rate too small to change a weight, in batches of any size: only dropout differs."""
     losses = [
         states(options("--epochs", "1", "--lr", "1e-30", "--batch-size", size), images)[-1].rows[0].train_loss
-        for size in ("64", "80", "192")  # 80 leaves a last batch of 32
+        for size in ("32", "40", "96")  # 40 leaves a last batch of 16
     ]
     assert losses == pytest.approx([losses[0]] * 3, abs=0.02)
     assert losses[0] == pytest.approx(math.log(10), abs=0.3)  # what a network that knows nothing of ten classes has
@@ -140,8 +140,8 @@ def test_an_infinite_step_diverges_and_ends_at_once(options: Callable[..., Optio
 
 def test_early_stopping_really_stops(options: Callable[..., Options], images: data.Data) -> None:
     """At a learning rate too high to get better for long."""
-    unlimited = states(options("--epochs", "6", "--lr", "0.3", "--patience", "0"), images)[-1].rows
-    stopped = states(options("--epochs", "6", "--lr", "0.3", "--patience", "1"), images)[-1]
+    unlimited = states(options("--epochs", "6", "--lr", "0.5", "--patience", "0"), images)[-1].rows
+    stopped = states(options("--epochs", "6", "--lr", "0.5", "--patience", "1"), images)[-1]
     losses = [row.val_loss for row in unlimited]
     worse = next(number for number in range(1, 6) if losses[number] >= min(losses[:number]))
     assert len(unlimited) == 6
@@ -205,6 +205,6 @@ def test_the_network_and_its_images_are_on_one_device(
     """On one that computes only shapes, for want of a GPU: it gets as far as the first step, which meta lacks."""
     meta = torch.device("meta")
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())  # which meta lacks too
-    images = data.load("fashion-mnist", data_dir, train_images=192, device=meta)
+    images = data.load("fashion-mnist", data_dir, train_images=96, device=meta)
     with pytest.raises(NotImplementedError, match="_fused_sgd_"):
         next(train.epochs(options(), images, device=meta, start=None, interrupted=never))

@@ -89,7 +89,7 @@ def there(s3: S3Client, key: str) -> bool:
 @pytest.mark.slow
 def test_a_person_reads_what_happens(by_hand: ByHand) -> None:
     first, *epochs, best, wrote = by_hand.stdout.splitlines()
-    assert first.startswith("training on fashion-mnist (960 images, 240 for validation, a subset), cpu (")
+    assert first.startswith("training on fashion-mnist (480 images, 120 for validation, a subset), cpu (")
     assert first.endswith("), 1 thread: lr 0.1, momentum 0.5, batch size 64, seed 0, 4 epochs at most")
     parsed = metrics.parse_csv(by_hand.csv.encode(), max_epochs=EPOCHS)
     assert list(parsed.columns) == ["epoch", "train_loss", "val_loss", "val_accuracy", "seconds"]
@@ -103,7 +103,7 @@ def test_a_person_reads_what_happens(by_hand: ByHand) -> None:
     lowest = min(parsed.columns["val_loss"])
     number = parsed.columns["val_loss"].index(lowest) + 1
     assert best.startswith(f"best epoch {number}, with the lowest val_loss {lowest:.4f}: val_accuracy ")
-    assert best.endswith(" on 200 images")
+    assert best.endswith(" on 100 images")
     assert wrote == "wrote metrics-lr-0.1-momentum-0.5-e4.csv"
 
 
@@ -584,7 +584,7 @@ def test_a_trial_that_diverges_sums_up_that_it_has_no_best_epoch(
     asked = options("--train-images", "32", "--epochs", "2", "--lr", "1e30", "--precision", "fp32", "--threads", "2")
     assert trial.run(asked, store, interrupted=lambda: False)
     title, epoch, verdict, _ = capsys.readouterr().out.splitlines()
-    assert title.endswith(", 2 threads: lr 1e+30, momentum 0.5, batch size 64, seed 0, 2 epochs at most")
+    assert title.endswith(", 2 threads: lr 1e+30, momentum 0.5, batch size 32, seed 0, 2 epochs at most")
     assert epoch.startswith("epoch 1/2  train_loss ")
     row = (tmp_path / "m.csv").read_text().splitlines()[1].split(",")
     assert verdict == (
@@ -596,7 +596,7 @@ def test_a_trial_that_diverges_sums_up_that_it_has_no_best_epoch(
     ]  # fmt: skip
     assert (summary["best_val_accuracy"], summary["test_accuracy"]) == (None, None)
     assert summary["options"] == {
-        "lr": 1e30, "momentum": 0.5, "weight_decay": 0.0, "batch_size": 64, "patience": 5, "seed": 0,
+        "lr": 1e30, "momentum": 0.5, "weight_decay": 0.0, "batch_size": 32, "patience": 5, "seed": 0,
         "dataset": "fashion-mnist", "train_images": 32, "threads": 2, "device": train.describe(torch.device("cpu")),
         "precision": "fp32", "torch": str(torch.__version__), "epochs": 2,
     }, "no folds"  # fmt: skip
