@@ -8,7 +8,7 @@ import json
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -54,6 +54,8 @@ CONSOLES = {
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
+
+Take = Callable[[Progress], object]
 
 
 class Execution:
@@ -115,21 +117,25 @@ class Execution:
         """What the log of a free-running search says; None before it has begun, and for others."""
         return self._log.state
 
-    def look(self, *, with_training: bool = False) -> list[Progress]:
+    def look(self, *, with_training: bool = False, take: Take | None = None) -> list[Progress]:
         """Looks once, and returns the progress since the last look: one, after one for each round that has ended.
 
         Arguments and errors are those of `follow`, which may look at the same time in another thread.
         """
         with explained():
-            return self._look(with_training=with_training)
+            return self._look(with_training=with_training, take=take)
 
-    def follow(self, *, poll_seconds: float = 5.0, with_training: bool = False) -> Iterator[Progress]:
+    def follow(
+        self, *, poll_seconds: float = 5.0, with_training: bool = False, take: Take | None = None
+    ) -> Iterator[Progress]:
         """Yields progress until the execution has ended. Each trial's end is in the `news` of exactly one progress.
 
         Waits out network failures and busy services for up to `Deployment.patience_seconds`.
 
         Args:
             with_training: also read the live rows of running trials, with one request each.
+            take: called with each progress of a look, before another thread may look: what is news in one look is
+                none in the next.
 
         Raises:
             CloudError: the cloud did not answer for too long, or refused a request.
@@ -139,7 +145,7 @@ class Execution:
         while True:
             try:
                 had_ended = progress.all_ended
-                *earlier, progress = self._look(with_training=with_training)
+                *earlier, progress = self._look(with_training=with_training, take=take)
                 delay, answered_at = min(1.5 * delay, poll_seconds), time.monotonic()
                 if progress.all_ended and not had_ended:  # only the reducer still has to run
                     delay = FIRST_SLEEP_SECONDS
@@ -190,11 +196,15 @@ class Execution:
         self._reads_logs = False
         return self._seen(SUCCEEDED, datetime.now(UTC), with_training=False)
 
-    def _look(self, *, with_training: bool) -> list[Progress]:
+    def _look(self, *, with_training: bool, take: Take | None) -> list[Progress]:
         with self._looking:
             described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
             # After reading the status, so that the last listing has everything that the execution wrote.
-            return self._seen(described["status"], described["startDate"], with_training=with_training)
+            found = self._seen(described["status"], described["startDate"], with_training=with_training)
+            if take:
+                for progress in found:
+                    take(progress)
+            return found
 
     def _seen(self, status: str, started: datetime, *, with_training: bool) -> list[Progress]:
         """Returns the current progress, preceded by the last progress of every round that has ended meanwhile."""

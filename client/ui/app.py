@@ -161,7 +161,7 @@ class Site:
 
     def data(self, request: Request) -> Response:
         seen = self._watch(_name_of(request)).now()
-        return JSONResponse({**drawn(seen.report), "number": seen.number})
+        return JSONResponse({**drawn(seen.report), "number": seen.number, "is_planned": seen.plan is not None})
 
     def curves(self, request: Request) -> Response:
         name = _name_of(request)

@@ -38,7 +38,7 @@ class Followed:
         self._known = Known()
         self._outcomes: dict[str, JobOutcome] = {}
         self._written: dict[str, datetime] = {}  # when; an earlier execution's outcome may be replaced
-        self._taking = threading.Lock()
+        self._one_looks = threading.Lock()
         self._going = threading.Lock()
         self._looked_at = -math.inf
 
@@ -49,18 +49,17 @@ class Followed:
 
     def look(self, *, unless_within_seconds: float) -> None:
         """Looks once, unless somebody has just looked. Raises CloudError if the cloud did not answer."""
-        with self._taking:
+        with self._one_looks:
             if time.monotonic() - self._looked_at < unless_within_seconds:
                 return
-            for progress in self.execution.look(with_training=True):
-                self._take(progress)
+            self.execution.look(with_training=True, take=self._take)
 
     def follow(self, *, poll_seconds: float) -> Iterator[Progress]:
         """Yields the progress after each look, until the execution has ended. Raises CloudError."""
-        for progress in self.execution.follow(poll_seconds=poll_seconds, with_training=True):
-            with self._taking:
-                is_whole = self._take(progress)
-            if is_whole:
+        for progress in self.execution.follow(poll_seconds=poll_seconds, with_training=True, take=self._take):
+            if progress.trouble:
+                self.progress = progress
+            if self._is_last(progress):
                 yield progress
 
     def rows(self) -> list[Row]:
@@ -92,8 +91,13 @@ class Followed:
                 found = endings.of_state(state) if (state := self.execution.search_state) else []
             return self._outcomes, endings.timed(found, self._outcomes)
 
-    def _take(self, progress: Progress) -> bool:
-        """Keeps what is new. Returns whether it is the last progress of a look: rounds that have ended come before."""
+    def _is_last(self, progress: Progress) -> bool:
+        """Whether it is the last progress of a look: those of rounds that have ended come before."""
+        plan = self.execution.plan
+        return plan is None or not plan.spec.rounds or progress.round_number == plan.round_number
+
+    def _take(self, progress: Progress) -> None:
+        """Keeps what is new."""
         plan = self.execution.plan
         known, objects = self._known.results, self.execution.objects
         known.update({(each.trial.trial_id, each.trial.epochs): each for each in progress.news})
@@ -101,8 +105,8 @@ class Followed:
             there = {key: each for key, each in progress.outcomes.items() if key in objects}
             self._outcomes |= there
             self._written |= {key: objects[key] for key in there}
-        if plan is not None and plan.spec.rounds and progress.round_number != plan.round_number:
-            return False
+        if not self._is_last(progress):
+            return
         self.progress, self._looked_at = progress, time.monotonic()
         if plan is not None:
             before = [trial for trial in plan.trials.values() if trial.trial_id not in plan.to_run]
@@ -110,4 +114,3 @@ class Followed:
             with explained():
                 read = self._records.results(plan, new) if new else []
             known.update({(each.result.trial.trial_id, each.result.trial.epochs): each.result for each in read})
-        return True

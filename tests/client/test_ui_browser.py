@@ -124,6 +124,9 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         eventually(lambda: max(chromium.run(DRAWN), default=0) >= 2)
         zoomed = chromium.zoom("panel-0")
         write_notes(chromium, folder)
+        shown = text(chromium, "#trials")
+        chromium.run("SweepPage.update({ is_planned: false })")  # as of a sweep that is started again
+        assert text(chromium, "#trials") == shown
         assert chromium.seen("panel-0") == zoomed, "the page was not loaded anew"
         trial = chromium.run("return document.querySelector('#training a').href")
 

@@ -77,9 +77,9 @@ def trials(running: Stack) -> list[Any]:
     return running.planned(**ASKED)
 
 
-def ask(site: app.Site) -> dict[str, Any]:
+def ask(site: app.Site, sweep: str = "mine") -> dict[str, Any]:
     """Asks for all that a page asks for when trials have ended."""
-    request: Any = SimpleNamespace(path_params={"sweep": "mine"})
+    request: Any = SimpleNamespace(path_params={"sweep": sweep})
     data: dict[str, Any] = json.loads(bytes(site.data(request).body))
     for read in (site.jobs, site.importance):
         read(request)
@@ -175,3 +175,34 @@ def test_the_curve_of_a_running_trial_grows_and_its_rows_are_asked_for_once_a_lo
     assert (set(seen.report.unfinished), seen.report.standing.planned, seen.is_begun) == ({trials[0].trial_id}, 8, True)
     (row,) = seen.report.running
     assert (row.trial_id, row.params, row.epoch, row.epochs_trained) == (trials[0].trial_id, {"lr": 0.1}, 2, 2)
+
+
+def test_what_one_look_finds_a_page_has_that_looks_at_the_same_time(
+    site: app.Site, running: Stack, trials: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trial's end is news in one look alone, here in that of the feed, which has not got round to it."""
+    running.succeeded("mine", trials[0], [0.5, 0.6])
+    has_looked, goes_on = threading.Event(), threading.Event()
+    look = execution_module.Execution._look
+
+    def slowly(execution: execution_module.Execution, **options: Any) -> Any:
+        found = look(execution, **options)
+        if threading.current_thread() is not threading.main_thread():
+            has_looked.set()
+            goes_on.wait(60)
+        return found
+
+    monkeypatch.setattr(execution_module.Execution, "_look", slowly)
+    with site._watch("mine").feed.watched():
+        assert has_looked.wait(60)
+        data = ask(site)
+        goes_on.set()
+    assert data["trials"]["id"] == [trials[0].trial_id]
+    assert data["is_planned"]
+
+
+def test_a_page_is_told_that_its_sweep_is_not_planned_yet(site: app.Site, running: Stack) -> None:
+    """It goes on to show what an earlier execution left."""
+    Control(running.deployment).start(SweepSpec.from_json({**ASKED, "name": "another"}))
+    data = ask(site, "another")
+    assert (data["trials"]["id"], data["columns"], data["is_planned"]) == ([], [], False)

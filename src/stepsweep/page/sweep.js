@@ -193,8 +193,10 @@ const SweepPage = (() => {
 
   let isFirst = true;
 
-  // Shows other data of the same sweep; what a person has chosen stays.
+  // Shows other data of the same sweep; what a person has chosen stays. Of a sweep that a server has just begun to read,
+  // or that has just been started again, nothing is known yet that would be newer than what is shown.
   function update(fresh) {
+    if (data && fresh.is_planned === false) return;
     const later = { timeline: data?.timeline, importance: data?.importance, course: data?.course };
     data = fresh;
     for (const [name, known] of Object.entries(later)) data[name] ??= known;
