@@ -88,6 +88,7 @@ class Execution:
         self._waits_for = ""
         self._live: dict[str, Metrics | None] = {}
         self._log = FollowedLog(deployment.store, spec.name, execution=self.name)
+        self._untold: list[Result] = []  # of the log, which is read once
         self._printed: dict[str, str] = {}
         self._read_live_at = -math.inf
 
@@ -207,7 +208,18 @@ class Execution:
             return found
 
     def _seen(self, status: str, started: datetime, *, with_training: bool) -> list[Progress]:
-        """Returns the current progress, preceded by the last progress of every round that has ended meanwhile."""
+        """Returns the current progress, preceded by the last progress of every round that has ended meanwhile.
+
+        A look that fails has told nothing. So it takes no news: the next one has them.
+        """
+        before = self.plan, self._ended.copy(), self._failed, self._round_began
+        try:
+            return self._found(status, started, with_training=with_training)
+        except BaseException:
+            self.plan, self._ended, self._failed, self._round_began = before
+            raise
+
+    def _found(self, status: str, started: datetime, *, with_training: bool) -> list[Progress]:
         latest = self._records.latest(self.spec.name)
         self.objects = objects = self._records.objects(self.spec.name)
         seconds = (datetime.now(UTC) - started).total_seconds()
@@ -232,7 +244,7 @@ class Execution:
 
     def _look_at_log(self, objects: Objects, *, status: str, seconds: float, with_training: bool) -> Progress:
         """Returns the progress of a free-running search, of which the log tells everything."""
-        news = self._log.read(objects)
+        self._untold += self._log.read(objects)
         if self._log.state is None:
             return Progress(status=status, seconds=seconds)
         self.plan = plan_of_state(self._log.state)
@@ -246,10 +258,12 @@ class Execution:
             ended=self._log.ended,
             failed=self._log.failed,
             seconds=seconds,
-            news=tuple(self._with_last_line(result, outcomes) for result in news),
+            news=tuple(self._with_last_line(result, outcomes) for result in self._untold),
             outcomes=outcomes,
         )
-        return self._with_jobs(progress, self.plan, with_training=with_training)
+        progress = self._with_jobs(progress, self.plan, with_training=with_training)
+        self._untold.clear()
+        return progress
 
     def _with_last_line(self, result: Result, outcomes: dict[str, JobOutcome]) -> Result:
         """Appends a failed job's last log line to its reason, and its outcome to `outcomes`."""

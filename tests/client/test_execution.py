@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -147,6 +148,37 @@ def test_a_cloud_that_does_not_answer_for_a_moment_is_waited_for(stack: Stack) -
     assert ["https://states.example" in progress.trouble for progress in seen] == [True, True, False]
 
 
+def test_what_ended_before_a_look_failed_half_way_is_news_of_the_next_one(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batch is asked last, once the outcomes have been read."""
+    monkeypatch.setattr(execution_module, "ASK_BATCH_SECONDS", 0)
+    stack.set_machine(SLEEPS)
+    execution = Control(stack.deployment).start(SPEC)
+    following = execution.follow(poll_seconds=0)
+    first, *_ = stack.planned(**DOCUMENT)
+    assert numbers(next(following)) == (3, 3, 0, 0)
+    stack.failed("mine", first, "ValueError: too hot")
+    failing_once(stack, EndpointConnectionError(endpoint_url="https://batch.example"))
+    assert "https://batch.example" in next(following).trouble
+    progress = next(following)
+    assert (numbers(progress), [each.trial for each in progress.news]) == ((3, 3, 1, 1), [first])
+    assert list(progress.outcomes) == [keys.outcome_key("mine", 0, first.trial_id)]
+    assert next(following).news == ()
+    execution.stop()
+
+
+def failing_once(stack: Stack, error: Exception) -> None:
+    """Lets the next listing of jobs fail."""
+    failures = [error]
+
+    def answer(**_: object) -> None:
+        if failures:
+            raise failures.pop()
+
+    stack.deployment.batch.meta.events.register("before-call.batch.ListJobs", answer)
+
+
 def test_where_a_sweep_stands(stack: Stack) -> None:
     with pytest.raises(InvalidInput, match=r'there is no sweep "mine" in s3://stepsweep-\d+; there is none yet'):
         Found.of(stack.deployment).standing("mine")
@@ -242,6 +274,10 @@ def test_a_free_running_search_is_followed_in_its_log(stack: Stack, monkeypatch:
     life.ends(0, FAILED)
     life.ends(1, succeeded(0.5))
     running.clear()
+    with monkeypatch.context() as failing:
+        failing.setattr(Execution, "_ask_batch", Mock(side_effect=EndpointConnectionError(endpoint_url="https://x")))
+        with pytest.raises(CloudError):
+            looked()  # what it has read of the log is news of the next look
     progress = looked()
     assert (progress.planned, progress.to_run, progress.ended, progress.failed) == (6, 6, 2, 1)  # one goes on
     assert [(each.trial, each.value, each.outcome.status) for each in progress.news] == [
