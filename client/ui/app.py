@@ -161,7 +161,8 @@ class Site:
 
     def data(self, request: Request) -> Response:
         seen = self._watch(_name_of(request)).now()
-        return JSONResponse({**drawn(seen.report), "number": seen.number, "is_planned": seen.plan is not None})
+        now = {"number": seen.number, "is_planned": seen.plan is not None, "standing": seen.report.standing.status}
+        return JSONResponse({**drawn(seen.report), **now})
 
     def curves(self, request: Request) -> Response:
         name = _name_of(request)

@@ -35,7 +35,7 @@
       had = fresh.number;
       pause = fresh.trials.id.length > MANY ? 5 * CALM : CALM;
       SweepPage.update(fresh);
-      readLater(fresh.trials);
+      readLater(fresh);
     } catch (error) {
       console.warn(error);
     }
@@ -45,6 +45,7 @@
 
   // What takes long to read: of few trials at once, of more once somebody looks at its section.
   const FEW = 500;
+  const AGAIN = 5000; // milliseconds until what could not be read is asked for again
 
   function later(path, section, use, rest = 0) {
     let [isInSight, isBusy, count, wantedFor, hadFor] = [false, false, 0, null, null];
@@ -52,15 +53,18 @@
       if (isBusy || wantedFor === hadFor || (!isInSight && count > FEW)) return;
       isBusy = true;
       hadFor = wantedFor;
+      let calm = rest;
       try {
         use(await read(path));
       } catch (error) {
         console.warn(error);
+        hadFor = null;
+        calm = Math.max(rest, AGAIN);
       }
       setTimeout(() => {
         isBusy = false;
         look();
-      }, rest);
+      }, calm);
     }
     new IntersectionObserver((entries) => {
       isInSight = entries.some((entry) => entry.isIntersecting);
@@ -79,11 +83,11 @@
   });
   const lookAtImportance = later("importance", "space", SweepPage.add, 10_000); // seconds of the server's time
 
-  function readLater({ rank, trained, status }) {
+  function readLater({ trials: { rank, trained, status }, standing }) {
     const ended = rank.map((_, trial) => trial).filter((trial) => status[trial] !== "RUNNING");
     const epochs = ended.reduce((sum, trial) => sum + (trained[trial] ?? 0), 0);
     const state = `${ended.length} ${epochs}`; // changes when a trial ends, also a promoted one
-    lookAtJobs(ended.length, state);
+    lookAtJobs(ended.length, `${standing} ${state}`); // only a sweep that has ended knows its cost, and what ended it early
     lookAtImportance(ended.length, state);
   }
 

@@ -50,14 +50,14 @@ const NoteForm = (() => {
     byId("note-said").textContent = "Saving …";
     byId("note-faults").hidden = true;
     let said = "";
+    const sent = area.value;
     try {
       const answer = await fetch(form.action, { method: "POST", headers: { Accept: "application/json" }, body: new URLSearchParams(new FormData(form)) });
       const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
       const told = isJson ? await answer.json() : { faults: [await answer.text()] };
       if (answer.ok) {
-        const wasWritten = area.value;
         see(told);
-        if (area.value === wasWritten) area.value = told.text;
+        if (area.value === sent) area.value = told.text; // or a person has gone on writing meanwhile
         said = told.text ? "Saved." : "Removed.";
       } else complain(told.faults, told.now);
     } catch (error) {

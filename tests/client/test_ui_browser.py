@@ -15,6 +15,7 @@ from tests.support.browser import HOW, Browser, browser, found
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, eventually, keep_template
 from tests.support.ports import free_port
+from tests.support.recorded import RecordedCloud
 from tests.support.ui import served
 
 pytestmark = pytest.mark.skipif(found() is None and not os.environ.get("CI"), reason=f"no browser here: {HOW}")
@@ -163,3 +164,113 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
         assert "lr 0.1 is best, says somebody else too" in text(chromium, "#rows")
         assert {"finished", "interrupted"} <= set(text(chromium, "#rows").split())
         assert all(address.startswith((root, "data:", "blob:")) for address in chromium.requests())
+
+
+# --- answers that come late, or not at all
+
+EVENTS_BY_HAND = """
+window.EventSource = class extends EventTarget { close() {} constructor() { super(); window.source = this; } };
+window.asked = [];
+window.answers = {}; // the end of an address → what answers in the place of the server
+const asks = window.fetch;
+window.fetch = (url, ...more) => {
+  window.asked.push(String(url));
+  const by = Object.keys(window.answers).find((end) => String(url).endsWith(end));
+  return by ? window.answers[by](url, ...more) : asks(url, ...more);
+};
+window.tell = (told) => window.source.dispatchEvent(new MessageEvent("sweep", { data: JSON.stringify(
+  { title: "", said: "", parts: {}, note: { text: "", mark: "" }, ...told }) }));
+window.json = (document) => new Response(JSON.stringify(document), { headers: { "Content-Type": "application/json" } });
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedCloud:
+    recorded = RecordedCloud(directory=tmp_path_factory.mktemp("late") / "cloud")
+    trials = recorded.planned("mine", {"lr": [0.1, 0.01, 0.001, 0.0001, 0.00001]}, epochs=3)
+    for number, trial in enumerate(trials):
+        value = 0.9 - number / 10
+        recorded.succeeded("mine", trial, {"val_accuracy": [value - 0.2, value - 0.1, value]}, began=number)
+    recorded.reduced("mine")
+    return recorded
+
+
+@pytest.fixture
+def told_by_hand(chromium: Browser, recorded: RecordedCloud) -> Iterator[Browser]:
+    """The page of a sweep that has ended, whose events and some of whose answers come from the test."""
+    script = chromium.command("Page.addScriptToEvaluateOnNewDocument", source=EVENTS_BY_HAND)["identifier"]
+    try:
+        with served(recorded.directory.parent, "--dir", "cloud") as page:
+            chromium.open(page.address)
+            chromium.open(f"{page.root}sweeps/mine")
+            eventually(lambda: chromium.run("return document.querySelectorAll('#trials tbody tr').length") == 5)
+            yield chromium
+    finally:
+        chromium.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
+def asked_for(chromium: Browser, end: str) -> int:
+    return int(chromium.run("return asked.filter((each) => each.endsWith(arguments[0])).length", end))
+
+
+def test_what_a_person_writes_while_the_note_is_saved_stays(told_by_hand: Browser) -> None:
+    chromium = told_by_hand
+    chromium.run("answers['/note'] = () => new Promise((answer) => { window.answer = answer; })")
+    type_note(chromium, "lr 0.1")
+    chromium.run("document.getElementById('note-form').requestSubmit()")
+    eventually(lambda: text(chromium, "#note-said") == "Saving …")
+    chromium.run("document.querySelector('#note-text').focus()")
+    chromium.driver.switch_to.active_element.send_keys(" is best")
+    chromium.run("answer(json({ text: 'lr 0.1', mark: 'new' }))")
+    eventually(lambda: text(chromium, "#note-said") == "Saved.")
+    assert chromium.run("return document.getElementById('note-text').value") == "lr 0.1 is best"
+    chromium.run("document.getElementById('note-text').value = 'lr 0.1'")  # or the browser asks before it leaves
+
+
+def test_a_curve_that_was_drawn_while_its_trial_ran_is_whole_once_the_trial_has_ended(told_by_hand: Browser) -> None:
+    chromium = told_by_hand
+    chromium.run(
+        """
+        const done = fetch(`${document.body.dataset.sweep}/data`).then((answer) => answer.json());
+        return done.then((ended) => {
+          const at = ended.trials.id.length - 1;
+          const runs = structuredClone(ended);
+          const now = { status: "RUNNING", trained: 1, rank: null, value: null };
+          for (const [name, value] of Object.entries(now)) runs.trials[name][at] = value;
+          runs.curves[at] = { best: 1, columns: { val_accuracy: [0.3] } };
+          runs.unfinished = [at];
+          SweepPage.update(runs);
+          SweepPage.update(ended);
+        });
+        """
+    )
+    chromium.run("document.querySelector('#trials tbody tr:last-child input').click()")
+    drawn = """return document.getElementById('panel-0').data
+        .filter(({ name }) => name?.includes('1e-05')).map(({ y }) => y)[0]"""
+    eventually(lambda: chromium.run(drawn) == [0.3, 0.4, 0.5])
+
+
+def test_what_could_not_be_read_is_read_again_and_what_only_the_end_tells_is_read_then(told_by_hand: Browser) -> None:
+    chromium = told_by_hand
+    eventually(lambda: asked_for(chromium, "/jobs") == 1)
+    chromium.run(
+        """
+        const read = fetch(`${document.body.dataset.sweep}/data`).then((answer) => answer.json());
+        return read.then((data) => {
+          window.of = (number, standing) => {
+            answers["/data"] = () => Promise.resolve(json({ ...data, number, standing }));
+            tell({ number });
+          };
+        });
+        """
+    )
+    # The server does not answer for a moment, and nothing more happens to the sweep.
+    chromium.run("answers['/jobs'] = () => { delete answers['/jobs']; return Promise.reject(new Error('gone')); }")
+    chromium.run("of(7, 'RUNNING')")
+    eventually(lambda: asked_for(chromium, "/jobs") == 3, 20)
+    # The same trials have ended, and now the sweep has.
+    ended = "const [jobs] = arguments; answers['/jobs'] = () => Promise.resolve(json(jobs))"
+    course = chromium.run("return fetch(`${document.body.dataset.sweep}/jobs`).then((answer) => answer.json())")
+    chromium.run(ended, {**course, "course": {**course["course"], "ended_by": "the budget is spent"}})
+    chromium.run("of(8, 'FINISHED')")
+    eventually(lambda: text(chromium, "#ended-by") == "It ended early: the budget is spent.")

@@ -102,15 +102,27 @@ const SweepPage = (() => {
   // One value is no curve; a live page may get some later.
   const hasCurves = () => !data.is_score && (fetchCurves !== null || curves.size > 0);
 
+  // A curve that was read while its trial ran ends too early once the trial has gone on. Of params with several trials
+  // it is the first one's, and another one may have trained longer: so it is asked for once for each number of epochs.
+  const lastOf = (curve) => curve.epochs?.at(-1) ?? Object.values(curve.columns)[0]?.length ?? 0;
+  const trained = (id) => trials.trained[index.get(id)] ?? 0;
+  const isWhole = (id) => curves.has(id) && (lastOf(curves.get(id)) >= trained(id) || answered.get(id) === trained(id));
+  const answered = new Map(); // trial's id → the epochs for which its curve was asked for
+
   async function showCurves() {
     byId("curves").hidden = !hasCurves();
     byId("clear").hidden = byId("curves").hidden;
     if (!hasCurves()) return;
     listChosen();
     drawCurves();
-    const missing = fetchCurves ? chosen.filter((id) => !curves.has(id)) : [];
+    const missing = fetchCurves ? chosen.filter((id) => !isWhole(id)) : [];
     if (!missing.length) return;
-    for (const [id, curve] of Object.entries(await fetchCurves(missing))) curves.set(id, curve);
+    const asked = missing.map((id) => [id, trained(id)]);
+    const found = await fetchCurves(missing);
+    for (const [id, epochs] of asked) answered.set(id, epochs);
+    for (const [id, curve] of Object.entries(found)) {
+      if (!curves.has(id) || lastOf(curves.get(id)) <= lastOf(curve)) curves.set(id, curve); // others may have come meanwhile
+    }
     listChosen();
     drawCurves();
   }
