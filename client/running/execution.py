@@ -195,29 +195,30 @@ class Execution:
         if not self._records.have_end_of(self.spec.name, execution=self.name):
             return []
         self._reads_logs = False
-        return self._seen(SUCCEEDED, datetime.now(UTC), with_training=False)
+        return self._seen(SUCCEEDED, datetime.now(UTC), with_training=False, take=None)
 
     def _look(self, *, with_training: bool, take: Take | None) -> list[Progress]:
         with self._looking:
             described = self._deployment.step_functions.describe_execution(executionArn=self.arn)
             # After reading the status, so that the last listing has everything that the execution wrote.
-            found = self._seen(described["status"], described["startDate"], with_training=with_training)
-            if take:
-                for progress in found:
-                    take(progress)
-            return found
+            return self._seen(described["status"], described["startDate"], with_training=with_training, take=take)
 
-    def _seen(self, status: str, started: datetime, *, with_training: bool) -> list[Progress]:
+    def _seen(self, status: str, started: datetime, *, with_training: bool, take: Take | None) -> list[Progress]:
         """Returns the current progress, preceded by the last progress of every round that has ended meanwhile.
 
         A look that fails has told nothing. So it takes no news: the next one has them.
         """
         before = self.plan, self._ended.copy(), self._failed, self._round_began
         try:
-            return self._found(status, started, with_training=with_training)
+            found = self._found(status, started, with_training=with_training)
+            if take:
+                for progress in found:
+                    take(progress)
         except BaseException:
             self.plan, self._ended, self._failed, self._round_began = before
             raise
+        self._untold.clear()
+        return found
 
     def _found(self, status: str, started: datetime, *, with_training: bool) -> list[Progress]:
         latest = self._records.latest(self.spec.name)
@@ -261,9 +262,7 @@ class Execution:
             news=tuple(self._with_last_line(result, outcomes) for result in self._untold),
             outcomes=outcomes,
         )
-        progress = self._with_jobs(progress, self.plan, with_training=with_training)
-        self._untold.clear()
-        return progress
+        return self._with_jobs(progress, self.plan, with_training=with_training)
 
     def _with_last_line(self, result: Result, outcomes: dict[str, JobOutcome]) -> Result:
         """Appends a failed job's last log line to its reason, and its outcome to `outcomes`."""

@@ -43,6 +43,11 @@ class Followed:
         self._looked_at = -math.inf
 
     @property
+    def has_begun(self) -> bool:
+        """Whether a look has succeeded: before that nothing is known of the execution but what was asked."""
+        return self._looked_at > -math.inf
+
+    @property
     def ended(self) -> int:
         """How many results are known; more with each trial that ends."""
         return len(self._known.results)
@@ -107,10 +112,9 @@ class Followed:
             self._written |= {key: objects[key] for key in there}
         if not self._is_last(progress):
             return
-        self.progress, self._looked_at = progress, time.monotonic()
         if plan is not None:
             before = [trial for trial in plan.trials.values() if trial.trial_id not in plan.to_run]
             new = [trial.trial_id for trial in before if (trial.trial_id, trial.epochs) not in known]
-            with explained():
-                read = self._records.results(plan, new) if new else []
+            read = self._records.results(plan, new) if new else []
             known.update({(each.result.trial.trial_id, each.result.trial.epochs): each.result for each in read})
+        self.progress, self._looked_at = progress, time.monotonic()

@@ -282,7 +282,7 @@ class SweepWatch:
 
     def _running(self, followed: Followed) -> Seen:
         execution, progress = followed.execution, followed.progress
-        plan, rows = execution.plan, followed.rows()
+        plan, rows = (execution.plan, followed.rows()) if followed.has_begun else (None, [])
         standing = Standing(
             spec=execution.spec,
             planned=len(plan.trials) if plan else 0,

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
+from botocore.exceptions import EndpointConnectionError
 from botocore.httpsession import URLLib3Session
 
 from stepsweep.client.clouds.cloud import Cloud
@@ -206,3 +207,26 @@ def test_a_page_is_told_that_its_sweep_is_not_planned_yet(site: app.Site, runnin
     Control(running.deployment).start(SweepSpec.from_json({**ASKED, "name": "another"}))
     data = ask(site, "another")
     assert (data["trials"]["id"], data["columns"], data["is_planned"]) == ([], [], False)
+
+
+def test_a_page_keeps_what_it_shows_until_a_look_has_succeeded(
+    site: app.Site, running: Stack, trials: list[Any]
+) -> None:
+    """Batch does not answer, to which the records have been read already."""
+    running.succeeded("mine", trials[0], [0.5, 0.6])
+    answers = threading.Event()
+
+    def answer(**_: object) -> None:
+        if not answers.is_set():
+            raise EndpointConnectionError(endpoint_url="https://batch.example")
+
+    running.deployment.batch.meta.events.register("before-call.batch.ListJobs", answer)
+    request: Any = SimpleNamespace(path_params={"sweep": "mine"})
+    watched = site._watch("mine").feed
+    with watched.watched():
+        eventually(lambda: watched.latest is not None and "batch.example" in watched.latest.trouble)
+        assert not json.loads(bytes(site.data(request).body))["is_planned"]
+        answers.set()
+        eventually(lambda: watched.latest is not None and not watched.latest.trouble)
+        data = json.loads(bytes(site.data(request).body))
+    assert (data["is_planned"], data["trials"]["id"]) == (True, [trials[0].trial_id])
