@@ -13,11 +13,16 @@ from tests.proof.proof import Proof
 Json = dict[str, Any]
 
 FAST = ("ministack", "aws-local-stepfunctions")
-"""moto takes seconds to parse a definition. `make proof` asks it, too."""
+"""moto takes seconds to parse the definitions of all stories."""
 
 
 def test_interpreters_tell_every_story_alike(proof: Proof) -> None:
     assert proof.faults_of_interpreters(FAST) == []
+
+
+@pytest.mark.slow
+def test_moto_tells_them_alike_too(proof: Proof) -> None:
+    assert proof.faults_of_interpreters(["moto"]) == []
 
 
 def _training(definition: Json) -> Json:

@@ -43,7 +43,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
-from stepsweep.local.patches import stepfunctions, stepfunctions_map
+from stepsweep.local.patches import stepfunctions, stepfunctions_map, stepfunctions_tasks
 from stepsweep.local.patches.stepfunctions import error_named
 from stepsweep.local.patches.stepfunctions_tasks import failure
 from tests.proof.interpreters.stage import Scripted, Stage
@@ -110,6 +110,7 @@ def _replace() -> None:
     stepfunctions_map.maps_start_only_the_workers_they_need(access)
     stepfunctions_map.workers_go_from_item_to_item()
     stepfunctions_map.result_writers_read_the_input()
+    stepfunctions_tasks.batch_tasks_name_shares()
     anything: Any = AmazonStateLanguageParser
     anything.parse = staticmethod(cache(AmazonStateLanguageParser.parse))  # which takes seconds
     anything = ExecutionWorker
