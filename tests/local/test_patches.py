@@ -675,6 +675,12 @@ def test_puts_of_two_keys_do_not_wait_for_each_other(worlds: Worlds) -> None:
     assert embedded == plain == 2 * [{"statuses": [200, 200], "at once": True}]
 
 
+@patched("gets_are_atomic")
+def test_a_get_while_the_object_is_replaced_has_the_length_of_its_own_bytes(worlds: Worlds) -> None:
+    plain, embedded = worlds.ask("gets_while_the_object_is_replaced")
+    assert embedded == plain == 2 * [[14, "and afterwards"]]
+
+
 @patched("plain_requests_bypass_flask")
 def test_a_whole_object_is_answered_for_without_flask(worlds: Worlds) -> None:
     plain, embedded = worlds.ask("requests_to_flask_for_ten_objects")

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local.probes.world import World, probe
+from tests.local.probes.world import World, outcome, probe
 
 BUSY_SECONDS = 60
 """How late a request may come on a busy machine."""
@@ -66,6 +66,49 @@ def puts_of_two_keys_at_the_same_moment(world: World) -> list[Any]:
         _two_at_once(put, {"Key": "one"}, {"Key": "other"}),
         _two_at_once(partial(put, Metadata={"a": "1"}), {"Key": "one"}, {"Key": "other"}),
     ]
+
+
+@probe
+def gets_while_the_object_is_replaced(world: World) -> list[Any]:
+    """The length that each answer says and its bytes, of one get by the shortest way and one of a range. Each is asked
+    for when the new bytes have their file, where there is one, and the put goes on when it has read that."""
+    from stepsweep.local.patches import s3 as patches
+
+    # An answer whose length is wrong must not wait for more.
+    once = Config(retries={"total_max_attempts": 1}, read_timeout=5, response_checksum_validation="when_required")
+    s3, bucket = world.client("s3", once), world.bucket()
+    write_whole, opened = patches.write_whole, patches.opened
+    told = []
+    for key, more in (("replaced-1", {}), ("replaced-2", {"Range": "bytes=0-99"})):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"before")
+        is_written, is_read = threading.Event(), threading.Event()
+
+        def write(*args: Any, is_written: Any = is_written, is_read: Any = is_read, **kwargs: Any) -> None:
+            write_whole(*args, **kwargs)
+            is_written.set()
+            # In the embedded cloud nobody reads meanwhile, which only time can tell.
+            is_read.wait(1)
+
+        def read(*args: Any, is_read: Any = is_read) -> Any:
+            stream = opened(*args)
+            is_read.set()
+            return stream
+
+        def put(key: str = key, is_written: Any = is_written) -> None:
+            s3.put_object(Bucket=bucket, Key=key, Body=b"and afterwards")
+            is_written.set()
+
+        patches.write_whole, patches.opened = write, read
+        try:
+            writer = threading.Thread(target=put)
+            writer.start()
+            is_written.wait()
+            answer = s3.get_object(Bucket=bucket, Key=key, **more)
+            told.append([answer["ContentLength"], outcome(lambda answer=answer: answer["Body"].read().decode())])  # type: ignore[misc]
+            writer.join()
+        finally:
+            patches.write_whole, patches.opened = write_whole, opened
+    return told
 
 
 def _two_at_once(put: Callable[..., Any], *which: dict[str, Any], seconds: float = BUSY_SECONDS) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def install(
     ec2.networks_are_deleted_with_their_stack()
     s3.objects_are_files(objects)
     s3.puts_are_atomic()
+    s3.gets_are_atomic()
     stepfunctions.state_machines_of_stacks_execute()
     stepfunctions.executions_have_names()
     stepfunctions.executions_end_with_their_output()

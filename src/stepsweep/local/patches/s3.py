@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,10 +29,13 @@ NO_ROOM = (*FULL, errno.EFBIG)
 """Errors of a full disk, a used quota, and a limit on the size of files. They may pass, so writers try again."""
 
 _changed = threading.Condition()
-"""Locks the next two, and tells that an object is written."""
+"""Locks the next three, and tells that an object is written or read."""
 
 _in_work: set[tuple[str, str]] = set()
 """Bucket and key of each object that somebody writes."""
+
+_read: Counter[tuple[str, str]] = Counter()
+"""By bucket and key, how many read the object."""
 
 _read_only: set[str] = set()
 """Buckets that are about to be deleted."""
@@ -176,11 +180,39 @@ def puts_are_atomic() -> None:
     patch(S3Response, "put_object", put_object, with_original=True)
 
 
+def gets_are_atomic() -> None:
+    """S3 answers with an object as it was before or after a put. Here a file has the new bytes before moto has their
+    headers, so a get meanwhile has the length and the checksum of other bytes than its own."""
+
+    def get_object(original: Callable[..., Any], self: Any) -> Any:
+        with reading(self.bucket_name, self.parse_key_name()):
+            return original(self)
+
+    patch(S3Response, "get_object", get_object, with_original=True)
+
+
 @contextmanager
-def writing(bucket: str, key: str) -> Iterator[None]:
-    """Lets nobody else write the object meanwhile. Raises S3AccessDeniedError if its bucket is about to be deleted."""
+def reading(bucket: str, key: str) -> Iterator[None]:
+    """Lets nobody write the object meanwhile."""
     with _changed:
         _changed.wait_for(lambda: (bucket, key) not in _in_work)
+        _read[bucket, key] += 1
+    try:
+        yield
+    finally:
+        with _changed:
+            _read[bucket, key] -= 1
+            if not _read[bucket, key]:
+                del _read[bucket, key]
+                _changed.notify_all()
+
+
+@contextmanager
+def writing(bucket: str, key: str) -> Iterator[None]:
+    """Lets nobody else write or read the object meanwhile. Raises S3AccessDeniedError if its bucket is about to be
+    deleted."""
+    with _changed:
+        _changed.wait_for(lambda: (bucket, key) not in _in_work and (bucket, key) not in _read)
         if bucket in _read_only:
             raise S3AccessDeniedError
         _in_work.add((bucket, key))

@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from stepsweep.local.endpoint import ACCOUNT
 from stepsweep.local.patches.patching import patch
-from stepsweep.local.patches.s3 import writing
+from stepsweep.local.patches.s3 import reading, writing
 from stepsweep.local.signatures import read_body
 
 _OBJECT = re.compile(r"/(?P<bucket>[a-z0-9.-]+)/(?P<key>[A-Za-z0-9_./-]+)")
@@ -98,18 +98,19 @@ def _get(environ: dict[str, Any]) -> _Answer | None:
         return _missing(environ, name)
     if environ["REQUEST_METHOD"] == "HEAD":
         return None
-    key = s3_models.s3_backends[ACCOUNT]["aws"].get_object(bucket.name, name)
-    if not isinstance(key, s3_models.FakeKey) or key.storage_class != "STANDARD":
-        return None
-    headers = {**key.response_dict, **key.metadata, "Accept-Ranges": "bytes"}
-    if key.version_id != "null":
-        headers["x-amz-version-id"] = key.version_id
-    if environ.get("HTTP_X_AMZ_CHECKSUM_MODE") == "ENABLED" and key.checksum_algorithm:
-        parts = f"-{key.checksum_parts}" if key.checksum_type == "COMPOSITE" else ""
-        headers[f"x-amz-checksum-{key.checksum_algorithm.lower()}"] = f"{key.checksum_value}{parts}"
-        if key.checksum_type:
-            headers["x-amz-checksum-type"] = key.checksum_type
-    return "200 OK", headers, key.value
+    with reading(bucket.name, name):
+        key = s3_models.s3_backends[ACCOUNT]["aws"].get_object(bucket.name, name)
+        if not isinstance(key, s3_models.FakeKey) or key.storage_class != "STANDARD":
+            return None
+        headers = {**key.response_dict, **key.metadata, "Accept-Ranges": "bytes"}
+        if key.version_id != "null":
+            headers["x-amz-version-id"] = key.version_id
+        if environ.get("HTTP_X_AMZ_CHECKSUM_MODE") == "ENABLED" and key.checksum_algorithm:
+            parts = f"-{key.checksum_parts}" if key.checksum_type == "COMPOSITE" else ""
+            headers[f"x-amz-checksum-{key.checksum_algorithm.lower()}"] = f"{key.checksum_value}{parts}"
+            if key.checksum_type:
+                headers["x-amz-checksum-type"] = key.checksum_type
+        return "200 OK", headers, key.value
 
 
 def _missing(environ: dict[str, Any], name: str) -> _Answer:
