@@ -64,15 +64,14 @@ def handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
     map_results, no_job_started = _how_training_ended(event["ended"])
     # An earlier version's execution, which goes on with this function, does not name itself.
     execution = event.get("execution", "")
-    if event["leg"] is None and execution and other_execution(bucket, event["sweep"], execution):
-        state = _left_to_the_planner(event["sweep"], event["round"])
-    elif event["leg"] is None:
+    if event["leg"] is None:
         # Not this process's clock: a function that runs again must decide the same.
         since = datetime.fromisoformat(event["entered"]) - datetime.fromisoformat(event["started"])
         state = reduce(
             bucket,
             last_lines,
             sweep=event["sweep"],
+            execution=execution,
             round_number=event["round"],
             map_results=map_results,
             no_job_started=no_job_started,
@@ -119,6 +118,7 @@ def reduce(
     map_results: Any,
     usd_per_hour: float,
     job: StackJob,
+    execution: str = "",
     hours: float = 0.0,
     no_job_started: str = "",
 ) -> dict[str, Any]:
@@ -132,12 +132,15 @@ def reduce(
             trial, and decides nothing: without it the function writes the same.
         usd_per_hour: of a machine that the stack's own job fills.
         job: what a trial gets that asks for nothing.
+        execution: whose round it is; empty if that is not known.
         hours: since the execution started.
         no_job_started: why not one of the round's jobs started, if so. Then it is the outcome of each, and the search
             ends.
     """
     key = keys.plan_key(sweep, round_number)
     plan = RoundPlan.from_json(bucket.written_json(key), where=key)
+    if execution not in ("", plan.execution):  # another one has begun to plan
+        return _left_to_the_planner(sweep, round_number)
     spec, trials = plan.spec, plan.trials
     fleet = Fleet.of(spec, job, usd_per_hour=usd_per_hour)
 
@@ -153,6 +156,9 @@ def reduce(
     if no_job_started and round_number:
         results = _as_before(bucket, sweep, round_number, results)
     spent = spent_until(bucket, spec, all_read, round_number, fleet)
+    # After what takes long: another execution may have planned, and even ended, since this function began.
+    if execution and other_execution(bucket, sweep, execution):
+        return _left_to_the_planner(sweep, round_number)
     bucket.put_json(
         keys.results_key(sweep, round_number),
         RoundResults(
@@ -241,6 +247,8 @@ def end_leg(
 
     all_read = for_all(read, trials)
     results = with_last_lines(all_read, last_lines)
+    if execution and other_execution(bucket, sweep, execution):  # as in `reduce`
+        return _left_to_the_planner(sweep, part)
     plan = RoundPlan(
         execution=state.began.execution,
         spec=spec,

@@ -322,6 +322,25 @@ def test_of_two_executions_of_a_sweep_the_later_one_goes_on_and_the_other_names_
     assert second.reduce(leg=1)["output"]["outcomes"]["SUCCEEDED"] == 6
 
 
+def test_what_another_execution_has_found_while_a_leg_ends_stays(cloud: Cloud) -> None:
+    """The first one was stopped, which does not end its function."""
+    first = Workers.of(cloud, max_concurrency=1)
+    first.train(0, fails=True)
+    first.to_the_end()
+    ended: dict[str, bytes] = {}
+
+    def again() -> None:
+        second = Workers.of(cloud, execution="two", max_concurrency=1)
+        second.to_the_end()
+        assert second.reduce(leg=1)["output"]["outcomes"]["SUCCEEDED"] == 6
+        ended.update(cloud.objects())
+
+    with cloud.just_before("GetObject", keys.metrics_key(first.trained[-1], 1), again):
+        answer = first.reduce()
+    assert answer == {"another_round": True, "sweep": "s", "round": 1, "ask": False}
+    assert cloud.objects() == ended
+
+
 def test_trials_of_another_sweep_are_not_trained_again(cloud: Cloud) -> None:
     Workers.of(cloud, name="earlier", max_concurrency=1).to_the_end()
     workers = Workers.of(cloud, max_concurrency=2, search={"method": "random", "trials": 8})

@@ -208,6 +208,41 @@ class TestHalving:
         cloud.reduce(execution="two")
         assert "fault" not in cloud.plan(accepted, execution="two", round_number=1)
 
+    @pytest.mark.parametrize(
+        ("request_", "key"),
+        [("GetObject", keys.plan_key("s", 0)), ("PutObject", keys.latest_key("s"))],
+        ids=["before it reads the plan", "before it writes that it has ended"],
+    )
+    def test_an_execution_that_is_planned_while_another_names_its_winner_goes_on(
+        self, cloud: Cloud, request_: str, key: str
+    ) -> None:
+        """As after `sweep stop`, which does not end a function, and `sweep resume`."""
+        once = {**HALVED, "halving": None}
+        train(cloud, plan(cloud, 0, halving=None))
+        with cloud.just_before(request_, key, lambda: cloud.plan(once, execution="two")):
+            cloud.reduce()
+        latest = cloud.bucket.get_json(keys.latest_key("s"))
+        assert (latest["execution"], latest["has_ended"]) == ("two", False)
+        assert cloud.reduce(execution="two")["output"]["execution"] == "two"
+        assert cloud.bucket.get_json(keys.latest_key("s"))["has_ended"] is True
+
+    def test_what_another_execution_has_found_meanwhile_stays(self, cloud: Cloud) -> None:
+        once = {**HALVED, "halving": None}
+        trials = plan(cloud, 0, halving=None)
+        train(cloud, trials[:-1])
+        ended: dict[str, bytes] = {}
+
+        def again() -> None:
+            cloud.plan(once, execution="two")
+            train(cloud, trials[-1:])
+            assert cloud.reduce(execution="two")["output"]["winner"]["params"] == {"lr": 0.6}
+            ended.update(cloud.objects())
+
+        with cloud.just_before("GetObject", trials[0].metrics_key, again):
+            answer = cloud.reduce()
+        assert answer == {"another_round": True, "sweep": "s", "round": 1, "ask": False}
+        assert cloud.objects() == ended
+
     def test_the_output_of_many_rounds_fits_into_a_state(self, cloud: Cloud) -> None:
         train(cloud, plan(cloud, 0))
         assert len(str(cloud.reduce())) < 200, "between rounds nothing but numbers is handed on"

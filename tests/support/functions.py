@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +97,22 @@ class Cloud:
                 logStreamName=stream,
                 logEvents=[{"timestamp": now, "message": line} for line in lines],
             )
+
+    @contextmanager
+    def just_before(self, request: str, key: str, do: Callable[[], object]) -> Iterator[None]:
+        """Does something once, when a function is about to send such a request for such a key."""
+        event, left = f"before-call.s3.{request}", [do]
+
+        def meanwhile(params: Mapping[str, Any], **_: object) -> None:
+            if left and params["url_path"].endswith(f"/{key}"):
+                left.pop()()
+
+        self.s3.meta.events.register(event, meanwhile)
+        try:
+            yield
+        finally:
+            self.s3.meta.events.unregister(event, meanwhile)
+        assert not left, f"no {request} for {key}"
 
     def objects(self) -> dict[str, bytes]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from stepsweep.bucket.s3 import Bucket, Readable
+from stepsweep.bucket.s3 import Bucket, Readable, as_json, document_of
 from stepsweep.contract import keys
 from stepsweep.contract.documents import Latest
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
@@ -65,9 +65,18 @@ def has_planned(
 def has_ended(bucket: Bucket, sweep: str, *, execution: str) -> None:
     """Records that the search of an execution has ended. Its other documents must have been written.
 
-    If another execution has planned since, it will end the search.
+    If another execution has planned since, even while this one writes, that one will end the search.
+
+    Raises:
+        FileNotFoundError: the record is missing.
+        InvalidDocument: it is damaged.
     """
     key = keys.latest_key(sweep)
-    latest = Latest.from_json(bucket.written_json(key), where=key)
-    if latest.execution == execution:
-        bucket.put_json(key, replace(latest, has_ended=True).to_json())
+    while True:
+        data = bucket.written(key)
+        latest = Latest.from_json(document_of(key, data), where=key)
+        if latest.has_ended or latest.execution != execution:
+            return
+        ended = as_json(replace(latest, has_ended=True).to_json())
+        if bucket.replace(key, ended, "application/json", known=data):
+            return

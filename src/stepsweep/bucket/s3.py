@@ -79,10 +79,14 @@ class Bucket:
 
     def written_json(self, key: str) -> Any:
         """Returns a document that an earlier step of the sweep wrote. Raises FileNotFoundError if it is missing."""
-        document = self.get_json(key)
-        if document is None:
+        return document_of(key, self.written(key))
+
+    def written(self, key: str) -> bytes:
+        """Returns its bytes. Raises FileNotFoundError if it is missing."""
+        data = self.get(key)
+        if data is None:
             raise FileNotFoundError(f"{key} is not in the bucket: it was deleted while the sweep ran")
-        return document
+        return data
 
     def has(self, key: str) -> bool:
         try:
