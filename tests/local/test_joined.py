@@ -2,8 +2,12 @@
 
 import json
 import os
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +70,40 @@ def test_a_folder_whose_lock_is_held_has_the_cloud_that_its_file_names(folder: P
     assert is_up(folder)
     assert is_up(folder, url=ENDPOINT.url)
     assert not is_up(folder, url="http://127.0.0.1:2")
+
+
+@pytest.fixture
+def gone() -> int:
+    """The id of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+@pytest.mark.usefixtures("_is_held")
+def test_the_file_of_a_cloud_that_was_killed_is_not_that_of_one_that_is_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: int
+) -> None:
+    """Two commands after a crash: the second one found the lock held, and the dead cloud's endpoint."""
+    killed = json.dumps({**json.loads(KNOWN), "pid": gone})
+    monkeypatch.setattr(time, "sleep", lambda _: (tmp_path / ADDRESS).write_text(KNOWN))
+    (tmp_path / ADDRESS).write_text(killed)
+    assert joined(tmp_path) == ENDPOINT
+    (tmp_path / ADDRESS).write_text(killed)
+    with held(tmp_path) as endpoint:
+        assert endpoint == ENDPOINT
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert joined(tmp_path) == ENDPOINT
+    (tmp_path / ADDRESS).write_text(killed)
+    assert joined(tmp_path) is None
+
+
+@pytest.mark.usefixtures("_is_held")
+def test_a_cloud_in_another_container_is_there_if_it_answers(folder: Path, gone: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        there = {"pid": gone, "url": f"http://127.0.0.1:{server.getsockname()[1]}"}
+        (folder / ADDRESS).write_text(json.dumps({**json.loads(KNOWN), **there}))
+        assert joined(folder) == replace(ENDPOINT, **there)  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("_is_held")

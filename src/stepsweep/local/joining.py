@@ -4,10 +4,12 @@ import contextlib
 import fcntl
 import json
 import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -16,6 +18,7 @@ from stepsweep.local.limits import CloudFailed
 from stepsweep.local.owner import checked
 
 START_TIMEOUT_SECONDS = 120.0
+CONNECT_SECONDS = 1.0
 
 LOCK, ADDRESS = "cloud.lock", "cloud.json"
 """The cloud's process holds the lock, and writes its endpoint to the other file, with the key to it: only the person
@@ -49,7 +52,8 @@ def _joined_by_a_reader(directory: Path) -> Endpoint | None:
             return None
     except BlockingIOError:
         with contextlib.suppress(OSError, ValueError, TypeError):
-            return _published(directory / ADDRESS)
+            endpoint = _published(directory / ADDRESS)
+            return endpoint if _is_there(endpoint) else None
     except OSError:
         pass
     return None
@@ -139,6 +143,26 @@ def _waited_for(lock: FileLock, address: Path) -> Endpoint | None:
             lock.acquire(timeout=0)
             return None
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError):
-            return _published(address)
+            endpoint = _published(address)
+            if _is_there(endpoint):
+                return endpoint
         time.sleep(0.1)
     raise CloudFailed(f"another process holds {lock.lock_file} but its cloud does not answer")
+
+
+def _is_there(endpoint: Endpoint) -> bool:
+    """Whether the process that published an endpoint is there: one that was killed leaves its file.
+
+    Whoever holds the lock now may be starting a cloud, or only look whether there is one.
+    """
+    try:
+        os.kill(endpoint.pid, 0)
+    except ProcessLookupError:
+        # Its id means nothing where the process is in another container, with the same network.
+        place = urlsplit(endpoint.url)
+        with contextlib.suppress(OSError), socket.create_connection((place.hostname, place.port), CONNECT_SECONDS):
+            return True
+        return False
+    except PermissionError:  # another person's
+        pass
+    return True

@@ -72,8 +72,9 @@ def puts_of_two_keys_at_the_same_moment(world: World) -> list[Any]:
 def gets_while_the_object_is_replaced(world: World) -> list[Any]:
     """The length that each answer says and its bytes, of one get by the shortest way and one of a range. Each is asked
     for when the new bytes have their file, where there is one, and the put goes on when it has read that."""
-    from stepsweep.local.patches import s3 as patches
+    from stepsweep.local.patches import s3 as module
 
+    patches: Any = module
     # An answer whose length is wrong must not wait for more.
     once = Config(retries={"total_max_attempts": 1}, read_timeout=5, response_checksum_validation="when_required")
     s3, bucket = world.client("s3", once), world.bucket()
@@ -104,7 +105,7 @@ def gets_while_the_object_is_replaced(world: World) -> list[Any]:
             writer.start()
             is_written.wait()
             answer = s3.get_object(Bucket=bucket, Key=key, **more)
-            told.append([answer["ContentLength"], outcome(lambda answer=answer: answer["Body"].read().decode())])  # type: ignore[misc]
+            told.append([answer["ContentLength"], outcome(lambda body=answer["Body"]: body.read().decode())])  # type: ignore[misc]
             writer.join()
         finally:
             patches.write_whole, patches.opened = write_whole, opened
