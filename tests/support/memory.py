@@ -1,10 +1,16 @@
 """S3 in memory, for searches of thousands of trials on a virtual clock, and for functions whose requests fail."""
 
+import hashlib
 import io
 from bisect import bisect_right, insort
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+
+def tag_of(data: bytes) -> str:
+    """Returns an object's ETag."""
+    return f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
 
 
 class Memory:
@@ -17,17 +23,19 @@ class Memory:
     def get_object(self, *, Key: str, **_: str) -> dict[str, Any]:  # noqa: N803
         if (data := self.objects.get(Key)) is None:
             raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": io.BytesIO(data)}
+        return {"Body": io.BytesIO(data), "ETag": tag_of(data)}
 
     def head_object(self, *, Key: str, **_: str) -> dict[str, Any]:  # noqa: N803
         if Key not in self.objects:
             raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
         return {}
 
-    def put_object(self, *, Key: str, Body: bytes, IfNoneMatch: str = "", **_: str) -> dict[str, Any]:  # noqa: N803
+    def put_object(
+        self, *, Key: str, Body: bytes, IfNoneMatch: str = "", IfMatch: str = "", **_: str  # noqa: N803
+    ) -> dict[str, Any]:  # fmt: skip
         if Key not in self.objects:
             insort(self._keys, Key)
-        elif IfNoneMatch:
+        elif IfNoneMatch or IfMatch not in ("", tag_of(self.objects[Key])):
             raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
         self.objects[Key] = Body
         return {}

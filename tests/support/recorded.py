@@ -25,6 +25,7 @@ from stepsweep.contract.trial import Trial
 from stepsweep.statemachine.claims import Trainer
 from stepsweep.statemachine.planner import plan
 from stepsweep.statemachine.reducer import reduce
+from tests.support.memory import tag_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,7 +43,8 @@ class _S3:
         self._objects = objects
 
     def get_object(self, **named: str) -> dict[str, Any]:
-        return {"Body": io.BytesIO(self._there(named, code="NoSuchKey").read_bytes())}
+        data = self._there(named, code="NoSuchKey").read_bytes()
+        return {"Body": io.BytesIO(data), "ETag": tag_of(data)}
 
     def head_object(self, **named: str) -> dict[str, Any]:
         self._there(named, code="404")
@@ -51,6 +53,8 @@ class _S3:
     def put_object(self, **named: Any) -> dict[str, Any]:
         file = self._file(named)
         if named.get("IfNoneMatch") and file.is_file():
+            raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
+        if named.get("IfMatch", there := tag_of(file.read_bytes()) if file.is_file() else "") != there:
             raise ClientError({"Error": {"Code": "PreconditionFailed"}}, "PutObject")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(named["Body"])
