@@ -45,20 +45,22 @@ class Feed(Generic[T]):
 
     def publish(self, value: T) -> None:
         with self._lock:
-            self.latest = value
-            self._number += 1
-            pages = list(self._pages)
-        for loop, changed in pages:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: the server ends
-                loop.call_soon_threadsafe(changed.set)
+            self._have(value)
 
     def wait(self, seconds: float) -> bool:
         """Waits for some seconds or until `wake`, and returns whether it was woken."""
         was_woken = self._woken.wait(seconds)
-        self._woken.clear()
+        if was_woken:  # or a call that comes just now would be lost
+            self._woken.clear()
         return was_woken
 
     # --- for the others
+
+    def change(self, how: Callable[[T], T]) -> None:
+        """Publishes the latest value, changed. The thread may publish a newer one meanwhile, which must not be lost."""
+        with self._lock:
+            if self.latest is not None:
+                self._have(how(self.latest))
 
     def wake(self) -> None:
         """Tells the thread that something may have changed."""
@@ -101,13 +103,23 @@ class Feed(Generic[T]):
                 with self._lock:
                     self._pages.discard(page)
 
+    def _have(self, value: T) -> None:
+        self.latest = value
+        self._number += 1
+        for loop, changed in self._pages:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the server ends
+                loop.call_soon_threadsafe(changed.set)
+
     def _run(self) -> None:
         while True:
+            is_well = False
             try:
                 self._renew(self)
+                is_well = True
             finally:
                 with self._lock:
-                    goes_on = self._watchers > 0
+                    # The next page to open begins anew after an error of ours, or all would show the same for good.
+                    goes_on = is_well and self._watchers > 0
                     if not goes_on:
                         self._thread, self.latest = None, None  # of many trials it is large
             if not goes_on:

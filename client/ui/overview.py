@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from stepsweep.bucket.disk import told
 from stepsweep.client.archive.recorded import Entry, of_sweep
 from stepsweep.client.running.control import Found
 from stepsweep.client.ui.feed import Feed
@@ -86,8 +87,9 @@ class Overview:
             while feed.is_watched:
                 try:
                     listed = self._look()
-                except SweepError as error:
-                    listed = Listed(lines=feed.latest.lines if feed.latest else (), trouble=str(error))
+                except (SweepError, OSError) as error:
+                    trouble = told(error, self._source.cloud.directory) if isinstance(error, OSError) else str(error)
+                    listed = Listed(lines=feed.latest.lines if feed.latest else (), trouble=trouble)
                 if listed != feed.latest:
                     feed.publish(listed)
                 running = {line.entry.sweep for line in listed.lines if line.entry.status == "RUNNING"}

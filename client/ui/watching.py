@@ -1,5 +1,7 @@
 """Follows a sweep for its page: the leaderboard so far, the running trials with their curves, and how it goes on."""
 
+import functools
+import itertools
 import math
 import threading
 import time
@@ -7,8 +9,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from stepsweep.bucket.disk import told
 from stepsweep.bucket.records import Plan, Records
 from stepsweep.bucket.stores import Home
+from stepsweep.client.archive.recorded import Archive
+from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import RUNNING, Progress
@@ -51,6 +56,10 @@ SHARE = 0.2
 """Part of the time that is spent on making values: those of very many trials take longer, and then come less often."""
 
 
+_NUMBERS = itertools.count(time.time_ns() // 1_000_000)
+"""An open page outlives what is known here, and the server. So no number comes again: there are far fewer than one a
+millisecond, and the next server begins behind them."""
+
 _LOOKERS = ThreadPoolExecutor(8, thread_name_prefix="look")
 
 
@@ -63,11 +72,12 @@ class Seen:
         progress: of the running execution; None at rest.
         faults: why its last execution ended without results.
         trouble: why there is no news.
-        number: counts the changes of the leaderboard and the curves.
+        number: of this leaderboard and these curves; later ones have higher numbers.
         is_begun: whether records have been read; otherwise only what was asked is known.
         plan: the latest plan that was read; None before the first. That of thousands of trials takes tens of MiB to
             read, so whoever shows more of this moment takes this one.
         priority: that the sweep was started with last.
+        planned_by: the execution that planned last, at rest; empty if none has.
         followed: what else is known of the execution that ran at this moment; None at rest.
     """
 
@@ -75,10 +85,11 @@ class Seen:
     progress: Progress | None = None
     faults: tuple[str, ...] = ()
     trouble: str = ""
-    number: int = 0
+    number: int = field(default_factory=lambda: next(_NUMBERS), compare=False)
     is_begun: bool = True
     plan: Plan | None = field(default=None, compare=False)
     priority: Priority = Priority.NORMAL
+    planned_by: str = ""
     followed: Followed | None = field(default=None, compare=False)
 
 
@@ -95,12 +106,14 @@ class SweepWatch:
         self._source = source
         self._name = name
         self._faults: tuple[str, ...] = ()
+        self._faults_until = ""
         self._expected: SweepSpec | None = None
         self._curves: dict[tuple[str, int], Metrics] = {}
         self._looking = threading.Lock()
         self._recent = recent
         self._kept = kept
         self._keeping = threading.Lock()
+        self._noting = threading.Lock()
         self._note = NO_NOTE
         self._note_read_at = -math.inf
 
@@ -168,16 +181,16 @@ class SweepWatch:
 
     def changed(self) -> None:
         """Tells the pages that something is being done with the sweep, and looks at it again."""
-        if self.feed.latest is not None:
-            self.feed.publish(self.feed.latest)
+        self._recent.forget(self._name)
+        self.feed.change(lambda latest: latest)
         self.feed.wake()
 
     def noted(self, note: Note) -> None:
         """Tells the pages that the note has been written here."""
-        self._note, self._note_read_at = note, time.monotonic()
-        self._recent.forget(self._name)
-        if (latest := self.feed.latest) is not None:
-            self.feed.publish(replace(latest, report=replace(latest.report, note=note)))
+        with self._noting:
+            self._note, self._note_read_at = note, time.monotonic()
+            self._recent.forget(self._name)
+            self.feed.change(lambda latest: _with_note(latest, note))
 
     # --- in the feed's thread
 
@@ -191,20 +204,27 @@ class SweepWatch:
                     self._rest(feed, self._at_rest(found))
                 else:
                     self._run(feed, self._followed(found, execution))
-            except InvalidInput:  # it was removed, or is not planned yet
-                if self._expected is not None and feed.latest is None:
-                    feed.publish(self._only_asked(self._source.found().archive.objects, self._expected, []))
+            except InvalidInput as error:  # it was removed, or is not planned yet
+                if self._expected is None:
+                    if feed.latest is not None and not feed.latest.faults:
+                        feed.publish(replace(feed.latest, faults=tuple(error.faults)))
+                elif feed.latest is None:
+                    self._publish(self._only_asked(self._source.found().archive.objects, self._expected, []))
                 feed.wait(self._look_seconds)
-            except SweepError as error:
-                if feed.latest is not None:
-                    feed.publish(replace(feed.latest, trouble=str(error)))
+            except (SweepError, OSError) as error:
+                trouble = told(error, self._source.cloud.directory) if isinstance(error, OSError) else str(error)
+                feed.change(functools.partial(replace, trouble=trouble))
                 feed.wait(self._look_seconds)
+
+    def _publish(self, seen: Seen) -> None:
+        """Publishes what was made from the records, with the note that may have been written here meanwhile."""
+        with self._noting:
+            self.feed.publish(_with_note(seen, self._note))
 
     def _rest(self, feed: Feed[Seen], seen: Seen) -> None:
         """Waits at rest, until the sweep runs again or its records should be read again."""
-        last = feed.latest
-        if last is None or replace(last, number=0) != seen:
-            feed.publish(replace(seen, number=last.number + 1 if last else 0))
+        if feed.latest != seen:
+            self._publish(seen)
         deadline = time.monotonic() + REREAD_SECONDS
         while feed.is_watched and time.monotonic() < deadline:
             if feed.wait(self._look_seconds) or self._source.found().running(self._name):
@@ -214,8 +234,7 @@ class SweepWatch:
         """Follows an execution to its end, or until nobody looks any more."""
         self._faults = ()
         cloud, execution = self._source.cloud, followed.execution
-        number, ended = feed.latest.number + 1 if feed.latest else 0, -1
-        told_at, cost = 0.0, 0.0
+        told_at, cost, ended = 0.0, 0.0, -1
         for progress in followed.follow(poll_seconds=self._source.poll_seconds):
             if progress.trouble and cloud.is_gone(execution):
                 return
@@ -225,8 +244,7 @@ class SweepWatch:
             if is_calm and began - told_at < max(CALM_SECONDS, cost / SHARE):
                 continue
             ended = followed.ended
-            number += 1
-            feed.publish(replace(self._running(followed), number=number))
+            self._publish(self._running(followed))
             told_at = time.monotonic()
             cost = told_at - began
             if not feed.is_watched:
@@ -235,12 +253,12 @@ class SweepWatch:
         self._kept.forget(self._name)
         ending = execution.ending()
         if ending.output is None and ending.error != "NoTrialSucceeded":
-            self._faults = _why(ending)
+            self._faults_until, self._faults = _planned_by(self._source.found().archive, self._name), _why(ending)
             if feed.latest is not None:
                 # An input that the planner refused has no records: this is all that there is to show.
                 report = feed.latest.report
                 standing = replace(report.standing, executions=[])
-                feed.publish(Seen(report=replace(report, standing=standing), faults=self._faults, number=number + 1))
+                self._publish(Seen(report=replace(report, standing=standing), faults=self._faults))
 
     @property
     def _look_seconds(self) -> float:
@@ -253,18 +271,24 @@ class SweepWatch:
         with self._looking:
             seen = self._recent.of(self._name)
             if seen is None:
+                began = time.monotonic()
                 seen = self._read(found)
-                self._recent.keep(self._name, seen)
-            return replace(seen, faults=self._faults)
+                self._recent.keep(self._name, seen, read_at=began)
+            # Once it has records, these say what was asked; and once they are removed, nothing does.
+            self._expected = None
+            # Another client may have run it since, and then nobody here has seen how that ended.
+            faults = self._faults if seen.planned_by == self._faults_until else ()
+            return replace(_with_note(seen, self._note), faults=faults)
 
     def _read(self, found: Found) -> Seen:
         standing = found.standing(self._name)
         plan = found.archive.plan(standing.spec)
         curves = self._best(found.archive.curves, plan, standing.rows)
         seconds = standing.output.cost.job_seconds if standing.output else None
-        self._note = found.archive.note(self._name)
+        self._read_note(found.archive)
         report = self._gathered(found.archive.objects, standing, curves, seconds)
-        return Seen(report=report, plan=plan, priority=found.archive.priority(self._name))
+        by = _planned_by(found.archive, self._name)
+        return Seen(report=report, plan=plan, priority=found.archive.priority(self._name), planned_by=by)
 
     def _only_asked(self, home: Home, spec: SweepSpec, executions: list[str]) -> Seen:
         """Returns a sweep of which no records have been read."""
@@ -273,6 +297,7 @@ class SweepWatch:
 
     def _followed(self, found: Found, execution: Execution) -> Followed:
         """Returns what is known of a running execution, since pages come and go while it runs."""
+        self._recent.forget(self._name)  # once it has ended, what was read before it ran is old
         with self._keeping:
             kept = self._kept.of(self._name)
             if kept is None or kept.execution.arn != execution.arn:
@@ -294,7 +319,9 @@ class SweepWatch:
         training = progress.training[:MAX_RUNNING_CURVES]
         live = {each.trial.trial_id: each.curve for each in training if each.curve is not None}
         curves = self._best(followed.curves, plan, rows) | live
-        self._read_note()
+        if time.monotonic() - self._note_read_at >= NOTE_SECONDS[self._source.cloud.on]:
+            # Not from the archive of the running sweep, which reads each object once.
+            self._read_note(self._source.found().archive)
         report = self._gathered(followed.home, standing, curves, None)
         running = [running_row(each.trial, each.curve, execution.spec) for each in training]
         return Seen(
@@ -306,12 +333,12 @@ class SweepWatch:
             followed=followed,
         )
 
-    def _read_note(self) -> None:
-        if time.monotonic() - self._note_read_at < NOTE_SECONDS[self._source.cloud.on]:
-            return
-        self._note_read_at = time.monotonic()
-        # Not from the archive of the running sweep, which reads each object once.
-        self._note = self._source.found().archive.note(self._name)
+    def _read_note(self, archive: Archive) -> None:
+        asked_at = time.monotonic()
+        note = archive.note(self._name)
+        with self._noting:
+            if asked_at > self._note_read_at:  # or another one has been written or read since
+                self._note, self._note_read_at = note, asked_at
 
     def _best(
         self, read: Callable[[Sequence[Trial]], dict[str, Metrics]], plan: Plan | None, rows: Sequence[Row]
@@ -350,6 +377,16 @@ class SweepWatch:
             is_on_aws=not self._source.cloud.is_local,
             note=self._note,
         )
+
+
+def _with_note(seen: Seen, note: Note) -> Seen:
+    return seen if seen.report.note == note else replace(seen, report=replace(seen.report, note=note))
+
+
+def _planned_by(archive: Archive, sweep: str) -> str:
+    with explained():
+        latest = archive.records.latest(sweep)
+    return latest.execution if latest else ""
 
 
 def _why(ending: ExecutionEnding) -> tuple[str, ...]:

@@ -14,16 +14,24 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import EndpointConnectionError
 from botocore.httpsession import URLLib3Session
 
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running import execution as execution_module
 from stepsweep.client.running.control import Control
+from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.progress import Ending
 from stepsweep.client.ui import app, feed, overview, watching
+from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.files import Copies
+from stepsweep.client.ui.source import Source
 from stepsweep.contract import keys
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.note import Note
 from stepsweep.contract.spec import SweepSpec
 from tests.support.batch_queue import Job, Queue, served
 from tests.support.embedded import eventually
+from tests.support.specs import NOW
 from tests.support.stack import Stack
 
 ASKED = {"name": "mine", "parameters": {"lr": [number / 10 for number in range(1, 9)]}, "epochs": 2}
@@ -230,3 +238,218 @@ def test_a_page_keeps_what_it_shows_until_a_look_has_succeeded(
         eventually(lambda: watched.latest is not None and not watched.latest.trouble)
         data = json.loads(bytes(site.data(request).body))
     assert (data["is_planned"], data["trials"]["id"]) == (True, [trials[0].trial_id])
+
+
+# --- what happens while nobody looks, or while something is being read
+
+
+@pytest.fixture
+def watch(site: app.Site, monkeypatch: pytest.MonkeyPatch) -> watching.SweepWatch:
+    """The watch of the running sweep. What rests is looked at as often as it can be."""
+    monkeypatch.setattr(watching, "REREAD_SECONDS", 0.01)
+    monkeypatch.setitem(watching.LOOK_SECONDS, "aws", 0.01)
+    return site._watch("mine")
+
+
+def stop(running: Stack) -> None:
+    for arn in Control(running.deployment).running("mine"):
+        running.stop(arn)
+
+
+def start_again(running: Stack) -> None:
+    Control(running.deployment).start(SweepSpec.from_json(ASKED))
+    running.planned(**ASKED)
+
+
+def nobody_looks() -> None:
+    eventually(lambda: not any(thread.name == "sweep mine" for thread in threading.enumerate()))
+
+
+def shown(watch: watching.SweepWatch, until: Callable[[watching.Seen], bool]) -> watching.Seen:
+    """Opens the page, and closes it once it shows what is wanted."""
+    with watch.feed.watched():
+        eventually(lambda: watch.feed.latest is not None and until(watch.feed.latest))
+        assert watch.feed.latest is not None
+        found = watch.feed.latest
+    nobody_looks()
+    return found
+
+
+def test_a_page_that_was_out_of_sight_reads_anew_what_has_changed_and_nothing_else(
+    site: app.Site, running: Stack, watch: watching.SweepWatch, trials: list[Any]
+) -> None:
+    stop(running)
+    had = ask(site)["number"]
+    assert shown(watch, lambda _: True).number == had
+    start_again(running)
+    running.succeeded("mine", trials[0], [0.5, 0.6])
+    stop(running)
+    assert shown(watch, lambda seen: len(seen.report.standing.rows) == 1).number > had
+
+
+def test_what_was_read_before_a_sweep_ran_is_not_shown_once_it_has(
+    site: app.Site, running: Stack, trials: list[Any]
+) -> None:
+    stop(running)
+    assert ask(site)["trials"]["id"] == []
+    start_again(running)
+    assert ask(site)["standing"] == "RUNNING"
+    running.succeeded("mine", trials[0], [0.5, 0.6])
+    stop(running)
+    data = ask(site)
+    assert (data["standing"], data["trials"]["id"]) == ("INTERRUPTED", [trials[0].trial_id])
+
+
+def test_why_an_execution_failed_is_told_until_another_one_has_planned(
+    running: Stack, watch: watching.SweepWatch, trials: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    why = "the trainer has changed"
+    failed = Ending(status="FAILED", output=None, error="Wrong", cause=why)
+    monkeypatch.setattr(Execution, "ending", lambda _self: failed)
+    with watch.feed.watched():
+        eventually(lambda: watch.feed.latest is not None and watch.feed.latest.progress is not None)
+        stop(running)
+        eventually(lambda: watch.feed.latest is not None and watch.feed.latest.faults == (why,))
+    nobody_looks()
+    assert watch.now().faults == (why,)
+    start_again(running)  # with the command line, say
+    assert watch.now().progress is not None
+    running.succeeded("mine", trials[0], [0.5, 0.6])
+    stop(running)
+    seen = watch.now()
+    assert (len(seen.report.standing.rows), seen.faults) == (1, ())
+
+
+def test_a_sweep_that_was_removed_is_not_shown_as_if_it_were_there(
+    site: app.Site, running: Stack, watch: watching.SweepWatch
+) -> None:
+    watch.expect(SweepSpec.from_json(ASKED))  # it was started here
+    stop(running)
+    assert watch.now().is_begun
+    with watch.feed.watched():
+        eventually(lambda: watch.feed.latest is not None)
+        site._source.found().archive.records.remove("mine")
+        eventually(lambda: watch.feed.latest is not None and "there is no sweep" in str(watch.feed.latest.faults))
+    nobody_looks()
+    site._recent.forget("mine")
+    with pytest.raises(InvalidInput, match="there is no sweep"):
+        watch.now()
+
+
+def test_a_note_that_is_written_while_the_records_are_read_is_shown(
+    running: Stack, watch: watching.SweepWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch.now()
+    read, new = watching.SweepWatch._read, Note(text="lr 0.1 is best", written_at=NOW)
+
+    def overtaken(self: watching.SweepWatch, found: Any) -> watching.Seen:
+        seen = read(self, found)
+        with monkeypatch.context() as at_last:
+            at_last.setattr(watching.SweepWatch, "_read", read)
+            running.bucket.put_json(keys.note_key("mine"), new.to_json())
+            watch.noted(new)
+        return seen
+
+    stop(running)
+    monkeypatch.setattr(watching.SweepWatch, "_read", overtaken)
+    assert watch.now().report.note.text == new.text
+    monkeypatch.setattr(watching.SweepWatch, "_read", read)
+    assert watch.now().report.note.text == new.text
+
+
+def test_a_note_that_is_written_while_a_running_sweep_s_is_read_is_shown(
+    watch: watching.SweepWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, new = Archive.note, Note(text="lr 0.1 is best")
+
+    def overtaken(archive: Archive, name: str) -> Note:
+        had = read(archive, name)
+        watch.noted(new)
+        return had
+
+    monkeypatch.setattr(Archive, "note", overtaken)
+    assert watch.now().report.note == new
+
+
+class Overtaken:
+    """A lock that somebody else takes first."""
+
+    def __init__(self, lock: Any, first: Callable[[], object]) -> None:
+        self._lock = lock
+        self._first: list[Callable[[], object]] = [first]
+
+    def __enter__(self) -> None:
+        if self._first:
+            self._first.pop()()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+@pytest.mark.parametrize("does", [watching.SweepWatch.changed, lambda watch: watch.noted(Note(text="good"))])
+def test_what_is_told_of_a_sweep_does_not_take_the_place_of_newer_news(
+    running: Stack, watch: watching.SweepWatch, monkeypatch: pytest.MonkeyPatch, does: Callable[[Any], None]
+) -> None:
+    running_one = watch.now()
+    stop(running)
+    ended = watch.now()
+    watch.feed.publish(running_one)
+    monkeypatch.setattr(watch.feed, "_lock", Overtaken(watch.feed._lock, lambda: watch.feed.publish(ended)))
+    does(watch)
+    assert watch.feed.latest is not None
+    assert watch.feed.latest.report.standing.status == "INTERRUPTED"
+
+
+def test_pages_go_on_once_the_disk_does_what_it_refused(
+    site: app.Site, watch: watching.SweepWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = site._overview.feed
+    with watch.feed.watched(), lines.watched():
+        eventually(lambda: watch.feed.latest is not None and lines.latest is not None)
+        with monkeypatch.context() as full:
+
+            def refused(_self: object, **_: object) -> Any:
+                raise OSError(24, "Too many open files")
+
+            full.setattr(Source, "found", refused)
+            full.setattr(Execution, "_look", refused)
+            eventually(lambda: "Too many open files" in str(watch.feed.latest and watch.feed.latest.trouble))
+            eventually(lambda: "Too many open files" in str(lines.latest and lines.latest.trouble))
+        eventually(lambda: watch.feed.latest is not None and not watch.feed.latest.trouble)
+        eventually(lambda: lines.latest is not None and not lines.latest.trouble)
+
+
+def test_after_an_error_of_ours_the_next_page_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", printed.append)
+    begun: list[int] = []
+
+    def renew(found: Feed[int]) -> None:
+        begun.append(len(begun))
+        found.publish(len(begun))
+        if len(begun) == 1:
+            raise RuntimeError
+        while found.is_watched:
+            found.wait(0.01)
+
+    found = Feed("a value", renew)
+    monkeypatch.setattr(feed, "LINGER_SECONDS", 0.0)
+    with found.watched():
+        eventually(lambda: len(printed) == 1)
+        with found.watched():
+            eventually(lambda: found.latest == 2)
+
+
+def test_a_call_that_comes_as_a_wait_ends_wakes_the_next_one() -> None:
+    found = Feed[int]("a value", lambda _: None)
+
+    class Late(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            was_set = super().wait(timeout)
+            if not was_set:
+                found.wake()
+            return was_set
+
+    found._woken = Late()
+    assert [found.wait(0.0), found.wait(0.0)] == [False, True]
