@@ -35,7 +35,7 @@
       had = fresh.number;
       pause = fresh.trials.id.length > MANY ? 5 * CALM : CALM;
       SweepPage.update(fresh);
-      readLater(fresh);
+      if (fresh.is_planned) readLater(fresh);
     } catch (error) {
       console.warn(error);
     }
