@@ -259,12 +259,17 @@ class Site:
         watch = await run_in_threadpool(TrialWatch, self._source, name, request.path_params["trial"])
         objectives = watch.spec.objectives
 
+        untold: list[tuple[int, str]] = []  # a line is read once, and what is read next may fail
+
         def look() -> tuple[Mapping[str, Any], bool]:
             lines, goes_on = watch.lines()
+            untold.extend(lines)
             seen = watch.look()
             curve = thinned(seen.curve, objectives) if seen.curve else None
             facts = self._pages.rendered("trial_facts.html", **self._of_trial(name, watch, seen))
-            return {"lines": lines, "curve": curve, "facts": facts, "over": not goes_on}, goes_on
+            told = {"lines": untold.copy(), "curve": curve, "facts": facts, "over": not goes_on}
+            untold.clear()
+            return told, goes_on
 
         async def events() -> AsyncIterator[str]:
             goes_on, last = True, None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stepsweep.bucket.records import Artifact, Plan
-from stepsweep.client.deployment import CloudError, explained
+from stepsweep.client.deployment import CloudError, explained, may_pass
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.logs.trial_logs import Log
 from stepsweep.client.ui.source import Source
@@ -104,12 +104,15 @@ class TrialWatch:
 
     def lines(self) -> tuple[list[tuple[int, str]], bool]:
         """Returns the last lines printed since the last call, each with its attempt, and whether there will be more."""
-        is_over = self._is_over()
+        goes_on = not (is_over := self._is_over())
+        news: list[tuple[int, str]] = []
         try:
-            news = list(self._log.news(is_over=is_over, at_most=LOG_BYTES))
-        except CloudError:
-            return [], is_over
-        return [(attempt, printable(line[:MAX_LINE])) for attempt, line in news], not is_over
+            for attempt, line in self._log.news(is_over=is_over, at_most=LOG_BYTES):
+                news.append((attempt, printable(line[:MAX_LINE])))
+        except CloudError as error:
+            # What has been read is not read again; the rest is, unless it may never be.
+            goes_on |= isinstance(error.__cause__, Exception) and may_pass(error.__cause__)
+        return news, goes_on
 
     def _is_over(self) -> bool:
         return self._source.cloud.is_gone() or self._log.is_over()

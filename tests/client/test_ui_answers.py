@@ -11,16 +11,21 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import unquote, urlencode, urlsplit
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from starlette.types import ASGIApp, Message
 
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
+from stepsweep.client.logs.reading import LOOK_SECONDS
+from stepsweep.client.logs.trial_logs import LocalLog
 from stepsweep.client.running.progress import Progress, Training
-from stepsweep.client.ui import watching
+from stepsweep.client.ui import app, watching
 from stepsweep.client.ui.app import application
 from stepsweep.client.ui.doings import Doings, Done
 from stepsweep.client.ui.files import Copies
@@ -559,6 +564,34 @@ def test_the_events(site: Site) -> None:
     assert Document(told["facts"]).text.startswith("Outcome SUCCEEDED val_accuracy 0.7 at epoch 2 Epochs 3 at most 3")
     name, told = site.event(f"/sweeps/mine/trials/{bad}/events")
     assert (told["lines"], told["curve"], told["over"]) == ([[2, "first"], [2, "last"]], None, True)
+
+
+def test_a_trial_s_log_has_each_line_once_though_the_cloud_does_not_always_answer(
+    site: Site, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails half way through the log of a trial that has ended, and then behind the log."""
+    bad = site.trials["mine"][-1].trial_id
+    monkeypatch.setitem(LOOK_SECONDS, "local", 0.0)
+    looks = Mock(side_effect=[*[CloudError("gone")] * 2, TrialWatch(site.watched, "mine", bad).look()])
+    gone = EndpointConnectionError(endpoint_url="https://logs.example")
+    news = Mock(side_effect=[half_of_a_log(gone), iter([(2, "last")]), iter([])])
+    monkeypatch.setattr(TrialWatch, "look", lambda _self: looks())
+    monkeypatch.setattr(LocalLog, "news", lambda _self, **_: news())
+    served = app.Site(site.watched.cloud, pages, lambda: False, Copies())
+    request: Any = SimpleNamespace(path_params={"sweep": "mine", "trial": bad})
+
+    async def all_events() -> list[Any]:
+        answer: Any = await served.trial_events(request)
+        return [json.loads(each.partition("data: ")[2]) async for each in answer.body_iterator if "data: " in each]
+
+    *troubles, told = asyncio.run(all_events())
+    assert {each["trouble"] for each in troubles} == {"gone"}
+    assert (told["lines"], told["over"]) == ([[2, "first"], [2, "last"]], True)
+
+
+def half_of_a_log(error: Exception) -> Iterator[tuple[int, str]]:
+    yield 2, "first"
+    raise CloudError("gone") from error
 
 
 def test_one_thing_at_a_time_is_done_with_a_sweep_and_how_it_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
