@@ -103,6 +103,7 @@ def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
     sweep rm first --yes --on aws
     """
     from stepsweep.client.operations.stop import removal, remove
+    from stepsweep.client.terminal.showing import OnTerminal
     from stepsweep.client.terminal.view import View
 
     view = View(to_stderr=as_json)
@@ -115,7 +116,7 @@ def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
                 raise click.UsageError("cannot ask for confirmation here; add --yes", click.get_current_context())
             if not click.confirm(f"Remove {name}?", err=True):
                 return said(["nothing was removed"], ExitCode.FAILED)
-        removed = remove(cloud, name)
+        removed = remove(cloud, name, OnTerminal(view))
     if as_json:
         click.echo(json.dumps({"sweep": name, "removed": removed, "left": found.left}, indent=2))
     else:

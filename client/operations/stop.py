@@ -7,7 +7,7 @@ from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
 from stepsweep.client.operations.events import Doing, Show, doing
 from stepsweep.client.operations.follow import POLL_SECONDS
-from stepsweep.client.running.control import Control
+from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.stopping import Stopped, stop_sweep
 from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidDocument, InvalidInput
@@ -83,8 +83,7 @@ def removal(cloud: Cloud, name: str) -> Removal:
         InvalidInput: there is no such sweep, or it is running.
     """
     found = cloud.looked_at()
-    if found.running(name):
-        raise InvalidInput([f"the sweep {name} is running; stop it first with `sweep stop {name}{cloud.where}`"])
+    _check_it_does_not_run(cloud, found, name)
     archive = found.archive
     try:
         plan = archive.plan(archive.spec(name))
@@ -101,10 +100,20 @@ def removal(cloud: Cloud, name: str) -> Removal:
     return Removal(sweep=name, where=str(archive.objects), objects=objects, left=left, note=note)
 
 
-def remove(cloud: Cloud, name: str) -> int:
-    """Deletes the records of a sweep, and returns the number of deleted objects."""
-    archive = cloud.looked_at().archive
-    with explained():
-        removed = archive.records.remove(name)
-    cloud.forget_trainer(name)
+def remove(cloud: Cloud, name: str, show: Show) -> int:
+    """Deletes the records of a sweep, and returns the number of deleted objects.
+
+    Raises:
+        InvalidInput: it is running: somebody may have started it since `removal` told its effect.
+    """
+    with cloud.starting(doing(show)):
+        _check_it_does_not_run(cloud, cloud.looked_at(), name)
+        with cloud.kept_from_others() as archive, explained():
+            removed = archive.records.remove(name)
+        cloud.forget_trainer(name)
     return removed
+
+
+def _check_it_does_not_run(cloud: Cloud, found: Found, name: str) -> None:
+    if found.running(name):
+        raise InvalidInput([f"the sweep {name} is running; stop it first with `sweep stop {name}{cloud.where}`"])

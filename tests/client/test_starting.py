@@ -418,7 +418,7 @@ def test_what_a_removal_deletes_and_leaves_is_said_before(tmp_path: Path, stack:
     ]
     recorded.bucket.put_json(keys.spec_key("mine"), {"damaged": True})
     assert removal(cloud, "mine").left[0] == "the results of its trials in trials/, which other sweeps may share"
-    assert remove(cloud, "mine") == 5
+    assert remove(cloud, "mine", Told()) == 5
     with pytest.raises(InvalidInput, match=r'^there is no sweep "mine" in '):
         removal(cloud, "mine")
 
@@ -436,4 +436,10 @@ def test_what_a_removal_deletes_and_leaves_is_said_before(tmp_path: Path, stack:
         "Kept: checkpoints/, which the bucket empties by its own rule",
         "Kept: the jobs' logs, in CloudWatch Logs",
     ]
-    assert remove(aws, "mine") == 4
+    # While a person thinks about the question, somebody starts it again.
+    arn = Control(stack.deployment).start(MINE).arn
+    with pytest.raises(InvalidInput, match=r"^the sweep mine is running; stop it first"):
+        remove(aws, "mine", Told())
+    assert len(stack.deployment.store.listed(keys.sweep_prefix("mine"))) == 4
+    stack.stop(arn)
+    assert remove(aws, "mine", Told()) == 4
