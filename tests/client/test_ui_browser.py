@@ -169,7 +169,11 @@ def test_a_sweep_is_started_followed_to_its_winner_and_another_one_stopped(chrom
 # --- answers that come late, or not at all
 
 EVENTS_BY_HAND = """
-window.EventSource = class extends EventTarget { close() {} constructor() { super(); window.source = this; } };
+window.EventSource = class extends EventTarget {
+  static CLOSED = 2;
+  constructor() { super(); window.source = this; }
+  close() { this.isClosed = true; }
+};
 window.asked = [];
 window.answers = {}; // the end of an address → what answers in the place of the server
 const asks = window.fetch;
@@ -274,3 +278,15 @@ def test_what_could_not_be_read_is_read_again_and_what_only_the_end_tells_is_rea
     chromium.run(ended, {**course, "course": {**course["course"], "ended_by": "the budget is spent"}})
     chromium.run("of(8, 'FINISHED')")
     eventually(lambda: text(chromium, "#ended-by") == "It ended early: the budget is spent.")
+
+
+def test_a_page_goes_on_once_a_proxy_that_refused_its_events_has_its_server_again(told_by_hand: Browser) -> None:
+    """A browser tries again by itself where there is no answer, and not where there is one that is no stream."""
+    chromium = told_by_hand
+    refused = "window.refused = source; source.readyState = 2; source.dispatchEvent(new Event('error'))"
+    chromium.run(refused)
+    assert "open the address that it prints" in text(chromium, "#connection")
+    eventually(lambda: chromium.run("return source !== refused && refused.isClosed"))
+    chromium.run("tell({ number: 0, title: 'goes on' })")
+    assert chromium.driver.title == "goes on · stepsweep"
+    assert chromium.run("return document.getElementById('connection').hidden")
