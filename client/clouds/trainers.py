@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepsweep.bucket.folder import write_whole
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_script import SUFFIX, Script, script_of
 
@@ -43,10 +44,10 @@ def files_of(trainer: Path | Script | None) -> dict[str, str]:
 def remember(directory: Path, sweep: str, trainer: Path | None, *, container: bool) -> None:
     """Writes the trainer of a sweep into the folder of its embedded cloud."""
     file = _file(directory, sweep)
-    file.parent.mkdir(parents=True, exist_ok=True)
     place = str(trainer.resolve()) if trainer else None
     document = {"started_at": time.time(), "trainer": place, "container": container, "files": files_of(trainer)}
-    file.write_text(json.dumps(document), encoding="utf-8")
+    # Whole: where the disk is full, the sweep would be resumed with another trainer than the one that is known.
+    write_whole(file, json.dumps(document).encode(), lasting=False)
 
 
 def forget(directory: Path, sweep: str) -> None:

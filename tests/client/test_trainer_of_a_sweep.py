@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.local.cloud import code_of
@@ -120,3 +122,17 @@ def test_the_code_of_a_trainer_is_that_of_its_files(tmp_path: Path) -> None:
     assert code_of(tmp_path) == before != code_of(None)
     (tmp_path / "train.py").write_text("lr = 2\n")
     assert code_of(tmp_path) != before
+
+
+def test_a_full_disk_does_not_make_a_sweep_forget_its_trainer(tmp_path: Path) -> None:
+    trainers.remember(tmp_path, "first", SCRIPTED, container=False)
+    had = trainers.remembered(tmp_path, "first")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            trainers.remember(tmp_path, "first", SCRIPTED, container=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert had is not None
+    assert trainers.remembered(tmp_path, "first") == had
