@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,38 @@ def test_a_script_that_is_to_end_and_does_not_is_killed(monkeypatch: pytest.Monk
     assert ended == Ended(code=128 + 9, killed=True, terminated=False)
     ended = Ran("echo end me; exec sleep 60").ended
     assert ended == Ended(code=128 + 15, killed=True, terminated=False)
+
+
+@pytest.mark.parametrize("left", ["", "sleep 60 & "], ids=["alone", "with what it leaves running"])
+def test_all_that_a_script_has_printed_is_read_however_late(monkeypatch: pytest.MonkeyPatch, left: str) -> None:
+    """As where CloudWatch takes no lines for a while, so that the wrapper cannot pass on what it has read."""
+    monkeypatch.setattr(process, "OUTPUT_SECONDS", 0)
+    has_ended, lines = threading.Event(), list[str]()
+    wait = subprocess.Popen.wait
+
+    def waited(child: "subprocess.Popen[bytes]", timeout: float | None = None) -> int:
+        code = wait(child, timeout)
+        has_ended.set()
+        return code
+
+    def take(line: str, _stream: str) -> None:
+        if not lines:
+            has_ended.wait()
+            time.sleep(0.1)  # and whoever waited for the end goes on
+        lines.append(line)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", waited)
+    run(["sh", "-c", f"{left}yes loss=1 | head -n 10000; echo $!"], {}, take, lambda: None)
+    assert lines[:-1] == ["loss=1"] * 10_000
+    if left:
+        os.kill(int(lines[-1]), signal.SIGTERM)
+
+
+def test_what_is_left_running_and_prints_without_end_does_not_keep_the_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "OUTPUT_SECONDS", 0)
+    ran = Ran("(trap '' PIPE; while echo more; do :; done 2>&-) & echo $! >&2; echo loss=1")
+    assert "loss=1" in ran.lines
+    os.kill(int(ran.lines[ran.streams.index("stderr")]), signal.SIGKILL)
 
 
 def test_what_a_script_leaves_running_does_not_keep_the_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,9 @@ GRACE_SECONDS = 30.0
 OUTPUT_SECONDS = 5.0
 """How long output of processes that the script left behind is read after its end."""
 
+READ_BYTES = 65536
+MOST_READS = 16
+"""Of a pipe, after the script's end: by then all is read that waited there, also where a page of memory has 64 KiB."""
 
 STDOUT, STDERR = "stdout", "stderr"
 
@@ -86,11 +89,18 @@ def run(
         outputs = ((STDOUT, child.stdout, sys.stdout.buffer), (STDERR, child.stderr, sys.stderr.buffer))
         streams = [_Stream(name, source, target) for name, source, target in outputs if source]
         failed: list[Exception] = []
-        reader = threading.Thread(target=_pass_through, args=(streams, line, failed), daemon=True)
+        is_over, to_tell = os.pipe()
+        is_read = threading.Event()
+        reader = threading.Thread(target=_pass_through, args=(streams, line, failed, is_over, is_read), daemon=True)
         reader.start()
         if end:
             threading.Thread(target=_end, args=(child, end), daemon=True).start()
-        code = child.wait()
+        try:
+            code = child.wait()
+        finally:
+            os.close(to_tell)
+        # However long that takes, such as while nobody takes our own output: a curve without its end would count.
+        is_read.wait()
         reader.join(OUTPUT_SECONDS)
         if failed:
             raise failed[0]
@@ -119,7 +129,7 @@ class _Stream:
 
     def lines(self) -> list[bytes] | None:
         """Passes on what can be read, and returns the lines that it completes; None at the end."""
-        data = self.source.read(65536)
+        data = self.source.read(READ_BYTES)
         try:
             self.target.write(data)
             self.target.flush()
@@ -134,24 +144,52 @@ class _Stream:
         return lines if data else None
 
 
-def _pass_through(streams: Sequence[_Stream], line: Callable[[str, str], None], failed: list[Exception]) -> None:
+def _pass_through(
+    streams: Sequence[_Stream],
+    line: Callable[[str, str], None],
+    failed: list[Exception],
+    is_over: int,
+    is_read: threading.Event,
+) -> None:
     """Reads the streams in one thread: what was printed first is then read first, unless both wait to be read.
 
     Output passes through even after a line could not be taken, or the script would wait for ever.
+
+    Args:
+        is_over: a pipe that is closed when the script has ended.
+        is_read: set after that, when all that the script itself has printed is read.
     """
-    with selectors.DefaultSelector() as selector:
-        for stream in streams:
-            selector.register(stream.source, selectors.EVENT_READ, stream)
-        while selector.get_map():
-            for key, _ in selector.select():
-                stream = key.data
-                lines = stream.lines()
-                if lines is None:
-                    lines = [stream.rest] if stream.rest else []
-                    selector.unregister(stream.source)
-                    stream.source.close()
-                try:
-                    for one in lines if not failed else ():
-                        line(one.decode("utf-8", "replace"), stream.name)
-                except Exception as error:  # noqa: BLE001  whatever it is, the caller gets it
-                    failed.append(error)
+    is_late, reads = False, 0
+    try:
+        with open(is_over, "rb", buffering=0) as over, selectors.DefaultSelector() as selector:
+            selector.register(over, selectors.EVENT_READ)
+            for stream in streams:
+                selector.register(stream.source, selectors.EVENT_READ, stream)
+            while selector.get_map():
+                ready = selector.select(0 if is_late and not is_read.is_set() else None)
+                for key, _ in ready:
+                    if key.data is not None:
+                        _read(key.data, selector, line, failed)
+                reads += is_late
+                if is_late and (not ready or reads == MOST_READS):
+                    is_read.set()
+                if any(key.data is None for key, _ in ready):
+                    selector.unregister(over)
+                    is_late = True
+    finally:
+        is_read.set()
+
+
+def _read(
+    stream: _Stream, selector: selectors.BaseSelector, line: Callable[[str, str], None], failed: list[Exception]
+) -> None:
+    lines = stream.lines()
+    if lines is None:
+        lines = [stream.rest] if stream.rest else []
+        selector.unregister(stream.source)
+        stream.source.close()
+    try:
+        for one in lines if not failed else ():
+            line(one.decode("utf-8", "replace"), stream.name)
+    except Exception as error:  # noqa: BLE001  whatever it is, the caller gets it
+        failed.append(error)
