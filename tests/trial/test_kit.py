@@ -14,6 +14,7 @@ import pytest
 
 from stepsweep.trial import __main__ as wrapper
 from stepsweep.trial import median, places
+from stepsweep.trial.checkpoint import Checkpoint
 from tests.support.kit import Kit
 from tests.support.trainer import BUCKET, job_environment
 
@@ -548,6 +549,34 @@ class TestInAJob:
         assert ended.returncode == 75
         assert ended.stderr.startswith(f"stepsweep-trial: cannot write {uri}: ")
         assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET, Prefix=f"trials/{kit.folder.name}/")
+
+    @pytest.mark.parametrize("at", ["finish", "upload", "write_once"], ids=["checkpoint", "artifacts", "metrics"])
+    def test_a_trial_that_is_told_to_end_while_it_writes_what_it_has_trained_writes_it(
+        self, kit: Kit, job: dict[str, str], s3: Any, monkeypatch: pytest.MonkeyPatch, at: str
+    ) -> None:
+        """As by `sweep stop` or a machine that is reclaimed: the training is done, and would be lost."""
+        owner: Any = Checkpoint if at == "finish" else places
+        write = getattr(owner, at)
+
+        def told(*args: Any, **named: Any) -> Any:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return write(*args, **named)
+
+        def die(*_: Any) -> None:
+            raise SystemExit(128 + 15)
+
+        monkeypatch.setattr(owner, at, told)
+        before = signal.signal(signal.SIGTERM, die)
+        try:
+            uri = f"s3://{BUCKET}/{kit.folder.name}/"
+            script = "echo 1 > {artifacts_dir}/f; echo 1 > {checkpoint_dir}/f; echo epoch 1 loss=1; echo epoch 2 loss=2"
+            ended = kit(*sh(script), **job, STEPSWEEP_ARTIFACTS_URI=uri)
+        finally:
+            assert signal.signal(signal.SIGTERM, before) is die
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert ended.stdout.splitlines()[-1] == f"stepsweep-trial: wrote {job['STEPSWEEP_METRICS_URI']}"
+        there = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
+        assert [key for key in there if key.endswith((f"{kit.folder.name}/f", f"{kit.folder.name}/checkpoint.tar"))]
 
     @pytest.mark.parametrize(("done", "code"), [("epoch 1", 75), ("epoch 2", 0)])
     def test_after_sigterm_a_trial_with_all_its_epochs_has_ended_and_another_is_tried_again(

@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -86,16 +87,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return WRONG_INPUT
         report = None if asked.metric or asked.epoch else workspace.report
         metrics = Metrics(printed, report, _file(asked, workspace, command.epochs), command.epochs)
-        return _train(
-            command,
-            metrics,
-            workspace,
-            metrics_uri=metrics_uri,
-            prefix=prefix,
-            artifacts=Artifacts(workspace.artifacts, Path.cwd(), patterns, workspace.root),
-            artifacts_uri=os.environ.get("STEPSWEEP_ARTIFACTS_URI"),
-            rule=_median_rule(asked),
-        )
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            return _train(
+                command,
+                metrics,
+                workspace,
+                metrics_uri=metrics_uri,
+                prefix=prefix,
+                artifacts=Artifacts(workspace.artifacts, Path.cwd(), patterns, workspace.root),
+                artifacts_uri=os.environ.get("STEPSWEEP_ARTIFACTS_URI"),
+                rule=_median_rule(asked),
+            )
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _median_rule(asked: argparse.Namespace) -> MedianRule | None:
@@ -261,6 +266,7 @@ def _run(
             take,
             checkpoint.hurry if checkpoint else lambda: None,
             rule.met if rule else None,
+            is_last=False,
         )
     finally:
         over.set()

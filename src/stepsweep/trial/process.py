@@ -54,6 +54,8 @@ def run(
     line: Callable[[str, str], None],
     terminated: Callable[[], None],
     end: threading.Event | None = None,
+    *,
+    is_last: bool = True,
 ) -> Ended:
     """Runs the script, and calls `terminated` on SIGTERM or Ctrl-C.
 
@@ -61,6 +63,8 @@ def run(
         line: called with each line of the output, and with the stream that it was printed to: `STDOUT` or `STDERR`. A
             state of a progress bar is a line that ends with `\\r`.
         end: once it is set, the script is told to end, and killed if it does not.
+        is_last: whether nothing of the script is left to write afterwards. Otherwise SIGTERM does nothing any more, and
+            whoever writes sets it back: there is time until SIGKILL.
 
     Raises:
         OSError: it cannot be started.
@@ -106,7 +110,8 @@ def run(
             raise failed[0]
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            is_kept = number == signal.SIGTERM and not is_last
+            signal.signal(number, (lambda *_: None) if is_kept else handler)
     return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=bool(told))
 
 
