@@ -7,12 +7,17 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.local import template
+from stepsweep.local.cloud import assembly_of
+from stepsweep.local.joining import LOCK
 from stepsweep.local.template import SynthFailed, found, node_environment, synthesized, zipped
 from tests.support.tiny import tiny_app
 
@@ -119,6 +124,40 @@ def test_what_has_changed_is_made_again_and_the_old_one_goes(app: Path, tmp_path
     second = synthesized(tmp_path / "templates", app=app)
     assert second != first
     assert list((tmp_path / "templates").iterdir()) == [second]
+
+
+def test_a_check_of_another_trainer_leaves_what_a_running_cloud_trains_with(
+    app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two commands at once that name different trainers, one finds no cloud, and the other starts it meanwhile."""
+    monkeypatch.setattr(template, "synthesized", partial(synthesized, app=app))
+    directory, trainers = tmp_path / "cloud", [tmp_path / name for name in ("one", "two", "three")]
+    for trainer in trainers:
+        trainer.mkdir()
+        (trainer / "Dockerfile").touch()
+
+    def checked(trainer: Path) -> Path:
+        return assembly_of(directory, trainer=trainer, container=False, on_status=print)
+
+    directory.mkdir()
+    with FileLock(directory / LOCK):
+        used = checked(trainers[0])
+        assert checked(trainers[1]) != used
+        assert used.is_dir()
+    last = checked(trainers[2])
+    assert list((directory / "templates").glob("assembly-*")) == [last]
+
+
+def test_what_another_command_has_made_meanwhile_stays(app: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+
+    def made_meanwhile() -> "AbstractContextManager[bool]":
+        (synthesized(folder, app=app) / "mark").touch()
+        return nullcontext(True)
+
+    assembly = synthesized(folder, app=app, if_down=made_meanwhile)
+    assert (assembly / "mark").exists()
+    assert list(folder.iterdir()) == [assembly]
 
 
 def test_other_context_makes_another_template(app: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from stepsweep.bucket.folder import remove_unfinished
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 from stepsweep.local.endpoint import Endpoint, KeyPair
-from stepsweep.local.joining import ADDRESS, LOCK, held, is_up, publishing
+from stepsweep.local.joining import ADDRESS, LOCK, held, if_down, is_up, publishing
 from stepsweep.local.limits import CloudFailed, check_limits
 from stepsweep.local.owner import checked
 
@@ -144,7 +144,13 @@ def assembly_of(directory: Path, *, trainer: Path | None, container: bool, on_st
     directory.mkdir(parents=True, exist_ok=True)
     folder = checked(directory) / "templates"
     (directory / LOCK).touch()
-    return template.synthesized(folder, context=_context(trainer), container=container, on_status=on_status)
+    return template.synthesized(
+        folder,
+        context=_context(trainer),
+        container=container,
+        on_status=on_status,
+        if_down=lambda: if_down(directory),
+    )
 
 
 def built(assembly: Path, directory: Path, *, on_status: Callable[[str], None]) -> "Engine":

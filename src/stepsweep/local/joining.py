@@ -92,6 +92,18 @@ def is_up(directory: Path, *, url: str | None = None) -> bool:
     return False
 
 
+@contextlib.contextmanager
+def if_down(directory: Path) -> Iterator[bool]:
+    """Yields whether no process runs the cloud of `directory`, or is starting it; then none can during the context."""
+    with contextlib.ExitStack() as until_the_end:
+        try:
+            until_the_end.enter_context(FileLock(checked(directory) / LOCK).acquire(timeout=0))
+        except Timeout:
+            yield False
+        else:
+            yield True
+
+
 def starting(directory: Path) -> FileLock:
     """Returns the lock that a client holds from finding a cloud until it has started an execution in it.
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def synthesized(
     context: Mapping[str, Any] | None = None,
     container: bool = False,
     on_status: Callable[[str], None] = lambda _: None,
+    if_down: Callable[[], AbstractContextManager[bool]] = lambda: contextlib.nullcontext(True),
 ) -> Path:
     """Returns the cloud assembly of a CDK app. Synthesizes only if its sources have changed.
 
@@ -71,6 +73,8 @@ def synthesized(
         context: CDK context, as for `cdk synth -c name=value`.
         container: whether jobs run in containers. Otherwise what their Dockerfile does without effect here is said.
         on_status: receives a line if synthesis is necessary, which takes time.
+        if_down: says whether no other process runs or starts a cloud with one of the cached assemblies, and keeps it
+            so during the context. Then these are deleted after a synthesis.
 
     Raises:
         InvalidInput: the files of a trainer are too large, or its Dockerfile breaks a rule.
@@ -101,9 +105,13 @@ def synthesized(
         notes if settings.get("trainer") and not container else ()
     ):  # what stepsweep's own Dockerfile runs, it does here itself
         on_status(note)
-    for old in folder.glob("assembly-*"):
-        shutil.rmtree(old, ignore_errors=True)
-    scratch.rename(assembly)
+    with if_down() as is_down:
+        if assembly.exists():  # by now: another command has made the same, and may use it
+            shutil.rmtree(scratch)
+            return assembly
+        for old in folder.glob("assembly-*") if is_down else ():
+            shutil.rmtree(old, ignore_errors=True)
+        scratch.rename(assembly)
     return assembly
 
 
