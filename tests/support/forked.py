@@ -237,7 +237,7 @@ def _import() -> None:
     for service in ANSWERED:
         utils.get_service_model(service)
     asl = importlib.import_module("moto.stepfunctions.parser.asl.parse.asl_parser")
-    # What a lexer has learned of the words of state machines, all of its process share.
+    # All lexers of a process share what one of them has learned about the words of state machines.
     words = " ".join(name[1:-1] for name in asl.ASLLexer.literalNames if name != "<INVALID>")
     asl.ASLLexer(asl.InputStream(words)).getAllTokens()
     # The module itself tells a command that it runs an embedded cloud.
