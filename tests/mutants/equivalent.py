@@ -231,10 +231,10 @@ EQUIVALENT = [
     ),
     Equivalent(
         file="trial/checkpoint.py",
-        function="_open_for_writing",
+        function="_is_for_writing",
         change=(
-            "- if flags and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY:",
-            "+ if flags and int(flags[1], ) & os.O_ACCMODE != os.O_RDONLY:",
+            "- return flags is not None and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY",
+            "+ return flags is not None and int(flags[1], ) & os.O_ACCMODE != os.O_RDONLY",
         ),
         reason="the other flags of Linux are multiples of 0100, whose digits read as a decimal number are one of 4 too",
     ),

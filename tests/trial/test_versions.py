@@ -4,6 +4,7 @@ import io
 import os
 import shutil
 import tarfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -129,6 +130,34 @@ def test_a_file_that_is_open_for_writing_is_not_whole_until_it_is_closed(kept: K
         time.sleep(0.3)
         assert kept.saved() == {}
     kept.until_saved("open", (kept.folder / "open").read_text())
+    one.finish(completed=False)
+
+
+def test_a_file_that_is_closed_meanwhile_hides_none_that_stays_open(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As where a training reads its images one after the other while it writes its checkpoint."""
+    (tmp_path / "image").touch()
+    readlink, looked = os.readlink, threading.Event()
+    with (tmp_path / "image").open() as image, (kept.folder / "open").open("w") as file:
+        first, second = (f"/proc/{os.getpid()}/fd/{each.fileno()}" for each in (image, file))
+
+        def closed(path: Any) -> str:
+            if str(path) == first:
+                raise FileNotFoundError(path)
+            if str(path) == second:
+                looked.set()
+            return str(readlink(path))
+
+        monkeypatch.setattr(os, "readlink", closed)
+        one = kept.attempt()
+        file.write("half")
+        file.flush()
+        one.start()
+        time.sleep(0.3)
+        assert kept.saved() == {}
+        assert looked.is_set()
+    kept.until_saved("open", "half")
     one.finish(completed=False)
 
 

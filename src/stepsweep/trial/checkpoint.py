@@ -6,6 +6,7 @@ that moment, or the version before. A version is made only of a folder in which 
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -248,17 +249,20 @@ def _open_for_writing(folder: Path) -> bool:
     """Returns whether any process has a file of the folder open for writing; False where there is no `/proc`."""
     inside = os.path.realpath(folder) + os.sep
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            for descriptor in (process / "fd").iterdir():
-                if os.readlink(descriptor).startswith(inside):  # noqa: PTH115  its text, not a path
-                    flags = re.search(
-                        r"^flags:\s*(\d+)", (process / "fdinfo" / descriptor.name).read_text(), re.MULTILINE
-                    )
-                    if flags and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY:
-                        return True
-        except OSError:  # another user's, or one that has ended
-            continue
+        with contextlib.suppress(OSError):  # another user's, or one that has ended
+            if any(_is_for_writing(process, descriptor, inside) for descriptor in os.listdir(process / "fd")):  # noqa: PTH208
+                return True
     return False
+
+
+def _is_for_writing(process: Path, descriptor: str, inside: str) -> bool:
+    try:
+        if not os.readlink(process / "fd" / descriptor).startswith(inside):  # noqa: PTH115  its text, not a path
+            return False
+        flags = re.search(r"^flags:\s*(\d+)", (process / "fdinfo" / descriptor).read_text(), re.MULTILINE)
+    except OSError:  # closed meanwhile, as a training does all the time; its other files may be open
+        return False
+    return flags is not None and int(flags[1], 8) & os.O_ACCMODE != os.O_RDONLY
 
 
 def _files(scan: Scan) -> str:
