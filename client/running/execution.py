@@ -96,6 +96,10 @@ class Execution:
     def name(self) -> str:
         return self.arn.rpartition(":")[2]
 
+    def is_same(self, other: "Execution") -> bool:
+        """Whether it is the same execution, asked with the same clients."""
+        return self.arn == other.arn and self._deployment is other._deployment
+
     @property
     def store(self) -> Store:
         """The objects of its bucket, as they are now."""

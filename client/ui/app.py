@@ -365,6 +365,7 @@ class Site:
         """Answers with the reason why a page cannot be shown."""
         if isinstance(error, InvalidInput):
             return self._fault(error.faults, 404)
+        self._source.forget()
         return self._fault(str(error).splitlines(), 502)
 
     def broken(self, _request: Request, error: Exception) -> Response:

@@ -90,6 +90,7 @@ class Overview:
                 except (SweepError, OSError) as error:
                     trouble = told(error, self._source.cloud.directory) if isinstance(error, OSError) else str(error)
                     listed = Listed(lines=feed.latest.lines if feed.latest else (), trouble=trouble)
+                    self._source.forget()
                 if listed != feed.latest:
                     feed.publish(listed)
                 running = {line.entry.sweep for line in listed.lines if line.entry.status == "RUNNING"}

@@ -33,6 +33,12 @@ class Source:
             deployment = self._deployment
         return Found(self.cloud.recorded(), None) if deployment is None else Found.of(deployment)
 
+    def forget(self) -> None:
+        """Makes the clients anew next time: after a fault they may have credentials that a person has renewed since, or
+        be those of a stack that was deployed again."""
+        with self._lock:
+            self._is_at = ""
+
     def _address(self) -> str:
         """Returns what tells this start of the cloud from another; empty if none is up."""
         if not self.cloud.is_local:

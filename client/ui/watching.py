@@ -214,6 +214,7 @@ class SweepWatch:
             except (SweepError, OSError) as error:
                 trouble = told(error, self._source.cloud.directory) if isinstance(error, OSError) else str(error)
                 feed.change(functools.partial(replace, trouble=trouble))
+                self._source.forget()
                 feed.wait(self._look_seconds)
 
     def _publish(self, seen: Seen) -> None:
@@ -300,7 +301,7 @@ class SweepWatch:
         self._recent.forget(self._name)  # once it has ended, what was read before it ran is old
         with self._keeping:
             kept = self._kept.of(self._name)
-            if kept is None or kept.execution.arn != execution.arn:
+            if kept is None or not kept.execution.is_same(execution):
                 kept = Followed(execution, Records(execution.store), home=found.archive.objects)
             self._kept.keep(self._name, kept)
             return kept

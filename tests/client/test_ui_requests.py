@@ -4,6 +4,8 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.httpsession import URLLib3Session
 
 from stepsweep.client.archive.recorded import Archive
@@ -30,6 +32,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.note import Note
 from stepsweep.contract.spec import SweepSpec
 from tests.support.batch_queue import Job, Queue, served
+from tests.support.clients import client_of
 from tests.support.embedded import eventually
 from tests.support.specs import NOW
 from tests.support.stack import Stack
@@ -418,6 +421,36 @@ def test_pages_go_on_once_the_disk_does_what_it_refused(
             eventually(lambda: "Too many open files" in str(lines.latest and lines.latest.trouble))
         eventually(lambda: watch.feed.latest is not None and not watch.feed.latest.trouble)
         eventually(lambda: lines.latest is not None and not lines.latest.trouble)
+
+
+def test_credentials_that_a_person_has_renewed_are_taken_without_a_restart(
+    site: app.Site, running: Stack, watch: watching.SweepWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clients of AWS keep the credentials that they were made with."""
+    old = replace(running.deployment, step_functions=client_of("stepfunctions", running.environment))
+    has_expired = threading.Event()
+
+    def answer(**_: object) -> None:
+        if has_expired.is_set():
+            raise ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "too old"}}, "ListExecutions")
+
+    old.step_functions.meta.events.register("before-call.sfn", answer)
+    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: old)
+    lines = site._overview.feed
+    with watch.feed.watched(), lines.watched():
+        eventually(lambda: watch.feed.latest is not None and lines.latest is not None)
+        has_expired.set()
+        for found in (watch.feed, lines):
+            eventually(partial(has_trouble, found, "credentials have expired"))
+        monkeypatch.setattr(Cloud, "_on_aws", lambda _self: running.deployment)
+        for found in (watch.feed, lines):
+            eventually(partial(has_trouble, found, ""))
+
+
+def has_trouble(found: Feed[Any], wanted: str) -> bool:
+    assert found.latest is not None
+    trouble = str(found.latest.trouble)
+    return wanted in trouble if wanted else not trouble
 
 
 def test_after_an_error_of_ours_the_next_page_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
