@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import tarfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,29 @@ class TestRowsForGood:
     def test_the_last_epoch_may_have_another_value_yet(self) -> None:
         assert self.rows("epoch 1 loss=0.5") == 0
         assert self.rows("epoch 1 loss=0.5", "epoch 2 lr=0.1") == 1
+
+    def test_lines_that_come_while_it_looks_do_not_end_the_rule(self) -> None:
+        """Its thread died of them, and the trial trained on."""
+        collector = Collector()
+        metrics = Sources(collector, None, None, 4)
+        for line in ("loss=9", "epoch 1 loss=0.5", "epoch 2 loss=0.4"):
+            metrics.feed(line, "stdout")
+        others: list[threading.Thread] = []
+
+        class Slow(dict[int, Any]):
+            def values(self) -> Any:
+                for cell in super().values():
+                    line = f"epoch {len(others) + 3} loss=0.3"
+                    others.append(threading.Thread(target=metrics.feed, args=(line, "stdout")))
+                    others[-1].start()
+                    others[-1].join(0.2)  # if it does not have to wait
+                    yield cell
+
+        collector._values["loss"] = Slow(collector._values["loss"])
+        assert len(metrics.rows_for_good()) == 1
+        for other in others:
+            other.join()
+        assert others
 
     def test_values_without_epochs_may_be_those_of_batches(self) -> None:
         assert self.rows("loss=0.5", "loss=0.4", "loss=0.3") == 0

@@ -69,17 +69,17 @@ class Metrics:
 
         There are none if the output names no epochs: what seems to be an epoch may be a batch.
         """
-        with self._lock:
+        with self._lock:  # also of the questions, since a line that comes meanwhile changes what they look through
             try:
                 source, collector = self._collector()
                 rows, _ = collector.rows(self._epochs, is_over=False)
             except NoMetrics:
                 return []
-        if collector.may_be_behind:
-            return []
-        if collector.names_epochs:
-            return rows[:-1]
-        return rows if source == REPORTED else []
+            if collector.may_be_behind:
+                return []
+            if collector.names_epochs:
+                return rows[:-1]
+            return rows if source == REPORTED else []
 
     def state(self) -> dict[str, Any]:
         """Returns the state that belongs to a checkpoint of this moment, as JSON."""
