@@ -326,8 +326,12 @@ class Site:
             return page(faults=error.faults, status=422)
         except SweepError as error:
             return page(faults=str(error).splitlines(), status=502)
-        self._watch(spec.name).expect(spec)
-        self._doings.start(cloud, spec)
+        watch = self._watch(spec.name)
+        if self._doings.start(cloud, spec):
+            watch.expect(spec)
+        elif not watch.expects(spec):  # or it was sent twice
+            fault = f"name: something is being done with the sweep {spec.name}; wait for it, or choose another name"
+            return page(faults=[fault], status=422)
         return self._to_sweep(spec.name)
 
     def _start_page(

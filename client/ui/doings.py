@@ -50,9 +50,12 @@ class Doings:
         known = list(self._known.items())
         return {name: done.text or done.faults[0] for name, done in known if done.text or done.faults}
 
-    def start(self, cloud: Cloud, spec: SweepSpec) -> None:
-        """On this machine an embedded cloud may have to be started first, which takes seconds."""
-        self._begin(spec.name, f"Starting {spec.name} …", lambda say: _start(spec, cloud, say))
+    def start(self, cloud: Cloud, spec: SweepSpec) -> bool:
+        """Returns whether it is being started; not if something is being done with the sweep of this name.
+
+        On this machine an embedded cloud may have to be started first, which takes seconds.
+        """
+        return self._begin(spec.name, f"Starting {spec.name} …", lambda say: _start(spec, cloud, say))
 
     def stop(self, cloud: Cloud, name: str) -> None:
         def work(say: Callable[[str], None]) -> None:
@@ -73,12 +76,13 @@ class Doings:
 
         self._begin(spec.name, f"Resuming {spec.name} …", work)
 
-    def _begin(self, name: str, text: str, work: Callable[[Callable[[str], None]], None]) -> None:
+    def _begin(self, name: str, text: str, work: Callable[[Callable[[str], None]], None]) -> bool:
         with self._lock:
             if self.of(name).text:
-                return
+                return False
             self._tell(name, Done(text=text))
         threading.Thread(target=self._run, args=(name, work), name=text, daemon=True).start()
+        return True
 
     def _run(self, name: str, work: Callable[[Callable[[str], None]], None]) -> None:
         end = Done(faults=("it ended unexpectedly; the terminal of `sweep ui` says more",))

@@ -121,6 +121,10 @@ class SweepWatch:
         """Shows what was asked until the sweep has records: an embedded cloud has to be started first."""
         self._expected = spec
 
+    def expects(self, spec: SweepSpec) -> bool:
+        """Whether this is what was asked, of a sweep without records."""
+        return self._expected == spec
+
     def spec(self) -> SweepSpec:
         """Returns what was asked. Raises InvalidInput: there is no such sweep."""
         try:

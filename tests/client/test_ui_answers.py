@@ -25,7 +25,7 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.logs.reading import LOOK_SECONDS
 from stepsweep.client.logs.trial_logs import LocalLog
 from stepsweep.client.running.progress import Progress, Training
-from stepsweep.client.ui import app, watching
+from stepsweep.client.ui import app, doings, watching
 from stepsweep.client.ui.app import application
 from stepsweep.client.ui.doings import Doings, Done
 from stepsweep.client.ui.files import Copies
@@ -38,6 +38,7 @@ from stepsweep.client.ui.watching import Seen, SweepWatch
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.note import mark_of
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from tests.support.embedded import eventually
 from tests.support.html import Document
@@ -466,7 +467,12 @@ def test_a_spec_that_is_pasted(site: Site, form: dict[str, str], status: int, te
 
 def test_what_changes_a_sweep_leads_to_its_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[str] = []
-    monkeypatch.setattr(Doings, "_begin", lambda _self, name, text, _work: begun.append(f"{name}: {text}"))
+
+    def begin(_self: Doings, name: str, text: str, _work: object) -> bool:
+        begun.append(f"{name}: {text}")
+        return True
+
+    monkeypatch.setattr(Doings, "_begin", begin)
     wrong = 'priority: must be one of "high", "normal", "low", got {}'
     for target, form, status, said in (
         ("/sweeps/halfway/priority", {"priority": "x"}, 404, wrong.format('"x"')),
@@ -495,6 +501,28 @@ def test_what_changes_a_sweep_leads_to_its_page(site: Site, monkeypatch: pytest.
         "interrupted · new: new 1 trial (lr 1), up to 3 epochs each; the highest val_accuracy wins. "
     )
     assert BUTTONS not in text, "it has no records"
+
+
+def test_of_two_specs_with_one_name_that_are_started_at_once_the_second_is_refused(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, goes_on = [], threading.Event()
+
+    def start(spec: SweepSpec, _cloud: Cloud, _say: object) -> None:
+        started.append(spec.epochs)
+        assert goes_on.wait(60)
+
+    monkeypatch.setattr(doings, "_start", start)
+    form = {"name": "twin", "like": "mine", "action": "start"}
+    first = {**form, "spec": "parameters: {lr: [1]}\nepochs: 3"}
+    assert [site.post("/start", **first).status for _ in range(2)] == [303, 303], "a person clicks twice"
+    answer = site.post("/start", **{**form, "spec": "parameters: {lr: [1]}\nepochs: 5"})
+    said = "name: something is being done with the sweep twin; wait for it, or choose another name"
+    assert (answer.status, said in answer.text) == (422, True)
+    assert "up to 3 epochs each" in site.get("/sweeps/twin").text
+    goes_on.set()
+    eventually(lambda: not any(thread.name == "Starting twin …" for thread in threading.enumerate()))
+    assert started == [3]
 
 
 @pytest.mark.parametrize(
