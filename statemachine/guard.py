@@ -93,9 +93,16 @@ def look(batch: "BatchClient", queue: str, sweep: str, *, since_ms: int, by_hand
 def end_jobs(batch: "BatchClient", queue: str, sweep: str, *, reason: str) -> int:
     """Ends the jobs of a sweep that wait or run, and returns how many.
 
-    Step Functions makes only a best effort to terminate the jobs of a Map that it stops.
+    Step Functions makes only a best effort to terminate the jobs of a Map that it stops. Jobs are listed by status, one
+    after the other: a job that loses its machine meanwhile goes back to one that was listed, and others may come.
     """
-    ids = jobs_alive(batch, queue, sweep)
-    # One by one: the runtime's boto3 may not know TerminateJobs.
-    for_all(lambda job_id: batch.terminate_job(jobId=job_id, reason=reason), ids, threads=THREADS)
-    return len(ids)
+    ended: set[str] = set()
+    looks = 0
+    while True:
+        new = [job_id for job_id in jobs_alive(batch, queue, sweep) if job_id not in ended]
+        # One by one: the runtime's boto3 may not know TerminateJobs.
+        for_all(lambda job_id: batch.terminate_job(jobId=job_id, reason=reason), new, threads=THREADS)
+        ended.update(new)
+        looks += 1
+        if not new and looks > 1:
+            return len(ended)

@@ -150,6 +150,26 @@ def test_what_it_ends_is_of_this_sweep_and_alive(batch: Batch, error: str) -> No
     assert batch.ended == {"waits": "why", "runs": "why"}
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_job_that_loses_its_machine_while_jobs_are_listed_ends_too(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    batch.add("reclaimed", sweep="mine", status="RUNNING")
+    for number in range(others):
+        batch.add(f"waits-{number}", sweep="mine", status="RUNNABLE")
+    listed = batch.list_jobs
+
+    def list_jobs(**asked: Any) -> dict[str, Any]:
+        found = listed(**asked)
+        if asked["jobStatus"] == "STARTING":  # after RUNNABLE, and before RUNNING
+            batch.jobs["reclaimed"]["status"] = "RUNNABLE"
+        return found
+
+    monkeypatch.setattr(batch, "list_jobs", list_jobs)
+    look({"sweep": "mine", "round": 0, "ended": {"Error": SEARCH_STOPPED, "Cause": "why"}})
+    assert batch.ended.keys() == batch.jobs.keys()
+
+
 def test_a_batch_that_throttles_is_asked_for_about_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     client = guard.batch_client()
