@@ -153,7 +153,7 @@ class Site:
                     continue
                 parts = await run_in_threadpool(self._pages.parts, seen, self._doings.of(name))
                 title = f"{seen.report.standing.status.lower()} · {name}"
-                note = {"text": seen.report.note.text, "mark": seen.report.note.mark}
+                note = {"text": seen.report.note.text, "mark": seen.report.note.mark, "number": seen.note_number}
                 told = {"parts": parts, "number": seen.number, "said": said_of(seen), "title": title, "note": note}
                 yield event("sweep", told)
 
@@ -243,9 +243,11 @@ class Site:
             if is_script:
                 return JSONResponse({"faults": str(error).splitlines(), "now": None}, status_code=502)
             raise
-        self._watch(name).noted(note)
+        number = self._watch(name).noted(note)
         self._overview.forget(name)
-        return JSONResponse({"text": note.text, "mark": note.mark}) if is_script else self._to_sweep(name)
+        if not is_script:
+            return self._to_sweep(name)
+        return JSONResponse({"text": note.text, "mark": note.mark, "number": number})
 
     # --- a trial
 

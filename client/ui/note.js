@@ -6,6 +6,7 @@ const NoteForm = (() => {
   const area = byId("note-text");
   const { mark } = form.elements;
   let saved = area.value; // the text that `mark` is of
+  let savedAt = 0; // the number of the note that was saved here last
   let isSaving = false;
 
   const isChanged = () => area.value !== saved;
@@ -18,7 +19,7 @@ const NoteForm = (() => {
 
   // What is in the form follows the note until somebody writes there.
   function news(note) {
-    if (isSaving || isChanged() || note.text === saved) return;
+    if (isSaving || isChanged() || note.text === saved || note.number < savedAt) return; // an event may be older than an answer
     see(note);
     area.value = note.text;
     measure();
@@ -57,6 +58,7 @@ const NoteForm = (() => {
       const told = isJson ? await answer.json() : { faults: [await answer.text()] };
       if (answer.ok) {
         see(told);
+        savedAt = told.number;
         if (area.value === sent) area.value = told.text; // or a person has gone on writing meanwhile
         said = told.text ? "Saved." : "Removed.";
       } else complain(told.faults, told.now);

@@ -77,6 +77,7 @@ class Seen:
         plan: the latest plan that was read; None before the first. That of thousands of trials takes tens of MiB to
             read, so whoever shows more of this moment takes this one.
         priority: that the sweep was started with last.
+        note_number: higher with each note that is written here.
         planned_by: the execution that planned last, at rest; empty if none has.
         followed: what else is known of the execution that ran at this moment; None at rest.
     """
@@ -89,6 +90,7 @@ class Seen:
     is_begun: bool = True
     plan: Plan | None = field(default=None, compare=False)
     priority: Priority = Priority.NORMAL
+    note_number: int = field(default=0, compare=False)
     planned_by: str = ""
     followed: Followed | None = field(default=None, compare=False)
 
@@ -115,6 +117,7 @@ class SweepWatch:
         self._keeping = threading.Lock()
         self._noting = threading.Lock()
         self._note = NO_NOTE
+        self._note_number = next(_NUMBERS)
         self._note_read_at = -math.inf
 
     def expect(self, spec: SweepSpec) -> None:
@@ -189,12 +192,14 @@ class SweepWatch:
         self.feed.change(lambda latest: latest)
         self.feed.wake()
 
-    def noted(self, note: Note) -> None:
-        """Tells the pages that the note has been written here."""
+    def noted(self, note: Note) -> int:
+        """Tells the pages that the note has been written here. Returns its number."""
         with self._noting:
             self._note, self._note_read_at = note, time.monotonic()
+            number = self._note_number = next(_NUMBERS)
             self._recent.forget(self._name)
-            self.feed.change(lambda latest: _with_note(latest, note))
+            self.feed.change(lambda latest: replace(_with_note(latest, note), note_number=number))
+        return number
 
     # --- in the feed's thread
 
@@ -224,7 +229,7 @@ class SweepWatch:
     def _publish(self, seen: Seen) -> None:
         """Publishes what was made from the records, with the note that may have been written here meanwhile."""
         with self._noting:
-            self.feed.publish(_with_note(seen, self._note))
+            self.feed.publish(replace(_with_note(seen, self._note), note_number=self._note_number))
 
     def _rest(self, feed: Feed[Seen], seen: Seen) -> None:
         """Waits at rest, until the sweep runs again or its records should be read again."""

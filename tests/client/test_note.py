@@ -332,12 +332,14 @@ def test_the_page_shows_a_note_and_saves_one(page: Page, recorded: RecordedCloud
     assert IN_ONE_LINE in Document(page.get("sweeps/halfway").text).text
     assert FIRST in Document(page.get("").text).text, "in the list at once"
     told = next(page.events("sweeps/halfway/events"))
-    assert told["note"] == {"text": TEXT, "mark": mark_of(TEXT)}
+    assert told["note"] == {"text": TEXT, "mark": mark_of(TEXT), "number": told["note"]["number"]}
     assert "try warmup" in told["parts"]["note-shown"]
     assert IN_ONE_LINE in Document(page.get("compare?sweep=halfway&sweep=mine").text).text
     assert IN_ONE_LINE in Document(page.get("sweeps/halfway/report").text).text
     again = page.post("sweeps/halfway/note", {"text": "", "mark": mark_of(TEXT)}, **JSON)
-    assert (again.status_code, again.json()) == (200, {"text": "", "mark": mark_of("")})
+    number = again.json()["number"]
+    assert (again.status_code, again.json()) == (200, {"text": "", "mark": mark_of(""), "number": number})
+    assert number > told["note"]["number"]
 
 
 def test_a_note_that_changed_meanwhile_is_shown_beside_mine(page: Page, sweep: Sweep, recorded: RecordedCloud) -> None:

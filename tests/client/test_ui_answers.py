@@ -580,7 +580,7 @@ def test_the_events(site: Site) -> None:
         "said": "The sweep is finished; best val_accuracy 0.9.",
         "title": "finished · mine",
         "number": told["number"],
-        "note": {"text": "", "mark": mark_of("")},
+        "note": {"text": "", "mark": mark_of(""), "number": told["note"]["number"]},
     }
     assert (name, {**told, "parts": None}) == ("sweep", {**shown, "parts": None})
     assert {"progress", "actions", "training", "note-shown", "what-failed"} <= told["parts"].keys()

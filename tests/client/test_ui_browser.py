@@ -231,6 +231,20 @@ def test_what_a_person_writes_while_the_note_is_saved_stays(told_by_hand: Browse
     chromium.run("document.getElementById('note-text').value = 'lr 0.1'")  # or the browser asks before it leaves
 
 
+def test_an_event_that_is_older_than_the_note_that_was_saved_does_not_take_it_back(told_by_hand: Browser) -> None:
+    chromium = told_by_hand
+    chromium.run("answers['/note'] = () => Promise.resolve(json({ text: 'lr 0.1', mark: 'new', number: 2 }))")
+    note(chromium, "lr 0.1", "Saved.")
+    written = "return document.getElementById('note-text').value"
+    for number, said, shown in (
+        (1, "", "lr 0.1"),
+        (2, "lr 0.1", "lr 0.1"),
+        (2, "of somebody else", "of somebody else"),
+    ):
+        chromium.run("tell({ number: 0, note: arguments[0] })", {"text": said, "mark": "m", "number": number})
+        assert chromium.run(written) == shown
+
+
 def test_a_curve_that_was_drawn_while_its_trial_ran_is_whole_once_the_trial_has_ended(told_by_hand: Browser) -> None:
     chromium = told_by_hand
     chromium.run(

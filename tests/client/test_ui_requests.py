@@ -357,7 +357,13 @@ def test_a_note_that_is_written_while_the_records_are_read_is_shown(
     monkeypatch.setattr(watching.SweepWatch, "_read", overtaken)
     assert watch.now().report.note.text == new.text
     monkeypatch.setattr(watching.SweepWatch, "_read", read)
-    assert watch.now().report.note.text == new.text
+    seen = shown(watch, lambda _: True)
+    assert seen.report.note.text == new.text
+    with watch.feed.watched():
+        eventually(lambda: watch.feed.latest is not None)
+        number = watch.noted(Note(text="newer"))
+        assert watch.feed.latest is not None
+        assert watch.feed.latest.note_number == number > seen.note_number
 
 
 def test_a_note_that_is_written_while_a_running_sweep_s_is_read_is_shown(
@@ -424,11 +430,16 @@ def test_pages_go_on_once_the_disk_does_what_it_refused(
 
 
 def test_credentials_that_a_person_has_renewed_are_taken_without_a_restart(
-    site: app.Site, running: Stack, watch: watching.SweepWatch, monkeypatch: pytest.MonkeyPatch
+    site: app.Site,
+    running: Stack,
+    watch: watching.SweepWatch,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Clients of AWS keep the credentials that they were made with."""
     old = replace(running.deployment, step_functions=client_of("stepfunctions", running.environment))
     has_expired = threading.Event()
+    request.addfinalizer(has_expired.clear)  # tests share clients
 
     def answer(**_: object) -> None:
         if has_expired.is_set():
