@@ -58,7 +58,7 @@ SHARE = 0.2
 
 _NUMBERS = itertools.count(time.time_ns() // 1_000_000)
 """An open page outlives what is known here, and the server. So no number comes again: there are far fewer than one a
-millisecond, and the next server begins behind them."""
+millisecond, and the next server begins after them."""
 
 _LOOKERS = ThreadPoolExecutor(8, thread_name_prefix="look")
 

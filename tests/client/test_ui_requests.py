@@ -223,7 +223,7 @@ def test_a_page_is_told_that_its_sweep_is_not_planned_yet(site: app.Site, runnin
 def test_a_page_keeps_what_it_shows_until_a_look_has_succeeded(
     site: app.Site, running: Stack, trials: list[Any]
 ) -> None:
-    """Batch does not answer, to which the records have been read already."""
+    """The look has read the records, and then Batch does not answer."""
     running.succeeded("mine", trials[0], [0.5, 0.6])
     answers = threading.Event()
 

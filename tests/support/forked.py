@@ -40,7 +40,7 @@ SERVICES = (
 """Whose models the parent has parsed: `sweep doctor` would do so for a second."""
 
 ANSWERED = ("batch", "cloudformation", "iam", "lambda", "logs", "s3", "stepfunctions", "sts")
-"""Of which the parent has parsed moto's models too: an embedded cloud would do so for half a second."""
+"""The parent has parsed moto's models of these too, which would take each embedded cloud half a second."""
 
 MODULES = ("boto3", "rich.live", "rich.progress", "rich.table", "stepsweep.local.template")
 """Beside those of the client: what its commands import late."""

@@ -9,7 +9,7 @@ from stepsweep.contract import keys
 BUCKET = "sweep-bucket"
 
 SMALL = ("--dataset", "fashion-mnist", "--train-images", "480", "--lr", "0.1", "--momentum", "0.5")
-"""A subset on which an epoch takes a second or two."""
+"""A subset on which an epoch takes about a second."""
 
 Start = Callable[..., "subprocess.Popen[str]"]
 Finish = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -69,7 +69,7 @@ class Metrics:
 
         There are none if the output names no epochs: what seems to be an epoch may be a batch.
         """
-        with self._lock:  # also of the questions, since a line that comes meanwhile changes what they look through
+        with self._lock:  # until the last question: a line that comes meanwhile changes what they read
             try:
                 source, collector = self._collector()
                 rows, _ = collector.rows(self._epochs, is_over=False)
