@@ -403,6 +403,28 @@ def test_a_machine_whose_hosts_do_not_stay_up_is_given_up(tmp_path: Path, monkey
     machine.close()
 
 
+TOLD_TWICE = """#!/bin/sh
+read _
+echo '{"id": "0", "ended": 3}'
+echo '{"id": "0", "ended": 137}'
+read _
+echo '{"id": "1", "ended": 0}'
+cat
+"""
+"""A host whose first container is killed between its answer and its exit."""
+
+
+def test_a_process_whose_end_is_told_twice_ends_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = tmp_path / "host"
+    host.write_text(TOLD_TWICE)
+    host.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(host))
+    shell = Shell(Machine(), tmp_path)
+    assert shell.run("true").exit_code == 3
+    assert shell.machine.answers(timeout_seconds=PATIENCE_SECONDS)
+    shell.machine.close()
+
+
 def test_hundreds_of_short_processes_are_all_reported(shell: Shell) -> None:
     processes = [shell.start("sh", "-c", f"exit {number % 7}") for number in range(300)]
     assert all(process.ended.wait(PATIENCE_SECONDS) for process in processes)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -124,6 +125,16 @@ def test_what_has_changed_is_made_again_and_the_old_one_goes(app: Path, tmp_path
     second = synthesized(tmp_path / "templates", app=app)
     assert second != first
     assert list((tmp_path / "templates").iterdir()) == [second]
+
+
+def test_what_a_killed_process_left_goes_and_what_another_one_writes_now_stays(app: Path, tmp_path: Path) -> None:
+    left, written = (tmp_path / "templates" / f"synth-{name}" for name in ("left", "written"))
+    for scratch in (left, written):
+        (scratch / "image.x").mkdir(parents=True)
+    day_before_yesterday = time.time() - 2 * 86_400
+    os.utime(left, (day_before_yesterday, day_before_yesterday))
+    made = synthesized(tmp_path / "templates", app=app)
+    assert set((tmp_path / "templates").iterdir()) == {written, made}
 
 
 def test_a_check_of_another_trainer_leaves_what_a_running_cloud_trains_with(

@@ -207,6 +207,23 @@ def test_a_network_that_fails_costs_checkpoints_and_not_the_training(trial: Make
     assert csv.read_text().splitlines()[-1] == "4,0.25"
 
 
+def test_a_file_that_cannot_be_looked_at_costs_checkpoints_and_not_the_training(trial: Make) -> None:
+    too_deep = """
+os.chdir(folder)
+for _ in range(20):
+    os.mkdir("d" * 240)
+    os.chdir("d" * 240)
+    open("f" * 250, "w").close()
+os.chdir(sys.path[0])
+for epoch"""
+    mine = trial("too-deep", TRAIN.replace("\nfor epoch", too_deep, 1))
+    code, _, err = mine.finish()
+    assert code == 0, err
+    assert "cannot write" in err
+    assert "File name too long" in err
+    assert mine.metrics()[-1] == "4,0.25"
+
+
 def test_a_checkpoint_that_cannot_be_read_ends_the_attempt_before_it_trains_from_scratch(trial: Make) -> None:
     mine = trial("unread", TRAIN)
     with mine.start(STEPSWEEP_CHECKPOINT_URI="s3://no-such-bucket/checkpoints/x/") as process:

@@ -277,10 +277,13 @@ class Machine:
                 has_answered = True
                 answer = json.loads(line)
                 with self._changed:
-                    if "started" in answer:
-                        self._processes[answer["id"]].pid = answer["started"]
+                    process = self._processes.get(answer["id"])
+                    if not process:  # its end is told twice if it was killed between its answer and its exit
                         continue
-                    process = self._processes.pop(answer["id"])
+                    if "started" in answer:
+                        process.pid = answer["started"]
+                        continue
+                    del self._processes[process.id]
                     is_lost = not self._is_closed and self._host.poll() is not None
                 if is_lost and answer.get("ended"):
                     _lose(process)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -48,6 +49,9 @@ FULL_DISK = ("ENOSPC", f"[Errno {errno.ENOSPC}]")
 
 MAX_KEPT = 8
 """How many stacks are kept for all projects: of each version, and of each choice of where jobs run."""
+
+LEFT_SECONDS = 86_400
+"""After which a scratch folder is one that a killed process has left."""
 
 EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
@@ -86,6 +90,7 @@ def synthesized(
         return assembly
     check_limits(least_kib=LEAST_KIB_OF_NODE)
     folder.mkdir(parents=True, exist_ok=True)
+    _delete_left(folder)
     scratch = Path(tempfile.mkdtemp(dir=folder, prefix="synth-"))
     try:
         kept = _kept(folder, app, settings, on_status)
@@ -113,6 +118,13 @@ def synthesized(
             shutil.rmtree(old, ignore_errors=True)
         scratch.rename(assembly)
     return assembly
+
+
+def _delete_left(folder: Path) -> None:
+    for scratch in folder.glob("synth-*"):
+        with contextlib.suppress(FileNotFoundError):  # another process has finished it
+            if time.time() - scratch.stat().st_mtime > LEFT_SECONDS:
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _kept(folder: Path, app: Path, settings: Mapping[str, Any], on_status: Callable[[str], None]) -> Path:

@@ -239,7 +239,7 @@ def _scan(folder: Path) -> Scan:
             path = os.path.join(root, name)  # noqa: PTH118  thousands of files, every two seconds
             try:
                 stat = os.lstat(path)
-            except FileNotFoundError:
+            except OSError:  # gone, or a disk's fault, which packing it tells
                 continue
             found[path] = (stat.st_size, stat.st_mtime_ns, stat.st_ino)
     return found
