@@ -62,16 +62,16 @@ def test_what_says_nothing_of_the_others(news: list[Result], others: dict[str, o
     assert why(*news, **others) is None
 
 
+TRAINER = {"STEPSWEEP_TRAINER": str(SCRIPTED)}
 CRASH = ("--fixed", "act=crash", "--epochs", "1")
 MANY = [number / 100 for number in range(1, 41)]
 """They would take 20 seconds, of a second each on two cores."""
 
 
-def test_a_sweep_that_is_run_stops_and_goes_on_if_it_is_told(sweep: Sweep) -> None:
-    trainer = {"STEPSWEEP_TRAINER": str(SCRIPTED)}
+def test_a_sweep_that_is_run_stops(sweep: Sweep) -> None:
     keep_template(sweep.folder / ".stepsweep", {"trainer": str(SCRIPTED)})
     choices = ("--set", f"lr={','.join(map(str, MANY))}", "--fixed", "sleep=1")
-    stopped = sweep("run", *choices, *CRASH, "--name", "broken", "--json", environment=trainer)
+    stopped = sweep("run", *choices, *CRASH, "--name", "broken", "--json", environment=TRAINER)
     assert stopped.returncode == 1
     assert json.loads(stopped.stdout)["status"] == "INTERRUPTED"
     fault = stopped.stderr.splitlines()[-1]
@@ -84,12 +84,16 @@ def test_a_sweep_that_is_run_stops_and_goes_on_if_it_is_told(sweep: Sweep) -> No
     reasons = {row["reason"] for row in json.loads(sweep("show", "broken", "--json").stdout)["trials"]}
     assert reasons == {"exit code 1: ValueError: this trainer was told to crash"}
 
+
+@pytest.mark.slow
+def test_a_sweep_from_python_stops_too_and_one_that_is_to_go_on_does(sweep: Sweep) -> None:
+    keep_template(sweep.folder / ".stepsweep", {"trainer": str(SCRIPTED)})
     with Sweeps(directory=sweep.folder / ".stepsweep", trainer=SCRIPTED) as sweeps:
         crash = {"fixed": {"act": "crash", "sleep": 1}, "epochs": 1}
         with pytest.raises(SweepFailed) as failed:
             sweeps.run({"parameters": {"lr": MANY}} | crash, quiet=True)
         assert failed.value.error == "FirstTrialsFailed"
 
-        kept = sweep("run", "--set", "lr=0.1,0.2,0.3,0.4", *CRASH, "--keep-going", "--json", environment=trainer)
+        kept = sweep("run", "--set", "lr=0.1,0.2,0.3,0.4", *CRASH, "--keep-going", "--json", environment=TRAINER)
     assert json.loads(kept.stdout)["error"] == "NoTrialSucceeded"
     assert "4 FAILED" in kept.stderr

@@ -155,6 +155,7 @@ def test_on_aws_logs_are_those_of_every_attempt(aws: OnAws) -> None:
     assert aws("show", "logged").returncode == 2
 
 
+@pytest.mark.slow
 def test_a_selftest_records_what_it_saw_and_leaves_nothing(aws: OnAws, cloud: Cloud, tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text(
         json.dumps({"parameters": {"lr": [0.1, 0.2]}, "fixed": {"act": "temporary", "sleep": 1}, "epochs": 1})

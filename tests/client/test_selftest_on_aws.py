@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +26,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from tests.support.batch_queue import Job, Queue, served
+from tests.support.command import Sweep
 from tests.support.findings import told
 from tests.support.stack import LOG_GROUP, REGION, Stack
 
@@ -319,6 +321,17 @@ def test_a_sweep_that_is_not_planned_is_a_problem_with_its_cause(account: Accoun
         "left": "ok: no execution and no job of its 3 sweeps; 0 records were removed",
         **{check: WELL[check] for check in list(WELL)[-4:]},
     }
+
+
+def test_the_command_writes_what_was_seen_to_a_file(stack: Stack, tmp_path: Path) -> None:
+    stack.fails_with("Refused", "the trainer is gone")
+    words = ("selftest", "--yes", "--on", "aws", "--stack", stack.name)
+    ended = Sweep(folder=tmp_path)(*words, environment=stack.environment)
+    assert ended.returncode == 1, ended.stderr
+    (record,) = tmp_path.iterdir()
+    assert f"Wrote {record.name}. Read it before you attach it to an issue." in ended.stderr
+    for text in (record.read_text(), ended.stdout):
+        assert "submission: the sweep was not planned: Refused" in " ".join(text.split())
 
 
 def test_what_it_will_do_and_cost_is_announced(stack: Stack) -> None:

@@ -294,3 +294,8 @@ class TestSchedule:
         )
         ends = [trial.params for trial in trials_at_the_ends(spec)]
         assert ends == [{"lr": 0.1, "momentum": 0.5}, {"lr": 0.7, "momentum": 1}]
+
+    def test_a_trainer_is_asked_about_all_trials_of_a_list(self) -> None:
+        listed = [{"lr": 0.1}, {"lr": 0.9}, {"lr": 0.5}]
+        spec = SweepSpec.from_json({"search": {"method": "list", "trials": listed}, "epochs": 1, "name": "s"})
+        assert [trial.params for trial in trials_at_the_ends(spec)] == listed

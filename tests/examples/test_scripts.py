@@ -56,6 +56,7 @@ def test_a_torch_script_with_a_best_pt_and_sentences_for_metrics(project: Sweep)
     assert "has changed since the sweep" in changed.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project", ["sklearn"], indirect=True)
 def test_a_script_without_epochs_in_an_environment_of_its_own(project: Sweep) -> None:
     (value,) = by_hand(project.folder, [["fit.py", "--C", "1", "--intercept"]], python=sys.executable)

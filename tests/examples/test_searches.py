@@ -83,6 +83,7 @@ def test_random_search_tries_twenty_points_and_with_more_only_the_new_ones(here:
     assert len(here.metrics().keys() - before) == 2
 
 
+@pytest.mark.slow
 def test_halving_trains_the_best_further_and_from_their_checkpoints(here: Here) -> None:
     ran = here.run("halving.json", "--seed", "1")  # else the trials are those of random.json, trained already
     output = ran.document

@@ -147,6 +147,7 @@ def test_a_folder_that_is_no_trainer_is_refused_before_anything_starts(
     assert "Starting the embedded cloud" not in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_it_and_its_image_holds_nothing_of_ours(tmp_path: Path) -> None:
     sweep = Sweep(folder=tmp_path)
     spec = ("run", str(REPOSITORY / "examples" / "digits.yaml"), "--trainer", str(FOLDER), "--epochs", "4", "--json")

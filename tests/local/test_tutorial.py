@@ -14,6 +14,9 @@ TINY = ("--dataset", "fashion-mnist", "--train-images", "64")
 """Not the tutorial's: a job of all images takes a minute."""
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What both notebooks begin with, in the environment that `sweep serve` prints."""

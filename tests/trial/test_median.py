@@ -174,6 +174,7 @@ ENTRYPOINT ["stepsweep-trial", "--", "python", "train.py", "{args}"]
 """
 
 
+@pytest.mark.slow
 def test_in_a_sweep_a_worse_trial_is_ended_and_the_sweep_has_its_winner(tmp_path: Path) -> None:
     folder = tmp_path / "trainer"
     folder.mkdir()

@@ -156,6 +156,7 @@ for epoch in (1, 2):
 """
 
 
+@pytest.mark.slow
 def test_a_model_searches_for_two_objectives_and_the_front_is_the_result(tmp_path: Path) -> None:
     """All of its trials are on the front: what is gained in one objective is paid for in the other."""
     folder = tmp_path / "trainer"
