@@ -70,11 +70,11 @@ test:
 	@$(MAKE) --no-print-directory --jobs 3 ready
 	@$(MAKE) --no-print-directory --jobs 2 lint suite
 
-# Four workers even on two cores, since tests of the embedded cloud wait half of their time.
+# Three workers on two cores, since tests of the embedded cloud wait half of their time.
 suite: install
 	$(SUITE) -m "not slow"
 
-SUITE = $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/package
+SUITE = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/package
 
 # The tests that `make test` leaves out: what takes long, and takes a way that shorter tests take too. Six minutes on two cores.
 slow: install data
