@@ -168,10 +168,10 @@ def is_function(process: psutil.Process) -> bool:
 
 
 def eventually(condition: Callable[[], Any], timeout_seconds: float = 60) -> Any:
-    """Returns the first value of `condition` that is true."""
-    deadline = time.monotonic() + timeout_seconds
-    while time.monotonic() < deadline:
+    """Returns the first value of `condition` that is true. Asks less often the longer it has waited."""
+    began = time.monotonic()
+    while (waited := time.monotonic() - began) < timeout_seconds:
         if value := condition():
             return value
-        time.sleep(0.1)
+        time.sleep(min(0.5, max(0.1, waited / 10)))
     raise AssertionError(f"it did not come to pass in {timeout_seconds} s")
