@@ -76,7 +76,7 @@ suite: install
 
 SUITE = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/package
 
-# The tests that `make test` leaves out: what takes long, and takes a way that shorter tests take too. Six minutes on two cores.
+# The tests that `make test` leaves out: what takes long, and takes a way that shorter tests take too. Seven minutes on two cores.
 slow: install data
 	$(SUITE) -m slow
 
