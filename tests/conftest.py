@@ -42,6 +42,14 @@ SLOWEST = (
     "trainer/test_train.py",
     "test_main_job.py",
     "local/test_deploy.py",
+    "statemachine/test_free_running.py",
+    "client/test_outputs.py",
+    "frameworks/test_trackers.py",
+    "client/test_ui_requests.py",
+    "client/test_selftest_on_aws.py",
+    "client/test_prices.py",
+    "trial/test_process.py",
+    "trial/test_library.py",
 )
 """Test files that come first. A process runs whole files: one of these begun last would keep one process busy alone."""
 

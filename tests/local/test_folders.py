@@ -101,8 +101,9 @@ def test_a_trainers_folder_may_hold_the_cloud_and_notes(tmp_path: Path) -> None:
     assert trials[0] == trials[1]
 
 
-def test_a_folder_that_is_too_large_is_refused_with_its_largest_files(tmp_path: Path) -> None:
-    project = tmp_path / "project"
+def too_large(folder: Path) -> Path:
+    """Returns a project with 300 MB of data."""
+    project = folder / "project"
     shutil.copytree(SAVING, project, ignore=shutil.ignore_patterns("__pycache__"))
     (project / "data").mkdir()
     with (project / "data" / "images.bin").open("wb") as file:
@@ -110,12 +111,22 @@ def test_a_folder_that_is_too_large_is_refused_with_its_largest_files(tmp_path: 
     (project / "sweep.json").write_text(
         '{"parameters": {"lr": [0.5]}, "fixed": {"trials": 1, "meeting": "here"}, "epochs": 1}'
     )
+    return project
+
+
+def test_a_folder_that_is_too_large_is_refused_with_its_largest_files(tmp_path: Path) -> None:
+    project = too_large(tmp_path)
     ended = Sweep(folder=project)("run", "sweep.json", "--trainer", ".")
     assert ended.returncode == 2, ended.stderr
     assert f"the files of {project} must be at most 200.0 MB together, got 300.0 MB" in ended.stderr
     assert "data/images.bin (300.0 MB)" in ended.stderr
     assert ".dockerignore" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.slow
+def test_without_its_data_it_is_taken_and_what_trials_share_on_this_machine_is_named(tmp_path: Path) -> None:
+    project = too_large(tmp_path)
     (project / ".dockerignore").write_text("data\n")
     code = (project / "curve.py").read_text()
     (project / "curve.py").write_text(f"BEST = '/tmp/best.pt'\nOUT = '{project}/out'\n{code}")
