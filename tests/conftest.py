@@ -87,7 +87,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_finish() -> None:
     gc.freeze()  # what was imported is looked through no more
-    # To look after each 700 new objects, as is the default, takes a twentieth of the tests' time.
+    # By default Python looks after each 700 new objects, which takes a twentieth of the tests' time.
     gc.set_threshold(50_000, 20, 50)
     gc.enable()
 

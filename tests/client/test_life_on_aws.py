@@ -17,6 +17,8 @@ from tests.support.command import Sweep, document, interrupt
 from tests.support.embedded import Cloud, eventually, running_cloud
 from tests.support.processes import running
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
@@ -45,7 +47,6 @@ def aws(tmp_path: Path, cloud: Cloud) -> OnAws:
     return OnAws(tmp_path, cloud)
 
 
-@pytest.mark.slow
 def test_on_aws_a_sweep_is_watched_and_stopped_and_no_job_of_it_is_left(aws: OnAws, cloud: Cloud) -> None:
     other = document(
         aws("start", "--set", "lr=0.5", "--epochs", "1", "--fixed", "sleep=600", "--name", "other", "--json")
@@ -107,7 +108,6 @@ class Screen:
         os.close(self._terminal)
 
 
-@pytest.mark.slow
 def test_a_terminal_shows_what_trains(aws: OnAws, cloud: Cloud) -> None:
     (cloud.directory / "data").mkdir(exist_ok=True)
     (cloud.directory / "data" / "first").touch()
@@ -129,7 +129,6 @@ def test_a_terminal_shows_what_trains(aws: OnAws, cloud: Cloud) -> None:
     assert document(aws("watch", "shown", "--json"))["status"] == "SUCCEEDED"
 
 
-@pytest.mark.slow
 def test_on_aws_logs_are_those_of_every_attempt(aws: OnAws) -> None:
     words = ("--set", "lr=0.1", "--set", "act=temporary,crash", "--epochs", "1", "--name", "logged", "--json")
     assert document(aws("run", *words))["outcomes"] == {"SUCCEEDED": 1, "FAILED": 1, "MISSING": 0, "INVALID": 0}
@@ -155,7 +154,6 @@ def test_on_aws_logs_are_those_of_every_attempt(aws: OnAws) -> None:
     assert aws("show", "logged").returncode == 2
 
 
-@pytest.mark.slow
 def test_a_selftest_records_what_it_saw_and_leaves_nothing(aws: OnAws, cloud: Cloud, tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text(
         json.dumps({"parameters": {"lr": [0.1, 0.2]}, "fixed": {"act": "temporary", "sleep": 1}, "epochs": 1})

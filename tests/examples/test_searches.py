@@ -15,6 +15,8 @@ import pytest
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY, keep_template
 
+pytestmark = pytest.mark.slow
+
 STEPS = REPOSITORY / "tests" / "trainers" / "steps"
 EXAMPLES = REPOSITORY / "examples"
 
@@ -69,7 +71,6 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
         process.communicate(timeout=60)
 
 
-@pytest.mark.slow
 def test_random_search_tries_twenty_points_and_with_more_only_the_new_ones(here: Here) -> None:
     ran = here.run("random.json")
     assert ran.document["outcomes"]["SUCCEEDED"] == 20
@@ -83,7 +84,6 @@ def test_random_search_tries_twenty_points_and_with_more_only_the_new_ones(here:
     assert len(here.metrics().keys() - before) == 2
 
 
-@pytest.mark.slow
 def test_halving_trains_the_best_further_and_from_their_checkpoints(here: Here) -> None:
     ran = here.run("halving.json", "--seed", "1")  # else the trials are those of random.json, trained already
     output = ran.document
@@ -117,7 +117,6 @@ def test_halving_trains_the_best_further_and_from_their_checkpoints(here: Here) 
     assert found[f"{winner}/9"] == curves[0][:10]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("example", "each"), [("folds.json", 5), ("repeats.json", 3)])
 def test_the_mean_of_folds_or_of_seeds_is_ranked(here: Here, example: str, each: int) -> None:
     output = here.run(example).document

@@ -10,11 +10,10 @@ import pytest
 
 from tests.support.embedded import REPOSITORY, running_cloud
 
+pytestmark = pytest.mark.slow
+
 TINY = ("--dataset", "fashion-mnist", "--train-images", "64")
 """Not the tutorial's: a job of all images takes a minute."""
-
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
