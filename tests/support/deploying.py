@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from stepsweep.local.template import EMPTY_ZIP
+from stepsweep.local.deploying import EMPTY_ZIP
 from stepsweep.stack.sampler_packages import FOLDER as LAYERS
 from stepsweep.stack.sampler_packages import made_of
 from tests.support.embedded import Cloud

@@ -20,7 +20,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import make_server
 
 from stepsweep.contract import keys
-from stepsweep.local import template
+from stepsweep.local import deploying
 from stepsweep.local.access import Access, Wsgi
 from stepsweep.local.attempts import Attempts, ProcessAttempts
 from stepsweep.local.batch import JobQueue
@@ -176,4 +176,4 @@ def deploy(endpoint: Endpoint, stack: str) -> None:
     key = endpoint.key
     session = session_of(region=endpoint.region, key=key.access_key_id, secret=key.secret_access_key)
     client = functools.partial(session.client, endpoint_url=endpoint.url, config=ISOLATED)
-    template.deploy(client, endpoint.region, Path(endpoint.assembly), stack)
+    deploying.deploy(client, endpoint.region, Path(endpoint.assembly), stack)

@@ -1,11 +1,10 @@
-"""Synthesizes the template that `sweep deploy` would send, and deploys it into the embedded cloud."""
+"""Synthesizes the template that `sweep deploy` would send, and keeps it until its sources change."""
 
 import contextlib
 import errno
 import hashlib
 import importlib.metadata
 import importlib.util
-import io
 import json
 import os
 import shutil
@@ -13,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -52,8 +50,6 @@ MAX_KEPT = 8
 
 LEFT_SECONDS = 86_400
 """After which a scratch folder is one that a killed process has left."""
-
-EMPTY_ZIP = b"PK\x05\x06" + bytes(18)
 
 
 class SynthFailed(SweepError):
@@ -243,58 +239,6 @@ def node_environment() -> dict[str, str]:
         raise SynthFailed("Node is missing: pip install 'stepsweep[deploy]'")
     node = Path(spec.origin).parent / "bin" / "node"
     return {"JSII_NODE": str(node), "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "1"}
-
-
-def deploy(client: Callable[[str], Any], region: str, assembly: Path, stack: str) -> None:
-    """Deploys like `sweep deploy`: uploads the assets to CDK's bucket, then creates the stack from the template.
-
-    Args:
-        client: creates the client of a service.
-    """
-    account = client("sts").get_caller_identity()["Account"]
-    s3 = client("s3")
-    manifest = json.loads((assembly / f"{stack}.assets.json").read_bytes())
-    for asset in manifest["files"].values():
-        source = assembly / asset["source"].get("path", "")
-        if asset["source"].get("executable"):
-            # A Lambda layer for another processor; here functions import its packages from site-packages.
-            data = EMPTY_ZIP
-        else:
-            data = zipped(source) if asset["source"]["packaging"] == "zip" else source.read_bytes()
-        for destination in asset["destinations"].values():
-            names = {"AWS::AccountId": account, "AWS::Region": region}
-            bucket, key = (_substituted(destination[name], names) for name in ("bucketName", "objectKey"))
-            s3.create_bucket(Bucket=bucket)
-            s3.put_object(Bucket=bucket, Key=key, Body=data)
-            if source.name == f"{stack}.template.json":
-                # The CDK CLI's form of the URL.
-                template_url = f"https://s3.{region}.amazonaws.com/{bucket}/{key}"
-    # The template's rule about the bootstrap version reads this parameter.
-    version = json.loads((assembly / f"{stack}.template.json").read_bytes())["Parameters"]["BootstrapVersion"][
-        "Default"
-    ]
-    client("ssm").put_parameter(Name=version, Value="32", Type="String", Overwrite=True)
-    client("cloudformation").create_stack(
-        StackName=stack, TemplateURL=template_url, Capabilities=["CAPABILITY_NAMED_IAM"]
-    )
-
-
-def zipped(folder: Path) -> bytes:
-    """Returns the folder's files as a ZIP; the same files give the same bytes."""
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(folder.rglob("*")):
-            if file.is_file():
-                entry = zipfile.ZipInfo(str(file.relative_to(folder)), date_time=(1980, 1, 1, 0, 0, 0))
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, file.read_bytes())
-    return data.getvalue()
-
-
-def _substituted(text: str, names: Mapping[str, str]) -> str:
-    for name, value in names.items():
-        text = text.replace(f"${{{name}}}", value)
-    return text
 
 
 def code_of(context: Mapping[str, Any], *, app: Path = APP) -> str:
