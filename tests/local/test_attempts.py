@@ -12,7 +12,8 @@ import pytest
 
 from stepsweep.local.attempts import Attempt, Ending, ProcessAttempts
 from stepsweep.local.images import Image
-from stepsweep.local.machine import Machine, Preload, Process
+from stepsweep.local.machine import Machine, Process
+from stepsweep.local.preload import Preload
 from stepsweep.local.share import Share
 
 TELLS = """

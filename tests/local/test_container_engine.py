@@ -14,7 +14,8 @@ from stepsweep.local.attempts import Attempt, Ending
 from stepsweep.local.container_engine import BuildFailed, Engine
 from stepsweep.local.containers import ContainerAttempts
 from stepsweep.local.images import Image
-from stepsweep.local.machine import Machine, Preload, Process
+from stepsweep.local.machine import Machine, Process
+from stepsweep.local.preload import Preload
 from stepsweep.local.share import Share
 
 DOCKER = Engine(program="docker", is_podman=False, environment={"HOME": "/home/me", "PATH": "/bin"})

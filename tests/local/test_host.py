@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-from stepsweep.local.machine import HostGone, Machine, Preload, Process
-from stepsweep.local.preload import BARE
+from stepsweep.local.machine import HostGone, Machine, Process
+from stepsweep.local.preload import BARE, Preload
 from tests.support.embedded import REPOSITORY, eventually
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}

@@ -10,7 +10,7 @@ import pytest
 
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.local.images import Image, build_images, images_of
-from stepsweep.local.machine import Preload
+from stepsweep.local.preload import Preload
 
 ROOT = Path("/root-of-the-job")
 

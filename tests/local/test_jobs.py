@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from stepsweep.local.endpoint import WITHOUT_FILES
-from stepsweep.local.machine import NEEDED
+from stepsweep.local.host_process import NEEDED
 from tests.support.embedded import Cloud, eventually
 from tests.support.jobs import described, ended, printed, running, submitted
 from tests.support.tiny import EMPTY_IMAGE, SHELL_IMAGE

@@ -16,7 +16,7 @@ from mutmut.utils.format_utils import get_mutant_name, mangled_name_from_mutant_
 PACKAGE = Path("src", "stepsweep")
 IMPORT = "from mutmut.mutation.trampoline import wrap_in_trampoline"
 STARTED = 'if __name__ == "__main__":'
-HOSTS = Path("local", "machine.py")
+HOSTS = Path("local", "host_process.py")
 TOLD = ("MUTANT_UNDER_TEST", "MUTANTS_CALLS", "PYTEST_CURRENT_TEST")
 """The embedded cloud starts its hosts without what it does not know."""
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from stepsweep.bucket.job_logs import last_lines
 from stepsweep.local.attempts import HAS_EXITED, HOST_LOST, NOT_STARTED, OUT_OF_MEMORY, Attempt, Ending
 from stepsweep.local.container_engine import CLOUD_LABEL, Engine, image_name, state_of
-from stepsweep.local.machine import Machine, Process, threads
+from stepsweep.local.machine import Machine, Process
+from stepsweep.local.share import threads
 
 KILLED = 137
 

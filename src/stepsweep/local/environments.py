@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from stepsweep.local.machine import HostGone, Machine, Preload, Process
-from stepsweep.local.preload import BARE
+from stepsweep.local.machine import HostGone, Machine, Process
+from stepsweep.local.preload import BARE, Preload
 
 if TYPE_CHECKING:
     from moto.awslambda.models import LambdaFunction

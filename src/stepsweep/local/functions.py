@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from stepsweep.bucket.disk import told
 from stepsweep.contract.keys import JOBS_AT_ONCE, SECRETS
 from stepsweep.local.environments import Environment, Environments, Exited, Made, TimedOut
-from stepsweep.local.machine import Machine, Preload
+from stepsweep.local.machine import Machine
+from stepsweep.local.preload import Preload
 
 if TYPE_CHECKING:
     from moto.awslambda.models import LambdaFunction

@@ -11,7 +11,7 @@ imported the slow libraries, which saves each trial the seconds of importing tor
      "copy_of": folder, "copy": folder,                  makes this copy first, and deletes it at the end
      "after": [[…], …], "said": file}                    runs these when it has ended, and appends what they print
     {"do": "end", "id": "…", "grace_seconds": 30}        SIGTERM now, SIGKILL after that time
-    {"do": "warm", "preload": {"modules": […], …}}       imports modules in advance; `machine.Preload` has the fields
+    {"do": "warm", "preload": {"modules": […], …}}       imports modules in advance; `preload.Preload` has the fields
     {"do": "ping", "id": "…"}                            answers as a process that ended with 0
     {"id": "…", "started": pid}   {"id": "…", "ended": exit code, 128 + n for signal n}   {"id": "…", "error": "…"}
 """

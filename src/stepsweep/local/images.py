@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from stepsweep.local import written_paths
 from stepsweep.local.image_files import built
-from stepsweep.local.machine import Preload
+from stepsweep.local.preload import Preload
 from stepsweep.local.stages import Stage, last_stage
 from stepsweep.trainer_script import DATA_LABEL
 

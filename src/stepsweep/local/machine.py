@@ -4,10 +4,7 @@ import contextlib
 import itertools
 import json
 import logging
-import os
 import subprocess
-import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,58 +13,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from stepsweep.contract.errors import SweepError
-from stepsweep.local.endpoint import WITHOUT_FILES
-from stepsweep.local.preload import BARE
-
-PACKAGES = (sysconfig.get_path("purelib"), str(Path(__file__).parents[2]))
-"""Folders of the packages that a host needs: psutil's, and stepsweep's, which are two where this is a clone."""
-
-
-def threads(number: int) -> dict[str, str]:
-    """Returns the environment for a process with this number of threads.
-
-    On two cores, nine trials took 17.8 s in two processes with one thread each, 19.6 s in one process with two
-    threads, and 41.3 s in two processes with the libraries' default threads.
-    """
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-    return dict.fromkeys(names, str(number))
-
-
-NEEDED = (
-    "HOME", "PATH", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH",
-    "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE",
-)  # fmt: skip
-"""Variables with which Python finds its modules and their libraries."""
-
-
-def _needed(environment: Mapping[str, str]) -> dict[str, str]:
-    """Returns what a host needs of the person's environment.
-
-    A job can read all that its host has, in /proc. And what is set for the real AWS is not for the embedded cloud: a
-    broken setting would end the host.
-    """
-    return {name: environment[name] for name in NEEDED if name in environment}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preload:
-    """The modules that a host imports once for several processes.
-
-    Attributes:
-        root: the folder of an image's files; empty for none.
-        path: folders in `root` that may hold some of the modules. They are imported from a copy, and each process
-            imports these again from its own files: what they import stays.
-        handler: a module that the host imports from a package without its process's environment, with all that this
-            imports there, for the processes with this package alone; empty for none.
-        package: the folder of the package. Nothing may write to it.
-    """
-
-    modules: tuple[str, ...] = ()
-    root: str = ""
-    path: tuple[str, ...] = ()
-    handler: str = ""
-    package: str = ""
-
+from stepsweep.local.host_process import start_host
+from stepsweep.local.preload import Preload
 
 MAX_FAILURES = 3
 """Hosts in a row that end without an answer, after which no other is started."""
@@ -197,16 +144,7 @@ class Machine:
         self._reader.join()
 
     def _new_host(self) -> "subprocess.Popen[bytes]":
-        # The host itself needs packages. It removes the entries of PYTHONPATH from the search path of its processes.
-        bare = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(PACKAGES))} if self._is_bare else {}
-        host = subprocess.Popen(
-            # A file, not a module, and -P: this keeps the current folder out of the search path.
-            [sys.executable, *(BARE if self._is_bare else ("-P",)), str(Path(__file__).with_name("host.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**_needed(os.environ), **WITHOUT_FILES, **threads(1), **bare},
-            start_new_session=True,  # the cloud handles Ctrl-C
-        )
+        host = start_host(is_bare=self._is_bare)
         self._hosts += 1
         if self._preload:
             with contextlib.suppress(OSError):

@@ -9,6 +9,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,26 @@ BARE = ("-S", "-P")
 
 FORK_IS_SAFE = sys.platform == "linux"
 """On macOS a forked process may not use the system libraries, so there every job is a new process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preload:
+    """The modules that a host imports once for several processes.
+
+    Attributes:
+        root: the folder of an image's files; empty for none.
+        path: folders in `root` that may hold some of the modules. They are imported from a copy, and each process
+            imports these again from its own files: what they import stays.
+        handler: a module that the host imports from a package without its process's environment, with all that this
+            imports there, for the processes with this package alone; empty for none.
+        package: the folder of the package. Nothing may write to it.
+    """
+
+    modules: tuple[str, ...] = ()
+    root: str = ""
+    path: tuple[str, ...] = ()
+    handler: str = ""
+    package: str = ""
 
 
 def preload(asked: dict[str, Any]) -> None:

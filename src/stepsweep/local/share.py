@@ -6,11 +6,19 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from stepsweep.local.machine import threads
-
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 NVIDIA_SMI_SECONDS = 30.0
+
+
+def threads(number: int) -> dict[str, str]:
+    """Returns the environment for a process with this number of threads.
+
+    On two cores, nine trials took 17.8 s in two processes with one thread each, 19.6 s in one process with two
+    threads, and 41.3 s in two processes with the libraries' default threads.
+    """
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    return dict.fromkeys(names, str(number))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
