@@ -233,7 +233,8 @@ def serve(
     sweep serve --port 4566 --dir /tmp/cloud
     """
     need("local", "`sweep serve`")
-    from stepsweep.local.cloud import embedded_cloud, machines_ahead
+    from stepsweep.local.cloud import embedded_cloud
+    from stepsweep.local.preparing import machines_ahead
 
     is_up = False
     try:

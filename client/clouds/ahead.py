@@ -47,7 +47,7 @@ def working_ahead(cloud: Cloud, spec: SweepSpec) -> Iterator[Ahead]:
     if not cloud.is_local:
         yield Ahead()
         return
-    from stepsweep.local.cloud import machines_ahead
+    from stepsweep.local.preparing import machines_ahead
 
     with contextlib.ExitStack() as until_it_ends:
         machines = until_it_ends.enter_context(

@@ -331,7 +331,7 @@ class Cloud:
 
     def _check_it_is_as_asked(self, endpoint: "Endpoint") -> None:
         """Refuses a cloud that would train something else than this command names."""
-        from stepsweep.local.cloud import code_of
+        from stepsweep.local.preparing import code_of
 
         if endpoint.started_here:
             return

@@ -13,8 +13,8 @@ from filelock import FileLock
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.local.cloud import code_of
 from stepsweep.local.endpoint import Endpoint
+from stepsweep.local.preparing import code_of
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED
 

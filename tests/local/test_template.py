@@ -15,8 +15,8 @@ from filelock import FileLock
 
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.local import template
-from stepsweep.local.cloud import assembly_of
 from stepsweep.local.joining import LOCK
+from stepsweep.local.preparing import assembly_of
 from stepsweep.local.template import SynthFailed, found, node_environment, synthesized
 from tests.support.tiny import tiny_app
 

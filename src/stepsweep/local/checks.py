@@ -14,10 +14,10 @@ from pathlib import Path
 
 from stepsweep.contract import keys
 from stepsweep.contract.errors import SweepError
-from stepsweep.local.cloud import assembly_of, built, data_folder
 from stepsweep.local.container_engine import Engine, image_name
 from stepsweep.local.images import Image, images_of
 from stepsweep.local.joining import joined
+from stepsweep.local.preparing import assembly_of, built, data_folder
 from stepsweep.local.template import stack_of
 from stepsweep.local.written_paths import shared
 from stepsweep.trainer_script import script_of

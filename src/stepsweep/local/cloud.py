@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 from stepsweep.bucket.folder import remove_unfinished
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 from stepsweep.local.endpoint import Endpoint, KeyPair
-from stepsweep.local.joining import ADDRESS, LOCK, held, if_down, is_up, publishing
+from stepsweep.local.joining import ADDRESS, held, publishing
 from stepsweep.local.limits import CloudFailed, check_limits
 from stepsweep.local.owner import checked
+from stepsweep.local.preparing import built, context_of, data_folder, machines_for
 
 if TYPE_CHECKING:
-    from stepsweep.local.container_engine import Engine
-    from stepsweep.local.images import Image
     from stepsweep.local.machine import Machines
 
 REGION = "us-east-1"
@@ -82,7 +81,7 @@ def embedded_cloud(
             return
         from stepsweep.local import template
 
-        context = {**(context or {}), **_context(trainer)}
+        context = {**(context or {}), **context_of(trainer)}
         (directory / ADDRESS).unlink(missing_ok=True)
         with (
             _running(
@@ -102,86 +101,6 @@ def embedded_cloud(
             publishing(endpoint, directory),
         ):
             yield endpoint
-
-
-@contextlib.contextmanager
-def machines_ahead(directory: Path, *, trainer: Path | None, container: bool) -> "Iterator[Machines | None]":
-    """Starts the machines for the cloud of `directory` early, while this process does other things. They end with the
-    context.
-
-    Yields None if the template does not exist yet, so that their needs are unknown, if a process runs the cloud, or if
-    jobs are containers, which need nothing in advance.
-    """
-    from stepsweep.local import template
-    from stepsweep.local.images import images_of
-
-    check_limits()
-    folder = checked(directory) / "templates"
-    assembly = template.found(folder, context=_context(trainer))
-    if assembly is None or container or is_up(directory):
-        yield None
-        return
-    with contextlib.closing(_machines_for(images_of(assembly, template.stack_of(assembly)))) as machines:
-        yield machines
-
-
-def _machines_for(images: "Mapping[str, Image]") -> "Machines":
-    from stepsweep.local.functions import PRELOAD
-    from stepsweep.local.machine import Machines
-
-    return Machines.started(functions=PRELOAD, jobs=[image.preload for image in images.values()])
-
-
-def assembly_of(directory: Path, *, trainer: Path | None, container: bool, on_status: Callable[[str], None]) -> Path:
-    """Returns the folder of the template and assets with which the cloud of `directory` would start.
-
-    Raises:
-        SynthFailed: the stack could not be synthesized.
-    """
-    from stepsweep.local import template
-
-    # Marks the folder as a cloud's, so that it does not count as part of a trainer's folder around it.
-    directory.mkdir(parents=True, exist_ok=True)
-    folder = checked(directory) / "templates"
-    (directory / LOCK).touch()
-    return template.synthesized(
-        folder,
-        context=_context(trainer),
-        container=container,
-        on_status=on_status,
-        if_down=lambda: if_down(directory),
-    )
-
-
-def built(assembly: Path, directory: Path, *, on_status: Callable[[str], None]) -> "Engine":
-    """Builds the images of a synthesized stack where they are missing, and returns the engine that runs them.
-
-    Raises:
-        InvalidInput: there is none.
-        BuildFailed: an image cannot be built.
-    """
-    from stepsweep.local import template
-    from stepsweep.local.container_engine import LOG, Engine
-
-    engine = Engine.found()
-    engine.build(assembly, template.stack_of(assembly), log=directory.resolve() / LOG, on_status=on_status)
-    return engine
-
-
-def code_of(trainer: Path | None) -> str:
-    """Returns the `code` that a cloud with this trainer would have, if it started now."""
-    from stepsweep.local import template
-
-    return template.code_of(_context(trainer))
-
-
-def data_folder(directory: Path) -> Path:
-    """Returns the folder of the jobs' data sets."""
-    return directory.resolve() / "data"
-
-
-def _context(trainer: Path | None) -> dict[str, Any]:
-    return {} if trainer is None else {"trainer": str(trainer.resolve())}
 
 
 @contextlib.contextmanager
@@ -227,7 +146,7 @@ def _running(
         expire(directory / "s3", assembly, stack, now=time.time())
         # They import their modules on another core, while this process imports moto.
         machines = machines or until_it_ends.enter_context(
-            contextlib.closing(_machines_for({} if container else images))
+            contextlib.closing(machines_for({} if container else images))
         )
         make_configuration_hidable()
         share_what_botocore_reads(isolated(REGION))  # moto makes several sessions
