@@ -21,10 +21,12 @@ from stepsweep.bucket.trials import read_result
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import Task, TaskEnd
-from stepsweep.contract.free_running import Params, SearchState, answer
+from stepsweep.contract.free_running import answer, ends_what_runs
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.means import StackJob
+from stepsweep.contract.search_state import SearchState
+from stepsweep.contract.space import Params
 from stepsweep.contract.trial import Status
 from stepsweep.contract.worker import ASK, END, STOP, TRAIN, worker_state
 from stepsweep.statemachine import kept
@@ -92,7 +94,7 @@ def _told(
     while True:
         state, turn, task = _answered(bucket, log, question, ended)
         next_state = partial(worker_state, state, question.worker, turn=turn + 1, bucket=bucket.name, job=job)
-        if task is None and state.ends_what_runs(question.worker):
+        if task is None and ends_what_runs(state, question.worker):
             return next_state(do=STOP, why=f"{ENDED_WITH_THE_SEARCH}{state.ended_by}")
         if task is None:
             return next_state(do=END)

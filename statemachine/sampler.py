@@ -25,10 +25,10 @@ from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
 from stepsweep.contract.candidates import Candidate
 from stepsweep.contract.documents import RoundResults
-from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.ranking import Group, grouped
 from stepsweep.contract.rounds import wanted_of_model
 from stepsweep.contract.search import STARTUP
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import Kind, Parameter, Range, Value, canonical, is_number, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status

@@ -13,8 +13,9 @@ from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.events import Began
 from stepsweep.contract.fleet import Fleet
-from stepsweep.contract.free_running import SearchState, begin
+from stepsweep.contract.free_running import begin
 from stepsweep.contract.means import StackJob
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.worker import ASK, TRAIN, worker_state
 from stepsweep.statemachine.claims import Trainer, check_trainer, claim, within_budget

@@ -27,11 +27,11 @@ from stepsweep.client.running.free_running import FollowedLog
 from stepsweep.client.running.printed import last_printed
 from stepsweep.client.running.progress import INTERRUPTED, RUNNING, SUCCEEDED, Ending, Progress, Training
 from stepsweep.contract import keys
-from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 

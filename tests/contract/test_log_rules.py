@@ -12,7 +12,8 @@ from stepsweep.bucket.s3 import document_of
 from stepsweep.bucket.search_log import applied, state_at
 from stepsweep.contract import endings, keys
 from stepsweep.contract.errors import InvalidDocument
-from stepsweep.contract.free_running import SearchState
+from stepsweep.contract.free_running import choose
+from stepsweep.contract.search_state import SearchState
 from tests.support.life import FAILED, Life, life_of, succeeded
 from tests.support.specs import as_number
 
@@ -105,7 +106,7 @@ def test_a_value_that_is_wrong_is_refused_in_words_or_breaks_nothing(stored: Sto
                 endings.of_state(state)
                 plan_of_state(state.ended())
                 json.dumps(state.to_json(), allow_nan=False)
-                state.copy().choose(None, hours=0.0)
+                choose(state.copy(), None, hours=0.0)
             except InvalidDocument as error:
                 said.append(str(error))
     assert len(said) > 50

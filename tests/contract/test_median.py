@@ -10,10 +10,10 @@ import pytest
 
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.events import Asked, TaskEnd, event_from_json
-from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.median import Ended, MedianRule, averages, read_record, read_variable, record, variable, verdict
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import Direction, Objective
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
 from tests.support.life import Life, life_of, spec_of

@@ -3,6 +3,7 @@
 import pytest
 
 from stepsweep.contract import rounds
+from stepsweep.contract.free_running import ends_what_runs
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.output import OnFront, Place
 from stepsweep.contract.ranking import Group, Result
@@ -84,14 +85,14 @@ def test_the_worker_that_met_a_rule_ends_the_other_trials_if_the_rule_says_so(ru
     life = life_of(workers=3, trials=9, stop={"metric_reached": 0.9, "running": running}, epochs=1)
     assert life.state is not None
     life.ends(1, succeeded(0.95))
-    assert [life.state.ends_what_runs(worker) for worker in range(3)] == [False, ends, False]
+    assert [ends_what_runs(life.state, worker) for worker in range(3)] == [False, ends, False]
     life.ends(0, succeeded(0.5))
     life.ends(2, succeeded(0.5))
-    assert not life.state.ends_what_runs(1), "nothing is left"
+    assert not ends_what_runs(life.state, 1), "nothing is left"
 
 
 def test_a_search_without_a_rule_ends_nothing() -> None:
     life = life_of(workers=2, trials=2)
     assert life.spec == spec_of(2)
     assert life.state is not None
-    assert not any(life.state.ends_what_runs(worker) for worker in range(2))
+    assert not any(ends_what_runs(life.state, worker) for worker in range(2))

@@ -77,7 +77,7 @@ EQUIVALENT = [
         reason="one of the numbers is the step, which is above 0; a whole one is not below 1 either",
     ),
     Equivalent(
-        file="contract/free_running.py",
+        file="contract/search_state.py",
         function="SearchState.end_task",
         change=("- _, task = self.turns.get(worker, (0, None))", "+ _, task = self.turns.get(worker, (1, None))"),
         reason="the number is not used",

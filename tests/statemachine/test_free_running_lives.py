@@ -22,10 +22,11 @@ from stepsweep.bucket.search_log import KeptLogs, SearchLog, state_at
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
 from stepsweep.contract.events import Began, event_from_json
-from stepsweep.contract.free_running import SearchState, answer
+from stepsweep.contract.free_running import answer
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.median import read_variable, record, verdict
 from stepsweep.contract.metrics import parse_csv, to_csv
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.statemachine import asker

@@ -17,10 +17,11 @@ from optuna.trial import TrialState
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.events import Began, Choice, Task, TaskEnd
 from stepsweep.contract.fleet import Fleet
-from stepsweep.contract.free_running import SearchState
+from stepsweep.contract.free_running import knows_enough
 from stepsweep.contract.median import Ended
 from stepsweep.contract.ranking import Group, Result, grouped, rank
 from stepsweep.contract.search import STARTUP, Method, Search
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
@@ -440,7 +441,7 @@ def test_what_the_median_rule_ended_tells_the_model_where_not_to_search() -> Non
         whole = TaskEnd(status=Status.SUCCEEDED, value=0.5, epoch=9, epochs_trained=9)
         state.end_task(0, whole if params["lr"] >= 0.01 else ended)
         if turn == STARTUP - 1:
-            assert state.knows_enough(), "what was ended tells something"
+            assert knows_enough(state), "what was ended tells something"
     asked = [as_number(params["lr"]) for _ in range(20) for params in _next(state)]
     assert sum(lr >= 0.01 for lr in asked) > 0.8 * len(asked)
 
@@ -488,7 +489,7 @@ def test_with_two_objectives_a_free_running_search_asks_the_model_too() -> None:
             status=Status.SUCCEEDED, value=found.value, epoch=1, epochs_trained=9, by_objective=found.by_objective
         )
         state.end_task(0, TaskEnd.from_json(json.loads(json.dumps(end.to_json())), where="end"))
-    assert state.knows_enough()
+    assert knows_enough(state)
     again = SearchState.from_json(json.loads(json.dumps(state.to_json())), where="snapshot")
     assert propose_next(again) == propose_next(state)
     assert len(propose_next(state)) == sampler.SPARE

@@ -5,7 +5,8 @@ from typing import Any
 
 from stepsweep.contract.events import Began, Event, Task, TaskEnd
 from stepsweep.contract.fleet import Fleet
-from stepsweep.contract.free_running import SearchState, answer, begin
+from stepsweep.contract.free_running import answer, begin
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 

@@ -19,7 +19,6 @@ from stepsweep.contract.artifacts import parts_of
 from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, items_from_json
 from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidDocument, InvalidInput, InvalidMetrics, InvalidSweep
-from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row, rows_of
 from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
@@ -27,6 +26,7 @@ from stepsweep.contract.note import MAX_BYTES as MAX_NOTE_BYTES
 from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.output import Output
 from stepsweep.contract.ranking import Result
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import key_of, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial

@@ -15,7 +15,7 @@ from stepsweep.bucket.s3 import Bucket, Readable, for_all
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import Began, Event, event_from_json
-from stepsweep.contract.free_running import SearchState
+from stepsweep.contract.search_state import SearchState
 
 SNAPSHOT_EVERY = 20
 """Events. Only who has not read the log before needs the snapshot. To write one costs as much as to read 12 events, and

@@ -1,7 +1,7 @@
 """The events in the log of a free-running search. The whole search is a function of them.
 
 Each event is one object, `sweeps/<sweep>/log/<number>.json`, that is written once and never deleted. A number is taken
-by a conditional write, so no two workers take the same trial. `contract.free_running` is the only reader of what events
+by a conditional write, so no two workers take the same trial. `contract.search_state` is the only reader of what events
 mean; recorded decisions are the truth, and nothing decides anew when the log is read.
 """
 

@@ -15,7 +15,7 @@ from stepsweep.contract.space import Value, key_of
 from stepsweep.contract.spec import SweepSpec
 
 if TYPE_CHECKING:
-    from stepsweep.contract.free_running import SearchState
+    from stepsweep.contract.search_state import SearchState
 
 
 def check_leg(state: "SearchState", event: Began) -> None:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from stepsweep.contract.documents import TrialItem
-from stepsweep.contract.free_running import SearchState
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.median import Medians
+from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.trial import Trial
 
 TRAIN, ASK, STOP, END = "train", "ask", "stop", "end"
