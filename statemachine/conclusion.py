@@ -7,8 +7,9 @@ from stepsweep.bucket.artifacts import KeptFiles, keep
 from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.s3 import Bucket, as_json, from_json
 from stepsweep.contract import artifacts, keys, ranking
+from stepsweep.contract.leaderboard_csv import leaderboard_csv
 from stepsweep.contract.output import Cost, Front, Kept, OnFront, Output, Place
-from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.results import Group, Result, counts, grouped, reasons
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
 
@@ -34,14 +35,14 @@ def conclude(
     cost: Cost,
 ) -> dict[str, Any]:
     """Ranks the trials, writes leaderboard.csv and winner.json or front.json, and returns the function's answer."""
-    sweep, counts = spec.name, ranking.counts(results)
-    ranked = ranking.ranked(ranking.grouped(results), spec.objectives)
+    sweep, by_status = spec.name, counts(results)
+    ranked = ranking.ranked(grouped(results), spec.objectives)
     leaderboard = [group for _, group in ranked]
-    table = ranking.leaderboard_csv(ranked, spec.objectives, list(spec.parameters))
+    table = leaderboard_csv(ranked, spec.objectives, list(spec.parameters))
     if not leaderboard[0].is_complete:
         bucket.put(keys.leaderboard_key(sweep), table, "text/csv; charset=utf-8")
         has_ended(bucket, sweep, execution=execution)
-        return {"another_round": False, "fault": _no_trial_succeeded(results, counts)}
+        return {"another_round": False, "fault": _no_trial_succeeded(results, by_status)}
 
     trials_kept = artifacts.kept(ranked, spec.keep_artifacts)
     files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))
@@ -51,8 +52,8 @@ def conclude(
         execution=execution,
         **head,
         objectives=spec.objectives,
-        outcomes=counts,
-        reasons=tuple(ranking.reasons(result for group in leaderboard for result in group.results)),
+        outcomes=by_status,
+        reasons=tuple(reasons(result for group in leaderboard for result in group.results)),
         rounds=rounds_run,
         leaderboard_key=keys.leaderboard_key(sweep),
         plan_key=plan_key,
@@ -118,10 +119,10 @@ def _summary(bucket: Bucket, trial: Trial) -> dict[str, Any] | None:
     return summary if isinstance(summary, dict) else None
 
 
-def _no_trial_succeeded(results: Sequence[Result], counts: Mapping[str, int]) -> str:
-    ended = ", ".join(f"{number} {status}" for status, number in counts.items() if number)
-    reasons = "\n".join(f"{trials}x {reason}" for reason, trials in ranking.reasons(results))
+def _no_trial_succeeded(results: Sequence[Result], by_status: Mapping[str, int]) -> str:
+    ended = ", ".join(f"{number} {status}" for status, number in by_status.items() if number)
+    why = "\n".join(f"{trials}x {reason}" for reason, trials in reasons(results))
     who = f"None of {len(results)} trials succeeded"
-    if counts[Status.SUCCEEDED]:
+    if by_status[Status.SUCCEEDED]:
         who = f"No params succeeded in all of their trials, of {len(results)} trials"
-    return f"{who} ({ended}). The reasons, most frequent first:\n{reasons}"
+    return f"{who} ({ended}). The reasons, most frequent first:\n{why}"

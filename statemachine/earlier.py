@@ -14,7 +14,7 @@ from stepsweep.contract.documents import RoundResults
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.known import Known, thinned, told_of
 from stepsweep.contract.limits import MAX_ROUNDS
-from stepsweep.contract.ranking import grouped
+from stepsweep.contract.results import grouped
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 

@@ -17,7 +17,7 @@ from stepsweep.contract.cost import Rates
 from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.means import StackJob
-from stepsweep.contract.ranking import grouped
+from stepsweep.contract.results import grouped
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial

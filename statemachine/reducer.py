@@ -21,14 +21,14 @@ from stepsweep.bucket.s3 import Bucket, for_all, from_json
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.stores import S3Store
 from stepsweep.bucket.trials import Read, read_result
-from stepsweep.contract import keys, ranking, rounds
+from stepsweep.contract import keys, rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import begin
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.means import StackJob
-from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.results import Group, Result, grouped
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.stop import Course
 from stepsweep.contract.trial import Status, Trial
@@ -165,7 +165,7 @@ def reduce(
             execution=plan.execution, round_number=round_number, spent=spent, results=tuple(results)
         ).to_json(),
     )
-    groups = ranking.grouped(results)
+    groups = grouped(results)
     has_winner = any(group.is_complete for group in groups)
     goes_on = has_winner and rounds.goes_on(spec, groups)
     ended_by = no_job_started or None
@@ -308,7 +308,7 @@ def _stopped(bucket: Bucket, spec: SweepSpec, groups: Sequence[Group], round_num
         for number in range(round_number):
             key = keys.results_key(spec.name, number)
             before = RoundResults.from_json(bucket.written_json(key), where=key).results
-            course = course.after(_values_of_round(ranking.grouped(before), number), spec.objective)
+            course = course.after(_values_of_round(grouped(before), number), spec.objective)
         course = course.after(_values_of_round(groups, round_number), spec.objective)
     last = len(spec.rungs) - 1  # values of other rungs do not compare
     values = [group.value for group in groups if group.rung == last and group.value is not None]

@@ -25,7 +25,7 @@ from stepsweep.bucket.s3 import Bucket
 from stepsweep.contract import keys
 from stepsweep.contract.candidates import Candidate
 from stepsweep.contract.documents import RoundResults
-from stepsweep.contract.ranking import Group, grouped
+from stepsweep.contract.results import Group, grouped
 from stepsweep.contract.rounds import wanted_of_model
 from stepsweep.contract.search import STARTUP
 from stepsweep.contract.search_state import SearchState

@@ -10,7 +10,7 @@ from stepsweep.contract.bill import Work, of_rounds
 from stepsweep.contract.documents import RoundResults
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.output import Cost
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 

@@ -30,12 +30,11 @@ from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output, Place
 from stepsweep.contract.priority import Priority, fault_of
-from stepsweep.contract.ranking import options_line
 from stepsweep.contract.space import parse_value, plain, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
 from stepsweep.contract.trial import Trial
-from stepsweep.contract.words import as_word
+from stepsweep.contract.words import as_word, options_line
 from stepsweep.page.course import Course, course
 from stepsweep.page.gathered import Importance
 

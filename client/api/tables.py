@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from stepsweep.client.extras import need
 from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.leaderboard_csv import ENDS, PARAM
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.ranking import ENDS, PARAM
 from stepsweep.contract.space import Value, plain
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial

@@ -13,8 +13,9 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output
-from stepsweep.contract.ranking import Result, options_line
+from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.words import options_line
 
 VALUE = "stepsweep.value"
 """Name of a trial's best value, since other tools show a metric's last value."""

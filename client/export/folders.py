@@ -12,7 +12,7 @@ from typing import Any
 from stepsweep.bucket.s3 import from_json
 from stepsweep.client.export.finished import Finished
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 
 MARK = "stepsweep.json"
 """A file in each folder of ours, with what the folder holds. A run's is complete only when what it is about is."""

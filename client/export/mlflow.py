@@ -26,7 +26,7 @@ from stepsweep.contract.artifacts import kept
 from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result, grouped
 from stepsweep.contract.trial import Status, Trial
 from stepsweep.contract.words import as_word
 
@@ -151,7 +151,7 @@ def _experiment_id(client: "MlflowClient", name: str) -> str:
 
 def _artifacts(found: Finished, records: Records) -> dict[str, list[Artifact]]:
     """Returns what is kept of the trials' files, by trial id."""
-    ranked = ranking.ranked(ranking.grouped(found.results), found.spec.objectives)
+    ranked = ranking.ranked(grouped(found.results), found.spec.objectives)
     best = kept(ranked, found.spec.keep_artifacts)
     with explained():
         files = for_all(records.artifacts, best)

@@ -13,7 +13,7 @@ from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs, re
 from stepsweep.client.export.folders import Written, write_runs
 from stepsweep.client.running.control import Found
 from stepsweep.contract.metrics import EPOCH
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.space import is_number
 from stepsweep.contract.trial import Status, Trial
 from stepsweep.contract.words import as_word

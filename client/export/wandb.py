@@ -14,7 +14,7 @@ from stepsweep.client.export.folders import Written, write_runs
 from stepsweep.client.running.control import Found
 from stepsweep.contract.described import assignments
 from stepsweep.contract.metrics import EPOCH, Metrics
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.trial import Status
 
 DEFAULT_PROJECT = "stepsweep"

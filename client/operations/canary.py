@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from stepsweep.client.running.progress import RUNNING, Progress
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.trial import Status
 
 TRIALS = 3

@@ -30,7 +30,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial

@@ -4,7 +4,7 @@ from stepsweep.bucket.records import Objects
 from stepsweep.bucket.search_log import applied, listed_events
 from stepsweep.bucket.stores import Store
 from stepsweep.contract.events import Asked, Began
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.trial import Outcome
 

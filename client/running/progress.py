@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.output import Output
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.trial import Trial
 
 RUNNING = "RUNNING"

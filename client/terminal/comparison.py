@@ -12,8 +12,8 @@ from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import ENTRY_STYLES, View
 from stepsweep.contract.described import number_of, shown_value
 from stepsweep.contract.note import first_line
-from stepsweep.contract.ranking import options_line
 from stepsweep.contract.significance import difference
+from stepsweep.contract.words import options_line
 
 MAX_VALUE = 60
 """Most characters of a field; `--json` has the whole field."""

@@ -17,7 +17,7 @@ from stepsweep.client.terminal.view import View
 from stepsweep.contract.curves import SECONDS
 from stepsweep.contract.described import assignments, printable, shown_value, values_text, varying
 from stepsweep.contract.metrics import EPOCH
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial

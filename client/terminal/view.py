@@ -37,10 +37,10 @@ from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.note import Note, first_line
 from stepsweep.contract.objective import When
 from stepsweep.contract.output import Cost, Output, Place
-from stepsweep.contract.ranking import options_line
 from stepsweep.contract.significance import difference
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
+from stepsweep.contract.words import options_line
 
 MAX_ROWS = 30
 NOT_ALL_KEPT = (

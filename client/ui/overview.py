@@ -13,8 +13,8 @@ from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.watching import SweepWatch
 from stepsweep.contract.errors import SweepError
-from stepsweep.contract.ranking import options_line
 from stepsweep.contract.standing import Standing
+from stepsweep.contract.words import options_line
 
 LOOK_SECONDS = {"local": 1.0, "aws": 10.0}
 REREAD_SECONDS = 60.0

@@ -15,7 +15,7 @@ from stepsweep.contract.described import printable
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.metrics import Metrics
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.space import shown
 from stepsweep.contract.trial import Trial
 

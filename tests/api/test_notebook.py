@@ -13,7 +13,7 @@ from stepsweep.client.api.showing import Notebook, best_as_html, shown_here, swe
 from stepsweep.client.operations.events import Doing
 from stepsweep.client.running.progress import Progress
 from stepsweep.contract.leaderboard import rows_of
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing

@@ -9,7 +9,7 @@ from stepsweep import SweepFailed, Sweeps
 from stepsweep.client.operations.canary import Canary
 from stepsweep.client.running.progress import Progress
 from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.trial import Outcome, Status, Trial
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, keep_template

@@ -18,7 +18,9 @@ from stepsweep.client.terminal.trial_table import TrialRow, trial_table
 from stepsweep.contract.described import described, varying
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.leaderboard import Row, rows_of
-from stepsweep.contract.ranking import Result, grouped, leaderboard_csv, ranked
+from stepsweep.contract.leaderboard_csv import leaderboard_csv
+from stepsweep.contract.ranking import ranked
+from stepsweep.contract.results import Result, grouped
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status

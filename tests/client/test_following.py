@@ -15,7 +15,7 @@ from stepsweep.client.running.progress import Progress
 from stepsweep.client.terminal.live import BAR_WIDTH, Following, bar, time_of, widths
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import keys
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
 from tests.support.life import FAILED, life_of, succeeded

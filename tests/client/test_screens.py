@@ -36,7 +36,7 @@ from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.note import Note
 from stepsweep.contract.output import Cost, Kept, Output, Place
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
 from tests.support.kept import compare

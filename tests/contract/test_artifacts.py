@@ -10,7 +10,8 @@ from stepsweep.contract.documents import TrialItem
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.objective import Direction, Objective
-from stepsweep.contract.ranking import Result, grouped, ranked
+from stepsweep.contract.ranking import ranked
+from stepsweep.contract.results import Result, grouped
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stepsweep.contract.ranking import Result, grouped
+from stepsweep.contract.results import Result, grouped
 from stepsweep.contract.rounds import first_params, first_round, in_order, next_round, schedule, trials_at_the_ends
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.search import Method, Search

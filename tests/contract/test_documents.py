@@ -21,7 +21,7 @@ from stepsweep.contract.median import Ended, Medians
 from stepsweep.contract.objective import At, Direction, Objective, When
 from stepsweep.contract.output import Cost, Kept, Output, Place
 from stepsweep.contract.priority import Priority
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent

@@ -6,7 +6,7 @@ from stepsweep.contract import keys
 from stepsweep.contract.attempts import spent_seconds
 from stepsweep.contract.endings import Ending, of_rounds, timed
 from stepsweep.contract.job_outcome import JobOutcome
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.space import key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial

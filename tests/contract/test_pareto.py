@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from stepsweep.contract import ranking
 from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.leaderboard_csv import leaderboard_csv
 from stepsweep.contract.metrics import parse_csv
 from stepsweep.contract.objective import At, Direction, Objective, Reached, When
 from stepsweep.contract.output import MAX_FRONT_BYTES, Cost, Front, Kept, OnFront, Output
 from stepsweep.contract.pareto import Point, fronts
-from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.results import Group, Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
@@ -70,7 +71,7 @@ def test_the_leaderboard_has_fronts_for_ranks_and_failed_trials_last() -> None:
     ]  # fmt: skip
     ranked = ranking.ranked(groups, spec.objectives)
     assert [(rank, group.params["lr"]) for rank, group in ranked] == [(1, 4), (1, 3), (1, 5), (2, 2), (3, 6), (None, 1)]
-    rows = ranking.leaderboard_csv(ranked, spec.objectives, ["lr"]).decode().splitlines()
+    rows = leaderboard_csv(ranked, spec.objectives, ["lr"]).decode().splitlines()
     assert rows[0] == "rank,trial_id,params.lr,val_accuracy,latency_ms,epoch,epochs_trained,status,reason"
     assert rows[1:3] == [
         f"1,{ranked[0][1].trial.trial_id},4,0.9,5.0,1,1,SUCCEEDED,",

@@ -6,7 +6,7 @@ from stepsweep.contract import rounds
 from stepsweep.contract.free_running import ends_what_runs
 from stepsweep.contract.objective import Objective
 from stepsweep.contract.output import OnFront, Place
-from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.results import Group, Result
 from stepsweep.contract.trial import MAX_REASON, Outcome, Status, Trial, one_line
 from tests.support.life import life_of, spec_of, succeeded
 from tests.support.specs import parse

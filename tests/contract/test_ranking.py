@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shlex
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsweep.contract import ranking
+from stepsweep.contract.leaderboard_csv import FORMULA_STARTS, leaderboard_csv
 from stepsweep.contract.objective import Direction, Objective
-from stepsweep.contract.ranking import FORMULA_STARTS, Group, Result
-from stepsweep.contract.space import Value, as_option, is_number, parse_value
+from stepsweep.contract.results import Group, Result, counts, grouped, reasons
+from stepsweep.contract.space import Value, is_number, parse_value
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.contract.words import as_cell
 from tests.support.strategies import option_names, values
@@ -56,7 +56,7 @@ def numbered(leaderboard: list[Group]) -> list[tuple[int | None, Group]]:
 
 
 def read(leaderboard: list[Group], objective: Objective = ACCURACY) -> list[dict[str, str]]:
-    text = ranking.leaderboard_csv(numbered(leaderboard), [objective], list(leaderboard[0].params)).decode()
+    text = leaderboard_csv(numbered(leaderboard), [objective], list(leaderboard[0].params)).decode()
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
 
 
@@ -180,7 +180,7 @@ class TestGroups:
     def test_results_are_grouped_by_their_params_in_the_order_of_the_plan(self) -> None:
         one, other = self.of("one", 0.1, 0.2), self.of("other", 0.3, 0.4)
         mixed = [one.results[0], other.results[0], other.results[1], one.results[1]]
-        assert ranking.grouped(mixed) == [one, other]
+        assert grouped(mixed) == [one, other]
 
     def test_a_result_survives_being_written_and_read(self) -> None:
         for result_ in self.of("t", 0.1, None).results:
@@ -192,7 +192,7 @@ class TestCounts:
     def test_outcomes_sum_to_the_plan_and_every_status_is_named(self, statuses: list[Status]) -> None:
         groups = [result("a", 0.5 if status is Status.SUCCEEDED else None, status=status) for status in statuses]
         results = [group.results[0] for group in groups]
-        counted = ranking.counts(results)
+        counted = counts(results)
         assert list(counted) == ["SUCCEEDED", "FAILED", "MISSING", "INVALID"]
         assert sum(counted.values()) == len(statuses)
         assert counted["INVALID"] == statuses.count(Status.INVALID)
@@ -200,7 +200,7 @@ class TestCounts:
     def test_reasons_stand_most_frequent_first_and_by_their_text_where_they_are_as_frequent(self) -> None:
         groups = [result("t", reason=reason) for reason in ("b", "a", "c", "b", "a", "d", "e", "f", "c", "c")]
         results = [group.results[0] for group in [*groups, result("fine", 0.5)]]
-        assert ranking.reasons(results) == [("c", 3), ("a", 2), ("b", 2), ("d", 1), ("e", 1)]
+        assert reasons(results) == [("c", 3), ("a", 2), ("b", 2), ("d", 1), ("e", 1)]
 
 
 class TestLeaderboard:
@@ -210,7 +210,7 @@ class TestLeaderboard:
             result("winner", 0.9, epoch=2, params=params),
             result("lost", reason="exit code 1", params={"lr": -1e-5, "act": "tanh"}),
         ]
-        assert ranking.leaderboard_csv(numbered(leaderboard), [ACCURACY], list(leaderboard[0].params)).decode() == (
+        assert leaderboard_csv(numbered(leaderboard), [ACCURACY], list(leaderboard[0].params)).decode() == (
             "rank,trial_id,params.lr,params.act,val_accuracy,epoch,best,last,epochs_trained,status,reason\n"
             "1,winner,1e-05,relu,0.9,2,0.9,0.9,5,SUCCEEDED,\n"
             ",lost,-0.00001,tanh,,,,,,FAILED,exit code 1\n"
@@ -221,7 +221,7 @@ class TestLeaderboard:
             [result("a", 0.1 + 0.2, params={"lr": 1e-5}), result("b", 1 / 3, params={"lr": 64}), result("c")],
             [ACCURACY],
         )
-        table = pd.read_csv(io.BytesIO(ranking.leaderboard_csv(leaderboard, [ACCURACY], ["lr"])))
+        table = pd.read_csv(io.BytesIO(leaderboard_csv(leaderboard, [ACCURACY], ["lr"])))
         assert table["trial_id"].tolist() == ["b", "a", "c"]
         assert table["params.lr"].tolist() == [64, 1e-5, 0.1]
         assert table["val_accuracy"].tolist()[:2] == [1 / 3, 0.1 + 0.2]
@@ -257,13 +257,3 @@ class TestLeaderboard:
             else:
                 assert cell.removeprefix("'") == as_cell(value)
                 assert not cell.startswith(FORMULA_STARTS)
-
-    @given(st.dictionaries(option_names, values.map(parse_value), min_size=1, max_size=4))
-    def test_the_winners_options_can_be_pasted_into_a_shell(self, params: dict[str, Value]) -> None:
-        words = shlex.split(ranking.options_line(params))
-        assert dict(zip(words[::2], words[1::2], strict=True)) == {
-            f"--{name}": as_option(value) for name, value in params.items()
-        }
-
-    def test_the_line_of_options_is_the_winners_params(self) -> None:
-        assert ranking.options_line({"lr": 0.1, "momentum": -1e-5}) == "--lr 0.1 --momentum -0.00001"

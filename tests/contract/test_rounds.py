@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stepsweep.contract.halving import Halving, promoted
 from stepsweep.contract.objective import Direction, Objective
-from stepsweep.contract.ranking import Group, Result, grouped
+from stepsweep.contract.results import Group, Result, grouped
 from stepsweep.contract.rounds import (
     Round,
     epochs_to_train,

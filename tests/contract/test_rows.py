@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from stepsweep.contract import ranking
 from stepsweep.contract.leaderboard import rows_of
+from stepsweep.contract.leaderboard_csv import leaderboard_csv
 from stepsweep.contract.objective import Objective
-from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.results import Group, Result
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
@@ -59,7 +60,7 @@ def test_rows_are_the_leaderboard_s(found: list[Group]) -> None:
     ]
     spec = SweepSpec(parameters=dict.fromkeys(found[0].trial.params, ("a",)), name="s", epochs=9)
     rows = rows_of(results, spec)
-    text = ranking.leaderboard_csv(ranking.ranked(found, [Objective()]), [Objective()], list(found[0].params)).decode()
+    text = leaderboard_csv(ranking.ranked(found, [Objective()]), [Objective()], list(found[0].params)).decode()
     lines = list(csv.reader(io.StringIO(text, newline="")))[1:]
     assert len(lines) == len(rows)
     for row, line in zip(rows, lines, strict=True):

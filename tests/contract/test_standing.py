@@ -6,7 +6,7 @@ import pytest
 
 from stepsweep.contract import keys
 from stepsweep.contract.leaderboard import Row, rows_of
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
 from stepsweep.contract.trial import Outcome, Status, Trial

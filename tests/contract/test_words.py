@@ -1,15 +1,16 @@
 """Values as people write them: what they read in a table, they may write in an option."""
 
 import json
+import shlex
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stepsweep.contract.space import Value, canonical, parse_value
-from stepsweep.contract.words import as_word, read_word, read_words
-from tests.support.strategies import values
+from stepsweep.contract.space import Value, as_option, canonical, parse_value
+from stepsweep.contract.words import as_word, options_line, read_word, read_words
+from tests.support.strategies import option_names, values
 
 LOOKALIKES = [
     "true",
@@ -79,3 +80,15 @@ def test_words_of_a_table_are_plain_where_they_can_be() -> None:
         "0.1", "-0.00001", "resnet-18", "/data/x", "[64,64]", "true", "null", '"1"', '"a b"',
     ]  # fmt: skip
     assert json.loads(as_word('say "hi"')) == 'say "hi"'
+
+
+@given(st.dictionaries(option_names, values.map(parse_value), min_size=1, max_size=4))
+def test_the_winners_options_can_be_pasted_into_a_shell(params: dict[str, Value]) -> None:
+    words = shlex.split(options_line(params))
+    assert dict(zip(words[::2], words[1::2], strict=True)) == {
+        f"--{name}": as_option(value) for name, value in params.items()
+    }
+
+
+def test_the_line_of_options_is_the_winners_params() -> None:
+    assert options_line({"lr": 0.1, "momentum": -1e-5}) == "--lr 0.1 --momentum -0.00001"

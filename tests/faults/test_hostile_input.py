@@ -22,10 +22,12 @@ from stepsweep.client.specs.asked import Asked
 from stepsweep.contract import keys, ranking
 from stepsweep.contract.errors import InvalidInput, InvalidMetrics
 from stepsweep.contract.job_outcome import begun
+from stepsweep.contract.leaderboard_csv import FORMULA_STARTS, leaderboard_csv
 from stepsweep.contract.metrics import parse_csv
-from stepsweep.contract.ranking import FORMULA_STARTS
+from stepsweep.contract.results import counts, grouped
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial
+from stepsweep.contract.words import options_line
 from tests.faults.promises import Snapshot
 from tests.support.specs import NOW
 from tests.support.strategies import any_json, documents
@@ -94,7 +96,7 @@ def check_that_it_does_no_harm(spec: SweepSpec) -> None:
         assert BATCH_JOB_NAME.fullmatch(trial.trial_id)
         assert len(json.dumps(trial.command())) < OVERRIDES_BYTES
         words = trial.command()
-        assert shlex.split(ranking.options_line(trial.params)) == words[: 2 * len(trial.params)]
+        assert shlex.split(options_line(trial.params)) == words[: 2 * len(trial.params)]
         assert all(word.isprintable() and not word.startswith("Ref::") for word in words)
         assert not any(value.startswith("-") and not _is_number(value) for value in words[1::2])
         for key in (
@@ -218,9 +220,9 @@ def test_whatever_a_job_leaves_its_trial_has_one_outcome_and_the_leaderboard_no_
         read_result(bucket, FIRST, SPEC.objectives, outcome=recorded(bucket, "outcome")).result,
         read_result(bucket, SECOND, SPEC.objectives, outcome=None).result,
     ]
-    assert sum(ranking.counts(results).values()) == 2
-    leaderboard = ranking.ranked(ranking.grouped(results), SPEC.objectives)
-    table = ranking.leaderboard_csv(leaderboard, SPEC.objectives, list(SPEC.parameters)).decode()
+    assert sum(counts(results).values()) == 2
+    leaderboard = ranking.ranked(grouped(results), SPEC.objectives)
+    table = leaderboard_csv(leaderboard, SPEC.objectives, list(SPEC.parameters)).decode()
     rows = list(csv.reader(io.StringIO(table, newline=""), strict=True))
     assert len(rows) == 3
     assert {row[0] for row in rows[1:]} <= {"1", "2", ""}

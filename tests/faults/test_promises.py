@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from stepsweep.contract import keys, ranking
+from stepsweep.contract.leaderboard_csv import leaderboard_csv
 from stepsweep.contract.metrics import to_csv
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result, counts, grouped
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status
@@ -37,14 +38,14 @@ def sound() -> Snapshot:
         outcome = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
         epoch = values.index(max(values)) + 1
         results.append(Result(trial=trial, outcome=outcome, value=max(values), epoch=epoch, epochs_trained=2))
-    leaderboard = ranking.ranked(ranking.grouped(results), SPEC.objectives)
+    leaderboard = ranking.ranked(grouped(results), SPEC.objectives)
     _, winner = leaderboard[0]
     plan = {"spec": SPEC.to_json(), "trials": [trial.to_json() for trial in TRIALS]}
     entry = {"trial_id": winner.trial.trial_id, "value": winner.value, "epoch": winner.epoch}
-    output = {"winner": entry, "outcomes": ranking.counts(results)}
+    output = {"winner": entry, "outcomes": counts(results)}
     objects |= {
         keys.plan_key("s", 0): json.dumps(plan).encode(),
-        keys.leaderboard_key("s"): ranking.leaderboard_csv(leaderboard, SPEC.objectives, list(SPEC.parameters)),
+        keys.leaderboard_key("s"): leaderboard_csv(leaderboard, SPEC.objectives, list(SPEC.parameters)),
         keys.winner_key("s"): json.dumps(output).encode(),
     }
     return Snapshot(objects=objects)

@@ -9,7 +9,7 @@ from moto.logs.models import LogsBackend, logs_backends
 
 from stepsweep.bucket.job_logs import MAX_BYTES, MAX_LINES, FileLastLines, last_lines, with_last_lines
 from stepsweep.bucket.trials import Read
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.local.job_logs import JobLogs
 

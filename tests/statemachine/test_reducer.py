@@ -17,7 +17,7 @@ from stepsweep.bucket.trials import NO_METRICS, Read
 from stepsweep.contract import keys
 from stepsweep.contract.job_outcome import JobOutcome, begun
 from stepsweep.contract.metrics import MAX_BYTES
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.trial import Outcome, Status, Trial
 from stepsweep.statemachine import conclusion
 from stepsweep.statemachine.conclusion import BEST

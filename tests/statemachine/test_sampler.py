@@ -19,7 +19,8 @@ from stepsweep.contract.events import Began, Choice, Task, TaskEnd
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.free_running import knows_enough
 from stepsweep.contract.median import Ended
-from stepsweep.contract.ranking import Group, Result, grouped, rank
+from stepsweep.contract.ranking import rank
+from stepsweep.contract.results import Group, Result, grouped
 from stepsweep.contract.search import STARTUP, Method, Search
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import Value

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from stepsweep.bucket.folder import opened
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.trials import Read
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.trial import MAX_REASON, one_line
 
 if TYPE_CHECKING:

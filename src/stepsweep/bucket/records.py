@@ -25,7 +25,7 @@ from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.note import MAX_BYTES as MAX_NOTE_BYTES
 from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.output import Output
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import key_of, shown
 from stepsweep.contract.spec import SweepSpec

@@ -11,7 +11,7 @@ from stepsweep.contract.jobs import ENDED_BY_MEDIAN
 from stepsweep.contract.median import Ended, averages, read_record
 from stepsweep.contract.metrics import MAX_BYTES, parse_csv
 from stepsweep.contract.objective import Objective, Reached
-from stepsweep.contract.ranking import Result
+from stepsweep.contract.results import Result
 from stepsweep.contract.trial import Outcome, Status, Trial, one_line
 
 NO_METRICS = (

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from stepsweep.contract.ranking import Group
+from stepsweep.contract.results import Group
 from stepsweep.contract.space import shown
 from stepsweep.contract.trial import Trial
 

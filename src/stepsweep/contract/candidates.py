@@ -12,8 +12,8 @@ from stepsweep.contract.asha import Reached
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import TaskEnd
 from stepsweep.contract.median import Ended
-from stepsweep.contract.ranking import mean_epoch
 from stepsweep.contract.reading import Fields
+from stepsweep.contract.results import mean_epoch
 from stepsweep.contract.significance import mean_of
 from stepsweep.contract.space import Value, key_of, plain, shown
 from stepsweep.contract.spec import SweepSpec

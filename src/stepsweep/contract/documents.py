@@ -16,8 +16,8 @@ from stepsweep.contract.job_outcome import begun
 from stepsweep.contract.means import ATTEMPTS, StackJob
 from stepsweep.contract.median import Medians, variable
 from stepsweep.contract.priority import Priority, share_of
-from stepsweep.contract.ranking import Result
 from stepsweep.contract.reading import Fields
+from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
 from stepsweep.contract.trial import Status, Trial

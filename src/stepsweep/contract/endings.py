@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from stepsweep.contract import keys
 from stepsweep.contract.attempts import attempts_of
 from stepsweep.contract.job_outcome import JobOutcome
-from stepsweep.contract.ranking import Result, grouped
+from stepsweep.contract.results import Result, grouped
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import Params, key_of
 from stepsweep.contract.spec import SweepSpec

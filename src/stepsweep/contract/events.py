@@ -97,7 +97,7 @@ class TaskEnd:
     """How a task ended. The trial's metrics decide, as for every trial.
 
     Attributes:
-        value, epoch, epochs_trained, by_objective: as in `contract.ranking.Result`.
+        value, epoch, epochs_trained, by_objective: as in `contract.results.Result`.
         job_seconds: how long the attempts of its job ran; 0 if it was trained before.
         ended: where the median rule ended it; None if it did not.
         averages: with the median rule, the running averages of a trial that succeeded, by epoch.

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stepsweep.contract.objective import Objective
-from stepsweep.contract.ranking import Group, rank
+from stepsweep.contract.ranking import rank
+from stepsweep.contract.results import Group
 
 DEFAULT_FACTOR = 3
 

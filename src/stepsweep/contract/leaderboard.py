@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from stepsweep.contract import ranking
-from stepsweep.contract.ranking import Group, Result
+from stepsweep.contract.results import Group, Result, grouped, listed
 from stepsweep.contract.space import Value, key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_cells
@@ -76,7 +76,7 @@ class Row:
             reason=group.reason,
             standard_error=group.standard_error,
             n=len(group.results),
-            values=ranking.listed(group) if several else "",
+            values=listed(group) if several else "",
             each=tuple(group.values) if several else (),
             by_objective=dict(zip([each.metric for each in spec.objectives], group.by_objective, strict=False)),
             names=tuple(spec.parameters),
@@ -85,7 +85,7 @@ class Row:
 
 def rows_of(results: Iterable[Result], spec: SweepSpec) -> list[Row]:
     """Returns the leaderboard of results that are in the order of the plan."""
-    return [Row.of(group, rank, spec) for rank, group in ranking.ranked(ranking.grouped(results), spec.objectives)]
+    return [Row.of(group, rank, spec) for rank, group in ranking.ranked(grouped(results), spec.objectives)]
 
 
 def without_effect(rows: Iterable[Row]) -> list[str]:

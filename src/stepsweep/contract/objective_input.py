@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 from stepsweep.contract.given import Given
+from stepsweep.contract.leaderboard_csv import COLUMNS, PARAM
 from stepsweep.contract.names import is_metric, known_direction
 from stepsweep.contract.objective import At, Direction, Objective, When
-from stepsweep.contract.ranking import COLUMNS, PARAM
 from stepsweep.contract.space import shown
 from stepsweep.contract.stop import Stop
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from stepsweep.contract import ranking
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.objective import At, Direction, Objective
-from stepsweep.contract.ranking import Group
 from stepsweep.contract.reading import Fields
+from stepsweep.contract.results import Group
 from stepsweep.contract.space import Value, plain
 from stepsweep.contract.trial import Status
+from stepsweep.contract.words import options_line
 
 SCHEMA = 1
 
@@ -60,7 +60,7 @@ class Place:
     @property
     def options(self) -> str:
         """The params as options to append to a trainer's command."""
-        return ranking.options_line(self.params)
+        return options_line(self.params)
 
     def to_json(self) -> dict[str, Any]:
         several = {"standard_error": self.standard_error, "n": self.n} if self.n > 1 else {}
@@ -161,7 +161,7 @@ class OnFront:
     @property
     def options(self) -> str:
         """The params as options to append to a trainer's command."""
-        return ranking.options_line(self.params)
+        return options_line(self.params)
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 from stepsweep.contract.halving import promoted
-from stepsweep.contract.ranking import Group, Result, grouped
+from stepsweep.contract.results import Group, Result, grouped
 from stepsweep.contract.sampling import IsTried, drawn
 from stepsweep.contract.search import STARTUP, Method
 from stepsweep.contract.space import Value, key_of

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -35,6 +36,11 @@ def as_cell(value: Value) -> str:
 def as_cells(params: Mapping[str, Value], names: Iterable[str]) -> dict[str, str]:
     """Returns params as cells of a table: name → text, which is empty for a parameter that does not apply."""
     return {name: as_cell(params[name]) if name in params else "" for name in names}
+
+
+def options_line(params: Mapping[str, Value]) -> str:
+    """Returns params as options to append to a trainer's command in a shell: `--lr 0.1 --note 'a b'`."""
+    return shlex.join(word for name, value in params.items() for word in (f"--{name}", as_option(value)))
 
 
 def read_word(text: str) -> Any:

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from stepsweep.contract.described import printable, varying
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.output import Output
-from stepsweep.contract.ranking import options_line
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
-from stepsweep.contract.words import as_word
+from stepsweep.contract.words import as_word, options_line
 from stepsweep.page.gathered import Gathered
 
 STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrupted"}
