@@ -44,6 +44,7 @@ def list_(cloud: Cloud, as_json: bool) -> int:
     sweep list
     sweep list --json | jq -r '.[] | select(.status == "INTERRUPTED").sweep'
     """
+    from stepsweep.client.terminal.sweeps import show_sweeps
     from stepsweep.client.terminal.view import View
 
     def look() -> "tuple[Found, list[Entry]]":
@@ -55,7 +56,7 @@ def list_(cloud: Cloud, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
     else:
-        View().entries(entries, objects=found.archive.objects, where=cloud.where)
+        show_sweeps(View(), entries, objects=found.archive.objects, where=cloud.where)
     return ExitCode.OK
 
 
@@ -71,6 +72,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep show tutorial-20261123-053012-250731
     sweep show tutorial-20261123-053012-250731 --on aws --region us-east-1
     """
+    from stepsweep.client.terminal.result import show_note, show_standing
     from stepsweep.client.terminal.view import View
 
     def look() -> "tuple[Found, Standing, Metrics | None, Note]":
@@ -85,10 +87,10 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
         click.echo(json.dumps({**standing.to_json(), "note": note.text or None}, indent=2))
     else:
         view = View()
-        view.standing(
-            standing, objects=found.archive.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve
+        show_standing(
+            view, standing, objects=found.archive.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve
         )
-        view.note(note)
+        show_note(view, note)
     return ExitCode.OK
 
 

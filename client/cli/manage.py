@@ -35,13 +35,14 @@ def stop(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep stop first --on aws
     """
     from stepsweep.client.operations.stop import stop_and_wait
+    from stepsweep.client.terminal.result import show_stopped
     from stepsweep.client.terminal.showing import OnTerminal
     from stepsweep.client.terminal.view import View
 
     view = View(to_stderr=as_json)
     with signals_interrupt():
         stopped = stop_and_wait(cloud, name, OnTerminal(view))
-    view.stopped(stopped, name, where=cloud.where)
+    show_stopped(view, stopped, name, where=cloud.where)
     if as_json:
         click.echo(json.dumps({"sweep": name, **asdict(stopped)}, indent=2))
     left = [f"job {job} is still alive; look at it in AWS Batch, and run this again" for job in stopped.left]

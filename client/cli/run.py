@@ -241,7 +241,8 @@ def serve(
         with signals_interrupt(), machines_ahead(directory, trainer=trainer, container=container) as machines:
             from stepsweep.client.clouds.background import keep_up
             from stepsweep.client.deployment import on_endpoint
-            from stepsweep.client.terminal.view import View, serving_document
+            from stepsweep.client.terminal.serving import serving_document, show_serving
+            from stepsweep.client.terminal.view import View
 
             status = View(to_stderr=True).status
             if until_idle:
@@ -260,7 +261,7 @@ def serve(
                 if as_json:
                     click.echo(json.dumps(serving_document(deployment, endpoint.environment()), indent=2))
                 else:
-                    View().serving(deployment, endpoint.environment(), is_ours=endpoint.started_here)
+                    show_serving(View(), deployment, endpoint.environment(), is_ours=endpoint.started_here)
                 is_up = True
                 while endpoint.started_here:
                     time.sleep(3600)  # a signal ends it

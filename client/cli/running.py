@@ -13,6 +13,7 @@ from stepsweep.client.operations import follow
 from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import RUNNING, Ending
+from stepsweep.client.terminal.result import show_result, show_standing
 from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.described import described, readable
@@ -127,15 +128,15 @@ class _Shown(OnTerminal):
         rows = archive.leaderboard(spec)
         curve = archive.winner_s_curve(execution.plan or archive.plan(spec), rows)
         where, is_on_aws = self.cloud.where, not self.cloud.is_local
-        self.view.result(
-            spec, rows, ending.output, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve
+        show_result(
+            self.view, spec, rows, ending.output, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve
         )
 
     def _standing(self, standing: Standing, archive: Archive) -> None:
         """Shows a sweep that is not running, and how it ended."""
         curve = archive.winner_s_curve(archive.plan(standing.spec), standing.rows)
         where, is_on_aws = self.cloud.where, not self.cloud.is_local
-        self.view.standing(standing, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve)
+        show_standing(self.view, standing, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve)
 
     def goes_on(self, name: str) -> None:
         where = " in the background" if self.cloud.is_local else ", on AWS"

@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.client.archive.comparison import Compared, Comparison, InCommon
+from stepsweep.client.terminal.sweeps import ENTRY_STYLES
 from stepsweep.client.terminal.trial_table import plain_table, width_of
-from stepsweep.client.terminal.view import ENTRY_STYLES, View
+from stepsweep.client.terminal.view import View
 from stepsweep.contract.described import number_of, shown_value
 from stepsweep.contract.note import first_line
 from stepsweep.contract.significance import difference

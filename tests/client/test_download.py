@@ -15,6 +15,7 @@ from stepsweep.bucket.records import Records
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.download import Downloaded, NoRoom, download
+from stepsweep.client.terminal.result import show_standing
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.artifacts import DOWNLOADED
 from stepsweep.contract.described import MAX_NAMED
@@ -209,7 +210,7 @@ def test_results_name_what_the_winner_did_not_leave(
 ) -> None:
     finished(recorded, {}, artifacts=["bets.pt"])
     found = cloud_of(recorded).recorded()
-    View().standing(found.standing("mine", []), objects=found.objects, where="", is_on_aws=False)
+    show_standing(View(), found.standing("mine", []), objects=found.objects, where="", is_on_aws=False)
     assert "Files    none: the winner left no bets.pt; `sweep logs mine 1` says why\n" in capsys.readouterr().out
 
 

@@ -26,9 +26,13 @@ from stepsweep.client.running.progress import Progress, Training
 from stepsweep.client.running.stopping import Stopped
 from stepsweep.client.terminal.bill import bill_document, told
 from stepsweep.client.terminal.comparison import show
+from stepsweep.client.terminal.leaderboard import show_leaderboard
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.planned import show_plan
-from stepsweep.client.terminal.view import View, serving_document
+from stepsweep.client.terminal.result import show_front, show_note, show_result, show_stopped
+from stepsweep.client.terminal.serving import serving_document, show_serving
+from stepsweep.client.terminal.sweeps import show_sweeps
+from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
 from stepsweep.contract.errors import SweepError
 from stepsweep.contract.fleet import Fleet
@@ -186,7 +190,7 @@ def output(first: Row, **others: Any) -> Output:
 
 
 def result(view: View, some: SweepSpec, ranked: list[Row], found: Output | None, *, on_aws: bool = True) -> None:
-    view.result(some, ranked, found, objects=Path("there"), where=" --on aws", is_on_aws=on_aws)
+    show_result(view, some, ranked, found, objects=Path("there"), where=" --on aws", is_on_aws=on_aws)
 
 
 def with_ties(ranked: list[Row], *ties: Place) -> Output:
@@ -213,22 +217,22 @@ def lists(view: View) -> None:
     one = Entry(sweep="mine", started_at=datetime(2026, 11, 30, tzinfo=UTC), status="RUNNING", metric="f1", value=0.5)
     stopped_ones = [replace(one, sweep=f"no-{number}", status="INTERRUPTED", value=None) for number in range(7)]
     for entries in ([], [one], [replace(one, status="UNREADABLE", fault="it is damaged"), *stopped_ones]):
-        view.entries(entries, objects=Path("there"), where=" --on aws")
+        show_sweeps(view, entries, objects=Path("there"), where=" --on aws")
 
 
 def notes(view: View) -> None:
     for note in (Note(text="one\ntwo"), Note(), Note(fault="it is damaged")):
-        view.note(note)
+        show_note(view, note)
 
 
 def stopped(view: View) -> None:
     for executions, jobs, left in ((["arn"], ["1", "2"], []), ([], ["1"], []), ([], [], []), (["arn"], [], ["1"])):
-        view.stopped(Stopped(executions=executions, jobs=jobs, left=left), "mine", where=" --on aws")
+        show_stopped(view, Stopped(executions=executions, jobs=jobs, left=left), "mine", where=" --on aws")
 
 
 def serving(view: View) -> None:
     for is_ours in (True, False):
-        view.serving(STACK, PLACES, is_ours=is_ours)
+        show_serving(view, STACK, PLACES, is_ours=is_ours)
 
 
 DEAR: dict[str, Any] = {"job": StackJob(), "usd_per_hour": 3.06}
@@ -256,10 +260,10 @@ def estimates(view: View) -> None:
 DIRECT: dict[str, Callable[[View], None]] = {
     "result-of-many": lambda view: result(view, ONE, MANY, output(MANY[0])),
     "result-second": second,
-    "result-ends": lambda view: view.leaderboard(ONE, ENDS, rest="elsewhere"),
+    "result-ends": lambda view: show_leaderboard(view, ONE, ENDS, rest="elsewhere"),
     "result-ties": lambda view: result(view, FOLDED, OF_FOLDS, with_ties(OF_FOLDS, TIED)),
     "result-no-ties": lambda view: result(view, FOLDED, OF_FOLDS, with_ties(OF_FOLDS)),
-    "result-long-front": lambda view: view._front(TWO, FRONT * 16),
+    "result-long-front": lambda view: show_front(view, TWO, FRONT * 16),
     "findings": lambda view: view.findings([*FINDINGS, Finding(check="last", state=State.OK, found="fine")]),
     "estimates": estimates,
     "lists": lists,

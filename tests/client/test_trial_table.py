@@ -11,6 +11,7 @@ from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.running.printed import last_line
 from stepsweep.client.running.progress import Progress, Training
 from stepsweep.client.terminal.live import Following, training_table
+from stepsweep.client.terminal.result import show_standing
 from stepsweep.client.terminal.trial_table import TrialRow, differing, trial_table
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
@@ -125,7 +126,7 @@ def test_seeds_have_their_mean_its_standard_error_and_their_number_and_those_tha
         on="local", directory=tmp_path, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
     )  # fmt: skip
     archive = cloud.looked_at().archive
-    View().standing(archive.standing("mine", []), objects=archive.objects, where="", is_on_aws=False)
+    show_standing(View(), archive.standing("mine", []), objects=archive.objects, where="", is_on_aws=False)
     assert capsys.readouterr().out.splitlines()[2:7] == [
         "    lr  val_accuracy  std. error  n  epoch  trained",
         "1  0.1           0.7         0.1  2      2        2",

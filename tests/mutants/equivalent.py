@@ -161,8 +161,8 @@ EQUIVALENT = [
         reason="the two differ for infinity and NaN alone, which are written as JSON",
     ),
     Equivalent(
-        file="client/terminal/view.py",
-        function="View.failures",
+        file="client/terminal/leaderboard.py",
+        function="show_failures",
         change=("- table = Table.grid(padding=(0, 2, 0, 0))", "+ table = Table.grid(padding=(0, 2, 0, 1))"),
         reason="of two neighbours' paddings a grid has the larger one, and at its edge none",
     ),
