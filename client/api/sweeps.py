@@ -12,6 +12,7 @@ from stepsweep.client.api.showing import shown_here
 from stepsweep.client.api.sweep import Sweep
 from stepsweep.client.archive.recorded import Entry
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
+from stepsweep.client.clouds.which_trainer import with_script
 from stepsweep.client.extras import need
 from stepsweep.client.operations.events import Doing, Show
 from stepsweep.client.operations.follow import start
@@ -119,7 +120,7 @@ class Sweeps:
             CloudError: the cloud failed.
         """
         spec, script = self._checked(asked, name=name)
-        cloud = self.cloud.running(script)
+        cloud = with_script(self.cloud, script)
         sweep = None
         try:
             with shown_here(spec, quiet=quiet) as show:
@@ -140,7 +141,7 @@ class Sweeps:
     ) -> Sweep:
         """Starts a sweep that continues without this process, and returns at once. Arguments and errors are `run`'s."""
         spec, script = self._checked(asked, name=name)
-        cloud = self.cloud.running(script)
+        cloud = with_script(self.cloud, script)
         with shown_here(spec, quiet=quiet) as show:
             sweep = self._started_one(spec, cloud, show, keep_results=keep_results)
             show(Doing(f"Started {spec.name}."))

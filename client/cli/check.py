@@ -112,6 +112,7 @@ def selftest(file: str | None, yes: bool, cloud: Cloud, as_json: bool) -> int:
     sweep selftest sweep.yaml --on aws --yes
     """
     from stepsweep.client.checks.seen import text_of
+    from stepsweep.client.clouds.which_trainer import with_script
     from stepsweep.client.operations.selftest import SelfTest, announced, heading
     from stepsweep.client.running.control import Control
     from stepsweep.client.specs.asked import checked, read_spec
@@ -124,7 +125,7 @@ def selftest(file: str | None, yes: bool, cloud: Cloud, as_json: bool) -> int:
     folder = Path(file).absolute().parent if file else Path.cwd()
     document = read_spec(file) if file else TUTORIAL_TRIAL
     spec, script = checked(document, default_name=f"selftest-{now:%Y%m%d-%H%M%S}", folder=folder, file=file)
-    cloud = cloud.running(script)
+    cloud = with_script(cloud, script)
     found = cloud.looked_at()
     if found.control is None:
         raise click.UsageError("there is no stack", context)

@@ -60,9 +60,10 @@ def run(asked: Asked, cloud: Cloud, keep_going: bool, keep_results: bool, as_jso
         --fixed dataset=fashion-mnist
     """
     from stepsweep.client.clouds.ahead import working_ahead
+    from stepsweep.client.clouds.which_trainer import with_script
 
     spec, script = asked.checked(now=datetime.now(UTC))
-    cloud = cloud.running(script)
+    cloud = with_script(cloud, script)
     with working_ahead(cloud, spec) as ahead:
         from stepsweep.client.cli.running import run_sweep
         from stepsweep.client.terminal.view import View
@@ -89,11 +90,12 @@ def start(asked: Asked, cloud: Cloud, keep_results: bool, as_json: bool) -> int:
     sweep watch first
     """
     from stepsweep.client.cli.running import start_sweep
+    from stepsweep.client.clouds.which_trainer import with_script
     from stepsweep.client.terminal.view import View
 
     spec, script = asked.checked(now=datetime.now(UTC))
     view = View(to_stderr=as_json)
-    return _shown(start_sweep(spec, cloud.running(script), view, keep_results=keep_results), as_json=as_json)
+    return _shown(start_sweep(spec, with_script(cloud, script), view, keep_results=keep_results), as_json=as_json)
 
 
 @click.command(epilog=EXIT_CODES)
@@ -142,6 +144,7 @@ def resume(
     """
     from stepsweep.client.cli.running import run_sweep, start_sweep
     from stepsweep.client.clouds.ahead import working_ahead
+    from stepsweep.client.clouds.which_trainer import with_trainer_of
     from stepsweep.client.operations.prioritizing import priority_of
     from stepsweep.client.terminal.view import View
 
@@ -153,7 +156,7 @@ def resume(
         accept_trainer=accept_trainer,
         priority=Priority(priority) if priority is not None else priority_of(found, name),
     )
-    cloud = cloud.with_trainer_of(name)
+    cloud = with_trainer_of(cloud, name)
     if detach:
         return _shown(start_sweep(spec, cloud, view, keep_results=keep_results), as_json=as_json)
     with working_ahead(cloud, spec) as ahead:
@@ -177,13 +180,14 @@ def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
     sweep plan --set lr=0.1,0.01 --epochs 3
     sweep plan sweep.yaml --calibrate
     """
+    from stepsweep.client.clouds.which_trainer import with_script
     from stepsweep.client.operations.estimating import calibration, estimated
     from stepsweep.client.terminal.planned import plan_document, show_plan
     from stepsweep.client.terminal.view import View
 
     spec, script = asked.checked(now=datetime.now(UTC))
     if calibrate or not cloud.is_local:
-        cloud, script = cloud.running(script), None
+        cloud, script = with_script(cloud, script), None
     if calibrate:
         if cloud.is_local:
             need("local", "`sweep plan --calibrate` on this machine")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.ready import check_trials
 from stepsweep.contract.spec import SweepSpec
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ class Ahead:
     said: list[str] = field(default_factory=list)
 
     def check(self, cloud: Cloud, spec: SweepSpec, on_status: Callable[[str], None]) -> None:
-        """Does the same as `cloud.check`; uses the check that has been started."""
+        """Does the same as `check_trials`; uses the check that has been started."""
         if self.checking is None:
-            cloud.check(spec, on_status)
+            check_trials(cloud, spec, on_status)
         else:
             self.checking.result()
             for line in self.said:
@@ -58,4 +59,4 @@ def working_ahead(cloud: Cloud, spec: SweepSpec) -> Iterator[Ahead]:
             return
         others = until_it_ends.enter_context(ThreadPoolExecutor(1, thread_name_prefix="check"))
         said: list[str] = []
-        yield Ahead(machines=machines, checking=others.submit(cloud.check, spec, said.append), said=said)
+        yield Ahead(machines=machines, checking=others.submit(check_trials, cloud, spec, said.append), said=said)

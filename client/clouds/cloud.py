@@ -4,7 +4,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from stepsweep.client.deployment import Deployment
     from stepsweep.client.running.control import Found
     from stepsweep.client.running.execution import Execution
-    from stepsweep.contract.spec import SweepSpec
     from stepsweep.local.endpoint import Endpoint
     from stepsweep.local.machine import Machines
-    from stepsweep.trainer_script import Script
 
 T = TypeVar("T")
 
@@ -67,10 +65,10 @@ class Cloud:
                 container=self.container,
                 machines=machines,
             ) as endpoint:
-                self._check_it_is_as_asked(endpoint)
+                self.check_it_is_as_asked(endpoint)
                 yield on_endpoint(endpoint.environment(), folder=self.objects, is_ours=endpoint.started_here)
         else:
-            yield self._on_aws()
+            yield self.on_aws()
 
     def kept_up(self, on_status: Callable[[str], None]) -> "Deployment":
         """Finds the deployed stack, or an embedded cloud of another process; starts one in the background if necessary.
@@ -89,9 +87,9 @@ class Cloud:
                 job_vcpus=self.job_vcpus,
                 container=self.container,
             )
-            self._check_it_is_as_asked(endpoint)
+            self.check_it_is_as_asked(endpoint)
             return on_endpoint(endpoint.environment(), folder=self.objects)
-        return self._on_aws()
+        return self.on_aws()
 
     def looked_at(self) -> "Found":
         """Finds the sweeps without starting a cloud. If the cloud is not up, there are only records.
@@ -110,7 +108,7 @@ class Cloud:
         from stepsweep.client.deployment import on_endpoint
 
         if not self.is_local:
-            return self._on_aws()
+            return self.on_aws()
         from stepsweep.local.joining import joined
 
         endpoint = joined(self.directory)
@@ -162,123 +160,6 @@ class Cloud:
             else:
                 yield Found.of(on_endpoint(endpoint.environment(), folder=self.objects)).archive
 
-    def check(self, spec: "SweepSpec", on_status: Callable[[str], None]) -> None:
-        """Asks the trainer whether it can run these trials. On AWS nothing is checked in advance.
-
-        Raises:
-            InvalidInput: it cannot, for example because a data set is missing; lists every fault.
-        """
-        if not self.is_local:
-            return
-        from stepsweep.contract.rounds import first_round, trials_at_the_ends
-        from stepsweep.contract.space import key_of
-        from stepsweep.local.checks import faults_of
-
-        if self.trainer is not None and script_of(self.trainer) is None and not (self.trainer / "Dockerfile").is_file():
-            raise InvalidInput(
-                [
-                    f"--trainer: there is no Dockerfile in {self.trainer}; name the folder that has it, or say how "
-                    "your script is run with --command"
-                ]
-            )
-        commands: list[list[str]] = []
-        seen: set[tuple[str, str]] = set()
-        for trial in [*first_round(spec, trainer_version=""), *trials_at_the_ends(spec)]:
-            # Each rule concerns one option, so it is enough to check each choice in one command.
-            if new := set(key_of(trial.options)) - seen:
-                seen |= new
-                commands.append(trial.command())
-        if faults := faults_of(
-            self.directory, commands, trainer=self.trainer, container=self.container, on_status=on_status
-        ):
-            raise InvalidInput(faults)
-
-    def check_secrets(self, spec: "SweepSpec") -> None:
-        """Raises InvalidInput if a sweep on this machine needs a secret that the shell does not have."""
-        if self.is_local and (missing := [name for name in spec.secrets if not os.environ.get(name)]):
-            raise InvalidInput([f"secrets.{name}: the shell has no such variable; export it first" for name in missing])
-
-    def give_secrets(self, spec: "SweepSpec", deployment: "Deployment") -> None:
-        """Passes the shell's values of a sweep's secrets to the embedded cloud, which keeps them in memory."""
-        if self.is_local and spec.secrets:
-            deployment.give_secrets({name: os.environ[name] for name in spec.secrets})
-
-    def running(self, script: "Script | None") -> "Cloud":
-        """Returns this cloud for trials that run the script; itself for none.
-
-        Raises:
-            InvalidInput: a trainer was named too; or the stack was deployed with another command.
-        """
-        if script is None:
-            return self
-        if self.trainer is not None:
-            raise InvalidInput(["command: not together with --trainer (or STEPSWEEP_TRAINER); leave one out"])
-        if self.is_local:
-            if self.container:
-                script = in_an_image(script)
-            return replace(self, trainer=script.written(self.directory / "scripts").resolve())
-        deployed = self._on_aws().trainer_command
-        if deployed != script.entrypoint:
-            there = f"`{replace(script, entrypoint=deployed).line}`" if deployed else "none"
-            raise InvalidInput(
-                [
-                    f"command: the stack was deployed with {there}, or reads metrics otherwise; got `{script.line}`. "
-                    "Deploy this one with `sweep deploy SPEC`, where SPEC is the file that has it"
-                ]
-            )
-        return self
-
-    def remember_trainer(self, sweep: str) -> None:
-        """Records the trainer of a sweep on this machine."""
-        if self.is_local:
-            trainers.remember(self.directory, sweep, self.trainer, container=self.container)
-
-    def forget_trainer(self, sweep: str) -> None:
-        if self.is_local:
-            trainers.forget(self.directory, sweep)
-
-    def with_trainer_of(self, sweep: str) -> "Cloud":
-        """Returns this cloud with a sweep's latest trainer, in containers if that was, unless the options name another
-        trainer.
-
-        The planner refuses a trainer whose code has changed since.
-
-        Raises:
-            InvalidInput: the trainer's folder is gone.
-        """
-        if not self.is_local or self.trainer is not None:
-            return self
-        found = trainers.remembered(self.directory, sweep)
-        if found is None:
-            return self
-        this = replace(self, container=self.container or found.container)
-        if found.place is None:
-            return this
-        trainer = found.place
-        script = script_of(trainer)
-        if not trainer.exists() or (script and not script.folder.is_dir()):
-            gone = script.folder if script else trainer
-            raise InvalidInput([f"--trainer: the trainer of the sweep {sweep}, {gone}, is gone; name its new folder"])
-        return replace(this, trainer=trainer)
-
-    def check_trainer_is_the_same(self, found: "Found", sweep: str) -> None:
-        """Raises InvalidInput if a running sweep, once stopped, would be refused since its trainer has changed."""
-        if self.is_local:
-            from stepsweep.local.joining import joined
-
-            if (endpoint := joined(self.directory)) is not None:
-                self._check_it_is_as_asked(endpoint)
-            return
-        latest = found.archive.records.latest(sweep)
-        now = found.control.deployment.trainer_version if found.control else None
-        if latest is not None and latest.trainer_version != now:
-            raise InvalidInput(
-                [
-                    f"name: the stack has another trainer now than {sweep} was planned for, and would refuse to "
-                    "continue it; let it end, or stop it and resume it with --accept-trainer"
-                ]
-            )
-
     @property
     def objects(self) -> Path:
         """The folder of an embedded cloud's buckets."""
@@ -329,7 +210,7 @@ class Cloud:
         finally:
             lock.release()
 
-    def _check_it_is_as_asked(self, endpoint: "Endpoint") -> None:
+    def check_it_is_as_asked(self, endpoint: "Endpoint") -> None:
         """Refuses a cloud that would train something else than this command names."""
         from stepsweep.local.preparing import code_of
 
@@ -355,7 +236,8 @@ class Cloud:
         if faults:
             raise InvalidInput(faults)
 
-    def _on_aws(self) -> "Deployment":
+    def on_aws(self) -> "Deployment":
+        """Finds the deployed stack that the options name."""
         from stepsweep.client.deployment import DEFAULT_STACK, on_aws
 
         return on_aws(stack=self.stack or DEFAULT_STACK, profile=self.profile, region=self.region)
@@ -372,17 +254,6 @@ class Cloud:
         """Returns the named options if given, to append to a command for people to paste."""
         words = [word for name in names if (value := getattr(self, name)) for word in (f"--{name}", value)]
         return f" {shlex.join(words)}" if words else ""
-
-
-def in_an_image(script: "Script") -> "Script":
-    """Returns a script as it runs in its image, which has an interpreter and data of its own.
-
-    Raises:
-        InvalidInput: nothing says what is in the image.
-    """
-    if not script.has_dockerfile:
-        raise InvalidInput([f"--container: there is no Dockerfile in {script.folder}; `sweep init --aws` proposes one"])
-    return replace(script, python=None, data=())
 
 
 def job_vcpus_fault(value: int) -> str | None:

@@ -8,6 +8,8 @@ from typing import TypeVar
 from stepsweep.bucket.records import Records
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.ready import check_secrets, check_trials, give_secrets
+from stepsweep.client.clouds.which_trainer import remember_trainer
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.canary import Canary
 from stepsweep.client.operations.capacity import Waiting
@@ -63,7 +65,7 @@ def run(
         SweepError: the cloud failed.
         KeyboardInterrupt: nothing was started, the sweep has already ended, or it continues.
     """
-    cloud.check_secrets(spec)
+    check_secrets(cloud, spec)
     execution = None
     last: Ended | AtRest | Interrupted | GaveUp
     with contextlib.ExitStack() as until_it_is_down, cloud.starting(doing(show)) as started:
@@ -104,9 +106,9 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = Fal
         InvalidInput: the sweep is already running, or the trainer cannot run it.
         SweepError: the cloud failed.
     """
-    cloud.check_secrets(spec)
+    check_secrets(cloud, spec)
     with cloud.starting(doing(show)) as started:
-        cloud.check(spec, doing(show))
+        check_trials(cloud, spec, doing(show))
         execution = start_held(spec, cloud, show, keep_results=keep_results)
         started()
     return execution
@@ -195,9 +197,9 @@ def _start(control: Control, spec: SweepSpec, cloud: Cloud, show: Show, *, keep_
             spec = replace(spec, accept_trainer=True)
         else:
             show(Doing(str(found)))
-    cloud.give_secrets(spec, control.deployment)
+    give_secrets(cloud, spec, control.deployment)
     execution = control.start(with_pace(spec, cloud))
-    cloud.remember_trainer(spec.name)
+    remember_trainer(cloud, spec.name)
     return execution
 
 

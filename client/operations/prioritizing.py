@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.ready import check_secrets, check_trainer_is_the_same, check_trials
+from stepsweep.client.clouds.which_trainer import with_trainer_of
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.events import Doing, Show, doing
 from stepsweep.client.operations.follow import POLL_SECONDS, start_held
@@ -47,10 +49,10 @@ def prioritize(cloud: Cloud, name: str, priority: Priority, show: Show) -> Execu
         spec = replace(execution.spec, priority=priority, accept_trainer=False)
         if spec.priority is execution.spec.priority:
             raise InvalidInput([f"priority: the sweep {name} has {priority} already; choose another one"])
-        again = cloud.with_trainer_of(name)
-        again.check_secrets(spec)
-        again.check_trainer_is_the_same(found, name)
-        again.check(spec, doing(show))
+        again = with_trainer_of(cloud, name)
+        check_secrets(again, spec)
+        check_trainer_is_the_same(again, found, name)
+        check_trials(again, spec, doing(show))
         try:
             return _started_again(control, spec, again, show)
         except KeyboardInterrupt:

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.which_trainer import forget_trainer
 from stepsweep.client.deployment import explained
 from stepsweep.client.operations.events import Doing, Show, doing
 from stepsweep.client.operations.follow import POLL_SECONDS
@@ -110,7 +111,7 @@ def remove(cloud: Cloud, name: str, show: Show) -> int:
         _check_it_does_not_run(cloud, cloud.looked_at(), name)
         with cloud.kept_from_others() as archive, explained():
             removed = archive.records.remove(name)
-        cloud.forget_trainer(name)
+        forget_trainer(cloud, name)
     return removed
 
 

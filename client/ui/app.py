@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from stepsweep.bucket.disk import told
 from stepsweep.client.archive.comparison import compare
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.which_trainer import with_script, with_trainer_of
 from stepsweep.client.logs.reading import LOOK_SECONDS
 from stepsweep.client.operations.noting import NoteChanged, write_note
 from stepsweep.client.pictures.importance import importance
@@ -321,9 +322,9 @@ class Site:
             spec, script = checked(document, default_name=default, folder=Path.cwd())
             if form.get("action") != "start":
                 return page(plan=_described(spec))
-            cloud = self._cloud.running(script)
+            cloud = with_script(self._cloud, script)
             if script is None and like:
-                cloud = cloud.with_trainer_of(_checked_name(like))
+                cloud = with_trainer_of(cloud, _checked_name(like))
         except InvalidInput as error:
             return page(faults=error.faults, status=422)
         except SweepError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stepsweep.bucket.disk import told
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.which_trainer import with_trainer_of
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.events import Doing, Event
 from stepsweep.client.operations.follow import start
@@ -72,7 +73,7 @@ class Doings:
 
     def resume(self, cloud: Cloud, spec: SweepSpec) -> None:
         def work(say: Callable[[str], None]) -> None:
-            _start(replace(spec, accept_trainer=False), cloud.with_trainer_of(spec.name), say)
+            _start(replace(spec, accept_trainer=False), with_trainer_of(cloud, spec.name), say)
 
         self._begin(spec.name, f"Resuming {spec.name} …", work)
 

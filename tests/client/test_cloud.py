@@ -12,7 +12,15 @@ import pytest
 
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.ahead import Ahead, working_ahead
-from stepsweep.client.clouds.cloud import Cloud, in_an_image, job_vcpus_fault
+from stepsweep.client.clouds.cloud import Cloud, job_vcpus_fault
+from stepsweep.client.clouds.ready import check_secrets, check_trainer_is_the_same, check_trials, give_secrets
+from stepsweep.client.clouds.which_trainer import (
+    forget_trainer,
+    in_an_image,
+    remember_trainer,
+    with_script,
+    with_trainer_of,
+)
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.keeping import former, keep
 from stepsweep.client.operations.naming import sweep_of_execution
@@ -50,7 +58,7 @@ def trainer(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def aws(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: stack.deployment)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: stack.deployment)
     return cloud_of(tmp_path, on="aws", stack=stack.name)
 
 
@@ -126,10 +134,10 @@ def test_a_secret_is_a_variable_of_the_shell_on_this_machine_alone(
     monkeypatch.setenv("A_TOKEN", "a")
     monkeypatch.setenv("B_TOKEN", "")
     monkeypatch.delenv("C_TOKEN", raising=False)
-    assert fault_of(lambda: cloud_of(tmp_path).check_secrets(spec)).splitlines() == [
+    assert fault_of(lambda: check_secrets(cloud_of(tmp_path), spec)).splitlines() == [
         f"secrets.{name}: the shell has no such variable; export it first" for name in ("B_TOKEN", "C_TOKEN")
     ]
-    aws.check_secrets(spec)
+    check_secrets(aws, spec)
 
 
 def test_the_embedded_cloud_gets_the_secrets_of_the_latest_sweep(
@@ -140,11 +148,11 @@ def test_the_embedded_cloud_gets_the_secrets_of_the_latest_sweep(
     kept = stack.deployment.session.client("secretsmanager", endpoint_url=endpoint)
     for value in ("first", "second"):
         monkeypatch.setenv("A_TOKEN", value)
-        aws.give_secrets(spec, stack.deployment)
-        replace(aws, on="local").give_secrets(spec, stack.deployment)
+        give_secrets(aws, spec, stack.deployment)
+        give_secrets(replace(aws, on="local"), spec, stack.deployment)
         assert kept.get_secret_value(SecretId="A_TOKEN")["SecretString"] == value
     kept.delete_secret(SecretId="A_TOKEN", ForceDeleteWithoutRecovery=True)
-    aws.give_secrets(spec, stack.deployment)
+    give_secrets(aws, spec, stack.deployment)
     assert kept.list_secrets()["SecretList"] == []
 
 
@@ -157,30 +165,30 @@ def script(folder: Path, **fields: Any) -> Script:
 
 def test_a_folder_without_a_dockerfile_is_no_trainer(tmp_path: Path, aws: Cloud) -> None:
     cloud = cloud_of(tmp_path / "cloud", trainer=tmp_path)
-    assert fault_of(lambda: cloud.check(MINE, print)) == (
+    assert fault_of(lambda: check_trials(cloud, MINE, print)) == (
         f"--trainer: there is no Dockerfile in {tmp_path}; name the folder that has it, or say how your script is run "
         "with --command"
     )
-    replace(aws, trainer=tmp_path).check(MINE, print)
+    check_trials(replace(aws, trainer=tmp_path), MINE, print)
 
 
 def test_a_command_is_run_as_a_trainer_of_its_own(tmp_path: Path, trainer: Path) -> None:
     mine, cloud = script(trainer, python=".venv/bin/python", data=("data",)), cloud_of(tmp_path / "cloud")
-    assert cloud.running(None) is cloud
-    run = cloud.running(mine)
+    assert with_script(cloud, None) is cloud
+    run = with_script(cloud, mine)
     assert run == replace(cloud, trainer=run.trainer)
     assert run.trainer is not None
     assert (run.trainer.parent, Script.read(run.trainer)) == ((tmp_path / "cloud" / "scripts").resolve(), mine)
-    boxed = replace(cloud, container=True).running(mine).trainer
+    boxed = with_script(replace(cloud, container=True), mine).trainer
     assert boxed is not None
     assert Script.read(boxed) == replace(mine, python=None, data=())
-    assert fault_of(lambda: run.running(mine)) == (
+    assert fault_of(lambda: with_script(run, mine)) == (
         "command: not together with --trainer (or STEPSWEEP_TRAINER); leave one out"
     )
     bare = script(tmp_path)
     told = f"--container: there is no Dockerfile in {tmp_path}; `sweep init --aws` proposes one"
     assert fault_of(lambda: in_an_image(bare)) == told
-    assert fault_of(lambda: replace(cloud, container=True).running(bare)) == told
+    assert fault_of(lambda: with_script(replace(cloud, container=True), bare)) == told
 
 
 def test_a_stack_runs_the_command_that_it_was_deployed_with(stack: Stack, aws: Cloud, trainer: Path) -> None:
@@ -188,7 +196,7 @@ def test_a_stack_runs_the_command_that_it_was_deployed_with(stack: Stack, aws: C
 
     def on(command: tuple[str, ...]) -> Cloud:
         object.__setattr__(stack.deployment, "trainer_command", command)
-        return aws.running(mine)
+        return with_script(aws, mine)
 
     assert on(mine.entrypoint) is aws
     for there, named in (((), "none"), (("stepsweep-trial", "--", "python", "a b.py"), "`python 'a b.py'`")):
@@ -201,27 +209,27 @@ def test_a_stack_runs_the_command_that_it_was_deployed_with(stack: Stack, aws: C
 def test_a_sweep_goes_on_with_the_trainer_that_is_remembered(tmp_path: Path, trainer: Path, aws: Cloud) -> None:
     directory = tmp_path / "cloud"
     cloud = cloud_of(directory)
-    replace(cloud, trainer=trainer, container=True).remember_trainer("boxed")
-    cloud.remember_trainer("tutorial")
-    replace(cloud, trainer=script(trainer).written(directory / "scripts")).remember_trainer("scripted")
-    boxed = cloud.with_trainer_of("boxed")
+    remember_trainer(replace(cloud, trainer=trainer, container=True), "boxed")
+    remember_trainer(cloud, "tutorial")
+    remember_trainer(replace(cloud, trainer=script(trainer).written(directory / "scripts")), "scripted")
+    boxed = with_trainer_of(cloud, "boxed")
     assert (boxed.trainer, boxed.container) == (trainer.resolve(), True)
-    assert cloud.with_trainer_of("tutorial") == cloud.with_trainer_of("unknown") == cloud
+    assert with_trainer_of(cloud, "tutorial") == with_trainer_of(cloud, "unknown") == cloud
     other = replace(cloud, trainer=tmp_path)
-    assert other.with_trainer_of("boxed") is other
-    assert replace(cloud, container=True).with_trainer_of("tutorial").container
-    aws.remember_trainer("on-aws")
-    assert aws.with_trainer_of("on-aws") is aws
+    assert with_trainer_of(other, "boxed") is other
+    assert with_trainer_of(replace(cloud, container=True), "tutorial").container
+    remember_trainer(aws, "on-aws")
+    assert with_trainer_of(aws, "on-aws") is aws
     assert sorted(file.stem for file in (directory / "trainers").iterdir()) == ["boxed", "scripted", "tutorial"]
     shutil.rmtree(trainer)
     for name in ("boxed", "scripted"):
-        assert fault_of(lambda name=name: cloud.with_trainer_of(name)) == (  # type: ignore[misc]
+        assert fault_of(lambda name=name: with_trainer_of(cloud, name)) == (  # type: ignore[misc]
             f"--trainer: the trainer of the sweep {name}, {trainer.resolve()}, is gone; name its new folder"
         )
-    cloud.forget_trainer("boxed")
-    cloud.forget_trainer("boxed")
-    aws.forget_trainer("scripted")
-    assert (cloud.with_trainer_of("boxed"), cloud.with_trainer_of("tutorial")) == (cloud, cloud)
+    forget_trainer(cloud, "boxed")
+    forget_trainer(cloud, "boxed")
+    forget_trainer(aws, "scripted")
+    assert (with_trainer_of(cloud, "boxed"), with_trainer_of(cloud, "tutorial")) == (cloud, cloud)
 
 
 def test_which_sweeps_had_a_trainer_is_known_by_its_files_and_by_its_place(tmp_path: Path, trainer: Path) -> None:
@@ -258,10 +266,10 @@ def test_what_has_changed_in_a_trainer_is_named(tmp_path: Path, trainer: Path) -
 
 def test_a_running_sweep_that_its_stack_would_refuse_is_not_stopped(stack: Stack, aws: Cloud) -> None:
     stack.planned(**MINE.to_json())
-    aws.check_trainer_is_the_same(Found.of(stack.deployment), "mine")
-    aws.check_trainer_is_the_same(Found.of(stack.deployment), "unknown")
+    check_trainer_is_the_same(aws, Found.of(stack.deployment), "mine")
+    check_trainer_is_the_same(aws, Found.of(stack.deployment), "unknown")
     other = Found.of(replace(stack.deployment, trainer_version="2"))
-    assert fault_of(lambda: aws.check_trainer_is_the_same(other, "mine")) == (
+    assert fault_of(lambda: check_trainer_is_the_same(aws, other, "mine")) == (
         "name: the stack has another trainer now than mine was planned for, and would refuse to continue it; let it "
         "end, or stop it and resume it with --accept-trainer"
     )
@@ -318,7 +326,7 @@ def test_on_this_machine_the_latest_sweeps_of_the_place_are_looked_at(
     cloud = cloud_of(tmp_path / "cloud", trainer=trainer)
     for name in ("one", "two"):
         (trial,) = stack.planned(name=name, parameters={"lr": [0.1]}, epochs=1)
-        cloud.remember_trainer(name)
+        remember_trainer(cloud, name)
     (trainer / "train.py").write_text("lr = 2\n")
     spec = SweepSpec.from_json({"name": "three", "parameters": {"lr": [0.1]}, "epochs": 1})
     changed = replace(stack.deployment, trainer_version="2")
@@ -350,7 +358,7 @@ def test_a_check_that_was_begun_ahead_says_what_it_has_said_and_fails_as_it_has(
     with ThreadPoolExecutor(1) as others:
         Ahead(checking=others.submit(lambda: None), said=["one", "two"]).check(refused, MINE, said.append)
         assert said == ["one", "two"]
-        failing = Ahead(checking=others.submit(refused.check, MINE, print), said=["three"])
+        failing = Ahead(checking=others.submit(check_trials, refused, MINE, print), said=["three"])
         assert "there is no Dockerfile" in fault_of(lambda: failing.check(refused, MINE, said.append))
     assert said == ["one", "two"]
 

@@ -255,7 +255,7 @@ def test_what_has_no_room_or_no_place_is_refused(
     stack.succeeded("mine", trial, [0.5])
     for name in ("a", "a/b"):  # no folder can have both
         stack.bucket.put(trial.new_artifacts + name, b"model", "application/octet-stream")
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: stack.deployment)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: stack.deployment)
     with pytest.raises(InvalidInput) as caught:
         download(replace(cloud_of(recorded), on="aws"), "mine", ["lr=0.1"], folder=tmp_path / "there")
     assert caught.value.faults == ('"a": is a file and a folder among the artifacts; download them with `aws s3 cp`',)

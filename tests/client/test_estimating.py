@@ -134,7 +134,7 @@ def test_on_aws_the_stack_s_trials_and_machines_tell(
         stack.succeeded("first", trial, [0.5, 0.6], [{"StartedAt": 1000, "StoppedAt": 1000 + 1000 * seconds}])
     told = "2 finished trials of this trainer of this stack"
     assert estimated(spec, cloud).pace == Pace(fastest=3, slowest=4, measured_on=told)
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: replace(stack.deployment, trainer_version="2"))
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: replace(stack.deployment, trainer_version="2"))
     assert pace_of(cloud) is None, "of another trainer"
 
 

@@ -287,7 +287,7 @@ def test_on_aws_a_note_that_changes_while_another_is_sent_is_not_lost(
     if before:
         stack.bucket.put_json(keys.note_key("mine"), {**_STORED, "text": before})
     cloud = replace(cloud_of(RecordedCloud(directory=Path("nowhere"))), on="aws", stack=stack.name)
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: stack.deployment)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: stack.deployment)
     events = stack.deployment.s3.meta.events
     handler = between(stack, "of somebody else")
     events.register("before-send.s3.PutObject", handler)

@@ -64,7 +64,7 @@ def test_a_running_sweep_goes_on_with_another_priority(
     (before,) = Control(running.deployment).running("mine")
     assert sweep.on(running, "priority", "mine").stdout == "normal\n"
     monkeypatch.setitem(POLL_SECONDS, "aws", 0.01)
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: running.deployment)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: running.deployment)
     monkeypatch.chdir(tmp_path)
     ended = CliRunner().invoke(cli, ["priority", "mine", "high", "--on", "aws", "--stack", running.name, "--json"])
     assert ended.exit_code == 0, ended.output
@@ -92,7 +92,7 @@ class Told:
 def cloud(running: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
     """The stack, in this process."""
     monkeypatch.setitem(POLL_SECONDS, "aws", 0.01)
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: running.deployment)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: running.deployment)
     return Cloud(
         on="aws", directory=tmp_path, trainer=None, job_vcpus=None, profile=None, region=None, stack=running.name
     )

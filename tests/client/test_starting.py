@@ -42,7 +42,7 @@ def test_a_cloud_that_fails_while_a_sweep_is_planned_is_said_and_the_sweep_goes_
         raise CloudError("Step Functions does not answer")
 
     monkeypatch.setitem(POLL_SECONDS, "aws", 0.01)
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: stack.deployment)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: stack.deployment)
     monkeypatch.setattr(Execution, "follow", fails)
     words = ["start", "--set", "lr=0.1", "--epochs", "1", "--name", "mine", "--on", "aws", "--stack", stack.name]
     ended = CliRunner().invoke(cli, words)
@@ -96,7 +96,7 @@ class Told:
 @pytest.fixture
 def aws(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cloud:
     monkeypatch.setitem(POLL_SECONDS, "aws", 0.01)
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: stack.deployment)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: stack.deployment)
     return Cloud(
         on="aws", directory=tmp_path, trainer=None, job_vcpus=None, profile="work", region=None, stack=stack.name
     )
@@ -271,7 +271,7 @@ def test_finished_trials_of_a_former_trainer_are_kept_or_named(
 ) -> None:
     for trial in stack.planned(**MINE.to_json()):
         stack.succeeded("mine", trial, [0.5])
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: replace(stack.deployment, trainer_version="2"))
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: replace(stack.deployment, trainer_version="2"))
     told = Told()
     first = start(MINE, aws, told)
     assert told.events == [

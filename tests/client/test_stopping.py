@@ -118,7 +118,7 @@ def test_the_page_tells_each_step_and_what_is_left(stack: Stack, monkeypatch: py
         told.clear()
         with served(Queue(jobs)) as url:
             deployment = stack.with_batch(url)
-            monkeypatch.setattr(Cloud, "_on_aws", lambda _self: deployment)
+            monkeypatch.setattr(Cloud, "on_aws", lambda _self: deployment)
             doings.stop(cloud, "mine")
             eventually(ended)
 

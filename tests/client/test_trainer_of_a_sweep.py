@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.which_trainer import remember_trainer
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.local.endpoint import Endpoint
 from stepsweep.local.preparing import code_of
@@ -103,7 +104,7 @@ def test_what_has_changed_since_the_cloud_came_up_is_named(tmp_path: Path) -> No
     cloud = Cloud(
         on="local", directory=tmp_path, trainer=trainer, job_vcpus=None, profile=None, region=None, stack=None
     )
-    cloud.remember_trainer("first")
+    remember_trainer(cloud, "first")
     endpoint = Endpoint(
         url="http://127.0.0.1:9", region="us-east-1", access_key_id="key", secret_access_key="secret",  # noqa: S106
         pid=os.getpid(), assembly="", trainer=str(trainer), code="old", job_vcpus=1, container=False,
@@ -112,7 +113,7 @@ def test_what_has_changed_since_the_cloud_came_up_is_named(tmp_path: Path) -> No
     for name in ("out.txt", "train.py"):
         (trainer / name).write_text("lr = 2\n")
     with pytest.raises(InvalidInput, match=r"which has changed since \(out\.txt, train\.py\); wait until"):
-        cloud._check_it_is_as_asked(endpoint)
+        cloud.check_it_is_as_asked(endpoint)
 
 
 def test_the_code_of_a_trainer_is_that_of_its_files(tmp_path: Path) -> None:

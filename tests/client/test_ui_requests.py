@@ -46,7 +46,7 @@ def running(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """A running sweep, found as the deployed one is, which is looked at as often as it can be."""
     Control(stack.deployment).start(SweepSpec.from_json(ASKED))
     stack.planned(**ASKED)
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: stack.deployment)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: stack.deployment)
     monkeypatch.setitem(POLL_SECONDS, "aws", 0.01)
     monkeypatch.setattr(watching, "CALM_SECONDS", 0.0)
     monkeypatch.setattr(watching, "FRESH_SECONDS", 0.0)
@@ -175,7 +175,7 @@ def test_the_curve_of_a_running_trial_grows_and_its_rows_are_asked_for_once_a_lo
     lengths = []
     with served(Queue({"a": Job(sweep="mine", name=trials[0].trial_id)})) as url:
         deployment = running.with_batch(url)
-        monkeypatch.setattr(Cloud, "_on_aws", lambda _self: deployment)
+        monkeypatch.setattr(Cloud, "on_aws", lambda _self: deployment)
         for data in (b"", b"epoch,val_accuracy\n1,0.5\n", b"epoch,val_accuracy\n1,0.5\n2,0.75\n"):
             running.bucket.put(live, data, "text/csv")
             before = asked["GET", live]
@@ -446,14 +446,14 @@ def test_credentials_that_a_person_has_renewed_are_taken_without_a_restart(
             raise ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "too old"}}, "ListExecutions")
 
     old.step_functions.meta.events.register("before-call.sfn", answer)
-    monkeypatch.setattr(Cloud, "_on_aws", lambda _self: old)
+    monkeypatch.setattr(Cloud, "on_aws", lambda _self: old)
     lines = site._overview.feed
     with watch.feed.watched(), lines.watched():
         eventually(lambda: watch.feed.latest is not None and lines.latest is not None)
         has_expired.set()
         for found in (watch.feed, lines):
             eventually(partial(has_trouble, found, "credentials have expired"))
-        monkeypatch.setattr(Cloud, "_on_aws", lambda _self: running.deployment)
+        monkeypatch.setattr(Cloud, "on_aws", lambda _self: running.deployment)
         for found in (watch.feed, lines):
             eventually(partial(has_trouble, found, ""))
 
