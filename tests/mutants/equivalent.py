@@ -221,7 +221,7 @@ EQUIVALENT = [
         reason="what stands behind the last line end is no line yet, and is not read",
     ),
     Equivalent(
-        file="trial/__main__.py",
+        file="trial/options.py",
         function="_parser",
         change=(
             '- parser.add_argument("--style", choices=STYLES, default=STYLES[0], help="how options reach the command")',

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from stepsweep.trial import __main__ as wrapper
-from stepsweep.trial import median, places
+from stepsweep.trial import attempt, median, places
 from stepsweep.trial.checkpoint import Checkpoint
 from tests.support.kit import Kit
 from tests.support.trainer import BUCKET, job_environment
@@ -440,7 +439,7 @@ class TestInAJob:
     def test_while_it_trains_its_metrics_are_shown_live(
         self, kit: Kit, job: dict[str, str], s3: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(wrapper, "LIVE_SECONDS", 0.02)
+        monkeypatch.setattr(attempt, "LIVE_SECONDS", 0.02)
         doors = [kit.folder / name for name in ("one", "two")]
         for door in doors:
             os.mkfifo(door)
@@ -465,7 +464,7 @@ class TestInAJob:
     def test_live_metrics_that_cannot_be_written_are_told_once_and_cost_nothing(
         self, kit: Kit, job: dict[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(wrapper, "LIVE_SECONDS", 0.02)
+        monkeypatch.setattr(attempt, "LIVE_SECONDS", 0.02)
 
         def refuse(prefix: str, _data: bytes) -> None:
             raise ConnectionError(f"no way to {prefix}")

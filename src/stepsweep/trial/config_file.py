@@ -75,6 +75,21 @@ def merged(path: Path, options: Mapping[str, Any]) -> str:
     return str(yaml.serialize(root, Dumper=yaml.SafeDumper, allow_unicode=True))
 
 
+def fill(file: Path, options: Mapping[str, Any], *, is_job: bool) -> None:
+    """Puts the trial's options into its copy of the script's configuration file.
+
+    Raises:
+        WrongCommand: it is no copy, it cannot be read, or it lacks a field.
+    """
+    if not is_job:
+        raise WrongCommand([f"{OPTION} {file}: a sweep's trial has a copy of it; by hand, change the file"])
+    if Path.cwd().resolve() not in file.resolve().parents:
+        raise WrongCommand([f"{OPTION} {file}: is no file of the trial's own folder"])
+    text = merged(file, options)
+    file.unlink()  # if it is a link, what it leads to stays
+    file.write_text(text, encoding="utf-8")
+
+
 def _json(path: Path) -> Any:
     try:
         document = json.loads(path.read_text("utf-8"))

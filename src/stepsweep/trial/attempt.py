@@ -1,0 +1,190 @@
+"""One attempt of a trial: runs the script, saves what it writes meanwhile, and leaves its metrics and its artifacts."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from stepsweep.trial import names, places
+from stepsweep.trial.artifacts import Artifacts
+from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
+from stepsweep.trial.columns import NoMetrics, columns_of, to_csv
+from stepsweep.trial.command import Command
+from stepsweep.trial.median import MedianRule
+from stepsweep.trial.process import Ended, run
+from stepsweep.trial.sources import Metrics
+from stepsweep.trial.workspace import Workspace
+
+FINISHED = 0
+NO_METRICS = 1
+WRONG_INPUT = 2
+INTERRUPTED = 75
+LIVE_SECONDS = 5.0
+WHAT_TO_PRINT = (
+    "print a line such as `epoch 1 val_loss=0.25` in every epoch, or name a pattern: --metric 'val_loss=REGEX'"
+)
+
+
+def train(
+    command: Command,
+    metrics: Metrics,
+    workspace: Workspace,
+    *,
+    metrics_uri: str | None,
+    prefix: str | None,
+    artifacts: Artifacts,
+    artifacts_uri: str | None,
+    rule: MedianRule | None,
+) -> int:
+    last_lines: deque[str] = deque(maxlen=5)
+
+    def take(line: str, stream: str) -> None:
+        if last_lines and last_lines[-1].endswith("\r"):
+            del last_lines[-1]
+        last_lines.append(line)
+        metrics.feed(line, stream)
+
+    checkpoint = None
+    if prefix:
+        checkpoint = Checkpoint(workspace.checkpoint, prefix, places.s3_client(), metrics.state)
+        try:
+            metrics.resume(checkpoint.load())
+        except NotLoaded as error:
+            print(f"stepsweep-trial: {error}", file=sys.stderr)
+            return INTERRUPTED
+    try:
+        ended = _run(command, metrics, workspace, take, checkpoint, prefix, rule)
+    except OSError as error:
+        print(f"stepsweep-trial: cannot start {command.argv[0]}: {error.strerror}", file=sys.stderr)
+        return WRONG_INPUT
+    if rule and rule.met.is_set() and (ended.code or len(metrics.rows_so_far(is_over=True)) != command.epochs):
+        return _ended_by(rule, metrics.rows_so_far(is_over=True), prefix)
+    if ended.code:
+        return ended.code
+    if ended.terminated and (done := len(metrics.rows_so_far(is_over=True))) < (command.epochs or 0):
+        print(f"stepsweep-trial: interrupted after epoch {done} of {command.epochs}", file=sys.stderr)
+        return INTERRUPTED
+    try:
+        found, notices = metrics.rows()
+        for line in notices:
+            print(f"stepsweep-trial: {line}", file=sys.stderr)
+        _check(found, command.epochs)
+    except NoMetrics as error:
+        print("stepsweep-trial: the last lines of the output were:", *last_lines, sep="\n  ", file=sys.stderr)
+        print(f"stepsweep-trial: {error}", file=sys.stderr)
+        return NO_METRICS
+    if artifacts_uri:
+        files, left_out = artifacts.found()
+        for line in left_out:
+            print(f"stepsweep-trial: artifacts: {line}", file=sys.stderr)
+        try:
+            # Before the metrics: a trial that has them is finished.
+            places.upload(files, artifacts_uri)
+        except Exception as error:  # noqa: BLE001  botocore's errors have no common root
+            print(f"stepsweep-trial: cannot write {artifacts_uri}: {error}", file=sys.stderr)
+            return INTERRUPTED
+    if metrics_uri is None:
+        _show_table(found)
+        return FINISHED
+    return _write(metrics_uri, found)
+
+
+def _run(
+    command: Command,
+    metrics: Metrics,
+    workspace: Workspace,
+    take: Callable[[str, str], None],
+    checkpoint: Checkpoint | None,
+    prefix: str | None,
+    rule: MedianRule | None,
+) -> Ended:
+    """Runs the script; meanwhile and at its end, saves what it writes."""
+    over = threading.Event()
+    if rule:
+        threading.Thread(target=rule.watch, args=(metrics.rows_for_good, over), daemon=True).start()
+    live = None
+    if prefix:
+        live = threading.Thread(target=_show_live, args=(prefix, metrics.rows_so_far, over), daemon=True)
+        live.start()
+    if checkpoint:
+        checkpoint.start()
+    ended = None
+    try:
+        ended = run(
+            command.argv,
+            {**workspace.environment, **_params(command.options), **command.environment},
+            take,
+            checkpoint.hurry if checkpoint else lambda: None,
+            rule.met if rule else None,
+            is_last=False,
+        )
+    finally:
+        over.set()
+        if live:
+            live.join()
+        if checkpoint:
+            told = ended is not None and (ended.terminated or (rule is not None and rule.met.is_set()))
+            whole = ended is not None and not ended.killed and (told or ended.code in (0, INTERRUPTED))
+            checkpoint.finish(completed=whole)
+    return ended
+
+
+def _ended_by(rule: MedianRule, rows: list[dict[str, float]], prefix: str | None) -> int:
+    """Leaves what the trial reached for those who look at it, and the record that it was ended."""
+    try:
+        if prefix:
+            places.show_live(prefix, to_csv(rows))
+        rule.record(len(rows))
+    except Exception as error:  # noqa: BLE001  botocore's errors have no common root
+        print(f"stepsweep-trial: cannot write that it was ended: {error}", file=sys.stderr)
+        return INTERRUPTED
+    return FINISHED
+
+
+def _params(options: dict[str, Any]) -> dict[str, str]:
+    return {names.PARAMS: json.dumps(options)}
+
+
+def _write(uri: str, rows: list[dict[str, float]]) -> int:
+    try:
+        print(f"stepsweep-trial: {places.write_once(uri, to_csv(rows))}")
+    except Exception as error:  # noqa: BLE001  botocore's errors have no common root that is importable without it
+        print(f"stepsweep-trial: cannot write {uri}: {error}", file=sys.stderr)
+        return NO_METRICS
+    return FINISHED
+
+
+def _check(rows: list[dict[str, float]], epochs: int | None) -> None:
+    if not rows:
+        looked = "`name=value`, `name: value`, `val acc 78.1%` and JSON lines"
+        raise NoMetrics(f"found no metrics; looked for {looked}. To fix it, {WHAT_TO_PRINT}")
+    if epochs is not None and len(rows) > epochs:
+        raise NoMetrics(
+            f"found {len(rows)} epochs, and only {epochs} were asked for. To fix it, give the sweep at least "
+            f"`epochs: {len(rows)}`, and `arguments: {{epochs: false}}` if the script has no option for it"
+        )
+
+
+def _show_live(prefix: str, rows: Callable[[], list[dict[str, float]]], ended: threading.Event) -> None:
+    shown: list[dict[str, float]] = []
+    while not ended.wait(LIVE_SECONDS):
+        now = rows()
+        if now and now != shown:
+            try:
+                places.show_live(prefix, to_csv(now))
+            except Exception as error:  # noqa: BLE001  a picture for those who watch must not cost the trial
+                print(f"stepsweep-trial: cannot write {prefix}live.csv: {error}", file=sys.stderr)
+                return
+            shown = now
+
+
+def _show_table(rows: list[dict[str, float]]) -> None:
+    names = columns_of(rows)
+    cells = [names] + [[f"{row[name]:g}" if name in row else "" for name in names] for row in rows]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(names))]
+    for line in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths)))  # noqa: B905  Python 3.9 has no `strict`
