@@ -1,7 +1,7 @@
-"""One row per epoch from what a script prints.
+"""One row per epoch from what the lines of a script say (`reader.py`).
 
-- A line's epoch is the last one printed: `epoch 3`, `Epoch: 3`, `Epoch [3/10]`, `[3]` at its start.
-  Where the first is 0, all count from 0. A line that names its epoch may come late.
+- A line's epoch is the last one printed. Where the first is 0, all count from 0. A line that names its epoch may come
+  late.
 - Without any epoch, the n-th time that a name is printed is epoch n. A name that is printed more often than there are
   epochs, such as the loss of a batch, has the last value before the others of its epoch.
   Where metrics stand before the first line that names an epoch, and not after the last one, each line is below its own.
@@ -9,17 +9,10 @@
   count: `Final accuracy: 0.9` after the last epoch is not that epoch's. `Total loss: 0.6` and `KL loss: 0.1` are two
   metrics.
 - `best loss: 0.3` beside `loss: 0.5` is another metric, `best_loss`; `best epoch 2` begins no epoch.
-- A name that is in a line twice takes the word before it: `loss: 0.5 (target loss: 0.1)` are `loss` and `target_loss`.
 - `train loss: 0.5` and `val loss: 0.4` are two metrics, `train_loss` and `val_loss`, and so are `Acc: 0.9` of a line
   that begins with `val` and that of another that begins with `train`. One of them alone is `loss`, as it is called.
-- `val acc 78.06%` is a metric without a sign between, if its name is a usual one; whole numbers need the `%`.
-- A table has a line of names that begins with `epoch`, and a line of values for each epoch below it.
-- Where several processes print, as `[rank1]` or torchrun's `[default1]:`, only rank 0 counts.
-- A value with a comma, such as 1,234, may mean two things, and is refused; 1,234.5 is one number.
-- `0.9 -> 0.7` is 0.7, and `Loss 0.9 (0.7)` of a batch is the mean so far.
+- A value that may be more than one number is refused.
 - A training that begins again, such as one per fold, is refused: one curve is ranked.
-- A warning of Python, with the line of code below it, counts for nothing: "use l1_ratio=0 instead" is no metric. Nor
-  does a traceback that the script prints and survives.
 - A name that some epochs lack was not measured there; its cells are empty.
 """
 
@@ -32,10 +25,9 @@ from typing import Any
 
 from stepsweep.trial import below, line
 from stepsweep.trial.columns import EPOCH, NoMetrics, columns
-from stepsweep.trial.kinds import apart, chosen, kind_of, words_of
+from stepsweep.trial.kinds import apart, chosen, words_of
 from stepsweep.trial.line import Found
-from stepsweep.trial.stream import Stream
-from stepsweep.trial.table import Table
+from stepsweep.trial.reader import Reader, Said
 from stepsweep.trial.uncounted import Uncounted
 
 MOST_EPOCHS = 100_000
@@ -55,7 +47,7 @@ class Collector:
         self, named: Mapping[str, re.Pattern[str]] | None = None, epoch: re.Pattern[str] | None = None
     ) -> None:
         self._named = dict(named or {})
-        self._epoch_pattern = epoch
+        self._reader = Reader(self._named, epoch)
         self._epoch: int | None = None
         self._first: int | None = None
         # By name, epoch and kind of line; of each kind the last value.
@@ -67,7 +59,6 @@ class Collector:
         self._unclear: dict[str, str] = {}
         self._last = 0
         self._again: tuple[str, int] | None = None
-        self._streams: dict[str, Stream] = {}
         # By name and kind of line, the word before the name.
         self._words: dict[str, dict[str, str]] = {}
         # Epochs in the order in which this attempt named them.
@@ -81,76 +72,22 @@ class Collector:
         Args:
             stream: what the line was printed to. Lines of another one may come between those of a table or a warning.
         """
-        above = self._streams.setdefault(stream, Stream())
-        for part in line.states(text):
-            self._line(line.clean(part), above)
+        for said in self._reader.read(text, stream):
+            self._take(said)
 
-    def _line(self, text: str, above: Stream) -> None:
-        if not text.strip() or above.is_message(text) or line.is_of_another_process(text):
-            return
-        document = line.json_object(text)
-        if document is None and not self._named and (row := self._row(text, above.table)) is not None:
-            document = dict(row)
-        epoch = self._epoch_of(text, document)
+    def _take(self, said: Said) -> None:
+        self._unclear = {**said.unclear, **self._unclear}
+        epoch, at = said.epoch, self._epoch if said.epoch is None else said.epoch
         # An epoch before, of a line that names the best one, is not that of the lines below.
-        if epoch is not None and not (self._epoch is not None and epoch < self._epoch and line.is_of_the_best(text)):
+        if epoch is not None and not (
+            self._epoch is not None and epoch < self._epoch and line.is_of_the_best(said.text)
+        ):
             self._see_epoch(epoch)
-        at = self._epoch if epoch is None else epoch
-        kind = kind_of(text, document)
-        found = self._found(text, document)
-        for one in found:
+        for one in said.found:
             self._check_name(one)
         # A line may have a name several times, as by a pattern of the options; in an epoch the last value counts.
-        for one in found if at is None else {one.key: one for one in found}.values():
-            self._add(one, kind, at)
-
-    def _epoch_of(self, text: str, document: dict[str, object] | None) -> int | None:
-        """Returns the epoch that the line names."""
-        if document is not None:
-            found = document.get(EPOCH, document.get("Epoch"))
-            return math.ceil(found) if isinstance(found, (int, float)) and math.isfinite(found) else None
-        if self._epoch_pattern is None:
-            usual = line.epoch_in(text)
-            # It may be a part of an epoch, as Hugging Face prints it.
-            return math.ceil(float(usual[1] or usual[2])) if usual else None
-        match = self._epoch_pattern.search(text)
-        if not match:
-            return None
-        number = next((group for group in match.groups() if group is not None), "")
-        if not number.isdecimal():
-            raise NoMetrics(f"--epoch: its group matched {number!r}, not a whole number")
-        return int(number)
-
-    def _row(self, line: str, table: Table) -> dict[str, float] | None:
-        try:
-            return table.row(line)
-        except ValueError as error:
-            raise NoMetrics(f"of a table that was printed: {error}; print numbers alone in the rows") from None
-
-    def _found(self, text: str, document: dict[str, object] | None) -> list[Found]:
-        """Returns the metrics in a line."""
-        if self._named:
-            found = []
-            for name, pattern in self._named.items():
-                for match in pattern.finditer(text):
-                    number = match.group("value" if "value" in pattern.groupindex else 1)
-                    try:
-                        found.append(Found(name, name, float(number)))
-                    except (TypeError, ValueError):
-                        raise NoMetrics(f"--metric {name}: its group matched {number!r}, not a number") from None
-            return found
-        if document is not None:
-            return [
-                Found(line.valid_name(name), name, float(value))
-                for name, value in document.items()
-                if isinstance(value, (int, float))
-                and not isinstance(value, bool)
-                and name.lower() not in line.NOT_METRICS
-                and line.valid_name(name)[:1].isalpha()  # the index that pandas writes has no name
-            ]
-        found, unclear = line.metrics_in(text)
-        self._unclear = {**unclear, **self._unclear}
-        return found
+        for one in said.found if at is None else {one.key: one for one in said.found}.values():
+            self._add(one, said.kind, at)
 
     def _see_epoch(self, epoch: int) -> None:
         if self._first is None:
@@ -267,16 +204,6 @@ class Collector:
         kinds = {kind for cell in cells.values() for kind in cell}
         return any(kind in kinds and kind not in last for kind in self._uncounted.kinds.get(name, ()))
 
-    def _check_replayed(self) -> None:
-        """Refuses values without epochs that continue after a checkpoint. An attempt that starts over repeats them."""
-        for name, list_ in self._uncounted.values.items():
-            lost = self._lost.get(name, [])
-            if any(now != before for now, before in zip(list_, lost)):  # noqa: B905  Python 3.9 has no `strict`
-                raise NoMetrics(
-                    f"{line.column(name)} has no epochs, and this attempt went on from a checkpoint; print them: "
-                    f"epoch 3 {line.column(name)}=0.5"
-                )
-
     def _check_numbers(self, epochs: int | None) -> None:
         """Refuses epochs that an attempt that goes on from a checkpoint seems to count from 1 again, and an epoch that
         is named below its metrics where a part of them is missing."""
@@ -297,6 +224,21 @@ class Collector:
                     f"last one; print both in one line: epoch 3 {line.column(name)}=0.5"
                 )
 
+    def _check_order(self, values: Mapping[str, Mapping[int, float]]) -> None:
+        """Refuses an epoch that was printed again after later ones, and one before the first."""
+        if self._again:
+            name, epoch = self._again
+            raise NoMetrics(
+                f"{line.column(name)} of epoch {epoch} was printed again, with another value, after later epochs; if "
+                "this is a training per fold, print their mean once per epoch, or let the sweep train the folds "
+                "(`folds`)"
+            )
+        if late := next((name for name, column in values.items() if 0 in column and len(column) > 1), None):
+            raise NoMetrics(
+                f"{line.column(late)} has a value of epoch 0, which was named after other epochs; count them from 0, "
+                "or print lines that only mention an epoch as `from epoch 5`"
+            )
+
     def rows(self, epochs: int | None, *, is_over: bool = True) -> tuple[list[dict[str, float]], list[str]]:
         """Returns a row per epoch, and lines about values that do not count or that an earlier attempt has lost.
 
@@ -310,29 +252,11 @@ class Collector:
         values, notices = self._by_epoch(is_over=is_over)
         if is_over:
             self._check_numbers(epochs)
-        if self._again:
-            name, epoch = self._again
-            raise NoMetrics(
-                f"{line.column(name)} of epoch {epoch} was printed again, with another value, after later epochs; if "
-                "this is a training per fold, print their mean once per epoch, or let the sweep train the folds "
-                "(`folds`)"
-            )
-        if late := next((name for name, column in values.items() if 0 in column and len(column) > 1), None):
-            raise NoMetrics(
-                f"{line.column(late)} has a value of epoch 0, which was named after other epochs; count them from 0, "
-                "or print lines that only mention an epoch as `from epoch 5`"
-            )
+        self._check_order(values)
         if not values:
-            self._check_replayed()
-            values = self._uncounted.by_epoch(epochs)
-            self._uncounted.check_kinds(values, epochs)
-            notices += [
-                f"{line.column(name)} does not count: it was printed {len(self._uncounted.values[name])} times, which "
-                "is no number of epochs; let its lines name the epoch"
-                for name, column in values.items()
-                if not column
-            ]
-            values = {name: column for name, column in values.items() if column}
+            self._uncounted.check_replayed(self._lost)
+            values, others = self._uncounted.by_epoch(epochs)
+            notices += others
         if epochs is not None and any(min(column) <= epochs for column in values.values()):
             # As Lightning's test after the training, which logs the epoch after the last one.
             after = [name for name, column in values.items() if min(column) > epochs]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from stepsweep.trial import line
 from stepsweep.trial.columns import NoMetrics
@@ -34,8 +34,22 @@ class Uncounted:
         """Returns the last value of a name by kind of line."""
         return dict(zip(self.kinds.get(name, ()), self.values.get(name, ())))  # noqa: B905  Python 3.9 has no `strict`
 
-    def by_epoch(self, epochs: int | None) -> dict[str, dict[int, float]]:
-        """Returns the values by epoch where none was named."""
+    def by_epoch(self, epochs: int | None) -> tuple[dict[str, dict[int, float]], list[str]]:
+        """Returns the values by epoch where none was named, and a line for each name that does not count.
+
+        Raises:
+            NoMetrics: lines of several kinds have more values than epochs.
+        """
+        values = self._by_epoch(epochs)
+        self._check_kinds(values, epochs)
+        return {name: column for name, column in values.items() if column}, [
+            f"{line.column(name)} does not count: it was printed {len(self.values[name])} times, which "
+            "is no number of epochs; let its lines name the epoch"
+            for name, column in values.items()
+            if not column
+        ]
+
+    def _by_epoch(self, epochs: int | None) -> dict[str, dict[int, float]]:
         uncounted, orders = self._of_one_kind(epochs)
         counts = [len(list_) for list_ in uncounted.values() if epochs is None or len(list_) <= epochs]
         last = max(counts, default=0)
@@ -63,7 +77,7 @@ class Uncounted:
                 orders[name] = [orders[name][at] for at in kept]
         return uncounted, orders
 
-    def check_kinds(self, values: Mapping[str, Mapping[int, float]], epochs: int | None) -> None:
+    def _check_kinds(self, values: Mapping[str, Mapping[int, float]], epochs: int | None) -> None:
         """Refuses more values than epochs if they are of several kinds, such as training and validation.
 
         To ask for more epochs would make epochs of both.
@@ -77,4 +91,17 @@ class Uncounted:
                     f"{line.column(name)} was printed {len(column)} times for {epochs} epochs, in lines of several "
                     f"kinds, such as {lines}, and no line names its epoch. To fix it, say which line counts, as in "
                     f"{example}"
+                )
+
+    def check_replayed(self, lost: Mapping[str, Sequence[float]]) -> None:
+        """Refuses values that continue after a checkpoint. An attempt that starts over repeats them.
+
+        Args:
+            lost: the values of the attempt before, by name.
+        """
+        for name, values in self.values.items():
+            if any(now != before for now, before in zip(values, lost.get(name, []))):  # noqa: B905  Python 3.9 has no `strict`
+                raise NoMetrics(
+                    f"{line.column(name)} has no epochs, and this attempt went on from a checkpoint; print them: "
+                    f"epoch 3 {line.column(name)}=0.5"
                 )

@@ -1,0 +1,125 @@
+"""What a line of the output says, below the lines before it: its epoch, of which kind it is, and its metrics.
+
+- `epoch 3`, `Epoch: 3`, `Epoch [3/10]`, and `[3]` at its start name an epoch.
+- A name that is in a line twice takes the word before it: `loss: 0.5 (target loss: 0.1)` are `loss` and `target_loss`.
+- `val acc 78.06%` is a metric without a sign between, if its name is a usual one; whole numbers need the `%`.
+- A table has a line of names that begins with `epoch`, and a line of values for each epoch below it.
+- Where several processes print, as `[rank1]` or torchrun's `[default1]:`, only rank 0 counts.
+- A value with a comma, such as 1,234, may mean two things; 1,234.5 is one number.
+- `0.9 -> 0.7` is 0.7, and `Loss 0.9 (0.7)` of a batch is the mean so far.
+- A warning of Python, with the line of code below it, counts for nothing: "use l1_ratio=0 instead" is no metric. Nor
+  does a traceback that the script prints and survives.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from stepsweep.trial import line
+from stepsweep.trial.columns import EPOCH, NoMetrics
+from stepsweep.trial.kinds import kind_of
+from stepsweep.trial.line import Found
+from stepsweep.trial.stream import Stream
+from stepsweep.trial.table import Table
+
+
+class Said(NamedTuple):
+    """What one line says.
+
+    Attributes:
+        epoch: which it names; None if it names none.
+        unclear: texts that may be more than one number, by the names before them.
+    """
+
+    text: str
+    epoch: int | None
+    kind: str
+    found: list[Found]
+    unclear: Mapping[str, str]
+
+
+class Reader:
+    """Reads the lines of an output.
+
+    Args:
+        named: patterns by metric's name; the group `value`, or the first one, is the number. Then only these count.
+        epoch: a pattern for the epoch in place of the usual ones.
+    """
+
+    def __init__(self, named: Mapping[str, re.Pattern[str]], epoch: re.Pattern[str] | None) -> None:
+        self._named, self._epoch_pattern = named, epoch
+        self._streams: dict[str, Stream] = {}
+
+    def read(self, text: str, stream: str) -> Iterator[Said]:
+        """Yields what one line says; the states of a progress bar count as lines.
+
+        Args:
+            stream: what the line was printed to. Lines of another one may come between those of a table or a warning.
+
+        Raises:
+            NoMetrics: a pattern matched what is no number, or a row of a table cannot be read.
+        """
+        above = self._streams.setdefault(stream, Stream())
+        for part in line.states(text):
+            if (said := self._said(line.clean(part), above)) is not None:
+                yield said
+
+    def _said(self, text: str, above: Stream) -> Said | None:
+        if not text.strip() or above.is_message(text) or line.is_of_another_process(text):
+            return None
+        document = line.json_object(text)
+        if document is None and not self._named and (row := self._row(text, above.table)) is not None:
+            document = dict(row)
+        epoch = self._epoch_of(text, document)
+        found, unclear = self._found(text, document)
+        return Said(text, epoch, kind_of(text, document), found, unclear)
+
+    def _epoch_of(self, text: str, document: dict[str, object] | None) -> int | None:
+        """Returns the epoch that the line names."""
+        if document is not None:
+            found = document.get(EPOCH, document.get("Epoch"))
+            return math.ceil(found) if isinstance(found, (int, float)) and math.isfinite(found) else None
+        if self._epoch_pattern is None:
+            usual = line.epoch_in(text)
+            # It may be a part of an epoch, as Hugging Face prints it.
+            return math.ceil(float(usual[1] or usual[2])) if usual else None
+        match = self._epoch_pattern.search(text)
+        if not match:
+            return None
+        number = next((group for group in match.groups() if group is not None), "")
+        if not number.isdecimal():
+            raise NoMetrics(f"--epoch: its group matched {number!r}, not a whole number")
+        return int(number)
+
+    def _row(self, line: str, table: Table) -> dict[str, float] | None:
+        try:
+            return table.row(line)
+        except ValueError as error:
+            raise NoMetrics(f"of a table that was printed: {error}; print numbers alone in the rows") from None
+
+    def _found(self, text: str, document: dict[str, object] | None) -> tuple[list[Found], Mapping[str, str]]:
+        """Returns the metrics in a line, and the texts that may be more than one number."""
+        if self._named:
+            found = []
+            for name, pattern in self._named.items():
+                for match in pattern.finditer(text):
+                    number = match.group("value" if "value" in pattern.groupindex else 1)
+                    try:
+                        found.append(Found(name, name, float(number)))
+                    except (TypeError, ValueError):
+                        raise NoMetrics(f"--metric {name}: its group matched {number!r}, not a number") from None
+            return found, {}
+        if document is not None:
+            found = [
+                Found(line.valid_name(name), name, float(value))
+                for name, value in document.items()
+                if isinstance(value, (int, float))
+                and not isinstance(value, bool)
+                and name.lower() not in line.NOT_METRICS
+                and line.valid_name(name)[:1].isalpha()  # the index that pandas writes has no name
+            ]
+            return found, {}
+        return line.metrics_in(text)
