@@ -16,7 +16,8 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.jobs import EXIT_INTERRUPTED
 from stepsweep.contract.space import as_option, parse_value
 from stepsweep.trainer import data, device, options
-from stepsweep.trainer.store import ByHandStore, FileStore, Job, JobStore, Store, StoreError, s3_client, tutorial_key
+from stepsweep.trainer.job_store import ByHandStore, Job, JobStore, s3_client, tutorial_key
+from stepsweep.trainer.store import FileStore, Store, StoreError
 
 FINISHED = 0
 CRASHED = 1

@@ -286,10 +286,10 @@ SEEDS = [
     ),
     Seed(
         breaks="a network that is gone while a checkpoint is saved ends the training",
-        file="trainer/store.py",
+        file="trainer/job_store.py",
         text="    except (BotoCoreError, ClientError) as error:\n        raise StoreError",
         wrong="    except ClientError as error:\n        raise StoreError",
-        tests=("tests/trainer/test_store.py",),
+        tests=("tests/trainer/test_job_store.py",),
     ),
     Seed(
         breaks="train_loss is too low by the size of a batch",

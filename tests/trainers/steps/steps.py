@@ -19,7 +19,8 @@ from typing import Any
 from stepsweep.contract import metrics
 from stepsweep.contract.jobs import EXIT_INTERRUPTED
 from stepsweep.trainer.__main__ import CRASHED, FINISHED, Interruption
-from stepsweep.trainer.store import Job, JobStore, StoreError, s3_client
+from stepsweep.trainer.job_store import Job, JobStore, s3_client
+from stepsweep.trainer.store import StoreError
 
 MANGLED: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
