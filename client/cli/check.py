@@ -115,7 +115,8 @@ def selftest(file: str | None, yes: bool, cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.clouds.which_trainer import with_script
     from stepsweep.client.operations.selftest import SelfTest, announced, heading
     from stepsweep.client.running.control import Control
-    from stepsweep.client.specs.asked import checked, read_spec
+    from stepsweep.client.specs.asked import checked
+    from stepsweep.client.specs.document import read_spec
     from stepsweep.client.terminal.view import View
 
     context = click.get_current_context()

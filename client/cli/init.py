@@ -97,7 +97,7 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
 def _image_alone(folder: Path, script: str | None, *, gpu: bool) -> int:
     """Proposes the image of the script of a sweep.yaml, which a person may have changed."""
     from stepsweep.client.proposing.script import interpreter_of, script_in
-    from stepsweep.client.specs.asked import read_spec
+    from stepsweep.client.specs.document import read_spec
     from stepsweep.client.specs.script import split
 
     document = read_spec(str(folder / SPEC_FILE))

@@ -10,7 +10,7 @@ from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.cli.options import cloud_options, json_option, of_an_execution_too
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.specs.asked import STDIN
+from stepsweep.client.specs.document import STDIN
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.note import MAX_BYTES, MAX_CHARACTERS
 

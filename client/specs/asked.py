@@ -3,37 +3,21 @@
 It finds every fault before anything starts.
 """
 
-import contextlib
 import json
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from stepsweep.client.specs.document import MAX_INPUT_BYTES, STDIN, read_spec
+from stepsweep.client.specs.option_words import halving_of, pairs_of, variables_of
 from stepsweep.client.specs.script import FIELDS, split
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.limits import MAX_NAME
-from stepsweep.contract.numbers import meant_by
-from stepsweep.contract.space import number_fault, shown
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.words import read_word, read_words
 from stepsweep.trainer_script import Script
-
-STDIN = "-"
-
-MAX_INPUT_BYTES = 262_144
-"""Limit of an execution's input: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
-MAX_SPEC_BYTES = 4 * MAX_INPUT_BYTES
-"""Of a file, which also has comments and white space. YAML of that size takes seconds to read."""
-
-_RANGE = re.compile(r"(?P<low>[+-]?[0-9][^,:]*?)\.\.(?P<high>[^,:]+)(?P<words>(?::[^,]*)?)")
-"""`low..high`, then words after colons. `low` must be a number, since a text may contain two dots too."""
-
-_TOKENS = re.compile(r'(?P<text>"(?:[^"\\]|\\.)*")\s*(?P<colon>:?)|[{}]|NaN|-?Infinity')
-"""Tokens of JSON: texts (before a colon they are keys), braces, and NaN or Infinity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +91,14 @@ class Asked:
         faults: list[str] = []
         merged = dict(document)
         for field, option, words in (("parameters", "--set", self.parameters), ("fixed", "--fixed", self.fixed)):
-            given = _pairs(option, words, faults, several=field == "parameters")
+            given = pairs_of(option, words, faults, several=field == "parameters")
             there = document.get(field, {})
             # If it is not an object, the spec's parser reports that.
             if given and isinstance(there, dict):
                 merged[field] = there | {name: _with_condition(there.get(name), value) for name, value in given.items()}
         if self.environment:
             there = document.get("environment", {})
-            given = _variables(self.environment, self.exported or {}, faults)
+            given = variables_of(self.environment, self.exported or {}, faults)
             merged["environment"] = there | given if isinstance(there, dict) else there
         for field, more in (("secrets", self.secrets), ("artifacts", self.artifacts)):
             there = document.get(field, [])
@@ -132,7 +116,7 @@ class Asked:
             known = named if isinstance(named, dict) and self.search != "grid" else {}
             merged["search"] = known | given
         if self.halving is not None:
-            merged["halving"] = _halving(self.halving, faults)
+            merged["halving"] = halving_of(self.halving, faults)
         for field in (
             "command",
             "rounds",
@@ -217,174 +201,8 @@ def default_name(file: str | None, now: datetime) -> str:
     return stem[: MAX_NAME - len(time)] + time
 
 
-def read_spec(file: str) -> Any:
-    """Reads a JSON or YAML document strictly: no duplicate keys, no NaN or Infinity.
-
-    A file is YAML if its name ends in .yaml or .yml. Standard input is YAML if it does not start with a brace.
-
-    Raises:
-        InvalidInput: the file cannot be read or breaks a rule; each fault names the file and the line.
-    """
-    name = "standard input" if file == STDIN else file
-    try:
-        with contextlib.nullcontext(sys.stdin.buffer) if file == STDIN else Path(file).open("rb") as stream:
-            data = stream.read(MAX_SPEC_BYTES + 1)
-    except OSError as error:
-        raise InvalidInput([f"{name}: cannot be read: {error.strerror}"]) from None
-    if len(data) > MAX_SPEC_BYTES:
-        raise InvalidInput([f"{name}: larger than {MAX_SPEC_BYTES:,} bytes, which no spec needs"])
-    try:
-        text = data.decode("utf-8-sig")  # Windows PowerShell writes a byte-order mark
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InvalidInput([f"{name}:{line}: not UTF-8"]) from None
-    if file == STDIN:
-        return spec_document(name, text)
-    return _yaml(name, text) if Path(file).suffix.lower() in (".yaml", ".yml") else _json(name, text)
-
-
-def spec_document(name: str, text: str) -> Any:
-    """Returns the document of a text that is no file: JSON if it starts with a brace, otherwise YAML.
-
-    Args:
-        name: names the text in faults.
-
-    Raises:
-        InvalidInput: it breaks a rule; each fault names the line.
-    """
-    return _json(name, text) if text.lstrip().startswith("{") else _yaml(name, text)
-
-
-def _yaml(name: str, text: str) -> Any:
-    from stepsweep.client.specs.yaml_text import read_yaml
-
-    return read_yaml(name, text)
-
-
-def _json(name: str, text: str) -> Any:
-    try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        fault = _number_at(text, error) or f"not JSON: {error.msg} (column {error.colno})"
-        raise InvalidInput([f"{name}:{error.lineno}: {fault}"]) from None
-    except (ValueError, RecursionError) as error:  # an integer of thousands of digits, or deep nesting
-        raise InvalidInput([f"{name}: not JSON that can be read here: {error}"]) from None
-    if faults := [f"{name}:{line}: {fault}" for line, fault in _lax_json(text)]:
-        raise InvalidInput(faults)
-    return document
-
-
-def _number_at(text: str, error: json.JSONDecodeError) -> str | None:
-    """Returns the fault of a number at which the parser gave up: `1_000`, `0x10`, `+1`; None for other faults."""
-    is_after_comma = error.msg.startswith("Expecting property name")  # `{"x": 1,5}`
-    signs = r"[\w.+,'\u2212-]" if is_after_comma else r"[\w.+'\u2212-]"
-    before = re.search(f"{signs}*$", text[max(0, error.pos - 100) : error.pos])
-    after = re.match(f"{signs}*", text[error.pos : error.pos + 100])
-    word = (before[0] if before else "") + (after[0] if after else "")
-    return number_fault(word) if meant_by(word) else None
-
-
-def _lax_json(text: str) -> list[tuple[int, str]]:
-    """Returns faults that Python's parser accepts, with their lines: duplicate keys, NaN, Infinity."""
-    faults: list[tuple[int, str]] = []
-    open_objects: list[set[str]] = []
-    for token in _TOKENS.finditer(text):
-        line = text.count("\n", 0, token.start()) + 1
-        if token["colon"]:
-            key = json.loads(token["text"])
-            if key in open_objects[-1]:
-                faults.append((line, f"the key {shown(key)} stands twice in its object; keep one"))
-            open_objects[-1].add(key)
-        elif token[0] == "{":
-            open_objects.append(set())
-        elif token[0] == "}":
-            open_objects.pop()
-        elif not token["text"]:
-            faults.append((line, f"{token[0]} is not a number in JSON; write a finite one"))
-    return faults
-
-
-def _pairs(option: str, words: Sequence[str], faults: list[str], *, several: bool) -> dict[str, Any]:
-    """Returns `name=value` words as an object. With `several`, a value is a comma-separated list or a range."""
-    pairs: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals or not name:
-            example = "lr=0.1,0.01" if several else "batch_size=64"
-            faults.append(f"{option} {shown(word)}: write name=value, such as {option} {example}")
-            continue
-        if name in pairs:
-            faults.append(
-                f"{option} {name}: given twice; " + ("write all choices in one" if several else "give it once")
-            )
-        where = f"{option} {name}"
-        if several and (ends := _RANGE.fullmatch(text)):
-            pairs[name] = _range(where, ends, faults)
-        elif several:
-            pairs[name] = _values(where, text, faults)
-        else:
-            pairs[name] = _value(where, text, faults)
-    return pairs
-
-
 def _with_condition(there: object, given: Any) -> Any:
     """Returns the values that an option gives a parameter, under the condition that the file has for it."""
     if not isinstance(there, dict) or "when" not in there:
         return given
     return (given if isinstance(given, dict) else {"choices": given}) | {"when": there["when"]}
-
-
-def _variables(words: Sequence[str], exported: Mapping[str, str], faults: list[str]) -> dict[str, str]:
-    """Returns `NAME=value` words, and `NAME` with the shell's value, as an object of texts."""
-    variables: dict[str, str] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if name in variables:
-            faults.append(f"--env {name}: given twice; give it once")
-        if not equals and name not in exported:
-            faults.append(f"--env {shown(name)}: the shell has no such variable; export it, or write NAME=VALUE")
-        variables[name] = text if equals else exported.get(name, "")
-    return variables
-
-
-def _range(where: str, ends: re.Match[str], faults: list[str]) -> dict[str, Any]:
-    """Returns `1e-4..1:log` as a spec's object for a range."""
-    found: dict[str, Any] = {"low": _value(where, ends["low"], faults), "high": _value(where, ends["high"], faults)}
-    for word in filter(None, ends["words"].split(":")):
-        match word.partition("="):
-            case ("log", "", ""):
-                found["log"] = True
-            case ("int" | "float" as kind, "", ""):
-                found["type"] = kind
-            case ("step", "=", step):
-                found["step"] = _value(where, step, faults)
-            case _:
-                faults.append(f"{where}: {shown(word)} behind a range; known are log, int, float and step=0.1")
-    return found
-
-
-def _halving(text: str, faults: list[str]) -> dict[str, Any]:
-    if text == "auto":
-        return {}
-    least, colon, factor = text.partition(":")
-    if not least.isdecimal() or (colon and not factor.isdecimal()):
-        faults.append(f"--halving {shown(text)}: write MIN_EPOCHS:FACTOR, such as --halving 3:3, or auto")
-        return {}
-    return {"min_epochs": int(least)} | ({"factor": int(factor)} if colon else {})
-
-
-def _value(where: str, text: str, faults: list[str]) -> Any:
-    """Returns the value that a word means, which the spec's parser checks."""
-    return _read(where, read_word, text, faults)
-
-
-def _values(where: str, text: str, faults: list[str]) -> Any:
-    return _read(where, read_words, text, faults)
-
-
-def _read(where: str, read: Callable[[str], Any], text: str, faults: list[str]) -> Any:
-    try:
-        return read(text)
-    except ValueError as error:
-        faults.append(f"{where}: {error}")
-        return 0

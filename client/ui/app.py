@@ -27,7 +27,8 @@ from stepsweep.client.operations.noting import NoteChanged, write_note
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.page import page
-from stepsweep.client.specs.asked import brief_document, checked, default_name, spec_document
+from stepsweep.client.specs.asked import brief_document, checked, default_name
+from stepsweep.client.specs.document import spec_document
 from stepsweep.client.ui.doings import Doings
 from stepsweep.client.ui.files import Copies, zipped
 from stepsweep.client.ui.followed import Followed
