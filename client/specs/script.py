@@ -1,90 +1,29 @@
-"""The fields of a spec file that say how to run a person's own script: `command` and its companions."""
+"""Reads the fields of a spec file that say how to run a person's own script: `command` and its companions."""
 
 import os
 import re
 import shlex
 import shutil
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stepsweep.client.specs.arguments import arguments_of, config_of, kit_options
+from stepsweep.client.specs.command import Command
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import shown
 from stepsweep.trainer_script import Script
-from stepsweep.trial import config_file
-from stepsweep.trial.command import ARGS, BOOLEANS, FILES, LISTS, NULLS, PLACEHOLDER, PLACES, STYLES, WrongCommand
+from stepsweep.trial.command import ARGS, PLACEHOLDER
 
 FIELDS = ("command", "python", "metrics", "arguments", "data")
 """Fields of the spec file that only the client reads; the input of an execution has none of them."""
 
-DIALECT = ("style", "dashes", "booleans", "lists", "nulls")
-ARGUMENTS = (*DIALECT, "file", "epochs", "seed")
 ENVIRONMENTS = (".venv", "venv")
 """Where projects usually keep their virtual environment."""
 
 OTHER_SPECS = ("/sweep*.yaml", "/sweep*.yml", "/sweep*.json")
 """Other spec files of the project. A change of what is swept does not change the trainer."""
-
-MOST_NAMED = 8
-
-_OPTION = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """A valid `command` with its companions.
-
-    Attributes:
-        script: the script that trials run.
-        epochs: whether the script gets the number of epochs.
-        seed: whether the script gets a seed.
-        names: the parameters that the command has a placeholder for; None if it has one for all.
-        file: the configuration file that gets the options, if one does, with the names of its fields.
-    """
-
-    script: Script
-    epochs: bool
-    seed: bool
-    names: frozenset[str] | None
-    file: tuple[str, frozenset[str]] | None = None
-
-    def faults(self, document: Mapping[str, Any]) -> list[str]:
-        """Returns the requirements in the rest of the spec that this script does not meet."""
-        faults = []
-        given, in_some = _names_given(document)
-        if self.names is not None:
-            faults += [
-                f"command: {{{name}}} has no value in the trials that lack the parameter; write {ARGS} in its place"
-                for name in in_some
-                if name in self.names
-            ]
-            faults += [
-                f"command: has no place for {name}; write {{{name}}} where its value belongs, or {ARGS} at the end"
-                for name in given
-                if name not in self.names and self.names.isdisjoint(FILES)
-            ]
-            faults += [
-                f"command: {{{name}}} is no parameter; give it choices in `parameters`, or a value in `fixed`"
-                for name in sorted(self.names - {*given, "epochs", "seed", "fold", "folds", *PLACES, *FILES})
-            ]
-        if self.file is not None:
-            name_of_file, fields = self.file
-            faults += [
-                f"arguments.file: {name_of_file} has no field {name}; add it with its usual value, or name one of "
-                f"{', '.join(sorted(fields)[:MOST_NAMED])}{', …' if len(fields) > MOST_NAMED else ''}"
-                for name in given
-                if name not in fields
-            ]
-        if not self.epochs and document.get("halving") is not None:
-            faults.append(
-                "halving: the script is not told for how many epochs it trains; name its option in arguments.epochs"
-            )
-        if not self.seed and document.get("repeats") not in (None, 1):
-            faults.append("repeats: the script is given no seed; name its option in arguments.seed")
-        return faults
 
 
 def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[dict[str, Any], Command | None]:
@@ -108,8 +47,8 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
         raise InvalidInput([f"{names}: goes with `command`; write command: python train.py, or leave it out"])
     faults: list[str] = []
     words = _words(fields["command"], faults)
-    asked = _arguments(fields.get("arguments"), faults)
-    config = _config(asked, folder, faults)
+    asked = arguments_of(fields.get("arguments"), faults)
+    config = config_of(asked, folder, faults)
     asked.setdefault("seed", False)
     if "epochs" not in rest:
         asked.setdefault("epochs", False)
@@ -138,7 +77,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
         folder=folder,
         entrypoint=(
             "stepsweep-trial",
-            *_kit_options(asked),
+            *kit_options(asked),
             *metrics,
             "--",
             *words,
@@ -185,76 +124,6 @@ def _words(raw: object, faults: list[str]) -> list[str]:
                 f"command: {word} is the shell's, and no shell runs this; write [bash, -c, …], or a script of its own"
             )
     return list(words)
-
-
-def _arguments(raw: object, faults: list[str]) -> dict[str, Any]:
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        faults.append(f"arguments: must be an object of {', '.join(ARGUMENTS)}, got {shown(raw)}")
-        return {}
-    for name, value in raw.items():
-        match name:
-            case "style" | "booleans" | "lists" | "nulls":
-                known = {"style": STYLES, "booleans": BOOLEANS, "lists": LISTS, "nulls": NULLS}[name]
-                if value not in known:
-                    faults.append(f"arguments.{name}: must be one of {', '.join(known)}, got {shown(value)}")
-            case "dashes":
-                if not isinstance(value, bool):
-                    faults.append(f"arguments.dashes: must be true or false, got {shown(value)}")
-            case "epochs" | "seed":
-                if value is not False and not (isinstance(value, str) and _OPTION.fullmatch(value)):
-                    faults.append(
-                        f"arguments.{name}: must be the name of the script's option, such as max_{name}, or false, got "
-                        f"{shown(value)}"
-                    )
-            case "file":
-                if others := [other for other in DIALECT if other in raw]:
-                    faults.append(
-                        f"arguments.file: not together with {', '.join(others)}, since the command gets no options"
-                    )
-            case _:
-                faults.append(f"arguments.{name}: unknown; known are {', '.join(ARGUMENTS)}")
-    return dict(raw)
-
-
-def _config(asked: Mapping[str, Any], folder: Path, faults: list[str]) -> tuple[str, frozenset[str]] | None:
-    """Returns the configuration file that gets the options, with the names of its fields; None if there is none."""
-    raw = asked.get("file")
-    if raw is None:
-        return None
-    name = Path(os.path.normpath(raw)) if isinstance(raw, str) else Path("/")
-    if name.is_absolute() or name.parts[:1] in ((), ("..",)) or name.suffix not in config_file.ENDINGS:
-        faults.append(
-            "arguments.file: must be a YAML or JSON file in the project's folder, such as config.yaml, got "
-            f"{shown(raw)}"
-        )
-    elif not (folder / name).is_file():
-        faults.append(f"arguments.file: there is no {name} in {folder}")
-    else:
-        try:
-            return name.as_posix(), frozenset(config_file.fields(folder / name))
-        except WrongCommand as wrong:
-            # What YAML says of a damaged file has several lines.
-            faults += [f"arguments.file: {' '.join(fault.partition(': ')[2].split())}" for fault in wrong.faults]
-    return None
-
-
-def _kit_options(asked: Mapping[str, Any]) -> list[str]:
-    words = []
-    for name in ("style", "booleans", "lists", "nulls"):
-        if name in asked:
-            words.append(f"--{name}={asked[name]}")
-    if asked.get("dashes"):
-        words.append("--dashes")
-    if "file" in asked:
-        words.append(f"{config_file.OPTION}={asked['file']}")
-    for name in ("epochs", "seed"):
-        if asked.get(name) is False:
-            words.append(f"--no-{name}")
-        elif name in asked:
-            words.append(f"--{name}-as={asked[name]}")
-    return words
 
 
 def _metrics(raw: object, faults: list[str]) -> list[str]:
@@ -356,19 +225,3 @@ def _check_program(words: list[str], folder: Path, faults: list[str]) -> None:
             faults.append(f"command: there is no {script} in {folder}")
     elif "/" in program and not (folder / program).is_file():
         faults.append(f"command: there is no {program} in {folder}")
-
-
-def _names_given(document: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Returns the options that trials get, and those of them that only some trials get. The spec may have faults."""
-    parameters, search = document.get("parameters"), document.get("search")
-    items = parameters.items() if isinstance(parameters, dict) else ()
-    names = _keys(parameters)
-    in_some = [str(name) for name, item in items if isinstance(item, dict) and item.get("when")]
-    if isinstance(search, dict) and isinstance(listed := search.get("trials"), list):
-        names = list(dict.fromkeys(name for params in listed for name in _keys(params)))
-        in_some = [name for name in names if any(name not in _keys(params) for params in listed)]
-    return [*names, *_keys(document.get("fixed"))], in_some
-
-
-def _keys(raw: object) -> list[str]:
-    return [str(name) for name in raw] if isinstance(raw, dict) else []
