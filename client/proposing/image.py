@@ -1,29 +1,17 @@
 """Proposes the image in which a script's trials run on AWS: a Dockerfile, and a lock file of its packages."""
 
-import ast
-import contextlib
-import json
-import re
-import subprocess
-import sys
-import tomllib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from packaging.markers import default_environment
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
-from stepsweep.client.proposing import installed
+from stepsweep.client.proposing.packages import Package, installed_in
+from stepsweep.client.proposing.wanted import LOCK, PROJECT_FILES, REQUIREMENTS, UV_LOCK, Wanted
 from stepsweep.contract.described import number_of
-from stepsweep.contract.errors import InvalidInput
-
-LOCK, REQUIREMENTS, UV_LOCK = "requirements.lock", "requirements.txt", "uv.lock"
-PROJECT_FILES = (LOCK, UV_LOCK, REQUIREMENTS)
-"""Files that say what a project needs. The first that is there counts."""
 
 DOCKERFILE = """\
 # The image of the trials on AWS. It has no ENTRYPOINT: that is the `command` of sweep.yaml.
@@ -60,29 +48,8 @@ MACHINE = {
 }
 """Where the image runs, in the words of markers: https://packaging.python.org/specifications/dependency-specifiers/"""
 
-NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", re.ASCII)
-"""Of a package: https://packaging.python.org/specifications/name-normalization/"""
 
-SECONDS = 60
 MAX_NAMED, MAX_LINE = 3, 100
-
-OTHER_FILE = re.compile(r"(?:-r\s*|--requirement(?:\s+|=))(\S+)")
-"""A line of a file of pip's that takes another file in."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
-    """An installed package.
-
-    Attributes:
-        needs: what it requires.
-        modules: the names by which it is imported.
-    """
-
-    name: str
-    version: str
-    needs: tuple[Requirement, ...]
-    modules: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +79,12 @@ def proposed(folder: Path, script: str, python: str, *, gpu: bool) -> Image:
     Raises:
         InvalidInput: the interpreter cannot be asked, or a lock file cannot be read.
     """
-    version, packages, standard = _asked(python)
+    version, packages, standard = installed_in(python)
     machine = _machine(version)
     kit = f"stepsweep=={metadata.version('stepsweep')}"
     file = next((name for name in PROJECT_FILES if (folder / name).is_file()), None)
     lock, notes, base = None, [], f"python:{version}-slim"
-    wanted = _Wanted.of_file(folder / file) if file else _Wanted.of_script(folder / script, packages, standard)
+    wanted = Wanted.of_file(folder / file) if file else Wanted.of_script(folder / script, packages, standard)
     names: set[str] = {canonicalize_name(each.name) for each in wanted.requirements}
     if file in (None, REQUIREMENTS):
         if wanted.unclear:
@@ -180,147 +147,6 @@ def _install(kit: str, file: str | None, *, needs_all: bool) -> str:
             f"COPY pyproject.toml {UV_LOCK} ./\nRUN {pip} uv && {export} && {pip} --requirement {LOCK} && {pip} {kit}"
         )
     return f"COPY {'.' if needs_all else file} .\nRUN {pip} --requirement {file} && {pip} {kit}"
-
-
-def _asked(python: str) -> tuple[str, Mapping[str, Package], frozenset[str]]:
-    """Returns an interpreter's version, its packages by their normal names, and the modules that it has by itself."""
-    command = [python, installed.__file__]
-    try:
-        ended = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=SECONDS, check=True)
-        document = json.loads(ended.stdout)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise InvalidInput([f"--aws: {python} does not say what it has installed: {error}"]) from error
-    found: dict[str, Package] = {
-        canonicalize_name(each["name"]): Package(
-            name=each["name"],
-            version=each["version"],
-            needs=tuple(need for text in each["needs"] if (need := _need(text))),
-            modules=tuple(each["modules"]),
-        )
-        for each in document["packages"]
-        if _is_package(each["name"], each["version"])
-    }
-    return str(document["python"]), found, frozenset(document["standard"])
-
-
-def _is_package(name: str | None, version: str | None) -> bool:
-    """Whether pip can be asked for it; broken metadata have anything."""
-    try:
-        Version(version or "")
-    except InvalidVersion:
-        return False
-    return bool(NAME.fullmatch(name or ""))
-
-
-def _need(text: str) -> Requirement | None:
-    """Returns what a package requires. Of older packages, such as `torch (>=1.9.*)`, no tool knows the version."""
-    name, sign, marker = text.partition(";")
-    named = NAME.match(name.strip())
-    for each in (text, f"{named[0]}{sign}{marker}" if named else ""):
-        with contextlib.suppress(InvalidRequirement):
-            return Requirement(each)
-    return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Wanted:
-    """What a project asks for.
-
-    Attributes:
-        options: lines with pip's options that say where packages come from.
-        unclear: lines that only pip understands, such as `-e .`.
-        strange: modules that the script imports, and that no package has.
-    """
-
-    requirements: tuple[Requirement, ...]
-    options: tuple[str, ...] = ()
-    unclear: tuple[str, ...] = ()
-    strange: tuple[str, ...] = ()
-
-    @classmethod
-    def of_file(cls, file: Path) -> "_Wanted":
-        """Reads a file of pip's, or uv's lock file.
-
-        https://pip.pypa.io/en/stable/reference/requirements-file-format/
-        """
-        if file.name == UV_LOCK:
-            if not file.with_name("pyproject.toml").is_file():
-                raise InvalidInput([f"{UV_LOCK}: there is no pyproject.toml beside it, which `uv export` reads"])
-            try:
-                locked = tomllib.loads(file.read_text(encoding="utf-8")).get("package", [])
-                return cls(requirements=tuple(Requirement(each["name"]) for each in locked))
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                raise InvalidInput([f"{UV_LOCK}: is no lock file of uv: {error}"]) from error
-        requirements: list[Requirement] = []
-        options, unclear = [], []
-        for line in _lines(file, file.parent, seen=set()):
-            if line.startswith(("-i", "-f", "--index", "--extra-index", "--find-links", "--trusted-host")):
-                options.append(line)
-                continue
-            try:
-                requirement = Requirement(line.split(" --hash")[0])
-            except InvalidRequirement:
-                unclear.append(line)
-                continue
-            if requirement.url:
-                unclear.append(line)
-            else:
-                requirements.append(requirement)
-        return cls(requirements=tuple(requirements), options=tuple(options), unclear=tuple(unclear))
-
-    @classmethod
-    def of_script(cls, script: Path, packages: Mapping[str, Package], standard: frozenset[str]) -> "_Wanted":
-        """Takes what a script imports, also through modules beside it."""
-        imported = _imported(script)
-        names = sorted(
-            name for name, package in packages.items() if imported & {*package.modules} and name != "stepsweep"
-        )
-        known = {*standard, *sys.stdlib_module_names, "stepsweep"}
-        known |= {module for package in packages.values() for module in package.modules}
-        return cls(requirements=tuple(map(Requirement, names)), strange=tuple(sorted(imported - known)))
-
-
-def _lines(file: Path, home: Path, *, seen: set[Path]) -> Iterator[str]:
-    """Yields the lines of a file of pip's, and of those of the project that it names, without comments."""
-    seen.add(file.resolve())
-    text = file.read_text(encoding="utf-8", errors="replace").replace("\\\n", " ")
-    for line in (each.split(" #")[0].strip() for each in text.splitlines()):
-        if not line or line.startswith("#"):
-            continue
-        named = OTHER_FILE.fullmatch(line)
-        other = (file.parent / named[1]).resolve() if named else file
-        if named and other.is_file() and home.resolve() in other.parents:
-            if other not in seen:
-                yield from _lines(other, home, seen=seen)
-        else:
-            yield line
-
-
-def _imported(script: Path) -> set[str]:
-    """Returns the top-level modules that a script and the modules beside it import, except these modules."""
-    folder, files, seen, found = script.parent, [script], set(), set()
-    while files:
-        if (file := files.pop()) in seen:
-            continue
-        seen.add(file)
-        for name in _imports(file):
-            own = [path for path in (folder / f"{name}.py", *(folder / name).rglob("*.py")) if path.is_file()]
-            files += own
-            found |= set() if own else {name}
-    return found
-
-
-def _imports(file: Path) -> Iterator[str]:
-    try:
-        tree = ast.parse(file.read_bytes())
-    # A shell script, or one for another Python, or one that no parser has the memory for.
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
 
 
 def _machine(python: str) -> dict[str, str]:
