@@ -38,7 +38,8 @@ def init(script: str | None, words: tuple[str, ...], no_run: bool, aws: bool, gp
     sweep init cli.py fit -- --data data
     """
     need("local", "`sweep init`")
-    from stepsweep.client.proposing.script import configured, interpreter_of, parsed, script_in, tried
+    from stepsweep.client.proposing.script import configured, interpreter_of, parsed, script_in
+    from stepsweep.client.proposing.short_run import tried
     from stepsweep.client.proposing.spec import proposal, text_of
     from stepsweep.client.specs.script import script_of_command
 

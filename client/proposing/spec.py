@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stepsweep.client.proposing.script import Option, Tried
+from stepsweep.client.proposing.script import Option
+from stepsweep.client.proposing.short_run import Tried
 from stepsweep.contract.names import is_option, known_direction, why_reserved
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.words import as_word

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stepsweep.client.proposing.script import Option, Tried, configured
+from stepsweep.client.proposing.script import Option, configured
+from stepsweep.client.proposing.short_run import Tried
 from stepsweep.client.proposing.spec import proposal, text_of
 
 HEAD = """\

@@ -1,0 +1,176 @@
+"""Runs a script for a short time in a copy of its folder, and finds the metrics and models that come of it."""
+
+import contextlib
+import functools
+import os
+import secrets
+import select
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from stepsweep.contract.names import known_direction
+from stepsweep.trainer_files import contents, copy
+from stepsweep.trainer_script import Script
+from stepsweep.trial import metrics_file
+from stepsweep.trial.columns import EPOCH, NoMetrics, columns_of
+from stepsweep.trial.metrics import Collector
+
+LOOK_SECONDS = 0.1
+MAX_OUTPUT = 8 * 2**20
+"""Most bytes that are read of what a script prints."""
+
+STARTED_BY = "STEPSWEEP_STARTED_BY"
+"""A variable by which what a script has started is found again."""
+
+LAST_LINES, MAX_LINE = 10, 200
+
+MODELS = (
+    ".pt", ".pth", ".ckpt", ".safetensors", ".keras", ".h5", ".onnx", ".joblib", ".pkl", ".pickle", ".ubj", ".cbm",
+    ".rds", ".npy", ".npz", ".bin", ".model", ".gguf", ".tflite",
+)  # fmt: skip
+"""Endings of files that scripts save models in."""
+
+FILES_OF_METRICS = (".csv", ".json", ".jsonl")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """What a short run of a script printed.
+
+    Attributes:
+        metrics: the metrics' names, in the order of the output.
+        file: the file that has them, as a path in its folder; None if it printed them.
+        epochs: the number of rows.
+        models: files that it left and that look like models, as paths in its folder.
+        ended: how the run ended, in words.
+        last_lines: the last lines of its output.
+    """
+
+    metrics: tuple[str, ...]
+    file: str | None
+    epochs: int
+    models: tuple[str, ...]
+    ended: str
+    last_lines: tuple[str, ...]
+
+
+class Run(NamedTuple):
+    """How a command ended, in words, and what it printed."""
+
+    ended: str
+    has_failed: bool
+    output: bytes
+
+
+def tried(script: Script, argv: Sequence[str], seconds: float) -> Tried:
+    """Runs the script once in a copy of its folder, as a trial would, and returns what it printed."""
+    with copied(script) as (work, before, _):
+        return seen_in(work, before, run_in(argv, work, seconds))
+
+
+@contextlib.contextmanager
+def copied(script: Script) -> Iterator[tuple[Path, dict[str, int], Path]]:
+    """Yields a copy of the script's folder, the files in it that may be results, and a folder beside it."""
+    with tempfile.TemporaryDirectory(prefix="sweep-") as scratch:
+        work = Path(scratch, "work")
+        work.mkdir()
+        copy(contents(script.written(Path(scratch, "script"))), work)
+        yield work, _written(work), Path(scratch)
+
+
+def seen_in(work: Path, before: dict[str, int], run: Run) -> Tried:
+    """Returns what a run printed, and which files it left in the copy, other than those of before."""
+    new = [name for name, written in _written(work).items() if before.get(name) != written]
+    lines = run.output.decode(errors="replace").splitlines()
+    rows = _rows(functools.partial(_read_lines, lines))
+    file = None
+    for name in [] if any(map(known_direction, columns_of(rows))) else new:
+        if name.endswith(FILES_OF_METRICS) and (work / name).stat().st_size <= MAX_OUTPUT:
+            found = _rows(functools.partial(metrics_file.collect, work / name))
+            if any(map(known_direction, columns_of(found))):  # other numbers may be anything, such as predictions
+                rows, file = found, name
+                break
+    return Tried(
+        metrics=tuple(name for name in columns_of(rows) if name != EPOCH),
+        file=file,
+        epochs=len(rows),
+        models=tuple(name for name in new if name.endswith(MODELS)),
+        ended=run.ended,
+        last_lines=tuple(line[:MAX_LINE] for line in lines[-LAST_LINES:]),
+    )
+
+
+def _rows(read: Callable[[Collector], object]) -> list[dict[str, float]]:
+    collector = Collector()
+    try:
+        read(collector)
+        return collector.rows(None)[0]
+    except NoMetrics:
+        return []
+
+
+def _read_lines(lines: Sequence[str], collector: Collector) -> None:
+    for line in lines:
+        collector.feed(line)
+
+
+def _written(folder: Path) -> dict[str, int]:
+    """Returns the files that look like models or metrics, with the times of writing."""
+    found = sorted(
+        path for path in folder.rglob("*") if path.name.endswith(MODELS + FILES_OF_METRICS) and path.is_file()
+    )
+    return {path.relative_to(folder).as_posix(): path.stat().st_mtime_ns for path in found}
+
+
+def run_in(argv: Sequence[str], folder: Path, seconds: float) -> Run:
+    """Runs a command, and returns how it ended and what it printed. Nothing that it started outlives it."""
+    token = secrets.token_hex(8)
+    with subprocess.Popen(
+        argv,
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", STARTED_BY: token},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as process:
+        try:
+            return _read(process, seconds)
+        finally:
+            _kill(process, token)
+
+
+def _read(process: "subprocess.Popen[bytes]", seconds: float) -> Run:
+    """Reads the output until the process ends, which others that it has started may outlive, or breaks a limit."""
+    output, deadline, pipe = bytearray(), time.monotonic() + seconds, process.stdout
+    while (left := deadline - time.monotonic()) > 0:
+        if len(output) > MAX_OUTPUT:
+            return Run(f"was ended after it had printed {MAX_OUTPUT:,} bytes", False, bytes(output))
+        if pipe is not None and select.select([pipe], [], [], min(left, LOOK_SECONDS))[0]:
+            if data := os.read(pipe.fileno(), 65_536):
+                output += data
+            else:
+                pipe = None  # closed
+        elif process.poll() is not None:
+            return Run(f"ended with exit code {process.returncode}", process.returncode != 0, bytes(output))
+        elif pipe is None:
+            time.sleep(LOOK_SECONDS)
+    return Run(f"was ended after {seconds:g} s", False, bytes(output))
+
+
+def _kill(process: "subprocess.Popen[bytes]", token: str) -> None:
+    """Kills the process and all that it has started, also what left its session."""
+    import psutil
+
+    process.kill()
+    for each in psutil.process_iter():
+        try:
+            if each.environ().get(STARTED_BY) == token:
+                each.kill()
+        except (psutil.Error, OSError):  # it has ended, or is another user's
+            continue
