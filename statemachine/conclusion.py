@@ -7,8 +7,10 @@ from stepsweep.bucket.artifacts import KeptFiles, keep
 from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.s3 import Bucket, as_json, from_json
 from stepsweep.contract import artifacts, keys, ranking
+from stepsweep.contract.artifacts import Kept
+from stepsweep.contract.front import Front, OnFront
 from stepsweep.contract.leaderboard_csv import leaderboard_csv
-from stepsweep.contract.output import Cost, Front, Kept, OnFront, Output, Place
+from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.results import Group, Result, counts, grouped, reasons
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status, Trial

@@ -20,7 +20,7 @@ from stepsweep.client.report.page import page
 from stepsweep.client.running.progress import Progress
 from stepsweep.client.terminal.live import Following
 from stepsweep.client.terminal.view import View
-from stepsweep.contract import keys, output
+from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.page.drawn import drawn
 from tests.support.event_files import points, read, text
@@ -62,7 +62,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> RecordedCloud:
             cloud.left(trial, {"best.pt": f"width {trial.params['width']}"})
         with pytest.MonkeyPatch.context() as patch:
             if name == "long":
-                patch.setattr(output, "MAX_FRONT", 2)
+                patch.setattr("stepsweep.contract.front.MAX_FRONT", 2)
             cloud.reduced(name)
     return cloud
 

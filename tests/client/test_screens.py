@@ -34,12 +34,13 @@ from stepsweep.client.terminal.serving import serving_document, show_serving
 from stepsweep.client.terminal.sweeps import show_sweeps
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
+from stepsweep.contract.artifacts import Kept
 from stepsweep.contract.errors import SweepError
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.note import Note
-from stepsweep.contract.output import Cost, Kept, Output, Place
+from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status

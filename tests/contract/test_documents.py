@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stepsweep.contract.artifacts import Kept
 from stepsweep.contract.attempts import Attempt, attempts_of
 from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, TrialItem, items_from_json
 from stepsweep.contract.errors import InvalidDocument
@@ -19,7 +20,7 @@ from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.means import Capacity, StackJob
 from stepsweep.contract.median import Ended, Medians
 from stepsweep.contract.objective import At, Direction, Objective, When
-from stepsweep.contract.output import Cost, Kept, Output, Place
+from stepsweep.contract.output import Cost, Output, Place
 from stepsweep.contract.priority import Priority
 from stepsweep.contract.results import Result
 from stepsweep.contract.rounds import first_round

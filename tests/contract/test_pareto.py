@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stepsweep.contract import ranking
+from stepsweep.contract.artifacts import Kept
 from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.front import MAX_FRONT_BYTES, Front, OnFront
 from stepsweep.contract.leaderboard_csv import leaderboard_csv
 from stepsweep.contract.metrics import parse_csv
 from stepsweep.contract.objective import At, Direction, Objective, Reached, When
-from stepsweep.contract.output import MAX_FRONT_BYTES, Cost, Front, Kept, OnFront, Output
+from stepsweep.contract.output import Cost, Output
 from stepsweep.contract.pareto import Point, fronts
 from stepsweep.contract.results import Group, Result
 from stepsweep.contract.rounds import first_round

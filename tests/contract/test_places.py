@@ -4,8 +4,9 @@ import pytest
 
 from stepsweep.contract import rounds
 from stepsweep.contract.free_running import ends_what_runs
+from stepsweep.contract.front import OnFront
 from stepsweep.contract.objective import Objective
-from stepsweep.contract.output import OnFront, Place
+from stepsweep.contract.output import Place
 from stepsweep.contract.results import Group, Result
 from stepsweep.contract.trial import MAX_REASON, Outcome, Status, Trial, one_line
 from tests.support.life import life_of, spec_of, succeeded

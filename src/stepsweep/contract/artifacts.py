@@ -1,9 +1,15 @@
-"""Artifacts: files that a trial leaves for people, such as its model; and which trials' artifacts are kept."""
+"""Artifacts: files that a trial leaves for people, such as its model.
+
+Which trials' artifacts are kept, and what the output of an execution says of them.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
+from stepsweep.contract.reading import Fields
 from stepsweep.contract.results import Group
 from stepsweep.contract.space import shown
 from stepsweep.contract.trial import Trial
@@ -53,6 +59,40 @@ def kept(leaderboard: Sequence[tuple[int | None, Group]], keep: str) -> list[Tri
     count = int(best[1]) if best else 0 if keep == NONE else 1
     # The first of all, or all of the first front.
     return [result.trial for rank, group in leaderboard if rank and rank <= count for result in group.results]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The artifacts of a trial that stay: of the winner's first one, or of one on the front.
+
+    Attributes:
+        prefix: of their keys.
+        is_partial: whether the trial left more files than are kept.
+    """
+
+    prefix: str
+    files: int
+    bytes: int
+    is_partial: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        found = {"prefix": self.prefix, "files": self.files, "bytes": self.bytes}
+        return {**found, "is_partial": True} if self.is_partial else found
+
+    @classmethod
+    def read(cls, fields: Fields) -> Self | None:
+        """Reads the field `artifacts`; None if it is null."""
+        if fields.raw("artifacts") is None:
+            return None
+        kept = fields.child("artifacts")
+        found = cls(
+            prefix=kept.text("prefix"),
+            files=kept.count("files"),
+            bytes=kept.count("bytes"),
+            is_partial=kept.has("is_partial") and kept.flag("is_partial"),
+        )
+        kept.done()
+        return found
 
 
 def pattern_faults(raw: object) -> Iterator[str]:
