@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stepsweep.contract.diagram import Condition
 from stepsweep.contract.results import Result, grouped
 from stepsweep.contract.rounds import first_params, first_round, in_order, next_round, schedule, trials_at_the_ends
 from stepsweep.contract.sampling import drawn
 from stepsweep.contract.search import Method, Search
-from stepsweep.contract.search_space import Condition, SearchSpace
+from stepsweep.contract.search_space import SearchSpace
 from stepsweep.contract.space import Kind, Range, Value, key_of, values_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 
+from stepsweep.contract.diagram import Condition
 from stepsweep.contract.search import Method
-from stepsweep.contract.search_space import Condition
 from stepsweep.contract.space import Parameter, Range, Value, as_option, is_listed, size_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.words import as_word

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stepsweep.contract.artifacts import patterns_bytes
+from stepsweep.contract.diagram import Entangled
 from stepsweep.contract.environment import overrides_bytes
 from stepsweep.contract.given import Given
 from stepsweep.contract.limits import (
@@ -32,7 +33,7 @@ from stepsweep.contract.parameters_input import fixed_in, space_in
 from stepsweep.contract.priority import Priority, fault_of
 from stepsweep.contract.search import Method, Search
 from stepsweep.contract.search_input import halving_in, known_in, rounds_in, search_in, stop_in
-from stepsweep.contract.search_space import Entangled, SearchSpace
+from stepsweep.contract.search_space import SearchSpace
 from stepsweep.contract.space import (
     Parameter,
     Range,

@@ -7,8 +7,9 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
+from stepsweep.contract.diagram import Condition, Entangled
 from stepsweep.contract.limits import MAX_EXCLUDED, MAX_TRIALS
-from stepsweep.contract.search_space import Condition, Entangled, SearchSpace
+from stepsweep.contract.search_space import SearchSpace
 from stepsweep.contract.space import (
     Parameter,
     Value,

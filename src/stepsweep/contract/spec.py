@@ -10,6 +10,7 @@ from itertools import product
 from typing import Any, Self
 
 from stepsweep.contract.artifacts import WINNER
+from stepsweep.contract.diagram import Condition
 from stepsweep.contract.errors import InvalidSweep
 from stepsweep.contract.given import Given
 from stepsweep.contract.halving import Halving
@@ -19,7 +20,7 @@ from stepsweep.contract.objective import Objective
 from stepsweep.contract.parser import parse
 from stepsweep.contract.priority import Priority
 from stepsweep.contract.search import Method, Search
-from stepsweep.contract.search_space import Condition, SearchSpace
+from stepsweep.contract.search_space import SearchSpace
 from stepsweep.contract.space import Parameter, Range, Value, plain, shown
 from stepsweep.contract.stop import Stop
 from stepsweep.contract.trial import Trial, trial_id_of
