@@ -23,7 +23,7 @@ from optuna.samplers import TPESampler
 from benchmarks.results import RESULTS, Table, machine, told
 from benchmarks.tables import NAMES, TABLES, TRIALS, Measured, of_optuna
 from stepsweep.contract.search import STARTUP
-from stepsweep.statemachine.sampler import ByImprovement
+from stepsweep.statemachine.improvement import ByImprovement
 
 SEEDS = (100, 111)
 """The first and the last."""

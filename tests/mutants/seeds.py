@@ -342,14 +342,14 @@ SEEDS = [
     ),
     Seed(
         breaks="the model searches whole numbers on a log scale as if it were none",
-        file="statemachine/sampler.py",
+        file="statemachine/axes.py",
         text="IntDistribution(int(parameter.low), int(parameter.high), log=True)",
         wrong="IntDistribution(int(parameter.low), int(parameter.high))",
         tests=("tests/statemachine/test_sampler.py",),
     ),
     Seed(
         breaks="the model takes numbers for neighbours that only stand beside each other",
-        file="statemachine/sampler.py",
+        file="statemachine/axes.py",
         text="sorted(parameter, key=_number)",
         wrong="list(parameter)",
         tests=("tests/statemachine/test_sampler.py",),

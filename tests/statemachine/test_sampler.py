@@ -26,8 +26,9 @@ from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Outcome, Status, Trial
-from stepsweep.statemachine import sampler
-from stepsweep.statemachine.sampler import propose, propose_next, told
+from stepsweep.statemachine import optuna_trials, sampler
+from stepsweep.statemachine.improvement import improvements
+from stepsweep.statemachine.sampler import propose, propose_next
 from tests.support.functions import Cloud
 from tests.support.specs import as_number
 from tests.support.strategies import choices, ranges
@@ -77,7 +78,7 @@ def test_a_model_is_told_whole_numbers_on_their_log_scale_and_many_choices_in_th
     width = {"low": 1, "high": 1024, "log": True, "type": "int"}
     spec = spec_of(parameters={"width": width, "lr": many, "few": [0.1, 0.001, 0.01]})
     for group in first_batch(spec, in_turn):
-        told = sampler.told(spec, group)
+        told = optuna_trials.of_group(spec, group)
         assert told.distributions["width"] == IntDistribution(1, 1024, log=True)
         assert told.distributions["few"] == CategoricalDistribution(range(3))
         assert told.params["lr"] == sorted(many).index(as_number(group.params["lr"]))
@@ -216,18 +217,18 @@ def test_without_a_best_other_trial_all_good_ones_count_alike() -> None:
     pruned = optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED)
     study.add_trials([*(optuna.trial.create_trial(value=value) for value in (4.0, 1.0, 3.0, 1.0)), pruned])
     four, one, three, same, stopped = study.trials
-    assert sampler.improvements(study, [four, three]) == [pytest.approx(1.2), pytest.approx(0.8)]
-    assert sampler.improvements(study, [four, one]) == []  # on the whole they are no better than the best other
-    assert sampler.improvements(study, [one]) == sampler.improvements(study, [one, same]) == []
-    assert sampler.improvements(study, [four, one, three, same]) == []  # nothing to compare with
-    assert sampler.improvements(study, [four, stopped]) == []  # one has no value
+    assert improvements(study, [four, three]) == [pytest.approx(1.2), pytest.approx(0.8)]
+    assert improvements(study, [four, one]) == []  # on the whole they are no better than the best other
+    assert improvements(study, [one]) == improvements(study, [one, same]) == []
+    assert improvements(study, [four, one, three, same]) == []  # nothing to compare with
+    assert improvements(study, [four, stopped]) == []  # one has no value
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.MISSING])
 def test_a_trial_without_metrics_is_told_as_failed_and_counts_for_nothing(status: Status) -> None:
     groups = first_batch(spec_of(), bowl, number=12)
     lost = [Group(results=(ended(group.trial, None, status),)) for group in groups[:3]]
-    told = sampler.told(spec_of(), lost[0])
+    told = optuna_trials.of_group(spec_of(), lost[0])
     assert (told.state, told.values, told.intermediate_values) == (TrialState.FAIL, None, {})
     with_them = propose(spec_of(), [*lost, *groups[3:]], round_number=1)
     assert with_them == propose(spec_of(), groups[3:], round_number=1)
@@ -241,16 +242,16 @@ def test_a_failed_fold_makes_its_params_failed_and_a_diverged_one_diverged() -> 
     failed = Group(results=(ended(one, 0.9), ended(other, None, Status.FAILED)))
     diverged = Group(results=(ended(one, None, Status.FAILED), ended(other, None, Status.INVALID)))
     whole = Group(results=(ended(one, 0.9), ended(other, 0.7)))
-    assert sampler.told(spec, failed).state is TrialState.FAIL
-    assert sampler.told(spec, diverged).state is TrialState.PRUNED
-    assert sampler.told(spec, diverged).intermediate_values == {}
-    assert sampler.told(spec, whole).value == pytest.approx(0.8)
+    assert optuna_trials.of_group(spec, failed).state is TrialState.FAIL
+    assert optuna_trials.of_group(spec, diverged).state is TrialState.PRUNED
+    assert optuna_trials.of_group(spec, diverged).intermediate_values == {}
+    assert optuna_trials.of_group(spec, whole).value == pytest.approx(0.8)
 
 
 def test_a_trial_on_a_lower_rung_is_told_as_stopped_there() -> None:
     spec = spec_of(halving={"min_epochs": 1, "factor": 3})
     groups = played(spec, bowl)
-    by_rung = {group.rung: sampler.told(spec, group) for group in groups}
+    by_rung = {group.rung: optuna_trials.of_group(spec, group) for group in groups}
     assert spec.rungs == (1, 3, 9)
     assert {rung: told.state for rung, told in by_rung.items()} == {
         0: TrialState.PRUNED,
@@ -366,7 +367,7 @@ class TestConditions:
     def test_a_model_is_told_of_what_applies_only(self) -> None:
         spec = spec_of(**self.FIELDS)
         for group in first_batch(spec, branched):
-            assert told(spec, group).params.keys() == group.params.keys()
+            assert optuna_trials.of_group(spec, group).params.keys() == group.params.keys()
 
     def test_what_is_excluded_is_never_proposed_and_params_by_hand_come_before_the_model(self) -> None:
         by_hand = [{"optimizer": "sgd", "lr": 0.1, "momentum": round(0.05 * n, 2)} for n in range(12)]
@@ -418,10 +419,13 @@ def test_with_two_objectives_the_model_proposes_where_their_front_is() -> None:
 def test_with_two_objectives_diverged_and_failed_trials_are_told_as_with_one() -> None:
     spec = with_two()
     whole, lost, diverged = first_batch(spec, opposed, number=3)
-    assert sampler.told(spec, whole).values == list(whole.by_objective)
+    assert optuna_trials.of_group(spec, whole).values == list(whole.by_objective)
     lost = Group(results=(ended(lost.trial, None, Status.FAILED),))
     diverged = Group(results=(ended(diverged.trial, None, Status.INVALID),))
-    assert [sampler.told(spec, each).state for each in (lost, diverged)] == [TrialState.FAIL, TrialState.PRUNED]
+    assert [optuna_trials.of_group(spec, each).state for each in (lost, diverged)] == [
+        TrialState.FAIL,
+        TrialState.PRUNED,
+    ]
     for status in (Status.INVALID, Status.FAILED):  # not one has values
         groups = first_batch(spec, lambda trial, status=status: ended(trial, None, status), number=12)  # type: ignore[misc]
         assert len(propose(spec, groups, round_number=1)) == (9 if status is Status.INVALID else 0)
