@@ -18,7 +18,7 @@ from stepsweep.contract.means import StackJob
 from stepsweep.contract.metrics import to_csv
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.worker import ASK, TRAIN
-from stepsweep.statemachine import asker, planner, reducer, sampler, workers
+from stepsweep.statemachine import asker, leg, planner, reducer, sampler, workers
 from stepsweep.statemachine.claims import Trainer
 from tests.support.memory import Memory
 
@@ -189,7 +189,7 @@ class Sweep:
         for state in self._bucket.get_json(planned["to_run_key"]):
             go_on(state)
         self._run(lambda: not running)
-        return {} if self.is_left else reducer.end_leg(self._bucket, self._logs, sweep=self.spec.name, job=self._job)
+        return {} if self.is_left else leg.end_leg(self._bucket, self._logs, sweep=self.spec.name, job=self._job)
 
     def _told(self, question: Mapping[str, Any], ended: Mapping[str, Any]) -> dict[str, Any]:
         asked = asker.Question(

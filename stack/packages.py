@@ -59,6 +59,7 @@ REDUCER_FILES = (
     "page/*.js",
     "page/*.py",
     "statemachine/conclusion.py",
+    "statemachine/leg.py",
     "statemachine/reducer.py",
     "statemachine/report.py",
     "statemachine/spending.py",

@@ -1,4 +1,7 @@
-"""The end of a search: the ranks of its trials, the artifacts that are kept, and the output of its execution."""
+"""The end of a search: the ranks of its trials, the artifacts that are kept, and the output of its execution.
+
+An execution also ends where another one goes on with its sweep.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -68,6 +71,11 @@ def conclude(
     # Last: it marks the sweep as finished, and then the others must exist.
     has_ended(bucket, sweep, execution=execution)
     return {"another_round": False, "output": output}
+
+
+def left_to_the_planner(sweep: str, round_number: int) -> dict[str, Any]:
+    """Returns the answer where another execution goes on with the sweep: the planner refuses this one, and says so."""
+    return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": False}
 
 
 def _winner(

@@ -7,7 +7,6 @@ depends only on the bucket's contents: if it is killed and runs again, it writes
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -18,13 +17,11 @@ from stepsweep.bucket.job_logs import CloudLastLines, LastLines, with_last_lines
 from stepsweep.bucket.latest import other_execution
 from stepsweep.bucket.outcomes import Outcomes, Unreadable
 from stepsweep.bucket.s3 import Bucket, for_all, from_json
-from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.stores import S3Store
-from stepsweep.bucket.trials import Read, read_result
+from stepsweep.bucket.trials import read_result
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.documents import RoundPlan, RoundResults
 from stepsweep.contract.fleet import Fleet
-from stepsweep.contract.free_running import begin
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.jobs import NO_JOB_STARTED
 from stepsweep.contract.means import StackJob
@@ -33,7 +30,8 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.stop import Course
 from stepsweep.contract.trial import Status, Trial
 from stepsweep.statemachine import kept
-from stepsweep.statemachine.conclusion import conclude
+from stepsweep.statemachine.conclusion import conclude, left_to_the_planner
+from stepsweep.statemachine.leg import end_leg
 from stepsweep.statemachine.log import Invocation
 from stepsweep.statemachine.report import Ground, leave_report
 from stepsweep.statemachine.spending import cost_of, over_budget, spent_until
@@ -140,7 +138,7 @@ def reduce(
     key = keys.plan_key(sweep, round_number)
     plan = RoundPlan.from_json(bucket.written_json(key), where=key)
     if execution not in ("", plan.execution):  # another one has begun to plan
-        return _left_to_the_planner(sweep, round_number)
+        return left_to_the_planner(sweep, round_number)
     spec, trials = plan.spec, plan.trials
     fleet = Fleet.of(spec, job, usd_per_hour=usd_per_hour)
 
@@ -158,7 +156,7 @@ def reduce(
     spent = spent_until(bucket, spec, all_read, round_number, fleet)
     # After what takes long: another execution may have planned, and even ended, since this function began.
     if execution and other_execution(bucket, sweep, execution):
-        return _left_to_the_planner(sweep, round_number)
+        return left_to_the_planner(sweep, round_number)
     bucket.put_json(
         keys.results_key(sweep, round_number),
         RoundResults(
@@ -186,95 +184,6 @@ def reduce(
         plan_key=keys.plan_key(sweep, round_number),
         ended_by=ended_by,
         cost=cost,
-    )
-
-
-def _left_to_the_planner(sweep: str, round_number: int) -> dict[str, Any]:
-    """Returns the answer where another execution goes on with the sweep: the planner refuses this one, and says so."""
-    return {"another_round": True, "sweep": sweep, "round": round_number + 1, "ask": False}
-
-
-def end_leg(
-    bucket: Bucket,
-    last_lines: LastLines,
-    *,
-    sweep: str,
-    job: StackJob,
-    execution: str = "",
-    part: int = 0,
-    no_job_started: str = "",
-) -> dict[str, Any]:
-    """Ends a leg of a free-running search, of which no worker runs any more.
-
-    If trials are left, such as those of workers that failed, another leg takes them up, unless this one got nowhere.
-    Otherwise it writes what `reduce` does at the end of the search.
-
-    Args:
-        job: what a trial gets that asks for nothing.
-        execution: whose leg it is; empty if that is not known.
-        part: the leg's number in its execution.
-        no_job_started: why not one of the leg's jobs started, if so. Then the search ends.
-    """
-    state = SearchLog.read(bucket, sweep).state
-    if state is None:
-        raise FileNotFoundError(f"the log of {sweep} is not in the bucket: it was deleted while the sweep ran")
-    if execution not in ("", state.began.execution):
-        return _left_to_the_planner(sweep, part)
-    spec, leg = state.spec, state.began.leg
-    following = replace(state.began, leg=leg + 1, part=state.began.part + 1, first=())
-    ended_by = no_job_started or state.ended_by or None
-    is_left = not ended_by and begin(state, following, workers=1).workers > 0
-    if is_left and any(turn for turn, _ in state.turns.values()):
-        return {"another_round": True, "sweep": sweep, "round": following.part, "ask": False}
-    if is_left:
-        ended_by = f"every worker failed before it could ask for its next trial; {state.left} params were not tried"
-
-    trials = state.ended().trials()
-    outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=None, map_results={})
-
-    def outcome_of(trial: Trial) -> JobOutcome | Unreadable | None:
-        outcome = outcomes.of(trial)
-        if outcome is None and no_job_started:
-            return JobOutcome.never_started(trial.trial_id, no_job_started, execution=state.began.execution)
-        return outcome
-
-    def read(trial: Trial) -> Read:
-        found = read_result(bucket, trial, spec.objectives, outcome=None)
-        # Metrics decide: only of a trial without any does the record of its job give the reason.
-        if found.result.outcome.status is not Status.MISSING:
-            return found
-        return read_result(bucket, trial, spec.objectives, outcome=outcome_of(trial))
-
-    all_read = for_all(read, trials)
-    results = with_last_lines(all_read, last_lines)
-    if execution and other_execution(bucket, sweep, execution):  # as in `reduce`
-        return _left_to_the_planner(sweep, part)
-    plan = RoundPlan(
-        execution=state.began.execution,
-        spec=spec,
-        round_number=leg,
-        is_resumed=leg > state.began.part,
-        recorded_before=(),
-        trainer_version=state.began.trainer_version,
-        trainer_name=state.began.trainer_name,
-        trials=tuple(trials),
-    )
-    bucket.put_json(keys.free_plan_key(sweep), plan.to_json())
-    bucket.put_json(
-        keys.free_results_key(sweep),
-        RoundResults(
-            execution=state.began.execution, round_number=leg, spent=state.spent, results=tuple(results)
-        ).to_json(),
-    )
-    return conclude(
-        bucket,
-        spec,
-        results,
-        execution=state.began.execution,
-        rounds_run=1,
-        plan_key=keys.free_plan_key(sweep),
-        ended_by=ended_by,
-        cost=cost_of(state.spent, state.began.fleet, job_gpus=spec.resources.gpus or job.gpus),
     )
 
 

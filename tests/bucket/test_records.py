@@ -25,7 +25,7 @@ from stepsweep.contract.note import Note
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.statemachine.claims import Trainer
-from stepsweep.statemachine.reducer import end_leg
+from stepsweep.statemachine.leg import end_leg
 from stepsweep.statemachine.workers import plan_workers
 from tests.support.life import FAILED, succeeded
 from tests.support.recorded import BEGAN, RecordedCloud

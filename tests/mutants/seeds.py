@@ -363,7 +363,7 @@ SEEDS = [
     ),
     Seed(
         breaks="of two executions of a free-running search the earlier one names a winner of half of it",
-        file="statemachine/reducer.py",
+        file="statemachine/leg.py",
         text='if execution not in ("", state.began.execution):',
         wrong="if False:",
         tests=("tests/statemachine/test_free_running.py",),

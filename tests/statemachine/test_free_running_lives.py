@@ -32,7 +32,7 @@ from stepsweep.contract.spec import SweepSpec
 from stepsweep.statemachine import asker
 from stepsweep.statemachine.claims import Trainer
 from stepsweep.statemachine.earlier import with_known
-from stepsweep.statemachine.reducer import end_leg
+from stepsweep.statemachine.leg import end_leg
 from stepsweep.statemachine.workers import plan_workers
 from tests.support.functions import job_description
 from tests.support.memory import Memory
