@@ -13,7 +13,7 @@ from stepsweep import Sweeps
 from stepsweep.client.api.errors import NoWinner
 from stepsweep.client.cli.main import cli
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.export.mlflow import MAX_TAG, front_note
+from stepsweep.client.export.mlflow_runs import MAX_TAG, front_note
 from stepsweep.client.report.gather import gathered
 from stepsweep.client.report.making import pictures
 from stepsweep.client.report.page import page
