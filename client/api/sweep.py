@@ -215,7 +215,7 @@ class Sweep:
         """Returns a heatmap of the best value over two parameters, by default the two with the most choices."""
         need("report", "plot_heatmap()", ["matplotlib"])
         self._one_value("plot_heatmap()")
-        from stepsweep.client.pictures.figures import heatmap
+        from stepsweep.client.pictures.heatmap import heatmap
 
         return heatmap(self.spec, self._standing().rows, down=down, across=across)
 

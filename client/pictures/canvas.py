@@ -15,6 +15,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullFormatter
 
+from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.objective import Direction, Objective
 from stepsweep.page.axes import Axis, with_values
@@ -73,6 +74,13 @@ def colours_of(objective: Objective) -> Colormap:
 def normalized_by(rows: Sequence[Row]) -> Normalize:
     values = [value for _, value in with_values(rows)] or [0.0, 1.0]
     return Normalize(min(values), max(values))
+
+
+def axis_named(known: Sequence[Axis], name: str) -> Axis:
+    for axis in known:
+        if axis.name == name:
+            return axis
+    raise InvalidInput([f"there is no parameter {name!r}; there are {', '.join(axis.name for axis in known)}"])
 
 
 def place_of(axis: Axis, choice: str) -> float:

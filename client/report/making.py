@@ -85,8 +85,9 @@ def _write(file: Path, data: bytes) -> None:
 
 def pictures(report: Gathered) -> "dict[str, Picture]":
     """Returns the figures that the sweep has data for, by file name."""
-    from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, ranks, slices, values_by_parameter
+    from stepsweep.client.pictures.figures import parallel_coordinates, ranks, slices, values_by_parameter
     from stepsweep.client.pictures.front_figures import front
+    from stepsweep.client.pictures.heatmap import heatmap
     from stepsweep.client.pictures.search_figures import best_so_far, importance_of_parameters, rungs
 
     spec, rows = report.standing.spec, report.standing.rows

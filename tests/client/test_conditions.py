@@ -12,7 +12,8 @@ from rich.console import Console
 
 from stepsweep.client.api import tables
 from stepsweep.client.pictures import terminal
-from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, values_by_parameter
+from stepsweep.client.pictures.figures import parallel_coordinates, values_by_parameter
+from stepsweep.client.pictures.heatmap import heatmap
 from stepsweep.client.specs.asked import Asked
 from stepsweep.client.terminal.trial_table import TrialRow, trial_table
 from stepsweep.contract.described import described, varying

@@ -10,8 +10,9 @@ import pytest
 
 from stepsweep.client.pictures.canvas import Picture
 from stepsweep.client.pictures.curve_figures import learning_curves
-from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, ranks, slices, values_by_parameter
+from stepsweep.client.pictures.figures import parallel_coordinates, ranks, slices, values_by_parameter
 from stepsweep.client.pictures.front_figures import front
+from stepsweep.client.pictures.heatmap import heatmap
 from stepsweep.client.pictures.search_figures import best_so_far, importance_of_parameters, rungs
 from stepsweep.contract.endings import Ending
 from stepsweep.contract.leaderboard import Row

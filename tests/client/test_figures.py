@@ -15,8 +15,9 @@ from matplotlib.lines import Line2D
 
 from stepsweep.client.pictures.canvas import saved
 from stepsweep.client.pictures.curve_figures import learning_curves
-from stepsweep.client.pictures.figures import heatmap, parallel_coordinates, ranks, slices, values_by_parameter
+from stepsweep.client.pictures.figures import parallel_coordinates, ranks, slices, values_by_parameter
 from stepsweep.client.pictures.front_figures import front
+from stepsweep.client.pictures.heatmap import heatmap
 from stepsweep.client.pictures.search_figures import best_so_far, importance_of_parameters, rungs
 from stepsweep.client.pictures.surface import surface
 from stepsweep.contract.errors import InvalidInput
@@ -167,7 +168,7 @@ def test_files_are_pictures_and_the_same_each_time(tmp_path: Path) -> None:
 
 def test_a_notebook_shows_them_by_themselves_without_pyplot() -> None:
     program = (
-        "import sys; from stepsweep.client.pictures.figures import heatmap; "
+        "import sys; from stepsweep.client.pictures.heatmap import heatmap; "
         "from tests.support.planes import PLANE, PLANE_ROWS; data = heatmap(PLANE, PLANE_ROWS)._repr_png_();"
         "assert data.startswith(b'\\x89PNG'); assert 'matplotlib.pyplot' not in sys.modules"
     )
