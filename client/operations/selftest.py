@@ -8,29 +8,24 @@ from datetime import datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from stepsweep.bucket.records import Records
-from stepsweep.bucket.s3 import from_json
 from stepsweep.bucket.sweep_jobs import jobs_alive, jobs_of
-from stepsweep.client.checks import seen
+from stepsweep.client.checks import seen, trained
 from stepsweep.client.checks.aws import tool_finding
 from stepsweep.client.checks.findings import Finding, State, asked
-from stepsweep.client.deployment import CloudError, Deployment, explained, is_denied
+from stepsweep.client.deployment import CloudError, Deployment, explained
 from stepsweep.client.operations.estimating import calibration
 from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.execution import FIRST_SLEEP_SECONDS, Execution
 from stepsweep.client.running.progress import RUNNING
 from stepsweep.client.running.stopping import PATIENCE_SECONDS, stop_sweep
-from stepsweep.contract import keys
 from stepsweep.contract.assumed import ADDRESS_USD_PER_HOUR, DISK_USD_PER_HOUR, IDLE_SECONDS
 from stepsweep.contract.described import usd_text
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.means import MAX_MEMORY_MIB, Resources
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.stop import Stop
-from stepsweep.contract.trial import Trial
 
 if TYPE_CHECKING:
     from mypy_boto3_batch.type_defs import JobDetailTypeDef
@@ -46,8 +41,6 @@ ENDING_MINUTES = 3 * 2 * PATIENCE_SECONDS / 60
 """The end of three sweeps."""
 
 WAITING = ("SUBMITTED", "PENDING", "RUNNABLE")
-
-PRECONDITION_FAILED = "PreconditionFailed"
 
 
 def most_usd(spec: SweepSpec, deployment: Deployment) -> float:
@@ -162,10 +155,11 @@ class SelfTest:
             took = f"trained {trial.epochs} epoch in {len(jobs[0].get('attempts', []))} attempts"
             findings.append(Finding(check="trial", state=State.OK, found=f"{took}, and wrote its metrics"))
         findings += [seen.region(jobs[0], self._deployment.region), seen.tried_again(jobs[0])]
-        findings += self._asked("log", "logs", lambda: self._log(jobs[0]))
+        findings += self._asked("log", "logs", lambda: trained.log(self._deployment, jobs[0]))
         if metrics is not None:
-            findings += self._asked("GPU driver", "s3", lambda: [self._driver(trial)])
-            findings += self._asked("written metrics", "s3", lambda: self._replaced(trial))
+            gpus = self.spec.resources.gpus
+            findings += self._asked("GPU driver", "s3", lambda: [trained.driver(self._deployment, trial, gpus=gpus)])
+            findings += self._asked("written metrics", "s3", lambda: trained.replaced(self._deployment, trial))
         return findings
 
     def _stop(self) -> list[Finding]:
@@ -196,59 +190,6 @@ class SelfTest:
             seconds=60 * REASON_MINUTES,
         )
         return [seen.why_it_waits(job, minutes=(time.monotonic() - began) / 60)]
-
-    # --- what the first one left
-
-    def _log(self, job: "JobDetailTypeDef") -> list[Finding]:
-        stream = job.get("container", {}).get("logStreamName")
-        if not stream:
-            return [Finding(check="log", state=State.PROBLEM, found="Batch names no log stream of the job")]
-        answer = self._deployment.logs.get_log_events(
-            logGroupName=self._deployment.log_group, logStreamName=stream, startFromHead=True
-        )
-        found = f"read {len(answer['events']):,} lines of the last attempt"
-        return [Finding(check="log", state=State.OK if answer["events"] else State.UNKNOWN, found=found)]
-
-    def _driver(self, trial: Trial) -> Finding:
-        data = self._deployment.store.get(keys.summary_key(trial.trial_id, trial.epochs), at_most=1_000_000)
-        try:
-            summary = None if data is None else from_json(data)
-        except ValueError:
-            summary = None
-        gpus = self.spec.resources.gpus
-        return seen.driver(summary, gpus=self._deployment.job.gpus if gpus is None else gpus)
-
-    def _replaced(self, trial: Trial) -> list[Finding]:
-        """Tries to write metrics that are there, with their own bytes, so that nothing changes if it succeeds."""
-        data = self._deployment.store.get(trial.metrics_key) or b""
-        conditional = self._put(trial.metrics_key, data, if_missing=True)
-        plain = self._put(trial.metrics_key, data, if_missing=False)
-        if conditional == "AccessDenied":  # then the second answer says nothing about the condition
-            why = "these credentials may not s3:PutObject"
-            return [seen.not_checked("conditional write", why), seen.not_checked("unconditional write", why)]
-        return [
-            Finding(
-                check=check,
-                state=State.OK if answer == expected else State.PROBLEM,
-                found=f"of metrics that are there: {answer or 'was accepted'}",
-            )
-            for check, answer, expected in (
-                ("conditional write", conditional, PRECONDITION_FAILED),
-                ("unconditional write", plain, "AccessDenied"),
-            )
-        ]
-
-    def _put(self, key: str, data: bytes, *, if_missing: bool) -> str:
-        """Returns S3's error code, or an empty text if it accepts the object."""
-        s3, bucket = self._deployment.s3, self._deployment.bucket
-        try:
-            if if_missing:
-                s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType="text/csv", IfNoneMatch="*")
-            else:
-                s3.put_object(Bucket=bucket, Key=key, Body=data, ContentType="text/csv")
-        except ClientError as error:
-            return "AccessDenied" if is_denied(error) else error.response["Error"]["Code"]
-        return ""
 
     # --- the end
 
