@@ -52,8 +52,10 @@ packages (`stack/sampler_packages.py`). definition/ stays out: it imports CDK.""
 REDUCER_FILES = (
     *FUNCTION_FILES,
     "bucket/folder.py",
+    "bucket/plans.py",
     "bucket/records.py",
     "bucket/stores.py",
+    "bucket/trial_files.py",
     "page/*.css",
     "page/*.html",
     "page/*.js",

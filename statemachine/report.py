@@ -122,7 +122,7 @@ def _gathered(store: S3Store, sweep: str, ground: Ground, known: Mapping[str, Jo
     return Gathered(
         standing=standing,
         winner=winner,
-        curves=records.curves(best),
+        curves=records.files.curves(best),
         curves_of=MAX_CURVES if len(rows) > MAX_CURVES else None,
         unfinished=frozenset(),
         attempts=in_order(outcomes, timed),
@@ -141,7 +141,7 @@ def _gathered(store: S3Store, sweep: str, ground: Ground, known: Mapping[str, Jo
 def _files(records: Records, winner: Trial | None, *, bucket: str) -> list[File]:
     return [
         File(name=each.name, bytes=each.bytes, address=keys.console_address(bucket, each.key) if bucket else "")
-        for each in (records.artifacts(winner) if winner else ())
+        for each in (records.files.artifacts(winner) if winner else ())
     ]
 
 

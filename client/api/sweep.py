@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from stepsweep.bucket.records import Plan
+from stepsweep.bucket.plans import Plan
 from stepsweep.client.api import tables
 from stepsweep.client.api.best import Best, OnFront
 from stepsweep.client.api.errors import NoWinner, SweepFailed

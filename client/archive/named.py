@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from stepsweep.bucket.records import Plan
+from stepsweep.bucket.plans import Plan
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.names import OPTION

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stepsweep.bucket.job_logs import LastLines, NoLastLines
-from stepsweep.bucket.records import Objects, Plan, Records
+from stepsweep.bucket.plans import Plan
+from stepsweep.bucket.records import Objects, Records
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home, Store
 from stepsweep.client.deployment import explained
@@ -153,17 +154,17 @@ class Archive:
         if plan is None or not rows or rows[0].rank != 1 or plan.spec.has_front:
             return None
         with explained():
-            return self.records.metrics(plan.trials[rows[0].trial_id])
+            return self.records.files.metrics(plan.trials[rows[0].trial_id])
 
     def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
         """Returns the existing metrics by trial id, including those of diverged trials."""
         with explained():
-            return self.records.curves(trials)
+            return self.records.files.curves(trials)
 
     def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
         """Returns the live rows of trials without metrics, which may be running or have failed."""
         with explained():
-            return self.records.live_curves(trials)
+            return self.records.files.live_curves(trials)
 
     def outcomes(self, name: str) -> dict[str, JobOutcome]:
         """Returns the outcome of each job of a sweep, by key."""

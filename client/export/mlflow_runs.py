@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from stepsweep.bucket.records import Artifact, Records
+from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.trial_files import Artifact
 from stepsweep.client.deployment import explained
 from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs
 from stepsweep.contract import ranking
@@ -186,7 +187,7 @@ class Writer:
             for file in files:
                 target = Path(folder, file.path)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                self._records.save(file, target)
+                self._records.files.save(file, target)
             self._client.log_artifacts(run_id, folder)
 
 
@@ -195,7 +196,7 @@ def _artifacts(found: Finished, records: Records) -> dict[str, list[Artifact]]:
     ranked = ranking.ranked(grouped(found.results), found.spec.objectives)
     best = kept(ranked, found.spec.keep_artifacts)
     with explained():
-        files = for_all(records.artifacts, best)
+        files = for_all(records.files.artifacts, best)
     return {trial.trial_id: [file for file in each if file.is_kept] for trial, each in zip(best, files, strict=True)}
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from stepsweep.bucket.records import Plan
+from stepsweep.bucket.plans import Plan
 from stepsweep.client.archive.named import trial_meant
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from stepsweep.bucket.records import Plan
+from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.sweep_jobs import ALIVE
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.deployment import Deployment, explained

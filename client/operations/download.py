@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stepsweep.bucket.records import Artifact, Plan
+from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.s3 import for_all
+from stepsweep.bucket.trial_files import Artifact
 from stepsweep.client.archive.named import trial_meant
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
@@ -87,7 +88,7 @@ def download(
         raise InvalidInput([f"the sweep {name} has no plan yet, and so no trials"])
     trials = _trials(archive, plan, words)
     with explained():
-        found = list(zip(trials, for_all(archive.records.artifacts, trials), strict=True))
+        found = list(zip(trials, for_all(archive.records.files.artifacts, trials), strict=True))
     files = [
         (artifact, Path(_folder_of(spec, trial) if len(trials) > 1 else "", artifact.path))
         for trial, artifacts in found
@@ -185,7 +186,7 @@ def _save(archive: Archive, files: Sequence[_File], folder: Path) -> None:
         for path in {(beside / path).parent for _, path in files}:
             path.mkdir(parents=True, exist_ok=True)
         with explained():
-            for_all(lambda each: archive.records.save(each[0], beside / each[1]), files, threads=THREADS)
+            for_all(lambda each: archive.records.files.save(each[0], beside / each[1]), files, threads=THREADS)
         if is_new:
             (beside / DOWNLOADED).touch()  # in a project's folder it is no part of the trainer
             beside.rename(whole)

@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stepsweep.bucket.records import Plan, Records
+from stepsweep.bucket.plans import Plan
+from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import for_all
 from stepsweep.client.archive.recorded import execution_prefix
 from stepsweep.client.clouds.cloud import Cloud

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from stepsweep.bucket.records import Plan, Records
+from stepsweep.bucket.plans import Plan
+from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import Bucket, for_all
 from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud

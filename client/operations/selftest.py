@@ -145,7 +145,7 @@ class SelfTest:
             told = f"its job is {jobs[0]['status']}, and no end of it with attempts was recorded: {why}"
             findings.append(Finding(check="end of a job", state=State.PROBLEM, found=told))
         with explained():
-            metrics = records.metrics(trial)
+            metrics = records.files.metrics(trial)
         if ending.status == RUNNING:
             late = f"did not end within {TRAIN_MINUTES} minutes; its job is {jobs[0]['status']}"
             findings.append(Finding(check="trial", state=State.PROBLEM, found=late, remedy="`sweep doctor --on aws`"))

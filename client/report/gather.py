@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stepsweep.bucket.folder import path_of
 from stepsweep.bucket.job_logs import THREADS
-from stepsweep.bucket.records import Plan
+from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
@@ -91,7 +91,7 @@ def _winner(standing: Standing, plan: Plan | None) -> Trial | None:
 
 def _artifacts(archive: Archive, winner: Trial | None) -> list[File]:
     with explained():
-        found = archive.records.artifacts(winner) if winner else []
+        found = archive.records.files.artifacts(winner) if winner else []
     return [File(name=each.name, bytes=each.bytes, address=_address(archive.objects, each.key)) for each in found]
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stepsweep.bucket.job_logs import with_line
-from stepsweep.bucket.records import Objects, Plan, Records, plan_of_state
+from stepsweep.bucket.plans import Plan, plan_of_state
+from stepsweep.bucket.records import Objects, Records
 from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read
@@ -377,7 +378,7 @@ class Execution:
     def _live_rows(self, trial: Trial) -> Metrics | None:
         """Returns the live rows of a trial; None if they are missing or invalid."""
         try:
-            return self._records.live(trial)
+            return self._records.files.live(trial)
         except ClientError:
             return None
 

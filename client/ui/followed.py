@@ -79,7 +79,7 @@ class Followed:
     def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
         """Returns the curves of trials that have ended, by id. Raises CloudError."""
         with explained():
-            return self._records.curves(trials)
+            return self._records.files.curves(trials)
 
     def went(self) -> tuple[dict[str, JobOutcome], list[Ending]]:
         """Returns the outcomes of jobs by key, and how the search went so far. Raises CloudError."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stepsweep.bucket.records import Artifact, Plan
+from stepsweep.bucket.plans import Plan
+from stepsweep.bucket.trial_files import Artifact
 from stepsweep.client.deployment import CloudError, explained, may_pass
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.logs.trial_logs import Log
@@ -89,7 +90,7 @@ class TrialWatch:
             has_ended = self._trial_id in archive.records.finished(self._plan, archive.records.objects(self.spec.name))
             outcome = archive.records.outcome(self._plan, self._trial_id)
             read = archive.records.results(self._plan, [self._trial_id]) if has_ended else []
-            files = archive.records.artifacts(trial) if has_ended else []
+            files = archive.records.files.artifacts(trial) if has_ended else []
         curve = (archive.curves([trial]) or archive.live_curves([trial])).get(self._trial_id)
         epoch = best_epoch(curve, self.spec.objectives) if curve else None
         return TrialSeen(

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from stepsweep.bucket.disk import told
-from stepsweep.bucket.records import Plan, Records
+from stepsweep.bucket.plans import Plan
+from stepsweep.bucket.records import Records
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.deployment import explained

@@ -12,12 +12,13 @@ from stepsweep.bucket.job_logs import FileLastLines, NoLastLines
 from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.outcomes import Unreadable
 from stepsweep.bucket.outcomes import recorded as outcome_at
-from stepsweep.bucket.records import Artifact, Known, Plan, Records
+from stepsweep.bucket.plans import Plan
+from stepsweep.bucket.records import Known, Records
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.bucket.stores import FolderStore
 from stepsweep.contract import keys
 from stepsweep.contract.cost import Rates
-from stepsweep.contract.errors import InvalidDocument, InvalidInput
+from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import TaskEnd
 from stepsweep.contract.free_running import answer
 from stepsweep.contract.means import StackJob
@@ -285,40 +286,6 @@ class TestResults:
             records.endings(plan_of(records), records.objects("mine"))
 
 
-class TestCurves:
-    def test_they_are_there_for_trials_with_valid_metrics(self, recorded: RecordedCloud, records: Records) -> None:
-        good, _, none = three(recorded)
-        wrong, other = recorded.planned("other", {"lr": [1.0, 2.0]})
-        recorded.bucket.put(wrong.metrics_key, b"epoch,val_accuracy\n1,0.5\n9,0.5\n", "text/csv")
-        recorded.bucket.put(other.metrics_key, b"epoch,val_accuracy\n1,nan\n", "text/csv")
-        found = records.curves([good, none, wrong, other])
-        assert list(found) == [good.trial_id, other.trial_id]
-        assert found[good.trial_id].measured("val_accuracy") == [(1, 0.5), (2, 0.7), (3, 0.6)]
-
-    def test_live_rows_are_those_of_a_trial_that_runs(self, recorded: RecordedCloud, records: Records) -> None:
-        runs, empty, wrong, none = recorded.planned("mine", {"lr": [1.0, 2.0, 3.0, 4.0]})
-        rows = b"epoch,val_accuracy\n1,0.25\n"
-        for trial, data in ((runs, rows), (empty, b""), (wrong, b"epoch\nx\n")):
-            recorded.bucket.put(keys.live_key(trial.trial_id), data, "text/csv")
-        found = records.live_curves([none, wrong, empty, runs])
-        assert list(found) == [runs.trial_id]
-        assert found[runs.trial_id].measured("val_accuracy") == [(1, 0.25)]
-        recorded.bucket.put(keys.live_key(runs.trial_id), b"epoch,val_accuracy\n4,0.25\n", "text/csv")
-        assert records.live(runs) is None, "it trains three epochs"
-
-    def test_what_a_job_writes_is_read_up_to_a_limit_of_its_own(
-        self, recorded: RecordedCloud, records: Records, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Otherwise one trial that writes without end would hide all others."""
-        (trial,) = recorded.planned("mine", {"lr": [0.1]})
-        recorded.succeeded("mine", trial, {"val_accuracy": [0.5] * 3})
-        recorded.bucket.put(keys.live_key(trial.trial_id), b"epoch,val_accuracy\n1,0.25\n", "text/csv")
-        monkeypatch.setattr("stepsweep.bucket.s3.MAX_DOCUMENT_BYTES", 10)
-        assert list(records.live_curves([trial])) == list(records.curves([trial])) == [trial.trial_id]
-        monkeypatch.setattr("stepsweep.bucket.records.MAX_BYTES", 19)
-        assert (records.live(trial), records.metrics(trial)) == (None, None)
-
-
 class TestEndings:
     def test_they_go_by_the_end_of_their_jobs(self, recorded: RecordedCloud, records: Records) -> None:
         first, second, _ = three(recorded)
@@ -479,26 +446,6 @@ class TestFreeRunning:
         assert json.dumps(log.state.to_json() if log.state else None) == json.dumps(other.state.to_json())
 
 
-class TestArtifacts:
-    def test_what_is_kept_goes_before_what_a_rule_deletes(
-        self, recorded: RecordedCloud, records: Records, tmp_path: Path
-    ) -> None:
-        (trial,) = recorded.planned("mine", {"lr": [0.1]})
-        recorded.left(trial, {"last.pt": "last", "best.pt": "new one", "logs/a.txt": ""})
-        recorded.bucket.put(trial.kept_artifacts + "best.pt", b"kept", "application/octet-stream")
-        best, last, log = records.artifacts(trial)
-        assert best == Artifact(name="best.pt", key=trial.kept_artifacts + "best.pt", bytes=4, is_kept=True)
-        assert last == Artifact(name="last.pt", key=trial.new_artifacts + "last.pt", bytes=4, is_kept=False)
-        assert (log.path, log.bytes) == (Path("logs", "a.txt"), 0)
-        records.save(best, tmp_path / "saved")
-        assert (tmp_path / "saved").read_bytes() == b"kept"
-
-    def test_a_name_that_must_not_become_a_path_is_refused_by_its_key(self) -> None:
-        artifact = Artifact(name="../x", key="artifacts/new/a/e1/../x", bytes=1, is_kept=False)
-        with pytest.raises(InvalidInput, match=r'^the artifact "artifacts/new/a/e1/\.\./x" cannot be downloaded: its'):
-            _ = artifact.path
-
-
 class TestNote:
     def test_it_replaces_the_one_that_was_seen(self, recorded: RecordedCloud, records: Records) -> None:
         recorded.planned("mine", {"lr": [0.1]})
@@ -541,4 +488,4 @@ def test_a_removed_sweep_leaves_the_trials_of_others(recorded: RecordedCloud, re
     assert records.remove("mine") == 6, "input, latest execution, plan, items, and two outcomes"
     assert records.sweeps() == ["other"]
     assert records.objects("mine") == {}
-    assert records.metrics(first) is not None
+    assert records.files.metrics(first) is not None

@@ -11,7 +11,7 @@ import pytest
 
 from stepsweep import Sweeps
 from stepsweep.bucket import artifacts
-from stepsweep.bucket.records import Records
+from stepsweep.bucket.trial_files import TrialFiles
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.download import Downloaded, NoRoom, download
@@ -291,7 +291,7 @@ def test_what_cannot_be_written_or_was_deleted_meanwhile_leaves_nothing(
         def save(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr(Records, "save", save)
+        monkeypatch.setattr(TrialFiles, "save", save)
 
     fails(FileNotFoundError(2, "No such file", "best.pt"))
     with pytest.raises(CloudError) as gone:

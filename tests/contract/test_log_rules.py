@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stepsweep.bucket.records import plan_of_state
+from stepsweep.bucket.plans import plan_of_state
 from stepsweep.bucket.s3 import document_of
 from stepsweep.bucket.search_log import applied, state_at
 from stepsweep.contract import endings, keys

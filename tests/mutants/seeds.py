@@ -88,7 +88,7 @@ SEEDS = [
     ),
     Seed(
         breaks="a trial's rows that break a rule end `sweep watch`",
-        file="src/stepsweep/bucket/records.py",
+        file="src/stepsweep/bucket/trial_files.py",
         text="if data else None\n        except InvalidMetrics:",
         wrong="if data else None\n        except KeyError:",
         tests=("tests/client/test_following.py", "tests/client/test_execution.py"),

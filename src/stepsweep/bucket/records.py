@@ -1,33 +1,31 @@
-"""Reads sweeps from the bucket: plans, ended trials, and their results."""
+"""The records of sweeps in a bucket: reads what has been planned and has ended, replaces notes, and removes sweeps."""
 
 import contextlib
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from stepsweep.bucket.job_logs import LastLines, with_last_lines
 from stepsweep.bucket.latest import latest_of
 from stepsweep.bucket.outcomes import recorded
+from stepsweep.bucket.plans import Plan, plan_of_state
 from stepsweep.bucket.s3 import as_json, document_of, for_all
 from stepsweep.bucket.search_log import state_at
 from stepsweep.bucket.stores import Store
+from stepsweep.bucket.trial_files import TrialFiles
 from stepsweep.bucket.trials import Read, read_result
 from stepsweep.contract import endings, keys
-from stepsweep.contract.artifacts import parts_of
 from stepsweep.contract.documents import Latest, RoundPlan, RoundResults, items_from_json
 from stepsweep.contract.endings import Ending
-from stepsweep.contract.errors import InvalidDocument, InvalidInput, InvalidMetrics, InvalidSweep
+from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.job_outcome import JobOutcome
 from stepsweep.contract.leaderboard import Row, rows_of
-from stepsweep.contract.metrics import MAX_BYTES, Metrics, parse_csv
 from stepsweep.contract.note import MAX_BYTES as MAX_NOTE_BYTES
 from stepsweep.contract.note import NO_NOTE, Note
 from stepsweep.contract.output import Output
 from stepsweep.contract.results import Result
-from stepsweep.contract.search_state import SearchState
-from stepsweep.contract.space import key_of, shown
+from stepsweep.contract.space import key_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 
@@ -36,59 +34,6 @@ Objects = Mapping[str, datetime]
 bucket has others, and in any order."""
 
 _OUTCOME = re.compile(r"/round-\d+/outcomes/([^/]+)\.json$")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The plan of one round; of a free-running search, what it has begun.
-
-    Attributes:
-        round_number: of a free-running search, its leg.
-        trials: all trials of the sweep so far, by id, in the order of the plan.
-        to_run: ids of the trials that were not finished at planning; of a free-running search, that have not ended.
-        recorded_before: those of `to_run` that have an outcome of an earlier execution, which does not count.
-        execution: name of the execution that planned it.
-        trainer_version: identifies the code that the trials run.
-    """
-
-    spec: SweepSpec
-    round_number: int
-    trials: dict[str, Trial]
-    to_run: frozenset[str]
-    recorded_before: frozenset[str]
-    execution: str
-    trainer_version: str
-
-    @property
-    def planned(self) -> list[Trial]:
-        """The trials of this round; earlier rounds have dealt with the others."""
-        return [trial for trial in self.trials.values() if trial.round_number == self.round_number]
-
-    def outcome_key(self, trial_id: str) -> str:
-        return keys.outcome_key(self.spec.name, self.trials[trial_id].round_number, trial_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """A file of a trial.
-
-    Attributes:
-        name: as the trial gave it.
-        is_kept: whether no rule of the bucket deletes it.
-    """
-
-    name: str
-    key: str
-    bytes: int
-    is_kept: bool
-
-    @property
-    def path(self) -> Path:
-        """The name as a relative path. Raises InvalidInput if it must not become one."""
-        try:
-            return Path(*parts_of(self.name))
-        except ValueError as error:
-            raise InvalidInput([f"the artifact {shown(self.key)} cannot be downloaded: its name {error}"]) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +50,14 @@ class Known:
 
 
 class Records:
-    """Reads one deployment's bucket. Raises botocore's errors, and InvalidDocument for a damaged record."""
+    """The records of one deployment's sweeps. Raises botocore's errors, and InvalidDocument for a damaged record.
+
+    Attributes:
+        files: what trials have left, which are not records of any one sweep.
+    """
 
     def __init__(self, store: Store) -> None:
+        self.files = TrialFiles(store)
         self._store = store
         self._last: Plan | None = None  # a command asks for a plan several times, and 10,000 trials take a second
         self._earlier: dict[str, datetime] = {}  # outcomes of earlier executions; one that is replaced is read again
@@ -221,30 +171,6 @@ class Records:
         found = None if document is None else RoundResults.from_json(document, where=key)
         return rows_of(found.results, spec) if found and found.execution == latest.execution else []
 
-    def metrics(self, trial: Trial) -> Metrics | None:
-        """Returns a trial's curve; None if it is missing or invalid. That of a diverged trial has NaN or infinity."""
-        data = self._store.get(trial.metrics_key, at_most=MAX_BYTES + 1)
-        try:
-            return None if data is None else parse_csv(data, max_epochs=trial.epochs)
-        except InvalidMetrics:
-            return None
-
-    def live(self, trial: Trial) -> Metrics | None:
-        """Returns the live rows of an unfinished trial; None if they are missing or invalid."""
-        data = self._store.get(keys.live_key(trial.trial_id), at_most=MAX_BYTES)
-        try:
-            return parse_csv(data, max_epochs=trial.epochs) if data else None
-        except InvalidMetrics:
-            return None
-
-    def curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
-        """Returns the existing curves by trial id, including those of diverged trials."""
-        return _found(trials, for_all(self.metrics, trials))
-
-    def live_curves(self, trials: Sequence[Trial]) -> dict[str, Metrics]:
-        """Returns the live rows of trials, by trial id."""
-        return _found(trials, for_all(self.live, trials))
-
     def output(self, spec: SweepSpec, *, execution: str) -> Output | None:
         """Returns the output of an execution that was the last to find a winner or a front; None for all others."""
         key = keys.front_key(spec.name) if spec.has_front else keys.winner_key(spec.name)
@@ -316,18 +242,6 @@ class Records:
         """
         return endings.timed(self.endings(plan, objects), outcomes)
 
-    def artifacts(self, trial: Trial) -> list[Artifact]:
-        """Returns a trial's artifacts, sorted by name: the kept ones, and those that are not kept."""
-        found: dict[str, Artifact] = {}
-        for prefix, is_kept in ((trial.new_artifacts, False), (trial.kept_artifacts, True)):
-            for name, size in self._store.sizes(prefix).items():
-                found[name] = Artifact(name=name, key=prefix + name, bytes=size, is_kept=is_kept)
-        return [found[name] for name in sorted(found)]
-
-    def save(self, artifact: Artifact, file: Path) -> None:
-        """Writes an artifact to a file. Raises FileNotFoundError if it was deleted meanwhile."""
-        self._store.save(artifact.key, file)
-
     def note(self, sweep: str) -> Note:
         """Returns the note of a sweep; an empty one if there is none."""
         key = keys.note_key(sweep)
@@ -352,30 +266,6 @@ class Records:
         names = sorted(self.objects(sweep), key=lambda key: key == keys.spec_key(sweep))
         self._store.delete(names)
         return len(names)
-
-
-def plan_of_state(state: SearchState) -> Plan:
-    """Returns what a free-running search has begun. Its log says what has ended, and outcomes alone do not count."""
-    trials, to_run = {}, set()
-    for number, candidate in enumerate(state.candidates):
-        for member, each in enumerate(candidate.members):
-            trial = state.trial(number, member)
-            trials[trial.trial_id] = trial
-            if each.end is None:
-                to_run.add(trial.trial_id)
-    return Plan(
-        spec=state.spec,
-        round_number=state.began.leg,
-        trainer_version=state.began.trainer_version,
-        trials=trials,
-        to_run=frozenset(to_run),
-        recorded_before=frozenset(to_run),
-        execution=state.began.execution,
-    )
-
-
-def _found(trials: Sequence[Trial], metrics: Sequence[Metrics | None]) -> dict[str, Metrics]:
-    return {trial.trial_id: each for trial, each in zip(trials, metrics, strict=True) if each is not None}
 
 
 def _note_in(data: bytes | None, *, where: str) -> Note:
