@@ -1,23 +1,19 @@
 """The parts of a sweep's page that change while it runs, as HTML."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
-from stepsweep.contract.described import MAX_NAMED, described, number_of, shown_value
+from stepsweep.contract.described import MAX_NAMED, described, number_of
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.page.best import front_of, winner_of
 from stepsweep.page.drawn import label
-from stepsweep.page.facts import Facts, Failure, options_of
-from stepsweep.page.gathered import File
+from stepsweep.page.facts import Facts, Failure
 from stepsweep.page.markup import NOTHING, Markup, joined, markup, some_of
 
-MAX_FILES = 20
-MAX_ON_FRONT = 30
-"""Most trials of a front in the summary; the leaderboard has all of them."""
 MAX_REASONS = 200
 """Most reasons of failures. Where each of thousands has one of its own, further ones tell nothing new."""
-KILO = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +86,7 @@ def _wins(spec: SweepSpec) -> Markup:
 def summary(facts: Facts, skin: Skin) -> Markup:
     if skin.is_live and not skin.is_begun:
         return NOTHING if skin.is_busy else markup('<p class="note" role="status">Reading the records …</p>')
-    return joined([_state(facts, skin), _winner(facts), _front(facts), _tiles(facts)], "\n")
+    return joined([_state(facts, skin), winner_of(facts), front_of(facts), _tiles(facts)], "\n")
 
 
 def has_note(facts: Facts, skin: Skin) -> bool:
@@ -138,118 +134,6 @@ def _state(facts: Facts, skin: Skin) -> Markup:
         return NOTHING
     head = "front" if facts.spec.has_front else "winner"
     return markup('<p class="note bad">No trial succeeded, so there is no {}.</p>', head)
-
-
-def _winner(facts: Facts) -> Markup:
-    winner, spec = facts.winner, facts.spec
-    if winner is None or winner.value is None:
-        return NOTHING
-    error = "" if winner.standard_error is None else f" ± {shown_value(winner.standard_error, digits=2)}"
-    epoch = f" at epoch {winner.epoch} of {winner.epochs_trained}" if spec.epochs > 1 else ""
-    several = f", the mean of {winner.n} trials" if winner.n > 1 else ""
-    lines = [
-        markup('<h2 id="winner-title">{}</h2>', "Winner" if facts.state == "finished" else "Best so far"),
-        markup(
-            '<div class="copyable"><code id="winner-options">{}</code>'
-            '<button type="button" data-copies="winner-options">Copy</button></div>',
-            options_of(winner),
-        ),
-        markup(
-            '<p class="value"><strong>{}</strong> {}{}{}{}</p>',
-            shown_value(winner.value),
-            facts.metric,
-            error,
-            epoch,
-            several,
-        ),
-        *_of_summary(facts),
-        _next_best(facts, winner, winner.value),
-        _files(facts.report.artifacts),
-    ]
-    return markup(
-        '<section id="winner" class="winner" aria-labelledby="winner-title">\n{}\n</section>', joined(lines, "\n  ")
-    )
-
-
-def _front(facts: Facts) -> Markup:
-    """Returns the trials of the first Pareto front, none of which wins."""
-    if not facts.on_front:
-        return NOTHING
-    spec, there = facts.spec, facts.on_front
-    number = '<td class="number">{}</td>'
-    heads = [markup('<th scope="col" class="number">{}</th>', each.metric) for each in spec.objectives]
-    rows = [
-        markup(
-            "<tr><td><code>{}</code></td>{}{}</tr>",
-            options_of(row),
-            joined([markup(number, shown_value(value)) for value in row.objective_values]),
-            NOTHING if facts.is_score else markup(number, row.epoch),
-        )
-        for row in there[:MAX_ON_FRONT]
-    ]
-    more = f"… and {len(there) - MAX_ON_FRONT:,} more in the leaderboard." if len(there) > MAX_ON_FRONT else ""
-    return markup(
-        '<section id="on-front" class="winner" aria-labelledby="on-front-title">\n'
-        '  <h2 id="on-front-title">{title}</h2>\n'
-        "  <p>{trials} that no other trial beats: none is at least as good in {names}, and better in one. All values "
-        'of a trial are of one epoch.</p>\n  <div class="scroll"><table>\n'
-        '    <thead><tr><th scope="col">params</th>{heads}{epoch}</tr></thead>\n'
-        "    <tbody>\n{rows}\n</tbody>\n  </table></div>\n  <p>{more}</p>\n</section>",
-        title="The front" if facts.state == "finished" else "The front so far",
-        trials=number_of(len(there), "trial"),
-        names=joined([markup("<code>{}</code> ({})", each.metric, each.direction) for each in spec.objectives], ", "),
-        heads=joined(heads),
-        epoch=NOTHING if facts.is_score else markup('<th scope="col" class="number">epoch</th>'),
-        rows=joined(rows, "\n"),
-        more=more,
-    )
-
-
-def _of_summary(facts: Facts) -> list[Markup]:
-    """Returns what the winner's trainer wrote beside the metrics."""
-    output = facts.report.standing.output
-    written = (output and output.summary) or {}
-    devices, accuracy = written.get("devices", []), written.get("test_accuracy")
-    found = []
-    if isinstance(devices, list) and len(devices) > 1:
-        found.append(markup("<p>Trained on {}, which give other last digits.</p>", ", then ".join(map(str, devices))))
-    if isinstance(accuracy, int | float):
-        loss = facts.report.losses[0] or "val_loss"
-        found.append(markup("<p>{} test_accuracy, at the epoch with the lowest {}.</p>", shown_value(accuracy), loss))
-    return found
-
-
-def _next_best(facts: Facts, winner: Row, value: float) -> Markup:
-    """Returns which trials are as good as the winner; otherwise the second."""
-    second = facts.second
-    if facts.ties:
-        if winner.n > 1:
-            why = f"a t-test of the {winner.n} values does not tell the winner from "
-        else:
-            others = number_of(len(facts.ties), "other trial")
-            why = f"{others} reached the same value, at a later epoch or later in the plan: "
-        tied = [markup("<code>{}</code>", label(facts.spec, row)) for row in facts.ties]
-        return markup("<p>Tie: {}\n    {}.</p>", why, some_of(tied, MAX_NAMED))
-    if second is None or second.value is None:
-        return NOTHING
-    return markup(
-        "<p>Second: <code>{}</code> with {}, {} behind.</p>",
-        label(facts.spec, second),
-        shown_value(second.value),
-        shown_value(abs(value - second.value), digits=3),
-    )
-
-
-def _files(files: Sequence[File]) -> Markup:
-    if not files:
-        return NOTHING
-    names = [
-        markup('<a href="{}">{}</a> ({})', file.address, file.name, size_text(file.bytes))
-        if file.address
-        else markup("{} ({})", file.name, size_text(file.bytes))
-        for file in files
-    ]
-    return markup("<p>Its files: {}.</p>", some_of(names, MAX_FILES))
 
 
 def _tiles(facts: Facts) -> Markup:
@@ -335,14 +219,3 @@ def commands(facts: Facts) -> Markup:
         ],
         "\n",
     )
-
-
-def size_text(size: float) -> str:
-    """Returns a number of bytes for people: `1 byte`, `4.8 MB`."""
-    if size < KILO:
-        return number_of(int(size), "byte")
-    for unit in ("kB", "MB", "GB"):
-        size /= KILO
-        if size < KILO:
-            return f"{size:,.1f} {unit}"
-    return f"{size / KILO:,.1f} TB"
