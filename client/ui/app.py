@@ -36,9 +36,10 @@ from stepsweep.client.ui.guard import Guard, Keys
 from stepsweep.client.ui.overview import Listed, Overview
 from stepsweep.client.ui.pages import ALIVE, Pages, event, said_of
 from stepsweep.client.ui.recent import Recent
+from stepsweep.client.ui.seen import Seen
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialSeen, TrialWatch
-from stepsweep.client.ui.watching import FRESH_SECONDS, KEPT_SECONDS, Seen, SweepWatch
+from stepsweep.client.ui.watching import FRESH_SECONDS, KEPT_SECONDS, SweepWatch
 from stepsweep.contract.described import described
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.names import is_sweep

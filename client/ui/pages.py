@@ -15,7 +15,7 @@ from plotly.offline import get_plotlyjs
 from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.running.progress import Progress
 from stepsweep.client.ui.doings import Done
-from stepsweep.client.ui.watching import Seen
+from stepsweep.client.ui.seen import Seen
 from stepsweep.contract.described import assignments, number_of, printable, shown_value
 from stepsweep.contract.note import MAX_CHARACTERS, first_line
 from stepsweep.contract.priority import Priority

@@ -1,44 +1,31 @@
-"""Follows a sweep for its page: the leaderboard so far, the running trials with their curves, and how it goes on."""
+"""Follows a sweep for its page: looks at it while somebody does, and tells when it has changed."""
 
 import functools
-import itertools
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from stepsweep.bucket.disk import told
-from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.records import Records
-from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
-from stepsweep.client.running.progress import RUNNING, Progress
+from stepsweep.client.running.progress import RUNNING
 from stepsweep.client.running.progress import Ending as ExecutionEnding
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.followed import Followed
 from stepsweep.client.ui.recent import Recent
+from stepsweep.client.ui.seen import Moments, Seen, new_number, planned_by
 from stepsweep.client.ui.source import Source
 from stepsweep.contract.described import readable
 from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.job_outcome import JobOutcome
-from stepsweep.contract.leaderboard import Row
-from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.note import NO_NOTE, Note
-from stepsweep.contract.priority import Priority
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.standing import Standing
-from stepsweep.contract.trial import Trial
-from stepsweep.page.drawn import BEST_SHOWN, running_row
-from stepsweep.page.gathered import Gathered
 
-MAX_RUNNING_CURVES = 32
-"""Most running trials whose live rows are read; more rows would not be told apart in a chart either."""
 LOOK_SECONDS = {"local": 1.0, "aws": 10.0}
 """How often to see whether a sweep at rest runs again."""
 REREAD_SECONDS = 60.0
@@ -56,44 +43,7 @@ NOTE_SECONDS = {"local": 2.0, "aws": 30.0}
 SHARE = 0.2
 """Part of the time that is spent on making values: those of very many trials take longer, and then come less often."""
 
-
-_NUMBERS = itertools.count(time.time_ns() // 1_000_000)
-"""An open page outlives what is known here, and the server. So no number comes again: there are far fewer than one a
-millisecond, and the next server begins after them."""
-
 _LOOKERS = ThreadPoolExecutor(8, thread_name_prefix="look")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """A sweep at one moment.
-
-    Attributes:
-        report: its data, without attempts and logs; of the curves only the best trials' and the running trials'.
-        progress: of the running execution; None at rest.
-        faults: why its last execution ended without results.
-        trouble: why there is no news.
-        number: of this leaderboard and these curves; later ones have higher numbers.
-        is_begun: whether records have been read; otherwise only what was asked is known.
-        plan: the latest plan that was read; None before the first. That of thousands of trials takes tens of MiB to
-            read, so whoever shows more of this moment takes this one.
-        priority: that the sweep was started with last.
-        note_number: higher with each note that is written here.
-        planned_by: the execution that planned last, at rest; empty if none has.
-        followed: what else is known of the execution that ran at this moment; None at rest.
-    """
-
-    report: Gathered
-    progress: Progress | None = None
-    faults: tuple[str, ...] = ()
-    trouble: str = ""
-    number: int = field(default_factory=lambda: next(_NUMBERS), compare=False)
-    is_begun: bool = True
-    plan: Plan | None = field(default=None, compare=False)
-    priority: Priority = Priority.NORMAL
-    note_number: int = field(default=0, compare=False)
-    planned_by: str = ""
-    followed: Followed | None = field(default=None, compare=False)
 
 
 class SweepWatch:
@@ -111,14 +61,14 @@ class SweepWatch:
         self._faults: tuple[str, ...] = ()
         self._faults_until = ""
         self._expected: SweepSpec | None = None
-        self._curves: dict[tuple[str, int], Metrics] = {}
+        self._moments = Moments(source.cloud, name)
         self._looking = threading.Lock()
         self._recent = recent
         self._kept = kept
         self._keeping = threading.Lock()
         self._noting = threading.Lock()
         self._note = NO_NOTE
-        self._note_number = next(_NUMBERS)
+        self._note_number = new_number()
         self._note_read_at = -math.inf
 
     def expect(self, spec: SweepSpec) -> None:
@@ -159,7 +109,7 @@ class SweepWatch:
         except InvalidInput:
             if self._expected is None:
                 raise
-            return self._only_asked(found.archive.objects, self._expected, [])
+            return self._with_note(self._moments.only_asked(found.archive.objects, self._expected, []))
 
     def soon(self) -> Seen:
         """Returns what is known after a moment; of very many trials no more than what was asked.
@@ -173,7 +123,8 @@ class SweepWatch:
             found = self._source.found()
             execution = found.execution(self._name)
             spec = execution.spec if execution else self.spec()
-            return self._only_asked(found.archive.objects, spec, [execution.arn] if execution else [])
+            executions = [execution.arn] if execution else []
+            return self._with_note(self._moments.only_asked(found.archive.objects, spec, executions))
 
     def went(self, seen: Seen, *, with_jobs: bool = True) -> tuple[dict[str, JobOutcome], list[Ending]]:
         """Returns the outcomes of jobs by key, and how the search went. Raises CloudError.
@@ -197,9 +148,9 @@ class SweepWatch:
         """Tells the pages that the note has been written here. Returns its number."""
         with self._noting:
             self._note, self._note_read_at = note, time.monotonic()
-            number = self._note_number = next(_NUMBERS)
+            number = self._note_number = new_number()
             self._recent.forget(self._name)
-            self.feed.change(lambda latest: replace(_with_note(latest, note), note_number=number))
+            self.feed.change(lambda latest: replace(self._with_note(latest), note_number=number))
         return number
 
     # --- in the feed's thread
@@ -219,7 +170,8 @@ class SweepWatch:
                     if feed.latest is not None and not feed.latest.faults:
                         feed.publish(replace(feed.latest, faults=tuple(error.faults)))
                 elif feed.latest is None:
-                    self._publish(self._only_asked(self._source.found().archive.objects, self._expected, []))
+                    home = self._source.found().archive.objects
+                    self._publish(self._moments.only_asked(home, self._expected, []))
                 feed.wait(self._look_seconds)
             except (SweepError, OSError) as error:
                 trouble = told(error, self._source.cloud.directory) if isinstance(error, OSError) else str(error)
@@ -230,7 +182,7 @@ class SweepWatch:
     def _publish(self, seen: Seen) -> None:
         """Publishes what was made from the records, with the note that may have been written here meanwhile."""
         with self._noting:
-            self.feed.publish(replace(_with_note(seen, self._note), note_number=self._note_number))
+            self.feed.publish(replace(self._with_note(seen), note_number=self._note_number))
 
     def _rest(self, feed: Feed[Seen], seen: Seen) -> None:
         """Waits at rest, until the sweep runs again or its records should be read again."""
@@ -264,7 +216,7 @@ class SweepWatch:
         self._kept.forget(self._name)
         ending = execution.ending()
         if ending.output is None and ending.error != "NoTrialSucceeded":
-            self._faults_until, self._faults = _planned_by(self._source.found().archive, self._name), _why(ending)
+            self._faults_until, self._faults = planned_by(self._source.found().archive, self._name), _why(ending)
             if feed.latest is not None:
                 # An input that the planner refused has no records: this is all that there is to show.
                 report = feed.latest.report
@@ -289,22 +241,19 @@ class SweepWatch:
             self._expected = None
             # Another client may have run it since, and then nobody here has seen how that ended.
             faults = self._faults if seen.planned_by == self._faults_until else ()
-            return replace(_with_note(seen, self._note), faults=faults)
+            return replace(self._with_note(seen), faults=faults)
 
     def _read(self, found: Found) -> Seen:
-        standing = found.standing(self._name)
-        plan = found.archive.plan(standing.spec)
-        curves = self._best(found.archive.curves, plan, standing.rows)
-        seconds = standing.output.cost.job_seconds if standing.output else None
+        seen = self._moments.at_rest(found)
         self._read_note(found.archive)
-        report = self._gathered(found.archive.objects, standing, curves, seconds)
-        by = _planned_by(found.archive, self._name)
-        return Seen(report=report, plan=plan, priority=found.archive.priority(self._name), planned_by=by)
+        return seen
 
-    def _only_asked(self, home: Home, spec: SweepSpec, executions: list[str]) -> Seen:
-        """Returns a sweep of which no records have been read."""
-        standing = Standing(spec=spec, planned=0, rows=[], output=None, is_finished=False, executions=executions)
-        return Seen(report=self._gathered(home, standing, {}, None), is_begun=False, priority=spec.priority)
+    def _running(self, followed: Followed) -> Seen:
+        seen = self._moments.running(followed)
+        if time.monotonic() - self._note_read_at >= NOTE_SECONDS[self._source.cloud.on]:
+            # Not from the archive of the running sweep, which reads each object once.
+            self._read_note(self._source.found().archive)
+        return self._with_note(seen)
 
     def _followed(self, found: Found, execution: Execution) -> Followed:
         """Returns what is known of a running execution, since pages come and go while it runs."""
@@ -316,34 +265,6 @@ class SweepWatch:
             self._kept.keep(self._name, kept)
             return kept
 
-    def _running(self, followed: Followed) -> Seen:
-        execution, progress = followed.execution, followed.progress
-        plan, rows = (execution.plan, followed.rows()) if followed.has_begun else (None, [])
-        standing = Standing(
-            spec=execution.spec,
-            planned=len(plan.trials) if plan else 0,
-            rows=rows,
-            output=None,
-            is_finished=False,
-            executions=[execution.arn],
-        )
-        training = progress.training[:MAX_RUNNING_CURVES]
-        live = {each.trial.trial_id: each.curve for each in training if each.curve is not None}
-        curves = self._best(followed.curves, plan, rows) | live
-        if time.monotonic() - self._note_read_at >= NOTE_SECONDS[self._source.cloud.on]:
-            # Not from the archive of the running sweep, which reads each object once.
-            self._read_note(self._source.found().archive)
-        report = self._gathered(followed.home, standing, curves, None)
-        running = [running_row(each.trial, each.curve, execution.spec) for each in training]
-        return Seen(
-            report=replace(report, running=running, unfinished=frozenset(live)),
-            progress=progress,
-            trouble=progress.trouble,
-            plan=plan,
-            priority=execution.spec.priority,
-            followed=followed,
-        )
-
     def _read_note(self, archive: Archive) -> None:
         asked_at = time.monotonic()
         note = archive.note(self._name)
@@ -351,53 +272,9 @@ class SweepWatch:
             if asked_at > self._note_read_at:  # or another one has been written or read since
                 self._note, self._note_read_at = note, asked_at
 
-    def _best(
-        self, read: Callable[[Sequence[Trial]], dict[str, Metrics]], plan: Plan | None, rows: Sequence[Row]
-    ) -> dict[str, Metrics]:
-        """Returns the curves of the best trials, which never change once they are written."""
-        if plan is None:
-            return {}
-        best = [plan.trials[row.trial_id] for row in rows[:BEST_SHOWN] if row.rank and row.trial_id in plan.trials]
-        missing = [each for each in best if (each.trial_id, each.epochs) not in self._curves]
-        found = read(missing) if missing else {}
-        self._curves = {
-            (each.trial_id, each.epochs): curve
-            for each in best
-            if (curve := self._curves.get((each.trial_id, each.epochs)) or found.get(each.trial_id)) is not None
-        }
-        return {trial_id: curve for (trial_id, _), curve in self._curves.items()}
-
-    def _gathered(
-        self,
-        home: Home,
-        standing: Standing,
-        curves: dict[str, Metrics],
-        job_seconds: float | None,
-    ) -> Gathered:
-        return Gathered(
-            standing=standing,
-            winner=None,
-            curves=curves,
-            unfinished=frozenset(),
-            attempts=None,
-            job_seconds=job_seconds,
-            artifacts=[],
-            logs={},
-            objects=home,
-            where=self._source.cloud.where,
-            is_on_aws=not self._source.cloud.is_local,
-            note=self._note,
-        )
-
-
-def _with_note(seen: Seen, note: Note) -> Seen:
-    return seen if seen.report.note == note else replace(seen, report=replace(seen.report, note=note))
-
-
-def _planned_by(archive: Archive, sweep: str) -> str:
-    with explained():
-        latest = archive.records.latest(sweep)
-    return latest.execution if latest else ""
+    def _with_note(self, seen: Seen) -> Seen:
+        note = self._note
+        return seen if seen.report.note == note else replace(seen, report=replace(seen.report, note=note))
 
 
 def _why(ending: ExecutionEnding) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ from stepsweep.client.ui.doings import Doings
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.files import Copies, zipped
 from stepsweep.client.ui.guard import MIN_TOKEN, Keys
+from stepsweep.client.ui.seen import Seen
 from stepsweep.client.ui.serve import serve
 from stepsweep.client.ui.source import Source
 from stepsweep.contract.errors import InvalidInput
@@ -548,17 +549,17 @@ def test_of_the_sweeps_that_were_looked_at_only_the_last_ones_are_in_memory(
     for name in names:
         recorded.planned(name, {"lr": [0.1]})
     cloud = cloud_of(recorded)
-    source, kept = Source(cloud), recent.Recent[watching.Seen](60.0)
+    source, kept = Source(cloud), recent.Recent[Seen](60.0)
     watches = [watching.SweepWatch(source, name, kept, recent.Recent(60.0)) for name in names]
     gc.freeze()  # to look through all that other tests left takes seconds
     try:
         for watch in watches:
             watch.now()
-        assert alive(watching.Seen) == len(names)
+        assert alive(Seen) == len(names)
         later = time.monotonic() + 61
         monkeypatch.setattr(time, "monotonic", lambda: later)
         watches[0].now()
-        assert alive(watching.Seen) == 1
+        assert alive(Seen) == 1
     finally:
         gc.unfreeze()
 

@@ -32,9 +32,10 @@ from stepsweep.client.ui.files import Copies
 from stepsweep.client.ui.guard import ASKS_FOR_IT, HEADERS, Keys
 from stepsweep.client.ui.pages import Pages, said_of
 from stepsweep.client.ui.recent import Recent
+from stepsweep.client.ui.seen import Seen
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialWatch, Try
-from stepsweep.client.ui.watching import Seen, SweepWatch
+from stepsweep.client.ui.watching import SweepWatch
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.note import mark_of

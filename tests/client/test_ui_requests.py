@@ -26,6 +26,7 @@ from stepsweep.client.running.progress import Ending
 from stepsweep.client.ui import app, feed, overview, watching
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.files import Copies
+from stepsweep.client.ui.seen import Seen
 from stepsweep.client.ui.source import Source
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
@@ -98,7 +99,7 @@ def ask(site: app.Site, sweep: str = "mine") -> dict[str, Any]:
     return data
 
 
-def looks(site: app.Site, until: Callable[[watching.Seen], bool]) -> watching.Seen:
+def looks(site: app.Site, until: Callable[[Seen], bool]) -> Seen:
     """Opens the page, and closes it once it shows what is wanted and has looked a few times more."""
     found = site._watch("mine").feed
     with found.watched():
@@ -268,7 +269,7 @@ def nobody_looks() -> None:
     eventually(lambda: not any(thread.name == "sweep mine" for thread in threading.enumerate()))
 
 
-def shown(watch: watching.SweepWatch, until: Callable[[watching.Seen], bool]) -> watching.Seen:
+def shown(watch: watching.SweepWatch, until: Callable[[Seen], bool]) -> Seen:
     """Opens the page, and closes it once it shows what is wanted."""
     with watch.feed.watched():
         eventually(lambda: watch.feed.latest is not None and until(watch.feed.latest))
@@ -345,7 +346,7 @@ def test_a_note_that_is_written_while_the_records_are_read_is_shown(
     watch.now()
     read, new = watching.SweepWatch._read, Note(text="lr 0.1 is best", written_at=NOW)
 
-    def overtaken(self: watching.SweepWatch, found: Any) -> watching.Seen:
+    def overtaken(self: watching.SweepWatch, found: Any) -> Seen:
         seen = read(self, found)
         with monkeypatch.context() as at_last:
             at_last.setattr(watching.SweepWatch, "_read", read)
