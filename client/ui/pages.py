@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import jinja2
 from plotly.offline import get_plotlyjs
+from starlette.responses import Response, StreamingResponse
 
 from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.running.progress import Progress
@@ -29,6 +30,9 @@ LIVE_PARTS = {"progress": "progress.html", "actions": "actions.html", "training"
 """The parts of a sweep's page that it has beside a report's: id of their element → template."""
 
 MAX_TRAINING_ROWS = 20
+
+ALIVE = ": alive\n\n"
+"""A server-sent event that tells nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +170,11 @@ def event(name: str, data: Mapping[str, Any]) -> str:
     return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
 
 
+def streamed(events: AsyncIterator[str]) -> Response:
+    """Returns the answer with events, which goes on until there are no more."""
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
 def _environment() -> jinja2.Environment:
     """Returns what renders the templates of this package, in which everything is escaped."""
     made = jinja2.Environment(
@@ -180,9 +189,6 @@ def _environment() -> jinja2.Environment:
     )
     made.globals.update(assignments=assignments)
     return made
-
-
-ALIVE = ": alive\n\n"
 
 
 def _static(name: str, text: str) -> Static:

@@ -41,6 +41,7 @@ from stepsweep.client.ui.guard import MIN_TOKEN, Keys
 from stepsweep.client.ui.seen import Seen
 from stepsweep.client.ui.serve import serve
 from stepsweep.client.ui.source import Source
+from stepsweep.client.ui.watches import Watches
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_script import Script
 from tests.support.command import Sweep
@@ -576,11 +577,11 @@ def test_a_plan_is_read_once_for_all_that_a_page_asks_for(
         return get(self, key, at_most=at_most)
 
     monkeypatch.setattr(FolderStore, "get", counted)
-    monkeypatch.setattr(app, "FRESH_SECONDS", 3600.0)
+    monkeypatch.setattr("stepsweep.client.ui.watches.FRESH_SECONDS", 3600.0)
     cloud = cloud_of(recorded)
     no_pages: Any = None
     request: Any = SimpleNamespace(path_params={"sweep": "mine"})
-    site = app.Site(cloud, no_pages, lambda: False, Copies())
+    site = app.Site(Watches(Source(cloud)), no_pages, lambda: False, Copies())
     for ask in (site.data, site.jobs, site.importance):
         ask(request)
     assert [key for key in reads if key.endswith("/to-run.json")] == ["sweeps/mine/round-0/to-run.json"]

@@ -25,7 +25,7 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.logs.reading import LOOK_SECONDS
 from stepsweep.client.logs.trial_logs import LocalLog
 from stepsweep.client.running.progress import Progress, Training
-from stepsweep.client.ui import app, doings, watching
+from stepsweep.client.ui import doings, watching
 from stepsweep.client.ui.app import application
 from stepsweep.client.ui.doings import Doings, Done
 from stepsweep.client.ui.files import Copies
@@ -35,6 +35,7 @@ from stepsweep.client.ui.recent import Recent
 from stepsweep.client.ui.seen import Seen
 from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialWatch, Try
+from stepsweep.client.ui.trial_pages import TrialPages
 from stepsweep.client.ui.watching import SweepWatch
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
@@ -606,11 +607,11 @@ def test_a_trial_s_log_has_each_line_once_though_the_cloud_does_not_always_answe
     news = Mock(side_effect=[half_of_a_log(gone), iter([(2, "last")]), iter([])])
     monkeypatch.setattr(TrialWatch, "look", lambda _self: looks())
     monkeypatch.setattr(LocalLog, "news", lambda _self, **_: news())
-    served = app.Site(site.watched.cloud, pages, lambda: False, Copies())
+    served = TrialPages(site.watched, pages, lambda: False, Copies())
     request: Any = SimpleNamespace(path_params={"sweep": "mine", "trial": bad})
 
     async def all_events() -> list[Any]:
-        answer: Any = await served.trial_events(request)
+        answer: Any = await served.events(request)
         return [json.loads(each.partition("data: ")[2]) async for each in answer.body_iterator if "data: " in each]
 
     *troubles, told = asyncio.run(all_events())

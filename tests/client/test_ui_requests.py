@@ -28,6 +28,7 @@ from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.files import Copies
 from stepsweep.client.ui.seen import Seen
 from stepsweep.client.ui.source import Source
+from stepsweep.client.ui.watches import Watches
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.note import Note
@@ -82,7 +83,7 @@ def site(running: Stack) -> app.Site:
         on="aws", directory=Path("nowhere"), trainer=None, job_vcpus=None, profile=None, region=None, stack=running.name
     )
     no_pages: Any = None
-    return app.Site(cloud, no_pages, lambda: False, Copies())
+    return app.Site(Watches(Source(cloud)), no_pages, lambda: False, Copies())
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def ask(site: app.Site, sweep: str = "mine") -> dict[str, Any]:
 
 def looks(site: app.Site, until: Callable[[Seen], bool]) -> Seen:
     """Opens the page, and closes it once it shows what is wanted and has looked a few times more."""
-    found = site._watch("mine").feed
+    found = site.watches.of("mine").feed
     with found.watched():
         eventually(lambda: found.latest is not None and until(found.latest))
         number = found._number
@@ -150,9 +151,9 @@ def test_the_list_reads_nothing_of_a_sweep_that_it_watches(
     site: app.Site, running: Stack, trials: list[Any], asked: Counter[tuple[str, str]]
 ) -> None:
     running.succeeded("mine", trials[0], [0.5, 0.6])
-    lines = site._overview
+    lines = site.watches.overview
     with lines.feed.watched():
-        watched = site._watch("mine").feed
+        watched = site.watches.of("mine").feed
         eventually(lambda: watched.latest is not None and watched.latest.plan is not None)
         eventually(lambda: bool(lines.feed.latest and lines.feed.latest.lines[0].best == 0.6))
         asked.clear()
@@ -180,7 +181,7 @@ def test_the_curve_of_a_running_trial_grows_and_its_rows_are_asked_for_once_a_lo
         for data in (b"", b"epoch,val_accuracy\n1,0.5\n", b"epoch,val_accuracy\n1,0.5\n2,0.75\n"):
             running.bucket.put(live, data, "text/csv")
             before = asked["GET", live]
-            seen = site._watch("mine").now()
+            seen = site.watches.of("mine").now()
             curve = seen.report.curves.get(trials[0].trial_id)
             lengths.append(curve.epochs if curve else 0)
             assert asked["GET", live] == before + 1
@@ -206,7 +207,7 @@ def test_what_one_look_finds_a_page_has_that_looks_at_the_same_time(
         return found
 
     monkeypatch.setattr(execution_module.Execution, "_look", slowly)
-    with site._watch("mine").feed.watched():
+    with site.watches.of("mine").feed.watched():
         assert has_looked.wait(60)
         data = ask(site)
         goes_on.set()
@@ -234,7 +235,7 @@ def test_a_page_keeps_what_it_shows_until_a_look_has_succeeded(
 
     running.deployment.batch.meta.events.register("before-call.batch.ListJobs", answer)
     request: Any = SimpleNamespace(path_params={"sweep": "mine"})
-    watched = site._watch("mine").feed
+    watched = site.watches.of("mine").feed
     with watched.watched():
         eventually(lambda: watched.latest is not None and "batch.example" in watched.latest.trouble)
         assert not json.loads(bytes(site.data(request).body))["is_planned"]
@@ -252,7 +253,7 @@ def watch(site: app.Site, monkeypatch: pytest.MonkeyPatch) -> watching.SweepWatc
     """The watch of the running sweep. What rests is looked at as often as it can be."""
     monkeypatch.setattr(watching, "REREAD_SECONDS", 0.01)
     monkeypatch.setitem(watching.LOOK_SECONDS, "aws", 0.01)
-    return site._watch("mine")
+    return site.watches.of("mine")
 
 
 def stop(running: Stack) -> None:
@@ -332,10 +333,10 @@ def test_a_sweep_that_was_removed_is_not_shown_as_if_it_were_there(
     assert watch.now().is_begun
     with watch.feed.watched():
         eventually(lambda: watch.feed.latest is not None)
-        site._source.found().archive.records.remove("mine")
+        site.watches.source.found().archive.records.remove("mine")
         eventually(lambda: watch.feed.latest is not None and "there is no sweep" in str(watch.feed.latest.faults))
     nobody_looks()
-    site._recent.forget("mine")
+    site.watches._recent.forget("mine")
     with pytest.raises(InvalidInput, match="there is no sweep"):
         watch.now()
 
@@ -414,7 +415,7 @@ def test_what_is_told_of_a_sweep_does_not_take_the_place_of_newer_news(
 def test_pages_go_on_once_the_disk_does_what_it_refused(
     site: app.Site, watch: watching.SweepWatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines = site._overview.feed
+    lines = site.watches.overview.feed
     with watch.feed.watched(), lines.watched():
         eventually(lambda: watch.feed.latest is not None and lines.latest is not None)
         with monkeypatch.context() as full:
@@ -448,7 +449,7 @@ def test_credentials_that_a_person_has_renewed_are_taken_without_a_restart(
 
     old.step_functions.meta.events.register("before-call.sfn", answer)
     monkeypatch.setattr(Cloud, "on_aws", lambda _self: old)
-    lines = site._overview.feed
+    lines = site.watches.overview.feed
     with watch.feed.watched(), lines.watched():
         eventually(lambda: watch.feed.latest is not None and lines.latest is not None)
         has_expired.set()
