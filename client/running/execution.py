@@ -5,50 +5,36 @@ number of running jobs from Batch.
 """
 
 import json
-import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stepsweep.bucket.job_logs import with_line
 from stepsweep.bucket.plans import Plan, plan_of_state
 from stepsweep.bucket.records import Objects, Records
-from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Store
 from stepsweep.bucket.trials import Read
 from stepsweep.client.archive.read_once import ReadOnce
 from stepsweep.client.archive.recorded import Archive
-from stepsweep.client.deployment import Deployment, explained, explanation, is_denied, may_pass
+from stepsweep.client.deployment import Deployment, explained, explanation, may_pass
 from stepsweep.client.running.free_running import FollowedLog
-from stepsweep.client.running.printed import last_printed
-from stepsweep.client.running.progress import INTERRUPTED, RUNNING, SUCCEEDED, Ending, Progress, Training
+from stepsweep.client.running.jobs import FollowedJobs
+from stepsweep.client.running.progress import INTERRUPTED, RUNNING, SUCCEEDED, Ending, Progress
 from stepsweep.contract import keys
 from stepsweep.contract.job_outcome import JobOutcome
-from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.output import Output
 from stepsweep.contract.results import Result
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Status, Trial
-
-if TYPE_CHECKING:
-    from mypy_boto3_batch.literals import JobStatusType
+from stepsweep.contract.trial import Status
 
 FIRST_SLEEP_SECONDS = 0.1
 """First delay of polling. Much happens at the start (wrong input, nothing to run), and at the end of a round."""
 MAX_SLEEP_SECONDS = 60.0
-ASK_BATCH_SECONDS = 2.0
-"""Shortest time between requests to Batch. On this machine the client polls outcomes more often than that, and shares
-the cores with the trials."""
-ASK_WHY_SECONDS = 15.0
-READ_LIVE_SECONDS = 2.0
-MAX_TRAINING = 32
-"""Most running trials whose live rows are read; a terminal has no room for more."""
 
 CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -81,17 +67,10 @@ class Execution:
         self._ended: set[str] = set()
         self._failed = 0
         self._round_began = 0.0
-        self._may_ask_batch = True
         self._reads_logs = True
-        self._jobs: dict[JobStatusType, dict[str, str]] = {}
-        self._asked_batch_at = -math.inf
-        self._asked_why_at = -math.inf
-        self._waits_for = ""
-        self._live: dict[str, Metrics | None] = {}
+        self._jobs = FollowedJobs(deployment, self._records.files)
         self._log = FollowedLog(deployment.store, spec.name, execution=self.name)
         self._untold: list[Result] = []  # of the log, which is read once
-        self._printed: dict[str, str] = {}
-        self._read_live_at = -math.inf
 
     @property
     def name(self) -> str:
@@ -246,7 +225,7 @@ class Execution:
         if self.plan is None:
             return [Progress(status=status, seconds=seconds)]
         progress = self._progress(self.plan, objects, status=status, seconds=seconds)
-        return [*found, self._with_jobs(progress, self.plan, with_training=with_training)]
+        return [*found, self._jobs.added_to(progress, self.plan, ended=self._ended, with_training=with_training)]
 
     def _look_at_log(self, objects: Objects, *, status: str, seconds: float, with_training: bool) -> Progress:
         """Returns the progress of a free-running search, of which the log tells everything."""
@@ -267,7 +246,7 @@ class Execution:
             news=tuple(self._with_last_line(result, outcomes) for result in self._untold),
             outcomes=outcomes,
         )
-        return self._with_jobs(progress, self.plan, with_training=with_training)
+        return self._jobs.added_to(progress, self.plan, ended=self._ended, with_training=with_training)
 
     def _with_last_line(self, result: Result, outcomes: dict[str, JobOutcome]) -> Result:
         """Appends a failed job's last log line to its reason, and its outcome to `outcomes`."""
@@ -295,22 +274,6 @@ class Execution:
             outcomes=outcomes,
         )
 
-    def _with_jobs(self, progress: Progress, plan: Plan, *, with_training: bool) -> Progress:
-        """Returns the progress with Batch's data about the unfinished jobs."""
-        if progress.status != RUNNING or progress.ended == progress.to_run:
-            return replace(progress, running=0)
-        if self._may_ask_batch and time.monotonic() - self._asked_batch_at >= ASK_BATCH_SECONDS:
-            self._ask_batch()
-            self._asked_batch_at = time.monotonic()
-        running = self._trials_with_jobs(plan, "RUNNING")
-        return replace(
-            progress,
-            running=None if running is None else len(running),
-            starting=len(self._trials_with_jobs(plan, "STARTING") or ()),
-            training=self._training(plan, running) if with_training and running else (),
-            waits_for=self._why_jobs_wait(plan),
-        )
-
     def _news(self, plan: Plan, objects: Objects) -> tuple[list[Result], dict[str, JobOutcome]]:
         new = self._records.ended(plan, objects, known=self._ended)
         reads = self._records.results(plan, new)
@@ -324,64 +287,3 @@ class Execution:
         if read.log_stream is None or not self._reads_logs or self._failed > self._last_lines.at_most:
             return read.result
         return with_line(read.result, self._last_lines.of(read))
-
-    def _ask_batch(self) -> None:
-        statuses: tuple[JobStatusType, ...] = ("RUNNING", "STARTING")
-        listed = self._deployment.batch.get_paginator("list_jobs")
-        try:
-            for status in statuses:
-                pages = listed.paginate(jobQueue=self._deployment.job_queue, jobStatus=status)
-                self._jobs[status] = {job["jobName"]: job["jobId"] for page in pages for job in page["jobSummaryList"]}
-        except ClientError as error:
-            if not is_denied(error):
-                raise
-            self._may_ask_batch = False  # the person's policy may allow only starting sweeps
-
-    def _trials_with_jobs(self, plan: Plan, status: "JobStatusType") -> list[str] | None:
-        """Returns the unfinished trials of this plan that have a job with a status in Batch; None if we may not ask.
-
-        The queue also has jobs of other sweeps.
-        """
-        if not self._may_ask_batch:
-            return None
-        names = self._jobs[status]
-        return [name for name in plan.trials if name in names and name in plan.to_run and name not in self._ended]
-
-    def _why_jobs_wait(self, plan: Plan) -> str:
-        """Returns Batch's reason for the job at the head of the queue, which it gives if that job is stuck."""
-        if self._may_ask_batch and time.monotonic() - self._asked_why_at >= ASK_WHY_SECONDS:
-            self._asked_why_at = time.monotonic()
-            answer = self._deployment.batch.list_jobs(
-                jobQueue=self._deployment.job_queue, jobStatus="RUNNABLE", maxResults=100
-            )
-            reasons = [job.get("statusReason", "") for job in answer["jobSummaryList"] if job["jobName"] in plan.to_run]
-            self._waits_for = next(filter(None, reasons), "")
-        return self._waits_for
-
-    def _training(self, plan: Plan, running: Sequence[str]) -> tuple[Training, ...]:
-        if time.monotonic() - self._read_live_at >= READ_LIVE_SECONDS:
-            self._read_live_at = time.monotonic()
-            asked = running[:MAX_TRAINING]
-            self._live = dict(zip(asked, for_all(lambda name: self._live_rows(plan.trials[name]), asked), strict=True))
-            silent = {name: self._jobs["RUNNING"][name] for name in asked if self._live[name] is None}
-            self._printed = last_printed(self._deployment, silent)
-        return tuple(
-            Training(
-                trial=plan.trials[name],
-                latest=_last_row(self._live.get(name)),
-                printed=self._printed.get(name, ""),
-                curve=self._live.get(name),
-            )
-            for name in running
-        )
-
-    def _live_rows(self, trial: Trial) -> Metrics | None:
-        """Returns the live rows of a trial; None if they are missing or invalid."""
-        try:
-            return self._records.files.live(trial)
-        except ClientError:
-            return None
-
-
-def _last_row(curve: Metrics | None) -> dict[str, float]:
-    return {name: values[-1] for name, values in curve.columns.items()} if curve else {}

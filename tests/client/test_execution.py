@@ -12,9 +12,10 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.stub import Stubber
 
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.running import execution as execution_module
+from stepsweep.client.running import jobs as jobs_module
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import Execution
+from stepsweep.client.running.jobs import FollowedJobs
 from stepsweep.client.running.printed import last_printed
 from stepsweep.client.running.progress import RUNNING, Progress, Training
 from stepsweep.contract import keys
@@ -99,7 +100,7 @@ def test_how_many_train_is_of_this_sweep_s_jobs(stack: Stack) -> None:
 def test_what_trains_is_seen_epoch_by_epoch_and_a_file_that_breaks_a_rule_is_not_shown(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution_module, "READ_LIVE_SECONDS", 0)
+    monkeypatch.setattr(jobs_module, "READ_LIVE_SECONDS", 0)
     execution = Control(stack.deployment).start(SPEC)
     (first, *_) = stack.planned(**DOCUMENT)
     header, *rows = (f"{line}\n".encode() for line in ("epoch,val_accuracy", "1,0.5", "2,0.75"))
@@ -152,7 +153,7 @@ def test_what_ended_before_a_look_failed_half_way_is_news_of_the_next_one(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Batch is asked last, once the outcomes have been read."""
-    monkeypatch.setattr(execution_module, "ASK_BATCH_SECONDS", 0)
+    monkeypatch.setattr(jobs_module, "ASK_BATCH_SECONDS", 0)
     stack.set_machine(SLEEPS)
     execution = Control(stack.deployment).start(SPEC)
     following = execution.follow(poll_seconds=0)
@@ -248,8 +249,8 @@ def test_a_free_running_search_is_followed_in_its_log(stack: Stack, monkeypatch:
         for number, event in enumerate(life.log):
             stack.bucket.put_json(keys.event_key("s", number), event.to_json())
         with served(Queue({name: Job(sweep="s", name=name) for name in running})) as url:
-            monkeypatch.setattr(execution, "_deployment", stack.with_batch(url))
-            monkeypatch.setattr(execution_module, "ASK_BATCH_SECONDS", 0)
+            monkeypatch.setattr(execution._jobs, "_deployment", stack.with_batch(url))
+            monkeypatch.setattr(jobs_module, "ASK_BATCH_SECONDS", 0)
             (progress,) = execution.look(with_training=True)
         assert 0 < progress.seconds < 600
         return replace(progress, seconds=0.0)
@@ -275,7 +276,7 @@ def test_a_free_running_search_is_followed_in_its_log(stack: Stack, monkeypatch:
     life.ends(1, succeeded(0.5))
     running.clear()
     with monkeypatch.context() as failing:
-        failing.setattr(Execution, "_ask_batch", Mock(side_effect=EndpointConnectionError(endpoint_url="https://x")))
+        failing.setattr(FollowedJobs, "_ask", Mock(side_effect=EndpointConnectionError(endpoint_url="https://x")))
         with pytest.raises(CloudError):
             looked()  # what it has read of the log is news of the next look
     progress = looked()

@@ -19,7 +19,7 @@ from botocore.httpsession import URLLib3Session
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.operations.follow import POLL_SECONDS
-from stepsweep.client.running import execution as execution_module
+from stepsweep.client.running import jobs as jobs_module
 from stepsweep.client.running.control import Control
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import Ending
@@ -172,7 +172,7 @@ def test_the_list_reads_nothing_of_a_sweep_that_it_watches(
 def test_the_curve_of_a_running_trial_grows_and_its_rows_are_asked_for_once_a_look(
     site: app.Site, running: Stack, trials: list[Any], asked: Counter[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution_module, "READ_LIVE_SECONDS", 0)
+    monkeypatch.setattr(jobs_module, "READ_LIVE_SECONDS", 0)
     live = keys.live_key(trials[0].trial_id)
     lengths = []
     with served(Queue({"a": Job(sweep="mine", name=trials[0].trial_id)})) as url:
@@ -197,16 +197,16 @@ def test_what_one_look_finds_a_page_has_that_looks_at_the_same_time(
     """A trial's end is news in one look alone, here in that of the feed, which has not got round to it."""
     running.succeeded("mine", trials[0], [0.5, 0.6])
     has_looked, goes_on = threading.Event(), threading.Event()
-    look = execution_module.Execution._look
+    look = Execution._look
 
-    def slowly(execution: execution_module.Execution, **options: Any) -> Any:
+    def slowly(execution: Execution, **options: Any) -> Any:
         found = look(execution, **options)
         if threading.current_thread() is not threading.main_thread():
             has_looked.set()
             goes_on.wait(60)
         return found
 
-    monkeypatch.setattr(execution_module.Execution, "_look", slowly)
+    monkeypatch.setattr(Execution, "_look", slowly)
     with site.watches.of("mine").feed.watched():
         assert has_looked.wait(60)
         data = ask(site)
