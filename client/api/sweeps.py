@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from stepsweep.client.api.showing import shown_here
 from stepsweep.client.api.sweep import Sweep
-from stepsweep.client.archive.recorded import Entry
+from stepsweep.client.archive.entries import Entry
 from stepsweep.client.clouds.cloud import DEFAULT_DIRECTORY, Cloud, job_vcpus_fault
 from stepsweep.client.clouds.which_trainer import with_script
 from stepsweep.client.extras import need

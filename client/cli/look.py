@@ -14,7 +14,7 @@ from stepsweep.contract.errors import InvalidInput
 
 if TYPE_CHECKING:
     from stepsweep.client.archive.comparison import Comparison
-    from stepsweep.client.archive.recorded import Entry
+    from stepsweep.client.archive.entries import Entry
     from stepsweep.client.running.control import Found
     from stepsweep.contract.metrics import Metrics
     from stepsweep.contract.note import Note

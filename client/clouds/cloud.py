@@ -125,6 +125,7 @@ class Cloud:
         """Finds the records of sweeps as they are now; for an embedded cloud in its folder, whether or not it is up."""
         from stepsweep.bucket.job_logs import FileLastLines
         from stepsweep.bucket.stores import FolderStore
+        from stepsweep.client.archive.entries import began_at
         from stepsweep.client.archive.read_once import ReadOnce
         from stepsweep.client.archive.recorded import Archive
 
@@ -134,7 +135,7 @@ class Cloud:
         folders = [sweeps.parent for sweeps in sorted(self.objects.glob("*/sweeps"))] or [self.objects]
         lines = FileLastLines(self.logs)
         found = [Archive(ReadOnce(FolderStore(folder)), objects=folder, last_lines=lines) for folder in folders]
-        return found[0] if len(found) == 1 else max(found, key=lambda archive: archive.began_at)
+        return found[0] if len(found) == 1 else max(found, key=began_at)
 
     @contextmanager
     def kept_from_others(self) -> Iterator["Archive"]:

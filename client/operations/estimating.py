@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.records import Records
 from stepsweep.bucket.s3 import for_all
-from stepsweep.client.archive.recorded import execution_prefix
+from stepsweep.client.archive.executions import execution_prefix
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.trainers import sweeps_of
 from stepsweep.client.deployment import explained

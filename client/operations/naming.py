@@ -4,7 +4,7 @@ import json
 
 from botocore.exceptions import ClientError
 
-from stepsweep.client.archive.recorded import swept_by
+from stepsweep.client.archive.executions import swept_by
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import explained
 from stepsweep.contract.errors import InvalidInput

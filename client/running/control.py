@@ -4,15 +4,10 @@ import json
 import secrets
 from dataclasses import dataclass
 
+from stepsweep.client.archive.entries import Entry, entries_of
+from stepsweep.client.archive.executions import SUFFIX_BYTES, execution_prefix, is_named_by_us, of_sweep
 from stepsweep.client.archive.read_once import ReadOnce
-from stepsweep.client.archive.recorded import (
-    SUFFIX_BYTES,
-    Archive,
-    Entry,
-    execution_prefix,
-    is_named_by_us,
-    of_sweep,
-)
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.deployment import Deployment, explained
 from stepsweep.client.running.execution import Execution
 from stepsweep.contract.errors import InvalidInput
@@ -114,4 +109,4 @@ class Found:
 
     def entries(self) -> list[Entry]:
         """Returns all sweeps, newest first."""
-        return self.archive.entries(self.executions())
+        return entries_of(self.archive, self.executions())

@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepsweep.bucket.stores import Home
-from stepsweep.client.archive.recorded import Entry
+from stepsweep.client.archive.entries import Entry
 from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.described import MAX_NAMED, number_of, printable, shown_value

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from stepsweep.bucket.disk import told
-from stepsweep.client.archive.recorded import Entry, of_sweep
+from stepsweep.client.archive.entries import Entry, entries_of
+from stepsweep.client.archive.executions import of_sweep
 from stepsweep.client.running.control import Found
 from stepsweep.client.ui.feed import Feed
 from stepsweep.client.ui.source import Source
@@ -118,7 +119,7 @@ class Overview:
                     asked.append(name)
                 else:
                     known[name] = had
-            known |= {each.sweep: (now, self._line(found, each)) for each in found.archive.entries(running, asked)}
+            known |= {each.sweep: (now, self._line(found, each)) for each in entries_of(found.archive, running, asked)}
             self._known = known
             lines = [line for _, line in known.values()]
         newest = sorted(lines, key=lambda line: (line.entry.started_at, line.entry.sweep), reverse=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stepsweep.bucket.stores import FolderStore
+from stepsweep.client.archive.entries import entries_of
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidDocument
@@ -141,7 +142,7 @@ def test_a_damaged_record_is_named_and_the_other_sweeps_are_there(
     (folder,) = good_and_bad.directory.glob("s3/*")
     archive = Archive(FolderStore(folder), objects=folder)
 
-    listed = {entry.sweep: entry for entry in archive.entries([])}
+    listed = {entry.sweep: entry for entry in entries_of(archive, [])}
 
     assert listed["good"].value == 0.2
     # The list reads neither the plan nor the results of a sweep that has a winner.
@@ -207,10 +208,10 @@ def dated(folder: Path, *, first: str) -> None:
 @pytest.mark.parametrize("first", ["leaderboard.csv", "winner.json", "to-run.json", "plan.json", "latest.json"])
 def test_times_of_files_decide_nothing_of_a_finished_sweep(good_and_bad: RecordedCloud, first: str) -> None:
     (folder,) = good_and_bad.directory.glob("s3/*")
-    before = Archive(FolderStore(folder), objects=folder).entries([])
+    before = entries_of(Archive(FolderStore(folder), objects=folder), [])
     dated(folder, first=first)
     archive = Archive(FolderStore(folder), objects=folder)
-    assert archive.entries([]) == before
+    assert entries_of(archive, []) == before
     standing = archive.standing("good", [])
     assert standing.status == "FINISHED"
     assert standing.output is not None
@@ -230,7 +231,7 @@ def test_a_resumed_sweep_shows_no_outcome_of_an_earlier_execution(recorded: Reco
         os.utime(file, (2_000_000_000, 2_000_000_000))
 
     archive = Archive(FolderStore(folder), objects=folder)
-    (entry,) = archive.entries([])
+    (entry,) = entries_of(archive, [])
     standing = archive.standing("mine", [])
 
     assert (entry.status, entry.planned, entry.ended, entry.value) == ("INTERRUPTED", 2, 1, None)
@@ -238,7 +239,7 @@ def test_a_resumed_sweep_shows_no_outcome_of_an_earlier_execution(recorded: Reco
     assert [(row.trial_id, row.rank) for row in standing.rows] == [(good.trial_id, 1)]
 
     recorded.failed("mine", bad, "no", execution="execution-2")
-    (entry,) = archive.entries([])
+    (entry,) = entries_of(archive, [])
     assert entry.ended == 2
 
 

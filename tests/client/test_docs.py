@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from stepsweep.client.archive.comparison import Compared, Comparison, Difference, InCommon
-from stepsweep.client.archive.recorded import Entry
+from stepsweep.client.archive.entries import Entry
 from stepsweep.client.checks.findings import Finding
 from stepsweep.client.cli.main import cli
 from stepsweep.client.export.folders import Written

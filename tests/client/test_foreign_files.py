@@ -12,6 +12,7 @@ import pytest
 
 from stepsweep.bucket.s3 import MAX_DOCUMENT_BYTES
 from stepsweep.bucket.stores import FolderStore
+from stepsweep.client.archive.entries import entries_of
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.contract.errors import InvalidDocument
 from tests.support.command import Sweep
@@ -70,7 +71,7 @@ def test_what_is_no_object_is_named_and_the_other_sweeps_are_there(
     file.unlink()
     put(file)
     archive = Archive(FolderStore(folder), objects=folder)
-    listed = {entry.sweep: entry for entry in archive.entries([])}
+    listed = {entry.sweep: entry for entry in entries_of(archive, [])}
     assert listed["good"].value == 0.1
     assert listed["bad"].status == "UNREADABLE"
     assert f"sweeps/bad/{name}: {fault}" in listed["bad"].fault
@@ -86,7 +87,7 @@ def test_a_folder_that_is_a_link_is_not_followed(recorded: RecordedCloud, tmp_pa
     for name in ("a", "b"):  # two ways around: 2^40 paths to whoever follows them
         (folder / "sweeps" / "good" / name).symlink_to(folder / "sweeps")
     archive = Archive(FolderStore(folder), objects=folder)
-    listed = {entry.sweep: entry for entry in archive.entries([])}
+    listed = {entry.sweep: entry for entry in entries_of(archive, [])}
     assert (listed["good"].value, listed["bad"].status) == (0.1, "UNREADABLE")
     assert "sweeps/bad/spec.json: its folder is a link" in listed["bad"].fault
 

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from stepsweep.bucket.stores import FolderStore
 from stepsweep.client.archive.comparison import compare as compare_sweeps
-from stepsweep.client.archive.recorded import Archive, Entry
+from stepsweep.client.archive.entries import Entry
+from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deployment import Deployment
