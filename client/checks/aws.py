@@ -2,23 +2,21 @@
 
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from platform import python_version
 from typing import Any
 
 from botocore import exceptions as aws
 
-from stepsweep.bucket.sweep_jobs import ON_MACHINES
+from stepsweep.client.checks.batch import image, job_definition, job_queue, vcpus_of
 from stepsweep.client.checks.findings import NEVER, Clients, Finding, State, asked, one_line
+from stepsweep.client.checks.machine import tool_finding
 from stepsweep.client.checks.quotas import Vcpus, quotas
 from stepsweep.client.checks.scaling import machine_images, why_machines_do_not_start
+from stepsweep.client.checks.stuck_jobs import waiting_jobs
 from stepsweep.client.checks.zones import zones
 from stepsweep.client.deployment import explanation
 from stepsweep.contract.deployed import Output
-from stepsweep.stack_config import ECR_IMAGE
 
 READY = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE")
 STACK_REMEDIES = {
@@ -35,9 +33,6 @@ STILL_RUNS = ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDA
 """States of a stack in which sweeps run nevertheless."""
 
 UNANSWERED = (aws.ClientError, aws.BotoCoreError)
-
-LONG_SECONDS = 900
-"""A wait that is suspicious: a GPU machine usually starts, and pulls the image, in about five minutes."""
 
 
 @dataclass(kw_only=True)
@@ -77,20 +72,26 @@ class AwsDoctor:
         findings.append(Finding(check="outputs", state=State.OK, found=f"all {len(Output)} exist"))
         findings += self._ask("state machine", "states", lambda: self._state_machine(outputs[Output.STATE_MACHINE_ARN]))
         environments: list[dict[str, Any]] = []
-        findings += self._ask("job queue", "batch", lambda: self._queue(outputs[Output.SWEEP_QUEUE], environments))
+        findings += self._ask(
+            "job queue",
+            "batch",
+            lambda: job_queue(self.clients, outputs[Output.SWEEP_QUEUE], environments, options=self.options),
+        )
         findings += machine_images(environments)
         findings += self._ask("zones", "ec2", lambda: zones(self.clients, environments))
         definition: dict[str, Any] = {}
-        findings += self._ask("job definition", "batch", lambda: self._definition(definition))
+        findings += self._ask("job definition", "batch", lambda: job_definition(self.clients, self.stack, definition))
         if definition:
-            image = definition.get("containerProperties", {}).get("image", "")
-            findings += self._ask("image", "ecr", lambda: self._image(image))
+            name = definition.get("containerProperties", {}).get("image", "")
+            findings += self._ask("image", "ecr", lambda: image(self.clients, name))
             findings += self._quotas(outputs, environments, definition)
         findings += self._ask(
             "machines", "autoscaling", lambda: why_machines_do_not_start(self.clients, environments, now=self.now)
         )
         findings += self._ask(
-            "waiting jobs", "batch", lambda: self._waiting(outputs[Output.SWEEP_QUEUE], outputs[Output.JOB_QUEUE])
+            "waiting jobs",
+            "batch",
+            lambda: waiting_jobs(self.clients, outputs[Output.SWEEP_QUEUE], outputs[Output.JOB_QUEUE], now=self.now),
         )
         findings += self._ask("bucket", "s3", lambda: self._bucket(outputs[Output.BUCKET]))
         return findings
@@ -106,11 +107,8 @@ class AwsDoctor:
         if any(name not in outputs for name in Output):
             return []
         with contextlib.suppress(*UNANSWERED):
-            batch = self.clients("batch")
-            for queue in batch.describe_job_queues(jobQueues=[outputs[Output.SWEEP_QUEUE]])["jobQueues"]:
-                arns = [order["computeEnvironment"] for order in queue["computeEnvironmentOrder"]]
-                environments += batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
-            self._definition(definition)
+            job_queue(self.clients, outputs[Output.SWEEP_QUEUE], environments, options=self.options)
+            job_definition(self.clients, self.stack, definition)
         if not definition or not environments:
             return []
         for found in (
@@ -130,7 +128,7 @@ class AwsDoctor:
             self._stack(described)
             for output in described.get("Outputs", []):
                 if output["OutputKey"] == Output.SWEEP_QUEUE:
-                    self._queue(output["OutputValue"], environments)
+                    job_queue(self.clients, output["OutputValue"], environments, options=self.options)
             for each in why_machines_do_not_start(self.clients, environments, now=self.now):
                 return f"machines: {each.found}; {each.remedy}"
         return ""
@@ -199,82 +197,6 @@ class AwsDoctor:
             )
         ]
 
-    def _queue(self, name: str, environments: list[dict[str, Any]]) -> list[Finding]:
-        batch = self.clients("batch")
-        queues = batch.describe_job_queues(jobQueues=[name])["jobQueues"]
-        if not queues:
-            remedy = "somebody deleted it by hand: `sweep destroy`, then `sweep deploy`"
-            found = f"there is no job queue {name}"
-            return [Finding(check="job queue", state=State.PROBLEM, found=found, remedy=remedy)]
-        arns = [order["computeEnvironment"] for order in queues[0]["computeEnvironmentOrder"]]
-        environments += batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
-        findings = [self._batch_finding("job queue", queues[0], queues[0]["jobQueueName"], "job-queue")]
-        findings += [
-            self._batch_finding("compute", environment, environment["computeEnvironmentName"], "compute-environment")
-            for environment in environments
-        ]
-        if len(environments) < len(arns):
-            found = f"{len(arns) - len(environments)} of the queue's {len(arns)} compute environments are not there"
-            findings.append(Finding(check="compute", state=State.PROBLEM, found=found, remedy="`sweep deploy`"))
-        return findings
-
-    def _batch_finding(self, check: str, answer: Mapping[str, Any], name: str, kind: str) -> Finding:
-        state, status, reason = answer["state"], answer.get("status", "VALID"), one_line(answer.get("statusReason", ""))
-        found = f"{name} is {state} and {status}"
-        if state == "ENABLED" and status == "VALID":
-            return Finding(check=check, state=State.OK, found=found)
-        if reason:
-            found += f": {reason}"
-        if status in ("CREATING", "UPDATING"):
-            return Finding(check=check, state=State.WARNING, found=found, remedy="wait a minute, and try again")
-        if state != "ENABLED":
-            remedy = f"`aws batch update-{kind} --{kind} {name} --state ENABLED{self.options}`"
-        else:
-            remedy = (
-                "fix what the reason names, then `sweep deploy`; if it stays so, `sweep destroy` and `sweep deploy`"
-            )
-        return Finding(check=check, state=State.PROBLEM, found=found, remedy=remedy)
-
-    def _definition(self, definition: dict[str, Any]) -> list[Finding]:
-        pages = self.clients("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.stack)
-        arns = [
-            resource["PhysicalResourceId"]
-            for page in pages
-            for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == "AWS::Batch::JobDefinition"
-        ]
-        found = self.clients("batch").describe_job_definitions(jobDefinitions=arns)["jobDefinitions"] if arns else []
-        active = [one for one in found if one["status"] == "ACTIVE"]
-        if not active:
-            remedy = "`sweep deploy` makes one; somebody deregistered it" if arns else "`sweep deploy`"
-            none = "the stack has no ACTIVE job definition"
-            return [Finding(check="job definition", state=State.PROBLEM, found=none, remedy=remedy)]
-        definition.update(max(active, key=lambda one: one["revision"]))
-        name = f"{definition['jobDefinitionName']}:{definition['revision']}"
-        each = f"{name} is ACTIVE; {vcpus_of(definition)} vCPUs per trial"
-        return [Finding(check="job definition", state=State.OK, found=each)]
-
-    def _image(self, image: str) -> list[Finding]:
-        parts = ECR_IMAGE.fullmatch(image)
-        if parts is None:
-            found = f"{image or 'none'} is not in ECR, so it was not checked"
-            remedy = f"`docker manifest inspect {image}` shows whether it can be pulled"
-            return [Finding(check="image", state=State.WARNING, found=found, remedy=remedy)]
-        asked_for = {"imageDigest": parts["digest"]} if parts["digest"] else {"imageTag": parts["tag"] or "latest"}
-        ecr = self.clients("ecr")
-        if parts["region"] != ecr.meta.region_name:
-            found = f"{image} is in another region, so it was not checked"
-            return [Finding(check="image", state=State.WARNING, found=found)]
-        try:
-            (details,) = ecr.describe_images(
-                registryId=parts["account"], repositoryName=parts["repository"], imageIds=[asked_for]
-            )["imageDetails"]
-        except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
-            remedy = "every job would fail with CannotPullContainerError; `sweep deploy` builds and pushes it again"
-            return [Finding(check="image", state=State.PROBLEM, found=f"{image} is not there", remedy=remedy)]
-        size = f", {details['imageSizeInBytes'] / 1e9:.1f} GB" if details.get("imageSizeInBytes") else ""
-        return [Finding(check="image", state=State.OK, found=f"{image} is there{size}")]
-
     def _quotas(
         self, outputs: Mapping[str, str], environments: list[dict[str, Any]], definition: Mapping[str, Any]
     ) -> list[Finding]:
@@ -287,32 +209,6 @@ class AwsDoctor:
             profile=self.profile,
         )
 
-    def _waiting(self, queue: str, by_hand: str) -> list[Finding]:
-        """Returns why the jobs of a queue wait. Those of the queue by hand use the same machines."""
-        batch = self.clients("batch")
-        pages = batch.get_paginator("list_jobs").paginate(jobQueue=queue, jobStatus="RUNNABLE")
-        jobs = [job for page in pages for job in page["jobSummaryList"]]
-        late = [job for job in jobs if self.now - job.get("createdAt", 0) / 1000 > LONG_SECONDS]
-        reasons = Counter(one_line(job.get("statusReason", "")) for job in late)
-        runs = any(
-            batch.list_jobs(jobQueue=name, jobStatus=status, maxResults=1)["jobSummaryList"]
-            for name in (queue, by_hand)
-            for status in ON_MACHINES
-        )
-        if not late or (runs and set(reasons) == {""}):
-            turn = ", until others have finished" if late else ""
-            found = f"{len(jobs):,} wait for a machine{turn}" if jobs else "none"
-            return [Finding(check="waiting jobs", state=State.OK, found=found)]
-        return [
-            Finding(
-                check="waiting jobs",
-                state=State.WARNING if runs else State.PROBLEM,
-                found=f"{number:,} RUNNABLE for more than {LONG_SECONDS // 60} minutes: {reason or 'no reason given'}",
-                remedy=remedy_of(reason),
-            )
-            for reason, number in reasons.most_common(5)
-        ]
-
     def _bucket(self, name: str) -> list[Finding]:
         s3 = self.clients("s3")
         try:
@@ -321,34 +217,3 @@ class AwsDoctor:
             remedy = "somebody deleted it by hand: `sweep destroy`, then `sweep deploy`"
             return [Finding(check="bucket", state=State.PROBLEM, found=f"there is no bucket {name}", remedy=remedy)]
         return [Finding(check="bucket", state=State.OK, found=f"s3://{name} can be read")]
-
-
-def tool_finding() -> Finding:
-    """Returns the versions of stepsweep and Python."""
-    try:
-        tool = version("stepsweep")
-    except PackageNotFoundError:
-        tool = "from its sources"
-    return Finding(check="tool", state=State.OK, found=f"stepsweep {tool}, Python {python_version()}")
-
-
-def vcpus_of(definition: Mapping[str, Any]) -> int:
-    """Returns the vCPUs of one job. The stack's job definition has a whole number."""
-    requirements = definition["containerProperties"]["resourceRequirements"]
-    return next(int(requirement["value"]) for requirement in requirements if requirement["type"] == "VCPU")
-
-
-def remedy_of(reason: str) -> str:
-    """Returns what to do about waiting jobs.
-
-    https://docs.aws.amazon.com/batch/latest/userguide/job_stuck_in_runnable.html
-    """
-    if "INSUFFICIENT_INSTANCE_CAPACITY" in reason:
-        return "wait, or `sweep deploy -c instance_types=g4dn.xlarge,g5.xlarge`, or use another region"
-    if "COMPUTE_ENVIRONMENT_MAX_RESOURCE" in reason:
-        return "one job wants more than the stack may use: `sweep deploy` with a larger -c max_vcpus"
-    if "JOB_RESOURCE_REQUIREMENT" in reason:
-        return (
-            "no instance type is large enough for a job: `sweep deploy` with larger -c instance_types, or a smaller job"
-        )
-    return "see what the quota and the compute environments above say"

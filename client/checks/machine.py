@@ -4,9 +4,10 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import python_version
 
-from stepsweep.client.checks.aws import tool_finding
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.extras import MODULES, installing, missing
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
@@ -33,6 +34,15 @@ def examine_machine(directory: Path) -> list[Finding]:
         _disk(directory),
         _embedded(directory),
     ]
+
+
+def tool_finding() -> Finding:
+    """Returns the versions of stepsweep and Python."""
+    try:
+        tool = version("stepsweep")
+    except PackageNotFoundError:
+        tool = "from its sources"
+    return Finding(check="tool", state=State.OK, found=f"stepsweep {tool}, Python {python_version()}")
 
 
 def _python() -> Finding:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from stepsweep.bucket.records import Records
 from stepsweep.bucket.sweep_jobs import jobs_alive, jobs_of
 from stepsweep.client.checks import seen, trained
-from stepsweep.client.checks.aws import tool_finding
 from stepsweep.client.checks.findings import Finding, State, asked
+from stepsweep.client.checks.machine import tool_finding
 from stepsweep.client.deployment import CloudError, Deployment, explained
 from stepsweep.client.operations.estimating import calibration
 from stepsweep.client.operations.follow import POLL_SECONDS

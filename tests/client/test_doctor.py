@@ -19,8 +19,8 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from stepsweep.client.checks.aws import AwsDoctor, tool_finding
-from stepsweep.client.checks.machine import examine_machine
+from stepsweep.client.checks.aws import AwsDoctor
+from stepsweep.client.checks.machine import examine_machine, tool_finding
 from stepsweep.client.checks.quotas import family_of
 from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.clouds.cloud import Cloud

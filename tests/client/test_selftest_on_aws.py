@@ -15,7 +15,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from stepsweep.client.checks.aws import tool_finding
+from stepsweep.client.checks.machine import tool_finding
 from stepsweep.client.operations import selftest as operation
 from stepsweep.client.operations.follow import POLL_SECONDS
 from stepsweep.client.operations.selftest import SelfTest, announced, heading
