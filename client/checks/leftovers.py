@@ -1,8 +1,4 @@
-"""`sweep teardown --check`: finds stepsweep's resources in an account, and which of them cost money. Deletes nothing.
-
-Batch resources, and those that CloudFormation names, have no recognizable names, so it searches by tag. It searches
-by name for resources that have lost the tag.
-"""
+"""`sweep teardown --check`: finds what stepsweep left in an account, and what of it costs money. Deletes nothing."""
 
 import shlex
 from collections.abc import Callable, Iterable
@@ -12,9 +8,9 @@ from typing import Any
 from botocore import exceptions as aws
 
 from stepsweep.client.checks.findings import Clients, Finding, State, asked, counted
+from stepsweep.client.checks.ours import arns_with_tag, is_named, is_ours, tag_filter
+from stepsweep.client.checks.stored import buckets, images, log_groups
 from stepsweep.client.deployment import explanation
-from stepsweep.contract.deployed import TAG
-from stepsweep.stack_config import ECR_IMAGE
 
 FREE = {
     "lambda": "costs nothing unless it is called",
@@ -23,8 +19,6 @@ FREE = {
     "events": "costs nothing",
 }
 EC2_COSTS = ("natgateway", "elastic-ip", "vpc-endpoint", "snapshot")
-GB_USD = {"ecr": 0.10, "logs": 0.03}
-"""USD per GB and month in us-east-1: https://aws.amazon.com/ecr/pricing, https://aws.amazon.com/cloudwatch/pricing"""
 
 
 @dataclass(kw_only=True)
@@ -58,9 +52,9 @@ class Leftovers:
             ("stack", "cloudformation", self._stack),
             ("instances", "ec2", self._instances),
             ("volumes", "ec2", self._volumes),
-            ("buckets", "s3", lambda: self._buckets(arns)),
-            ("log groups", "logs", lambda: self._log_groups(arns)),
-            ("images", "ecr", self._images),
+            ("buckets", "s3", lambda: buckets(self.clients, arns, stack=self.stack, options=self.options)),
+            ("log groups", "logs", lambda: log_groups(self.clients, arns, stack=self.stack, options=self.options)),
+            ("images", "ecr", lambda: images(self.clients, self._our_definitions(), options=self.options)),
             ("state machines", "states", lambda: self._state_machines(arns)),
             ("job queues", "batch", self._queues),
             ("compute", "batch", self._environments),
@@ -73,19 +67,11 @@ class Leftovers:
         # A resource that we may not see could exist and cost money.
         return asked(check, question, service=service, unanswered=State.PROBLEM, profile=self.profile)
 
-    def _is_ours(self, name: str, tags: object) -> bool:
-        return (isinstance(tags, dict) and tags.get(TAG[0]) == TAG[1]) or self._is_named(name)
-
-    def _is_named(self, name: str) -> bool:
-        """Whether CloudFormation chose this name for the stack: `Stepsweep-…`, `/aws/lambda/Stepsweep-…`."""
-        return name.rpartition("/")[2].lower().startswith(f"{self.stack}-".lower())
-
     # --- the services
 
     def _tagged(self, arns: list[str]) -> list[Finding]:
-        pages = self.clients("resourcegroupstaggingapi").get_paginator("get_resources")
-        for page in pages.paginate(TagFilters=[{"Key": TAG[0], "Values": [TAG[1]]}]):
-            arns += [one["ResourceARN"] for one in page["ResourceTagMappingList"]]
+        for arn in arns_with_tag(self.clients):
+            arns.append(arn)  # those before a fault count
         return []
 
     def _stack(self) -> list[Finding]:
@@ -138,100 +124,10 @@ class Leftovers:
             for one in volumes
         ]
 
-    def _buckets(self, arns: Iterable[str]) -> list[Finding]:
-        s3 = self.clients("s3")
-        tagged = set(names_of(arns, "s3"))
-        findings = []
-        for name in [one["Name"] for one in s3.list_buckets()["Buckets"]]:
-            if name not in tagged and not self._is_named(name):
-                continue
-            command = f"`aws s3 rb --force s3://{name}{self.options}` deletes it with all results in it"
-            if s3.list_objects_v2(Bucket=name, MaxKeys=1).get("KeyCount"):
-                found = f"{name} holds objects, and costs their storage"
-                findings.append(Finding(check="buckets", state=State.PROBLEM, found=found, remedy=command))
-            else:
-                found = f"{name} is empty, and costs nothing"
-                findings.append(Finding(check="buckets", state=State.WARNING, found=found, remedy=command))
-        return findings
-
-    def _log_groups(self, arns: Iterable[str]) -> list[Finding]:
-        tagged = {arn.split(":log-group:", 1)[1].removesuffix(":*") for arn in arns if ":log-group:" in arn}
-        findings = []
-        for page in self.clients("logs").get_paginator("describe_log_groups").paginate():
-            for group in page["logGroups"]:
-                name = group["logGroupName"]
-                if name not in tagged and not self._is_named(name):
-                    continue
-                size = group.get("storedBytes", 0)
-                until = f"kept for {group['retentionInDays']} days" if "retentionInDays" in group else "kept for ever"
-                costs = f"about {month_usd(size, 'logs')} a month" if size else "costs nothing"
-                findings.append(
-                    Finding(
-                        check="log groups",
-                        state=State.PROBLEM if size else State.WARNING,
-                        found=f"{name} holds {size:,} bytes, {until}: {costs}",
-                        remedy=f"`aws logs delete-log-group --log-group-name {name}{self.options}`",
-                    )
-                )
-        return findings
-
-    def _images(self) -> list[Finding]:
-        """CDK's bootstrap repository keeps pushed images; the job definitions show which were ours."""
-        tags: dict[tuple[str, str], set[str]] = {}
-        for definition in self._our_definitions():
-            parts = ECR_IMAGE.fullmatch(definition.get("containerProperties", {}).get("image", ""))
-            if parts and parts["tag"] and "container-assets" in parts["repository"]:
-                tags.setdefault((parts["account"], parts["repository"]), set()).add(parts["tag"])
-        ecr = self.clients("ecr")
-        findings = []
-        for (account, repository), ours in tags.items():
-            try:
-                pages = ecr.get_paginator("describe_images").paginate(registryId=account, repositoryName=repository)
-                images = [one for page in pages for one in page["imageDetails"]]
-            except ecr.exceptions.RepositoryNotFoundException:
-                continue
-            for image in images:
-                for tag in sorted(ours & set(image.get("imageTags", []))):
-                    size = image.get("imageSizeInBytes", 0)
-                    found = f"{repository}:{tag}, {size / 1e9:.1f} GB, costs storage: {month_usd(size, 'ecr')} a month"
-                    command = f"aws ecr batch-delete-image --repository-name {repository} --image-ids imageTag={tag}"
-                    remedy = f"`{command}{self.options}`; CDK's bootstrap keeps images of stacks that are gone"
-                    findings.append(Finding(check="images", state=State.PROBLEM, found=found, remedy=remedy))
-        if findings:
-            return findings
-        if not tags:
-            return self._unknown_images(ecr)
-        return [Finding(check="images", state=State.OK, found="none of ours is in CDK's repository")]
-
-    def _unknown_images(self, ecr: Any) -> list[Finding]:
-        repositories = [
-            one["repositoryName"]
-            for page in ecr.get_paginator("describe_repositories").paginate()
-            for one in page["repositories"]
-            if "container-assets" in one["repositoryName"]
-        ]
-        kept = {
-            name: sum(
-                len(page["imageDetails"]) for page in ecr.get_paginator("describe_images").paginate(repositoryName=name)
-            )
-            for name in repositories
-        }
-        if not any(kept.values()):
-            return [Finding(check="images", state=State.OK, found="none in CDK's repository")]
-        names = counted(f"{name} ({number:,})" for name, number in kept.items() if number)
-        return [
-            Finding(
-                check="images",
-                state=State.PROBLEM,
-                found=f"CDK's repository holds images, which cost storage; their owner is unknown: {names}",
-                remedy="no job definition of ours is left that names one. `cdk gc` deletes what no stack uses",
-            )
-        ]
-
     def _state_machines(self, arns: Iterable[str]) -> list[Finding]:
         pages = self.clients("stepfunctions").get_paginator("list_state_machines").paginate()
         machines = [one for page in pages for one in page["stateMachines"]]
-        ours = [one for one in machines if one["stateMachineArn"] in arns or self._is_named(one["name"])]
+        ours = [one for one in machines if one["stateMachineArn"] in arns or is_named(one["name"], stack=self.stack)]
         return [
             Finding(
                 check="state machines",
@@ -249,7 +145,7 @@ class Leftovers:
             one["jobQueueName"]
             for page in pages
             for one in page["jobQueues"]
-            if one.get("status") != "DELETED" and self._is_ours(one["jobQueueName"], one.get("tags"))
+            if one.get("status") != "DELETED" and is_ours(one["jobQueueName"], one.get("tags"), stack=self.stack)
         ]
         return [
             Finding(
@@ -267,7 +163,7 @@ class Leftovers:
         for page in self.clients("batch").get_paginator("describe_compute_environments").paginate():
             for one in page["computeEnvironments"]:
                 name = one["computeEnvironmentName"]
-                if one.get("status") == "DELETED" or not self._is_ours(name, one.get("tags")):
+                if one.get("status") == "DELETED" or not is_ours(name, one.get("tags"), stack=self.stack):
                     continue
                 least = one.get("computeResources", {}).get("minvCpus", 0)
                 costs = f"keeps {least} vCPUs running, which cost money" if least else "costs nothing while no job runs"
@@ -289,7 +185,7 @@ class Leftovers:
         for status in ("ACTIVE", "INACTIVE"):
             for page in batch.get_paginator("describe_job_definitions").paginate(status=status):
                 found += page["jobDefinitions"]
-        return [one for one in found if self._is_ours(one["jobDefinitionName"], one.get("tags"))]
+        return [one for one in found if is_ours(one["jobDefinitionName"], one.get("tags"), stack=self.stack)]
 
     def _definitions(self) -> list[Finding]:
         ours = self._our_definitions()
@@ -332,16 +228,3 @@ def others(arns: Iterable[str]) -> list[Finding]:
             )
         )
     return findings
-
-
-def names_of(arns: Iterable[str], service: str) -> list[str]:
-    return [arn.rpartition(":")[2] for arn in arns if arn.split(":")[2] == service]
-
-
-def tag_filter() -> list[dict[str, Any]]:
-    return [{"Name": f"tag:{TAG[0]}", "Values": [TAG[1]]}]
-
-
-def month_usd(size: int, service: str) -> str:
-    usd = size / 1e9 * GB_USD[service]
-    return f"{usd:.2f} USD" if usd >= 0.005 else "less than 0.01 USD"

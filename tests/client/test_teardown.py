@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stepsweep.client.checks.leftovers import Leftovers, month_usd, others
+from stepsweep.client.checks.leftovers import Leftovers, others
+from stepsweep.client.checks.stored import month_usd
 from tests.support.answers import JSON, Answer, Change, answering
 from tests.support.clients import client_of
 from tests.support.command import Sweep
