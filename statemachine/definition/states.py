@@ -13,14 +13,14 @@ from stepsweep.statemachine.retried import FUNCTION_ERRORS
 
 
 class Reader(sfn.S3JsonItemReader):
-    """CDK's reader without its grant on the whole bucket; `stack/sweep_stack.py` grants what it reads."""
+    """CDK's reader without its grant on the whole bucket; `stack/permissions.py` grants what it reads."""
 
     def provide_policy_statements(self) -> list[iam.PolicyStatement]:
         return []
 
 
 class Writer(sfn.ResultWriterV2):
-    """CDK's writer without its grant on the whole bucket; `stack/sweep_stack.py` grants what it writes."""
+    """CDK's writer without its grant on the whole bucket; `stack/permissions.py` grants what it writes."""
 
     def provide_policy_statements(self) -> list[iam.PolicyStatement]:
         return []

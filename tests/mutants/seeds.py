@@ -95,7 +95,7 @@ SEEDS = [
     ),
     Seed(
         breaks="`-c image=` is ignored",
-        file="stack/sweep_stack.py",
+        file="stack/trainer_image.py",
         text="    if config.image:\n",
         wrong="    if False:\n",
         tests=("tests/proof/test_stack.py::test_the_stack_is_what_its_summary_says",),
