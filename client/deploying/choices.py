@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.stack_config import StackConfig, names, parsed, table
+from stepsweep.stack_config import StackConfig, names, table
+from stepsweep.stack_values import parsed
 
 FILES = {"stepsweep.toml": ("deploy",), "pyproject.toml": ("tool", "stepsweep", "deploy")}
 """Each file, and the path of its table of choices."""

@@ -12,7 +12,8 @@ from botocore import exceptions as aws
 from stepsweep.client.deployment import CloudError, clients_of, is_denied
 from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.stack_config import ZONE, fault_of_region
+from stepsweep.stack_config import fault_of_region
+from stepsweep.stack_values import ZONE
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 """The SSM parameter of CDK's bootstrap stack: https://docs.aws.amazon.com/cdk/v2/guide/bootstrapping-env.html"""

@@ -10,7 +10,8 @@ from stepsweep.client.checks.zones import zones_that_offer
 from stepsweep.client.deploying.target import Target
 from stepsweep.client.deployment import is_denied
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.stack_config import ZONE, StackConfig
+from stepsweep.stack_config import StackConfig
+from stepsweep.stack_values import ZONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

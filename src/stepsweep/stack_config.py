@@ -3,53 +3,24 @@
 The stack reads them from CDK's context, the client from the command line and a file. Both import this module.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from stepsweep.contract.cost import TUTORIAL_RATES
-from stepsweep.contract.environment import secret_faults
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.contract.limits import MAX_CONCURRENCY
 from stepsweep.contract.means import Capacity, StackJob
-from stepsweep.trainer_script import script_of
+from stepsweep.stack_values import parsed
 
 UMASK = 0o022
 """Of all that writes what a deployment includes. Images and functions run as other users, who have to read it."""
-
-LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365)
-"""The retention times that CloudWatch Logs allows, up to a year."""
-
-INTEGER_RANGES = {
-    "max_vcpus": (1, 10_000),
-    "job_vcpus": (1, 192),
-    "job_gpus": (0, 8),
-    "trials_per_gpu": (1, 16),
-    "job_memory_mib": (512, 2_000_000),
-    "job_timeout_minutes": (1, 14 * 24 * 60),
-    "max_concurrency": (1, MAX_CONCURRENCY),
-    "max_wait_minutes": (10, 24 * 60),
-    "start_within_minutes": (10, 7 * 24 * 60),
-    "checkpoint_days": (1, 3650),
-}
-
-_SECRET_ARN = re.compile(
-    r"arn:aws[a-z-]*:(?:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(?::[^:\s]*){0,3}"
-    r"|ssm:[a-z0-9-]+:\d{12}:parameter/[A-Za-z0-9/_.-]+)",
-    re.ASCII,
-)
 
 ECR_IMAGE = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr(?:-fips)?\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
     r"(?P<repository>[^:@]+)(?::(?P<tag>[^:@]+))?(?:@(?P<digest>sha256:[0-9a-f]{64}))?"
 )
 """An image in a private repository of ECR."""
-
-ZONE = r"[a-z]{2}(-[a-z]+)+-\d[a-z]"
-"""The name of an availability zone, which no local zone and no Wavelength zone has."""
 
 Value = TypeVar("Value")
 
@@ -181,45 +152,6 @@ def _text(default: object) -> str:
     return "none" if default is None else str(default)
 
 
-def parsed(name: str, raw: object) -> object:
-    """Returns the value of one field. Raises ValueError, which names the rule and the value."""
-    if name in INTEGER_RANGES:
-        return _integer(raw, *INTEGER_RANGES[name])
-    text = str(raw)
-    match name:
-        case "usd_per_hour":
-            return _positive(raw)
-        case "capacity":
-            return _matching(text, "|".join(Capacity), f"one of {', '.join(Capacity)}")
-        case "log_retention_days":
-            if not text.isdecimal() or int(text) not in LOG_RETENTION_DAYS:
-                raise ValueError(f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}, got {raw!r}")
-            return int(text)
-        case "instance_types":
-            what = "instance types such as g4dn.xlarge,g5.xlarge"
-            return tuple(_matching(part, r"[a-z][a-z0-9-]*\.[a-z0-9-]+", what) for part in _parts(raw))
-        case "subnet_ids":
-            what = "subnets such as subnet-0a1b2c3d,subnet-4e5f6a7b"
-            return tuple(_matching(part, r"subnet-[0-9a-f]{8,17}", what) for part in _parts(raw))
-        case "zones":
-            what = "availability zones such as us-east-1a,us-east-1b"
-            return tuple(dict.fromkeys(_matching(part, ZONE, what) for part in _parts(raw)))
-        case "vpc_id":
-            return _matching(text, r"vpc-[0-9a-f]{8,17}", "a VPC such as vpc-0a1b2c3d")
-        case "notify":
-            return _matching(text, r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
-        case "stack_name":
-            return _matching(text, r"[A-Za-z][A-Za-z0-9-]{0,50}", "1 to 51 letters, digits and -, a letter first")
-        case "secrets":
-            return _secrets(raw)
-        case "trainer":
-            return _trainer(text)
-        case _:
-            return _matching(
-                text, r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "an image such as public.ecr.aws/me/trainer:1"
-            )
-
-
 _OTHER_PARTITIONS = ("cn-", "us-iso", "eu-iso", "eusc-")
 """How the names of regions begin where the template would not work: https://docs.aws.amazon.com/general/latest/gr/rande.html"""
 
@@ -253,59 +185,3 @@ def _fault_of_type(name: str, *, gpus: int) -> str | None:
             f"instance_types: {name} has no NVIDIA GPU, and a trial gets job_gpus={gpus}; without GPUs set job_gpus=0"
         )
     return None
-
-
-def _trainer(text: str) -> str:
-    """The client names a script's file here, which people need not know of."""
-    try:
-        script = script_of(Path(text))
-    except InvalidInput:
-        script = None
-    if script is None and not Path(text, "Dockerfile").is_file():
-        raise ValueError(f"must be a folder with a Dockerfile, got {text!r}")
-    return text
-
-
-def _integer(raw: object, low: int, high: int) -> int:
-    text = str(raw)
-    if isinstance(raw, bool) or not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
-        raise ValueError(f"must be a whole number from {low} to {high}, got {raw!r}")
-    return int(text)
-
-
-def _positive(raw: object) -> float:
-    text = str(raw)
-    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII) or float(text) == 0:
-        raise ValueError(f"must be a number above 0 such as 0.526, got {raw!r}")
-    return float(text)
-
-
-def _secrets(raw: object) -> tuple[tuple[str, str], ...]:
-    """Returns names and ARNs. Errors do not repeat a value: somebody may have written the secret itself."""
-    example = '{"WANDB_API_KEY": "arn:aws:secretsmanager:us-east-1:123456789012:secret:wandb-AbCdEf"}'
-    try:
-        found = json.loads(raw) if isinstance(raw, str) else raw
-    except (ValueError, RecursionError):
-        found = None
-    arns = dict(found) if isinstance(found, Mapping) else None
-    if arns is None:
-        raise ValueError(f"must be names and ARNs such as {example}")
-    if faults := [*secret_faults(list(arns), None)]:
-        raise ValueError("; ".join(fault.removeprefix("secrets").lstrip(":. ") for fault in faults))
-    for name, arn in arns.items():
-        if not isinstance(arn, str) or not _SECRET_ARN.fullmatch(arn):
-            raise ValueError(
-                f"{name} must be the whole ARN of a secret, with the six characters at its end, or of a parameter, "
-                f"such as {example}"
-            )
-    return tuple(sorted(arns.items()))
-
-
-def _parts(raw: object) -> list[str]:
-    return [str(part).strip() for part in (raw if isinstance(raw, list) else str(raw).split(","))]
-
-
-def _matching(text: str, pattern: str, what: str) -> str:
-    if not re.fullmatch(pattern, text, re.ASCII):
-        raise ValueError(f"must be {what}, got {text!r}")
-    return text

@@ -37,6 +37,7 @@ SOURCES = (
     "stack/**/*.py",
     "trainer/**/*",
     "stack_config.py",
+    "stack_values.py",
     "trainer_files.py",
     "trainer_script.py",
 )
