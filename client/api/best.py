@@ -7,7 +7,14 @@ from typing import Any
 
 from stepsweep.client.api.showing import best_as_html
 from stepsweep.contract.described import values_text
-from stepsweep.contract.space import parse_value
+from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.objective import Objective
+from stepsweep.contract.output import Place
+from stepsweep.contract.space import parse_value, plain
+from stepsweep.contract.words import options_line
+
+Downloads = Callable[[str | Path | None, bool], Path]
+"""Downloads a trial's artifacts into a folder, or not if files are there unless it is forced; returns the folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +35,7 @@ class Best:
     epoch: int
     trial_id: str
     options: str
-    _download: Callable[[str | Path | None, bool], Path] = field(repr=False, compare=False)
+    _download: Downloads = field(repr=False, compare=False)
 
     def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
         """Downloads its artifacts, such as its model, and returns the folder.
@@ -68,7 +75,7 @@ class OnFront:
     epoch: int
     trial_id: str
     options: str
-    _download: Callable[[str | Path | None, bool], Path] = field(repr=False, compare=False)
+    _download: Downloads = field(repr=False, compare=False)
 
     def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
         """Downloads its artifacts, as `Best.download` does."""
@@ -76,3 +83,26 @@ class OnFront:
 
     def __str__(self) -> str:
         return f"{self.options}  {values_text(self.values)} at epoch {self.epoch}"
+
+
+def best_of(place: Place, objective: Objective, download: Downloads) -> Best:
+    return Best(
+        params={name: plain(value) for name, value in place.params.items()},
+        metric=objective.metric,
+        value=place.value,
+        epoch=place.epoch,
+        trial_id=place.trial_id,
+        options=place.options,
+        _download=download,
+    )
+
+
+def on_front(row: Row, download: Downloads) -> OnFront:
+    return OnFront(
+        params={name: plain(value) for name, value in row.params.items()},
+        values=dict(row.by_objective),
+        epoch=row.epoch or 0,
+        trial_id=row.trial_id,
+        options=options_line(row.params),
+        _download=download,
+    )

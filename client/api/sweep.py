@@ -1,53 +1,30 @@
 """One sweep: its status and its results."""
 
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from stepsweep.bucket.plans import Plan
-from stepsweep.client.api import tables
-from stepsweep.client.api.best import Best, OnFront
-from stepsweep.client.api.errors import NoWinner, SweepFailed
+from stepsweep.client.api import plots, tables
+from stepsweep.client.api.best import Best, Downloads, OnFront, best_of, on_front
+from stepsweep.client.api.results import Results
 from stepsweep.client.api.showing import shown_here, sweep_as_html
-from stepsweep.client.archive.named import trial_meant
-from stepsweep.client.archive.recorded import Archive
+from stepsweep.client.archive.named import TrialName, words_of
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.extras import need
-from stepsweep.client.logs.reading import read_log
-from stepsweep.client.operations.events import AtRest, Ended, GaveUp, Quiet, Show
+from stepsweep.client.logs.reading import as_lines, read_log
+from stepsweep.client.operations.events import Quiet, Show
 from stepsweep.client.operations.follow import watch
 from stepsweep.client.operations.noting import note_of, write_note
 from stepsweep.client.operations.prioritizing import prioritize, priority_of
-from stepsweep.client.pictures.importance import importance
-from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
-from stepsweep.contract.described import assignments, readable
-from stepsweep.contract.endings import Ending
-from stepsweep.contract.errors import InvalidInput, InvalidSweep
-from stepsweep.contract.leaderboard import Row
-from stepsweep.contract.metrics import Metrics
-from stepsweep.contract.output import Output, Place
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.output import Place
 from stepsweep.contract.priority import Priority, fault_of
-from stepsweep.contract.space import parse_value, plain, shown
+from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.standing import Standing
-from stepsweep.contract.trial import Trial
-from stepsweep.contract.words import as_word, options_line
-from stepsweep.page.course import Course, course
-from stepsweep.page.gathered import Importance
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
-
-
-CURVES = 10
-"""Default number of trials whose curves are drawn."""
-
-TrialName = int | str | Mapping[str, Any]
-"""How a person names a trial: by its rank, the beginning of its id, or params that no other trial has."""
 
 
 class Sweep:
@@ -60,7 +37,7 @@ class Sweep:
     def __init__(self, cloud: Cloud, spec: SweepSpec, *, execution: Execution | None) -> None:
         self.spec = spec
         self._cloud = cloud
-        self._execution = execution
+        self._results = Results(cloud, spec, started=execution)
         self._note_read: str | None = None
 
     @property
@@ -70,7 +47,7 @@ class Sweep:
     @property
     def status(self) -> str:
         """`RUNNING`, `FINISHED` (with or without a winner) or `INTERRUPTED`."""
-        return self._cloud.settled(lambda: self._standing(self._cloud.looked_at()).status)
+        return self._results.now().status
 
     @property
     def note(self) -> str:
@@ -109,7 +86,7 @@ class Sweep:
         """
         if priority not in tuple(Priority):
             raise InvalidInput([fault_of(priority)])
-        self._execution = prioritize(self._cloud, self.name, Priority(priority), Quiet())
+        self._results.started = prioritize(self._cloud, self.name, Priority(priority), Quiet())
 
     def wait(self, *, quiet: bool = False) -> Self:
         """Waits until the sweep has a winner, and shows progress. An interrupt ends only the waiting.
@@ -129,19 +106,9 @@ class Sweep:
         Args:
             keep_going: False stops the sweep if the first three trials to end fail for the same reason.
         """
-        last = watch(self.name, self._cloud, show, execution=self._execution, keep_going=keep_going)
-        self._execution = None
-        match last:
-            case AtRest(standing):
-                self._output_of(standing)
-            case GaveUp(_, failed, spared, reason):
-                raise SweepFailed(
-                    self.name, "FirstTrialsFailed", [f"{failed} failed, {spared} were not trained", reason]
-                )
-            case Ended(_, ending) if ending.error == "InvalidSweep":
-                raise InvalidSweep(readable(ending.cause))
-            case Ended(_, ending) if ending.output is None:
-                raise SweepFailed(self.name, ending.error or ending.status, readable(ending.cause))
+        last = watch(self.name, self._cloud, show, execution=self._results.started, keep_going=keep_going)
+        self._results.started = None
+        self._results.check(last)
         return self
 
     def stop(self) -> None:
@@ -162,11 +129,7 @@ class Sweep:
     def winner(self) -> Best:
         """The winner. Raises NoWinner while the sweep runs, or with several objectives, and SweepFailed if no trial
         succeeded."""
-        self._one_objective()
-        winner = self._output().winner
-        if winner is None:
-            raise NoWinner(f"the output of {self.name} has no winner")
-        return self._best(winner, None)
+        return self._best(self._results.winner(), None)
 
     @property
     def front(self) -> list[OnFront]:
@@ -174,17 +137,12 @@ class Sweep:
 
         Raises NoWinner while the sweep runs, or with one objective, and SweepFailed if no trial succeeded.
         """
-        if not self.spec.has_front:
-            raise NoWinner(f"the sweep {self.name} has one objective, and so no front; `winner` has its best trial")
-        standing = self._standing()
-        self._output_of(standing)
-        return [self._on_front(row) for row in standing.front]
+        return [on_front(row, self._downloads(row.trial_id)) for row in self._results.front()]
 
     @property
     def ties(self) -> list[Best]:
         """The params below the winner only by a tie-break."""
-        self._one_objective()
-        return [self._best(entry, entry.trial_id) for entry in self._output().ties]
+        return [self._best(entry, entry.trial_id) for entry in self._results.ties()]
 
     @property
     def leaderboard(self) -> "DataFrame":
@@ -192,12 +150,12 @@ class Sweep:
 
         The columns are those of leaderboard.csv.
         """
-        return tables.leaderboard(self.spec, self._standing().rows)
+        return tables.leaderboard(self.spec, self._results.standing().rows)
 
     @property
     def metrics(self) -> "DataFrame":
         """The curves of all trials: one row per trial and epoch, with the params and all metrics of the trainer."""
-        plan, curves = self._curves()
+        plan, curves = self._results.curves()
         return tables.metrics(list(plan.trials.values()) if plan else [], self.spec, curves)
 
     def plot_front(self) -> "Figure":
@@ -206,18 +164,11 @@ class Sweep:
         Raises:
             InvalidInput: the sweep has one objective, or no trial has a value.
         """
-        need("report", "plot_front()", ["matplotlib"])
-        from stepsweep.client.pictures.front_figures import front
-
-        return front(self.spec, self._standing().rows)
+        return plots.front(self._results)
 
     def plot_heatmap(self, *, down: str | None = None, across: str | None = None) -> "Figure":
         """Returns a heatmap of the best value over two parameters, by default the two with the most choices."""
-        need("report", "plot_heatmap()", ["matplotlib"])
-        self._one_value("plot_heatmap()")
-        from stepsweep.client.pictures.heatmap import heatmap
-
-        return heatmap(self.spec, self._standing().rows, down=down, across=across)
+        return plots.heatmap(self._results, down=down, across=across)
 
     def plot_importance(self) -> "Figure":
         """Returns how much each parameter decides whether a trial is among the best, and how sure that is.
@@ -225,11 +176,7 @@ class Sweep:
         Raises:
             InvalidInput: the trials cannot say, since they are too few or fewer than two parameters vary.
         """
-        need("report", "plot_importance()", ["matplotlib", "optuna"])
-        self._one_value("plot_importance()")
-        from stepsweep.client.pictures.search_figures import importance_of_parameters
-
-        return importance_of_parameters(self._importance())
+        return plots.importance(self._results)
 
     def plot_best(self, over: str = "trials") -> "Figure":
         """Returns the best value so far, with a point for each result; with halving a line for each rung.
@@ -240,11 +187,7 @@ class Sweep:
         Raises:
             InvalidInput: no trial has a value, or there is no such axis.
         """
-        need("report", "plot_best()", ["matplotlib"])
-        self._one_value("plot_best()")
-        from stepsweep.client.pictures.search_figures import best_so_far
-
-        return best_so_far(self._course(), self.spec.objective, over=over, winner=self._first())
+        return plots.best(self._results, over=over)
 
     def plot_slices(self) -> "Figure":
         """Returns the values over each parameter that varies, the most important first.
@@ -252,12 +195,7 @@ class Sweep:
         Raises:
             InvalidInput: no parameter varies.
         """
-        need("report", "plot_slices()", ["matplotlib", "optuna"])
-        self._one_value("plot_slices()")
-        from stepsweep.client.pictures.figures import slices
-
-        found = self._importance()
-        return slices(self.spec, self._standing().rows, [weight.name for weight in found.weights] if found else [])
+        return plots.slices(self._results)
 
     def plot_ranks(self) -> "Figure":
         """Returns the values from the best to the worst; of means with their standard errors, and each trial's value.
@@ -265,11 +203,7 @@ class Sweep:
         Raises:
             InvalidInput: no trial has a value.
         """
-        need("report", "plot_ranks()", ["matplotlib"])
-        self._one_value("plot_ranks()")
-        from stepsweep.client.pictures.figures import ranks
-
-        return ranks(self.spec, self._standing().rows)
+        return plots.ranks(self._results)
 
     def plot_parallel(self) -> "Figure":
         """Returns one line per trial through its params and its value; lighter is better.
@@ -277,11 +211,7 @@ class Sweep:
         Raises:
             InvalidInput: no parameter varies.
         """
-        need("report", "plot_parallel()", ["matplotlib"])
-        self._one_value("plot_parallel()")
-        from stepsweep.client.pictures.figures import parallel_coordinates
-
-        return parallel_coordinates(self.spec, self._standing().rows)
+        return plots.parallel(self._results)
 
     def plot_rungs(self) -> "Figure":
         """Returns a line for each trial from rung to rung, which ends where it was not promoted any more.
@@ -289,13 +219,9 @@ class Sweep:
         Raises:
             InvalidInput: the sweep has no halving, or no trial has a value.
         """
-        need("report", "plot_rungs()", ["matplotlib"])
-        self._one_value("plot_rungs()")
-        from stepsweep.client.pictures.search_figures import rungs
+        return plots.rungs(self._results)
 
-        return rungs(self._course(), self.spec.objective, winner=self._first())
-
-    def plot_curves(self, trial: TrialName | None = None, *, top: int = CURVES) -> "Figure":
+    def plot_curves(self, trial: TrialName | None = None, *, top: int = plots.CURVES) -> "Figure":
         """Returns the learning curves of one trial, or of the top of the leaderboard.
 
         Args:
@@ -305,20 +231,7 @@ class Sweep:
         Raises:
             InvalidInput: no trial has this name, or it has no curve.
         """
-        need("report", "plot_curves()", ["matplotlib"])
-        from stepsweep.client.pictures.curve_figures import learning_curves
-
-        rows, (plan, curves) = self._standing().rows, self._curves()
-        if plan is None:
-            raise InvalidInput([f"the sweep {self.name} has no plan yet, and so no curves"])
-        if trial is not None:
-            chosen = [trial_meant(self._archive(), plan, _words(trial))]
-        else:
-            chosen = [plan.trials[row.trial_id] for row in rows if row.trial_id in curves][:top]
-        found = {_label(each): curves[each.trial_id] for each in chosen if each.trial_id in curves}
-        if not found:
-            raise InvalidInput([f"there is no curve of {_label(chosen[0]) if chosen else f'a trial of {self.name}'}"])
-        return learning_curves(found, self.spec.objectives)
+        return plots.curves(self._results, None if trial is None else words_of(trial), top=top)
 
     def logs(self, trial: TrialName) -> str:
         """Returns the output of a trial, from all attempts of its job; an empty text if it printed nothing.
@@ -327,12 +240,8 @@ class Sweep:
             InvalidInput: no trial has this name.
             CloudError: it has not started, or its log is gone.
         """
-        attempts = self._cloud.settled(lambda: read_log(self._cloud, self.name, _words(trial)))["attempts"]
-        several = len(attempts) > 1
-        parts = [
-            [*([f"--- attempt {attempt['number']}"] if several else []), *attempt["lines"]] for attempt in attempts
-        ]
-        return "".join(f"{line}\n" for part in parts for line in part)
+        read = self._cloud.settled(lambda: read_log(self._cloud, self.name, words_of(trial)))
+        return "".join(f"{line}\n" for line in as_lines(read["attempts"]))
 
     def download(
         self, trial: TrialName | None = None, folder: str | Path | None = None, *, force: bool = False
@@ -350,7 +259,7 @@ class Sweep:
         """
         from stepsweep.client.operations.download import download
 
-        words = [] if trial is None else _words(trial)
+        words = [] if trial is None else words_of(trial)
         target = None if folder is None else Path(folder)
         made = self._cloud.settled(lambda: download(self._cloud, self.name, words, folder=target, force=force))
         return made.folder
@@ -374,106 +283,14 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         """Returns what a notebook shows: the status, the winner or the size of the front, and the best trials."""
-        standing = self._cloud.settled(lambda: self._standing(self._cloud.looked_at()))
+        standing = self._results.now()
         winner = standing.output.winner if standing.output else None
         return sweep_as_html(self.spec, standing, str(self._best(winner, None)) if winner else "")
 
     # --- parts
 
-    def _one_objective(self) -> None:
-        if self.spec.has_front:
-            raise NoWinner(
-                f"the sweep {self.name} has several objectives, and so no winner; "
-                "`front` has the trials that no other beats"
-            )
-
-    def _one_value(self, what: str) -> None:
-        if self.spec.has_front:
-            metrics = ", ".join(each.metric for each in self.spec.objectives)
-            raise InvalidInput(
-                [f"{what} shows one value, and {self.name} has several objectives ({metrics}); plot_front() shows them"]
-            )
-
-    def _on_front(self, row: Row) -> OnFront:
-        return OnFront(
-            params={name: plain(value) for name, value in row.params.items()},
-            values=dict(row.by_objective),
-            epoch=row.epoch or 0,
-            trial_id=row.trial_id,
-            options=options_line(row.params),
-            _download=lambda folder, force: self.download(row.trial_id, folder, force=force),
-        )
-
-    def _archive(self) -> Archive:
-        # Not over HTTP on this machine: a background cloud may end just when its results are needed.
-        return self._cloud.recorded()
-
-    def _standing(self, found: Found | None = None) -> Standing:
-        try:
-            found = found or Found(self._archive(), None)
-            return found.standing(self.name)
-        except InvalidInput:
-            # Planning creates the record, which takes a moment.
-            if self._execution is None:
-                raise
-            runs = [] if self._cloud.is_gone(self._execution) else [self._execution.arn]
-            return Standing(spec=self.spec, planned=0, rows=[], output=None, is_finished=False, executions=runs)
-
-    def _output(self) -> Output:
-        return self._output_of(self._standing())
-
-    def _output_of(self, standing: Standing) -> Output:
-        if standing.output is not None:
-            return standing.output
-        if standing.is_finished:
-            raise SweepFailed(self.name, "NoTrialSucceeded", _reasons(standing.rows))
-        head = "front" if self.spec.has_front else "winner"
-        raise NoWinner(f"the sweep {self.name} has no {head} yet: it is {self.status}")
-
-    def _curves(self) -> tuple[Plan | None, dict[str, Metrics]]:
-        archive = self._archive()
-        plan = archive.plan(self.spec)
-        return plan, archive.curves(list(plan.trials.values())) if plan else {}
-
-    def _endings(self) -> list[Ending]:
-        archive = self._archive()
-        return archive.endings(archive.plan(self.spec), archive.outcomes(self.name))
-
-    def _importance(self) -> Importance | None:
-        return importance(self.spec, self._standing().rows, self._endings())
-
-    def _course(self) -> Course | None:
-        output = self._standing().output
-        return course(self.spec, self._endings(), output, is_on_aws=not self._cloud.is_local)
-
-    def _first(self) -> str:
-        winner = self._standing().winner
-        return winner.trial_id if winner else ""
-
     def _best(self, place: Place, trial: TrialName | None) -> Best:
-        return Best(
-            params={name: plain(value) for name, value in place.params.items()},
-            metric=self.spec.objective.metric,
-            value=place.value,
-            epoch=place.epoch,
-            trial_id=place.trial_id,
-            options=place.options,
-            _download=lambda folder, force: self.download(trial, folder, force=force),
-        )
+        return best_of(place, self.spec.objective, self._downloads(trial))
 
-
-def _words(trial: TrialName) -> list[str]:
-    """Returns the words by which the command line would name it."""
-    if isinstance(trial, Mapping):
-        return [f"{name}={as_word(parse_value(value))}" for name, value in trial.items()]
-    return [str(trial)]
-
-
-def _label(trial: Trial) -> str:
-    member = {name: value for name, value in trial.member.items() if name == "fold"}
-    return assignments({**trial.params, **member})
-
-
-def _reasons(rows: list[Row]) -> list[str]:
-    counted = Counter(f"{row.status}: {row.reason}" for row in rows)
-    return [f"{count}x {reason}" for reason, count in counted.most_common()]
+    def _downloads(self, trial: TrialName | None) -> Downloads:
+        return lambda folder, force: self.download(trial, folder, force=force)

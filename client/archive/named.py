@@ -1,7 +1,8 @@
-"""Finds the trial that a person names."""
+"""Finds the trial that a person names, or a program."""
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from stepsweep.bucket.plans import Plan
 from stepsweep.client.archive.recorded import Archive
@@ -11,6 +12,9 @@ from stepsweep.contract.numbers import meant_by
 from stepsweep.contract.space import Value, as_option, canonical, key_of, parse_value, shown
 from stepsweep.contract.trial import Trial
 from stepsweep.contract.words import as_word, read_word
+
+TrialName = int | str | Mapping[str, Any]
+"""How a program names a trial: by its rank, the beginning of its id, or params that no other trial has."""
 
 MAX_NAMED = 5
 _BETWEEN = re.compile(rf",(?=(?:--)?{OPTION}=)")
@@ -53,6 +57,13 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     )
     more = "; …" if len(found) > MAX_NAMED else ""
     raise InvalidInput([f"{said} means {len(found):,} trials ({some}{more}); give more of its params"])
+
+
+def words_of(trial: TrialName) -> list[str]:
+    """Returns the words by which the command line would name it."""
+    if isinstance(trial, Mapping):
+        return [f"{name}={as_word(parse_value(value))}" for name, value in trial.items()]
+    return [str(trial)]
 
 
 def _said_of(trial: Trial) -> dict[str, str]:

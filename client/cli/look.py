@@ -111,7 +111,7 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     sweep logs first 1
     sweep logs first lr=0.1 momentum=0.5 -f
     """
-    from stepsweep.client.logs.reading import follow_log, read_log
+    from stepsweep.client.logs.reading import as_lines, follow_log, read_log
     from stepsweep.contract.described import printable
 
     if follow and as_json:
@@ -127,11 +127,8 @@ def logs(name: str, trial: tuple[str, ...], follow: bool, cloud: Cloud, as_json:
     elif not document["attempts"]:
         click.echo(SILENT, err=True)
     else:
-        for attempt in document["attempts"]:
-            if len(document["attempts"]) > 1:
-                click.echo(f"--- attempt {attempt['number']}")
-            for line in attempt["lines"]:
-                click.echo(printable(line))
+        for line in as_lines(document["attempts"]):
+            click.echo(printable(line))
     return ExitCode.OK
 
 

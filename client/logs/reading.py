@@ -1,7 +1,7 @@
 """Reads or follows the log of a trial, for the command line and the Python API."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stepsweep.bucket.plans import Plan
@@ -33,6 +33,14 @@ def read_log(cloud: Cloud, name: str, words: Sequence[str]) -> dict[str, Any]:
         "trial_id": trial_id,
         "attempts": [{"number": number, "lines": lines} for number, lines in attempts.items()],
     }
+
+
+def as_lines(attempts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yields the lines of the attempts that `read_log` returns; of several, each with its number above them."""
+    for attempt in attempts:
+        if len(attempts) > 1:
+            yield f"--- attempt {attempt['number']}"
+        yield from attempt["lines"]
 
 
 def follow_log(cloud: Cloud, name: str, words: Sequence[str], *, on_line: Callable[[str], object]) -> bool:
