@@ -107,7 +107,10 @@ class AwsDoctor:
         if any(name not in outputs for name in Output):
             return []
         with contextlib.suppress(*UNANSWERED):
-            job_queue(self.clients, outputs[Output.SWEEP_QUEUE], environments, options=self.options)
+            batch = self.clients("batch")
+            for queue in batch.describe_job_queues(jobQueues=[outputs[Output.SWEEP_QUEUE]])["jobQueues"]:
+                arns = [order["computeEnvironment"] for order in queue["computeEnvironmentOrder"]]
+                environments += batch.describe_compute_environments(computeEnvironments=arns)["computeEnvironments"]
             job_definition(self.clients, self.stack, definition)
         if not definition or not environments:
             return []
