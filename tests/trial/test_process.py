@@ -32,6 +32,8 @@ class Ran:
         self.streams.append(stream)
         if line == "signal me":
             os.kill(os.getpid(), signal.SIGTERM)
+        if line == "signal this thread":
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         if line == "interrupt me":
             os.kill(os.getpid(), signal.SIGINT)
         if line.strip() == "end me":
@@ -124,14 +126,16 @@ def signals() -> Iterator[None]:
     [
         ("kill -9 $$", Ended(code=128 + 9, killed=True, terminated=False)),
         (
-            "trap 'kill $! 2>&-; exit 75' TERM; echo signal me; sleep 60 & wait",
+            "trap 'exit 75' TERM; echo signal me; while sleep 0.01; do :; done",
             Ended(code=75, killed=False, terminated=True),
         ),
         (
-            "trap 'kill $! 2>&-; exit 0' INT; echo interrupt me; sleep 60 & wait",
+            "trap 'exit 0' INT; echo interrupt me; while sleep 0.01; do :; done",
             Ended(code=0, killed=False, terminated=True),
         ),
         ("echo signal me; exec sleep 60", Ended(code=128 + 15, killed=True, terminated=True)),
+        # Of the signals to a process, too, the system may give any thread one.
+        ("echo signal this thread; exec sleep 20", Ended(code=128 + 15, killed=True, terminated=True)),
     ],
 )
 def test_how_it_ended_and_whether_it_was_told_to(script: str, ended: Ended, capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import selectors
@@ -100,7 +101,7 @@ def run(
         if end:
             threading.Thread(target=_end, args=(child, end), daemon=True).start()
         try:
-            code = child.wait()
+            code = _waited(child)
         finally:
             os.close(to_tell)
         # However long that takes, such as while nobody takes our own output: a curve without its end would count.
@@ -113,6 +114,34 @@ def run(
             is_kept = number == signal.SIGTERM and not is_last
             signal.signal(number, (lambda *_: None) if is_kept else handler)
     return Ended(128 - code if code < 0 else code, killed=code < 0, terminated=bool(told))
+
+
+def _waited(child: subprocess.Popen[bytes]) -> int:
+    """Waits for the child's end, and handles signals as they come.
+
+    Python handles a signal that comes just before the main thread waits for a child, or that the system gives to
+    another thread, only when that wait is over. So the main thread waits for a pipe, into which a signal writes.
+    """
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+
+    def wait(over: IO[bytes]) -> None:
+        # It may be full, or nobody reads it any more.
+        with contextlib.suppress(OSError), over:
+            child.wait()
+            over.write(b"\0")
+
+    former = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    try:
+        # A pipe's end of its own, which nobody else closes.
+        threading.Thread(target=wait, args=(os.fdopen(os.dup(wake), "wb", 0),), daemon=True).start()
+        while child.returncode is None:
+            os.read(woken, READ_BYTES)
+        return child.returncode
+    finally:
+        signal.set_wakeup_fd(former)
+        os.close(woken)
+        os.close(wake)
 
 
 def _end(child: subprocess.Popen[bytes], end: threading.Event) -> None:
