@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from stepsweep.local.descent import (
@@ -23,6 +22,9 @@ from stepsweep.local.preload import is_fork
 END, KILL = signal.SIGTERM, signal.SIGUSR1
 """Signals from the host to a container: end its process, kill its process."""
 
+AWAITED = (END, KILL, signal.SIGCHLD)
+"""Signals that a container waits for while its process runs."""
+
 AFTER_SECONDS = 60.0
 """Longest time of a command that runs after a process."""
 
@@ -32,49 +34,55 @@ def contain(request: dict[str, Any]) -> None:
 
     Returns only in the forked process that becomes the program; otherwise this process ends here.
     """
-    processes: list[int] = []
-    asked: list[int] = []
     own = own_folders(request)
-
-    def hand_on(number: int, _: FrameType | None = None) -> None:
-        # As on AWS, only the first process of a container gets SIGTERM; after its end, the others are killed.
-        asked.append(number)
-        for pid in processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if number == KILL else signal.SIGTERM)
-                os.kill(pid, signal.SIGCONT)
-
-    signal.signal(KILL, hand_on)
-    signal.signal(END, hand_on)
+    # Python would handle one that comes just before a wait for the process only after its end. These stay blocked, so
+    # that each waits for `sigwait`; the host's handler of SIGCHLD stays, since a system may drop what is ignored.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, AWAITED)
+    for number in (END, KILL):
+        signal.signal(number, lambda *_: None)  # for what comes after the process's end
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     host = os.getppid()
     adopt_orphans()
     get_signal_when_parent_ends(KILL)
     try:
         _giveown_folders(request)
-        pid = _launched(request)
+        pid = _launched(request, before)
     except (OSError, ValueError, TypeError) as error:
         delete(own)
         answer(id=request["id"], error=_why_not_started(error, request))
         os._exit(0)
     if pid == 0:
         return
-    processes.append(pid)
     answer(id=request["id"], started=pid)
-    # Signals that arrived before the process existed. Copied, since `hand_on` appends to the list.
-    for number in [*asked] if os.getppid() == host else [*asked, KILL]:
-        hand_on(number)
-    status = None
-    while status is None:
-        ended, ending = os.wait()
-        status = ending if ended == pid else None
-    processes.clear()
+    if os.getppid() != host:  # it ended before it was watched
+        _hand_on(KILL, pid)
+    while (status := _status_of(pid)) is None:
+        asked = signal.sigwait(AWAITED)
+        if asked != signal.SIGCHLD:
+            _hand_on(asked, pid)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     run_after(request)
     end_what_is_left(pid)
     delete(own)
     answer(id=request["id"], ended=exit_code(status))
     os._exit(0)
+
+
+def _hand_on(number: int, pid: int) -> None:
+    """As on AWS, only the first process of a container gets SIGTERM; after its end, the others are killed."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL if number == KILL else signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
+
+
+def _status_of(pid: int) -> int | None:
+    """Reaps all children that have ended, and returns the process's status; None while it runs."""
+    status = None
+    with contextlib.suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == pid:
+                status = ended[1]
+    return status
 
 
 def run_after(request: dict[str, Any]) -> None:
@@ -142,8 +150,12 @@ def delete(folders: list[Path]) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _launched(request: dict[str, Any]) -> int:
-    """Returns the process's id; in the process itself, if it is a fork, returns 0."""
+def _launched(request: dict[str, Any], unblocked: set[int]) -> int:
+    """Returns the process's id; in the process itself, if it is a fork, returns 0.
+
+    Args:
+        unblocked: the signal mask of the process.
+    """
     if not request["argv"]:
         raise ValueError("neither the image nor the job says what to run")
     os.chdir(request["cwd"])
@@ -152,29 +164,31 @@ def _launched(request: dict[str, Any]) -> int:
     for source, target in ((stdin, 0), (output, 1), (output, 2)):
         os.dup2(source, target)
     os.closerange(ANSWERS + 1, os.sysconf("SC_OPEN_MAX"))
+
+    def prepare() -> None:
+        end_with_parent()
+        signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
+
     if not is_fork(request):
         try:
             process = subprocess.Popen(
                 request["argv"],
                 env=request["env"],
                 start_new_session=True,
-                preexec_fn=end_with_parent,  # noqa: PLW1509  this process has one thread
+                preexec_fn=prepare,  # noqa: PLW1509  this process has one thread
             )
         except OSError as error:
             raise OSError(_in_dockers_words(request["argv"][0], error)) from None
         process.returncode = 0  # `contain` waits for it by its id
         return process.pid
-    # Otherwise a signal between the fork and the reset of the handler would be lost.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {END})
     pid = os.fork()
     if pid == 0:
-        for number in (END, KILL):
+        for number in AWAITED:
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
-        end_with_parent()
         os.close(ANSWERS)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {END})
+        prepare()
     return pid
 
 
