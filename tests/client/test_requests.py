@@ -1,4 +1,4 @@
-"""What each command asks of S3 for a sweep of 20 trials: no object is read twice, and no prefix is listed twice."""
+"""What each command asks of S3 for a sweep of 10 trials: no object is read twice, and no prefix is listed twice."""
 
 import json
 from collections import Counter
@@ -17,7 +17,7 @@ from stepsweep.contract import keys
 from tests.support.mlflow_store import new_store
 from tests.support.stack import Stack
 
-TRIALS = 20
+TRIALS = 10
 
 
 @pytest.fixture
