@@ -487,7 +487,7 @@ class TestInAJob:
         self, kit: Kit, job: dict[str, str], s3: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(median, "JUDGE_SECONDS", 0.02)
-        script = f"trap 'kill $!; exit 1' TERM; {self.WAITS} sleep 60 & wait"
+        script = f"trap 'exit 1' TERM; {self.WAITS} while sleep 0.01; do :; done"
         ended = kit(*sh(script), **job, STEPSWEEP_MEDIANS=self.rule(kit, 6.5))
         assert (ended.returncode, ended.stderr) == (
             0,
@@ -517,7 +517,7 @@ class TestInAJob:
         self, kit: Kit, job: dict[str, str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(median, "JUDGE_SECONDS", 0.02)
-        script = f"trap 'kill $!; exit 0' TERM; {self.WAITS} sleep 60 & wait"
+        script = f"trap 'exit 0' TERM; {self.WAITS} while sleep 0.01; do :; done"
         ended = kit(*sh(script, trial=["--epochs", "3"]), **job, STEPSWEEP_MEDIANS=self.rule(kit, 6.5))
         assert ended.returncode == 0
         assert ended.stdout.splitlines()[-1] == f"stepsweep-trial: wrote {job['STEPSWEEP_METRICS_URI']}"
@@ -592,8 +592,8 @@ class TestInAJob:
 
         other = threading.Thread(target=terminate)
         other.start()
-        trap = "trap 'kill $! 2>&-; exit 0' TERM"
-        ended = kit(*sh(f"{trap}; echo epoch 1 loss=1; echo {done} loss=1; echo > door; sleep 60 & wait"), **job)
+        trap, waits = "trap 'exit 0' TERM", "while sleep 0.01; do :; done"
+        ended = kit(*sh(f"{trap}; echo epoch 1 loss=1; echo {done} loss=1; echo > door; {waits}"), **job)
         other.join()
         assert ended.returncode == code
         assert ended.stderr == ("stepsweep-trial: interrupted after epoch 1 of 2\n" if code else "")

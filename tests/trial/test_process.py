@@ -63,7 +63,7 @@ def test_a_line_that_cannot_be_taken_is_raised_and_the_script_does_not_wait(capf
 
 def test_a_progress_bar_is_read_while_it_goes_on(tmp_path: Path) -> None:
     """One over epochs is a single line: nobody saw its metrics before the end, nor did the median rule."""
-    ran = Ran(r"printf '\r 1/3 loss=3'; printf '\r 2/3 loss=2'; printf '\rend me\r'; sleep 60; printf '\nnever'")
+    ran = Ran(r"printf '\r 1/3 loss=3'; printf '\r 2/3 loss=2'; printf '\rend me\r'; exec sleep 60")
     assert ran.lines == ["\r", " 1/3 loss=3\r", " 2/3 loss=2\r", "end me\r"]
 
 
