@@ -1,6 +1,7 @@
 """Downloads the artifacts of trials: of the winner or the front, or of those that a person names."""
 
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -180,7 +181,7 @@ def _check(files: Sequence[_File], folder: Path, size: int, *, force: bool) -> N
 def _save(archive: Archive, files: Sequence[_File], folder: Path) -> None:
     """Writes the files to a hidden folder first, and moves them when all are there."""
     is_new, whole = not folder.exists(), folder.resolve()
-    hidden = f".download-{os.getpid()}"
+    hidden = f".download-{secrets.token_hex(4)}"
     beside = whole.with_name(f"{hidden}-{whole.name}") if is_new else whole / hidden
     try:
         for path in {(beside / path).parent for _, path in files}:

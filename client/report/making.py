@@ -1,6 +1,6 @@
 """Writes the files of a report: the page, and the figures if requested."""
 
-import os
+import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,7 @@ def _write(file: Path, data: bytes) -> None:
         InvalidInput: it cannot be written.
     """
     target = file.resolve()  # a link stays one
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
         if file.exists() and not file.is_file():
             file.write_bytes(data)

@@ -282,6 +282,24 @@ def test_a_sweep_without_a_plan_has_nothing_to_download(recorded: RecordedCloud,
     assert caught.value.faults == ("the sweep mine has no plan yet, and so no trials",)
 
 
+def test_two_downloads_at_once_into_one_folder_take_nothing_from_each_other(
+    recorded: RecordedCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished(recorded, {"best.pt": "model"})
+    folder, save = tmp_path / "mine", TrialFiles.save
+    downloaded(recorded, folder=folder)
+
+    def after_another(*given: Any) -> None:
+        monkeypatch.undo()
+        downloaded(recorded, folder=folder, force=True)
+        save(*given)
+
+    monkeypatch.setattr(TrialFiles, "save", after_another)
+    downloaded(recorded, folder=folder, force=True)
+    assert (folder / "best.pt").read_text() == "model 0.2"
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".download")] == []
+
+
 def test_what_cannot_be_written_or_was_deleted_meanwhile_leaves_nothing(
     recorded: RecordedCloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

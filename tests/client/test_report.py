@@ -317,6 +317,21 @@ def test_a_report_that_was_made_says_where(directory: Path, tmp_path: Path) -> N
         assert raised.value.faults == (said,)
 
 
+def test_two_that_make_one_report_at_once_leave_it_whole(
+    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud, file, replace = at(RecordedCloud(directory=directory)), tmp_path / "mine.html", Path.replace
+
+    def after_another(path: Path, target: Path) -> Path:
+        monkeypatch.undo()
+        make_report(cloud, "pair", file=file)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", after_another)
+    made = make_report(cloud, "pair", file=file)
+    assert [(each.name, each.stat().st_size) for each in tmp_path.iterdir()] == [("mine.html", made.bytes)]
+
+
 # --- the command
 
 
