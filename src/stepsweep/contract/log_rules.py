@@ -5,8 +5,9 @@ objects. Nothing may be decided by it.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
+from stepsweep.contract.candidates import Candidates
 from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.events import Asked, Began, Task
 from stepsweep.contract.limits import MAX_CONCURRENCY
@@ -14,11 +15,20 @@ from stepsweep.contract.search import Method
 from stepsweep.contract.space import Value, key_of
 from stepsweep.contract.spec import SweepSpec
 
-if TYPE_CHECKING:
-    from stepsweep.contract.search_state import SearchState
+
+class LogSoFar(Protocol):
+    """What the rules need to know of the events before. `SearchState` knows it."""
+
+    began: Began
+    events: int
+    candidates: Candidates
+    turns: dict[int, tuple[int, Task | None]]
+
+    @property
+    def spec(self) -> SweepSpec: ...
 
 
-def check_leg(state: "SearchState", event: Began) -> None:
+def check_leg(state: LogSoFar, event: Began) -> None:
     """Raises InvalidDocument if the event cannot begin the next leg."""
     leg = state.began.leg + 1 if state.events else 0
     if event.leg != leg:
@@ -30,7 +40,7 @@ def check_leg(state: "SearchState", event: Began) -> None:
         raise InvalidDocument(f"{event.workers} workers cannot have been told {len(event.first)} first tasks")
 
 
-def check_question(state: "SearchState", event: Asked) -> None:
+def check_question(state: LogSoFar, event: Asked) -> None:
     """Raises InvalidDocument if no worker can have asked that."""
     if event.leg < state.began.leg:  # a late one, which counts for nothing
         return
@@ -44,7 +54,7 @@ def check_question(state: "SearchState", event: Asked) -> None:
         raise InvalidDocument(f"ended: by_objective: {len(values)} values of {len(state.spec.objectives)} objectives")
 
 
-def check_promotion(state: "SearchState", number: int) -> None:
+def check_promotion(state: LogSoFar, number: int) -> None:
     """Raises InvalidDocument if these params cannot be promoted."""
     if not 0 <= number < len(state.candidates):
         raise InvalidDocument(f"there is no candidate {number} of {len(state.candidates)}")
@@ -53,7 +63,7 @@ def check_promotion(state: "SearchState", number: int) -> None:
         raise InvalidDocument(f"candidate {number} cannot be promoted from rung {candidate.rung}")
 
 
-def check_task(state: "SearchState", task: Task) -> None:
+def check_task(state: LogSoFar, task: Task) -> None:
     """Raises InvalidDocument if no worker can have been told to train that."""
     number, begun = task.candidate, len(state.candidates)
     if number > begun or task.member >= state.spec.trials_each:
