@@ -1,10 +1,9 @@
 """The figures of one sweep: each reads what it shows, and draws that. `Sweep` says what is in them."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stepsweep.client.api.results import Results
-from stepsweep.client.archive.named import trial_meant
+from stepsweep.client.archive.named import TrialName, trial_meant, words_of
 from stepsweep.client.extras import need
 from stepsweep.contract.described import assignments
 from stepsweep.contract.errors import InvalidInput
@@ -82,8 +81,7 @@ def rungs(results: Results) -> "Figure":
     return search_figures.rungs(results.course(), results.spec.objective, winner=results.first())
 
 
-def curves(results: Results, trial: Sequence[str] | None, *, top: int) -> "Figure":
-    """Returns the learning curves of one trial, by the words that name it, or of the top of the leaderboard."""
+def curves(results: Results, trial: TrialName | None, *, top: int) -> "Figure":
     need("report", "plot_curves()", ["matplotlib"])
     from stepsweep.client.pictures.curve_figures import learning_curves
 
@@ -91,7 +89,7 @@ def curves(results: Results, trial: Sequence[str] | None, *, top: int) -> "Figur
     if plan is None:
         raise InvalidInput([f"the sweep {name} has no plan yet, and so no curves"])
     if trial is not None:
-        chosen = [trial_meant(results.archive(), plan, trial)]
+        chosen = [trial_meant(results.archive(), plan, words_of(trial))]
     else:
         chosen = [plan.trials[row.trial_id] for row in rows if row.trial_id in curves][:top]
     found = {_label(each): curves[each.trial_id] for each in chosen if each.trial_id in curves}

@@ -231,7 +231,7 @@ class Sweep:
         Raises:
             InvalidInput: no trial has this name, or it has no curve.
         """
-        return plots.curves(self._results, None if trial is None else words_of(trial), top=top)
+        return plots.curves(self._results, trial, top=top)
 
     def logs(self, trial: TrialName) -> str:
         """Returns the output of a trial, from all attempts of its job; an empty text if it printed nothing.
