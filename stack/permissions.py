@@ -106,7 +106,7 @@ def _allow_jobs(stack: cdk.Stack, state_machine: sfn.StateMachine, compute: Comp
 
 
 def _allow_guard(stack: cdk.Stack, guard: Function) -> None:
-    """Lets it look at jobs, and end them. It reads and writes no object."""
+    """Lets the guard look at jobs and end them. It reads and writes no object."""
     _allow(
         guard.role,
         ["batch:ListJobs", "batch:DescribeJobs"],

@@ -1,4 +1,4 @@
-"""The functions that the state machine of sweeps calls: what each one is told, and what it gets."""
+"""The functions that the state machine calls, each with its environment, time limit and memory."""
 
 import json
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class SweepFunctions:
 def sweep_functions(
     scope: Construct, *, config: StackConfig, trainer: TrainerImage, storage: Storage, compute: Compute
 ) -> SweepFunctions:
-    """Adds the functions to the scope. They have no permissions yet, but for their logs."""
+    """Adds the functions to the scope. So far they may only write their logs."""
     job = config.job
     prices = {keys.USD_PER_HOUR: str(config.usd_per_job_hour), keys.JOB: json.dumps(job.to_json())}
     planner = Function(

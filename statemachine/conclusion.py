@@ -1,6 +1,6 @@
 """The end of a search: the ranks of its trials, the artifacts that are kept, and the output of its execution.
 
-An execution also ends where another one goes on with its sweep.
+Also the answer for an execution whose sweep another one has taken over.
 """
 
 from collections.abc import Mapping, Sequence

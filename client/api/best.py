@@ -13,8 +13,8 @@ from stepsweep.contract.output import Place
 from stepsweep.contract.space import parse_value, plain
 from stepsweep.contract.words import options_line
 
-Downloads = Callable[[str | Path | None, bool], Path]
-"""Downloads a trial's artifacts into a folder, or not if files are there unless it is forced; returns the folder."""
+Download = Callable[[str | Path | None, bool], Path]
+"""Downloads a trial's artifacts into a folder, and returns it. The second argument says whether to replace files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Best:
     epoch: int
     trial_id: str
     options: str
-    _download: Downloads = field(repr=False, compare=False)
+    _download: Download = field(repr=False, compare=False)
 
     def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
         """Downloads its artifacts, such as its model, and returns the folder.
@@ -75,7 +75,7 @@ class OnFront:
     epoch: int
     trial_id: str
     options: str
-    _download: Downloads = field(repr=False, compare=False)
+    _download: Download = field(repr=False, compare=False)
 
     def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
         """Downloads its artifacts, as `Best.download` does."""
@@ -85,7 +85,7 @@ class OnFront:
         return f"{self.options}  {values_text(self.values)} at epoch {self.epoch}"
 
 
-def best_of(place: Place, objective: Objective, download: Downloads) -> Best:
+def best_of(place: Place, objective: Objective, download: Download) -> Best:
     return Best(
         params={name: plain(value) for name, value in place.params.items()},
         metric=objective.metric,
@@ -97,7 +97,7 @@ def best_of(place: Place, objective: Objective, download: Downloads) -> Best:
     )
 
 
-def on_front(row: Row, download: Downloads) -> OnFront:
+def on_front(row: Row, download: Download) -> OnFront:
     return OnFront(
         params={name: plain(value) for name, value in row.params.items()},
         values=dict(row.by_objective),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from stepsweep.client.api import plots, tables
-from stepsweep.client.api.best import Best, Downloads, OnFront, best_of, on_front
+from stepsweep.client.api.best import Best, Download, OnFront, best_of, on_front
 from stepsweep.client.api.results import Results
 from stepsweep.client.api.showing import shown_here, sweep_as_html
 from stepsweep.client.archive.named import TrialName, words_of
@@ -137,7 +137,7 @@ class Sweep:
 
         Raises NoWinner while the sweep runs, or with one objective, and SweepFailed if no trial succeeded.
         """
-        return [on_front(row, self._downloads(row.trial_id)) for row in self._results.front()]
+        return [on_front(row, self._download_of(row.trial_id)) for row in self._results.front()]
 
     @property
     def ties(self) -> list[Best]:
@@ -290,7 +290,7 @@ class Sweep:
     # --- parts
 
     def _best(self, place: Place, trial: TrialName | None) -> Best:
-        return best_of(place, self.spec.objective, self._downloads(trial))
+        return best_of(place, self.spec.objective, self._download_of(trial))
 
-    def _downloads(self, trial: TrialName | None) -> Downloads:
+    def _download_of(self, trial: TrialName | None) -> Download:
         return lambda folder, force: self.download(trial, folder, force=force)

@@ -1,4 +1,4 @@
-"""How the executions of a sweep are named, and which ones are a sweep's by their names."""
+"""The names of executions: how a sweep's are made, and which executions are a sweep's by their names."""
 
 import re
 from collections.abc import Sequence

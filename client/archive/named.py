@@ -1,4 +1,4 @@
-"""Finds the trial that a person names, or a program."""
+"""Finds the trial that a person or a program names."""
 
 import re
 from collections.abc import Mapping, Sequence

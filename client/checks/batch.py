@@ -1,4 +1,4 @@
-"""Whether Batch has what the stack deployed: its queue and machines, the job definition, and that one's image."""
+"""Whether Batch has what the stack deployed: the queue and its machines, the job definition and its image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +45,7 @@ def _batch_finding(check: str, answer: Mapping[str, Any], name: str, kind: str, 
 
 
 def job_definition(clients: Clients, stack: str, definition: dict[str, Any]) -> list[Finding]:
-    """Returns which job definition of the stack is the latest. Fills it into the given one."""
+    """Returns whether the stack has a job definition, and copies the latest one into the given dictionary."""
     pages = clients("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
     arns = [
         resource["PhysicalResourceId"]
@@ -72,6 +72,7 @@ def vcpus_of(definition: Mapping[str, Any]) -> int:
 
 
 def image(clients: Clients, name: str) -> list[Finding]:
+    """Returns whether an image of ECR is there. One elsewhere is not checked."""
     parts = ECR_IMAGE.fullmatch(name)
     if parts is None:
         found = f"{name or 'none'} is not in ECR, so it was not checked"

@@ -1,4 +1,4 @@
-"""Data that is left in an account, and costs its storage: objects, logs and images."""
+"""Data left in an account that costs storage: objects, logs and images."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The ASGI application: which address answers with what, and what is read of all sweeps and of one."""
+"""The ASGI application: its addresses, and the answers that only read, about all sweeps or about one."""
 
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence

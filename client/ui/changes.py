@@ -1,4 +1,4 @@
-"""What a person does from the pages: starts a sweep with a form, and stops, resumes, prioritizes or notes one."""
+"""What a person does from the pages: starts a sweep with a form; stops, resumes or prioritizes one; writes its note."""
 
 import functools
 import json
@@ -32,7 +32,7 @@ class Changes:
         self._cloud = watches.source.cloud
         self._pages = pages
 
-    # --- starting one
+    # --- starting a sweep
 
     def start_form(self, request: Request) -> Response:
         """Answers with a form, which may begin with the spec of another sweep."""
@@ -87,7 +87,7 @@ class Changes:
         )
         return HTMLResponse(html, status_code=status)
 
-    # --- one that is there
+    # --- a sweep that exists
 
     def stop(self, request: Request) -> Response:
         name = name_of(request)

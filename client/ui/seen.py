@@ -68,7 +68,7 @@ class Seen:
 
 
 class Moments:
-    """Makes what is seen of one sweep, but for its note. Of the curves it keeps those of the best trials."""
+    """Makes the moments of one sweep, without its note. It keeps the curves of the best trials."""
 
     def __init__(self, cloud: Cloud, name: str) -> None:
         self._cloud = cloud
@@ -155,6 +155,7 @@ class Moments:
 
 
 def planned_by(archive: Archive, sweep: str) -> str:
+    """Returns the execution that planned the sweep last; an empty text if none has."""
     with explained():
         latest = archive.records.latest(sweep)
     return latest.execution if latest else ""

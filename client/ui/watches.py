@@ -18,6 +18,7 @@ class Watches:
     """A watch for each sweep that was asked for.
 
     Attributes:
+        source: where the sweeps are found.
         doings: what is being done with sweeps.
         overview: the list of all sweeps.
     """

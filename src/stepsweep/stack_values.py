@@ -1,4 +1,4 @@
-"""What each choice of a deployment may be: reads its value, which in CDK's context and on a command line is a text."""
+"""Reads and checks the value of each choice of a deployment. CDK's context and the command line give it as text."""
 
 import json
 import re

@@ -53,7 +53,7 @@ class Records:
     """The records of one deployment's sweeps. Raises botocore's errors, and InvalidDocument for a damaged record.
 
     Attributes:
-        files: what trials have left, which are not records of any one sweep.
+        files: what trials have left, which belongs to no single sweep.
     """
 
     def __init__(self, store: Store) -> None:

@@ -31,7 +31,7 @@ class SearchSpace:
         """The number of different params; continuous ranges count rounded values.
 
         Raises:
-            Entangled: see there.
+            Entangled: there are too many conditions and exclusions to count them.
         """
         return self._diagram.count(0, 0)
 

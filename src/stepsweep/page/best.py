@@ -1,4 +1,4 @@
-"""The best trials on a sweep's page: the winner, with those that are as good or next; or the front."""
+"""The best trials on a sweep's page: the winner, with its ties or the second best; or the front."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ KILO = 1_000
 
 
 def winner_of(facts: Facts) -> Markup:
-    """Returns the winner, or the best trial so far, with what it left and which come next."""
+    """Returns the winner, or the best trial so far, with its files, and its ties or the second best."""
     winner, spec = facts.winner, facts.spec
     if winner is None or winner.value is None:
         return NOTHING

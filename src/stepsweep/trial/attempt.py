@@ -40,6 +40,13 @@ def train(
     artifacts_uri: str | None,
     rule: MedianRule | None,
 ) -> int:
+    """Runs the script, leaves its metrics and artifacts, and returns the exit code.
+
+    Args:
+        metrics_uri: where the metrics go; None prints them as a table.
+        prefix: of the checkpoint in S3; None by hand.
+        rule: the median rule, which may end the script early; None without it.
+    """
     last_lines: deque[str] = deque(maxlen=5)
 
     def take(line: str, stream: str) -> None:

@@ -83,7 +83,7 @@ def files(asked: argparse.Namespace) -> dict[str, str]:
 
 
 def collector(asked: argparse.Namespace) -> Collector:
-    """Returns what reads the output. Raises WrongCommand if a pattern is none."""
+    """Returns what reads the output. Raises WrongCommand if a pattern cannot be used."""
     return Collector(_patterns(asked.metric), _pattern("--epoch", asked.epoch) if asked.epoch else None)
 
 

@@ -1,4 +1,4 @@
-"""What a line of the output says, below the lines before it: its epoch, of which kind it is, and its metrics.
+"""What a line of the output says, given the lines above it: its epoch, its kind and its metrics.
 
 - `epoch 3`, `Epoch: 3`, `Epoch [3/10]`, and `[3]` at its start name an epoch.
 - A name that is in a line twice takes the word before it: `loss: 0.5 (target loss: 0.1)` are `loss` and `target_loss`.
@@ -30,7 +30,7 @@ class Said(NamedTuple):
     """What one line says.
 
     Attributes:
-        epoch: which it names; None if it names none.
+        epoch: the one that it names; None if it names none.
         unclear: texts that may be more than one number, by the names before them.
     """
 
