@@ -268,7 +268,7 @@ def serve(
                     show_serving(View(), deployment, endpoint.environment(), is_ours=endpoint.started_here)
                 is_up = True
                 while endpoint.started_here:
-                    time.sleep(1)  # a signal ends it; one that comes just before, when the time is over
+                    time.sleep(1)  # a signal ends it, at the latest after this second
     except KeyboardInterrupt:
         if not is_up:
             raise
