@@ -97,6 +97,12 @@ class TestRowsForGood:
             metrics.feed(line, "stdout")
         return len(metrics.rows_for_good())
 
+    def test_a_progress_bar_above_the_line_of_its_epoch_keeps_no_other_metric_from_being_judged(self) -> None:
+        metrics = Sources(Collector(), None, None, 4)
+        for line in ("[loss=9]", "epoch 1 val_loss=5", "[loss=8]", "epoch 2 val_loss=4", "[loss=7]"):
+            metrics.feed(line, "stdout")
+        assert metrics.rows_for_good() == [{"epoch": 1, "val_loss": 5}]
+
     def test_the_last_epoch_may_have_another_value_yet(self) -> None:
         assert self.rows("epoch 1 loss=0.5") == 0
         assert self.rows("epoch 1 loss=0.5", "epoch 2 lr=0.1") == 1

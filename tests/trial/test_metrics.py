@@ -97,7 +97,9 @@ def test_a_value_with_commas_is_one_number_or_none() -> None:
     assert collected("epoch 1 reward=1,234.5\nepoch 2 reward=12,345,678.5\nepoch 3 reward=934")[0] == {
         "reward": [1234.5, 12345678.5, 934.0]
     }
-    with pytest.raises(NoMetrics, match=r"^reward was printed as 1,234, which may be more than one number; print one"):
+    with pytest.raises(
+        NoMetrics, match=r"^reward: 1,234 may be more than one number; print one number, without commas"
+    ):
         collected("epoch 1 reward=934.5\nepoch 2 reward=1,234\nepoch 3 reward=935.5")
     columns, notices = collected("gpus: 0,1\n" + EPOCHS)
     assert columns == {"accuracy": [0.7, 0.9, 0.8]}
@@ -257,6 +259,53 @@ def test_epochs_after_a_checkpoint_that_are_not_what_they_seem_are_refused(befor
         collector.feed(line)
     with pytest.raises(NoMetrics, match=f"^{why}"):
         collector.rows(3)
+
+
+def going_on(before: Collector, epochs: int) -> Collector:
+    """Returns a collector that begins with the checkpoint of another one."""
+    collector = Collector()
+    collector.resume(json.loads(json.dumps(before.state())), epochs)
+    return collector
+
+
+def test_a_progress_bar_that_shows_a_metric_costs_no_attempt_the_others() -> None:
+    """Its values stand above the line of their epoch. After a checkpoint that was an error for all."""
+    bar, epoch = "\r {}%|  | [loss={}]", "Epoch {}/3: train_loss={} val_acc={}"
+    said = (
+        "loss does not count: it was printed before the first line that names an epoch, and not after the last one; "
+        "print both in one line: epoch 3 loss=0.5"
+    )
+    first = Collector()
+    for text in (
+        bar.format(50, 9),
+        epoch.format(1, 5, 0.5),
+        bar.format(50, 8),
+        epoch.format(2, 4, 0.6),
+        bar.format(1, 7),
+    ):
+        first.feed(text)
+    assert first.rows(3, is_over=False) == (
+        [{"epoch": 1, "train_loss": 5, "val_acc": 0.5}, {"epoch": 2, "train_loss": 4, "val_acc": 0.6}],
+        [],
+    ), "nor has who looks at it meanwhile the values of the next epoch"
+    second = going_on(first, 3)
+    for text in (bar.format(50, 7), epoch.format(3, 3, 0.7)):
+        second.feed(text)
+    third = going_on(second, 3)
+    third.feed("nothing is left to train")
+    whole = [{"epoch": at, "train_loss": 6 - at, "val_acc": 0.4 + at / 10} for at in (1, 2, 3)]
+    for attempt in (second, third):
+        assert attempt.rows(3) == ([{**row, "val_acc": pytest.approx(row["val_acc"])} for row in whole], [said])
+
+
+def test_a_name_that_is_measured_before_the_first_epoch_too_counts_after_a_checkpoint() -> None:
+    first = Collector()
+    for text in "val_loss=9\nepoch 1\nval_loss=3\nepoch 2\nval_loss=2".splitlines():
+        first.feed(text)
+    second = going_on(first, 3)
+    for text in "val_loss=2\nepoch 3\nval_loss=1".splitlines():
+        second.feed(text)
+    assert second.rows(3) == ([{"epoch": at, "val_loss": 4 - at} for at in (1, 2, 3)], [])
 
 
 def test_deep_json_is_no_metric() -> None:

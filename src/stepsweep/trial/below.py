@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from stepsweep.trial.kinds import Cells
 
@@ -23,6 +23,16 @@ def of_named_below(cells: Cells[float], epochs: Sequence[int], firsts: Mapping[s
     }
 
 
+def are_lost(cells: Cells[float], firsts: Collection[str], last: int) -> bool:
+    """Whether a kind of lines was printed before an attempt's first epoch, and the last epoch of all has none.
+
+    Args:
+        firsts: the kinds of lines before the first epoch, of any attempt.
+        last: the epoch that was named last.
+    """
+    return any(kind not in cells.get(last, {}) and any(kind in cell for cell in cells.values()) for kind in firsts)
+
+
 def shifted(cells: Cells[float], epochs: Sequence[int], firsts: Mapping[str, float]) -> Cells[float]:
     """Returns the values of a name by the epochs that are named below them, or by those above if none is."""
     below = of_named_below(cells, epochs, firsts)
@@ -35,3 +45,11 @@ def shifted(cells: Cells[float], epochs: Sequence[int], firsts: Mapping[str, flo
         for kind, value in cell.items():
             found.setdefault(following[epoch] if kind in below else epoch, {})[kind] = value
     return {epoch: found[epoch] for epoch in sorted(found) if found[epoch]}
+
+
+def unsure(column: str) -> str:
+    """Says of a column why its epochs are unsure, and what to print instead."""
+    return (
+        "was printed before the first line that names an epoch, and not after the last one; print both in one line: "
+        f"epoch 3 {column}=0.5"
+    )

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from stepsweep.trial import below, line
@@ -55,7 +55,9 @@ class Collector:
         self._raw_names: dict[str, str] = {}
         self._uncounted = Uncounted()
         self._resumed = False
+        # What the attempt before the checkpoint printed before its first epoch: values, and kinds of lines.
         self._lost: dict[str, list[float]] = {}
+        self._lost_kinds: dict[str, list[str]] = {}
         self._unclear: dict[str, str] = {}
         self._last = 0
         self._again: tuple[str, int] | None = None
@@ -140,13 +142,15 @@ class Collector:
 
     @property
     def may_be_behind(self) -> bool:
-        """Whether lines so far may name the epoch of the metrics above them."""
-        return any(
-            kind in cell
+        """Whether lines so far may name the epoch of all metrics above them."""
+        return bool(self._values) and self._values.keys() <= self._maybe_behind()
+
+    def _maybe_behind(self) -> set[str]:
+        return {
+            name
             for name, kinds in self._uncounted.kinds.items()
-            for cell in self._values.get(name, {}).values()
-            for kind in kinds
-        )
+            if any(kind in cell for cell in self._values.get(name, {}).values() for kind in kinds)
+        }
 
     def state(self) -> dict[str, Any]:
         """Returns the values so far, as JSON, for an attempt that continues from a checkpoint of this moment."""
@@ -158,6 +162,7 @@ class Collector:
                 for name, column in self._values.items()
             },
             "uncounted": dict(self._uncounted.values),
+            "kinds": dict(self._uncounted.kinds),
             "words": {name: dict(words) for name, words in self._words.items()},
         }
 
@@ -169,16 +174,18 @@ class Collector:
             for name, column in state["values"].items()
             if (kept := {epoch: dict(cell) for epoch, cell in column if epochs is None or epoch <= epochs})
         }
-        self._lost = state["uncounted"]
+        self._lost, self._lost_kinds = state["uncounted"], state.get("kinds", {})
         self._words = {name: dict(words) for name, words in state.get("words", {}).items()}
         self._saved = max((epoch for column in self._values.values() for epoch in column), default=0)
         self._resumed = bool(self._values)
 
-    def _by_epoch(self, *, is_over: bool) -> tuple[dict[str, dict[int, float]], list[str]]:
+    def _by_epoch(self, unsure: Collection[str], *, is_over: bool) -> tuple[dict[str, dict[int, float]], list[str]]:
         """Returns the values by named epoch, and a line for each that does not count since only some epochs have it."""
         values: dict[str, dict[int, float]] = {}
         notices = []
         for key, column in self._values.items():
+            if key in unsure:
+                continue
             firsts = self._uncounted.last_of(key)
             cells = below.shifted(column, self._epochs(), firsts) if is_over else column
             for name, of_name in apart(key, cells, self._words.get(key, {})):
@@ -194,35 +201,29 @@ class Collector:
                         )
         return values, notices
 
-    def _lost_behind(self, name: str, cells: Mapping[int, Mapping[str, float]]) -> bool:
-        """Whether values of this attempt or of that before its checkpoint seem to be of an epoch named below them."""
-        if name in self._lost and 1 not in cells:
-            return True
-        if not self._resumed or not self._named_epochs:
-            return False
-        last = cells.get(self._epochs()[-1], {})
-        kinds = {kind for cell in cells.values() for kind in cell}
-        return any(kind in kinds and kind not in last for kind in self._uncounted.kinds.get(name, ()))
+    def _unsure(self, epochs: int | None) -> list[str]:
+        """Returns the names that have a value before the first line that names an epoch and none after the last one,
+        of which a part is missing: that of an attempt before, or the end."""
+        named = self._epochs()
+        last, newest = max(named, default=0), named[-1] if named else self._saved
+        found = []
+        for name, cells in self._values.items():
+            firsts = self._uncounted.last_of(name)
+            is_short = epochs is not None and last != epochs and below.of_named_below(cells, named, firsts)
+            kinds = {*self._lost_kinds.get(name, ()), *firsts}
+            is_lost = self._resumed and below.are_lost(cells, kinds, newest)
+            if is_short or is_lost or (name in self._lost and 1 not in cells):
+                found.append(name)
+        return found
 
     def _check_numbers(self, epochs: int | None) -> None:
-        """Refuses epochs that an attempt that goes on from a checkpoint seems to count from 1 again, and an epoch that
-        is named below its metrics where a part of them is missing."""
+        """Refuses epochs that an attempt that goes on from a checkpoint seems to count from 1 again."""
         last = max(self._epochs(), default=0)
         if self._renumbered and epochs is not None and last < epochs == self._saved + last:
             raise NoMetrics(
                 f"{line.column(self._renumbered)} of epochs up to {last} has other values after a checkpoint of epoch "
                 f"{self._saved}; if these are later epochs, print the number of each, counted from the first attempt's"
             )
-        for name, cells in self._values.items():
-            if (
-                epochs is not None
-                and last != epochs
-                and below.of_named_below(cells, self._epochs(), self._uncounted.last_of(name))
-            ) or self._lost_behind(name, cells):
-                raise NoMetrics(
-                    f"{line.column(name)} was printed before the first line that names an epoch, and not after the "
-                    f"last one; print both in one line: epoch 3 {line.column(name)}=0.5"
-                )
 
     def _check_order(self, values: Mapping[str, Mapping[int, float]]) -> None:
         """Refuses an epoch that was printed again after later ones, and one before the first."""
@@ -247,11 +248,16 @@ class Collector:
             is_over: whether the script has ended, and prints nothing more.
 
         Raises:
-            NoMetrics: a metric that was asked for by name is missing.
+            NoMetrics: a metric that was asked for by name is missing, or it is unsure of which epochs they are.
         """
-        values, notices = self._by_epoch(is_over=is_over)
+        unsure = self._unsure(epochs) if is_over else sorted(self._maybe_behind())
+        is_all = self._values.keys() <= set(unsure)
+        values, notices = self._by_epoch(() if is_all else unsure, is_over=is_over)
         if is_over:
             self._check_numbers(epochs)
+            if unsure and is_all:
+                raise NoMetrics(f"{line.column(unsure[0])} {below.unsure(line.column(unsure[0]))}")
+            notices += [f"{name} does not count: it {below.unsure(name)}" for name in map(line.column, unsure)]
         self._check_order(values)
         if not values:
             self._uncounted.check_replayed(self._lost)
@@ -266,15 +272,10 @@ class Collector:
         if last > MOST_EPOCHS:
             raise NoMetrics(f"epoch {last} was printed, more than {MOST_EPOCHS}; name the epoch's pattern with --epoch")
         for name, text in self._unclear.items():
+            why = f"{text} may be more than one number; print one number, without commas"
             if name in values:
-                raise NoMetrics(
-                    f"{line.column(name)} was printed as {text}, which may be more than one number; print one number, "
-                    "without commas"
-                )
-            notices.append(
-                f"{line.column(name)} does not count: {text} may be more than one number; print one number, without "
-                "commas"
-            )
+                raise NoMetrics(f"{line.column(name)}: {why}")
+            notices.append(f"{line.column(name)} does not count: {why}")
         if absent := [name for name in self._named if name not in self._raw_names]:
             raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
         if not values:
