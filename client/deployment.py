@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -119,25 +120,25 @@ class Deployment:
 
 
 def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: str | None = None) -> Deployment:
-    """Finds the stack that `sweep deploy` deployed, in boto3's account and region.
+    """Finds the stack that `sweep deploy` deployed, in the account and region of the AWS CLI.
 
     Raises:
         CloudError: there is no such stack, or AWS does not answer.
         InvalidInput: there is no such profile or region.
     """
     with explained(profile=profile):
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = _session(profile, region)
         # Following a sweep for hours must survive a laptop that sleeps or changes networks.
         return _found(session, stack, config=Config(retries=RETRIES), endpoint_url=None, patience_seconds=3600)
 
 
 def clients_of(*, profile: str | None = None, region: str | None = None) -> Callable[[str], Any]:
-    """Returns a function that creates a client of a service, in boto3's account and region. The clients give up soon.
+    """Returns a function that creates a client of a service, in the account and region of the AWS CLI. The clients give up soon.
 
     Raises:
         ProfileNotFound, InvalidRegionError: botocore's errors.
     """
-    session: Any = boto3.Session(profile_name=profile, region_name=region)  # `client` takes one literal name of many
+    session: Any = _session(profile, region)  # `client` takes one literal name of many
     quick: _RetryDict = {"mode": "standard", "max_attempts": 3}
     config = Config(retries=quick, connect_timeout=10, read_timeout=20)
 
@@ -146,6 +147,11 @@ def clients_of(*, profile: str | None = None, region: str | None = None) -> Call
         return session.client(service, config=config)
 
     return client
+
+
+def _session(profile: str | None, region: str | None) -> boto3.Session:
+    """Returns a session for AWS. Like the AWS CLI it heeds AWS_REGION, which boto3 does not read."""
+    return boto3.Session(profile_name=profile, region_name=region or os.environ.get("AWS_REGION") or None)
 
 
 def on_endpoint(

@@ -11,8 +11,9 @@ from stepsweep.client.deployment import CloudError, clients_of, explanation, may
 from stepsweep.contract.deployed import Output
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.means import StackJob
+from tests.support.command import Sweep
 from tests.support.deployed import deploy
-from tests.support.stack import REGION, Stack
+from tests.support.stack import REGION, Stack, environment_of
 
 
 def answer(code: str, status: int = 400) -> aws.ClientError:
@@ -185,6 +186,35 @@ def test_a_stack_s_outputs_say_what_is_deployed(server: str) -> None:
     assert (found.log_group, found.trainer_command, found.trainer_version) == (f"{made.name}-Jobs", (), "1")
     assert (found.usd_per_hour, found.instance_types, found.max_concurrency) == (0.526, ("g4dn.xlarge",), 1000)
     assert found.job == StackJob()
+
+
+@pytest.mark.parametrize(
+    ("asked", "variables", "region"),
+    [
+        ([], {"AWS_REGION": "eu-north-1"}, "eu-north-1"),
+        ([], {"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "sa-east-1"}, "eu-north-1"),
+        ([], {"AWS_REGION": "eu-north-1", "AWS_PROFILE": "work"}, "eu-north-1"),
+        (["--region", "us-west-2"], {"AWS_REGION": "eu-north-1"}, "us-west-2"),
+        ([], {"AWS_REGION": "", "AWS_DEFAULT_REGION": "sa-east-1"}, "sa-east-1"),
+        ([], {"AWS_PROFILE": "work"}, "us-east-1"),
+    ],
+)
+def test_the_region_is_that_of_the_aws_cli(
+    server: str, sweep: Sweep, asked: list[str], variables: dict[str, str], region: str
+) -> None:
+    keys = {n: v for n, v in environment_of(server).items() if n not in ("AWS_REGION", "AWS_DEFAULT_REGION")}
+    config = sweep.folder / "config"
+    config.write_text("[profile work]\nregion = us-east-1\n")
+    environment = {**keys, "AWS_CONFIG_FILE": str(config), **variables}
+    ended = sweep("show", "x", "--on", "aws", "--stack", "Nowhere", *asked, environment=environment)
+    assert ended.stderr.startswith(f"sweep: there is no stack Nowhere in {region}; "), ended.stderr
+
+
+def test_the_doctor_s_region_is_that_of_the_aws_cli(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "sa-east-1")
+    assert clients_of()("batch").meta.region_name == "eu-north-1"
+    assert clients_of(region="us-west-2")("batch").meta.region_name == "us-west-2"
 
 
 @pytest.mark.slow
