@@ -6,6 +6,7 @@ folder. If the folder has a Dockerfile, the command replaces its ENTRYPOINT.
 
 import hashlib
 import json
+import secrets
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,12 @@ class Script:
         text = json.dumps(document, indent=2)
         file = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}{SUFFIX}"
         folder.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        beside = folder / f".{file.name}.{secrets.token_hex(4)}"
+        try:
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(file)  # whole at any moment: another command, or a thread of this one, may read the same script
+        finally:
+            beside.unlink(missing_ok=True)
         return file
 
     @classmethod

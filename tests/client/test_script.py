@@ -1,5 +1,6 @@
 """`command` in a spec file: what is refused before anything starts, and what trials run."""
 
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -315,6 +316,21 @@ def test_notes_specs_and_what_git_ignores_are_no_part_of_a_script_s_trainer(proj
     there = contents(found.written(project / ".stepsweep" / "scripts"))
     assert [str(name) for name in there] == ["Dockerfile", "config.yaml", "data", "train.py"]
     assert there[Path("data")] == Link(project / "data")
+
+
+def test_a_script_s_file_is_whole_while_it_is_written_again(project: Path) -> None:
+    found, folder = script(project, command="python train.py"), project / "scripts"
+    file = found.written(folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            found.written(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert Script.read(file) == found
+    assert found.written(folder) == file
+    assert list(folder.iterdir()) == [file]
 
 
 def test_beside_a_dockerfile_the_command_is_its_entrypoint(project: Path) -> None:
