@@ -133,7 +133,7 @@ def on_aws(*, stack: str = DEFAULT_STACK, profile: str | None = None, region: st
 
 
 def clients_of(*, profile: str | None = None, region: str | None = None) -> Callable[[str], Any]:
-    """Returns a function that creates a client of a service, in the account and region of the AWS CLI. The clients give up soon.
+    """Returns what creates a client of a service, in the account and region of the AWS CLI. The clients give up soon.
 
     Raises:
         ProfileNotFound, InvalidRegionError: botocore's errors.

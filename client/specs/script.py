@@ -184,7 +184,12 @@ def _python(raw: object, folder: Path, faults: list[str]) -> Path | None:
     elif isinstance(raw, str) and raw:
         which = shutil.which(raw) if "/" not in raw else str(folder / Path(raw).expanduser())
         python = Path(which) if which else None
-        if python is None or not os.access(python, os.X_OK) or python.is_dir():
+        if python is None or not python.exists():
+            is_whole = raw.startswith(("/", "~"))
+            there = raw if is_whole else f"{raw} in {folder}" if "/" in raw else f"program {raw} in the PATH"
+            faults.append(f"python: there is no {there}; make its environment, or name an interpreter that is there")
+            return None
+        if not os.access(python, os.X_OK) or python.is_dir():
             faults.append(f"python: must be an interpreter such as .venv/bin/python, got {shown(raw)}")
             return None
     else:

@@ -84,7 +84,9 @@ class Script:
         beside = folder / f".{file.name}.{secrets.token_hex(4)}"
         try:
             beside.write_text(text, encoding="utf-8")
-            beside.replace(file)  # whole at any moment: another command, or a thread of this one, may read the same script
+            beside.replace(
+                file
+            )  # whole at any moment: another command, or a thread of this one, may read the same script
         finally:
             beside.unlink(missing_ok=True)
         return file

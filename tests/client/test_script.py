@@ -59,12 +59,27 @@ def test_an_execution_s_input_has_nothing_of_the_command(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("python", "text"), [("", '""'), ([1], "[1]"), (3, "3"), ("no-such-program", '"no-such-program"'), ("./", '"./"'),
-                         ("train.py", '"train.py"'), ("./train.py", '"./train.py"')]
+    ("python", "text"), [("", '""'), ([1], "[1]"), (3, "3"), ("./", '"./"'),
+                         ("./train.py", '"./train.py"')]
 )  # fmt: skip
 def test_an_interpreter_that_is_no_name_of_a_program_is_shown(project: Path, python: object, text: str) -> None:
     assert faults(project, command="python train.py", python=python) == [
         f"python: must be an interpreter such as .venv/bin/python, got {text}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("python", "what"),
+    [
+        (".venv/bin/python", "there is no .venv/bin/python in {project}"),
+        ("/no/such/python", "there is no /no/such/python"),
+        ("no-such-program", "there is no program no-such-program in the PATH"),
+        ("train.py", "there is no program train.py in the PATH"),
+    ],
+)
+def test_an_interpreter_that_is_not_there_is_said_to_be_missing(project: Path, python: str, what: str) -> None:
+    assert faults(project, command="python train.py", python=python) == [
+        f"python: {what.format(project=project)}; make its environment, or name an interpreter that is there"
     ]
 
 
@@ -118,7 +133,7 @@ def test_every_fault_is_named_at_once_beside_those_of_the_rest(project: Path) ->
         'arguments.dashes: must be true or false, got "yes"',
         "arguments.epochs: must be the name of the script's option, such as max_epochs, or false, got true",
         "arguments.speed: unknown; known are style, dashes, booleans, lists, nulls, file, epochs, seed",
-        'python: must be an interpreter such as .venv/bin/python, got "no/python"',
+        f"python: there is no no/python in {project}; make its environment, or name an interpreter that is there",
         r"metrics.acc: must be a regular expression with the number in parentheses, such as 'accuracy (\S+)', got "
         '"no group"',
         'metrics.loss: not a regular expression: missing ), unterminated subpattern at position 0, got "("',

@@ -43,7 +43,7 @@ def test_without_metrics_the_last_lines_and_what_to_print_are_shown(kit: Kit) ->
         *(f"  line {n}" for n in range(2, 7)),
         "stepsweep-trial: found no metrics; looked for `name=value`, `name: value`, `val acc 78.1%` and JSON lines. To "
         "fix it, print a line such as `epoch 1 val_loss=0.25` in every epoch, or name a pattern: "
-        "--metric 'val_loss=REGEX'",
+        "`metrics: {val_loss: 'REGEX'}` in the spec, or --metric 'val_loss=REGEX' of stepsweep-trial",
     ]
 
 

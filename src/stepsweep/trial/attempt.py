@@ -25,7 +25,8 @@ WRONG_INPUT = 2
 INTERRUPTED = 75
 LIVE_SECONDS = 5.0
 WHAT_TO_PRINT = (
-    "print a line such as `epoch 1 val_loss=0.25` in every epoch, or name a pattern: --metric 'val_loss=REGEX'"
+    "print a line such as `epoch 1 val_loss=0.25` in every epoch, or name a pattern: `metrics: {val_loss: 'REGEX'}` in "
+    "the spec, or --metric 'val_loss=REGEX' of stepsweep-trial"
 )
 
 
