@@ -33,6 +33,8 @@ class TestRanges:
             ({"low": 0.0, "high": 1.5, "log": True}, ".low: must be > 0 on a log scale, got 0"),
             ({"low": 2.5, "high": 1.5}, ": low must be <= high, got 2.5 and 1.5"),
             ({"low": 0.1}, '.high: missing; a range is written as {"low": 0.001, "high": 0.1}'),
+            ({"low": 1}, '.high: missing; a range is written as {"low": 0.001, "high": 0.1}'),
+            ({"low": "a", "high": 1}, '.low: must be a number of at most 1e+300, got "a"'),
             ({"low": "a", "high": 0.5}, '.low: must be a number of at most 1e+300, got "a"'),
             ({"low": 1e-301, "high": 1.5, "log": True}, ".low: must be at least 1e-300 on a log scale, got 1e-301"),
             (
@@ -64,6 +66,27 @@ class TestRanges:
             "unknown field `parameters.b.hi`",
             "parameters.b.low",
         ]
+
+    def test_a_range_of_other_names_is_told_of_them_alone(self) -> None:
+        assert [fault.split(";")[0] for fault in faults(parameters={"lr": {"min": 0.1, "max": 1}}, search=RANDOM)] == [
+            "unknown field `parameters.lr.min`",
+            "unknown field `parameters.lr.max`",
+            "parameters.lr.low: missing",
+            "parameters.lr.high: missing",
+        ]
+
+    @pytest.mark.parametrize(
+        ("search", "fault"),
+        [
+            ({"method": "bayes"}, 'search.method: must be one of "grid", "random", "tpe", "list", got "bayes"'),
+            ({"methd": "tpe"}, "unknown field `search.methd`; did you mean `search.method`?"),
+            ("tpe", 'search: must be "grid" or an object such as {"method": "random", "trials": 50}, got "tpe"'),
+        ],
+    )
+    def test_what_a_grid_cannot_do_is_no_fault_of_a_search_without_a_method(self, search: object, fault: str) -> None:
+        ranges = {"lr": {"low": 0.1, "high": 1}, "n": list(range(3000))}
+        others = {"warm_start": ["first"], "stop": {"max_hours": 1}, "rounds": True}
+        assert faults(parameters=ranges, search=search, **others) == (fault,)
 
     def test_a_grid_cannot_list_a_range_without_a_step_and_says_what_can(self) -> None:
         assert faults(parameters={"lr": {"low": 0.1, "high": 1}}) == (

@@ -143,8 +143,9 @@ def _bound(given: Given, where: str, name: str, raw: dict[Any, Any]) -> int | fl
 def _kind(given: Given, where: str, raw: dict[Any, Any], numbers: list[int | float]) -> Kind:
     """Returns the type of a range. It is mandatory if ambiguous: 0 to 1 is two whole numbers, or many fractions."""
     whole = all(isinstance(number, int) for number in numbers)
+    is_known = len(numbers) > 1  # else low or high has a fault of its own
     match raw.get("type"):
-        case None if whole and raw.get("step") is None and f"{where}.type" not in given.meant:
+        case None if whole and is_known and raw.get("step") is None and f"{where}.type" not in given.meant:
             given.faults.append(
                 f'{where}.type: missing, and low and high are whole; write "int" for whole numbers only, '
                 'or "float" for all between them'

@@ -32,7 +32,7 @@ from stepsweep.contract.objective_input import faults_with_several, objectives_i
 from stepsweep.contract.parameters_input import fixed_in, space_in
 from stepsweep.contract.priority import Priority, fault_of
 from stepsweep.contract.search import Method, Search
-from stepsweep.contract.search_input import halving_in, known_in, rounds_in, search_in, stop_in
+from stepsweep.contract.search_input import halving_in, has_method, known_in, rounds_in, search_in, stop_in
 from stepsweep.contract.search_space import SearchSpace
 from stepsweep.contract.space import (
     Parameter,
@@ -140,7 +140,8 @@ def _check_trials(given: Given, values: Mapping[str, Any], space: SearchSpace) -
     each = (values["folds"] or 1) * values["repeats"]
     several = "" if each == 1 else f", {each} times each for folds and repeats"
     if search.method is Method.GRID:
-        _check_grid(given, space, each, several)
+        if has_method(given):
+            _check_grid(given, space, each, several)
         return
     params, by_hand = search.trials or 0, len(values["try_first"])
     if params * each > MAX_TRIALS:

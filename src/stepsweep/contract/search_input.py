@@ -27,7 +27,8 @@ def search_in(given: Given, *, rounds: bool, listed: int) -> Search:
     given.unknown(raw, known=("method", "trials", "batch"), where="search.")
     if (method := raw.get("method")) not in tuple(Method):
         known = ", ".join(f'"{name}"' for name in Method)
-        given.faults.append(f"search.method: must be one of {known}, got {shown(method)}")
+        if "method" in raw or "search.method" not in given.meant:
+            given.faults.append(f"search.method: must be one of {known}, got {shown(method)}")
         return Search()
     if method == Method.LIST:
         if "batch" in raw:
@@ -52,6 +53,15 @@ def search_in(given: Given, *, rounds: bool, listed: int) -> Search:
     return Search(method=Method.TPE, trials=trials, batch=batch)
 
 
+def has_method(given: Given) -> bool:
+    """Whether the input names a method. Otherwise that is its fault, and what a grid cannot do is none."""
+    match given.data.get("search", "grid"):
+        case {"method": method}:
+            return method in tuple(Method)
+        case raw:
+            return raw == "grid"
+
+
 def rounds_in(given: Given) -> bool:
     """Returns whether the search goes in rounds.
 
@@ -72,7 +82,7 @@ def known_in(given: Given, search: Search, name: str) -> dict[str, Any]:
     if not isinstance(raw, list) or not all(is_sweep(each) for each in raw):
         given.faults.append(f'warm_start: must be a list of names of sweeps such as ["first"], got {shown(raw)}')
         raw = []
-    if raw and not search.learns:
+    if raw and not search.learns and has_method(given):
         example = '"search": {"method": "tpe", "trials": 50}'
         given.faults.append(f"warm_start: only a model learns from other sweeps; write {example}")
     if len(set(raw)) < len(raw) or name in raw:
@@ -139,6 +149,8 @@ def stop_in(given: Given, epochs: int, *, rounds: bool) -> Stop:
 
 def _has_later_rounds(given: Given) -> bool:
     search = given.data.get("search")
+    if not has_method(given):
+        return True  # for all that is known
     return given.data.get("halving") is not None or (isinstance(search, dict) and search.get("method") == Method.TPE)
 
 
