@@ -19,6 +19,8 @@ TrialName = int | str | Mapping[str, Any]
 MAX_NAMED = 5
 _BETWEEN = re.compile(rf",(?=(?:--)?{OPTION}=)")
 """Commas between params, and not within a value."""
+_SPACED = re.compile(rf"(?:,|,?\s+)(?=(?:--)?{OPTION}=)")
+"""The same, and white space: of words that stand in one pair of quotes."""
 _PARAM = re.compile(rf"(?:--)?(?P<name>{OPTION})=(?P<value>.*)")
 
 
@@ -30,16 +32,13 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     """
     said = " ".join(words)
     trials = list(plan.trials.values())
-    parts = [part for word in words for part in _BETWEEN.split(word) if part]
-    params = [match for part in parts if (match := _PARAM.fullmatch(part))]
+    wanted = _wanted(words, _BETWEEN)
     if len(words) == 1 and said.isascii() and said.isdigit():
         standing = archive.standing(plan.spec.name, running=[])
         found = [plan.trials[row.trial_id] for row in standing.rows if row.rank == int(said)]
         rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
-    elif params and len(params) == len(parts):
-        wanted = {match["name"]: match["value"] for match in params}
-        found = [trial for trial in trials if wanted.items() <= _said_of(trial).items()]
-        found = found or [trial for trial in trials if _is_meant(trial, wanted)]
+    elif wanted:
+        found = _matching(trials, wanted) or _matching(trials, _wanted(words, _SPACED))
         rule = f"no trial has {said}"
     else:
         found = [trial for trial in trials if trial.trial_id.startswith(said)]
@@ -64,6 +63,18 @@ def words_of(trial: TrialName) -> list[str]:
     if isinstance(trial, Mapping):
         return [f"{name}={as_word(parse_value(value))}" for name, value in trial.items()]
     return [str(trial)]
+
+
+def _wanted(words: Sequence[str], between: re.Pattern[str]) -> dict[str, str]:
+    """Returns the params that words name; nothing if one of them is none."""
+    parts = [part for word in words for part in between.split(word) if part]
+    params = [match for part in parts if (match := _PARAM.fullmatch(part))]
+    return {match["name"]: match["value"] for match in params} if len(params) == len(parts) else {}
+
+
+def _matching(trials: Sequence[Trial], wanted: Mapping[str, str]) -> list[Trial]:
+    found = [trial for trial in trials if wanted.items() <= _said_of(trial).items()]
+    return found or [trial for trial in trials if _is_meant(trial, wanted)]
 
 
 def _said_of(trial: Trial) -> dict[str, str]:

@@ -45,6 +45,23 @@ def test_all_attempts_are_read(cloud: Cloud) -> None:
     assert lines == ["of the first", "and \ufffd", "--- attempt 2", "of the second", "half"]
 
 
+@pytest.mark.parametrize(
+    ("words", "params"),
+    [
+        (["lr=0.1 batch-size=32 aug=no"], {"lr": 0.1, "batch-size": 32, "aug": "no"}),
+        (["lr=0.10, batch-size=32,aug=no"], {"lr": 0.1, "batch-size": 32, "aug": "no"}),
+        (["--lr=0.2  --batch-size=64", "aug=no"], {"lr": 0.2, "batch-size": 64, "aug": "no"}),
+        (["lr=0.1", "batch-size=32", "aug=flip p=0.5"], {"lr": 0.1, "batch-size": 32, "aug": "flip p=0.5"}),
+    ],
+)
+def test_several_params_may_stand_in_one_pair_of_quotes(cloud: Cloud, words: list[str], params: dict[str, Any]) -> None:
+    choices = {"lr": [0.1, 0.2], "batch-size": [32, 64], "aug": ["flip p=0.5", "no"]}
+    trials = RecordedCloud(directory=cloud.directory).planned("other", choices)
+    (trial_id,) = [trial.trial_id for trial in trials if trial.params == params]
+    with pytest.raises(CloudError, match=f"^there is no log of {trial_id} here"):
+        read_log(cloud, "other", words)
+
+
 def test_a_trial_that_has_not_started_has_none(cloud: Cloud) -> None:
     for read in (read_log, lambda *words: follow_log(*words, on_line=print)):
         with pytest.raises(CloudError) as raised:
