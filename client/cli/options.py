@@ -127,6 +127,13 @@ def _checked_vcpus(context: click.Context, _option: click.Parameter, value: int 
     return value
 
 
+NO_SPEC = (
+    f"there is no {SPEC_FILE} in this folder; name a spec file, give its fields as options such as --set, or let "
+    "`sweep init SCRIPT` propose one"
+)
+"""Stands above the faults of an input without a file and without parameters."""
+
+
 def spec_options(command: Callable[..., int]) -> Callable[..., int]:
     """Adds the spec file and the options that override its fields, and passes them to the command as `asked`."""
 
@@ -221,7 +228,12 @@ def spec_options(command: Callable[..., int]) -> Callable[..., int]:
             max_concurrency=max_concurrency, priority=priority, budget_usd=budget_usd, fresh=fresh,
             accept_trainer=accept_trainer,
         )  # fmt: skip
-        return command(asked=asked, **others)
+        try:
+            return command(asked=asked, **others)
+        except InvalidInput as error:
+            if asked.file or parameters:
+                raise
+            raise InvalidInput([NO_SPEC, *error.faults]) from None
 
     return with_asked
 

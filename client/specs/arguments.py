@@ -66,7 +66,7 @@ def config_of(asked: Mapping[str, Any], folder: Path, faults: list[str]) -> tupl
             return name.as_posix(), frozenset(config_file.fields(folder / name))
         except WrongCommand as wrong:
             # What YAML says of a damaged file has several lines.
-            faults += [f"arguments.file: {' '.join(fault.partition(': ')[2].split())}" for fault in wrong.faults]
+            faults += [f"arguments.file: {name} {' '.join(fault.partition(': ')[2].split())}" for fault in wrong.faults]
     return None
 
 

@@ -1,6 +1,7 @@
 """Reads the document of a spec, in JSON or YAML: from a file, from standard input, or from a text that is pasted."""
 
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,20 @@ def read_spec(file: str) -> Any:
         raise InvalidInput([f"{name}:{line}: not UTF-8"]) from None
     if file == STDIN:
         return spec_document(name, text)
-    return _yaml(name, text) if Path(file).suffix.lower() in (".yaml", ".yml") else read_json(name, text)
+    ending = Path(file).suffix.lower()
+    if ending in (".yaml", ".yml"):
+        return _yaml(name, text)
+    try:
+        return read_json(name, text)
+    except InvalidInput as error:
+        if ending == ".json":
+            raise
+        rule = "a spec is JSON, or YAML in a file whose name ends in .yaml or .yml"
+        if ending == ".py":
+            raise InvalidInput(
+                [f"{name}: is a script, and {rule}; `sweep init {shlex.quote(file)}` proposes one for it"]
+            ) from None
+        raise InvalidInput([*error.faults, f"{name}: {rule}"]) from None
 
 
 def spec_document(name: str, text: str) -> Any:

@@ -170,6 +170,16 @@ def test_a_spec_comes_from_a_file_or_from_standard_input(sweep: Sweep) -> None:
     assert faults(sweep("plan", "-", text='{"epochs": 1,'), 2)[0].startswith("standard input:1: not JSON: ")
 
 
+def test_without_a_spec_the_missing_file_is_named(sweep: Sweep) -> None:
+    for words in ([], ["--epochs", "3"], ["--command", "python -V"]):
+        said = faults(sweep("plan", *words), 2)
+        assert said[0].startswith("there is no sweep.yaml in this folder; name a spec file, ")
+        assert said[1].startswith("parameters: missing")
+    assert faults(sweep("plan", "--set", "lr=1"), 2)[0].startswith("epochs: missing")
+    (sweep.folder / "sweep.yaml").write_text("epochs: 3")
+    assert "there is no" not in sweep("plan").stderr
+
+
 def test_a_plan_shows_its_trials_in_order_and_starts_nothing(sweep: Sweep) -> None:
     ended = sweep("plan", "--set", "lr=0.1,0.01", "--set", "momentum=0.5,0.9", "--epochs", "3", "--fixed", "a=b")
     assert ended.returncode == 0, ended.stderr

@@ -208,11 +208,18 @@ def test_what_may_be_in_the_path_is_not_looked_for(project: Path, command: str) 
         (
             {"arguments": {"file": "damaged.yaml"}},
             [
-                "arguments.file: cannot be read: while parsing a flow node expected the node content, but found "
-                "'<stream end>' in \"<unicode string>\", line 1, column 2: [ ^"
+                "arguments.file: damaged.yaml cannot be read: while parsing a flow node expected the node content, but "
+                "found '<stream end>' in \"{project}/damaged.yaml\", line 1, column 2"
             ],
         ),
-        ({"arguments": {"file": "list.json"}}, ["arguments.file: must be an object of names and values"]),
+        (
+            {"arguments": {"file": "tab.yaml"}},
+            [
+                "arguments.file: tab.yaml cannot be read: while scanning for the next token found character '\\t' that "
+                'cannot start any token in "{project}/tab.yaml", line 2, column 1'
+            ],
+        ),
+        ({"arguments": {"file": "list.json"}}, ["arguments.file: list.json must be an object of names and values"]),
         (
             {"arguments": {"file": "conf.yaml"}, "data": ["./conf.yaml"]},
             [f"arguments.file: conf.yaml {SHARED} leave it out there"],
@@ -252,6 +259,7 @@ def test_what_is_wrong_beside_a_command(project: Path, fields: dict[str, Any], f
     (project / "conf.yaml").write_text("".join(f"{name}: 1\n" for name in "abcdefghi"))
     (project / "list.json").write_text("[1]")
     (project / "damaged.yaml").write_text("[")
+    (project / "tab.yaml").write_text("optim:\n\tlr: 1\n")
     expected = [each.replace("{project}", str(project)) for each in found]
     assert faults(project, command="python train.py", **fields) == expected
 

@@ -222,6 +222,17 @@ def test_a_file_that_is_not_strict_json_is_refused_with_its_line(tmp_path: Path,
     assert said.startswith((f"{file}{fault}", f"{file}{alternative}"))
 
 
+def test_a_file_of_another_ending_is_told_which_ones_there_are(tmp_path: Path) -> None:
+    rule = "a spec is JSON, or YAML in a file whose name ends in .yaml or .yml"
+    script, other = tmp_path / "my train.py", tmp_path / "sweep.yamll"
+    script.write_text("0\nimport torch\n")
+    other.write_text("epochs: 3\n")
+    assert faults(Asked(file=str(script))) == [
+        f"{script}: is a script, and {rule}; `sweep init '{script}'` proposes one for it"
+    ]
+    assert faults(Asked(file=str(other))) == [f"{other}:1: not JSON: Expecting value (column 1)", f"{other}: {rule}"]
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' + "9" * 5_000 + "}"])
 def test_json_that_is_too_much_for_the_parser_is_a_fault(tmp_path: Path, text: str) -> None:
     file = written(tmp_path, text)

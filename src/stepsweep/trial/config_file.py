@@ -109,7 +109,8 @@ def _yaml() -> Any:
 
 def _root(path: Path, yaml: Any) -> Any:
     try:
-        root = yaml.compose(path.read_text("utf-8"), Loader=yaml.SafeLoader)
+        with path.open(encoding="utf-8") as stream:  # whose name is in the errors
+            root = yaml.compose(stream, Loader=yaml.SafeLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise WrongCommand([f"{OPTION} {path}: cannot be read: {error}"]) from None
     if not isinstance(root, yaml.MappingNode):
