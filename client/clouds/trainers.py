@@ -11,6 +11,7 @@ from stepsweep.bucket.folder import write_whole
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_script import SUFFIX, Script, script_of
 
+DOCKERFILE = "Dockerfile"
 FOLDER = "trainers"
 MAX_NAMED = 3
 
@@ -67,10 +68,23 @@ def changed(directory: Path, sweep: str, trainer: Path | None) -> tuple[str, ...
     now = files_of(trainer)
     names = sorted(each for each in {*then.files, *now} if then.files.get(each) != now.get(each))
     script = script_of(trainer) if trainer else None
-    # A script's Dockerfile is made from its command.
-    if script and not script.has_dockerfile:
-        names = ["the command" if each == "Dockerfile" else each for each in names]
-    return tuple(names)
+    if script is None or DOCKERFILE not in names:
+        return tuple(names)
+    # A script's Dockerfile is made from its command, or ends with it.
+    own = [DOCKERFILE] if script.has_dockerfile else []
+    fields = _fields(then.place, script) or ([] if own else ["how it is run"])
+    return (*fields, *own, *(each for each in names if each != DOCKERFILE))
+
+
+def _fields(place: Path | None, now: Script) -> list[str]:
+    """Returns which fields of the spec are others than those of a trainer that was at a place; none if it is gone."""
+    from stepsweep.client.specs.script import changed_fields
+
+    try:
+        then = script_of(place) if place else None
+    except InvalidInput:
+        return []
+    return changed_fields(then, now) if then else []
 
 
 def named(files: Sequence[str]) -> str:

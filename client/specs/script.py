@@ -22,6 +22,12 @@ FIELDS = ("command", "python", "metrics", "arguments", "data")
 ENVIRONMENTS = (".venv", "venv")
 """Where projects usually keep their virtual environment."""
 
+OPTIONS_OF = {
+    "metrics": ("--metrics-file=", "--tensorboard=", "--mlflow=", "--metric=", "--epoch="),
+    "epochs": ("--no-epochs", "--epochs-as="),
+}
+"""How the kit's options begin that other fields than `arguments` become."""
+
 OTHER_SPECS = ("/sweep*.yaml", "/sweep*.yml", "/sweep*.json")
 """Other spec files of the project. A change of what is swept does not change the trainer."""
 
@@ -102,6 +108,24 @@ def script_of_command(words: list[str], folder: Path, *, file: str) -> Script:
     if command is None:
         raise ValueError("no command")
     return command.script
+
+
+def changed_fields(then: Script, now: Script) -> list[str]:
+    """Returns which fields of a spec made the difference between two scripts, as people call them."""
+    before, after = _by_field(then), _by_field(now)
+    return [name for name in before | after if before.get(name) != after.get(name)]
+
+
+def _by_field(script: Script) -> dict[str, object]:
+    """Returns the parts of a script by the fields that they came from."""
+    words = list(script.entrypoint)
+    end = words.index("--") if "--" in words else 0
+    found: dict[str, object] = {"the command": words[end:], "python": script.python, "data": script.data}
+    for field, options in OPTIONS_OF.items():
+        found[field] = [word for word in words[1:end] if word.startswith(options)]
+    others = tuple(option for options in OPTIONS_OF.values() for option in options)
+    found["arguments"] = [word for word in words[1:end] if not word.startswith(others)]
+    return {name if name == "the command" else f"the field {name}": part for name, part in found.items()}
 
 
 def _words(raw: object, faults: list[str]) -> list[str]:

@@ -25,6 +25,7 @@ from stepsweep.client.deployment import CloudError
 from stepsweep.client.operations.keeping import former, keep
 from stepsweep.client.operations.naming import sweep_of_execution
 from stepsweep.client.running.control import Control, Found
+from stepsweep.client.specs.asked import checked
 from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
@@ -259,9 +260,44 @@ def test_what_has_changed_in_a_trainer_is_named(tmp_path: Path, trainer: Path) -
     (trainer / "new.py").touch()
     (trainer / "Dockerfile").unlink()
     changed = trainers.changed(directory, "mine", script(trainer).written(tmp_path / "scripts"))
-    assert changed == ("the command", "new.py", "train.py")
-    assert trainers.named(changed) == "the command, new.py, train.py"
+    assert changed == ("how it is run", "new.py", "train.py")
+    assert trainers.named(changed) == "how it is run, new.py, train.py"
     assert trainers.named(("a", "b", "c", "d", "e")) == "a, b, c and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("fields", "changed"),
+    [
+        ({"metrics": {"acc": "accuracy (.*)"}}, "the field metrics"),
+        ({"metrics": {"mlflow": "runs"}, "arguments": {"style": "env"}}, "the field metrics, the field arguments"),
+        ({"epochs": 3}, "the field epochs"),
+        ({"arguments": {"seed": "random_state"}}, "the field arguments"),
+        ({"command": "python train.py --fast"}, "the command"),
+        ({"data": "train.py"}, "the field data, train.py"),
+        ({"python": "/bin/sh"}, "the field python"),
+    ],
+)
+@pytest.mark.parametrize("has_dockerfile", [True, False])
+def test_which_field_of_a_spec_has_changed_is_named(
+    tmp_path: Path, trainer: Path, fields: dict[str, Any], changed: str, has_dockerfile: bool
+) -> None:
+    if not has_dockerfile:
+        (trainer / "Dockerfile").unlink()
+
+    def of(**fields: Any) -> Path:
+        document = {"parameters": {"lr": [1]}, "command": "python train.py", **fields}
+        found = checked(document, default_name="x", folder=trainer)[1]
+        assert found is not None
+        return found.written(tmp_path / "scripts")
+
+    directory = tmp_path / "cloud"
+    trainers.remember(directory, "mine", of(), container=False)
+    assert trainers.changed(directory, "mine", of()) == ()
+    words = trainers.changed(directory, "mine", of(**fields))
+    assert trainers.named([word for word in words if word != "Dockerfile"]) == changed
+    assert ("Dockerfile" in words) is has_dockerfile
+    of().unlink()
+    assert trainers.changed(directory, "mine", of(**fields))[0] == ("Dockerfile" if has_dockerfile else "how it is run")
 
 
 def test_a_running_sweep_that_its_stack_would_refuse_is_not_stopped(stack: Stack, aws: Cloud) -> None:

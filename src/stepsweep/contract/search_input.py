@@ -58,8 +58,9 @@ def has_method(given: Given) -> bool:
     match given.data.get("search", "grid"):
         case {"method": method}:
             return method in tuple(Method)
-        case raw:
-            return raw == "grid"
+        case "grid":
+            return True
+    return False
 
 
 def rounds_in(given: Given) -> bool:
