@@ -53,10 +53,12 @@ def learning_curves(curves: Mapping[str, Metrics], objectives: Sequence[Objectiv
                     is_train = column in panel.training
                     if is_train and not has_train and len(panel.columns) > 1:
                         continue
+                    values = metrics.columns[column]
+                    points = _alone(values)
                     plot.plot(
-                        metrics.columns[EPOCH], metrics.columns[column], linestyle="--" if is_train else "-",
+                        metrics.columns[EPOCH], values, linestyle="--" if is_train else "-",
                         color=COLOURS[1] if alone and is_train else colour, linewidth=1.5,
-                        marker="." if metrics.epochs == 1 else None,
+                        marker="o" if points else None, markersize=4 if points else None, markevery=points or None,
                         label=column if alone else None if is_train else label,
                     )  # fmt: skip
                 _mark(plot, metrics, objectives, panel.columns, colour, with_line=has_train)
@@ -81,6 +83,12 @@ def learning_curves(curves: Mapping[str, Metrics], objectives: Sequence[Objectiv
         elif has_train and any(panel.training for panel in found):
             figure.suptitle("dashed: on the training data · solid: on the validation data", fontsize=SMALL)
     return figure
+
+
+def _alone(values: Sequence[float]) -> list[int]:
+    """Returns the places of the values that have none before and behind them, and so are on no line."""
+    around = [False, *map(math.isfinite, values), False]
+    return [place for place in range(len(values)) if around[place + 1] and not (around[place] or around[place + 2])]
 
 
 def _shades(number: int) -> list[str]:

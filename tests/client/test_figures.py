@@ -1,5 +1,6 @@
 """The pictures for notebooks and papers: what stands in them, and where."""
 
+import math
 import struct
 import subprocess
 import sys
@@ -43,6 +44,17 @@ def cells(figure: Figure) -> dict[tuple[float, float], str]:
 
 def places(line: Line2D) -> list[list[float]]:
     return [[float(x), float(y)] for x, y in np.asarray(line.get_xydata())]
+
+
+def test_a_value_that_is_on_no_line_is_drawn_as_a_point() -> None:
+    nan = math.nan
+    at_the_end = curve(val_loss=[1, 0.8, 0.7], test_accuracy=[nan, nan, 0.9])
+    every_second = curve(val_loss=[nan, 0.8, nan, 0.7, 0.6])
+    for metrics, alone in ((at_the_end, [[], [2]]), (every_second, [[1]]), (curve(val_loss=[1]), [[0]])):
+        figure = learning_curves({"lr=0.1": metrics}, [LOSS])
+        lines = [plot.get_lines()[0] for plot in figure.axes]
+        drawn = [(line.get_marker(), line.get_markevery()) for line in lines]
+        assert drawn == [("o", places) if places else ("None", None) for places in alone]
 
 
 @pytest.mark.parametrize("objective", [ACCURACY, LOSS])

@@ -198,6 +198,23 @@ def test_a_sweep_without_epochs_has_scores_and_no_curves(chromium: Browser, reco
     assert_quiet(chromium)
 
 
+def test_a_value_that_is_on_no_line_is_drawn_as_a_point(chromium: Browser, recorded: RecordedCloud) -> None:
+    """As an accuracy on test images after the last epoch, and a loss that is measured in every second one."""
+    nan = math.nan
+    columns = {"val_accuracy": [0.5, 0.6, 0.7, 0.8], "f1": [nan, 0.4, nan, 0.5], "top5": [nan, nan, nan, 0.9]}
+    (trial,) = recorded.planned("points", {"lr": [0.1]}, epochs=4)
+    recorded.succeeded("points", trial, columns)
+    recorded.reduced("points")
+    opened(chromium, recorded, "points")
+    seen = chromium.run(
+        """return [...document.querySelectorAll('#panels > div')].map((panel) => [panel.data[0].name.split(' ')[0],
+        [...panel.querySelector('.trace').querySelectorAll('.point')].filter(
+            (point) => point.getBoundingClientRect().width > 4).length])"""
+    )
+    assert seen == [["val_accuracy", 0], ["f1", 2], ["top5", 1]]
+    assert_quiet(chromium)
+
+
 def test_a_click_on_a_row_shows_its_curve_and_again_takes_it_away(
     chromium: Browser, recorded: RecordedCloud, plane: str
 ) -> None:

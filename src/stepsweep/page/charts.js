@@ -121,6 +121,9 @@ const Charts = (() => {
     box.dataset.panels = known.length;
   }
 
+  // A value that has none before and behind it is on no line.
+  const isAlone = (values, at) => values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
+
   function drawPanel(element, panel, lines, metric) {
     const traces = [];
     lines.forEach(({ label, curve, place }) => {
@@ -131,11 +134,12 @@ const Charts = (() => {
         const values = curve.columns[column];
         const isTrain = panel.training.includes(column);
         const epochs = epochsOf(curve, values);
+        const alone = values.map((_, at) => isAlone(values, at));
         const about = (epoch, value) => `${escaped(label)}<br>epoch ${epoch}: ${escaped(column)} ${short(value)}`;
         traces.push({
-          type: "scatter", mode: values.length > 1 ? "lines" : "markers", name: `${column} · ${label}`, showlegend: false, x: epochs, y: values, hoverinfo: "text",
+          type: "scatter", mode: alone.includes(true) ? "lines+markers" : "lines", name: `${column} · ${label}`, showlegend: false, x: epochs, y: values, hoverinfo: "text",
           hovertext: values.map((value, at) => about(epochs[at], value)), line: { color: colourOf(place), width: isTrain ? 1.5 : 2.5, dash: isTrain ? "dot" : dash },
-          marker: { color: colourOf(place), symbol: isTrain ? "circle-open" : "circle", size: 8 },
+          marker: { color: colourOf(place), symbol: isTrain ? "circle-open" : "circle", size: alone.map((is) => (is ? 8 : 0)) },
         });
         const at = column === metric ? epochs.indexOf(curve.best) : column === watched ? values.indexOf(lowestOf(values)) : -1;
         if (at >= 0 && values.length > 1) {
