@@ -188,8 +188,10 @@ def test_a_sweep_in_which_nothing_succeeded_has_one_too(recorded: RecordedCloud)
     (trial,) = recorded.planned("bad", {"lr": [0.1]})
     recorded.failed("bad", trial, "no GPU")
     recorded.reduced("bad")
-    text = opened(recorded, "bad").text
+    document = opened(recorded, "bad")
+    text = document.text
     assert "No trial succeeded, so there is no winner." in text
+    assert {"class": "badge no-winner"} in document.named("span"), "not green"
     assert "no GPU" in text
 
 

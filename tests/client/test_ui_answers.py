@@ -143,16 +143,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for trial, loss in zip(front, (0.1, 0.2), strict=True):
             recorded.succeeded("front", trial, {**CURVE, "val_loss": [1.0, 2.0, loss]})
         recorded.reduced("front")
-        cloud = Cloud(
-            on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None,
-            stack=None,
-        )  # fmt: skip
-        ending = Ending()
-        app = application(
-            cloud, keys=KEYS, hosts=frozenset({"h"}), base="/", is_over=lambda: ending.is_over, copies=Copies()
-        )
-        trials = {"mine": mine, "halfway": halfway, "front": front}
-        yield Site(app=app, trials=trials, watched=Source(cloud), ending=ending)
+        yield site_of(recorded, {"mine": mine, "halfway": halfway, "front": front})
+
+
+def site_of(recorded: RecordedCloud, trials: Mapping[str, list[Trial]]) -> Site:
+    cloud = Cloud(
+        on="local", directory=recorded.directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None
+    )
+    ending = Ending()
+    app = application(
+        cloud, keys=KEYS, hosts=frozenset({"h"}), base="/", is_over=lambda: ending.is_over, copies=Copies()
+    )
+    return Site(app=app, trials=trials, watched=Source(cloud), ending=ending)
 
 
 START = (
@@ -178,6 +180,22 @@ def test_the_list(site: Site) -> None:
         "mine finished 4 1 failed 0.9 val_accuracy --lr 0.1 --act b 0:00:07 NOW Compare the chosen sweeps"
     )
     assert answer.links[-3:] == ["/sweeps/front", "/sweeps/halfway", "/sweeps/mine"]
+
+
+def test_a_sweep_that_ended_without_a_winner_is_not_green(tmp_path: Path) -> None:
+    recorded = RecordedCloud(directory=tmp_path)
+    for name, value in (("bad", None), ("good", 0.5)):
+        (trial,) = recorded.planned(name, {"lr": [0.1]})
+        if value is None:
+            recorded.failed(name, trial, "no GPU")
+        else:
+            recorded.succeeded(name, trial, {"val_accuracy": [value]})
+        recorded.reduced(name)
+    site = site_of(recorded, {})
+    for target in ("/", "/compare?sweep=bad&sweep=good"):
+        spans = Document(site.get(target).body).named("span")
+        badges = sorted(each["class"] or "" for each in spans if "badge" in (each.get("class") or ""))
+        assert badges == ["badge finished", "badge no-winner"], target
 
 
 def test_sweeps_side_by_side(site: Site) -> None:
@@ -377,7 +395,7 @@ def test_the_data_of_a_sweep(site: Site) -> None:
     assert json.loads(asked.body) == {second: curve}
     data = json.loads(site.get("/sweeps/mine/data").body)
     assert (data["trials"]["id"], data["curves"]["0"]) == ([second, third, first, failed], curve)
-    said = "Which parameter matters can be told from 10 trials with a value; there are 3."
+    said = "The importance of parameters needs at least 10 trials with a value; there are 3."
     assert json.loads(site.get("/sweeps/mine/importance").body) == {"importance": {"weights": [], "said": said}}
 
 

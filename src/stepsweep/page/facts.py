@@ -70,6 +70,11 @@ class Facts:
         )
 
     @property
+    def has_no_winner(self) -> bool:
+        """Whether it has ended, and no trial succeeded."""
+        return self.state == STATES["FINISHED"] and self.winner is None and not self.on_front
+
+    @property
     def spec(self) -> SweepSpec:
         return self.report.standing.spec
 
@@ -109,7 +114,7 @@ class Facts:
 
     @property
     def spec_json(self) -> str:
-        return json.dumps(self.spec.to_json(), indent=2)
+        return json.dumps(self.spec.to_json(), indent=2, ensure_ascii=False)
 
 
 def _ties(rows: Sequence[Row], winner: Row | None, output: Output | None) -> list[Row]:

@@ -45,7 +45,8 @@ def parts(facts: Facts, skin: Skin) -> dict[str, Markup]:
 
 def heading(facts: Facts, skin: Skin) -> Markup:
     spec, live = facts.spec, skin.is_live
-    badge = markup('<span class="badge {0}">{0}</span>', facts.state) if not live or skin.is_begun else NOTHING
+    kind = "no-winner" if facts.has_no_winner else facts.state
+    badge = markup('<span class="badge {}">{}</span>', kind, facts.state) if not live or skin.is_begun else NOTHING
     sections = [
         ("winner", "Winner", facts.winner is not None),
         ("front", "Front", bool(facts.on_front)),
