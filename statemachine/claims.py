@@ -11,7 +11,11 @@ from stepsweep.contract.cost import Rates
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.means import StackJob
+from stepsweep.contract.space import shown
 from stepsweep.contract.spec import ABOUT_THE_RUN, SweepSpec
+
+MAX_DIFFERENCE = 200
+"""Characters of an earlier value in an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,7 @@ def within_budget(
     if spec.budget_usd is not None and usd is None and to_run:
         raise InvalidSweep(
             [
-                f"budget_usd: cannot be checked: the time that the trainer {json.dumps(trainer.name)} takes for an "
+                f"budget_usd: cannot be checked: the time that the trainer {shown(trainer.name)} takes for an "
                 "epoch is unknown; give seconds_per_epoch (`sweep plan --calibrate` measures it), or leave "
                 "budget_usd out"
             ]
@@ -76,7 +80,7 @@ def claim(bucket: Bucket, spec: SweepSpec) -> bool:
         difference = _first_difference(spec, earlier)
     raise InvalidSweep(
         [
-            f"name: the sweep {json.dumps(spec.name)} is there already and asked for something else "
+            f"name: the sweep {shown(spec.name)} is there already and asked for something else "
             f"({difference}); choose another name, trials that are finished are not repeated"
         ]
     )
@@ -86,7 +90,7 @@ def check_trainer(spec: SweepSpec, *, then: Trainer, now: Trainer) -> None:
     """Refuses to continue with another trainer: comparing results of two trainers would give a wrong winner."""
     if then.version == now.version:
         return
-    sweep, before, this = (json.dumps(text) for text in (spec.name, then.name, now.name))
+    sweep, before, this = map(shown, (spec.name, then.name, now.name))
     what = f"the sweep {sweep} was planned for the trainer {before}, and this one is {this}"
     if before == this:
         what = f"the trainer {this} has changed since the sweep {sweep} was planned"
@@ -103,4 +107,4 @@ def _first_difference(spec: SweepSpec, earlier: SweepSpec) -> str:
     # Those of the earlier one, which has `objective` where this one may have `objectives`, or the other way round.
     differ = (name for name in then if name not in now or json.dumps(now[name]) != json.dumps(then[name]))
     name = next(name for name in differ if name not in ABOUT_THE_RUN)
-    return f"its {name} was {json.dumps(then[name])[:200]}"
+    return f"its field {name} was {shown(then[name], MAX_DIFFERENCE)}"

@@ -4,7 +4,6 @@ The outcomes become part of the sweep's spec, so that its search stays a functio
 may go on or be removed.
 """
 
-import json
 from dataclasses import replace
 
 from stepsweep.bucket.s3 import Bucket
@@ -15,6 +14,7 @@ from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.known import Known, thinned, told_of
 from stepsweep.contract.limits import MAX_ROUNDS
 from stepsweep.contract.results import grouped
+from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
 
@@ -43,7 +43,7 @@ def with_known(bucket: Bucket, spec: SweepSpec) -> SweepSpec:
         try:
             told += _told_by(bucket, spec, name)
         except (InvalidSweep, InvalidDocument, _TellsNothingError) as error:
-            faults.append(f"warm_start[{number}]: the sweep {json.dumps(name)} {error}")
+            faults.append(f"warm_start[{number}]: the sweep {shown(name)} {error}")
     if faults:
         raise InvalidSweep(faults)
     return replace(spec, known=thinned(told, spec.objective))

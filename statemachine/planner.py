@@ -18,7 +18,7 @@ from stepsweep.contract.documents import RoundPlan, RoundResults, TrialItem
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.means import StackJob
 from stepsweep.contract.results import grouped
-from stepsweep.contract.space import parse_value
+from stepsweep.contract.space import parse_value, shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
 from stepsweep.statemachine import kept
@@ -212,7 +212,7 @@ def _check_planned_trainer(bucket: Bucket, spec: SweepSpec, trainer: Trainer) ->
         earlier = RoundPlan.from_json(document, where=key) if document is not None else None
     except InvalidDocument as error:
         raise InvalidSweep(
-            [f"name: the plan of the sweep {json.dumps(spec.name)} cannot be read ({error}); choose another name"]
+            [f"name: the plan of the sweep {shown(spec.name)} cannot be read ({error}); choose another name"]
         ) from None
     if earlier is not None:
         check_trainer(spec, then=Trainer(version=earlier.trainer_version, name=earlier.trainer_name), now=trainer)

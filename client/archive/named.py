@@ -36,7 +36,8 @@ def trial_meant(archive: Archive, plan: Plan, words: Sequence[str]) -> Trial:
     if len(words) == 1 and said.isascii() and said.isdigit():
         standing = archive.standing(plan.spec.name, running=[])
         found = [plan.trials[row.trial_id] for row in standing.rows if row.rank == int(said)]
-        rule = f"no trial has rank {said}; {sum(row.rank is not None for row in standing.rows)} have one"
+        ranks = [row.rank for row in standing.rows if row.rank is not None]
+        rule = f"no trial has rank {said}; the last rank is {max(ranks)}" if ranks else "no trial has a rank"
     elif wanted:
         found = _matching(trials, wanted) or _matching(trials, _wanted(words, _SPACED))
         rule = f"no trial has {said}"

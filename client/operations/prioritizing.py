@@ -45,7 +45,7 @@ def prioritize(cloud: Cloud, name: str, priority: Priority, show: Show) -> Execu
         if execution is None or control is None:
             found.archive.spec(name)
             resume = _resume(cloud, name, priority)
-            raise InvalidInput([f"priority: the sweep {name} does not run; {resume} continues it with this one"])
+            raise InvalidInput([f"priority: the sweep {name} is not running; {resume} continues it with that priority"])
         spec = replace(execution.spec, priority=priority, accept_trainer=False)
         if spec.priority is execution.spec.priority:
             raise InvalidInput([f"priority: the sweep {name} has {priority} already; choose another one"])

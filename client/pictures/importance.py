@@ -56,7 +56,7 @@ def importance(spec: SweepSpec, rows: Sequence[Row], endings: Sequence[Ending]) 
     if len(tried) < LEAST:
         return Importance(
             weights=(),
-            said=f"Which parameter matters can be told from {LEAST} trials with a value; there "
+            said=f"The importance of parameters needs at least {LEAST} trials with a value; there "
             f"{'is' if len(tried) == 1 else 'are'} {len(tried)}.",
         )
     after = f", by their values after {number_of(spec.rungs[0], 'epoch')}" if spec.halving else ""

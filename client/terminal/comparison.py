@@ -126,7 +126,7 @@ def _in_common(each: InCommon) -> list[str]:
     if each.median_difference is not None:
         pairs = number_of(each.better + each.worse + each.equal, "pair")
         verdict = f"{other} is better in {each.better:,}, worse in {each.worse:,}"
-        lines.append(f"of {pairs} trained apart {verdict}; the median difference is {each.median_difference:+.3g}")
+        lines.append(f"of {pairs} trained separately, {verdict}; median difference {each.median_difference:+.3g}")
     return lines
 
 

@@ -182,7 +182,7 @@ def _indistinguishable(view: View, ties: Sequence[Place], n: int) -> None:
         those = some([f"{assignments(tie.params)} (p {tie.p_value:.2g})" for tie in ties])
         view.line(f"Ties     a t-test of the {n} values does not tell them from the winner: {those}")
     else:
-        view.line(f"         by a t-test of the {n} values each, better than all others")
+        view.line(f"         significantly better than all others, by a t-test of {n} values each")
 
 
 def _pictures(view: View, spec: SweepSpec, rows: Sequence[Row], curve: Metrics | None) -> None:

@@ -39,7 +39,7 @@ def show_sweeps(view: View, entries: Sequence[Entry], *, objects: Home, where: s
     for name in interrupted[:MAX_NAMED]:
         view.copyable(f"{name} was interrupted; continue with `sweep resume {name}{where}`")
     if len(interrupted) > MAX_NAMED:
-        view.line(f"… and {len(interrupted) - MAX_NAMED:,} more were")
+        view.line(f"… and {len(interrupted) - MAX_NAMED:,} more were interrupted")
 
 
 def _entry_table(entries: Sequence[Entry], *, with_options: bool, with_notes: bool) -> Table:

@@ -212,6 +212,13 @@ HOW = "; name one by its rank, its params (lr=0.1 momentum=0.5), or the beginnin
             "over: must be one of trials, time, job-time, got 'usd'",
         ),
         ("plane", lambda it: it.logs({"lr": 5}), InvalidInput, "no trial has lr=5" + HOW),
+        ("plane", lambda it: it.logs("9"), InvalidInput, "no trial has rank 9; the last rank is 5" + HOW),
+        (
+            "none",
+            lambda it: it.logs("1"),
+            InvalidInput,
+            "no trial has a rank; name one by its rank, its params (lr=0.1), or the beginning of its id",
+        ),
         ("plane", lambda it: it.logs("zz"), InvalidInput, 'no trial\'s id starts with "zz"' + HOW),
         (
             "plane",

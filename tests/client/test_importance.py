@@ -53,7 +53,7 @@ def test_with_fewer_no_bar_is_drawn_and_the_reason_is_given() -> None:
     found = importance(SPACE, tried(LEAST - 1), [])
     assert found is not None
     assert found.weights == ()
-    assert found.said == "Which parameter matters can be told from 10 trials with a value; there are 9."
+    assert found.said == "The importance of parameters needs at least 10 trials with a value; there are 9."
 
 
 def test_a_single_parameter_is_compared_with_nothing() -> None:

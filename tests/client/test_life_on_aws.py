@@ -145,7 +145,7 @@ def test_on_aws_logs_are_those_of_every_attempt(aws: OnAws) -> None:
     assert aws("logs", "logged", "act=crash").stdout.endswith("ValueError: this trainer was told to crash\n")
     for trial, fault in (
         (("lr=0.1",), "lr=0.1 means 2 trials"),
-        (("2",), "no trial has rank 2; 1 have one"),
+        (("2",), "no trial has rank 2; the last rank is 1"),
         (("x",), 'no trial\'s id starts with "x"; name one by its rank, its params (lr=0.1 act=temporary), or'),
     ):
         ended = aws("logs", "logged", *trial)

@@ -184,8 +184,8 @@ def test_who_follows_it_is_told_that_it_was_stopped(sweep: Sweep, running: Stack
     ("words", "fault"),
     [
         (["mine", "normal"], "priority: the sweep mine has normal already; choose another one"),
-        (["rests", "low"], "priority: the sweep rests does not run; `sweep resume rests --on aws --stack {stack} "
-                           "--priority low` continues it with this one"),
+        (["rests", "low"], "priority: the sweep rests is not running; `sweep resume rests --on aws --stack {stack} "
+                           "--priority low` continues it with that priority"),
         (["mine", "urgent"], "Invalid value for '[high|normal|low]'"),
         (["nope", "low"], 'there is no sweep "nope" in '),
     ],
@@ -236,7 +236,7 @@ def test_the_page_refuses_what_the_command_line_refuses(page: Page, running: Sta
     assert 'priority: must be one of "high", "normal", "low", got "<b>"' in Document(wrong.text).text
     assert page.post("sweeps/mine/priority", {"priority": "high"}, Origin="http://evil.example").status_code == 403
     page.post("sweeps/rests/priority", {"priority": "high"})
-    eventually(lambda: "the sweep rests does not run" in Document(page.get("sweeps/rests").text).text)
+    eventually(lambda: "the sweep rests is not running" in Document(page.get("sweeps/rests").text).text)
     assert priorities(running) == {"mine": "normal"}
 
 

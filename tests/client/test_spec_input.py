@@ -16,6 +16,7 @@ from stepsweep.client.specs.asked import Asked, brief_document, default_name
 from stepsweep.client.specs.document import read_spec
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.rounds import first_round
+from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from tests.support.specs import NOW
 from tests.support.strategies import documents
@@ -336,9 +337,7 @@ MEANT = [
 def test_a_word_that_is_nearly_a_number_is_a_fault_that_names_the_number(
     tmp_path: Path, word: str, number: str
 ) -> None:
-    fault = (
-        f"{json.dumps(word)} is not how JSON writes a number; write {number}, or put the word in quotes if it is a text"
-    )
+    fault = f"{shown(word)} is not how JSON writes a number; write {number}, or put the word in quotes if it is a text"
     in_a_list = in_yaml(tmp_path, f"parameters:\n  x:\n  - {word}\nepochs: 1\n")
     assert faults(Asked(file=in_a_list)) == [f"{in_a_list}:3: {fault}"]
     assert faults(Asked(parameters=["x=1"], fixed=[f"y={word}"], epochs=1)) == [f"--fixed y: {fault}"]

@@ -44,6 +44,7 @@ FIRST, SECOND = {"lr": 0.1, "momentum": 0.5}, {"lr": 0.01, "momentum": 0.5}
              "rounds": False},
             "free-running random search: 3 trials (x -1.5..2.5)",
         ),
+        ({"epochs": 1, "rounds": False}, "free-running search: 9 trials (lr 3 x momentum 3)"),
         (
             {"epochs": 8, "halving": {"min_epochs": 2, "factor": 3}},
             "9 trials (lr 3 x momentum 3), up to 8 epochs each, the best 1/3 of them beyond 2",

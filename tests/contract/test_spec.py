@@ -17,6 +17,7 @@ from stepsweep.contract.objective import Direction, Objective
 from stepsweep.contract.parser import FIELDS
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.search import Search
+from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from tests.support.specs import TUTORIAL, faults, faults_of, parse
 from tests.support.strategies import any_json, documents, mutated_documents
@@ -145,7 +146,7 @@ class TestFaults:
     ) -> None:
         (fault,) = faults(**{field: value})
         assert fault.startswith(f"{field}: must be ")
-        assert f", got {json.dumps(value)[:79]}" in fault
+        assert f", got {shown(value)[:79]}" in fault
 
     NO_VALUES: ClassVar[tuple[Any, ...]] = (
         math.nan, math.inf, -math.inf, HUGE, -HUGE, 2**53 + 1, {}, [math.nan], "", " ", " a", "a ", "-x", "Ref::x",
@@ -200,7 +201,7 @@ class TestFaults:
         ids=ascii,
     )
     def test_a_text_that_a_trainer_would_read_as_a_number_is_a_fault(self, text: str, number: str) -> None:
-        rule = f"{json.dumps(text)} is not how JSON writes a number; write {number}"
+        rule = f"{shown(text)} is not how JSON writes a number; write {number}"
         assert faults(parameters={"x": [text]}, fixed={"y": text}) == (f"parameters.x[0]: {rule}", f"fixed.y: {rule}")
 
     @pytest.mark.parametrize("choices", [None, 0.1, "0.1", True])
@@ -229,7 +230,7 @@ class TestFaults:
     )
     def test_a_name_that_cannot_be_an_option_is_a_fault(self, field: str, name: str) -> None:
         assert faults(**{field: {name: [1] if field == "parameters" else 1}}) == (
-            f"{field}: {json.dumps(name)} is not a name of an option; "
+            f"{field}: {shown(name)} is not a name of an option; "
             "letters, digits and _ . / -, a letter first, at most 64",
         )
 

@@ -121,7 +121,7 @@ def test_another_environment_is_another_trial_and_under_the_same_name_another_sw
     ids = [json.loads(ran.stdout)["winner"]["trial_id"] for ran in (plain, one, again)]
     assert ids[0] != ids[1] == ids[2]
     assert other.returncode == 2
-    assert 'asked for something else (its environment was {"A": "1"})' in other.stderr
+    assert 'asked for something else (its field environment was {"A": "1"})' in other.stderr
 
 
 @pytest.mark.slow

@@ -473,7 +473,7 @@ def test_the_log_refuses_a_number_that_is_taken(cloud: Cloud) -> None:
 
 def test_a_spec_in_rounds_and_a_free_running_one_are_two_searches(cloud: Cloud) -> None:
     Workers.of(cloud)
-    assert "its rounds was false" in cloud.plan({**SPEC, "rounds": True}, execution="two")["fault"]
+    assert "its field rounds was false" in cloud.plan({**SPEC, "rounds": True}, execution="two")["fault"]
     assert SweepSpec.from_json(SPEC).same_work(SweepSpec.from_json({**SPEC, "stop": {"max_hours": 1}}))
 
 

@@ -271,7 +271,7 @@ class TestResume:
         cloud.plan(SPEC)
         before = cloud.objects()
         assert cloud.plan({**SPEC, "epochs": 5}) == {
-            "fault": 'name: the sweep "s" is there already and asked for something else (its epochs was 3); '
+            "fault": 'name: the sweep "s" is there already and asked for something else (its field epochs was 3); '
             "choose another name, trials that are finished are not repeated"
         }
         assert cloud.objects() == before
@@ -279,9 +279,9 @@ class TestResume:
     def test_one_objective_and_several_are_two_sweeps_whichever_was_first(self, cloud: Cloud) -> None:
         several = {"objectives": ["val_loss", "val_accuracy"]}
         cloud.plan({**SPEC, "name": "one"})
-        assert "(its objective was {" in cloud.plan({**SPEC, "name": "one", **several})["fault"]
+        assert "(its field objective was {" in cloud.plan({**SPEC, "name": "one", **several})["fault"]
         cloud.plan({**SPEC, "name": "several", **several})
-        assert "(its objectives was [" in cloud.plan({**SPEC, "name": "several"})["fault"]
+        assert "(its field objectives was [" in cloud.plan({**SPEC, "name": "several"})["fault"]
 
     def test_a_sweep_goes_on_with_another_number_of_trials_at_once(self, cloud: Cloud) -> None:
         cloud.plan({**SPEC, "max_concurrency": 2})

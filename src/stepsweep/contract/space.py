@@ -284,9 +284,10 @@ def _with_digits(place: int) -> float:
 
 
 def shown(raw: object, limit: int = 80) -> str:
-    """Returns a short, printable form of a person's input for error messages: JSON in ASCII, on one line."""
+    """Returns a short form of a person's input for error messages: JSON on one line, escaped where not printable."""
     try:
-        text = json.dumps(raw, default=repr, skipkeys=True)
+        text = json.dumps(raw, default=repr, skipkeys=True, ensure_ascii=False)
     except (ValueError, RecursionError):  # an integer of more than 4,300 digits, or deeply nested brackets
         text = f"an integer of {raw.bit_length()} bits" if isinstance(raw, int) else "what is too large to show"
+    text = "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in text)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

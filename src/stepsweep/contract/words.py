@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stepsweep.contract.numbers import is_json_number
-from stepsweep.contract.space import MAX_INTEGER, Value, as_option, canonical, number_fault, reads_as_json
+from stepsweep.contract.space import MAX_INTEGER, Value, as_option, canonical, number_fault, reads_as_json, shown
 
 _LITERALS = {"true": True, "false": False, "null": None}
 _BARE = re.compile(r"[A-Za-z0-9_./~][A-Za-z0-9_.:/@+~-]*", re.ASCII)
@@ -52,7 +52,7 @@ def read_word(text: str) -> Any:
     if text.startswith(("[", '"')):
         value, end = _item(text, 0, inside=False)
         if text[end:].strip():
-            raise ValueError(f"{json.dumps(text)} goes on after its end, at {json.dumps(text[end:])}")
+            raise ValueError(f"{shown(text)} goes on after its end, at {shown(text[end:])}")
         return value
     return _scalar(text)
 
@@ -81,7 +81,7 @@ def _item(text: str, at: int, *, inside: bool) -> tuple[Any, int]:
         try:
             value, end = _DECODER.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            raise ValueError(f"{json.dumps(text[start:])} is not a text in quotes: {error.msg}") from None
+            raise ValueError(f"{shown(text[start:])} is not a text in quotes: {error.msg}") from None
         return value, _after(text, end, inside=inside)
     match = re.compile(r"[^,\]]*" if inside else r"[^,]*").match(text, start)
     end = match.end() if match else start
@@ -97,7 +97,7 @@ def _list(text: str, start: int) -> tuple[list[Any], int]:
         value, at = _item(text, at, inside=True)
         values.append(value)
         if at >= len(text):
-            raise ValueError(f"{json.dumps(text[start:])} is a list without its closing bracket")
+            raise ValueError(f"{shown(text[start:])} is a list without its closing bracket")
         if text[at] == "]":
             return values, _after(text, at + 1, inside=True)
         at += 1
@@ -107,7 +107,7 @@ def _after(text: str, at: int, *, inside: bool) -> int:
     """Returns the place of the comma or bracket after a list or a text in quotes, or the text's end."""
     rest = text[at:].lstrip()
     if rest and not rest.startswith((",", "]") if inside else ","):
-        raise ValueError(f"{json.dumps(rest)} follows a value without a comma")
+        raise ValueError(f"{shown(rest)} follows a value without a comma")
     return len(text) - len(rest)
 
 
