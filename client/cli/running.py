@@ -9,6 +9,7 @@ from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.which_trainer import interpreter_at_fault
 from stepsweep.client.operations import follow
 from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.running.execution import Execution
@@ -183,7 +184,7 @@ def _ran(
         raise
     match last:
         case Ended(execution, ending):
-            return _ended(execution, ending, where=show.cloud.where)
+            return _ended(execution, ending, show.cloud)
         case AtRest(standing):
             return _at_rest(standing)
         case GoesOn(execution):
@@ -191,7 +192,7 @@ def _ran(
         case GaveUp(execution, failed, spared, reason):
             document = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": "INTERRUPTED"}
             fault = f"the first {failed} trials failed for the same reason, and {spared} were not trained: {reason}"
-            return Ran(code=ExitCode.FAILED, document=document, faults=[fault])
+            return Ran(code=ExitCode.FAILED, document=document, faults=[fault, *_hints(show.cloud, reason)])
         case Interrupted(execution):
             return _unfinished(execution, "INTERRUPTED", ExitCode.INTERRUPTED)
 
@@ -211,7 +212,12 @@ def _at_rest(standing: Standing) -> Ran:
     return Ran(code=ExitCode.FAILED, document={**document, "status": status}, faults=[])
 
 
-def _ended(execution: Execution, ending: Ending, *, where: str) -> Ran:
+def _hints(cloud: Cloud, reason: str) -> list[str]:
+    hint = interpreter_at_fault(cloud, reason)
+    return [hint] if hint else []
+
+
+def _ended(execution: Execution, ending: Ending, cloud: Cloud) -> Ran:
     known = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": ending.status}
     if ending.output is not None:
         return Ran(code=ExitCode.OK, document={**known, **ending.output.to_json()}, faults=[])
@@ -219,11 +225,13 @@ def _ended(execution: Execution, ending: Ending, *, where: str) -> Ran:
     if ending.error == "InvalidSweep":  # the planner's cause lists the faults of the input, one per line
         return Ran(code=ExitCode.WRONG_INPUT, document=document, faults=readable(ending.cause))
     if ending.was_stopped:
-        name = execution.spec.name
+        name, where = execution.spec.name, cloud.where
         goes_on = f"if it goes on, such as with another priority, `sweep watch {name}{where}` follows it"
         fault = (
             f"{name} was stopped by another command, or in the console; {goes_on}, else `sweep resume {name}{where}`"
         )
         return Ran(code=ExitCode.FAILED, document=document, faults=[fault])
     what = f"the execution {ending.status}" + (f": {ending.error}" if ending.error else "")
-    return Ran(code=ExitCode.FAILED, document=document, faults=[what, *readable(ending.cause)])
+    return Ran(
+        code=ExitCode.FAILED, document=document, faults=[what, *readable(ending.cause), *_hints(cloud, ending.cause)]
+    )

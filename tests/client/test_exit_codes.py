@@ -1,8 +1,10 @@
 """How a command that runs, starts or watches a sweep ends: what it says, its document, its faults, its exit code."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +28,7 @@ from stepsweep.client.running.progress import Ending
 from stepsweep.client.terminal.view import View
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
+from stepsweep.trainer_script import Script
 from tests.support.stack import Stack
 
 DOCUMENT = {"name": "mine", "parameters": {"lr": [0.1, 0.01]}, "epochs": 2}
@@ -68,6 +71,37 @@ def ran(cloud: Cloud, *events: Event, outlives_us: bool = True, has_title: bool 
 
 def ending(status: str, error: str = "", cause: str = "") -> Ending:
     return Ending(status=status, output=None, error=error, cause=cause)
+
+
+LACKING = "2x exit code 1: ModuleNotFoundError: No module named 'sklearn'"
+
+
+@pytest.mark.parametrize("gave_up", [True, False])
+@pytest.mark.parametrize(
+    ("words", "python", "reason", "options", "by"),
+    [
+        (("python", "train.py"), None, LACKING, {}, sys.executable),
+        (("python3", "-m", "mine"), "/opt/mine/bin/python", LACKING, {}, "/opt/mine/bin/python"),
+        (("python", "train.py"), None, "2x exit code 1: ValueError: no", {}, None),
+        (("/opt/own/python", "train.py"), None, LACKING, {}, None),
+        (("python", "train.py"), None, LACKING, {"container": True}, None),
+        (("python", "train.py"), None, LACKING, {"on": "aws"}, None),
+    ],
+)
+def test_who_ran_a_script_that_lacks_a_module_is_said(
+    execution: Execution, tmp_path: Path, gave_up: bool,
+    words: tuple[str, ...], python: str | None, reason: str, options: dict[str, Any], by: str | None,
+) -> None:  # fmt: skip
+    script = Script(folder=tmp_path, entrypoint=("stepsweep-trial", "--", *words), python=python)
+    cloud = replace(LOCAL, trainer=script.written(tmp_path), **options)
+    last = (
+        GaveUp(execution, failed=3, spared=7, reason=reason)
+        if gave_up
+        else Ended(execution, ending("FAILED", "NoTrialSucceeded", reason))
+    )
+    said = f"{by} ran the script; if sklearn is installed for another interpreter, name that one in the field `python` "
+    hints = [fault for fault in ran(cloud, Begun(execution), last).faults if "interpreter" in fault]
+    assert hints == ([f"{said}of the spec, such as python: .venv/bin/python"] if by else [])
 
 
 @pytest.mark.parametrize(
