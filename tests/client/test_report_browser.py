@@ -215,6 +215,36 @@ def test_a_value_that_is_on_no_line_is_drawn_as_a_point(chromium: Browser, recor
     assert_quiet(chromium)
 
 
+def test_an_option_and_its_value_are_on_one_line_where_there_is_room(
+    chromium: Browser, recorded: RecordedCloud
+) -> None:
+    asked: dict[str, Any] = {
+        "model.hidden": [16],
+        "model.layers": [3],
+        "optim.learning-rate": [0.001],
+        "act": ["x" * 99],
+    }
+    (trial,) = recorded.planned("options", asked)
+    recorded.succeeded("options", trial, {"val_accuracy": [0.5]})
+    recorded.reduced("options")
+    opened(chromium, recorded, "options", width=420)
+    short = ["--model.hidden 16", "--model.layers 3", "--optim.learning-rate 0.001"]
+    found = chromium.run(
+        """return [...document.querySelectorAll('#winner-options .option')].map((option) => {
+            const range = document.createRange();
+            range.selectNodeContents(option);
+            return [option.textContent, new Set([...range.getClientRects()].map((line) => line.top)).size];
+        })"""
+    )
+    assert found[:-1] == [[option, 1] for option in short]
+    assert found[-1][1] > 1, "a value that is longer than a line"
+    assert chromium.run("return document.getElementById('winner-options').textContent").startswith(
+        f"{' '.join(short)} --act xxx"
+    )
+    assert chromium.run("return document.documentElement.scrollWidth") <= 420
+    assert_quiet(chromium)
+
+
 def test_a_click_on_a_row_shows_its_curve_and_again_takes_it_away(
     chromium: Browser, recorded: RecordedCloud, plane: str
 ) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from stepsweep.contract.described import MAX_NAMED, number_of, shown_value
 from stepsweep.contract.leaderboard import Row
+from stepsweep.contract.words import options_line
 from stepsweep.page.drawn import label
-from stepsweep.page.facts import Facts, options_of
+from stepsweep.page.facts import Facts
 from stepsweep.page.gathered import File
 from stepsweep.page.markup import NOTHING, Markup, joined, markup, some_of
 
@@ -28,7 +29,7 @@ def winner_of(facts: Facts) -> Markup:
         markup(
             '<div class="copyable"><code id="winner-options">{}</code>'
             '<button type="button" data-copies="winner-options">Copy</button></div>',
-            options_of(winner),
+            _options(winner),
         ),
         markup(
             '<p class="value"><strong>{}</strong> {}{}{}{}</p>',
@@ -57,7 +58,7 @@ def front_of(facts: Facts) -> Markup:
     rows = [
         markup(
             "<tr><td><code>{}</code></td>{}{}</tr>",
-            options_of(row),
+            _options(row),
             joined([markup(number, shown_value(value)) for value in row.objective_values]),
             NOTHING if facts.is_score else markup(number, row.epoch),
         )
@@ -79,6 +80,12 @@ def front_of(facts: Facts) -> Markup:
         rows=joined(rows, "\n"),
         more=more,
     )
+
+
+def _options(row: Row) -> Markup:
+    """Returns params as `options_line`, with each option beside its value where a line ends."""
+    each = [options_line({name: value}) for name, value in row.params.items()]
+    return joined([markup('<span class="option">{}</span>', option) for option in each], " ")
 
 
 def _of_summary(facts: Facts) -> list[Markup]:

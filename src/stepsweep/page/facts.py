@@ -10,7 +10,7 @@ from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.output import Output
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
-from stepsweep.contract.words import as_word, options_line
+from stepsweep.contract.words import as_word
 from stepsweep.page.gathered import Gathered
 
 STATES = {"FINISHED": "finished", "RUNNING": "running", "INTERRUPTED": "interrupted"}
@@ -151,10 +151,6 @@ def _failures(report: Gathered) -> list[Failure]:
         )
         for (status, reason), rows in sorted(found.items(), key=lambda item: -len(item[1]))
     ]
-
-
-def options_of(row: Row | None) -> str:
-    return options_line(row.params) if row else ""
 
 
 def _commands(report: Gathered, winner: Row | None) -> list[tuple[str, str]]:
