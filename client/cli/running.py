@@ -110,9 +110,9 @@ class _Shown(OnTerminal):
                 self._standing(standing, archive)
             case GoesOn(execution):
                 self.goes_on(execution.spec.name)
-            case GaveUp(execution):
+            case GaveUp(execution, have_metrics=have_metrics):
                 self.has_ended = True
-                self._gave_up(execution.spec.name)
+                self._gave_up(execution.spec.name, have_metrics=have_metrics)
             case Interrupted(execution, is_planned):
                 self.has_ended = True
                 self._interrupted(execution.spec.name, is_planned=is_planned)
@@ -154,9 +154,16 @@ class _Shown(OnTerminal):
         self.view.line("Stopped. Finished trials are kept. To continue the sweep:")
         self.view.copyable(f"  sweep resume {name}{self.cloud.where}")
 
-    def _gave_up(self, name: str) -> None:
+    def _gave_up(self, name: str, *, have_metrics: bool) -> None:
         self.view.line()
-        self.view.line("Stopped, since the others would probably fail too. When the script is mended:")
+        why = "Stopped, since the others would probably fail too."
+        if have_metrics:
+            self.view.line(f"{why} If the objective is the wrong one, run the sweep with")
+            self.view.line(
+                "the right one and another --name: trained trials are not trained again. When the script is mended:"
+            )
+        else:
+            self.view.line(f"{why} When the script is mended:")
         self.view.copyable(f"  sweep resume {name}{self.cloud.where} --accept-trainer")
         self.view.line("Or to train the others as it is:")
         self.view.copyable(f"  sweep resume {name}{self.cloud.where} --keep-going")

@@ -72,14 +72,16 @@ class GaveUp:
 
     Attributes:
         failed: the number of these trials.
-        spared: the number of trials that had not ended.
+        spared: the number of trials of the round that had not ended.
         reason: the first trial's reason.
+        have_metrics: whether they have left metrics, which another objective may read.
     """
 
     execution: Execution
     failed: int
     spared: int
     reason: str
+    have_metrics: bool = False
 
 
 Event = Doing | Begun | Progress | Ended | AtRest | GoesOn | Interrupted | GaveUp | Shared

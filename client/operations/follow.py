@@ -1,7 +1,7 @@
 """Runs, starts or watches a sweep. Each function reports events, and returns the last one."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,8 +10,8 @@ from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.clouds.ready import check_secrets, check_trials, give_secrets
 from stepsweep.client.clouds.which_trainer import remember_trainer
-from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.canary import Canary
+from stepsweep.client.deployment import CloudError, explained
+from stepsweep.client.operations.canary import Canary, ended_without
 from stepsweep.client.operations.capacity import Waiting
 from stepsweep.client.operations.estimating import with_pace
 from stepsweep.client.operations.events import (
@@ -34,7 +34,9 @@ from stepsweep.client.running.progress import RUNNING, Progress
 from stepsweep.client.running.stopping import stop_sweep
 from stepsweep.contract.described import number_of
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.results import Result
 from stepsweep.contract.spec import SweepSpec
+from stepsweep.contract.trial import Status
 
 POLL_SECONDS = {"local": 0.5, "aws": 5.0}
 
@@ -209,12 +211,19 @@ def _followed(execution: Execution, cloud: Cloud, show: Show, control: Control |
     Args:
         control: stops the sweep if the first trials fail alike; None lets them.
     """
-    canary = Canary()
+
+    def needed_no_job(known: Set[str]) -> Iterator[Result]:
+        if execution.plan is not None:
+            with explained():
+                yield from ended_without(Records(execution.store), execution.plan, known)
+
+    canary = Canary(needed_no_job)
     for progress in _shown_progress(execution, cloud, show):
         if control is not None and (reason := canary.why_all_fail(progress)) is not None:
             name = execution.spec.name
             stop_sweep(control, name, poll_seconds=POLL_SECONDS[cloud.on], on_status=doing(show))
-            return GaveUp(execution, progress.ended, progress.to_run - progress.ended, reason)
+            spared, have_metrics = progress.to_run - progress.ended, canary.ended[0].outcome.status is Status.INVALID
+            return GaveUp(execution, len(canary.ended), spared, reason, have_metrics=have_metrics)
     return Ended(execution, execution.ending())
 
 

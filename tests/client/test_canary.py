@@ -1,6 +1,7 @@
 """A sweep whose first trials all fail for the same reason is stopped, before the others cost anything."""
 
 import json
+from collections.abc import Iterator, Set
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,33 @@ def test_three_failures_alike_apart_from_paths_numbers_and_ids() -> None:
     assert why(*missing) == "it wrote no metrics"
 
 
+def test_metrics_that_break_the_contract_alike_are_a_failure() -> None:
+    reason = "no column `val_acc`, which is the objective; it has epoch, accuracy"
+    assert why(*(ended(number, Status.INVALID, reason) for number in range(3))) == reason
+
+
+def test_trials_that_were_trained_before_count_too_and_are_read_if_all_others_fail_alike() -> None:
+    read: list[int] = []
+
+    def heard(*before: Result) -> list[str | None]:
+        def earlier(known: Set[str]) -> Iterator[Result]:
+            assert known == {"t1", "t2", "t3"}
+            for number, each in enumerate(before):
+                read.append(number)
+                yield each
+
+        canary = Canary(earlier)
+        progress = Progress(planned=12, to_run=9, ended=2, news=(ended(1), ended(2)))
+        return [canary.why_all_fail(replace(progress, ended=number, news=news)) for number, news in (
+            (2, progress.news), (3, (ended(3),)), (3, ())
+        )]  # fmt: skip
+
+    assert heard(ended(7), ended(8)) == [None, REASON, REASON]
+    read.clear()
+    assert heard(ended(7), ended(8, Status.SUCCEEDED, ""), ended(9)) == [None, None, None]
+    assert read == [0, 1]
+
+
 def test_they_are_counted_over_several_looks() -> None:
     canary = Canary()
     for number in (1, 2):
@@ -50,10 +78,8 @@ def test_they_are_counted_over_several_looks() -> None:
         ([ended(number, reason=reason) for number, reason in enumerate(("no abc", "no abd", "no cab"))], {}),
         ([ended(1), ended(2), ended(3, Status.MISSING), ended(4)], {"to_run": 4, "planned": 4}),
         ([ended(1), ended(2), ended(3), ended(4, Status.SUCCEEDED, "")], {}),
-        ([ended(number, Status.INVALID, "loss is nan") for number in range(3)], {}),
+        ([ended(number, Status.INVALID, "loss is nan at epoch 2: the trial diverged") for number in range(3)], {}),
         ([ended(number, Status.MISSING, f"{ENDED_WITH_THE_SEARCH}stop.max_hours: 2") for number in range(3)], {}),
-        ([ended(1), ended(2), ended(3)], {"planned": 12}),  # three have succeeded before
-        ([ended(1), ended(2), ended(3)], {"round_number": 1}),
         ([ended(1), ended(2), ended(3)], {"planned": 3, "to_run": 3}),  # nothing is left to spare
         ([ended(1), ended(2), ended(3)], {"status": "FAILED"}),
     ],

@@ -122,6 +122,21 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
             Ran(code=ExitCode.INTERRUPTED, document={**KNOWN, "status": "INTERRUPTED"}, faults=[]),
         ),
         (
+            AWS,
+            lambda execution: GaveUp(execution, failed=3, spared=7, reason="no column `acc`", have_metrics=True),
+            "\nStopped, since the others would probably fail too. "
+            "If the objective is the wrong one, run the sweep with\n"
+            "the right one and another --name: trained trials are not trained again. When the script is mended:\n"
+            "  sweep resume mine --on aws --stack Mine --accept-trainer\n"
+            "Or to train the others as it is:\n"
+            "  sweep resume mine --on aws --stack Mine --keep-going\n",
+            Ran(
+                code=ExitCode.FAILED,
+                document={**KNOWN, "status": "INTERRUPTED"},
+                faults=["the first 3 trials failed for the same reason, and 7 were not trained: no column `acc`"],
+            ),
+        ),
+        (
             LOCAL,
             lambda execution: GaveUp(execution, failed=3, spared=7, reason="no data"),
             "\nStopped, since the others would probably fail too. When the script is mended:\n"

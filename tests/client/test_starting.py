@@ -305,6 +305,64 @@ def test_a_sweep_whose_first_trials_fail_alike_is_given_up_where_that_is_asked_f
     assert isinstance(watch("mine", aws, going), Ended)
 
 
+WRONG = {"objective": {"metric": "val_acc"}}
+NO_COLUMN = "no column `val_acc`, which is the objective; it has epoch, val_accuracy"
+TPE = {"parameters": {"lr": {"low": 1e-3, "high": 1}}, "search": {"method": "tpe", "trials": 14, "batch": 2}}
+
+
+@pytest.mark.parametrize(
+    ("document", "before", "found"),
+    [
+        (WRONG, 0, (3, 2, NO_COLUMN)),
+        ({**WRONG, "parameters": {"lr": [0.1, 0.2, 0.3]}, "repeats": 2}, 0, (3, 3, NO_COLUMN)),
+        (
+            {"objectives": [{"metric": "val_accuracy"}, {"metric": "usd", "direction": "minimize"}]},
+            0,
+            (3, 2, NO_COLUMN.replace("val_acc`", "usd`")),
+        ),
+        ({**WRONG, **TPE}, 0, (3, 1, NO_COLUMN)),
+        (WRONG, 1, (3, 1, NO_COLUMN)),
+        ({"objective": {"metric": "val_accuracy"}}, 0, None),
+        ({}, 1, None),  # the one before has succeeded, and these fail
+    ],
+)
+def test_a_sweep_whose_first_trials_lack_the_objective_is_given_up(
+    stack: Stack, aws: Cloud, document: dict[str, object], before: int, found: tuple[int, int, str] | None
+) -> None:
+    """They have trained and left metrics; before it, another sweep has trained some."""
+    grid = {"name": "mine", "parameters": {"lr": [0.1, 0.2, 0.3, 0.4, 0.5]}, "epochs": 1}
+    spec = SweepSpec.from_json({**grid, **document})
+    for trial in stack.planned(**{**spec.to_json(), "name": "before"})[:before]:
+        stack.succeeded("before", trial, [0.5])
+
+    def trains() -> None:
+        for trial in stack.planned(**spec.to_json())[before : before + 3]:
+            if document:
+                stack.succeeded("mine", trial, [0.5])
+            else:
+                stack.failed("mine", trial, "no data")
+        if spec.search.batch:
+            stack.reduced("mine")
+            stack.bucket.put_json(keys.proposed_key("mine", 1), [{"lr": 0.5}, {"lr": 0.6}])
+            stack.succeeded("mine", stack.planned_again("mine", 1)[0], [0.5])
+
+    class ToldOften(Told):
+        """Ends the execution when it has heard enough."""
+
+        def __call__(self, event: Event) -> None:
+            super().__call__(event)
+            if isinstance(event, Progress) and len(self.events) == 9:
+                stack.stop(Control(stack.deployment).running("mine")[0])
+
+    last = run(spec, aws, ToldOften(trains), Ahead(checking=DONE), keep_going=False)
+    if found is None:
+        assert isinstance(last, Ended)
+        return
+    assert isinstance(last, GaveUp)
+    assert (last.failed, last.spared, last.reason, last.have_metrics) == (*found, True)
+    assert Control(stack.deployment).running("mine") == []
+
+
 @pytest.fixture
 def gone(stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[RecordedCloud, Cloud, Execution]:
     """An embedded cloud that is gone once somebody follows the execution of its sweep."""

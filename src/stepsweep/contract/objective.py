@@ -14,6 +14,9 @@ from stepsweep.contract.errors import InvalidMetrics
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.significance import mean_of
 
+DIVERGED = "the trial diverged"
+"""How the reason of a trial ends whose objective is not finite. That is its params' fault, not the script's."""
+
 
 class Direction(StrEnum):
     MAXIMIZE = "maximize"
@@ -112,7 +115,7 @@ class Objective:
         if not math.isfinite(measured[-1][1]):
             begin = next((epoch for epoch, value in reversed(measured) if math.isfinite(value)), 0)
             first, value = next((epoch, value) for epoch, value in measured if epoch > begin)
-            raise InvalidMetrics(f"{self.metric} is {value} at epoch {first}: the trial diverged")
+            raise InvalidMetrics(f"{self.metric} is {value} at epoch {first}: {DIVERGED}")
         return [(epoch, value) for epoch, value in measured if math.isfinite(value)]
 
     def _measured(self, metrics: Metrics) -> Sequence[tuple[int, float]]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from stepsweep.contract import keys
 from stepsweep.contract.jobs import ENDED_BY_MEDIAN, ENDED_WITH_THE_SEARCH
+from stepsweep.contract.objective import DIVERGED
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, as_option, plain, reads_as_json
 
@@ -52,6 +53,11 @@ class Outcome:
         by_the_sweep = (ENDED_WITH_THE_SEARCH, ENDED_BY_MEDIAN)
         was_ended = self.status is Status.MISSING and self.reason.startswith(by_the_sweep)
         return self.status is not Status.SUCCEEDED and not was_ended
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether its metrics are as they should be, apart from an objective that is not finite."""
+        return self.status is Status.INVALID and self.reason.endswith(DIVERGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
