@@ -9,6 +9,7 @@ from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_tab
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
 from stepsweep.contract.described import assignments, described
+from stepsweep.contract.search import STARTUP
 from stepsweep.contract.space import Range
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.stop import Running
@@ -60,10 +61,25 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
     view.trials(rows, lead=("",), behind=(), differ=differing(texts))
     if len(first) > MAX_ROWS:
         view.line(f"… and {len(first) - MAX_ROWS:,} more")
-    if spec.search.learns and (more := (spec.search.trials or 0) - len(first)):
-        view.line(f"… and {more:,} more, which a model chooses from the outcomes of these")
+    for line in _more(spec, len(first)):
+        view.line(line)
     view.line()
     view.line("Nothing else was started." if was_calibrated else "Nothing was started.")
+
+
+def _more(spec: SweepSpec, shown: int) -> list[str]:
+    """Says where the params come from that a search with a model begins after those shown."""
+    if not spec.search.learns or not (more := spec.number_of_params - shown):
+        return []
+    if not spec.rounds or spec.warm_start:
+        these = "these and of other sweeps" if spec.warm_start else "these"
+        chosen = f"which a model chooses from the outcomes of {these}"
+        return [f"… and {more:,} more, {chosen}; until {STARTUP} outcomes are known, they are drawn at random"]
+    chosen, found = "which a model chooses from the outcomes of these", []
+    if drawn := rounds.drawn_first(spec) - shown:
+        found = [f"… and {drawn:,} more, which are drawn at random, too: a model needs {STARTUP} outcomes"]
+        chosen = "which a model chooses from the outcomes of all these"
+    return found + ([f"… and {more - drawn:,} more, {chosen}"] if more > drawn else [])
 
 
 def plan_document(spec: SweepSpec, estimate: Estimate) -> dict[str, Any]:

@@ -246,6 +246,34 @@ def test_a_plan_says_which_trials_the_median_rule_ends(sweep: Sweep) -> None:
     assert not [line for line in lines if line.startswith("The search stops early")]
 
 
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"trials": 8, "batch": 4}, ["… and 4 more, which are drawn at random, too: a model needs 9 outcomes"]),
+        (
+            {"trials": 14, "batch": 5},
+            [
+                "… and 5 more, which are drawn at random, too: a model needs 9 outcomes",
+                "… and 4 more, which a model chooses from the outcomes of all these",
+            ],
+        ),
+        ({"trials": 14, "batch": 9}, ["… and 5 more, which a model chooses from the outcomes of these"]),
+        (
+            {"trials": 14},
+            [
+                "… and 5 more, which a model chooses from the outcomes of these; "
+                "until 9 outcomes are known, they are drawn at random"
+            ],
+        ),
+        ({"trials": 9}, []),
+    ],
+)
+def test_a_plan_says_which_params_a_model_chooses(sweep: Sweep, search: dict[str, int], said: list[str]) -> None:
+    spec = {"parameters": {"lr": {"low": 0.1, "high": 1}}, "epochs": 1, "search": {"method": "tpe", **search}}
+    lines = sweep("plan", "-", text=json.dumps(spec)).stdout.splitlines()
+    assert [line for line in lines if line.startswith("…")] == said
+
+
 def test_a_plan_in_json(sweep: Sweep) -> None:
     ended = sweep("plan", "-", "--json", text="name: mine\nepochs: 2\nparameters: {lr: [0.1, 1e-2]}\n")
     document = json.loads(ended.stdout)

@@ -51,6 +51,15 @@ def first_params(spec: SweepSpec) -> list[Params]:
     return list(islice(in_order(spec), min(known, spec.number_of_params)))
 
 
+def drawn_first(spec: SweepSpec) -> int:
+    """Returns how many params a search in rounds begins before its model knows enough outcomes, if every trial has one
+    and no other sweep has told it any."""
+    planned = 0
+    while planned < min(STARTUP, spec.number_of_params):
+        planned += _new_at(spec, planned=planned)
+    return planned
+
+
 def first_round(spec: SweepSpec, *, trainer_version: str) -> list[Trial]:
     """Returns the trials of round 0 in the search's order, which depends only on the spec."""
     return [trial for params in first_params(spec) for trial in spec.trials_of(params, trainer_version=trainer_version)]
