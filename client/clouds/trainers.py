@@ -87,6 +87,16 @@ def _fields(place: Path | None, now: Script) -> list[str]:
     return changed_fields(then, now) if then else []
 
 
+def ignore_file(trainer: Path | None, names: Sequence[str]) -> str:
+    """Returns the file that leaves out files of these that a trainer has; empty if it has none of them."""
+    home = home_of(trainer)
+    if trainer is None or home is None or not any((home / name).is_file() for name in names if name != DOCKERFILE):
+        return ""
+    from stepsweep.trainer_files import ignore_file_of
+
+    return ignore_file_of(script_of(trainer) or home)
+
+
 def named(files: Sequence[str]) -> str:
     more = f" and {len(files) - MAX_NAMED} more" if len(files) > MAX_NAMED else ""
     return f"{', '.join(files[:MAX_NAMED])}{more}"

@@ -31,19 +31,22 @@ class Former:
     Attributes:
         version: identifies that code.
         changed: the files that differ, if known.
+        ignore_file: what leaves them out of the trainer; empty if nothing does.
         trials: id of a finished trial → id of the same trial of the trainer as it is now.
     """
 
     version: str
     changed: tuple[str, ...]
+    ignore_file: str = ""
     trials: dict[str, str]
 
     def __str__(self) -> str:
         files = f" ({trainers.named(self.changed)})" if self.changed else ""
         trials = number_of(len(self.trials), "finished trial")
+        remedy = f" List files that trials do not need in {self.ignore_file}." if self.ignore_file else ""
         return (
             f"The trainer has changed{files}: {trials} {'does' if len(self.trials) == 1 else 'do'} not count. If the "
-            "change cannot matter to their numbers, --keep-results counts them."
+            f"change cannot matter to their numbers, --keep-results counts them.{remedy}"
         )
 
 
@@ -74,7 +77,13 @@ def former(spec: SweepSpec, cloud: Cloud, deployment: Deployment) -> Former | No
             has_ended = for_all(lambda trial_id: bool(_metrics(deployment, trial_id)), pairs)
             trials = {old: new for (old, new), ended in zip(pairs.items(), has_ended, strict=True) if ended}
             if trials:
-                return Former(version=plan.trainer_version, changed=_changed(cloud, name), trials=trials)
+                changed = _changed(cloud, name)
+                return Former(
+                    version=plan.trainer_version,
+                    changed=changed,
+                    ignore_file=trainers.ignore_file(cloud.trainer, changed),
+                    trials=trials,
+                )
     return None
 
 

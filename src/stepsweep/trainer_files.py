@@ -204,6 +204,13 @@ def _is_marked(folder: Path) -> bool:
         return False
 
 
+def ignore_file_of(trainer: Path | Script) -> str:
+    """Returns the file in which a person lists what is no part of a trainer; it may not be there yet."""
+    if isinstance(trainer, Script):
+        return _docker_ignore_file(trainer.folder) or GIT_IGNORE_FILE
+    return _docker_ignore_file(trainer) or IGNORE_FILE
+
+
 def _docker_ignore_file(folder: Path) -> str | None:
     """Returns the file of Docker's patterns, or None. One that is named after the Dockerfile comes first."""
     return next((name for name in (f"Dockerfile{IGNORE_FILE}", IGNORE_FILE) if (folder / name).is_file()), None)

@@ -22,7 +22,7 @@ from stepsweep.client.clouds.which_trainer import (
     with_trainer_of,
 )
 from stepsweep.client.deployment import CloudError
-from stepsweep.client.operations.keeping import former, keep
+from stepsweep.client.operations.keeping import Former, former, keep
 from stepsweep.client.operations.naming import sweep_of_execution
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.specs.asked import checked
@@ -263,6 +263,29 @@ def test_what_has_changed_in_a_trainer_is_named(tmp_path: Path, trainer: Path) -
     assert changed == ("how it is run", "new.py", "train.py")
     assert trainers.named(changed) == "how it is run, new.py, train.py"
     assert trainers.named(("a", "b", "c", "d", "e")) == "a, b, c and 2 more"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_script"), [(".gitignore", True), (".dockerignore", True), (".dockerignore", False)]
+)
+def test_the_file_is_named_that_leaves_out_what_has_changed(
+    tmp_path: Path, trainer: Path, name: str, is_script: bool
+) -> None:
+    if is_script and name == ".dockerignore":
+        (trainer / name).touch()
+    at = script(trainer).written(tmp_path / "scripts") if is_script else trainer
+    trainers.remember(tmp_path / "cloud", "mine", at, container=False)
+    (trainer / "b.yaml").touch()
+    changed = trainers.changed(tmp_path / "cloud", "mine", at)
+    found = Former(version="1", changed=changed, ignore_file=trainers.ignore_file(at, changed), trials={"a": "b"})
+    assert str(found) == (
+        "The trainer has changed (b.yaml): 1 finished trial does not count. If the change cannot matter to their "
+        f"numbers, --keep-results counts them. List files that trials do not need in {name}."
+    )
+    with (trainer / name).open("a") as file:
+        file.write("b.yaml\n")
+    assert trainers.changed(tmp_path / "cloud", "mine", at) == ()
+    assert trainers.ignore_file(at, ("the command", "Dockerfile", "deleted.py")) == ""
 
 
 @pytest.mark.parametrize(

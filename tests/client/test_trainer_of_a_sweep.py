@@ -42,6 +42,7 @@ def test_a_sweep_that_is_resumed_takes_the_trainer_that_it_was_started_with(swee
     assert changed.returncode == 2
     assert 'the trainer "mine" has changed since the sweep "first" was planned' in changed.stderr
     assert "The trainer has changed (scripted.py): 2 finished trials do not count." in changed.stdout
+    assert "List files that trials do not need in .dockerignore." in changed.stdout
     kept = sweep("resume", "first", "--keep-results", "--json")
     assert kept.returncode == 0, kept.stderr
     assert "Keeping 2 finished trials of the trainer before its change" in kept.stderr
