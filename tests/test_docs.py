@@ -9,6 +9,7 @@ import pytest
 
 from stepsweep.client.cli.main import cli
 from stepsweep.client.deploying.choices import help_table
+from stepsweep.trial.line import USUAL
 from tests.support.embedded import REPOSITORY
 
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")] + sorted((REPOSITORY / "docs").rglob("*.md"))
@@ -49,6 +50,11 @@ def test_commands_are_understood(page: str, command: str, monkeypatch: pytest.Mo
 
 def test_there_are_commands_in_the_pages() -> None:
     assert len([command for page in PAGES for command in commands(page)]) > 10
+
+
+def test_the_names_that_count_without_a_sign_are_those_that_the_kit_reads() -> None:
+    listed = (REPOSITORY / "docs" / "trial-kit.md").read_text().partition("The usual names: ")[2].partition(".")[0]
+    assert tuple(listed.replace("\n", " ").split(", ")) == USUAL
 
 
 def test_the_choices_of_a_deployment_are_those_that_the_help_prints() -> None:
