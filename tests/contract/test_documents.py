@@ -219,6 +219,17 @@ def test_an_item_has_a_variable_for_all_that_a_job_is_told() -> None:
     assert item.environment.keys().isdisjoint({"STEPSWEEP_ARTIFACTS_URI", "STEPSWEEP_MEDIANS"})
 
 
+def test_a_job_is_told_the_rungs_below_its_own() -> None:
+    halving = {"min_epochs": 1, "factor": 3}
+    spec = SweepSpec.from_json({"parameters": {"lr": [1, 2, 3]}, "epochs": 9, "name": "s", "halving": halving})
+    trial = first_round(spec, trainer_version="1")[0]
+    told = [
+        TrialItem.of(replace(trial, epochs=epochs), execution="s-1", spec=spec, bucket="b", job=StackJob()).environment
+        for epochs in spec.rungs
+    ]
+    assert [each.get("STEPSWEEP_RUNGS") for each in told] == [None, "[1]", "[1, 3]"]
+
+
 @pytest.mark.parametrize("data", [None, {}, 5, [{"schema": 1}]])
 def test_items_that_are_none_are_refused(data: Any) -> None:
     with pytest.raises(InvalidDocument):

@@ -146,10 +146,11 @@ class TestHalving:
         item, *_ = cloud.bucket.get_json(keys.to_run_key("s", 1))
         assert item["trial_id"] == first[3].trial_id
         assert item["command"] == ["--lr", "0.4", "--epochs", "2", "--seed", "0"]
-        metrics, checkpoints, artifacts = (variable["Value"] for variable in item["environment"])
+        metrics, checkpoints, artifacts, rungs = (variable["Value"] for variable in item["environment"])
         assert metrics.endswith("/metrics-e2.csv")
         assert checkpoints == f"s3://{cloud.bucket.name}/checkpoints/{first[3].trial_id}/"
         assert artifacts.endswith(f"/artifacts/new/{first[3].trial_id}/e2/"), "apart from those of the rung below"
+        assert rungs == "[1]", "from whose checkpoint it may go on"
         assert item["outcome_key"] == f"sweeps/s/round-1/outcomes/{first[3].trial_id}.json"
 
     def test_who_fails_after_going_on_has_lost_with_its_reason_and_the_others_keep_their_values(

@@ -428,7 +428,7 @@ class TestInAJob:
         assert second.returncode == 0, second.stderr
         uri = job["STEPSWEEP_CHECKPOINT_URI"]
         assert second.stdout.splitlines() == [
-            f"stepsweep-trial: goes on from {uri}checkpoint.tar: 1 file",
+            f"stepsweep-trial: goes on from {uri}checkpoint-e2.tar: 1 file",
             "one",
             "epoch 2 loss=0.25",
             f"stepsweep-trial: wrote {job['STEPSWEEP_METRICS_URI']}",
@@ -500,7 +500,7 @@ class TestInAJob:
         record = json.loads(s3.get_object(Bucket=BUCKET, Key=left["Key"])["Body"].read())
         assert record == {"epoch": 2, "value": 7.0, "epochs_trained": 3}
         kept = s3.list_objects_v2(Bucket=BUCKET, Prefix=f"checkpoints/{kit.folder.name}/")["Contents"]
-        assert [each["Key"].rpartition("/")[2] for each in kept] == ["checkpoint.tar", "live.csv"]
+        assert [each["Key"].rpartition("/")[2] for each in kept] == ["checkpoint-e2.tar", "live.csv"]
         live = s3.get_object(Bucket=BUCKET, Key=kept[1]["Key"])["Body"].read()
         assert live == b"epoch,loss\n1,8.0\n2,7.0\n3,6.0\n"
 
@@ -538,7 +538,7 @@ class TestInAJob:
     ) -> None:
         ended = kit(*sh("echo loss=1"), **{**job, "STEPSWEEP_CHECKPOINT_URI": "s3://no-such-bucket/c/"})
         assert (ended.returncode, ended.stdout) == (75, "")
-        assert ended.stderr.startswith("stepsweep-trial: cannot read s3://no-such-bucket/c/checkpoint.tar: ")
+        assert ended.stderr.startswith("stepsweep-trial: cannot read s3://no-such-bucket/c/checkpoint-e2.tar: ")
 
     def test_artifacts_that_cannot_be_written_have_the_trial_tried_again_without_metrics(
         self, kit: Kit, job: dict[str, str], s3: Any
@@ -575,7 +575,7 @@ class TestInAJob:
         assert (ended.returncode, ended.stderr) == (0, "")
         assert ended.stdout.splitlines()[-1] == f"stepsweep-trial: wrote {job['STEPSWEEP_METRICS_URI']}"
         there = [each["Key"] for each in s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
-        assert [key for key in there if key.endswith((f"{kit.folder.name}/f", f"{kit.folder.name}/checkpoint.tar"))]
+        assert [key for key in there if key.endswith((f"{kit.folder.name}/f", f"{kit.folder.name}/checkpoint-e2.tar"))]
 
     @pytest.mark.parametrize(("done", "code"), [("epoch 1", 75), ("epoch 2", 0)])
     def test_after_sigterm_a_trial_with_all_its_epochs_has_ended_and_another_is_tried_again(

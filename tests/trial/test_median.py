@@ -77,7 +77,9 @@ def test_a_script_that_hears_sigterm_saves_its_checkpoint_first_and_has_no_metri
     ended = in_job(tmp_path, endpoint, SAVES, {2: 6.5}, "saved")
     assert ended.returncode == 0, ended.stderr
     assert list(there(s3, "trials/saved/")) == [keys.ended_key("saved", 4)]
-    with tarfile.open(fileobj=io.BytesIO(there(s3, "checkpoints/saved/")["checkpoints/saved/checkpoint.tar"])) as tar:
+    with tarfile.open(
+        fileobj=io.BytesIO(there(s3, "checkpoints/saved/")["checkpoints/saved/checkpoint-e4.tar"])
+    ) as tar:
         assert "checkpoint/last.txt" in tar.getnames()
 
 

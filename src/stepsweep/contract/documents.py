@@ -166,6 +166,7 @@ class TrialItem:
         job: StackJob,
         medians: Medians | None = None,
     ) -> Self:
+        below = [epochs for epochs in spec.rungs if epochs < trial.epochs]
         told = variable(medians, spec.objective, uri=keys.uri(bucket, trial.ended_key)) if medians else ""
         return cls(
             execution=execution,
@@ -179,6 +180,7 @@ class TrialItem:
                 **({keys.ARTIFACTS_URI: keys.uri(bucket, trial.new_artifacts)} if spec.keep_artifacts != NONE else {}),
                 **({keys.ARTIFACTS: json.dumps(spec.artifacts)} if spec.artifacts else {}),
                 **({keys.MEDIANS: told} if told else {}),
+                **({keys.RUNGS: json.dumps(below)} if below else {}),
                 **({keys.SECRETS: json.dumps(spec.secrets)} if spec.secrets else {}),
                 **({keys.THREADS: str(spec.resources.vcpus)} if spec.resources.vcpus else {}),
                 **({keys.TEXTS: json.dumps(texts)} if (texts := trial.texts) else {}),

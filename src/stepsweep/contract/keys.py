@@ -33,6 +33,9 @@ MEDIANS = "STEPSWEEP_MEDIANS"
 """JSON object of `contract.median.variable`: by it, a trial that is worse than others ends itself. Set if there are
 medians."""
 
+RUNGS = "STEPSWEEP_RUNGS"
+"""JSON list: the epochs of the rungs below a trial's, from whose checkpoints it goes on. Set if there are any."""
+
 SECRETS = "STEPSWEEP_SECRETS"
 """JSON list of names: in a job of the secrets that the sweep asked for, in the planner of those that jobs can be given.
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from stepsweep.trial import (
     config_file,
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Workspace(Path.cwd(), job=prefix is not None, python_path=python_path) as workspace:
         try:
             options.check(asked)
-            command = read(rest, options.dialect(asked), workspace.placeholders, _texts())
+            command = read(rest, options.dialect(asked), workspace.placeholders, _list("STEPSWEEP_TEXTS"))
             for path, document in command.files.items():
                 params_file.write(Path(path), document)
             if asked.into:
@@ -81,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 artifacts=Artifacts(workspace.artifacts, Path.cwd(), patterns, workspace.root),
                 artifacts_uri=os.environ.get("STEPSWEEP_ARTIFACTS_URI"),
                 rule=_median_rule(asked),
+                below=_list("STEPSWEEP_RUNGS"),
             )
         finally:
             signal.signal(signal.SIGTERM, before)
@@ -125,9 +127,9 @@ def _file(asked: argparse.Namespace, workspace: Workspace, epochs: int | None) -
     return None
 
 
-def _texts() -> list[str]:
-    """Returns the names of options that are texts, though they look like other values."""
-    found: list[str] = json.loads(os.environ.get("STEPSWEEP_TEXTS", "[]"))
+def _list(name: str) -> list[Any]:
+    """Returns the JSON list of a variable; an empty one without it."""
+    found: list[Any] = json.loads(os.environ.get(name, "[]"))
     return found
 
 

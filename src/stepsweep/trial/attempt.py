@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from stepsweep.trial import names, places
@@ -40,6 +40,7 @@ def train(
     artifacts: Artifacts,
     artifacts_uri: str | None,
     rule: MedianRule | None,
+    below: Sequence[int],
 ) -> int:
     """Runs the script, leaves its metrics and artifacts, and returns the exit code.
 
@@ -47,6 +48,7 @@ def train(
         metrics_uri: where the metrics go; None prints them as a table.
         prefix: of the checkpoint in S3; None by hand.
         rule: the median rule, which may end the script early; None without it.
+        below: the epochs of the rungs below the trial's, from whose checkpoints it may go on.
     """
     last_lines: deque[str] = deque(maxlen=5)
 
@@ -58,7 +60,9 @@ def train(
 
     checkpoint = None
     if prefix:
-        checkpoint = Checkpoint(workspace.checkpoint, prefix, places.s3_client(), metrics.state)
+        checkpoint = Checkpoint(
+            workspace.checkpoint, prefix, places.s3_client(), metrics.state, epochs=command.epochs, below=below
+        )
         try:
             metrics.resume(checkpoint.load())
         except NotLoaded as error:

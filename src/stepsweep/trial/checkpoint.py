@@ -16,12 +16,11 @@ import sys
 import tarfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlparse
 
-VERSION = "checkpoint.tar"
 STATE = "metrics.json"
 POLL_SECONDS = 2.0
 """Files that are the same for this long, and that nobody has open for writing, are whole."""
@@ -31,6 +30,19 @@ PAUSE_SECONDS = 5.0
 TRIES = 3
 
 Scan = dict[str, tuple[int, int, int]]
+
+
+_NONE = object()
+"""There is no version. The state of one may be anything."""
+
+
+def version(epochs: int | None) -> str:
+    """Returns the name of the version of a training for so many epochs.
+
+    Each has its own: a script may do other things in epoch 2 of 3 than in epoch 2 of 90, as a schedule of the learning
+    rate does, and its files after 90 epochs are no result of 3.
+    """
+    return "checkpoint.tar" if epochs is None else f"checkpoint-e{epochs}.tar"
 
 
 class NotLoaded(Exception):
@@ -46,16 +58,25 @@ class Checkpoint:
 
     Args:
         folder: where the script writes; it exists and is empty.
-        prefix: `s3://bucket/prefix/`; the version is `checkpoint.tar` there.
+        prefix: `s3://bucket/prefix/`; the version is there.
+        epochs: how many the trial trains; None by hand.
+        below: the epochs of the rungs below, whose versions it may begin with.
         client: boto3's client for S3.
         state: returns what belongs to the files, as JSON can hold it.
     """
 
-    def __init__(self, folder: Path, prefix: str, client: Any, state: Callable[[], Any]) -> None:
-        place = urlparse(prefix)
+    def __init__(
+        self,
+        folder: Path,
+        prefix: str,
+        client: Any,
+        state: Callable[[], Any],
+        *,
+        epochs: int | None = None,
+        below: Sequence[int] = (),
+    ) -> None:
         self._folder, self._client, self._state = folder, client, state
-        self._bucket, self._key = place.netloc, place.path[1:] + VERSION
-        self._uri = prefix + VERSION
+        self._uri, *self._uris_below = [prefix + version(each) for each in (epochs, *sorted(below, reverse=True))]
         self._saved: Scan = {}
         self._whole: Scan = {}
         self._wake, self._ended, self._hurry = threading.Event(), threading.Event(), False
@@ -68,22 +89,29 @@ class Checkpoint:
         Raises:
             NotLoaded: it cannot be read.
         """
+        for uri in (self._uri, *self._uris_below):
+            if (state := self._loaded(uri)) is not _NONE:
+                return state
+        return None
+
+    def _loaded(self, uri: str) -> Any:
+        bucket, key = _place(uri)
         for attempt in range(1, TRIES + 1):
             try:
-                body = self._client.get_object(Bucket=self._bucket, Key=self._key)["Body"]
+                body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
                 state = _unpack(body, self._folder)
             except self._client.exceptions.NoSuchKey:
-                return None
+                return _NONE
             except Exception as error:  # noqa: BLE001  botocore's errors have no common root
                 if attempt == TRIES:
-                    raise NotLoaded(f"cannot read {self._uri}: {error}") from None
+                    raise NotLoaded(f"cannot read {uri}: {error}") from None
                 shutil.rmtree(self._folder)
                 self._folder.mkdir()
             else:
                 self._saved = _scan(self._folder)
-                print(f"stepsweep-trial: goes on from {self._uri}: {_files(self._saved)}", flush=True)
+                print(f"stepsweep-trial: goes on from {uri}: {_files(self._saved)}", flush=True)
                 return state
-        return None
+        return _NONE
 
     def start(self) -> None:
         """Saves from now on, in a thread."""
@@ -162,8 +190,9 @@ class Checkpoint:
                     raise faults[0]
 
             try:
+                bucket, key = _place(self._uri)
                 self._client.upload_fileobj(
-                    _Source(source, check), self._bucket, self._key, Config=TransferConfig(max_concurrency=2)
+                    _Source(source, check), bucket, key, Config=TransferConfig(max_concurrency=2)
                 )
             finally:
                 source.close()
@@ -186,6 +215,12 @@ class _Source:
         if size < 0 or len(data) < size:
             self._check()
         return data
+
+
+def _place(uri: str) -> tuple[str, str]:
+    """Returns the bucket and the key."""
+    place = urlparse(uri)
+    return place.netloc, place.path[1:]
 
 
 def _pack(folder: Path, state: bytes, target: int, faults: list[Exception]) -> None:
