@@ -14,9 +14,9 @@ from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.known import Known, thinned, told_of
 from stepsweep.contract.limits import MAX_ROUNDS
 from stepsweep.contract.results import grouped
-from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Status
+from stepsweep.contract.warm_start import told_nothing, why_nothing
 
 
 class _TellsNothingError(Exception):
@@ -43,7 +43,7 @@ def with_known(bucket: Bucket, spec: SweepSpec) -> SweepSpec:
         try:
             told += _told_by(bucket, spec, name)
         except (InvalidSweep, InvalidDocument, _TellsNothingError) as error:
-            faults.append(f"warm_start[{number}]: the sweep {shown(name)} {error}")
+            faults.append(told_nothing(number, name, error))
     if faults:
         raise InvalidSweep(faults)
     return replace(spec, known=thinned(told, spec.objective))
@@ -52,21 +52,9 @@ def with_known(bucket: Bucket, spec: SweepSpec) -> SweepSpec:
 def _told_by(bucket: Bucket, spec: SweepSpec, name: str) -> list[Known]:
     """Returns the outcomes of one sweep that the model can learn from. Raises _TellsNothingError if there are none."""
     document = bucket.get_json(keys.spec_key(name))
-    if document is None:
-        raise _TellsNothingError("is not among these records; `sweep list` names those that are")
-    earlier = SweepSpec.from_json(document)
-    if earlier.has_front:
-        raise _TellsNothingError("has several objectives, and this search's model learns one value")
-    mine, theirs = spec.objective, earlier.objective
-    if (mine.metric, mine.direction) != (theirs.metric, theirs.direction):
-        raise _TellsNothingError(
-            f"has the objective {theirs.metric} ({theirs.direction}), and this one {mine.metric} ({mine.direction}): "
-            "their values do not compare"
-        )
-    if spec.epochs != earlier.epochs:
-        raise _TellsNothingError(
-            f"trains {earlier.epochs} epochs, and this one {spec.epochs}: their values do not compare; give the same"
-        )
+    earlier = None if document is None else SweepSpec.from_json(document)
+    if (why := why_nothing(spec, earlier)) is not None or earlier is None:
+        raise _TellsNothingError(why)
     found = _of_rounds(bucket, earlier) if earlier.rounds else _of_log(bucket, earlier)
     if not found:
         raise _TellsNothingError("has no trial with a value yet")

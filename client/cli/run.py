@@ -182,12 +182,14 @@ def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
     """
     from stepsweep.client.clouds.which_trainer import with_script
     from stepsweep.client.operations.estimating import calibration, estimated
+    from stepsweep.client.operations.warming import check_warm_start
     from stepsweep.client.terminal.planned import plan_document, show_plan
     from stepsweep.client.terminal.view import View
 
     spec, script = asked.checked(now=datetime.now(UTC))
     if calibrate or not cloud.is_local:
         cloud, script = with_script(cloud, script), None
+    check_warm_start(spec, cloud)
     if calibrate:
         if cloud.is_local:
             need("local", "`sweep plan --calibrate` on this machine")

@@ -11,11 +11,13 @@ import pytest
 
 from stepsweep.client.cli.main import _exit_code, cli
 from stepsweep.client.deployment import DEFAULT_STACK, CloudError
+from stepsweep.contract import keys
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.stack_config import StackConfig
 from tests.support.command import Sweep
 from tests.support.embedded import REPOSITORY
+from tests.support.recorded import RecordedCloud
 from tests.support.stack import Stack
 
 HEAVY = ("boto3", "botocore", "rich", "moto", "torch", "aws_cdk", "stepsweep.local", "mlflow", "pandas", "matplotlib")
@@ -244,6 +246,26 @@ def test_a_plan_says_which_trials_the_median_rule_ends(sweep: Sweep) -> None:
     lines = sweep("plan", "-", text=json.dumps(spec)).stdout.splitlines()
     assert "A trial that is worse than the median of at least 4 completed ones is ended, at epoch 2 or later." in lines
     assert not [line for line in lines if line.startswith("The search stops early")]
+
+
+def test_a_plan_refuses_a_warm_start_that_a_run_would_refuse(sweep: Sweep) -> None:
+    recorded = RecordedCloud(directory=sweep.folder / ".stepsweep")
+    for name, epochs in (("damaged", 3), ("longer", 9), ("good", 3)):
+        recorded.planned(name, {"lr": [0.1]}, epochs=epochs)
+    recorded.bucket.put_json(keys.spec_key("damaged"), {})
+    spec = {"parameters": {"lr": [0.1, 0.2]}, "epochs": 3, "search": {"method": "tpe", "trials": 2}}
+
+    def planned(*names: str, **others: object) -> "subprocess.CompletedProcess[str]":
+        return sweep("plan", "-", text=json.dumps({**spec, "warm_start": names, **others}))
+
+    missing, damaged, longer = faults(planned("nosuch", "damaged", "good", "longer"), 2)
+    assert missing == 'warm_start[0]: the sweep "nosuch" is not among these records; `sweep list` names those that are'
+    assert damaged.startswith('warm_start[1]: the sweep "damaged" sweeps/damaged/spec.json: ')
+    assert longer.startswith('warm_start[3]: the sweep "longer" trains 9 epochs, and this one ')
+    assert planned("good").returncode == 0
+    recorded.planned("begun", {"lr": [0.1, 0.2]}, search=spec["search"], warm_start=["removed"])
+    assert planned("removed", name="begun").returncode == 0, "its model knows what it was told"
+    assert faults(planned("nosuch", name="begun"), 2) == [missing]
 
 
 @pytest.mark.parametrize(

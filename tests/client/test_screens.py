@@ -62,6 +62,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 TOLD: dict[str, Any] = {
     "name": "told", "parameters": {"lr": {"low": 0.001, "high": 0.1, "step": 0.004}}, "epochs": 9, "rounds": False,
     "search": {"method": "tpe", "trials": 20}, "warm_start": ["plane", "again"],
+    "known": [{"params": {"lr": 0.05}, "value": 0.5, "epochs": 9}],
     "stop": {"max_hours": 2, "metric_reached": 0.9, "median": {"min_trials": 5, "min_epochs": 3}},
 }  # fmt: skip
 
