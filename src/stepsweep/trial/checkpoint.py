@@ -7,13 +7,11 @@ that moment, or the version before. A version is made only of a folder in which 
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import re
 import shutil
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +19,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlparse
 
-STATE = "metrics.json"
+from stepsweep.trial.packing import pack, unpack
+
 POLL_SECONDS = 2.0
 """Files that are the same for this long, and that nobody has open for writing, are whole."""
 OPEN_SECONDS = 30.0
@@ -99,7 +98,7 @@ class Checkpoint:
         for attempt in range(1, TRIES + 1):
             try:
                 body = self._client.get_object(Bucket=bucket, Key=key)["Body"]
-                state = _unpack(body, self._folder)
+                state = unpack(body, self._folder)
             except self._client.exceptions.NoSuchKey:
                 return _NONE
             except Exception as error:  # noqa: BLE001  botocore's errors have no common root
@@ -178,7 +177,7 @@ class Checkpoint:
         state = json.dumps(self._state()).encode()
         read_end, write_end = os.pipe()
         faults: list[Exception] = []
-        packer = threading.Thread(target=_pack, args=(self._folder, state, write_end, faults), daemon=True)
+        packer = threading.Thread(target=pack, args=(self._folder, state, write_end, faults), daemon=True)
         with os.fdopen(read_end, "rb") as source:
             packer.start()
 
@@ -221,50 +220,6 @@ def _place(uri: str) -> tuple[str, str]:
     """Returns the bucket and the key."""
     place = urlparse(uri)
     return place.netloc, place.path[1:]
-
-
-def _pack(folder: Path, state: bytes, target: int, faults: list[Exception]) -> None:
-    inside = os.path.realpath(folder)
-
-    def member(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
-        if info.issym():
-            path = os.path.join(os.path.dirname(inside), info.name)  # noqa: PTH118, PTH120  of a link, unresolved
-            end = os.path.realpath(path)
-            if not end.startswith(inside + os.sep):
-                return None
-            info.linkname = os.path.relpath(end, os.path.dirname(path))  # noqa: PTH120
-        return info if info.isreg() or info.isdir() or info.issym() or info.islnk() else None
-
-    try:
-        with os.fdopen(target, "wb") as file, tarfile.open(fileobj=file, mode="w|") as tar:
-            info = tarfile.TarInfo(STATE)
-            info.size = len(state)
-            tar.addfile(info, io.BytesIO(state))
-            tar.add(inside, arcname=os.path.basename(inside), filter=member)  # noqa: PTH119
-    except Exception as error:  # noqa: BLE001  whatever it is, the tar is not whole
-        faults.append(error)
-
-
-def _unpack(source: Any, folder: Path) -> Any:
-    state = None
-    with _opened(source) as tar:
-        for member in tar:
-            if member.name == STATE:
-                content = tar.extractfile(member)
-                state = json.load(content) if content else None
-            else:
-                tar.extract(member, folder.parent, filter="data")
-    return state
-
-
-def _opened(source: Any) -> tarfile.TarFile:
-    """Opens an archive that can be told to keep its files within a folder, as Python's own can since 3.11.4."""
-    if sys.version_info >= (3, 11, 4):
-        return tarfile.open(fileobj=source, mode="r|")
-    from backports import tarfile as newer
-
-    archive: tarfile.TarFile = newer.open(fileobj=source, mode="r|")
-    return archive
 
 
 def _scan(folder: Path) -> Scan:
