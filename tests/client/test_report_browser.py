@@ -358,6 +358,23 @@ def test_overfitting_is_said_and_shown(chromium: Browser, recorded: RecordedClou
     assert shaded == [[2, 4]]
 
 
+def test_a_loss_that_is_not_measured_in_each_epoch_has_not_diverged(chromium: Browser, recorded: RecordedCloud) -> None:
+    nan = math.nan
+    curves = ([nan, 0.5, nan, 0.6, nan], [0.5, 0.4, nan, nan, nan], [nan] * 5)
+    for trial, losses in zip(recorded.planned("sparse", {"lr": [0.1, 0.2, 0.3]}, epochs=5), curves, strict=True):
+        values = {"train_loss": [1 / epoch for epoch in range(1, 6)], "val_loss": losses, "val_accuracy": [0.5] * 5}
+        recorded.succeeded("sparse", trial, values)
+    recorded.reduced("sparse")
+    opened(chromium, recorded, "sparse")
+    rows = chromium.run("return [...document.querySelectorAll('#chosen tbody tr')].map((row) => row.innerText)")
+    said = {row.split("\t")[0]: row.split("\t")[4] for row in rows}
+    assert said == {
+        "lr=0.1": "since epoch 2: val_loss 0.1 higher at the end, train_loss lower",
+        "lr=0.2": "diverged at epoch 3",
+        "lr=0.3": "",
+    }
+
+
 @pytest.mark.slow
 def test_a_thousand_trials_of_three_parameters(chromium: Browser, recorded: RecordedCloud) -> None:
     choices = {"lr": [10 ** (-place / 5) for place in range(10)], "momentum": [place / 10 for place in range(10)],

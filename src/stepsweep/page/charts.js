@@ -60,7 +60,8 @@ const Charts = (() => {
 
   // --- learning curves
 
-  const lowestOf = (values) => Math.min(...values.filter((value) => value !== null)); // null where a trial diverged
+  const lowestOf = (values) => Math.min(...values.filter((value) => value !== null)); // null where none was measured, or it diverged
+  const lastOf = (values) => values.findLastIndex((value) => value !== null);
   const epochsOf = (curve, values) => curve.epochs ?? values.map((_, place) => place + 1);
 
   // What a column measures, and on which data, by its name: as contract/curves.py reads it.
@@ -161,7 +162,7 @@ const Charts = (() => {
     const { validation } = lossesOf(Object.keys(curve?.columns ?? {}));
     if (!validation || !panel.columns.includes(validation)) return [];
     const losses = curve.columns[validation];
-    const [from, to] = [losses.indexOf(lowestOf(losses)), losses.length - 1];
+    const [from, to] = [losses.indexOf(lowestOf(losses)), lastOf(losses)];
     if (from === to) return [];
     const epochs = epochsOf(curve, losses);
     return [{ type: "rect", x0: epochs[from], x1: epochs[to], y0: 0, y1: 1, yref: "paper", fillcolor: style("--soft"), opacity: 0.15, line: { width: 0 }, layer: "below",
@@ -172,13 +173,17 @@ const Charts = (() => {
     const { validation, training } = lossesOf(Object.keys(curve.columns));
     if (!validation) return "";
     const [losses, train] = [curve.columns[validation], curve.columns[training]];
-    const [lowest, last] = [lowestOf(losses), losses[losses.length - 1]];
     const epochs = epochsOf(curve, losses);
-    if (losses.includes(null)) return `diverged at epoch ${epochs[losses.indexOf(null)]}`;
+    const end = lastOf(losses);
+    if (end < 0) return "";
+    // Where some epochs before the last value have none, it is not measured in each.
+    const isMeasuredInEach = !losses.slice(0, end).includes(null);
+    if (isMeasuredInEach && end < losses.length - 1) return `diverged at epoch ${epochs[end + 1]}`;
+    const [lowest, last] = [lowestOf(losses), losses[end]];
     if (last <= lowest) return `${validation} is lowest at the end`;
     const at = losses.indexOf(lowest);
     const since = `since epoch ${epochs[at]}: ${validation} ${short(last - lowest)} higher at the end`;
-    return train && train[train.length - 1] < train[at] ? `${since}, ${training} lower` : since;
+    return train && train[end] < train[at] ? `${since}, ${training} lower` : since;
   }
 
   // --- the page
