@@ -371,7 +371,7 @@ def test_a_loss_that_is_not_measured_in_each_epoch_has_not_diverged(chromium: Br
     assert said == {
         "lr=0.1": "since epoch 2: val_loss 0.1 higher at the end, train_loss lower",
         "lr=0.2": "diverged at epoch 3",
-        "lr=0.3": "",
+        "lr=0.3": "diverged at epoch 1",
     }
 
 

@@ -175,9 +175,8 @@ const Charts = (() => {
     const [losses, train] = [curve.columns[validation], curve.columns[training]];
     const epochs = epochsOf(curve, losses);
     const end = lastOf(losses);
-    if (end < 0) return "";
     // Where some epochs before the last value have none, it is not measured in each.
-    const isMeasuredInEach = !losses.slice(0, end).includes(null);
+    const isMeasuredInEach = !losses.slice(0, Math.max(0, end)).includes(null);
     if (isMeasuredInEach && end < losses.length - 1) return `diverged at epoch ${epochs[end + 1]}`;
     const [lowest, last] = [lowestOf(losses), losses[end]];
     if (last <= lowest) return `${validation} is lowest at the end`;
