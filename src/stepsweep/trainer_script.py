@@ -81,12 +81,11 @@ class Script:
         text = json.dumps(document, indent=2)
         file = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:16]}{SUFFIX}"
         folder.mkdir(parents=True, exist_ok=True)
+        # Whole at any moment: another command, or another thread, may read the same script.
         beside = folder / f".{file.name}.{secrets.token_hex(4)}"
         try:
             beside.write_text(text, encoding="utf-8")
-            beside.replace(
-                file
-            )  # whole at any moment: another command, or a thread of this one, may read the same script
+            beside.replace(file)
         finally:
             beside.unlink(missing_ok=True)
         return file
