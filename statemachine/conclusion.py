@@ -11,6 +11,7 @@ from stepsweep.bucket.latest import has_ended
 from stepsweep.bucket.s3 import Bucket, as_json, from_json
 from stepsweep.contract import artifacts, keys, ranking
 from stepsweep.contract.artifacts import Kept
+from stepsweep.contract.fewer_epochs import fewer_epochs
 from stepsweep.contract.front import Front, OnFront
 from stepsweep.contract.leaderboard_csv import leaderboard_csv
 from stepsweep.contract.output import Cost, Output, Place
@@ -51,7 +52,7 @@ def conclude(
 
     trials_kept = artifacts.kept(ranked, spec.keep_artifacts)
     files = dict(zip((trial.trial_id for trial in trials_kept), keep(bucket, trials_kept), strict=True))
-    head = _front(spec, ranked, files) if spec.has_front else _winner(bucket, spec, leaderboard, files)
+    head = _front(spec, ranked, files) if spec.has_front else _winner(bucket, spec, leaderboard, files, ended_by)
     output = Output(
         sweep=sweep,
         execution=execution,
@@ -79,7 +80,11 @@ def left_to_the_planner(sweep: str, round_number: int) -> dict[str, Any]:
 
 
 def _winner(
-    bucket: Bucket, spec: SweepSpec, leaderboard: Sequence[Group], files: Mapping[str, KeptFiles]
+    bucket: Bucket,
+    spec: SweepSpec,
+    leaderboard: Sequence[Group],
+    files: Mapping[str, KeptFiles],
+    ended_by: str | None,
 ) -> dict[str, Any]:
     """Returns what an output says of the winner and of those near it.
 
@@ -89,6 +94,7 @@ def _winner(
     winner = leaderboard[0]
     return {
         "winner": Place.of(winner),
+        "fewer_epochs": fewer_epochs(spec, leaderboard, ended_early=bool(ended_by)),
         "summary": _summary(bucket, winner.trial) if spec.trials_each == 1 else None,
         "artifacts": _kept(winner.trial, files),
         "ties": tuple(_tie(winner, group) for group in ranking.ties(leaderboard)[:BEST]),

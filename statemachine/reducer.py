@@ -28,7 +28,7 @@ from stepsweep.contract.means import StackJob
 from stepsweep.contract.results import Group, Result, grouped
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.stop import Course
-from stepsweep.contract.trial import Status, Trial
+from stepsweep.contract.trial import Trial
 from stepsweep.statemachine import kept
 from stepsweep.statemachine.conclusion import conclude, left_to_the_planner
 from stepsweep.statemachine.leg import end_leg
@@ -199,14 +199,17 @@ def _how_training_ended(ended: Mapping[str, Any]) -> tuple[Any, str]:
 
 
 def _as_before(bucket: Bucket, sweep: str, round_number: int, results: Sequence[Result]) -> list[Result]:
-    """Returns results in which trials that this round did not get to continue stand where they stood before it.
+    """Returns results in which params that this round did not get to continue stand where they stood before it.
 
-    Otherwise the winner would be one that was not good enough to continue.
+    Otherwise the winner would be one that was not good enough to continue. All trials of such params go back: the mean
+    of values after different epochs compares with nothing.
     """
     key = keys.results_key(sweep, round_number - 1)
     before = {each.trial.trial_id: each for each in RoundResults.from_json(bucket.written_json(key), where=key).results}
     return [
-        each if each.outcome.status is Status.SUCCEEDED else before.get(each.trial.trial_id, each) for each in results
+        each if group.is_complete else before.get(each.trial.trial_id, each)
+        for group in grouped(results)
+        for each in group.results
     ]
 
 

@@ -27,6 +27,7 @@ class Best:
         value: the best value over the epochs; with several folds or seeds their mean.
         epoch: the first epoch that reached the value, counted from 1.
         options: the params as options to append to a trainer's command.
+        fewer_epochs: of a winner that has fewer epochs than the sweep's, why; otherwise empty.
     """
 
     params: dict[str, Any]
@@ -35,6 +36,7 @@ class Best:
     epoch: int
     trial_id: str
     options: str
+    fewer_epochs: str = ""
     _download: Download = field(repr=False, compare=False)
 
     def download(self, folder: str | Path | None = None, *, force: bool = False) -> Path:
@@ -51,12 +53,15 @@ class Best:
         return self._download(folder, force)
 
     def __str__(self) -> str:
-        return f"{self.options}  {self.metric} {self.value:.6g} at epoch {self.epoch}"
+        why = f". {self.fewer_epochs}" if self.fewer_epochs else ""
+        return f"{self.options}  {self.metric} {self.value:.6g} at epoch {self.epoch}{why}"
 
     def _repr_html_(self) -> str:
         """Returns what a notebook shows: its params, its value and its options."""
         params = {name: parse_value(value) for name, value in self.params.items()}
-        return best_as_html(params, self.options, metric=self.metric, value=self.value, epoch=self.epoch)
+        return best_as_html(
+            params, self.options, metric=self.metric, value=self.value, epoch=self.epoch, why=self.fewer_epochs
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,7 @@ class OnFront:
         return f"{self.options}  {values_text(self.values)} at epoch {self.epoch}"
 
 
-def best_of(place: Place, objective: Objective, download: Download) -> Best:
+def best_of(place: Place, objective: Objective, download: Download, *, fewer_epochs: str) -> Best:
     return Best(
         params={name: plain(value) for name, value in place.params.items()},
         metric=objective.metric,
@@ -93,6 +98,7 @@ def best_of(place: Place, objective: Objective, download: Download) -> Best:
         epoch=place.epoch,
         trial_id=place.trial_id,
         options=place.options,
+        fewer_epochs=fewer_epochs,
         _download=download,
     )
 

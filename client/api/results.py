@@ -69,13 +69,16 @@ class Results:
         head = "front" if self.spec.has_front else "winner"
         raise NoWinner(f"the sweep {self.spec.name} has no {head} yet: it is {self.now().status}")
 
-    def winner(self) -> Place:
-        """Returns the winner. Raises what `output` raises, and NoWinner with several objectives."""
+    def winner(self) -> tuple[Place, str]:
+        """Returns the winner, and why it has fewer epochs than the sweep's, if it has.
+
+        Raises what `output` raises, and NoWinner with several objectives.
+        """
         self._one_objective()
-        winner = self.output().winner
-        if winner is None:
+        output = self.output()
+        if output.winner is None:
             raise NoWinner(f"the output of {self.spec.name} has no winner")
-        return winner
+        return output.winner, output.fewer_epochs
 
     def ties(self) -> Sequence[Place]:
         """Returns the params below the winner only by a tie-break. Raises what `winner` raises."""

@@ -125,11 +125,18 @@ def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
     return f"<div>{title}</div>{best}{_table(names, rows)}{rest}"
 
 
-def best_as_html(params: Mapping[str, Value], options: str, *, metric: str, value: float, epoch: int) -> str:
-    """Returns the params of a trial with its value, and the options that train it again."""
+def best_as_html(
+    params: Mapping[str, Value], options: str, *, metric: str, value: float, epoch: int, why: str = ""
+) -> str:
+    """Returns the params of a trial with its value, and the options that train it again.
+
+    Args:
+        why: it has fewer epochs than the sweep's.
+    """
     names = [*params, metric, EPOCH]
     row = [*as_cells(params, params).values(), shown_value(value), str(epoch)]
-    return f"{_table(names, [row])}<div><code>{escape(options)}</code></div>"
+    below = f"<div>{escape(why)}</div>" if why else ""
+    return f"{_table(names, [row])}<div><code>{escape(options)}</code></div>{below}"
 
 
 def _bar(done: int, planned: int) -> str:

@@ -129,7 +129,8 @@ class Sweep:
     def winner(self) -> Best:
         """The winner. Raises NoWinner while the sweep runs, or with several objectives, and SweepFailed if no trial
         succeeded."""
-        return self._best(self._results.winner(), None)
+        winner, fewer_epochs = self._results.winner()
+        return self._best(winner, None, fewer_epochs)
 
     @property
     def front(self) -> list[OnFront]:
@@ -284,13 +285,14 @@ class Sweep:
     def _repr_html_(self) -> str:
         """Returns what a notebook shows: the status, the winner or the size of the front, and the best trials."""
         standing = self._results.now()
-        winner = standing.output.winner if standing.output else None
-        return sweep_as_html(self.spec, standing, str(self._best(winner, None)) if winner else "")
+        found = standing.output
+        won = str(self._best(found.winner, None, found.fewer_epochs)) if found and found.winner else ""
+        return sweep_as_html(self.spec, standing, won)
 
     # --- parts
 
-    def _best(self, place: Place, trial: TrialName | None) -> Best:
-        return best_of(place, self.spec.objective, self._download_of(trial))
+    def _best(self, place: Place, trial: TrialName | None, fewer_epochs: str = "") -> Best:
+        return best_of(place, self.spec.objective, self._download_of(trial), fewer_epochs=fewer_epochs)
 
     def _download_of(self, trial: TrialName | None) -> Download:
         return lambda folder, force: self.download(trial, folder, force=force)

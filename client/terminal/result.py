@@ -158,13 +158,15 @@ def _winner(view: View, spec: SweepSpec, output: Output, winner: Place, rows: Se
         value += f" at epoch {winner.epoch}"
     view.line()
     view.copyable(Text.assemble(("Winner   ", "bold"), (winner.options, "bold green"), f"  {value}"))
-    # From all rows: the execution's output has only the first ties.
+    if output.fewer_epochs:
+        view.line(f"         {output.fewer_epochs}", "yellow")
     accuracy = (output.summary or {}).get("test_accuracy")
     if isinstance(accuracy, float):
         view.line(f"         test_accuracy {shown_value(accuracy)}, at the epoch with the lowest val_loss")
     if len(devices := (output.summary or {}).get("devices") or ()) > 1:
         view.line(f"         trained on {', then '.join(map(str, devices))}, which give other last digits")
     differ = differing([row.texts for row in rows])
+    # From all rows: the execution's output has only the first ties.
     ties = [row for row in rows if row.value == winner.value and row.trial_id != winner.trial_id]
     if winner.n > 1:
         _indistinguishable(view, output.ties, winner.n)

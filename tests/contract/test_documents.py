@@ -264,6 +264,7 @@ def test_an_output_survives_and_has_the_line_to_paste() -> None:
     assert document["winner"]["options"] == "--lr 0.1"
     for other in (
         replace(OUTPUT, artifacts=None, summary=None, ended_by="stop.max_hours"),
+        replace(OUTPUT, fewer_epochs="The winner was trained for 3 of 9 epochs: no luck."),
         replace(OUTPUT, artifacts=replace(OUTPUT.artifacts, is_partial=True), winner=replace(MEAN, n=2)),  # type: ignore[type-var]
         replace(OUTPUT, objectives=(Objective(direction=Direction.MINIMIZE, at=At(when=When.EPOCH, number=2)),)),
     ):

@@ -360,6 +360,15 @@ def test_halving_promotes_and_each_rung_has_its_outcome(cloud: Cloud) -> None:
         assert cloud.bucket.has(keys.outcome_key("s", rung, output["winner"]["trial_id"]))
 
 
+def test_a_winner_of_a_lower_rung_says_why(cloud: Cloud) -> None:
+    workers = Workers.of(cloud, max_concurrency=1, epochs=9, halving={"min_epochs": 1, "factor": 3})
+    while (state := workers.states[0])["do"] != "end":
+        workers.train(0, fails=state["command"][state["command"].index("--epochs") + 1] != "1")
+    assert workers.reduce()["output"]["winner"]["fewer_epochs"] == (
+        "The winner was trained for 1 of 9 epochs: no trial that was promoted further succeeded."
+    )
+
+
 def test_a_model_proposes_where_nine_outcomes_are_known(cloud: Cloud) -> None:
     workers = Workers.of(cloud, max_concurrency=2, search={"method": "tpe", "trials": 12})
     workers.to_the_end()

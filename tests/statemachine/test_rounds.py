@@ -68,6 +68,48 @@ class TestHalving:
         assert (output["winner"]["params"], output["winner"]["epoch"]) == ({"lr": 0.6}, 1)
         assert output["ended_by"] == why
         assert output["outcomes"]["SUCCEEDED"] == 6
+        assert output["winner"]["fewer_epochs"] == (
+            "The winner was trained for 1 of 4 epochs: the search ended before a trial with more epochs succeeded."
+        )
+
+    def test_a_winner_of_a_lower_rung_says_why(self, cloud: Cloud) -> None:
+        train(cloud, plan(cloud, 0))
+        cloud.reduce()
+        train(cloud, plan(cloud, 1))
+        cloud.reduce(round_number=1)
+        assert [trial.epochs for trial in plan(cloud, 2)] == [4, 4]
+        winner = cloud.reduce(round_number=2)["output"]["winner"]
+        assert winner["params"] == {"lr": 0.4}
+        assert winner["fewer_epochs"] == (
+            "The winner was trained for 2 of 4 epochs: no trial that was promoted further succeeded."
+        )
+
+    @pytest.mark.parametrize(
+        ("ended", "why"),
+        [
+            ({}, "no params that were promoted further succeeded in all their trials"),
+            (
+                {"Error": NO_JOB_STARTED, "Cause": "no quota"},
+                "the search ended before any params succeeded in all their trials with more epochs",
+            ),
+        ],
+    )
+    def test_of_several_trials_with_the_same_params_one_may_have_succeeded(
+        self, cloud: Cloud, ended: dict[str, str], why: str
+    ) -> None:
+        several: dict[str, Any] = {"repeats": 2, "epochs": 2}
+        train(cloud, plan(cloud, 0, **several))
+        cloud.reduce()
+        train(cloud, plan(cloud, 1, **several)[::2])
+        winner = cloud.reduce(round_number=1, ended=ended)["output"]["winner"]
+        assert winner["fewer_epochs"] == f"The winner was trained for 1 of 2 epochs: {why}."
+
+    def test_a_winner_that_ended_its_own_training_has_no_excuse(self, cloud: Cloud) -> None:
+        for number in range(3):
+            for trial in plan(cloud, number):
+                cloud.trained(trial, as_number(trial.params["lr"]))
+            answer = cloud.reduce(round_number=number)
+        assert "fewer_epochs" not in answer["output"]["winner"]
 
     def test_damaged_results_of_the_round_before_are_named_when_no_job_starts(self, cloud: Cloud) -> None:
         train(cloud, plan(cloud, 0))

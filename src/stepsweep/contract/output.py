@@ -113,6 +113,7 @@ class Output:
     Attributes:
         execution: its name.
         winner: None with several objectives.
+        fewer_epochs: why the winner has fewer epochs than the sweep's, as a sentence; empty if it does not.
         front: None with one objective.
         summary: the winner's summary file; None if there is none, or if the winner is a mean.
         artifacts: None if the winner left none, or if the spec keeps none.
@@ -128,6 +129,7 @@ class Output:
     sweep: str
     execution: str
     winner: Place | None = None
+    fewer_epochs: str = ""
     front: Front | None = None
     summary: Mapping[str, Any] | None = None
     artifacts: Kept | None = None
@@ -149,8 +151,9 @@ class Output:
                 "front": self.front.to_json() if self.front else None,
                 "objectives": [each.to_json() for each in self.objectives],
             }
+        fewer = {"fewer_epochs": self.fewer_epochs} if self.fewer_epochs else {}
         return {
-            "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary},
+            "winner": {**self.winner.to_json(), "options": self.winner.options, "summary": self.summary, **fewer},
             "artifacts": self.artifacts.to_json() if self.artifacts else None,
             "ties": [place.to_json() for place in self.ties],
             "objective": self.objectives[0].to_json(),
@@ -216,6 +219,7 @@ def _winner(fields: Fields, where: str) -> dict[str, Any]:
         raise InvalidDocument(f"{where}: winner: summary must be an object or null")
     found = {
         "winner": Place.read(winner),
+        "fewer_epochs": winner.text("fewer_epochs") if winner.has("fewer_epochs") else "",
         "summary": summary,
         "artifacts": Kept.read(fields),
         "ties": _places(fields, "ties"),

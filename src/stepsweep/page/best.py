@@ -39,7 +39,7 @@ def winner_of(facts: Facts) -> Markup:
             epoch,
             several,
         ),
-        *_of_summary(facts),
+        *_of_output(facts),
         _next_best(facts, winner, winner.value),
         _files(facts.report.artifacts),
     ]
@@ -88,12 +88,12 @@ def _options(row: Row) -> Markup:
     return joined([markup('<span class="option">{}</span>', option) for option in each], " ")
 
 
-def _of_summary(facts: Facts) -> list[Markup]:
-    """Returns what the winner's trainer wrote beside the metrics."""
+def _of_output(facts: Facts) -> list[Markup]:
+    """Returns why the winner has fewer epochs, if it has, and what its trainer wrote beside the metrics."""
     output = facts.report.standing.output
     written = (output and output.summary) or {}
     devices, accuracy = written.get("devices", []), written.get("test_accuracy")
-    found = []
+    found = [markup("<p>{}</p>", output.fewer_epochs)] if output and output.fewer_epochs else []
     if isinstance(devices, list) and len(devices) > 1:
         found.append(markup("<p>Trained on {}, which give other last digits.</p>", ", then ".join(map(str, devices))))
     if isinstance(accuracy, int | float):
