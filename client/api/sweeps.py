@@ -17,6 +17,7 @@ from stepsweep.client.extras import need
 from stepsweep.client.operations.events import Doing, Show
 from stepsweep.client.operations.follow import start
 from stepsweep.client.specs.asked import Asked, checked, default_name
+from stepsweep.client.specs.command import not_told
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.space import shown
 from stepsweep.contract.spec import SweepSpec
@@ -124,6 +125,7 @@ class Sweeps:
         sweep = None
         try:
             with shown_here(spec, quiet=quiet) as show:
+                _warn(spec, script, show)
                 sweep = self._started_one(spec, cloud, show, keep_results=keep_results)
                 return sweep.followed(show, keep_going=keep_going)
         except KeyboardInterrupt:
@@ -143,6 +145,7 @@ class Sweeps:
         spec, script = self._checked(asked, name=name)
         cloud = with_script(self.cloud, script)
         with shown_here(spec, quiet=quiet) as show:
+            _warn(spec, script, show)
             sweep = self._started_one(spec, cloud, show, keep_results=keep_results)
             show(Doing(f"Started {spec.name}."))
             return sweep
@@ -203,6 +206,11 @@ class Sweeps:
             for sweep in self._started:
                 if sweep.status == "RUNNING":
                     sweep.stop()
+
+
+def _warn(spec: SweepSpec, script: "Script | None", show: Show) -> None:
+    if caveat := not_told(spec, script):
+        show(Doing(caveat))
 
 
 def plain(value: Any) -> Any:

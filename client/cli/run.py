@@ -28,6 +28,7 @@ from stepsweep.client.cli.options import (
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.extras import need
 from stepsweep.client.specs.asked import Asked
+from stepsweep.client.specs.command import not_told
 from stepsweep.contract.priority import Priority
 
 if TYPE_CHECKING:
@@ -63,12 +64,14 @@ def run(asked: Asked, cloud: Cloud, keep_going: bool, keep_results: bool, as_jso
     from stepsweep.client.clouds.which_trainer import with_script
 
     spec, script = asked.checked(now=datetime.now(UTC))
-    cloud = with_script(cloud, script)
+    caveat, cloud = not_told(spec, script), with_script(cloud, script)
     with working_ahead(cloud, spec) as ahead:
         from stepsweep.client.cli.running import run_sweep
         from stepsweep.client.terminal.view import View
 
         view = View(to_stderr=as_json)
+        if caveat:
+            view.line(caveat, "yellow")
         ran = run_sweep(spec, cloud, view, ahead, keep_going=keep_going, keep_results=keep_results)
     return _shown(ran, as_json=as_json)
 
@@ -95,6 +98,8 @@ def start(asked: Asked, cloud: Cloud, keep_results: bool, as_json: bool) -> int:
 
     spec, script = asked.checked(now=datetime.now(UTC))
     view = View(to_stderr=as_json)
+    if caveat := not_told(spec, script):
+        view.line(caveat, "yellow")
     return _shown(start_sweep(spec, with_script(cloud, script), view, keep_results=keep_results), as_json=as_json)
 
 
@@ -187,6 +192,7 @@ def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
     from stepsweep.client.terminal.view import View
 
     spec, script = asked.checked(now=datetime.now(UTC))
+    caveat = not_told(spec, script)
     if calibrate or not cloud.is_local:
         cloud, script = with_script(cloud, script), None
     check_warm_start(spec, cloud)
@@ -200,7 +206,7 @@ def plan(asked: Asked, cloud: Cloud, calibrate: bool, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(plan_document(spec, estimate), indent=2))
     else:
-        show_plan(View(), spec, estimate, was_calibrated=calibrate)
+        show_plan(View(), spec, estimate, was_calibrated=calibrate, caveat=caveat)
     return ExitCode.OK
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stepsweep.contract.described import number_of
+from stepsweep.contract.spec import SweepSpec
 from stepsweep.trainer_script import Script
 from stepsweep.trial.command import ARGS, FILES, PLACES
 
@@ -16,15 +18,11 @@ class Command:
 
     Attributes:
         script: the script that trials run.
-        epochs: whether the script gets the number of epochs.
-        seed: whether the script gets a seed.
         names: the parameters that the command has a placeholder for; None if it has one for all.
         file: the configuration file that gets the options, if one does, with the names of its fields.
     """
 
     script: Script
-    epochs: bool
-    seed: bool
     names: frozenset[str] | None
     file: tuple[str, frozenset[str]] | None = None
 
@@ -40,7 +38,7 @@ class Command:
             ]
             faults += [
                 f"command: has no place for {name}; write {{{name}}} where its value belongs, or {ARGS} at the end"
-                for name in given
+                for name in [*given, *(("folds", "fold") if document.get("folds") is not None else ())]
                 if name not in self.names and self.names.isdisjoint(FILES)
             ]
             faults += [
@@ -55,13 +53,30 @@ class Command:
                 for name in given
                 if name not in fields
             ]
-        if not self.epochs and document.get("halving") is not None:
-            faults.append(
-                "halving: the script is not told for how many epochs it trains; name its option in arguments.epochs"
-            )
-        if not self.seed and document.get("repeats") not in (None, 1):
-            faults.append("repeats: the script is given no seed; name its option in arguments.seed")
+        if not self.script.is_told("epochs") and document.get("halving") is not None:
+            faults.append(f"halving: the script is not told for how many epochs it trains; {self._place_for('epochs')}")
+        if not self.script.is_told("seed") and document.get("repeats") not in (None, 1):
+            faults.append(f"repeats: the script is given no seed; {self._place_for('seed')}")
         return faults
+
+    def _place_for(self, name: str) -> str:
+        if self.script.has_place_for(name):
+            return f"name its option in arguments.{name}"
+        return f"write {{{name}}} in `command` where its value belongs"
+
+
+def not_told(spec: SweepSpec, script: Script | None) -> str:
+    """Returns that a script does not learn of the spec's `epochs`, for people; an empty text if it does.
+
+    A script may have its epochs written into it. Then `arguments.epochs` says so.
+    """
+    if script is None or script.has_place_for("epochs") or "--no-epochs" in script.entrypoint:
+        return ""
+    return (
+        f"The script is not told to train {number_of(spec.epochs, 'epoch')}, since `command` has no {{epochs}}. Write "
+        f"{{epochs}} where the number belongs, or {ARGS} at the end; if the script takes no number, write "
+        "arguments: {epochs: false}."
+    )
 
 
 def _names_given(document: Mapping[str, Any]) -> tuple[list[str], list[str]]:

@@ -93,13 +93,15 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
         data=tuple(data),
         left_out=(*own, *OTHER_SPECS, *file_of_metrics),
     )
-    return rest, Command(
-        script=script,
-        epochs=asked.get("epochs") is not False or "epochs" in named,
-        seed=asked["seed"] is not False or "seed" in named,
-        names=None if takes_all else frozenset(named),
-        file=config,
-    )
+    if lost := [name for name in ("epochs", "seed") if asked.get(name) and not script.has_place_for(name)]:
+        raise InvalidInput(
+            [
+                f"arguments.{name}: `command` has no place for it, got {shown(asked[name])}; write {{{name}}} where "
+                f"its value belongs, or {ARGS} at the end"
+                for name in lost
+            ]
+        )
+    return rest, Command(script=script, names=None if takes_all else frozenset(named), file=config)
 
 
 def script_of_command(words: list[str], folder: Path, *, file: str) -> Script:

@@ -18,11 +18,14 @@ from stepsweep.contract.words import as_cells
 MAX_ROWS = 20
 
 
-def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated: bool = False) -> None:
+def show_plan(
+    view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated: bool = False, caveat: str = ""
+) -> None:
     """Shows the trials of a spec.
 
     Args:
         was_calibrated: whether a trial was trained for the estimate.
+        caveat: what its author may not know of the command.
     """
     schedule = rounds.schedule(spec)
     epochs = sum(each.epochs for each in schedule)
@@ -31,6 +34,8 @@ def show_plan(view: View, spec: SweepSpec, estimate: Estimate, *, was_calibrated
     if most > epochs:
         in_all = f": about {epochs:,} epochs in all, at most {most:,} if all trials are promoted"
     view.line(f"{described(spec)}{in_all}.")
+    if caveat:
+        view.line(caveat, "yellow")
     for line in told(spec, estimate, most):
         view.line(line)
     if spec.fixed:

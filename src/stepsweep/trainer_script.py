@@ -14,7 +14,7 @@ from typing import Self
 from urllib.parse import quote
 
 from stepsweep.contract.errors import InvalidInput
-from stepsweep.trial.command import PLACEHOLDER
+from stepsweep.trial.command import ARGS, FILES, PLACEHOLDER
 
 SUFFIX = ".json"
 
@@ -64,6 +64,22 @@ class Script:
         """The command as a person writes it, without the words that start the kit."""
         words = self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else self.entrypoint
         return " ".join(word if PLACEHOLDER.search(word) else shlex.quote(word) for word in words)
+
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The names of the command's placeholders, without `{args}`."""
+        words = self.entrypoint[self.entrypoint.index("--") + 1 :] if "--" in self.entrypoint else ()
+        return frozenset(name for word in words if word != ARGS for name in PLACEHOLDER.findall(word))
+
+    def has_place_for(self, name: str) -> bool:
+        """Whether the script can get an option: the kit passes over `epochs` and `seed` without a place."""
+        named = self.placeholders
+        is_env = "--style=env" in self.entrypoint
+        return not named or ARGS in self.entrypoint or name in named or not named.isdisjoint(FILES) or is_env
+
+    def is_told(self, name: str) -> bool:
+        """Whether the script gets `epochs` or `seed`."""
+        return name in self.placeholders or (f"--no-{name}" not in self.entrypoint and self.has_place_for(name))
 
     def __str__(self) -> str:
         """Names the script for people."""

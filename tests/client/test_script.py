@@ -1,12 +1,16 @@
 """`command` in a spec file: what is refused before anything starts, and what trials run."""
 
+import json
 import resource
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from stepsweep import Sweeps
+from stepsweep.client.cli.main import cli
 from stepsweep.client.specs.asked import checked
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.trainer_files import Link, contents
@@ -280,6 +284,61 @@ def test_halving_and_repeats_need_a_script_that_is_told(project: Path) -> None:
         "repeats: the script is given no seed; name its option in arguments.seed",
     ]
     assert script(project, **asked, epochs=30, arguments={"seed": "seed"}).entrypoint
+    asked |= {"command": "python train.py {lr}", "epochs": 30}
+    untold = [
+        "halving: the script is not told for how many epochs it trains; write {epochs} in `command` where its value "
+        "belongs",
+        "repeats: the script is given no seed; write {seed} in `command` where its value belongs",
+    ]
+    assert faults(project, **asked) == untold
+    assert faults(project, **asked, arguments={"epochs": False, "style": "--name=value"}) == untold
+    for told in ("{lr} {epochs} {seed}", "{params_json}", "{lr} {args}"):
+        assert script(project, **asked | {"command": f"python {told}"}, arguments={"seed": "s"}).entrypoint
+    assert script(project, **asked, arguments={"style": "env", "seed": "s"}).entrypoint
+
+
+def test_an_option_that_is_named_needs_a_place_in_the_command(project: Path) -> None:
+    named = {"arguments": {"epochs": "max_epochs", "seed": "random_state"}, "epochs": 9}
+    assert faults(project, command="python train.py {lr}", **named) == [
+        'arguments.epochs: `command` has no place for it, got "max_epochs"; write {epochs} where its value belongs, or '
+        "{args} at the end",
+        'arguments.seed: `command` has no place for it, got "random_state"; write {seed} where its value belongs, or '
+        "{args} at the end",
+    ]
+    assert faults(project, command="python train.py {lr} {fold}", folds=3) == [
+        "command: has no place for folds; write {folds} where its value belongs, or {args} at the end"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "fields", "is_told"),
+    [
+        ("python train.py {lr}", {"epochs": 9}, False),
+        ("python train.py {lr}", {"epochs": 9, "arguments": {"epochs": False}}, True),
+        ("python train.py {lr}", {}, True),
+        ("python train.py {lr} {epochs}", {"epochs": 9}, True),
+        ("python train.py {params_yaml}", {"epochs": 9}, True),
+        ("python train.py", {"epochs": 9}, True),
+    ],
+)
+def test_it_is_said_that_a_script_is_not_told_its_epochs(
+    project: Path, capsys: pytest.CaptureFixture[str], command: str, fields: dict[str, Any], is_told: bool
+) -> None:
+    caveat = (
+        "The script is not told to train 9 epochs, since `command` has no {epochs}. Write {epochs} where the number "
+        "belongs, or {args} at the end; if the script takes no number, write arguments: {epochs: false}."
+    )
+    file = project / "sweep.json"
+    # The secret ends a run before it starts anything.
+    file.write_text(json.dumps({"parameters": {"lr": [0.1]}, "command": command, "secrets": ["NO_SUCH"], **fields}))
+    for verb in ("plan", "run", "start"):
+        result = CliRunner().invoke(cli, [verb, str(file), "--dir", str(project / "cloud")])
+        assert isinstance(result.exception, InvalidInput) is (verb != "plan")
+        assert (caveat in " ".join(result.output.split())) is not is_told
+    for begin in (Sweeps(directory=project / "cloud").run, Sweeps(directory=project / "cloud").start):
+        with pytest.raises(InvalidInput, match="NO_SUCH"):
+            begin(file)
+        assert (caveat in " ".join(capsys.readouterr().err.split())) is not is_told
 
 
 def test_the_project_s_own_environment_is_taken_unless_another_is_named(
