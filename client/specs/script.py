@@ -10,6 +10,7 @@ from typing import Any
 
 from stepsweep.client.specs.arguments import arguments_of, config_of, kit_options
 from stepsweep.client.specs.command import Command
+from stepsweep.client.specs.other_specs import other_specs, pattern_of
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.metrics import EPOCH
 from stepsweep.contract.space import shown
@@ -78,7 +79,8 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
     takes_all = ARGS in words or not named or config is not None
     if takes_all and ARGS not in words:
         words.append(ARGS)
-    own = [] if file is None else [f"/{os.path.relpath(file, folder)}"]
+    own = [] if file is None else [pattern_of(os.path.relpath(file, folder))]
+    others = other_specs(folder, FIELDS, words=[*words, *(config[:1] if config else ()), *data])
     script = Script(
         folder=folder,
         entrypoint=(
@@ -91,7 +93,7 @@ def split(document: dict[str, Any], folder: Path, *, file: str | None) -> tuple[
         ),
         python=str(python) if python else None,
         data=tuple(data),
-        left_out=(*own, *OTHER_SPECS, *file_of_metrics),
+        left_out=(*sorted({*own, *others}), *OTHER_SPECS, *file_of_metrics),
     )
     if lost := [name for name in ("epochs", "seed") if asked.get(name) and not script.has_place_for(name)]:
         raise InvalidInput(

@@ -28,6 +28,10 @@ NOTES = (
 )
 """No part of a script's trainer: nobody wants to train again after a line of README.md, or `sweep run > run.log`."""
 
+NOTEBOOK = ".ipynb"
+"""A notebook that drives sweeps is no part of its script's trainer, unless the command names one. `!train.ipynb` in a
+.gitignore keeps one that a script runs."""
+
 TRACKED = ("mlruns", "mlflow.db", "wandb", "lightning_logs", "*tfevents*")
 """Results of runs by hand are no part of a script's trainer either."""
 
@@ -136,7 +140,7 @@ def script_files(script: Script) -> list[Path]:
     """Returns the files and symbolic links of a script's project that count, relative to its folder and sorted.
 
     Those that `.dockerignore` leaves, or `.gitignore` where there is no `.dockerignore`; never data, `NOTES`, `TRACKED`
-    and what the script itself leaves out.
+    and what the script itself leaves out; a `NOTEBOOK` only if the command or a pattern names it.
 
     Raises:
         InvalidInput: they are larger than `MAX_BYTES`, or a link among them leaves the project.
@@ -145,7 +149,9 @@ def script_files(script: Script) -> list[Path]:
     own = _docker_ignore_file(folder)
     patterns = _docker_patterns(folder, own) if own else _git_patterns(_lines(folder / GIT_IGNORE_FILE))
     never = [*NOTES, *TRACKED, *script.left_out, *(f"/{name}" for name in script.data)]
-    found = _chosen(folder, [*patterns, *_git_patterns(never)], ignore_file=own or GIT_IGNORE_FILE)
+    runs_notebook = any(NOTEBOOK in word for word in script.entrypoint)
+    first = () if runs_notebook else _git_patterns([f"*{NOTEBOOK}"])
+    found = _chosen(folder, [*first, *patterns, *_git_patterns(never)], ignore_file=own or GIT_IGNORE_FILE)
     home = folder.resolve()
     if faults := [
         f"{name}: is a link to {(folder / name).readlink()}, outside the project, which trials would share, "

@@ -400,6 +400,41 @@ def test_notes_specs_and_what_git_ignores_are_no_part_of_a_script_s_trainer(proj
     assert there[Path("data")] == Link(project / "data")
 
 
+def test_notebooks_and_other_specs_are_no_part_of_a_trainer(project: Path) -> None:
+    spec = {**GRID, "command": "python train.py", "metrics": "run.csv"}
+    for name in ("a.json", "b.yaml", "c [1].yml"):
+        (project / name).write_text(json.dumps({**spec, "epochs": 2}, indent=2))
+    (project / "d.yaml").write_text("command: train.py\nparameters: {lr: [1]}\nmethod: bayes\n")
+    (project / "e.json").write_text('{"parameters": {"lr": 1}, "epochs": 3}')
+    (project / "f.yaml").write_text("command: [\n")
+    (project / "look.ipynb").touch()
+    (project / "sub").mkdir()
+    (project / "sub" / "look.ipynb").touch()
+
+    def there(**fields: Any) -> list[str]:
+        return [str(name) for name in contents(script(project, **{"command": "python train.py", **fields}))]
+
+    own = ["Dockerfile", "d.yaml", "e.json", "f.yaml", "train.py"]
+    assert there() == own
+    by_file = [
+        checked({**spec, "epochs": 2}, default_name="x", folder=project, file=str(project / name))[1]
+        for name in ("a.json", "b.yaml", "c [1].yml")
+    ]
+    assert all(each and [str(name) for name in contents(each)] == own for each in by_file)
+    assert there(command="python train.py --config b.yaml") == sorted([*own, "b.yaml"])
+    assert there(data=["a.json"]) == sorted([*own, "a.json"])
+    assert there(command="papermill look.ipynb {args}") == sorted([*own, "look.ipynb", "sub/look.ipynb"])
+    (project / ".gitignore").write_text("!/look.ipynb\n")
+    assert there() == sorted([*own, "look.ipynb"])
+
+
+def test_a_spec_that_gets_a_script_s_options_is_the_script_s(project: Path) -> None:
+    (project / "b.yaml").write_text("command: python train.py\nbudget_usd: 1\nparameters: {}\n")
+    assert "/b.yaml" in script(project, command="python train.py").left_out
+    found = script(project, command="python train.py", arguments={"file": "b.yaml"}, parameters={"budget_usd": [1]})
+    assert "/b.yaml" not in found.left_out
+
+
 def test_a_script_s_file_is_whole_while_it_is_written_again(project: Path) -> None:
     found, folder = script(project, command="python train.py"), project / "scripts"
     file = found.written(folder)
