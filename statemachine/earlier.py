@@ -9,6 +9,7 @@ from dataclasses import replace
 from stepsweep.bucket.s3 import Bucket
 from stepsweep.bucket.search_log import SearchLog
 from stepsweep.contract import keys
+from stepsweep.contract.described import number_of
 from stepsweep.contract.documents import RoundResults
 from stepsweep.contract.errors import InvalidDocument, InvalidSweep
 from stepsweep.contract.known import Known, thinned, told_of
@@ -61,7 +62,8 @@ def _told_by(bucket: Bucket, spec: SweepSpec, name: str) -> list[Known]:
     told = told_of(found, spec.space, spec.fixed)
     if not told:
         raise _TellsNothingError(
-            f"has {len(found)} outcomes, and none of params that this search can have: parameters differ, or `fixed`"
+            f"has {number_of(len(found), 'outcome')}, and none of params that this search can have: parameters differ, "
+            "or `fixed`"
         )
     return told
 

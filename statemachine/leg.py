@@ -52,7 +52,8 @@ def end_leg(
     if is_left and any(turn for turn, _ in state.turns.values()):
         return {"another_round": True, "sweep": sweep, "round": following.part, "ask": False}
     if is_left:
-        ended_by = f"every worker failed before it could ask for its next trial; {state.left} params were not tried"
+        left = "the last params" if state.left == 1 else f"{state.left} params"
+        ended_by = f"every worker failed before it could ask for its next trial; {left} were not tried"
 
     trials = state.ended().trials()
     outcomes = Outcomes(bucket, trials, sweep=sweep, round_number=None, map_results={})

@@ -7,6 +7,7 @@ from stepsweep.bucket.trials import Read
 from stepsweep.contract import keys, rounds
 from stepsweep.contract.assumed import Span
 from stepsweep.contract.bill import Work, of_rounds
+from stepsweep.contract.described import number_of
 from stepsweep.contract.documents import RoundResults
 from stepsweep.contract.fleet import Fleet
 from stepsweep.contract.output import Cost
@@ -54,8 +55,8 @@ def over_budget(
     if usd + more <= spec.budget_usd:
         return None
     return (
-        f"budget_usd: up to {usd:.2f} USD have been spent, and the next round ({len(to_run)} trials) may take "
-        f"{more:.2f} more; the budget is {spec.budget_usd:g}"
+        f"budget_usd: up to {usd:.2f} USD have been spent, and the next round ({number_of(len(to_run), 'trial')}) "
+        f"may take {more:.2f} more; the budget is {spec.budget_usd:g}"
     )
 
 

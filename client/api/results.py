@@ -11,7 +11,7 @@ from stepsweep.client.operations.events import AtRest, Ended, GaveUp
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.execution import Execution
-from stepsweep.contract.described import readable
+from stepsweep.contract.described import readable, verb
 from stepsweep.contract.endings import Ending
 from stepsweep.contract.errors import InvalidInput, InvalidSweep
 from stepsweep.contract.leaderboard import Row
@@ -102,7 +102,8 @@ class Results:
             case AtRest(standing):
                 self.output(standing)
             case GaveUp(_, failed, spared, reason):
-                raise SweepFailed(name, "FirstTrialsFailed", [f"{failed} failed, {spared} were not trained", reason])
+                left = f"{spared} {verb(spared, 'was', 'were')} not trained"
+                raise SweepFailed(name, "FirstTrialsFailed", [f"{failed} failed, {left}", reason])
             case Ended(_, ending) if ending.error == "InvalidSweep":
                 raise InvalidSweep(readable(ending.cause))
             case Ended(_, ending) if ending.output is None:

@@ -80,7 +80,8 @@ def progress_as_html(progress: Progress, spec: SweepSpec) -> str:
     if progress.planned is None:
         return f"<div>{escape(spec.name)}: planning …</div>"
     done = progress.planned - progress.to_run + progress.ended
-    numbers = [f"{done:,} of {progress.planned:,} trials", f"{progress.failed:,} failed" if progress.failed else ""]
+    failed = f"{progress.failed:,} failed" if progress.failed else ""
+    numbers = [f"{done:,} of {number_of(progress.planned, 'trial')}", failed]
     if progress.running:
         numbers.append(f"{progress.running:,} running")
     if progress.status == "RUNNING" and progress.seconds_left is not None:
@@ -107,7 +108,9 @@ def sweep_as_html(spec: SweepSpec, standing: Standing, winner: str) -> str:
     """Returns a summary of a sweep: its status, its winner, and the top of its leaderboard."""
     failed, ended = sum(row.rank is None for row in standing.rows), standing.ended
     bar = "" if standing.is_finished else f" {_bar(ended, standing.planned)}"
-    title = f"<b>{escape(spec.name)}</b> {standing.status}{bar} {ended:,} of {standing.planned:,} trials ended"
+    title = (
+        f"<b>{escape(spec.name)}</b> {standing.status}{bar} {ended:,} of {number_of(standing.planned, 'trial')} ended"
+    )
     title += f", {failed:,} of them did not succeed" if failed else ""
     head = "front" if spec.has_front else ""
     names = [head, *spec.parameters, *(each.metric for each in spec.objectives), EPOCH]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stepsweep.client.checks.findings import Clients, Finding, State, one_line
+from stepsweep.contract.described import number_of, verb
 from stepsweep.stack_config import ECR_IMAGE
 
 
@@ -23,7 +24,8 @@ def job_queue(clients: Clients, name: str, environments: list[dict[str, Any]], *
         for environment in environments
     ]
     if len(environments) < len(arns):
-        found = f"{len(arns) - len(environments)} of the queue's {len(arns)} compute environments are not there"
+        absent, of = len(arns) - len(environments), number_of(len(arns), "compute environment")
+        found = f"{absent} of the queue's {of} {verb(absent, 'is', 'are')} missing"
         findings.append(Finding(check="compute", state=State.PROBLEM, found=found, remedy="`sweep deploy`"))
     return findings
 

@@ -10,6 +10,7 @@ from platform import python_version
 
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.extras import MODULES, installing, missing
+from stepsweep.contract.described import verb
 from stepsweep.contract.jobs import TRIAL_MEMORY_MIB
 
 PYTHON = (3, 11)
@@ -58,7 +59,9 @@ def _packages(extra: str, what: str, state: State, further: Callable[[], list[Fi
     if absent := missing(extra):
         found = f"{', '.join(absent)}: missing, for {what}"
         return [Finding(check=check, state=state, found=found, remedy=f"`{installing(extra)}`")]
-    return [Finding(check=check, state=State.OK, found=f"{', '.join(MODULES[extra])} are installed"), *further()]
+    names = MODULES[extra]
+    found = f"{', '.join(names)} {verb(len(names), 'is', 'are')} installed"
+    return [Finding(check=check, state=State.OK, found=found), *further()]
 
 
 def _node() -> Finding:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from stepsweep.client.checks.findings import NEVER, Clients, Finding, State, asked
+from stepsweep.contract.described import number_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +101,10 @@ def _findings(clients: Clients, quota: Quota, vcpus: Vcpus, *, options: str) -> 
         return [Finding(check="quota", state=State.WARNING, found=f"{has}{needs}: {NEVER}", remedy=remedy)]
     at_once = min(allowed, vcpus.stack) // vcpus.job
     if allowed < vcpus.stack:
-        of = f"the stack may use {vcpus.stack:,}, {vcpus.stack // vcpus.job:,} trials at once"
-        found = f"{has}, {at_once:,} trial{'s' * (at_once != 1)} at once; {of}"
+        of = f"the stack may use {vcpus.stack:,}, {number_of(vcpus.stack // vcpus.job, 'trial')} at once"
+        found = f"{has}, {number_of(at_once, 'trial')} at once; {of}"
         return [Finding(check="quota", state=State.WARNING, found=found, remedy=remedy)]
-    found = f"{has}; the stack uses at most {vcpus.stack:,}, {at_once:,} trials at once"
+    found = f"{has}; the stack uses at most {vcpus.stack:,}, {number_of(at_once, 'trial')} at once"
     return [Finding(check="quota", state=State.OK, found=found)]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from stepsweep.client.checks.findings import Clients, Finding, State, counted
 from stepsweep.client.checks.ours import is_named, names_of
+from stepsweep.contract.described import number_of
 from stepsweep.stack_config import ECR_IMAGE
 
 GB_USD = {"ecr": 0.10, "logs": 0.03}
@@ -37,7 +38,8 @@ def log_groups(clients: Clients, arns: Iterable[str], *, stack: str, options: st
             if name not in tagged and not is_named(name, stack=stack):
                 continue
             size = group.get("storedBytes", 0)
-            until = f"kept for {group['retentionInDays']} days" if "retentionInDays" in group else "kept for ever"
+            days = group.get("retentionInDays")
+            until = "kept for ever" if days is None else f"kept for {number_of(days, 'day')}"
             costs = f"about {month_usd(size, 'logs')} a month" if size else "costs nothing"
             findings.append(
                 Finding(

@@ -4,6 +4,7 @@ from collections import Counter
 
 from stepsweep.bucket.sweep_jobs import ON_MACHINES
 from stepsweep.client.checks.findings import Clients, Finding, State, one_line
+from stepsweep.contract.described import verb
 
 PLAIN = {
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY": "AWS has no machine of this kind free at the moment",
@@ -37,7 +38,7 @@ def waiting_jobs(clients: Clients, queue: str, by_hand: str, *, now: float) -> l
     )
     if not late or (runs and set(reasons) == {""}):
         turn = ", until others have finished" if late else ""
-        found = f"{len(jobs):,} wait for a machine{turn}" if jobs else "none"
+        found = f"{len(jobs):,} {verb(len(jobs), 'waits', 'wait')} for a machine{turn}" if jobs else "none"
         return [Finding(check="waiting jobs", state=State.OK, found=found)]
     return [
         Finding(

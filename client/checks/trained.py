@@ -9,6 +9,7 @@ from stepsweep.client.checks import seen
 from stepsweep.client.checks.findings import Finding, State
 from stepsweep.client.deployment import Deployment, is_denied
 from stepsweep.contract import keys
+from stepsweep.contract.described import number_of
 from stepsweep.contract.trial import Trial
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def log(deployment: Deployment, job: "JobDetailTypeDef") -> list[Finding]:
     if not stream:
         return [Finding(check="log", state=State.PROBLEM, found="Batch names no log stream of the job")]
     answer = deployment.logs.get_log_events(logGroupName=deployment.log_group, logStreamName=stream, startFromHead=True)
-    found = f"read {len(answer['events']):,} lines of the last attempt"
+    found = f"read {number_of(len(answer['events']), 'line')} of the last attempt"
     return [Finding(check="log", state=State.OK if answer["events"] else State.UNKNOWN, found=found)]
 
 

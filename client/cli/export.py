@@ -91,6 +91,7 @@ def _to_mlflow(name: str, uri: str, experiment: str | None, cloud: Cloud, *, as_
     from stepsweep.client.export.mlflow import DEFAULT_EXPERIMENT, report_page
     from stepsweep.client.export.mlflow import export as exported_to
     from stepsweep.client.terminal.view import View
+    from stepsweep.contract.described import number_of
 
     need("mlflow", "`sweep export --mlflow`")
     experiment = DEFAULT_EXPERIMENT if experiment is None else experiment
@@ -107,8 +108,9 @@ def _to_mlflow(name: str, uri: str, experiment: str | None, cloud: Cloud, *, as_
         click.echo(json.dumps(asdict(exported), indent=2))
     else:
         View().line(
-            f"{name} is in MLflow's experiment {experiment}, run {exported.run_id}: {exported.written:,} trials "
-            f"written, {exported.unchanged:,} there already, {exported.removed:,} removed."
+            f"{name} is in MLflow's experiment {experiment}, run {exported.run_id}: "
+            f"{number_of(exported.written, 'trial')} written, {exported.unchanged:,} there already, "
+            f"{exported.removed:,} removed."
         )
     return ExitCode.OK
 
@@ -140,14 +142,15 @@ def _to_tensorboard(name: str, folder: Path, cloud: Cloud, *, as_json: bool) -> 
 def _tell(exported: "Written", command: str, *, as_json: bool) -> int:
     """Prints where the runs are, and the command that shows or sends them."""
     from stepsweep.client.terminal.view import View
+    from stepsweep.contract.described import number_of
 
     if as_json:
         click.echo(json.dumps(exported.to_json(), indent=2))
     else:
         view = View()
         view.line(
-            f"{exported.sweep} is in {exported.folder}: {exported.written:,} trials written, {exported.unchanged:,} "
-            f"there already, {exported.removed:,} removed."
+            f"{exported.sweep} is in {exported.folder}: {number_of(exported.written, 'trial')} written, "
+            f"{exported.unchanged:,} there already, {exported.removed:,} removed."
         )
         view.copyable(f"  {command}")
     return ExitCode.OK

@@ -106,6 +106,7 @@ def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
     from stepsweep.client.operations.stop import removal, remove
     from stepsweep.client.terminal.showing import OnTerminal
     from stepsweep.client.terminal.view import View
+    from stepsweep.contract.described import number_of
 
     view = View(to_stderr=as_json)
     with signals_interrupt():
@@ -121,5 +122,5 @@ def rm(name: str, yes: bool, cloud: Cloud, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps({"sweep": name, "removed": removed, "left": found.left}, indent=2))
     else:
-        view.line(f"Removed {removed:,} objects.")
+        view.line(f"Removed {number_of(removed, 'object')}.")
     return ExitCode.OK

@@ -17,7 +17,7 @@ from stepsweep.client.running.progress import RUNNING, Ending
 from stepsweep.client.terminal.result import show_result, show_standing
 from stepsweep.client.terminal.showing import OnTerminal
 from stepsweep.client.terminal.view import View
-from stepsweep.contract.described import described, readable
+from stepsweep.contract.described import described, readable, verb
 from stepsweep.contract.errors import SweepError
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.standing import Standing
@@ -198,7 +198,8 @@ def _ran(
             return _unfinished(execution, RUNNING, ExitCode.OK)
         case GaveUp(execution, failed, spared, reason):
             document = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": "INTERRUPTED"}
-            fault = f"the first {failed} trials failed for the same reason, and {spared} were not trained: {reason}"
+            left = f"{spared} {verb(spared, 'was', 'were')} not trained"
+            fault = f"the first {failed} trials failed for the same reason, and {left}: {reason}"
             return Ran(code=ExitCode.FAILED, document=document, faults=[fault, *_hints(show.cloud, reason)])
         case Interrupted(execution):
             return _unfinished(execution, "INTERRUPTED", ExitCode.INTERRUPTED)

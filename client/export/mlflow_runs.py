@@ -16,7 +16,7 @@ from stepsweep.client.deployment import explained
 from stepsweep.client.export.finished import VALUE, Finished, ends_of_epochs
 from stepsweep.contract import ranking
 from stepsweep.contract.artifacts import kept
-from stepsweep.contract.described import number_of
+from stepsweep.contract.described import number_of, verb
 from stepsweep.contract.metrics import EPOCH, Metrics
 from stepsweep.contract.results import Result, grouped
 from stepsweep.contract.trial import Status, Trial
@@ -155,7 +155,7 @@ class Writer:
         if self._found.spec.has_front:
             tags[ON_FRONT] = "yes" if result.trial.trial_id in self._on_front else "no"
         if files := self._artifacts.get(result.trial.trial_id):
-            tags[ARTIFACTS] = f"{len(files)} files, {sum(file.bytes for file in files)} bytes"
+            tags[ARTIFACTS] = f"{number_of(len(files), 'file')}, {sum(file.bytes for file in files)} bytes"
         return tags | ({REASON: result.outcome.reason[:MAX_TAG]} if result.outcome.reason else {})
 
     def _write(self, result: Result, tags: Mapping[str, str]) -> None:
@@ -224,7 +224,9 @@ def front_note(lines: Sequence[str]) -> str:
     """Returns the front as a note: as many lines as fit, and where the others are."""
     note = f"Front: {number_of(len(lines), 'trial')}"
     for number, line in enumerate(lines):
-        rest = f"\n… and {len(lines) - number:,} more, which have the tag {ON_FRONT}, and rank 1 in leaderboard.csv"
+        more = len(lines) - number
+        have = verb(more, "has", "have")
+        rest = f"\n… and {more:,} more, which {have} the tag {ON_FRONT}, and rank 1 in leaderboard.csv"
         if len(note) + 1 + len(line) + len(rest) > MAX_TAG:
             return note + rest
         note += f"\n{line}"

@@ -21,7 +21,7 @@ from stepsweep.client.running.execution import FIRST_SLEEP_SECONDS, Execution
 from stepsweep.client.running.progress import RUNNING
 from stepsweep.client.running.stopping import PATIENCE_SECONDS, stop_sweep
 from stepsweep.contract.assumed import ADDRESS_USD_PER_HOUR, DISK_USD_PER_HOUR, IDLE_SECONDS
-from stepsweep.contract.described import usd_text
+from stepsweep.contract.described import number_of, usd_text, verb
 from stepsweep.contract.errors import InvalidInput, SweepError
 from stepsweep.contract.means import MAX_MEMORY_MIB, Resources
 from stepsweep.contract.spec import SweepSpec
@@ -139,7 +139,9 @@ class SelfTest:
         with explained():
             outcome = records.outcome(plan, trial.trial_id)
         if outcome is not None and outcome.attempts:
-            told = f"Step Functions was told of its job's end, and recorded {len(outcome.attempts)} attempts"
+            told = (
+                f"Step Functions was told of its job's end, and recorded {number_of(len(outcome.attempts), 'attempt')}"
+            )
             findings.append(Finding(check="end of a job", state=State.OK, found=told))
         elif jobs[0]["status"] in ("SUCCEEDED", "FAILED"):
             told = f"its job is {jobs[0]['status']}, and no end of it with attempts was recorded: {why}"
@@ -152,7 +154,8 @@ class SelfTest:
         elif metrics is None:
             findings.append(Finding(check="trial", state=State.PROBLEM, found=f"left no metrics: {why}"))
         else:
-            took = f"trained {trial.epochs} epoch in {len(jobs[0].get('attempts', []))} attempts"
+            attempts = number_of(len(jobs[0].get("attempts", [])), "attempt")
+            took = f"trained {number_of(trial.epochs, 'epoch')} in {attempts}"
             findings.append(Finding(check="trial", state=State.OK, found=f"{took}, and wrote its metrics"))
         findings += [seen.region(jobs[0], self._deployment.region), seen.tried_again(jobs[0])]
         findings += self._asked("log", "logs", lambda: trained.log(self._deployment, jobs[0]))
@@ -210,7 +213,8 @@ class SelfTest:
                 findings.append(Finding(check="left", state=State.PROBLEM, found=f"{name}: {found}", remedy=remedy))
         if findings:
             return findings
-        found = f"no execution and no job of its {len(self.begun)} sweeps; {removed:,} records were removed"
+        gone = f"{number_of(removed, 'record')} {verb(removed, 'was', 'were')} removed"
+        found = f"no execution and no job of its {number_of(len(self.begun), 'sweep')}; {gone}"
         return [Finding(check="left", state=State.OK, found=found)]
 
     def _end(self, name: str) -> None:

@@ -27,6 +27,7 @@ from stepsweep.client.pictures.canvas import (
     place_of,
     ticks,
 )
+from stepsweep.contract.described import number_of, verb
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
@@ -85,7 +86,8 @@ def slices(spec: SweepSpec, rows: Sequence[Row], order: Sequence[str] = ()) -> P
             plot.set_visible(place < len(shown))
             if place % columns:
                 plot.set_ylabel("")
-        left_out = f" {len(varied) - len(shown)} more parameters are left out." if len(varied) > len(shown) else ""
+        more = len(varied) - len(shown)
+        left_out = f" {number_of(more, 'more parameter')} {verb(more, 'is', 'are')} left out." if more > 0 else ""
         explained(figure, sentences.SLICES + left_out)
     return figure
 

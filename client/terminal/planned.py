@@ -8,7 +8,7 @@ from stepsweep.client.terminal.bill import bill_document, told, usd_range
 from stepsweep.client.terminal.trial_table import TrialRow, differing, plain_table
 from stepsweep.client.terminal.view import View
 from stepsweep.contract import rounds
-from stepsweep.contract.described import assignments, described
+from stepsweep.contract.described import assignments, described, verb
 from stepsweep.contract.search import STARTUP
 from stepsweep.contract.space import Range
 from stepsweep.contract.spec import SweepSpec
@@ -82,7 +82,8 @@ def _more(spec: SweepSpec, shown: int) -> list[str]:
         return [f"… and {more:,} more, {chosen}; until {STARTUP} outcomes are known, they are drawn at random"]
     chosen, found = "which a model chooses from the outcomes of these", []
     if drawn := rounds.drawn_first(spec) - shown:
-        found = [f"… and {drawn:,} more, which are drawn at random, too: a model needs {STARTUP} outcomes"]
+        are = verb(drawn, "is", "are")
+        found = [f"… and {drawn:,} more, which {are} drawn at random, too: a model needs {STARTUP} outcomes"]
         chosen = "which a model chooses from the outcomes of all these"
     return found + ([f"… and {more - drawn:,} more, {chosen}"] if more > drawn else [])
 

@@ -57,7 +57,9 @@ def show_standing(
         )
         return
     view.line("It runs." if standing.executions else "It was interrupted: it is neither running nor finished.")
-    view.line(f"{standing.ended:,} of {standing.planned:,} trials ended." if standing.planned else "Not planned.")
+    view.line(
+        f"{standing.ended:,} of {number_of(standing.planned, 'trial')} ended." if standing.planned else "Not planned."
+    )
     for arn in standing.executions:
         view.copyable(f"Execution {arn}", "dim")
     show_leaderboard(view, spec, standing.rows, rest="so far")

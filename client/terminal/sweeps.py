@@ -9,7 +9,7 @@ from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.entries import Entry
 from stepsweep.client.terminal.trial_table import plain_table, width_of
 from stepsweep.client.terminal.view import View
-from stepsweep.contract.described import MAX_NAMED, number_of, printable, shown_value
+from stepsweep.contract.described import MAX_NAMED, number_of, printable, shown_value, verb
 from stepsweep.contract.note import first_line
 
 ENTRY_STYLES = {"FINISHED": "green", "RUNNING": "bold", "INTERRUPTED": "yellow", "UNREADABLE": "red"}
@@ -39,7 +39,8 @@ def show_sweeps(view: View, entries: Sequence[Entry], *, objects: Home, where: s
     for name in interrupted[:MAX_NAMED]:
         view.copyable(f"{name} was interrupted; continue with `sweep resume {name}{where}`")
     if len(interrupted) > MAX_NAMED:
-        view.line(f"… and {len(interrupted) - MAX_NAMED:,} more were interrupted")
+        more = len(interrupted) - MAX_NAMED
+        view.line(f"… and {more:,} more {verb(more, 'was', 'were')} interrupted")
 
 
 def _entry_table(entries: Sequence[Entry], *, with_options: bool, with_notes: bool) -> Table:

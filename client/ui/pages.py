@@ -17,7 +17,7 @@ from stepsweep.client.checks.stuck_jobs import why_jobs_wait
 from stepsweep.client.running.progress import Progress
 from stepsweep.client.ui.doings import Done
 from stepsweep.client.ui.seen import Seen
-from stepsweep.contract.described import assignments, number_of, printable, shown_value
+from stepsweep.contract.described import assignments, number_of, printable, shown_value, verb
 from stepsweep.contract.note import MAX_CHARACTERS, first_line
 from stepsweep.contract.priority import Priority
 from stepsweep.page.document import SCRIPTS, STYLE, body, own
@@ -142,7 +142,8 @@ def said_of(seen: Seen) -> str:
     if progress is not None:
         ended = (progress.planned or 0) - progress.to_run + progress.ended
         of_round = f" of round {progress.round_number}" if progress.round_number else ""
-        return f"{ended:,} of {progress.planned:,} trials{of_round} have ended{value}."
+        trials = number_of(progress.planned or 0, "trial")
+        return f"{ended:,} of {trials}{of_round} {verb(ended, 'has', 'have')} ended{value}."
     return f"The sweep is {standing.status.lower()}{value}."
 
 

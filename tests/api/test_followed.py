@@ -57,6 +57,11 @@ def ended(status: str, error: str = "", cause: str = "") -> Ended:
     ("last", "kind", "said"),
     [
         (
+            GaveUp(EXECUTION, failed=3, spared=1, reason="no data"),
+            SweepFailed,
+            "the sweep mine failed: FirstTrialsFailed\n3 failed, 1 was not trained\nno data",
+        ),
+        (
             GaveUp(EXECUTION, failed=3, spared=7, reason="no data"),
             SweepFailed,
             "the sweep mine failed: FirstTrialsFailed\n3 failed, 7 were not trained\nno data",

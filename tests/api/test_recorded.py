@@ -396,7 +396,7 @@ def test_a_notebook_shows_how_it_goes() -> None:
     assert text_of(progress_as_html(replace(progress, training=training), NEW)).count("0.1|") == 10
     ended = Progress(status="SUCCEEDED", planned=1, to_run=1, ended=1, running=0, seconds=9)
     assert ended.seconds_left is not None
-    assert text_of(progress_as_html(ended, NEW)).endswith("> 1 of 1 trials\n")
+    assert text_of(progress_as_html(ended, NEW)).endswith("> 1 of 1 trial\n")
 
 
 def test_a_notebook_shows_the_state_the_winner_and_the_top(sweeps: Sweeps) -> None:

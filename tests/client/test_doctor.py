@@ -439,7 +439,7 @@ def test_compute_environments_that_are_gone_are_counted(doctor: Doctor, made: De
         ]
         return json.dumps(answer)
 
-    gone = "problem: 2 of the queue's 3 compute environments are not there\n-> `sweep deploy`"
+    gone = "problem: 2 of the queue's 3 compute environments are missing\n-> `sweep deploy`"
     well = on_a_stack(made)
     assert doctor(made, {QUEUES: change}) == well | {"compute": f"{well['compute']}\n{gone}"}
 
@@ -609,7 +609,7 @@ REMEDIES = {
 @pytest.mark.parametrize(
     ("waits", "runs", "found"),
     [
-        ([(2, "")], False, "ok: 1 wait for a machine"),
+        ([(2, "")], False, "ok: 1 waits for a machine"),
         ([(60, ""), (60, "")], True, "ok: 2 wait for a machine, until others have finished"),
         *(
             (

@@ -138,7 +138,7 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
         ),
         (
             LOCAL,
-            lambda execution: GaveUp(execution, failed=3, spared=7, reason="no data"),
+            lambda execution: GaveUp(execution, failed=3, spared=1, reason="no data"),
             "\nStopped, since the others would probably fail too. When the script is mended:\n"
             "  sweep resume mine --dir here --accept-trainer\n"
             "Or to train the others as it is:\n"
@@ -146,7 +146,7 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
             Ran(
                 code=ExitCode.FAILED,
                 document={**KNOWN, "status": "INTERRUPTED"},
-                faults=["the first 3 trials failed for the same reason, and 7 were not trained: no data"],
+                faults=["the first 3 trials failed for the same reason, and 1 was not trained: no data"],
             ),
         ),
         (

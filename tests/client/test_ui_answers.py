@@ -326,7 +326,7 @@ BUTTONS = "Download the report Start one like it"
             "interrupted · halfway: halfway interrupted 2 trials (lr 2), up to 3 epochs each; the highest "
             "val_accuracy wins. Winner Note Parameters Search Learning curves Leaderboard Jobs Spec Reproduce "
             f"Resume with priority high normal low {BUTTONS} {STOP.format('halfway')} "
-            "It was interrupted: 1 of 2 trials have ended. sweep resume halfway --dir cloud continues it. "
+            "It was interrupted: 1 of 2 trials has ended. sweep resume halfway --dir cloud continues it. "
             "Best so far --lr 0.1 Copy 0.7 val_accuracy at epoch 2 of 3 Trials 1 of 2 1 SUCCEEDED Epochs trained 3 "
             "at most 3 per trial Job time … by Batch's timestamps Cost none it ran on this machine",
         ),
@@ -741,6 +741,11 @@ def test_a_bar_shows_how_many_trials_are_in_each_state(site: Site, pages: Pages,
             Progress(planned=3, to_run=3, running=None, seconds=5),
             "0 done 3 not ended 0:00:05",
             "0 of 3 trials have ended; best val_accuracy 0.7.",
+        ),
+        (
+            Progress(planned=1, to_run=1, ended=1, running=0, seconds=5),
+            "1 done 0:00:05, about 0:00:00 left",
+            "1 of 1 trial has ended; best val_accuracy 0.7.",
         ),
         (Progress(planned=0, seconds=1), "0 done 0:00:01", "0 of 0 trials have ended; best val_accuracy 0.7."),
         (Progress(), "The trials are being planned.", "The trials are being planned."),

@@ -120,7 +120,7 @@ class TestRules:
         assert fault_of(VALID.replace(b"1,", b",", 1)) == 'line 2: epoch is "", which is not a number'
 
     def test_more_rows_than_epochs_are_not_this_trials(self) -> None:
-        assert fault_of(VALID, max_epochs=1) == "2 rows, and only 1 epochs were asked for"
+        assert fault_of(VALID, max_epochs=1) == "2 rows, and only 1 epoch was asked for"
 
     def test_a_file_of_gigabytes_is_refused_before_it_is_read(self) -> None:
         assert fault_of(VALID + b"x" * MAX_BYTES).endswith(f"bytes, more than {MAX_BYTES}")

@@ -109,6 +109,11 @@ def number_of(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def verb(count: int, one: str, several: str) -> str:
+    """Returns the form of a verb that agrees with a count: `was` or `were`."""
+    return one if count == 1 else several
+
+
 def usd_text(value: float) -> str:
     return f"{value:,.2f}" if value >= 0.005 else f"{value:.1g}"
 

@@ -88,7 +88,9 @@ def parse_csv(data: bytes, *, max_epochs: int) -> Metrics:
     if not rows:
         raise InvalidMetrics("a header and no row: not one epoch was finished")
     if len(rows) > max_epochs:
-        raise InvalidMetrics(f"{len(rows)} rows, and only {max_epochs} epochs were asked for")
+        raise InvalidMetrics(
+            f"{len(rows)} rows, and only {max_epochs} {'epoch was' if max_epochs == 1 else 'epochs were'} asked for"
+        )
     if not text.endswith("\n"):
         raise InvalidMetrics(f"line {len(rows) + 1} has no end: the file was cut off")
     columns: dict[str, list[float]] = {name: [] for name in header}

@@ -149,8 +149,9 @@ def _check_trials(given: Given, values: Mapping[str, Any], space: SearchSpace) -
     if search.method is Method.LIST:
         return
     if 0 < (size := _size(space)) < params:
+        there = "is only one choice of params" if size == 1 else f"are only {size} different params"
         given.faults.append(
-            f"search.trials: {params}, but there are only {size} different params; give at most {size}, "
+            f"search.trials: {params}, but there {there}; give at most {size}, "
             'or "search": "grid", which tries all of them'
         )
     if params < by_hand:

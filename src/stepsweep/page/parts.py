@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 
-from stepsweep.contract.described import MAX_NAMED, described, number_of
+from stepsweep.contract.described import MAX_NAMED, described, number_of, verb
 from stepsweep.contract.leaderboard import Row
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.page.best import front_of, winner_of
@@ -116,17 +116,17 @@ def _state(facts: Facts, skin: Skin) -> Markup:
         if skin.is_live:
             return NOTHING
         return markup(
-            '<p class="note">It was running when this report was made: {} of {} trials had ended, and what follows is '
+            '<p class="note">It was running when this report was made: {} of {} had ended, and what follows is '
             "of those.</p>",
             ended,
-            planned,
+            number_of(planned, "trial"),
         )
     if facts.state == "interrupted":
         return markup(
-            '<p class="note">It was interrupted: {} of {} trials have ended{}. '
-            "<code>sweep resume {}{}</code> continues it.</p>",
+            '<p class="note">It was interrupted: {} of {} {} ended{}. <code>sweep resume {}{}</code> continues it.</p>',
             ended,
-            planned,
+            number_of(planned, "trial"),
+            verb(ended, "has", "have"),
             "" if skin.is_live else "; the report covers those",
             facts.spec.name,
             facts.report.where,

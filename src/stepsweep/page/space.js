@@ -188,7 +188,7 @@ const SpaceCharts = (() => {
     const [drawn, count] = [sampled(visible()).length, visible().length];
     const notes = [
       ...(drawn < count ? [`Of ${count.toLocaleString("en")} trials about ${MAX_SAMPLED} are drawn, spread over the ranking; means are of all.`] : []),
-      ...(varied.length > MAX_SLICES ? [`${varied.length - MAX_SLICES} more parameters are in the leaderboard only.`] : []),
+      ...(varied.length > MAX_SLICES ? [varied.length === MAX_SLICES + 1 ? "1 more parameter is in the leaderboard only." : `${varied.length - MAX_SLICES} more parameters are in the leaderboard only.`] : []),
     ];
     byId("more-slices").hidden = !notes.length;
     byId("more-slices").textContent = notes.join(" ");

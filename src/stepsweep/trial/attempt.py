@@ -176,8 +176,9 @@ def _check(rows: list[dict[str, float]], epochs: int | None) -> None:
         raise NoMetrics(f"found no metrics; looked for {looked}. To fix it, {WHAT_TO_PRINT}")
     if epochs is not None and len(rows) > epochs:
         raise NoMetrics(
-            f"found {len(rows)} epochs, and only {epochs} were asked for. To fix it, give the sweep at least "
-            f"`epochs: {len(rows)}`, and `arguments: {{epochs: false}}` if the script has no option for it"
+            f"found {len(rows)} epochs, and only {epochs} {'was' if epochs == 1 else 'were'} asked for. To fix it, "
+            f"give the sweep at least `epochs: {len(rows)}`, and `arguments: {{epochs: false}}` if the script has no "
+            "option for it"
         )
 
 

@@ -88,9 +88,9 @@ class Uncounted:
                 lines = " and ".join(repr(kind) for kind in kinds[:2])
                 example = f"metrics: {{{line.column(name)}: '{kinds[-1]}: (\\S+)'}}"
                 raise NoMetrics(
-                    f"{line.column(name)} was printed {len(column)} times for {epochs} epochs, in lines of several "
-                    f"kinds, such as {lines}, and no line names its epoch. To fix it, say which line counts, as in "
-                    f"{example}"
+                    f"{line.column(name)} was printed {len(column)} times for {epochs} epoch{'s' * (epochs != 1)}, in "
+                    f"lines of several kinds, such as {lines}, and no line names its epoch. To fix it, say which line "
+                    f"counts, as in {example}"
                 )
 
     def check_replayed(self, lost: Mapping[str, Sequence[float]]) -> None:
