@@ -155,6 +155,7 @@ def _end(bucket: Bucket, state: SearchState, task: Task, ended: Mapping[str, Any
     return TaskEnd(
         status=result.outcome.status,
         reason=result.outcome.reason,
+        cause=result.outcome.cause,
         value=result.value,
         epoch=result.epoch,
         epochs_trained=result.epochs_trained,

@@ -16,7 +16,6 @@ from stepsweep.contract.known import Known, thinned, told_of
 from stepsweep.contract.limits import MAX_ROUNDS
 from stepsweep.contract.results import grouped
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Status
 from stepsweep.contract.warm_start import told_nothing, why_nothing
 
 
@@ -80,7 +79,7 @@ def _of_rounds(bucket: Bucket, earlier: SweepSpec) -> list[Known]:
     return [
         Known(params={**earlier.fixed, **group.params}, value=group.value, epochs=earlier.rungs[group.rung])
         for group in grouped(latest.results if latest else ())
-        if group.value is not None or any(each.outcome.status is Status.INVALID for each in group.results)
+        if group.value is not None or group.has_diverged
     ]
 
 

@@ -9,7 +9,6 @@ from stepsweep.contract.candidates import Candidate
 from stepsweep.contract.results import Group
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Status
 from stepsweep.statemachine.axes import Axis, axes_of
 
 
@@ -33,9 +32,8 @@ def of_earlier_sweeps(spec: SweepSpec) -> list[FrozenTrial]:
 
 def of_group(spec: SweepSpec, group: Group) -> FrozenTrial:
     """Returns the Optuna trial for a group of trials of a round."""
-    diverged = any(result.outcome.status is Status.INVALID for result in group.results)
     return _frozen(
-        spec, axes_of(spec), group.params, rung=group.rung, value=group.value, diverged=diverged,
+        spec, axes_of(spec), group.params, rung=group.rung, value=group.value, diverged=group.has_diverged,
         by_objective=group.by_objective,
     )  # fmt: skip
 

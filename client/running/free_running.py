@@ -67,7 +67,7 @@ class FollowedLog:
         trial, end = state.trial(task.candidate, task.member), event.ended
         return Result(
             trial=trial,
-            outcome=Outcome(trial_id=trial.trial_id, status=end.status, reason=end.reason),
+            outcome=Outcome(trial_id=trial.trial_id, status=end.status, reason=end.reason, cause=end.cause),
             value=end.value,
             epoch=end.epoch,
             epochs_trained=end.epochs_trained,

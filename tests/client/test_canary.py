@@ -9,18 +9,17 @@ import pytest
 from stepsweep import SweepFailed, Sweeps
 from stepsweep.client.operations.canary import Canary
 from stepsweep.client.running.progress import Progress
-from stepsweep.contract.jobs import ENDED_WITH_THE_SEARCH
 from stepsweep.contract.results import Result
-from stepsweep.contract.trial import Outcome, Status, Trial
+from stepsweep.contract.trial import Cause, Outcome, Status, Trial
 from tests.support.command import Sweep
 from tests.support.embedded import SCRIPTED, keep_template
 
 REASON = "exit code 1: no file /tmp/sweep-abc1/data-7.csv"
 
 
-def ended(number: int, status: Status = Status.FAILED, reason: str = REASON) -> Result:
+def ended(number: int, status: Status = Status.FAILED, reason: str = REASON, cause: Cause | None = None) -> Result:
     trial = Trial(trial_id=f"t{number}", params={"lr": number}, options={}, epochs=1)
-    return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason=reason))
+    return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason=reason, cause=cause))
 
 
 def why(*news: Result, **others: object) -> str | None:
@@ -78,8 +77,9 @@ def test_they_are_counted_over_several_looks() -> None:
         ([ended(number, reason=reason) for number, reason in enumerate(("no abc", "no abd", "no cab"))], {}),
         ([ended(1), ended(2), ended(3, Status.MISSING), ended(4)], {"to_run": 4, "planned": 4}),
         ([ended(1), ended(2), ended(3), ended(4, Status.SUCCEEDED, "")], {}),
-        ([ended(number, Status.INVALID, "loss is nan at epoch 2: the trial diverged") for number in range(3)], {}),
-        ([ended(number, Status.MISSING, f"{ENDED_WITH_THE_SEARCH}stop.max_hours: 2") for number in range(3)], {}),
+        ([ended(number, Status.INVALID, "loss is nan at epoch 2", Cause.DIVERGED) for number in range(3)], {}),
+        ([ended(number, Status.MISSING, "stop.max_hours: 2", Cause.SEARCH_ENDED) for number in range(3)], {}),
+        ([ended(number, Status.MISSING, "stop.median", Cause.MEDIAN_RULE) for number in range(3)], {}),
         ([ended(1), ended(2), ended(3)], {"planned": 3, "to_run": 3}),  # nothing is left to spare
         ([ended(1), ended(2), ended(3)], {"status": "FAILED"}),
     ],

@@ -26,7 +26,7 @@ from stepsweep.contract.results import Result
 from stepsweep.contract.rounds import first_round
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.spent import Spent
-from stepsweep.contract.trial import Outcome, Status
+from stepsweep.contract.trial import Cause, Outcome, Status
 from stepsweep.contract.worker import worker_state
 from tests.support.life import life_of
 from tests.support.strategies import documents
@@ -55,7 +55,10 @@ RESULTS = RoundResults(
             epoch=1,
             epochs_trained=2,
         ),
-        Result(trial=TRIALS[1], outcome=Outcome(trial_id=TRIALS[1].trial_id, status=Status.FAILED, reason="no")),
+        Result(
+            trial=TRIALS[1],
+            outcome=Outcome(trial_id=TRIALS[1].trial_id, status=Status.MISSING, reason="no", cause=Cause.MEDIAN_RULE),
+        ),
     ),
 )
 ITEMS = [TrialItem.of(trial, execution="s-1", spec=SPEC, bucket="b", job=StackJob()) for trial in TRIALS]
@@ -93,7 +96,7 @@ def test_results_survive() -> None:
 
 TASK = Task(candidate=3, member=1, rung=2, params={"lr": 0.1, "sizes": (1, 2)}, medians={1: 0.5, 3: 0.25})
 END = TaskEnd(
-    status=Status.SUCCEEDED, reason="why", value=0.5, epoch=2, epochs_trained=3, job_seconds=1.5,
+    status=Status.SUCCEEDED, reason="why", cause=Cause.DIVERGED, value=0.5, epoch=2, epochs_trained=3, job_seconds=1.5,
     by_objective=(0.5, 7.0), ended=Ended(epoch=1, value=0.25), averages={1: 0.5, 2: 0.75},
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.objective import Direction, Objective
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Outcome, Status
+from stepsweep.contract.trial import Cause, Outcome, Status
 from tests.support.life import Life, life_of, spec_of
 
 LOSS = Objective(metric="loss", direction=Direction.MINIMIZE)
@@ -153,6 +153,7 @@ def completed(value: float) -> TaskEnd:
 WORSE = TaskEnd(
     status=Status.MISSING,
     reason="ended by stop.median after epoch 1",
+    cause=Cause.MEDIAN_RULE,
     epochs_trained=2,
     ended=Ended(epoch=1, value=0.1),
 )
@@ -176,7 +177,7 @@ class TestSearch:
         assert life.state is not None
         assert life.state.ended_by.startswith("stop.max_trials_without_improvement: 1 trials ended")
         assert life.state.course.failed == 0
-        assert not Outcome(trial_id="t", status=WORSE.status, reason=WORSE.reason).is_failure
+        assert not Outcome(trial_id="t", status=WORSE.status, reason=WORSE.reason, cause=WORSE.cause).is_failure
 
     def test_a_new_execution_trains_on_what_was_ended_only_without_the_rule(self) -> None:
         life = with_rule()

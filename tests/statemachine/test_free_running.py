@@ -93,6 +93,27 @@ def test_workers_train_all_trials_and_the_best_wins(cloud: Cloud) -> None:
     assert {event["ended"]["epoch"] for event in log(cloud)[1:]} == {output["winner"]["epoch"]}
 
 
+@pytest.mark.parametrize(
+    ("data", "cause", "is_blamed_on_its_params"),
+    [
+        (b"epoch,val_accuracy\n1,nan\n", "diverged", True),
+        (b"epoch,loss\n1,0.5\n", None, False),
+    ],
+)
+def test_the_model_is_told_that_a_trial_diverged_and_not_that_its_metrics_break_the_contract(
+    cloud: Cloud, data: bytes, cause: str | None, is_blamed_on_its_params: bool
+) -> None:
+    workers = Workers.of(cloud, max_concurrency=1)
+    cloud.bucket.put(keys.metrics_key(workers.states[0]["trial_id"], 1), data, "text/csv")
+    workers.ask(0, {"job": {"job_id": "j", "attempts": attempts(1.0)}})
+    _, asked = log(cloud)
+    assert (asked["ended"]["status"], asked["ended"]["cause"]) == ("INVALID", cause)
+    state = SearchLog.read(cloud.bucket, "s").state
+    assert state is not None
+    (reached,) = state.candidates[0].reached
+    assert reached.diverged is is_blamed_on_its_params
+
+
 def test_there_are_as_many_workers_as_the_machines_hold_of_jobs(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(keys.JOBS_AT_ONCE, "3")
     assert len(Workers.of(cloud).states) == 3

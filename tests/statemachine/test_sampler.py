@@ -25,7 +25,7 @@ from stepsweep.contract.search import STARTUP, Method, Search
 from stepsweep.contract.search_state import SearchState
 from stepsweep.contract.space import Value
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Outcome, Status, Trial
+from stepsweep.contract.trial import Cause, Outcome, Status, Trial
 from stepsweep.statemachine import optuna_trials, sampler
 from stepsweep.statemachine.improvement import improvements
 from stepsweep.statemachine.sampler import propose, propose_next
@@ -44,9 +44,10 @@ def spec_of(**fields: Any) -> SweepSpec:
     return SweepSpec.from_json({"parameters": SPACE, "epochs": 9, "name": "s", "search": TPE, **fields})
 
 
-def ended(trial: Trial, value: float | None, status: Status = Status.FAILED) -> Result:
+def ended(trial: Trial, value: float | None, status: Status = Status.FAILED, cause: Cause | None = None) -> Result:
     if value is None:
-        return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason="a reason"))
+        outcome = Outcome(trial_id=trial.trial_id, status=status, reason="a reason", cause=cause)
+        return Result(trial=trial, outcome=outcome)
     outcome = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
     return Result(trial=trial, outcome=outcome, value=value, epoch=1, epochs_trained=trial.epochs)
 
@@ -176,21 +177,25 @@ def test_which_values_are_good_together_is_learned(has_condition: bool) -> None:
     assert statistics.mean(map(share_of_chance, range(3))) < 0.6, "0.47; 0.75 or more one parameter at a time"
 
 
-def test_params_that_diverge_are_avoided() -> None:
-    def diverges_above(trial: Trial) -> Result:
-        return ended(trial, None, Status.INVALID) if as_number(trial.params["lr"]) > 0.1 else bowl(trial)
+def diverged(trial: Trial) -> Result:
+    return ended(trial, None, Status.INVALID, Cause.DIVERGED)
 
-    def shares(status: Status) -> float:
+
+def test_params_that_diverge_are_avoided_and_those_whose_metrics_break_the_contract_are_not() -> None:
+    def diverges_above(trial: Trial) -> Result:
+        return diverged(trial) if as_number(trial.params["lr"]) > 0.1 else bowl(trial)
+
+    def shares(end: Callable[[Trial], Result]) -> float:
         groups = first_batch(spec_of(), diverges_above, number=30)
-        told = [
-            group if group.value is not None else Group(results=(ended(group.trial, None, status),)) for group in groups
-        ]
+        told = [group if group.value is not None else Group(results=(end(group.trial),)) for group in groups]
         # Few at once, since each proposal counts as bad for the next ones of its round.
         spec = spec_of(search=TPE | {"trials": 200, "batch": 5})
         proposed = [params for number in range(1, 13) for params in propose(spec, told, round_number=number)]
         return sum(as_number(params["lr"]) > 0.1 for params in proposed) / len(proposed)
 
-    assert shares(Status.INVALID) < shares(Status.FAILED) / 2
+    by_chance = shares(lambda trial: ended(trial, None, Status.FAILED))
+    assert shares(diverged) < by_chance / 2
+    assert shares(lambda trial: ended(trial, None, Status.INVALID)) == by_chance
 
 
 def test_a_good_trial_counts_by_how_much_better_it_is_than_the_best_other() -> None:
@@ -240,11 +245,11 @@ def test_a_failed_fold_makes_its_params_failed_and_a_diverged_one_diverged() -> 
     spec = spec_of(repeats=2)
     one, other = spec.trials_of({"lr": 0.1, "momentum": 0.5}, trainer_version="t")
     failed = Group(results=(ended(one, 0.9), ended(other, None, Status.FAILED)))
-    diverged = Group(results=(ended(one, None, Status.FAILED), ended(other, None, Status.INVALID)))
+    has_diverged = Group(results=(ended(one, None, Status.FAILED), diverged(other)))
     whole = Group(results=(ended(one, 0.9), ended(other, 0.7)))
     assert optuna_trials.of_group(spec, failed).state is TrialState.FAIL
-    assert optuna_trials.of_group(spec, diverged).state is TrialState.PRUNED
-    assert optuna_trials.of_group(spec, diverged).intermediate_values == {}
+    assert optuna_trials.of_group(spec, has_diverged).state is TrialState.PRUNED
+    assert optuna_trials.of_group(spec, has_diverged).intermediate_values == {}
     assert optuna_trials.of_group(spec, whole).value == pytest.approx(0.8)
 
 
@@ -418,17 +423,13 @@ def test_with_two_objectives_the_model_proposes_where_their_front_is() -> None:
 
 def test_with_two_objectives_diverged_and_failed_trials_are_told_as_with_one() -> None:
     spec = with_two()
-    whole, lost, diverged = first_batch(spec, opposed, number=3)
+    whole, lost, other = first_batch(spec, opposed, number=3)
     assert optuna_trials.of_group(spec, whole).values == list(whole.by_objective)
     lost = Group(results=(ended(lost.trial, None, Status.FAILED),))
-    diverged = Group(results=(ended(diverged.trial, None, Status.INVALID),))
-    assert [optuna_trials.of_group(spec, each).state for each in (lost, diverged)] == [
-        TrialState.FAIL,
-        TrialState.PRUNED,
-    ]
-    for status in (Status.INVALID, Status.FAILED):  # not one has values
-        groups = first_batch(spec, lambda trial, status=status: ended(trial, None, status), number=12)  # type: ignore[misc]
-        assert len(propose(spec, groups, round_number=1)) == (9 if status is Status.INVALID else 0)
+    other = Group(results=(diverged(other.trial),))
+    assert [optuna_trials.of_group(spec, each).state for each in (lost, other)] == [TrialState.FAIL, TrialState.PRUNED]
+    for end, proposed in ((diverged, 9), (lambda trial: ended(trial, None), 0)):  # not one has values
+        assert len(propose(spec, first_batch(spec, end, number=12), round_number=1)) == proposed
 
 
 def test_what_the_median_rule_ended_tells_the_model_where_not_to_search() -> None:

@@ -5,14 +5,13 @@ from dataclasses import asdict, dataclass, field, replace
 
 from stepsweep.bucket.outcomes import Unreadable
 from stepsweep.bucket.s3 import Readable
-from stepsweep.contract.errors import InvalidDocument, InvalidMetrics
+from stepsweep.contract.errors import Diverged, InvalidDocument, InvalidMetrics
 from stepsweep.contract.job_outcome import JobOutcome
-from stepsweep.contract.jobs import ENDED_BY_MEDIAN
 from stepsweep.contract.median import Ended, averages, read_record
 from stepsweep.contract.metrics import MAX_BYTES, parse_csv
 from stepsweep.contract.objective import Objective, Reached
 from stepsweep.contract.results import Result
-from stepsweep.contract.trial import Outcome, Status, Trial, one_line
+from stepsweep.contract.trial import Cause, Outcome, Status, Trial, one_line
 
 NO_METRICS = (
     "its job succeeded but wrote no metrics: a trainer writes one CSV to the URI in STEPSWEEP_METRICS_URI, "
@@ -76,6 +75,8 @@ def _read(
     try:
         metrics = parse_csv(data, max_epochs=trial.epochs)
         reached = Reached.of(objectives, metrics)
+    except Diverged as error:
+        return Read(result=_ended(trial, Status.INVALID, str(error), Cause.DIVERGED))
     except InvalidMetrics as error:
         return Read(result=_ended(trial, Status.INVALID, str(error)))
     succeeded = Outcome(trial_id=trial.trial_id, status=Status.SUCCEEDED)
@@ -92,7 +93,7 @@ def _without_metrics(bucket: Readable, trial: Trial, outcome: JobOutcome | Unrea
         case JobOutcome(succeeded=True):
             return _ended_by_median(bucket, trial) or Read(result=_ended(trial, Status.MISSING, NO_METRICS))
         case JobOutcome(was_ended=True):
-            return Read(result=_ended(trial, Status.MISSING, outcome.reason))
+            return Read(result=_ended(trial, Status.MISSING, outcome.reason, Cause.SEARCH_ENDED))
         case JobOutcome():
             return Read(result=_ended(trial, Status.FAILED, outcome.reason), log_stream=outcome.last_log_stream)
 
@@ -107,9 +108,10 @@ def _ended_by_median(bucket: Readable, trial: Trial) -> Read | None:
     if found is None:
         return None
     ended, epochs_trained = found
-    result = _ended(trial, Status.MISSING, f"{ENDED_BY_MEDIAN} after epoch {ended.epoch}")
+    result = _ended(trial, Status.MISSING, f"ended by stop.median after epoch {ended.epoch}", Cause.MEDIAN_RULE)
     return Read(result=replace(result, epochs_trained=epochs_trained), ended=ended)
 
 
-def _ended(trial: Trial, status: Status, reason: str) -> Result:
-    return Result(trial=trial, outcome=Outcome(trial_id=trial.trial_id, status=status, reason=one_line(reason)))
+def _ended(trial: Trial, status: Status, reason: str, cause: Cause | None = None) -> Result:
+    outcome = Outcome(trial_id=trial.trial_id, status=status, reason=one_line(reason), cause=cause)
+    return Result(trial=trial, outcome=outcome)

@@ -17,7 +17,7 @@ from stepsweep.contract.results import mean_epoch
 from stepsweep.contract.significance import mean_of
 from stepsweep.contract.space import Value, key_of, plain, shown
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Status
+from stepsweep.contract.trial import Cause, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ class Candidate:
         if self.has_ended or len(ends) < len(self.members):
             return self
         values = [end.value for end in ends if end.value is not None]
-        diverged = any(end.status is Status.INVALID for end in ends)
+        diverged = any(end.cause is Cause.DIVERGED for end in ends)
         if len(values) < len(ends):
             return replace(self, reached=(*self.reached, Reached(diverged=diverged)))
         epoch = mean_epoch([end.epoch or 0 for end in ends])

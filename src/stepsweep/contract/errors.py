@@ -5,6 +5,7 @@ SweepError                 every error that stepsweep raises on purpose
 │   └── InvalidSweep       ... in the input of a sweep
 ├── InvalidDocument        a stored document breaks its schema; names the field
 └── InvalidMetrics         a metrics file breaks the contract
+    └── Diverged           ... only in that its objective is not finite
 """
 
 from collections.abc import Sequence
@@ -38,6 +39,10 @@ class InvalidSweep(InvalidInput):
 
 class InvalidMetrics(SweepError):
     """A metrics file breaks the contract. The message names the place and the reason."""
+
+
+class Diverged(InvalidMetrics):
+    """The objective is not finite, and nothing else is wrong. That is the params' fault, not the script's."""
 
 
 class InvalidDocument(SweepError):

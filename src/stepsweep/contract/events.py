@@ -15,7 +15,7 @@ from stepsweep.contract.median import Ended, Medians, by_epoch, pairs
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, shown
 from stepsweep.contract.spec import SweepSpec
-from stepsweep.contract.trial import Status
+from stepsweep.contract.trial import Cause, Status
 
 SCHEMA = 1
 """Schema of events and snapshots. Increase it when their fields or what they mean change."""
@@ -97,6 +97,7 @@ class TaskEnd:
     """How a task ended. The trial's metrics decide, as for every trial.
 
     Attributes:
+        reason, cause: as in `contract.trial.Outcome`.
         value, epoch, epochs_trained, by_objective: as in `contract.results.Result`.
         job_seconds: how long the attempts of its job ran; 0 if it was trained before.
         ended: where the median rule ended it; None if it did not.
@@ -105,6 +106,7 @@ class TaskEnd:
 
     status: Status
     reason: str = ""
+    cause: Cause | None = None
     value: float | None = None
     epoch: int | None = None
     epochs_trained: int | None = None
@@ -115,8 +117,8 @@ class TaskEnd:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "status": self.status.value, "reason": self.reason, "value": self.value, "epoch": self.epoch,
-            "epochs_trained": self.epochs_trained, "job_seconds": self.job_seconds,
+            "status": self.status.value, "reason": self.reason, "cause": self.cause, "value": self.value,
+            "epoch": self.epoch, "epochs_trained": self.epochs_trained, "job_seconds": self.job_seconds,
             "by_objective": list(self.by_objective), "ended": self.ended.to_json() if self.ended else None,
             "averages": pairs(self.averages),
         }  # fmt: skip
@@ -134,6 +136,7 @@ class TaskEnd:
         return cls(
             status=fields.one_of("status", Status),
             reason=fields.text("reason"),
+            cause=fields.maybe_one_of("cause", Cause),
             value=fields.maybe_number("value"),
             epoch=fields.maybe_count("epoch"),
             epochs_trained=fields.maybe_count("epochs_trained"),

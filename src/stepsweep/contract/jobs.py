@@ -12,8 +12,6 @@ SEARCH_STOPPED = "SearchStopped"
 """Error with which a worker has the trials ended that run when a rule stops the search. Its cause is the reason."""
 ENDED_WITH_THE_SEARCH = "ended with the search: "
 """How the reason of such a job begins. It is no failure of the trial's own."""
-ENDED_BY_MEDIAN = "ended by stop.median"
-"""How the reason of a trial begins that the median rule ended. It is no failure either."""
 
 EXIT_INTERRUPTED = 75
 """Exit code of a trial that was told to end and saved a checkpoint, from which another attempt continues.

@@ -10,12 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
-from stepsweep.contract.errors import InvalidMetrics
+from stepsweep.contract.errors import Diverged, InvalidMetrics
 from stepsweep.contract.metrics import Metrics
 from stepsweep.contract.significance import mean_of
-
-DIVERGED = "the trial diverged"
-"""How the reason of a trial ends whose objective is not finite. That is its params' fault, not the script's."""
 
 
 class Direction(StrEnum):
@@ -89,7 +86,8 @@ class Objective:
         has diverged, whatever it reached before.
 
         Raises:
-            InvalidMetrics: the trial diverged, or the metric was never measured.
+            Diverged: the last measured value is not finite.
+            InvalidMetrics: the metric was never measured.
         """
         counted = self.counted(metrics)
         number, last = counted[-1]
@@ -110,12 +108,12 @@ class Objective:
         return Reached(value=value, epoch=epoch, best=best[1], last=last)
 
     def counted(self, metrics: Metrics) -> list[tuple[int, float]]:
-        """Returns the epochs that count, each with its value; at least one. Raises InvalidMetrics as `value_of`."""
+        """Returns the epochs that count, each with its value; at least one. Raises as `value_of`."""
         measured = self._measured(metrics)
         if not math.isfinite(measured[-1][1]):
             begin = next((epoch for epoch, value in reversed(measured) if math.isfinite(value)), 0)
             first, value = next((epoch, value) for epoch, value in measured if epoch > begin)
-            raise InvalidMetrics(f"{self.metric} is {value} at epoch {first}: {DIVERGED}")
+            raise Diverged(f"{self.metric} is {value} at epoch {first}: the trial diverged")
         return [(epoch, value) for epoch, value in measured if math.isfinite(value)]
 
     def _measured(self, metrics: Metrics) -> Sequence[tuple[int, float]]:
@@ -155,7 +153,8 @@ class Reached:
         finite has diverged, as with one objective.
 
         Raises:
-            InvalidMetrics: the trial diverged, or the metrics were never measured in one epoch.
+            Diverged: the last measured value of an objective is not finite.
+            InvalidMetrics: the metrics were never measured in one epoch.
         """
         if len(objectives) == 1:
             return objectives[0].value_of(metrics)

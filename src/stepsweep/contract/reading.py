@@ -142,6 +142,9 @@ class Fields:
             raise self._wrong(name, f"must be one of {', '.join(kind)}", value)
         return kind(value)
 
+    def maybe_one_of(self, name: str, kind: type[_Kind]) -> _Kind | None:
+        return None if self.raw(name) is None else self.one_of(name, kind)
+
     def wholes(self, name: str) -> list[int]:
         found = self._get(name)
         if not isinstance(found, list) or not all(map(_is_whole, found)):

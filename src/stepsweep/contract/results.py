@@ -10,7 +10,7 @@ from stepsweep.contract.errors import InvalidDocument
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.significance import mean_of, standard_error_of
 from stepsweep.contract.space import Value, as_option, key_of
-from stepsweep.contract.trial import Outcome, Status, Trial
+from stepsweep.contract.trial import Cause, Outcome, Status, Trial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,7 @@ class Result:
             "trial": self.trial.to_json(),
             "status": self.outcome.status.value,
             "reason": self.outcome.reason,
+            "cause": self.outcome.cause,
             "value": self.value,
             "epoch": self.epoch,
             "best": self.best,
@@ -59,10 +60,14 @@ class Result:
         """Reads what `to_json` wrote. Raises InvalidDocument as `Trial.from_json` does."""
         fields = Fields(data, where)
         trial = Trial.from_json(fields.raw("trial"), where=f"{where}: trial")
-        status = fields.one_of("status", Status)
         result = cls(
             trial=trial,
-            outcome=Outcome(trial_id=trial.trial_id, status=status, reason=fields.text("reason")),
+            outcome=Outcome(
+                trial_id=trial.trial_id,
+                status=fields.one_of("status", Status),
+                reason=fields.text("reason"),
+                cause=fields.maybe_one_of("cause", Cause),
+            ),
             value=fields.maybe_number("value"),
             epoch=fields.maybe_count("epoch"),
             best=fields.maybe_number("best"),
@@ -116,6 +121,11 @@ class Group:
     @property
     def is_complete(self) -> bool:
         return all(result.value is not None for result in self.results)
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether one of its trials has: the params are to blame that the others have no mean."""
+        return any(result.outcome.has_diverged for result in self.results)
 
     @property
     def value(self) -> float | None:

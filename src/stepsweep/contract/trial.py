@@ -9,8 +9,6 @@ from enum import StrEnum
 from typing import Any, Self
 
 from stepsweep.contract import keys
-from stepsweep.contract.jobs import ENDED_BY_MEDIAN, ENDED_WITH_THE_SEARCH
-from stepsweep.contract.objective import DIVERGED
 from stepsweep.contract.reading import Fields
 from stepsweep.contract.space import Value, as_option, plain, reads_as_json
 
@@ -39,25 +37,40 @@ class Status(StrEnum):
     """Its metrics break the contract, or it diverged: they hold a number that is not finite."""
 
 
+class Cause(StrEnum):
+    """Why a trial has no value although nothing broke. The sweep decides by it; the reason is for people."""
+
+    DIVERGED = "diverged"
+    """Its metrics are as they should be, apart from an objective that is not finite. It is INVALID."""
+    MEDIAN_RULE = "median_rule"
+    """The median rule ended it. It is MISSING."""
+    SEARCH_ENDED = "search_ended"
+    """A rule stopped the search, and the trial with it. It is MISSING."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How one trial ended, and the reason if it did not succeed."""
+    """How one trial ended.
+
+    Attributes:
+        reason: why it did not succeed, for people.
+        cause: what the sweep itself makes of that; None if something failed, or nothing did.
+    """
 
     trial_id: str
     status: Status
     reason: str = ""
+    cause: Cause | None = None
 
     @property
     def is_failure(self) -> bool:
         """Whether the trial did not succeed, and the sweep did not end it itself."""
-        by_the_sweep = (ENDED_WITH_THE_SEARCH, ENDED_BY_MEDIAN)
-        was_ended = self.status is Status.MISSING and self.reason.startswith(by_the_sweep)
+        was_ended = self.cause in (Cause.MEDIAN_RULE, Cause.SEARCH_ENDED)
         return self.status is not Status.SUCCEEDED and not was_ended
 
     @property
     def has_diverged(self) -> bool:
-        """Whether its metrics are as they should be, apart from an objective that is not finite."""
-        return self.status is Status.INVALID and self.reason.endswith(DIVERGED)
+        return self.cause is Cause.DIVERGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
