@@ -28,6 +28,7 @@ from stepsweep.client.operations.events import (
     doing,
 )
 from stepsweep.client.operations.keeping import former, keep
+from stepsweep.client.operations.warming import check_warm_start
 from stepsweep.client.running.control import Control, Found
 from stepsweep.client.running.execution import Execution
 from stepsweep.client.running.progress import RUNNING, Progress
@@ -68,6 +69,7 @@ def run(
         KeyboardInterrupt: nothing was started, the sweep has already ended, or it continues.
     """
     check_secrets(cloud, spec)
+    check_warm_start(spec, cloud)
     execution = None
     last: Ended | AtRest | Interrupted | GaveUp
     with contextlib.ExitStack() as until_it_is_down, cloud.starting(doing(show)) as started:
@@ -109,6 +111,7 @@ def start(spec: SweepSpec, cloud: Cloud, show: Show, *, keep_results: bool = Fal
         SweepError: the cloud failed.
     """
     check_secrets(cloud, spec)
+    check_warm_start(spec, cloud)
     with cloud.starting(doing(show)) as started:
         check_trials(cloud, spec, doing(show))
         execution = start_held(spec, cloud, show, keep_results=keep_results)

@@ -258,10 +258,16 @@ def test_a_plan_refuses_a_warm_start_that_a_run_would_refuse(sweep: Sweep) -> No
     def planned(*names: str, **others: object) -> "subprocess.CompletedProcess[str]":
         return sweep("plan", "-", text=json.dumps({**spec, "warm_start": names, **others}))
 
-    missing, damaged, longer = faults(planned("nosuch", "damaged", "good", "longer"), 2)
+    said = planned("nosuch", "damaged", "good", "longer")
+    missing, damaged, longer = faults(said, 2)
     assert missing == 'warm_start[0]: the sweep "nosuch" is not among these records; `sweep list` names those that are'
     assert damaged.startswith('warm_start[1]: the sweep "damaged" sweeps/damaged/spec.json: ')
     assert longer.startswith('warm_start[3]: the sweep "longer" trains 9 epochs, and this one ')
+    document = json.dumps({**spec, "warm_start": ["nosuch", "damaged", "good", "longer"]})
+    for verb in ("run", "start"):
+        # Nothing else is said, such as that a cloud starts.
+        assert sweep(verb, "-", text=document).stderr.splitlines()[-3:] == said.stderr.splitlines()
+        assert not (sweep.folder / ".stepsweep" / "templates").exists()
     assert planned("good").returncode == 0
     recorded.planned("begun", {"lr": [0.1, 0.2]}, search=spec["search"], warm_start=["removed"])
     assert planned("removed", name="begun").returncode == 0, "its model knows what it was told"
