@@ -47,6 +47,14 @@ def test_without_metrics_the_last_lines_and_what_to_print_are_shown(kit: Kit) ->
     ]
 
 
+def test_a_file_without_metrics_is_named_as_the_place_that_was_looked_at(kit: Kit) -> None:
+    ended = kit("--metrics-file=out.csv", *sh("echo epoch,loss > out.csv; echo loss=1"))
+    assert ended.stderr.splitlines()[-1] == (
+        "stepsweep-trial: found no metrics; looked for named numbers in out.csv (--metrics-file). To fix it, have the "
+        "script write a number with a name there in every epoch, or name another place in `metrics` of the spec"
+    )
+
+
 def test_more_epochs_than_were_asked_for_are_refused_with_what_to_write(kit: Kit) -> None:
     ended = kit(*sh("echo epoch 3 loss=1"))
     assert ended.returncode == 1
@@ -190,7 +198,7 @@ def test_a_pattern_finds_the_epoch_and_the_metric_in_lines_of_any_form(kit: Kit)
     [
         (["--epoch", "pass (.)"], "pass x", "--epoch: its group matched 'x', not a whole number"),
         (["--metric", "loss=loss (.*)"], "loss low", "--metric loss: its group matched 'low', not a number"),
-        (["--metric", "loss=loss (.)", "--metric", "acc=a(.)"], "loss 1", "--metric acc: its pattern matched no line"),
+        (["--metric=loss=loss (.)", "--metric=acc=a(.)"], "loss 1", "--metric acc: no line matched its pattern `a(.)`"),
     ],
 )  # fmt: skip
 def test_a_pattern_that_finds_something_else_is_named(kit: Kit, own: list[str], line: str, why: str) -> None:

@@ -70,7 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"stepsweep-trial: STEPSWEEP_ARTIFACTS: {error}", file=sys.stderr)
             return WRONG_INPUT
         report = None if asked.metric or asked.epoch else workspace.report
-        metrics = Metrics(printed, report, _file(asked, workspace, command.epochs), command.epochs)
+        file = _file(asked, workspace, command.epochs)
+        metrics = Metrics(printed, report, file, command.epochs, options.looked(asked))
         before = signal.getsignal(signal.SIGTERM)
         try:
             return train(

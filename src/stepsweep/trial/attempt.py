@@ -29,6 +29,10 @@ WHAT_TO_PRINT = (
     "the spec, or --metric 'val_loss=REGEX' of stepsweep-trial"
 )
 
+WHAT_TO_WRITE = (
+    "have the script write a number with a name there in every epoch, or name another place in `metrics` of the spec"
+)
+
 
 def train(
     command: Command,
@@ -84,7 +88,7 @@ def train(
         found, notices = metrics.rows()
         for line in notices:
             print(f"stepsweep-trial: {line}", file=sys.stderr)
-        _check(found, command.epochs)
+        _check(found, command.epochs, metrics)
     except NoMetrics as error:
         print("stepsweep-trial: the last lines of the output were:", *last_lines, sep="\n  ", file=sys.stderr)
         print(f"stepsweep-trial: {error}", file=sys.stderr)
@@ -170,10 +174,10 @@ def _write(uri: str, rows: list[dict[str, float]]) -> int:
     return FINISHED
 
 
-def _check(rows: list[dict[str, float]], epochs: int | None) -> None:
+def _check(rows: list[dict[str, float]], epochs: int | None, metrics: Metrics) -> None:
     if not rows:
-        looked = "`name=value`, `name: value`, `val acc 78.1%` and JSON lines"
-        raise NoMetrics(f"found no metrics; looked for {looked}. To fix it, {WHAT_TO_PRINT}")
+        what = WHAT_TO_WRITE if metrics.is_in_file else WHAT_TO_PRINT
+        raise NoMetrics(f"found no metrics; looked {metrics.looked}. To fix it, {what}")
     if epochs is not None and len(rows) > epochs:
         raise NoMetrics(
             f"found {len(rows)} epochs, and only {epochs} {'was' if epochs == 1 else 'were'} asked for. To fix it, "

@@ -277,7 +277,7 @@ class Collector:
                 raise NoMetrics(f"{line.column(name)}: {why}")
             notices.append(f"{line.column(name)} does not count: {why}")
         if absent := [name for name in self._named if name not in self._raw_names]:
-            raise NoMetrics(f"--metric {absent[0]}: its pattern matched no line")
+            raise NoMetrics(f"--metric {absent[0]}: no line matched its pattern `{self._named[absent[0]].pattern}`")
         if not values:
             return [], notices
         values, others = columns(values)

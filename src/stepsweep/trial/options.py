@@ -82,6 +82,12 @@ def files(asked: argparse.Namespace) -> dict[str, str]:
     return {option: text for option, text in named.items() if text}
 
 
+def looked(asked: argparse.Namespace) -> str:
+    """Returns where metrics are looked for, in words: in the files that the options name, or in the output."""
+    there = [f"for named numbers in {text} ({option})" for option, text in files(asked).items()]
+    return there[0] if there else "for `name=value`, `name: value`, `val acc 78.1%` and JSON lines"
+
+
 def collector(asked: argparse.Namespace) -> Collector:
     """Returns what reads the output. Raises WrongCommand if a pattern cannot be used."""
     return Collector(_patterns(asked.metric), _pattern("--epoch", asked.epoch) if asked.epoch else None)

@@ -23,6 +23,7 @@ class Metrics:
         report: where the script reports; None where the options say that other metrics count.
         file: adds what a file holds to the collector that it is given, in place of the output.
         epochs: how many were asked for; None by hand.
+        looked: where metrics are looked for, in words.
     """
 
     def __init__(
@@ -31,11 +32,17 @@ class Metrics:
         report: Path | None,
         file: Callable[[Collector], None] | None,
         epochs: int | None,
+        looked: str = "",
     ) -> None:
         self._printed, self._report, self._file, self._epochs = printed, report, file, epochs
+        self.looked = looked
         self._before: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._fault: NoMetrics | None = None
+
+    @property
+    def is_in_file(self) -> bool:
+        return self._file is not None
 
     def feed(self, line: str, stream: str) -> None:
         """Reads a line of the output, which was printed to this stream."""
