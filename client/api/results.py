@@ -7,6 +7,7 @@ from stepsweep.bucket.plans import Plan
 from stepsweep.client.api.errors import NoWinner, SweepFailed
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.interpreter import interpreter_hint
 from stepsweep.client.operations.events import AtRest, Ended, GaveUp
 from stepsweep.client.pictures.importance import importance
 from stepsweep.client.running.control import Found
@@ -65,7 +66,8 @@ class Results:
         if standing.output is not None:
             return standing.output
         if standing.is_finished:
-            raise SweepFailed(self.spec.name, "NoTrialSucceeded", _reasons(standing.rows))
+            why = _reasons(standing.rows)
+            raise SweepFailed(self.spec.name, "NoTrialSucceeded", [*why, *self._hints(why)])
         head = "front" if self.spec.has_front else "winner"
         raise NoWinner(f"the sweep {self.spec.name} has no {head} yet: it is {self.now().status}")
 
@@ -103,11 +105,14 @@ class Results:
                 self.output(standing)
             case GaveUp(_, failed, spared, reason):
                 left = f"{spared} {verb(spared, 'was', 'were')} not trained"
-                raise SweepFailed(name, "FirstTrialsFailed", [f"{failed} failed, {left}", reason])
+                raise SweepFailed(
+                    name, "FirstTrialsFailed", [f"{failed} failed, {left}", reason, *self._hints([reason])]
+                )
             case Ended(_, ending) if ending.error == "InvalidSweep":
                 raise InvalidSweep(readable(ending.cause))
             case Ended(_, ending) if ending.output is None:
-                raise SweepFailed(name, ending.error or ending.status, readable(ending.cause))
+                why = [*readable(ending.cause), *self._hints([ending.cause])]
+                raise SweepFailed(name, ending.error or ending.status, why)
 
     def curves(self) -> tuple[Plan | None, dict[str, Metrics]]:
         archive = self.archive()
@@ -132,6 +137,10 @@ class Results:
                 f"the sweep {self.spec.name} has several objectives, and so no winner; "
                 "`front` has the trials that no other beats"
             )
+
+    def _hints(self, reasons: list[str]) -> list[str]:
+        hint = interpreter_hint(self._cloud, self.spec.name, reasons)
+        return [hint] if hint else []
 
     def _endings(self) -> list[Ending]:
         archive = self.archive()

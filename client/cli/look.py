@@ -72,6 +72,7 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
     sweep show tutorial-20261123-053012-250731
     sweep show tutorial-20261123-053012-250731 --on aws --region us-east-1
     """
+    from stepsweep.client.clouds.interpreter import hint_of
     from stepsweep.client.terminal.result import show_note, show_standing
     from stepsweep.client.terminal.view import View
 
@@ -83,12 +84,19 @@ def show(name: str, cloud: Cloud, as_json: bool) -> int:
 
     with signals_interrupt():
         found, standing, curve, note = cloud.settled(look)
+    hint = hint_of(cloud, name, standing.rows)
     if as_json:
-        click.echo(json.dumps({**standing.to_json(), "note": note.text or None}, indent=2))
+        click.echo(json.dumps({**standing.to_json(), "hint": hint or None, "note": note.text or None}, indent=2))
     else:
         view = View()
         show_standing(
-            view, standing, objects=found.archive.objects, where=cloud.where, is_on_aws=not cloud.is_local, curve=curve
+            view,
+            standing,
+            objects=found.archive.objects,
+            where=cloud.where,
+            is_on_aws=not cloud.is_local,
+            curve=curve,
+            hint=hint,
         )
         show_note(view, note)
     return ExitCode.OK

@@ -9,7 +9,7 @@ from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.cli.interrupts import signals_interrupt
 from stepsweep.client.clouds.ahead import Ahead
 from stepsweep.client.clouds.cloud import Cloud
-from stepsweep.client.clouds.which_trainer import interpreter_at_fault
+from stepsweep.client.clouds.interpreter import hint_of, interpreter_hint
 from stepsweep.client.operations import follow
 from stepsweep.client.operations.events import AtRest, Begun, Ended, Event, GaveUp, GoesOn, Interrupted, Shared
 from stepsweep.client.running.execution import Execution
@@ -129,15 +129,28 @@ class _Shown(OnTerminal):
         rows = archive.leaderboard(spec)
         curve = archive.winner_s_curve(execution.plan or archive.plan(spec), rows)
         where, is_on_aws = self.cloud.where, not self.cloud.is_local
+        # Without a winner, the faults have the hint.
+        hint = hint_of(self.cloud, spec.name, rows) if ending.output else ""
         show_result(
-            self.view, spec, rows, ending.output, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve
+            self.view,
+            spec,
+            rows,
+            ending.output,
+            objects=archive.objects,
+            where=where,
+            is_on_aws=is_on_aws,
+            curve=curve,
+            hint=hint,
         )
 
     def _standing(self, standing: Standing, archive: Archive) -> None:
         """Shows a sweep that is not running, and how it ended."""
         curve = archive.winner_s_curve(archive.plan(standing.spec), standing.rows)
         where, is_on_aws = self.cloud.where, not self.cloud.is_local
-        show_standing(self.view, standing, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve)
+        hint = hint_of(self.cloud, standing.spec.name, standing.rows)
+        show_standing(
+            self.view, standing, objects=archive.objects, where=where, is_on_aws=is_on_aws, curve=curve, hint=hint
+        )
 
     def goes_on(self, name: str) -> None:
         where = " in the background" if self.cloud.is_local else ", on AWS"
@@ -200,7 +213,12 @@ def _ran(
             document = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": "INTERRUPTED"}
             left = f"{spared} {verb(spared, 'was', 'were')} not trained"
             fault = f"the first {failed} trials failed for the same reason, and {left}: {reason}"
-            return Ran(code=ExitCode.FAILED, document=document, faults=[fault, *_hints(show.cloud, reason)])
+            hint = interpreter_hint(show.cloud, execution.spec.name, [reason])
+            return Ran(
+                code=ExitCode.FAILED,
+                document={**document, "reason": reason, "hint": hint or None},
+                faults=[fault, *filter(None, [hint])],
+            )
         case Interrupted(execution):
             return _unfinished(execution, "INTERRUPTED", ExitCode.INTERRUPTED)
 
@@ -220,11 +238,6 @@ def _at_rest(standing: Standing) -> Ran:
     return Ran(code=ExitCode.FAILED, document={**document, "status": status}, faults=[])
 
 
-def _hints(cloud: Cloud, reason: str) -> list[str]:
-    hint = interpreter_at_fault(cloud, reason)
-    return [hint] if hint else []
-
-
 def _ended(execution: Execution, ending: Ending, cloud: Cloud) -> Ran:
     known = {"sweep": execution.spec.name, "execution_arn": execution.arn, "status": ending.status}
     if ending.output is not None:
@@ -240,6 +253,9 @@ def _ended(execution: Execution, ending: Ending, cloud: Cloud) -> Ran:
         )
         return Ran(code=ExitCode.FAILED, document=document, faults=[fault])
     what = f"the execution {ending.status}" + (f": {ending.error}" if ending.error else "")
+    hint = interpreter_hint(cloud, execution.spec.name, [ending.cause])
     return Ran(
-        code=ExitCode.FAILED, document=document, faults=[what, *readable(ending.cause), *_hints(cloud, ending.cause)]
+        code=ExitCode.FAILED,
+        document={**document, "hint": hint or None},
+        faults=[what, *readable(ending.cause), *filter(None, [hint])],
     )

@@ -1,7 +1,5 @@
 """Which trainer a cloud has: that of a command, or on this machine the one that a sweep was started with."""
 
-import re
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,9 +10,6 @@ from stepsweep.trainer_script import script_of
 
 if TYPE_CHECKING:
     from stepsweep.trainer_script import Script
-
-
-_LACKS = re.compile(r"No module named '(?P<module>[^']+)'")
 
 
 def with_script(cloud: Cloud, script: "Script | None") -> Cloud:
@@ -52,22 +47,6 @@ def in_an_image(script: "Script") -> "Script":
     if not script.has_dockerfile:
         raise InvalidInput([f"--container: there is no Dockerfile in {script.folder}; `sweep init --aws` proposes one"])
     return replace(script, python=None, data=())
-
-
-def interpreter_at_fault(cloud: Cloud, reason: str) -> str | None:
-    """Returns which interpreter ran a script that lacks a module, and how to name another; None for other reasons.
-
-    A container has an interpreter of its own.
-    """
-    script = script_of(cloud.trainer) if cloud.is_local and cloud.trainer and not cloud.container else None
-    if script is None or (lacks := _LACKS.search(reason)) is None:
-        return None
-    if script.line.split()[0] not in ("python", "python3"):  # it names its own
-        return None
-    return (
-        f"{script.python or sys.executable} ran the script; if {lacks['module']} is installed for another interpreter, "
-        "name that one in the field `python` of the spec, such as python: .venv/bin/python"
-    )
 
 
 def with_trainer_of(cloud: Cloud, sweep: str) -> Cloud:

@@ -11,6 +11,7 @@ from stepsweep.bucket.s3 import for_all
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import SPEC_FILE, Cloud
+from stepsweep.client.clouds.interpreter import hint_of
 from stepsweep.client.clouds.trainers import remembered
 from stepsweep.client.deployment import explained
 from stepsweep.client.logs.reading import log_of
@@ -63,6 +64,7 @@ def gathered(cloud: Cloud, found: Found, name: str) -> Gathered:
         importance=importance(standing.spec, standing.rows, endings),
         trainer=_trainer(cloud, name),
         note=archive.note(name),
+        hint=hint_of(cloud, name, standing.rows),
     )
 
 

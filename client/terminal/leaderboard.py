@@ -44,7 +44,7 @@ def show_leaderboard(view: View, spec: SweepSpec, rows: Sequence[Row], *, rest: 
         view.line(f"… and {len(ranked) - MAX_ROWS:,} more {rest}")
 
 
-def show_failures(view: View, rows: Sequence[Row]) -> None:
+def show_failures(view: View, rows: Sequence[Row], hint: str = "") -> None:
     """Shows why trials did not succeed, most frequent reason first, and names the trials."""
     failed: dict[tuple[str, str], list[str]] = {}
     differ = differing([row.texts for row in rows])
@@ -63,6 +63,8 @@ def show_failures(view: View, rows: Sequence[Row]) -> None:
     if len(failed) > MAX_REASONS:
         rest = sum(len(trials) for _, trials in by_frequency[MAX_REASONS:])
         view.line(f"… and {number_of(rest, 'trial')} for other reasons")
+    if hint:
+        view.copyable(hint, "yellow")
 
 
 def told_apart(row: Row, differ: Sequence[str]) -> str:

@@ -40,7 +40,14 @@ NOT_ALL_KEPT = (
 
 
 def show_standing(
-    view: View, standing: Standing, *, objects: Home, where: str, is_on_aws: bool, curve: Metrics | None = None
+    view: View,
+    standing: Standing,
+    *,
+    objects: Home,
+    where: str,
+    is_on_aws: bool,
+    curve: Metrics | None = None,
+    hint: str = "",
 ) -> None:
     """Shows the state of a sweep, finished or not.
 
@@ -48,12 +55,21 @@ def show_standing(
         where: the options of the sweep's cloud, to append to a command.
         is_on_aws: whether the jobs cost money.
         curve: the winner's metrics, if known.
+        hint: what to do about the reasons of failures, if that is known.
     """
     spec = standing.spec
     view.line(f"Sweep {spec.name}: {described(spec)}.")
     if standing.is_finished:
         show_result(
-            view, spec, standing.rows, standing.output, objects=objects, where=where, is_on_aws=is_on_aws, curve=curve
+            view,
+            spec,
+            standing.rows,
+            standing.output,
+            objects=objects,
+            where=where,
+            is_on_aws=is_on_aws,
+            curve=curve,
+            hint=hint,
         )
         return
     view.line("It runs." if standing.executions else "It was interrupted: it is neither running nor finished.")
@@ -63,7 +79,7 @@ def show_standing(
     for arn in standing.executions:
         view.copyable(f"Execution {arn}", "dim")
     show_leaderboard(view, spec, standing.rows, rest="so far")
-    show_failures(view, standing.rows)
+    show_failures(view, standing.rows, hint)
     if not standing.executions:
         view.line()
         view.line("Finished trials are kept. To continue:")
@@ -80,6 +96,7 @@ def show_result(
     where: str,
     is_on_aws: bool,
     curve: Metrics | None = None,
+    hint: str = "",
 ) -> None:
     """Shows the leaderboard of a sweep, its winner or front if it has one, and why trials did not succeed.
 
@@ -87,7 +104,7 @@ def show_result(
         where: the options of the sweep's cloud, to append to a command.
     """
     show_leaderboard(view, spec, rows, rest=f"in {objects}/{leaderboard_key(spec.name)}")
-    show_failures(view, rows)
+    show_failures(view, rows, hint)
     if output is not None:
         if output.winner is not None:
             if view.console.is_terminal:

@@ -9,6 +9,7 @@ from stepsweep.bucket.plans import Plan
 from stepsweep.bucket.stores import Home
 from stepsweep.client.archive.recorded import Archive
 from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.interpreter import hint_of
 from stepsweep.client.deployment import explained
 from stepsweep.client.running.control import Found
 from stepsweep.client.running.progress import Progress
@@ -151,6 +152,7 @@ class Moments:
             objects=home,
             where=self._cloud.where,
             is_on_aws=not self._cloud.is_local,
+            hint=hint_of(self._cloud, standing.spec.name, standing.rows),
         )
 
 

@@ -100,8 +100,10 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
         else Ended(execution, ending("FAILED", "NoTrialSucceeded", reason))
     )
     said = f"{by} ran the script; if sklearn is installed for another interpreter, name that one in the field `python` "
-    hints = [fault for fault in ran(cloud, Begun(execution), last).faults if "interpreter" in fault]
+    end = ran(cloud, Begun(execution), last)
+    hints = [fault for fault in end.faults if "interpreter" in fault]
     assert hints == ([f"{said}of the spec, such as python: .venv/bin/python"] if by else [])
+    assert end.document["hint"] == (hints[0] if hints else None)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
             "  sweep resume mine --on aws --stack Mine --keep-going\n",
             Ran(
                 code=ExitCode.FAILED,
-                document={**KNOWN, "status": "INTERRUPTED"},
+                document={**KNOWN, "status": "INTERRUPTED", "reason": "no column `acc`", "hint": None},
                 faults=["the first 3 trials failed for the same reason, and 7 were not trained: no column `acc`"],
             ),
         ),
@@ -145,7 +147,7 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
             "  sweep resume mine --dir here --keep-going\n",
             Ran(
                 code=ExitCode.FAILED,
-                document={**KNOWN, "status": "INTERRUPTED"},
+                document={**KNOWN, "status": "INTERRUPTED", "reason": "no data", "hint": None},
                 faults=["the first 3 trials failed for the same reason, and 1 was not trained: no data"],
             ),
         ),
@@ -179,7 +181,7 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
             "",
             Ran(
                 code=ExitCode.FAILED,
-                document={**KNOWN, "status": "FAILED", "error": "States.Runtime", "cause": "a\nb"},
+                document={**KNOWN, "status": "FAILED", "error": "States.Runtime", "cause": "a\nb", "hint": None},
                 faults=["the execution FAILED: States.Runtime", "a", "b"],
             ),
         ),
@@ -189,7 +191,7 @@ def test_who_ran_a_script_that_lacks_a_module_is_said(
             "",
             Ran(
                 code=ExitCode.FAILED,
-                document={**KNOWN, "status": "TIMED_OUT", "error": "", "cause": ""},
+                document={**KNOWN, "status": "TIMED_OUT", "error": "", "cause": "", "hint": None},
                 faults=["the execution TIMED_OUT"],
             ),
         ),

@@ -96,6 +96,7 @@ class Gathered:
         running: the trials that run, as rows without a rank.
         trainer: how to run it again; by default nothing is known of it.
         note: what a person has written about it.
+        hint: what to do about the reasons of failures; empty if that is not known.
         curves_of: how many of the best trials have their curves in the page; None for all.
     """
 
@@ -116,6 +117,7 @@ class Gathered:
     trainer: TrainerCommand = TrainerCommand()
     note: Note = NO_NOTE
     curves_of: int | None = None
+    hint: str = ""
 
     @property
     def rows(self) -> list[Row]:

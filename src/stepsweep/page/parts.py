@@ -173,6 +173,8 @@ def failures(facts: Facts, skin: Skin) -> Markup:
     if (more := len(facts.failures) - MAX_REASONS) > 0:
         said = "… and {}; the leaderboard has all of them."
         found.append(markup('<p class="hint">{}</p>', said.format(number_of(more, "more reason"))))
+    if facts.report.hint:
+        found.append(markup("<p>{}</p>", facts.report.hint))
     return markup(
         '<section id="failures" aria-labelledby="failures-title">\n'
         '  <h2 id="failures-title">Failures</h2>\n{}\n</section>',

@@ -1,0 +1,60 @@
+"""Where trials lack a module, each place that has the reason also says which interpreter ran the script."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from stepsweep import SweepFailed, Sweeps
+from stepsweep.client.cli.main import cli
+from stepsweep.client.clouds import trainers
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.report.gather import gathered
+from stepsweep.client.report.page import page
+from stepsweep.trainer_script import Script
+from tests.support.html import Document
+from tests.support.recorded import RecordedCloud
+
+HINT = (
+    f"{sys.executable} ran the script; if sklearn is installed for another interpreter, name that one in the field "
+    "`python` of the spec, such as python: .venv/bin/python"
+)
+
+
+@pytest.fixture(params=["none", "one"])
+def directory(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A sweep in which none or one of two trials succeeded."""
+    cloud = RecordedCloud(directory=tmp_path)
+    trials = cloud.planned("mine", {"lr": [0.1, 0.2]}, epochs=1)
+    why = "ModuleNotFoundError: No module named 'sklearn'"
+    if request.param == "one":
+        cloud.succeeded("mine", trials.pop(), {"val_accuracy": [0.5]})
+    for trial in trials:
+        cloud.failed("mine", trial, f"{why}\n", reason=f"exit code 1: {why}")
+    cloud.reduced("mine")
+    script = Script(folder=tmp_path, entrypoint=("stepsweep-trial", "--", "python", "train.py", "{args}"))
+    trainers.remember(tmp_path, "mine", script.written(tmp_path / "scripts"), container=False)
+    return tmp_path
+
+
+def test_the_terminal_and_its_document_say_it(directory: Path) -> None:
+    shown = CliRunner().invoke(cli, ["show", "mine", "--dir", str(directory)]).output
+    assert HINT in shown.splitlines()
+    told = CliRunner().invoke(cli, ["show", "mine", "--dir", str(directory), "--json"]).output
+    assert json.loads(told)["hint"] == HINT
+
+
+def test_the_page_says_it(directory: Path) -> None:
+    cloud = Cloud(on="local", directory=directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None)
+    assert HINT.replace("`", "") in Document(page(gathered(cloud, cloud.looked_at(), "mine"))).text.replace("`", "")
+
+
+def test_python_says_it_where_no_trial_succeeded(directory: Path) -> None:
+    sweep = Sweeps(directory=directory).get("mine")
+    if sweep.leaderboard["rank"].notna().any():
+        return
+    with pytest.raises(SweepFailed) as raised:
+        _ = sweep.winner
+    assert raised.value.reasons[-1] == HINT
