@@ -9,6 +9,7 @@ from stepsweep.bucket.trial_files import Artifact
 from stepsweep.client.deployment import CloudError, explained, may_pass
 from stepsweep.client.logs.reading import log_of
 from stepsweep.client.logs.trial_logs import Log
+from stepsweep.client.ui.own_command import entrypoint_of, own_command
 from stepsweep.client.ui.source import Source
 from stepsweep.contract.cost import moment
 from stepsweep.contract.curves import best_epoch
@@ -80,6 +81,7 @@ class TrialWatch:
         if plan is None or trial_id not in plan.trials:
             raise InvalidInput([f"the sweep {name} has no trial {shown(trial_id)}"])
         self._plan: Plan = plan
+        self.command = own_command(plan.trials[trial_id], entrypoint_of(source.cloud, found, name))
         self._log: Log = log_of(source.cloud, found, plan, trial_id)
 
     def look(self) -> TrialSeen:

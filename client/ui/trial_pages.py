@@ -15,6 +15,7 @@ from stepsweep.client.ui.source import Source
 from stepsweep.client.ui.trial import TrialSeen, TrialWatch
 from stepsweep.client.ui.watches import name_of
 from stepsweep.contract.errors import SweepError
+from stepsweep.contract.words import options_line
 from stepsweep.page.drawn import thinned
 
 
@@ -77,6 +78,8 @@ class TrialPages:
             "spec": watch.spec,
             "seen": seen,
             "trial": seen.trial,
+            "command": watch.command,
+            "options": [options_line({option: value}) for option, value in seen.trial.options.items()],
             "metric": watch.spec.objective.metric,
             "objectives": watch.spec.objectives,
             "sweep": name,

@@ -20,6 +20,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from starlette.types import ASGIApp, Message
 
+from stepsweep.client.clouds import trainers
 from stepsweep.client.clouds.cloud import Cloud
 from stepsweep.client.deployment import CloudError
 from stepsweep.client.logs.reading import LOOK_SECONDS
@@ -42,6 +43,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.note import mark_of
 from stepsweep.contract.spec import SweepSpec
 from stepsweep.contract.trial import Trial
+from stepsweep.trainer_script import Script
 from tests.support.embedded import eventually
 from tests.support.html import Document
 from tests.support.recorded import EXECUTION, RecordedCloud
@@ -245,6 +247,40 @@ def logs_of(trial: Trial, sweep: str) -> str:
         f"sweep logs {sweep} {trial.trial_id} --dir cloud prints all of them. Stay at the end "
         "There is no output here yet. Its options"
     )
+
+
+@pytest.mark.parametrize(
+    ("entrypoint", "said"),
+    [
+        (
+            "--epochs-as=max_epochs --no-seed -- python train.py {args}",
+            "Its command python train.py --lr 0.1 --act a --max_epochs 3 Copy",
+        ),
+        (
+            "--style=env --no-epochs --seed-as=SEED -- sh run.sh {args}",
+            "Its command lr=0.1 act=a SEED=0 sh run.sh Copy",
+        ),
+        (
+            "--no-epochs --no-seed -- python train.py {lr} --resume {checkpoint_dir} {act} --",
+            "Its command python train.py 0.1 --resume {checkpoint_dir} a Copy",
+        ),
+        (
+            "--into=config.yaml --no-seed -- python train.py {args}",
+            'Its command python train.py # config.yaml: {"lr": 0.1, "act": "a", "epochs": 3} Copy',
+        ),
+        ("--of-another-version -- python train.py {args}", "Its options --lr 0.1 --act a --epochs 3 --seed 0 Copy"),
+    ],
+)
+def test_the_page_of_a_trial_has_the_command_under_the_script_s_own_names(
+    site: Site, entrypoint: str, said: str
+) -> None:
+    script = Script(folder=Path.cwd(), entrypoint=("stepsweep-trial", *entrypoint.split()))
+    trainers.remember(Path("cloud"), "mine", script.written(Path("scripts")), container=False)
+    try:
+        answer = site.get(f"/sweeps/mine/trials/{site.trials['mine'][0].trial_id}")
+    finally:
+        trainers.forget(Path("cloud"), "mine")
+    assert answer.text.endswith(said)
 
 
 def test_the_page_of_a_trial(site: Site) -> None:

@@ -1,0 +1,55 @@
+"""The command line of one trial, as its script gets it: its options under the script's own names, to copy."""
+
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+
+from stepsweep.client.clouds.cloud import Cloud
+from stepsweep.client.clouds.trainers import remembered
+from stepsweep.client.running.control import Found
+from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.trial import Trial
+from stepsweep.trainer_script import script_of
+from stepsweep.trial import options
+from stepsweep.trial.command import FILES, PLACEHOLDER, PLACES, Command, WrongCommand, read
+
+HELD = {name: f"{{{name}}}" for name in (*PLACES, *FILES)}
+"""Placeholders that only a running trial can fill stay as they are."""
+
+
+def entrypoint_of(cloud: Cloud, found: Found, sweep: str) -> Sequence[str]:
+    """Returns the words that start a sweep's trainer, before a trial's options; empty if they are not a script's."""
+    if not cloud.is_local:
+        return found.control.deployment.trainer_command if found.control else ()
+    had = remembered(cloud.directory, sweep)
+    try:
+        script = script_of(had.place) if had and had.place else None
+    except InvalidInput:
+        return ()
+    return script.entrypoint if script else ()
+
+
+def own_command(trial: Trial, entrypoint: Sequence[str]) -> list[str]:
+    """Returns the command line, each option with its value as one text; empty if no script has options of its own."""
+    if "--" not in entrypoint:
+        return []
+    own, template = entrypoint[1 : entrypoint.index("--")], entrypoint[entrypoint.index("--") + 1 :]
+    try:
+        asked = options.parse(own)
+        command = read([*template, *trial.command()], options.dialect(asked), HELD, frozenset(trial.texts))
+    except (WrongCommand, SystemExit):  # of another version
+        return []
+    return list(_grouped(command, str(asked.into)))
+
+
+def _grouped(command: Command, file: str) -> Iterator[str]:
+    yield from (f"{name}={shlex.quote(value)}" for name, value in command.environment.items())
+    words: list[str] = []
+    for word in command.argv:
+        if word.startswith("--") and words:
+            yield " ".join(words)
+            words = []
+        words.append(word if PLACEHOLDER.search(word) else shlex.quote(word))
+    yield " ".join(words)
+    for place, document in [*command.files.items(), *([(file, command.fields)] if command.fields else [])]:
+        yield f"# {place}: {json.dumps(document)}"
