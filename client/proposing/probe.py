@@ -26,6 +26,9 @@ from typing import Any, NoReturn
 
 BOOLEAN, FLAG = "bool", "flag"
 
+SPACE, REPEAT = "several, with spaces", "several, one for each time that it is given"
+"""Kinds of options with several values: `--layers 64 64`, and `--layers 64 --layers 64`."""
+
 COMPLETION = ("install-completion", "show-completion")
 """Options that typer gives every script."""
 
@@ -108,9 +111,14 @@ def _plain(words: list[str]) -> int:
 
 def _of_argparse(action: argparse.Action) -> list[Any]:
     names = [name[2:] for name in action.option_strings if name.startswith("--")]
-    if not names or action.dest in ("help", "version") or action.nargs not in (None, 0):
+    if not names or action.dest in ("help", "version") or action.nargs in (argparse.REMAINDER, argparse.PARSER):
         return []
-    if action.nargs == 0:
+    kind: str | None
+    if action.nargs not in (None, 0, "?"):
+        kind = SPACE
+    elif isinstance(action, argparse._AppendAction):
+        kind = REPEAT
+    elif action.nargs == 0:
         is_pair = any(name == "no-" + names[0] for name in names[1:])
         kind = BOOLEAN if is_pair else FLAG if isinstance(action.default, bool) and not action.default else None
     else:
@@ -121,9 +129,15 @@ def _of_argparse(action: argparse.Action) -> list[Any]:
 def _of_click(parameter: Any) -> list[Any]:
     names = [name[2:] for name in parameter.opts if name.startswith("--")]
     # What is eager ends the command, as --version does.
-    if not names or parameter.multiple or parameter.nargs != 1 or parameter.is_eager or names[0] in COMPLETION:
+    if not names or parameter.is_eager or names[0] in COMPLETION:
         return []
     default = parameter.default
+    if parameter.multiple or parameter.nargs != 1:
+        if getattr(parameter, "is_flag", False) or getattr(parameter, "count", False):
+            return []
+        is_list = isinstance(default, (list, tuple))
+        several = REPEAT if parameter.multiple else SPACE
+        return [_option(names[0], several, list(default) if is_list else None, (), parameter.required)]
     kind: str | None
     if getattr(parameter, "is_flag", False):
         is_pair = f"--no-{names[0]}" in parameter.secondary_opts

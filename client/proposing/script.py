@@ -29,7 +29,8 @@ class Option:
 
     Attributes:
         name: the name after `--`.
-        kind: `int`, `float`, `str`, `bool` for a pair of flags, `flag` for a single one, or the name of another type.
+        kind: `int`, `float`, `str`, `bool` for a pair of flags, `flag` for a single one, `probe.SPACE` or
+            `probe.REPEAT` for several values, or the name of another type.
     """
 
     name: str
@@ -37,6 +38,11 @@ class Option:
     default: Any
     choices: tuple[Any, ...]
     required: bool
+
+    @property
+    def lists(self) -> str:
+        """How it takes several values, as `arguments.lists` has it; empty for one value."""
+        return {probe.SPACE: "space", probe.REPEAT: "repeat"}.get(self.kind, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,39 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stepsweep.client.proposing.choices import (
+    CHECKPOINTS,
+    EPOCHS,
+    PORTIONS,
+    RATES,
+    SEEDS,
+    SIZES,
+    choices_of,
+    is_text,
+    is_value,
+    plain,
+    plain_name,
+    usual_of,
+)
 from stepsweep.client.proposing.script import Option
 from stepsweep.client.proposing.short_run import Tried
 from stepsweep.contract.names import is_option, known_direction, why_reserved
 from stepsweep.contract.space import parse_value
 from stepsweep.contract.words import as_word
-
-EPOCHS = (
-    "epochs", "num-epochs", "max-epochs", "n-epochs", "num-train-epochs", "nepochs", "num-boost-round", "rounds",
-    "num-rounds", "n-rounds",
-)  # fmt: skip
-SEEDS = ("seed", "random-seed", "random-state", "manual-seed")
-
-RATES = ("lr", "learning-rate", "alpha", "c", "gamma", "weight-decay", "wd", "reg", "lambda", "eta", "temperature")
-"""Options to vary by factors of ten."""
-
-PORTIONS = ("momentum", "dropout", "subsample", "label-smoothing", "beta", "beta1", "mixup")
-"""Options with values between 0 and 1."""
-
-SIZES = (
-    "batch-size", "hidden", "hidden-size", "hidden-dim", "width", "dim", "depth", "layers", "num-layers", "units",
-    "channels", "n-estimators", "max-depth", "num-leaves", "embedding-dim", "heads",
-)  # fmt: skip
-"""Options to vary by factors of two."""
-
-OFF = {
-    "dropout": [0.0, 0.2, 0.5],
-    "label-smoothing": [0.0, 0.1],
-    "mixup": [0.0, 0.2],
-    "momentum": [0.0, 0.5, 0.9],
-    "wd": [0.0, 0.0001, 0.01],
-    "weight-decay": [0.0, 0.0001, 0.01],
-}
-"""Choices for options whose default, 0, leaves them out."""
 
 MOST_ACTIVE = 2
 """Most parameters that the proposal sweeps: two make nine trials, all of them could make a thousand."""
@@ -63,6 +49,8 @@ class Proposal:
         required: options that the script requires and has no default for, and that nobody can guess.
         file: the script's configuration file, if its fields are the options.
         arguments: arguments without a name that it requires, and that the command lacks.
+        several: a line of `parameters` for each option with several values.
+        checkpoint: the option that looks like a folder of checkpoints, if one does.
         guessed: those that have a usual value, with it: a short run needs them.
         epochs, seed: the script's own names for these two.
     """
@@ -77,35 +65,39 @@ class Proposal:
     booleans: str | None = None
     default_epochs: int = DEFAULT_EPOCHS
     flags: list[str] = field(default_factory=list)
+    several: list[str] = field(default_factory=list)
+    checkpoint: str | None = None
     guessed: dict[str, float] = field(default_factory=dict)
 
 
 def proposal(options: Sequence[Option], arguments: Sequence[str] = (), *, file: str | None = None) -> Proposal:
     """Returns the options of a script that are worth sweeping, with choices."""
-    plain = {_plain(option): option for option in reversed(options)}
-    epochs = next((plain[name] for name in EPOCHS if name in plain), None)
-    seed = next((plain[name] for name in SEEDS if name in plain), None)
+    by_name = {plain(option): option for option in reversed(options) if not option.lists}
+    epochs = next((by_name[name] for name in EPOCHS if name in by_name), None)
+    seed = next((by_name[name] for name in SEEDS if name in by_name), None)
     guessed = {
-        option.name: _usual(name, option)
-        for name, option in ((_plain(option), option) for option in options)
-        if option.required and option.default is None and _usual(name, option)
+        option.name: usual_of(name, option)
+        for name, option in ((plain(option), option) for option in options)
+        if option.required and option.default is None and usual_of(name, option)
     }
     found: dict[str, list[Any]] = {}
-    others, flags = [], []
+    others, flags, several = [], [], []
     pairs = [option.name for option in options if option.kind == "bool"]
     for option in options:
-        name = _plain(option)
+        name = plain(option)
         if option in (epochs, seed) or not is_option(option.name) or why_reserved(option.name):
             continue
-        if option.kind == ("bool" if pairs else "flag"):  # one way of writing `false` must do for all of them
+        if option.lists:
+            several.append(_of_several(option))
+        elif option.kind == ("bool" if pairs else "flag"):  # one way of writing `false` must do for all of them
             flags.append(option.name)
-        elif choices := _choices(name, option):
+        elif choices := choices_of(name, option):
             found[option.name] = choices
         else:
             others.append(option.name)
     order = {name: place for place, name in enumerate((*RATES, *PORTIONS, *SIZES))}
     off = {option.name for option in options if option.default == 0}
-    likely = sorted(found, key=lambda name: (name in off, order.get(_plain_name(name), len(order))))
+    likely = sorted(found, key=lambda name: (name in off, order.get(plain_name(name), len(order))))
     is_number = epochs is not None and isinstance(epochs.default, int) and not isinstance(epochs.default, bool)
     return Proposal(
         parameters={name: found[name] for name in likely},
@@ -123,55 +115,17 @@ def proposal(options: Sequence[Option], arguments: Sequence[str] = (), *, file: 
         booleans="no-flag" if pairs else "flag" if flags else None,
         default_epochs=epochs.default if epochs and is_number and epochs.default > 0 else DEFAULT_EPOCHS,
         flags=flags,
+        several=several,
+        checkpoint=next((option.name for option in map(by_name.get, CHECKPOINTS) if option and is_text(option)), None),
     )
 
 
-def _plain(option: Option) -> str:
-    return _plain_name(option.name)
-
-
-def _plain_name(name: str) -> str:
-    """Returns the last part of a name such as `optim.learning_rate`, as it is compared with usual ones."""
-    return name.rpartition(".")[2].lower().replace("_", "-")
-
-
-def _choices(name: str, option: Option) -> list[Any]:
-    default = _usual(name, option) if option.default is None else option.default
-    is_number = isinstance(default, int | float) and not isinstance(default, bool)
-    if option.choices:
-        return [value for value in option.choices if _is_value(value)]
-    if not is_number or default < 0:
-        return []
-    if default == 0:
-        return OFF.get(name, [])
-    if name == "gamma" and 0.1 < default < 1:  # of a schedule
-        return sorted({_rounded(default / 2), default, 0.9})
-    if name in PORTIONS:
-        return sorted({0.0, default, 0.9 if name == "momentum" else 0.5})
-    if name in RATES:
-        return [_rounded(default / 10), default, _rounded(default * 10)]
-    if name in SIZES and default >= 1:
-        return sorted({max(1, int(default) // 2), int(default), int(default) * 2})
-    return []
-
-
-def _usual(name: str, option: Option) -> float:
-    """Returns a usual value for an option without a default; 0 if nobody knows one."""
-    usual = {RATES: 0.01, PORTIONS: 0.5, SIZES: 32}
-    value = next((value for names, value in usual.items() if name in names), 0)
-    return value if option.kind in ("int", "float") and (option.kind == "float" or value >= 1) else 0
-
-
-def _is_value(value: object) -> bool:
-    try:
-        parse_value(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.6g}")
+def _of_several(option: Option) -> str:
+    """Returns a line of `parameters` for an option with several values, with its default as the only choice."""
+    values = option.default if isinstance(option.default, list) else []
+    is_plain = bool(values) and all(is_value(value) for value in values)
+    shown = json.dumps(values) if is_plain else "[VALUE, VALUE]"
+    return f"{option.name}: [{shown}]  # takes several values: write lists: {option.lists} in `arguments`"
 
 
 def text_of(command: str, known: Proposal | None, found: Tried | None) -> str:
@@ -186,6 +140,12 @@ def text_of(command: str, known: Proposal | None, found: Tried | None) -> str:
         lines.append(
             f"# The script insists on {', '.join(map(str.upper, known.arguments))}; write it at the command's end"
         )
+    if known and known.checkpoint and not known.file:
+        place = f"--{known.checkpoint} {{checkpoint_dir}} {{args}}"
+        lines += [
+            f"# If --{known.checkpoint} names a folder of checkpoints, an interrupted trial goes on from them with:",
+            f"# command: {_scalar(f'{command} {place}')}",
+        ]
     lines += _arguments(known, found)
     lines += _metrics(found)
     lines += _artifacts(found)
@@ -251,6 +211,8 @@ def _parameters(known: Proposal | None) -> list[str]:
         lines.append("  lr: [0.1, 0.01, 0.001]  # PROPOSED: name the options of your script, and their choices")
     if known and known.flags:
         lines += [f"  # {name}: [false, true]" for name in known.flags]
+    if known and known.several:
+        lines += [f"  # {line}" for line in known.several]
     if known and known.required:
         lines += ["# The script insists on these; give each a value:", "# fixed:"]
         lines += [f"#   {name}: VALUE" for name in known.required]

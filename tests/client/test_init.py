@@ -131,6 +131,53 @@ def test_options_that_the_script_insists_on_are_named_and_it_is_not_run(sweep: S
     assert not (sweep.folder / "has-run").exists()
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        """
+        import argparse
+        parser = argparse.ArgumentParser()
+        parser.add_argument("--layers", type=int, nargs="+", default=[64, 32])
+        parser.add_argument("--size", type=int, nargs=2)
+        parser.add_argument("--tag", action="append")
+        parser.add_argument("--seed", type=int, nargs="*")
+        parser.add_argument("--lr", type=float, nargs="?", default=0.1)
+        parser.add_argument("--resume", default=None)
+        parser.parse_args()
+        """,
+        """
+        import click
+        @click.command()
+        @click.option("--layers", multiple=True, type=int, default=[64, 32])
+        @click.option("--size", nargs=2, type=int)
+        @click.option("--tag", multiple=True)
+        @click.option("--seed", multiple=True, type=int)
+        @click.option("--lr", default=0.1)
+        @click.option("--resume", type=click.Path())
+        def main(**_):
+            pass
+        main()
+        """,
+    ],
+    ids=["argparse", "click"],
+)
+def test_options_with_several_values_and_one_for_checkpoints_are_explained(sweep: Sweep, code: str) -> None:
+    (sweep.folder / "train.py").write_text(dedent(code))
+    assert sweep("init", "--no-run").returncode == 0
+    lines = (sweep.folder / "sweep.yaml").read_text().splitlines()
+    how = {"layers": "repeat" if "click" in code else "space", "size": "space", "tag": "repeat"}
+    for name, lists in how.items():
+        values = "[64, 32]" if name == "layers" else "[VALUE, VALUE]"
+        assert f"  # {name}: [{values}]  # takes several values: write lists: {lists} in `arguments`" in lines
+    assert "  lr: [0.01, 0.1, 1]" in lines
+    at = lines.index("command: python train.py")
+    assert lines[at + 1 : at + 3] == [
+        "# If --resume names a folder of checkpoints, an interrupted trial goes on from them with:",
+        '# command: "python train.py --resume {checkpoint_dir} {args}"',
+    ]
+    assert not [line for line in lines if line.startswith("arguments")], "a seed is one number"
+
+
 CLICK = """
 import click
 
