@@ -143,7 +143,12 @@ class Site:
 
     def data(self, request: Request) -> Response:
         seen = self.watches.of(name_of(request)).now()
-        now = {"number": seen.number, "is_planned": seen.plan is not None, "standing": seen.report.standing.status}
+        now = {
+            "number": seen.number,
+            "is_begun": seen.is_begun,
+            "is_planned": seen.plan is not None,
+            "standing": seen.report.standing.status,
+        }
         return JSONResponse({**drawn(seen.report), **now})
 
     def curves(self, request: Request) -> Response:

@@ -35,6 +35,7 @@
       had = fresh.number;
       pause = fresh.trials.id.length > MANY ? 5 * CALM : CALM;
       SweepPage.update(fresh);
+      if (fresh.is_begun) document.body.classList.remove("loading");
       if (fresh.is_planned) readLater(fresh);
     } catch (error) {
       console.warn(error);

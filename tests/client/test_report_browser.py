@@ -97,6 +97,35 @@ def test_the_page_is_drawn_without_a_complaint_or_a_request(
     assert_quiet(chromium)
 
 
+@pytest.mark.parametrize(("width", "digits"), [(420, 2), (1280, 4)])
+def test_the_numbers_in_cells_do_not_overlap(
+    chromium: Browser, recorded: RecordedCloud, width: int, digits: int
+) -> None:
+    trials = recorded.planned("cells", {"lr": [0.1, 0.01], "momentum": [n / 10 for n in range(7)]}, epochs=1)
+    if not (recorded.directory / "cells.html").exists():
+        for number, trial in enumerate(trials):
+            if number == 5:
+                recorded.failed("cells", trial, "no\n")
+            else:
+                recorded.succeeded("cells", trial, {"val_accuracy": [0.87654321 - number / 1001]})
+        recorded.reduced("cells")
+    opened(chromium, recorded, "cells", width=width)
+    rows = chromium.run(
+        """const found = new Map();
+        for (const text of document.querySelectorAll('#plane .annotation-text')) {
+            const { left, right, top } = text.getBoundingClientRect();
+            found.set(Math.round(top / 20), [...(found.get(Math.round(top / 20)) ?? []), [left, right]]);
+        }
+        return [...found.values()].map((row) => row.sort(([a], [b]) => a - b));"""
+    )
+    assert sorted(map(len, rows)) == [7, 7]
+    for row in rows:
+        assert all(one[1] < other[0] for one, other in itertools.pairwise(row))
+    shown = chromium.run("return document.getElementById('plane').layout.annotations.map((each) => each.text)")
+    assert max(len(each.removeprefix("★ ")) for each in shown if each[-1].isdigit()) == digits + 2
+    assert "failed" in shown
+
+
 def test_a_click_on_a_header_sorts_and_again_the_other_way(
     chromium: Browser, recorded: RecordedCloud, plane: str
 ) -> None:

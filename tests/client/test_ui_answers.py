@@ -351,8 +351,8 @@ BUTTONS = "Download the report Start one like it"
         (
             "mine",
             "finished · mine: mine finished 4 trials (lr 2 x act 2), up to 3 epochs each; the highest val_accuracy "
-            "wins. Winner Note Parameters Search Learning curves Leaderboard Failures Jobs Spec Reproduce "
-            f"Train the failed trials again with priority high normal low {BUTTONS} {STOP.format('mine')} "
+            "wins. Winner Note Parameters Search Learning curves Leaderboard Failures Jobs Spec Reproduce Reading the "
+            f"trials … Train the failed trials again with priority high normal low {BUTTONS} {STOP.format('mine')} "
             "Winner --lr 0.1 --act b Copy 0.9 val_accuracy at epoch 2 of 3 Second: lr=0.01 act=a with 0.8, 0.1 behind. "
             "Trials 4 3 SUCCEEDED · 1 FAILED Epochs trained 9 at most 3 per trial Job time 0:00:07 by Batch's "
             "timestamps Cost none it ran on this machine",
@@ -361,7 +361,7 @@ BUTTONS = "Download the report Start one like it"
             "halfway",
             "interrupted · halfway: halfway interrupted 2 trials (lr 2), up to 3 epochs each; the highest "
             "val_accuracy wins. Winner Note Parameters Search Learning curves Leaderboard Jobs Spec Reproduce "
-            f"Resume with priority high normal low {BUTTONS} {STOP.format('halfway')} "
+            f"Reading the trials … Resume with priority high normal low {BUTTONS} {STOP.format('halfway')} "
             "It was interrupted: 1 of 2 trials has ended. sweep resume halfway --dir cloud continues it. "
             "Best so far --lr 0.1 Copy 0.7 val_accuracy at epoch 2 of 3 Trials 1 of 2 1 SUCCEEDED Epochs trained 3 "
             "at most 3 per trial Job time … by Batch's timestamps Cost none it ran on this machine",
@@ -370,7 +370,7 @@ BUTTONS = "Download the report Start one like it"
             "front",
             "finished · front: front finished 2 trials (lr 2), up to 3 epochs each; lowest val_loss , highest "
             "val_accuracy , of which no trial wins: see the front. Front Note Learning curves Leaderboard Jobs Spec "
-            f"Reproduce {BUTTONS} {STOP.format('front')} "
+            f"Reproduce Reading the trials … {BUTTONS} {STOP.format('front')} "
             "The front 1 trial that no other trial beats: none is at least as good in val_loss (minimize), "
             "val_accuracy (maximize), and better in one. All values of a trial are of one epoch. "
             "params val_loss val_accuracy epoch --lr 0.1 0.1 0.6 3 Trials 2 2 SUCCEEDED Epochs trained 6 at most 3 per "
@@ -382,7 +382,7 @@ def test_the_page_of_a_sweep(site: Site, name: str, begins: str) -> None:
     answer = site.get(f"/sweeps/{name}")
     assert answer.text.partition(" Note Write one ")[0] == begins
     document = Document(answer.body)
-    assert document.named("body") == [{"data-sweep": f"/sweeps/{name}"}]
+    assert document.named("body") == [{"class": "loading", "data-sweep": f"/sweeps/{name}"}]
     own = [link for link in answer.links if link and link.startswith(("/sweeps/", "/start?"))]
     assert own[:2] == [f"/sweeps/{name}/report", f"/start?like={name}"]
     forms = [f"/sweeps/{name}/{what}" for what in ("stop", "priority", "note")]

@@ -217,6 +217,23 @@ def asked_for(chromium: Browser, end: str) -> int:
     return int(chromium.run("return asked.filter((each) => each.endsWith(arguments[0])).length", end))
 
 
+def test_until_the_trials_have_been_read_the_page_says_so_and_offers_no_empty_menu(told_by_hand: Browser) -> None:
+    chromium = told_by_hand
+    seen = """return ['loading', 'course-over'].map((id) => document.getElementById(id).checkVisibility())"""
+    assert chromium.run(seen) == [False, True]
+    held = "answers['/data'] = (...more) => new Promise((answer) => { window.go = () => answer(asks(...more)); });"
+    script = chromium.command("Page.addScriptToEvaluateOnNewDocument", source=held)["identifier"]
+    try:
+        chromium.driver.refresh()
+        assert chromium.run(seen) == [True, False]
+        assert text(chromium, "#loading") == "Reading the trials …"
+        assert chromium.barriers() == []
+        chromium.run("go()")
+        eventually(lambda: chromium.run(seen) == [False, True])
+    finally:
+        chromium.command("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+
+
 def test_what_a_person_writes_while_the_note_is_saved_stays(told_by_hand: Browser) -> None:
     chromium = told_by_hand
     chromium.run("answers['/note'] = () => new Promise((answer) => { window.answer = answer; })")

@@ -202,6 +202,13 @@ const Charts = (() => {
 
   function redrawnWith(drawAll) {
     darkness.addEventListener("change", drawAll);
+    let [width, toDraw] = [innerWidth, null];
+    addEventListener("resize", () => { // texts fit into the width; a phone's height changes all the time
+      if (innerWidth === width) return;
+      width = innerWidth;
+      clearTimeout(toDraw);
+      toDraw = setTimeout(drawAll, 200);
+    });
     addEventListener("beforeprint", () => {
       document.documentElement.dataset.printing = "";
       drawAll();

@@ -47,6 +47,27 @@ const SpaceCharts = (() => {
     byId("plane-read").textContent = byId("plane-read").dataset[kind];
   };
 
+  // Digits and size of the numbers in cells: the first of these with room for all. Without room there is no number.
+  const WRITTEN = [[4, 13], [4, 11], [3, 11], [3, 10], [2, 9]];
+  const MARGINS = 95; // to the right of the cells: the colours' scale
+  const chartHeight = (rows) => Math.min(720, 130 + 56 * rows);
+
+  function writtenIn(cells, rows, columns) {
+    const labels = 30 + 7.5 * Math.max(4, ...rows.map((name) => cut(name).length));
+    const width = (byId("plane").clientWidth - labels - MARGINS) / columns.length;
+    const height = (chartHeight(rows.length) - 130) / rows.length;
+    const fits = (text, size) => size + 1 <= height && 0.6 * size * text.length <= width;
+    const outcome = (trial, size) => {
+      const whole = trials.status[trial].toLowerCase();
+      return fits(whole, size) ? whole : hasEnded(trial) ? "×" : "…";
+    };
+    const value = (trial, digits) => `${trials.rank[trial] === 1 ? "★ " : ""}${Number(trials.value[trial].toPrecision(digits))}`;
+    const withValue = cells.map(({ trial }) => trial).filter((trial) => trials.value[trial] !== null);
+    const [digits, size] = WRITTEN.find(([most, at]) => withValue.every((trial) => fits(value(trial, most), at))) ?? [0, 11];
+    const number = (trial) => (digits ? value(trial, digits) : trials.rank[trial] === 1 ? "★" : "");
+    return { texts: cells.map(({ trial }) => (trials.value[trial] === null ? outcome(trial, size) : number(trial))), size };
+  }
+
   function drawCells(down, across) {
     readPlane("cells");
     const [rows, columns] = [axes[down].choices, axes[across].choices];
@@ -54,8 +75,7 @@ const SpaceCharts = (() => {
     const [z, customdata, hovers] = [grid(() => null), grid(() => null), grid(() => "")];
     const [low, high] = extent();
     const isSmall = rows.length * columns.length <= 150;
-    const annotations = [];
-    const write = (x, y, text, color, size) => annotations.push({ x, y, text, showarrow: false, captureevents: false, font: { color, size } });
+    const cells = [];
     let frame = [];
     for (const trial of visible().filter((trial) => has(trial, down, across))) { // the best first
       const [row, column] = [rows.indexOf(trials.params[trial][down]), columns.indexOf(trials.params[trial][across])];
@@ -63,18 +83,17 @@ const SpaceCharts = (() => {
       customdata[row][column] = trial;
       z[row][column] = trials.value[trial];
       hovers[row][column] = hover(trial);
-      const value = trials.value[trial];
-      if (value === null) {
-        if (isSmall) write(column, row, trials.status[trial].toLowerCase(), style(hasEnded(trial) ? "--bad" : "--accent"), 11);
-      } else if (isSmall) {
-        const colour = viridis(lightness((value - low) / (high - low)));
-        const text = `${trials.rank[trial] === 1 ? "★ " : ""}${Number(value.toPrecision(4))}`;
-        write(column, row, text, isLight(colour) ? "#000000" : "#ffffff", 13);
-      }
+      if (isSmall) cells.push({ trial, row, column });
       if (trials.rank[trial] === 1) {
         frame = [{ type: "rect", x0: column - 0.5, x1: column + 0.5, y0: row - 0.5, y1: row + 0.5, line: { color: "#D55E00", width: 3 } }];
       }
     }
+    const inkOn = (trial) => {
+      if (trials.value[trial] === null) return style(hasEnded(trial) ? "--bad" : "--accent");
+      return isLight(viridis(lightness((trials.value[trial] - low) / (high - low)))) ? "#000000" : "#ffffff";
+    };
+    const { texts, size } = writtenIn(cells, rows, columns);
+    const annotations = cells.map(({ trial, row, column }, place) => ({ x: column, y: row, text: texts[place], showarrow: false, captureevents: false, font: { color: inkOn(trial), size: trials.value[trial] === null ? Math.min(size, 11) : size } })).filter(({ text }) => text);
     const places = (names, name) => {
       const every = Math.ceil(names.length / 20);
       const named = names.map((_, place) => place).filter((place) => place % every === 0);
@@ -85,7 +104,7 @@ const SpaceCharts = (() => {
       x: columns.map((_, place) => place), y: rows.map((_, place) => place), zmin: low, zmax: high, xgap: isSmall ? 2 : 1, ygap: isSmall ? 2 : 1, ...scale(),
       colorbar: { title: { text: objective.metric, side: "right" }, thickness: 14, outlinewidth: 0 },
     }], {
-      height: Math.min(720, 130 + 56 * rows.length), uirevision: `cells ${down} ${across}`, annotations, shapes: frame,
+      height: chartHeight(rows.length), uirevision: `cells ${down} ${across}`, annotations, shapes: frame,
       xaxis: places(columns, axes[across].name), yaxis: { ...places(rows, axes[down].name), autorange: "reversed" },
     });
   }
