@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stepsweep.contract.errors import InvalidInput
+from stepsweep.contract.space import shown
 from stepsweep.stack_config import StackConfig, names, table
 from stepsweep.stack_values import parsed
 
@@ -56,15 +57,36 @@ def _of_files(folder: Path, faults: list[str]) -> list[tuple[str, str, Any]]:
         except (OSError, ValueError, RecursionError) as error:
             faults.append(f"{file}: cannot be read as TOML: {error}")
             continue
-        for key in keys:
-            inner = inner.get(key, {}) if isinstance(inner, dict) else inner
-        if not isinstance(inner, dict):
-            faults.append(f"{file}: {'.'.join(keys)} must be a table, got {inner!r}")
-        elif inner:
+        for depth, key in enumerate(keys):
+            faults += _beside(file, keys, depth, inner)
+            inner = inner.get(key, {})
+            if not isinstance(inner, dict):
+                faults.append(f"{file}: {'.'.join(keys[: depth + 1])} must be a table, got {shown(inner)}")
+                inner = {}
+        if inner:
             found[f"{file} [{'.'.join(keys)}]"] = inner
     if len(found) > 1:
         faults.append(f"choices are in {' and in '.join(found)}; keep them in one of the two")
     return [(source, name, value) for source, values in found.items() for name, value in values.items()]
+
+
+def _beside(file: str, keys: tuple[str, ...], depth: int, there: Mapping[str, Any]) -> list[str]:
+    """Returns the faults of what stands beside the next table on the way to the choices, where nobody reads it.
+
+    The file of another tool has tables of others. Those with nearly the same name are ours, misspelled.
+    """
+    table, is_ours = f"[{'.'.join(keys)}]", depth == len(keys) - 1
+    faults = []
+    for name in there.keys() - {keys[depth]}:
+        full = ".".join([*keys[:depth], name])
+        is_near = bool(difflib.get_close_matches(name.lower(), ["deploy" if is_ours else "stepsweep"], cutoff=0.75))
+        if is_ours and name in names():
+            faults.append(f"{file}: {full}: stands outside the table {table}, where it has no effect; move it there")
+        elif is_near and isinstance(there[name], dict):
+            faults.append(f"{file}: there is no table [{full}]; did you mean {table}?")
+        elif is_ours:
+            faults.append(f"{file}: {full}: is not known here; choices stand in the table {table}")
+    return sorted(faults)
 
 
 def _of_line(given: Sequence[str], stack: str | None, faults: list[str]) -> list[tuple[str, str, Any]]:
@@ -83,9 +105,6 @@ def _fault(name: str, value: object) -> str | None:
         close = difflib.get_close_matches(name, names(), n=1)
         meant = f"; did you mean {close[0]}?" if close else f"; choices are {', '.join(names())}"
         return f"there is no such choice{meant}"
-    parts = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else [value]
-    if any(isinstance(part, bool) or not isinstance(part, str | int | float) for part in parts):
-        return f"must be a text, a number or a list of texts, got {value!r}"
     try:
         parsed(name, value)
     except ValueError as error:

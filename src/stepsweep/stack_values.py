@@ -9,6 +9,7 @@ from stepsweep.contract.environment import secret_faults
 from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.limits import MAX_CONCURRENCY
 from stepsweep.contract.means import Capacity
+from stepsweep.contract.space import shown
 from stepsweep.trainer_script import script_of
 
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365)
@@ -41,15 +42,15 @@ def parsed(name: str, raw: object) -> object:
     """Returns the value of one field. Raises ValueError, which names the rule and the value."""
     if name in INTEGER_RANGES:
         return _integer(raw, *INTEGER_RANGES[name])
-    text = str(raw)
     match name:
         case "usd_per_hour":
             return _positive(raw)
         case "capacity":
-            return _matching(text, "|".join(Capacity), f"one of {', '.join(Capacity)}")
+            return _matching(raw, "|".join(Capacity), f"one of {', '.join(Capacity)}")
         case "log_retention_days":
+            text = str(raw)
             if not text.isdecimal() or int(text) not in LOG_RETENTION_DAYS:
-                raise ValueError(f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}, got {raw!r}")
+                raise ValueError(f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}, got {shown(raw)}")
             return int(text)
         case "instance_types":
             what = "instance types such as g4dn.xlarge,g5.xlarge"
@@ -61,43 +62,43 @@ def parsed(name: str, raw: object) -> object:
             what = "availability zones such as us-east-1a,us-east-1b"
             return tuple(dict.fromkeys(_matching(part, ZONE, what) for part in _parts(raw)))
         case "vpc_id":
-            return _matching(text, r"vpc-[0-9a-f]{8,17}", "a VPC such as vpc-0a1b2c3d")
+            return _matching(raw, r"vpc-[0-9a-f]{8,17}", "a VPC such as vpc-0a1b2c3d")
         case "notify":
-            return _matching(text, r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
+            return _matching(raw, r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address")
         case "stack_name":
-            return _matching(text, r"[A-Za-z][A-Za-z0-9-]{0,50}", "1 to 51 letters, digits and -, a letter first")
+            return _matching(raw, r"[A-Za-z][A-Za-z0-9-]{0,50}", "1 to 51 letters, digits and -, a letter first")
         case "secrets":
             return _secrets(raw)
         case "trainer":
-            return _trainer(text)
+            return _trainer(raw)
         case _:
             return _matching(
-                text, r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "an image such as public.ecr.aws/me/trainer:1"
+                raw, r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}", "an image such as public.ecr.aws/me/trainer:1"
             )
 
 
-def _trainer(text: str) -> str:
+def _trainer(raw: object) -> str:
     """The client names a script's file here, which people need not know of."""
     try:
-        script = script_of(Path(text))
+        script = script_of(Path(raw)) if isinstance(raw, str) else None
     except InvalidInput:
         script = None
-    if script is None and not Path(text, "Dockerfile").is_file():
-        raise ValueError(f"must be a folder with a Dockerfile, got {text!r}")
-    return text
+    if not isinstance(raw, str) or (script is None and not Path(raw, "Dockerfile").is_file()):
+        raise ValueError(f"must be a folder with a Dockerfile, got {shown(raw)}")
+    return raw
 
 
 def _integer(raw: object, low: int, high: int) -> int:
     text = str(raw)
     if isinstance(raw, bool) or not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not low <= int(text) <= high:
-        raise ValueError(f"must be a whole number from {low} to {high}, got {raw!r}")
+        raise ValueError(f"must be a whole number from {low} to {high}, got {shown(raw)}")
     return int(text)
 
 
 def _positive(raw: object) -> float:
     text = str(raw)
     if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII) or float(text) == 0:
-        raise ValueError(f"must be a number above 0 such as 0.526, got {raw!r}")
+        raise ValueError(f"must be a number above 0 such as 0.526, got {shown(raw)}")
     return float(text)
 
 
@@ -122,11 +123,12 @@ def _secrets(raw: object) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(arns.items()))
 
 
-def _parts(raw: object) -> list[str]:
-    return [str(part).strip() for part in (raw if isinstance(raw, list) else str(raw).split(","))]
+def _parts(raw: object) -> list[object]:
+    parts = raw.split(",") if isinstance(raw, str) else raw if isinstance(raw, list) else [raw]
+    return [part.strip() if isinstance(part, str) else part for part in parts]
 
 
-def _matching(text: str, pattern: str, what: str) -> str:
-    if not re.fullmatch(pattern, text, re.ASCII):
-        raise ValueError(f"must be {what}, got {text!r}")
-    return text
+def _matching(raw: object, pattern: str, what: str) -> str:
+    if not isinstance(raw, str) or not re.fullmatch(pattern, raw, re.ASCII):
+        raise ValueError(f"must be {what}, got {shown(raw)}")
+    return raw

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from stepsweep.client.cli.exit_code import ExitCode
 from stepsweep.client.deploying import cdk as deploying
 from stepsweep.client.deploying.cdk import HERE, VERSION, Cdk, cdk, installed
 from stepsweep.client.deploying.choices import chosen, help_table
@@ -30,6 +31,7 @@ from stepsweep.contract.errors import InvalidInput
 from stepsweep.contract.spec import SweepSpec
 from tests.support.answers import Answer, Change, answering
 from tests.support.clients import client_of
+from tests.support.command import Sweep
 from tests.support.deployed import ACCOUNT
 from tests.support.embedded import eventually
 from tests.support.stack import REGION, Stack
@@ -176,21 +178,70 @@ def test_choices_come_from_one_file_and_from_the_command_line_which_takes_preced
 def test_all_faults_are_named_at_once_with_their_file(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text(
         '[tool.stepsweep.deploy]\nmax_vcpus = "many"\ncapacty = "spot"\nnotify = true\nimage = [1, [2]]\n'
-        "zones = {a = []}\n"
+        "zones = {a = []}\njob_gpus = true\ncapacity = ['spot']\n"
     )
     of_file = "pyproject.toml [tool.stepsweep.deploy]"
     known = [line.partition(" ")[0] for line in help_table().splitlines()]
     assert faults(tmp_path, "job_gpus=9", "spot", "zzz=1", stack="1st") == [
         "-c spot: must be NAME=VALUE, such as max_vcpus=16",
-        f"{of_file}: max_vcpus: must be a whole number from 1 to 10000, got 'many'",
+        f'{of_file}: max_vcpus: must be a whole number from 1 to 10000, got "many"',
         f"{of_file}: capacty: there is no such choice; did you mean capacity?",
-        f"{of_file}: notify: must be a text, a number or a list of texts, got True",
-        f"{of_file}: image: must be a text, a number or a list of texts, got [1, [2]]",
-        f"{of_file}: zones: must be a text, a number or a list of texts, got {{'a': []}}",
-        "-c: job_gpus: must be a whole number from 0 to 8, got '9'",
+        f"{of_file}: notify: must be an e-mail address, got true",
+        f"{of_file}: image: must be an image such as public.ecr.aws/me/trainer:1, got [1, [2]]",
+        f'{of_file}: zones: must be availability zones such as us-east-1a,us-east-1b, got {{"a": []}}',
+        f"{of_file}: job_gpus: must be a whole number from 0 to 8, got true",
+        f'{of_file}: capacity: must be one of on-demand, spot, spot-first, got ["spot"]',
+        '-c: job_gpus: must be a whole number from 0 to 8, got "9"',
         f"-c: zzz: there is no such choice; choices are {', '.join(known)}",
-        "--stack: stack_name: must be 1 to 51 letters, digits and -, a letter first, got '1st'",
+        '--stack: stack_name: must be 1 to 51 letters, digits and -, a letter first, got "1st"',
     ]
+
+
+OUTSIDE = "stands outside the table [deploy], where it has no effect; move it there"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "fault"),
+    [
+        ("stepsweep.toml", "max_vcpus = 16", f"max_vcpus: {OUTSIDE}"),
+        ("stepsweep.toml", "[secrets]\nA = 's3cr3t'", f"secrets: {OUTSIDE}"),
+        ("stepsweep.toml", "[Deploy]\nmax_vcpus = 16", "there is no table [Deploy]; did you mean [deploy]?"),
+        ("stepsweep.toml", "[other]\nmax_vcpus = 16", "other: is not known here; choices stand in the table [deploy]"),
+        ("stepsweep.toml", "deploy = {}\ntext = 1", "text: is not known here; choices stand in the table [deploy]"),
+        ("stepsweep.toml", "[deploy.max_vcpus]", "[deploy]: max_vcpus: must be a whole number from 1 to 10000, got {}"),
+        (
+            "pyproject.toml",
+            "[tool.stepsweep]\nmax_vcpus = 16",
+            f"tool.stepsweep.max_vcpus: {OUTSIDE.replace('deploy', 'tool.stepsweep.deploy')}",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.stepsweep.deply]",
+            "there is no table [tool.stepsweep.deply]; did you mean [tool.stepsweep.deploy]?",
+        ),
+        (
+            "pyproject.toml",
+            "[tool.Step-Sweep.deploy]",
+            "there is no table [tool.Step-Sweep]; did you mean [tool.stepsweep.deploy]?",
+        ),
+        (
+            "pyproject.toml",
+            "[stepsweep.deploy]",
+            "there is no table [stepsweep]; did you mean [tool.stepsweep.deploy]?",
+        ),
+        ("pyproject.toml", "tool = 3", "tool must be a table, got 3"),
+    ],
+)
+def test_what_stands_outside_the_table_of_choices_is_a_fault(tmp_path: Path, file: str, text: str, fault: str) -> None:
+    (tmp_path / file).write_text(f"{text}\n")
+    assert faults(tmp_path) == [f"{file}{' ' if fault.startswith('[') else ': '}{fault}"]
+
+
+def test_a_file_without_the_table_of_choices_deploys_nothing(sweep: Sweep) -> None:
+    (sweep.folder / "stepsweep.toml").write_text("max_vcpus = 16\n")
+    refused = sweep("deploy", "--yes")
+    assert refused.returncode == ExitCode.WRONG_INPUT
+    assert refused.stderr == f"sweep: stepsweep.toml: max_vcpus: {OUTSIDE}\n"
 
 
 def test_a_secret_in_place_of_its_arn_is_refused_and_not_repeated(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def test_other_regions_are_not(region: str) -> None:
             [],
             {"CDK_CONTEXT_JSON": json.dumps({"max_vcpus": "many", "capacity": "cheap"})},
             [
-                "max_vcpus: must be a whole number from 1 to 10000, got 'many'",
-                "capacity: must be one of on-demand, spot, spot-first, got 'cheap'",
+                'max_vcpus: must be a whole number from 1 to 10000, got "many"',
+                'capacity: must be one of on-demand, spot, spot-first, got "cheap"',
             ],
         ),
     ],
