@@ -231,6 +231,8 @@ def _caveats(standings: Sequence[Standing]) -> list[str]:
             found.append(f"{standing.spec.name} still runs: its {_head(standing)} so far")
         elif standing.status == "INTERRUPTED":
             found.append(f"{standing.spec.name} was interrupted: its {_head(standing)} of its finished trials")
+        elif standing.output and (why := standing.output.fewer_epochs):
+            found.append(f"{standing.spec.name}: {why.removesuffix('.')}")
     return found
 
 

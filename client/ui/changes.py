@@ -12,7 +12,9 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from stepsweep.client.clouds.which_trainer import with_script, with_trainer_of
 from stepsweep.client.operations.noting import NoteChanged, write_note
+from stepsweep.client.operations.warming import check_warm_start
 from stepsweep.client.specs.asked import brief_document, checked, default_name
+from stepsweep.client.specs.command import not_told
 from stepsweep.client.specs.document import spec_document
 from stepsweep.client.ui.pages import Pages
 from stepsweep.client.ui.watches import Watches, checked_name, name_of
@@ -54,8 +56,9 @@ class Changes:
                 document = document | {field: value for field, value in asked.items() if value}
             default = default_name(None, datetime.now(UTC))
             spec, script = checked(document, default_name=default, folder=Path.cwd())
+            check_warm_start(spec, self._cloud)
             if form.get("action") != "start":
-                return page(plan=_described(spec))
+                return page(plan=_described(spec), caveat=not_told(spec, script))
             cloud = with_script(self._cloud, script)
             if script is None and like:
                 cloud = with_trainer_of(cloud, checked_name(like))
@@ -79,11 +82,19 @@ class Changes:
         priority: str = "",
         like: str = "",
         plan: str = "",
+        caveat: str = "",
         faults: Sequence[str] = (),
         status: int = 200,
     ) -> Response:
         html = self._pages.rendered(
-            "start.html", text=text, name=name, priority=priority, like=like, plan=plan, faults=faults
+            "start.html",
+            text=text,
+            name=name,
+            priority=priority,
+            like=like,
+            plan=plan,
+            caveat=caveat,
+            faults=faults,
         )
         return HTMLResponse(html, status_code=status)
 

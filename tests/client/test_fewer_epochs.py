@@ -41,6 +41,15 @@ def test_the_terminal_and_its_document_tell_it(directory: Path) -> None:
     assert json.loads(told)["output"]["winner"]["fewer_epochs"] == WHY
 
 
+def test_a_comparison_tells_it(directory: Path) -> None:
+    cloud = RecordedCloud(directory=directory)
+    (trial,) = cloud.planned("other", {"lr": [0.4]}, epochs=2)
+    cloud.succeeded("other", trial, {"val_accuracy": [0.05, 0.06]})
+    cloud.reduced("other")
+    told = CliRunner().invoke(cli, ["compare", "mine", "other", "--dir", str(directory), "--json"]).output
+    assert json.loads(told)["caveats"] == [f"mine: {WHY.removesuffix('.')}"]
+
+
 def test_the_page_tells_it(directory: Path) -> None:
     cloud = Cloud(on="local", directory=directory, trainer=None, job_vcpus=None, profile=None, region=None, stack=None)
     text = Document(page(gathered(cloud, cloud.looked_at(), "mine"))).text

@@ -238,6 +238,15 @@ def test_faults_of_a_pasted_spec_are_those_of_the_command_line(page: Page, sweep
 def test_a_checked_spec_is_described_and_not_started(page: Page) -> None:
     answer = page.post("start", {"spec": '{"parameters": {"lr": [0.1, 0.01]}, "epochs": 3}', "action": "check"})
     assert "It would run 2 trials (lr 2), up to 3 epochs each. Nothing was started." in Document(answer.text).text
+    untold = '{"parameters": {"lr": [0.1]}, "epochs": 3, "command": "sh {lr}"}'
+    said = Document(page.post("start", {"spec": untold, "action": "check"}).text).text
+    assert "The script is not told to train 3 epochs, since command has no {epochs}." in said.replace("`", "")
+    model = {"search": {"method": "tpe", "trials": 2}, "warm_start": ["nosuch"]}
+    told_by_nobody = json.dumps({"parameters": {"lr": [0.1, 0.2]}, "epochs": 3, **model})
+    for action in ("check", "start"):
+        answer = page.post("start", {"spec": told_by_nobody, "name": "mine", "action": action})
+        assert answer.status_code == 422
+        assert 'warm_start[0]: the sweep "nosuch" is not among these records' in Document(answer.text).text
     broken = page.post("start", {"spec": "{", "action": "check"})
     assert "the pasted spec:1: not JSON" in Document(broken.text).text
 
