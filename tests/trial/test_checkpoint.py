@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.support.embedded import REPOSITORY
+from tests.support.kit import Kit
 from tests.support.trainer import BUCKET, environment, job_environment
 
 EPOCHS = 4
@@ -183,6 +184,24 @@ print("epoch 4 found", open(folder + "/a").read())
         assert process.stderr is not None
         assert "the version before stays" in process.stderr.read()
     assert mine.saved()["checkpoint/a"] == b"one"
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize(
+    ("ends", "last"),
+    [("print('warming up'); sys.exit('RuntimeError: q broke')", "RuntimeError: q broke"), ("sys.exit(1)", None)],
+)
+def test_the_log_of_a_script_that_fails_ends_in_what_the_script_said(
+    kit: Kit, endpoint: str, ends: str, last: str | None
+) -> None:
+    """Its last line is the reason of the trial, whatever the kit says of the script's files."""
+    code = f"import os, sys; open(os.environ['STEPSWEEP_CHECKPOINT_DIR'] + '/a', 'w').write('half'); {ends}"
+    trial = f"fails-{last is None}"
+    words = (sys.executable, "-c", code, "{args}", "--lr", "0.1", "--epochs", "2")
+    ended = kit("--", *words, **job_environment(endpoint, trial_id=trial, epochs=2))
+    *_, notice, reason = ended.stderr.splitlines()
+    assert (ended.returncode, reason) == (1, last or "stepsweep-trial: the script printed nothing")
+    assert notice.endswith("are not kept; there is no version before")
 
 
 def test_a_network_that_fails_costs_checkpoints_and_not_the_training(trial: Make, tmp_path: Path, s3: Any) -> None:

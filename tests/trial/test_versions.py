@@ -14,6 +14,7 @@ import pytest
 
 from stepsweep.trial import checkpoint
 from stepsweep.trial.checkpoint import Checkpoint, NotLoaded
+from stepsweep.trial.told import Told
 from tests.support.trainer import BUCKET
 
 
@@ -29,7 +30,7 @@ class Kept:
 
     def attempt(self, bucket: str = BUCKET) -> Checkpoint:
         prefix = f"s3://{bucket}/{self.key.removesuffix('checkpoint.tar')}"
-        return Checkpoint(self.folder, prefix, self._s3, self.state)
+        return Checkpoint(self.folder, prefix, self._s3, self.state, Told().tell)
 
     def write(self, name: str, text: str = "text") -> None:
         (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -187,16 +188,29 @@ def test_at_sigterm_what_is_whole_is_saved_at_once(kept: Kept, monkeypatch: pyte
     one.finish(completed=False)
 
 
+def test_a_script_that_failed_soon_after_it_wrote_and_had_no_version_before(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.write("a", "half")
+    kept.ended(completed=False)
+    assert kept.saved() == {}
+    assert capsys.readouterr().err.endswith("are not kept; there is no version before\n")
+
+
 def test_what_a_script_was_writing_when_it_was_killed_is_not_kept(
     kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept.write("a", "whole")
     kept.ended()
+    one = kept.attempt()
+    one.load()
     kept.write("a", "half")
-    kept.ended(completed=False)
+    one.start()
+    one.finish(completed=False)
     assert kept.saved()["checkpoint/a"] == "whole"
     assert capsys.readouterr().err == (
-        "stepsweep-trial: the script was killed while it wrote a checkpoint; the version before stays\n"
+        "stepsweep-trial: the script failed, or was killed, soon after it wrote to its checkpoint folder; these files "
+        "may be incomplete and are not kept; the version before stays\n"
     )
     monkeypatch.setattr(checkpoint, "PAUSE_SECONDS", 0.0)
     emptied(kept.folder)

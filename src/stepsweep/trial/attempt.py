@@ -17,6 +17,7 @@ from stepsweep.trial.command import Command
 from stepsweep.trial.median import MedianRule
 from stepsweep.trial.process import Ended, run
 from stepsweep.trial.sources import Metrics
+from stepsweep.trial.told import Told
 from stepsweep.trial.workspace import Workspace
 
 FINISHED = 0
@@ -55,17 +56,25 @@ def train(
         below: the epochs of the rungs below the trial's, from whose checkpoints it may go on.
     """
     last_lines: deque[str] = deque(maxlen=5)
+    told = Told()
 
     def take(line: str, stream: str) -> None:
         if last_lines and last_lines[-1].endswith("\r"):
             del last_lines[-1]
         last_lines.append(line)
+        told.printed(line)
         metrics.feed(line, stream)
 
     checkpoint = None
     if prefix:
         checkpoint = Checkpoint(
-            workspace.checkpoint, prefix, places.s3_client(), metrics.state, epochs=command.epochs, below=below
+            workspace.checkpoint,
+            prefix,
+            places.s3_client(),
+            metrics.state,
+            told.tell,
+            epochs=command.epochs,
+            below=below,
         )
         try:
             metrics.resume(checkpoint.load())
@@ -73,13 +82,14 @@ def train(
             print(f"stepsweep-trial: {error}", file=sys.stderr)
             return INTERRUPTED
     try:
-        ended = _run(command, metrics, workspace, take, checkpoint, prefix, rule)
+        ended = _run(command, metrics, workspace, take, told, checkpoint, prefix, rule)
     except OSError as error:
         print(f"stepsweep-trial: cannot start {command.argv[0]}: {error.strerror}", file=sys.stderr)
         return WRONG_INPUT
     if rule and rule.met.is_set() and (ended.code or len(metrics.rows_so_far(is_over=True)) != command.epochs):
         return _ended_by(rule, metrics.rows_so_far(is_over=True), prefix)
     if ended.code:
+        told.why_failed()
         return ended.code
     if ended.terminated and (done := len(metrics.rows_so_far(is_over=True))) < (command.epochs or 0):
         print(f"stepsweep-trial: interrupted after epoch {done} of {command.epochs}", file=sys.stderr)
@@ -114,6 +124,7 @@ def _run(
     metrics: Metrics,
     workspace: Workspace,
     take: Callable[[str, str], None],
+    told: Told,
     checkpoint: Checkpoint | None,
     prefix: str | None,
     rule: MedianRule | None,
@@ -124,7 +135,7 @@ def _run(
         threading.Thread(target=rule.watch, args=(metrics.rows_for_good, over), daemon=True).start()
     live = None
     if prefix:
-        live = threading.Thread(target=_show_live, args=(prefix, metrics.rows_so_far, over), daemon=True)
+        live = threading.Thread(target=_show_live, args=(prefix, metrics.rows_so_far, over, told), daemon=True)
         live.start()
     if checkpoint:
         checkpoint.start()
@@ -143,8 +154,8 @@ def _run(
         if live:
             live.join()
         if checkpoint:
-            told = ended is not None and (ended.terminated or (rule is not None and rule.met.is_set()))
-            whole = ended is not None and not ended.killed and (told or ended.code in (0, INTERRUPTED))
+            is_told_to = ended is not None and (ended.terminated or (rule is not None and rule.met.is_set()))
+            whole = ended is not None and not ended.killed and (is_told_to or ended.code in (0, INTERRUPTED))
             checkpoint.finish(completed=whole)
     return ended
 
@@ -186,7 +197,7 @@ def _check(rows: list[dict[str, float]], epochs: int | None, metrics: Metrics) -
         )
 
 
-def _show_live(prefix: str, rows: Callable[[], list[dict[str, float]]], ended: threading.Event) -> None:
+def _show_live(prefix: str, rows: Callable[[], list[dict[str, float]]], ended: threading.Event, told: Told) -> None:
     shown: list[dict[str, float]] = []
     while not ended.wait(LIVE_SECONDS):
         now = rows()
@@ -194,7 +205,7 @@ def _show_live(prefix: str, rows: Callable[[], list[dict[str, float]]], ended: t
             try:
                 places.show_live(prefix, to_csv(now))
             except Exception as error:  # noqa: BLE001  a picture for those who watch must not cost the trial
-                print(f"stepsweep-trial: cannot write {prefix}live.csv: {error}", file=sys.stderr)
+                told.tell(f"cannot write {prefix}live.csv: {error}")
                 return
             shown = now
 

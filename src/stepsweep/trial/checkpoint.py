@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -62,6 +61,7 @@ class Checkpoint:
         below: the epochs of the rungs below, whose versions it may begin with.
         client: boto3's client for S3.
         state: returns what belongs to the files, as JSON can hold it.
+        tell: prints a line of the kit.
     """
 
     def __init__(
@@ -70,11 +70,12 @@ class Checkpoint:
         prefix: str,
         client: Any,
         state: Callable[[], Any],
+        tell: Callable[[str], None],
         *,
         epochs: int | None = None,
         below: Sequence[int] = (),
     ) -> None:
-        self._folder, self._client, self._state = folder, client, state
+        self._folder, self._client, self._state, self._print = folder, client, state, tell
         self._uri, *self._uris_below = [prefix + version(each) for each in (epochs, *sorted(below, reverse=True))]
         self._saved: Scan = {}
         self._whole: Scan = {}
@@ -125,8 +126,8 @@ class Checkpoint:
         """Saves the last version.
 
         Args:
-            completed: the script ended by itself, so that its files are whole. What it wrote when a signal ended it is
-                saved only where it was whole before.
+            completed: the script ended as it should, so that its files are whole. What it wrote when it failed, or a
+                signal ended it, is saved only where it was whole before.
         """
         self._ended.set()
         self._wake.set()
@@ -137,7 +138,11 @@ class Checkpoint:
         if completed or now == self._whole:
             self._save(now)
         else:
-            self._tell("the script was killed while it wrote a checkpoint; the version before stays")
+            before = "the version before stays" if self._saved else "there is no version before"
+            self._tell(
+                "the script failed, or was killed, soon after it wrote to its checkpoint folder; these files may be "
+                f"incomplete and are not kept; {before}"
+            )
 
     def _watch(self) -> None:
         before: Scan = {}
@@ -200,7 +205,7 @@ class Checkpoint:
     def _tell(self, text: str) -> None:
         if text not in self._faults:
             self._faults.add(text)
-            print(f"stepsweep-trial: {text}", file=sys.stderr, flush=True)
+            self._print(text)
 
 
 class _Source:
